@@ -1,0 +1,370 @@
+//! A call: null subjects, kinds of arguments, secrecy; then the function's own code.
+//!
+//! These rules hold for every function alike, so they stand here once, and the code of a
+//! function sees only arguments that fit its row.
+
+use std::sync::Arc;
+
+use regex::Regex;
+use smallvec::SmallVec;
+
+use super::pattern::{Pattern, PatternCache};
+use super::registry::{Code, Function, Mode, NullSubject, Param, Role};
+use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, List, Number, Object, Time, Value};
+
+/// What the code of a function may use: the heap, and regular expressions.
+#[derive(Debug, Clone, Copy)]
+pub struct Env<'a> {
+    /// Where values are built and work is counted.
+    pub heap: &'a Heap,
+    /// The patterns that the program has as literals.
+    pub literals: &'a [Pattern],
+    /// The patterns met while running.
+    pub patterns: &'a PatternCache,
+}
+
+impl Env<'_> {
+    /// The compiled form of a pattern.
+    ///
+    /// # Errors
+    /// A fault where it does not compile, or is too large.
+    pub fn regex(&self, pattern: &str) -> Result<Arc<Regex>, Fault> {
+        self.heap.work_on_bytes(pattern.len())?;
+        self.patterns.get(self.literals, pattern)
+    }
+}
+
+/// The arguments of a call. The kinds were checked against the row; an optional one that was
+/// left out reads as null.
+#[derive(Debug, Clone, Copy)]
+pub struct Args<'s, 'a> {
+    function: &'s Function,
+    values: &'s [Value<'a>],
+}
+
+impl<'s, 'a> Args<'s, 'a> {
+    /// How many arguments were given.
+    pub fn len(self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether none was given.
+    pub fn is_empty(self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The arguments from a place on.
+    pub fn rest(self, from: usize) -> &'s [Value<'a>] {
+        self.values.get(from..).unwrap_or(&[])
+    }
+
+    /// An argument, null where it was left out.
+    pub fn value(self, at: usize) -> Value<'a> {
+        self.values.get(at).copied().unwrap_or(Value::Null)
+    }
+
+    /// An argument that is text.
+    ///
+    /// # Errors
+    /// A fault where it is not.
+    pub fn text(self, at: usize) -> Result<&'a str, Fault> {
+        self.value(at).as_text().ok_or_else(|| self.wrong(at))
+    }
+
+    /// An argument that is text, or was left out.
+    ///
+    /// # Errors
+    /// A fault where it is something else.
+    pub fn optional_text(self, at: usize) -> Result<Option<&'a str>, Fault> {
+        if self.value(at).is_null() { Ok(None) } else { self.text(at).map(Some) }
+    }
+
+    /// An argument that is a number; a time reads as seconds since the epoch.
+    ///
+    /// # Errors
+    /// A fault where it is neither.
+    pub fn number(self, at: usize) -> Result<Number, Fault> {
+        match self.value(at) {
+            Value::Number(number) => Ok(number),
+            Value::Time(time) => Ok(time.to_number()),
+            _ => Err(self.wrong(at)),
+        }
+    }
+
+    /// An argument that is a whole number which fits an `i64`.
+    ///
+    /// # Errors
+    /// A fault where it is not.
+    pub fn integer(self, at: usize) -> Result<i64, Fault> {
+        let number = self.number(at)?;
+        let whole = number.as_whole().and_then(|whole| i64::try_from(whole).ok());
+        whole.ok_or_else(|| {
+            self.meaningless(at, format!("a whole number, not `{number}`"))
+                .help("`$INTEGER(…)` drops a fraction, `$ROUND(…)` rounds it")
+        })
+    }
+
+    /// An argument that is a whole number which fits an `i64`, or was left out.
+    ///
+    /// # Errors
+    /// A fault where it is something else.
+    pub fn optional_integer(self, at: usize) -> Result<Option<i64>, Fault> {
+        if self.value(at).is_null() { Ok(None) } else { self.integer(at).map(Some) }
+    }
+
+    /// An argument that is a list.
+    ///
+    /// # Errors
+    /// A fault where it is not.
+    pub fn list(self, at: usize) -> Result<List<'a>, Fault> {
+        self.value(at).as_list().ok_or_else(|| self.wrong(at))
+    }
+
+    /// An argument that is an object.
+    ///
+    /// # Errors
+    /// A fault where it is not.
+    pub fn object(self, at: usize) -> Result<Object<'a>, Fault> {
+        self.value(at).as_object().ok_or_else(|| self.wrong(at))
+    }
+
+    /// An argument that is a time.
+    ///
+    /// # Errors
+    /// A fault where it is not.
+    pub fn time(self, at: usize) -> Result<Time, Fault> {
+        self.value(at).as_time().ok_or_else(|| self.wrong(at))
+    }
+
+    /// The bytes of an argument that is text, bytes or a secret.
+    ///
+    /// # Errors
+    /// A fault where it is none of them.
+    pub fn content(self, at: usize) -> Result<&'a [u8], Fault> {
+        self.value(at).content().ok_or_else(|| self.wrong(at))
+    }
+
+    /// The fault of an argument that has a kind which the row takes and a value which means
+    /// nothing; `wanted` says what it should have been.
+    pub fn meaningless(self, at: usize, wanted: impl std::fmt::Display) -> Fault {
+        let name = self.function.param(at).map_or("argument", |param| param.name);
+        Fault::new(
+            FaultKind::BadArgument,
+            format!("the `{name}` of `${}` is {wanted}", self.function.name),
+        )
+    }
+
+    /// The fault of an argument of a kind that the row does not take.
+    pub fn wrong(self, at: usize) -> Fault {
+        let param = self.function.param(at);
+        wrong_kind(self.function, param, self.value(at))
+    }
+}
+
+/// Calls a function that has code of its own (not a loop or a form).
+///
+/// # Errors
+/// The fault of an argument that does not fit the row, or of the function itself.
+pub fn invoke<'a>(
+    env: &Env<'a>,
+    function: &Function,
+    args: &[Value<'a>],
+) -> Result<Value<'a>, Fault> {
+    env.heap.work(1)?;
+    if let Some(first) = args.first()
+        && first.is_null()
+        && let Some(answer) = null_answer(function)?
+    {
+        return Ok(answer);
+    }
+    check_arguments(env, function, args)?;
+    if args.iter().any(|arg| arg.holds_secret()) {
+        return invoke_with_secret(env, function, args);
+    }
+    let answer = run(env, function, args)?;
+    let encoded = args.iter().any(|arg| matches!(arg, Value::Encoded(_)));
+    Ok(match answer {
+        Value::Text(text) if encoded => Value::Encoded(text),
+        other => other,
+    })
+}
+
+/// The answer for a null subject, or nothing where the function takes null like any other value.
+///
+/// # Errors
+/// A fault where the function does not take null at all.
+pub fn null_answer<'a>(function: &Function) -> Result<Option<Value<'a>>, Fault> {
+    Ok(match function.null {
+        NullSubject::Null => Some(Value::Null),
+        NullSubject::False => Some(Value::Bool(false)),
+        NullSubject::True => Some(Value::Bool(true)),
+        NullSubject::Zero => Some(Value::count(0)),
+        NullSubject::Passed => None,
+        NullSubject::Fault => {
+            let name = function.params.first().map_or("argument", |param| param.name);
+            return Err(null_argument(function, name));
+        }
+    })
+}
+
+fn null_argument(function: &Function, name: &str) -> Fault {
+    Fault::new(FaultKind::Null, format!("the `{name}` of `${}` is null", function.name))
+        .help("test it first (`x != NULL AND …`), or give a fallback (`$COALESCE(x, \"\")`)")
+}
+
+fn check_arguments(env: &Env<'_>, function: &Function, args: &[Value<'_>]) -> Result<(), Fault> {
+    for (at, arg) in args.iter().enumerate() {
+        let Some(param) = function.param(at) else {
+            break;
+        };
+        if arg.is_null() {
+            let takes_null = param.kinds.contains(Kind::Null) || param.mode == Mode::Optional;
+            if takes_null || (at == 0 && function.null == NullSubject::Passed) {
+                continue;
+            }
+            return Err(null_argument(function, param.name));
+        }
+        if !param.kinds.meets(Kinds::of(arg.kind())) && !param.kinds.meets(held(*arg)) {
+            return Err(wrong_kind(function, Some(param), *arg));
+        }
+        if let Some(content) = arg.content() {
+            env.heap.work_on_bytes(content.len())?;
+        }
+    }
+    Ok(())
+}
+
+/// The kind of what a secret holds: it passes for that.
+fn held(value: Value<'_>) -> Kinds {
+    match value {
+        Value::SecretText(_) => Kinds::TEXT,
+        Value::SecretBytes(_) => Kinds::BYTES,
+        _ => Kinds::NONE,
+    }
+}
+
+fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<Value<'a>, Fault> {
+    let args = Args { function, values };
+    match &function.code {
+        Code::Native(native) => native(env, args),
+        Code::Host(host) => host(env, args),
+        // Loops and forms are lowered by the compiler, and the verifier refuses such calls.
+        Code::Loop(_) | Code::Form(_) => Err(Fault::new(
+            FaultKind::BadArgument,
+            format!("`${}` is not called like a function", function.name),
+        )),
+    }
+}
+
+/// A call with a secret among its arguments: the code sees what the secret holds where its row
+/// does not name secrets, and the answer is secret unless the function releases it.
+fn invoke_with_secret<'a>(
+    env: &Env<'a>,
+    function: &Function,
+    args: &[Value<'a>],
+) -> Result<Value<'a>, Fault> {
+    let shown: SmallVec<[Value<'a>; 4]> = args
+        .iter()
+        .enumerate()
+        .map(|(at, arg)| {
+            let takes_secrets =
+                function.param(at).is_some_and(|param| param.kinds.contains(Kind::Secret));
+            if takes_secrets { *arg } else { open(*arg) }
+        })
+        .collect();
+    let answer = run(env, function, &shown).map_err(|fault| without_content(function, &fault))?;
+    if function.releases { Ok(answer) } else { keep_secret(env.heap, answer) }
+}
+
+/// A fault's words may quote an argument. With a secret among them, only the kind of fault is
+/// told.
+fn without_content(function: &Function, fault: &Fault) -> Fault {
+    Fault::new(fault.kind(), format!("`${}` fails on what the secret holds", function.name))
+}
+
+fn open(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::SecretText(text) => Value::Text(text),
+        Value::SecretBytes(bytes) => Value::Bytes(bytes),
+        other => other,
+    }
+}
+
+/// Makes a value that was made with a secret secret itself, at every depth.
+fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
+    Ok(match value {
+        Value::Null | Value::Bool(_) | Value::SecretText(_) | Value::SecretBytes(_) => value,
+        Value::Text(text) | Value::Encoded(text) => Value::SecretText(text),
+        Value::Bytes(bytes) => Value::SecretBytes(bytes),
+        Value::Number(_) | Value::Time(_) => {
+            return Err(Fault::new(
+                FaultKind::SecretLeaves,
+                format!("{} made from a secret would tell of it", value.kind().phrase()),
+            )
+            .help("a secret is for digests, verifications and comparisons: `$HMAC_SHA256($SECRET('NAME'), message)`"));
+        }
+        Value::List(list) => {
+            let mut kept = heap.list_builder();
+            for item in list.iter() {
+                kept.push(keep_secret(heap, item)?)?;
+            }
+            kept.finish()?
+        }
+        Value::Object(object) => {
+            let mut kept = heap.object_builder();
+            for (key, value) in object.iter() {
+                kept.push(key, keep_secret(heap, value)?)?;
+            }
+            kept.finish()?
+        }
+    })
+}
+
+fn wrong_kind(function: &Function, param: Option<&Param>, value: Value<'_>) -> Fault {
+    let (name, kinds) = param.map_or(("argument", Kinds::ANY), |param| (param.name, param.kinds));
+    let kinds = kinds.without(Kinds::NULL | Kinds::SECRET);
+    let fault = Fault::new(
+        FaultKind::WrongArgument,
+        format!("the `{name}` of `${}` is {kinds}, not {}", function.name, value.kind().phrase()),
+    );
+    if param.is_some_and(|param| matches!(param.role, Role::Lambda { .. })) {
+        return fault.help("write a lambda: `x => …`");
+    }
+    match conversion(value.kind(), kinds) {
+        Some(help) => fault.help(help),
+        None => fault,
+    }
+}
+
+/// What turns a value of one kind into one of those wanted.
+pub(super) fn conversion(found: Kind, wanted: Kinds) -> Option<&'static str> {
+    Some(match found {
+        Kind::Text if wanted.contains(Kind::Time) => {
+            "read the text as a time first: `$PARSE_TIME(…)`"
+        }
+        Kind::Text if wanted.contains(Kind::Number) => {
+            "convert the text first: `$INTEGER(…)` or `$DECIMAL(…)`"
+        }
+        Kind::Text if wanted.contains(Kind::Bytes) => {
+            "decode the text first: `$UNHEX(…)` or `$UNBASE64(…)`; `$BYTES(…)` takes it as it is"
+        }
+        Kind::Text if wanted.meets(Kinds::LIST | Kinds::OBJECT) => {
+            "take the text apart first: `$SPLIT(…)` or `$PARSE_JSON(…)`"
+        }
+        Kind::Number if wanted.contains(Kind::Time) => {
+            "a Unix time becomes a time with `$PARSE_TIME(…)`"
+        }
+        Kind::Bytes if wanted.contains(Kind::Text) => {
+            "write the bytes as text first: `$HEX(…)` or `$BASE64(…)`; `$TEXT(…)` reads them as UTF-8"
+        }
+        Kind::List if wanted.contains(Kind::Text) => {
+            "join the list first: `$CONCAT(…)`, or take an element: `list[0]`"
+        }
+        Kind::Object if wanted.contains(Kind::Text) => {
+            "read a member of the object, or write it out: `$STRINGIFY_JSON(…)`"
+        }
+        Kind::Time if wanted.contains(Kind::Text) => "write the time out first: `$FORMAT_TIME(…)`",
+        _ if wanted.contains(Kind::Text) => "convert it first: `$TEXT(…)`",
+        _ => return None,
+    })
+}

@@ -1,0 +1,5 @@
+//! Functions of the text family.
+
+use super::registry::Function;
+
+pub(super) const FUNCTIONS: &[Function] = &[];

@@ -1,0 +1,169 @@
+//! Members, indexes and slices.
+
+use super::fault::{Fault, FaultKind};
+use super::{Heap, List, Value};
+
+/// The member under a key: null where there is none, and of null, scalars and lists.
+#[inline]
+pub fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
+    match value {
+        Value::Object(object) => object.get(key).unwrap_or(Value::Null),
+        _ => Value::Null,
+    }
+}
+
+/// `value[index]`: an element of a list, a character of a text, a byte of bytes, the member of
+/// an object. Negative indexes count from the end; out of range, a null index, and anything of
+/// null or a scalar is null.
+///
+/// # Errors
+/// A fault for an index that is not an integer into something with a sequence, or not a text
+/// into an object; or where a limit is passed.
+pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<Value<'a>, Fault> {
+    if index.is_null() {
+        return Ok(Value::Null);
+    }
+    if let Some(key) = index.as_text() {
+        // A key into what has no keys is a missing member.
+        heap.work_on_bytes(key.len())?;
+        return Ok(member(value, key));
+    }
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Time(_) => Ok(Value::Null),
+        Value::Object(_) => Err(Fault::new(
+            FaultKind::BadIndex,
+            format!("an object has text keys, not {}", index.kind().phrase()),
+        )
+        .help("write the key as text, or convert it: `object[$TEXT(key)]`")),
+        Value::List(list) => {
+            let at = place(whole(index)?, list.len());
+            Ok(at.and_then(|at| list.get(at)).unwrap_or(Value::Null))
+        }
+        Value::Bytes(bytes) | Value::SecretBytes(bytes) => {
+            let at = place(whole(index)?, bytes.len());
+            let byte = at.and_then(|at| bytes.get(at..at + 1));
+            Ok(byte.map_or(Value::Null, |byte| like(value, byte)))
+        }
+        Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => {
+            heap.work_on_bytes(text.len())?;
+            let found = character(text, whole(index)?);
+            Ok(found.map_or(Value::Null, |text| like_text(value, text)))
+        }
+    }
+}
+
+/// `value[from:to]`: part of a list, a text by characters, or bytes. Bounds are clamped,
+/// negative ones count from the end, a null one is open.
+///
+/// # Errors
+/// A fault for a bound that is not an integer, or where a limit is passed.
+pub fn slice<'a>(
+    heap: &'a Heap,
+    value: Value<'a>,
+    from: Value<'_>,
+    to: Value<'_>,
+) -> Result<Value<'a>, Fault> {
+    let from = bound(from)?;
+    let to = bound(to)?;
+    match value {
+        Value::List(list) => slice_list(heap, list, from, to),
+        Value::Bytes(bytes) | Value::SecretBytes(bytes) => {
+            let (start, end) = clamp(from, to, bytes.len());
+            Ok(like(value, bytes.get(start..end).unwrap_or(&[])))
+        }
+        Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => {
+            heap.work_on_bytes(text.len())?;
+            Ok(like_text(value, slice_text(text, from, to)))
+        }
+        _ => Ok(Value::Null),
+    }
+}
+
+fn slice_list<'a>(
+    heap: &'a Heap,
+    list: List<'a>,
+    from: Option<i128>,
+    to: Option<i128>,
+) -> Result<Value<'a>, Fault> {
+    let (start, end) = clamp(from, to, list.len());
+    heap.work(end - start)?;
+    let mut part = heap.list_builder();
+    for at in start..end {
+        part.push(list.get(at).unwrap_or(Value::Null))?;
+    }
+    part.finish()
+}
+
+/// The part of the text by characters; bounds as in a slice of a list of its characters.
+fn slice_text(text: &str, from: Option<i128>, to: Option<i128>) -> &str {
+    let (start, end) = clamp(from, to, text.chars().count());
+    let offset = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(offset, _)| offset);
+    text.get(offset(start)..offset(end)).unwrap_or("")
+}
+
+/// The character at a place, negative from the end.
+fn character(text: &str, at: i128) -> Option<&str> {
+    let (offset, found) = match usize::try_from(at) {
+        Ok(at) => text.char_indices().nth(at)?,
+        Err(_) => {
+            let from_end = usize::try_from(-at).ok()?.checked_sub(1)?;
+            text.char_indices().nth_back(from_end)?
+        }
+    };
+    text.get(offset..offset + found.len_utf8())
+}
+
+/// Bytes of the same secrecy as the value they are part of.
+fn like<'a>(value: Value<'_>, bytes: &'a [u8]) -> Value<'a> {
+    match value {
+        Value::SecretBytes(_) => Value::SecretBytes(bytes),
+        _ => Value::Bytes(bytes),
+    }
+}
+
+/// Text of the same secrecy as the text it is part of.
+fn like_text<'a>(value: Value<'_>, text: &'a str) -> Value<'a> {
+    match value {
+        Value::SecretText(_) => Value::SecretText(text),
+        Value::Encoded(_) => Value::Encoded(text),
+        _ => Value::Text(text),
+    }
+}
+
+fn whole(index: Value<'_>) -> Result<i128, Fault> {
+    index.as_number().and_then(super::Number::as_whole).ok_or_else(|| {
+        let found = match index {
+            Value::Number(number) => format!("`{number}`"),
+            other => other.kind().phrase().to_owned(),
+        };
+        Fault::new(
+            FaultKind::BadIndex,
+            format!("an index or slice bound is an integer, not {found}"),
+        )
+        .help("convert it: `list[$INTEGER(index)]`")
+    })
+}
+
+fn bound(value: Value<'_>) -> Result<Option<i128>, Fault> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    whole(value).map(Some)
+}
+
+/// The place an index means in a sequence, if it is inside it.
+fn place(index: i128, length: usize) -> Option<usize> {
+    let at = if index < 0 { index + length as i128 } else { index };
+    usize::try_from(at).ok().filter(|at| *at < length)
+}
+
+/// The bounds of a slice, inside the sequence and in order.
+fn clamp(from: Option<i128>, to: Option<i128>, length: usize) -> (usize, usize) {
+    let inside = |bound: i128| {
+        let at = if bound < 0 { bound + length as i128 } else { bound };
+        usize::try_from(at.max(0)).map_or(length, |at| at.min(length))
+    };
+    let start = from.map_or(0, inside);
+    let end = to.map_or(length, inside);
+    (start, end.max(start))
+}

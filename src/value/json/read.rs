@@ -1,0 +1,295 @@
+//! JSON read exactly: integers in range as integers, decimals correctly rounded, keys in their
+//! order, nesting bounded, repeated keys refused.
+//!
+//! One visitor serves both ways of building: owned values for what outlives an evaluation, heap
+//! values for text that a rule parses. serde_json does the reading, so there is one JSON parser
+//! in the process.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::value::{Fault, FaultKind, Heap, Number, OwnedObject, OwnedValue, Value};
+
+/// How deep lists and objects may nest in JSON that is read.
+pub const MAX_DEPTH: usize = 128;
+
+/// Why a text is not JSON that we take, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonError {
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in bytes, from 1; 0 where the line is empty.
+    pub column: usize,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message, line, column } = self;
+        write!(f, "{message} at line {line} column {column}")
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let shown = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        Self { message: shown.strip_suffix(&place).unwrap_or(&shown).to_owned(), line, column }
+    }
+}
+
+/// Reads JSON into a value of its own.
+///
+/// # Errors
+/// Where the text is no JSON, nests deeper than [`MAX_DEPTH`], or repeats a key in an object.
+///
+/// ```
+/// let value = hookgate::value::read_json(br#"{"id": 18446744073709551615}"#)?;
+/// assert_eq!(value.to_string(), r#"{"id":18446744073709551615}"#);
+/// # Ok::<(), hookgate::value::JsonError>(())
+/// ```
+pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
+    read(json, &Owned).map_err(JsonError::from)
+}
+
+/// Reads JSON into the heap of an evaluation.
+///
+/// # Errors
+/// A fault where the text is no JSON, nests too deeply, repeats a key, or passes a limit.
+pub fn read_json_into<'a>(heap: &'a Heap, json: &str) -> Result<Value<'a>, Fault> {
+    let build = OnHeap { heap, fault: std::cell::RefCell::new(None) };
+    read(json.as_bytes(), &build).map_err(|error| {
+        // A limit passed while building reached serde as an error of its own: ours says more.
+        build.fault.take().unwrap_or_else(|| {
+            Fault::new(FaultKind::BadData, format!("this is not JSON: {}", JsonError::from(error)))
+        })
+    })
+}
+
+fn read<B: Build>(json: &[u8], build: &B) -> Result<B::Value, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    // Ours counts exactly; theirs stops one level early.
+    reader.disable_recursion_limit();
+    let value = Seed { build, depth: 0 }.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// How values are made from what is read.
+trait Build {
+    type Value;
+    type List;
+    type Object;
+
+    fn scalar(&self, value: Value<'_>) -> Result<Self::Value, String>;
+    fn list(&self) -> Self::List;
+    fn push(&self, list: &mut Self::List, item: Self::Value) -> Result<(), String>;
+    fn end_list(&self, list: Self::List) -> Result<Self::Value, String>;
+    fn object(&self) -> Self::Object;
+    fn insert(
+        &self,
+        object: &mut Self::Object,
+        key: &str,
+        value: Self::Value,
+    ) -> Result<(), String>;
+    /// Ends the object; a key that came twice is an error.
+    fn end_object(&self, object: Self::Object) -> Result<Self::Value, String>;
+}
+
+struct Owned;
+
+impl Build for Owned {
+    type Value = OwnedValue;
+    type List = Vec<OwnedValue>;
+    type Object = Vec<(Box<str>, OwnedValue)>;
+
+    fn scalar(&self, value: Value<'_>) -> Result<OwnedValue, String> {
+        value.to_owned_value().ok_or_else(|| "a secret in JSON".to_owned())
+    }
+
+    fn list(&self) -> Self::List {
+        Vec::new()
+    }
+
+    fn push(&self, list: &mut Self::List, item: OwnedValue) -> Result<(), String> {
+        list.push(item);
+        Ok(())
+    }
+
+    fn end_list(&self, list: Self::List) -> Result<OwnedValue, String> {
+        Ok(OwnedValue::List(list))
+    }
+
+    fn object(&self) -> Self::Object {
+        Vec::new()
+    }
+
+    fn insert(
+        &self,
+        object: &mut Self::Object,
+        key: &str,
+        value: OwnedValue,
+    ) -> Result<(), String> {
+        object.push((key.into(), value));
+        Ok(())
+    }
+
+    fn end_object(&self, object: Self::Object) -> Result<OwnedValue, String> {
+        match OwnedObject::new(object) {
+            (object, None) => Ok(OwnedValue::Object(object)),
+            (_, Some(key)) => Err(repeated(&key)),
+        }
+    }
+}
+
+struct OnHeap<'a> {
+    heap: &'a Heap,
+    /// The fault behind the error that serde carries.
+    fault: std::cell::RefCell<Option<Fault>>,
+}
+
+impl OnHeap<'_> {
+    fn keep(&self, fault: Fault) -> String {
+        let message = fault.message().to_owned();
+        self.fault.replace(Some(fault));
+        message
+    }
+}
+
+impl<'a> Build for OnHeap<'a> {
+    type Value = Value<'a>;
+    type List = crate::value::ListBuilder<'a>;
+    type Object = crate::value::ObjectBuilder<'a>;
+
+    fn scalar(&self, value: Value<'_>) -> Result<Value<'a>, String> {
+        Ok(match value {
+            Value::Text(text) => {
+                Value::Text(self.heap.text(text).map_err(|fault| self.keep(fault))?)
+            }
+            Value::Bool(value) => Value::Bool(value),
+            Value::Number(number) => Value::Number(number),
+            _ => Value::Null,
+        })
+    }
+
+    fn list(&self) -> Self::List {
+        self.heap.list_builder()
+    }
+
+    fn push(&self, list: &mut Self::List, item: Value<'a>) -> Result<(), String> {
+        list.push(item).map_err(|fault| self.keep(fault))
+    }
+
+    fn end_list(&self, list: Self::List) -> Result<Value<'a>, String> {
+        list.finish().map_err(|fault| self.keep(fault))
+    }
+
+    fn object(&self) -> Self::Object {
+        self.heap.object_builder()
+    }
+
+    fn insert(&self, object: &mut Self::Object, key: &str, value: Value<'a>) -> Result<(), String> {
+        let key = self.heap.text(key).map_err(|fault| self.keep(fault))?;
+        object.push(key, value).map_err(|fault| self.keep(fault))
+    }
+
+    fn end_object(&self, object: Self::Object) -> Result<Value<'a>, String> {
+        let (object, key) = object.build().map_err(|fault| self.keep(fault))?;
+        match key {
+            None => Ok(object),
+            Some(key) => Err(self.keep(
+                Fault::new(FaultKind::RepeatedKey, repeated(key))
+                    .help("readers disagree on which value counts, so none is taken"),
+            )),
+        }
+    }
+}
+
+fn repeated(key: &str) -> String {
+    format!("the key {key:?} is repeated in an object")
+}
+
+struct Seed<'b, B> {
+    build: &'b B,
+    depth: usize,
+}
+
+impl<'de, B: Build> DeserializeSeed<'de> for Seed<'_, B> {
+    type Value = B::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<B::Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<B: Build> Seed<'_, B> {
+    fn scalar<E: Error>(self, value: Value<'_>) -> Result<B::Value, E> {
+        self.build.scalar(value).map_err(E::custom)
+    }
+
+    fn deeper<E: Error>(&self) -> Result<usize, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(E::custom(format_args!("nested more than {MAX_DEPTH} deep")));
+        }
+        Ok(self.depth + 1)
+    }
+}
+
+impl<'de, B: Build> Visitor<'de> for Seed<'_, B> {
+    type Value = B::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<B::Value, E> {
+        self.scalar(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<B::Value, E> {
+        self.scalar(Value::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<B::Value, E> {
+        self.scalar(Value::Number(Number::Int(value)))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<B::Value, E> {
+        self.scalar(Value::Number(Number::from(value)))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<B::Value, E> {
+        match Number::decimal(value) {
+            Some(number) => self.scalar(Value::Number(number)),
+            None => Err(E::custom("number out of range")),
+        }
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<B::Value, E> {
+        self.scalar(Value::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<B::Value, A::Error> {
+        let (build, depth) = (self.build, self.deeper()?);
+        let mut list = build.list();
+        while let Some(item) = items.next_element_seed(Seed { build, depth })? {
+            build.push(&mut list, item).map_err(A::Error::custom)?;
+        }
+        build.end_list(list).map_err(A::Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<B::Value, A::Error> {
+        let (build, depth) = (self.build, self.deeper()?);
+        let mut object = build.object();
+        while let Some(key) = entries.next_key::<std::borrow::Cow<'de, str>>()? {
+            let value = entries.next_value_seed(Seed { build, depth })?;
+            build.insert(&mut object, &key, value).map_err(A::Error::custom)?;
+        }
+        build.end_object(object).map_err(A::Error::custom)
+    }
+}

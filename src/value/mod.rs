@@ -1,0 +1,257 @@
+//! Values: what rules work on.
+//!
+//! A [`Value`] borrows: from the request, from the program's constants, or from the [`Heap`] of
+//! one evaluation. It is three words and `Copy`, so reading a path copies nothing and dropping
+//! costs nothing. An [`OwnedValue`] holds its content: a body that was read, a constant, an
+//! answer that outlives the evaluation.
+//!
+//! Knows nothing of source text, functions or programs: operations here say what went wrong
+//! ([`Fault`]), and callers say where.
+
+mod access;
+mod compare;
+mod fault;
+mod heap;
+mod json;
+mod kind;
+mod list;
+mod number;
+mod object;
+mod operators;
+mod owned;
+mod time;
+
+use std::fmt;
+
+pub use access::{index, member, slice};
+pub use compare::{contains, equal, ordering, sort_order};
+pub use fault::{Fault, FaultKind};
+pub use heap::{Budget, Heap, ListBuilder, ObjectBuilder, TextBuilder};
+pub use json::{JsonError, MAX_DEPTH, read_json, read_json_into, write_json, write_json_text};
+pub use kind::{Kind, Kinds};
+pub use list::{BuiltList, List};
+pub use number::Number;
+pub use object::{BuiltObject, Object};
+pub use operators::{add, divide, interpolate, multiply, negate, subtract};
+pub use owned::{OwnedObject, OwnedValue};
+pub use time::Time;
+
+/// A value that borrows its content.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// Nothing.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A text.
+    Text(&'a str),
+    /// A text that spells a digest (hex, base64), alone or inside more text. It is text in every
+    /// way, but compares in constant time.
+    Encoded(&'a str),
+    /// A list.
+    List(List<'a>),
+    /// An object.
+    Object(Object<'a>),
+    /// An instant.
+    Time(Time),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A secret that is text, or text made with one.
+    SecretText(&'a str),
+    /// A secret that is bytes, or bytes made with one.
+    SecretBytes(&'a [u8]),
+}
+
+// The machine copies values at every step: three words is what a text needs with its tag.
+const _: () = assert!(size_of::<Value<'_>>() == 24);
+
+impl<'a> Value<'a> {
+    /// A whole number.
+    pub fn count(count: usize) -> Self {
+        Self::Number(Number::count(count))
+    }
+
+    /// What kind of value it is.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Null => Kind::Null,
+            Self::Bool(_) => Kind::Boolean,
+            Self::Number(_) => Kind::Number,
+            Self::Text(_) | Self::Encoded(_) => Kind::Text,
+            Self::List(_) => Kind::List,
+            Self::Object(_) => Kind::Object,
+            Self::Time(_) => Kind::Time,
+            Self::Bytes(_) => Kind::Bytes,
+            Self::SecretText(_) | Self::SecretBytes(_) => Kind::Secret,
+        }
+    }
+
+    /// Whether it is null.
+    pub fn is_null(self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether it counts as true in a condition: `"" 0 null false [] {}` and empty bytes do not.
+    pub fn is_truthy(self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Bool(value) => value,
+            Self::Number(number) => !number.is_zero(),
+            Self::Text(text) | Self::Encoded(text) | Self::SecretText(text) => !text.is_empty(),
+            Self::List(list) => !list.is_empty(),
+            Self::Object(object) => !object.is_empty(),
+            Self::Time(_) => true,
+            Self::Bytes(bytes) | Self::SecretBytes(bytes) => !bytes.is_empty(),
+        }
+    }
+
+    /// Whether it is a secret, or a list or object with one in it.
+    pub fn holds_secret(self) -> bool {
+        match self {
+            Self::SecretText(_) | Self::SecretBytes(_) => true,
+            Self::List(list) => list.holds_secret(),
+            Self::Object(object) => object.holds_secret(),
+            _ => false,
+        }
+    }
+
+    /// The text, if it is one. A secret is not.
+    pub fn as_text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) | Self::Encoded(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a text, of bytes or of a secret: what is hashed, signed and compared.
+    pub fn content(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(text) | Self::Encoded(text) | Self::SecretText(text) => {
+                Some(text.as_bytes())
+            }
+            Self::Bytes(bytes) | Self::SecretBytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is one.
+    pub fn as_number(self) -> Option<Number> {
+        match self {
+            Self::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The truth value, if it is one.
+    pub fn as_bool(self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The list, if it is one.
+    pub fn as_list(self) -> Option<List<'a>> {
+        match self {
+            Self::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is one.
+    pub fn as_object(self) -> Option<Object<'a>> {
+        match self {
+            Self::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The time, if it is one.
+    pub fn as_time(self) -> Option<Time> {
+        match self {
+            Self::Time(time) => Some(time),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is bytes.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The value with content of its own, or nothing where a secret is in it.
+    pub fn to_owned_value(self) -> Option<OwnedValue> {
+        OwnedValue::from_value(self)
+    }
+}
+
+/// The value as compact JSON. A secret shows as `"<secret>"`, wherever it is.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_json(f, *self)
+    }
+}
+
+/// Kind and content; the content of a secret never.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretText(_) | Self::SecretBytes(_) => f.write_str("<secret>"),
+            other => write!(f, "{}({other})", other.kind()),
+        }
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<Number> for Value<'_> {
+    fn from(number: Number) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Time> for Value<'_> {
+    fn from(time: Time) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl<'a> From<&'a serde_json::Value> for Value<'a> {
+    fn from(value: &'a serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => from_json_number(number),
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(items) => Self::List(List::Json(items)),
+            serde_json::Value::Object(members) => Self::Object(Object::Json(members)),
+        }
+    }
+}
+
+fn from_json_number<'a>(number: &serde_json::Number) -> Value<'a> {
+    if let Some(integer) = number.as_i64() {
+        return Value::Number(Number::Int(integer));
+    }
+    if let Some(integer) = number.as_u64() {
+        return Value::Number(Number::from(integer));
+    }
+    // Without `arbitrary_precision` a JSON number is always finite.
+    let decimal = number.as_f64().and_then(Number::decimal);
+    decimal.map_or(Value::Null, Value::Number)
+}

@@ -1,0 +1,172 @@
+//! Arithmetic, and text put together.
+
+use super::Value;
+use super::fault::{Fault, FaultKind};
+use super::heap::Heap;
+
+/// `left + right`: numbers add, text joins text, a time moves by seconds. Null with anything is
+/// null.
+///
+/// # Errors
+/// A fault for any other pair, for numbers out of range, or where a limit is passed.
+pub fn add<'a>(heap: &'a Heap, left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Number(a), Value::Number(b)) => a.checked_add(b).map(Value::Number),
+        (Value::Time(time), Value::Number(seconds))
+        | (Value::Number(seconds), Value::Time(time)) => {
+            time.plus_seconds(seconds).map(Value::Time)
+        }
+        _ if is_textual(left) && is_textual(right) => join(heap, &[left, right]),
+        _ => Err(wrong_operands("+", left, right)),
+    }
+}
+
+/// `left - right`: numbers subtract, a time moves back by seconds, times give the seconds
+/// between them. Null with anything is null.
+///
+/// # Errors
+/// A fault for any other pair, or for numbers or times out of range.
+pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Number(a), Value::Number(b)) => a.checked_sub(b).map(Value::Number),
+        (Value::Time(a), Value::Time(b)) => Ok(Value::Number(a.seconds_since(b))),
+        (Value::Time(time), Value::Number(seconds)) => {
+            time.plus_seconds(seconds.checked_neg()?).map(Value::Time)
+        }
+        _ => Err(wrong_operands("-", left, right)),
+    }
+}
+
+/// `left * right`. Null with anything is null.
+///
+/// # Errors
+/// A fault for anything but numbers, or where the product is out of range.
+pub fn multiply<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Number(a), Value::Number(b)) => a.checked_mul(b).map(Value::Number),
+        _ => Err(wrong_operands("*", left, right)),
+    }
+}
+
+/// `left / right`: an integer where it comes out even, else a decimal. Null with anything is
+/// null.
+///
+/// # Errors
+/// A fault for anything but numbers, for division by zero, or where the quotient is out of range.
+pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
+    match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Number(a), Value::Number(b)) => a.checked_div(b).map(Value::Number),
+        _ => Err(wrong_operands("/", left, right)),
+    }
+}
+
+/// `-value`. Of null, null.
+///
+/// # Errors
+/// A fault for anything but a number, or where it would fall below the least integer.
+pub fn negate(value: Value<'_>) -> Result<Value<'_>, Fault> {
+    match value {
+        Value::Null => Ok(Value::Null),
+        Value::Number(number) => number.checked_neg().map(Value::Number),
+        _ => Err(Fault::new(
+            FaultKind::WrongOperand,
+            format!("`-` needs a number, got {}", value.kind().phrase()),
+        )
+        .help(conversion(value))),
+    }
+}
+
+fn wrong_operands(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
+    let culprit = if matches!(left, Value::Number(_)) { right } else { left };
+    Fault::new(
+        FaultKind::WrongOperand,
+        format!("`{sign}` does not work on {} and {}", left.kind().phrase(), right.kind().phrase()),
+    )
+    .help(match (sign, left, right) {
+        ("+", Value::Number(_), other) | ("+", other, Value::Number(_)) if is_textual(other) => {
+            "to add, convert the text: `$INTEGER(…)`; to join, convert the number: `$TEXT(…)`"
+        }
+        _ => conversion(culprit),
+    })
+}
+
+fn conversion(value: Value<'_>) -> &'static str {
+    match value {
+        Value::Text(_) | Value::Encoded(_) => {
+            "convert the text to a number first: `$INTEGER(…)` or `$DECIMAL(…)`"
+        }
+        Value::Time(_) => "take the seconds of the time first: `$EPOCH(…)`",
+        Value::List(_) => {
+            "add up a list with `$SUM(…)`, or put lists together with `$FLATTEN([a, b])`"
+        }
+        Value::Object(_) => {
+            "read a member of the object, or put objects together with `$MERGE(a, b)`"
+        }
+        _ => "arithmetic needs numbers",
+    }
+}
+
+fn is_textual(value: Value<'_>) -> bool {
+    matches!(value, Value::Text(_) | Value::Encoded(_) | Value::SecretText(_))
+}
+
+/// The parts of an interpolated text put together: null adds nothing; numbers, booleans, lists,
+/// objects and times as JSON prints them, without quotes around a time; text with bytes is
+/// bytes; with a secret, it is secret.
+///
+/// # Errors
+/// A fault where a limit is passed.
+pub fn interpolate<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a>, Fault> {
+    join(heap, parts)
+}
+
+fn join<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a>, Fault> {
+    let secret = parts.iter().any(|part| part.holds_secret());
+    let encoded = parts.iter().any(|part| matches!(part, Value::Encoded(_)));
+    let raw = parts.iter().any(|part| matches!(part, Value::Bytes(_) | Value::SecretBytes(_)));
+    if raw {
+        let bytes = join_bytes(heap, parts)?;
+        return Ok(if secret { Value::SecretBytes(bytes) } else { Value::Bytes(bytes) });
+    }
+    let mut text = heap.text_builder();
+    for part in parts {
+        push_part(heap, &mut text, *part)?;
+    }
+    let text = text.finish();
+    Ok(match (secret, encoded) {
+        (true, _) => Value::SecretText(text),
+        (false, true) => Value::Encoded(text),
+        (false, false) => Value::Text(text),
+    })
+}
+
+fn push_part(heap: &Heap, text: &mut super::TextBuilder<'_>, part: Value<'_>) -> Result<(), Fault> {
+    match part {
+        Value::Null => Ok(()),
+        Value::Text(part) | Value::Encoded(part) | Value::SecretText(part) => text.push(part),
+        Value::Time(time) => text.push_display(time),
+        other => super::write_json_text(heap, text, other),
+    }
+}
+
+fn join_bytes<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<&'a [u8], Fault> {
+    let mut joined = Vec::new();
+    for part in parts {
+        let mut text = heap.text_builder();
+        let content = match part.content() {
+            Some(content) => content,
+            None => {
+                push_part(heap, &mut text, *part)?;
+                text.as_str().as_bytes()
+            }
+        };
+        heap.work_on_bytes(content.len())?;
+        heap.charge(content.len())?;
+        joined.extend_from_slice(content);
+    }
+    heap.bytes(&joined)
+}

@@ -1,0 +1,167 @@
+//! Values with content of their own.
+
+use std::fmt;
+
+use super::{Number, Time, Value};
+
+/// A value that holds its content. Never a secret: those do not outlive an evaluation.
+#[derive(Clone, PartialEq)]
+pub enum OwnedValue {
+    /// Nothing.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A text.
+    Text(Box<str>),
+    /// A list.
+    List(Vec<OwnedValue>),
+    /// An object.
+    Object(OwnedObject),
+    /// An instant.
+    Time(Time),
+    /// Bytes.
+    Bytes(Box<[u8]>),
+}
+
+impl OwnedValue {
+    /// Copies a value's content, or answers nothing where a secret is in it.
+    pub(super) fn from_value(value: Value<'_>) -> Option<Self> {
+        Some(match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::Text(text) | Value::Encoded(text) => Self::Text(text.into()),
+            Value::List(list) => {
+                Self::List(list.iter().map(Self::from_value).collect::<Option<_>>()?)
+            }
+            Value::Object(object) => {
+                let entries =
+                    object.iter().map(|(key, value)| Some((key.into(), Self::from_value(value)?)));
+                Self::Object(OwnedObject::new(entries.collect::<Option<_>>()?).0)
+            }
+            Value::Time(time) => Self::Time(time),
+            Value::Bytes(bytes) => Self::Bytes(bytes.into()),
+            Value::SecretText(_) | Value::SecretBytes(_) => return None,
+        })
+    }
+
+    /// The value, borrowing from this one.
+    #[inline]
+    pub fn borrow(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::List(items) => Value::List(super::List::Owned(items)),
+            Self::Object(object) => Value::Object(super::Object::Owned(object)),
+            Self::Time(time) => Value::Time(*time),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
+/// The value as compact JSON.
+impl fmt::Display for OwnedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.borrow().fmt(f)
+    }
+}
+
+impl fmt::Debug for OwnedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.borrow(), f)
+    }
+}
+
+impl<'a> From<&'a OwnedValue> for Value<'a> {
+    fn from(value: &'a OwnedValue) -> Self {
+        value.borrow()
+    }
+}
+
+/// Entries with text keys, in the order they came in.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct OwnedObject {
+    entries: Vec<(Box<str>, OwnedValue)>,
+    /// Places in `entries` by key; empty for objects so small that a scan is quicker.
+    order: Box<[u32]>,
+}
+
+/// Up to here a scan that compares lengths first beats a binary search.
+const SCANNED_ENTRIES: usize = 8;
+
+impl OwnedObject {
+    /// An object of these entries, and a key that came twice, if one did; of equal keys the
+    /// last value counts, in the place of the first.
+    pub fn new(mut entries: Vec<(Box<str>, OwnedValue)>) -> (Self, Option<Box<str>>) {
+        let mut order = key_order(&entries);
+        let repeated = order.windows(2).find_map(|pair| match pair {
+            [a, b] => {
+                let key = |at: u32| entries.get(at as usize).map(|(key, _)| key);
+                (key(*a) == key(*b)).then(|| key(*a).cloned()).flatten()
+            }
+            _ => None,
+        });
+        if repeated.is_some() {
+            entries = last_values(entries);
+            order = key_order(&entries);
+        }
+        if entries.len() <= SCANNED_ENTRIES {
+            order = Box::default();
+        }
+        (Self { entries, order }, repeated)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The value under a key.
+    #[inline]
+    pub fn get(&self, key: &str) -> Option<&OwnedValue> {
+        if self.order.is_empty() {
+            return self.iter().find(|(name, _)| **name == *key).map(|(_, value)| value);
+        }
+        let entry = |at: &u32| self.entries.get(*at as usize);
+        let found = self
+            .order
+            .binary_search_by(|at| entry(at).map_or("", |(name, _)| name).cmp(key))
+            .ok()?;
+        self.order.get(found).and_then(entry).map(|(_, value)| value)
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, (Box<str>, OwnedValue)> {
+        self.entries.iter()
+    }
+}
+
+fn key_order(entries: &[(Box<str>, OwnedValue)]) -> Box<[u32]> {
+    let mut order: Vec<u32> = (0..entries.len()).map(|at| at as u32).collect();
+    order.sort_unstable_by_key(|at| (entries.get(*at as usize).map(|(key, _)| key), *at));
+    order.into()
+}
+
+fn last_values(entries: Vec<(Box<str>, OwnedValue)>) -> Vec<(Box<str>, OwnedValue)> {
+    let mut places = std::collections::BTreeMap::new();
+    let mut kept: Vec<(Box<str>, OwnedValue)> = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        match places.get(&key).and_then(|at: &usize| kept.get_mut(*at)) {
+            Some(entry) => entry.1 = value,
+            None => {
+                places.insert(key.clone(), kept.len());
+                kept.push((key, value));
+            }
+        }
+    }
+    kept
+}

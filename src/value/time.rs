@@ -1,0 +1,240 @@
+//! Times: instants with their UTC offset, to the nanosecond.
+//!
+//! All arithmetic is checked, and every time lies in the years 0 to 9999, so that what is
+//! printed as RFC 3339 reads back.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use chrono::{DateTime, Datelike, Days, FixedOffset, Months, SecondsFormat};
+
+use super::fault::{Fault, FaultKind};
+use super::number::Number;
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+/// From here on a bare number is milliseconds since the epoch: as seconds it would be the year
+/// 5138.
+const MILLIS_FROM: f64 = 1e11;
+
+/// An instant, and the offset from UTC that it is shown in. Times are equal and ordered by
+/// instant, whatever their offsets.
+#[derive(Clone, Copy)]
+pub struct Time(DateTime<FixedOffset>);
+
+impl Time {
+    /// The time, where its year is 0 to 9999. A leap second is the first instant of the next
+    /// minute.
+    pub fn new(at: DateTime<FixedOffset>) -> Option<Self> {
+        let nanos = at.timestamp_subsec_nanos();
+        let at = match nanos.checked_sub(NANOS_PER_SECOND as u32) {
+            Some(beyond) => {
+                let next = DateTime::from_timestamp(at.timestamp().checked_add(1)?, beyond)?;
+                next.with_timezone(at.offset())
+            }
+            None => at,
+        };
+        (0..=9999).contains(&at.year()).then_some(Self(at))
+    }
+
+    /// The instant as chrono has it.
+    pub fn get(self) -> DateTime<FixedOffset> {
+        self.0
+    }
+
+    /// The time so many nanoseconds from the epoch, shown in an offset.
+    fn from_epoch_nanos(nanos: i128, offset: FixedOffset) -> Option<Self> {
+        let seconds = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND)).ok()?;
+        let rest = u32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).ok()?;
+        Self::new(DateTime::from_timestamp(seconds, rest)?.with_timezone(&offset))
+    }
+
+    /// The time of a Unix time: seconds, or from 10^11 on milliseconds; in UTC.
+    ///
+    /// # Errors
+    /// A fault where the year leaves 0 to 9999.
+    pub fn from_epoch(number: Number) -> Result<Self, Fault> {
+        let in_millis = number.to_f64().abs() >= MILLIS_FROM;
+        let scale = if in_millis { NANOS_PER_SECOND / 1000 } else { NANOS_PER_SECOND };
+        scaled_nanos(number, scale)
+            .and_then(|nanos| Self::from_epoch_nanos(nanos, utc()))
+            .ok_or_else(|| {
+                Fault::new(
+                    FaultKind::NotATime,
+                    format!("`{number}` is no Unix time in the years 0 to 9999"),
+                )
+            })
+    }
+
+    /// Nanoseconds since the epoch.
+    fn epoch_nanos(self) -> i128 {
+        i128::from(self.0.timestamp()) * NANOS_PER_SECOND
+            + i128::from(self.0.timestamp_subsec_nanos())
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub fn epoch_seconds(self) -> i64 {
+        self.0.timestamp()
+    }
+
+    /// Whole milliseconds since the epoch, rounded down.
+    pub fn epoch_millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// Seconds since the epoch: an integer where they are whole, else a decimal.
+    pub fn to_number(self) -> Number {
+        seconds_of(self.epoch_nanos())
+    }
+
+    /// The time so many seconds later.
+    ///
+    /// # Errors
+    /// A fault where the year leaves 0 to 9999.
+    pub fn plus_seconds(self, seconds: Number) -> Result<Self, Fault> {
+        scaled_nanos(seconds, NANOS_PER_SECOND)
+            .and_then(|delta| self.epoch_nanos().checked_add(delta))
+            .and_then(|nanos| Self::from_epoch_nanos(nanos, *self.0.offset()))
+            .ok_or_else(|| self.out_of_range())
+    }
+
+    /// The seconds from another time to this one.
+    pub fn seconds_since(self, other: Self) -> Number {
+        seconds_of(self.epoch_nanos() - other.epoch_nanos())
+    }
+
+    /// The time so many years and months, then days, later by the calendar in its own offset. A
+    /// day that the month does not have becomes its last.
+    ///
+    /// # Errors
+    /// A fault where the year leaves 0 to 9999.
+    pub fn plus_date(self, years: i64, months: i64, days: i64) -> Result<Self, Fault> {
+        let shifted = || {
+            let months = years.checked_mul(12)?.checked_add(months)?;
+            let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+            let moved = if months < 0 {
+                self.0.checked_sub_months(count)?
+            } else {
+                self.0.checked_add_months(count)?
+            };
+            let count = Days::new(days.unsigned_abs());
+            let moved = if days < 0 {
+                moved.checked_sub_days(count)?
+            } else {
+                moved.checked_add_days(count)?
+            };
+            Self::new(moved)
+        };
+        shifted().ok_or_else(|| self.out_of_range())
+    }
+
+    /// The same instant, shown in another offset.
+    ///
+    /// # Errors
+    /// A fault where the year there leaves 0 to 9999.
+    pub fn in_offset(self, offset: FixedOffset) -> Result<Self, Fault> {
+        Self::new(self.0.with_timezone(&offset)).ok_or_else(|| self.out_of_range())
+    }
+
+    /// Compares the time as seconds since the epoch with a number, exactly.
+    pub fn compare_number(self, number: Number) -> Ordering {
+        let nanos = self.epoch_nanos();
+        let Some(seconds) = number.as_integer() else {
+            return compare_nanos_decimal(nanos, number.to_f64());
+        };
+        nanos.cmp(&(seconds * NANOS_PER_SECOND))
+    }
+
+    fn out_of_range(self) -> Fault {
+        Fault::new(
+            FaultKind::NotATime,
+            format!("the time moves from {self} out of the years 0 to 9999"),
+        )
+    }
+}
+
+/// A number of units as nanoseconds, rounded to the nearest; nothing where it is absurdly large.
+fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
+    if let Some(whole) = number.as_integer() {
+        return whole.checked_mul(nanos_per_unit);
+    }
+    let value = number.to_f64();
+    if value.abs() > 1e15 {
+        return None;
+    }
+    // The whole part is exact, so only the fraction is rounded.
+    let whole = value.trunc();
+    let fraction = ((value - whole) * nanos_per_unit as f64).round();
+    Some(whole as i128 * nanos_per_unit + fraction as i128)
+}
+
+fn seconds_of(nanos: i128) -> Number {
+    let whole = nanos.div_euclid(NANOS_PER_SECOND);
+    let rest = nanos.rem_euclid(NANOS_PER_SECOND);
+    let exact = (rest == 0).then(|| Number::integer(whole)).flatten();
+    // A time's seconds are far below 2^53, so the decimal is as near as decimals get.
+    exact
+        .or_else(|| Number::decimal(whole as f64 + rest as f64 / NANOS_PER_SECOND as f64))
+        .unwrap_or(Number::ZERO)
+}
+
+fn compare_nanos_decimal(nanos: i128, seconds: f64) -> Ordering {
+    // Times stay within the years 0 to 9999, below 10^12 seconds either way.
+    if seconds.abs() >= 1e12 {
+        return if seconds > 0.0 { Ordering::Less } else { Ordering::Greater };
+    }
+    let floor = seconds.floor();
+    let whole = nanos.div_euclid(NANOS_PER_SECOND);
+    whole
+        .cmp(&(floor as i128))
+        .then_with(|| compare_fraction(nanos.rem_euclid(NANOS_PER_SECOND), seconds - floor))
+}
+
+/// Compares `nanos / 10^9` with a fraction from 0 up to 1, exactly: a fraction is a whole number
+/// of 2^-90, or too small to matter beside a nanosecond.
+fn compare_fraction(nanos: i128, fraction: f64) -> Ordering {
+    let scaled = fraction * 2f64.powi(90);
+    let exact = (nanos << 90).cmp(&((scaled as i128).saturating_mul(NANOS_PER_SECOND)));
+    match exact {
+        Ordering::Equal if scaled.fract() > 0.0 => Ordering::Less,
+        order => order,
+    }
+}
+
+/// The offset of UTC itself.
+pub(super) fn utc() -> FixedOffset {
+    chrono::Offset::fix(&chrono::Utc)
+}
+
+impl PartialEq for Time {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Time {}
+
+impl PartialOrd for Time {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Time {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+/// RFC 3339: `Z` for UTC, a fraction only where there is one.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
