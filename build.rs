@@ -1,5 +1,7 @@
 //! Generates the parser from `grammar/`.
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=grammar");
+    let out = std::env::var("OUT_DIR")?;
+    lalrpop::Configuration::new().set_in_dir("grammar").set_out_dir(out).process()
 }

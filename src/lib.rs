@@ -1,5 +1,11 @@
 //! Hookgate: a rule language for webhooks, compiled to bytecode, and the gateway that runs on it.
 
 pub mod builtins;
+pub mod check;
+pub mod compile;
+pub mod diagnostic;
+pub mod program;
 pub mod source;
+pub mod syntax;
 pub mod value;
+pub mod vm;

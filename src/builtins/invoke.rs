@@ -336,8 +336,8 @@ fn wrong_kind(function: &Function, param: Option<&Param>, value: Value<'_>) -> F
     }
 }
 
-/// What turns a value of one kind into one of those wanted.
-pub(super) fn conversion(found: Kind, wanted: Kinds) -> Option<&'static str> {
+/// What turns a value of one kind into one of those wanted, where something does.
+pub fn conversion(found: Kind, wanted: Kinds) -> Option<&'static str> {
     Some(match found {
         Kind::Text if wanted.contains(Kind::Time) => {
             "read the text as a time first: `$PARSE_TIME(…)`"

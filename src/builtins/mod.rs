@@ -23,7 +23,7 @@ mod registry;
 mod text;
 mod time;
 
-pub use invoke::{Args, Env, invoke, null_answer};
+pub use invoke::{Args, Env, conversion, invoke, null_answer};
 pub use mustache::{Template, TemplateError};
 pub use pattern::{Pattern, PatternCache};
 pub use registry::{

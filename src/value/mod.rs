@@ -31,7 +31,7 @@ pub use json::{JsonError, MAX_DEPTH, read_json, read_json_into, write_json, writ
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
 pub use number::Number;
-pub use object::{BuiltObject, Object};
+pub use object::{BuiltObject, Entries, Object};
 pub use operators::{add, divide, interpolate, multiply, negate, subtract};
 pub use owned::{OwnedObject, OwnedValue};
 pub use time::Time;

@@ -1,0 +1,574 @@
+//! Calls: the function, how many arguments, of what kinds, and what comes back.
+
+use super::infer::Checker;
+use super::shape::Type;
+use crate::builtins::{
+    self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
+};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::source::Span;
+use crate::syntax::{Expr, ExprId, Param, Place};
+use crate::value::{FaultKind, Kind, Kinds};
+
+/// What stands before the dot: its type, the base of its chain, and how many steps in between.
+pub(super) type Subject<'s> = Option<(&'s Type, ExprId, usize)>;
+
+/// An argument: the value before the dot, or an expression in the parentheses.
+#[derive(Clone, Copy)]
+struct Argument<'s> {
+    subject: Option<&'s Type>,
+    expr: Option<ExprId>,
+    span: Span,
+}
+
+impl Checker<'_> {
+    pub(super) fn call(
+        &mut self,
+        place: Place,
+        name: &str,
+        name_span: Span,
+        subject: Subject<'_>,
+        args: &[ExprId],
+    ) -> Type {
+        let Some(callee) = self.host.function(name) else {
+            self.unknown_function(name, name_span);
+            args.iter().for_each(|arg| self.look_into(*arg));
+            return Type::any();
+        };
+        self.found.callees.insert(place, callee.clone());
+        let arguments = self.arguments(subject, name_span, args);
+        if !self.check_arity(&callee, name_span, &arguments, subject.is_some()) {
+            args.iter().for_each(|arg| self.look_into(*arg));
+            return Type::any();
+        }
+        match &callee.code {
+            How::Loop(kind) => self.repeat(place, &callee, *kind, &arguments),
+            How::Form(form) => self.form(place, &callee, *form, subject, &arguments),
+            How::Native(_) | How::Host(_) => self.native(&callee, name_span, &arguments),
+        }
+    }
+
+    fn arguments<'s>(
+        &self,
+        subject: Subject<'s>,
+        name_span: Span,
+        args: &[ExprId],
+    ) -> Vec<Argument<'s>> {
+        let first = subject.map(|(seen, base, _)| Argument {
+            subject: Some(seen),
+            expr: None,
+            span: Span {
+                start: self.tree.span(base).start,
+                end: name_span.start.saturating_sub(1),
+            },
+        });
+        let rest = args.iter().map(|arg| Argument {
+            subject: None,
+            expr: Some(*arg),
+            span: self.tree.span(*arg),
+        });
+        first.into_iter().chain(rest).collect()
+    }
+
+    fn unknown_function(&mut self, name: &str, span: Span) {
+        let help = builtins::foreign(name).map(ToOwned::to_owned).or_else(|| {
+            let upper = name.to_uppercase();
+            let near = nearest(&upper, self.host.function_names());
+            near.map(|near| format!("did you mean `${near}`?"))
+        });
+        self.report(
+            Diagnostic::new(
+                Code::E0101,
+                span,
+                format!("there is no function `${}`", name.to_uppercase()),
+            )
+            .help(help.unwrap_or_else(|| "`hookgate functions` lists them all".to_owned())),
+        );
+    }
+
+    /// Looks into an argument of a call that is wrong itself, for what is wrong inside.
+    fn look_into(&mut self, arg: ExprId) {
+        if let Expr::Lambda { params, body } = self.tree.expr(arg) {
+            let height = self.scope.height();
+            params.iter().for_each(|param| self.scope.push(&param.name, Type::any()));
+            self.uncertain(|this| this.infer(*body));
+            self.scope.truncate(height);
+        } else {
+            self.infer(arg);
+        }
+    }
+
+    fn check_arity(
+        &mut self,
+        callee: &Function,
+        span: Span,
+        arguments: &[Argument<'_>],
+        dotted: bool,
+    ) -> bool {
+        let given = arguments.len();
+        let least = callee.least_arguments();
+        let most = callee.most_arguments();
+        if given >= least && most.is_none_or(|most| given <= most) {
+            return true;
+        }
+        let takes = match most {
+            Some(0) => "no arguments".to_owned(),
+            Some(most) if most == least => count(least, "argument"),
+            Some(most) => format!("{least} to {}", count(most, "argument")),
+            None => format!("{} or more", count(least, "argument")),
+        };
+        let params: Vec<String> = callee.params.iter().map(ToString::to_string).collect();
+        let diagnostic = Diagnostic::new(
+            Code::E0107,
+            span,
+            format!("`${}` takes {takes}, got {given}", callee.name),
+        )
+        .label(if params.is_empty() {
+            String::new()
+        } else {
+            format!("takes {}", params.join(", "))
+        });
+        let help = if dotted {
+            "the value before the dot is the first argument".to_owned()
+        } else {
+            format!("it is called as `{}`", callee.signature())
+        };
+        self.report(diagnostic.help(help));
+        false
+    }
+
+    /// What an argument may be; a value before the dot was looked at before.
+    fn argument(&mut self, argument: Argument<'_>) -> Type {
+        match (argument.subject, argument.expr) {
+            (Some(seen), _) => seen.clone(),
+            (None, Some(expr)) => self.infer(expr),
+            (None, None) => Type::any(),
+        }
+    }
+
+    fn native(&mut self, callee: &Function, name_span: Span, arguments: &[Argument<'_>]) -> Type {
+        let mut secret = false;
+        let mut subject_may_be_null = false;
+        let mut any_digest = false;
+        for (at, argument) in arguments.iter().enumerate() {
+            let seen = self.argument(*argument);
+            let Some(param) = callee.param(at) else {
+                continue;
+            };
+            secret |= seen.secret;
+            any_digest |= seen.digest;
+            subject_may_be_null |= at == 0 && seen.may_be_null();
+            self.fits(callee, param, at, &seen, argument.span);
+            if param.role == Role::Pattern {
+                self.pattern(argument);
+            }
+            if at == 0 && callee.name == "CONCAT" {
+                self.refuse_digest(&seen, argument.span);
+            }
+        }
+        let mut answer = Type::of(callee.result);
+        answer.digest = callee.family == builtins::Family::Crypto && callee.result == Kinds::BYTES
+            || (any_digest && callee.result.meets(Kinds::LIST));
+        if subject_may_be_null && callee.null == NullSubject::Null {
+            answer = answer.or_null();
+        }
+        if secret && !callee.releases {
+            answer = self.kept_secret(callee, answer, name_span);
+        }
+        answer
+    }
+
+    /// The answer of a call with a secret in it: text and bytes are secret too, and a number or
+    /// time would tell of it.
+    fn kept_secret(&mut self, callee: &Function, mut answer: Type, span: Span) -> Type {
+        let telling = Kinds::NUMBER | Kinds::TIME;
+        if callee.result.without(telling | Kinds::NULL).is_empty() {
+            let message = format!("`${}` of a secret would tell of it", callee.name);
+            self.always_fails(
+                Code::E0203,
+                span,
+                &message,
+                Some("a secret is for digests, verifications and comparisons"),
+            );
+            return answer;
+        }
+        if answer.kinds.meets(Kinds::TEXT | Kinds::BYTES) {
+            answer.kinds = answer.kinds | Kinds::SECRET;
+        }
+        answer.secret = answer.kinds.meets(Kinds::SECRET | Kinds::LIST | Kinds::OBJECT);
+        answer
+    }
+
+    /// Checks an argument against its parameter.
+    fn fits(&mut self, callee: &Function, param: &Row, at: usize, seen: &Type, span: Span) {
+        let mut takes = param.kinds;
+        if takes.meets(Kinds::TEXT | Kinds::BYTES) {
+            takes = takes | Kinds::SECRET;
+        }
+        let null_passes = param.mode == builtins::Mode::Optional
+            || (at == 0 && !matches!(callee.null, NullSubject::Fault));
+        if null_passes {
+            takes = takes | Kinds::NULL;
+        }
+        if seen.kinds == Kinds::NULL && at == 0 && callee.null == NullSubject::Null {
+            self.report(Diagnostic::new(
+                Code::W0115,
+                span,
+                format!("this is always null, and so is `${}` of it", callee.name),
+            ));
+            return;
+        }
+        if takes.meets(seen.kinds) {
+            self.fits_unless_null(callee, param, seen, takes, span);
+            return;
+        }
+        let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
+        let message =
+            format!("the `{}` of `${}` is {wanted}, not {}", param.name, callee.name, seen.kinds);
+        self.always_fails(Code::E0202, span, &message, self.argument_help(seen.kinds, wanted));
+    }
+
+    fn fits_unless_null(
+        &mut self,
+        callee: &Function,
+        param: &Row,
+        seen: &Type,
+        takes: Kinds,
+        span: Span,
+    ) {
+        let present = seen.kinds.without(Kinds::NULL);
+        if present.is_empty() || takes.meets(present) || self.caught {
+            return;
+        }
+        let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
+        self.report(
+            Diagnostic::new(
+                Code::W0108,
+                span,
+                format!(
+                    "the `{}` of `${}` is {wanted}, not {present}: this fails unless it is null",
+                    param.name, callee.name
+                ),
+            )
+            .maybe_help(self.argument_help(present, wanted)),
+        );
+    }
+
+    fn argument_help(&self, found: Kinds, wanted: Kinds) -> Option<&'static str> {
+        builtins::conversion(found.without(Kinds::NULL).only()?, wanted)
+    }
+
+    /// A literal regular expression has to compile.
+    fn pattern(&mut self, argument: &Argument<'_>) {
+        let literal = argument.expr.map(|expr| self.tree.expr(self.tree.ungrouped(expr)));
+        let Some(Expr::Text(text)) = literal else {
+            return;
+        };
+        if let Err(fault) = Pattern::new(text, self.host.pattern_bytes) {
+            let code =
+                if fault.kind() == FaultKind::PatternLimit { Code::E0404 } else { Code::E0108 };
+            self.report(
+                Diagnostic::new(code, argument.span, fault.message()).maybe_help(fault.advice()),
+            );
+        }
+    }
+
+    fn form(
+        &mut self,
+        place: Place,
+        callee: &Function,
+        form: Form,
+        subject: Subject<'_>,
+        arguments: &[Argument<'_>],
+    ) -> Type {
+        match form {
+            Form::Time => Type::of(Kinds::TIME),
+            Form::Secret | Form::Secrets => self.secret(place, callee, form, subject, arguments),
+            Form::Coalesce => self.coalesce(arguments),
+            Form::Try => self.attempt(arguments),
+        }
+    }
+
+    fn coalesce(&mut self, arguments: &[Argument<'_>]) -> Type {
+        let mut answer: Option<Type> = None;
+        for (at, argument) in arguments.iter().enumerate() {
+            let seen = if at == 0 {
+                self.argument(*argument)
+            } else {
+                self.uncertain(|this| this.argument(*argument))
+            };
+            answer = Some(match answer {
+                None => seen,
+                Some(before) => before.not_null().or(seen),
+            });
+        }
+        Type { truth: None, ..answer.unwrap_or_else(Type::any) }
+    }
+
+    fn attempt(&mut self, arguments: &[Argument<'_>]) -> Type {
+        let caught = std::mem::replace(&mut self.caught, true);
+        let mut seen = Vec::new();
+        for (at, argument) in arguments.iter().enumerate() {
+            if at > 0 {
+                self.caught = caught;
+            }
+            seen.push(self.uncertain(|this| this.argument(*argument)));
+        }
+        self.caught = caught;
+        let answer = seen.into_iter().reduce(Type::or).unwrap_or_else(Type::any);
+        Type { truth: None, ..answer }
+    }
+
+    fn secret(
+        &mut self,
+        place: Place,
+        callee: &Function,
+        form: Form,
+        subject: Subject<'_>,
+        arguments: &[Argument<'_>],
+    ) -> Type {
+        let span = arguments.first().map_or_else(Span::default, |argument| argument.span);
+        let name = match (subject, arguments.first().and_then(|argument| argument.expr)) {
+            (Some((_, base, 0)), _) => Some(base),
+            (Some(_), _) => None,
+            (None, expr) => expr,
+        };
+        match name.map(|name| self.tree.expr(self.tree.ungrouped(name))) {
+            Some(Expr::Text(name)) => {
+                self.found.secrets.insert(place, name.clone());
+            }
+            _ => self.report(
+                Diagnostic::new(
+                    Code::E0104,
+                    span,
+                    format!("the name in `${}` is literal text", callee.name),
+                )
+                .help(format!(
+                    "write `${}('NAME')`, so that the host knows which secrets are read",
+                    callee.name
+                )),
+            ),
+        }
+        if !self.host.secrets {
+            self.report(
+                Diagnostic::new(
+                    Code::E0105,
+                    self.tree.span(place.expr),
+                    "secrets are not available to this program",
+                )
+                .help("compare or sign in the listener, whose rules may read its secrets"),
+            );
+        }
+        let secret = Type { secret: true, ..Type::of(Kinds::SECRET) };
+        if form == Form::Secret { secret } else { Type::list_of(secret) }
+    }
+
+    fn repeat(
+        &mut self,
+        place: Place,
+        callee: &Function,
+        kind: LoopKind,
+        arguments: &[Argument<'_>],
+    ) -> Type {
+        let mut subject = Type::any();
+        let mut start = Type::any();
+        let mut lambda = None;
+        for (at, argument) in arguments.iter().enumerate() {
+            let Some(param) = callee.param(at) else {
+                continue;
+            };
+            if let Role::Lambda { least, most } = param.role {
+                lambda = self.lambda_argument(callee, param, argument, (least, most));
+                continue;
+            }
+            let seen = self.argument(*argument);
+            self.fits(callee, param, at, &seen, argument.span);
+            if at == 0 {
+                subject = seen;
+            } else {
+                start = seen;
+            }
+        }
+        let slot = self.scope.next_slot();
+        self.found.frames.insert(place, slot);
+        let body = lambda.map(|(params, body)| self.body(kind, params, body, &subject, &start));
+        loop_answer(kind, callee, &subject, &start, body)
+    }
+
+    /// The lambda of an argument; where it may be left out, null counts as leaving it out.
+    fn lambda_argument(
+        &mut self,
+        callee: &Function,
+        param: &Row,
+        argument: &Argument<'_>,
+        (least, most): (u8, u8),
+    ) -> Option<(Vec<Param>, ExprId)> {
+        let expr = argument.expr.map(|expr| self.tree.expr(expr));
+        match expr {
+            Some(Expr::Lambda { params, body }) => {
+                self.check_parameters(callee, params, argument.span, (least, most));
+                Some((params.clone(), *body))
+            }
+            Some(Expr::Null) if param.mode == builtins::Mode::Optional => None,
+            _ => {
+                let seen = self.argument(*argument);
+                let shown = if seen.kinds == Kinds::ANY {
+                    "a value".to_owned()
+                } else {
+                    seen.kinds.to_string()
+                };
+                self.report(
+                    Diagnostic::new(
+                        Code::E0106,
+                        argument.span,
+                        format!(
+                            "the `{}` of `${}` is a lambda, not {shown}",
+                            param.name, callee.name
+                        ),
+                    )
+                    .help(if most > 1 && least > 1 {
+                        "write a lambda: `(acc, x) => …`"
+                    } else {
+                        "write a lambda: `x => …`"
+                    }),
+                );
+                None
+            }
+        }
+    }
+
+    fn check_parameters(
+        &mut self,
+        callee: &Function,
+        params: &[Param],
+        span: Span,
+        (least, most): (u8, u8),
+    ) {
+        if params.len() < usize::from(least) || params.len() > usize::from(most) {
+            let takes = if least == most {
+                count(usize::from(least), "parameter")
+            } else {
+                format!("{least} to {}", count(usize::from(most), "parameter"))
+            };
+            self.report(
+                Diagnostic::new(
+                    Code::E0110,
+                    span,
+                    format!("the lambda of `${}` has {takes}, got {}", callee.name, params.len()),
+                )
+                .help(if least > 1 {
+                    "write `(acc, x) => …`: what was gathered so far, and the element"
+                } else {
+                    "write `x => …`, or `(x, key) => …`"
+                }),
+            );
+        }
+        for (at, param) in params.iter().enumerate() {
+            let earlier = params.get(..at).unwrap_or(&[]);
+            if earlier.iter().any(|other| other.name == param.name) {
+                self.report(Diagnostic::new(
+                    Code::E0110,
+                    param.span,
+                    format!("the parameter `{}` comes twice", param.name),
+                ));
+            }
+            let hides = self.scope.is_local(&param.name)
+                || self.host.roots.iter().any(|root| root.name == param.name);
+            if hides {
+                self.report(
+                    Diagnostic::new(
+                        Code::W0116,
+                        param.span,
+                        format!("`{}` hides the `{}` outside", param.name, param.name),
+                    )
+                    .help("give the parameter a name of its own"),
+                );
+            }
+        }
+    }
+
+    fn body(
+        &mut self,
+        kind: LoopKind,
+        params: Vec<Param>,
+        body: ExprId,
+        subject: &Type,
+        start: &Type,
+    ) -> Type {
+        let element = Type { truth: None, ..subject.element() };
+        let place = Type::of(if subject.kinds.without(Kinds::NULL) == Kinds::LIST {
+            Kinds::NUMBER
+        } else if subject.secret {
+            Kinds::TEXT | Kinds::NUMBER | Kinds::SECRET
+        } else {
+            Kinds::TEXT | Kinds::NUMBER
+        });
+        let place =
+            Type { secret: subject.secret && subject.kinds.contains(Kind::Object), ..place };
+        // What is gathered may become whatever the body answers.
+        let gathered = Type {
+            secret: start.secret || subject.secret,
+            ..Type::of(if start.secret || subject.secret { Kinds::ALL } else { Kinds::ANY })
+        };
+        let types = match kind {
+            LoopKind::Reduce => [gathered, element, Type::of(Kinds::NUMBER)],
+            _ => [element, place, Type::of(Kinds::NUMBER)],
+        };
+        let height = self.scope.height();
+        for (param, value) in params.iter().zip(types) {
+            self.scope.push(&param.name, value);
+        }
+        let answer = self.uncertain(|this| this.infer(body));
+        if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
+            super::lints::condition(self, body, &answer);
+        }
+        self.scope.truncate(height);
+        answer
+    }
+}
+
+fn loop_answer(
+    kind: LoopKind,
+    callee: &Function,
+    subject: &Type,
+    start: &Type,
+    body: Option<Type>,
+) -> Type {
+    let body = body.unwrap_or_else(Type::any);
+    let collections = subject.kinds.and(Kinds::LIST | Kinds::OBJECT);
+    let mut answer = match kind {
+        LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
+        LoopKind::Map => {
+            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
+            let shape = super::shape::Shape {
+                others: Some(body.clone()),
+                elements: Some(body.clone()),
+                ..Default::default()
+            };
+            Type { secret: body.secret, digest: body.digest, ..Type::of(kinds).shaped(shape) }
+        }
+        LoopKind::Filter => {
+            let element = subject.element();
+            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
+            let shape = super::shape::Shape {
+                others: Some(element.clone()),
+                elements: Some(element),
+                ..Default::default()
+            };
+            Type { secret: subject.secret, digest: subject.digest, ..Type::of(kinds).shaped(shape) }
+        }
+        LoopKind::Find => subject.element().or_null(),
+        LoopKind::Reduce => body.or(start.clone()),
+        LoopKind::Sort => Type { truth: None, ..subject.clone().not_null() },
+    };
+    answer.truth = None;
+    if subject.may_be_null() && callee.null == NullSubject::Null {
+        answer = answer.or_null();
+    }
+    answer
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

@@ -1,0 +1,78 @@
+//! What the host offers to programs: names, functions, secrets.
+
+use std::sync::Arc;
+
+use super::shape::Type;
+use crate::builtins::{self, Function};
+use crate::diagnostic::Code;
+use crate::program::Callee;
+
+/// What the host offers.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// The names of the context.
+    pub roots: Vec<RootDeclaration>,
+    /// Whether a name that is not declared reads as null, with a warning, rather than being an
+    /// error.
+    pub open: bool,
+    /// Functions of the host's own; they come before those of the language.
+    pub functions: Vec<Arc<Function>>,
+    /// Whether programs may read secrets.
+    pub secrets: bool,
+    /// Whether programs verify requests, where what may be null or in the future deserves a
+    /// second look.
+    pub verification: bool,
+    /// How large a regular expression may be, in bytes of its compiled form.
+    pub pattern_bytes: usize,
+    /// Warnings that are not told.
+    pub allowed: Vec<Code>,
+}
+
+/// A name of the context.
+#[derive(Debug, Clone)]
+pub struct RootDeclaration {
+    /// The name.
+    pub name: Box<str>,
+    /// What is known of its value.
+    pub value: Type,
+    /// Whether its members are found in any case, as HTTP headers are.
+    pub case_blind: bool,
+}
+
+impl RootDeclaration {
+    /// A name of whose value nothing is known.
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        Self { name: name.into(), value: Type::any(), case_blind: false }
+    }
+
+    /// The same, with what is known of its value.
+    #[must_use]
+    pub fn of(mut self, value: Type) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// The same, with members that are found in any case.
+    #[must_use]
+    pub fn case_blind(mut self) -> Self {
+        self.case_blind = true;
+        self
+    }
+}
+
+impl Host {
+    /// The function of a name, in any case.
+    pub(super) fn function(&self, name: &str) -> Option<Callee> {
+        let own = self.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name));
+        match own {
+            Some(function) => Some(Callee::Host(Arc::clone(function))),
+            None => builtins::find(name).map(Callee::Builtin),
+        }
+    }
+
+    /// The names of all functions.
+    pub(super) fn function_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.functions.iter().map(|function| function.name);
+        own.chain(builtins::all().map(|function| function.name))
+    }
+}

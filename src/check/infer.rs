@@ -1,0 +1,625 @@
+//! The walk: what each part of a source may answer, and what is wrong on the way.
+
+use std::collections::HashMap;
+
+use super::host::Host;
+use super::operators;
+use super::scope::Scope;
+use super::shape::{Shape, Type};
+use super::{Name, lints};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::program::{Callee, Root};
+use crate::source::Span;
+use crate::syntax::{Expr, ExprId, Operator, Parsed, Part, Place, Run, Step, StepKind, Tree};
+use crate::value::{Kind, Kinds};
+
+/// A check that goes on.
+pub(super) struct Checker<'c> {
+    pub(super) tree: &'c Tree,
+    pub(super) parsed: &'c Parsed,
+    pub(super) host: &'c Host,
+    pub(super) scope: Scope,
+    pub(super) found: Found,
+    /// Whether what is looked at runs whenever the program does.
+    pub(super) certain: bool,
+    /// Whether a failure here is caught by a `$TRY`.
+    pub(super) caught: bool,
+    /// Expressions that are not null here, since an earlier condition says so.
+    known: Vec<String>,
+}
+
+/// What a check found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) names: HashMap<ExprId, Name>,
+    pub(super) callees: HashMap<Place, Callee>,
+    pub(super) frames: HashMap<Place, u16>,
+    pub(super) secrets: HashMap<Place, Box<str>>,
+    pub(super) roots: Vec<Root>,
+    pub(super) locals: u16,
+}
+
+impl<'c> Checker<'c> {
+    pub(super) fn new(parsed: &'c Parsed, host: &'c Host) -> Self {
+        Self {
+            tree: &parsed.tree,
+            parsed,
+            host,
+            scope: Scope::new(),
+            found: Found::default(),
+            certain: true,
+            caught: false,
+            known: Vec::new(),
+        }
+    }
+
+    /// Checks the whole source, and answers what it may answer.
+    pub(super) fn whole(&mut self) -> Type {
+        let root = self.tree.root();
+        let answer = self.infer(root);
+        if answer.secret {
+            self.report(
+                Diagnostic::new(Code::E0203, self.tree.span(root), "the answer could hold a secret")
+                    .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"),
+            );
+        }
+        lints::whole(self);
+        answer
+    }
+
+    /// What was found, without the warnings that the host allows.
+    pub(super) fn finish(self) -> Found {
+        let mut found = self.found;
+        found.locals = self.scope.locals();
+        found.names = self.scope.names;
+        found.roots = self.scope.roots;
+        let allowed = &self.host.allowed;
+        found.diagnostics.retain(|one| one.is_error() || !allowed.contains(&one.code));
+        found
+    }
+
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.found.diagnostics.push(diagnostic);
+    }
+
+    /// Reports an operation that always fails: an error where it always runs.
+    pub(super) fn always_fails(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: &str,
+        help: Option<&str>,
+    ) {
+        if self.caught {
+            return;
+        }
+        let diagnostic = if self.certain {
+            Diagnostic::new(code, span, message)
+        } else {
+            Diagnostic::new(Code::W0108, span, format!("{message}: this fails whenever it runs"))
+        };
+        self.report(diagnostic.maybe_help(help));
+    }
+
+    /// Looks at a part that may not run.
+    pub(super) fn uncertain<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.certain, false);
+        let seen = look(self);
+        self.certain = before;
+        seen
+    }
+
+    /// What an expression may answer.
+    pub(super) fn infer(&mut self, id: ExprId) -> Type {
+        let seen = self.node(id);
+        if !self.known.is_empty() && seen.may_be_null() && self.is_known(id) {
+            return seen.not_null();
+        }
+        seen
+    }
+
+    fn is_known(&self, id: ExprId) -> bool {
+        matches!(self.tree.expr(id), Expr::Name(_) | Expr::Chain { .. })
+            && self.known.contains(&self.tree.shape(id))
+    }
+
+    fn node(&mut self, id: ExprId) -> Type {
+        let span = self.tree.span(id);
+        match self.tree.expr(id) {
+            Expr::Null => Type::of(Kinds::NULL),
+            Expr::Bool(value) => Type { truth: Some(*value), ..Type::of(Kinds::BOOLEAN) },
+            Expr::Number(number) => {
+                Type { truth: Some(!number.is_zero()), ..Type::of(Kinds::NUMBER) }
+            }
+            Expr::Text(text) => {
+                lints::text(self, text, span);
+                Type { truth: Some(!text.is_empty()), ..Type::of(Kinds::TEXT) }
+            }
+            Expr::Template(parts) => self.template(parts),
+            Expr::Name(name) => self.name(id, name, span).0,
+            Expr::List(items) => self.list(items),
+            Expr::Object(entries) => self.object(entries),
+            Expr::Group(inner) => self.infer(*inner),
+            Expr::Negate(inner) => self.negate(*inner, span),
+            Expr::Not(inner) => {
+                let truth = self.infer(*inner).truth.map(|truth| !truth);
+                Type { truth, ..Type::of(Kinds::BOOLEAN) }
+            }
+            Expr::Run { first, rest } => self.run(*first, rest, span),
+            Expr::And(operands) => self.all_of(operands),
+            Expr::Or(operands) => self.any_of(operands),
+            Expr::If { arms, otherwise } => self.conditional(arms, *otherwise),
+            Expr::Call { name, name_span, args } => {
+                self.call(Place::whole(id), name, *name_span, None, args)
+            }
+            Expr::Chain { base, steps } => self.chain(id, *base, steps),
+            Expr::Lambda { .. } => {
+                self.report(
+                    Diagnostic::new(Code::E0106, span, "a lambda stands where a value is needed")
+                        .help("functions that take a lambda are `$MAP`, `$FILTER`, `$ANY`, `$ALL`, `$FIND`, `$REDUCE` and `$SORT`"),
+                );
+                Type::any()
+            }
+            Expr::Let { bindings, body } => {
+                let values: Vec<Type> =
+                    bindings.iter().map(|binding| self.infer(binding.value)).collect();
+                let height = self.scope.height();
+                let slot = self.scope.next_slot();
+                self.found.frames.insert(Place::whole(id), slot);
+                for (binding, value) in bindings.iter().zip(values) {
+                    self.scope.push(&binding.name, value);
+                }
+                let answer = self.infer(*body);
+                self.scope.truncate(height);
+                answer
+            }
+            Expr::Error => Type::any(),
+        }
+    }
+
+    /// A name, and whether its members are found in any case.
+    fn name(&mut self, id: ExprId, name: &str, span: Span) -> (Type, bool) {
+        lints::text(self, name, span);
+        let (found, diagnostic) = self.scope.resolve(id, name, span, self.host);
+        self.found.diagnostics.extend(diagnostic);
+        (found.value, found.case_blind)
+    }
+
+    fn template(&mut self, parts: &[Part]) -> Type {
+        let mut answer = Type::of(Kinds::TEXT);
+        for part in parts {
+            let id = match part {
+                Part::Text(text, span) => {
+                    lints::text(self, text, *span);
+                    continue;
+                }
+                Part::Value(id) => *id,
+            };
+            let part = self.infer(id);
+            self.refuse_digest(&part, self.tree.span(id));
+            answer.secret |= part.secret;
+            if part.kinds.contains(Kind::Bytes) {
+                answer.kinds = answer.kinds | Kinds::BYTES;
+            }
+        }
+        if answer.secret {
+            answer.kinds = answer.kinds | Kinds::SECRET;
+        }
+        answer
+    }
+
+    /// Refuses a digest among text: senders differ in how they write it.
+    pub(super) fn refuse_digest(&mut self, part: &Type, span: Span) {
+        if part.digest {
+            self.report(
+                Diagnostic::new(Code::E0204, span, "a digest stands in text without an encoding")
+                    .help("write it out: `.$HEX()` or `.$BASE64()`"),
+            );
+        }
+    }
+
+    fn list(&mut self, items: &[ExprId]) -> Type {
+        let elements = items.iter().map(|item| self.infer(*item)).reduce(Type::or);
+        let truth = Some(!items.is_empty());
+        Type { truth, ..Type::list_of(elements.unwrap_or_else(|| Type::of(Kinds::NULL))) }
+    }
+
+    fn object(&mut self, entries: &[(ExprId, ExprId)]) -> Type {
+        let mut shape = Shape::default();
+        let mut answer = Type::of(Kinds::OBJECT);
+        for (key, value) in entries {
+            let name = self.key(*key);
+            let value = self.infer(*value);
+            answer.secret |= value.secret;
+            match name {
+                Some(name) => {
+                    if shape.members.insert(name.clone(), value).is_some() {
+                        self.report(Diagnostic::new(
+                            Code::W0110,
+                            self.tree.span(*key),
+                            format!("the key {name:?} comes twice; the last value counts"),
+                        ));
+                    }
+                }
+                None => {
+                    let others = shape.others.take();
+                    shape.others =
+                        Some(others.map_or(value.clone().or_null(), |others| others.or(value)));
+                }
+            }
+        }
+        let truth = Some(!entries.is_empty());
+        Type { truth, ..answer.shaped(shape) }
+    }
+
+    /// Looks at a key, and answers it where it is literal.
+    fn key(&mut self, id: ExprId) -> Option<Box<str>> {
+        let inner = self.tree.ungrouped(id);
+        let span = self.tree.span(id);
+        let kinds = self.infer(id).kinds;
+        match self.tree.expr(inner) {
+            Expr::Text(text) => return Some(text.clone()),
+            Expr::Name(name) if inner == id && !self.scope.is_local(name) => {
+                self.report(
+                    Diagnostic::new(
+                        Code::W0107,
+                        span,
+                        format!("the key is what `{name}` holds, not the word"),
+                    )
+                    .help(format!("write `\"{name}\"` for the word, `({name})` for what it holds")),
+                );
+            }
+            _ => {}
+        }
+        if !kinds.contains(Kind::Text) {
+            self.always_fails(
+                Code::E0201,
+                span,
+                &format!("a key is a text, not {kinds}"),
+                Some("convert it: `$TEXT(key)`"),
+            );
+        }
+        None
+    }
+
+    fn negate(&mut self, inner: ExprId, span: Span) -> Type {
+        let operand = self.infer(inner);
+        if !operand.kinds.meets(Kinds::NUMBER | Kinds::NULL) {
+            let message = format!("`-` needs a number, got {}", operand.kinds);
+            self.always_fails(Code::E0201, span, &message, conversion(operand.kinds));
+        }
+        let truth = operand.truth;
+        let kinds = operand.kinds.and(Kinds::NUMBER | Kinds::NULL);
+        Type { truth, ..Type::of(if kinds.is_empty() { Kinds::NUMBER } else { kinds }) }
+    }
+
+    fn run(&mut self, first: ExprId, rest: &[Run], span: Span) -> Type {
+        lints::comparison_chain(self, first, rest, span);
+        let mut left = self.infer(first);
+        let mut left_id = Some(first);
+        for run in rest {
+            let right = self.infer(run.operand);
+            let upto = Span { start: span.start, end: self.tree.span(run.operand).end };
+            left = self.operation(run, (&left, left_id), &right, upto);
+            left_id = None;
+        }
+        left
+    }
+
+    fn operation(
+        &mut self,
+        run: &Run,
+        (left, left_id): (&Type, Option<ExprId>),
+        right: &Type,
+        span: Span,
+    ) -> Type {
+        let kinds = operators::answers(run.operator, left.kinds, right.kinds);
+        if kinds.is_empty() {
+            let message = wrong_operands(run.operator, left.kinds, right.kinds);
+            self.always_fails(
+                Code::E0201,
+                span,
+                &message,
+                operand_help(run.operator, left.kinds, right.kinds),
+            );
+        } else if operators::fails_unless_null(run.operator, left.kinds, right.kinds)
+            && !self.caught
+        {
+            let message = wrong_operands(
+                run.operator,
+                left.kinds.without(Kinds::NULL),
+                right.kinds.without(Kinds::NULL),
+            );
+            self.report(
+                Diagnostic::new(
+                    Code::W0108,
+                    span,
+                    format!("{message}: this fails unless one of them is null"),
+                )
+                .maybe_help(operand_help(run.operator, left.kinds, right.kinds)),
+            );
+        }
+        let mut answer = Type::of(if kinds.is_empty() { Kinds::ANY } else { kinds });
+        answer.secret = !run.operator.is_comparison() && (left.secret || right.secret);
+        if matches!(run.operator, Operator::Equal | Operator::NotEqual) {
+            answer.truth = self.equality(run, left, right, span);
+            lints::both_null(self, run, left, right, span);
+        }
+        if run.operator.is_ordering() {
+            lints::order_with_null(self, left, right, span);
+            lints::replay(self, run, left_id, span);
+        }
+        answer
+    }
+
+    /// What an equality comes to, where kinds decide it.
+    fn equality(&mut self, run: &Run, left: &Type, right: &Type, span: Span) -> Option<bool> {
+        if operators::may_be_equal(left.kinds, right.kinds) {
+            return None;
+        }
+        let both_may_be_null = left.may_be_null() && right.may_be_null();
+        let only_null = left.kinds == Kinds::NULL && right.kinds == Kinds::NULL;
+        if only_null {
+            return Some(run.operator == Operator::Equal);
+        }
+        let outcome = run.operator == Operator::NotEqual;
+        let unless = if both_may_be_null { ", unless both are null" } else { "" };
+        let always = if outcome { "always" } else { "never" };
+        let (a, b) = (left.kinds.without(Kinds::NULL), right.kinds.without(Kinds::NULL));
+        let (a, b) = if a.is_empty() || b.is_empty() { (left.kinds, right.kinds) } else { (a, b) };
+        self.report(
+            Diagnostic::new(
+                Code::W0103,
+                span,
+                format!("{a} is never equal to {b}, so this {always} holds{unless}"),
+            )
+            .maybe_help(equality_help(left.kinds, right.kinds)),
+        );
+        (!both_may_be_null).then_some(outcome)
+    }
+
+    /// Looks at operands in order: the first always runs, the others may not. Answers the types.
+    fn operands(&mut self, operands: &[ExprId], stops_at: bool) -> Vec<Type> {
+        let known = self.known.len();
+        let mut seen = Vec::new();
+        for (at, id) in operands.iter().enumerate() {
+            let operand =
+                if at == 0 { self.infer(*id) } else { self.uncertain(|this| this.infer(*id)) };
+            if at + 1 < operands.len() {
+                lints::condition(self, *id, &operand);
+                lints::proves(self.tree, *id, !stops_at, &mut self.known);
+            }
+            seen.push(operand);
+        }
+        self.known.truncate(known);
+        seen
+    }
+
+    fn all_of(&mut self, operands: &[ExprId]) -> Type {
+        let seen = self.operands(operands, false);
+        let truth = decided(&seen, false);
+        let answer = seen.into_iter().reduce(Type::or).unwrap_or_else(Type::any);
+        Type { truth, ..answer }
+    }
+
+    fn any_of(&mut self, operands: &[ExprId]) -> Type {
+        lints::mixed(self, operands);
+        let mut seen = self.operands(operands, true);
+        let truth = decided(&seen, true);
+        // An operand is the answer only if it counts as true, unless it is the last.
+        let last = seen.pop().unwrap_or_else(Type::any);
+        let answer = seen.into_iter().map(Type::not_null).fold(last, Type::or);
+        Type { truth, ..answer }
+    }
+
+    fn conditional(&mut self, arms: &[(ExprId, ExprId)], otherwise: Option<ExprId>) -> Type {
+        let certain = self.certain;
+        let height = self.known.len();
+        let mut answers: Vec<Type> = Vec::new();
+        for (condition, answer) in arms {
+            let seen = self.infer(*condition);
+            lints::condition(self, *condition, &seen);
+            self.certain = false;
+            let outside = self.known.len();
+            lints::proves(self.tree, *condition, true, &mut self.known);
+            answers.push(self.infer(*answer));
+            self.known.truncate(outside);
+            lints::proves(self.tree, *condition, false, &mut self.known);
+        }
+        answers.push(
+            otherwise.map_or_else(|| Type::of(Kinds::NULL), |otherwise| self.infer(otherwise)),
+        );
+        self.known.truncate(height);
+        self.certain = certain;
+        let answer = answers.into_iter().reduce(Type::or);
+        answer.unwrap_or_else(Type::any)
+    }
+
+    fn chain(&mut self, id: ExprId, base: ExprId, steps: &[Step]) -> Type {
+        let caught = self.caught;
+        let attempts = steps.iter().any(|step| matches!(&step.kind, StepKind::Call { name, .. } if name.eq_ignore_ascii_case("TRY")));
+        self.caught |= attempts;
+        let (mut current, mut case_blind) = match self.tree.expr(base) {
+            Expr::Name(name) => self.name(base, name, self.tree.span(base)),
+            _ => (self.infer(base), false),
+        };
+        for (at, step) in steps.iter().enumerate() {
+            current = match &step.kind {
+                StepKind::Member(name) => self.member(&current, name, step, case_blind),
+                StepKind::Index(index) => self.index(&current, *index, step, case_blind),
+                StepKind::Slice(from, to) => self.slice(current, *from, *to, step),
+                StepKind::Call { name, name_span, args } => self.call(
+                    Place::step(id, at),
+                    name,
+                    *name_span,
+                    Some((&current, base, at)),
+                    args,
+                ),
+            };
+            case_blind = false;
+        }
+        self.caught = caught;
+        current
+    }
+
+    fn member(&mut self, of: &Type, name: &str, step: &Step, case_blind: bool) -> Type {
+        if !of.kinds.meets(Kinds::OBJECT | Kinds::NULL) {
+            self.report(
+                Diagnostic::new(
+                    Code::W0109,
+                    step.own,
+                    format!("{} has no members, so this is null", of.kinds),
+                )
+                .maybe_help(member_help(of.kinds)),
+            );
+            return Type::of(Kinds::NULL);
+        }
+        let (member, known) = of.member(name, case_blind);
+        if !known {
+            let near =
+                nearest(name, of.member_names()).map(|near| format!("did you mean `{near}`?"));
+            self.report(
+                Diagnostic::new(
+                    Code::W0102,
+                    step.own,
+                    format!("there is no member `{name}` here, so this is null"),
+                )
+                .maybe_help(near),
+            );
+        }
+        member
+    }
+
+    fn index(&mut self, of: &Type, index: ExprId, step: &Step, case_blind: bool) -> Type {
+        let key = self.infer(index);
+        if let Expr::Text(name) = self.tree.expr(self.tree.ungrouped(index)) {
+            return self.member(of, name, step, case_blind);
+        }
+        let sequences = Kinds::LIST | Kinds::TEXT | Kinds::BYTES | Kinds::SECRET;
+        let kinds = key.kinds;
+        let fits = (of.kinds.meets(sequences) && kinds.meets(Kinds::NUMBER))
+            || (of.kinds.contains(Kind::Object) && kinds.contains(Kind::Text))
+            || kinds.contains(Kind::Null)
+            || of.kinds.without(sequences | Kinds::OBJECT) != Kinds::NONE
+            || (!of.kinds.contains(Kind::Object) && kinds.contains(Kind::Text));
+        if !fits {
+            let message = format!("{} is no place in {}", kinds, of.kinds);
+            self.always_fails(Code::E0201, step.own, &message, Some("lists, texts and bytes have whole numbers as places, objects have texts as keys"));
+        }
+        self.part(of, sequences)
+    }
+
+    /// What stands at a place that is not known: an element, a character, a byte, a member.
+    fn part(&mut self, of: &Type, sequences: Kinds) -> Type {
+        if of.kinds.meets(Kinds::LIST | Kinds::OBJECT) {
+            let mut element = of.element().or_null();
+            element.kinds = element.kinds | of.kinds.and(sequences.without(Kinds::LIST));
+            element.digest |= of.digest;
+            element.truth = None;
+            return element;
+        }
+        let mut part = Type::of(of.kinds.and(sequences) | Kinds::NULL);
+        part.secret = of.secret;
+        part.digest = of.digest;
+        part
+    }
+
+    fn slice(&mut self, of: Type, from: Option<ExprId>, to: Option<ExprId>, step: &Step) -> Type {
+        for bound in [from, to].into_iter().flatten() {
+            let seen = self.infer(bound);
+            if !seen.kinds.meets(Kinds::NUMBER | Kinds::NULL) {
+                let message = format!("a slice bound is a whole number, not {}", seen.kinds);
+                self.always_fails(Code::E0201, self.tree.span(bound), &message, None);
+            }
+        }
+        let sequences = Kinds::LIST | Kinds::TEXT | Kinds::BYTES | Kinds::SECRET;
+        if !of.kinds.meets(sequences | Kinds::NULL) {
+            self.report(Diagnostic::new(
+                Code::W0109,
+                step.own,
+                format!("{} has no places, so this is null", of.kinds),
+            ));
+            return Type::of(Kinds::NULL);
+        }
+        let kinds = of.kinds.and(sequences | Kinds::NULL);
+        let kinds =
+            if of.kinds.without(sequences).is_empty() { kinds } else { kinds | Kinds::NULL };
+        Type { kinds, truth: None, ..of }
+    }
+}
+
+/// What operands come to, where one of them decides.
+fn decided(seen: &[Type], stops_at: bool) -> Option<bool> {
+    if seen.iter().any(|operand| operand.truth == Some(stops_at)) {
+        return Some(stops_at);
+    }
+    seen.iter().all(|operand| operand.truth == Some(!stops_at)).then_some(!stops_at)
+}
+
+fn wrong_operands(operator: Operator, left: Kinds, right: Kinds) -> String {
+    match operator {
+        Operator::In | Operator::NotIn => format!("{left} cannot be searched for in {right}"),
+        _ if operator.is_ordering() => format!("{left} and {right} have no order"),
+        _ => format!("`{}` does not work on {left} and {right}", operator.spelling()),
+    }
+}
+
+/// What turns operands into ones that fit.
+fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'static str> {
+    if matches!(operator, Operator::In | Operator::NotIn) {
+        return Some("`IN` searches a text for a text, a list for a value, an object for a key");
+    }
+    if left.meets(Kinds::TEXT) != right.meets(Kinds::TEXT) {
+        let other = if left.meets(Kinds::TEXT) { right } else { left };
+        return Some(match other {
+            _ if other.meets(Kinds::TIME) => "read the text as a time first: `$PARSE_TIME(…)`",
+            _ if operator == Operator::Add => {
+                "to add, convert the text: `$INTEGER(…)`; to join, convert the other side: `$TEXT(…)`"
+            }
+            _ => "convert the text first: `$INTEGER(…)` or `$DECIMAL(…)`",
+        });
+    }
+    conversion(left)
+}
+
+fn conversion(kinds: Kinds) -> Option<&'static str> {
+    match kinds.without(Kinds::NULL).only()? {
+        Kind::Text => Some("convert the text first: `$INTEGER(…)` or `$DECIMAL(…)`"),
+        Kind::List => Some("add up a list with `$SUM(…)`, count it with `$LENGTH(…)`"),
+        Kind::Object => Some("read a member of the object"),
+        Kind::Time => Some("take the seconds of the time first: `$EPOCH(…)`"),
+        _ => None,
+    }
+}
+
+fn equality_help(left: Kinds, right: Kinds) -> Option<&'static str> {
+    let pair =
+        |a: Kinds, b: Kinds| (left.meets(a) && right.meets(b)) || (left.meets(b) && right.meets(a));
+    if pair(Kinds::TEXT, Kinds::NUMBER) {
+        return Some("convert one side: `$INTEGER(text)`, `$TEXT(number)`");
+    }
+    if pair(Kinds::TEXT, Kinds::BYTES) {
+        return Some("write the bytes out: `.$HEX()` or `.$BASE64()`");
+    }
+    if pair(Kinds::TEXT, Kinds::TIME) {
+        return Some("read the text as a time: `$PARSE_TIME(text)`");
+    }
+    if pair(Kinds::TEXT, Kinds::BOOLEAN) {
+        return Some("compare with a text: `\"true\"`; or leave the comparison out");
+    }
+    if pair(Kinds::LIST, Kinds::TEXT | Kinds::NUMBER) {
+        return Some("ask for a member with `IN`: `value IN list`");
+    }
+    None
+}
+
+fn member_help(kinds: Kinds) -> Option<&'static str> {
+    match kinds.without(Kinds::NULL).only()? {
+        Kind::Text => Some("if the text is JSON, read it first: `$PARSE_JSON(text).name`"),
+        Kind::List => {
+            Some("take an element first: `list[0].name`, or of each: `list.$MAP(x => x.name)`")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,213 @@
+//! Warnings that look at how a source is written, beside what its parts answer.
+
+use super::infer::Checker;
+use super::shape::Type;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::{Expr, ExprId, Operator, Run, StepKind, Tree};
+use crate::value::Kinds;
+
+/// What is seen only of the whole.
+pub(super) fn whole(checker: &mut Checker<'_>) {
+    unread_expiry(checker);
+}
+
+/// Claims are taken from a token, and nothing reads when they end.
+fn unread_expiry(checker: &mut Checker<'_>) {
+    let verified = checker.found.callees.iter().find(|(_, callee)| callee.name == "JWT_VERIFY");
+    let Some((place, _)) = verified else {
+        return;
+    };
+    let span = checker.tree.span(place.expr);
+    if mentions_member(checker.tree, "exp") {
+        return;
+    }
+    checker.report(
+        Diagnostic::new(Code::W0113, span, "the claims are read, and never when they expire")
+            .help("compare the time too: `claims.exp > $TIME()`"),
+    );
+}
+
+fn mentions_member(tree: &Tree, name: &str) -> bool {
+    tree.iter().any(|(_, expr)| match expr {
+        Expr::Chain { steps, .. } => steps.iter().any(|step| match &step.kind {
+            StepKind::Member(member) => **member == *name,
+            StepKind::Index(index) => {
+                matches!(tree.expr(*index), Expr::Text(text) if **text == *name)
+            }
+            _ => false,
+        }),
+        _ => false,
+    })
+}
+
+/// A condition that comes out only one way.
+pub(super) fn condition(checker: &mut Checker<'_>, id: ExprId, seen: &Type) {
+    let Some(truth) = seen.truth else {
+        return;
+    };
+    // A literal says what it is, and who writes one here is trying something out.
+    if matches!(checker.tree.expr(checker.tree.ungrouped(id)), Expr::Bool(_) | Expr::Null) {
+        return;
+    }
+    let span = checker.tree.span(id);
+    if checker.found.diagnostics.iter().any(|one| one.code == Code::W0103 && one.span() == span) {
+        return;
+    }
+    checker.report(Diagnostic::new(Code::W0104, span, format!("this condition is always {truth}")));
+}
+
+/// `a == b == c`, `a < b == c`: a comparison of a comparison.
+pub(super) fn comparison_chain(checker: &mut Checker<'_>, first: ExprId, rest: &[Run], span: Span) {
+    let compares = |id: ExprId| match checker.tree.expr(id) {
+        Expr::Run { rest, .. } => rest.iter().any(|run| run.operator.is_comparison()),
+        _ => false,
+    };
+    let comparisons = rest.iter().filter(|run| run.operator.is_comparison()).count();
+    if comparisons == 0 {
+        return;
+    }
+    let chained =
+        comparisons > 1 || compares(first) || rest.iter().any(|run| compares(run.operand));
+    if chained {
+        checker.report(
+            Diagnostic::new(Code::W0105, span, "a comparison is compared again: its answer is true or false")
+                .help("join two comparisons with `AND`, or set parentheses around the one that comes first"),
+        );
+    }
+}
+
+/// `a OR b AND c`.
+pub(super) fn mixed(checker: &mut Checker<'_>, operands: &[ExprId]) {
+    for operand in operands {
+        if let Expr::And(_) = checker.tree.expr(*operand) {
+            let span = checker.tree.span(*operand);
+            let shown = checker.parsed.source.slice(span).to_owned();
+            checker.report(
+                Diagnostic::new(Code::W0106, span, "`AND` binds tighter than `OR`")
+                    .help(format!("write `({shown})`")),
+            );
+        }
+    }
+}
+
+/// `x > NULL`.
+pub(super) fn order_with_null(checker: &mut Checker<'_>, left: &Type, right: &Type, span: Span) {
+    if left.kinds == Kinds::NULL || right.kinds == Kinds::NULL {
+        checker.report(
+            Diagnostic::new(Code::W0114, span, "no order holds with null, so this is always false")
+                .help("to ask whether a value is there, write `x != NULL`"),
+        );
+    }
+}
+
+/// Two absent values are equal, which in a rule that verifies lets a request pass without.
+pub(super) fn both_null(
+    checker: &mut Checker<'_>,
+    run: &Run,
+    left: &Type,
+    right: &Type,
+    span: Span,
+) {
+    let literal = left.kinds == Kinds::NULL || right.kinds == Kinds::NULL;
+    let both = left.may_be_null() && right.may_be_null();
+    if checker.host.verification && run.operator == Operator::Equal && both && !literal {
+        checker.report(
+            Diagnostic::new(Code::W0111, span, "where both are missing, they are equal")
+                .help("ask first whether one is there: `a != NULL AND a == b`"),
+        );
+    }
+}
+
+/// `$TIME() - x <= n`: a time in the future makes the difference negative.
+pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>, span: Span) {
+    if !checker.host.verification {
+        return;
+    }
+    let age = match (run.operator, left) {
+        (Operator::Less | Operator::LessEqual, Some(left)) => left,
+        (Operator::Greater | Operator::GreaterEqual, Some(_)) => run.operand,
+        _ => return,
+    };
+    if is_age(checker.tree, age) {
+        let shown = checker.parsed.source.slice(checker.tree.span(age)).to_owned();
+        checker.report(
+            Diagnostic::new(Code::W0112, span, "a timestamp in the future passes too")
+                .help(format!("bound both sides: `$ABS({shown})`")),
+        );
+    }
+}
+
+/// Whether an expression is a difference from now: `$TIME() - …`.
+fn is_age(tree: &Tree, id: ExprId) -> bool {
+    let Expr::Run { first, rest } = tree.expr(tree.ungrouped(id)) else {
+        return false;
+    };
+    let from_now =
+        matches!(tree.expr(*first), Expr::Call { name, .. } if name.eq_ignore_ascii_case("TIME"));
+    from_now && rest.iter().any(|run| run.operator == Operator::Subtract)
+}
+
+/// Letters that are not what they look like.
+pub(super) fn text(checker: &mut Checker<'_>, text: &str, span: Span) {
+    let directs = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let message = if text.chars().any(directs) {
+        "the text holds signs that change the direction of writing"
+    } else if text.split(|c: char| !c.is_alphabetic()).any(mixes_scripts) {
+        "the text mixes letters of several scripts that look alike"
+    } else {
+        return;
+    };
+    checker.report(
+        Diagnostic::new(Code::W0117, span, message)
+            .help("write such a character as `\\uXXXX` if it is meant"),
+    );
+}
+
+/// Latin letters with Greek or Cyrillic ones in one word.
+fn mixes_scripts(word: &str) -> bool {
+    let latin = word.chars().any(|c| c.is_ascii_alphabetic());
+    latin && word.chars().any(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{52f}'))
+}
+
+/// Notes the expressions that are not null where a condition came out as said.
+pub(super) fn proves(tree: &Tree, id: ExprId, truth: bool, known: &mut Vec<String>) {
+    match tree.expr(id) {
+        Expr::Group(inner) => proves(tree, *inner, truth, known),
+        Expr::Not(inner) => proves(tree, *inner, !truth, known),
+        Expr::And(operands) if truth => {
+            operands.iter().for_each(|one| proves(tree, *one, true, known))
+        }
+        Expr::Or(operands) if !truth => {
+            operands.iter().for_each(|one| proves(tree, *one, false, known))
+        }
+        Expr::Name(_) | Expr::Chain { .. } if truth => known.push(tree.shape(id)),
+        Expr::Run { first, rest } => {
+            if let [run] = rest.as_slice() {
+                comparison_proves(tree, *first, run, truth, known);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn comparison_proves(tree: &Tree, left: ExprId, run: &Run, truth: bool, known: &mut Vec<String>) {
+    let is_null = |id: ExprId| matches!(tree.expr(tree.ungrouped(id)), Expr::Null);
+    let is_value = |id: ExprId| {
+        matches!(tree.expr(tree.ungrouped(id)), Expr::Text(_) | Expr::Number(_) | Expr::Bool(_))
+    };
+    let right = run.operand;
+    let operator = run.operator;
+    let told_apart = (operator == Operator::NotEqual) == truth
+        && matches!(operator, Operator::Equal | Operator::NotEqual);
+    let told_equal = (operator == Operator::Equal) == truth
+        && matches!(operator, Operator::Equal | Operator::NotEqual);
+    let ordered = operator.is_ordering() && truth;
+    let found = operator == Operator::In && truth;
+    for (one, other) in [(left, right), (right, left)] {
+        let proven = (told_apart && is_null(other)) || (told_equal && is_value(other)) || ordered;
+        if proven || (found && one == right) {
+            known.push(tree.shape(tree.ungrouped(one)));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Names: the locals of lambdas and mappers, and the roots of the context.
+
+use std::collections::HashMap;
+
+use super::Name;
+use super::host::Host;
+use super::shape::Type;
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::program::Root;
+use crate::source::Span;
+use crate::syntax::ExprId;
+
+/// The names in sight, and what they turned out to be.
+pub(super) struct Scope {
+    locals: Vec<(Box<str>, Type)>,
+    deepest: usize,
+    pub(super) names: HashMap<ExprId, Name>,
+    pub(super) roots: Vec<Root>,
+}
+
+/// A name that was found.
+pub(super) struct Found {
+    pub(super) value: Type,
+    pub(super) case_blind: bool,
+}
+
+impl Scope {
+    pub(super) fn new() -> Self {
+        Self { locals: Vec::new(), deepest: 0, names: HashMap::new(), roots: Vec::new() }
+    }
+
+    /// The slot of the next local.
+    pub(super) fn next_slot(&mut self) -> u16 {
+        // A loop without a lambda needs a local of its own too.
+        self.deepest = self.deepest.max(self.locals.len() + 1);
+        slot(self.locals.len())
+    }
+
+    /// Brings a name into sight.
+    pub(super) fn push(&mut self, name: &str, value: Type) {
+        self.locals.push((name.into(), value));
+        self.deepest = self.deepest.max(self.locals.len());
+    }
+
+    /// How many names are in sight, to come back to.
+    pub(super) fn height(&self) -> usize {
+        self.locals.len()
+    }
+
+    /// Lets names go out of sight.
+    pub(super) fn truncate(&mut self, height: usize) {
+        self.locals.truncate(height);
+    }
+
+    /// How many locals there are at most at a time.
+    pub(super) fn locals(&self) -> u16 {
+        slot(self.deepest)
+    }
+
+    /// Whether a local has the name.
+    pub(super) fn is_local(&self, name: &str) -> bool {
+        self.locals.iter().any(|(local, _)| **local == *name)
+    }
+
+    /// Looks a name up, and notes what it is; what is wrong with it comes along.
+    pub(super) fn resolve(
+        &mut self,
+        id: ExprId,
+        name: &str,
+        span: Span,
+        host: &Host,
+    ) -> (Found, Option<Diagnostic>) {
+        if let Some(at) = self.locals.iter().rposition(|(local, _)| **local == *name) {
+            self.names.insert(id, Name::Local(slot(at)));
+            let value = self.locals.get(at).map_or_else(Type::any, |(_, value)| value.clone());
+            return (Found { value, case_blind: false }, None);
+        }
+        let declared = host.roots.iter().find(|root| *root.name == *name);
+        let case_blind = declared.is_some_and(|root| root.case_blind);
+        let root = self.root(name, case_blind);
+        self.names.insert(id, Name::Root(root));
+        match declared {
+            Some(declared) => (Found { value: declared.value.clone(), case_blind }, None),
+            None => {
+                // What is missing may come with another context: nothing is concluded from it.
+                let value = Type::any();
+                (Found { value, case_blind }, Some(self.unknown(name, span, host)))
+            }
+        }
+    }
+
+    fn root(&mut self, name: &str, case_blind: bool) -> u16 {
+        let known = self.roots.iter().position(|root| *root.name == *name);
+        slot(known.unwrap_or_else(|| {
+            self.roots.push(Root { name: name.into(), case_blind });
+            self.roots.len() - 1
+        }))
+    }
+
+    fn unknown(&self, name: &str, span: Span, host: &Host) -> Diagnostic {
+        let (code, message) = if host.open {
+            (Code::W0101, format!("the context has no `{name}`, so it is null"))
+        } else {
+            (Code::E0102, format!("there is no `{name}` here"))
+        };
+        Diagnostic::new(code, span, message).maybe_help(self.advice(name, host))
+    }
+
+    fn advice(&self, name: &str, host: &Host) -> Option<String> {
+        if ["nil", "none", "undefined"].iter().any(|word| name.eq_ignore_ascii_case(word)) {
+            return Some("write `NULL`".to_owned());
+        }
+        let roots = host.roots.iter().map(|root| &*root.name);
+        let locals = self.locals.iter().map(|(name, _)| &**name);
+        if let Some(near) = nearest(name, locals.chain(roots)) {
+            return Some(format!("did you mean `{near}`?"));
+        }
+        for root in &host.roots {
+            if root.value.member_names().any(|member| member == name) {
+                return Some(format!("did you mean `{}.{name}`?", root.name));
+            }
+        }
+        if host.open || host.roots.is_empty() {
+            return None;
+        }
+        let names: Vec<String> = host.roots.iter().map(|root| format!("`{}`", root.name)).collect();
+        Some(format!(
+            "the request is read by {}; a text has quotes: `\"{name}\"`",
+            names.join(", ")
+        ))
+    }
+}
+
+fn slot(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}

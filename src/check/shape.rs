@@ -1,0 +1,372 @@
+//! What is known of a value before it is there: its kinds, and the shape of lists and objects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::value::{Kind, Kinds, OwnedValue, Value};
+
+/// What is known of a value.
+#[derive(Debug, Clone)]
+pub struct Type {
+    /// The kinds it may have.
+    pub kinds: Kinds,
+    /// What is known of what is in it.
+    pub shape: Option<Arc<Shape>>,
+    /// Whether it may be a secret, or hold one.
+    pub secret: bool,
+    /// Whether it is a digest as bytes, or holds one.
+    pub digest: bool,
+    /// Whether it counts as true, where that is certain.
+    pub truth: Option<bool>,
+}
+
+/// What is known of what is in a list or object.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// The members of an object that are known.
+    pub members: BTreeMap<Box<str>, Type>,
+    /// What other members an object has; none where it has no others.
+    pub others: Option<Type>,
+    /// The elements of a list.
+    pub elements: Option<Type>,
+}
+
+/// How deep schemas and samples are looked into; deeper, nothing is known.
+const MAX_DEPTH: usize = 64;
+
+impl Type {
+    /// A value of one of these kinds.
+    pub fn of(kinds: Kinds) -> Self {
+        let truth = match kinds.only() {
+            Some(Kind::Null) => Some(false),
+            Some(Kind::Time) => Some(true),
+            _ => None,
+        };
+        Self { kinds, shape: None, secret: false, digest: false, truth }
+    }
+
+    /// A value of which nothing is known; not a secret.
+    pub fn any() -> Self {
+        Self::of(Kinds::ANY)
+    }
+
+    /// An object with members of one type.
+    pub fn object_of(value: Self) -> Self {
+        Self::of(Kinds::OBJECT).shaped(Shape { others: Some(value), ..Shape::default() })
+    }
+
+    /// A list with elements of one type.
+    pub fn list_of(element: Self) -> Self {
+        let (secret, digest) = (element.secret, element.digest);
+        let mut list =
+            Self::of(Kinds::LIST).shaped(Shape { elements: Some(element), ..Shape::default() });
+        (list.secret, list.digest) = (secret, digest);
+        list
+    }
+
+    /// The same, with what is known of what is in it.
+    #[must_use]
+    pub fn shaped(mut self, shape: Shape) -> Self {
+        self.shape = Some(Arc::new(shape));
+        self
+    }
+
+    /// The same, or null.
+    #[must_use]
+    pub fn or_null(mut self) -> Self {
+        self.kinds = self.kinds | Kinds::NULL;
+        self.truth = self.truth.filter(|truth| !truth);
+        self
+    }
+
+    /// The same, but not null.
+    #[must_use]
+    pub fn not_null(mut self) -> Self {
+        self.kinds = self.kinds.without(Kinds::NULL);
+        self
+    }
+
+    /// Whether it may be null.
+    pub fn may_be_null(&self) -> bool {
+        self.kinds.contains(Kind::Null)
+    }
+
+    /// What is known where it is one or the other.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let shape = match (self.shape, other.shape) {
+            (Some(a), Some(b)) => Some(Arc::new(a.or(&b))),
+            // An empty or missing one says nothing against what the other knows.
+            (Some(shape), None) if !other.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
+            (None, Some(shape)) if !self.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
+            _ => None,
+        };
+        Self {
+            kinds: self.kinds | other.kinds,
+            shape,
+            secret: self.secret || other.secret,
+            digest: self.digest || other.digest,
+            truth: self.truth.filter(|truth| other.truth == Some(*truth)),
+        }
+    }
+
+    /// The type of the elements of a list, or of the values of an object.
+    pub fn element(&self) -> Self {
+        let mut element = self.known_element().unwrap_or_else(Self::any);
+        element.secret |= self.secret;
+        if self.secret {
+            element.kinds = element.kinds | Kinds::SECRET;
+        }
+        element
+    }
+
+    fn known_element(&self) -> Option<Self> {
+        let shape = self.shape.as_deref()?;
+        let values = shape.members.values().chain(&shape.others).cloned().reduce(Self::or);
+        match (shape.elements.clone(), values) {
+            (Some(element), Some(value)) => Some(element.or(value)),
+            (element, value) => element.or(value),
+        }
+    }
+
+    /// The type of a member, and whether there is such a member as far as is known.
+    pub fn member(&self, name: &str, case_blind: bool) -> (Self, bool) {
+        let Some(shape) = self.shape.as_deref() else {
+            return (self.unknown_member(), true);
+        };
+        let found = if case_blind {
+            shape
+                .members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        } else {
+            shape.members.get(name)
+        };
+        match found.or(shape.others.as_ref()) {
+            Some(member) if self.kinds.only() == Some(Kind::Object) => (member.clone(), true),
+            Some(member) => (member.clone().or_null(), true),
+            None => (Self::of(Kinds::NULL), !self.kinds.contains(Kind::Object)),
+        }
+    }
+
+    fn unknown_member(&self) -> Self {
+        if !self.kinds.contains(Kind::Object) {
+            return Self::of(Kinds::NULL);
+        }
+        let mut member = Self::any();
+        member.secret = self.secret;
+        if self.secret {
+            member.kinds = Kinds::ALL;
+        }
+        member
+    }
+
+    /// The names of the members that are known.
+    pub fn member_names(&self) -> impl Iterator<Item = &str> {
+        self.shape.iter().flat_map(|shape| shape.members.keys().map(|name| &**name))
+    }
+
+    /// What a sample tells: the value and all like it. Any of it may be missing another time.
+    pub fn of_sample(value: &OwnedValue) -> Self {
+        sample(value.borrow(), MAX_DEPTH)
+    }
+
+    /// What a JSON Schema tells (draft 7 and 2020-12, as far as it speaks of types), or its
+    /// shorthand, `{ "action": "string" }`.
+    pub fn of_schema(schema: &OwnedValue) -> Self {
+        let value = schema.borrow();
+        if is_shorthand(value) {
+            shorthand(value, MAX_DEPTH)
+        } else {
+            Schema { root: value }.read(value, MAX_DEPTH)
+        }
+    }
+}
+
+impl Shape {
+    fn or(&self, other: &Self) -> Self {
+        let mut members = BTreeMap::new();
+        for name in self.members.keys().chain(other.members.keys()) {
+            let one =
+                |shape: &Self| shape.members.get(name).cloned().or_else(|| shape.others.clone());
+            let member = match (one(self), one(other)) {
+                (Some(a), Some(b)) => a.or(b),
+                (Some(one), None) | (None, Some(one)) => one.or_null(),
+                (None, None) => continue,
+            };
+            members.insert(name.clone(), member);
+        }
+        let either = |a: &Option<Type>, b: &Option<Type>| match (a.clone(), b.clone()) {
+            (Some(a), Some(b)) => Some(a.or(b)),
+            (one, None) | (None, one) => one,
+        };
+        Self {
+            members,
+            others: either(&self.others, &other.others),
+            elements: either(&self.elements, &other.elements),
+        }
+    }
+}
+
+fn sample(value: Value<'_>, depth: usize) -> Type {
+    if depth == 0 {
+        return Type::any();
+    }
+    match value {
+        Value::Null => Type::any(),
+        Value::List(list) => {
+            let elements = list.iter().map(|item| sample(item, depth - 1)).reduce(Type::or);
+            Type::list_of(elements.unwrap_or_else(Type::any)).or_null()
+        }
+        Value::Object(object) => {
+            let members =
+                object.iter().map(|(key, value)| (key.into(), sample(value, depth - 1).or_null()));
+            let shape = Shape { members: members.collect(), ..Shape::default() };
+            Type::of(Kinds::OBJECT).shaped(shape).or_null()
+        }
+        scalar => Type::of(scalar.kind().into()).or_null(),
+    }
+}
+
+/// The words that only a JSON Schema has at its top.
+const SCHEMA_WORDS: [&str; 10] = [
+    "$schema",
+    "$ref",
+    "$defs",
+    "definitions",
+    "properties",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "enum",
+    "items",
+];
+
+fn is_shorthand(schema: Value<'_>) -> bool {
+    let Value::Object(object) = schema else {
+        return false;
+    };
+    let typed =
+        object.get("type").and_then(Value::as_text).is_some_and(|name| name_kinds(name).is_some());
+    !typed && SCHEMA_WORDS.iter().all(|word| object.get(word).is_none())
+}
+
+fn shorthand(value: Value<'_>, depth: usize) -> Type {
+    if depth == 0 {
+        return Type::any();
+    }
+    match value {
+        Value::Text(name) => name_kinds(name).map_or_else(Type::any, Type::of).or_null(),
+        Value::List(list) => {
+            let elements = list.iter().map(|item| shorthand(item, depth - 1)).reduce(Type::or);
+            Type::list_of(elements.unwrap_or_else(Type::any)).or_null()
+        }
+        Value::Object(object) => {
+            let members =
+                object.iter().map(|(key, value)| (key.into(), shorthand(value, depth - 1)));
+            Type::of(Kinds::OBJECT)
+                .shaped(Shape { members: members.collect(), ..Shape::default() })
+                .or_null()
+        }
+        _ => Type::any(),
+    }
+}
+
+fn name_kinds(name: &str) -> Option<Kinds> {
+    Some(match name {
+        "string" => Kinds::TEXT,
+        "integer" | "number" => Kinds::NUMBER,
+        "boolean" => Kinds::BOOLEAN,
+        "null" => Kinds::NULL,
+        "array" => Kinds::LIST,
+        "object" => Kinds::OBJECT,
+        _ => return None,
+    })
+}
+
+/// A JSON Schema, with the document that its references point into.
+struct Schema<'s> {
+    root: Value<'s>,
+}
+
+impl Schema<'_> {
+    fn read(&self, schema: Value<'_>, depth: usize) -> Type {
+        let Value::Object(object) = schema else {
+            return Type::any();
+        };
+        if depth == 0 {
+            return Type::any();
+        }
+        if let Some(reference) = object.get("$ref").and_then(Value::as_text) {
+            return self
+                .resolve(reference)
+                .map_or_else(Type::any, |target| self.read(target, depth - 1));
+        }
+        for word in ["anyOf", "oneOf"] {
+            if let Some(Value::List(options)) = object.get(word) {
+                let types = options.iter().map(|option| self.read(option, depth - 1));
+                return types.reduce(Type::or).unwrap_or_else(Type::any);
+            }
+        }
+        let kinds = declared_kinds(object);
+        let mut found = Type::of(kinds);
+        if kinds.meets(Kinds::OBJECT) && object.get("properties").is_some() {
+            found = found.shaped(self.members(object, depth));
+        } else if let Some(items) = object.get("items") {
+            let elements = Some(self.read(items, depth - 1));
+            found = found.shaped(Shape { elements, ..Shape::default() });
+        }
+        found
+    }
+
+    fn members(&self, object: crate::value::Object<'_>, depth: usize) -> Shape {
+        let required = |name: &str| match object.get("required") {
+            Some(Value::List(names)) => names.iter().any(|one| one.as_text() == Some(name)),
+            _ => false,
+        };
+        let properties = object.get("properties").and_then(Value::as_object);
+        let members = properties.into_iter().flat_map(|properties| properties.iter()).map(
+            |(name, schema)| {
+                let member = self.read(schema, depth - 1);
+                (name.into(), if required(name) { member } else { member.or_null() })
+            },
+        );
+        let others = match object.get("additionalProperties") {
+            Some(Value::Bool(true)) => Some(Type::any()),
+            Some(schema @ Value::Object(_)) => Some(self.read(schema, depth - 1).or_null()),
+            _ if object.get("patternProperties").is_some() => Some(Type::any()),
+            // A schema that lists its properties means to list them: a typing slip is likelier
+            // than a member nobody wrote down, and it is only a warning.
+            _ => None,
+        };
+        Shape { members: members.collect(), others, elements: None }
+    }
+
+    /// A reference into the same document: `#/$defs/issue`.
+    fn resolve(&self, reference: &str) -> Option<Value<'_>> {
+        let mut target = self.root;
+        for key in reference.strip_prefix('#')?.split('/').skip(1) {
+            let key = key.replace("~1", "/").replace("~0", "~");
+            target = target.as_object()?.get(&key)?;
+        }
+        Some(target)
+    }
+}
+
+fn declared_kinds(object: crate::value::Object<'_>) -> Kinds {
+    let of_values = |list: crate::value::List<'_>| {
+        list.iter().map(|value| Kinds::of(value.kind())).fold(Kinds::NONE, Kinds::or)
+    };
+    match (object.get("type"), object.get("enum"), object.get("const")) {
+        (Some(Value::Text(name)), ..) => name_kinds(name).unwrap_or(Kinds::ANY),
+        (Some(Value::List(names)), ..) => {
+            let kinds = names.iter().filter_map(|name| name_kinds(name.as_text()?));
+            kinds.fold(Kinds::NONE, Kinds::or)
+        }
+        (_, Some(Value::List(values)), _) => of_values(values),
+        (_, _, Some(value)) => Kinds::of(value.kind()),
+        _ if object.get("properties").is_some() => Kinds::OBJECT,
+        _ => Kinds::ANY,
+    }
+}

@@ -1,0 +1,106 @@
+//! A chunk while it is written: instructions, and the tables they refer to.
+
+use std::collections::HashMap;
+
+use crate::builtins::Pattern;
+use crate::program::{Callee, Chunk, Instruction, Path};
+use crate::source::Span;
+use crate::value::OwnedValue;
+
+/// Writes a chunk. Equal constants, paths and callees are kept once.
+#[derive(Debug, Default)]
+pub(super) struct Assembler {
+    pub(super) chunk: Chunk,
+    texts: HashMap<Box<str>, u32>,
+    paths: HashMap<Path, u32>,
+}
+
+impl Assembler {
+    /// Appends an instruction, and answers its place.
+    pub(super) fn emit(&mut self, instruction: Instruction, span: Span) -> usize {
+        self.chunk.code.push(instruction);
+        self.chunk.spans.push(span);
+        self.chunk.code.len() - 1
+    }
+
+    /// The place of the next instruction.
+    pub(super) fn here(&self) -> u32 {
+        index(self.chunk.code.len())
+    }
+
+    /// Lets an instruction that jumps lead to the next one.
+    pub(super) fn land(&mut self, at: usize) {
+        let here = self.here();
+        let Some(instruction) = self.chunk.code.get_mut(at) else {
+            return;
+        };
+        match instruction {
+            Instruction::Jump { target }
+            | Instruction::JumpUnless { target }
+            | Instruction::And { target }
+            | Instruction::Or { target }
+            | Instruction::Coalesce { target }
+            | Instruction::Try { target }
+            | Instruction::EndTry { target } => *target = here,
+            _ => {}
+        }
+    }
+
+    pub(super) fn constant(&mut self, value: OwnedValue) -> u32 {
+        let OwnedValue::Text(text) = &value else {
+            return self.new_constant(value);
+        };
+        if let Some(known) = self.texts.get(text) {
+            return *known;
+        }
+        let text = text.clone();
+        let place = self.new_constant(value);
+        self.texts.insert(text, place);
+        place
+    }
+
+    fn new_constant(&mut self, value: OwnedValue) -> u32 {
+        self.chunk.constants.push(value);
+        index(self.chunk.constants.len() - 1)
+    }
+
+    pub(super) fn path(&mut self, path: Path) -> u32 {
+        if let Some(known) = self.paths.get(&path) {
+            return *known;
+        }
+        self.chunk.paths.push(path.clone());
+        let place = index(self.chunk.paths.len() - 1);
+        self.paths.insert(path, place);
+        place
+    }
+
+    /// The place of a callee; nothing where there are too many.
+    pub(super) fn callee(&mut self, callee: &Callee) -> Option<u16> {
+        let known = self.chunk.functions.iter().position(|known| known.name == callee.name);
+        let place = known.unwrap_or_else(|| {
+            self.chunk.functions.push(callee.clone());
+            self.chunk.functions.len() - 1
+        });
+        u16::try_from(place).ok()
+    }
+
+    pub(super) fn secret(&mut self, name: &str) -> u32 {
+        let known = self.chunk.secrets.iter().position(|known| **known == *name);
+        let place = known.unwrap_or_else(|| {
+            self.chunk.secrets.push(name.into());
+            self.chunk.secrets.len() - 1
+        });
+        index(place)
+    }
+
+    pub(super) fn pattern(&mut self, pattern: Pattern) {
+        if self.chunk.patterns.iter().all(|known| known.text() != pattern.text()) {
+            self.chunk.patterns.push(pattern);
+        }
+    }
+}
+
+/// A place in a table. A source of the largest size has far fewer places than there are.
+pub(super) fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}

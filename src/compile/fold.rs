@@ -1,0 +1,196 @@
+//! Constant folding: what an expression answers before anything runs.
+//!
+//! The operations of `value` and the functions of `builtins` do the folding, so a folded answer
+//! is the answer. Where they fault, nothing is folded, and the fault is left to running.
+
+use crate::builtins::{self, Code, Env, NullSubject, PatternCache, Role};
+use crate::check::Checked;
+use crate::program::Callee;
+use crate::syntax::{Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
+use crate::value::{self, Budget, Fault, Heap, OwnedValue, Value};
+
+/// What one folded expression may build and do: enough for words and lists, too little for a
+/// program to grow by.
+const BUDGET: Budget = Budget { bytes: 4 << 10, steps: 2_000 };
+
+/// The constants of a tree, by node.
+pub(super) struct Constants<'c> {
+    checked: &'c Checked,
+    patterns: PatternCache,
+    of: Vec<Option<OwnedValue>>,
+}
+
+impl<'c> Constants<'c> {
+    /// Folds a tree; with `fold` off, only literals are constants.
+    pub(super) fn of(checked: &'c Checked, fold: bool, pattern_bytes: usize) -> Self {
+        let mut constants = Self {
+            checked,
+            patterns: PatternCache::new(pattern_bytes),
+            of: vec![None; checked.parsed.tree.len()],
+        };
+        // Children come before their parents in the arena.
+        for (id, expr) in checked.parsed.tree.iter() {
+            let folded =
+                constants.literal(expr).or_else(|| fold.then(|| constants.fold(id, expr))?);
+            if let (Some(place), Some(folded)) = (constants.of.get_mut(id.index()), folded) {
+                *place = Some(folded);
+            }
+        }
+        constants
+    }
+
+    /// The constant that a node is, if it is one.
+    pub(super) fn get(&self, id: ExprId) -> Option<&OwnedValue> {
+        self.of.get(id.index())?.as_ref()
+    }
+
+    fn literal(&self, expr: &Expr) -> Option<OwnedValue> {
+        Some(match expr {
+            Expr::Null => OwnedValue::Null,
+            Expr::Bool(value) => OwnedValue::Bool(*value),
+            Expr::Number(number) => OwnedValue::Number(*number),
+            Expr::Text(text) => OwnedValue::Text(text.clone()),
+            Expr::Group(inner) => self.get(*inner)?.clone(),
+            _ => return None,
+        })
+    }
+
+    fn all(&self, ids: &[ExprId]) -> Option<Vec<Value<'_>>> {
+        ids.iter().map(|id| self.get(*id).map(OwnedValue::borrow)).collect()
+    }
+
+    fn fold(&self, id: ExprId, expr: &Expr) -> Option<OwnedValue> {
+        let heap = Heap::new(BUDGET);
+        match expr {
+            Expr::Template(parts) => self.template(&heap, parts),
+            Expr::List(items) => heap.list(&self.all(items)?).ok()?.to_owned_value(),
+            Expr::Object(entries) => self.object(&heap, entries),
+            Expr::Negate(inner) => value::negate(self.get(*inner)?.borrow()).ok()?.to_owned_value(),
+            Expr::Not(inner) => Some(OwnedValue::Bool(!self.get(*inner)?.borrow().is_truthy())),
+            Expr::Run { first, rest } => self.run(&heap, *first, rest)?.to_owned_value(),
+            Expr::And(operands) => self.short(operands, false),
+            Expr::Or(operands) => self.short(operands, true),
+            Expr::Call { args, .. } => {
+                let args = self.all(args)?;
+                self.call(&heap, Place::whole(id), &args)?.to_owned_value()
+            }
+            Expr::Chain { base, steps } => {
+                let mut current = self.get(*base)?.borrow();
+                for (at, step) in steps.iter().enumerate() {
+                    current = self.step(&heap, Place::step(id, at), current, step)?;
+                }
+                current.to_owned_value()
+            }
+            _ => None,
+        }
+    }
+
+    fn template(&self, heap: &Heap, parts: &[Part]) -> Option<OwnedValue> {
+        let values: Option<Vec<Value<'_>>> = parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text, _) => Some(Value::Text(text)),
+                Part::Value(id) => self.get(*id).map(OwnedValue::borrow),
+            })
+            .collect();
+        value::interpolate(heap, &values?).ok()?.to_owned_value()
+    }
+
+    fn object(&self, heap: &Heap, entries: &[(ExprId, ExprId)]) -> Option<OwnedValue> {
+        let mut object = heap.object_builder();
+        for (key, value) in entries {
+            let key = self.get(*key)?.borrow().as_text()?;
+            object.push(key, self.get(*value)?.borrow()).ok()?;
+        }
+        object.finish().ok()?.to_owned_value()
+    }
+
+    fn run<'h>(&'h self, heap: &'h Heap, first: ExprId, rest: &[Run]) -> Option<Value<'h>> {
+        let mut left = self.get(first)?.borrow();
+        for run in rest {
+            let right = self.get(run.operand)?.borrow();
+            left = operate(heap, run.operator, left, right).ok()?;
+        }
+        Some(left)
+    }
+
+    /// `AND` and `OR` of constants: the first operand that decides, or the last.
+    fn short(&self, operands: &[ExprId], stops_at: bool) -> Option<OwnedValue> {
+        let mut last = None;
+        for id in operands {
+            let operand = self.get(*id)?;
+            last = Some(operand);
+            if operand.borrow().is_truthy() == stops_at {
+                break;
+            }
+        }
+        last.cloned()
+    }
+
+    fn step<'h>(
+        &'h self,
+        heap: &'h Heap,
+        place: Place,
+        current: Value<'h>,
+        step: &'h Step,
+    ) -> Option<Value<'h>> {
+        let bound = |id: &Option<ExprId>| match id {
+            None => Some(Value::Null),
+            Some(id) => self.get(*id).map(OwnedValue::borrow),
+        };
+        match &step.kind {
+            StepKind::Member(name) => Some(value::member(current, name)),
+            StepKind::Index(index) => value::index(heap, current, self.get(*index)?.borrow()).ok(),
+            StepKind::Slice(from, to) => value::slice(heap, current, bound(from)?, bound(to)?).ok(),
+            StepKind::Call { args, .. } => {
+                let mut all = vec![current];
+                all.extend(self.all(args)?);
+                self.call(heap, place, &all)
+            }
+        }
+    }
+
+    /// A call of a function of the language's own code; what the host's code answers is not
+    /// known before it runs.
+    fn call<'h>(&'h self, heap: &'h Heap, place: Place, args: &[Value<'h>]) -> Option<Value<'h>> {
+        let Some(Callee::Builtin(function)) = self.checked.callees.get(&place) else {
+            return None;
+        };
+        let has_code = matches!(function.code, Code::Native(_));
+        // A digest compares in constant time, which a constant text would not remember.
+        let is_encoder = function.null == NullSubject::Fault;
+        let takes_pattern = function.params.iter().any(|param| param.role == Role::Pattern);
+        if !has_code || is_encoder || takes_pattern {
+            return None;
+        }
+        let env = Env { heap, literals: &[], patterns: &self.patterns };
+        builtins::invoke(&env, function, args).ok()
+    }
+}
+
+/// What an operator answers.
+fn operate<'a>(
+    heap: &'a Heap,
+    operator: Operator,
+    left: Value<'a>,
+    right: Value<'a>,
+) -> Result<Value<'a>, Fault> {
+    let ordered = |holds: fn(std::cmp::Ordering) -> bool| {
+        let order = value::ordering(heap, left, right)?;
+        Ok(Value::Bool(order.is_some_and(holds)))
+    };
+    match operator {
+        Operator::Add => value::add(heap, left, right),
+        Operator::Subtract => value::subtract(left, right),
+        Operator::Multiply => value::multiply(left, right),
+        Operator::Divide => value::divide(left, right),
+        Operator::Equal => value::equal(heap, left, right).map(Value::Bool),
+        Operator::NotEqual => value::equal(heap, left, right).map(|equal| Value::Bool(!equal)),
+        Operator::In => value::contains(heap, left, right).map(Value::Bool),
+        Operator::NotIn => value::contains(heap, left, right).map(|found| Value::Bool(!found)),
+        Operator::Less => ordered(std::cmp::Ordering::is_lt),
+        Operator::LessEqual => ordered(std::cmp::Ordering::is_le),
+        Operator::Greater => ordered(std::cmp::Ordering::is_gt),
+        Operator::GreaterEqual => ordered(std::cmp::Ordering::is_ge),
+    }
+}

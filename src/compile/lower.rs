@@ -1,0 +1,460 @@
+//! Lowering: an instruction sequence for each node of the tree.
+
+use super::assembler::{Assembler, index};
+use super::fold::Constants;
+use crate::builtins::{Code, Form, LoopKind, Pattern, Role};
+use crate::check::{Checked, Name};
+use crate::program::{Base, Callee, Instruction, Key, Loop, Malformed, Path, Program};
+use crate::source::Span;
+use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
+use crate::value::{OwnedValue, Value};
+
+/// How to compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether to fold constants.
+    pub fold: bool,
+    /// Whether to note the value of every part, for an explanation.
+    pub mark: bool,
+    /// How large a literal regular expression may be, in bytes of its compiled form.
+    pub pattern_bytes: usize,
+}
+
+/// A program, and the parts of the source that its marks name.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The program.
+    pub program: Program,
+    /// The part that each mark is for.
+    pub places: Vec<Place>,
+}
+
+/// Compiles a checked source.
+///
+/// # Errors
+/// What the verifier finds: a fault of the compiler, never of the source.
+pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malformed> {
+    let mut lowering = Lowering {
+        checked,
+        tree: &checked.parsed.tree,
+        constants: Constants::of(checked, options.fold, options.pattern_bytes),
+        out: Assembler::default(),
+        places: Vec::new(),
+        options,
+    };
+    lowering.out.chunk.source = Some(checked.parsed.source.clone());
+    lowering.out.chunk.roots = checked.roots.clone();
+    lowering.out.chunk.locals = checked.locals;
+    let root = lowering.tree.root();
+    lowering.expr(root);
+    lowering.out.emit(Instruction::Return, lowering.tree.span(root));
+    let program = Program::new(lowering.out.chunk)?;
+    Ok(Compiled { program, places: lowering.places })
+}
+
+struct Lowering<'c> {
+    checked: &'c Checked,
+    tree: &'c Tree,
+    constants: Constants<'c>,
+    out: Assembler,
+    places: Vec<Place>,
+    options: Options,
+}
+
+/// What an argument list is lowered from: the value before the dot, if there is one, and the
+/// arguments in parentheses.
+#[derive(Clone, Copy)]
+struct Arguments<'c> {
+    /// Whether the first argument is on the stack already.
+    subject_on_stack: bool,
+    rest: &'c [ExprId],
+}
+
+impl<'c> Lowering<'c> {
+    fn expr(&mut self, id: ExprId) {
+        let span = self.tree.span(id);
+        match self.constants.get(id).cloned() {
+            Some(constant) => self.constant(constant, span),
+            None => self.node(id, span),
+        }
+        self.mark(Place::whole(id), span);
+    }
+
+    fn mark(&mut self, place: Place, span: Span) {
+        if self.options.mark {
+            self.places.push(place);
+            self.out.emit(Instruction::Mark { place: index(self.places.len() - 1) }, span);
+        }
+    }
+
+    fn constant(&mut self, value: OwnedValue, span: Span) {
+        let constant = self.out.constant(value);
+        self.out.emit(Instruction::Constant { constant }, span);
+    }
+
+    fn node(&mut self, id: ExprId, span: Span) {
+        match self.tree.expr(id) {
+            Expr::Name(_) => self.path(self.base(id), &[], span),
+            Expr::Group(inner) => self.expr(*inner),
+            Expr::Template(parts) => self.template(parts, span),
+            Expr::List(items) => {
+                items.iter().for_each(|item| self.expr(*item));
+                self.out.emit(Instruction::List { count: index(items.len()) }, span);
+            }
+            Expr::Object(entries) => {
+                for (key, value) in entries {
+                    self.expr(*key);
+                    self.expr(*value);
+                }
+                self.out.emit(Instruction::Object { count: index(entries.len()) }, span);
+            }
+            Expr::Negate(inner) => {
+                self.expr(*inner);
+                self.out.emit(Instruction::Negate, span);
+            }
+            Expr::Not(inner) => {
+                self.expr(*inner);
+                self.out.emit(Instruction::Not, span);
+            }
+            Expr::Run { first, rest } => self.run(*first, rest, span),
+            Expr::And(operands) => self.short(operands, |target| Instruction::And { target }, span),
+            Expr::Or(operands) => self.short(operands, |target| Instruction::Or { target }, span),
+            Expr::If { arms, otherwise } => self.conditional(arms, *otherwise, span),
+            Expr::Call { args, .. } => {
+                let args = Arguments { subject_on_stack: false, rest: args };
+                self.call(Place::whole(id), args, span);
+            }
+            Expr::Chain { base, steps } => self.chain(id, *base, steps),
+            Expr::Let { bindings, body } => self.bind(id, bindings, *body),
+            // The checker lets none of these through; a literal is a constant.
+            Expr::Lambda { .. }
+            | Expr::Error
+            | Expr::Null
+            | Expr::Bool(_)
+            | Expr::Number(_)
+            | Expr::Text(_) => self.constant(OwnedValue::Null, span),
+        }
+    }
+
+    fn template(&mut self, parts: &[Part], span: Span) {
+        for part in parts {
+            match part {
+                Part::Text(text, span) => self.constant(OwnedValue::Text(text.clone()), *span),
+                Part::Value(id) => self.expr(*id),
+            }
+        }
+        self.out.emit(Instruction::Interpolate { count: index(parts.len()) }, span);
+    }
+
+    /// Operators of one precedence, from left to right; a fault in one shows the run up to it.
+    fn run(&mut self, first: ExprId, rest: &[Run], span: Span) {
+        self.expr(first);
+        for run in rest {
+            self.expr(run.operand);
+            let upto = Span { start: span.start, end: self.tree.span(run.operand).end };
+            self.out.emit(instruction(run.operator), upto);
+        }
+    }
+
+    /// Operands until one decides; each jump keeps its value as the answer.
+    fn short(&mut self, operands: &[ExprId], jump: fn(u32) -> Instruction, span: Span) {
+        let mut exits = Vec::new();
+        for (at, operand) in operands.iter().enumerate() {
+            self.expr(*operand);
+            if at + 1 < operands.len() {
+                exits.push(self.out.emit(jump(0), span));
+            }
+        }
+        exits.into_iter().for_each(|exit| self.out.land(exit));
+    }
+
+    fn conditional(&mut self, arms: &[(ExprId, ExprId)], otherwise: Option<ExprId>, span: Span) {
+        let mut exits = Vec::new();
+        for (condition, answer) in arms {
+            self.expr(*condition);
+            let past = self.out.emit(Instruction::JumpUnless { target: 0 }, span);
+            self.expr(*answer);
+            exits.push(self.out.emit(Instruction::Jump { target: 0 }, span));
+            self.out.land(past);
+        }
+        match otherwise {
+            Some(otherwise) => self.expr(otherwise),
+            None => self.constant(OwnedValue::Null, span),
+        }
+        exits.into_iter().for_each(|exit| self.out.land(exit));
+    }
+
+    fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) {
+        let first = self.frame(Place::whole(id));
+        for (at, binding) in bindings.iter().enumerate() {
+            self.expr(binding.value);
+            let slot = first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
+            self.out.emit(Instruction::Store { slot }, self.tree.span(binding.value));
+        }
+        self.expr(body);
+    }
+
+    fn frame(&self, place: Place) -> u16 {
+        self.checked.frames.get(&place).copied().unwrap_or(0)
+    }
+
+    fn base(&self, id: ExprId) -> Base {
+        match self.checked.names.get(&id) {
+            Some(Name::Local(slot)) => Base::Local(*slot),
+            Some(Name::Root(root)) => Base::Root(*root),
+            None => Base::Root(u16::MAX),
+        }
+    }
+
+    fn path(&mut self, base: Base, keys: &[Key], span: Span) {
+        let path = self.out.path(Path { base, keys: keys.into() });
+        self.out.emit(Instruction::Path { path }, span);
+    }
+
+    /// A chain: literal keys from a name are one path; every other step is an instruction.
+    fn chain(&mut self, id: ExprId, base: ExprId, steps: &'c [Step]) {
+        let mut attempts = self.attempts(id, steps);
+        let done = if matches!(self.tree.expr(base), Expr::Name(_)) && !self.options.mark {
+            let keys: Vec<Key> = steps.iter().map_while(|step| self.key(step)).collect();
+            let last = keys.len().checked_sub(1).and_then(|last| steps.get(last));
+            let span = last.map_or(self.tree.span(base), |step| step.span);
+            self.path(self.base(base), &keys, span);
+            keys.len()
+        } else {
+            self.expr(base);
+            0
+        };
+        for (at, step) in steps.iter().enumerate().skip(done) {
+            let place = Place::step(id, at);
+            match attempts.pop_if(|(of, _)| *of == at) {
+                Some((_, attempt)) => self.end_attempt(attempt, step),
+                None => self.step(place, step),
+            }
+            if at + 1 < steps.len() {
+                self.mark(place, step.span);
+            }
+        }
+    }
+
+    /// Begins an attempt for each `.$TRY(…)` of a chain, before the chain: what stands before the
+    /// dot is what may fail. Answers the steps with their attempts, the innermost last.
+    fn attempts(&mut self, id: ExprId, steps: &[Step]) -> Vec<(usize, usize)> {
+        let mut attempts = Vec::new();
+        for (at, step) in steps.iter().enumerate().rev() {
+            let callee = self.checked.callees.get(&Place::step(id, at));
+            if callee.is_some_and(|callee| matches!(callee.code, Code::Form(Form::Try))) {
+                attempts.push((at, self.out.emit(Instruction::Try { target: 0 }, step.span)));
+            }
+        }
+        attempts
+    }
+
+    fn end_attempt(&mut self, attempt: usize, step: &'c Step) {
+        let end = self.out.emit(Instruction::EndTry { target: 0 }, step.span);
+        self.out.land(attempt);
+        if let StepKind::Call { args, .. } = &step.kind
+            && let Some(fallback) = args.first()
+        {
+            self.expr(*fallback);
+        }
+        self.out.land(end);
+    }
+
+    /// The literal key of a step, if it has one.
+    fn key(&self, step: &Step) -> Option<Key> {
+        match &step.kind {
+            StepKind::Member(name) => Some(Key::Name(name.clone())),
+            StepKind::Index(index) => match self.constants.get(*index)?.borrow() {
+                Value::Text(name) => Some(Key::Name(name.into())),
+                Value::Number(number) => Some(Key::Index(i64::try_from(number.as_whole()?).ok()?)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, place: Place, step: &'c Step) {
+        match &step.kind {
+            StepKind::Member(name) => {
+                let constant = self.out.constant(OwnedValue::Text(name.clone()));
+                self.out.emit(Instruction::Member { constant }, step.span);
+            }
+            StepKind::Index(index) => {
+                self.expr(*index);
+                self.out.emit(Instruction::Index, step.span);
+            }
+            StepKind::Slice(from, to) => {
+                for bound in [from, to] {
+                    match bound {
+                        Some(bound) => self.expr(*bound),
+                        None => self.constant(OwnedValue::Null, step.span),
+                    }
+                }
+                self.out.emit(Instruction::Slice, step.span);
+            }
+            StepKind::Call { args, .. } => {
+                let args = Arguments { subject_on_stack: true, rest: args };
+                self.call(place, args, step.span);
+            }
+        }
+    }
+
+    fn call(&mut self, place: Place, args: Arguments<'c>, span: Span) {
+        let Some(callee) = self.checked.callees.get(&place) else {
+            return;
+        };
+        match &callee.code {
+            Code::Native(_) | Code::Host(_) => self.native(callee, args, span),
+            Code::Loop(kind) => self.repeat(place, callee, *kind, args, span),
+            Code::Form(form) => self.form(place, *form, args, span),
+        }
+    }
+
+    fn native(&mut self, callee: &Callee, args: Arguments<'_>, span: Span) {
+        let offset = usize::from(args.subject_on_stack);
+        for (at, arg) in args.rest.iter().enumerate() {
+            self.expr(*arg);
+            let param = callee.param(at + offset);
+            if param.is_some_and(|param| param.role == Role::Pattern) {
+                self.pattern(*arg);
+            }
+        }
+        let Some(function) = self.out.callee(callee) else {
+            return;
+        };
+        let count = index(args.rest.len() + offset);
+        self.out.emit(Instruction::Call { function, count }, span);
+    }
+
+    /// Compiles a literal pattern with the program; the checker has tried it before.
+    fn pattern(&mut self, arg: ExprId) {
+        let literal = self.constants.get(arg).map(OwnedValue::borrow).and_then(Value::as_text);
+        let compiled = literal.map(|text| Pattern::new(text, self.options.pattern_bytes));
+        if let Some(Ok(pattern)) = compiled {
+            self.out.pattern(pattern);
+        }
+    }
+
+    /// A loop: its arguments, then the body between `begin` and `next`.
+    fn repeat(
+        &mut self,
+        place: Place,
+        callee: &Callee,
+        kind: LoopKind,
+        args: Arguments<'_>,
+        span: Span,
+    ) {
+        let lambda = args.rest.iter().find_map(|arg| match self.tree.expr(*arg) {
+            Expr::Lambda { params, body } => Some((params.len(), *body)),
+            _ => None,
+        });
+        let mut arguments = u8::from(args.subject_on_stack);
+        for arg in args.rest {
+            // A lambda is the body; a null in its place is a lambda left out.
+            let is_body = matches!(self.tree.expr(*arg), Expr::Lambda { .. })
+                || self.is_lambda_place(callee, args, *arg);
+            if !is_body {
+                self.expr(*arg);
+                arguments = arguments.saturating_add(1);
+            }
+        }
+        let slot = self.frame(place);
+        let params = lambda.map_or(1, |(params, _)| u8::try_from(params).unwrap_or(u8::MAX));
+        let begin = index(self.out.chunk.loops.len());
+        self.out.emit(Instruction::Begin { index: begin }, span);
+        let body = self.out.here();
+        self.out.chunk.loops.push(Loop {
+            kind,
+            callee: callee.clone(),
+            arguments,
+            slot,
+            params,
+            body,
+            end: 0,
+        });
+        match lambda {
+            Some((_, body)) => self.expr(body),
+            None => self.path(Base::Local(slot), &[], span),
+        }
+        self.out.emit(Instruction::Next { index: begin }, span);
+        let end = self.out.here();
+        if let Some(info) = self.out.chunk.loops.get_mut(begin as usize) {
+            info.end = end;
+        }
+    }
+
+    fn is_lambda_place(&self, callee: &Callee, args: Arguments<'_>, arg: ExprId) -> bool {
+        let offset = usize::from(args.subject_on_stack);
+        let at = args.rest.iter().position(|other| *other == arg);
+        at.and_then(|at| callee.param(at + offset)).is_some_and(|param| param.is_lambda())
+    }
+
+    fn form(&mut self, place: Place, form: Form, args: Arguments<'_>, span: Span) {
+        match form {
+            Form::Time => {
+                self.out.emit(Instruction::Now, span);
+            }
+            Form::Secret => self.secret(place, args, span, |name| Instruction::Secret { name }),
+            Form::Secrets => self.secret(place, args, span, |name| Instruction::Secrets { name }),
+            Form::Coalesce => self.coalesce(args, span),
+            Form::Try => self.attempt(args, span),
+        }
+    }
+
+    fn secret(
+        &mut self,
+        place: Place,
+        args: Arguments<'_>,
+        span: Span,
+        read: fn(u32) -> Instruction,
+    ) {
+        if args.subject_on_stack {
+            self.out.emit(Instruction::Pop, span);
+        }
+        let name = self.checked.secrets.get(&place).map_or("", |name| &**name);
+        let name = self.out.secret(name);
+        self.out.emit(read(name), span);
+    }
+
+    fn coalesce(&mut self, args: Arguments<'_>, span: Span) {
+        let mut exits = Vec::new();
+        let mut on_stack = args.subject_on_stack;
+        for arg in args.rest {
+            if on_stack {
+                exits.push(self.out.emit(Instruction::Coalesce { target: 0 }, span));
+            }
+            self.expr(*arg);
+            on_stack = true;
+        }
+        exits.into_iter().for_each(|exit| self.out.land(exit));
+    }
+
+    fn attempt(&mut self, args: Arguments<'_>, span: Span) {
+        let [value, fallback] = args.rest else {
+            return;
+        };
+        let attempt = self.out.emit(Instruction::Try { target: 0 }, span);
+        self.expr(*value);
+        let end = self.out.emit(Instruction::EndTry { target: 0 }, span);
+        self.out.land(attempt);
+        self.expr(*fallback);
+        self.out.land(end);
+    }
+}
+
+fn instruction(operator: Operator) -> Instruction {
+    match operator {
+        Operator::Add => Instruction::Add,
+        Operator::Subtract => Instruction::Subtract,
+        Operator::Multiply => Instruction::Multiply,
+        Operator::Divide => Instruction::Divide,
+        Operator::Equal => Instruction::Equal,
+        Operator::NotEqual => Instruction::NotEqual,
+        Operator::In => Instruction::In,
+        Operator::NotIn => Instruction::NotIn,
+        Operator::Less => Instruction::Less,
+        Operator::LessEqual => Instruction::LessEqual,
+        Operator::Greater => Instruction::Greater,
+        Operator::GreaterEqual => Instruction::GreaterEqual,
+    }
+}

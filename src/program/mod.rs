@@ -1,0 +1,157 @@
+//! Programs: bytecode and everything it refers to, checked before it runs.
+//!
+//! A program is immutable and cheap to clone. It knows the paths it reads, whether it reads the
+//! clock and which secrets it names, so a host can parse only those parts of a body.
+
+mod instruction;
+mod listing;
+mod path;
+mod verify;
+
+use std::sync::Arc;
+
+pub use instruction::{Instruction, InstructionRow, instruction_table};
+pub use path::{Base, Key, Path, Read};
+pub use verify::{Malformed, verify};
+
+use crate::builtins::{Function, LoopKind, Pattern};
+use crate::source::{Source, Span};
+use crate::value::OwnedValue;
+
+/// The version of the language that programs are compiled from.
+pub const LANGUAGE_VERSION: u32 = 1;
+
+/// A compiled program.
+#[derive(Debug, Clone)]
+pub struct Program(Arc<Chunk>);
+
+// A host compiles once and runs everywhere.
+const _: () = {
+    const fn shared<T: Send + Sync + Clone>() {}
+    shared::<Program>();
+};
+
+/// What a program consists of.
+#[derive(Debug, Clone, Default)]
+pub struct Chunk {
+    /// The source it was compiled from.
+    pub source: Option<Source>,
+    /// The instructions.
+    pub code: Vec<Instruction>,
+    /// Where each instruction comes from.
+    pub spans: Vec<Span>,
+    /// The constants.
+    pub constants: Vec<OwnedValue>,
+    /// The names it reads from the context.
+    pub roots: Vec<Root>,
+    /// The paths it reads.
+    pub paths: Vec<Path>,
+    /// The functions it calls.
+    pub functions: Vec<Callee>,
+    /// Its literal regular expressions.
+    pub patterns: Vec<Pattern>,
+    /// Its loops.
+    pub loops: Vec<Loop>,
+    /// The names of the secrets it reads.
+    pub secrets: Vec<Box<str>>,
+    /// How many local values it has at most at a time.
+    pub locals: u16,
+    /// How deep its stack gets; the verifier counts.
+    pub stack: u16,
+}
+
+/// A name that a program reads from the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// The name.
+    pub name: Box<str>,
+    /// Whether its members are found in any case, as HTTP headers are.
+    pub case_blind: bool,
+}
+
+/// A function that a program calls: a row of the language's, or of the host's.
+#[derive(Debug, Clone)]
+pub enum Callee {
+    /// A function of the language.
+    Builtin(&'static Function),
+    /// A function of the host.
+    Host(Arc<Function>),
+}
+
+impl std::ops::Deref for Callee {
+    type Target = Function;
+
+    fn deref(&self) -> &Function {
+        match self {
+            Self::Builtin(function) => function,
+            Self::Host(function) => function,
+        }
+    }
+}
+
+/// A loop of a program.
+#[derive(Debug, Clone)]
+pub struct Loop {
+    /// What is done with the body's answers.
+    pub kind: LoopKind,
+    /// The function it came from, for its words.
+    pub callee: Callee,
+    /// How many arguments stand on the stack when it begins: the subject, and what the kind
+    /// takes besides.
+    pub arguments: u8,
+    /// The first local of its parameters.
+    pub slot: u16,
+    /// How many parameters its body has.
+    pub params: u8,
+    /// Where the body begins.
+    pub body: u32,
+    /// Where the code goes on after it.
+    pub end: u32,
+}
+
+impl Program {
+    /// A program of a chunk that holds what it says.
+    ///
+    /// # Errors
+    /// What the verifier finds wrong with it.
+    pub fn new(mut chunk: Chunk) -> Result<Self, Malformed> {
+        chunk.stack = verify(&chunk)?;
+        Ok(Self(Arc::new(chunk)))
+    }
+
+    /// What the program consists of.
+    pub fn chunk(&self) -> &Chunk {
+        &self.0
+    }
+
+    /// The source it was compiled from.
+    pub fn source(&self) -> Option<&Source> {
+        self.0.source.as_ref()
+    }
+
+    /// The paths of the context it reads, as far as they are literal, in the order of their
+    /// first use.
+    pub fn reads(&self) -> Vec<Read> {
+        path::reads(&self.0)
+    }
+
+    /// Whether it reads the clock.
+    pub fn reads_clock(&self) -> bool {
+        self.0.code.contains(&Instruction::Now)
+    }
+
+    /// The names of the secrets it reads.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.secrets.iter().map(|name| &**name)
+    }
+
+    /// The version of the language it was compiled from.
+    pub fn language_version(&self) -> u32 {
+        LANGUAGE_VERSION
+    }
+
+    /// The instructions as text, a line each, with what they refer to.
+    pub fn listing(&self) -> String {
+        listing::listing(&self.0)
+    }
+}

@@ -1,0 +1,267 @@
+//! What the grammar's actions call: makes nodes, and reports what the grammar lets through so
+//! that it can be explained.
+
+use lalrpop_util::ErrorRecovery;
+
+use super::brackets::too_deep;
+use super::token::Token;
+use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
+use super::words;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::value::Number;
+
+/// Makes the tree of one source.
+pub(super) struct Builder<'s> {
+    pub(super) tree: Tree,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    source: &'s str,
+    max_depth: u16,
+    too_deep: bool,
+}
+
+/// What a lambda was written as: its parameters are checked to be names.
+pub(super) enum LambdaHead<'s> {
+    /// `x =>`, `(x) =>`
+    One(ExprId),
+    /// `(a, b) =>`
+    Many(Vec<(usize, &'s str, usize)>),
+}
+
+impl<'s> Builder<'s> {
+    pub(super) fn new(source: &'s str, max_depth: u16) -> Self {
+        Self { tree: Tree::default(), diagnostics: Vec::new(), source, max_depth, too_deep: false }
+    }
+
+    /// A node. Past the limit on depth it is an error node, reported once.
+    pub(super) fn node(&mut self, start: usize, expr: Expr, end: usize) -> ExprId {
+        let span = Span::new(start, end);
+        let id = self.tree.add(expr, span);
+        if self.tree.depth(id) <= self.max_depth {
+            return id;
+        }
+        if !self.too_deep {
+            self.too_deep = true;
+            self.diagnostics.push(too_deep(span, usize::from(self.max_depth)));
+        }
+        self.tree.add(Expr::Error, span)
+    }
+
+    pub(super) fn number(&mut self, start: usize, digits: &str, end: usize) -> ExprId {
+        let number = match digits.parse::<Number>() {
+            // A run of digits beyond the integers is a slip, not a wish for a rounded number.
+            Ok(Number::Decimal(_)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => None,
+            other => other.ok(),
+        };
+        let number = number.unwrap_or_else(|| {
+            self.diagnostics.push(
+                Diagnostic::new(Code::E0003, Span::new(start, end), format!("`{digits}` is out of range"))
+                    .help("integers reach to 18446744073709551615; write a decimal, `1e20`, to calculate approximately"),
+            );
+            Number::ZERO
+        });
+        self.node(start, Expr::Number(number), end)
+    }
+
+    pub(super) fn text(&mut self, start: usize, mut parts: Vec<Part>, end: usize) -> ExprId {
+        let expr = match parts.as_mut_slice() {
+            [] => Expr::Text("".into()),
+            [Part::Text(text, _)] => Expr::Text(std::mem::take(text)),
+            _ => Expr::Template(parts),
+        };
+        self.node(start, expr, end)
+    }
+
+    /// Operators of one precedence; a single operand is itself.
+    pub(super) fn run(
+        &mut self,
+        start: usize,
+        first: ExprId,
+        rest: Vec<Run>,
+        end: usize,
+    ) -> ExprId {
+        if rest.is_empty() { first } else { self.node(start, Expr::Run { first, rest }, end) }
+    }
+
+    pub(super) fn all_of(
+        &mut self,
+        start: usize,
+        first: ExprId,
+        rest: Vec<ExprId>,
+        end: usize,
+    ) -> ExprId {
+        if rest.is_empty() {
+            return first;
+        }
+        let operands = std::iter::once(first).chain(rest).collect();
+        self.node(start, Expr::And(operands), end)
+    }
+
+    pub(super) fn any_of(
+        &mut self,
+        start: usize,
+        first: ExprId,
+        rest: Vec<ExprId>,
+        end: usize,
+    ) -> ExprId {
+        if rest.is_empty() {
+            return first;
+        }
+        let operands = std::iter::once(first).chain(rest).collect();
+        self.node(start, Expr::Or(operands), end)
+    }
+
+    /// `IF c THEN a ELSE b`. An `ELSE IF` joins the ladder that it begins: the ladder's arms are
+    /// kept last first until the whole is read, so that joining one costs nothing.
+    pub(super) fn conditional(
+        &mut self,
+        start: usize,
+        condition: ExprId,
+        answer: ExprId,
+        otherwise: Option<ExprId>,
+        end: usize,
+    ) -> ExprId {
+        let span = Span::new(start, end);
+        let arm = (condition, answer);
+        if let Some(ladder) = otherwise
+            && self.tree.join_ladder(ladder, arm, span)
+        {
+            return ladder;
+        }
+        self.node(start, Expr::If { arms: vec![arm], otherwise }, end)
+    }
+
+    pub(super) fn chain(&mut self, start: usize, base: ExprId, mut steps: Vec<Step>) -> ExprId {
+        let Some(last) = steps.last() else {
+            return base;
+        };
+        let end = last.own.end as usize;
+        for step in &mut steps {
+            step.span = Span::new(start, step.own.end as usize);
+        }
+        self.node(start, Expr::Chain { base, steps }, end)
+    }
+
+    pub(super) fn lambda(
+        &mut self,
+        start: usize,
+        head: LambdaHead<'s>,
+        body: ExprId,
+        end: usize,
+    ) -> ExprId {
+        let params = match head {
+            LambdaHead::Many(names) => names
+                .into_iter()
+                .map(|(start, name, end)| Param { name: name.into(), span: Span::new(start, end) })
+                .collect(),
+            LambdaHead::One(head) => match self.tree.expr(self.tree.ungrouped(head)) {
+                Expr::Name(name) => vec![Param { name: name.clone(), span: self.tree.span(head) }],
+                Expr::Error => return self.node(start, Expr::Error, end),
+                _ => {
+                    self.diagnostics.push(
+                        Diagnostic::new(
+                            Code::E0016,
+                            self.tree.span(head),
+                            "the parameter of a lambda is a name",
+                        )
+                        .help("write `x => …`, or `(a, b) => …`"),
+                    );
+                    return self.node(start, Expr::Error, end);
+                }
+            },
+        };
+        self.node(start, Expr::Lambda { params, body }, end)
+    }
+
+    /// A lambda where an expression stands.
+    pub(super) fn stray_lambda(&mut self, start: usize, end: usize) -> ExprId {
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::E0016,
+                Span::new(start, end),
+                "a lambda stands only as an argument of a function",
+            )
+            .help("pass it to a function that runs it: `list.$MAP(x => …)`"),
+        );
+        self.node(start, Expr::Error, end)
+    }
+
+    /// `name(…)`: a call without its dollar sign.
+    pub(super) fn call_without_dollar(
+        &mut self,
+        start: usize,
+        name: &str,
+        name_end: usize,
+        end: usize,
+    ) -> ExprId {
+        self.report_bare_call(start, name, name_end, "");
+        self.node(start, Expr::Error, end)
+    }
+
+    /// `.name(…)`: the same as a step.
+    pub(super) fn step_without_dollar(
+        &mut self,
+        start: usize,
+        name: &str,
+        name_end: usize,
+        own: Span,
+    ) -> Step {
+        self.report_bare_call(start, name, name_end, ".");
+        Step { kind: StepKind::Member(name.into()), span: own, own }
+    }
+
+    fn report_bare_call(&mut self, start: usize, name: &str, end: usize, dot: &str) {
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::E0015,
+                Span::new(start, end),
+                format!("`{name}` is called without `$`"),
+            )
+            .help(format!("functions have a dollar sign: `{dot}${}(…)`", name.to_uppercase())),
+        );
+    }
+
+    /// `a ? b : c`
+    pub(super) fn ternary(
+        &mut self,
+        start: usize,
+        sign: usize,
+        parts: [ExprId; 3],
+        end: usize,
+    ) -> ExprId {
+        let [condition, yes, no] =
+            parts.map(|id| self.source.get(self.tree.span(id).range()).unwrap_or("…"));
+        let help = format!("write `IF {condition} THEN {yes} ELSE {no}`");
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::E0014,
+                Span::new(sign, sign + 1),
+                "`? :` is not an operator here",
+            )
+            .help(help),
+        );
+        self.node(start, Expr::Error, end)
+    }
+
+    /// Where the parser went on after something it did not expect.
+    pub(super) fn recovered(
+        &mut self,
+        start: usize,
+        recovery: &ErrorRecovery<usize, Token<'s>, ()>,
+        end: usize,
+    ) -> ExprId {
+        self.diagnostics.extend(words::unexpected(self.source, &recovery.error));
+        self.node(start, Expr::Error, end)
+    }
+}
+
+/// An operator and its operand.
+pub(super) fn operation(start: usize, operator: Operator, end: usize, operand: ExprId) -> Run {
+    Run { operator, span: Span::new(start, end), operand }
+}
+
+/// A step whose chain is not known yet.
+pub(super) fn step(start: usize, kind: StepKind, end: usize) -> Step {
+    let own = Span::new(start, end);
+    Step { kind, span: own, own }
+}

@@ -1,0 +1,551 @@
+//! The lexer: logos finds the pieces, and this puts them together.
+//!
+//! There are two kinds of ground: expressions, and the inside of a text. Each has a logos enum;
+//! a stack says on which ground we are, since texts hold expressions that hold texts. Brackets
+//! are matched here too, so that a missing one is named at its place and the parser always sees
+//! a balanced source.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use logos::Logos;
+
+use super::brackets::{Bracket, Brackets};
+use super::foreign;
+use super::token::Token;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+
+/// The pieces of an expression.
+#[derive(Logos, Debug, Clone, Copy, PartialEq)]
+#[logos(skip r"[ \t\r\n\f\u{feff}\u{a0}]+")]
+enum Piece {
+    #[regex(r"#[^\n]*", allow_greedy = true)]
+    Comment,
+    #[regex(r"[\p{XID_Start}_][\p{XID_Continue}]*")]
+    Word,
+    #[regex(r"\$[A-Za-z_][A-Za-z0-9_]*")]
+    Function,
+    #[regex(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", priority = 10)]
+    Number,
+    #[regex(
+        r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?[\p{XID_Start}_][\p{XID_Continue}]*",
+        priority = 5
+    )]
+    #[regex(r"\.[0-9]+", priority = 5)]
+    BadNumber,
+    #[token("\"")]
+    #[token("'")]
+    Quote,
+    #[token("==")]
+    Equal,
+    #[token("!=")]
+    NotEqual,
+    #[token("<=")]
+    LessEqual,
+    #[token("<")]
+    Less,
+    #[token(">=")]
+    GreaterEqual,
+    #[token(">")]
+    Greater,
+    #[token("=>")]
+    Arrow,
+    #[token("+")]
+    Plus,
+    #[token("-")]
+    Minus,
+    #[token("*")]
+    Star,
+    #[token("/")]
+    Slash,
+    #[token("(")]
+    ParenOpen,
+    #[token(")")]
+    ParenClose,
+    #[token("[")]
+    BracketOpen,
+    #[token("]")]
+    BracketClose,
+    #[token("{")]
+    BraceOpen,
+    #[token("}")]
+    BraceClose,
+    #[token(",")]
+    Comma,
+    #[token(":")]
+    Colon,
+    #[token(".")]
+    Dot,
+    #[token("&&")]
+    #[token("||")]
+    #[token("!")]
+    #[token("=")]
+    #[token("<>")]
+    #[token("===")]
+    #[token("!==")]
+    #[token("=~")]
+    #[token("??")]
+    #[token("?.")]
+    #[token("?")]
+    #[token("->")]
+    #[token("%")]
+    #[token("^")]
+    #[token("**")]
+    #[token("//")]
+    #[token("/*")]
+    #[token("|")]
+    #[token("&")]
+    #[token(";")]
+    Foreign,
+}
+
+/// The pieces of a text.
+#[derive(Logos, Debug, Clone, Copy, PartialEq)]
+enum TextPiece {
+    #[regex(r#"[^"'\\$]+"#)]
+    Plain,
+    #[token("$")]
+    Dollar,
+    #[token("${")]
+    Interpolation,
+    #[token("\"")]
+    #[token("'")]
+    Quote,
+    #[regex(r#"\\["'\\/nrt]"#)]
+    #[token("\\${")]
+    Escape,
+    #[regex(r"\\u[0-9a-fA-F]{4}")]
+    Unicode,
+    #[token("\\u")]
+    BadUnicode,
+    #[token("\\")]
+    Backslash,
+}
+
+/// What of a text we are in.
+#[derive(Debug, Clone, Copy)]
+struct TextGround {
+    /// The quote that ends it; none in a template, which ends with the source.
+    quote: Option<char>,
+    /// Where it began.
+    start: usize,
+    /// How many brackets were open there: an interpolation ends when they are so many again.
+    brackets: usize,
+}
+
+/// What a lexer found besides tokens.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What is wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Where the comments are.
+    pub(super) comments: Vec<Span>,
+    /// Whether it gave up before the end.
+    pub(super) stopped: bool,
+}
+
+/// A token with the offsets of its first byte and of the byte after its last.
+pub(super) type Spanned<'s> = (usize, Token<'s>, usize);
+
+/// Makes tokens of a source.
+pub(super) struct Lexer<'s> {
+    source: &'s str,
+    at: usize,
+    texts: Vec<TextGround>,
+    /// Whether we are inside the innermost text rather than in an interpolation of it.
+    in_text: bool,
+    brackets: Brackets,
+    ready: VecDeque<Spanned<'s>>,
+    after_dot: bool,
+    done: bool,
+    pub(super) findings: Findings,
+}
+
+impl<'s> Lexer<'s> {
+    /// A lexer of an expression, with how deep brackets may nest.
+    pub(super) fn new(source: &'s str, max_depth: usize) -> Self {
+        Self {
+            source,
+            at: 0,
+            texts: Vec::new(),
+            in_text: false,
+            brackets: Brackets::new(max_depth),
+            ready: VecDeque::new(),
+            after_dot: false,
+            done: false,
+            findings: Findings::default(),
+        }
+    }
+
+    /// A lexer of a text template: the inside of a text, without quotes.
+    pub(super) fn template(source: &'s str, max_depth: usize) -> Self {
+        let mut lexer = Self::new(source, max_depth);
+        lexer.texts.push(TextGround { quote: None, start: 0, brackets: 0 });
+        lexer.in_text = true;
+        lexer.ready.push_back((0, Token::TextStart, 0));
+        lexer
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.findings.diagnostics.push(diagnostic);
+    }
+
+    fn rest(&self) -> &'s str {
+        self.source.get(self.at..).unwrap_or("")
+    }
+
+    fn emit(&mut self, start: usize, token: Token<'s>, end: usize) {
+        self.after_dot = token == Token::Dot;
+        self.ready.push_back((start, token, end));
+    }
+
+    /// Reads on until a token is ready, or the source ends.
+    fn advance(&mut self) {
+        if self.in_text {
+            self.text_piece();
+        } else {
+            self.expression_piece();
+        }
+    }
+
+    fn expression_piece(&mut self) {
+        let mut pieces = Piece::lexer(self.rest());
+        let Some(piece) = pieces.next() else {
+            self.at = self.source.len();
+            return self.end();
+        };
+        let start = self.at + pieces.span().start;
+        let end = self.at + pieces.span().end;
+        let words = pieces.slice();
+        self.at = end;
+        match piece {
+            Err(()) => self.unknown(start, words),
+            Ok(piece) => self.piece(piece, start, words, end),
+        }
+    }
+
+    fn piece(&mut self, piece: Piece, start: usize, words: &'s str, end: usize) {
+        let token = match piece {
+            Piece::Comment => return self.comment(start, end),
+            Piece::Quote => return self.open_text(start, words, end),
+            Piece::Foreign => return self.foreign(start, words, end),
+            Piece::BadNumber => return self.bad_number(start, words, end),
+            Piece::ParenOpen => return self.open(Bracket::Paren, start, end),
+            Piece::BracketOpen => return self.open(Bracket::Square, start, end),
+            Piece::BraceOpen => return self.open(Bracket::Brace, start, end),
+            Piece::ParenClose => return self.close(Bracket::Paren, start, end),
+            Piece::BracketClose => return self.close(Bracket::Square, start, end),
+            Piece::BraceClose => return self.close(Bracket::Brace, start, end),
+            Piece::Word if self.after_dot => Token::Name(words),
+            Piece::Word => Token::keyword(words).unwrap_or(Token::Name(words)),
+            Piece::Function => Token::Function(words.get(1..).unwrap_or("")),
+            Piece::Number => Token::Number(words),
+            Piece::Equal => Token::Equal,
+            Piece::NotEqual => Token::NotEqual,
+            Piece::LessEqual => Token::LessEqual,
+            Piece::Less => Token::Less,
+            Piece::GreaterEqual => Token::GreaterEqual,
+            Piece::Greater => Token::Greater,
+            Piece::Arrow => Token::Arrow,
+            Piece::Plus => Token::Plus,
+            Piece::Minus => Token::Minus,
+            Piece::Star => Token::Star,
+            Piece::Slash => Token::Slash,
+            Piece::Comma => Token::Comma,
+            Piece::Colon => Token::Colon,
+            Piece::Dot => Token::Dot,
+        };
+        self.emit(start, token, end);
+    }
+
+    /// A comment reaches to the end of its line; in an interpolation there is none.
+    fn comment(&mut self, start: usize, end: usize) {
+        if self.texts.is_empty() {
+            self.findings.comments.push(Span::new(start, end));
+            return;
+        }
+        self.at = start + 1;
+        self.report(
+            Diagnostic::new(
+                Code::E0001,
+                Span::new(start, self.at),
+                "a comment cannot stand inside `${ }`",
+            )
+            .help("put the comment outside the text"),
+        );
+        self.emit(start, Token::Error, start + 1);
+    }
+
+    fn unknown(&mut self, start: usize, words: &'s str) {
+        let character = words.chars().next().unwrap_or(' ');
+        // One character at a time: what follows it may well be readable.
+        self.at = start + character.len_utf8();
+        self.report(foreign::unknown_character(character, Span::new(start, self.at)));
+        self.emit(start, Token::Error, self.at);
+    }
+
+    fn foreign(&mut self, start: usize, words: &'s str, end: usize) {
+        let found = foreign::operator(words, Span::new(start, end));
+        if matches!(words, "//" | "/*") {
+            let line = self.rest().find('\n').unwrap_or(self.rest().len());
+            self.at += line;
+        }
+        if let Some(diagnostic) = found.diagnostic {
+            self.report(diagnostic);
+        }
+        if let Some(token) = found.token {
+            self.emit(start, token, end);
+        }
+    }
+
+    fn bad_number(&mut self, start: usize, words: &'s str, end: usize) {
+        self.report(foreign::number(words, Span::new(start, end)));
+        // `xs.0` is a place in a list, perhaps; `12ab` is surely an operand.
+        let token = if words.starts_with('.') { Token::Error } else { Token::Number("0") };
+        self.emit(start, token, end);
+    }
+
+    fn open(&mut self, bracket: Bracket, start: usize, end: usize) {
+        match self.brackets.open(bracket, Span::new(start, end)) {
+            Ok(()) => self.emit(start, bracket.opening(), end),
+            Err(diagnostic) => self.stop(diagnostic),
+        }
+    }
+
+    /// Gives up: what is still open is closed, so that the parser finds no fault of its own.
+    fn stop(&mut self, diagnostic: Diagnostic) {
+        self.report(diagnostic);
+        self.findings.stopped = true;
+        self.done = true;
+        self.ready.clear();
+    }
+
+    fn close(&mut self, bracket: Bracket, start: usize, end: usize) {
+        let floor = self.texts.last().map_or(0, |text| text.brackets);
+        let closing = self.brackets.close(bracket, Span::new(start, end), floor);
+        for diagnostic in closing.diagnostics {
+            self.report(diagnostic);
+        }
+        for missing in closing.missing {
+            self.emit(start, missing.closing(), start);
+        }
+        match closing.closed {
+            Some(Bracket::Interpolation) => {
+                self.emit(start, Token::InterpolationEnd, end);
+                self.in_text = true;
+            }
+            Some(bracket) => self.emit(start, bracket.closing(), end),
+            None => {}
+        }
+    }
+
+    fn open_text(&mut self, start: usize, quote: &str, end: usize) {
+        self.texts.push(TextGround {
+            quote: quote.chars().next(),
+            start,
+            brackets: self.brackets.depth(),
+        });
+        self.in_text = true;
+        self.emit(start, Token::TextStart, end);
+    }
+
+    fn text_piece(&mut self) {
+        let Some(ground) = self.texts.last().copied() else {
+            self.in_text = false;
+            return;
+        };
+        let start = self.at;
+        let mut chunk: Cow<'s, str> = Cow::Borrowed("");
+        loop {
+            let mut pieces = TextPiece::lexer(self.rest());
+            let Some(piece) = pieces.next() else {
+                self.chunk(start, chunk);
+                return self.end_of_source_in_text(ground);
+            };
+            let words = pieces.slice();
+            match piece {
+                Ok(TextPiece::Interpolation) => {
+                    self.chunk(start, chunk);
+                    return self.open_interpolation();
+                }
+                Ok(TextPiece::Quote) if words.chars().next() == ground.quote => {
+                    self.chunk(start, chunk);
+                    return self.close_text();
+                }
+                _ => {}
+            }
+            let content = self.text_content(piece.ok(), words, ground.quote.is_none());
+            append(&mut chunk, content);
+        }
+    }
+
+    /// The content of a piece of text; moves past it.
+    fn text_content(
+        &mut self,
+        piece: Option<TextPiece>,
+        words: &'s str,
+        raw: bool,
+    ) -> Cow<'s, str> {
+        let start = self.at;
+        self.at += words.len();
+        // A template has no quotes to get past, so a backslash in it only keeps `${` literal.
+        if raw && words != "\\${" {
+            return Cow::Borrowed(words);
+        }
+        match piece {
+            Some(TextPiece::Escape) => Cow::Borrowed(escaped(words)),
+            Some(TextPiece::Unicode) => self.unicode(start, words),
+            Some(TextPiece::BadUnicode) => {
+                self.report(
+                    Diagnostic::new(
+                        Code::E0004,
+                        Span::new(start, self.at),
+                        "`\\u` takes four hexadecimal digits",
+                    )
+                    .help("to write the two characters `\\u`, write `\\\\u`"),
+                );
+                Cow::Borrowed(words)
+            }
+            _ => Cow::Borrowed(words),
+        }
+    }
+
+    /// `\uXXXX`, with the second half of a surrogate pair where it is the first.
+    fn unicode(&mut self, start: usize, words: &'s str) -> Cow<'s, str> {
+        let mut units = vec![hex_unit(words)];
+        let mut next = TextPiece::lexer(self.rest());
+        if (0xd800..0xdc00).contains(&hex_unit(words))
+            && next.next() == Some(Ok(TextPiece::Unicode))
+        {
+            units.push(hex_unit(next.slice()));
+        }
+        match String::from_utf16(&units) {
+            Ok(text) => {
+                self.at = start + 6 * units.len();
+                Cow::Owned(text)
+            }
+            Err(_) => {
+                self.report(
+                    Diagnostic::new(
+                        Code::E0004,
+                        Span::new(start, self.at),
+                        format!("`{words}` is half of a surrogate pair"),
+                    )
+                    .help("a character beyond U+FFFF takes both halves: `\\ud83d\\ude00`"),
+                );
+                Cow::Borrowed("\u{fffd}")
+            }
+        }
+    }
+
+    fn chunk(&mut self, start: usize, content: Cow<'s, str>) {
+        if !content.is_empty() {
+            self.emit(start, Token::Chunk(content), self.at);
+        }
+    }
+
+    fn open_interpolation(&mut self) {
+        let start = self.at;
+        self.at += 2;
+        match self.brackets.open(Bracket::Interpolation, Span::new(start, self.at)) {
+            Ok(()) => {
+                if let Some(ground) = self.texts.last_mut() {
+                    ground.brackets = self.brackets.depth() - 1;
+                }
+                self.in_text = false;
+                self.emit(start, Token::InterpolationStart, self.at);
+            }
+            Err(diagnostic) => self.stop(diagnostic),
+        }
+    }
+
+    fn close_text(&mut self) {
+        let start = self.at;
+        self.at += 1;
+        self.texts.pop();
+        self.in_text = false;
+        self.emit(start, Token::TextEnd, self.at);
+    }
+
+    fn end_of_source_in_text(&mut self, ground: TextGround) {
+        let end = self.source.len();
+        if ground.quote.is_some() {
+            let opening = Span::new(ground.start, ground.start + 1);
+            let mut diagnostic = Diagnostic::new(Code::E0002, opening, "this text is never closed")
+                .label("the text begins here and reaches to the end of the source");
+            if let Some(outer) = self.brackets.innermost(Bracket::Interpolation) {
+                diagnostic =
+                    diagnostic.also(outer, "inside this interpolation: is its `}` missing?");
+            }
+            let quote = ground.quote.unwrap_or('"');
+            self.report(diagnostic.help(format!("close it with `{quote}`")));
+            self.findings.stopped = true;
+        }
+        self.texts.pop();
+        self.in_text = false;
+        self.emit(end, Token::TextEnd, end);
+        if ground.quote.is_none() {
+            self.done = true;
+        }
+    }
+
+    /// The end of the source, on expression ground: what is open is reported and closed.
+    fn end(&mut self) {
+        let end = self.source.trim_end().len();
+        while let Some((bracket, opening)) = self.brackets.pop() {
+            if !self.findings.stopped {
+                self.report(super::brackets::never_closed(bracket, opening, Span::new(end, end)));
+            }
+            match bracket {
+                Bracket::Interpolation => {
+                    self.emit(end, Token::InterpolationEnd, end);
+                    self.emit(end, Token::TextEnd, end);
+                    self.texts.pop();
+                }
+                other => self.emit(end, other.closing(), end),
+            }
+        }
+        self.done = true;
+    }
+}
+
+impl<'s> Iterator for Lexer<'s> {
+    type Item = Spanned<'s>;
+
+    fn next(&mut self) -> Option<Spanned<'s>> {
+        while self.ready.is_empty() && !self.done {
+            self.advance();
+        }
+        self.ready.pop_front()
+    }
+}
+
+/// The tokens of an expression with their places, for a look at this stage; what is wrong is
+/// told by [`super::parse`].
+pub fn tokens(source: &str) -> Vec<(Span, Token<'_>)> {
+    let lexer = Lexer::new(source, usize::from(u16::MAX));
+    lexer.map(|(start, token, end)| (Span::new(start, end), token)).collect()
+}
+
+fn append<'s>(chunk: &mut Cow<'s, str>, content: Cow<'s, str>) {
+    if chunk.is_empty() {
+        *chunk = content;
+    } else {
+        chunk.to_mut().push_str(&content);
+    }
+}
+
+fn escaped(words: &str) -> &str {
+    match words {
+        "\\n" => "\n",
+        "\\r" => "\r",
+        "\\t" => "\t",
+        other => other.get(1..).unwrap_or(""),
+    }
+}
+
+fn hex_unit(words: &str) -> u16 {
+    let digits = words.get(2..).unwrap_or("");
+    u16::from_str_radix(digits, 16).unwrap_or(0)
+}

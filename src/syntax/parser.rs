@@ -1,0 +1,158 @@
+//! From a source to its tree.
+
+use lalrpop_util::lalrpop_mod;
+
+use super::builder::Builder;
+use super::lexer::{Findings, Lexer};
+use super::tree::{ExprId, Tree};
+use super::words;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::source::{Source, Span};
+
+lalrpop_mod!(
+    #[allow(
+        clippy::all,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::allow_attributes_without_reason,
+        missing_docs,
+        unreachable_pub,
+        unused,
+        reason = "the generator's code, not ours"
+    )]
+    grammar,
+    "/hookgate.rs"
+);
+
+/// How large a source may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxLimits {
+    /// Bytes of the source.
+    pub bytes: usize,
+    /// How deep it may nest.
+    pub depth: u16,
+}
+
+impl Default for SyntaxLimits {
+    fn default() -> Self {
+        Self { bytes: 64 << 10, depth: 128 }
+    }
+}
+
+/// A source that was read without a fault: the first stage of a program.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// The source.
+    pub source: Source,
+    /// Its tree.
+    pub tree: Tree,
+    /// Where its comments are.
+    pub comments: Vec<Span>,
+}
+
+/// After so many faults the rest are mostly echoes.
+const MAX_DIAGNOSTICS: usize = 20;
+
+/// Reads an expression.
+///
+/// # Errors
+/// Every fault that can be told apart in one run.
+///
+/// ```
+/// use hookgate::source::Source;
+/// use hookgate::syntax::{SyntaxLimits, parse};
+///
+/// let faults = parse(Source::new("rule", "(a == ) OR b = 2"), SyntaxLimits::default()).unwrap_err();
+/// assert_eq!(faults.list.len(), 2);
+/// ```
+pub fn parse(source: Source, limits: SyntaxLimits) -> Result<Parsed, Diagnostics> {
+    read(source, limits, false)
+}
+
+/// Reads a text template: the inside of a text, without its quotes. `\${` is a literal `${`, and
+/// every other backslash is itself.
+///
+/// # Errors
+/// Every fault that can be told apart in one run.
+pub fn parse_template(source: Source, limits: SyntaxLimits) -> Result<Parsed, Diagnostics> {
+    read(source, limits, true)
+}
+
+fn read(source: Source, limits: SyntaxLimits, template: bool) -> Result<Parsed, Diagnostics> {
+    if let Some(diagnostic) = refused(&source, limits, template) {
+        return Err(Diagnostics::new(source, vec![diagnostic]));
+    }
+    let (tree, findings) = run(source.text(), limits, template);
+    if findings.diagnostics.is_empty() {
+        return Ok(Parsed { source, tree, comments: findings.comments });
+    }
+    let mut diagnostics = Diagnostics::new(source, findings.diagnostics);
+    drop_echoes(&mut diagnostics);
+    diagnostics.list.truncate(MAX_DIAGNOSTICS);
+    Err(diagnostics)
+}
+
+/// A token that does not fit right behind another is the same fault told twice.
+fn drop_echoes(diagnostics: &mut Diagnostics) {
+    let source = &diagnostics.source;
+    let mut told: Option<Span> = None;
+    diagnostics.list.retain(|one| {
+        let span = one.span();
+        let between = told.map(|told| source.slice(Span { start: told.end, end: span.start }));
+        let echo = one.code == Code::E0010 && between.is_some_and(|text| text.trim().is_empty());
+        told = Some(span);
+        !echo
+    });
+}
+
+/// What can be said before reading.
+fn refused(source: &Source, limits: SyntaxLimits, template: bool) -> Option<Diagnostic> {
+    let text = source.text();
+    if text.len() > limits.bytes {
+        let message =
+            format!("the source has {} bytes, more than the limit of {}", text.len(), limits.bytes);
+        return Some(Diagnostic::new(Code::E0019, Span::default(), message));
+    }
+    let empty = text.lines().all(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#')
+    });
+    (empty && !template).then(|| {
+        Diagnostic::new(Code::E0013, Span::default(), "there is nothing to evaluate")
+            .help("to accept everything, write `TRUE`")
+    })
+}
+
+fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
+    let depth = usize::from(limits.depth);
+    let mut lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
+    let mut build = Builder::new(text, limits.depth);
+    let tokens = (&mut lexer).map(Ok::<_, ()>);
+    let root = grammar::SourceParser::new().parse(&mut build, tokens);
+    let mut findings = lexer.findings;
+    let mut tree =
+        finish(&mut build, &mut findings, root.map_err(|error| words::unexpected(text, &error)));
+    tree.order_ladders();
+    (tree, findings)
+}
+
+/// Puts together what lexer and parser found. A lexer that gave up makes the parser's faults
+/// echoes of its own.
+fn finish(
+    build: &mut Builder<'_>,
+    findings: &mut Findings,
+    root: Result<ExprId, Option<Diagnostic>>,
+) -> Tree {
+    let mut tree = std::mem::take(&mut build.tree);
+    let mut found = std::mem::take(&mut build.diagnostics);
+    match root {
+        Ok(root) => tree.set_root(root),
+        Err(diagnostic) => found.extend(diagnostic),
+    }
+    if !findings.stopped {
+        findings.diagnostics.extend(found);
+    }
+    tree
+}

@@ -1,0 +1,102 @@
+//! What a program is run against: values by root, the time, the secrets.
+
+use smallvec::SmallVec;
+
+use super::secrets::Secrets;
+use crate::value::{Object, Time, Value};
+
+/// The context of one evaluation. It borrows everything, so making one costs a few words.
+///
+/// ```
+/// use hookgate::vm::Context;
+///
+/// let body = serde_json::json!({ "action": "opened" });
+/// let mut context = Context::new();
+/// context.set("parsed_body", &body);
+/// assert!(context.get("parsed_body").is_truthy());
+/// assert!(context.get("headers").is_null());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Context<'c> {
+    roots: SmallVec<[(&'c str, Value<'c>); 8]>,
+    now: Option<Time>,
+    secrets: Option<&'c Secrets>,
+}
+
+impl<'c> Context<'c> {
+    /// A context without anything in it: every root reads as null.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A context of an object whose keys are the roots.
+    pub fn of(roots: impl Into<Value<'c>>) -> Self {
+        let mut context = Self::new();
+        if let Value::Object(object) = roots.into() {
+            context.roots.extend(object.iter());
+        }
+        context
+    }
+
+    /// Sets a root. A root that was set before is replaced.
+    pub fn set(&mut self, root: &'c str, value: impl Into<Value<'c>>) -> &mut Self {
+        let value = value.into();
+        match self.roots.iter_mut().find(|(name, _)| *name == root) {
+            Some(entry) => entry.1 = value,
+            None => self.roots.push((root, value)),
+        }
+        self
+    }
+
+    /// Sets the time of the evaluation, the only clock that a program sees.
+    pub fn set_now(&mut self, now: Time) -> &mut Self {
+        self.now = Some(now);
+        self
+    }
+
+    /// Gives the program the host's secrets.
+    pub fn set_secrets(&mut self, secrets: &'c Secrets) -> &mut Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// The value of a root; null where it is not set.
+    #[inline]
+    pub fn get(&self, root: &str) -> Value<'c> {
+        let found = self.roots.iter().find(|(name, _)| *name == root);
+        found.map_or(Value::Null, |(_, value)| *value)
+    }
+
+    /// The roots that are set.
+    pub fn roots(&self) -> impl Iterator<Item = (&'c str, Value<'c>)> {
+        self.roots.iter().copied()
+    }
+
+    /// The time of the evaluation.
+    pub fn now(&self) -> Option<Time> {
+        self.now
+    }
+
+    /// The active secrets of a name that are not empty.
+    pub fn secrets(&self, name: &str) -> impl Iterator<Item = Value<'c>> {
+        self.secrets
+            .into_iter()
+            .flat_map(move |secrets| secrets.of(name).collect::<SmallVec<[_; 2]>>())
+    }
+}
+
+/// The value of a root whose members are found in any case. A log entry's `{ "map": { … } }`
+/// reads as what is in it.
+pub(super) fn case_blind(value: Value<'_>) -> Value<'_> {
+    let Value::Object(object) = value else {
+        return value;
+    };
+    Value::Object(logged(object).unwrap_or(object).case_blind())
+}
+
+fn logged(object: Object<'_>) -> Option<Object<'_>> {
+    if object.len() != 1 {
+        return None;
+    }
+    object.get("map")?.as_object()
+}

@@ -1,0 +1,254 @@
+//! Loops: what is done with the body's answer for each element.
+//!
+//! To add a kind: its variant in `builtins::LoopKind`, and what the compiler then asks for here:
+//! what it begins with, what it does with an answer, and what it leaves.
+
+use crate::builtins::{Env, LoopKind, null_answer};
+use crate::program::Loop;
+use crate::value::{
+    self, Entries, Fault, FaultKind, Kind, List, ListBuilder, ObjectBuilder, Value,
+};
+
+/// A loop that runs: where it is in its subject, and what it has gathered.
+pub(super) struct Frame<'a> {
+    kind: LoopKind,
+    elements: Elements<'a>,
+    current: Element<'a>,
+    gathered: Gathered<'a>,
+    descending: bool,
+}
+
+/// An element of a subject: its value, and its place in a list or its key in an object.
+#[derive(Clone, Copy)]
+pub(super) struct Element<'a> {
+    pub(super) value: Value<'a>,
+    pub(super) place: Value<'a>,
+    /// Its place counted from zero, in a list and in an object.
+    pub(super) index: usize,
+}
+
+enum Elements<'a> {
+    List { list: List<'a>, at: usize },
+    Object { entries: Entries<'a>, at: usize, secret: bool },
+}
+
+enum Gathered<'a> {
+    Nothing,
+    List(ListBuilder<'a>),
+    Object(ObjectBuilder<'a>),
+    Value(Value<'a>),
+    /// Keys with their elements, side by side.
+    Keyed(ListBuilder<'a>, ListBuilder<'a>),
+}
+
+/// How a loop goes on.
+pub(super) enum Turn<'a> {
+    /// With this element.
+    Element(Element<'a>),
+    /// Not at all: this is its answer.
+    Answer(Value<'a>),
+}
+
+impl<'a> Elements<'a> {
+    fn next(&mut self) -> Option<Element<'a>> {
+        match self {
+            Self::List { list, at } => {
+                let value = list.get(*at)?;
+                let index = *at;
+                *at += 1;
+                Some(Element { value, place: Value::count(index), index })
+            }
+            Self::Object { entries, at, secret } => {
+                let (key, value) = entries.next()?;
+                let index = *at;
+                *at += 1;
+                // The keys of an object made with a secret may tell of it.
+                let place = if *secret { Value::SecretText(key) } else { Value::Text(key) };
+                Some(Element { value, place, index })
+            }
+        }
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Begins a loop with its arguments; answers at once where there is nothing to run.
+    pub(super) fn begin(
+        env: &Env<'a>,
+        info: &Loop,
+        args: &[Value<'a>],
+    ) -> Result<(Option<Self>, Turn<'a>), Fault> {
+        let subject = args.first().copied().unwrap_or(Value::Null);
+        let extra = args.get(1).copied().unwrap_or(Value::Null);
+        if subject.is_null() {
+            let answer = null_answer(&info.callee)?.unwrap_or(Value::Null);
+            return Ok((None, Turn::Answer(answer)));
+        }
+        let elements = elements(info, subject)?;
+        let gathered = match (info.kind, &elements) {
+            (LoopKind::Map | LoopKind::Filter, Elements::List { .. }) => {
+                Gathered::List(env.heap.list_builder())
+            }
+            (LoopKind::Map | LoopKind::Filter, Elements::Object { .. }) => {
+                Gathered::Object(env.heap.object_builder())
+            }
+            (LoopKind::Any | LoopKind::All | LoopKind::Find, _) => Gathered::Nothing,
+            (LoopKind::Reduce, _) => Gathered::Value(extra),
+            (LoopKind::Sort, _) => {
+                Gathered::Keyed(env.heap.list_builder(), env.heap.list_builder())
+            }
+        };
+        let mut frame = Self {
+            kind: info.kind,
+            elements,
+            current: Element { value: Value::Null, place: Value::Null, index: 0 },
+            gathered,
+            descending: descending(info, extra)?,
+        };
+        let turn = frame.advance(env)?;
+        Ok((Some(frame), turn))
+    }
+
+    /// Takes the body's answer for the current element.
+    pub(super) fn next(&mut self, env: &Env<'a>, answer: Value<'a>) -> Result<Turn<'a>, Fault> {
+        let Element { value, place, .. } = self.current;
+        match (self.kind, &mut self.gathered) {
+            (LoopKind::Map, Gathered::List(list)) => list.push(answer)?,
+            (LoopKind::Map, Gathered::Object(object)) => push(object, place, answer)?,
+            (LoopKind::Filter, Gathered::List(list)) if answer.is_truthy() => list.push(value)?,
+            (LoopKind::Filter, Gathered::Object(object)) if answer.is_truthy() => {
+                push(object, place, value)?
+            }
+            (LoopKind::Any, _) if answer.is_truthy() => return Ok(Turn::Answer(Value::Bool(true))),
+            (LoopKind::All, _) if !answer.is_truthy() => {
+                return Ok(Turn::Answer(Value::Bool(false)));
+            }
+            (LoopKind::Find, _) if answer.is_truthy() => return Ok(Turn::Answer(value)),
+            (LoopKind::Reduce, Gathered::Value(accumulated)) => *accumulated = answer,
+            (LoopKind::Sort, Gathered::Keyed(keys, values)) => {
+                keys.push(answer)?;
+                values.push(value)?;
+            }
+            _ => {}
+        }
+        self.advance(env)
+    }
+
+    /// What the parameters of the body are set to, in their order.
+    pub(super) fn parameters(&self, element: Element<'a>) -> [Value<'a>; 3] {
+        match &self.gathered {
+            Gathered::Value(accumulated) => {
+                [*accumulated, element.value, Value::count(element.index)]
+            }
+            _ => [element.value, element.place, Value::count(element.index)],
+        }
+    }
+
+    fn advance(&mut self, env: &Env<'a>) -> Result<Turn<'a>, Fault> {
+        match self.elements.next() {
+            Some(element) => {
+                self.current = element;
+                Ok(Turn::Element(element))
+            }
+            None => self.finish(env).map(Turn::Answer),
+        }
+    }
+
+    fn finish(&mut self, env: &Env<'a>) -> Result<Value<'a>, Fault> {
+        match std::mem::replace(&mut self.gathered, Gathered::Nothing) {
+            Gathered::List(list) => list.finish(),
+            Gathered::Object(object) => object.finish(),
+            Gathered::Value(value) => Ok(value),
+            Gathered::Keyed(keys, values) => sorted(env, keys, &values, self.descending),
+            Gathered::Nothing => Ok(match self.kind {
+                LoopKind::All => Value::Bool(true),
+                LoopKind::Any => Value::Bool(false),
+                _ => Value::Null,
+            }),
+        }
+    }
+}
+
+fn elements<'a>(info: &Loop, subject: Value<'a>) -> Result<Elements<'a>, Fault> {
+    let takes = |kind| info.callee.params.first().is_some_and(|param| param.kinds.contains(kind));
+    match subject {
+        Value::List(list) => Ok(Elements::List { list, at: 0 }),
+        Value::Object(object) if takes(Kind::Object) => {
+            Ok(Elements::Object { entries: object.iter(), at: 0, secret: object.holds_secret() })
+        }
+        _ => Err(wrong_subject(info, subject)),
+    }
+}
+
+fn wrong_subject(info: &Loop, subject: Value<'_>) -> Fault {
+    let (name, kinds) = info
+        .callee
+        .params
+        .first()
+        .map_or(("list", value::Kinds::LIST), |param| (param.name, param.kinds));
+    let fault = Fault::new(
+        FaultKind::WrongArgument,
+        format!(
+            "the `{name}` of `${}` is {kinds}, not {}",
+            info.callee.name,
+            subject.kind().phrase()
+        ),
+    );
+    match subject {
+        Value::Text(_) => fault.help("take the text apart first: `$SPLIT(…)` or `$PARSE_JSON(…)`"),
+        Value::Object(_) => fault.help("take the object's values: `$VALUES(…)`"),
+        _ => fault,
+    }
+}
+
+fn descending(info: &Loop, extra: Value<'_>) -> Result<bool, Fault> {
+    match extra {
+        Value::Bool(value) => Ok(value),
+        Value::Null => Ok(false),
+        _ if info.kind != LoopKind::Sort => Ok(false),
+        other => Err(Fault::new(
+            FaultKind::WrongArgument,
+            format!("the `descending` of `$SORT` is a boolean, not {}", other.kind().phrase()),
+        )),
+    }
+}
+
+fn push<'a>(object: &mut ObjectBuilder<'a>, key: Value<'a>, value: Value<'a>) -> Result<(), Fault> {
+    match key {
+        Value::Text(key) | Value::SecretText(key) => object.push(key, value),
+        _ => Ok(()),
+    }
+}
+
+/// The elements in the order of their keys; equal keys in the order they came in.
+fn sorted<'a>(
+    env: &Env<'a>,
+    keys: ListBuilder<'a>,
+    values: &ListBuilder<'a>,
+    descending: bool,
+) -> Result<Value<'a>, Fault> {
+    let mut fault = None;
+    let mut order: Vec<(Value<'a>, Value<'a>)> =
+        keys.items().iter().copied().zip(values.items().iter().copied()).collect();
+    order.sort_by(|(a, _), (b, _)| {
+        if fault.is_some() {
+            return std::cmp::Ordering::Equal;
+        }
+        let compared = env.heap.work(1).and_then(|()| value::sort_order(env.heap, *a, *b));
+        match compared {
+            Ok(order) if descending => order.reverse(),
+            Ok(order) => order,
+            Err(error) => {
+                fault = Some(error);
+                std::cmp::Ordering::Equal
+            }
+        }
+    });
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let mut list = env.heap.list_builder();
+    for (_, value) in order {
+        list.push(value)?;
+    }
+    list.finish()
+}

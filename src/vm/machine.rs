@@ -1,0 +1,521 @@
+//! The machine: one loop over the instructions.
+
+use super::context::{Context, case_blind};
+use super::limits::Limits;
+use super::loops::{Element, Frame, Turn};
+use super::trap::{At, Trap};
+use crate::builtins::{Env, PatternCache, invoke};
+use crate::program::{Base, Chunk, Instruction, Key, Loop, Path, Program};
+use crate::source::Span;
+use crate::value::{self, Fault, FaultKind, Heap, OwnedValue, Value};
+
+/// A machine, to be used again and again: it keeps its memory between runs, and what one run
+/// built lives in it until the next.
+///
+/// ```
+/// use hookgate::engine::Engine;
+/// use hookgate::vm::{Context, Machine};
+///
+/// let engine = Engine::new();
+/// let rule = engine.compile("parsed_body.labels.$LENGTH() > 1")?;
+/// let body = serde_json::json!({ "labels": ["bug", "ui"] });
+/// let mut context = Context::new();
+/// context.set("parsed_body", &body);
+///
+/// let mut machine = Machine::default();
+/// assert!(machine.test(&rule, &context)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Machine {
+    heap: Heap,
+    patterns: PatternCache,
+    limits: Limits,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+/// The value of a part of the source, as a run met it: the place is the mark's.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    /// Which of the program's places.
+    pub place: u32,
+    /// What it was.
+    pub value: Value<'a>,
+}
+
+/// What a run tells while it goes on. The ordinary one tells nothing, and costs nothing.
+trait Observer<'a> {
+    fn mark(&mut self, place: u32, value: Value<'a>);
+}
+
+struct Silent;
+
+impl<'a> Observer<'a> for Silent {
+    #[inline]
+    fn mark(&mut self, _: u32, _: Value<'a>) {}
+}
+
+/// A loop over a million elements is not explained element by element.
+const MAX_MARKS: usize = 100_000;
+
+impl<'a> Observer<'a> for Vec<Mark<'a>> {
+    fn mark(&mut self, place: u32, value: Value<'a>) {
+        if self.len() < MAX_MARKS {
+            self.push(Mark { place, value });
+        }
+    }
+}
+
+impl Machine {
+    /// A machine with its limits.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            heap: Heap::new(limits.budget()),
+            patterns: PatternCache::new(limits.pattern),
+            limits,
+        }
+    }
+
+    /// Runs a program. The answer borrows from program, context and machine.
+    ///
+    /// # Errors
+    /// The trap that stopped it.
+    pub fn eval<'a>(
+        &'a mut self,
+        program: &'a Program,
+        context: &Context<'a>,
+    ) -> Result<Value<'a>, Trap> {
+        self.observe(program, context, &mut Silent)
+    }
+
+    /// Runs a program, and answers whether its answer counts as true.
+    ///
+    /// # Errors
+    /// The trap that stopped it.
+    pub fn test<'a>(
+        &'a mut self,
+        program: &'a Program,
+        context: &Context<'a>,
+    ) -> Result<bool, Trap> {
+        self.eval(program, context).map(Value::is_truthy)
+    }
+
+    /// Runs a program that was compiled with marks; answers what they noted, and the answer.
+    pub fn trace<'a>(
+        &'a mut self,
+        program: &'a Program,
+        context: &Context<'a>,
+    ) -> (Vec<Mark<'a>>, Result<Value<'a>, Trap>) {
+        let mut marks = Vec::new();
+        let answer = self.observe(program, context, &mut marks);
+        (marks, answer)
+    }
+
+    fn observe<'a>(
+        &'a mut self,
+        program: &'a Program,
+        context: &Context<'a>,
+        observer: &mut impl Observer<'a>,
+    ) -> Result<Value<'a>, Trap> {
+        self.heap.reset(self.limits.budget());
+        let chunk = program.chunk();
+        let heap = &self.heap;
+        let env = Env { heap, literals: &chunk.patterns, patterns: &self.patterns };
+        let mut run = Run {
+            chunk,
+            context,
+            env,
+            stack: heap.slots(usize::from(chunk.stack)),
+            height: 0,
+            locals: heap.slots(usize::from(chunk.locals)),
+            roots: heap.slots(chunk.roots.len()),
+            loops: Vec::new(),
+            attempts: Vec::new(),
+        };
+        run.resolve_roots();
+        run.start(observer)
+    }
+}
+
+struct Run<'r, 'a> {
+    chunk: &'a Chunk,
+    context: &'r Context<'a>,
+    env: Env<'a>,
+    stack: &'a mut [Value<'a>],
+    height: usize,
+    locals: &'a mut [Value<'a>],
+    roots: &'a mut [Value<'a>],
+    loops: Vec<Frame<'a>>,
+    attempts: Vec<Attempt>,
+}
+
+/// Where a fault goes on, and what it finds there.
+struct Attempt {
+    target: u32,
+    height: usize,
+    loops: usize,
+}
+
+/// Where the run goes on.
+enum Flow<'a> {
+    Next,
+    To(u32),
+    Return(Value<'a>),
+}
+
+/// The verifier excludes it; a program that reaches it is refused rather than trusted.
+#[cold]
+fn broken() -> Fault {
+    Fault::new(FaultKind::BadArgument, "the program is damaged")
+}
+
+impl<'a> Run<'_, 'a> {
+    fn resolve_roots(&mut self) {
+        for (slot, root) in self.roots.iter_mut().zip(&self.chunk.roots) {
+            let value = self.context.get(&root.name);
+            *slot = if root.case_blind { case_blind(value) } else { value };
+        }
+    }
+
+    fn start(&mut self, observer: &mut impl Observer<'a>) -> Result<Value<'a>, Trap> {
+        let mut at = 0;
+        loop {
+            let Some(instruction) = self.chunk.code.get(at).copied() else {
+                return Err(broken()).at(Span::default());
+            };
+            match self.step(instruction, observer) {
+                Ok(Flow::Next) => at += 1,
+                Ok(Flow::To(target)) => at = target as usize,
+                Ok(Flow::Return(answer)) => return self.release(answer).at(self.span(at)),
+                Err(fault) => at = self.catch(fault, at)?,
+            }
+        }
+    }
+
+    fn span(&self, at: usize) -> Span {
+        self.chunk.spans.get(at).copied().unwrap_or_default()
+    }
+
+    /// An answer leaves the machine only without secrets.
+    fn release(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
+        if answer.holds_secret() {
+            return Err(Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret")
+                .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"));
+        }
+        Ok(answer)
+    }
+
+    /// Goes on at the innermost attempt, or stops with the trap.
+    fn catch(&mut self, fault: Fault, at: usize) -> Result<usize, Trap> {
+        if fault.kind().is_limit() {
+            return Err(fault).at(self.span(at));
+        }
+        let Some(attempt) = self.attempts.pop() else {
+            return Err(fault).at(self.span(at));
+        };
+        self.height = attempt.height;
+        self.loops.truncate(attempt.loops);
+        Ok(attempt.target as usize)
+    }
+
+    #[inline]
+    fn push(&mut self, value: Value<'a>) -> Result<(), Fault> {
+        match self.stack.get_mut(self.height) {
+            Some(place) => {
+                *place = value;
+                self.height += 1;
+                Ok(())
+            }
+            None => Err(broken()),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Result<Value<'a>, Fault> {
+        self.height = self.height.checked_sub(1).ok_or_else(broken)?;
+        self.stack.get(self.height).copied().ok_or_else(broken)
+    }
+
+    #[inline]
+    fn top(&self) -> Result<Value<'a>, Fault> {
+        let top = self.height.checked_sub(1).and_then(|top| self.stack.get(top));
+        top.copied().ok_or_else(broken)
+    }
+
+    /// Takes so many values off the stack, and pushes what is made of them.
+    fn gather(
+        &mut self,
+        count: usize,
+        make: impl FnOnce(&Env<'a>, &[Value<'a>]) -> Result<Value<'a>, Fault>,
+    ) -> Result<(), Fault> {
+        let from = self.height.checked_sub(count).ok_or_else(broken)?;
+        let args = self.stack.get(from..self.height).ok_or_else(broken)?;
+        let made = make(&self.env, args)?;
+        self.height = from;
+        self.push(made)
+    }
+
+    #[inline]
+    fn binary(
+        &mut self,
+        operate: impl FnOnce(&'a Heap, Value<'a>, Value<'a>) -> Result<Value<'a>, Fault>,
+    ) -> Result<Flow<'a>, Fault> {
+        let right = self.pop()?;
+        let left = self.pop()?;
+        let answer = operate(self.env.heap, left, right)?;
+        self.push(answer)?;
+        Ok(Flow::Next)
+    }
+
+    #[inline]
+    fn compare(&mut self, holds: fn(std::cmp::Ordering) -> bool) -> Result<Flow<'a>, Fault> {
+        self.binary(|heap, left, right| {
+            let order = value::ordering(heap, left, right)?;
+            Ok(Value::Bool(order.is_some_and(holds)))
+        })
+    }
+
+    /// Jumps with the value on top as the answer, or drops it and goes on.
+    #[inline]
+    fn keep_if(&mut self, keep: bool, target: u32) -> Result<Flow<'a>, Fault> {
+        if keep {
+            return Ok(Flow::To(target));
+        }
+        self.pop()?;
+        Ok(Flow::Next)
+    }
+
+    fn constant(&self, place: u32) -> Result<&'a OwnedValue, Fault> {
+        self.chunk.constants.get(place as usize).ok_or_else(broken)
+    }
+
+    #[inline]
+    fn step(
+        &mut self,
+        instruction: Instruction,
+        observer: &mut impl Observer<'a>,
+    ) -> Result<Flow<'a>, Fault> {
+        match instruction {
+            Instruction::Constant { constant } => {
+                let value = self.constant(constant)?.borrow();
+                self.push(value)?;
+            }
+            Instruction::Path { path } => {
+                let chunk = self.chunk;
+                let path = chunk.paths.get(path as usize).ok_or_else(broken)?;
+                let value = self.follow(path)?;
+                self.push(value)?;
+            }
+            Instruction::Now => {
+                let now = self.context.now().ok_or_else(no_clock)?;
+                self.push(Value::Time(now))?;
+            }
+            Instruction::Secret { name } => {
+                let name = self.secret_name(name)?;
+                let first = self.context.secrets(name).next().ok_or_else(|| no_secret(name))?;
+                self.push(first)?;
+            }
+            Instruction::Secrets { name } => {
+                let name = self.secret_name(name)?;
+                let active: Vec<Value<'a>> = self.context.secrets(name).collect();
+                if active.is_empty() {
+                    return Err(no_secret(name));
+                }
+                self.push(self.env.heap.list(&active)?)?;
+            }
+            Instruction::Store { slot } => {
+                let value = self.pop()?;
+                self.set_local(usize::from(slot), value)?;
+            }
+            Instruction::Pop => {
+                self.pop()?;
+            }
+            Instruction::Member { constant } => {
+                let key = self.constant(constant)?.borrow().as_text().unwrap_or("");
+                let value = self.pop()?;
+                self.push(value::member(value, key))?;
+            }
+            Instruction::Index => return self.binary(value::index),
+            Instruction::Slice => self.gather(3, |env, args| match args {
+                [value, from, to] => value::slice(env.heap, *value, *from, *to),
+                _ => Err(broken()),
+            })?,
+            Instruction::Negate => {
+                let value = self.pop()?;
+                self.push(value::negate(value)?)?;
+            }
+            Instruction::Not => {
+                let value = self.pop()?;
+                self.push(Value::Bool(!value.is_truthy()))?;
+            }
+            Instruction::Add => return self.binary(value::add),
+            Instruction::Subtract => return self.binary(|_, a, b| value::subtract(a, b)),
+            Instruction::Multiply => return self.binary(|_, a, b| value::multiply(a, b)),
+            Instruction::Divide => return self.binary(|_, a, b| value::divide(a, b)),
+            Instruction::Equal => {
+                return self.binary(|heap, a, b| value::equal(heap, a, b).map(Value::Bool));
+            }
+            Instruction::NotEqual => {
+                return self.binary(|heap, a, b| {
+                    value::equal(heap, a, b).map(|equal| Value::Bool(!equal))
+                });
+            }
+            Instruction::Less => return self.compare(std::cmp::Ordering::is_lt),
+            Instruction::LessEqual => return self.compare(std::cmp::Ordering::is_le),
+            Instruction::Greater => return self.compare(std::cmp::Ordering::is_gt),
+            Instruction::GreaterEqual => return self.compare(std::cmp::Ordering::is_ge),
+            Instruction::In => {
+                return self.binary(|heap, a, b| value::contains(heap, a, b).map(Value::Bool));
+            }
+            Instruction::NotIn => {
+                return self.binary(|heap, a, b| {
+                    value::contains(heap, a, b).map(|found| Value::Bool(!found))
+                });
+            }
+            Instruction::List { count } => {
+                self.gather(count as usize, |env, items| env.heap.list(items))?
+            }
+            Instruction::Object { count } => self.gather(2 * count as usize, object)?,
+            Instruction::Interpolate { count } => {
+                self.gather(count as usize, |env, parts| value::interpolate(env.heap, parts))?;
+            }
+            Instruction::Call { function, count } => {
+                let callee = self.chunk.functions.get(usize::from(function)).ok_or_else(broken)?;
+                self.gather(count as usize, |env, args| invoke(env, callee, args))?;
+            }
+            Instruction::Jump { target } => return Ok(Flow::To(target)),
+            Instruction::JumpUnless { target } => {
+                return Ok(if self.pop()?.is_truthy() { Flow::Next } else { Flow::To(target) });
+            }
+            Instruction::And { target } => return self.keep_if(!self.top()?.is_truthy(), target),
+            Instruction::Or { target } => return self.keep_if(self.top()?.is_truthy(), target),
+            Instruction::Coalesce { target } => {
+                return self.keep_if(!self.top()?.is_null(), target);
+            }
+            Instruction::Try { target } => {
+                let (height, loops) = (self.height, self.loops.len());
+                self.attempts.push(Attempt { target, height, loops });
+            }
+            Instruction::EndTry { target } => {
+                self.attempts.pop();
+                return Ok(Flow::To(target));
+            }
+            Instruction::Begin { index } => return self.begin(index),
+            Instruction::Next { index } => return self.next(index),
+            Instruction::Mark { place } => observer.mark(place, self.top()?),
+            Instruction::Return => return Ok(Flow::Return(self.pop()?)),
+        }
+        Ok(Flow::Next)
+    }
+
+    #[inline]
+    fn follow(&self, path: &'a Path) -> Result<Value<'a>, Fault> {
+        let base = match path.base {
+            Base::Root(root) => self.roots.get(usize::from(root)),
+            Base::Local(slot) => self.locals.get(usize::from(slot)),
+        };
+        let mut value = *base.ok_or_else(broken)?;
+        for key in &path.keys {
+            value = match key {
+                Key::Name(name) => value::member(value, name),
+                Key::Index(at) => value::index(self.env.heap, value, Value::Number((*at).into()))?,
+            };
+        }
+        Ok(value)
+    }
+
+    fn secret_name(&self, name: u32) -> Result<&'a str, Fault> {
+        self.chunk.secrets.get(name as usize).map(|name| &**name).ok_or_else(broken)
+    }
+
+    fn set_local(&mut self, slot: usize, value: Value<'a>) -> Result<(), Fault> {
+        *self.locals.get_mut(slot).ok_or_else(broken)? = value;
+        Ok(())
+    }
+
+    fn begin(&mut self, index: u32) -> Result<Flow<'a>, Fault> {
+        let chunk = self.chunk;
+        let info = chunk.loops.get(index as usize).ok_or_else(broken)?;
+        let from = self.height.checked_sub(usize::from(info.arguments)).ok_or_else(broken)?;
+        let args = self.stack.get(from..self.height).ok_or_else(broken)?;
+        let (frame, turn) = Frame::begin(&self.env, info, args)?;
+        self.height = from;
+        match (frame, turn) {
+            (Some(frame), Turn::Element(element)) => {
+                self.loops.push(frame);
+                self.enter(info, element)
+            }
+            (_, Turn::Answer(answer)) => self.leave(info, answer),
+            (None, Turn::Element(_)) => Err(broken()),
+        }
+    }
+
+    fn next(&mut self, index: u32) -> Result<Flow<'a>, Fault> {
+        let chunk = self.chunk;
+        let info = chunk.loops.get(index as usize).ok_or_else(broken)?;
+        let answer = self.pop()?;
+        let frame = self.loops.last_mut().ok_or_else(broken)?;
+        match frame.next(&self.env, answer)? {
+            Turn::Element(element) => self.enter(info, element),
+            Turn::Answer(answer) => {
+                self.loops.pop();
+                self.leave(info, answer)
+            }
+        }
+    }
+
+    fn leave(&mut self, info: &Loop, answer: Value<'a>) -> Result<Flow<'a>, Fault> {
+        self.push(answer)?;
+        Ok(Flow::To(info.end))
+    }
+
+    /// Sets the body's parameters, and runs it.
+    fn enter(&mut self, info: &Loop, element: Element<'a>) -> Result<Flow<'a>, Fault> {
+        // The whole body counts for each element: its instructions are work too.
+        self.env.heap.work(info.end.saturating_sub(info.body) as usize)?;
+        let frame = self.loops.last().ok_or_else(broken)?;
+        let parameters = frame.parameters(element);
+        for (at, value) in parameters.into_iter().take(usize::from(info.params)).enumerate() {
+            self.set_local(usize::from(info.slot) + at, value)?;
+        }
+        Ok(Flow::To(info.body))
+    }
+}
+
+fn object<'a>(env: &Env<'a>, entries: &[Value<'a>]) -> Result<Value<'a>, Fault> {
+    let mut object = env.heap.object_builder();
+    for entry in entries.chunks_exact(2) {
+        let [key, value] = entry else {
+            continue;
+        };
+        object.push(key_text(*key)?, *value)?;
+    }
+    object.finish()
+}
+
+fn key_text(key: Value<'_>) -> Result<&str, Fault> {
+    key.as_text().ok_or_else(|| {
+        Fault::new(
+            FaultKind::WrongOperand,
+            format!("the key of an object is text, not {}", key.kind().phrase()),
+        )
+        .help("write the key in quotes, or convert it: `$TEXT(key)`")
+    })
+}
+
+#[cold]
+fn no_clock() -> Fault {
+    Fault::new(FaultKind::NoClock, "the clock is read, and the host gave none")
+}
+
+#[cold]
+fn no_secret(name: &str) -> Fault {
+    Fault::new(FaultKind::NoSecret, format!("the secret `{name}` is not set, or empty")).help(
+        "set it where the program runs; a signature made with an empty secret would be anyone's",
+    )
+}

@@ -1,0 +1,17 @@
+//! The stack machine: runs programs against contexts.
+//!
+//! Knows programs, values and functions; no source syntax, no clock, no host. What a run needs
+//! from outside is in its [`Context`]; how much it may do is in its [`Limits`].
+
+mod context;
+mod limits;
+mod loops;
+mod machine;
+mod secrets;
+mod trap;
+
+pub use context::Context;
+pub use limits::Limits;
+pub use machine::{Machine, Mark};
+pub use secrets::Secrets;
+pub use trap::Trap;
