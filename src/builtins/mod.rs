@@ -20,6 +20,8 @@ mod number;
 mod object;
 mod pattern;
 mod registry;
+#[cfg(test)]
+mod testing;
 mod text;
 mod time;
 

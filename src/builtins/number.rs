@@ -1,5 +1,288 @@
-//! Functions of the number family.
+//! Functions of the number family. All of them read a time as seconds since the epoch.
 
-use super::registry::Function;
+use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::{Args, Env};
+use crate::value::{Fault, FaultKind, Kinds, Number, Value};
 
-pub(super) const FUNCTIONS: &[Function] = &[];
+pub(super) const FUNCTIONS: &[Function] = &[INTEGER, DECIMAL, ROUND, FLOOR, CEIL, ABS];
+
+const NUMERIC: Kinds = Kinds::NUMBER.or(Kinds::TIME);
+
+const INTEGER: Function = Function {
+    name: "INTEGER",
+    family: Family::Number,
+    params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
+    result: Kinds::NUMBER,
+    doc: "The number, or the one that a text spells, without its fraction.",
+    examples: &[
+        example(r#"$INTEGER("7") + $INTEGER("4")"#, "11"),
+        example("$INTEGER(-7.9)", "-7"),
+        example(r#""18446744073709551615.9".$INTEGER()"#, "18446744073709551615"),
+        example(r#"$INTEGER("x")"#, "E0307"),
+        example(r#"$INTEGER(" 7")"#, "E0307"),
+        example(r#"$INTEGER("٣")"#, "E0307"),
+        example("$INTEGER(1e30)", "E0303"),
+        example("$INTEGER(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(integer),
+};
+
+const DECIMAL: Function = Function {
+    name: "DECIMAL",
+    family: Family::Number,
+    params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
+    result: Kinds::NUMBER,
+    doc: "The number, or the one that a text spells, as a decimal: calculated with approximately, and never out of the range of integers.",
+    examples: &[
+        example(r#"$DECIMAL("2.50")"#, "2.5"),
+        example(r#""1e3".$DECIMAL()"#, "1000"),
+        example("$DECIMAL(18446744073709551615) + 1", "18446744073709551616"),
+        example(r#"$DECIMAL("1,5")"#, "E0307"),
+        example(r#"$DECIMAL("1e999")"#, "E0303"),
+        example("$DECIMAL(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(decimal),
+};
+
+const ROUND: Function = Function {
+    name: "ROUND",
+    family: Family::Number,
+    params: &[Param::new("number", NUMERIC), Param::new("digits", Kinds::NUMBER).optional()],
+    result: Kinds::NUMBER,
+    doc: "The number rounded to so many digits after the point, 0 if not given, before it if negative; a half rounds away from zero.",
+    examples: &[
+        example("$ROUND(2.5)", "3"),
+        example("$ROUND(-2.5)", "-3"),
+        example("$ROUND(1.005, 2)", "1.01"),
+        example("$ROUND(1250, -2)", "1300"),
+        example("$ROUND(1, 99)", "E0314"),
+        example("$ROUND(missing, 2)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(round),
+};
+
+const FLOOR: Function = Function {
+    name: "FLOOR",
+    family: Family::Number,
+    params: &[Param::new("number", NUMERIC)],
+    result: Kinds::NUMBER,
+    doc: "The greatest integer that is not above the number.",
+    examples: &[
+        example("$FLOOR(2.9)", "2"),
+        example("$FLOOR(-2.1)", "-3"),
+        example("$FLOOR(18446744073709551615)", "18446744073709551615"),
+        example("$FLOOR(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(floor),
+};
+
+const CEIL: Function = Function {
+    name: "CEIL",
+    family: Family::Number,
+    params: &[Param::new("number", NUMERIC)],
+    result: Kinds::NUMBER,
+    doc: "The least integer that is not below the number.",
+    examples: &[
+        example("$CEIL(2.1)", "3"),
+        example("$CEIL(-0.5)", "0"),
+        example("$CEIL(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(ceil),
+};
+
+const ABS: Function = Function {
+    name: "ABS",
+    family: Family::Number,
+    params: &[Param::new("number", NUMERIC)],
+    result: Kinds::NUMBER,
+    doc: "The number without its sign.",
+    examples: &[
+        example("$ABS(-2.5)", "2.5"),
+        example("$ABS(-9223372036854775808)", "9223372036854775808"),
+        example("$ABS(3)", "3"),
+        example("$ABS(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(abs),
+};
+
+fn integer<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let number = match args.value(0).as_text() {
+        Some(text) => without_fraction(text)?,
+        None => args.number(0)?,
+    };
+    let whole = match number {
+        Number::Decimal(value) => number_from_whole(value.trunc()),
+        exact => exact,
+    };
+    if let Number::Decimal(_) = whole {
+        return Err(Fault::new(FaultKind::OutOfRange, format!("`{whole}` is out of range"))
+            .help("integers reach from -9223372036854775808 to 18446744073709551615; `$DECIMAL` takes any number"));
+    }
+    Ok(Value::Number(whole))
+}
+
+fn decimal<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let number = match args.value(0).as_text() {
+        Some(text) => spelled(text)?,
+        None => args.number(0)?,
+    };
+    Ok(Value::Number(Number::decimal(number.to_f64()).unwrap_or(number)))
+}
+
+/// The number that a text spells. White space around it is not taken away silently.
+fn spelled(text: &str) -> Result<Number, Fault> {
+    text.parse().map_err(|fault: Fault| match text.trim().parse::<Number>() {
+        Ok(_) if fault.kind() == FaultKind::NotANumber => {
+            fault.help("take away the white space around it first: `$TRIM(…)`")
+        }
+        _ => fault,
+    })
+}
+
+/// The number that a text spells, its fraction cut off before a decimal would round what is in
+/// front of it.
+fn without_fraction(text: &str) -> Result<Number, Fault> {
+    let number = spelled(text)?;
+    match text.split_once('.') {
+        Some((whole, fraction)) if !fraction.contains(['e', 'E']) => spelled(whole),
+        _ => Ok(number),
+    }
+}
+
+/// A whole decimal as an integer, where there is one so large.
+fn number_from_whole(value: f64) -> Number {
+    let decimal = Number::decimal(value).unwrap_or(Number::ZERO);
+    decimal.as_whole().and_then(Number::integer).unwrap_or(decimal)
+}
+
+/// How many digits a number can be rounded to, after the point and before it.
+const MOST_DIGITS: i64 = 30;
+
+fn round<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let digits = args.optional_integer(1)?.unwrap_or(0);
+    let digits = i32::try_from(digits)
+        .ok()
+        .filter(|digits| i64::from(*digits).abs() <= MOST_DIGITS)
+        .ok_or_else(|| {
+            let wanted = format!("a number from -{MOST_DIGITS} to {MOST_DIGITS}, not `{digits}`");
+            args.meaningless(1, wanted)
+        })?;
+    let number = args.number(0)?;
+    let rounded = match number.as_integer() {
+        Some(integer) => Number::integer(rounded_off(integer, (-digits).max(0))),
+        None => round_decimal(number.to_f64(), digits),
+    };
+    rounded.map(Value::Number).ok_or_else(|| {
+        Fault::new(FaultKind::OutOfRange, format!("`{number}` rounds to a number out of range"))
+    })
+}
+
+/// The integer without its last digits: zeros in their place, the half away from zero.
+fn rounded_off(integer: i128, digits: i32) -> i128 {
+    let unit = 10i128.pow(digits.unsigned_abs());
+    (integer.abs() + unit / 2) / unit * unit * integer.signum()
+}
+
+/// Rounds the decimal that people see, not the binary fraction a hair below it: 1.005 is 1.01.
+fn round_decimal(value: f64, digits: i32) -> Option<Number> {
+    let shown = format!("{value:e}");
+    let (mantissa, exponent) = shown.split_once('e')?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let integer: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let exponent = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()?;
+    // No decimal shows more than 17 digits, so more than that to drop leaves nothing.
+    let dropped = (-exponent - digits).clamp(0, 20);
+    let rounded: f64 = format!("{}e{exponent}", rounded_off(integer, dropped)).parse().ok()?;
+    if digits > 0 { Number::decimal(rounded) } else { Some(number_from_whole(rounded)) }
+}
+
+fn floor<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    args.number(0).map(|number| Value::Number(to_whole(number, f64::floor)))
+}
+
+fn ceil<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    args.number(0).map(|number| Value::Number(to_whole(number, f64::ceil)))
+}
+
+fn to_whole(number: Number, whole: fn(f64) -> f64) -> Number {
+    match number {
+        Number::Decimal(value) => number_from_whole(whole(value)),
+        exact => exact,
+    }
+}
+
+fn abs<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let number = args.number(0)?;
+    let negative = number.compare(Number::ZERO).is_lt();
+    Ok(Value::Number(if negative { number.checked_neg()? } else { number }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Number, round_decimal};
+    use crate::builtins::testing::call;
+    use crate::value::Value;
+
+    #[track_caller]
+    fn rounds(value: f64, digits: i32, shown: &str) {
+        assert_eq!(
+            round_decimal(value, digits).map(|number| number.to_string()).as_deref(),
+            Some(shown),
+            "{value}"
+        );
+    }
+
+    #[test]
+    fn halves_round_away_from_zero_as_they_are_written() {
+        rounds(2.675, 2, "2.68");
+        rounds(-1.115, 2, "-1.12");
+        rounds(0.5, 0, "1");
+        rounds(-0.4, 0, "0");
+        rounds(0.49999999999999994, 0, "0");
+        rounds(1e-300, 30, "0");
+        rounds(1e300, 2, "1e300");
+        rounds(1234.5, -2, "1200");
+        rounds(9.5e17, -18, "1000000000000000000");
+        rounds(4.9, -30, "0");
+    }
+
+    #[test]
+    fn a_rounded_decimal_is_an_integer_where_no_digits_are_kept() {
+        assert!(matches!(round_decimal(2.0, 0), Some(Number::Int(2))));
+        assert!(matches!(round_decimal(2.0, 1), Some(Number::Decimal(_))));
+        assert!(matches!(round_decimal(1e30, 0), Some(Number::Decimal(_))));
+    }
+
+    #[test]
+    fn integers_round_exactly() {
+        let largest = Value::Number(Number::Big(u64::MAX));
+        let digits = |digits| Value::Number(Number::Int(digits));
+        assert_eq!(call("ROUND", &[largest, digits(5)]), "18446744073709551615");
+        assert_eq!(call("ROUND", &[largest, digits(-1)]), "OutOfRange");
+        assert_eq!(call("ROUND", &[largest, digits(-4)]), "18446744073709550000");
+        assert_eq!(call("ROUND", &[largest, digits(-30)]), "0");
+    }
+
+    #[test]
+    fn a_text_keeps_every_digit_before_its_point() {
+        let integer = |text| call("INTEGER", &[Value::Text(text)]);
+        assert_eq!(integer("9007199254740993.0"), "9007199254740993");
+        assert_eq!(integer("-0.5"), "0");
+        assert_eq!(integer("1.5e3"), "1500");
+        assert_eq!(integer("18446744073709551616"), "OutOfRange");
+        assert_eq!(integer("18446744073709551616.0"), "OutOfRange");
+        assert_eq!(integer("1.x"), "NotANumber");
+    }
+}

@@ -1,0 +1,73 @@
+//! The encoding family: its rows in the order of the reference page. JSON stands here; the rest
+//! with its code in the file of its subject.
+
+mod form;
+mod spelling;
+mod url;
+
+use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::{Args, Env};
+use crate::value::{Fault, FaultKind, Kinds, Value, read_json_into, write_json_text};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    PARSE_JSON,
+    STRINGIFY_JSON,
+    spelling::HEX,
+    spelling::UNHEX,
+    spelling::BASE64,
+    spelling::BASE64URL,
+    spelling::UNBASE64,
+    spelling::BYTES,
+    url::URLENCODE,
+    url::URLDECODE,
+    form::PARSE_FORM,
+    form::PARSE_PAIRS,
+];
+
+const PARSE_JSON: Function = Function {
+    name: "PARSE_JSON",
+    family: Family::Encoding,
+    params: &[Param::new("json", Kinds::TEXT.or(Kinds::BYTES))],
+    result: Kinds::ANY,
+    doc: "The value that a text, or bytes of UTF-8, has as JSON.",
+    examples: &[
+        example(r#"$PARSE_JSON('{"id": 18446744073709551615}').id"#, "18446744073709551615"),
+        example(r#"$UNBASE64("eyJhIjpbMV19").$PARSE_JSON().a[0]"#, "1"),
+        example(r#"$PARSE_JSON('"caf\u00e9"')"#, r#""café""#),
+        example(r#"$PARSE_JSON("{")"#, "E0309"),
+        example(r#"$PARSE_JSON('{"a": 1, "a": 2}')"#, "E0316"),
+        example("$PARSE_JSON(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(parse_json),
+};
+
+const STRINGIFY_JSON: Function = Function {
+    name: "STRINGIFY_JSON",
+    family: Family::Encoding,
+    params: &[Param::new("value", Kinds::ANY)],
+    result: Kinds::TEXT,
+    doc: "The value as compact JSON; null is `null`.",
+    examples: &[
+        example(r#"$STRINGIFY_JSON({ "days": [1.0, NULL] })"#, r#""{\"days\":[1,null]}""#),
+        example(r#""é\n".$STRINGIFY_JSON()"#, r#""\"é\\n\"""#),
+        example("$STRINGIFY_JSON(missing)", r#""null""#),
+    ],
+    null: NullSubject::Passed,
+    releases: false,
+    code: Code::Native(stringify_json),
+};
+
+fn parse_json<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    match std::str::from_utf8(args.content(0)?) {
+        Ok(json) => read_json_into(env.heap, json),
+        Err(_) => Err(Fault::new(FaultKind::BadData, "this is not JSON: the bytes are not UTF-8")),
+    }
+}
+
+fn stringify_json<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let mut json = env.heap.text_builder();
+    write_json_text(env.heap, &mut json, args.value(0))?;
+    Ok(Value::Text(json.finish()))
+}

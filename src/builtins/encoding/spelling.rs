@@ -1,0 +1,210 @@
+//! Bytes spelled as text, and back: hex and base64.
+
+use base64::Engine;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{
+    STANDARD, STANDARD_PAD_INDIFFERENT, URL_SAFE_NO_PAD, URL_SAFE_PAD_INDIFFERENT,
+};
+
+use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::{Args, Env};
+use crate::value::{Fault, FaultKind, Kinds, Value};
+
+const CONTENT: Kinds = Kinds::TEXT.or(Kinds::BYTES);
+
+pub(super) const HEX: Function = Function {
+    name: "HEX",
+    family: Family::Encoding,
+    params: &[Param::new("value", CONTENT)],
+    result: Kinds::TEXT,
+    doc: "Bytes, or the UTF-8 of a text, in lower-case hex. Not of null: an absent digest must equal nothing.",
+    examples: &[
+        example(r#"$HEX($UNHEX("00FF"))"#, r#""00ff""#),
+        example(r#""é".$HEX()"#, r#""c3a9""#),
+        example("$HEX(missing)", "E0310"),
+    ],
+    null: NullSubject::Fault,
+    releases: false,
+    code: Code::Native(hex),
+};
+
+pub(super) const UNHEX: Function = Function {
+    name: "UNHEX",
+    family: Family::Encoding,
+    params: &[Param::new("text", Kinds::TEXT)],
+    result: Kinds::BYTES,
+    doc: "The bytes that hex digits spell, in either case.",
+    examples: &[
+        example(r#"$UNHEX("C3a9").$TEXT()"#, r#""é""#),
+        example(r#"$UNHEX("")"#, r#""""#),
+        example(r#"$UNHEX("abc")"#, "E0309"),
+        example(r#"$UNHEX("0x")"#, "E0309"),
+        example("$UNHEX(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(unhex),
+};
+
+pub(super) const BASE64: Function = Function {
+    name: "BASE64",
+    family: Family::Encoding,
+    params: &[Param::new("value", CONTENT)],
+    result: Kinds::TEXT,
+    doc: "Bytes, or the UTF-8 of a text, in base64 with its padding. Not of null: an absent digest must equal nothing.",
+    examples: &[
+        example(r#"$BASE64("user:pässword")"#, r#""dXNlcjpww6Rzc3dvcmQ=""#),
+        example(r#"$UNHEX("fbff").$BASE64()"#, r#""+/8=""#),
+        example("$BASE64(missing)", "E0310"),
+    ],
+    null: NullSubject::Fault,
+    releases: false,
+    code: Code::Native(base64),
+};
+
+pub(super) const BASE64URL: Function = Function {
+    name: "BASE64URL",
+    family: Family::Encoding,
+    params: &[Param::new("value", CONTENT)],
+    result: Kinds::TEXT,
+    doc: "Bytes, or the UTF-8 of a text, in the base64 of URLs and JWTs: `-` and `_`, no padding. Not of null.",
+    examples: &[
+        example(r#"$UNHEX("fbff").$BASE64URL()"#, r#""-_8""#),
+        example(r#"$BASE64URL("é")"#, r#""w6k""#),
+        example("$BASE64URL(missing)", "E0310"),
+    ],
+    null: NullSubject::Fault,
+    releases: false,
+    code: Code::Native(base64url),
+};
+
+pub(super) const UNBASE64: Function = Function {
+    name: "UNBASE64",
+    family: Family::Encoding,
+    params: &[Param::new("text", Kinds::TEXT)],
+    result: Kinds::BYTES,
+    doc: "The bytes that base64 spells, of either alphabet, padded or not.",
+    examples: &[
+        example(r#"$UNBASE64("w6k=").$TEXT()"#, r#""é""#),
+        example(r#"$UNBASE64("-_8").$HEX()"#, r#""fbff""#),
+        example(r#"$UNBASE64("w6k!")"#, "E0309"),
+        example(r#"$UNBASE64("w 6k")"#, "E0309"),
+        example("$UNBASE64(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(unbase64),
+};
+
+pub(super) const BYTES: Function = Function {
+    name: "BYTES",
+    family: Family::Encoding,
+    params: &[Param::new("value", CONTENT)],
+    result: Kinds::BYTES,
+    doc: "The UTF-8 of a text as bytes; bytes as they are.",
+    examples: &[
+        example(r#"$BYTES("hé")"#, r#""68c3a9""#),
+        example(r#"$BYTES($UNHEX("00")).$LENGTH()"#, "1"),
+        example("$BYTES(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(bytes),
+};
+
+fn hex<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    spelled(env, args, |content| ::hex::encode(content))
+}
+
+fn base64<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    spelled(env, args, |content| STANDARD.encode(content))
+}
+
+fn base64url<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    spelled(env, args, |content| URL_SAFE_NO_PAD.encode(content))
+}
+
+/// Text that spells the argument. Bytes are likely a digest, so their text compares in constant
+/// time from here on.
+fn spelled<'a>(
+    env: &Env<'a>,
+    args: Args<'_, 'a>,
+    spell: fn(&[u8]) -> String,
+) -> Result<Value<'a>, Fault> {
+    let text = env.heap.text(&spell(args.content(0)?))?;
+    Ok(match args.value(0) {
+        Value::Bytes(_) => Value::Encoded(text),
+        _ => Value::Text(text),
+    })
+}
+
+fn unhex<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let text = args.text(0)?;
+    let bytes = ::hex::decode(text).map_err(|error| match error {
+        ::hex::FromHexError::InvalidHexCharacter { index, .. } => misspelt("hex", text, index),
+        _ => Fault::new(FaultKind::BadData, "this is not hex: it has an odd number of digits"),
+    })?;
+    env.heap.bytes(&bytes).map(Value::Bytes)
+}
+
+fn unbase64<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let text = args.text(0)?;
+    let bytes = alphabet_of(text).decode(text).map_err(|error| match error {
+        base64::DecodeError::InvalidByte(at, _) => misspelt("base64", text, at),
+        _ => Fault::new(
+            FaultKind::BadData,
+            "this is not base64: its end is cut off, or wrongly padded",
+        ),
+    })?;
+    env.heap.bytes(&bytes).map(Value::Bytes)
+}
+
+fn alphabet_of(text: &str) -> &'static GeneralPurpose {
+    if text.contains(['-', '_']) { &URL_SAFE_PAD_INDIFFERENT } else { &STANDARD_PAD_INDIFFERENT }
+}
+
+/// The fault of a character that a spelling does not have.
+fn misspelt(spelling: &str, text: &str, at: usize) -> Fault {
+    let found = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
+    let found = found.escape_debug();
+    Fault::new(
+        FaultKind::BadData,
+        format!("this is not {spelling}: `{found}` at byte {at} does not belong there"),
+    )
+}
+
+fn bytes<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    args.content(0).map(Value::Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::builtins::testing::{heap, invoked};
+    use crate::value::Value;
+
+    #[test]
+    fn the_text_of_a_digest_is_marked_and_that_of_a_text_is_not() {
+        let heap = heap();
+        for name in ["HEX", "BASE64", "BASE64URL"] {
+            let digest = invoked(&heap, name, &[Value::Bytes(b"d")]).unwrap();
+            assert!(matches!(digest, Value::Encoded(_)), "{name}");
+            assert!(
+                matches!(invoked(&heap, name, &[digest]).unwrap(), Value::Encoded(_)),
+                "{name}"
+            );
+            let plain = invoked(&heap, name, &[Value::Text("d")]).unwrap();
+            assert!(matches!(plain, Value::Text(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_spells_a_secret_is_one() {
+        let heap = heap();
+        for name in ["HEX", "BASE64", "BASE64URL", "BYTES"] {
+            let spelled = invoked(&heap, name, &[Value::SecretBytes(b"key")]).unwrap();
+            assert!(spelled.holds_secret(), "{name}");
+        }
+        let fault = invoked(&heap, "UNHEX", &[Value::SecretText("no hex")]).unwrap_err();
+        assert!(!fault.message().contains("hex:"), "{fault}");
+    }
+}

@@ -1,0 +1,221 @@
+//! The list family: its rows in the order of the reference page. The loops have no code here,
+//! since the compiler lowers them; the rest stands with its code.
+
+mod loops;
+mod range;
+mod unique;
+
+use std::cmp::Ordering;
+
+use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::{Args, Env};
+use crate::value::{Fault, FaultKind, Kinds, Number, Value, ordering};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    loops::MAP,
+    loops::FILTER,
+    loops::ANY,
+    loops::ALL,
+    loops::FIND,
+    loops::REDUCE,
+    loops::SORT,
+    unique::UNIQUE,
+    FLATTEN,
+    FIRST,
+    LAST,
+    REVERSE,
+    range::RANGE,
+    SUM,
+    MIN,
+    MAX,
+];
+
+const FLATTEN: Function = Function {
+    name: "FLATTEN",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::LIST,
+    doc: "The elements with those of lists among them in their place, one level deep.",
+    examples: &[
+        example("$FLATTEN([1, [2, [3]], [], NULL])", "[1,2,[3],null]"),
+        example("[[1], [2, 3]].$FLATTEN()", "[1,2,3]"),
+        example("$FLATTEN(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(flatten),
+};
+
+const FIRST: Function = Function {
+    name: "FIRST",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::ALL,
+    doc: "The first element; null for an empty list.",
+    examples: &[
+        example("$FIRST([7, 8])", "7"),
+        example("[].$FIRST()", "null"),
+        example("$FIRST(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(first),
+};
+
+const LAST: Function = Function {
+    name: "LAST",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::ALL,
+    doc: "The last element; null for an empty list.",
+    examples: &[
+        example("$LAST([7, 8])", "8"),
+        example("[].$LAST()", "null"),
+        example("$LAST(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(last),
+};
+
+const REVERSE: Function = Function {
+    name: "REVERSE",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::LIST,
+    doc: "The elements from the last to the first.",
+    examples: &[
+        example("$REVERSE([1, NULL, \"c\"])", "[\"c\",null,1]"),
+        example("[].$REVERSE()", "[]"),
+        example("$REVERSE(missing)", "null"),
+        example("$REVERSE($PARSE_JSON(\"12\"))", "E0302"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(reverse),
+};
+
+const SUM: Function = Function {
+    name: "SUM",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::NUMBER,
+    doc: "The numbers of the list added up; nulls are left out, and the sum of none is 0.",
+    examples: &[
+        example("$SUM([1, 2.5, NULL])", "3.5"),
+        example("[].$SUM()", "0"),
+        example("$SUM([18446744073709551615, 1])", "E0303"),
+        example("$SUM($PARSE_JSON('[1, \"2\"]'))", "E0302"),
+        example("$SUM(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(sum),
+};
+
+const MIN: Function = Function {
+    name: "MIN",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
+    doc: "The least element by `<`, the first of several; nulls are left out, and there is none in an empty list.",
+    examples: &[
+        example("$MIN([3, 1.5, NULL])", "1.5"),
+        example("[\"b\", \"é\", \"a\"].$MIN()", "\"a\""),
+        example("$MIN([NULL])", "null"),
+        example("$MIN($PARSE_JSON('[1, \"2\"]'))", "E0305"),
+        example("$MIN(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(min),
+};
+
+const MAX: Function = Function {
+    name: "MAX",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
+    doc: "The greatest element by `>`, the first of several; nulls are left out, and there is none in an empty list.",
+    examples: &[
+        example("$MAX([3, 18446744073709551615, NULL])", "18446744073709551615"),
+        example("[\"b\", \"é\", \"a\"].$MAX()", "\"é\""),
+        example("$MAX([])", "null"),
+        example("$MAX($PARSE_JSON('[{}]'))", "E0305"),
+        example("$MAX(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(max),
+};
+
+fn flatten<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let mut flat = env.heap.list_builder();
+    for item in args.list(0)?.iter() {
+        match item {
+            Value::List(list) => {
+                // Empty lists add nothing and are walked all the same.
+                env.heap.work(1)?;
+                list.iter().try_for_each(|inner| flat.push(inner))?;
+            }
+            other => flat.push(other)?,
+        }
+    }
+    flat.finish()
+}
+
+fn first<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(args.list(0)?.get(0).unwrap_or(Value::Null))
+}
+
+fn last<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(args.list(0)?.iter().next_back().unwrap_or(Value::Null))
+}
+
+fn reverse<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let mut reversed = env.heap.list_builder();
+    args.list(0)?.iter().rev().try_for_each(|item| reversed.push(item))?;
+    reversed.finish()
+}
+
+fn sum<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let mut total = Number::ZERO;
+    for item in args.list(0)?.iter().filter(|item| !item.is_null()) {
+        env.heap.work(1)?;
+        total = total.checked_add(item.as_number().ok_or_else(|| no_number(item))?)?;
+    }
+    Ok(Value::Number(total))
+}
+
+fn no_number(item: Value<'_>) -> Fault {
+    let fault = Fault::new(
+        FaultKind::WrongArgument,
+        format!("`$SUM` adds up numbers, and in the list is {}", item.kind().phrase()),
+    );
+    match item.as_text() {
+        Some(_) => fault.help("convert the texts first: `list.$MAP(x => $INTEGER(x)).$SUM()`"),
+        None => fault,
+    }
+}
+
+fn min<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    foremost(env, args, Ordering::Less)
+}
+
+fn max<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    foremost(env, args, Ordering::Greater)
+}
+
+/// The element that stands in this order to all others.
+fn foremost<'a>(env: &Env<'a>, args: Args<'_, 'a>, order: Ordering) -> Result<Value<'a>, Fault> {
+    let mut best = Value::Null;
+    for item in args.list(0)?.iter().filter(|item| !item.is_null()) {
+        env.heap.work(1)?;
+        // The first is compared with itself, so that what has no order fails alone too.
+        let other = if best.is_null() { item } else { best };
+        if ordering(env.heap, item, other)? == Some(order) || best.is_null() {
+            best = item;
+        }
+    }
+    Ok(best)
+}

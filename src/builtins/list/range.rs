@@ -1,0 +1,47 @@
+//! Lists of numbers.
+
+use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::{Args, Env};
+use crate::value::{Fault, Kinds, Number, Value};
+
+pub(super) const RANGE: Function = Function {
+    name: "RANGE",
+    family: Family::List,
+    params: &[
+        Param::new("start", Kinds::NUMBER),
+        Param::new("end", Kinds::NUMBER).optional(),
+        Param::new("step", Kinds::NUMBER).optional(),
+    ],
+    result: Kinds::LIST,
+    doc: "The integers from the start up to, not including, the end, a step apart; with one number, that many from 0 on.",
+    examples: &[
+        example("$RANGE(3)", "[0,1,2]"),
+        example("$RANGE(2, 5)", "[2,3,4]"),
+        example("$RANGE(10, 0, -4)", "[10,6,2]"),
+        example("$RANGE(5, 2)", "[]"),
+        example("$RANGE(0, 3, 0)", "E0314"),
+        example("$RANGE(1.5)", "E0314"),
+        example("$RANGE(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(range),
+};
+
+fn range<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let (start, end) = match args.optional_integer(1)? {
+        Some(end) => (args.integer(0)?, end),
+        None => (0, args.integer(0)?),
+    };
+    let step = args.optional_integer(2)?.unwrap_or(1);
+    if step == 0 {
+        return Err(args.meaningless(2, "how far apart the numbers are, not 0"));
+    }
+    let mut numbers = env.heap.list_builder();
+    let mut next = Some(start);
+    while let Some(number) = next.filter(|number| (*number < end) == (step > 0) && *number != end) {
+        numbers.push(Value::Number(Number::Int(number)))?;
+        next = number.checked_add(step);
+    }
+    numbers.finish()
+}

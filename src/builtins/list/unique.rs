@@ -1,0 +1,125 @@
+//! Elements that are equal to an earlier one left out, without comparing all with all.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
+
+use smallvec::SmallVec;
+
+use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::{Args, Env};
+use crate::value::{Fault, Heap, Kinds, Object, Value, equal};
+
+pub(super) const UNIQUE: Function = Function {
+    name: "UNIQUE",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST)],
+    result: Kinds::LIST,
+    doc: "The elements without those that equal (`==`) an earlier one.",
+    examples: &[
+        example(r#"$UNIQUE([1, "1", 1.0, 2, NULL, NULL])"#, r#"[1,"1",2,null]"#),
+        example(
+            r#"[{ "a": 1, "b": [2] }, { "b": [2.0], "a": 1 }].$UNIQUE()"#,
+            r#"[{"a":1,"b":[2]}]"#,
+        ),
+        example("$UNIQUE(missing)", "null"),
+    ],
+    null: NullSubject::Null,
+    releases: false,
+    code: Code::Native(unique),
+};
+
+fn unique<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let mut kept = env.heap.list_builder();
+    let mut seen: HashMap<u64, SmallVec<[Value<'a>; 1]>> = HashMap::new();
+    for item in args.list(0)?.iter() {
+        env.heap.work(1)?;
+        let alike = seen.entry(fingerprint(env.heap, item)?).or_default();
+        if !is_among(env.heap, item, alike)? {
+            alike.push(item);
+            kept.push(item)?;
+        }
+    }
+    kept.finish()
+}
+
+fn is_among(heap: &Heap, item: Value<'_>, others: &[Value<'_>]) -> Result<bool, Fault> {
+    for other in others {
+        heap.work(1)?;
+        if equal(heap, item, *other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A number that equal values share; the same in every run, since the work counted depends on
+/// it. Recurses as deep as values nest.
+fn fingerprint(heap: &Heap, value: Value<'_>) -> Result<u64, Fault> {
+    let mut hasher = DefaultHasher::new();
+    match value {
+        Value::Null => {}
+        Value::Bool(value) => hasher.write_u8(u8::from(value)),
+        // Equal numbers have the same nearest decimal, and a time equals its seconds.
+        Value::Number(number) => hasher.write_u64(number.to_f64().to_bits()),
+        Value::Time(time) => hasher.write_u64(time.to_number().to_f64().to_bits()),
+        Value::List(list) => {
+            heap.work(list.len())?;
+            for item in list.iter() {
+                hasher.write_u64(fingerprint(heap, item)?);
+            }
+        }
+        Value::Object(object) => hasher.write_u64(fingerprint_of_entries(heap, object)?),
+        // Texts, bytes and secrets compare by content.
+        other => {
+            let content = other.content().unwrap_or(&[]);
+            heap.work_on_bytes(content.len())?;
+            hasher.write(content);
+        }
+    }
+    Ok(hasher.finish())
+}
+
+/// A sum, since equal objects may have their entries in different orders.
+fn fingerprint_of_entries(heap: &Heap, object: Object<'_>) -> Result<u64, Fault> {
+    heap.work(object.len())?;
+    let mut sum = 0u64;
+    for (key, value) in object.iter() {
+        let mut entry = DefaultHasher::new();
+        entry.write_u64(fingerprint(heap, Value::Text(key))?);
+        entry.write_u64(fingerprint(heap, value)?);
+        sum = sum.wrapping_add(entry.finish());
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::builtins::testing::call;
+    use crate::value::read_json;
+
+    fn unique(json: &str) -> String {
+        call("UNIQUE", &[read_json(json.as_bytes()).unwrap().borrow()])
+    }
+
+    #[test]
+    fn numbers_too_close_for_decimals_stay_apart() {
+        let ids = "[9007199254740993,9007199254740992,9007199254740992.0]";
+        assert_eq!(unique(ids), "[9007199254740993,9007199254740992]");
+    }
+
+    #[test]
+    fn many_different_elements_take_a_few_steps_each() {
+        let ids: Vec<String> = (0..50_000).map(|id| id.to_string()).collect();
+        let json = format!("[{}]", ids.join(","));
+        assert_eq!(unique(&json), json);
+    }
+
+    #[test]
+    fn entries_compare_without_their_order_and_elements_with_it() {
+        assert_eq!(
+            unique(r#"[{"a":1,"b":2},{"b":2,"a":1},{"a":2,"b":1}]"#).matches('{').count(),
+            2
+        );
+        assert_eq!(unique("[[1,2],[2,1],[1,2.0]]"), "[[1,2],[2,1]]");
+    }
+}

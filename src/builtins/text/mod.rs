@@ -1,0 +1,29 @@
+//! The text family: its rows in the order of the reference page; each stands with its code in
+//! the file of its subject.
+
+mod case;
+mod convert;
+mod parts;
+mod search;
+
+use super::registry::Function;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    case::LOWERCASE,
+    case::UPPERCASE,
+    case::TITLECASE,
+    parts::TRIM,
+    parts::CONCAT,
+    parts::SPLIT,
+    search::REPLACE,
+    search::STARTS_WITH,
+    search::ENDS_WITH,
+    search::MATCH,
+    search::EXTRACT,
+    parts::LENGTH,
+    parts::SUBSTRING,
+    parts::PAD_LEFT,
+    convert::TEXT,
+    convert::STRIP_HTML,
+    convert::RENDER,
+];
