@@ -20,8 +20,11 @@ mod number;
 mod object;
 mod pattern;
 mod registry;
+#[cfg(test)]
+mod testing;
 mod text;
 mod time;
+mod words;
 
 pub use invoke::{Args, Env, invoke, null_answer};
 pub use mustache::{Template, TemplateError};
