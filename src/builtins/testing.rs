@@ -27,3 +27,11 @@ pub(super) fn call(name: &str, args: &[Value<'_>]) -> String {
         Err(fault) => format!("{:?}", fault.kind()),
     }
 }
+
+/// The answer of a call as JSON, or the kind of its fault with its message.
+pub(super) fn told(name: &str, args: &[Value<'_>]) -> String {
+    match invoked(&heap(), name, args) {
+        Ok(value) => value.to_string(),
+        Err(fault) => format!("{fault:?}"),
+    }
+}

@@ -39,7 +39,7 @@ impl Trap {
 }
 
 /// The code of a kind of fault.
-pub fn code(kind: FaultKind) -> Code {
+fn code(kind: FaultKind) -> Code {
     match kind {
         FaultKind::WrongOperand => Code::E0301,
         FaultKind::WrongArgument => Code::E0302,

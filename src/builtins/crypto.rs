@@ -1,5 +1,0 @@
-//! Functions of the crypto family.
-
-use super::registry::Function;
-
-pub(super) const FUNCTIONS: &[Function] = &[];

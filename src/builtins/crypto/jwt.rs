@@ -1,0 +1,221 @@
+//! JSON Web Tokens (RFC 7515, RFC 7519): the claims of those whose signature is right.
+//!
+//! Knows no clock and no issuer: `exp`, `nbf`, `iss` and `aud` are claims like any others, for
+//! the rule to compare.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::signature::{self, VerificationAlgorithm};
+use sha2::{Sha256, Sha384, Sha512};
+
+use super::key::{self, ReadKey};
+use super::{CONTENT, hmac, public_key};
+use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::words::quoted;
+use crate::builtins::{Args, Env};
+use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, read_json_into};
+
+pub(super) const JWT_VERIFY: Function = Function {
+    name: "JWT_VERIFY",
+    family: Family::Crypto,
+    params: &[
+        // It takes secrets only to refuse them: its answer is what stands in the token.
+        Param::new("token", Kinds::TEXT.or(Kinds::SECRET)),
+        Param::new("key", CONTENT),
+        Param::new("algorithms", Kinds::TEXT.or(Kinds::LIST)),
+    ],
+    result: Kinds::OBJECT.or(Kinds::NULL),
+    doc: "The claims of a JSON Web Token whose signature is right by one of the algorithms (`HS256`, `RS256`, `PS256`, each to `512`, `ES256`, `EdDSA`), else null. Times are not checked: compare `exp` with `$TIME()`.",
+    examples: &[
+        example(
+            "$JWT_VERIFY(\"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\", $UNBASE64(\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"), \"HS256\")",
+            "{\"iss\":\"joe\",\"exp\":1300819380,\"http://example.com/is_root\":true}",
+        ),
+        example(
+            "$JWT_VERIFY(\"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\", $SECRET('ZOOM'), [\"HS256\"])",
+            "null",
+        ),
+        example("$JWT_VERIFY(\"no token\", $SECRET('ZOOM'), \"HS256\")", "null"),
+        example("$JWT_VERIFY(missing, $SECRET('ZOOM'), \"HS256\")", "E0310"),
+        example("$JWT_VERIFY(\"no token\", $SECRET('ZOOM'), [\"HS256\", \"none\"])", "E0314"),
+    ],
+    null: NullSubject::Fault,
+    releases: true,
+    code: Code::Native(jwt_verify),
+};
+
+/// A way to sign, by its name in a token's header.
+struct Algorithm {
+    name: &'static str,
+    scheme: Scheme,
+}
+
+/// What the key is, and how a signature is verified with it.
+enum Scheme {
+    Secret(fn(&[u8], &[u8], &[u8]) -> bool),
+    PublicKey(ReadKey, &'static dyn VerificationAlgorithm),
+}
+
+use Scheme::{PublicKey, Secret};
+
+static ALGORITHMS: [Algorithm; 11] = [
+    Algorithm { name: "HS256", scheme: Secret(hmac::verify::<Sha256>) },
+    Algorithm { name: "HS384", scheme: Secret(hmac::verify::<Sha384>) },
+    Algorithm { name: "HS512", scheme: Secret(hmac::verify::<Sha512>) },
+    Algorithm {
+        name: "RS256",
+        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
+    },
+    Algorithm {
+        name: "RS384",
+        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
+    },
+    Algorithm {
+        name: "RS512",
+        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
+    },
+    Algorithm { name: "PS256", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA256) },
+    Algorithm { name: "PS384", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA384) },
+    Algorithm { name: "PS512", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA512) },
+    Algorithm { name: "ES256", scheme: PublicKey(key::p256, &signature::ECDSA_P256_SHA256_FIXED) },
+    Algorithm { name: "EdDSA", scheme: PublicKey(key::ed25519, &signature::ED25519) },
+];
+
+fn jwt_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let allowed = allowed(env.heap, args)?;
+    if args.value(0).holds_secret() {
+        return Err(Fault::new(
+            FaultKind::SecretLeaves,
+            "the claims of a token made with a secret would tell of it",
+        ));
+    }
+    match Token::read(env.heap, args.text(0)?)? {
+        Some(token) if token.is_signed(env, args, &allowed)? => token.claims(env.heap),
+        _ => Ok(Value::Null),
+    }
+}
+
+/// A compact token, taken apart.
+struct Token<'a> {
+    header: Object<'a>,
+    /// Header and claims as they were signed.
+    signed: &'a str,
+    claims: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    fn read(heap: &'a Heap, text: &'a str) -> Result<Option<Self>, Fault> {
+        let Some((signed, signature)) = text.rsplit_once('.') else {
+            return Ok(None);
+        };
+        let Some((header, claims)) = signed.split_once('.') else {
+            return Ok(None);
+        };
+        let Some(signature) = decode(signature) else {
+            return Ok(None);
+        };
+        let header = read_object(heap, header)?.and_then(Value::as_object);
+        Ok(header.map(|header| Self { header, signed, claims, signature }))
+    }
+
+    /// Whether the signature is right by the algorithm that the header names, if that is
+    /// allowed.
+    fn is_signed(
+        &self,
+        env: &Env<'a>,
+        args: Args<'_, 'a>,
+        allowed: &[&Algorithm],
+    ) -> Result<bool, Fault> {
+        // Extensions that a reader must understand: none are understood.
+        if self.header.get("crit").is_some() {
+            return Ok(false);
+        }
+        let name = self.header.get("alg").and_then(Value::as_text);
+        let Some(algorithm) = allowed.iter().find(|algorithm| Some(algorithm.name) == name) else {
+            return Ok(false);
+        };
+        env.heap.work_on_bytes(self.signed.len())?;
+        let (signed, signature) = (self.signed.as_bytes(), self.signature.as_slice());
+        match algorithm.scheme {
+            Secret(verify) => Ok(verify(hmac::secret(args, 1)?, signed, signature)),
+            PublicKey(read, algorithm) => {
+                let key = key::argument(args, 1, read)?;
+                public_key::verify(env.heap, algorithm, &key, signed, signature)
+            }
+        }
+    }
+
+    fn claims(&self, heap: &'a Heap) -> Result<Value<'a>, Fault> {
+        Ok(read_object(heap, self.claims)?.unwrap_or(Value::Null))
+    }
+}
+
+/// The part of a token that is an object, if it is one.
+fn read_object<'a>(heap: &'a Heap, part: &str) -> Result<Option<Value<'a>>, Fault> {
+    let Some(json) = decode(part).and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        return Ok(None);
+    };
+    heap.work_on_bytes(json.len())?;
+    match read_json_into(heap, &json) {
+        Ok(value) => Ok(Some(value).filter(|value| value.as_object().is_some())),
+        Err(fault) if fault.kind().is_limit() => Err(fault),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Base64 as tokens have it: one spelling for each signature, and no other.
+fn decode(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// The algorithms that the last argument names, where the key can be a key of each. What a
+/// token says itself has no part in this.
+fn allowed(heap: &Heap, args: Args<'_, '_>) -> Result<Vec<&'static Algorithm>, Fault> {
+    let mut allowed = Vec::new();
+    match args.value(2) {
+        Value::List(names) => {
+            heap.work(names.len())?;
+            for name in names.iter() {
+                allowed.push(named(args, name)?);
+            }
+        }
+        name => allowed.push(named(args, name)?),
+    }
+    check_key(args, &allowed)?;
+    Ok(allowed)
+}
+
+fn named(args: Args<'_, '_>, name: Value<'_>) -> Result<&'static Algorithm, Fault> {
+    let found = ALGORITHMS.iter().find(|algorithm| Some(algorithm.name) == name.as_text());
+    found.ok_or_else(|| {
+        let names: Vec<&str> = ALGORITHMS.iter().map(|algorithm| algorithm.name).collect();
+        let found = name.as_text().map_or_else(|| name.kind().phrase().to_owned(), quoted);
+        args.meaningless(2, format!("names of algorithms, and {found} is none"))
+            .help(format!("an algorithm is one of {}", names.join(", ")))
+    })
+}
+
+/// Refuses what would let a stranger sign with a public key: HMAC takes any bytes for its
+/// secret, and the token says whether it is an HMAC.
+fn check_key(args: Args<'_, '_>, allowed: &[&Algorithm]) -> Result<(), Fault> {
+    let by_secret = allowed.iter().filter(|known| matches!(known.scheme, Secret(_))).count();
+    if allowed.is_empty() {
+        return Err(args.meaningless(2, "at least one algorithm"));
+    }
+    if by_secret == 0 {
+        return Ok(());
+    }
+    if by_secret < allowed.len() {
+        return Err(args
+            .meaningless(2, "either `HS…` or others: a key is a secret or it is public")
+            .help("write two calls, each with its own key: `$COALESCE($JWT_VERIFY(…), $JWT_VERIFY(…))`"));
+    }
+    let is_pem = args.content(1)?.windows(PEM.len()).any(|part| part == PEM);
+    if is_pem {
+        return Err(args.meaningless(1, "a secret for `HS…`, and this is PEM: a key for others"));
+    }
+    Ok(())
+}
+
+const PEM: &[u8] = b"-----BEGIN ";

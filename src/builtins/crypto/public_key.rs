@@ -1,0 +1,148 @@
+//! Verification of signatures that were made with a private key.
+
+use ring::signature::{self, RsaParameters, UnparsedPublicKey, VerificationAlgorithm};
+
+use super::encoded::bytes_of;
+use super::{CONTENT, key};
+use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::words::quoted;
+use crate::builtins::{Args, Env};
+use crate::value::{Fault, Heap, Kinds, Value};
+
+const PUBLIC_KEY: Param = Param::new("public_key", CONTENT);
+const MESSAGE: Param = Param::new("message", CONTENT);
+const SIGNATURE: Param = Param::new("signature", Kinds::TEXT.or(Kinds::BYTES));
+
+pub(super) const ED25519_VERIFY: Function = Function {
+    name: "ED25519_VERIFY",
+    family: Family::Crypto,
+    params: &[PUBLIC_KEY, MESSAGE, SIGNATURE],
+    result: Kinds::BOOLEAN,
+    doc: "Whether an Ed25519 signature of a message was made with the private key to a public key: PEM, hex, base64, or `whpk_` and base64.",
+    examples: &[
+        example(
+            "$ED25519_VERIFY(\"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c\", \"r\", \"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00\")",
+            "true",
+        ),
+        example(
+            "$ED25519_VERIFY(\"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c\", \"r\", \"92a009a9\")",
+            "false",
+        ),
+        example(
+            "$ED25519_VERIFY(\"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c\", \"r\", missing)",
+            "E0310",
+        ),
+        example("$ED25519_VERIFY(\"3d4017c3\", \"r\", \"92a009a9\")", "E0314"),
+    ],
+    null: NullSubject::Fault,
+    releases: true,
+    code: Code::Native(ed25519_verify),
+};
+
+pub(super) const ECDSA_P256_VERIFY: Function = Function {
+    name: "ECDSA_P256_VERIFY",
+    family: Family::Crypto,
+    params: &[PUBLIC_KEY, MESSAGE, SIGNATURE],
+    result: Kinds::BOOLEAN,
+    doc: "Whether an ECDSA signature (P-256, SHA-256; DER, or 64 bytes) of a message was made with the private key to a public key: PEM, or base64 of what stands in it.",
+    examples: &[
+        example(
+            "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", '1600112502[{\"email\":\"hello@world.com\",\"event\":\"dropped\",\"reason\":\"Bounced Address\",\"sg_event_id\":\"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA\",\"sg_message_id\":\"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0\",\"smtp-id\":\"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>\",\"timestamp\":1600112492}]\\r\\n', \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\")",
+            "true",
+        ),
+        example(
+            "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", \"Hello\", \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\")",
+            "false",
+        ),
+        example("$ECDSA_P256_VERIFY(\"a key\", \"Hello\", \"MEUCIGHQ\")", "E0314"),
+        example("$ECDSA_P256_VERIFY(missing, \"Hello\", \"MEUCIGHQ\")", "E0310"),
+    ],
+    null: NullSubject::Fault,
+    releases: true,
+    code: Code::Native(ecdsa_p256_verify),
+};
+
+pub(super) const RSA_VERIFY: Function = Function {
+    name: "RSA_VERIFY",
+    family: Family::Crypto,
+    params: &[PUBLIC_KEY, MESSAGE, SIGNATURE, Param::new("hash", Kinds::TEXT)],
+    result: Kinds::BOOLEAN,
+    doc: "Whether an RSA signature (PKCS#1 v1.5) of a message's `sha1`, `sha256`, `sha384` or `sha512` was made with the private key to a public key: PEM, or base64 of what stands in it; of a certificate, the key counts and nothing else.",
+    examples: &[
+        example(
+            "$RSA_VERIFY(\"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd/wWJcyQoTbji9k0l8W26mPddxHmfHQp+Vaw+4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL+yRT+SFd2lZS+pCgNMsD1W/YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb/7OMg0LOL+bSf63kpaSHSXndS5z5rexMdbBYUsLA9e+KXBdQOS+UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6/I5IhlJH7aGhyxXFvUK+DWNmoudF8NAco9/h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQIDAQAB\", \"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ\", \"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw\", \"sha256\")",
+            "true",
+        ),
+        example("$RSA_VERIFY(\"a key\", \"Hello\", \"cC4hiUPo\", \"sha256\")", "E0314"),
+        example("$RSA_VERIFY(missing, \"Hello\", \"cC4hiUPo\", \"sha256\")", "E0310"),
+    ],
+    null: NullSubject::Fault,
+    releases: true,
+    code: Code::Native(rsa_verify),
+};
+
+fn ed25519_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let key = key::argument(args, 0, key::ed25519)?;
+    verify_argument(env, args, &signature::ED25519, &key)
+}
+
+fn ecdsa_p256_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let key = key::argument(args, 0, key::p256)?;
+    // DER comes to more than 64 bytes, but for one signature in some 2^48.
+    let is_raw = bytes_of(args.value(2)).is_some_and(|signature| signature.len() == 64);
+    let algorithm = if is_raw {
+        &signature::ECDSA_P256_SHA256_FIXED
+    } else {
+        &signature::ECDSA_P256_SHA256_ASN1
+    };
+    verify_argument(env, args, algorithm, &key)
+}
+
+fn rsa_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let algorithm = rsa_algorithm(args)?;
+    let key = key::argument(args, 0, key::rsa)?;
+    verify_argument(env, args, algorithm, &key)
+}
+
+fn rsa_algorithm(args: Args<'_, '_>) -> Result<&'static RsaParameters, Fault> {
+    Ok(match args.text(3)? {
+        "sha1" => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        "sha256" => &signature::RSA_PKCS1_2048_8192_SHA256,
+        "sha384" => &signature::RSA_PKCS1_2048_8192_SHA384,
+        "sha512" => &signature::RSA_PKCS1_2048_8192_SHA512,
+        other => {
+            let wanted = format!("`sha1`, `sha256`, `sha384` or `sha512`, not {}", quoted(other));
+            return Err(args.meaningless(3, wanted));
+        }
+    })
+}
+
+/// Verifies the signature that is the third argument: one that does not decode is what a
+/// stranger sends, and no fault.
+fn verify_argument<'a>(
+    env: &Env<'a>,
+    args: Args<'_, 'a>,
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+) -> Result<Value<'a>, Fault> {
+    let message = args.content(1)?;
+    let Some(signature) = bytes_of(args.value(2)) else {
+        return Ok(Value::Bool(false));
+    };
+    verify(env.heap, algorithm, key, message, &signature).map(Value::Bool)
+}
+
+/// What a verification costs beside its message, in steps.
+const VERIFICATION: usize = 2000;
+
+/// Whether a signature of a message is right.
+pub(super) fn verify(
+    heap: &Heap,
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, Fault> {
+    heap.work(VERIFICATION)?;
+    Ok(UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok())
+}

@@ -1,0 +1,264 @@
+//! Functions of the time family.
+//!
+//! The clock is not among them: `$TIME()` is a form that the compiler lowers, and reads what
+//! the host gave.
+
+mod format;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod zone;
+
+use chrono::Datelike;
+
+use self::format::{Format, Purpose};
+use self::zone::Zone;
+use super::registry::{Code, Family, Form, Function, NullSubject, Param, example};
+use super::{Args, Env};
+use crate::value::{Fault, Kinds, Number, Time, Value};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "TIME",
+        family: Family::Time,
+        params: &[],
+        result: Kinds::TIME,
+        doc: "The time of the evaluation: the same wherever it stands in a rule.",
+        examples: &[
+            example("$TIME()", "\"2025-08-20T00:00:00Z\""),
+            example("$TIME() - 3600", "\"2025-08-19T23:00:00Z\""),
+            example("$TIME() - 1755648000 == 0", "true"),
+        ],
+        null: NullSubject::Passed,
+        releases: false,
+        code: Code::Form(Form::Time),
+    },
+    Function {
+        name: "PARSE_TIME",
+        family: Family::Time,
+        params: &[
+            Param::new("value", Kinds::TEXT.or(Kinds::NUMBER).or(Kinds::TIME)),
+            FORMAT,
+            ZONE.optional(),
+        ],
+        result: Kinds::TIME,
+        doc: "A text or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or what a strftime format says. A text that names no zone is in the one given, else in UTC; of a local time that comes twice it is the earlier.",
+        examples: &[
+            example("$PARSE_TIME(\"2025-08-17T12:30:00Z\")", "\"2025-08-17T12:30:00Z\""),
+            example(
+                "\"2025-08-17 12:30:00.250+0200\".$PARSE_TIME()",
+                "\"2025-08-17T12:30:00.250+02:00\"",
+            ),
+            example("$PARSE_TIME(\"Sun, 17 Aug 2025 12:30:00 GMT\")", "\"2025-08-17T12:30:00Z\""),
+            example(
+                "$PARSE_TIME(\"2025-08-17\", NULL, \"Europe/Berlin\")",
+                "\"2025-08-17T00:00:00+02:00\"",
+            ),
+            example("$PARSE_TIME(1755433800)", "\"2025-08-17T12:30:00Z\""),
+            example("$PARSE_TIME(\"1755433800250\")", "\"2025-08-17T12:30:00.250Z\""),
+            example(
+                "$PARSE_TIME(\"17.08.2025 12:30\", \"%d.%m.%Y %H:%M\")",
+                "\"2025-08-17T12:30:00Z\"",
+            ),
+            example("$PARSE_TIME(missing)", "null"),
+            example("$PARSE_TIME(\"yesterday\")", "E0308"),
+            example("$PARSE_TIME(\"2025-03-30T02:30:00\", NULL, \"Europe/Berlin\")", "E0308"),
+            example("$PARSE_TIME(\"17 Aug\", \"%d %Q\")", "E0314"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(parse_time),
+    },
+    Function {
+        name: "FORMAT_TIME",
+        family: Family::Time,
+        params: &[Param::new("time", Kinds::TIME), FORMAT, ZONE.optional()],
+        result: Kinds::TEXT,
+        doc: "A time as text: as a strftime format says, else RFC 3339; in a zone if one is given, else in the time's own offset.",
+        examples: &[
+            example("$FORMAT_TIME($TIME())", "\"2025-08-20T00:00:00Z\""),
+            example("$TIME().$FORMAT_TIME(\"%b %d, %Y\")", "\"Aug 20, 2025\""),
+            example("$TIME().$FORMAT_TIME(\"%H:%M %Z\", \"Europe/Berlin\")", "\"02:00 CEST\""),
+            example("$TIME().$FORMAT_TIME(NULL, \"+05:30\")", "\"2025-08-20T05:30:00+05:30\""),
+            example("missing.$FORMAT_TIME()", "null"),
+            example("$TIME().$FORMAT_TIME(\"%Q\")", "E0314"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(format_time),
+    },
+    Function {
+        name: "ADD_DATE",
+        family: Family::Time,
+        params: &[
+            Param::new("time", Kinds::TIME),
+            Param::new("years", Kinds::NUMBER),
+            Param::new("months", Kinds::NUMBER),
+            Param::new("days", Kinds::NUMBER),
+        ],
+        result: Kinds::TIME,
+        doc: "A time so many years, months and days later, or earlier where they are negative. A day that the month does not have becomes its last.",
+        examples: &[
+            example("$TIME().$ADD_DATE(0, 0, -7)", "\"2025-08-13T00:00:00Z\""),
+            example("$PARSE_TIME(\"2024-01-31\").$ADD_DATE(0, 1, 0)", "\"2024-02-29T00:00:00Z\""),
+            example("$ADD_DATE(missing, 1, 0, 0)", "null"),
+            example("$TIME().$ADD_DATE(8000, 0, 0)", "E0308"),
+            example("$TIME().$ADD_DATE(0, 0, 1.5)", "E0314"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(add_date),
+    },
+    Function {
+        name: "ADD_TIME",
+        family: Family::Time,
+        params: &[
+            Param::new("time", Kinds::TIME),
+            Param::new("hours", Kinds::NUMBER),
+            Param::new("minutes", Kinds::NUMBER),
+            Param::new("seconds", Kinds::NUMBER),
+        ],
+        result: Kinds::TIME,
+        doc: "A time so many hours, minutes and seconds later, or earlier where they are negative.",
+        examples: &[
+            example("$TIME().$ADD_TIME(1, 30, 0)", "\"2025-08-20T01:30:00Z\""),
+            example("$TIME().$ADD_TIME(0, 0, -0.5)", "\"2025-08-19T23:59:59.500Z\""),
+            example("$ADD_TIME(missing, 1, 0, 0)", "null"),
+            example("$TIME().$ADD_TIME(99999999, 0, 0)", "E0308"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(add_time),
+    },
+    Function {
+        name: "EPOCH",
+        family: Family::Time,
+        params: &[Param::new("time", Kinds::TIME)],
+        result: Kinds::NUMBER,
+        doc: "A time as Unix time: whole seconds since 1970, rounded down.",
+        examples: &[
+            example("$TIME().$EPOCH()", "1755648000"),
+            example("$EPOCH($PARSE_TIME(\"1969-12-31T23:59:59.5Z\"))", "-1"),
+            example("$EPOCH(missing)", "null"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(epoch),
+    },
+    Function {
+        name: "EPOCH_MILLIS",
+        family: Family::Time,
+        params: &[Param::new("time", Kinds::TIME)],
+        result: Kinds::NUMBER,
+        doc: "A time as Unix time in whole milliseconds, rounded down.",
+        examples: &[
+            example("$TIME().$EPOCH_MILLIS()", "1755648000000"),
+            example("$PARSE_TIME(\"1970-01-01T00:00:00.0019Z\").$EPOCH_MILLIS()", "1"),
+            example("$EPOCH_MILLIS(missing)", "null"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(epoch_millis),
+    },
+    Function {
+        name: "WEEKDAY",
+        family: Family::Time,
+        params: &[Param::new("time", Kinds::TIME)],
+        result: Kinds::NUMBER,
+        doc: "The day of the week in the time's own offset, as ISO counts it: Monday is 1, Sunday is 7.",
+        examples: &[
+            example("$TIME().$WEEKDAY()", "3"),
+            example("$PARSE_TIME(\"2025-08-17\").$WEEKDAY()", "7"),
+            example("$TIME().$IN_ZONE(\"America/New_York\").$WEEKDAY()", "2"),
+            example("$WEEKDAY(missing)", "null"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(weekday),
+    },
+    Function {
+        name: "IN_ZONE",
+        family: Family::Time,
+        params: &[Param::new("time", Kinds::TIME), ZONE],
+        result: Kinds::TIME,
+        doc: "The same instant as the clocks of a zone show it: a name of the IANA database, `UTC`, or an offset.",
+        examples: &[
+            example("$TIME().$IN_ZONE(\"Europe/Berlin\")", "\"2025-08-20T02:00:00+02:00\""),
+            example("$TIME().$IN_ZONE(\"-03:30\")", "\"2025-08-19T20:30:00-03:30\""),
+            example("$TIME().$IN_ZONE(\"Asia/Tokyo\") == $TIME()", "true"),
+            example("missing.$IN_ZONE(\"UTC\")", "null"),
+            example("$TIME().$IN_ZONE(\"Berlin\")", "E0314"),
+        ],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Native(in_zone),
+    },
+];
+
+const FORMAT: Param = Param::new("format", Kinds::TEXT).optional();
+const ZONE: Param = Param::new("zone", Kinds::TEXT);
+
+fn parse_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let format = Format::argument(args, 1, Purpose::Reading)?;
+    let zone = Zone::argument(args, 2)?;
+    let time = match (args.value(0), format) {
+        (Value::Time(time), _) => time,
+        (Value::Number(number), None) => Time::from_epoch(number)?,
+        // Digits may be a date: `$PARSE_TIME(20250817, "%Y%m%d")`.
+        (Value::Number(number), Some(format)) => format.read(&number.to_string(), zone)?,
+        (_, None) => parse::read(args.text(0)?, zone)?,
+        (_, Some(format)) => format.read(args.text(0)?, zone)?,
+    };
+    Ok(Value::Time(time))
+}
+
+fn format_time<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let time = args.time(0)?;
+    let zone = Zone::argument(args, 2)?.unwrap_or_else(|| Zone::of(time));
+    if let Some(format) = Format::argument(args, 1, Purpose::Writing)? {
+        return format.write(env, time, zone);
+    }
+    let mut text = env.heap.text_builder();
+    text.push_display(zone.show(time)?)?;
+    Ok(Value::Text(text.finish()))
+}
+
+fn add_date<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let (years, months, days) = (args.integer(1)?, args.integer(2)?, args.integer(3)?);
+    args.time(0)?.plus_date(years, months, days).map(Value::Time)
+}
+
+fn add_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let hours = args.number(1)?.checked_mul(Number::Int(3600))?;
+    let minutes = args.number(2)?.checked_mul(Number::Int(60))?;
+    let seconds = hours.checked_add(minutes)?.checked_add(args.number(3)?)?;
+    args.time(0)?.plus_seconds(seconds).map(Value::Time)
+}
+
+fn epoch<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(Value::Number(Number::from(args.time(0)?.epoch_seconds())))
+}
+
+fn epoch_millis<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(Value::Number(Number::from(args.time(0)?.epoch_millis())))
+}
+
+fn weekday<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let day = args.time(0)?.get().weekday().number_from_monday();
+    Ok(Value::Number(Number::from(i64::from(day))))
+}
+
+fn in_zone<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let zone = Zone::argument(args, 1)?.unwrap_or(Zone::UTC);
+    zone.show(args.time(0)?).map(Value::Time)
+}
+
+/// So many digits, and nothing else, as a number.
+fn digits(text: &str, count: usize) -> Option<u32> {
+    let all_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all_digits)
+}
+
+fn two_digits(text: &str) -> Option<u32> {
+    digits(text, 2)
+}

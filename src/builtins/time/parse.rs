@@ -1,0 +1,92 @@
+//! Times as people and machines write them, read without being told the format.
+//!
+//! Every form says which it is: none is tried that could be another, so a text never changes
+//! its meaning with its digits.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+
+use super::zone::{Zone, read_offset};
+use super::{digits, two_digits};
+use crate::builtins::words::quoted;
+use crate::value::{Fault, FaultKind, Number, Time};
+
+/// More than any of the forms takes, so that a long text is not read at all.
+const LONGEST: usize = 80;
+
+/// Reads RFC 3339, ISO dates and local times, RFC 2822, and Unix times in digits. The zone is
+/// for texts that name none; without it they are UTC.
+pub(super) fn read(text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
+    if text.len() > LONGEST || !text.is_ascii() {
+        return Err(not_a_time(text));
+    }
+    if let Some(number) = read_unix(text) {
+        return Time::from_epoch(number);
+    }
+    if let Some((local, offset)) = read_iso(text) {
+        let zone = offset.map(Zone::Fixed).or(zone).unwrap_or(Zone::UTC);
+        return zone.at_local(local);
+    }
+    let at = DateTime::parse_from_rfc2822(text).ok().and_then(Time::new);
+    at.ok_or_else(|| not_a_time(text))
+}
+
+fn not_a_time(text: &str) -> Fault {
+    Fault::new(FaultKind::NotATime, format!("{} is not read as a time", quoted(text)))
+        .help("read are RFC 3339 (`2025-08-17T12:30:00Z`), ISO dates (`2025-08-17`), RFC 2822 (`Sun, 17 Aug 2025 12:30:00 GMT`) and Unix times in seconds or milliseconds; any other form is given as a format: `$PARSE_TIME(text, \"%d.%m.%Y\")`")
+}
+
+/// A Unix time: digits with a sign and a fraction if it has them.
+fn read_unix(text: &str) -> Option<Number> {
+    // Numbers may have exponents, times may not.
+    let is_plain = !text.contains(['e', 'E']);
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// `2025-08-17`, or that with a time behind `T` or a space, and an offset if it has one.
+fn read_iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
+    let (date, rest) = text.split_at_checked("2025-08-17".len())?;
+    let date = read_date(date)?;
+    if rest.is_empty() {
+        return Some((date.and_time(NaiveTime::MIN), None));
+    }
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let end = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (clock, offset) = rest.split_at_checked(end)?;
+    let local = date.and_time(read_clock(clock)?);
+    if offset.is_empty() {
+        return Some((local, None));
+    }
+    Some((local, Some(read_offset(offset)?)))
+}
+
+fn read_date(text: &str) -> Option<NaiveDate> {
+    let (year, rest) = text.split_once('-')?;
+    let (month, day) = rest.split_once('-')?;
+    let year = i32::try_from(digits(year, 4)?).ok()?;
+    NaiveDate::from_ymd_opt(year, two_digits(month)?, two_digits(day)?)
+}
+
+/// `12:30`, `12:30:00` or `12:30:00.25`.
+fn read_clock(text: &str) -> Option<NaiveTime> {
+    let (hour, rest) = text.split_once(':')?;
+    let (minute, rest) = rest.split_once(':').unwrap_or((rest, "00"));
+    let (second, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
+    let (second, nanos) = match (two_digits(second)?, read_fraction(fraction)?) {
+        // A leap second is to chrono the second second of :59.
+        (60, nanos) => (59, nanos + 1_000_000_000),
+        ordinary => ordinary,
+    };
+    NaiveTime::from_hms_nano_opt(two_digits(hour)?, two_digits(minute)?, second, nanos)
+}
+
+/// The digits behind the point, as nanoseconds; what is finer is cut off.
+fn read_fraction(text: &str) -> Option<u32> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut nanos = 0;
+    for digit in text.bytes().chain(std::iter::repeat(b'0')).take(9) {
+        nanos = nanos * 10 + u32::from(digit - b'0');
+    }
+    Some(nanos)
+}
