@@ -4,7 +4,13 @@ pub mod builtins;
 pub mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod engine;
+pub mod explain;
+pub mod format;
+pub mod mapper;
 pub mod program;
+#[cfg(feature = "reference")]
+pub mod reference;
 pub mod source;
 pub mod syntax;
 pub mod value;

@@ -31,6 +31,30 @@ pub struct Function {
 }
 
 impl Function {
+    /// A function of the host's own. A null first argument gives null, without running it.
+    pub fn host(
+        name: &'static str,
+        params: &'static [Param],
+        result: Kinds,
+        doc: &'static str,
+        code: impl for<'a> Fn(&Env<'a>, Args<'_, 'a>) -> Result<Value<'a>, Fault>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self {
+            name,
+            family: Family::Host,
+            params,
+            result,
+            doc,
+            examples: &[],
+            null: NullSubject::Null,
+            releases: false,
+            code: Code::Host(Arc::new(code)),
+        }
+    }
+
     /// How many arguments it takes at least.
     pub fn least_arguments(&self) -> usize {
         let required = |param: &&Param| param.mode == Mode::Required;

@@ -12,9 +12,8 @@ use crate::program::Callee;
 pub struct Host {
     /// The names of the context.
     pub roots: Vec<RootDeclaration>,
-    /// Whether a name that is not declared reads as null, with a warning, rather than being an
-    /// error.
-    pub open: bool,
+    /// What becomes of names that are not declared.
+    pub strangers: Strangers,
     /// Functions of the host's own; they come before those of the language.
     pub functions: Vec<Arc<Function>>,
     /// Whether programs may read secrets.
@@ -26,6 +25,17 @@ pub struct Host {
     pub pattern_bytes: usize,
     /// Warnings that are not told.
     pub allowed: Vec<Code>,
+}
+
+/// What becomes of a name that the host does not declare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// It is an error.
+    Refused,
+    /// It is null, with a warning: the context is known, and does not have it.
+    Warned,
+    /// It is taken from whatever context the program is run against.
+    Taken,
 }
 
 /// A name of the context.

@@ -15,7 +15,7 @@ mod shape;
 
 use std::collections::HashMap;
 
-pub use host::{Host, RootDeclaration};
+pub use host::{Host, RootDeclaration, Strangers};
 pub use shape::{Shape, Type};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Name;
-use super::host::Host;
+use super::host::{Host, Strangers};
 use super::shape::Type;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::Root;
@@ -84,7 +84,7 @@ impl Scope {
             None => {
                 // What is missing may come with another context: nothing is concluded from it.
                 let value = Type::any();
-                (Found { value, case_blind }, Some(self.unknown(name, span, host)))
+                (Found { value, case_blind }, self.unknown(name, span, host))
             }
         }
     }
@@ -97,13 +97,15 @@ impl Scope {
         }))
     }
 
-    fn unknown(&self, name: &str, span: Span, host: &Host) -> Diagnostic {
-        let (code, message) = if host.open {
-            (Code::W0101, format!("the context has no `{name}`, so it is null"))
-        } else {
-            (Code::E0102, format!("there is no `{name}` here"))
+    fn unknown(&self, name: &str, span: Span, host: &Host) -> Option<Diagnostic> {
+        let (code, message) = match host.strangers {
+            Strangers::Taken => return None,
+            Strangers::Warned => {
+                (Code::W0101, format!("the context has no `{name}`, so it is null"))
+            }
+            Strangers::Refused => (Code::E0102, format!("there is no `{name}` here")),
         };
-        Diagnostic::new(code, span, message).maybe_help(self.advice(name, host))
+        Some(Diagnostic::new(code, span, message).maybe_help(self.advice(name, host)))
     }
 
     fn advice(&self, name: &str, host: &Host) -> Option<String> {
@@ -120,7 +122,7 @@ impl Scope {
                 return Some(format!("did you mean `{}.{name}`?", root.name));
             }
         }
-        if host.open || host.roots.is_empty() {
+        if host.strangers == Strangers::Warned || host.roots.is_empty() {
             return None;
         }
         let names: Vec<String> = host.roots.iter().map(|root| format!("`{}`", root.name)).collect();

@@ -1,5 +1,6 @@
 //! What a program is run against: values by root, the time, the secrets.
 
+use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
 use super::secrets::Secrets;
@@ -18,10 +19,17 @@ use crate::value::{Object, Time, Value};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Context<'c> {
-    roots: SmallVec<[(&'c str, Value<'c>); 8]>,
+    roots: ArrayVec<Root<'c>, INLINE_ROOTS>,
+    /// Roots beyond the first ones, which a request does not have.
+    more: Vec<Root<'c>>,
     now: Option<Time>,
     secrets: Option<&'c Secrets>,
 }
+
+type Root<'c> = (&'c str, Value<'c>);
+
+/// A request has no more roots than this, so making its context allocates nothing.
+const INLINE_ROOTS: usize = 12;
 
 impl<'c> Context<'c> {
     /// A context without anything in it: every root reads as null.
@@ -33,7 +41,9 @@ impl<'c> Context<'c> {
     pub fn of(roots: impl Into<Value<'c>>) -> Self {
         let mut context = Self::new();
         if let Value::Object(object) = roots.into() {
-            context.roots.extend(object.iter());
+            for (root, value) in object.iter() {
+                context.set(root, value);
+            }
         }
         context
     }
@@ -41,9 +51,11 @@ impl<'c> Context<'c> {
     /// Sets a root. A root that was set before is replaced.
     pub fn set(&mut self, root: &'c str, value: impl Into<Value<'c>>) -> &mut Self {
         let value = value.into();
-        match self.roots.iter_mut().find(|(name, _)| *name == root) {
-            Some(entry) => entry.1 = value,
-            None => self.roots.push((root, value)),
+        let known = self.roots.iter_mut().chain(&mut self.more).find(|(name, _)| *name == root);
+        if let Some(entry) = known {
+            entry.1 = value;
+        } else if self.roots.try_push((root, value)).is_err() {
+            self.more.push((root, value));
         }
         self
     }
@@ -63,13 +75,12 @@ impl<'c> Context<'c> {
     /// The value of a root; null where it is not set.
     #[inline]
     pub fn get(&self, root: &str) -> Value<'c> {
-        let found = self.roots.iter().find(|(name, _)| *name == root);
-        found.map_or(Value::Null, |(_, value)| *value)
+        self.roots().find(|(name, _)| *name == root).map_or(Value::Null, |(_, value)| value)
     }
 
     /// The roots that are set.
     pub fn roots(&self) -> impl Iterator<Item = (&'c str, Value<'c>)> {
-        self.roots.iter().copied()
+        self.roots.iter().chain(&self.more).copied()
     }
 
     /// The time of the evaluation.

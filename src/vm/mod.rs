@@ -8,6 +8,7 @@ mod limits;
 mod loops;
 mod machine;
 mod secrets;
+mod simple;
 mod trap;
 
 pub use context::Context;

@@ -1,1 +1,23 @@
+//! What users rely on, through the public API. One binary: it links once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test says what it expects by failing, and reads its cases from files"
+)]
+
+mod allocation;
+mod cases;
+mod cli;
+mod deep;
+mod diagnostics;
+mod docs;
+mod explain;
+mod format;
+mod functions;
+mod mapper;
+mod property;
+mod tidy;

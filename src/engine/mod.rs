@@ -1,0 +1,239 @@
+//! The embedding API: compile once, run often.
+//!
+//! An [`Engine`] knows what the host offers and how large things may get; it turns sources into
+//! [`Program`]s. A [`Machine`] runs them against [`Context`]s.
+//!
+//! ```
+//! use hookgate::engine::{Context, Engine, Machine};
+//!
+//! let engine = Engine::for_requests();
+//! let rule = engine.compile(r#""hookshot" NOT IN $LOWERCASE(headers.["User-Agent"])"#)?;
+//!
+//! let headers = serde_json::json!({ "user-agent": "Atlassian-Jira-Hookshot/7.0" });
+//! let mut context = Context::new();
+//! context.set("headers", &headers);
+//!
+//! let mut machine = Machine::default();
+//! assert!(!machine.test(&rule, &context)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod request;
+
+use std::sync::Arc;
+
+pub use crate::builtins::{Args, Env, Function, Param};
+pub use crate::check::{RootDeclaration, Strangers, Type};
+pub use crate::diagnostic::{Diagnostic, Diagnostics};
+pub use crate::program::{Program, Read};
+pub use crate::source::Source;
+pub use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, Number, OwnedValue, Time, Value};
+pub use crate::vm::{Context, Limits, Machine, Secrets, Trap};
+pub use request::request_roots;
+
+use crate::check::{Checked, Host, check};
+use crate::compile::{Compiled, Options, compile};
+use crate::diagnostic::Code;
+use crate::source::Span;
+use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
+
+/// What a host offers to programs, and how large they may get. Cheap to clone.
+///
+/// ```
+/// use hookgate::engine::{Context, Engine, Function, Kinds, Param, Value};
+///
+/// let engine = Engine::new().function(Function::host(
+///     "SHOUT",
+///     &[Param::new("text", Kinds::TEXT)],
+///     Kinds::TEXT,
+///     "The text in capitals, with an exclamation mark.",
+///     |env, args| Ok(Value::Text(env.heap.text(&format!("{}!", args.text(0)?.to_uppercase()))?)),
+/// ));
+/// let program = engine.compile("name.$SHOUT()")?;
+/// let name = serde_json::json!("ada");
+/// let mut context = Context::new();
+/// context.set("name", &name);
+/// assert_eq!(program.eval(&context)?.to_string(), r#""ADA!""#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Engine {
+    host: Host,
+    syntax: SyntaxLimits,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// An engine that takes any name: what the context does not have is null.
+    pub fn new() -> Self {
+        Self {
+            host: Host {
+                roots: Vec::new(),
+                strangers: Strangers::Taken,
+                functions: Vec::new(),
+                secrets: true,
+                verification: false,
+                pattern_bytes: Limits::default().pattern,
+                allowed: Vec::new(),
+            },
+            syntax: SyntaxLimits::default(),
+        }
+    }
+
+    /// An engine for rules over webhook requests: their names are declared, and any other name
+    /// is an error.
+    pub fn for_requests() -> Self {
+        Self::new().roots(request_roots())
+    }
+
+    /// Declares the names of the context; any other name is then an error.
+    #[must_use]
+    pub fn roots(mut self, roots: impl IntoIterator<Item = RootDeclaration>) -> Self {
+        for root in roots {
+            self.host.roots.retain(|known| known.name != root.name);
+            self.host.roots.push(root);
+        }
+        self.host.strangers = Strangers::Refused;
+        self
+    }
+
+    /// What becomes of names that are not declared.
+    #[must_use]
+    pub fn strangers(mut self, strangers: Strangers) -> Self {
+        self.host.strangers = strangers;
+        self
+    }
+
+    /// Adds a function of the host's own. It comes before one of the language with its name.
+    #[must_use]
+    pub fn function(mut self, function: Function) -> Self {
+        self.host.functions.push(Arc::new(function));
+        self
+    }
+
+    /// Compiles without `$SECRET` and `$SECRETS`: for programs of people who may not read them.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.host.secrets = false;
+        self
+    }
+
+    /// Compiles rules that verify requests: what may be missing on both sides of an `==`, or lie
+    /// in the future, gets a warning.
+    #[must_use]
+    pub fn verification(mut self) -> Self {
+        self.host.verification = true;
+        self
+    }
+
+    /// Does not tell warnings of these codes.
+    #[must_use]
+    pub fn allow(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
+        self.host.allowed.extend(codes);
+        self
+    }
+
+    /// Sets how large a source may be.
+    #[must_use]
+    pub fn syntax_limits(mut self, limits: SyntaxLimits) -> Self {
+        self.syntax = limits;
+        self
+    }
+
+    /// Sets how large the compiled form of a regular expression may be, in bytes.
+    #[must_use]
+    pub fn pattern_limit(mut self, bytes: usize) -> Self {
+        self.host.pattern_bytes = bytes;
+        self
+    }
+
+    /// What the host offers.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    pub fn compile(&self, source: &str) -> Result<Program, Diagnostics> {
+        self.compile_source(Source::new("rule", source))
+    }
+
+    /// Compiles an expression with a name for its diagnostics.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    pub fn compile_source(&self, source: Source) -> Result<Program, Diagnostics> {
+        let checked = self.check(source)?;
+        self.lower(&checked, true, false).map(|compiled| compiled.program)
+    }
+
+    /// Compiles a text template: the inside of a text, without its quotes.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    ///
+    /// ```
+    /// use hookgate::engine::{Context, Engine};
+    ///
+    /// let program = Engine::new().compile_template("sha256=${$SHA256(raw_body).$HEX()}")?;
+    /// let body = serde_json::json!("");
+    /// let mut context = Context::new();
+    /// context.set("raw_body", &body);
+    /// assert!(program.eval(&context)?.to_string().starts_with(r#""sha256=e3b0c44298fc"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compile_template(&self, source: &str) -> Result<Program, Diagnostics> {
+        let parsed = parse_template(Source::new("template", source), self.syntax)?;
+        let checked = check(parsed, &self.host)?;
+        self.lower(&checked, true, false).map(|compiled| compiled.program)
+    }
+
+    /// Reads an expression, and no more.
+    ///
+    /// # Errors
+    /// The faults of its syntax.
+    pub fn parse(&self, source: Source) -> Result<Parsed, Diagnostics> {
+        parse(source, self.syntax)
+    }
+
+    /// Checks an expression; what comes back has its warnings.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    pub fn check(&self, source: Source) -> Result<Checked, Diagnostics> {
+        check(self.parse(source)?, &self.host)
+    }
+
+    /// Checks an expression, and answers everything there is to say of it.
+    pub fn diagnose(&self, source: Source) -> Diagnostics {
+        match self.check(source) {
+            Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings),
+            Err(diagnostics) => diagnostics,
+        }
+    }
+
+    /// Compiles what was checked, folded or not, with marks for an explanation or without.
+    ///
+    /// # Errors
+    /// Where the program would be larger than a program may be.
+    pub fn lower(
+        &self,
+        checked: &Checked,
+        fold: bool,
+        mark: bool,
+    ) -> Result<Compiled, Diagnostics> {
+        let options = Options { fold, mark, pattern_bytes: self.host.pattern_bytes };
+        compile(checked, options).map_err(|malformed| {
+            let message = format!("the program is too large: {malformed}");
+            let diagnostic = Diagnostic::new(Code::E0019, Span::default(), message);
+            Diagnostics::new(checked.parsed.source.clone(), vec![diagnostic])
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! Explanations: which parts of a source had which values, and which of them decided.

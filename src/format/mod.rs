@@ -1,0 +1,1 @@
+//! The formatter: a source in its canonical layout.

@@ -1,0 +1,1 @@
+//! The Data Mapper: documents whose leaves are expressions.
