@@ -1,7 +1,15 @@
 //! Hookgate: a rule language for webhooks, compiled to bytecode, and the gateway that runs on it.
 
+#![forbid(unsafe_code)]
+
 pub mod builtins;
 pub mod check;
+#[cfg(feature = "cli")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the command line reads files, the environment and the clock for the pure half"
+)]
+pub mod cli;
 pub mod compile;
 pub mod diagnostic;
 pub mod engine;

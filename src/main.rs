@@ -1,3 +1,9 @@
 //! The `hookgate` command.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hookgate::cli::run(std::env::args_os())
+}

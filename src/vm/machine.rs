@@ -81,6 +81,11 @@ impl Machine {
         }
     }
 
+    /// How much one evaluation may do.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Runs a program. The answer borrows from program, context and machine.
     ///
     /// # Errors

@@ -1,0 +1,141 @@
+//! `hookgate check`: what is wrong with expressions and mappers, without running them.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::input::{self, Given, counted};
+use super::output::{self, Format};
+use super::{Error, Exit};
+use crate::diagnostic::Code;
+use crate::engine::{Diagnostics, Engine, OwnedValue, RootDeclaration, Source, Type};
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "expr")]
+    files: Vec<PathBuf>,
+    /// An expression
+    #[arg(short = 'e', long = "expr", value_name = "EXPR", allow_hyphen_values = true)]
+    expr: Vec<String>,
+    /// A JSON Schema of `parsed_body`, or its shorthand
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    schema: Option<PathBuf>,
+    /// A sample of `parsed_body`, or of a whole request with `parsed_body` in it
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// Another name that expressions may read; may be repeated
+    #[arg(long = "root", value_name = "NAME")]
+    roots: Vec<String>,
+    /// The expressions verify requests: warn of what may be missing or in the future
+    #[arg(long)]
+    verification: bool,
+    /// Exit with 1 for warnings too
+    #[arg(long, value_enum, value_name = "WHAT")]
+    deny: Option<Deny>,
+    /// A warning that is not told, by its code; may be repeated
+    #[arg(long, value_name = "CODE")]
+    allow: Vec<String>,
+    /// How diagnostics are told
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Deny {
+    Warnings,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let engine = self.engine()?;
+        let mut all = Vec::new();
+        for (at, expr) in self.expr.iter().enumerate() {
+            let name = if self.expr.len() > 1 {
+                format!("expression {}", at + 1)
+            } else {
+                "expression".to_owned()
+            };
+            all.push(diagnose(Given::Expression(Source::new(name, expr.as_str())), &engine));
+        }
+        for file in &self.files {
+            all.push(diagnose(Given::of_file(file)?, &engine));
+        }
+        self.tell(&all);
+        let errors = all.iter().any(Diagnostics::has_errors);
+        let warned = self.deny.is_some() && all.iter().any(|one| !one.list.is_empty());
+        Ok(if errors || warned { Exit::Fault } else { Exit::Done })
+    }
+
+    fn engine(&self) -> Result<Engine, Error> {
+        let mut engine = Engine::for_requests()
+            .roots(self.roots.iter().map(|name| RootDeclaration::new(name.as_str())))
+            .allow(self.allowed()?);
+        if self.verification {
+            engine = engine.verification();
+        }
+        if let Some(path) = &self.schema {
+            engine =
+                engine
+                    .roots([RootDeclaration::new("parsed_body")
+                        .of(Type::of_schema(&input::json(path)?))]);
+        }
+        if let Some(path) = &self.sample {
+            engine = engine.roots(sampled(&input::json(path)?));
+        }
+        Ok(engine)
+    }
+
+    fn allowed(&self) -> Result<Vec<Code>, Error> {
+        let code = |name: &String| {
+            Code::find(name).ok_or_else(|| Error::Usage(format!("there is no code `{name}`")))
+        };
+        self.allow.iter().map(code).collect()
+    }
+
+    fn tell(&self, all: &[Diagnostics]) {
+        match self.format {
+            Format::Text => all.iter().for_each(|one| output::tell(one, Format::Text)),
+            Format::Json => output::tell_joined(all),
+        }
+        if self.format == Format::Text {
+            let list = || all.iter().flat_map(|one| &one.list);
+            let errors = list().filter(|one| one.is_error()).count();
+            let warnings = list().count() - errors;
+            output::remark(&format!(
+                "{} checked: {}, {}",
+                counted(all.len(), "source"),
+                counted(errors, "error"),
+                counted(warnings, "warning")
+            ));
+        }
+    }
+}
+
+fn diagnose(given: Given, engine: &Engine) -> Diagnostics {
+    match given.check(engine) {
+        Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings),
+        Err(diagnostics) => diagnostics,
+    }
+}
+
+/// What a sample tells of the request: of its body, or of every name in it.
+fn sampled(sample: &OwnedValue) -> Vec<RootDeclaration> {
+    let body = |value: &OwnedValue| Type::of_sample(value).not_null();
+    match sample {
+        OwnedValue::Object(object) if object.get("parsed_body").is_some() => {
+            let known = crate::engine::request_roots();
+            let declared = |name: &str| known.iter().find(|root| *root.name == *name).cloned();
+            object
+                .iter()
+                .map(|(name, value)| match declared(name) {
+                    // Headers, parameters and the like differ from request to request.
+                    Some(root) if &**name != "parsed_body" => root,
+                    _ => RootDeclaration::new(name.clone()).of(body(value)),
+                })
+                .collect()
+        }
+        other => vec![RootDeclaration::new("parsed_body").of(body(other))],
+    }
+}

@@ -1,0 +1,93 @@
+//! `hookgate explain-code`: what the code of a diagnostic means.
+
+use std::fmt::Write;
+
+use clap::Args;
+
+use super::{Error, Exit, output};
+use crate::diagnostic::{Code, CodeRow, Setting, all_codes, nearest};
+
+/// The arguments of `explain-code`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainCode {
+    /// The code, as `E0107`; all are listed, if it is left out
+    code: Option<String>,
+    /// Write the page of the code, or the list of all as a page
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl ExplainCode {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let Some(name) = &self.code else {
+            output::text(&if self.markdown { index() } else { list() })?;
+            return Ok(Exit::Done);
+        };
+        let Some(row) = Code::find(name).and_then(Code::row) else {
+            let near = nearest(&name.to_uppercase(), all_codes().map(|row| row.code.name()));
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(Error::Usage(format!("there is no code `{name}`{near}")));
+        };
+        output::text(&if self.markdown { page(row) } else { text(row) })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn list() -> String {
+    all_codes().fold(String::new(), |mut out, row| {
+        let _ = writeln!(out, "{}  {}", row.code, row.title);
+        out
+    })
+}
+
+fn text(row: &CodeRow) -> String {
+    let mut out = format!("{}: {}\n\n{}\n", row.code, row.title, row.explanation);
+    if !row.example.is_empty() {
+        let _ = write!(out, "\nThis gives it:\n\n  {}\n", row.example);
+    }
+    if let Some(fixed) = row.fixed {
+        let _ = write!(out, "\nThis does not:\n\n  {fixed}\n");
+    }
+    out
+}
+
+/// The page of a code: `docs/errors/E0107.md`.
+fn page(row: &CodeRow) -> String {
+    let language = if row.setting == Setting::Mapper { "json" } else { "text" };
+    let mut out = format!("# {}: {}\n\n{}\n", row.code, row.title, row.explanation);
+    if !row.example.is_empty() {
+        let _ = write!(out, "\nThis gives it:\n\n```{language}\n{}\n```\n", row.example);
+    }
+    if let Some(fixed) = row.fixed {
+        let _ = write!(out, "\nThis does not:\n\n```{language}\n{fixed}\n```\n");
+    }
+    let _ = write!(out, "\n[All codes](../errors.md)\n");
+    out
+}
+
+/// The list of all codes: `docs/errors.md`.
+fn index() -> String {
+    let mut out = String::from(
+        "# Diagnostics\n\n\
+         Every diagnostic has a code, and keeps it. `E` codes cannot run, or stopped a run; `W` codes are warnings:\n\
+         `hookgate check --deny warnings` makes them count, `--allow CODE` silences one.\n\n\
+         `hookgate explain-code E0107` prints a page of these. They are written from the table in\n\
+         `src/diagnostic/codes.rs`, and a test holds each to its example.\n",
+    );
+    let groups = [
+        ("E00", "Syntax"),
+        ("E01", "Names and calls"),
+        ("E02", "Kinds and secrets"),
+        ("E03", "While running"),
+        ("E04", "Limits"),
+        ("E05", "Mapper documents"),
+        ("W", "Warnings"),
+    ];
+    for (prefix, title) in groups {
+        let _ = write!(out, "\n## {title}\n\n| code | what it is |\n|---|---|\n");
+        for row in all_codes().filter(|row| row.code.name().starts_with(prefix)) {
+            let _ = writeln!(out, "| [{0}](errors/{0}.md) | {1} |", row.code, row.title);
+        }
+    }
+    out
+}

@@ -1,0 +1,123 @@
+//! The command line: one file a command.
+//!
+//! Answers go to standard output, everything said about them to standard error. Exit codes: see
+//! [`Exit`].
+
+mod check;
+mod compile;
+mod eval;
+mod explain;
+mod explain_code;
+mod fmt;
+mod functions;
+mod input;
+mod output;
+mod repl;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it was asked.
+    Done = 0,
+    /// What it was given has a fault, told on standard error.
+    Fault = 1,
+    /// It was called in a way that means nothing: an unknown option, a file that is not there.
+    Usage = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A rule language for webhooks.
+#[derive(Debug, Parser)]
+#[command(name = "hookgate", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate an expression or a mapper, and print the answer as JSON
+    Eval(eval::Eval),
+    /// Check expressions and mappers without running them
+    Check(check::Check),
+    /// Show the value of every part of an expression, and which parts decided
+    Explain(explain::Explain),
+    /// Write expressions in their canonical layout
+    Fmt(fmt::Fmt),
+    /// Show what an expression becomes: its tokens, its tree, its bytecode
+    Compile(compile::Compile),
+    /// List the functions of the language, or show one
+    Functions(functions::Functions),
+    /// Tell what the code of a diagnostic means, with an example
+    ExplainCode(explain_code::ExplainCode),
+    /// Try expressions at a prompt
+    Repl(repl::Repl),
+}
+
+/// Runs the command that the arguments ask for; the first is the name of the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let ended = match arguments.command {
+        Command::Eval(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Fmt(command) => command.run(),
+        Command::Compile(command) => command.run(),
+        Command::Functions(command) => command.run(),
+        Command::ExplainCode(command) => command.run(),
+        Command::Repl(command) => command.run(),
+    };
+    ended.unwrap_or_else(|error| error.tell()).into()
+}
+
+/// Help and version are answers; anything else that the parser says is about wrong usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    // Nothing is left to do where the message cannot be written.
+    let _ = error.print();
+    exit.into()
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A file or stream could not be read.
+    #[error("cannot read {name}: {reason}")]
+    Read { name: String, reason: String },
+    /// A file could not be written.
+    #[error("cannot write {name}: {reason}")]
+    Write { name: String, reason: String },
+    /// Something was asked that means nothing.
+    #[error("{0}")]
+    Usage(String),
+    /// The reader of our output went away, or the output is full.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Error {
+    /// Tells it on standard error.
+    fn tell(self) -> Exit {
+        match self {
+            // Whoever closed the pipe has seen enough.
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
+            error => {
+                output::complain(&error.to_string());
+                Exit::Usage
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! `hookgate repl`: expressions at a prompt.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Editor, Helper};
+
+use super::input::{ContextArguments, Surroundings};
+use super::output::Format;
+use super::{Error, Exit, output};
+use crate::builtins;
+use crate::diagnostic::Code;
+use crate::engine::{Diagnostics, Engine, Machine, Source, Value};
+use crate::explain::{explain, to_text};
+
+/// The arguments of `repl`.
+#[derive(Debug, Args)]
+pub(super) struct Repl {
+    #[command(flatten)]
+    context: ContextArguments,
+    /// Where lines are kept for the next time
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+An expression is evaluated. An open bracket or text goes on in the next line. Tab completes
+functions and the members of the context.
+  :explain EXPR   the value of every part
+  :functions      the functions of the language
+  :help           this
+  :quit           leave (also Ctrl-D)";
+
+impl Repl {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let surroundings = self.context.read()?;
+        let format = self.context.format;
+        let history = self.history.or_else(default_history);
+        let mut editor = editor(Completions { names: names(&surroundings) })?;
+        if let Some(history) = &history {
+            // No history yet is how everyone begins.
+            let _ = editor.load_history(history);
+        }
+        output::remark("Hookgate. `:help` tells what can be typed, Ctrl-D leaves.");
+        converse(&mut editor, &surroundings, format)?;
+        if let Some(history) = &history {
+            keep_history(&mut editor, history);
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn editor(completions: Completions) -> Result<Editor<Completions, FileHistory>, Error> {
+    let mut editor = Editor::new().map_err(|error| terminal(&error))?;
+    editor.set_helper(Some(completions));
+    Ok(editor)
+}
+
+fn terminal(error: &ReadlineError) -> Error {
+    Error::Read { name: "the terminal".to_owned(), reason: error.to_string() }
+}
+
+fn converse(
+    editor: &mut Editor<Completions, FileHistory>,
+    surroundings: &Surroundings,
+    format: Format,
+) -> Result<(), Error> {
+    let mut machine = Machine::default();
+    loop {
+        let line = match editor.readline("> ") {
+            Ok(line) => line,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(terminal(&error)),
+        };
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        // A line that cannot be kept is no reason to stop.
+        let _ = editor.add_history_entry(line);
+        match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
+            (":quit" | ":q" | ":exit", _) => return Ok(()),
+            (":help" | ":h", _) => output::answer(HELP)?,
+            (":functions" | ":f", _) => {
+                builtins::all().try_for_each(|function| output::answer(&function.signature()))?
+            }
+            (":explain" | ":e", expr) => show(expr, true, surroundings, &mut machine, format)?,
+            (command, _) if command.starts_with(':') => {
+                output::remark(&format!("there is no `{command}`; `:help` lists what there is"))
+            }
+            _ => show(line, false, surroundings, &mut machine, format)?,
+        }
+    }
+}
+
+/// Evaluates a line, and tells what came out.
+fn show(
+    line: &str,
+    explained: bool,
+    surroundings: &Surroundings,
+    machine: &mut Machine,
+    format: Format,
+) -> Result<(), Error> {
+    let engine = surroundings.engine();
+    let compiled = engine
+        .check(Source::new("input", line))
+        .and_then(|checked| Ok((engine.lower(&checked, true, false)?.program, checked)));
+    let (program, checked) = match compiled {
+        Ok(compiled) => compiled,
+        Err(diagnostics) => {
+            output::tell(&diagnostics, format);
+            return Ok(());
+        }
+    };
+    output::tell(
+        &Diagnostics::new(checked.parsed.source.clone(), checked.warnings.clone()),
+        format,
+    );
+    if explained {
+        return match explain(&checked, &surroundings.context(), machine) {
+            Ok(explanation) => output::answer(&to_text(&explanation)),
+            Err(malformed) => Err(Error::Usage(malformed.to_string())),
+        };
+    }
+    match machine.eval(&program, &surroundings.context()) {
+        Ok(answer) => output::answer(&answer.to_string()),
+        Err(trap) => {
+            output::tell_one(&checked.parsed.source, trap.diagnostic(), format);
+            Ok(())
+        }
+    }
+}
+
+fn default_history() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    Some(state.or_else(home)?.join("hookgate/history"))
+}
+
+fn keep_history(editor: &mut Editor<Completions, FileHistory>, path: &Path) {
+    let folder = path.parent().map(std::fs::create_dir_all).transpose();
+    let saved = folder.is_ok() && editor.save_history(path).is_ok();
+    if !saved {
+        output::complain(&format!("cannot keep the history in {}", path.display()));
+    }
+}
+
+/// How deep members of the context are completed, and how many names there are at most.
+const COMPLETED_DEPTH: usize = 6;
+const COMPLETED_NAMES: usize = 2_000;
+
+/// The functions, and the paths of the context.
+fn names(surroundings: &Surroundings) -> Vec<String> {
+    let mut names: Vec<String> =
+        builtins::all().map(|function| format!("${}(", function.name)).collect();
+    if let Value::Object(roots) = surroundings.roots() {
+        roots
+            .iter()
+            .for_each(|(name, value)| paths(name.to_owned(), value, COMPLETED_DEPTH, &mut names));
+    }
+    names
+}
+
+fn paths(path: String, value: Value<'_>, depth: usize, names: &mut Vec<String>) {
+    if names.len() >= COMPLETED_NAMES {
+        return;
+    }
+    if let (Value::Object(object), Some(depth)) = (value, depth.checked_sub(1)) {
+        for (key, value) in object.iter() {
+            let word = key.chars().all(|c| c.is_alphanumeric() || c == '_')
+                && !key.starts_with(|c: char| c.is_numeric());
+            let step = if word {
+                format!("{path}.{key}")
+            } else {
+                format!("{path}[{}]", Value::Text(key))
+            };
+            paths(step, value, depth, names);
+        }
+    }
+    names.push(path);
+}
+
+struct Completions {
+    names: Vec<String>,
+}
+
+impl Completer for Completions {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &rustyline::Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let typed = line.get(..at).unwrap_or(line);
+        let part =
+            |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$' | '[' | '"' | '-' | ']');
+        let start = typed
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| part(*c))
+            .last()
+            .map_or(at, |(start, _)| start);
+        let word = typed.get(start..).unwrap_or("");
+        // After a dot, a function stands alone; its name begins at the dollar sign.
+        let (start, word) = match word.rfind('$') {
+            Some(dollar) => (start + dollar, word.get(dollar..).unwrap_or("")),
+            None => (start, word),
+        };
+        let fits = |name: &&String| {
+            let begin = name.get(..word.len());
+            begin.is_some_and(|begin| {
+                begin == word || (word.starts_with('$') && begin.eq_ignore_ascii_case(word))
+            })
+        };
+        Ok((start, self.names.iter().filter(fits).cloned().collect()))
+    }
+}
+
+impl Validator for Completions {
+    /// What is only not finished goes on in the next line.
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let input = context.input();
+        if input.starts_with(':') || input.trim().is_empty() || input.ends_with("\n\n") {
+            return Ok(ValidationResult::Valid(None));
+        }
+        Ok(match Engine::new().parse(Source::new("input", input)) {
+            Err(diagnostics) if unfinished(&diagnostics) => ValidationResult::Incomplete,
+            _ => ValidationResult::Valid(None),
+        })
+    }
+}
+
+fn unfinished(diagnostics: &Diagnostics) -> bool {
+    let end = diagnostics.source.text().trim_end().len();
+    diagnostics.list.iter().all(|one| {
+        let at_end = one.span().start as usize >= end;
+        matches!(one.code, Code::E0002) || (matches!(one.code, Code::E0010 | Code::E0011) && at_end)
+    })
+}
+
+impl Hinter for Completions {
+    type Hint = String;
+}
+
+impl Highlighter for Completions {
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Borrowed(hint)
+    }
+}
+
+impl Helper for Completions {}

@@ -1,0 +1,113 @@
+//! Explanations as text: the source, with each part's value under it.
+
+use std::fmt::Write;
+
+use super::{Explanation, Part, State, Turn};
+use crate::source::Source;
+use crate::value::OwnedValue;
+
+/// How much of a value is shown.
+const SHOWN_CHARACTERS: usize = 60;
+
+/// The explanation as text: each line of the source with the values of its parts under it, what
+/// was skipped, and which parts decided.
+pub fn to_text(explanation: &Explanation) -> String {
+    let source = &explanation.source;
+    let mut rows = Vec::new();
+    gather(source, &explanation.root, None, &mut rows);
+    let lines: Vec<&str> = source.text().lines().collect();
+    let width = lines.len().to_string().len();
+    let mut out = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let number = at + 1;
+        let _ = writeln!(out, "{number:width$} │ {}", line.trim_end());
+        for row in rows.iter().filter(|row| row.line == number) {
+            let _ = writeln!(
+                out,
+                "{:width$} │ {}{} {}",
+                "",
+                " ".repeat(row.column),
+                row.underline,
+                row.words
+            );
+        }
+    }
+    let _ = write!(out, "{:width$} = {}", "", answer(explanation));
+    out
+}
+
+/// What stands under a line of the source.
+struct Row {
+    line: usize,
+    column: usize,
+    underline: String,
+    words: String,
+}
+
+/// Rows for a part and what is in it, inner parts first.
+fn gather(source: &Source, part: &Part, turn: Option<&Turn>, rows: &mut Vec<Row>) {
+    let turn = part.turn.as_ref().or(turn);
+    if part.state != State::Skipped {
+        part.parts.iter().for_each(|inner| gather(source, inner, turn, rows));
+    }
+    let repeats = matches!(part.parts.as_slice(), [only] if only.state == part.state && only.span.start > part.span.start && is_parenthesis(source, part));
+    if !repeats {
+        rows.push(row(source, part, turn));
+    }
+}
+
+fn is_parenthesis(source: &Source, part: &Part) -> bool {
+    source.slice(part.span).starts_with('(')
+}
+
+fn row(source: &Source, part: &Part, turn: Option<&Turn>) -> Row {
+    let start = source.position(part.span.start as usize);
+    let end = source.position(part.span.end as usize);
+    let mut words = state(part);
+    if let Some(turn) = turn {
+        let _ = write!(words, " (element {} of {})", turn.at + 1, turn.of);
+    }
+    let decides = part.decides && !part.parts.iter().any(|inner| inner.decides);
+    if decides {
+        words.push_str("  <- decides");
+    }
+    if start.line == end.line {
+        let underline = "~".repeat(end.column.saturating_sub(start.column).max(1));
+        return Row { line: start.line, column: start.column - 1, underline, words };
+    }
+    // A part of several lines is told under its last, from there back to its first.
+    let underline = format!("^ from line {}:", start.line);
+    Row { line: end.line, column: end.column.saturating_sub(2), underline, words }
+}
+
+fn state(part: &Part) -> String {
+    match &part.state {
+        State::Value(value) => shortened(value),
+        State::Secret => "<secret>".to_owned(),
+        State::Skipped => "skipped".to_owned(),
+        State::Failed => "failed".to_owned(),
+    }
+}
+
+fn shortened(value: &OwnedValue) -> String {
+    let shown = value.to_string();
+    match shown.char_indices().nth(SHOWN_CHARACTERS) {
+        None => shown,
+        Some((cut, _)) => format!("{}…", shown.get(..cut).unwrap_or("")),
+    }
+}
+
+fn answer(explanation: &Explanation) -> String {
+    let answer = match &explanation.answer {
+        Ok(answer) => shortened(answer),
+        Err(trap) => return format!("{trap}"),
+    };
+    let deciding = explanation.deciding();
+    let whole = deciding.iter().any(|part| part.span == explanation.root.span);
+    if deciding.is_empty() || whole {
+        return answer;
+    }
+    let words: Vec<String> =
+        deciding.iter().map(|part| format!("`{}`", explanation.source.slice(part.span))).collect();
+    format!("{answer}, by {}", words.join(", "))
+}

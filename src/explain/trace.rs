@@ -1,0 +1,229 @@
+//! From the marks of a run to the tree of parts.
+//!
+//! Marks come in the order of the run, a part's after those in it. A loop's body is marked once a
+//! run: the marks of one run stand between the body's mark and the one before it. So a part is
+//! looked for in a stretch of marks, and a body in the stretch of the run that is shown.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::{Part, Role, State, Turn};
+use crate::builtins::{self, Code, LoopKind};
+use crate::syntax::{Expr, ExprId, Part as TextPart, Place, Step, StepKind, Tree};
+use crate::value::Value;
+use crate::vm::{Mark, Trap};
+
+/// The marks of a run, and the tree they are for.
+pub(super) struct Trace<'t, 'a> {
+    tree: &'t Tree,
+    marks: &'t [Mark<'a>],
+    /// Where in the marks each place stands.
+    at: HashMap<Place, Vec<usize>>,
+    trap: Option<&'t Trap>,
+}
+
+/// A part, and the expression it is of.
+pub(super) struct Traced {
+    pub(super) part: Part,
+    pub(super) id: ExprId,
+    pub(super) inner: Vec<Traced>,
+    /// What the part counted as, where it had a value.
+    pub(super) truth: Option<bool>,
+    /// Whether it is the body of a loop that asks of elements: `$ANY`, `$ALL`, `$FIND`, `$FILTER`.
+    pub(super) asks: bool,
+}
+
+/// Whether a function asks its lambda of each element, so that the lambda decides.
+fn asks(name: &str) -> bool {
+    let code = builtins::find(name).map(|function| &function.code);
+    matches!(
+        code,
+        Some(Code::Loop(LoopKind::Any | LoopKind::All | LoopKind::Find | LoopKind::Filter))
+    )
+}
+
+impl<'t, 'a> Trace<'t, 'a> {
+    pub(super) fn new(
+        tree: &'t Tree,
+        places: &[Place],
+        marks: &'t [Mark<'a>],
+        trap: Option<&'t Trap>,
+    ) -> Self {
+        let mut at: HashMap<Place, Vec<usize>> = HashMap::new();
+        for (index, mark) in marks.iter().enumerate() {
+            if let Some(place) = places.get(mark.place as usize) {
+                at.entry(*place).or_default().push(index);
+            }
+        }
+        Self { tree, marks, at, trap }
+    }
+
+    pub(super) fn root(&self) -> Traced {
+        self.expr(self.tree.root(), 0..self.marks.len())
+    }
+
+    /// The marks of a place in a stretch.
+    fn found(&self, place: Place, within: &Range<usize>) -> &[usize] {
+        let all = self.at.get(&place).map(Vec::as_slice).unwrap_or(&[]);
+        let from = all.partition_point(|at| *at < within.start);
+        let to = all.partition_point(|at| *at < within.end);
+        all.get(from..to).unwrap_or(&[])
+    }
+
+    fn value(&self, place: Place, within: &Range<usize>) -> Option<Value<'a>> {
+        let last = self.found(place, within).last()?;
+        self.marks.get(*last).map(|mark| mark.value)
+    }
+
+    fn expr(&self, id: ExprId, within: Range<usize>) -> Traced {
+        let mut inner = Vec::new();
+        self.inner(id, &within, &mut inner);
+        let span = self.tree.span(id);
+        self.traced(id, span, self.value(Place::whole(id), &within), self.role(id), inner)
+    }
+
+    fn traced(
+        &self,
+        id: ExprId,
+        span: crate::source::Span,
+        value: Option<Value<'a>>,
+        role: Role,
+        inner: Vec<Traced>,
+    ) -> Traced {
+        let reached = inner.iter().any(|inner| inner.part.state != State::Skipped);
+        let state = match value {
+            Some(value) => value.to_owned_value().map_or(State::Secret, State::Value),
+            None if self.trap.is_some_and(|trap| trap.span() == span) || reached => State::Failed,
+            None => State::Skipped,
+        };
+        let truth = value.map(Value::is_truthy);
+        let part = Part { span, role, state, decides: false, turn: None, parts: Vec::new() };
+        Traced { part, id, inner, truth, asks: false }
+    }
+
+    fn role(&self, id: ExprId) -> Role {
+        match self.tree.expr(id) {
+            Expr::And(_) | Expr::Or(_) | Expr::Not(_) | Expr::If { .. } | Expr::Group(_) => {
+                Role::Connective
+            }
+            _ => Role::Clause,
+        }
+    }
+
+    /// The parts of an expression that are worth showing: not literals.
+    fn inner(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
+        match self.tree.expr(id) {
+            Expr::Chain { base, steps } => self.chain(id, *base, steps, within, inner),
+            Expr::Call { name, args, .. } => self.arguments(name, args, within, inner),
+            Expr::Template(parts) => {
+                for part in parts {
+                    if let TextPart::Value(id) = part {
+                        self.child(*id, within, inner);
+                    }
+                }
+            }
+            expr => expr.each_child(|child| self.child(child, within, inner)),
+        }
+    }
+
+    fn child(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
+        let literal = matches!(
+            self.tree.expr(id),
+            Expr::Null | Expr::Bool(_) | Expr::Number(_) | Expr::Text(_)
+        );
+        if !literal {
+            inner.push(self.expr(id, within.clone()));
+        }
+    }
+
+    fn arguments(
+        &self,
+        name: &str,
+        args: &[ExprId],
+        within: &Range<usize>,
+        inner: &mut Vec<Traced>,
+    ) {
+        for arg in args {
+            match self.tree.expr(*arg) {
+                Expr::Lambda { body, .. } => {
+                    inner.push(Traced { asks: asks(name), ..self.body(*body, within) });
+                }
+                _ => self.child(*arg, within, inner),
+            }
+        }
+    }
+
+    /// The parts of a chain: what stands before each call, and what the calls are given. Members
+    /// on the way are told by what comes of them.
+    fn chain(
+        &self,
+        id: ExprId,
+        base: ExprId,
+        steps: &[Step],
+        within: &Range<usize>,
+        inner: &mut Vec<Traced>,
+    ) {
+        let is_name = matches!(self.tree.expr(base), Expr::Name(_));
+        if !is_name {
+            self.child(base, within, inner);
+        }
+        for (at, step) in steps.iter().enumerate() {
+            let shown = at > 0 || is_name;
+            if let StepKind::Call { name, args, .. } = &step.kind {
+                let before = at.checked_sub(1).and_then(|before| steps.get(before));
+                let told = before.is_some_and(|step| matches!(step.kind, StepKind::Call { .. }));
+                if shown && !told {
+                    inner.push(self.subject(id, base, at, before, within));
+                }
+                self.arguments(name, args, within, inner);
+                if at + 1 < steps.len() {
+                    let value = self.value(Place::step(id, at), within);
+                    inner.push(self.traced(id, step.span, value, Role::Clause, Vec::new()));
+                }
+            } else {
+                step.kind.each_child(&mut |child| self.child(child, within, inner));
+            }
+        }
+    }
+
+    /// What stands before the dot of a call.
+    fn subject(
+        &self,
+        id: ExprId,
+        base: ExprId,
+        at: usize,
+        before: Option<&Step>,
+        within: &Range<usize>,
+    ) -> Traced {
+        let (place, span) = match before {
+            Some(step) => (Place::step(id, at - 1), step.span),
+            None => (Place::whole(base), self.tree.span(base)),
+        };
+        self.traced(id, span, self.value(place, within), Role::Clause, Vec::new())
+    }
+
+    /// The body of a lambda, in the run that tells most: the first that passed, else the last.
+    fn body(&self, body: ExprId, within: &Range<usize>) -> Traced {
+        let runs = self.found(Place::whole(body), within);
+        let truthy = |at: &usize| self.marks.get(*at).is_some_and(|mark| mark.value.is_truthy());
+        let passed: Vec<usize> =
+            runs.iter().enumerate().filter(|(_, at)| truthy(at)).map(|(run, _)| run).collect();
+        let failed_last =
+            self.trap.is_some() && runs.last().is_none_or(|last| last + 1 < within.end);
+        let shown = match passed.first() {
+            Some(first) if !failed_last => *first,
+            _ => runs.len().saturating_sub(1),
+        };
+        let start = shown
+            .checked_sub(1)
+            .and_then(|before| runs.get(before))
+            .map_or(within.start, |at| at + 1);
+        let end = runs.get(shown).map_or(within.end, |at| at + 1);
+        let mut traced = self.expr(body, start..end);
+        traced.part.role = Role::Body;
+        if !runs.is_empty() {
+            traced.part.turn = Some(Turn { at: shown, of: runs.len(), passed });
+        }
+        traced
+    }
+}
