@@ -5,7 +5,7 @@ use super::shape::Type;
 use crate::builtins::{
     self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
 };
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Param, Place};
 use crate::value::{FaultKind, Kind, Kinds};
@@ -71,11 +71,7 @@ impl Checker<'_> {
     }
 
     fn unknown_function(&mut self, name: &str, span: Span) {
-        let help = builtins::foreign(name).map(ToOwned::to_owned).or_else(|| {
-            let upper = name.to_uppercase();
-            let near = nearest(&upper, self.host.function_names());
-            near.map(|near| format!("did you mean `${near}`?"))
-        });
+        let help = self.host.function_advice(name);
         self.report(
             Diagnostic::new(
                 Code::E0101,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shape::Type;
 use crate::builtins::{self, Function};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, nearest};
 use crate::program::Callee;
 
 /// What the host offers.
@@ -80,8 +80,20 @@ impl Host {
         }
     }
 
+    /// What a function is called that somebody called by this name, without its `$` perhaps.
+    pub(crate) fn function_advice(&self, name: &str) -> Option<String> {
+        if let Some(function) = self.function(name) {
+            return Some(format!("write `${}(…)`", function.name));
+        }
+        if let Some(advice) = builtins::foreign(name) {
+            return Some(advice.to_owned());
+        }
+        let upper = name.to_uppercase();
+        nearest(&upper, self.function_names()).map(|near| format!("did you mean `${near}`?"))
+    }
+
     /// The names of all functions.
-    pub(super) fn function_names(&self) -> impl Iterator<Item = &str> {
+    fn function_names(&self) -> impl Iterator<Item = &str> {
         let own = self.functions.iter().map(|function| function.name);
         own.chain(builtins::all().map(|function| function.name))
     }

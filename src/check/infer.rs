@@ -473,7 +473,8 @@ impl<'c> Checker<'c> {
                 )
                 .maybe_help(member_help(of.kinds)),
             );
-            return Type::of(Kinds::NULL);
+            // Told once; what follows from it would be told again and again.
+            return Type::any();
         }
         let (member, known) = of.member(name, case_blind);
         if !known {
@@ -487,6 +488,7 @@ impl<'c> Checker<'c> {
                 )
                 .maybe_help(near),
             );
+            return Type::any();
         }
         member
     }
@@ -615,7 +617,7 @@ fn equality_help(left: Kinds, right: Kinds) -> Option<&'static str> {
 }
 
 fn member_help(kinds: Kinds) -> Option<&'static str> {
-    match kinds.without(Kinds::NULL).only()? {
+    match kinds.without(Kinds::NULL | Kinds::BYTES).only()? {
         Kind::Text => Some("if the text is JSON, read it first: `$PARSE_JSON(text).name`"),
         Kind::List => {
             Some("take an element first: `list[0].name`, or of each: `list.$MAP(x => x.name)`")

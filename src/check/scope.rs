@@ -9,6 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::Root;
 use crate::source::Span;
 use crate::syntax::ExprId;
+use crate::value::Kinds;
 
 /// The names in sight, and what they turned out to be.
 pub(super) struct Scope {
@@ -122,14 +123,18 @@ impl Scope {
                 return Some(format!("did you mean `{}.{name}`?", root.name));
             }
         }
-        if host.strangers == Strangers::Warned || host.roots.is_empty() {
-            return None;
+        let unknown = host
+            .roots
+            .iter()
+            .find(|root| root.value.kinds == Kinds::ANY && root.value.shape.is_none());
+        match (host.strangers, unknown) {
+            (Strangers::Refused, Some(root)) => Some(format!(
+                "did you mean `{}.{name}`? a text has quotes: `\"{name}\"`",
+                root.name
+            )),
+            (Strangers::Refused, None) => Some(format!("a text has quotes: `\"{name}\"`")),
+            _ => None,
         }
-        let names: Vec<String> = host.roots.iter().map(|root| format!("`{}`", root.name)).collect();
-        Some(format!(
-            "the request is read by {}; a text has quotes: `\"{name}\"`",
-            names.join(", ")
-        ))
     }
 }
 

@@ -65,7 +65,9 @@ pub(super) fn tell_joined(all: &[Diagnostics]) {
     for Diagnostics { source, list } in all {
         if let serde_json::Value::Array(shown) = to_json(source, list) {
             joined.extend(shown.into_iter().map(|mut one| {
-                one["source"] = source.name().into();
+                if let Some(one) = one.as_object_mut() {
+                    one.insert("source".to_owned(), source.name().into());
+                }
                 one
             }));
         }

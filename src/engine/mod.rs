@@ -200,7 +200,23 @@ impl Engine {
     /// # Errors
     /// The faults of its syntax.
     pub fn parse(&self, source: Source) -> Result<Parsed, Diagnostics> {
-        parse(source, self.syntax)
+        parse(source, self.syntax).map_err(|mut diagnostics| {
+            self.name_functions(&mut diagnostics);
+            diagnostics
+        })
+    }
+
+    /// Syntax knows no functions: what a call without its `$` means is told here.
+    fn name_functions(&self, diagnostics: &mut Diagnostics) {
+        for one in &mut diagnostics.list {
+            if one.code == Code::E0015 {
+                let name = diagnostics.source.slice(one.span());
+                one.help = Some(self.host.function_advice(name).unwrap_or_else(|| {
+                    "functions have a dollar sign: `$NAME(…)`; `hookgate functions` lists them"
+                        .to_owned()
+                }));
+            }
+        }
     }
 
     /// Checks an expression; what comes back has its warnings.

@@ -1,64 +1,72 @@
 //! Explanations as JSON, for tools.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Explanation, Part, State};
+use crate::value::OwnedValue;
 
 /// The explanation as JSON: `{source, answer | trap, deciding, root}`. Each part has `start`,
 /// `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `skipped`, `failed`), `value`
 /// where it has one, `decides`, `turn` in the body of a lambda, and `parts`.
 pub fn to_json(explanation: &Explanation) -> Value {
     let deciding = explanation.deciding();
-    let deciding: Value = deciding.iter().map(|part| place(explanation, part)).collect();
-    let mut out = json!({
-        "source": explanation.source.text(),
-        "deciding": deciding,
-        "root": part(explanation, &explanation.root),
-    });
-    match &explanation.answer {
-        Ok(answer) => out["answer"] = value(answer),
+    let deciding: Value =
+        deciding.iter().map(|part| Value::from(place(explanation, part))).collect();
+    let (name, outcome) = match &explanation.answer {
+        Ok(answer) => ("answer", value(answer)),
         Err(trap) => {
-            let shown = crate::diagnostic::to_json(&explanation.source, &[trap.diagnostic()]);
-            out["trap"] = shown.get(0).cloned().unwrap_or(Value::Null);
+            ("trap", crate::diagnostic::to_json(&explanation.source, &[trap.diagnostic()]))
         }
-    }
-    out
+    };
+    // A run has one trap; diagnostics come as an array.
+    let outcome = match (name, outcome) {
+        ("trap", Value::Array(list)) => list.into_iter().next().unwrap_or(Value::Null),
+        (_, outcome) => outcome,
+    };
+    let mut out = Map::new();
+    out.insert("source".to_owned(), explanation.source.text().into());
+    out.insert(name.to_owned(), outcome);
+    out.insert("deciding".to_owned(), deciding);
+    out.insert("root".to_owned(), part(explanation, &explanation.root));
+    out.into()
 }
 
-/// A value as JSON. Our own writer prints what serde_json's values cannot hold exactly.
-fn value(value: &crate::value::OwnedValue) -> Value {
+/// A value as JSON, as our own writer prints it.
+fn value(value: &OwnedValue) -> Value {
     serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }
 
-fn place(explanation: &Explanation, part: &Part) -> Value {
+fn place(explanation: &Explanation, part: &Part) -> Map<String, Value> {
     let position = explanation.source.position(part.span.start as usize);
-    json!({
-        "start": part.span.start,
-        "end": part.span.end,
-        "line": position.line,
-        "column": position.column,
-        "text": explanation.source.slice(part.span),
-    })
+    let mut out = Map::new();
+    out.insert("start".to_owned(), part.span.start.into());
+    out.insert("end".to_owned(), part.span.end.into());
+    out.insert("line".to_owned(), position.line.into());
+    out.insert("column".to_owned(), position.column.into());
+    out.insert("text".to_owned(), explanation.source.slice(part.span).into());
+    out
 }
 
 fn part(explanation: &Explanation, one: &Part) -> Value {
     let mut out = place(explanation, one);
-    out["decides"] = one.decides.into();
-    out["state"] = match &one.state {
+    out.insert("decides".to_owned(), one.decides.into());
+    let state = match &one.state {
         State::Value(_) => "value",
         State::Secret => "secret",
         State::Skipped => "skipped",
         State::Failed => "failed",
-    }
-    .into();
+    };
+    out.insert("state".to_owned(), state.into());
     if let State::Value(shown) = &one.state {
-        out["value"] = value(shown);
+        out.insert("value".to_owned(), value(shown));
     }
     if let Some(turn) = &one.turn {
-        out["turn"] = json!({ "at": turn.at, "of": turn.of, "passed": turn.passed });
+        out.insert(
+            "turn".to_owned(),
+            json!({ "at": turn.at, "of": turn.of, "passed": turn.passed }),
+        );
     }
-    if !one.parts.is_empty() {
-        out["parts"] = one.parts.iter().map(|inner| part(explanation, inner)).collect();
-    }
-    out
+    let parts = one.parts.iter().map(|inner| part(explanation, inner));
+    out.insert("parts".to_owned(), parts.collect());
+    out.into()
 }

@@ -146,7 +146,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         for arg in args {
             match self.tree.expr(*arg) {
                 Expr::Lambda { body, .. } => {
-                    inner.push(Traced { asks: asks(name), ..self.body(*body, within) });
+                    inner.push(self.body(name, *body, within));
                 }
                 _ => self.child(*arg, within, inner),
             }
@@ -202,18 +202,19 @@ impl<'t, 'a> Trace<'t, 'a> {
         self.traced(id, span, self.value(place, within), Role::Clause, Vec::new())
     }
 
-    /// The body of a lambda, in the run that tells most: the first that passed, else the last.
-    fn body(&self, body: ExprId, within: &Range<usize>) -> Traced {
+    /// The body of a lambda, in the run that tells most: the first that passed, of `$ALL` the
+    /// first that did not, else the last.
+    fn body(&self, name: &str, body: ExprId, within: &Range<usize>) -> Traced {
         let runs = self.found(Place::whole(body), within);
         let truthy = |at: &usize| self.marks.get(*at).is_some_and(|mark| mark.value.is_truthy());
         let passed: Vec<usize> =
             runs.iter().enumerate().filter(|(_, at)| truthy(at)).map(|(run, _)| run).collect();
         let failed_last =
             self.trap.is_some() && runs.last().is_none_or(|last| last + 1 < within.end);
-        let shown = match passed.first() {
-            Some(first) if !failed_last => *first,
-            _ => runs.len().saturating_sub(1),
-        };
+        let last = runs.len().saturating_sub(1);
+        // A false `$ALL` stops at the element that did not pass.
+        let stops_at_last = failed_last || name.eq_ignore_ascii_case("ALL");
+        let shown = if stops_at_last { last } else { passed.first().copied().unwrap_or(last) };
         let start = shown
             .checked_sub(1)
             .and_then(|before| runs.get(before))
@@ -221,6 +222,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         let end = runs.get(shown).map_or(within.end, |at| at + 1);
         let mut traced = self.expr(body, start..end);
         traced.part.role = Role::Body;
+        traced.asks = asks(name);
         if !runs.is_empty() {
             traced.part.turn = Some(Turn { at: shown, of: runs.len(), passed });
         }

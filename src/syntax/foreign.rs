@@ -76,6 +76,12 @@ pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
         .maybe_help(advice)
 }
 
+/// `${` in an interpolation, outside of a text.
+pub(super) fn inner_interpolation(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::E0001, span, "`${` begins here while another `${` is open")
+        .help("is the `}` of the one before missing? Inside an interpolation, a name is enough: `${a + b}`")
+}
+
 /// A number that does not read.
 pub(super) fn number(words: &str, span: Span) -> Diagnostic {
     if words.starts_with('.') {

@@ -281,7 +281,13 @@ impl<'s> Lexer<'s> {
         let character = words.chars().next().unwrap_or(' ');
         // One character at a time: what follows it may well be readable.
         self.at = start + character.len_utf8();
-        self.report(foreign::unknown_character(character, Span::new(start, self.at)));
+        let span = Span::new(start, self.at);
+        let inner = character == '$' && !self.texts.is_empty() && self.rest().starts_with('{');
+        self.report(if inner {
+            foreign::inner_interpolation(span)
+        } else {
+            foreign::unknown_character(character, span)
+        });
         self.emit(start, Token::Error, self.at);
     }
 

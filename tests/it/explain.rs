@@ -1,1 +1,144 @@
-//!
+//! Explanations: they agree with the run, and name what decided.
+
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Strangers, Time};
+use hookgate::explain::{Explanation, explain, to_json, to_text};
+use hookgate::value::read_json;
+
+fn explained(text: &str, context: &OwnedValue) -> Explanation {
+    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let checked = engine.check(Source::new("rule", text)).unwrap();
+    let mut context = Context::of(context);
+    context.set_now(Time::from_epoch(1_755_648_000i64.into()).unwrap());
+    explain(&checked, &context, &mut Machine::default()).unwrap()
+}
+
+fn json(text: &str) -> OwnedValue {
+    read_json(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn the_parts_that_decided_are_named() {
+    let context = json(
+        r#"{"a": true, "b": false, "c": 1, "xs": [{"n": 1}, {"n": 5}, {"n": 9}], "o": {"k": 0, "l": 2}}"#,
+    );
+    for (text, answer, deciding) in [
+        ("a AND b AND c", "false", vec!["b"]),
+        ("a AND c", "1", vec!["a", "c"]),
+        ("b OR a OR c", "true", vec!["a"]),
+        ("b OR missing", "null", vec!["b", "missing"]),
+        ("NOT (a AND b)", "true", vec!["b"]),
+        ("(b OR c == 1) AND a", "true", vec!["c == 1", "a"]),
+        ("IF b THEN 1 ELSE c > 5", "false", vec!["b", "c > 5"]),
+        ("(a AND b) == TRUE", "false", vec!["b"]),
+        ("xs.$ANY(x => x.n > 4 AND a)", "true", vec!["x.n > 4", "a"]),
+        ("xs.$ALL(x => x.n > 0 AND x.n < 6)", "false", vec!["x.n < 6"]),
+        ("xs.$FILTER(x => x.n == 5).$LENGTH()", "1", vec!["x.n == 5"]),
+        ("xs.$FIND(x => x.n > 1).n", "5", vec!["x.n > 1"]),
+        ("o.$ANY((v, k) => k == \"l\")", "true", vec!["k == \"l\""]),
+        ("a AND xs.$ANY(x => xs.$ANY(y => y.n > x.n))", "true", vec!["a", "y.n > x.n"]),
+        ("xs.$MAP(x => x.n)", "[1,5,9]", vec!["xs.$MAP(x => x.n)"]),
+        ("c + 1", "2", vec!["c + 1"]),
+    ] {
+        let explanation = explained(text, &context);
+        let found: Vec<&str> =
+            explanation.deciding().iter().map(|part| explanation.source.slice(part.span)).collect();
+        assert_eq!(explanation.answer.as_ref().unwrap().to_string(), answer, "{text}");
+        assert_eq!(found, deciding, "{text}");
+    }
+}
+
+#[test]
+fn the_element_that_decided_is_told() {
+    let context = json(r#"{"xs": [{"n": 1}, {"n": 5}, {"n": 9}]}"#);
+    let turn = |text: &str| {
+        let explanation = explained(text, &context);
+        let part = find(&explanation.root, &|part| part.turn.is_some()).unwrap();
+        let turn = part.turn.clone().unwrap();
+        (turn.at, turn.of, turn.passed)
+    };
+    assert_eq!(turn("xs.$ANY(x => x.n > 4)"), (1, 2, vec![1]));
+    assert_eq!(turn("xs.$ALL(x => x.n < 4)"), (1, 2, vec![0]));
+    assert_eq!(turn("xs.$FILTER(x => x.n > 4)"), (1, 3, vec![1, 2]));
+    assert_eq!(turn("xs.$ANY(x => x.n > 40)"), (2, 3, vec![]));
+}
+
+fn find<'p>(
+    part: &'p hookgate::explain::Part,
+    wanted: &dyn Fn(&hookgate::explain::Part) -> bool,
+) -> Option<&'p hookgate::explain::Part> {
+    if wanted(part) {
+        return Some(part);
+    }
+    part.parts.iter().find_map(|inner| find(inner, wanted))
+}
+
+#[test]
+fn a_run_that_failed_shows_where() {
+    let explanation = explained("a AND 10 / ($INTEGER(b) - 5) > 1", &json(r#"{"a": 1, "b": "5"}"#));
+    assert_eq!(explanation.answer.as_ref().unwrap_err().code().name(), "E0304");
+    let deciding = explanation.deciding();
+    assert_eq!(explanation.source.slice(deciding[0].span), "10 / ($INTEGER(b) - 5)");
+    assert!(to_text(&explanation).contains("failed  <- decides"));
+}
+
+#[test]
+fn explanations_are_shown_under_the_source() {
+    let context = json(
+        r#"{"parsed_body": {"issue": {"priority": "High", "status": "Closed"}, "project": {"key": "ENG"}}}"#,
+    );
+    let text = "parsed_body.issue.priority == \"High\"\nand parsed_body.issue.status == \"Open\"\nand parsed_body.project.key == \"ENG\"";
+    let shown = to_text(&explained(text, &context));
+    let expected = "\
+1 │ parsed_body.issue.priority == \"High\"
+  │ ~~~~~~~~~~~~~~~~~~~~~~~~~~ \"High\"
+  │ ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ true
+2 │ and parsed_body.issue.status == \"Open\"
+  │     ~~~~~~~~~~~~~~~~~~~~~~~~ \"Closed\"
+  │     ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ false  <- decides
+3 │ and parsed_body.project.key == \"ENG\"
+  │     ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~ skipped
+  │                                    ^ from line 1: false
+  = false, by `parsed_body.issue.status == \"Open\"`";
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn explanations_as_json_hold_every_part() {
+    let explanation = explained("a > 1 AND b", &json(r#"{"a": 0}"#));
+    let shown = to_json(&explanation);
+    assert_eq!(shown["answer"], false);
+    assert_eq!(shown["deciding"][0]["text"], "a > 1");
+    assert_eq!(shown["root"]["parts"][1]["state"], "skipped");
+    assert_eq!(shown["root"]["parts"][0]["parts"][0]["value"], 0);
+    let failed = to_json(&explained("1 / a", &json(r#"{"a": 0}"#)));
+    assert_eq!(failed["trap"]["code"], "E0304");
+}
+
+#[test]
+fn explanations_agree_with_the_run() {
+    // Every expression of the language's cases, explained.
+    let mut seen = 0;
+    for file in std::fs::read_dir("tests/cases/language").unwrap() {
+        let OwnedValue::List(cases) =
+            read_json(&std::fs::read(file.unwrap().path()).unwrap()).unwrap()
+        else {
+            panic!("a list");
+        };
+        for case in &cases {
+            let OwnedValue::Object(case) = case else { panic!("an object") };
+            let Some(OwnedValue::Text(text)) = case.get("text") else { panic!("a text") };
+            let context =
+                case.get("context").cloned().unwrap_or(OwnedValue::Object(Default::default()));
+            let engine = Engine::for_requests().strangers(Strangers::Taken);
+            let Ok(checked) = engine.check(Source::new("case", &**text)) else { continue };
+            let mut roots = Context::of(&context);
+            roots.set_now(Time::from_epoch(1_755_648_000i64.into()).unwrap());
+            let program = engine.lower(&checked, true, false).unwrap().program;
+            let run = program.eval(&roots);
+            let explanation = explain(&checked, &roots, &mut Machine::default()).unwrap();
+            assert_eq!(explanation.answer, run, "{text}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 100);
+}
