@@ -67,13 +67,13 @@ fn run_cases(text: &str) -> String {
     actual
 }
 
-/// With `HOOKGATE_BLESS=1`, the files are written anew; read the difference.
+/// With `UPDATE_EXPECT=1`, the files are written anew; read the difference.
 #[test]
 fn a_source_is_laid_out_as_the_cases_show() {
     for path in case_files("txt") {
         let text = fs::read_to_string(&path).unwrap();
         let actual = run_cases(&text);
-        if std::env::var("HOOKGATE_BLESS").is_ok() {
+        if std::env::var("UPDATE_EXPECT").is_ok() {
             fs::write(&path, actual).unwrap();
         } else {
             assert!(text == actual, "{}:\n{actual}", path.display());
