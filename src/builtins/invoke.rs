@@ -330,7 +330,8 @@ fn wrong_kind(function: &Function, param: Option<&Param>, value: Value<'_>) -> F
     if param.is_some_and(|param| matches!(param.role, Role::Lambda { .. })) {
         return fault.help("write a lambda: `x => …`");
     }
-    match conversion(value.kind(), kinds) {
+    let hint = param.and_then(|param| param.hint);
+    match hint.or_else(|| conversion(value.kind(), kinds)) {
         Some(help) => fault.help(help),
         None => fault,
     }

@@ -135,6 +135,8 @@ pub struct Param {
     pub mode: Mode,
     /// What the argument is for, where that matters before it runs.
     pub role: Role,
+    /// What to write instead of the mistake that is usual here, where there is one.
+    pub hint: Option<&'static str>,
 }
 
 /// Whether an argument has to be there.
@@ -169,7 +171,7 @@ pub enum Role {
 impl Param {
     /// A parameter that has to be there.
     pub const fn new(name: &'static str, kinds: Kinds) -> Self {
-        Self { name, kinds, mode: Mode::Required, role: Role::Value }
+        Self { name, kinds, mode: Mode::Required, role: Role::Value, hint: None }
     }
 
     /// A lambda of one parameter, or up to `most`.
@@ -204,6 +206,13 @@ impl Param {
     #[must_use]
     pub const fn literal_name(mut self) -> Self {
         self.role = Role::LiteralName;
+        self
+    }
+
+    /// The same, with what to write instead of the mistake that is usual here.
+    #[must_use]
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
         self
     }
 

@@ -221,7 +221,7 @@ impl Checker<'_> {
         let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
         let message =
             format!("the `{}` of `${}` is {wanted}, not {}", param.name, callee.name, seen.kinds);
-        self.always_fails(Code::E0202, span, &message, self.argument_help(seen.kinds, wanted));
+        self.always_fails(Code::E0202, span, &message, argument_help(param, seen.kinds, wanted));
     }
 
     fn fits_unless_null(
@@ -246,12 +246,8 @@ impl Checker<'_> {
                     param.name, callee.name
                 ),
             )
-            .maybe_help(self.argument_help(present, wanted)),
+            .maybe_help(argument_help(param, present, wanted)),
         );
-    }
-
-    fn argument_help(&self, found: Kinds, wanted: Kinds) -> Option<&'static str> {
-        builtins::conversion(found.without(Kinds::NULL).only()?, wanted)
     }
 
     /// A literal regular expression has to compile.
@@ -562,6 +558,11 @@ fn loop_answer(
         answer = answer.or_null();
     }
     answer
+}
+
+/// What to write instead of an argument of a wrong kind.
+fn argument_help(param: &Row, found: Kinds, wanted: Kinds) -> Option<&'static str> {
+    param.hint.or_else(|| builtins::conversion(found.without(Kinds::NULL).only()?, wanted))
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -302,6 +302,9 @@ impl<'c> Checker<'c> {
             let right = self.infer(run.operand);
             let upto = Span { start: span.start, end: self.tree.span(run.operand).end };
             left = self.operation(run, (&left, left_id), &right, upto);
+            if let Some(left) = left_id {
+                lints::hyphenated(self, left, run);
+            }
             left_id = None;
         }
         left
@@ -355,14 +358,13 @@ impl<'c> Checker<'c> {
 
     /// What an equality comes to, where kinds decide it.
     fn equality(&mut self, run: &Run, left: &Type, right: &Type, span: Span) -> Option<bool> {
+        if left.kinds == Kinds::NULL && right.kinds == Kinds::NULL {
+            return Some(run.operator == Operator::Equal);
+        }
         if operators::may_be_equal(left.kinds, right.kinds) {
             return None;
         }
         let both_may_be_null = left.may_be_null() && right.may_be_null();
-        let only_null = left.kinds == Kinds::NULL && right.kinds == Kinds::NULL;
-        if only_null {
-            return Some(run.operator == Operator::Equal);
-        }
         let outcome = run.operator == Operator::NotEqual;
         let unless = if both_may_be_null { ", unless both are null" } else { "" };
         let always = if outcome { "always" } else { "never" };

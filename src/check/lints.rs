@@ -77,6 +77,33 @@ pub(super) fn comparison_chain(checker: &mut Checker<'_>, first: ExprId, rest: &
     }
 }
 
+/// `headers.content-type`: a subtraction where a key was meant. Where the name after the hyphen is
+/// unknown, that is what it is told.
+pub(super) fn hyphenated(checker: &mut Checker<'_>, left: ExprId, run: &Run) {
+    let Expr::Chain { steps, .. } = checker.tree.expr(left) else {
+        return;
+    };
+    let Some(StepKind::Member(name)) = steps.last().map(|step| &step.kind) else {
+        return;
+    };
+    let after = checker.tree.span(run.operand);
+    let touching = checker.tree.span(left).end == run.span.start && run.span.end == after.start;
+    if run.operator != Operator::Subtract || !touching {
+        return;
+    }
+    let whole = Span { start: checker.tree.span(left).start, end: after.end };
+    let shown = checker.parsed.source.slice(whole);
+    let base = shown.split_once(&format!(".{name}-")).map_or("", |(base, _)| base);
+    let key = format!("{name}-{}", checker.parsed.source.slice(after));
+    let help = format!("a key with a hyphen stands in brackets: `{base}[\"{key}\"]`");
+    let unknown = |one: &&mut Diagnostic| {
+        one.span() == after && matches!(one.code, Code::E0102 | Code::W0101)
+    };
+    if let Some(told) = checker.found.diagnostics.iter_mut().find(unknown) {
+        told.help = Some(help);
+    }
+}
+
 /// `a OR b AND c`.
 pub(super) fn mixed(checker: &mut Checker<'_>, operands: &[ExprId]) {
     for operand in operands {

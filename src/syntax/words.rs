@@ -109,6 +109,15 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
         _ if expects(expected, "(") && !expects_value(expected) && !expects(expected, "==") => {
             "a function is called with parentheses, also without arguments: `x.$LENGTH()`".to_owned()
         }
+        _ if expects(expected, "AND") && expects(expected, ":") && !expects(expected, "]") => {
+            "an entry of an object is written `\"key\": value`".to_owned()
+        }
+        _ if expects(expected, "AND") && expects(expected, ",") => {
+            "put a `,` in between, or an operator".to_owned()
+        }
+        Token::Comma if expects(expected, "AND") => {
+            "several values are a list: `[a, b]`".to_owned()
+        }
         Token::Name(_) | Token::TextStart | Token::Number(_) | Token::Function(_)
             if expects(expected, "AND") =>
         {

@@ -167,10 +167,10 @@ struct Attempt {
 }
 
 /// Where the run goes on.
-enum Flow<'a> {
+enum Flow {
     Next,
     To(u32),
-    Return(Value<'a>),
+    Return,
 }
 
 /// The verifier excludes it; a program that reaches it is refused rather than trusted.
@@ -196,7 +196,9 @@ impl<'a> Run<'_, 'a> {
             match self.step(instruction, observer) {
                 Ok(Flow::Next) => at += 1,
                 Ok(Flow::To(target)) => at = target as usize,
-                Ok(Flow::Return(answer)) => return self.release(answer).at(self.span(at)),
+                Ok(Flow::Return) => {
+                    return self.pop().and_then(|answer| self.release(answer)).at(self.span(at));
+                }
                 Err(fault) => at = self.catch(fault, at)?,
             }
         }
@@ -269,7 +271,7 @@ impl<'a> Run<'_, 'a> {
     fn binary(
         &mut self,
         operate: impl FnOnce(&'a Heap, Value<'a>, Value<'a>) -> Result<Value<'a>, Fault>,
-    ) -> Result<Flow<'a>, Fault> {
+    ) -> Result<Flow, Fault> {
         let right = self.pop()?;
         let left = self.pop()?;
         let answer = operate(self.env.heap, left, right)?;
@@ -278,7 +280,7 @@ impl<'a> Run<'_, 'a> {
     }
 
     #[inline]
-    fn compare(&mut self, holds: fn(std::cmp::Ordering) -> bool) -> Result<Flow<'a>, Fault> {
+    fn compare(&mut self, holds: fn(std::cmp::Ordering) -> bool) -> Result<Flow, Fault> {
         self.binary(|heap, left, right| {
             let order = value::ordering(heap, left, right)?;
             Ok(Value::Bool(order.is_some_and(holds)))
@@ -287,7 +289,7 @@ impl<'a> Run<'_, 'a> {
 
     /// Jumps with the value on top as the answer, or drops it and goes on.
     #[inline]
-    fn keep_if(&mut self, keep: bool, target: u32) -> Result<Flow<'a>, Fault> {
+    fn keep_if(&mut self, keep: bool, target: u32) -> Result<Flow, Fault> {
         if keep {
             return Ok(Flow::To(target));
         }
@@ -304,7 +306,7 @@ impl<'a> Run<'_, 'a> {
         &mut self,
         instruction: Instruction,
         observer: &mut impl Observer<'a>,
-    ) -> Result<Flow<'a>, Fault> {
+    ) -> Result<Flow, Fault> {
         match instruction {
             Instruction::Constant { constant } => {
                 let value = self.constant(constant)?.borrow();
@@ -413,7 +415,7 @@ impl<'a> Run<'_, 'a> {
             Instruction::Begin { index } => return self.begin(index),
             Instruction::Next { index } => return self.next(index),
             Instruction::Mark { place } => observer.mark(place, self.top()?),
-            Instruction::Return => return Ok(Flow::Return(self.pop()?)),
+            Instruction::Return => return Ok(Flow::Return),
         }
         Ok(Flow::Next)
     }
@@ -443,7 +445,7 @@ impl<'a> Run<'_, 'a> {
         Ok(())
     }
 
-    fn begin(&mut self, index: u32) -> Result<Flow<'a>, Fault> {
+    fn begin(&mut self, index: u32) -> Result<Flow, Fault> {
         let chunk = self.chunk;
         let info = chunk.loops.get(index as usize).ok_or_else(broken)?;
         let from = self.height.checked_sub(usize::from(info.arguments)).ok_or_else(broken)?;
@@ -460,7 +462,7 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    fn next(&mut self, index: u32) -> Result<Flow<'a>, Fault> {
+    fn next(&mut self, index: u32) -> Result<Flow, Fault> {
         let chunk = self.chunk;
         let info = chunk.loops.get(index as usize).ok_or_else(broken)?;
         let answer = self.pop()?;
@@ -474,13 +476,13 @@ impl<'a> Run<'_, 'a> {
         }
     }
 
-    fn leave(&mut self, info: &Loop, answer: Value<'a>) -> Result<Flow<'a>, Fault> {
+    fn leave(&mut self, info: &Loop, answer: Value<'a>) -> Result<Flow, Fault> {
         self.push(answer)?;
         Ok(Flow::To(info.end))
     }
 
     /// Sets the body's parameters, and runs it.
-    fn enter(&mut self, info: &Loop, element: Element<'a>) -> Result<Flow<'a>, Fault> {
+    fn enter(&mut self, info: &Loop, element: Element<'a>) -> Result<Flow, Fault> {
         // The whole body counts for each element: its instructions are work too.
         self.env.heap.work(info.end.saturating_sub(info.body) as usize)?;
         let frame = self.loops.last().ok_or_else(broken)?;

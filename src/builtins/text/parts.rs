@@ -23,7 +23,10 @@ pub(super) const TRIM: Function = Function {
 pub(super) const CONCAT: Function = Function {
     name: "CONCAT",
     family: Family::Text,
-    params: &[Param::new("list", Kinds::LIST), Param::new("separator", Kinds::TEXT).optional()],
+    params: &[
+        Param::new("list", Kinds::LIST).hint("put the parts in a list: `$CONCAT([a, b])`"),
+        Param::new("separator", Kinds::TEXT).optional(),
+    ],
     result: Kinds::TEXT.or(Kinds::BYTES),
     doc: "The elements as one text, with a separator between them; nulls are left out. With bytes among them it is bytes.",
     examples: &[
