@@ -9,7 +9,11 @@ use crate::program::Callee;
 use crate::syntax::{Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
 use crate::value::{self, Budget, Fault, Heap, OwnedValue, Value};
 
-/// What one folded expression may build and do: enough for words and lists, too little for a
+/// What a list or object of constants may take up: its elements stand in the source, so it may be
+/// as large as what people write down.
+const LITERAL_BUDGET: Budget = Budget { bytes: 256 << 10, steps: 100_000 };
+
+/// What any other folded expression may build and do: enough for words and lists, too little for a
 /// program to grow by.
 const BUDGET: Budget = Budget { bytes: 4 << 10, steps: 2_000 };
 
@@ -60,7 +64,8 @@ impl<'c> Constants<'c> {
     }
 
     fn fold(&self, id: ExprId, expr: &Expr) -> Option<OwnedValue> {
-        let heap = Heap::new(BUDGET);
+        let is_literal = matches!(expr, Expr::List(_) | Expr::Object(_));
+        let heap = Heap::new(if is_literal { LITERAL_BUDGET } else { BUDGET });
         match expr {
             Expr::Template(parts) => self.template(&heap, parts),
             Expr::List(items) => heap.list(&self.all(items)?).ok()?.to_owned_value(),
