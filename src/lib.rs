@@ -1,5 +1,7 @@
 //! Hookgate: a rule language for webhooks, compiled to bytecode, and the gateway that runs on it.
 
+#![forbid(unsafe_code)]
+
 pub mod builtins;
 pub mod check;
 pub mod compile;

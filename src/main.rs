@@ -1,3 +1,5 @@
 //! The `hookgate` command.
 
+#![forbid(unsafe_code)]
+
 fn main() {}

@@ -33,7 +33,7 @@ pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
         (Value::Number(a), Value::Number(b)) => a.checked_sub(b).map(Value::Number),
         (Value::Time(a), Value::Time(b)) => Ok(Value::Number(a.seconds_since(b))),
         (Value::Time(time), Value::Number(seconds)) => {
-            time.plus_seconds(seconds.checked_neg()?).map(Value::Time)
+            time.minus_seconds(seconds).map(Value::Time)
         }
         _ => Err(wrong_operands("-", left, right)),
     }

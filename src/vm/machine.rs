@@ -1,5 +1,7 @@
 //! The machine: one loop over the instructions.
 
+use smallvec::SmallVec;
+
 use super::context::{Context, case_blind};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
@@ -134,8 +136,8 @@ impl Machine {
             height: 0,
             locals: heap.slots(usize::from(chunk.locals)),
             roots: heap.slots(chunk.roots.len()),
-            loops: Vec::new(),
-            attempts: Vec::new(),
+            loops: SmallVec::new(),
+            attempts: SmallVec::new(),
         };
         run.resolve_roots();
         run.start(observer)
@@ -150,8 +152,9 @@ struct Run<'r, 'a> {
     height: usize,
     locals: &'a mut [Value<'a>],
     roots: &'a mut [Value<'a>],
-    loops: Vec<Frame<'a>>,
-    attempts: Vec<Attempt>,
+    // Rules seldom nest deeper, and then entering a loop allocates nothing.
+    loops: SmallVec<[Frame<'a>; 2]>,
+    attempts: SmallVec<[Attempt; 2]>,
 }
 
 /// Where a fault goes on, and what it finds there.
