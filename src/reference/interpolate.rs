@@ -9,7 +9,8 @@ pub(super) fn joined<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a
     let secret = parts.iter().any(|part| holds_secret(*part));
     let raw = parts.iter().any(|part| matches!(part, Value::Bytes(_) | Value::SecretBytes(_)));
     if raw {
-        let bytes = heap.bytes(&parts.iter().flat_map(|part| content(*part)).collect::<Vec<u8>>())?;
+        let bytes =
+            heap.bytes(&parts.iter().flat_map(|part| content(*part)).collect::<Vec<u8>>())?;
         return Ok(if secret { Value::SecretBytes(bytes) } else { Value::Bytes(bytes) });
     }
     let text: String = parts.iter().map(|part| shown(*part)).collect();
@@ -53,7 +54,8 @@ fn json(value: Value<'_>) -> String {
             format!("[{}]", items.join(","))
         }
         Value::Object(object) => {
-            let entries = object.iter().map(|(key, value)| format!("{}:{}", quoted(key), json(value)));
+            let entries =
+                object.iter().map(|(key, value)| format!("{}:{}", quoted(key), json(value)));
             format!("{{{}}}", entries.collect::<Vec<String>>().join(","))
         }
     }

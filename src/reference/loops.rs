@@ -49,9 +49,9 @@ pub(super) fn run<'a>(
             }
             Ok(Value::Null)
         }
-        LoopKind::Reduce => elements
-            .iter()
-            .try_fold(extra, |gathered, element| body(&[gathered, element.0])),
+        LoopKind::Reduce => {
+            elements.iter().try_fold(extra, |gathered, element| body(&[gathered, element.0]))
+        }
         LoopKind::Map => {
             let mut answers = Vec::new();
             for (value, place) in elements {

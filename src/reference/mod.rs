@@ -175,13 +175,7 @@ impl<'a> Walk<'a> {
 
     /// Operators of one precedence, from left to right. Each covers the run from its start to
     /// the end of its right operand.
-    fn run(
-        &self,
-        id: ExprId,
-        first: ExprId,
-        rest: &[Run],
-        scope: &Scope<'_, 'a>,
-    ) -> Answer<'a> {
+    fn run(&self, id: ExprId, first: ExprId, rest: &[Run], scope: &Scope<'_, 'a>) -> Answer<'a> {
         let mut left = self.eval(first, scope)?;
         for run in rest {
             let right = self.eval(run.operand, scope)?;
@@ -398,8 +392,7 @@ impl<'a> Walk<'a> {
         let mut lambda = None;
         let before_the_dot = values.len();
         for (at, arg) in args.iter().enumerate() {
-            let is_body =
-                callee.param(at + before_the_dot).is_some_and(|param| param.is_lambda());
+            let is_body = callee.param(at + before_the_dot).is_some_and(|param| param.is_lambda());
             match self.tree.expr(*arg) {
                 Expr::Lambda { params, body } => lambda = Some((params.as_slice(), *body)),
                 // A null in the place of a lambda leaves it out.
@@ -425,10 +418,10 @@ fn truth(value: Value<'_>) -> bool {
         Value::Null => false,
         Value::Bool(value) => value,
         Value::Number(number) => number.to_f64() != 0.0,
-        Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => text != "",
+        Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => !text.is_empty(),
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => bytes != b"",
-        Value::List(list) => list.len() != 0,
-        Value::Object(object) => object.len() != 0,
+        Value::List(list) => !list.is_empty(),
+        Value::Object(object) => !object.is_empty(),
         Value::Time(_) => true,
     }
 }
@@ -468,10 +461,7 @@ fn case_blind(value: Value<'_>) -> Value<'_> {
     }
 }
 
-fn build_object<'a>(
-    heap: &'a Heap,
-    entries: &[(&'a str, Value<'a>)],
-) -> Result<Value<'a>, Fault> {
+fn build_object<'a>(heap: &'a Heap, entries: &[(&'a str, Value<'a>)]) -> Result<Value<'a>, Fault> {
     let mut object = heap.object_builder();
     for (key, value) in entries {
         object.push(key, *value)?;

@@ -204,13 +204,13 @@ impl<'a> Run<'_, 'a> {
         self.chunk.spans.get(at).copied().unwrap_or_default()
     }
 
-    /// An answer leaves the machine only without secrets.
+    /// An answer leaves the machine only without secrets, and within the limits.
     fn release(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
         if answer.holds_secret() {
             return Err(Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret")
                 .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"));
         }
-        Ok(answer)
+        self.env.heap.release(answer)
     }
 
     /// Goes on at the innermost attempt, or stops with the trap.

@@ -13,9 +13,7 @@ use std::cell::RefCell;
 
 use hookgate::check::Checked;
 use hookgate::diagnostic::Code;
-use hookgate::engine::{
-    Engine, Limits, Machine, OwnedValue, Program, Source, Strangers, Trap,
-};
+use hookgate::engine::{Engine, Limits, Machine, OwnedValue, Program, Source, Strangers, Trap};
 use hookgate::reference;
 use hookgate::source::Span;
 use proptest::prelude::*;
@@ -68,8 +66,7 @@ fn checked(engine: &Engine, source: &str) -> Option<(Checked, bool)> {
     match engine.check(Source::new("rule", source)) {
         Ok(checked) => Some((checked, false)),
         Err(found) => {
-            let fails =
-                |code: Code| matches!(code, Code::E0201 | Code::E0202 | Code::E0203);
+            let fails = |code: Code| matches!(code, Code::E0201 | Code::E0202 | Code::E0203);
             let errors = found.list.iter().filter(|one| one.is_error());
             let certain = errors.clone().all(|one| fails(one.code));
             let only_kinds = errors.clone().all(|one| one.code != Code::E0203);

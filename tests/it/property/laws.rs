@@ -17,7 +17,8 @@ fn heap() -> Heap {
 }
 
 fn numbers() -> impl Strategy<Value = Number> {
-    let near = |at: i128| (-3..=3i128).prop_filter_map("in range", move |d| Number::integer(at + d));
+    let near =
+        |at: i128| (-3..=3i128).prop_filter_map("in range", move |d| Number::integer(at + d));
     prop_oneof![
         any::<i64>().prop_map(Number::from),
         any::<u64>().prop_map(Number::from),
@@ -90,7 +91,9 @@ fn by_fractions(left: Number, right: Number) -> Ordering {
     if a.signum() != b.signum() || a == 0 {
         return a.signum().cmp(&b.signum());
     }
-    let size = |mantissa: i128, exponent: i32| 128 - mantissa.unsigned_abs().leading_zeros() as i32 + exponent;
+    let size = |mantissa: i128, exponent: i32| {
+        128 - mantissa.unsigned_abs().leading_zeros() as i32 + exponent
+    };
     let by_size = size(a, e).cmp(&size(b, f));
     if by_size.is_ne() {
         return if a < 0 { by_size.reverse() } else { by_size };
@@ -150,7 +153,8 @@ fn json() -> impl Strategy<Value = String> {
         "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,25})?([eE][+-]?[0-9]{1,2})?",
     ];
     let text = any::<String>().prop_map(|text| serde_json::Value::from(text).to_string());
-    let escaped = "\"(\\\\u00[0-7][0-9a-f]|\\\\ud83d\\\\ude00|\\\\[\"/bfnrt]|\\\\\\\\|[ a-z]){0,4}\"";
+    let escaped =
+        "\"(\\\\u00[0-7][0-9a-f]|\\\\ud83d\\\\ude00|\\\\[\"/bfnrt]|\\\\\\\\|[ a-z]){0,4}\"";
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just("true".to_owned()),
@@ -160,7 +164,8 @@ fn json() -> impl Strategy<Value = String> {
         escaped,
     ];
     leaf.prop_recursive(3, 16, 4, move |inner| {
-        let entry = ("[a-f]", inner.clone()).prop_map(|(key, value)| format!(" \"{key}\" :{value}"));
+        let entry =
+            ("[a-f]", inner.clone()).prop_map(|(key, value)| format!(" \"{key}\" :{value}"));
         prop_oneof![
             vec(inner, 0..4).prop_map(|items| format!("[{}\n]", items.join(" , "))),
             vec(entry, 0..4).prop_map(|entries| format!("{{{}\t}}", entries.join(","))),

@@ -233,9 +233,8 @@ impl Program<'_> {
     fn short(&mut self, wanted: Kind, depth: usize) -> Text {
         let (word, grip) = *self.choices.one(&[(" AND ", Grip::And), (" OR ", Grip::Or)]);
         let inner = if grip == Grip::And { Grip::Not } else { Grip::And };
-        let operands: Vec<String> = (0..2 + self.choices.pick(2))
-            .map(|_| self.at_least(inner, wanted, depth))
-            .collect();
+        let operands: Vec<String> =
+            (0..2 + self.choices.pick(2)).map(|_| self.at_least(inner, wanted, depth)).collect();
         Text { text: operands.join(word), grip }
     }
 
@@ -360,8 +359,7 @@ impl Program<'_> {
     /// A call of any function that may answer the kind.
     fn native(&mut self, wanted: Kind, depth: usize) -> Text {
         let suits = builtins::all().any(|function| function.result.contains(wanted));
-        let function =
-            self.function(|function| !suits || function.result.contains(wanted));
+        let function = self.function(|function| !suits || function.result.contains(wanted));
         self.call_of(function, depth)
     }
 
@@ -525,8 +523,7 @@ impl Program<'_> {
         for _ in 0..1 + self.choices.pick(3) {
             let between = *self.choices.one(&["", "v0:", " é ", "\\n", "$", "\\${"]);
             text.push_str(between);
-            let wanted =
-                if self.choices.pick(2) == 0 { Kind::Text } else { self.any_kind() };
+            let wanted = if self.choices.pick(2) == 0 { Kind::Text } else { self.any_kind() };
             text.push_str(&format!("${{{}}}", self.loose(wanted, depth)));
         }
         text.push(quote);
