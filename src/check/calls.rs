@@ -154,7 +154,11 @@ impl Checker<'_> {
             secret |= seen.secret;
             any_digest |= seen.digest;
             subject_may_be_null |= at == 0 && seen.may_be_null();
-            self.fits(callee, param, at, &seen, argument.span);
+            if at > 0 && subject_may_be_null && answers_null(callee) {
+                self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
+            } else {
+                self.fits(callee, param, at, &seen, argument.span);
+            }
             if param.role == Role::Pattern {
                 self.pattern(argument);
             }
@@ -374,12 +378,17 @@ impl Checker<'_> {
                 continue;
             }
             let seen = self.argument(*argument);
-            self.fits(callee, param, at, &seen, argument.span);
             if at == 0 {
+                self.fits(callee, param, at, &seen, argument.span);
                 subject = seen;
-            } else {
-                start = seen;
+                continue;
             }
+            if subject.may_be_null() {
+                self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
+            } else {
+                self.fits(callee, param, at, &seen, argument.span);
+            }
+            start = seen;
         }
         let slot = self.scope.next_slot();
         self.found.frames.insert(place, slot);
@@ -517,6 +526,11 @@ impl Checker<'_> {
         self.scope.truncate(height);
         answer
     }
+}
+
+/// Whether a null subject is answered before the other arguments are looked at.
+fn answers_null(callee: &Function) -> bool {
+    !matches!(callee.null, NullSubject::Fault | NullSubject::Passed)
 }
 
 fn loop_answer(

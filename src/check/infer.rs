@@ -243,6 +243,10 @@ impl<'c> Checker<'c> {
                     }
                 }
                 None => {
+                    // It may be the key of any member before it, whose value it then replaces.
+                    for member in shape.members.values_mut() {
+                        *member = member.clone().or(value.clone());
+                    }
                     let others = shape.others.take();
                     shape.others =
                         Some(others.map_or(value.clone().or_null(), |others| others.or(value)));

@@ -143,10 +143,10 @@ impl Type {
         } else {
             shape.members.get(name)
         };
-        match found.or(shape.others.as_ref()) {
-            Some(member) if self.kinds.only() == Some(Kind::Object) => (member.clone(), true),
-            Some(member) => (member.clone().or_null(), true),
-            None => (Self::of(Kinds::NULL), !self.kinds.contains(Kind::Object)),
+        match (found, &shape.others) {
+            (Some(member), _) if self.kinds.only() == Some(Kind::Object) => (member.clone(), true),
+            (Some(member), _) | (None, Some(member)) => (member.clone().or_null(), true),
+            (None, None) => (Self::of(Kinds::NULL), !self.kinds.contains(Kind::Object)),
         }
     }
 
@@ -188,8 +188,10 @@ impl Shape {
     fn or(&self, other: &Self) -> Self {
         let mut members = BTreeMap::new();
         for name in self.members.keys().chain(other.members.keys()) {
-            let one =
-                |shape: &Self| shape.members.get(name).cloned().or_else(|| shape.others.clone());
+            let one = |shape: &Self| {
+                let other = || shape.others.clone().map(Type::or_null);
+                shape.members.get(name).cloned().or_else(other)
+            };
             let member = match (one(self), one(other)) {
                 (Some(a), Some(b)) => a.or(b),
                 (Some(one), None) | (None, Some(one)) => one.or_null(),

@@ -211,11 +211,12 @@ impl<'c> Lowering<'c> {
         self.out.emit(Instruction::Path { path }, span);
     }
 
-    /// A chain: literal keys from a name are one path; every other step is an instruction.
+    /// A chain: literal keys from a name are one path, which ends at a place in a list, since
+    /// that may fail and shows the chain up to it; every other step is an instruction.
     fn chain(&mut self, id: ExprId, base: ExprId, steps: &'c [Step]) {
         let mut attempts = self.attempts(id, steps);
         let done = if matches!(self.tree.expr(base), Expr::Name(_)) && !self.options.mark {
-            let keys: Vec<Key> = steps.iter().map_while(|step| self.key(step)).collect();
+            let keys = self.keys(steps);
             let last = keys.len().checked_sub(1).and_then(|last| steps.get(last));
             let span = last.map_or(self.tree.span(base), |step| step.span);
             self.path(self.base(base), &keys, span);
@@ -258,6 +259,21 @@ impl<'c> Lowering<'c> {
             self.expr(*fallback);
         }
         self.out.land(end);
+    }
+
+    /// The literal keys that a chain begins with, up to the first place in a list.
+    fn keys(&self, steps: &[Step]) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for step in steps {
+            let key = self.key(step);
+            let is_place = matches!(key, Some(Key::Index(_)));
+            let is_key = key.is_some();
+            keys.extend(key);
+            if !is_key || is_place {
+                break;
+            }
+        }
+        keys
     }
 
     /// The literal key of a step, if it has one.

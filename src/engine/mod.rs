@@ -42,9 +42,10 @@ use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
 /// ```
 /// use hookgate::engine::{Context, Engine, Function, Kinds, Param, Value};
 ///
+/// const TEXT: &[Param] = &[Param::new("text", Kinds::TEXT)];
 /// let engine = Engine::new().function(Function::host(
 ///     "SHOUT",
-///     &[Param::new("text", Kinds::TEXT)],
+///     TEXT,
 ///     Kinds::TEXT,
 ///     "The text in capitals, with an exclamation mark.",
 ///     |env, args| Ok(Value::Text(env.heap.text(&format!("{}!", args.text(0)?.to_uppercase()))?)),

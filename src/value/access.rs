@@ -1,7 +1,7 @@
 //! Members, indexes and slices.
 
 use super::fault::{Fault, FaultKind};
-use super::{Heap, List, Value};
+use super::{Heap, List, Number, Value};
 
 /// The member under a key: null where there is none, and of null, scalars and lists.
 #[inline]
@@ -130,8 +130,16 @@ fn like_text<'a>(value: Value<'_>, text: &'a str) -> Value<'a> {
     }
 }
 
+/// Far beyond the end of anything.
+const FAR: f64 = (1u128 << 100) as f64;
+
+/// The integer that an index is; one that is absurdly large is only as large as it has to be.
 fn whole(index: Value<'_>) -> Result<i128, Fault> {
-    index.as_number().and_then(super::Number::as_whole).ok_or_else(|| {
+    let number = index.as_number().map(|number| match number {
+        Number::Decimal(value) if value.fract() == 0.0 => Some(value.clamp(-FAR, FAR) as i128),
+        other => other.as_integer(),
+    });
+    number.flatten().ok_or_else(|| {
         let found = match index {
             Value::Number(number) => format!("`{number}`"),
             other => other.kind().phrase().to_owned(),

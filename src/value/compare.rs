@@ -65,13 +65,15 @@ fn equal_lists(heap: &Heap, left: List<'_>, right: List<'_>) -> Result<bool, Fau
     Ok(true)
 }
 
+/// Keys compare as they are written, also those that are found in any case: equality is the same
+/// from either side.
 fn equal_objects(heap: &Heap, left: Object<'_>, right: Object<'_>) -> Result<bool, Fault> {
     if left.len() != right.len() {
         return Ok(false);
     }
     heap.work(left.len())?;
     for (key, a) in left.iter() {
-        match right.get(key) {
+        match right.get_as_written(key) {
             Some(b) if equal(heap, a, b)? => {}
             _ => return Ok(false),
         }

@@ -59,13 +59,18 @@ impl Nature {
         }
         nature.depth += 1;
         if nature.depth > BUILT_DEPTH {
-            return Err(Fault::new(
-                FaultKind::DepthLimit,
-                format!("this builds a list or object nested more than {BUILT_DEPTH} deep"),
-            ));
+            return Err(too_deep());
         }
         Ok(nature)
     }
+}
+
+#[cold]
+fn too_deep() -> Fault {
+    Fault::new(
+        FaultKind::DepthLimit,
+        format!("this builds a list or object nested more than {BUILT_DEPTH} deep"),
+    )
 }
 
 /// An emptied heap keeps at most this much for the next evaluation.
@@ -115,6 +120,48 @@ impl Heap {
     #[inline]
     pub fn work_on_bytes(&self, bytes: usize) -> Result<(), Fault> {
         self.work(bytes / BYTES_PER_STEP)
+    }
+
+    /// Lets a value leave as an answer. Lists and objects may share what is in them, and whoever
+    /// takes the answer sees it as often as it is shared: written out, it keeps to the same limits
+    /// as what is built.
+    ///
+    /// # Errors
+    /// A fault where a limit is passed.
+    pub fn release<'a>(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
+        // What was only read is as large and as deep as it came.
+        if matches!(
+            answer,
+            Value::List(super::List::Built(_)) | Value::Object(super::Object::Built(_))
+        ) {
+            let mut left = self.limits.bytes;
+            self.measure(answer, &mut left, 0)?;
+        }
+        Ok(answer)
+    }
+
+    fn measure(&self, value: Value<'_>, left: &mut usize, depth: u16) -> Result<(), Fault> {
+        let content = match value {
+            Value::List(_) | Value::Object(_) if depth == BUILT_DEPTH => return Err(too_deep()),
+            Value::List(list) => {
+                for item in list.iter() {
+                    self.measure(item, left, depth + 1)?;
+                }
+                0
+            }
+            Value::Object(object) => {
+                let mut keys = 0;
+                for (key, value) in object.iter() {
+                    keys += key.len();
+                    self.measure(value, left, depth + 1)?;
+                }
+                keys
+            }
+            scalar => scalar.content().map_or(0, <[u8]>::len),
+        };
+        let size = content.saturating_add(size_of::<Value<'_>>());
+        *left = left.checked_sub(size).ok_or_else(|| self.out_of_memory())?;
+        Ok(())
     }
 
     /// Copies a text in.

@@ -58,6 +58,15 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The value under a key that is written just so, whatever case keys are found in.
+    pub(super) fn get_as_written(self, key: &str) -> Option<Value<'a>> {
+        match self {
+            Self::BlindOwned(object) => object.get(key).map(OwnedValue::borrow),
+            Self::BlindJson(map) => map.get(key).map(Value::from),
+            other => other.get(key),
+        }
+    }
+
     /// The entries in order.
     pub fn iter(self) -> Entries<'a> {
         match self {

@@ -32,9 +32,7 @@ pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
         (Value::Number(a), Value::Number(b)) => a.checked_sub(b).map(Value::Number),
         (Value::Time(a), Value::Time(b)) => Ok(Value::Number(a.seconds_since(b))),
-        (Value::Time(time), Value::Number(seconds)) => {
-            time.plus_seconds(seconds.checked_neg()?).map(Value::Time)
-        }
+        (Value::Time(time), Value::Number(seconds)) => time.minus_seconds(seconds).map(Value::Time),
         _ => Err(wrong_operands("-", left, right)),
     }
 }

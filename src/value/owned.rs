@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Number, Time, Value};
+use super::{List, Number, Object, Time, Value};
 
 /// A value that holds its content. Never a secret: those do not outlive an evaluation.
 #[derive(Clone, PartialEq)]
@@ -33,18 +33,29 @@ impl OwnedValue {
             Value::Bool(value) => Self::Bool(value),
             Value::Number(number) => Self::Number(number),
             Value::Text(text) | Value::Encoded(text) => Self::Text(text.into()),
-            Value::List(list) => {
-                Self::List(list.iter().map(Self::from_value).collect::<Option<_>>()?)
-            }
-            Value::Object(object) => {
-                let entries =
-                    object.iter().map(|(key, value)| Some((key.into(), Self::from_value(value)?)));
-                Self::Object(OwnedObject::new(entries.collect::<Option<_>>()?).0)
-            }
+            Value::List(list) => Self::from_list(list)?,
+            Value::Object(object) => Self::from_object(object)?,
             Value::Time(time) => Self::Time(time),
             Value::Bytes(bytes) => Self::Bytes(bytes.into()),
             Value::SecretText(_) | Value::SecretBytes(_) => return None,
         })
+    }
+
+    // Loops rather than chains of adapters: deep values go through here on small stacks.
+    fn from_list(list: List<'_>) -> Option<Self> {
+        let mut items = Vec::with_capacity(list.len());
+        for item in list.iter() {
+            items.push(Self::from_value(item)?);
+        }
+        Some(Self::List(items))
+    }
+
+    fn from_object(object: Object<'_>) -> Option<Self> {
+        let mut entries = Vec::with_capacity(object.len());
+        for (key, value) in object.iter() {
+            entries.push((key.into(), Self::from_value(value)?));
+        }
+        Some(Self::Object(OwnedObject::new(entries).0))
     }
 
     /// The value, borrowing from this one.

@@ -92,7 +92,19 @@ impl Time {
     /// # Errors
     /// A fault where the year leaves 0 to 9999.
     pub fn plus_seconds(self, seconds: Number) -> Result<Self, Fault> {
-        scaled_nanos(seconds, NANOS_PER_SECOND)
+        self.moved(scaled_nanos(seconds, NANOS_PER_SECOND))
+    }
+
+    /// The time so many seconds earlier.
+    ///
+    /// # Errors
+    /// A fault where the year leaves 0 to 9999.
+    pub fn minus_seconds(self, seconds: Number) -> Result<Self, Fault> {
+        self.moved(scaled_nanos(seconds, NANOS_PER_SECOND).map(|delta| -delta))
+    }
+
+    fn moved(self, delta: Option<i128>) -> Result<Self, Fault> {
+        delta
             .and_then(|delta| self.epoch_nanos().checked_add(delta))
             .and_then(|nanos| Self::from_epoch_nanos(nanos, *self.0.offset()))
             .ok_or_else(|| self.out_of_range())

@@ -1,5 +1,7 @@
 //! The machine: one loop over the instructions.
 
+use smallvec::SmallVec;
+
 use super::context::{Context, case_blind};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
@@ -139,8 +141,8 @@ impl Machine {
             height: 0,
             locals: heap.slots(usize::from(chunk.locals)),
             roots: heap.slots(chunk.roots.len()),
-            loops: Vec::new(),
-            attempts: Vec::new(),
+            loops: SmallVec::new(),
+            attempts: SmallVec::new(),
         };
         run.resolve_roots();
         run.start(observer)
@@ -155,8 +157,9 @@ struct Run<'r, 'a> {
     height: usize,
     locals: &'a mut [Value<'a>],
     roots: &'a mut [Value<'a>],
-    loops: Vec<Frame<'a>>,
-    attempts: Vec<Attempt>,
+    // Rules seldom nest deeper, and then entering a loop allocates nothing.
+    loops: SmallVec<[Frame<'a>; 2]>,
+    attempts: SmallVec<[Attempt; 2]>,
 }
 
 /// Where a fault goes on, and what it finds there.
@@ -208,13 +211,13 @@ impl<'a> Run<'_, 'a> {
         self.chunk.spans.get(at).copied().unwrap_or_default()
     }
 
-    /// An answer leaves the machine only without secrets.
+    /// An answer leaves the machine only without secrets, and within the limits.
     fn release(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
         if answer.holds_secret() {
             return Err(Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret")
                 .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"));
         }
-        Ok(answer)
+        self.env.heap.release(answer)
     }
 
     /// Goes on at the innermost attempt, or stops with the trap.

@@ -1,1 +1,153 @@
-//!
+//! Rules that only read and compare allocate nothing, once a machine has run.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program};
+use hookgate::value::read_json;
+
+/// The system's allocator, with a count of what each thread asks of it.
+struct Counting;
+
+thread_local! {
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that ends has no count any more, and nobody asks for it.
+    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+}
+
+#[allow(unsafe_code, reason = "an allocator is unsafe by its trait; this one hands everything on")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn request() -> Vec<(&'static str, OwnedValue)> {
+    let read = |json: &str| read_json(json.as_bytes()).unwrap();
+    vec![
+        (
+            "parsed_body",
+            read(
+                r#"{
+                    "issue": {
+                        "priority": "High", "status": "Open", "id": 9007199254740993,
+                        "labels": ["bug", "ops", "ui"], "score": 7.5,
+                        "fields": { "project": { "key": "PROJ" } }
+                    },
+                    "changes": [{ "field": "status" }, { "field": "assignee" }],
+                    "action": "opened"
+                }"#,
+            ),
+        ),
+        (
+            "headers",
+            read(r#"{ "X-Jira-Delivery": "abc", "user-agent": "Jira", "content-type": "a/b" }"#),
+        ),
+        ("query_params", read(r#"{ "env": "prod", "retry": "0" }"#)),
+        ("raw_body", read(r#""{}""#)),
+        ("http_method", read(r#""POST""#)),
+    ]
+}
+
+/// How often a run with a fresh context asks for memory, after one that warmed the machine up.
+fn allocations(rule: &str) -> usize {
+    let program: Program = Engine::for_requests().compile(rule).unwrap();
+    let request = request();
+    let mut machine = Machine::default();
+    let mut run = || {
+        let mut context = Context::new();
+        for (root, value) in &request {
+            context.set(root, value);
+        }
+        let before = ASKED.get();
+        let passed = machine.test(&program, &context).unwrap();
+        (passed, ASKED.get() - before)
+    };
+    let (first, _) = run();
+    let (again, asked) = run();
+    assert!(first && again, "{rule}");
+    asked
+}
+
+#[test]
+fn rules_that_read_and_compare_allocate_nothing() {
+    let rules = [
+        r#"parsed_body.issue.priority == "High" AND parsed_body.issue.status == "Open""#,
+        r#"parsed_body.issue.priority == "High" AND parsed_body.action != "deleted" AND query_params.env == "prod""#,
+        r#"query_params.env == "prod""#,
+        r#"headers["x-jira-delivery"] != null"#,
+        r#"headers.["User-Agent"] == "Jira" OR http_method == "GET""#,
+        r#"parsed_body.issue.priority IN ["Highest", "High"]"#,
+        r#""bug" IN parsed_body.issue.labels"#,
+        r#""Ji" IN headers["user-agent"]"#,
+        r#""id" IN parsed_body.issue"#,
+        "parsed_body.issue.id == 9007199254740993",
+        "parsed_body.issue.id > 9007199254740992 AND parsed_body.issue.score <= 7.5",
+        "parsed_body.issue.score * 2 + 1 >= 16",
+        r#"NOT (parsed_body.issue.status == "Closed")"#,
+        r#"IF parsed_body.action == "opened" THEN parsed_body.issue.labels[0] == "bug" ELSE FALSE"#,
+        r#"parsed_body.issue.labels[-1] == "ui""#,
+        r#"parsed_body.missing.member == NULL"#,
+        r#"$COALESCE(parsed_body.missing, parsed_body.action) == "opened""#,
+        r#"$STARTS_WITH(parsed_body.action, "open")"#,
+        "parsed_body.issue.labels.$LENGTH() > 2",
+    ];
+    for rule in rules {
+        assert_eq!(allocations(rule), 0, "{rule}");
+    }
+}
+
+#[test]
+fn loops_that_only_test_allocate_nothing() {
+    let rules = [
+        r#"parsed_body.changes.$ANY(change => change.field == "assignee")"#,
+        r#"parsed_body.issue.labels.$ALL(label => label IN ["bug", "ops", "ui"])"#,
+        r#"parsed_body.changes.$FIND(change => change.field == "assignee").field == "assignee""#,
+        r#"$TRY(parsed_body.changes.$ANY(change => change.field == "status"), FALSE)"#,
+        r#"parsed_body.changes.$ANY(change => parsed_body.issue.labels.$ANY(label => label == "ui" AND change.field == "status"))"#,
+    ];
+    for rule in rules {
+        assert_eq!(allocations(rule), 0, "{rule}");
+    }
+}
+
+/// Counts that find nothing where there is something would prove nothing.
+#[test]
+fn an_allocation_is_counted() {
+    let before = ASKED.get();
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(ASKED.get() - before, 1);
+}
+
+#[test]
+fn a_context_of_a_request_allocates_nothing() {
+    let request = request();
+    let before = ASKED.get();
+    let mut context = Context::new();
+    for (root, value) in &request {
+        context.set(root, value);
+    }
+    std::hint::black_box(&context);
+    assert_eq!(ASKED.get() - before, 0);
+}

@@ -1,1 +1,128 @@
-//!
+//! The registry: every row is whole, and does what its examples say.
+
+use std::collections::HashSet;
+
+use hookgate::builtins::{self, Code, Family, Function, Mode, Role};
+use hookgate::engine::{Context, Engine, Machine, Secrets, Strangers, Time};
+
+/// What an example answers: JSON, or the code of the first error.
+fn answer(source: &str) -> String {
+    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let program = match engine.compile(source) {
+        Ok(program) => program,
+        Err(found) => {
+            let error = found.list.iter().find(|one| one.is_error()).unwrap();
+            return error.code.to_string();
+        }
+    };
+    let now = chrono::DateTime::parse_from_rfc3339("2025-08-20T00:00:00Z").unwrap();
+    let mut secrets = Secrets::default();
+    secrets.add("ZOOM", "zoom-secret");
+    secrets.add("NAME", "name-secret");
+    let mut context = Context::new();
+    context.set_now(Time::new(now).unwrap()).set_secrets(&secrets);
+    let mut machine = Machine::default();
+    match machine.eval(&program, &context) {
+        Ok(value) => value.to_string(),
+        Err(trap) => trap.code().to_string(),
+    }
+}
+
+fn rows() -> impl Iterator<Item = &'static Function> {
+    builtins::all()
+}
+
+#[test]
+fn every_example_answers_what_it_says() {
+    let mut wrong = Vec::new();
+    for function in rows() {
+        for example in function.examples {
+            let answer = answer(example.source);
+            if answer != example.answer {
+                wrong.push(format!("{}: {answer}, not {}", example.source, example.answer));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_function_says_what_it_does_and_shows_it() {
+    for function in rows() {
+        let Function { name, doc, examples, .. } = function;
+        assert!(doc.starts_with(char::is_uppercase) && doc.ends_with('.'), "{name}: {doc}");
+        assert!(!doc.contains('\n'), "{name}: {doc}");
+        assert!(examples.len() >= 2, "{name}");
+        let call = format!("${name}(");
+        for example in *examples {
+            assert!(example.source.contains(&call), "{name}: {}", example.source);
+        }
+    }
+}
+
+#[test]
+fn every_function_has_a_name_of_its_own_in_capitals() {
+    let mut names = HashSet::new();
+    for function in rows() {
+        let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        assert!(function.name.chars().all(is_word), "{}", function.name);
+        assert!(names.insert(function.name), "{} twice", function.name);
+        assert!(builtins::find(&function.name.to_lowercase()).is_some());
+        assert!(function.family != Family::Host, "{}", function.name);
+    }
+}
+
+#[test]
+fn parameters_that_may_be_left_out_come_last() {
+    for function in rows() {
+        let optional = function.params.iter().skip_while(|param| param.mode == Mode::Required);
+        assert!(optional.clone().all(|param| param.mode != Mode::Required), "{}", function.name);
+        let rest = function.params.iter().filter(|param| param.mode == Mode::Rest).count();
+        let last = function.params.last().is_some_and(|param| param.mode == Mode::Rest);
+        assert!(rest == usize::from(last), "{}", function.name);
+    }
+}
+
+#[test]
+fn every_parameter_has_a_name_and_takes_something() {
+    for function in rows() {
+        let mut names = HashSet::new();
+        for param in function.params {
+            assert!(!param.name.is_empty() && names.insert(param.name), "{}", function.name);
+            match param.role {
+                Role::Lambda { least, most } => {
+                    assert!(param.kinds.is_empty() && (1..=most).contains(&least));
+                    assert!(matches!(function.code, Code::Loop(_)), "{}", function.name);
+                }
+                _ => assert!(!param.kinds.is_empty(), "{}: {}", function.name, param.name),
+            }
+        }
+        assert!(!function.result.is_empty(), "{}", function.name);
+    }
+}
+
+#[test]
+fn a_loop_has_its_subject_first_and_one_lambda() {
+    for function in rows().filter(|function| matches!(function.code, Code::Loop(_))) {
+        let lambdas = function.params.iter().filter(|param| param.is_lambda()).count();
+        assert_eq!(lambdas, 1, "{}", function.name);
+        assert!(!function.params[0].is_lambda(), "{}", function.name);
+    }
+}
+
+#[test]
+fn what_other_languages_call_it_is_no_function_here() {
+    for function in rows() {
+        assert!(builtins::foreign(function.name).is_none(), "{}", function.name);
+    }
+    assert!(builtins::foreign("contains").is_some());
+}
+
+#[test]
+fn a_function_that_other_languages_have_is_refused_with_its_name_here() {
+    for (name, here) in [("UPPER", "$UPPERCASE"), ("CONTAINS", "IN"), ("IF", "THEN")] {
+        let refused = Engine::new().compile(&format!("${name}(a)")).unwrap_err();
+        let told = format!("{refused:?}");
+        assert!(told.contains("E0101") && told.contains(here), "{told}");
+    }
+}

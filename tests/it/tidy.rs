@@ -14,7 +14,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("check", &["syntax", "builtins", "value", "diagnostic", "source", "program"]),
     ("compile", &["check", "syntax", "program", "builtins", "value", "source"]),
     ("vm", &["program", "builtins", "value", "source", "diagnostic"]),
-    ("reference", &["check", "syntax", "vm", "builtins", "value", "source"]),
+    ("reference", &["check", "syntax", "program", "vm", "builtins", "value", "source"]),
     ("format", &["syntax", "source", "value"]),
     (
         "explain",

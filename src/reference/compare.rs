@@ -1,0 +1,94 @@
+//! Equality, order and membership.
+
+use std::cmp::Ordering;
+
+use super::exact::Exact;
+use super::{access, fault};
+use crate::value::{Fault, FaultKind, Object, Value};
+
+/// Deep, by value; different kinds are unequal, but time with number, and a secret with text or
+/// bytes by content.
+pub(super) fn equal(left: Value<'_>, right: Value<'_>) -> bool {
+    if let (Some(a), Some(b)) = (quantity(left), quantity(right)) {
+        return a.compare(&b).is_eq();
+    }
+    match (left, right) {
+        (Value::Null, Value::Null) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => same_entries(a, b),
+        _ => same_content(left, right),
+    }
+}
+
+/// Whether each key of one is a key of the other, as written, with an equal value.
+fn same_entries(left: Object<'_>, right: Object<'_>) -> bool {
+    left.len() == right.len()
+        && left.iter().all(|(key, a)| right.iter().any(|(other, b)| key == other && equal(a, b)))
+}
+
+fn same_content(left: Value<'_>, right: Value<'_>) -> bool {
+    let secret = |value| matches!(value, Value::SecretText(_) | Value::SecretBytes(_));
+    if !secret(left) && !secret(right) && left.kind() != right.kind() {
+        return false;
+    }
+    match (left.content(), right.content()) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// A number, or a time as seconds since the epoch.
+fn quantity(value: Value<'_>) -> Option<Exact> {
+    match value {
+        Value::Number(number) => Some(Exact::of_number(number)),
+        Value::Time(time) => Some(Exact::of_time(time)),
+        _ => None,
+    }
+}
+
+/// Numbers and times by size, texts by code points; nothing where one is null.
+pub(super) fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, Fault> {
+    if left.is_null() || right.is_null() {
+        return Ok(None);
+    }
+    if let (Some(a), Some(b)) = (quantity(left), quantity(right)) {
+        return Ok(Some(a.compare(&b)));
+    }
+    match (left.as_text(), right.as_text()) {
+        (Some(a), Some(b)) => Ok(Some(a.chars().cmp(b.chars()))),
+        _ => Err(fault(FaultKind::NoOrder, "these have no order")),
+    }
+}
+
+/// The order of sort keys: null first, false before true, else as `<` has it.
+pub(super) fn sort_order(left: Value<'_>, right: Value<'_>) -> Result<Ordering, Fault> {
+    match (left, right) {
+        (Value::Null, Value::Null) => Ok(Ordering::Equal),
+        (Value::Null, _) => Ok(Ordering::Less),
+        (_, Value::Null) => Ok(Ordering::Greater),
+        (Value::Bool(a), Value::Bool(b)) => Ok(a.cmp(&b)),
+        _ => Ok(order(left, right)?.unwrap_or(Ordering::Equal)),
+    }
+}
+
+/// `needle IN haystack`.
+pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
+    match haystack {
+        Value::Null => Ok(false),
+        Value::List(list) => Ok(list.iter().any(|item| equal(needle, item))),
+        Value::Object(_) | Value::Text(_) | Value::Encoded(_) if needle.is_null() => Ok(false),
+        _ => match (needle.as_text(), haystack.as_text(), haystack) {
+            (Some(part), Some(text), _) => Ok(is_part(part, text)),
+            (Some(key), _, Value::Object(object)) => Ok(access::find(object, key).is_some()),
+            _ => Err(fault(FaultKind::WrongOperand, "this cannot be searched for there")),
+        },
+    }
+}
+
+/// Whether a text is a substring: tried at every place.
+fn is_part(part: &str, text: &str) -> bool {
+    text.char_indices().any(|(at, _)| text.split_at(at).1.starts_with(part)) || part.is_empty()
+}

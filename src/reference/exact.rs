@@ -1,0 +1,100 @@
+//! Numbers and times as the exact decimal digits they stand for.
+//!
+//! Slow and beyond doubt: two numbers are compared the way one does it on paper.
+
+use std::cmp::Ordering;
+
+use crate::value::{Number, Time};
+
+/// Every finite decimal is written out in full with so many digits after the point.
+const ALL_DIGITS: usize = 1074;
+
+/// How many digits there are in a second's nanoseconds.
+const NANO_DIGITS: usize = 9;
+
+/// A number in digits: no zeros in front, none behind, no sign to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exact {
+    negative: bool,
+    whole: String,
+    fraction: String,
+}
+
+impl Exact {
+    pub(super) fn of_number(number: Number) -> Self {
+        match number {
+            Number::Int(integer) => Self::read(&integer.to_string()),
+            Number::Big(integer) => Self::read(&integer.to_string()),
+            Number::Decimal(decimal) => Self::read(&format!("{decimal:.ALL_DIGITS$}")),
+        }
+    }
+
+    /// A time as seconds since the epoch.
+    pub(super) fn of_time(time: Time) -> Self {
+        Self::of_nanos(nanos(time))
+    }
+
+    /// Nanoseconds as seconds.
+    pub(super) fn of_nanos(nanos: i128) -> Self {
+        let sign = if nanos < 0 { "-" } else { "" };
+        let digits = format!("{:0>10}", nanos.unsigned_abs());
+        let (whole, fraction) = digits.split_at(digits.len() - NANO_DIGITS);
+        Self::read(&format!("{sign}{whole}.{fraction}"))
+    }
+
+    fn read(digits: &str) -> Self {
+        let (negative, digits) = match digits.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, digits),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let whole = whole.trim_start_matches('0').to_owned();
+        let fraction = fraction.trim_end_matches('0').to_owned();
+        let is_zero = whole.is_empty() && fraction.is_empty();
+        Self { negative: negative && !is_zero, whole, fraction }
+    }
+
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        match (self.negative, other.negative) {
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => self.size(other),
+            (true, true) => self.size(other).reverse(),
+        }
+    }
+
+    /// Compares without the signs: a longer whole part is larger, else the first digit decides.
+    fn size(&self, other: &Self) -> Ordering {
+        let whole = self.whole.len().cmp(&other.whole.len());
+        whole.then(self.whole.cmp(&other.whole)).then(self.fraction.cmp(&other.fraction))
+    }
+
+    /// The seconds as nanoseconds, rounded to the nearest, halves away from zero; nothing where
+    /// it is absurdly large.
+    pub(super) fn to_nanos(&self) -> Option<i128> {
+        let digits = format!("{:0<10}", self.fraction);
+        let (kept, rest) = digits.split_at(NANO_DIGITS);
+        let up = i128::from(rest.starts_with(['5', '6', '7', '8', '9']));
+        let size = format!("0{}{kept}", self.whole).parse::<i128>().ok()?.checked_add(up)?;
+        Some(if self.negative { -size } else { size })
+    }
+
+    /// The nearest number: an integer where it is whole.
+    pub(super) fn to_number(&self) -> Number {
+        let sign = if self.negative { "-" } else { "" };
+        let written = format!("{sign}0{}", self.whole);
+        let number = if self.fraction.is_empty() {
+            written.parse::<i128>().ok().and_then(Number::integer)
+        } else {
+            let decimal = format!("{written}.{}", self.fraction).parse::<f64>().ok();
+            decimal.and_then(Number::decimal)
+        };
+        number.unwrap_or(Number::ZERO)
+    }
+}
+
+/// Nanoseconds since the epoch.
+pub(super) fn nanos(time: Time) -> i128 {
+    let at = time.get();
+    i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())
+}

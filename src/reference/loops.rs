@@ -1,0 +1,161 @@
+//! `MAP FILTER ANY ALL FIND REDUCE SORT`.
+
+use super::compare::sort_order;
+use super::{Answer, At, build_object, fault, members_hold_secret, truth};
+use crate::builtins::LoopKind;
+use crate::source::Span;
+use crate::value::{Fault, FaultKind, Heap, Number, Value};
+
+/// An element of a list with its place, or of an object with its key.
+type Element<'a> = (Value<'a>, Value<'a>);
+
+/// What a loop answers, given its arguments but for the lambda, and what the lambda does.
+pub(super) fn run<'a>(
+    heap: &'a Heap,
+    kind: LoopKind,
+    args: &[Value<'a>],
+    span: Span,
+    body: impl Fn(&[Value<'a>]) -> Answer<'a>,
+) -> Answer<'a> {
+    let subject = args.first().copied().unwrap_or(Value::Null);
+    let extra = args.get(1).copied().unwrap_or(Value::Null);
+    if subject.is_null() {
+        return Ok(of_nothing(kind));
+    }
+    let elements = elements(kind, subject).at(span)?;
+    let passes = |element: &Element<'a>| body(&[element.0, element.1]).map(truth);
+    match kind {
+        LoopKind::Any => {
+            for element in &elements {
+                if passes(element)? {
+                    return Ok(Value::Bool(true));
+                }
+            }
+            Ok(Value::Bool(false))
+        }
+        LoopKind::All => {
+            for element in &elements {
+                if !passes(element)? {
+                    return Ok(Value::Bool(false));
+                }
+            }
+            Ok(Value::Bool(true))
+        }
+        LoopKind::Find => {
+            for element in &elements {
+                if passes(element)? {
+                    return Ok(element.0);
+                }
+            }
+            Ok(Value::Null)
+        }
+        LoopKind::Reduce => {
+            elements.iter().try_fold(extra, |gathered, element| body(&[gathered, element.0]))
+        }
+        LoopKind::Map => {
+            let mut answers = Vec::new();
+            for (value, place) in elements {
+                answers.push((body(&[value, place])?, place));
+            }
+            collected(heap, subject, &answers).at(span)
+        }
+        LoopKind::Filter => {
+            let mut kept = Vec::new();
+            for element in elements {
+                if passes(&element)? {
+                    kept.push(element);
+                }
+            }
+            collected(heap, subject, &kept).at(span)
+        }
+        LoopKind::Sort => sorted(heap, &elements, extra, span, body),
+    }
+}
+
+/// The answer for null: tests fail, all of nothing pass, and the rest is missing too.
+fn of_nothing<'a>(kind: LoopKind) -> Value<'a> {
+    match kind {
+        LoopKind::Any => Value::Bool(false),
+        LoopKind::All => Value::Bool(true),
+        _ => Value::Null,
+    }
+}
+
+fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, Fault> {
+    match subject {
+        Value::List(list) => {
+            Ok(list.iter().enumerate().map(|(at, value)| (value, count(at))).collect())
+        }
+        Value::Object(object) if !matches!(kind, LoopKind::Reduce | LoopKind::Sort) => {
+            // What is made with a secret is secret, keys too.
+            let secret = members_hold_secret(object);
+            let key = |key| if secret { Value::SecretText(key) } else { Value::Text(key) };
+            Ok(object.iter().map(|(name, value)| (value, key(name))).collect())
+        }
+        _ => Err(fault(FaultKind::WrongArgument, "this is nothing to go through")),
+    }
+}
+
+fn count<'a>(at: usize) -> Value<'a> {
+    Value::Number(Number::from(at as u64))
+}
+
+/// A list of a list's elements, an object of an object's.
+fn collected<'a>(
+    heap: &'a Heap,
+    subject: Value<'a>,
+    elements: &[Element<'a>],
+) -> Result<Value<'a>, Fault> {
+    if let Value::List(_) = subject {
+        let values: Vec<Value<'a>> = elements.iter().map(|(value, _)| *value).collect();
+        return heap.list(&values);
+    }
+    let mut entries = Vec::new();
+    for (value, place) in elements {
+        if let Value::Text(key) | Value::SecretText(key) = place {
+            entries.push((*key, *value));
+        }
+    }
+    build_object(heap, &entries)
+}
+
+/// Each element is put behind those that do not come after it.
+fn sorted<'a>(
+    heap: &'a Heap,
+    elements: &[Element<'a>],
+    descending: Value<'a>,
+    span: Span,
+    key: impl Fn(&[Value<'a>]) -> Answer<'a>,
+) -> Answer<'a> {
+    let descending = match descending {
+        Value::Null => false,
+        Value::Bool(value) => value,
+        _ => return Err(fault(FaultKind::WrongArgument, "`descending` is a boolean")).at(span),
+    };
+    let mut keyed = Vec::new();
+    for (value, _) in elements {
+        keyed.push((key(&[*value])?, *value));
+    }
+    let mut order: Vec<(Value<'a>, Value<'a>)> = Vec::new();
+    for (key, value) in keyed {
+        let at = place(&order, key, descending).at(span)?;
+        order.insert(at, (key, value));
+    }
+    let values: Vec<Value<'a>> = order.iter().map(|(_, value)| *value).collect();
+    heap.list(&values).at(span)
+}
+
+fn place<'a>(
+    order: &[(Value<'a>, Value<'a>)],
+    key: Value<'a>,
+    descending: bool,
+) -> Result<usize, Fault> {
+    for (at, (other, _)) in order.iter().enumerate().rev() {
+        let compared = sort_order(*other, key)?;
+        let comes_after = if descending { compared.is_lt() } else { compared.is_gt() };
+        if !comes_after {
+            return Ok(at + 1);
+        }
+    }
+    Ok(0)
+}
