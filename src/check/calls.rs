@@ -224,7 +224,7 @@ impl Checker<'_> {
         }
         let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
         let message =
-            format!("the `{}` of `${}` is {wanted}, not {}", param.name, callee.name, seen.kinds);
+            format!("the `{}` of `{}` is {wanted}, not {}", param.name, callee.shown(), seen.kinds);
         self.always_fails(Code::E0202, span, &message, self.argument_help(seen.kinds, wanted));
     }
 
@@ -246,8 +246,9 @@ impl Checker<'_> {
                 Code::W0108,
                 span,
                 format!(
-                    "the `{}` of `${}` is {wanted}, not {present}: this fails unless it is null",
-                    param.name, callee.name
+                    "the `{}` of `{}` is {wanted}, not {present}: this fails unless it is null",
+                    param.name,
+                    callee.shown()
                 ),
             )
             .maybe_help(self.argument_help(present, wanted)),
@@ -472,9 +473,10 @@ impl Checker<'_> {
                     format!("the parameter `{}` comes twice", param.name),
                 ));
             }
-            let hides = self.scope.is_local(&param.name)
+            let known = self.scope.is_local(&param.name)
                 || self.host.roots.iter().any(|root| root.name == param.name);
-            if hides {
+            // A mapper's operators give their own names to elements, and nobody could rename them.
+            if known && callee.family != builtins::Family::Mapper {
                 self.report(
                     Diagnostic::new(
                         Code::W0116,
@@ -518,7 +520,9 @@ impl Checker<'_> {
         for (param, value) in params.iter().zip(types) {
             self.scope.push(&param.name, value);
         }
+        let hidden = self.forget(params.iter().map(|param| &*param.name));
         let answer = self.uncertain(|this| this.infer(body));
+        self.recall(hidden);
         if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
             super::lints::condition(self, body, &answer);
         }
@@ -535,7 +539,7 @@ fn loop_answer(
     body: Option<Type>,
 ) -> Type {
     let body = body.unwrap_or_else(Type::any);
-    let collections = subject.kinds.and(Kinds::LIST | Kinds::OBJECT);
+    let collections = subject.kinds.and(callee.result);
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
         LoopKind::Map => {
@@ -559,6 +563,7 @@ fn loop_answer(
         }
         LoopKind::Find => subject.element().or_null(),
         LoopKind::Reduce => body.or(start.clone()),
+        LoopKind::Sort if subject.kinds.contains(Kind::Object) => Type::list_of(subject.element()),
         LoopKind::Sort => Type { truth: None, ..subject.clone().not_null() },
     };
     answer.truth = None;
