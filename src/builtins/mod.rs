@@ -14,6 +14,7 @@ mod encoding;
 mod html;
 mod invoke;
 mod list;
+mod mapper;
 mod mustache;
 mod network;
 mod number;
@@ -27,7 +28,7 @@ mod time;
 mod words;
 
 pub use invoke::{Args, Env, conversion, invoke, null_answer};
-pub use mustache::{Template, TemplateError};
+pub use mustache::{Template, TemplateError, TemplateRead};
 pub use pattern::{Pattern, PatternCache};
 pub use registry::{
     Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullSubject,
@@ -52,14 +53,15 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     FAMILIES.into_iter().flatten()
 }
 
-/// The function of a name, in any case, without its `$`.
+/// The function of a name, in any case, without its `$`. A mapper's operators that loop are found
+/// too, under names that no expression can write: `MAP()`.
 ///
 /// ```
 /// let function = hookgate::builtins::find("lowercase").unwrap();
 /// assert_eq!(function.name, "LOWERCASE");
 /// ```
 pub fn find(name: &str) -> Option<&'static Function> {
-    all().find(|function| function.name.eq_ignore_ascii_case(name))
+    all().chain(mapper::OPERATORS).find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
 /// What people type from other languages, and what it is called here.

@@ -74,6 +74,11 @@ impl Function {
         self.params.get(at).or(last)
     }
 
+    /// Its name as people write it: `$SPLIT`, and `MAP()` for an operator of mappers.
+    pub fn shown(&self) -> String {
+        if self.family == Family::Mapper { self.name.to_owned() } else { format!("${}", self.name) }
+    }
+
     /// How it is called, for people: `$SPLIT(text, separator)`.
     pub fn signature(&self) -> String {
         let params: Vec<String> = self.params.iter().map(ToString::to_string).collect();
@@ -102,6 +107,8 @@ pub enum Family {
     Network,
     /// Any value.
     General,
+    /// Operators of mappers, which no expression can name.
+    Mapper,
     /// Functions of the host's own.
     Host,
 }
@@ -119,6 +126,7 @@ impl Family {
             Self::Crypto => "Crypto",
             Self::Network => "Network",
             Self::General => "General",
+            Self::Mapper => "Mapper",
             Self::Host => "Host",
         }
     }
@@ -300,9 +308,10 @@ impl fmt::Debug for Code {
 /// The loops: what is done with the body's answer for each element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoopKind {
-    /// Collects the answers; of an object, under its keys.
+    /// Collects the answers; of an object, under its keys, where the row may answer an object.
     Map,
-    /// Collects the elements that pass; of an object, its entries.
+    /// Collects the elements that pass; of an object, its entries, where the row may answer an
+    /// object.
     Filter,
     /// Whether one passes; stops at it.
     Any,

@@ -224,7 +224,7 @@ impl Checker<'_> {
         }
         let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
         let message =
-            format!("the `{}` of `${}` is {wanted}, not {}", param.name, callee.name, seen.kinds);
+            format!("`{}` takes {wanted} as its `{}`, got {}", callee.shown(), param.name, seen.kinds);
         self.always_fails(Code::E0202, span, &message, argument_help(param, seen.kinds, wanted));
     }
 
@@ -246,8 +246,9 @@ impl Checker<'_> {
                 Code::W0108,
                 span,
                 format!(
-                    "the `{}` of `${}` is {wanted}, not {present}: this fails unless it is null",
-                    param.name, callee.name
+                    "`{}` takes {wanted} as its `{}`, got {present}: this fails unless it is null",
+                    callee.shown(),
+                    param.name
                 ),
             )
             .maybe_help(argument_help(param, present, wanted)),
@@ -473,9 +474,10 @@ impl Checker<'_> {
                     format!("the parameter `{}` comes twice", param.name),
                 ));
             }
-            let hides = self.scope.is_local(&param.name)
+            let known = self.scope.is_local(&param.name)
                 || self.host.roots.iter().any(|root| root.name == param.name);
-            if hides {
+            // A mapper's operators give their own names to elements, and nobody could rename them.
+            if known && callee.family != builtins::Family::Mapper {
                 self.report(
                     Diagnostic::new(
                         Code::W0116,
@@ -519,7 +521,9 @@ impl Checker<'_> {
         for (param, value) in params.iter().zip(types) {
             self.scope.push(&param.name, value);
         }
+        let hidden = self.forget(params.iter().map(|param| &*param.name));
         let answer = self.uncertain(|this| this.infer(body));
+        self.recall(hidden);
         if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
             super::lints::condition(self, body, &answer);
         }
@@ -541,7 +545,7 @@ fn loop_answer(
     body: Option<Type>,
 ) -> Type {
     let body = body.unwrap_or_else(Type::any);
-    let collections = subject.kinds.and(Kinds::LIST | Kinds::OBJECT);
+    let collections = subject.kinds.and(callee.result);
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
         LoopKind::Map => {
@@ -565,6 +569,7 @@ fn loop_answer(
         }
         LoopKind::Find => subject.element().or_null(),
         LoopKind::Reduce => body.or(start.clone()),
+        LoopKind::Sort if subject.kinds.contains(Kind::Object) => Type::list_of(subject.element()),
         LoopKind::Sort => Type { truth: None, ..subject.clone().not_null() },
     };
     answer.truth = None;

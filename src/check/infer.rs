@@ -10,7 +10,9 @@ use super::{Name, lints};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::{Callee, Root};
 use crate::source::Span;
-use crate::syntax::{Expr, ExprId, Operator, Parsed, Part, Place, Run, Step, StepKind, Tree};
+use crate::syntax::{
+    Binding, Expr, ExprId, Operator, Parsed, Part, Place, Run, Step, StepKind, Tree,
+};
 use crate::value::{Kind, Kinds};
 
 /// A check that goes on.
@@ -161,28 +163,44 @@ impl<'c> Checker<'c> {
                 );
                 Type::any()
             }
-            Expr::Let { bindings, body } => {
-                let values: Vec<Type> =
-                    bindings.iter().map(|binding| self.infer(binding.value)).collect();
-                let height = self.scope.height();
-                let slot = self.scope.next_slot();
-                self.found.frames.insert(Place::whole(id), slot);
-                for (binding, value) in bindings.iter().zip(values) {
-                    self.scope.push(&binding.name, value);
-                }
-                let answer = self.infer(*body);
-                self.scope.truncate(height);
-                answer
-            }
+            Expr::Let { bindings, body } => self.bind(id, bindings, *body),
             Expr::Error => Type::any(),
         }
+    }
+
+    fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) -> Type {
+        let values: Vec<Type> = bindings.iter().map(|binding| self.infer(binding.value)).collect();
+        let height = self.scope.height();
+        let slot = self.scope.next_slot();
+        self.found.frames.insert(Place::whole(id), slot);
+        for (binding, value) in bindings.iter().zip(values) {
+            self.scope.push(&binding.name, value);
+        }
+        let hidden = self.forget(bindings.iter().map(|binding| &*binding.name));
+        let answer = self.infer(body);
+        self.recall(hidden);
+        self.scope.truncate(height);
+        answer
+    }
+
+    /// Forgets what is known of names that now mean something else; answers what was known, to
+    /// come back to.
+    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+        let before = self.known.clone();
+        names.for_each(|name| self.known.retain(|shape| !shape.contains(name)));
+        before
+    }
+
+    /// Comes back to what was known.
+    pub(super) fn recall(&mut self, known: Vec<String>) {
+        self.known = known;
     }
 
     /// A name, and whether its members are found in any case.
     fn name(&mut self, id: ExprId, name: &str, span: Span) -> (Type, bool) {
         lints::text(self, name, span);
         let (found, diagnostic) = self.scope.resolve(id, name, span, self.host);
-        self.found.diagnostics.extend(diagnostic);
+        self.found.diagnostics.extend(diagnostic.filter(|_| !self.tree.is_optional(id)));
         (found.value, found.case_blind)
     }
 

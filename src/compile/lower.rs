@@ -186,8 +186,9 @@ impl<'c> Lowering<'c> {
 
     fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) {
         let first = self.frame(Place::whole(id));
-        for (at, binding) in bindings.iter().enumerate() {
-            self.expr(binding.value);
+        // All values first: a loop in one of them uses the slots that the names come to have.
+        bindings.iter().for_each(|binding| self.expr(binding.value));
+        for (at, binding) in bindings.iter().enumerate().rev() {
             let slot = first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
             self.out.emit(Instruction::Store { slot }, self.tree.span(binding.value));
         }

@@ -657,7 +657,7 @@ const ROWS: &[CodeRow] = &[
     CodeRow {
         code: Code::E0501,
         title: "a mapper document that does not parse",
-        explanation: "A mapper is a JSON, TOML or YAML document. YAML is version 1.2, without anchors, aliases and tags.",
+        explanation: "A mapper is one JSON, TOML or YAML document. YAML is version 1.2, without anchors, aliases and tags; a date of TOML has no meaning here. A text is an expression, and an expression with `: `, `#` or quotes in it goes into quotes as a whole.",
         example: "{ \"a\": ",
         fixed: None,
         setting: Setting::Mapper,
@@ -665,7 +665,7 @@ const ROWS: &[CodeRow] = &[
     CodeRow {
         code: Code::E0502,
         title: "an operator that does not exist",
-        explanation: "An object with one key that ends in `()` is an operator, and there is none of this name.",
+        explanation: "An object whose key ends in `()` is an operator, and there is none of this name. Operators are written in capitals; functions, which begin with `$`, are called inside expressions.",
         example: "{ \"MAPP()\": { \"items\": \"xs\" } }",
         fixed: Some("{ \"MAP()\": { \"items\": \"xs\", \"converter\": \"item\" } }"),
         setting: Setting::Mapper,
@@ -681,7 +681,7 @@ const ROWS: &[CodeRow] = &[
     CodeRow {
         code: Code::E0504,
         title: "a parameter that the operator does not have",
-        explanation: "The operator has no parameter of this name; the message lists those it has.",
+        explanation: "The operator has no parameter of this name; the message lists those it has. `context`, which elsewhere renames `item` and `loop`, was never published in full and is not taken.",
         example: "{ \"MAP()\": { \"items\": \"xs\", \"convert\": \"item\" } }",
         fixed: Some("{ \"MAP()\": { \"items\": \"xs\", \"converter\": \"item\" } }"),
         setting: Setting::Mapper,
@@ -689,7 +689,7 @@ const ROWS: &[CodeRow] = &[
     CodeRow {
         code: Code::E0505,
         title: "keys that clash",
-        explanation: "Dotted keys nest: `a.b` is the key `b` in an object under `a`. Two keys may not say different things of one place. `\\.` is a dot in a key.",
+        explanation: "Dotted keys nest: `a.b` is the key `b` in an object under `a`. Two keys may not say different things of one place, and no key comes twice. An operator is the only key of its object. `\\.` is a dot in a key.",
         example: "{ \"a\": \"x\", \"a.b\": \"y\" }",
         fixed: Some("{ \"a.c\": \"x\", \"a.b\": \"y\" }"),
         setting: Setting::Mapper,
@@ -697,7 +697,7 @@ const ROWS: &[CodeRow] = &[
     CodeRow {
         code: Code::E0506,
         title: "a parameter of the wrong shape",
-        explanation: "The parameter is text where an object is needed, or the other way round.",
+        explanation: "The parameter is text where an object is needed, or the other way round; or it is a template that does not read, or an argument whose name no expression can say.",
         example: "{ \"RENDER()\": { \"template\": 12 } }",
         fixed: Some("{ \"RENDER()\": { \"template\": \"{{ id }}\" } }"),
         setting: Setting::Mapper,

@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub use crate::builtins::{Args, Env, Function, Param};
 pub use crate::check::{RootDeclaration, Strangers, Type};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
+pub use crate::mapper::Format;
 pub use crate::program::{Program, Read};
 pub use crate::source::Source;
 pub use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, Number, OwnedValue, Time, Value};
@@ -34,6 +35,7 @@ pub use request::request_roots;
 use crate::check::{Checked, Host, check};
 use crate::compile::{Compiled, Options, compile};
 use crate::diagnostic::Code;
+use crate::mapper;
 use crate::source::Span;
 use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
 
@@ -194,6 +196,43 @@ impl Engine {
         let parsed = parse_template(Source::new("template", source), self.syntax)?;
         let checked = check(parsed, &self.host)?;
         self.lower(&checked, true, false).map(|compiled| compiled.program)
+    }
+
+    /// Compiles a mapper document, whose leaves are expressions.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    ///
+    /// ```
+    /// use hookgate::engine::{Context, Engine, Format, Source};
+    ///
+    /// let document = "
+    /// id: parsed_body.issue.id
+    /// labels:
+    ///   MAP():
+    ///     items: parsed_body.issue.labels
+    ///     converter: item.name.$LOWERCASE()
+    /// ";
+    /// let source = Source::new("event.yaml", document);
+    /// let program = Engine::for_requests().compile_mapper(source, Format::Yaml)?;
+    ///
+    /// let body = serde_json::json!({ "issue": { "id": 7, "labels": [{ "name": "Bug" }] } });
+    /// let mut context = Context::new();
+    /// context.set("parsed_body", &body);
+    /// assert_eq!(program.eval(&context)?.to_string(), r#"{"id":7,"labels":["bug"]}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compile_mapper(&self, source: Source, format: Format) -> Result<Program, Diagnostics> {
+        let checked = self.check_mapper(source, format)?;
+        self.lower(&checked, true, false).map(|compiled| compiled.program)
+    }
+
+    /// Checks a mapper document; what comes back has its warnings.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    pub fn check_mapper(&self, source: Source, format: Format) -> Result<Checked, Diagnostics> {
+        check(mapper::parse(source, format, self.syntax)?, &self.host)
     }
 
     /// Reads an expression, and no more.

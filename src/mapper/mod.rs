@@ -1,24 +1,69 @@
 //! The Data Mapper: documents whose leaves are expressions.
+//!
+//! A document in JSON, TOML or YAML becomes a tree like that of any expression, and goes through
+//! the checker, the compiler and the machine as one: `document` reads the three formats into one,
+//! `keys` takes dotted keys apart, `operators` is the table of what stands in `NAME()`, and
+//! `lower` makes the tree.
+//!
+//! Knows syntax and the words of operators; knows no bytecode and no values of a context.
 
-/// TEMP
-#[derive(Clone, Copy)]
-pub enum Format {
-    Json,
+mod document;
+mod elements;
+mod format;
+mod forms;
+mod keys;
+mod lower;
+mod operators;
+
+pub use format::Format;
+pub use operators::{Example, Operator, Parameter, Shape, Takes, operators};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::source::{Source, Span};
+use crate::syntax::{Parsed, SyntaxLimits};
+
+/// Reads a mapper document: a text in it is an expression, another scalar is itself, an object
+/// with the one key `NAME()` is an operator.
+///
+/// # Errors
+/// The faults of the document; where it reads, those of all its expressions.
+///
+/// ```
+/// use hookgate::mapper::{Format, parse};
+/// use hookgate::source::Source;
+/// use hookgate::syntax::SyntaxLimits;
+///
+/// let source = Source::new("body.yaml", "id: issue.id\nname: issue..name");
+/// let faults = parse(source, Format::Yaml, SyntaxLimits::default()).unwrap_err();
+/// assert!(faults.to_string().starts_with("body.yaml:2:13: error[E0010]"));
+/// ```
+pub fn parse(source: Source, format: Format, limits: SyntaxLimits) -> Result<Parsed, Diagnostics> {
+    if let Some(diagnostic) = refused(&source, limits) {
+        return Err(Diagnostics::new(source, vec![diagnostic]));
+    }
+    let document = match document::read(source.text(), format, limits.depth) {
+        Ok(document) => document,
+        Err(diagnostic) => return Err(Diagnostics::new(source, vec![diagnostic])),
+    };
+    match lower::tree(&document, limits) {
+        Ok(tree) => Ok(Parsed { source, tree, comments: Vec::new() }),
+        Err(diagnostics) => Err(Diagnostics::new(source, diagnostics)),
+    }
 }
-impl Format {
-    pub fn of_path(p: &std::path::Path) -> Option<Self> {
-        p.extension().filter(|e| *e == "json").map(|_| Format::Json)
+
+/// What can be said before reading.
+fn refused(source: &Source, limits: SyntaxLimits) -> Option<Diagnostic> {
+    let length = source.text().len();
+    if length > limits.bytes {
+        let message =
+            format!("the mapper has {length} bytes, more than the limit of {}", limits.bytes);
+        return Some(Diagnostic::new(Code::E0019, Span::default(), message));
     }
-    pub fn of_text(_: &str) -> Self {
-        Format::Json
-    }
+    source.text().trim().is_empty().then(nothing)
 }
-impl crate::engine::Engine {
-    pub fn check_mapper(
-        &self,
-        s: crate::engine::Source,
-        _: Format,
-    ) -> Result<crate::check::Checked, crate::engine::Diagnostics> {
-        self.check(s)
-    }
+
+/// The diagnostic of a document with nothing in it.
+fn nothing() -> Diagnostic {
+    Diagnostic::new(Code::E0013, Span::default(), "the mapper is empty")
+        .help("for an object without keys, write `{}`")
 }

@@ -7,6 +7,7 @@
 mod brackets;
 mod builder;
 mod foreign;
+mod graft;
 mod lexer;
 mod parser;
 mod token;

@@ -4,12 +4,14 @@
 //! every node is bounded when it is made, so whatever walks a tree may recurse, and dropping it
 //! recurses nowhere.
 
+use std::collections::BTreeSet;
+
 use crate::source::Span;
 use crate::value::Number;
 
 /// The place of a node in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ExprId(u32);
+pub struct ExprId(pub(super) u32);
 
 impl ExprId {
     /// The place as an index, for tables beside the tree.
@@ -42,8 +44,9 @@ impl Place {
 /// A tree of one source.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     root: Option<ExprId>,
+    pub(super) optional: BTreeSet<ExprId>,
 }
 
 /// A node: what it is, and where it was written.
@@ -281,6 +284,16 @@ impl Tree {
         self.root.unwrap_or(ExprId(0))
     }
 
+    /// Says that a name may be one that nobody has: a template looks there last.
+    pub fn set_optional(&mut self, name: ExprId) {
+        self.optional.insert(name);
+    }
+
+    /// Whether a name may be one that nobody has.
+    pub fn is_optional(&self, name: ExprId) -> bool {
+        self.optional.contains(&name)
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -300,7 +313,7 @@ impl Tree {
 
     /// Every node, children before their parents; only the arms of an `ELSE IF` ladder may come
     /// after it.
-    pub fn iter(&self) -> impl Iterator<Item = (ExprId, &Expr)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (ExprId, &Expr)> {
         self.nodes
             .iter()
             .enumerate()

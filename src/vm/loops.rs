@@ -85,12 +85,12 @@ impl<'a> Frame<'a> {
         }
         let elements = elements(info, subject)?;
         let gathered = match (info.kind, &elements) {
-            (LoopKind::Map | LoopKind::Filter, Elements::List { .. }) => {
-                Gathered::List(env.heap.list_builder())
-            }
-            (LoopKind::Map | LoopKind::Filter, Elements::Object { .. }) => {
+            (LoopKind::Map | LoopKind::Filter, Elements::Object { .. })
+                if info.callee.result.contains(Kind::Object) =>
+            {
                 Gathered::Object(env.heap.object_builder())
             }
+            (LoopKind::Map | LoopKind::Filter, _) => Gathered::List(env.heap.list_builder()),
             (LoopKind::Any | LoopKind::All | LoopKind::Find, _) => Gathered::Nothing,
             (LoopKind::Reduce, _) => Gathered::Value(extra),
             (LoopKind::Sort, _) => {
@@ -188,8 +188,8 @@ fn wrong_subject(info: &Loop, subject: Value<'_>) -> Fault {
     let fault = Fault::new(
         FaultKind::WrongArgument,
         format!(
-            "the `{name}` of `${}` is {kinds}, not {}",
-            info.callee.name,
+            "`{}` takes {kinds} as its `{name}`, got {}",
+            info.callee.shown(),
             subject.kind().phrase()
         ),
     );
@@ -207,7 +207,12 @@ fn descending(info: &Loop, extra: Value<'_>) -> Result<bool, Fault> {
         _ if info.kind != LoopKind::Sort => Ok(false),
         other => Err(Fault::new(
             FaultKind::WrongArgument,
-            format!("the `descending` of `$SORT` is a boolean, not {}", other.kind().phrase()),
+            format!(
+                "the `{}` of `{}` is a boolean, not {}",
+                info.callee.param(2).map_or("descending", |param| param.name),
+                info.callee.shown(),
+                other.kind().phrase()
+            ),
         )),
     }
 }

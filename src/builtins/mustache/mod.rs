@@ -29,6 +29,17 @@ pub struct TemplateError {
     pub offset: usize,
 }
 
+/// A name in a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TemplateRead<'t> {
+    /// The first part of the name, or `.`.
+    pub name: &'t str,
+    /// Where it stands, in bytes from the start of the template.
+    pub offset: usize,
+    /// Whether it stands in a section, whose value may have it before the root is asked.
+    pub in_section: bool,
+}
+
 /// How long a template may be, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -75,13 +86,26 @@ impl Template {
     /// The names it may read at the root: the first part of every name in it, those inside
     /// sections too, which look there last. `{{.}}` is no name.
     pub fn names(&self) -> BTreeSet<&str> {
-        let mut names = BTreeSet::new();
-        for part in &self.parts {
-            if let Part::Value { name, .. } | Part::Section { name, .. } = *part {
-                names.extend(self.words(name).split('.').next().filter(|first| !first.is_empty()));
+        self.reads().into_iter().map(|read| read.name).filter(|name| *name != ".").collect()
+    }
+
+    /// Every name in it, in order: the first part of each, and `.`.
+    pub fn reads(&self) -> Vec<TemplateRead<'_>> {
+        let mut reads = Vec::new();
+        let mut section_end = 0;
+        for (at, part) in self.parts.iter().enumerate() {
+            let (Part::Value { name, .. } | Part::Section { name, .. }) = *part else {
+                continue;
+            };
+            let words = self.words(name);
+            let first = if words == "." { words } else { words.split('.').next().unwrap_or("") };
+            let in_section = at < section_end;
+            reads.push(TemplateRead { name: first, offset: name.start as usize, in_section });
+            if let Part::Section { inverted: false, inside, .. } = *part {
+                section_end = section_end.max(at + 1 + inside as usize);
             }
         }
-        names
+        reads
     }
 
     /// The template filled from a value. Where a secret is in the value, its content may be in
@@ -106,5 +130,12 @@ mod tests {
     fn the_names_are_the_roots_that_a_template_may_read() {
         let template = Template::parse("{{a.b}}{{#c}}{{d}}{{.}}{{/c}}{{^a}}{{& e }}{{/a}}{{!f}}");
         assert_eq!(Vec::from_iter(template.unwrap().names()), ["a", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn what_stands_in_a_section_may_be_found_there() {
+        let template = Template::parse("{{a}}{{#b}}{{c.x}}{{.}}{{/b}}{{^b}}{{d}}{{/b}}").unwrap();
+        let inside = template.reads().into_iter().filter(|read| read.in_section);
+        assert_eq!(Vec::from_iter(inside.map(|read| read.name)), ["c", "."]);
     }
 }

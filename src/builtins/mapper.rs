@@ -1,0 +1,64 @@
+//! The operators of mappers that are loops: as functions they differ from `$MAP` and its like in
+//! what they make of objects, and no expression can write their names.
+//!
+//! `mapper::operators` has their words and examples, and lowers to calls of these.
+
+use super::registry::{Code, Family, Function, LoopKind, NullSubject, Param};
+use crate::value::Kinds;
+
+pub(super) const OPERATORS: &[Function] = &[MAP, FILTER, SORT, COALESCE];
+
+const ITEMS: Param = Param::new("items", Kinds::LIST.or(Kinds::OBJECT));
+
+/// Its lambda has the element, its key or place, and its place.
+const MAP: Function = operator(
+    "MAP()",
+    &[ITEMS, Param::lambda("converter", 1, 3)],
+    Kinds::LIST,
+    "What the converter makes of each element; of an object, of each value.",
+    LoopKind::Map,
+);
+
+const FILTER: Function = operator(
+    "FILTER()",
+    &[ITEMS, Param::lambda("condition", 1, 3).optional()],
+    Kinds::LIST,
+    "The elements that pass; of an object, the values.",
+    LoopKind::Filter,
+);
+
+const SORT: Function = operator(
+    "SORT()",
+    &[ITEMS, Param::lambda("key", 1, 3), Param::new("desc", Kinds::BOOLEAN).optional()],
+    Kinds::LIST,
+    "The elements in the order of their keys; of an object, the values.",
+    LoopKind::Sort,
+);
+
+const COALESCE: Function = operator(
+    "COALESCE()",
+    &[ITEMS, Param::lambda("condition", 1, 3).optional()],
+    Kinds::ALL,
+    "The first element that passes, or null; of an object, the first value.",
+    LoopKind::Find,
+);
+
+const fn operator(
+    name: &'static str,
+    params: &'static [Param],
+    result: Kinds,
+    doc: &'static str,
+    kind: LoopKind,
+) -> Function {
+    Function {
+        name,
+        family: Family::Mapper,
+        params,
+        result,
+        doc,
+        examples: &[],
+        null: NullSubject::Null,
+        releases: false,
+        code: Code::Loop(kind),
+    }
+}

@@ -1,0 +1,151 @@
+//! Documents: what JSON, TOML and YAML have in common, with the place of every part.
+//!
+//! A file a format; each reads into the same small tree. Knows nothing of expressions and
+//! operators.
+
+mod json;
+mod text;
+mod toml;
+mod yaml;
+
+use std::collections::HashMap;
+
+pub(super) use text::Text;
+
+use super::Format;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+use crate::value::Number;
+
+/// A part of a document.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) content: Content,
+    pub(super) span: Span,
+}
+
+/// What a part of a document is.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Text),
+    List(Vec<Node>),
+    Object(Vec<Entry>),
+}
+
+/// An entry of an object.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) value: Node,
+}
+
+/// A key, and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) text: String,
+    pub(super) span: Span,
+}
+
+impl Key {
+    /// Whether it calls an operator: `MAP()`.
+    pub(super) fn is_call(&self) -> bool {
+        self.text.ends_with("()")
+    }
+}
+
+impl Node {
+    /// What it is, for people.
+    pub(super) fn phrase(&self) -> &'static str {
+        match &self.content {
+            Content::Null => "null",
+            Content::Bool(_) => "a boolean",
+            Content::Number(_) => "a number",
+            Content::Text(_) => "a text",
+            Content::List(_) => "a list",
+            Content::Object(_) => "an object",
+        }
+    }
+}
+
+/// Reads a document that nests at most so deep.
+pub(super) fn read(text: &str, format: Format, depth: u16) -> Result<Node, Diagnostic> {
+    let depth = Depth { left: depth, limit: depth };
+    match format {
+        Format::Json => json::read(text, depth),
+        Format::Toml => toml::read(text, depth),
+        Format::Yaml => yaml::read(text, depth),
+    }
+}
+
+/// How much deeper a document may nest.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    left: u16,
+    limit: u16,
+}
+
+impl Depth {
+    fn deeper(self, span: Span) -> Result<Self, Diagnostic> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(Self { left, ..self }),
+            None => Err(too_deep(span, self.limit)),
+        }
+    }
+}
+
+/// The diagnostic of what is nested too deeply.
+pub(super) fn too_deep(span: Span, limit: u16) -> Diagnostic {
+    Diagnostic::new(Code::E0018, span, format!("this is nested more than {limit} deep"))
+        .help("map a part of it elsewhere, or name a value once: `EVAL()` has `args` for that")
+}
+
+/// The diagnostic of what a format does not allow.
+fn unreadable(span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::E0501, span, message)
+}
+
+/// A number from its digits; like a literal, an integer is exact or an error.
+fn number(digits: &str, span: Span) -> Result<Content, Diagnostic> {
+    let integral = digits.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
+    match digits.parse::<Number>() {
+        Ok(Number::Decimal(_)) if integral => Err(out_of_range(span, digits)),
+        Ok(number) => Ok(Content::Number(number)),
+        Err(_) => Err(out_of_range(span, digits)),
+    }
+}
+
+fn integer(value: Option<i128>, span: Span, written: &str) -> Result<Content, Diagnostic> {
+    let number = value.and_then(Number::integer);
+    number.map(Content::Number).ok_or_else(|| out_of_range(span, written))
+}
+
+fn decimal(value: Option<f64>, span: Span, written: &str) -> Result<Content, Diagnostic> {
+    let number = value.and_then(Number::decimal);
+    number.map(Content::Number).ok_or_else(|| out_of_range(span, written))
+}
+
+fn out_of_range(span: Span, written: &str) -> Diagnostic {
+    Diagnostic::new(Code::E0003, span, format!("`{written}` is out of range")).help(
+        "integers reach from -9223372036854775808 to 18446744073709551615, and decimals are finite",
+    )
+}
+
+/// An object whose keys are different ones.
+fn object(entries: Vec<Entry>) -> Result<Content, Diagnostic> {
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    for Entry { key, .. } in &entries {
+        if let Some(first) = seen.insert(&key.text, key.span) {
+            return Err(repeated(&key.text, first, key.span));
+        }
+    }
+    Ok(Content::Object(entries))
+}
+
+fn repeated(key: &str, first: Span, second: Span) -> Diagnostic {
+    Diagnostic::new(Code::E0505, second, format!("the key `{key}` comes twice"))
+        .also(first, "it stands here first")
+        .help("readers disagree on which of two values counts, so a key has one")
+}

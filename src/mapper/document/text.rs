@@ -1,0 +1,155 @@
+//! Texts of documents: what they say, and where in the source each part of that stands.
+
+use std::ops::Range;
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// A text.
+#[derive(Debug, Clone)]
+pub(in crate::mapper) struct Text {
+    /// What it says, escapes resolved.
+    pub(in crate::mapper) value: String,
+    /// Where it is written, quotes and all.
+    pub(in crate::mapper) span: Span,
+    /// Where each byte of it stands in the source, and the end; empty where nobody can say.
+    places: Vec<u32>,
+}
+
+/// How a text was written, as far as it matters to find a part of it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without escapes; white space at the ends of lines may be folded.
+    Plain,
+    /// Without escapes but `''`.
+    Single,
+    /// With escapes that begin with a backslash.
+    Escaped,
+}
+
+impl Text {
+    /// A text that is written in a range of the source, quotes left out.
+    pub(super) fn new(
+        value: String,
+        span: Span,
+        source: &str,
+        inner: Range<usize>,
+        style: Style,
+    ) -> Self {
+        let raw = source.get(inner.clone()).unwrap_or("");
+        let places = align(raw, &value, style).unwrap_or_default();
+        let start = u32::try_from(inner.start).unwrap_or(u32::MAX);
+        let places = places.into_iter().map(|place| place.saturating_add(start)).collect();
+        Self { value, span, places }
+    }
+
+    /// Where a part of the text stands in the source; the whole text where nobody can say.
+    pub(in crate::mapper) fn place(&self, part: Span) -> Span {
+        let place = |offset: u32| self.places.get(offset as usize).copied();
+        match (place(part.start), place(part.end)) {
+            (Some(start), Some(end)) => Span { start, end: end.max(start) },
+            _ => self.span,
+        }
+    }
+
+    /// A diagnostic of the text, with its places in the source.
+    pub(in crate::mapper) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        for label in &mut diagnostic.labels {
+            label.span = self.place(label.span);
+        }
+        diagnostic
+    }
+}
+
+/// Finds the bytes of a text in what was written for it. Nothing where they part: then it was
+/// written in a way that is not worth following.
+fn align(raw: &str, value: &str, style: Style) -> Option<Vec<u32>> {
+    let mut places = Vec::with_capacity(value.len() + 1);
+    let mut at = 0;
+    for (done, character) in value.char_indices() {
+        let rest = raw.get(at..)?;
+        // A block ends in a line end that need not be written.
+        if rest.is_empty() && value.get(done..)?.trim().is_empty() {
+            places.resize(value.len(), u32::try_from(at).ok()?);
+            break;
+        }
+        let (start, length) = find(rest, character, style)?;
+        places.extend(std::iter::repeat_n(u32::try_from(at + start).ok()?, character.len_utf8()));
+        at += start + length;
+    }
+    places.push(u32::try_from(at).ok()?);
+    raw.get(at..)?.trim().is_empty().then_some(places)
+}
+
+/// The place of the next character of a text in what is left, and how many bytes write it.
+fn find(rest: &str, character: char, style: Style) -> Option<(usize, usize)> {
+    for (at, written) in rest.char_indices() {
+        let after = rest.get(at..)?;
+        if style == Style::Escaped && written == '\\' {
+            match escape_length(after, character) {
+                // A line that goes on in the next one.
+                None => continue,
+                Some(length) => return Some((at, length)),
+            }
+        }
+        let folded = character == ' ' && matches!(written, '\n' | '\r');
+        if written == character || folded {
+            return Some((at, written.len_utf8()));
+        }
+        let skipped = written.is_whitespace() || (style == Style::Single && written == '\'');
+        if !skipped {
+            return None;
+        }
+    }
+    None
+}
+
+fn escape_length(rest: &str, character: char) -> Option<usize> {
+    Some(match rest.as_bytes().get(1)? {
+        b'\n' | b'\r' => return None,
+        b'x' => 4,
+        b'U' => 10,
+        b'u' if character > '\u{ffff}' => 12,
+        b'u' => 6,
+        _ => 1 + rest.chars().nth(1)?.len_utf8(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Style, align};
+
+    #[track_caller]
+    fn check(style: Style, raw: &str, value: &str, part: &str, place: &str) {
+        let places = align(raw, value, style).unwrap();
+        let start = value.find(part).unwrap();
+        let range = places[start] as usize..places[start + part.len()] as usize;
+        assert_eq!(raw.get(range), Some(place));
+    }
+
+    #[test]
+    fn parts_are_found_behind_escapes_and_folds() {
+        check(Style::Plain, "a == b", "a == b", "b", "b");
+        check(
+            Style::Escaped,
+            r#"\"é\" == \u0062\ud83d\ude00 x"#,
+            "\"é\" == b😀 x",
+            "b😀",
+            r"\u0062\ud83d\ude00",
+        );
+        check(Style::Escaped, r"a\/b c", "a/b c", "c", "c");
+        check(Style::Escaped, "a \\\n    b", "a b", "b", "b");
+        check(Style::Single, "x == ''y'' z", "x == 'y' z", "z", "z");
+        check(Style::Plain, "a\n    b\n  c\n", "a\n  b\nc\n", "b", "b");
+        check(Style::Plain, "a\n  b", "a\nb\n", "b", "b");
+        check(Style::Plain, "one\r\n  two", "one two", "one", "one");
+        check(Style::Plain, "one\r\n  two", "one two", "two", "two");
+    }
+
+    #[test]
+    fn what_cannot_be_followed_has_no_places() {
+        assert_eq!(align("abc", "abd", Style::Plain), None);
+        assert_eq!(align("abc", "ab", Style::Plain), None);
+        assert_eq!(align(r"\N", "\u{85}x", Style::Escaped), None);
+    }
+}

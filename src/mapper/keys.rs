@@ -1,0 +1,93 @@
+//! Dotted keys: `a.b` is the key `b` in an object under `a`, and `\.` is a dot.
+//!
+//! One level is taken apart at a time: what is left of a key is the key of the object below, and
+//! is taken apart with that.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::document::{Content, Entry, Key, Node};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+
+/// The entries of an object with the first part of each key as the key.
+pub(super) fn nested<'e>(
+    entries: &'e [Entry],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Cow<'e, [Entry]> {
+    // What dotted keys have put together may hold a key twice, what was read may not.
+    let mut seen = HashSet::new();
+    let plain = |key: &str| !key.contains('.');
+    if entries.iter().all(|Entry { key, .. }| plain(&key.text) && seen.insert(&key.text)) {
+        return Cow::Borrowed(entries);
+    }
+    let mut level = Level::default();
+    for entry in entries {
+        match below(entry) {
+            Ok(entry) => level.add(entry, diagnostics),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    Cow::Owned(level.entries)
+}
+
+#[derive(Default)]
+struct Level {
+    entries: Vec<Entry>,
+    places: HashMap<String, usize>,
+}
+
+impl Level {
+    /// Adds an entry; two objects under one key are one.
+    fn add(&mut self, entry: Entry, diagnostics: &mut Vec<Diagnostic>) {
+        let place = self.places.get(&entry.key.text);
+        let Some(known) = place.and_then(|place| self.entries.get_mut(*place)) else {
+            self.places.insert(entry.key.text.clone(), self.entries.len());
+            self.entries.push(entry);
+            return;
+        };
+        match (&mut known.value.content, entry.value.content) {
+            (Content::Object(before), Content::Object(more)) => before.extend(more),
+            _ => diagnostics.push(clash(known.key.span, entry.key.span)),
+        }
+    }
+}
+
+/// The entry with the first part of its key, and the rest of the key below.
+fn below(entry: &Entry) -> Result<Entry, Diagnostic> {
+    let Entry { key, value } = entry;
+    let (first, rest) = match first_dot(&key.text).and_then(|dot| key.text.split_at_checked(dot)) {
+        Some((first, rest)) => (first, rest.strip_prefix('.')),
+        None => (key.text.as_str(), None),
+    };
+    if rest.is_some_and(|rest| first.is_empty() || rest.is_empty() || rest.starts_with('.')) {
+        return Err(empty_part(key));
+    }
+    let part = |text: &str| Key { text: text.to_owned(), span: key.span };
+    let value = match rest {
+        None => value.clone(),
+        Some(rest) => {
+            let inner = Entry { key: part(rest), value: value.clone() };
+            Node { content: Content::Object(vec![inner]), span: value.span }
+        }
+    };
+    Ok(Entry { key: part(&first.replace("\\.", ".")), value })
+}
+
+/// The first dot without a backslash before it.
+fn first_dot(key: &str) -> Option<usize> {
+    let mut dots = key.match_indices('.').map(|(at, _)| at);
+    dots.find(|at| !key.get(..*at).is_some_and(|before| before.ends_with('\\')))
+}
+
+fn clash(first: Span, second: Span) -> Diagnostic {
+    Diagnostic::new(Code::E0505, second, "two keys say different things of one place")
+        .also(first, "the value of the place is given here")
+        .help("dots nest: for a dot in a key, write `\\.`")
+}
+
+fn empty_part(key: &Key) -> Diagnostic {
+    let message = format!("the key `{}` has nothing before, between or after its dots", key.text);
+    Diagnostic::new(Code::E0505, key.span, message)
+        .help("dots nest: for a dot in a key, write `\\.`")
+}

@@ -1,0 +1,280 @@
+//! The operators of mappers: one table, a row an operator.
+//!
+//! To add one: write its row, and how it lowers in `elements` (what looks at each of several
+//! values) or `forms` (the others). Reading, checks of parameters, messages and the reference page
+//! read the row; a test runs its example.
+
+use super::elements;
+use super::forms;
+use super::lower::{Call, Lowering};
+use crate::syntax::ExprId;
+
+/// An operator: everything there is to know of it.
+#[derive(Debug)]
+pub struct Operator {
+    /// Its name without the parentheses.
+    pub name: &'static str,
+    /// What stands under its name.
+    pub takes: Takes,
+    /// One line: what it answers.
+    pub doc: &'static str,
+    /// A document with its answer; it runs as a test.
+    pub example: Example,
+    pub(super) lower: fn(&mut Lowering, &Call<'_>) -> ExprId,
+}
+
+/// What stands under the name of an operator.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// One value: `{ "STRIP_HTML()": "body" }`.
+    One(Parameter),
+    /// An object of parameters.
+    Named(&'static [Parameter]),
+}
+
+/// A parameter of an operator.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What may stand there.
+    pub shape: Shape,
+    /// Whether it has to be there. Null is as if it were not.
+    pub required: bool,
+}
+
+/// What may stand in the place of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Any mapper.
+    Mapper,
+    /// A list of mappers, or a mapper that answers a list.
+    List,
+    /// An object, written out.
+    Object,
+    /// The text of an expression.
+    Expression,
+    /// Text that is itself, no expression.
+    Text,
+    /// A Mustache template.
+    Template,
+}
+
+impl Shape {
+    /// What it is, for people.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Mapper => "any value",
+            Self::List => "a list",
+            Self::Object => "an object",
+            Self::Expression => "an expression as text",
+            Self::Text => "a text",
+            Self::Template => "a template as text",
+        }
+    }
+}
+
+/// A document, a context for it, and what it answers: all JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// The mapper.
+    pub document: &'static str,
+    /// The context, an object of its names.
+    pub context: &'static str,
+    /// The answer.
+    pub answer: &'static str,
+}
+
+/// Every operator, in the order of the reference page.
+pub fn operators() -> impl Iterator<Item = &'static Operator> {
+    OPERATORS.iter()
+}
+
+impl Operator {
+    /// The operator of a key: `MAP()`.
+    pub(super) fn find(key: &str) -> Option<&'static Self> {
+        let name = key.strip_suffix("()")?;
+        operators().find(|operator| operator.name == name)
+    }
+
+    /// Its parameters; one without a name of its own is the only one.
+    pub fn parameters(&self) -> &[Parameter] {
+        match &self.takes {
+            Takes::One(parameter) => std::slice::from_ref(parameter),
+            Takes::Named(parameters) => parameters,
+        }
+    }
+}
+
+const fn required(name: &'static str, shape: Shape) -> Parameter {
+    Parameter { name, shape, required: true }
+}
+
+const fn optional(name: &'static str, shape: Shape) -> Parameter {
+    Parameter { name, shape, required: false }
+}
+
+const OPERATORS: &[Operator] = &[
+    Operator {
+        name: "EVAL",
+        takes: Takes::Named(&[
+            required("expression", Shape::Expression),
+            optional("args", Shape::Object),
+        ]),
+        doc: "The expression, with the `args` as names beside those around it, or instead of them.",
+        example: Example {
+            document: r#"{ "EVAL()": { "expression": "x + y", "args": { "x": 3, "y": "$INTEGER(total)" } } }"#,
+            context: r#"{ "total": "4" }"#,
+            answer: "7",
+        },
+        lower: forms::eval,
+    },
+    Operator {
+        name: "MAP",
+        takes: Takes::Named(&[
+            required("items", Shape::Mapper),
+            required("converter", Shape::Mapper),
+        ]),
+        doc: "A list of what the converter makes of each `item`; of an object, of each value.",
+        example: Example {
+            document: r#"{ "MAP()": { "items": "labels", "converter": { "id": "item.id", "place": "loop.index1" } } }"#,
+            context: r#"{ "labels": [{ "id": "bug" }, { "id": "ops" }] }"#,
+            answer: r#"[{ "id": "bug", "place": 1 }, { "id": "ops", "place": 2 }]"#,
+        },
+        lower: elements::map,
+    },
+    Operator {
+        name: "SORT",
+        takes: Takes::Named(&[
+            required("items", Shape::Mapper),
+            required("key", Shape::Mapper),
+            optional("desc", Shape::Mapper),
+        ]),
+        doc: "The elements in the order of the key of each `item`, or of several keys in a list; of an object, the values. Equal ones stay as they were.",
+        example: Example {
+            document: r#"{ "SORT()": { "items": "team", "key": ["item.age", "loop.key"] } }"#,
+            context: r#"{ "team": { "zoe": { "age": 7 }, "bo": { "age": 9 }, "al": { "age": 7, "al": 1 } } }"#,
+            answer: r#"[{ "age": 7, "al": 1 }, { "age": 7 }, { "age": 9 }]"#,
+        },
+        lower: elements::sort,
+    },
+    Operator {
+        name: "COALESCE",
+        takes: Takes::Named(&[
+            required("items", Shape::Mapper),
+            optional("condition", Shape::Mapper),
+        ]),
+        doc: "The first `item` that counts as true, or for which the condition does; else null. Of items that are written out, those after it do not run.",
+        example: Example {
+            document: r#"{ "COALESCE()": { "items": ["issue.key", "fallback", "1 / 0"] } }"#,
+            context: r#"{ "issue": null, "fallback": "none" }"#,
+            answer: r#""none""#,
+        },
+        lower: elements::coalesce,
+    },
+    Operator {
+        name: "FILTER",
+        takes: Takes::Named(&[
+            required("items", Shape::Mapper),
+            optional("condition", Shape::Mapper),
+        ]),
+        doc: "A list of each `item` that counts as true, or for which the condition does; of an object, of its values.",
+        example: Example {
+            document: r#"{ "FILTER()": { "items": "people", "condition": "item.age >= 18" } }"#,
+            context: r#"{ "people": { "john": { "age": 28 }, "doe": { "age": 17 } } }"#,
+            answer: r#"[{ "age": 28 }]"#,
+        },
+        lower: elements::filter,
+    },
+    Operator {
+        name: "CONDITIONAL",
+        takes: Takes::Named(&[
+            required("condition", Shape::Mapper),
+            optional("on_pass", Shape::Mapper),
+            optional("on_fail", Shape::Mapper),
+        ]),
+        doc: "One of two values, as the condition counts as true or not; null for one that is left out. Only that one runs.",
+        example: Example {
+            document: r#"{ "CONDITIONAL()": { "condition": "total > 0", "on_pass": "100 / total", "on_fail": "'none'" } }"#,
+            context: r#"{ "total": 0 }"#,
+            answer: r#""none""#,
+        },
+        lower: forms::conditional,
+    },
+    Operator {
+        name: "LOOKUP",
+        takes: Takes::Named(&[
+            required("key", Shape::Mapper),
+            required("mapping", Shape::Object),
+            optional("default", Shape::Mapper),
+        ]),
+        doc: "The value of the mapping under the key, compared as text; else the default, or null. Only that one runs, and the keys of the mapping are taken as they are.",
+        example: Example {
+            document: r#"{ "LOOKUP()": { "key": "state", "mapping": { "1": "'New'", "2": "'Open'" }, "default": "'Unknown'" } }"#,
+            context: r#"{ "state": 2 }"#,
+            answer: r#""Open""#,
+        },
+        lower: forms::lookup,
+    },
+    Operator {
+        name: "CONCAT",
+        takes: Takes::Named(&[
+            required("items", Shape::Mapper),
+            optional("separator", Shape::Text),
+        ]),
+        doc: "The items as one text, with the separator between them, which is no expression; nulls are left out.",
+        example: Example {
+            document: r#"{ "CONCAT()": { "items": ["first", "middle", "last"], "separator": " | " } }"#,
+            context: r#"{ "first": "Ada", "last": "Lovelace" }"#,
+            answer: r#""Ada | Lovelace""#,
+        },
+        lower: forms::concat,
+    },
+    Operator {
+        name: "RENDER",
+        takes: Takes::Named(&[
+            required("template", Shape::Template),
+            optional("args", Shape::Mapper),
+        ]),
+        doc: "A Mustache template, filled from the `args`, or without them from all names around it: `{{x}}` escapes HTML, `{{{x}}}` does not.",
+        example: Example {
+            document: r#"{ "RENDER()": { "template": "{{ user.name }}: {{#labels}}{{{id}}}; {{/labels}}" } }"#,
+            context: r#"{ "user": { "name": "Zoë & Co" }, "labels": [{ "id": "<a>" }, { "id": "b" }] }"#,
+            answer: r#""Zoë &amp; Co: <a>; b; ""#,
+        },
+        lower: forms::render,
+    },
+    Operator {
+        name: "STRIP_HTML",
+        takes: Takes::One(required("text", Shape::Mapper)),
+        doc: "HTML as plain text: without tags, a new line where a block ends.",
+        example: Example {
+            document: r#"{ "STRIP_HTML()": "body" }"#,
+            context: r#"{ "body": "<p>Ada <b>Lovelace</b></p><p>London</p>" }"#,
+            answer: r#""Ada Lovelace\nLondon""#,
+        },
+        lower: |lowering, call| forms::function(lowering, call, "STRIP_HTML"),
+    },
+    Operator {
+        name: "FLATTEN",
+        takes: Takes::One(required("items", Shape::List)),
+        doc: "The elements with those of lists among them in their place, one level deep.",
+        example: Example {
+            document: r#"{ "FLATTEN()": ["first", "rest"] }"#,
+            context: r#"{ "first": 1, "rest": [2, [3]] }"#,
+            answer: "[1, 2, [3]]",
+        },
+        lower: |lowering, call| forms::function(lowering, call, "FLATTEN"),
+    },
+    Operator {
+        name: "MERGE",
+        takes: Takes::One(required("items", Shape::List)),
+        doc: "The entries of all objects of a list in one; of a repeated key the last value counts, and nulls are left out.",
+        example: Example {
+            document: r#"{ "MERGE()": ["issue", { "source": "'jira'" }, "missing"] }"#,
+            context: r#"{ "issue": { "id": 7, "source": "web" } }"#,
+            answer: r#"{ "id": 7, "source": "jira" }"#,
+        },
+        lower: |lowering, call| forms::function(lowering, call, "MERGE"),
+    },
+];
