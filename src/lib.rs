@@ -23,3 +23,8 @@ pub mod source;
 pub mod syntax;
 pub mod value;
 pub mod vm;
+
+// The pages' Rust blocks run as tests of the crate.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -325,7 +325,11 @@ fn wrong_kind(function: &Function, param: Option<&Param>, value: Value<'_>) -> F
     let kinds = kinds.without(Kinds::NULL | Kinds::SECRET);
     let fault = Fault::new(
         FaultKind::WrongArgument,
-        format!("`${}` takes {kinds} as its `{name}`, got {}", function.name, value.kind().phrase()),
+        format!(
+            "`${}` takes {kinds} as its `{name}`, got {}",
+            function.name,
+            value.kind().phrase()
+        ),
     );
     if param.is_some_and(|param| matches!(param.role, Role::Lambda { .. })) {
         return fault.help("write a lambda: `x => …`");

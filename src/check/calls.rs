@@ -223,8 +223,12 @@ impl Checker<'_> {
             return;
         }
         let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
-        let message =
-            format!("`{}` takes {wanted} as its `{}`, got {}", callee.shown(), param.name, seen.kinds);
+        let message = format!(
+            "`{}` takes {wanted} as its `{}`, got {}",
+            callee.shown(),
+            param.name,
+            seen.kinds
+        );
         self.always_fails(Code::E0202, span, &message, argument_help(param, seen.kinds, wanted));
     }
 

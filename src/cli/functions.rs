@@ -102,7 +102,8 @@ fn section(function: &Function, out: &mut String) {
     if !kinds.is_empty() {
         let _ = write!(out, "Takes {}. ", kinds.join("; "));
     }
-    let _ = writeln!(out, "Answers {}. {}\n", function.result, null_words(function));
+    let answers = format!("Answers {}. {}", function.result, null_words(function));
+    let _ = writeln!(out, "{}\n", answers.trim_end());
     out.push_str("```text\n");
     for example in function.examples {
         let _ = writeln!(out, "{}\n  -> {}", example.source, example.answer);

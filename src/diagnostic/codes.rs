@@ -1,230 +1,48 @@
 //! The codes of diagnostics: one table, a row a code.
 //!
-//! A code is stable: it keeps its meaning for ever. To add one, write its variant and its row;
-//! its page in `docs/errors/` is generated from the row, and a test holds the row to its
+//! A code is stable: it keeps its meaning for ever. To add one, write its row; nothing else
+//! changes. Its page in `docs/errors/` is written from the row, and a test holds the row to its
 //! example.
 
 use std::fmt;
 
 use super::Severity;
 
-/// The code of a diagnostic. `E` codes cannot run, or stopped a run; `W` codes are warnings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Code {
-    /// A character that means nothing.
-    E0001,
-    /// A text that is never closed.
-    E0002,
-    /// A number that does not read.
-    E0003,
-    /// An escape that does not read.
-    E0004,
-    /// Something else was expected here.
-    E0010,
-    /// A bracket that is never closed.
-    E0011,
-    /// A closing bracket that nothing opens.
-    E0012,
-    /// Nothing to evaluate.
-    E0013,
-    /// An operator of another language.
-    E0014,
-    /// A call without `$`.
-    E0015,
-    /// A lambda where no function takes one.
-    E0016,
-    /// Nested too deeply.
-    E0018,
-    /// A source that is too large.
-    E0019,
-    /// A function that does not exist.
-    E0101,
-    /// A name that the host does not offer.
-    E0102,
-    /// A secret's name has to be literal.
-    E0104,
-    /// Secrets are not available here.
-    E0105,
-    /// A lambda is needed here, or none.
-    E0106,
-    /// The wrong number of arguments.
-    E0107,
-    /// A regular expression that does not compile.
-    E0108,
-    /// A lambda with the wrong parameters.
-    E0110,
-    /// An operator on kinds it does not work on.
-    E0201,
-    /// An argument of the wrong kind.
-    E0202,
-    /// A secret that could leave.
-    E0203,
-    /// A digest in text without an encoding.
-    E0204,
-    /// An operator met a kind it does not work on.
-    E0301,
-    /// An argument had the wrong kind.
-    E0302,
-    /// A number out of range.
-    E0303,
-    /// A division by zero.
-    E0304,
-    /// Two values that have no order.
-    E0305,
-    /// An index that is not an integer.
-    E0306,
-    /// Text that is no number.
-    E0307,
-    /// Text that is no time.
-    E0308,
-    /// Data that does not decode.
-    E0309,
-    /// Null where a value is needed.
-    E0310,
-    /// A secret that is not set.
-    E0311,
-    /// A secret on its way out.
-    E0312,
-    /// A regular expression that does not compile.
-    E0313,
-    /// An argument that means nothing.
-    E0314,
-    /// A key repeated in JSON.
-    E0316,
-    /// No clock.
-    E0317,
-    /// More work than one evaluation may do.
-    E0401,
-    /// More built than one evaluation may hold.
-    E0402,
-    /// Built too deep.
-    E0403,
-    /// A regular expression that is too large.
-    E0404,
-    /// A mapper document that does not parse.
-    E0501,
-    /// An operator that does not exist.
-    E0502,
-    /// A parameter that is missing.
-    E0503,
-    /// A parameter that the operator does not have.
-    E0504,
-    /// Keys that clash.
-    E0505,
-    /// A parameter of the wrong shape.
-    E0506,
-    /// A name that is not there.
-    W0101,
-    /// A member that the payload does not have.
-    W0102,
-    /// A comparison that never holds, or always.
-    W0103,
-    /// A condition that is always true, or always false.
-    W0104,
-    /// A chained comparison.
-    W0105,
-    /// `AND` and `OR` without parentheses.
-    W0106,
-    /// A bare name as a key.
-    W0107,
-    /// This always fails where it runs.
-    W0108,
-    /// A member of something that has none.
-    W0109,
-    /// A key that comes twice.
-    W0110,
-    /// Both sides may be null.
-    W0111,
-    /// A replay rule that accepts the future.
-    W0112,
-    /// Claims whose expiry nobody reads.
-    W0113,
-    /// A comparison with null.
-    W0114,
-    /// A function without effect on null.
-    W0115,
-    /// A name that hides another.
-    W0116,
-    /// Letters that look like others.
-    W0117,
+/// Makes the enum, the names and the table of the rows.
+macro_rules! codes {
+    ($($code:ident { title: $title:literal, explanation: $explanation:literal, example: $example:literal, fixed: $fixed:expr, setting: $setting:ident, })+) => {
+        /// The code of a diagnostic. `E` codes cannot run, or stopped a run; `W` codes are
+        /// warnings.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(
+                #[doc = $title]
+                $code,
+            )+
+        }
+
+        impl Code {
+            /// The code as it is written: `E0107`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => stringify!($code),)+
+                }
+            }
+        }
+
+        const ROWS: &[CodeRow] = &[$(CodeRow {
+            code: Code::$code,
+            title: $title,
+            explanation: $explanation,
+            example: $example,
+            fixed: $fixed,
+            setting: Setting::$setting,
+        }),+];
+    };
 }
 
 impl Code {
-    /// The code as it is written: `E0107`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::E0001 => "E0001",
-            Self::E0002 => "E0002",
-            Self::E0003 => "E0003",
-            Self::E0004 => "E0004",
-            Self::E0010 => "E0010",
-            Self::E0011 => "E0011",
-            Self::E0012 => "E0012",
-            Self::E0013 => "E0013",
-            Self::E0014 => "E0014",
-            Self::E0015 => "E0015",
-            Self::E0016 => "E0016",
-            Self::E0018 => "E0018",
-            Self::E0019 => "E0019",
-            Self::E0101 => "E0101",
-            Self::E0102 => "E0102",
-            Self::E0104 => "E0104",
-            Self::E0105 => "E0105",
-            Self::E0106 => "E0106",
-            Self::E0107 => "E0107",
-            Self::E0108 => "E0108",
-            Self::E0110 => "E0110",
-            Self::E0201 => "E0201",
-            Self::E0202 => "E0202",
-            Self::E0203 => "E0203",
-            Self::E0204 => "E0204",
-            Self::E0301 => "E0301",
-            Self::E0302 => "E0302",
-            Self::E0303 => "E0303",
-            Self::E0304 => "E0304",
-            Self::E0305 => "E0305",
-            Self::E0306 => "E0306",
-            Self::E0307 => "E0307",
-            Self::E0308 => "E0308",
-            Self::E0309 => "E0309",
-            Self::E0310 => "E0310",
-            Self::E0311 => "E0311",
-            Self::E0312 => "E0312",
-            Self::E0313 => "E0313",
-            Self::E0314 => "E0314",
-            Self::E0316 => "E0316",
-            Self::E0317 => "E0317",
-            Self::E0401 => "E0401",
-            Self::E0402 => "E0402",
-            Self::E0403 => "E0403",
-            Self::E0404 => "E0404",
-            Self::E0501 => "E0501",
-            Self::E0502 => "E0502",
-            Self::E0503 => "E0503",
-            Self::E0504 => "E0504",
-            Self::E0505 => "E0505",
-            Self::E0506 => "E0506",
-            Self::W0101 => "W0101",
-            Self::W0102 => "W0102",
-            Self::W0103 => "W0103",
-            Self::W0104 => "W0104",
-            Self::W0105 => "W0105",
-            Self::W0106 => "W0106",
-            Self::W0107 => "W0107",
-            Self::W0108 => "W0108",
-            Self::W0109 => "W0109",
-            Self::W0110 => "W0110",
-            Self::W0111 => "W0111",
-            Self::W0112 => "W0112",
-            Self::W0113 => "W0113",
-            Self::W0114 => "W0114",
-            Self::W0115 => "W0115",
-            Self::W0116 => "W0116",
-            Self::W0117 => "W0117",
-        }
-    }
-
     /// The code of a name, in any case.
     pub fn find(name: &str) -> Option<Self> {
         let row = ROWS.iter().find(|row| row.code.name().eq_ignore_ascii_case(name))?;
@@ -293,549 +111,483 @@ pub fn all_codes() -> impl Iterator<Item = &'static CodeRow> {
     ROWS.iter()
 }
 
-const ROWS: &[CodeRow] = &[
-    CodeRow {
-        code: Code::E0001,
+codes! {
+    E0001 {
         title: "a character that means nothing",
         explanation: "The character is not part of the language. Typographic quotes and signs are the usual cause: they come from a word processor or a chat.",
-        example: "status == “open”",
-        fixed: Some("status == \"open\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0002,
+        example: "parsed_body.status == “open”",
+        fixed: Some("parsed_body.status == \"open\""),
+        setting: Rule,
+    }
+    E0002 {
         title: "a text that is never closed",
         explanation: "A text begins with a quote and ends with the same one; it may span lines. Where the closing quote is missing, everything after it counts as text.",
-        example: "status == \"open",
-        fixed: Some("status == \"open\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0003,
+        example: "parsed_body.status == \"open",
+        fixed: Some("parsed_body.status == \"open\""),
+        setting: Rule,
+    }
+    E0003 {
         title: "a number that does not read",
         explanation: "Numbers are digits, with a fraction or an exponent: `12`, `2.5`, `1e3`. A digit stands on both sides of the dot. Integers reach from -9223372036854775808 to 18446744073709551615.",
-        example: "total > 12abc",
-        fixed: Some("total > 12"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0004,
+        example: "parsed_body.total > 12abc",
+        fixed: Some("parsed_body.total > 12"),
+        setting: Rule,
+    }
+    E0004 {
         title: "an escape that does not read",
         explanation: "`\\u` takes four hexadecimal digits. A character beyond U+FFFF is written as two of them, a surrogate pair, and half a pair is no character. An escape that the language does not know keeps its backslash, so regular expressions can be written as they are.",
         example: "\"\\ud83d\"",
         fixed: Some("\"\\ud83d\\ude00\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0010,
+        setting: Rule,
+    }
+    E0010 {
         title: "something else was expected here",
-        explanation: "The source does not continue in a way that the grammar knows. The message says what was found and what could stand there.",
-        example: "status == == \"open\"",
-        fixed: Some("status == \"open\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0011,
+        explanation: "The source does not go on in a way that the grammar knows. The message says what was found and what could stand there. Often something is missing just before the place: an operator, a comma, a closing quote.",
+        example: "parsed_body.status == == \"open\"",
+        fixed: Some("parsed_body.status == \"open\""),
+        setting: Rule,
+    }
+    E0011 {
         title: "a bracket that is never closed",
         explanation: "Every `(`, `[`, `{` and `${` has its closing bracket. The label at the opening shows which one is left over; the one at the end shows where the closing bracket was expected.",
         example: "{ \"verification\": headers['x-okta-verification-challenge']",
         fixed: Some("{ \"verification\": headers['x-okta-verification-challenge'] }"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0012,
+        setting: Rule,
+    }
+    E0012 {
         title: "a closing bracket that nothing opens",
-        explanation: "There is a `)`, `]` or `}` too many, or its opening bracket is missing.",
-        example: "(a AND b))",
-        fixed: Some("(a AND b)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0013,
+        explanation: "There is a `)`, `]` or `}` too many, or its opening bracket is missing. Where two brackets do not belong together, as in `(a]`, the message shows both.",
+        example: "(headers AND raw_body))",
+        fixed: Some("(headers AND raw_body)"),
+        setting: Rule,
+    }
+    E0013 {
         title: "nothing to evaluate",
         explanation: "The source is empty, or holds only comments. An expression is one value; to accept everything, write `TRUE`.",
         example: "# nothing here",
         fixed: Some("TRUE"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0014,
+        setting: Rule,
+    }
+    E0014 {
         title: "an operator of another language",
         explanation: "The sign is known from other languages and spelled differently here: `AND`, `OR`, `NOT` for `&&`, `||`, `!`; `==` and `!=` for `=` and `<>`; `IF a THEN b ELSE c` for `a ? b : c`; `#` for a comment.",
-        example: "a == 1 && b == 2",
-        fixed: Some("a == 1 AND b == 2"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0015,
+        example: "parsed_body.a == 1 && parsed_body.b == 2",
+        fixed: Some("parsed_body.a == 1 AND parsed_body.b == 2"),
+        setting: Rule,
+    }
+    E0015 {
         title: "a call without `$`",
         explanation: "Functions are written with a dollar sign: `$LOWERCASE(x)`, or after their first argument, `x.$LOWERCASE()`. A name without it is data, and data is not called.",
-        example: "lowercase(status)",
-        fixed: Some("$LOWERCASE(status)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0016,
+        example: "lowercase(raw_body)",
+        fixed: Some("$LOWERCASE(raw_body)"),
+        setting: Rule,
+    }
+    E0016 {
         title: "a lambda where no function takes one",
         explanation: "A lambda, `x => …`, is not a value: it stands only as an argument of a function that runs it for each element, such as `$FILTER` or `$MAP`.",
         example: "[x => x]",
         fixed: Some("[1, 2].$MAP(x => x)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0018,
+        setting: Rule,
+    }
+    E0018 {
         title: "nested too deeply",
         explanation: "Brackets, calls, and operators in one another are bounded, 128 deep by default, so that no rule can exhaust the stack. Long runs of one operator, chains of members and `ELSE IF` ladders do not count as nesting.",
         example: "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))",
         fixed: Some("((1))"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0019,
+        setting: Rule,
+    }
+    E0019 {
         title: "a source that is too large",
         explanation: "A source is at most 64 KiB by default. Rules of that size are usually data: keep the data in the request or in the listener's `vars`, and look it up.",
         example: "",
         fixed: None,
-        setting: Setting::Large,
-    },
-    CodeRow {
-        code: Code::E0101,
+        setting: Large,
+    }
+    E0101 {
         title: "a function that does not exist",
         explanation: "No function has this name. `hookgate functions` lists them all. Functions that other languages have under another name are shown with their name here.",
-        example: "$CONTAINS(title, \"bug\")",
-        fixed: Some("\"bug\" IN title"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0102,
+        example: "$CONTAINS(raw_body, \"bug\")",
+        fixed: Some("\"bug\" IN raw_body"),
+        setting: Rule,
+    }
+    E0102 {
         title: "a name that the host does not offer",
         explanation: "A rule reads the request by names that the host declares: `parsed_body`, `headers`, `query_params` and so on. Any other name is an error, since it would always be null. Inside a lambda, its parameters are names too.",
         example: "parsed_bdy.action == \"opened\"",
         fixed: Some("parsed_body.action == \"opened\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0104,
+        setting: Rule,
+    }
+    E0104 {
         title: "a secret's name has to be literal",
         explanation: "`$SECRET` and `$SECRETS` take the name as text in quotes, so that the host knows which secrets a program reads before it runs.",
         example: "$HMAC_SHA256($SECRET(vars.name), raw_body).$HEX()",
         fixed: Some("$HMAC_SHA256($SECRET('NAME'), raw_body).$HEX()"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0105,
+        setting: Secret,
+    }
+    E0105 {
         title: "secrets are not available here",
-        explanation: "The host compiles this program without access to secrets, as it does for the rules of tenants and subscribers.",
+        explanation: "The host compiles this program without access to secrets, because whoever wrote it may not read them. What needs a secret belongs in a program of the host's own.",
         example: "$SECRET('NAME') == headers[\"x-token\"]",
         fixed: None,
-        setting: Setting::NoSecrets,
-    },
-    CodeRow {
-        code: Code::E0106,
+        setting: NoSecrets,
+    }
+    E0106 {
         title: "a lambda is needed here, or none",
-        explanation: "Functions that run something for each element take a lambda, `x => …`; other parameters take values.",
+        explanation: "Functions that run something for each element, such as `$MAP` and `$FILTER`, take a lambda, `x => …`. Other parameters take values: a lambda is none, and cannot be kept or passed on.",
         example: "[1, 2].$FILTER(TRUE)",
         fixed: Some("[1, 2].$FILTER(n => n > 1)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0107,
+        setting: Rule,
+    }
+    E0107 {
         title: "the wrong number of arguments",
-        explanation: "The function takes more or fewer arguments. Written after its first argument, `x.$F(y)`, that one counts too.",
+        explanation: "The function takes more or fewer arguments than it got. Written after its first argument, `x.$F(y)`, that one counts too. `hookgate functions NAME` shows what a function takes.",
         example: "$STARTS_WITH(headers[\"x-jira-event\"])",
         fixed: Some("$STARTS_WITH(headers[\"x-jira-event\"], \"issue\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0108,
+        setting: Rule,
+    }
+    E0108 {
         title: "a regular expression that does not compile",
         explanation: "The pattern is literal, so it is compiled with the program, and it has a fault. The syntax is that of the Rust `regex` crate: like Perl's, without look-around and back-references, so that it runs in linear time.",
         example: "$MATCH(raw_body, \"(unclosed\")",
         fixed: Some("$MATCH(raw_body, \"(closed)\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0110,
+        setting: Rule,
+    }
+    E0110 {
         title: "a lambda with the wrong parameters",
         explanation: "Each function says how many parameters its lambda has: one for the element, for most a second for the key or the place, and `(acc, x)` for `$REDUCE`. No name comes twice.",
         example: "[1, 2].$REDUCE(0, n => n)",
         fixed: Some("[1, 2].$REDUCE(0, (sum, n) => sum + n)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0201,
+        setting: Rule,
+    }
+    E0201 {
         title: "an operator on kinds it does not work on",
         explanation: "The operator always fails here, and nothing keeps it from running. Nothing is converted silently: text becomes a number with `$INTEGER` or `$DECIMAL`, anything becomes text with `$TEXT`.",
         example: "\"7\" - 1",
         fixed: Some("$INTEGER(\"7\") - 1"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0202,
+        setting: Rule,
+    }
+    E0202 {
         title: "an argument of the wrong kind",
-        explanation: "The call always fails here: the argument is of a kind that the function does not take, and nothing keeps it from running.",
+        explanation: "The argument is of a kind that the function does not take, and nothing keeps the call from running, so the program would always fail. Nothing is converted silently; the message names the conversion where there is one.",
         example: "$LOWERCASE(12)",
         fixed: Some("$LOWERCASE(\"A\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0203,
+        setting: Rule,
+    }
+    E0203 {
         title: "a secret that could leave",
         explanation: "The answer of a program never holds a secret, nor text, lists or objects made with one. Only a digest, a verification or a comparison releases something of it.",
         example: "{ \"token\": $SECRET('NAME') }",
         fixed: Some("{ \"token\": $HMAC_SHA256($SECRET('NAME'), raw_body).$HEX() }"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0204,
+        setting: Secret,
+    }
+    E0204 {
         title: "a digest in text without an encoding",
         explanation: "A digest is bytes. In text it has to be written out, and senders differ in how: `.$HEX()` or `.$BASE64()`.",
         example: "\"sha256=${$SHA256(raw_body)}\"",
         fixed: Some("\"sha256=${$SHA256(raw_body).$HEX()}\""),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0301,
+        setting: Rule,
+    }
+    E0301 {
         title: "an operator met a kind it does not work on",
-        explanation: "While running, an operand had a kind that the operator does not take. The message names both kinds and what to write instead.",
+        explanation: "While running, an operand had a kind that the operator does not take. The message names both kinds and what to write instead. Null is no such kind: arithmetic with null is null, and no order holds with it.",
         example: "[1, \"2\"].$REDUCE(0, (sum, n) => sum + n)",
         fixed: Some("[1, \"2\"].$REDUCE(0, (sum, n) => sum + $INTEGER(n))"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0302,
+        setting: Rule,
+    }
+    E0302 {
         title: "an argument had the wrong kind",
-        explanation: "While running, an argument had a kind that the function does not take.",
+        explanation: "While running, an argument had a kind that the function does not take: the data is not what the rule expects. Convert it, ask for its kind first (`$KIND(x) == \"text\"`), or give a fallback with `$TRY`.",
         example: "[1].$MAP(n => $LOWERCASE(n))",
         fixed: Some("[1].$MAP(n => $LOWERCASE($TEXT(n)))"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0303,
+        setting: Rule,
+    }
+    E0303 {
         title: "a number out of range",
         explanation: "Integers are exact from -9223372036854775808 to 18446744073709551615, and an answer beyond that is an error, not a rounded number. `$DECIMAL` calculates approximately.",
         example: "18446744073709551615 + 1",
         fixed: Some("$DECIMAL(18446744073709551615) + 1"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0304,
+        setting: Rule,
+    }
+    E0304 {
         title: "a division by zero",
-        explanation: "There is no answer. Test the divisor first.",
-        example: "10 / $LENGTH(missing)",
-        fixed: Some("IF $LENGTH(missing) > 0 THEN 10 / $LENGTH(missing) ELSE 0"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0305,
+        explanation: "There is no answer, so the run stops. Test the divisor first; a divisor that is null gives null.",
+        example: "10 / $LENGTH(parsed_body.items)",
+        fixed: Some("IF parsed_body.items THEN 10 / $LENGTH(parsed_body.items) ELSE 0"),
+        setting: Rule,
+    }
+    E0305 {
         title: "two values that have no order",
         explanation: "`<`, `<=`, `>`, `>=` compare numbers, times, texts, each with its own kind, and a time with a number as seconds since the epoch. Lists that are sorted need keys of one kind.",
         example: "[1, \"2\"].$MAX()",
         fixed: Some("[1, \"2\"].$MAP(n => $INTEGER(n)).$MAX()"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0306,
+        setting: Rule,
+    }
+    E0306 {
         title: "an index that is not an integer",
         explanation: "Places in lists, texts and bytes are whole numbers, negative ones from the end. Objects have text keys.",
         example: "[1, 2, 3][1 / 2]",
         fixed: Some("[1, 2, 3][$INTEGER(1 / 2)]"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0307,
+        setting: Rule,
+    }
+    E0307 {
         title: "text that is no number",
         explanation: "`$INTEGER` and `$DECIMAL` read digits with a sign, a fraction or an exponent, and nothing else: no spaces, no thousands separators, no units. `$TRY` gives a fallback.",
         example: "$INTEGER(\"twelve\")",
         fixed: Some("$TRY($INTEGER(\"twelve\"), 0)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0308,
+        setting: Rule,
+    }
+    E0308 {
         title: "text that is no time",
         explanation: "`$PARSE_TIME` reads RFC 3339, RFC 2822, ISO dates and Unix times; another form needs its format. Times lie in the years 0 to 9999.",
         example: "$PARSE_TIME(\"yesterday\")",
         fixed: Some("$PARSE_TIME(\"17.08.2025\", \"%d.%m.%Y\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0309,
+        setting: Rule,
+    }
+    E0309 {
         title: "data that does not decode",
-        explanation: "The text is not hex, base64, JSON or UTF-8, as the function expects.",
+        explanation: "The function reads hex, base64, JSON, UTF-8, a URL's escapes or an address, and the text is not written that way. The message says which and where. Where bad data is to be expected, `$TRY` gives a fallback.",
         example: "$UNHEX(\"xyz\")",
         fixed: Some("$UNHEX(\"0a1b\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0310,
+        setting: Rule,
+    }
+    E0310 {
         title: "null where a value is needed",
         explanation: "Most functions answer null for null, so that missing data stays missing. Digests and encoders do not: an absent signature must never equal an absent digest. Arguments after the first have to be there too.",
-        example: "$SHA256(missing).$HEX()",
-        fixed: Some("IF missing != NULL THEN $SHA256(missing).$HEX()"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0311,
+        example: "$SHA256(parsed_body.missing).$HEX()",
+        fixed: Some("IF parsed_body.missing THEN $SHA256(parsed_body.missing).$HEX()"),
+        setting: Rule,
+    }
+    E0311 {
         title: "a secret that is not set",
-        explanation: "The host has no secret of this name, or an empty one. A signature made with an empty secret would be anyone's.",
+        explanation: "The host has no secret of this name, or an empty one. A signature made with an empty secret would be anyone's, so the run stops instead. On the command line, `--secret NAME=VALUE` gives one.",
         example: "$HMAC_SHA256($SECRET('UNSET'), \"x\").$HEX()",
         fixed: None,
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0312,
+        setting: Rule,
+    }
+    E0312 {
         title: "a secret on its way out",
-        explanation: "While running, the answer would have held a secret, or a number or time made from one.",
-        example: "$LENGTH($SECRET('NAME')) > 8",
-        fixed: None,
-        setting: Setting::Secret,
-    },
-    CodeRow {
-        code: Code::E0313,
-        title: "a regular expression that does not compile",
-        explanation: "The pattern was made while running, and has a fault.",
+        explanation: "While running, something made from a secret was on its way out: an answer that holds it, or a number or time that would tell of it. The checker refuses what it can see before (E0203); this is what it could not.",
+        example: "IF raw_body THEN $LENGTH($SECRET('NAME')) > 8",
+        fixed: Some("IF raw_body THEN $SECRET('NAME') != \"changeme\""),
+        setting: Secret,
+    }
+    E0313 {
+        title: "a regular expression made while running that does not compile",
+        explanation: "The pattern is not literal, so it was compiled while running, and it has a fault. Part of it may come from a request: then its special characters are read as such. A literal pattern is checked before anything runs (E0108).",
         example: "$MATCH(\"a\", \"(\" + \"\")",
         fixed: None,
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0314,
+        setting: Rule,
+    }
+    E0314 {
         title: "an argument that means nothing",
-        explanation: "The argument has the right kind, and a value that the function cannot work with: an unknown time zone, a malformed network, a step of zero.",
+        explanation: "The argument has the right kind, and a value that the function cannot work with: an unknown time zone, a malformed network, a key that does not read, a step of zero.",
         example: "$TIME().$IN_ZONE(\"Europe/Atlantis\")",
         fixed: Some("$TIME().$IN_ZONE(\"Europe/Berlin\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0316,
+        setting: Rule,
+    }
+    E0316 {
         title: "a key repeated in JSON",
         explanation: "An object has the same key twice. Readers disagree on which one counts, so a signature could cover one value and a rule see another; none is taken.",
         example: "$PARSE_JSON(\"{\\\"a\\\":1,\\\"a\\\":2}\")",
         fixed: Some("$PARSE_JSON(\"{\\\"a\\\":1}\")"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0317,
+        setting: Rule,
+    }
+    E0317 {
         title: "no clock",
-        explanation: "The program reads the clock, and the host gave it none.",
+        explanation: "The program reads the clock with `$TIME()`, and the host gave it no time. The time is an input like any other: embedding programs set it with `Context::set_now`, and ask with `Program::reads_clock` whether one is needed.",
         example: "$TIME()",
         fixed: None,
-        setting: Setting::NoClock,
-    },
-    CodeRow {
-        code: Code::E0401,
+        setting: NoClock,
+    }
+    E0401 {
         title: "more work than one evaluation may do",
-        explanation: "Work is counted: an element, or 64 bytes of text, hash or pattern input, is a step, and an evaluation has 1,000,000 of them by default.",
+        explanation: "Work is counted: an element, or 64 bytes of text, hash or pattern input, is a step, and an evaluation has 1,000,000 of them by default. Loops in loops are what uses them up. `$TRY` does not catch this.",
         example: "$RANGE(1000).$MAP(a => $RANGE(1000).$MAP(b => a * b)).$LENGTH()",
         fixed: Some("$RANGE(10).$MAP(a => $RANGE(10).$MAP(b => a * b)).$LENGTH()"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0402,
+        setting: Rule,
+    }
+    E0402 {
         title: "more built than one evaluation may hold",
-        explanation: "Texts, lists and objects that an evaluation builds are bounded together, 16 MiB by default.",
+        explanation: "Texts, lists and objects that an evaluation builds are bounded together, 16 MiB by default. What it only reads does not count. `$TRY` does not catch this.",
         example: "$RANGE(64).$REDUCE(\"x\", (text, i) => text + text)",
         fixed: Some("$RANGE(6).$REDUCE(\"x\", (text, i) => text + text)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0403,
+        setting: Rule,
+    }
+    E0403 {
         title: "built too deep",
-        explanation: "Lists and objects that an evaluation builds nest at most 128 deep.",
+        explanation: "Lists and objects that an evaluation builds nest at most 128 deep, as JSON that it reads does. `$TRY` does not catch this.",
         example: "$RANGE(200).$REDUCE([], (list, i) => [list])",
         fixed: Some("$RANGE(20).$REDUCE([], (list, i) => [list])"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0404,
+        setting: Rule,
+    }
+    E0404 {
         title: "a regular expression that is too large",
         explanation: "A pattern compiles to 1 MiB at most by default. Large repetitions are what makes them big.",
         example: "$MATCH(raw_body, \"\\w{5000}\")",
         fixed: Some("$LENGTH(raw_body) > 5000"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::E0501,
+        setting: Rule,
+    }
+    E0501 {
         title: "a mapper document that does not parse",
         explanation: "A mapper is one JSON, TOML or YAML document. YAML is version 1.2, without anchors, aliases and tags; a date of TOML has no meaning here. A text is an expression, and an expression with `: `, `#` or quotes in it goes into quotes as a whole.",
         example: "{ \"a\": ",
         fixed: None,
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::E0502,
+        setting: Mapper,
+    }
+    E0502 {
         title: "an operator that does not exist",
         explanation: "An object whose key ends in `()` is an operator, and there is none of this name. Operators are written in capitals; functions, which begin with `$`, are called inside expressions.",
-        example: "{ \"MAPP()\": { \"items\": \"xs\" } }",
-        fixed: Some("{ \"MAP()\": { \"items\": \"xs\", \"converter\": \"item\" } }"),
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::E0503,
+        example: "{ \"MAPP()\": { \"items\": \"parsed_body.items\" } }",
+        fixed: Some("{ \"MAP()\": { \"items\": \"parsed_body.items\", \"converter\": \"item\" } }"),
+        setting: Mapper,
+    }
+    E0503 {
         title: "a parameter that is missing",
-        explanation: "The operator does not work without it.",
-        example: "{ \"MAP()\": { \"items\": \"xs\" } }",
-        fixed: Some("{ \"MAP()\": { \"items\": \"xs\", \"converter\": \"item.id\" } }"),
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::E0504,
+        explanation: "The operator does not work without this parameter; the message names it. Parameters are the keys of the object under the operator.",
+        example: "{ \"MAP()\": { \"items\": \"parsed_body.items\" } }",
+        fixed: Some(
+            "{ \"MAP()\": { \"items\": \"parsed_body.items\", \"converter\": \"item.id\" } }",
+        ),
+        setting: Mapper,
+    }
+    E0504 {
         title: "a parameter that the operator does not have",
         explanation: "The operator has no parameter of this name; the message lists those it has. `context`, which elsewhere renames `item` and `loop`, was never published in full and is not taken.",
-        example: "{ \"MAP()\": { \"items\": \"xs\", \"convert\": \"item\" } }",
-        fixed: Some("{ \"MAP()\": { \"items\": \"xs\", \"converter\": \"item\" } }"),
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::E0505,
+        example: "{ \"MAP()\": { \"items\": \"parsed_body.items\", \"convert\": \"item\" } }",
+        fixed: Some("{ \"MAP()\": { \"items\": \"parsed_body.items\", \"converter\": \"item\" } }"),
+        setting: Mapper,
+    }
+    E0505 {
         title: "keys that clash",
         explanation: "Dotted keys nest: `a.b` is the key `b` in an object under `a`. Two keys may not say different things of one place, and no key comes twice. An operator is the only key of its object. `\\.` is a dot in a key.",
-        example: "{ \"a\": \"x\", \"a.b\": \"y\" }",
-        fixed: Some("{ \"a.c\": \"x\", \"a.b\": \"y\" }"),
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::E0506,
+        example: "{ \"user\": \"parsed_body.user\", \"user.name\": \"parsed_body.name\" }",
+        fixed: Some("{ \"user.id\": \"parsed_body.user\", \"user.name\": \"parsed_body.name\" }"),
+        setting: Mapper,
+    }
+    E0506 {
         title: "a parameter of the wrong shape",
-        explanation: "The parameter is text where an object is needed, or the other way round; or it is a template that does not read, or an argument whose name no expression can say.",
+        explanation: "The parameter takes text, a list or an object, and something else stands there; or it is a template that does not read, or an argument whose name no expression can say. A template or a separator is text as it is; conditions and items are mappers.",
         example: "{ \"RENDER()\": { \"template\": 12 } }",
         fixed: Some("{ \"RENDER()\": { \"template\": \"{{ id }}\" } }"),
-        setting: Setting::Mapper,
-    },
-    CodeRow {
-        code: Code::W0101,
+        setting: Mapper,
+    }
+    W0101 {
         title: "a name that is not there",
-        explanation: "The context has no such name, so it reads as null.",
+        explanation: "The context has no such name, so it reads as null. On the command line the context is what `--context` gives; a host that declares its names refuses others (E0102).",
         example: "missing == NULL",
         fixed: None,
-        setting: Setting::Open,
-    },
-    CodeRow {
-        code: Code::W0102,
+        setting: Open,
+    }
+    W0102 {
         title: "a member that the payload does not have",
         explanation: "The schema or sample of the payload has no such member, so it reads as null. A near name is suggested where there is one.",
         example: "parsed_body.isue.id != NULL",
         fixed: Some("parsed_body.issue.id != NULL"),
-        setting: Setting::Shaped,
-    },
-    CodeRow {
-        code: Code::W0103,
+        setting: Shaped,
+    }
+    W0103 {
         title: "a comparison that never holds, or always",
-        explanation: "Values of different kinds are never equal: `\"7\" == 7` is false. Convert one side.",
+        explanation: "Values of different kinds are never equal: `\"7\" == 7` is false. Convert one side: `$INTEGER` and `$DECIMAL` read numbers, `$TEXT` writes any value.",
         example: "$LENGTH(raw_body) == \"7\"",
         fixed: Some("$LENGTH(raw_body) == 7"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0104,
+        setting: Rule,
+    }
+    W0104 {
         title: "a condition that is always true, or always false",
-        explanation: "The condition cannot come out otherwise, so what it guards always runs, or never does.",
+        explanation: "The condition cannot come out otherwise, so what it guards always runs, or never does. A literal `TRUE` or `FALSE` is taken as meant.",
         example: "IF \"text\" THEN 1 ELSE 2",
         fixed: Some("IF raw_body THEN 1 ELSE 2"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0105,
+        setting: Rule,
+    }
+    W0105 {
         title: "a chained comparison",
-        explanation: "Comparisons do not chain: `a < b < c` compares the truth value of `a < b` with `c`. Join two comparisons with `AND`, or set parentheses.",
-        example: "1 < 2 == TRUE",
-        fixed: Some("(1 < 2) == TRUE"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0106,
+        explanation: "Comparisons do not chain: `a == b == c` compares the truth value of `a == b` with `c`. Join two comparisons with `AND`, or set parentheses. `==`, `!=` and `IN` bind tighter than `<`, so `a < b == c` is `a < (b == c)`.",
+        example: "parsed_body.a == parsed_body.b == parsed_body.c",
+        fixed: Some("parsed_body.a == parsed_body.b AND parsed_body.b == parsed_body.c"),
+        setting: Rule,
+    }
+    W0106 {
         title: "`AND` and `OR` without parentheses",
         explanation: "`AND` binds tighter than `OR`. Parentheses say so to whoever reads it next.",
         example: "parsed_body.a OR parsed_body.b AND parsed_body.c",
         fixed: Some("parsed_body.a OR (parsed_body.b AND parsed_body.c)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0107,
+        setting: Rule,
+    }
+    W0107 {
         title: "a bare name as a key",
         explanation: "Keys are expressions: a bare name is read from the context, and what it holds is the key. A literal key has quotes.",
         example: "{ headers: 1 }",
         fixed: Some("{ \"headers\": 1 }"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0108,
+        setting: Rule,
+    }
+    W0108 {
         title: "this always fails where it runs",
         explanation: "The operation has operands of kinds that it never works on. It does not always run, so this is no error; where it does run, it fails.",
         example: "raw_body AND (\"7\" - 1)",
         fixed: Some("raw_body AND ($INTEGER(\"7\") - 1)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0109,
+        setting: Rule,
+    }
+    W0109 {
         title: "a member of something that has none",
         explanation: "Only objects have members, and only lists, texts and bytes have places. Of anything else the member is null.",
         example: "raw_body.id",
         fixed: Some("$PARSE_JSON(raw_body).id"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0110,
+        setting: Rule,
+    }
+    W0110 {
         title: "a key that comes twice",
         explanation: "The object has the same key twice; the last value counts.",
         example: "{ \"a\": 1, \"a\": 2 }",
         fixed: Some("{ \"a\": 1, \"b\": 2 }"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0111,
+        setting: Rule,
+    }
+    W0111 {
         title: "both sides may be null",
         explanation: "In a rule that verifies, two absent values are equal, and the request passes without either. Test that one is there.",
         example: "headers[\"x-token\"] == vars.token",
         fixed: Some("vars.token != NULL AND headers[\"x-token\"] == vars.token"),
-        setting: Setting::Verification,
-    },
-    CodeRow {
-        code: Code::W0112,
+        setting: Verification,
+    }
+    W0112 {
         title: "a replay rule that accepts the future",
         explanation: "The difference from now is small for old requests and negative for future ones, so a far future timestamp passes. `$ABS` bounds both sides.",
         example: "$TIME() - $INTEGER(headers[\"x-ts\"]) <= 300",
         fixed: Some("$ABS($TIME() - $INTEGER(headers[\"x-ts\"])) <= 300"),
-        setting: Setting::Verification,
-    },
-    CodeRow {
-        code: Code::W0113,
+        setting: Verification,
+    }
+    W0113 {
         title: "claims whose expiry nobody reads",
         explanation: "`$JWT_VERIFY` checks the signature and not the time. Compare `exp` with the clock, or a token is good for ever.",
         example: "$JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").sub == \"a\"",
         fixed: None,
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0114,
+        setting: Rule,
+    }
+    W0114 {
         title: "a comparison with null",
         explanation: "No order holds with null: `x > NULL` is always false.",
         example: "parsed_body.count > NULL",
         fixed: Some("parsed_body.count != NULL"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0115,
-        title: "a function without effect on null",
+        setting: Rule,
+    }
+    W0115 {
+        title: "a function of null",
         explanation: "The value is always null here, and the function answers null for it.",
         example: "NULL.$LOWERCASE()",
         fixed: Some("\"A\".$LOWERCASE()"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0116,
+        setting: Rule,
+    }
+    W0116 {
         title: "a name that hides another",
-        explanation: "The parameter of the lambda has the name of something outside, which the lambda can then not read.",
+        explanation: "The parameter of the lambda has the name of something outside, which the lambda then cannot read.",
         example: "[1].$MAP(headers => headers)",
         fixed: Some("[1].$MAP(n => n)"),
-        setting: Setting::Rule,
-    },
-    CodeRow {
-        code: Code::W0117,
+        setting: Rule,
+    }
+    W0117 {
         title: "letters that look like others",
         explanation: "The text mixes letters of several scripts that look alike, or holds signs that change the direction of writing. What is read is not what is compared.",
         example: "parsed_body.user == \"pаypal\"",
         fixed: Some("parsed_body.user == \"paypal\""),
-        setting: Setting::Rule,
-    },
-];
+        setting: Rule,
+    }
+}

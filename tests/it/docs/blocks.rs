@@ -1,0 +1,271 @@
+//! The fenced blocks of the pages.
+//!
+//! - ` ```hookgate `: examples, each ended by `# => <answer>`: JSON, or the codes of what is wrong;
+//!   `(W0103)` after the answer is a warning that comes with it. Lines at the top of the block
+//!   say what its examples run against: `# with {…}` gives roots of the context, `# now …` the
+//!   time, `# secret NAME=VALUE` a secret.
+//! - ` ```console `: `$ hookgate …` lines, continued by `> ` lines, and what a terminal shows.
+//! - ` ```mapper-yaml `, ` ```mapper-toml `: a document with the same lines as comments;
+//!   ` ```mapper-json `: a document, a ` ```json answer ` block after it, and a
+//!   ` ```json context ` block before it if it reads one.
+//! - ` ```rust ` blocks are doctests of the crate.
+
+use std::path::Path;
+use std::process::Command;
+
+use hookgate::engine::{
+    Context, Diagnostics, Engine, Machine, OwnedValue, Secrets, Source, Strangers, Time,
+};
+use hookgate::value::read_json;
+
+use super::{read, root, shown, updating, written_pages};
+
+const NOW: &str = "2025-08-20T00:00:00Z";
+
+/// Info strings of blocks that nothing runs.
+const SILENT: &[&str] = &["text", "sh", "json", "json context", "json answer", "rust", "toml"];
+
+#[test]
+fn every_block_runs_as_it_says() {
+    let mut wrong = Vec::new();
+    for path in written_pages() {
+        let page = read(&path);
+        let mended = check_page(&path, &page, &mut wrong);
+        if updating() && mended != page {
+            std::fs::write(&path, mended).unwrap();
+        }
+    }
+    if !updating() {
+        assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    }
+}
+
+/// A fenced block.
+struct Block<'p> {
+    info: &'p str,
+    lines: Vec<&'p str>,
+    /// The line of its first line in the page, counted from 1.
+    at: usize,
+}
+
+/// Runs the blocks of a page; what comes back is the page with what they really answer.
+fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
+    let mut out = String::new();
+    let mut lines = page.lines().enumerate();
+    let mut context = None;
+    let mut pending: Option<String> = None;
+    while let Some((at, line)) = lines.next() {
+        out.push_str(line);
+        out.push('\n');
+        let Some(info) = line.strip_prefix("```") else {
+            if line.trim_start().starts_with("```") {
+                wrong.push(format!("{}:{}: an indented block is not run", shown(path), at + 1));
+            }
+            continue;
+        };
+        let mut block = Block { info, lines: Vec::new(), at: at + 2 };
+        for (_, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
+            block.lines.push(line);
+        }
+        let body = block.lines.join("\n");
+        let really = match info {
+            "hookgate" => examples(&block),
+            "console" => console(&block),
+            "mapper-yaml" | "mapper-toml" => commented_mapper(&block),
+            "mapper-json" => {
+                pending = Some(mapper("json", &body, context.take(), NOW, &[]));
+                body.clone()
+            }
+            "json context" => {
+                context = Some(body.clone());
+                body.clone()
+            }
+            "json answer" => pending.take().unwrap_or_else(|| "(no mapper stands before)".into()),
+            known if SILENT.contains(&known) => body.clone(),
+            _ => panic!("{}:{}: no test knows what to do with `{info}`", shown(path), block.at),
+        };
+        if trimmed(&really) != trimmed(&body) {
+            let place = format!("{}:{}", shown(path), block.at);
+            wrong.push(format!("--- {place}\n{body}\n--- in truth\n{really}"));
+        }
+        out.push_str(&really);
+        out.push_str("\n```\n");
+    }
+    out
+}
+
+/// Without the spaces at the ends of lines, which nobody sees.
+fn trimmed(text: &str) -> Vec<&str> {
+    text.trim_end().lines().map(str::trim_end).collect()
+}
+
+/// What the lines at the top of a block say.
+struct Surroundings {
+    roots: Vec<OwnedValue>,
+    now: Time,
+    secrets: Secrets,
+}
+
+fn surroundings(block: &Block<'_>) -> Surroundings {
+    let mut found = Surroundings { roots: vec![], now: time(NOW), secrets: Secrets::default() };
+    for line in &block.lines {
+        if let Some(roots) = line.strip_prefix("# with ") {
+            let roots = read_json(roots.as_bytes());
+            found.roots.push(roots.unwrap_or_else(|error| panic!("{line}: {error}")));
+        } else if let Some(now) = line.strip_prefix("# now ") {
+            found.now = time(now);
+        } else if let Some((name, secret)) =
+            line.strip_prefix("# secret ").and_then(|secret| secret.split_once('='))
+        {
+            found.secrets.add(name, secret);
+        } else {
+            break;
+        }
+    }
+    found
+}
+
+fn time(text: &str) -> Time {
+    Time::new(chrono::DateTime::parse_from_rfc3339(text).unwrap()).unwrap()
+}
+
+fn examples(block: &Block<'_>) -> String {
+    let surroundings = surroundings(block);
+    let mut out = Vec::new();
+    let mut example = Vec::new();
+    for line in &block.lines {
+        let Some(expected) = line.strip_prefix("# => ") else {
+            example.push(*line);
+            out.push((*line).to_owned());
+            continue;
+        };
+        let really = answer(&example.join("\n"), &surroundings, expected);
+        out.push(format!("# => {really}"));
+        example.clear();
+    }
+    if !example.is_empty() {
+        out.push("# => ?".to_owned());
+    }
+    out.join("\n")
+}
+
+/// What a source answers, written as the block has it. Warnings are told where the block tells
+/// of some.
+fn answer(source: &str, surroundings: &Surroundings, expected: &str) -> String {
+    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let checked = match engine.check(Source::new("block", source)) {
+        Ok(checked) => checked,
+        Err(diagnostics) => return codes(&diagnostics),
+    };
+    let program = engine.lower(&checked, true, false).unwrap().program;
+    let mut context = Context::new();
+    for (name, value) in surroundings.roots.iter().flat_map(entries) {
+        context.set(name, value);
+    }
+    context.set_now(surroundings.now).set_secrets(&surroundings.secrets);
+    let mut answer = match Machine::default().eval(&program, &context) {
+        Ok(answer) => answer.to_string(),
+        Err(trap) => trap.code().to_string(),
+    };
+    if expected.contains("(W") || expected == "?" {
+        for warning in &checked.warnings {
+            answer.push_str(&format!(" ({})", warning.code));
+        }
+    }
+    answer
+}
+
+fn entries(object: &OwnedValue) -> impl Iterator<Item = (&str, &OwnedValue)> {
+    let OwnedValue::Object(object) = object else {
+        panic!("`# with` takes an object");
+    };
+    object.iter().map(|(name, value)| (&**name, value))
+}
+
+fn codes(diagnostics: &Diagnostics) -> String {
+    let errors = diagnostics.list.iter().filter(|one| one.is_error());
+    let codes: Vec<String> = errors.map(|one| one.code.to_string()).collect();
+    codes.join(", ")
+}
+
+/// Runs the commands of a block, and writes down what they show.
+fn console(block: &Block<'_>) -> String {
+    let mut out = Vec::new();
+    let mut lines = block.lines.iter().peekable();
+    while let Some(line) = lines.next() {
+        let Some(first) = line.strip_prefix("$ ") else {
+            continue;
+        };
+        let mut command = first.to_owned();
+        out.push((*line).to_owned());
+        while let Some(more) = lines.peek().and_then(|line| line.strip_prefix("> ")) {
+            command.push('\n');
+            command.push_str(more);
+            out.push(format!("> {more}"));
+            lines.next();
+        }
+        out.push(run(&command));
+    }
+    out.retain(|line| !line.is_empty());
+    out.join("\n")
+}
+
+/// What a command shows on a terminal, apart from colour.
+fn run(command: &str) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_hookgate"));
+    let mut path = vec![binary.parent().unwrap().to_owned()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let output = Command::new("sh")
+        .args(["-c", &format!("exec 2>&1\n{command}")])
+        .current_dir(root())
+        .env("PATH", std::env::join_paths(path).unwrap())
+        // The prompt keeps its history there.
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+/// A YAML or TOML document with its expectation as the last comment.
+fn commented_mapper(block: &Block<'_>) -> String {
+    let kind = block.info.trim_start_matches("mapper-");
+    let told = |prefix: &str| block.lines.iter().find_map(|line| line.strip_prefix(prefix));
+    let secrets: Vec<&str> =
+        block.lines.iter().filter_map(|line| line.strip_prefix("# secret ")).collect();
+    let document: Vec<&str> =
+        block.lines.iter().copied().filter(|line| !line.starts_with("# => ")).collect();
+    let document = document.join("\n");
+    let context = told("# with ").map(ToOwned::to_owned);
+    let really = mapper(kind, &document, context, told("# now ").unwrap_or(NOW), &secrets);
+    format!("{document}\n# => {really}")
+}
+
+/// What a mapper document answers, or the codes of what is wrong with it.
+fn mapper(
+    kind: &str,
+    document: &str,
+    context: Option<String>,
+    now: &str,
+    secrets: &[&str],
+) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join(format!("documented.{kind}"));
+    let context_file = folder.join("documented-context.json");
+    std::fs::write(&file, document).unwrap();
+    std::fs::write(&context_file, context.as_deref().unwrap_or("{}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookgate"));
+    command.args(["eval", "--format", "json", "--now", now, "--mapper"]).arg(file);
+    command.arg("--context").arg(context_file);
+    command.args(secrets.iter().flat_map(|secret| ["--secret", secret]));
+    let output = command.output().unwrap();
+    if output.status.success() {
+        return String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
+    }
+    let told: serde_json::Value = serde_json::from_slice(&output.stderr)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let codes = told.as_array().into_iter().flatten().filter_map(|one| one["code"].as_str());
+    let errors: Vec<&str> = codes.filter(|code| code.starts_with('E')).collect();
+    errors.join(", ")
+}

@@ -1,0 +1,96 @@
+//! Each code's example gives it, and the mended example does not.
+
+use hookgate::diagnostic::{Code, CodeRow, Setting, Severity, all_codes};
+use hookgate::engine::{
+    Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Strangers,
+    Time, Type,
+};
+use hookgate::mapper;
+use hookgate::value::read_json;
+
+const REQUEST: &str = r#"{
+    "http_method": "POST",
+    "headers": { "Content-Type": "application/json" },
+    "query_params": {},
+    "parsed_body": { "issue": { "id": 1 } },
+    "raw_body": "{\"issue\": {\"id\": 1}}"
+}"#;
+
+#[test]
+fn every_code_is_given_by_its_example_and_not_by_the_mended_one() {
+    hold(|row| row.setting != Setting::Mapper);
+}
+
+#[test]
+fn every_code_of_mappers_is_given_by_its_example_and_not_by_the_mended_one() {
+    hold(|row| row.setting == Setting::Mapper);
+}
+
+fn hold(concerned: fn(&CodeRow) -> bool) {
+    let mut wrong = Vec::new();
+    for row in all_codes().filter(|row| concerned(row)) {
+        let example = match row.setting {
+            Setting::Large => "1 + ".repeat(20_000),
+            _ => row.example.to_owned(),
+        };
+        let given = given(row.setting, &example);
+        if !given.contains(&row.code) {
+            wrong.push(format!("{}: `{}` gives {given:?}", row.code, row.example));
+        }
+        if let Some(fixed) = row.fixed {
+            let given = self::given(row.setting, fixed);
+            if given.iter().any(|code| *code == row.code || code.severity() == Severity::Error) {
+                wrong.push(format!("{}: the mended `{fixed}` gives {given:?}", row.code));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The codes that a source gives, checked and, where nothing stands in the way, run.
+fn given(setting: Setting, source: &str) -> Vec<Code> {
+    let engine = engine(setting);
+    let source = Source::new("example", source);
+    let checked = match setting {
+        Setting::Mapper => engine.check_mapper(source, mapper::Format::Json),
+        _ => engine.check(source),
+    };
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(diagnostics) => return diagnostics.list.iter().map(|one| one.code).collect(),
+    };
+    let mut given: Vec<Code> = checked.warnings.iter().map(|one| one.code).collect();
+    let program = engine.lower(&checked, true, false).unwrap().program;
+    let request = read_json(REQUEST.as_bytes()).unwrap();
+    let secrets = secrets(setting);
+    let mut context = Context::of(&request);
+    context.set_secrets(&secrets);
+    if setting != Setting::NoClock {
+        context.set_now(Time::from_epoch(Number::from(1_755_648_000_i64)).unwrap());
+    }
+    given.extend(Machine::default().eval(&program, &context).err().map(|trap| trap.code()));
+    given
+}
+
+fn engine(setting: Setting) -> Engine {
+    let engine = Engine::for_requests();
+    match setting {
+        Setting::NoSecrets => engine.without_secrets(),
+        Setting::Verification => engine.verification(),
+        Setting::Shaped => {
+            let sample: OwnedValue = read_json(br#"{"issue": {"id": 1}}"#).unwrap();
+            let shape = Type::of_sample(&sample).not_null();
+            engine.roots([RootDeclaration::new("parsed_body").of(shape)])
+        }
+        Setting::Open => Engine::new().strangers(Strangers::Warned),
+        _ => engine,
+    }
+}
+
+fn secrets(setting: Setting) -> Secrets {
+    let mut secrets = Secrets::default();
+    if setting == Setting::Secret {
+        secrets.add("NAME", "s3cret");
+    }
+    secrets
+}
