@@ -596,6 +596,9 @@ fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'stati
     if matches!(operator, Operator::In | Operator::NotIn) {
         return Some("`IN` searches a text for a text, a list for a value, an object for a key");
     }
+    if (left | right).meets(Kinds::SECRET) {
+        return Some("a secret is compared with `==`, or signs: `$HMAC_SHA256(secret, message)`");
+    }
     if left.meets(Kinds::TEXT) != right.meets(Kinds::TEXT) {
         let other = if left.meets(Kinds::TEXT) { right } else { left };
         return Some(match other {

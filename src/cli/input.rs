@@ -150,10 +150,9 @@ impl ContextArguments {
         let Some(text) = &self.now else {
             return Ok(clock());
         };
-        let time = chrono::DateTime::parse_from_rfc3339(text).ok().and_then(Time::new);
         let refused =
-            || Error::Usage(format!("`{text}` is no time in RFC 3339, as `2025-08-17T12:30:00Z`"));
-        time.map(Some).ok_or_else(refused)
+            |_| Error::Usage(format!("`{text}` is no time in RFC 3339, as `2025-08-17T12:30:00Z`"));
+        text.parse().map(Some).map_err(refused)
     }
 
     fn secrets(&self) -> Result<Secrets, Error> {

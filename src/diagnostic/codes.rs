@@ -468,7 +468,7 @@ codes! {
         title: "a parameter of the wrong shape",
         explanation: "The parameter takes text, a list or an object, and something else stands there; or it is a template that does not read, or an argument whose name no expression can say. A template or a separator is text as it is; conditions and items are mappers.",
         example: "{ \"RENDER()\": { \"template\": 12 } }",
-        fixed: Some("{ \"RENDER()\": { \"template\": \"{{ id }}\" } }"),
+        fixed: Some("{ \"RENDER()\": { \"template\": \"{{ parsed_body.id }}\" } }"),
         setting: Mapper,
     }
     W0101 {

@@ -65,7 +65,7 @@ fn row(source: &Source, part: &Part, turn: Option<&Turn>) -> Row {
     let end = source.position(part.span.end as usize);
     let mut words = state(part);
     if let Some(turn) = turn {
-        let _ = write!(words, " (element {} of {})", turn.at + 1, turn.of);
+        let _ = write!(words, " (element {})", turn.at + 1);
     }
     let decides = part.decides && !part.parts.iter().any(|inner| inner.decides);
     if decides {

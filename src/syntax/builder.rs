@@ -54,9 +54,15 @@ impl<'s> Builder<'s> {
             other => other.ok(),
         };
         let number = number.unwrap_or_else(|| {
+            let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
+            let help = if is_integer {
+                "integers reach to 18446744073709551615; write a decimal, `1e20`, to calculate approximately"
+            } else {
+                "decimals reach to about 1.8e308"
+            };
             self.diagnostics.push(
                 Diagnostic::new(Code::E0003, Span::new(start, end), format!("`{digits}` is out of range"))
-                    .help("integers reach to 18446744073709551615; write a decimal, `1e20`, to calculate approximately"),
+                    .help(help),
             );
             Number::ZERO
         });

@@ -168,11 +168,14 @@ impl Number {
 }
 
 fn out_of_range(left: Number, sign: &str, right: Number) -> Fault {
-    Fault::new(
-        FaultKind::OutOfRange,
-        format!("`{left} {sign} {right}` is out of range"),
-    )
-    .help("integers reach from -9223372036854775808 to 18446744073709551615; convert with `$DECIMAL` to calculate approximately")
+    let fault =
+        Fault::new(FaultKind::OutOfRange, format!("`{left} {sign} {right}` is out of range"));
+    let integers = left.as_integer().is_some() && right.as_integer().is_some();
+    fault.help(if integers {
+        "integers reach from -9223372036854775808 to 18446744073709551615; convert with `$DECIMAL` to calculate approximately"
+    } else {
+        "decimals reach to about 1.8e308"
+    })
 }
 
 fn compare_integer_decimal(integer: i128, decimal: f64) -> Ordering {

@@ -238,6 +238,19 @@ impl Ord for Time {
     }
 }
 
+/// Reads RFC 3339: `2025-08-17T12:30:00Z`.
+impl std::str::FromStr for Time {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let read = DateTime::parse_from_rfc3339(text).ok().and_then(Self::new);
+        read.ok_or_else(|| {
+            Fault::new(FaultKind::NotATime, format!("{text:?} is no time in RFC 3339"))
+                .help("write it as `2025-08-17T12:30:00Z`")
+        })
+    }
+}
+
 /// RFC 3339: `Z` for UTC, a fraction only where there is one.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

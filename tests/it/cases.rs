@@ -54,7 +54,7 @@ fn run(case: &Case) -> Result<String, String> {
     let mut context = Context::of(&case.context);
     context.set_secrets(&case.secrets);
     let now = case.now.as_deref().unwrap_or("2025-08-20T00:00:00Z");
-    context.set_now(Time::new(chrono::DateTime::parse_from_rfc3339(now).unwrap()).unwrap());
+    context.set_now(now.parse::<Time>().unwrap());
     let program =
         engine.compile_source(Source::new("case", case.text.as_str())).map_err(|diagnostics| {
             let error = diagnostics.list.iter().find(|one| one.is_error());

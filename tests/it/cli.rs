@@ -107,8 +107,8 @@ fn a_fault_is_told_on_standard_error_and_nothing_is_answered() {
         let output = hookgate(&["eval", expression, "--format", "json"], "");
         assert_eq!((stdout(&output), code(&output)), ("", 1), "{expression}");
         let told: serde_json::Value = serde_json::from_str(stderr(&output)).unwrap();
-        let errors = told.as_array().unwrap().iter().filter(|one| one["severity"] == "error");
-        let last = errors.last().unwrap();
+        let mut errors = told.as_array().unwrap().iter().filter(|one| one["severity"] == "error");
+        let last = errors.next_back().unwrap();
         assert_eq!(last["code"], wanted);
         let label = &last["labels"][0];
         for key in ["start", "end", "line", "column"] {

@@ -39,7 +39,22 @@ impl From<serde_json::Error> for JsonError {
         let (line, column) = (error.line(), error.column());
         let shown = error.to_string();
         let place = format!(" at line {line} column {column}");
-        Self { message: shown.strip_suffix(&place).unwrap_or(&shown).to_owned(), line, column }
+        let message = shown.strip_suffix(&place).unwrap_or(&shown);
+        Self { message: in_our_words(message).to_owned(), line, column }
+    }
+}
+
+/// The reader's messages are for programmers; these are for people who write JSON.
+fn in_our_words(message: &str) -> &str {
+    match message {
+        "expected ident" => "expected `true`, `false` or `null`",
+        "EOF while parsing a value" => "the text ends where a value is expected",
+        "EOF while parsing an object" => "the text ends inside an object",
+        "EOF while parsing a list" => "the text ends inside a list",
+        "EOF while parsing a string" => "the text ends inside a string",
+        "key must be a string" => "a key is text in quotes",
+        "trailing characters" => "there is more after the value",
+        other => other,
     }
 }
 

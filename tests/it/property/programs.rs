@@ -202,7 +202,7 @@ impl Program<'_> {
                 '\\' => out.push_str("\\\\"),
                 '\n' => out.push_str("\\n"),
                 '\u{0}' => out.push_str("\\u0000"),
-                '$' => out.push_str("$"),
+                '$' => out.push('$'),
                 other if other == quote => {
                     out.push('\\');
                     out.push(other);
