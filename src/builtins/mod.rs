@@ -5,7 +5,7 @@
 //! `hookgate functions` and the reference page read the row; a test runs its examples.
 //!
 //! To add a function: write its row and its code in the file of its family, or a new family's
-//! file and name that in [`FAMILIES`]. Nothing else changes.
+//! file and name that in `FAMILIES`. Nothing else changes.
 //!
 //! Knows values and nothing else: no source text, no program, no clock.
 
