@@ -103,7 +103,8 @@ impl Program<'_> {
     fn leaf(&mut self, wanted: Kind) -> Text {
         if !self.locals.is_empty() && self.choices.pick(3) == 0 {
             let local = self.choices.pick(self.locals.len());
-            return atom(self.locals[local].clone());
+            let step = *self.choices.one(&["", "", "", ".id", ".a", "[0]", ".items", "[\"name\"]"]);
+            return Text { text: format!("{}{step}", self.locals[local]), grip: Grip::Chain };
         }
         match wanted {
             Kind::Null => atom(*self.choices.one(&["NULL", "missing", "o.gone", "null"])),
@@ -202,7 +203,6 @@ impl Program<'_> {
                 '\\' => out.push_str("\\\\"),
                 '\n' => out.push_str("\\n"),
                 '\u{0}' => out.push_str("\\u0000"),
-                '$' => out.push_str("$"),
                 other if other == quote => {
                     out.push('\\');
                     out.push(other);
