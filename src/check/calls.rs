@@ -527,10 +527,12 @@ impl Checker<'_> {
         for (param, value) in params.iter().zip(types) {
             self.scope.push(&param.name, value);
         }
+        let outside = self.hide(params.iter().map(|param| &*param.name));
         let answer = self.uncertain(|this| this.infer(body));
         if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
             super::lints::condition(self, body, &answer);
         }
+        self.known = outside;
         self.scope.truncate(height);
         answer
     }

@@ -25,7 +25,7 @@ pub(super) struct Checker<'c> {
     /// Whether a failure here is caught by a `$TRY`.
     pub(super) caught: bool,
     /// Expressions that are not null here, since an earlier condition says so.
-    known: Vec<String>,
+    pub(super) known: Vec<String>,
 }
 
 /// What a check found.
@@ -119,6 +119,14 @@ impl<'c> Checker<'c> {
         seen
     }
 
+    /// Forgets what is known of expressions with these names in them, which now mean something
+    /// else; answers all that was known.
+    pub(super) fn hide<'n>(&mut self, names: impl Iterator<Item = &'n str> + Clone) -> Vec<String> {
+        let outside = self.known.clone();
+        self.known.retain(|shape| !names.clone().any(|name| shape.contains(name)));
+        outside
+    }
+
     fn is_known(&self, id: ExprId) -> bool {
         matches!(self.tree.expr(id), Expr::Name(_) | Expr::Chain { .. })
             && self.known.contains(&self.tree.shape(id))
@@ -170,7 +178,9 @@ impl<'c> Checker<'c> {
                 for (binding, value) in bindings.iter().zip(values) {
                     self.scope.push(&binding.name, value);
                 }
+                let outside = self.hide(bindings.iter().map(|binding| &*binding.name));
                 let answer = self.infer(*body);
+                self.known = outside;
                 self.scope.truncate(height);
                 answer
             }

@@ -12,6 +12,7 @@ mod programs;
 use std::cell::RefCell;
 
 use hookgate::check::Checked;
+use hookgate::compile::Compiled;
 use hookgate::diagnostic::Code;
 use hookgate::engine::{
     Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, Source, Strangers,
@@ -19,7 +20,7 @@ use hookgate::engine::{
 };
 use hookgate::reference;
 use hookgate::source::Span;
-use hookgate::syntax::Parsed;
+use hookgate::syntax::{Expr, Parsed};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
@@ -143,7 +144,50 @@ fn runs_alike(
     prop_assert_eq!(&answer, &machine_run(&folded, fixed, values), "a second run");
     prop_assert_eq!(&answer, &machine_run(&lower(true, true), fixed, values), "with marks");
     sound(taken, &answer)?;
+    warnings_hold(engine, &taken.checked, &context)?;
     Ok(Some(answer))
+}
+
+/// What a warning says of a part of the source holds whenever that part runs.
+fn warnings_hold(
+    engine: &Engine,
+    checked: &Checked,
+    context: &Context<'_>,
+) -> Result<(), TestCaseError> {
+    let Compiled { program, places } = engine.lower(checked, true, true).unwrap();
+    let mut machine = Machine::default();
+    let (marks, _) = machine.trace(&program, context);
+    for mark in marks {
+        let tree = &checked.parsed.tree;
+        let place = places[mark.place as usize];
+        let (whole, own) = match (tree.expr(place.expr), place.step) {
+            (Expr::Chain { steps, .. }, Some(at)) => {
+                let step = &steps[usize::from(at)];
+                (step.span, step.own)
+            }
+            (Expr::Chain { steps, .. }, None) => (tree.span(place.expr), steps.last().unwrap().own),
+            _ => (tree.span(place.expr), tree.span(place.expr)),
+        };
+        let value = mark.value;
+        for warning in checked.warnings.iter().filter(|one| [whole, own].contains(&one.span())) {
+            let said = &*warning.message;
+            let holds = match warning.code {
+                Code::W0102 | Code::W0109 if warning.span() == own => value.is_null(),
+                Code::W0115 if warning.span() == whole => value.is_null(),
+                Code::W0104 => said.ends_with(&format!("always {}", value.is_truthy())),
+                Code::W0114 => !value.is_truthy(),
+                Code::W0103 if said.ends_with("unless both are null") => true,
+                Code::W0103 => value.is_truthy() == said.contains("always"),
+                // Of an argument it is the call that fails.
+                Code::W0108 if said.contains("does not work on") || said.contains("no order") => {
+                    !said.ends_with("whenever it runs")
+                }
+                _ => true,
+            };
+            prop_assert!(holds, "{}: {said} at {:?}, and is {value:?}", warning.code, whole);
+        }
+    }
+    Ok(())
 }
 
 /// A context that an embedder has as `serde_json::Value` reads the same, where it keeps the order
@@ -217,8 +261,8 @@ proptest! {
 
     #[test]
     fn the_machine_answers_what_the_language_means(
-        rule in choices(160),
-        context in choices(80),
+        rule in choices(400),
+        context in choices(120),
     ) {
         let source = programs::program(&mut Choices::of(&rule));
         let given = Given::generate(&mut Choices::of(&context));
