@@ -47,10 +47,10 @@ pub(super) struct Program<'c> {
 pub(super) fn program(choices: &mut Choices) -> String {
     // Every third one cares little for kinds.
     let astray = if choices.once_in(3) { 3 } else { 30 };
-    let left = 6 + choices.pick(50);
+    let left = 6 + choices.pick(120);
     let mut program = Program { choices, locals: Vec::new(), left, astray };
     let wanted = program.any_kind();
-    program.expr(wanted, 6).text
+    program.expr(wanted, 7).text
 }
 
 impl Program<'_> {
@@ -103,7 +103,8 @@ impl Program<'_> {
     fn leaf(&mut self, wanted: Kind) -> Text {
         if !self.locals.is_empty() && self.choices.pick(3) == 0 {
             let local = self.choices.pick(self.locals.len());
-            return atom(self.locals[local].clone());
+            let step = *self.choices.one(&["", "", "", ".id", ".a", "[0]", ".items", "[\"name\"]"]);
+            return Text { text: format!("{}{step}", self.locals[local]), grip: Grip::Chain };
         }
         match wanted {
             Kind::Null => atom(*self.choices.one(&["NULL", "missing", "o.gone", "null"])),
@@ -202,7 +203,6 @@ impl Program<'_> {
                 '\\' => out.push_str("\\\\"),
                 '\n' => out.push_str("\\n"),
                 '\u{0}' => out.push_str("\\u0000"),
-                '$' => out.push('$'),
                 other if other == quote => {
                     out.push('\\');
                     out.push(other);
@@ -449,6 +449,12 @@ impl Program<'_> {
     }
 
     fn equality(&mut self, depth: usize) -> Text {
+        if self.choices.pick(5) == 0 {
+            let kind = self.any_kind();
+            let sign = *self.choices.one(&["==", "!="]);
+            let text = format!("{} {sign} NULL", self.at_least(Grip::Sum, kind, depth / 2));
+            return Text { text, grip: Grip::Equality };
+        }
         let sign = *self.choices.one(&["==", "!=", "IN", "NOT IN"]);
         let kind = self.any_kind();
         let (left, right) = match (sign, self.choices.pick(3)) {
