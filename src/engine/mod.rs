@@ -63,6 +63,7 @@ use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
 pub struct Engine {
     host: Host,
     syntax: SyntaxLimits,
+    limits: Limits,
 }
 
 impl Default for Engine {
@@ -85,6 +86,7 @@ impl Engine {
                 allowed: Vec::new(),
             },
             syntax: SyntaxLimits::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -148,11 +150,29 @@ impl Engine {
         self
     }
 
-    /// Sets how large the compiled form of a regular expression may be, in bytes.
+    /// Sets how much one evaluation may do, and how large its regular expressions may be.
+    /// [`Engine::machine`] makes machines with these limits.
+    ///
+    /// ```
+    /// use hookgate::engine::{Context, Engine, Limits};
+    ///
+    /// let engine = Engine::new().limits(Limits { steps: 100, ..Limits::default() });
+    /// let program = engine.compile("$RANGE(1000).$LENGTH()")?;
+    /// let mut machine = engine.machine();
+    /// let trap = machine.eval(&program, &Context::new()).unwrap_err();
+    /// assert_eq!(trap.code().name(), "E0401");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn pattern_limit(mut self, bytes: usize) -> Self {
-        self.host.pattern_bytes = bytes;
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.host.pattern_bytes = limits.pattern;
+        self.limits = limits;
         self
+    }
+
+    /// A machine with the engine's limits.
+    pub fn machine(&self) -> Machine {
+        Machine::new(self.limits)
     }
 
     /// What the host offers.

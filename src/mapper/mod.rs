@@ -38,6 +38,7 @@ use crate::syntax::{Parsed, SyntaxLimits};
 /// assert!(faults.to_string().starts_with("body.yaml:2:13: error[E0010]"));
 /// ```
 pub fn parse(source: Source, format: Format, limits: SyntaxLimits) -> Result<Parsed, Diagnostics> {
+    let limits = limits.bounded();
     if let Some(diagnostic) = refused(&source, limits) {
         return Err(Diagnostics::new(source, vec![diagnostic]));
     }

@@ -31,8 +31,18 @@ lalrpop_mod!(
 pub struct SyntaxLimits {
     /// Bytes of the source.
     pub bytes: usize,
-    /// How deep it may nest.
+    /// How deep it may nest; more than 256 is taken as 256, since what walks a tree recurses.
     pub depth: u16,
+}
+
+/// How deep a source may nest, whatever the host says.
+const MAX_DEPTH: u16 = 256;
+
+impl SyntaxLimits {
+    /// The limits as they are kept.
+    pub(crate) fn bounded(self) -> Self {
+        Self { depth: self.depth.min(MAX_DEPTH), ..self }
+    }
 }
 
 impl Default for SyntaxLimits {
@@ -81,6 +91,7 @@ pub fn parse_template(source: Source, limits: SyntaxLimits) -> Result<Parsed, Di
 }
 
 fn read(source: Source, limits: SyntaxLimits, template: bool) -> Result<Parsed, Diagnostics> {
+    let limits = limits.bounded();
     if let Some(diagnostic) = refused(&source, limits, template) {
         return Err(Diagnostics::new(source, vec![diagnostic]));
     }
