@@ -51,10 +51,13 @@ impl<'c> Context<'c> {
     /// Sets a root. A root that was set before is replaced.
     pub fn set(&mut self, root: &'c str, value: impl Into<Value<'c>>) -> &mut Self {
         let value = value.into();
-        let known = self.roots.iter_mut().chain(&mut self.more).find(|(name, _)| *name == root);
-        if let Some(entry) = known {
-            entry.1 = value;
-        } else if self.roots.try_push((root, value)).is_err() {
+        for entry in self.roots.iter_mut().chain(&mut self.more) {
+            if entry.0 == root {
+                entry.1 = value;
+                return self;
+            }
+        }
+        if self.roots.try_push((root, value)).is_err() {
             self.more.push((root, value));
         }
         self
@@ -75,7 +78,12 @@ impl<'c> Context<'c> {
     /// The value of a root; null where it is not set.
     #[inline]
     pub fn get(&self, root: &str) -> Value<'c> {
-        self.roots().find(|(name, _)| *name == root).map_or(Value::Null, |(_, value)| value)
+        for (name, value) in self.roots.iter().chain(&self.more) {
+            if *name == root {
+                return *value;
+            }
+        }
+        Value::Null
     }
 
     /// The roots that are set.

@@ -133,14 +133,18 @@ impl Machine {
         let chunk = program.chunk();
         let heap = &self.heap;
         let env = Env { heap, literals: &chunk.patterns, patterns: &self.patterns };
+        let (roots, locals) = (chunk.roots.len(), usize::from(chunk.locals));
+        let slots = heap.slots(roots + locals + usize::from(chunk.stack));
+        let (roots, slots) = slots.split_at_mut(roots);
+        let (locals, stack) = slots.split_at_mut(locals);
         let mut run = Run {
             chunk,
             context,
             env,
-            stack: heap.slots(usize::from(chunk.stack)),
+            stack,
             height: 0,
-            locals: heap.slots(usize::from(chunk.locals)),
-            roots: heap.slots(chunk.roots.len()),
+            locals,
+            roots,
             loops: SmallVec::new(),
             attempts: SmallVec::new(),
         };
