@@ -70,8 +70,7 @@ fn values() -> impl Strategy<Value = OwnedValue> {
     })
 }
 
-/// An integer of any size as sign and magnitude would need hundreds of digits; a fraction does:
-/// `mantissa * 2^exponent`.
+/// A number as `mantissa * 2^exponent`, exactly.
 fn parts(number: Number) -> (i128, i32) {
     if let Some(integer) = number.as_integer() {
         return (integer, 0);
