@@ -4,8 +4,9 @@
 //! printed as RFC 3339 reads back.
 
 use std::cmp::Ordering;
-use std::fmt;
+use std::fmt::{self, Write};
 
+use arrayvec::ArrayString;
 use chrono::{DateTime, Datelike, Days, FixedOffset, Months, SecondsFormat};
 
 use super::fault::{Fault, FaultKind};
@@ -180,14 +181,19 @@ fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
     Some(whole as i128 * nanos_per_unit + fraction as i128)
 }
 
+/// Nanoseconds as the nearest number of seconds.
 fn seconds_of(nanos: i128) -> Number {
-    let whole = nanos.div_euclid(NANOS_PER_SECOND);
-    let rest = nanos.rem_euclid(NANOS_PER_SECOND);
-    let exact = (rest == 0).then(|| Number::integer(whole)).flatten();
-    // A time's seconds are far below 2^53, so the decimal is as near as decimals get.
-    exact
-        .or_else(|| Number::decimal(whole as f64 + rest as f64 / NANOS_PER_SECOND as f64))
-        .unwrap_or(Number::ZERO)
+    let size = nanos.unsigned_abs();
+    let (whole, rest) = (size / NANOS_PER_SECOND as u128, size % NANOS_PER_SECOND as u128);
+    if rest == 0 {
+        return Number::integer(nanos / NANOS_PER_SECOND).unwrap_or(Number::ZERO);
+    }
+    // Reading digits rounds once; adding a fraction to the whole would round twice, and a
+    // nanosecond before a whole second would be lost in it.
+    let sign = if nanos < 0 { "-" } else { "" };
+    let mut digits = ArrayString::<40>::new();
+    let written = write!(digits, "{sign}{whole}.{rest:09}");
+    written.ok().and_then(|()| digits.parse().ok()).unwrap_or(Number::ZERO)
 }
 
 fn compare_nanos_decimal(nanos: i128, seconds: f64) -> Ordering {

@@ -144,7 +144,7 @@ impl Given {
         Self { roots }
     }
 
-    /// The roots as values of ours; every third in the log's shape is left to `headers`.
+    /// The roots as values of ours.
     pub(super) fn values(&self) -> Vec<(&'static str, OwnedValue)> {
         let read = |json: &str| read_json(json.as_bytes()).expect("generated JSON is JSON");
         self.roots.iter().map(|(root, json)| (*root, read(json))).collect()
@@ -194,7 +194,7 @@ impl Fixed {
     }
 }
 
-/// The same, with nothing in it but what these paths lead to.
+/// A root's value with nothing in it but what these paths lead to.
 pub(super) fn only(value: &OwnedValue, root: &str, reads: &[Read]) -> OwnedValue {
     let paths: Vec<&[hookgate::program::Key]> =
         reads.iter().filter(|read| &*read.root == root).map(|read| &*read.keys).collect();

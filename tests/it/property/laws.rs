@@ -70,8 +70,7 @@ fn values() -> impl Strategy<Value = OwnedValue> {
     })
 }
 
-/// An integer of any size as sign and magnitude would need hundreds of digits; a fraction does:
-/// `mantissa * 2^exponent`.
+/// A number as `mantissa * 2^exponent`, exactly.
 fn parts(number: Number) -> (i128, i32) {
     if let Some(integer) = number.as_integer() {
         return (integer, 0);
@@ -312,8 +311,7 @@ proptest! {
 
     #[test]
     fn a_time_is_ordered_among_numbers_by_its_seconds(time in times(), number in numbers()) {
-        let nanos = i128::from(time.get().timestamp()) * 1_000_000_000
-            + i128::from(time.get().timestamp_subsec_nanos());
+        let nanos = nanos(time);
         let order = ordering(&heap(), Value::Time(time), Value::Number(number)).unwrap().unwrap();
         // Scaled by 10^9 both stand in one unit; only a decimal far from it need not be exact.
         let (mantissa, exponent) = parts(number);
@@ -438,6 +436,28 @@ proptest! {
     }
 
     #[test]
+    fn the_seconds_between_times_are_the_nearest_number(a in times(), b in times()) {
+        let nanos = nanos(a) - nanos(b);
+        let sign = if nanos < 0 { "-" } else { "" };
+        let (whole, rest) = (nanos.abs() / 1_000_000_000, nanos.abs() % 1_000_000_000);
+        let nearest: Number = format!("{sign}{whole}.{rest:09}").parse().unwrap();
+        prop_assert!(a.seconds_since(b).compare(nearest).is_eq(), "{} {}", a, b);
+    }
+
+    #[test]
+    fn a_time_moves_by_the_nearest_nanosecond(time in times(), seconds in -1e6..1e6f64) {
+        let shown = format!("{seconds:.40}");
+        let (whole, fraction) = shown.split_once('.').unwrap();
+        let whole: i128 = whole.parse::<i128>().unwrap().abs() * 1_000_000_000;
+        let digits: i128 = fraction[..9].parse().unwrap();
+        let up = i128::from(fraction.as_bytes()[9] >= b'5');
+        let distance = (whole + digits + up) * if seconds < 0.0 { -1 } else { 1 };
+        if let Ok(moved) = time.plus_seconds(Number::decimal(seconds).unwrap()) {
+            prop_assert_eq!(nanos(moved) - nanos(time), distance);
+        }
+    }
+
+    #[test]
     fn a_time_moved_comes_back(time in times(), seconds in -1_000_000i64..1_000_000) {
         let by = Number::from(seconds);
         if let Ok(moved) = time.plus_seconds(by) {
@@ -445,6 +465,11 @@ proptest! {
             prop_assert_eq!(moved.minus_seconds(by).unwrap(), time);
         }
     }
+}
+
+fn nanos(time: Time) -> i128 {
+    let at = time.get();
+    i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -84,6 +84,7 @@ impl Program<'_> {
             6 => self.attempt(wanted, depth),
             7 => self.part(depth),
             8 => self.find_or_reduce(wanted, depth),
+            9 if self.choices.once_in(4) => self.fault(),
             9 => self.example(),
             10..=12 => self.native(wanted, depth),
             _ => self.own(wanted, depth),
@@ -245,9 +246,46 @@ impl Program<'_> {
     }
 
     fn attempt(&mut self, wanted: Kind, depth: usize) -> Text {
-        let value = if self.choices.pick(2) == 0 { wanted } else { self.any_kind() };
-        let args = vec![self.loose(value, depth), self.loose(wanted, depth)];
+        let value = match self.choices.pick(4) {
+            0 => self.loose(wanted, depth),
+            1 => {
+                let kind = self.any_kind();
+                self.loose(kind, depth)
+            }
+            2 => self.failing_loop(depth).text,
+            _ => self.fault().text,
+        };
+        let args = vec![value, self.loose(wanted, depth)];
         self.call("TRY", args)
+    }
+
+    /// What fails wherever it runs, or nearly so.
+    fn fault(&mut self) -> Text {
+        atom(*self.choices.one(&[
+            "(1 / 0)",
+            "$INTEGER(\"x\")",
+            "(-s)",
+            "(o < o)",
+            "$SHA256(missing)",
+            "$SECRET('EMPTY')",
+            "[1][0.5]",
+        ]))
+    }
+
+    /// A loop that fails in its body, perhaps not for its first element.
+    fn failing_loop(&mut self, depth: usize) -> Text {
+        let list = self.loose(Kind::List, depth);
+        let condition = self.loose(Kind::Boolean, depth);
+        let fault = self.fault().text;
+        let (name, lambda) = *self.choices.one(&[
+            ("MAP", "f"),
+            ("FILTER", "f"),
+            ("ALL", "f"),
+            ("SORT", "f"),
+            ("ANY", "(f, g)"),
+        ]);
+        let lambda = format!("{lambda} => IF {condition} THEN f ELSE {fault}");
+        self.call(name, vec![list, lambda])
     }
 
     /// A call in either form.
@@ -537,7 +575,16 @@ impl Program<'_> {
     }
 
     fn list(&mut self, depth: usize) -> Text {
-        match self.choices.pick(4) {
+        match self.choices.pick(5) {
+            4 => {
+                // A loop that goes on after one inside it failed and was caught.
+                let list = self.loose(Kind::List, depth);
+                self.locals.push("c".to_owned());
+                let failing = self.failing_loop(depth).text;
+                let fallback = self.loose(Kind::Number, depth);
+                self.locals.pop();
+                self.call("MAP", vec![list, format!("c => $TRY({failing}, {fallback})")])
+            }
             0 => {
                 let items: Vec<String> = (0..self.choices.pick(4))
                     .map(|_| {
