@@ -6,7 +6,8 @@ use super::{Explanation, Part, State};
 use crate::value::OwnedValue;
 
 /// The explanation as JSON: `{source, answer | trap, deciding, root}`. Each part has `start`,
-/// `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `skipped`, `failed`), `value`
+/// `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `large`, `skipped`,
+/// `failed`), `value`
 /// where it has one, `decides`, `turn` in the body of a lambda, and `parts`.
 pub fn to_json(explanation: &Explanation) -> Value {
     let deciding = explanation.deciding();
@@ -53,6 +54,7 @@ fn part(explanation: &Explanation, one: &Part) -> Value {
     let state = match &one.state {
         State::Value(_) => "value",
         State::Secret => "secret",
+        State::Large => "large",
         State::Skipped => "skipped",
         State::Failed => "failed",
     };

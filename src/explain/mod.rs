@@ -67,6 +67,8 @@ pub enum State {
     Value(OwnedValue),
     /// It had a value that is not shown.
     Secret,
+    /// It had a value that is too large to show.
+    Large,
     /// It did not run.
     Skipped,
     /// It stopped the run, or what a `$TRY` caught.

@@ -84,6 +84,7 @@ fn state(part: &Part) -> String {
     match &part.state {
         State::Value(value) => shortened(value),
         State::Secret => "<secret>".to_owned(),
+        State::Large => "<too large to show>".to_owned(),
         State::Skipped => "skipped".to_owned(),
         State::Failed => "failed".to_owned(),
     }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::{Part, Role, State, Turn};
 use crate::builtins::{self, Code, LoopKind};
 use crate::syntax::{Expr, ExprId, Part as TextPart, Place, Step, StepKind, Tree};
-use crate::value::Value;
+use crate::value::{Budget, Heap, Value};
 use crate::vm::{Mark, Trap};
 
 /// The marks of a run, and the tree they are for.
@@ -31,6 +31,18 @@ pub(super) struct Traced {
     pub(super) truth: Option<bool>,
     /// Whether it is the body of a loop that asks of elements: `$ANY`, `$ALL`, `$FIND`, `$FILTER`.
     pub(super) asks: bool,
+}
+
+/// How much of values that a run built is copied for each part.
+const SHOWN_BYTES: usize = 256 << 10;
+
+/// A value to show. Lists that share what is in them may be far larger written out than built.
+fn shown(value: Value<'_>) -> State {
+    let room = Heap::new(Budget { bytes: SHOWN_BYTES, steps: 0 });
+    match room.release(value) {
+        Ok(value) => value.to_owned_value().map_or(State::Secret, State::Value),
+        Err(_) => State::Large,
+    }
 }
 
 /// Whether a function asks its lambda of each element, so that the lambda decides.
@@ -92,7 +104,7 @@ impl<'t, 'a> Trace<'t, 'a> {
     ) -> Traced {
         let reached = inner.iter().any(|inner| inner.part.state != State::Skipped);
         let state = match value {
-            Some(value) => value.to_owned_value().map_or(State::Secret, State::Value),
+            Some(value) => shown(value),
             None if self.trap.is_some_and(|trap| trap.span() == span) || reached => State::Failed,
             None => State::Skipped,
         };

@@ -142,3 +142,12 @@ fn explanations_agree_with_the_run() {
     }
     assert!(seen > 100);
 }
+
+#[test]
+fn a_value_that_shares_its_parts_is_not_written_out() {
+    let text = "$LENGTH($RANGE(40).$REDUCE([1], (list, n) => [list, list])) > 1";
+    let explanation = explained(text, &json("{}"));
+    assert_eq!(explanation.answer.unwrap().to_string(), "true");
+    let explanation = explained(text, &json("{}"));
+    assert!(to_text(&explanation).contains("<too large to show>"));
+}
