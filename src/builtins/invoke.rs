@@ -290,7 +290,8 @@ fn open(value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// Makes a value that was made with a secret secret itself, at every depth.
+/// Makes a value that was made with a secret secret itself, at every depth. A truth value alone
+/// stays what it is: it tells no more than a comparison does.
 fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
     Ok(match value {
         Value::Null | Value::Bool(_) | Value::SecretText(_) | Value::SecretBytes(_) => value,
@@ -305,6 +306,7 @@ fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault>
         }
         Value::List(list) => {
             let mut kept = heap.list_builder();
+            kept.make_secret();
             for item in list.iter() {
                 kept.push(keep_secret(heap, item)?)?;
             }
@@ -312,6 +314,7 @@ fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault>
         }
         Value::Object(object) => {
             let mut kept = heap.object_builder();
+            kept.make_secret();
             for (key, value) in object.iter() {
                 kept.push(key, keep_secret(heap, value)?)?;
             }

@@ -59,10 +59,21 @@ impl Check {
             };
             all.push(diagnose(Given::Expression(Source::new(name, expr.as_str())), &engine));
         }
+        let mut unread = false;
         for file in &self.files {
-            all.push(diagnose(Given::of_file(file)?, &engine));
+            match Given::of_file(file) {
+                Ok(given) => all.push(diagnose(given, &engine)),
+                // The other files are checked all the same.
+                Err(error) => {
+                    output::complain(&error.to_string());
+                    unread = true;
+                }
+            }
         }
         self.tell(&all);
+        if unread {
+            return Ok(Exit::Usage);
+        }
         let errors = all.iter().any(Diagnostics::has_errors);
         let warned = self.deny.is_some() && all.iter().any(|one| !one.list.is_empty());
         Ok(if errors || warned { Exit::Fault } else { Exit::Done })

@@ -28,9 +28,12 @@ impl Fmt {
         let mut exit = Exit::Done;
         for file in files {
             // Every file is looked at, whatever became of those before it.
-            if self.file(file)? == Exit::Fault {
-                exit = Exit::Fault;
-            }
+            let ended = match self.file(file) {
+                Err(error @ Error::Output(_)) => return Err(error),
+                Err(error) => error.tell(),
+                Ok(ended) => ended,
+            };
+            exit = exit.max(ended);
         }
         Ok(exit)
     }

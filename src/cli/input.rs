@@ -68,6 +68,23 @@ impl SourceArguments {
     }
 }
 
+impl SourceArguments {
+    /// Reads the source, and what it is run against; standard input is read only once.
+    pub(super) fn with_context(
+        &self,
+        context: &ContextArguments,
+    ) -> Result<(Given, Surroundings), Error> {
+        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+        let source = self.file.iter().chain(&self.mapper).any(is_stdin);
+        if source && context.context.as_ref().is_some_and(is_stdin) {
+            return Err(Error::Usage(
+                "the source and the context cannot both be standard input".to_owned(),
+            ));
+        }
+        Ok((self.read()?, context.read()?))
+    }
+}
+
 impl Given {
     /// Reads a file: a document by its name is a mapper, anything else an expression.
     pub(super) fn of_file(path: &Path) -> Result<Self, Error> {
@@ -111,7 +128,13 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     } else {
         std::fs::read(path)
     };
-    read.map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
+    read.map_err(|error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::IsADirectory => "it is a folder; name the files in it".to_owned(),
+            _ => error.to_string(),
+        };
+        Error::Read { name: name(path), reason }
+    })
 }
 
 fn name(path: &Path) -> String {
@@ -120,7 +143,9 @@ fn name(path: &Path) -> String {
 
 /// Reads a file as JSON.
 pub(super) fn json(path: &Path) -> Result<OwnedValue, Error> {
-    read_json(&bytes(path)?)
+    let content = bytes(path)?;
+    // Some editors put a mark in front that says the file is UTF-8.
+    read_json(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content))
         .map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
 }
 

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use clap::ValueEnum;
 
 use super::Error;
-use crate::diagnostic::{Colour, Diagnostic, Diagnostics, render, to_json};
+use crate::diagnostic::{Colour, Diagnostics, render, to_json};
 
 /// How to say things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -46,11 +46,6 @@ pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
         Format::Json => format!("{}\n", to_json(source, list)),
         Format::Text => render(source, list, colour()),
     }
-}
-
-/// Tells one diagnostic of a source.
-pub(super) fn tell_one(source: &crate::source::Source, diagnostic: Diagnostic, format: Format) {
-    tell(&Diagnostics { source: source.clone(), list: vec![diagnostic] }, format);
 }
 
 /// Colour only on a terminal, and not where the user asks for none (no-color.org).

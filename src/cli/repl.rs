@@ -1,6 +1,7 @@
 //! `hookgate repl`: expressions at a prompt.
 
 use std::borrow::Cow;
+use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,13 +13,12 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper};
 
-use super::input::{ContextArguments, Surroundings};
-use super::output::Format;
+use super::input::{ContextArguments, Given, Surroundings};
+use super::session::Session;
 use super::{Error, Exit, output};
 use crate::builtins;
 use crate::diagnostic::Code;
-use crate::engine::{Diagnostics, Engine, Machine, Source, Value};
-use crate::explain::{explain, to_text};
+use crate::engine::{Diagnostics, Engine, Source, Value};
 
 /// The arguments of `repl`.
 #[derive(Debug, Args)]
@@ -49,11 +49,12 @@ impl Repl {
             let _ = editor.load_history(history);
         }
         output::remark("Hookgate. `:help` tells what can be typed, Ctrl-D leaves.");
-        converse(&mut editor, &surroundings, format)?;
+        let ended = converse(&mut editor, &mut Session::new(&surroundings, format))?;
         if let Some(history) = &history {
             keep_history(&mut editor, history);
         }
-        Ok(Exit::Done)
+        // At a terminal people see what went wrong; a script needs to be told.
+        Ok(if stdin().is_terminal() { Exit::Done } else { ended })
     }
 }
 
@@ -67,17 +68,17 @@ fn terminal(error: &ReadlineError) -> Error {
     Error::Read { name: "the terminal".to_owned(), reason: error.to_string() }
 }
 
+/// Answers line by line until the input ends; the worst end of a line is that of all.
 fn converse(
     editor: &mut Editor<Completions, FileHistory>,
-    surroundings: &Surroundings,
-    format: Format,
-) -> Result<(), Error> {
-    let mut machine = Machine::default();
+    session: &mut Session<'_>,
+) -> Result<Exit, Error> {
+    let mut exit = Exit::Done;
     loop {
         let line = match editor.readline("> ") {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => return Ok(()),
+            Err(ReadlineError::Eof) => return Ok(exit),
             Err(error) => return Err(terminal(&error)),
         };
         let line = line.trim();
@@ -86,57 +87,27 @@ fn converse(
         }
         // A line that cannot be kept is no reason to stop.
         let _ = editor.add_history_entry(line);
-        match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
-            (":quit" | ":q" | ":exit", _) => return Ok(()),
-            (":help" | ":h", _) => output::answer(HELP)?,
-            (":functions" | ":f", _) => {
-                builtins::all().try_for_each(|function| output::answer(&function.signature()))?
-            }
-            (":explain" | ":e", expr) => show(expr, true, surroundings, &mut machine, format)?,
+        let given = |text: &str| Given::Expression(Source::new("input", text));
+        let ended = match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
+            (":quit" | ":q" | ":exit", _) => return Ok(exit),
+            (":help" | ":h", _) => output::answer(HELP).map(|()| Exit::Done),
+            (":functions" | ":f", _) => list_functions(),
+            (":explain" | ":e", expr) => session.explain(given(expr)),
             (command, _) if command.starts_with(':') => {
-                output::remark(&format!("there is no `{command}`; `:help` lists what there is"))
+                output::remark(&format!("there is no `{command}`; `:help` lists what there is"));
+                Ok(Exit::Usage)
             }
-            _ => show(line, false, surroundings, &mut machine, format)?,
-        }
+            _ => session.eval(given(line)),
+        };
+        exit = exit.max(ended?);
     }
 }
 
-/// Evaluates a line, and tells what came out.
-fn show(
-    line: &str,
-    explained: bool,
-    surroundings: &Surroundings,
-    machine: &mut Machine,
-    format: Format,
-) -> Result<(), Error> {
-    let engine = surroundings.engine();
-    let compiled = engine
-        .check(Source::new("input", line))
-        .and_then(|checked| Ok((engine.lower(&checked, true, false)?.program, checked)));
-    let (program, checked) = match compiled {
-        Ok(compiled) => compiled,
-        Err(diagnostics) => {
-            output::tell(&diagnostics, format);
-            return Ok(());
-        }
-    };
-    output::tell(
-        &Diagnostics::new(checked.parsed.source.clone(), checked.warnings.clone()),
-        format,
-    );
-    if explained {
-        return match explain(&checked, &surroundings.context(), machine) {
-            Ok(explanation) => output::answer(&to_text(&explanation)),
-            Err(malformed) => Err(Error::Usage(malformed.to_string())),
-        };
+fn list_functions() -> Result<Exit, Error> {
+    for function in builtins::all() {
+        output::answer(&function.signature())?;
     }
-    match machine.eval(&program, &surroundings.context()) {
-        Ok(answer) => output::answer(&answer.to_string()),
-        Err(trap) => {
-            output::tell_one(&checked.parsed.source, trap.diagnostic(), format);
-            Ok(())
-        }
-    }
+    Ok(Exit::Done)
 }
 
 fn default_history() -> Option<PathBuf> {

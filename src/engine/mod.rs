@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub use crate::builtins::{Args, Env, Function, Param};
 pub use crate::check::{RootDeclaration, Strangers, Type};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
+pub use crate::explain::Explanation;
 pub use crate::mapper::Format;
 pub use crate::program::{Program, Read};
 pub use crate::source::Source;
@@ -35,7 +36,9 @@ pub use request::request_roots;
 use crate::check::{Checked, Host, check};
 use crate::compile::{Compiled, Options, compile};
 use crate::diagnostic::Code;
+use crate::explain::explain;
 use crate::mapper;
+use crate::program::Malformed;
 use crate::source::Span;
 use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
 
@@ -252,7 +255,23 @@ impl Engine {
     /// # Errors
     /// The diagnostics, where one of them is an error.
     pub fn check_mapper(&self, source: Source, format: Format) -> Result<Checked, Diagnostics> {
-        check(mapper::parse(source, format, self.syntax)?, &self.host)
+        check(mapper::parse(source, format, self.syntax)?, &self.host).map_err(|mut diagnostics| {
+            quote_twice(&mut diagnostics);
+            diagnostics
+        })
+    }
+
+    /// Runs what was checked, and explains what came out.
+    ///
+    /// # Errors
+    /// Where the program would be larger than a program may be.
+    pub fn explain(
+        &self,
+        checked: &Checked,
+        context: &Context<'_>,
+        machine: &mut Machine,
+    ) -> Result<Explanation, Diagnostics> {
+        explain(checked, context, machine).map_err(|malformed| too_large(checked, &malformed))
     }
 
     /// Reads an expression, and no more.
@@ -306,10 +325,27 @@ impl Engine {
         mark: bool,
     ) -> Result<Compiled, Diagnostics> {
         let options = Options { fold, mark, pattern_bytes: self.host.pattern_bytes };
-        compile(checked, options).map_err(|malformed| {
-            let message = format!("the program is too large: {malformed}");
-            let diagnostic = Diagnostic::new(Code::E0019, Span::default(), message);
-            Diagnostics::new(checked.parsed.source.clone(), vec![diagnostic])
-        })
+        compile(checked, options).map_err(|malformed| too_large(checked, &malformed))
+    }
+}
+
+fn too_large(checked: &Checked, malformed: &Malformed) -> Diagnostics {
+    let message = format!("the program is too large: {malformed}");
+    let diagnostic = Diagnostic::new(Code::E0019, Span::default(), message);
+    Diagnostics::new(checked.parsed.source.clone(), vec![diagnostic])
+}
+
+/// In a document the quotes of a text are the document's own, and a constant has more of them.
+fn quote_twice(diagnostics: &mut Diagnostics) {
+    for one in &mut diagnostics.list {
+        let word = diagnostics.source.slice(one.span());
+        if let Some(help) = &mut one.help
+            && let Some(at) = help.find("a text has quotes:")
+        {
+            help.truncate(at);
+            help.push_str(&format!(
+                "a constant has quotes of its own inside those of the document: `\"'{word}'\"`"
+            ));
+        }
     }
 }

@@ -45,7 +45,7 @@ pub struct Part {
     pub decides: bool,
     /// The run of a loop's body that is shown, where it is one.
     pub turn: Option<Turn>,
-    /// The parts in it that are not literals.
+    /// The parts in it; literals only where they may decide.
     pub parts: Vec<Part>,
 }
 

@@ -4,13 +4,14 @@
 //! run: the marks of one run stand between the body's mark and the one before it. So a part is
 //! looked for in a stretch of marks, and a body in the stretch of the run that is shown.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Part, Role, State, Turn};
 use crate::builtins::{self, Code, LoopKind};
 use crate::syntax::{Expr, ExprId, Part as TextPart, Place, Step, StepKind, Tree};
-use crate::value::{Budget, Heap, Value};
+use crate::value::Value;
 use crate::vm::{Mark, Trap};
 
 /// The marks of a run, and the tree they are for.
@@ -20,6 +21,8 @@ pub(super) struct Trace<'t, 'a> {
     /// Where in the marks each place stands.
     at: HashMap<Place, Vec<usize>>,
     trap: Option<&'t Trap>,
+    /// How much of values may still be copied.
+    left: Cell<usize>,
 }
 
 /// A part, and the expression it is of.
@@ -33,15 +36,31 @@ pub(super) struct Traced {
     pub(super) asks: bool,
 }
 
-/// How much of values that a run built is copied for each part.
-const SHOWN_BYTES: usize = 256 << 10;
+/// How much of values is copied for one part, and for all of an explanation.
+const PART_BYTES: usize = 256 << 10;
+const ALL_BYTES: usize = 8 << 20;
 
-/// A value to show. Lists that share what is in them may be far larger written out than built.
-fn shown(value: Value<'_>) -> State {
-    let room = Heap::new(Budget { bytes: SHOWN_BYTES, steps: 0 });
-    match room.release(value) {
-        Ok(value) => value.to_owned_value().map_or(State::Secret, State::Value),
-        Err(_) => State::Large,
+/// Takes a value off the room that is left, as large as it is written out; lists that share what
+/// is in them may be far larger than they were built. Answers whether it fits.
+fn fits(value: Value<'_>, left: &mut usize) -> bool {
+    let content = match value {
+        Value::List(list) => list.iter().all(|item| fits(item, left)).then_some(0),
+        Value::Object(object) => object
+            .iter()
+            .all(|(key, value)| take(left, key.len()) && fits(value, left))
+            .then_some(0),
+        scalar => Some(scalar.content().map_or(0, <[u8]>::len)),
+    };
+    content.is_some_and(|content| take(left, content + size_of::<Value<'_>>()))
+}
+
+fn take(left: &mut usize, size: usize) -> bool {
+    match left.checked_sub(size) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
     }
 }
 
@@ -67,7 +86,7 @@ impl<'t, 'a> Trace<'t, 'a> {
                 at.entry(*place).or_default().push(index);
             }
         }
-        Self { tree, marks, at, trap }
+        Self { tree, marks, at, trap, left: Cell::new(ALL_BYTES) }
     }
 
     pub(super) fn root(&self) -> Traced {
@@ -104,13 +123,23 @@ impl<'t, 'a> Trace<'t, 'a> {
     ) -> Traced {
         let reached = inner.iter().any(|inner| inner.part.state != State::Skipped);
         let state = match value {
-            Some(value) => shown(value),
+            Some(value) => self.shown(value),
             None if self.trap.is_some_and(|trap| trap.span() == span) || reached => State::Failed,
             None => State::Skipped,
         };
         let truth = value.map(Value::is_truthy);
         let part = Part { span, role, state, decides: false, turn: None, parts: Vec::new() };
         Traced { part, id, inner, truth, asks: false }
+    }
+
+    fn shown(&self, value: Value<'_>) -> State {
+        let room = self.left.get().min(PART_BYTES);
+        let mut left = room;
+        if !fits(value, &mut left) {
+            return State::Large;
+        }
+        self.left.set(self.left.get() - (room - left));
+        value.to_owned_value().map_or(State::Secret, State::Value)
     }
 
     fn role(&self, id: ExprId) -> Role {
@@ -122,7 +151,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
     }
 
-    /// The parts of an expression that are worth showing: not literals.
+    /// The parts of an expression that are worth showing: literals only where they may decide.
     fn inner(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
         match self.tree.expr(id) {
             Expr::Chain { base, steps } => self.chain(id, *base, steps, within, inner),
@@ -133,6 +162,10 @@ impl<'t, 'a> Trace<'t, 'a> {
                         self.child(*id, within, inner);
                     }
                 }
+            }
+            // What a connective chooses among may be a literal, and then that is what decided.
+            expr if self.role(id) == Role::Connective => {
+                expr.each_child(|child| inner.push(self.expr(child, within.clone())));
             }
             expr => expr.each_child(|child| self.child(child, within, inner)),
         }

@@ -90,7 +90,7 @@ fn quotient<'a>(left: Number, right: Number) -> Result<Value<'a>, Fault> {
 /// A time so many seconds later, or earlier, at its own offset.
 fn moved<'a>(time: Time, seconds: Number, sign: i128) -> Result<Value<'a>, Fault> {
     let there = || {
-        let distance = Exact::of_number(seconds).to_nanos()?;
+        let distance = Exact::as_written(seconds).to_nanos()?;
         let nanos = nanos(time).checked_add(distance.checked_mul(sign)?)?;
         let whole = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
         let rest = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;

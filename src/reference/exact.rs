@@ -29,6 +29,14 @@ impl Exact {
         }
     }
 
+    /// A number as it is written: of a decimal, the fewest digits that mean it.
+    pub(super) fn as_written(number: Number) -> Self {
+        match number {
+            Number::Decimal(decimal) => Self::read(&decimal.to_string()),
+            integer => Self::of_number(integer),
+        }
+    }
+
     /// A time as seconds since the epoch.
     pub(super) fn of_time(time: Time) -> Self {
         Self::of_nanos(nanos(time))

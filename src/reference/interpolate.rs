@@ -1,12 +1,11 @@
 //! Texts put together of parts.
 
-use super::holds_secret;
 use crate::value::{Fault, Heap, Value};
 
 /// The parts in one text: null adds nothing, scalars and collections as JSON prints them. With
 /// bytes among them it is bytes; with a secret, secret.
 pub(super) fn joined<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a>, Fault> {
-    let secret = parts.iter().any(|part| holds_secret(*part));
+    let secret = parts.iter().any(|part| part.holds_secret());
     let raw = parts.iter().any(|part| matches!(part, Value::Bytes(_) | Value::SecretBytes(_)));
     if raw {
         let bytes =

@@ -1,7 +1,7 @@
 //! `MAP FILTER ANY ALL FIND REDUCE SORT`.
 
 use super::compare::sort_order;
-use super::{Answer, At, build_object, fault, members_hold_secret, truth};
+use super::{Answer, At, build_object, fault, truth};
 use crate::builtins::LoopKind;
 use crate::source::Span;
 use crate::value::{Fault, FaultKind, Heap, Number, Value};
@@ -88,7 +88,7 @@ fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, 
         }
         Value::Object(object) if !matches!(kind, LoopKind::Reduce | LoopKind::Sort) => {
             // What is made with a secret is secret, keys too.
-            let secret = members_hold_secret(object);
+            let secret = object.holds_secret();
             let key = |key| if secret { Value::SecretText(key) } else { Value::Text(key) };
             Ok(object.iter().map(|(name, value)| (value, key(name))).collect())
         }
@@ -116,7 +116,7 @@ fn collected<'a>(
             entries.push((*key, *value));
         }
     }
-    build_object(heap, &entries)
+    build_object(heap, &entries, subject.holds_secret())
 }
 
 /// Each element is put behind those that do not come after it.

@@ -19,7 +19,7 @@ use crate::check::Checked;
 use crate::program::Callee;
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
-use crate::value::{Budget, Fault, FaultKind, Heap, Object, OwnedValue, Value};
+use crate::value::{Budget, Fault, FaultKind, Heap, OwnedValue, Value};
 use crate::vm::{Context, Trap};
 
 /// What a program may build and do here: enough that only the machine meets a limit first.
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
                 None => kept.push((key, value)),
             }
         }
-        build_object(self.env.heap, &kept).at(self.tree.span(id))
+        build_object(self.env.heap, &kept, false).at(self.tree.span(id))
     }
 
     /// Operators of one precedence, from left to right. Each covers the run from its start to
@@ -461,26 +461,19 @@ fn case_blind(value: Value<'_>) -> Value<'_> {
     }
 }
 
-fn build_object<'a>(heap: &'a Heap, entries: &[(&'a str, Value<'a>)]) -> Result<Value<'a>, Fault> {
+fn build_object<'a>(
+    heap: &'a Heap,
+    entries: &[(&'a str, Value<'a>)],
+    secret: bool,
+) -> Result<Value<'a>, Fault> {
     let mut object = heap.object_builder();
+    if secret {
+        object.make_secret();
+    }
     for (key, value) in entries {
         object.push(key, *value)?;
     }
     object.finish()
-}
-
-/// Whether a secret is the value, or anywhere in it.
-fn holds_secret(value: Value<'_>) -> bool {
-    match value {
-        Value::SecretText(_) | Value::SecretBytes(_) => true,
-        Value::List(list) => list.iter().any(holds_secret),
-        Value::Object(object) => members_hold_secret(object),
-        _ => false,
-    }
-}
-
-fn members_hold_secret(object: Object<'_>) -> bool {
-    object.iter().any(|(_, value)| holds_secret(value))
 }
 
 fn fault(kind: FaultKind, message: &str) -> Fault {

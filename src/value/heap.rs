@@ -34,7 +34,7 @@ pub struct Budget {
 /// What a list or object built here knows of what is in it, so that nobody has to look again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Nature {
-    /// Whether a secret is in it, at any depth.
+    /// Whether a secret is in it, at any depth, or it was made with one.
     pub(super) secret: bool,
     /// How many lists and objects deep the evaluation built it.
     depth: u16,
@@ -45,8 +45,8 @@ pub(super) struct Nature {
 const BUILT_DEPTH: u16 = 128;
 
 impl Nature {
-    fn of<'a>(content: impl Iterator<Item = Value<'a>>) -> Result<Self, Fault> {
-        let mut nature = Self::default();
+    fn of<'a>(content: impl Iterator<Item = Value<'a>>, secret: bool) -> Result<Self, Fault> {
+        let mut nature = Self { secret, depth: 0 };
         for value in content {
             let inner = match value {
                 Value::List(super::List::Built(list)) => list.nature,
@@ -190,12 +190,14 @@ impl Heap {
 
     /// Starts a list that is filled element by element.
     pub fn list_builder(&self) -> ListBuilder<'_> {
-        ListBuilder { heap: self, items: bumpalo::collections::Vec::new_in(&self.arena) }
+        let items = bumpalo::collections::Vec::new_in(&self.arena);
+        ListBuilder { heap: self, items, secret: false }
     }
 
     /// Starts an object that is filled entry by entry.
     pub fn object_builder(&self) -> ObjectBuilder<'_> {
-        ObjectBuilder { heap: self, entries: bumpalo::collections::Vec::new_in(&self.arena) }
+        let entries = bumpalo::collections::Vec::new_in(&self.arena);
+        ObjectBuilder { heap: self, entries, secret: false }
     }
 
     /// A list of these values.
@@ -204,7 +206,7 @@ impl Heap {
     /// A fault where the limit on memory is passed.
     pub fn list<'a>(&'a self, items: &[Value<'a>]) -> Result<Value<'a>, Fault> {
         self.charge(size_of_val(items))?;
-        self.list_of(self.arena.alloc_slice_copy(items))
+        self.list_of(self.arena.alloc_slice_copy(items), false)
     }
 
     /// Room for values that the machine keeps while it runs: its stack. Not charged.
@@ -228,8 +230,8 @@ impl Heap {
         }
     }
 
-    fn list_of<'a>(&'a self, items: &'a [Value<'a>]) -> Result<Value<'a>, Fault> {
-        let nature = Nature::of(items.iter().copied())?;
+    fn list_of<'a>(&'a self, items: &'a [Value<'a>], secret: bool) -> Result<Value<'a>, Fault> {
+        let nature = Nature::of(items.iter().copied(), secret)?;
         Ok(Value::List(super::List::Built(self.arena.alloc(BuiltList { items, nature }))))
     }
 
@@ -321,6 +323,7 @@ impl<'a> TextBuilder<'a> {
 pub struct ListBuilder<'a> {
     heap: &'a Heap,
     items: bumpalo::collections::Vec<'a, Value<'a>>,
+    secret: bool,
 }
 
 impl<'a> ListBuilder<'a> {
@@ -345,12 +348,17 @@ impl<'a> ListBuilder<'a> {
         &mut self.items
     }
 
+    /// Says that the list was made with a secret: even how long it is may tell of it.
+    pub fn make_secret(&mut self) {
+        self.secret = true;
+    }
+
     /// Ends the list.
     ///
     /// # Errors
     /// A fault where it is nested too deeply.
     pub fn finish(self) -> Result<Value<'a>, Fault> {
-        self.heap.list_of(self.items.into_bump_slice())
+        self.heap.list_of(self.items.into_bump_slice(), self.secret)
     }
 }
 
@@ -358,6 +366,7 @@ impl<'a> ListBuilder<'a> {
 pub struct ObjectBuilder<'a> {
     heap: &'a Heap,
     entries: bumpalo::collections::Vec<'a, (&'a str, Value<'a>)>,
+    secret: bool,
 }
 
 impl<'a> ObjectBuilder<'a> {
@@ -371,6 +380,11 @@ impl<'a> ObjectBuilder<'a> {
         self.heap.charge(size_of::<(&str, Value<'_>)>())?;
         self.entries.push((key, value));
         Ok(())
+    }
+
+    /// Says that the object was made with a secret: its keys may tell of it too.
+    pub fn make_secret(&mut self) {
+        self.secret = true;
     }
 
     /// Ends the object, a repeated key keeping its first place and its last value.
@@ -401,7 +415,7 @@ impl<'a> ObjectBuilder<'a> {
             order = sorted_order(heap, &self.entries)?;
         }
         let entries = self.entries.into_bump_slice();
-        let nature = Nature::of(entries.iter().map(|(_, value)| *value))?;
+        let nature = Nature::of(entries.iter().map(|(_, value)| *value), self.secret)?;
         let object =
             heap.arena.alloc(BuiltObject { entries, order: order.into_bump_slice(), nature });
         Ok((Value::Object(super::Object::Built(object)), repeated))

@@ -28,6 +28,9 @@ pub enum OwnedValue {
 impl OwnedValue {
     /// Copies a value's content, or answers nothing where a secret is in it.
     pub(super) fn from_value(value: Value<'_>) -> Option<Self> {
+        if value.holds_secret() {
+            return None;
+        }
         Some(match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(value),

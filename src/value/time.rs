@@ -175,10 +175,16 @@ fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
     if value.abs() > 1e15 {
         return None;
     }
-    // The whole part is exact, so only the fraction is rounded.
-    let whole = value.trunc();
-    let fraction = ((value - whole) * nanos_per_unit as f64).round();
-    Some(whole as i128 * nanos_per_unit + fraction as i128)
+    // The digits that people wrote, not those of the nearest binary fraction: 1755647957.123 is
+    // a time with 123 milliseconds.
+    let digits = value.abs().to_string();
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let places = nanos_per_unit.ilog10() as usize;
+    let kept: String = fraction.chars().chain(std::iter::repeat('0')).take(places).collect();
+    let up = fraction.as_bytes().get(places).is_some_and(|digit| *digit >= b'5');
+    let size =
+        whole.parse::<i128>().ok()? * nanos_per_unit + kept.parse::<i128>().ok()? + i128::from(up);
+    Some(if value < 0.0 { -size } else { size })
 }
 
 /// Nanoseconds as the nearest number of seconds.

@@ -88,7 +88,12 @@ impl<'a> Frame<'a> {
             (LoopKind::Map | LoopKind::Filter, Elements::Object { .. })
                 if info.callee.result.contains(Kind::Object) =>
             {
-                Gathered::Object(env.heap.object_builder())
+                let mut object = env.heap.object_builder();
+                // The keys of an object made with a secret stay with what comes of it.
+                if subject.holds_secret() {
+                    object.make_secret();
+                }
+                Gathered::Object(object)
             }
             (LoopKind::Map | LoopKind::Filter, _) => Gathered::List(env.heap.list_builder()),
             (LoopKind::Any | LoopKind::All | LoopKind::Find, _) => Gathered::Nothing,
@@ -231,29 +236,46 @@ fn sorted<'a>(
     values: &ListBuilder<'a>,
     descending: bool,
 ) -> Result<Value<'a>, Fault> {
-    let mut fault = None;
-    let mut order: Vec<(Value<'a>, Value<'a>)> =
-        keys.items().iter().copied().zip(values.items().iter().copied()).collect();
-    order.sort_by(|(a, _), (b, _)| {
-        if fault.is_some() {
-            return std::cmp::Ordering::Equal;
-        }
-        let compared = env.heap.work(1).and_then(|()| value::sort_order(env.heap, *a, *b));
-        match compared {
-            Ok(order) if descending => order.reverse(),
-            Ok(order) => order,
-            Err(error) => {
-                fault = Some(error);
-                std::cmp::Ordering::Equal
-            }
-        }
-    });
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
+    let elements = keys.items().iter().copied().zip(values.items().iter().copied());
+    let order = merge_sort(env, elements.collect(), |(a, _), (b, _)| {
+        let order = value::sort_order(env.heap, *a, *b)?;
+        Ok(if descending { order.reverse() } else { order })
+    })?;
     let mut list = env.heap.list_builder();
     for (_, value) in order {
         list.push(value)?;
     }
     list.finish()
+}
+
+/// Sorts stably by a comparison that may fail, each comparison a step of work. The library's
+/// sorts take none that fails: with an order that contradicts itself they may panic.
+fn merge_sort<T: Copy>(
+    env: &Env<'_>,
+    mut items: Vec<T>,
+    compare: impl Fn(&T, &T) -> Result<std::cmp::Ordering, Fault>,
+) -> Result<Vec<T>, Fault> {
+    env.heap.charge(2 * size_of::<T>() * items.len())?;
+    let mut width = 1;
+    while width < items.len() {
+        let mut merged = Vec::with_capacity(items.len());
+        for run in items.chunks(2 * width) {
+            let (mut left, mut right) = run.split_at_checked(width).unwrap_or((run, &[]));
+            while let ([a, left_rest @ ..], [b, right_rest @ ..]) = (left, right) {
+                env.heap.work(1)?;
+                if compare(a, b)?.is_gt() {
+                    merged.push(*b);
+                    right = right_rest;
+                } else {
+                    merged.push(*a);
+                    left = left_rest;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        items = merged;
+        width *= 2;
+    }
+    Ok(items)
 }

@@ -346,3 +346,26 @@ fn an_answer_that_shares_its_parts_is_no_trap_for_who_takes_it() {
     });
     assert_eq!(answer, Err("E0402".to_owned()));
 }
+
+#[test]
+fn a_sort_that_is_stopped_midway_ends_in_its_limit() {
+    use hookgate::engine::{Limits, OwnedValue};
+    // A generator of its own: the order of the list is what matters, and it has to be the same.
+    let mut state = 7u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 40
+    };
+    let items: Vec<OwnedValue> = (0..2_000).map(|_| OwnedValue::Number(next().into())).collect();
+    let list = OwnedValue::List(items);
+    for steps in (2_000..60_000).step_by(97) {
+        let engine = Engine::new().limits(Limits { steps, ..Limits::default() });
+        let program = engine.compile("$SORT(xs).$LENGTH()").unwrap();
+        let mut context = Context::new();
+        context.set("xs", &list);
+        match engine.machine().eval(&program, &context) {
+            Ok(length) => assert_eq!(length.to_string(), "2000"),
+            Err(trap) => assert_eq!(trap.code().name(), "E0401"),
+        }
+    }
+}

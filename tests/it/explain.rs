@@ -36,6 +36,10 @@ fn the_parts_that_decided_are_named() {
         ("xs.$FIND(x => x.n > 1).n", "5", vec!["x.n > 1"]),
         ("o.$ANY((v, k) => k == \"l\")", "true", vec!["k == \"l\""]),
         ("a AND xs.$ANY(x => xs.$ANY(y => y.n > x.n))", "true", vec!["a", "y.n > x.n"]),
+        ("b OR TRUE", "true", vec!["TRUE"]),
+        ("missing OR \"nobody\"", "\"nobody\"", vec!["\"nobody\""]),
+        ("a AND FALSE", "false", vec!["FALSE"]),
+        ("IF a THEN \"yes\" ELSE \"no\"", "\"yes\"", vec!["a", "\"yes\""]),
         ("xs.$MAP(x => x.n)", "[1,5,9]", vec!["xs.$MAP(x => x.n)"]),
         ("c + 1", "2", vec!["c + 1"]),
     ] {

@@ -446,8 +446,10 @@ proptest! {
 
     #[test]
     fn a_time_moves_by_the_nearest_nanosecond(time in times(), seconds in -1e6..1e6f64) {
-        let shown = format!("{seconds:.40}");
-        let (whole, fraction) = shown.split_once('.').unwrap();
+        // As written: a decimal is the fewest digits that mean it.
+        let shown = seconds.to_string();
+        let (whole, fraction) = shown.split_once('.').unwrap_or((&shown, ""));
+        let fraction = format!("{fraction:0<10}");
         let whole: i128 = whole.parse::<i128>().unwrap().abs() * 1_000_000_000;
         let digits: i128 = fraction[..9].parse().unwrap();
         let up = i128::from(fraction.as_bytes()[9] >= b'5');

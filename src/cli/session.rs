@@ -1,0 +1,80 @@
+//! A source run against a context, and everything that is said of it: what `eval`, `explain` and
+//! the prompt have in common.
+
+use super::input::{Given, Surroundings};
+use super::output::{self, Format};
+use super::{Error, Exit};
+use crate::check::Checked;
+use crate::engine::{Diagnostic, Diagnostics, Engine, Machine, Program};
+use crate::explain::{to_json, to_text};
+
+/// What sources are run against, and how their faults are told.
+pub(super) struct Session<'s> {
+    engine: Engine,
+    surroundings: &'s Surroundings,
+    machine: Machine,
+    format: Format,
+}
+
+impl<'s> Session<'s> {
+    pub(super) fn new(surroundings: &'s Surroundings, format: Format) -> Self {
+        let engine = surroundings.engine();
+        let machine = engine.machine();
+        Self { engine, surroundings, machine, format }
+    }
+
+    /// Runs a source, and answers on standard output.
+    pub(super) fn eval(&mut self, given: Given) -> Result<Exit, Error> {
+        let (checked, program) = match self.compile(given) {
+            Ok(compiled) => compiled,
+            Err(diagnostics) => return Ok(self.refuse(&diagnostics)),
+        };
+        let format = self.format;
+        match self.machine.eval(&program, &self.surroundings.context()) {
+            Ok(answer) => {
+                tell(checked, None, format);
+                output::answer(&answer.to_string())?;
+                Ok(Exit::Done)
+            }
+            Err(trap) => Ok(tell(checked, Some(trap.diagnostic()), format)),
+        }
+    }
+
+    /// Runs a source, and explains on standard output what came out.
+    pub(super) fn explain(&mut self, given: Given) -> Result<Exit, Error> {
+        let context = self.surroundings.context();
+        let explained = given.check(&self.engine).and_then(|checked| {
+            let explanation = self.engine.explain(&checked, &context, &mut self.machine)?;
+            Ok((checked, explanation))
+        });
+        let (checked, explanation) = match explained {
+            Ok(explained) => explained,
+            Err(diagnostics) => return Ok(self.refuse(&diagnostics)),
+        };
+        match self.format {
+            Format::Json => output::answer(&to_json(&explanation).to_string())?,
+            Format::Text => output::answer(&to_text(&explanation))?,
+        }
+        let trap = explanation.answer.err().map(|trap| trap.diagnostic());
+        Ok(tell(checked, trap, self.format))
+    }
+
+    fn compile(&self, given: Given) -> Result<(Checked, Program), Diagnostics> {
+        let checked = given.check(&self.engine)?;
+        let program = self.engine.lower(&checked, true, false)?.program;
+        Ok((checked, program))
+    }
+
+    fn refuse(&self, diagnostics: &Diagnostics) -> Exit {
+        output::tell(diagnostics, self.format);
+        Exit::Fault
+    }
+}
+
+/// Tells the warnings of a source and what stopped it, together: with JSON there is one array.
+fn tell(checked: Checked, trap: Option<Diagnostic>, format: Format) -> Exit {
+    let exit = if trap.is_some() { Exit::Fault } else { Exit::Done };
+    let list = checked.warnings.into_iter().chain(trap).collect();
+    output::tell(&Diagnostics::new(checked.parsed.source, list), format);
+    exit
+}
