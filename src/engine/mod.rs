@@ -256,7 +256,7 @@ impl Engine {
     /// The diagnostics, where one of them is an error.
     pub fn check_mapper(&self, source: Source, format: Format) -> Result<Checked, Diagnostics> {
         check(mapper::parse(source, format, self.syntax)?, &self.host).map_err(|mut diagnostics| {
-            quote_twice(&mut diagnostics);
+            advise_in_document(&mut diagnostics);
             diagnostics
         })
     }
@@ -335,10 +335,16 @@ fn too_large(checked: &Checked, malformed: &Malformed) -> Diagnostics {
     Diagnostics::new(checked.parsed.source.clone(), vec![diagnostic])
 }
 
-/// In a document the quotes of a text are the document's own, and a constant has more of them.
-fn quote_twice(diagnostics: &mut Diagnostics) {
+/// What is usually meant by an unknown name in a document: a constant, which needs quotes of its
+/// own beside the document's, or an operator without its `()`.
+fn advise_in_document(diagnostics: &mut Diagnostics) {
     for one in &mut diagnostics.list {
         let word = diagnostics.source.slice(one.span());
+        if one.code == Code::E0102 && matches!(word, "item" | "loop") {
+            one.help = Some(format!(
+                "`{word}` is known inside an operator; its name ends in `()`: `MAP()`"
+            ));
+        }
         if let Some(help) = &mut one.help
             && let Some(at) = help.find("a text has quotes:")
         {

@@ -353,7 +353,8 @@ fn a_sort_that_is_stopped_midway_ends_in_its_limit() {
     // A generator of its own: the order of the list is what matters, and it has to be the same.
     let mut state = 7u64;
     let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 40
     };
     let items: Vec<OwnedValue> = (0..2_000).map(|_| OwnedValue::Number(next().into())).collect();
