@@ -1,7 +1,7 @@
 //! Calls: the function, how many arguments, of what kinds, and what comes back.
 
 use super::infer::Checker;
-use super::shape::Type;
+use super::shape::{Shape, Type};
 use crate::builtins::{
     self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
 };
@@ -553,23 +553,14 @@ fn loop_answer(
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
         LoopKind::Map => {
-            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
-            let shape = super::shape::Shape {
-                others: Some(body.clone()),
-                elements: Some(body.clone()),
-                ..Default::default()
-            };
-            Type { secret: body.secret, digest: body.digest, ..Type::of(kinds).shaped(shape) }
+            // The keys of an object that is made of a secret tell of it.
+            let keyed = subject.secret && subject.kinds.contains(Kind::Object);
+            let secret = body.secret || keyed;
+            Type { secret, digest: body.digest, ..collection_of(body, collections) }
         }
         LoopKind::Filter => {
-            let element = subject.element();
-            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
-            let shape = super::shape::Shape {
-                others: Some(element.clone()),
-                elements: Some(element),
-                ..Default::default()
-            };
-            Type { secret: subject.secret, digest: subject.digest, ..Type::of(kinds).shaped(shape) }
+            let (secret, digest) = (subject.secret, subject.digest);
+            Type { secret, digest, ..collection_of(subject.element(), collections) }
         }
         LoopKind::Find => subject.element().or_null(),
         LoopKind::Reduce => body.or(start.clone()),
@@ -581,6 +572,17 @@ fn loop_answer(
         answer = answer.or_null();
     }
     answer
+}
+
+/// A list or an object, as the kinds say, of values of one type.
+fn collection_of(value: Type, kinds: Kinds) -> Type {
+    let kinds = if kinds.is_empty() { Kinds::LIST } else { kinds };
+    let shape = Shape {
+        others: kinds.contains(Kind::Object).then(|| value.clone()),
+        elements: kinds.contains(Kind::List).then_some(value),
+        ..Shape::default()
+    };
+    Type::of(kinds).shaped(shape)
 }
 
 /// What to write instead of an argument of a wrong kind.
