@@ -49,10 +49,8 @@ fn shapes_that_share_their_parts_are_joined_soon() {
     // Joined again and again, by many members that are read at a place nobody knows.
     let members: Vec<String> = (0..1_500).map(|at| format!("\"{at}\": [p, q][x]")).collect();
     let read = vec!["y[x]"; 3_000].join(", ");
-    let source = format!(
-        "[1].$MAP(p => [2].$MAP(q => [{{ {} }}].$MAP(y => [{read}])))",
-        members.join(", ")
-    );
+    let source =
+        format!("[1].$MAP(p => [2].$MAP(q => [{{ {} }}].$MAP(y => [{read}])))", members.join(", "));
     assert!(!told_soon(source).has_errors());
 }
 
@@ -69,4 +67,75 @@ fn an_object_made_of_a_secret_one_is_a_secret() {
     // The digests of a list of secrets are no secrets.
     let source = "$SECRETS('NAME').$MAP(s => $HMAC_SHA256(s, raw_body).$HEX())";
     assert_eq!(codes(&told_soon(source.to_owned())), []);
+}
+
+#[test]
+fn signs_and_conditionals_that_pile_up_are_an_error_at_once() {
+    let garbage = |times: usize| "a b ".repeat(times);
+    for source in [
+        "NOT ".repeat(8_000) + &garbage(8_000),
+        "IF a THEN ".repeat(3_000) + &garbage(8_000),
+        "- ".repeat(8_000) + &garbage(8_000),
+        "a => ".repeat(6_000) + &garbage(8_000),
+        "a ? ".repeat(8_000) + &garbage(8_000),
+        "a ? b : ".repeat(8_000),
+        "NOT a == (".repeat(100) + &"NOT ".repeat(8_000) + &garbage(3_000),
+    ] {
+        assert_eq!(codes(&told_soon(source)), [Code::E0018]);
+    }
+}
+
+#[test]
+fn reading_ends_soon_after_a_fault_that_nothing_follows_well() {
+    let ladder = "IF a THEN b ELSE ".repeat(2_000);
+    for source in [
+        ladder.clone() + &"a b ".repeat(7_000),
+        ladder.clone() + &"a b c d e f g h AND ".repeat(1_200),
+        ladder.clone() + &"a b + ".repeat(4_000),
+        ladder.clone() + &"a : : : ".repeat(3_000),
+        ladder + &"a $F $F $F ".repeat(2_500),
+        "a b ".repeat(16_000),
+        "a ".to_owned() + &"\"b\" ".repeat(10_000),
+        "; ".repeat(16_000),
+    ] {
+        let told = told_soon(source).list.len();
+        assert!((1..=20).contains(&told), "{told}");
+    }
+}
+
+#[test]
+fn long_sources_that_pile_nothing_up_are_read_whole() {
+    let sources = [
+        format!("x{}", " AND NOT x".repeat(5_000)),
+        format!("1{}", " - -1".repeat(8_000)),
+        format!("x{}", " NOT IN x".repeat(5_000)),
+        format!("x{}", ".a[0].b[:].$TEXT()".repeat(3_000)),
+        format!("[{}]", "-x, NOT x, IF x THEN -1 ELSE 2, {\"a\": NOT x}, ".repeat(1_200)),
+        format!("{}1", "IF x THEN IF NOT x THEN 1 ELSE -2 ELSE ".repeat(1_500)),
+        format!("\"{}\"", "a ${-x} b ${NOT x} ".repeat(2_000)),
+    ];
+    for source in sources {
+        let told = told_soon(source);
+        assert!(!told.list.iter().any(|one| one.is_error()), "{told}");
+    }
+    // A lambda with many parameters is refused for them, and not for how it is written.
+    let names: Vec<String> = (0..5_000).map(|at| format!("p{at}")).collect();
+    let told = told_soon(format!("[1].$MAP(({}) => 1)", names.join(", ")));
+    assert_eq!(codes(&told), [Code::E0110]);
+}
+
+#[test]
+fn the_advice_for_a_ternary_quotes_only_what_is_short() {
+    let long = "parsed_body.member".repeat(3);
+    let told = told_soon(format!("a ? {long} : c"));
+    let help = told.list.first().and_then(|one| one.help.clone()).unwrap();
+    assert_eq!(help, "write `IF a THEN … ELSE c`");
+}
+
+#[test]
+fn a_run_of_hashes_in_an_interpolation_is_one_fault() {
+    let told = told_soon(format!("\"${{{}}}\"", "#".repeat(60_000)));
+    let faults = told.list.iter().filter(|one| one.code == Code::E0001).count();
+    assert_eq!(faults, 1);
+    assert!(!told_soon(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
 }
