@@ -6,6 +6,7 @@ use crate::builtins::{
     self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
 };
 use crate::diagnostic::{Code, Diagnostic};
+use crate::program::Callee;
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Param, Place};
 use crate::value::{FaultKind, Kind, Kinds};
@@ -142,7 +143,7 @@ impl Checker<'_> {
         }
     }
 
-    fn native(&mut self, callee: &Function, name_span: Span, arguments: &[Argument<'_>]) -> Type {
+    fn native(&mut self, callee: &Callee, name_span: Span, arguments: &[Argument<'_>]) -> Type {
         let mut secret = false;
         let mut subject_may_be_null = false;
         let mut any_digest = false;
@@ -162,7 +163,7 @@ impl Checker<'_> {
             if param.role == Role::Pattern {
                 self.pattern(argument);
             }
-            if at == 0 && callee.name == "CONCAT" {
+            if at == 0 && is_builtin(callee, "CONCAT") {
                 self.refuse_digest(&seen, argument.span);
             }
         }
@@ -534,6 +535,11 @@ impl Checker<'_> {
         self.scope.truncate(height);
         answer
     }
+}
+
+/// Whether it is the language's own function of the name: a host may have one that does otherwise.
+pub(super) fn is_builtin(callee: &Callee, name: &str) -> bool {
+    matches!(callee, Callee::Builtin(row) if row.name == name)
 }
 
 /// Whether a null subject is answered before the other arguments are looked at.

@@ -7,6 +7,7 @@ use super::operators;
 use super::scope::Scope;
 use super::shape::{Shape, Type};
 use super::{Name, lints};
+use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::{Callee, Root};
 use crate::source::Span;
@@ -67,6 +68,7 @@ impl<'c> Checker<'c> {
             );
         }
         lints::whole(self);
+        self.found.diagnostics.extend(self.scope.too_many());
         answer
     }
 
@@ -462,7 +464,7 @@ impl<'c> Checker<'c> {
 
     fn chain(&mut self, id: ExprId, base: ExprId, steps: &[Step]) -> Type {
         let caught = self.caught;
-        let attempts = steps.iter().any(|step| matches!(&step.kind, StepKind::Call { name, .. } if name.eq_ignore_ascii_case("TRY")));
+        let attempts = steps.iter().any(|step| self.is_attempt(step));
         self.caught |= attempts;
         let (mut current, mut case_blind) = match self.tree.expr(base) {
             Expr::Name(name) => self.name(base, name, self.tree.span(base)),
@@ -485,6 +487,16 @@ impl<'c> Checker<'c> {
         }
         self.caught = caught;
         current
+    }
+
+    /// Whether a step is `.$TRY(…)`, by what the function does: a host may have its own of the
+    /// name.
+    fn is_attempt(&self, step: &Step) -> bool {
+        let StepKind::Call { name, .. } = &step.kind else {
+            return false;
+        };
+        let callee = self.host.function(name);
+        callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Try)))
     }
 
     fn member(&mut self, of: &Type, name: &str, step: &Step, case_blind: bool) -> Type {

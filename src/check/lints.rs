@@ -1,10 +1,12 @@
 //! Warnings that look at how a source is written, beside what its parts answer.
 
+use super::calls::is_builtin;
 use super::infer::Checker;
 use super::shape::Type;
+use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::{Expr, ExprId, Operator, Run, StepKind, Tree};
+use crate::syntax::{Expr, ExprId, Operator, Place, Run, StepKind, Tree};
 use crate::value::Kinds;
 
 /// What is seen only of the whole.
@@ -14,11 +16,13 @@ pub(super) fn whole(checker: &mut Checker<'_>) {
 
 /// Claims are taken from a token, and nothing reads when they end.
 fn unread_expiry(checker: &mut Checker<'_>) {
-    let verified = checker.found.callees.iter().find(|(_, callee)| callee.name == "JWT_VERIFY");
-    let Some((place, _)) = verified else {
+    let verified =
+        checker.found.callees.iter().filter(|(_, callee)| is_builtin(callee, "JWT_VERIFY"));
+    // The map has no order; the place that comes first in the source is told.
+    let spans = verified.map(|(place, _)| checker.tree.span(place.expr));
+    let Some(span) = spans.min_by_key(|span| (span.start, span.end)) else {
         return;
     };
-    let span = checker.tree.span(place.expr);
     if mentions_member(checker.tree, "exp") {
         return;
     }
@@ -156,7 +160,7 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
         (Operator::Greater | Operator::GreaterEqual, Some(_)) => run.operand,
         _ => return,
     };
-    if is_age(checker.tree, age) {
+    if is_age(checker, age) {
         let shown = checker.parsed.source.slice(checker.tree.span(age)).to_owned();
         checker.report(
             Diagnostic::new(Code::W0112, span, "a timestamp in the future passes too")
@@ -166,12 +170,13 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
 }
 
 /// Whether an expression is a difference from now: `$TIME() - …`.
-fn is_age(tree: &Tree, id: ExprId) -> bool {
+fn is_age(checker: &Checker<'_>, id: ExprId) -> bool {
+    let tree = checker.tree;
     let Expr::Run { first, rest } = tree.expr(tree.ungrouped(id)) else {
         return false;
     };
-    let from_now =
-        matches!(tree.expr(*first), Expr::Call { name, .. } if name.eq_ignore_ascii_case("TIME"));
+    let callee = checker.found.callees.get(&Place::whole(*first));
+    let from_now = callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Time)));
     from_now && rest.iter().any(|run| run.operator == Operator::Subtract)
 }
 

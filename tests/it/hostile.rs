@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use hookgate::diagnostic::{Code, Diagnostics};
-use hookgate::engine::{Engine, Source, Strangers};
+use hookgate::engine::{Context, Engine, Source, Strangers};
+use hookgate::syntax::SyntaxLimits;
 
 /// What everything here takes at most, in a build without optimisation: what it stands against
 /// took minutes.
@@ -138,4 +139,54 @@ fn a_run_of_hashes_in_an_interpolation_is_one_fault() {
     let faults = told.list.iter().filter(|one| one.code == Code::E0001).count();
     assert_eq!(faults, 1);
     assert!(!told_soon(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
+}
+
+/// An engine that takes sources of a size that no host offers by itself.
+fn engine_for_large() -> Engine {
+    engine().syntax_limits(SyntaxLimits { bytes: 4 << 20, depth: 128 })
+}
+
+#[test]
+fn more_names_than_a_program_can_tell_apart_are_an_error() {
+    let names = |count: usize| {
+        let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
+        Source::new("rule", format!("[{}]", names.join(",")))
+    };
+    assert_eq!(codes(&engine_for_large().diagnose(names(65_535))), []);
+    assert_eq!(codes(&engine_for_large().diagnose(names(65_536))), [Code::E0019]);
+}
+
+#[test]
+fn a_chain_of_very_many_steps_calls_what_each_of_them_says() {
+    let source = format!("\"A\"{}.$LOWERCASE().$UPPERCASE().$LOWERCASE()", "[:]".repeat(65_534));
+    let program = engine_for_large().compile(&source).unwrap();
+    assert_eq!(program.eval(&Context::new()).unwrap().to_string(), "\"a\"");
+}
+
+#[test]
+fn functions_of_the_host_are_no_others_of_the_same_name() {
+    use hookgate::builtins::{Function, Param};
+    use hookgate::value::{Kinds, Value};
+    const ANY: &[Param] =
+        &[Param::new("value", Kinds::ANY), Param::new("other", Kinds::ANY).optional()];
+    let own =
+        |name| Function::host(name, ANY, Kinds::ANY, "The host's own.", |_, _| Ok(Value::Null));
+    let names = ["TRY", "JWT_VERIFY", "CONCAT"];
+    let engine = Engine::for_requests().verification();
+    let engine = names.into_iter().fold(engine, |engine, name| engine.function(own(name)));
+    let told = |source: &str| codes(&engine.diagnose(Source::new("rule", source)));
+    assert_eq!(told("(\"a\" - 1).$TRY(2)"), [Code::E0201]);
+    assert_eq!(told("$JWT_VERIFY(raw_body).sub == \"a\""), []);
+    assert_eq!(told("$CONCAT($SHA256(raw_body))"), []);
+}
+
+#[test]
+fn what_is_told_is_the_same_each_time() {
+    let verify = "$JWT_VERIFY(headers.a, $SECRET('NAME'), \"HS256\").sub == \"a\"";
+    let source = vec![verify; 20].join(" AND ");
+    for _ in 0..20 {
+        let told = told_soon(source.clone());
+        let first = told.list.iter().find(|one| one.code == Code::W0113).unwrap();
+        assert_eq!(first.span().start, 0);
+    }
 }
