@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use clap::ValueEnum;
 
 use super::Error;
-use crate::diagnostic::{Colour, Diagnostic, Diagnostics, render, to_json};
+use crate::diagnostic::{Colour, Diagnostic, Diagnostics, render_all, to_json};
 
 /// How to say things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,16 +41,15 @@ pub(super) fn tell(diagnostics: &Diagnostics, format: Format) {
 
 /// Diagnostics as text or JSON, ended by a newline.
 pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
-    let Diagnostics { source, list } = diagnostics;
     match format {
-        Format::Json => format!("{}\n", to_json(source, list)),
-        Format::Text => render(source, list, colour()),
+        Format::Json => format!("{}\n", to_json(&diagnostics.source, &diagnostics.list)),
+        Format::Text => render_all(diagnostics, colour()),
     }
 }
 
 /// Tells one diagnostic of a source.
 pub(super) fn tell_one(source: &crate::source::Source, diagnostic: Diagnostic, format: Format) {
-    tell(&Diagnostics { source: source.clone(), list: vec![diagnostic] }, format);
+    tell(&Diagnostics::new(source.clone(), vec![diagnostic]), format);
 }
 
 /// Colour only on a terminal, and not where the user asks for none (no-color.org).
@@ -62,7 +61,7 @@ fn colour() -> Colour {
 /// Tells the diagnostics of several sources as one JSON array; each names its source.
 pub(super) fn tell_joined(all: &[Diagnostics]) {
     let mut joined = Vec::new();
-    for Diagnostics { source, list } in all {
+    for Diagnostics { source, list, .. } in all {
         if let serde_json::Value::Array(shown) = to_json(source, list) {
             joined.extend(shown.into_iter().map(|mut one| {
                 if let Some(one) = one.as_object_mut() {

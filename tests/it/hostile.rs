@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hookgate::diagnostic::{Code, Diagnostics};
+use hookgate::diagnostic::{Code, Colour, Diagnostics, render_all, to_json};
 use hookgate::engine::{Context, Engine, Source, Strangers};
 use hookgate::syntax::SyntaxLimits;
 
@@ -188,5 +188,42 @@ fn what_is_told_is_the_same_each_time() {
         let told = told_soon(source.clone());
         let first = told.list.iter().find(|one| one.code == Code::W0113).unwrap();
         assert_eq!(first.span().start, 0);
+    }
+}
+
+#[test]
+fn of_very_many_diagnostics_a_hundred_are_told() {
+    let names: Vec<String> = (0..6_500).map(|at| format!("a{at}")).collect();
+    let source = format!("{} OR ($TEXT({{a: 1}}) - 1) + b", names.join(" AND "));
+    let told = Engine::for_requests().diagnose(Source::new("rule", source));
+    assert_eq!((told.list.len(), told.more), (100, 6_405));
+    let shown = render_all(&told, Colour::Off);
+    assert!(shown.len() < 100_000, "{}", shown.len());
+    assert!(shown.ends_with("note: and 6405 more\n\n"), "{shown}");
+    assert_eq!(to_json(&told.source, &told.list).as_array().unwrap().len(), 100);
+    // Warnings make room for errors.
+    let warnings = "raw_body == 1, ".repeat(300);
+    let told = Engine::for_requests().diagnose(Source::new("rule", format!("[{warnings}nope]")));
+    assert!(told.has_errors() && told.list.len() == 100 && told.more == 201);
+}
+
+#[test]
+fn a_long_line_is_shown_around_what_is_spoken_of() {
+    let before = "TRUE AND ".repeat(100);
+    let source = format!("# first\n  \"é\" == \"é\" AND {before}nope AND {before}TRUE");
+    let told = Engine::for_requests().diagnose(Source::new("rule", source));
+    let shown = render_all(&told, Colour::Off);
+    assert!(shown.contains("rule:2:918"), "{shown}");
+    let lines: Vec<&str> = shown.lines().collect();
+    let at = lines.iter().position(|line| line.contains("nope AND")).unwrap();
+    assert!(lines[at].chars().count() < 450 && lines[at].starts_with("2 │ …"), "{shown}");
+    let column = |line: &str, sign: &str| line.split(sign).next().unwrap().chars().count();
+    assert_eq!(column(lines[at], "nope"), column(lines[at + 1], "^^^^"), "{shown}");
+    // A long source that is all one fault, and one that ends too early.
+    for source in
+        [format!("({}", "a + ".repeat(500)), format!("\"{}", "é\n".repeat(500)), "é".repeat(900)]
+    {
+        let told = told_soon(source);
+        assert!(render_all(&told, Colour::Off).lines().all(|line| line.chars().count() < 450));
     }
 }
