@@ -1,6 +1,7 @@
 //! Calls: the function, how many arguments, of what kinds, and what comes back.
 
 use super::infer::Checker;
+use super::lints;
 use super::shape::{Shape, Type};
 use crate::builtins::{
     self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
@@ -147,6 +148,7 @@ impl Checker<'_> {
         let mut secret = false;
         let mut subject_may_be_null = false;
         let mut any_digest = false;
+        let mut any_digest_text = false;
         for (at, argument) in arguments.iter().enumerate() {
             let seen = self.argument(*argument);
             let Some(param) = callee.param(at) else {
@@ -154,6 +156,7 @@ impl Checker<'_> {
             };
             secret |= seen.secret;
             any_digest |= seen.digest;
+            any_digest_text |= seen.digest_text;
             subject_may_be_null |= at == 0 && seen.may_be_null();
             if at > 0 && subject_may_be_null && answers_null(callee) {
                 self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
@@ -170,6 +173,12 @@ impl Checker<'_> {
         let mut answer = Type::of(callee.result);
         answer.digest = callee.family == builtins::Family::Crypto && callee.result == Kinds::BYTES
             || (any_digest && callee.result.meets(Kinds::LIST));
+        let writes = ["HEX", "BASE64", "BASE64URL"].iter().any(|name| is_builtin(callee, name));
+        answer.digest_text = (any_digest_text && callee.result.meets(Kinds::TEXT | Kinds::LIST))
+            || (any_digest && writes);
+        if any_digest_text {
+            lints::digest_searched_by(self, callee, name_span);
+        }
         if subject_may_be_null && callee.null == NullSubject::Null {
             answer = answer.or_null();
         }
@@ -530,7 +539,7 @@ impl Checker<'_> {
         let answer = self.uncertain(|this| this.infer(body));
         self.recall(hidden);
         if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
-            super::lints::condition(self, body, &answer);
+            lints::condition(self, body, &answer);
         }
         self.scope.truncate(height);
         answer
@@ -562,11 +571,13 @@ fn loop_answer(
             // The keys of an object that is made of a secret tell of it.
             let keyed = subject.secret && subject.kinds.contains(Kind::Object);
             let secret = body.secret || keyed;
-            Type { secret, digest: body.digest, ..collection_of(body, collections) }
+            let (digest, digest_text) = (body.digest, body.digest_text);
+            Type { secret, digest, digest_text, ..collection_of(body, collections) }
         }
         LoopKind::Filter => {
-            let (secret, digest) = (subject.secret, subject.digest);
-            Type { secret, digest, ..collection_of(subject.element(), collections) }
+            let (secret, digest, digest_text) =
+                (subject.secret, subject.digest, subject.digest_text);
+            Type { secret, digest, digest_text, ..collection_of(subject.element(), collections) }
         }
         LoopKind::Find => subject.element().or_null(),
         LoopKind::Reduce => body.or(start.clone()),

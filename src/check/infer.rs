@@ -219,6 +219,7 @@ impl<'c> Checker<'c> {
             let part = self.infer(id);
             self.refuse_digest(&part, self.tree.span(id));
             answer.secret |= part.secret;
+            answer.digest_text |= part.digest_text;
             if part.kinds.contains(Kind::Bytes) {
                 answer.kinds = answer.kinds | Kinds::BYTES;
             }
@@ -369,6 +370,11 @@ impl<'c> Checker<'c> {
         }
         let mut answer = Type::of(if kinds.is_empty() { Kinds::ANY } else { kinds });
         answer.secret = !run.operator.is_comparison() && (left.secret || right.secret);
+        answer.digest_text =
+            run.operator == Operator::Add && (left.digest_text || right.digest_text);
+        if matches!(run.operator, Operator::In | Operator::NotIn) {
+            lints::digest_searched_in(self, left, right, span);
+        }
         if matches!(run.operator, Operator::Equal | Operator::NotEqual) {
             answer.truth = self.equality(run, left, right, span);
             lints::both_null(self, run, left, right, span);
@@ -554,12 +560,14 @@ impl<'c> Checker<'c> {
             let mut element = of.element().or_null();
             element.kinds = element.kinds | of.kinds.and(sequences.without(Kinds::LIST));
             element.digest |= of.digest;
+            element.digest_text |= of.digest_text;
             element.truth = None;
             return element;
         }
         let mut part = Type::of(of.kinds.and(sequences) | Kinds::NULL);
         part.secret = of.secret;
         part.digest = of.digest;
+        part.digest_text = of.digest_text;
         part
     }
 

@@ -5,6 +5,7 @@ use super::infer::Checker;
 use super::shape::Type;
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::program::Callee;
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, Place, Run, StepKind, Tree};
 use crate::value::Kinds;
@@ -178,6 +179,33 @@ fn is_age(checker: &Checker<'_>, id: ExprId) -> bool {
     let callee = checker.found.callees.get(&Place::whole(*first));
     let from_now = callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Time)));
     from_now && rest.iter().any(|run| run.operator == Operator::Subtract)
+}
+
+/// `digest IN text`: a search tells by its time how much of the digest was right.
+pub(super) fn digest_searched_in(checker: &mut Checker<'_>, left: &Type, right: &Type, span: Span) {
+    if (left.digest_text || right.digest_text) && right.kinds.meets(Kinds::TEXT) {
+        digest_searched(checker, span);
+    }
+}
+
+/// `text.$STARTS_WITH(digest)`, and what else searches a text.
+pub(super) fn digest_searched_by(checker: &mut Checker<'_>, callee: &Callee, span: Span) {
+    if ["STARTS_WITH", "ENDS_WITH", "MATCH"].iter().any(|name| is_builtin(callee, name)) {
+        digest_searched(checker, span);
+    }
+}
+
+fn digest_searched(checker: &mut Checker<'_>, span: Span) {
+    if checker.host.verification {
+        checker.report(
+            Diagnostic::new(
+                Code::W0118,
+                span,
+                "how long the search takes tells how much of the digest is right",
+            )
+            .help("compare with `==`; take a digest out of a longer text with `$SPLIT` or `$PARSE_PAIRS` first"),
+        );
+    }
 }
 
 /// Letters that are not what they look like.

@@ -16,6 +16,8 @@ pub struct Type {
     pub secret: bool,
     /// Whether it is a digest as bytes, or holds one.
     pub digest: bool,
+    /// Whether it is text with a digest written out in it, or holds such text.
+    pub digest_text: bool,
     /// Whether it counts as true, where that is certain.
     pub truth: Option<bool>,
 }
@@ -58,7 +60,7 @@ impl Type {
             Some(Kind::Time) => Some(true),
             _ => None,
         };
-        Self { kinds, shape: None, secret: false, digest: false, truth }
+        Self { kinds, shape: None, secret: false, digest: false, digest_text: false, truth }
     }
 
     /// A value of which nothing is known; not a secret.
@@ -73,10 +75,10 @@ impl Type {
 
     /// A list with elements of one type.
     pub fn list_of(element: Self) -> Self {
-        let (secret, digest) = (element.secret, element.digest);
+        let (secret, digest, written) = (element.secret, element.digest, element.digest_text);
         let mut list =
             Self::of(Kinds::LIST).shaped(Shape { elements: Some(element), ..Shape::default() });
-        (list.secret, list.digest) = (secret, digest);
+        (list.secret, list.digest, list.digest_text) = (secret, digest, written);
         list
     }
 
@@ -123,6 +125,7 @@ impl Type {
             shape,
             secret: self.secret || other.secret,
             digest: self.digest || other.digest,
+            digest_text: self.digest_text || other.digest_text,
             truth: self.truth.filter(|truth| other.truth == Some(*truth)),
         }
     }
