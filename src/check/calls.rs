@@ -1,11 +1,13 @@
 //! Calls: the function, how many arguments, of what kinds, and what comes back.
 
 use super::infer::Checker;
-use super::shape::Type;
+use super::lints;
+use super::shape::{Shape, Type};
 use crate::builtins::{
     self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
 };
 use crate::diagnostic::{Code, Diagnostic};
+use crate::program::Callee;
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Param, Place};
 use crate::value::{FaultKind, Kind, Kinds};
@@ -142,10 +144,11 @@ impl Checker<'_> {
         }
     }
 
-    fn native(&mut self, callee: &Function, name_span: Span, arguments: &[Argument<'_>]) -> Type {
+    fn native(&mut self, callee: &Callee, name_span: Span, arguments: &[Argument<'_>]) -> Type {
         let mut secret = false;
         let mut subject_may_be_null = false;
         let mut any_digest = false;
+        let mut any_digest_text = false;
         for (at, argument) in arguments.iter().enumerate() {
             let seen = self.argument(*argument);
             let Some(param) = callee.param(at) else {
@@ -153,6 +156,7 @@ impl Checker<'_> {
             };
             secret |= seen.secret;
             any_digest |= seen.digest;
+            any_digest_text |= seen.digest_text;
             subject_may_be_null |= at == 0 && seen.may_be_null();
             if at > 0 && subject_may_be_null && answers_null(callee) {
                 self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
@@ -162,13 +166,19 @@ impl Checker<'_> {
             if param.role == Role::Pattern {
                 self.pattern(argument);
             }
-            if at == 0 && callee.name == "CONCAT" {
+            if at == 0 && is_builtin(callee, "CONCAT") {
                 self.refuse_digest(&seen, argument.span);
             }
         }
         let mut answer = Type::of(callee.result);
         answer.digest = callee.family == builtins::Family::Crypto && callee.result == Kinds::BYTES
             || (any_digest && callee.result.meets(Kinds::LIST));
+        let writes = ["HEX", "BASE64", "BASE64URL"].iter().any(|name| is_builtin(callee, name));
+        answer.digest_text = (any_digest_text && callee.result.meets(Kinds::TEXT | Kinds::LIST))
+            || (any_digest && writes);
+        if any_digest_text {
+            lints::digest_searched_by(self, callee, name_span);
+        }
         if subject_may_be_null && callee.null == NullSubject::Null {
             answer = answer.or_null();
         }
@@ -529,11 +539,16 @@ impl Checker<'_> {
         let answer = self.uncertain(|this| this.infer(body));
         self.recall(hidden);
         if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
-            super::lints::condition(self, body, &answer);
+            lints::condition(self, body, &answer);
         }
         self.scope.truncate(height);
         answer
     }
+}
+
+/// Whether it is the language's own function of the name: a host may have one that does otherwise.
+pub(super) fn is_builtin(callee: &Callee, name: &str) -> bool {
+    matches!(callee, Callee::Builtin(row) if row.name == name)
 }
 
 /// Whether a null subject is answered before the other arguments are looked at.
@@ -553,23 +568,16 @@ fn loop_answer(
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
         LoopKind::Map => {
-            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
-            let shape = super::shape::Shape {
-                others: Some(body.clone()),
-                elements: Some(body.clone()),
-                ..Default::default()
-            };
-            Type { secret: body.secret, digest: body.digest, ..Type::of(kinds).shaped(shape) }
+            // The keys of an object that is made of a secret tell of it.
+            let keyed = subject.secret && subject.kinds.contains(Kind::Object);
+            let secret = body.secret || keyed;
+            let (digest, digest_text) = (body.digest, body.digest_text);
+            Type { secret, digest, digest_text, ..collection_of(body, collections) }
         }
         LoopKind::Filter => {
-            let element = subject.element();
-            let kinds = if collections.is_empty() { Kinds::LIST } else { collections };
-            let shape = super::shape::Shape {
-                others: Some(element.clone()),
-                elements: Some(element),
-                ..Default::default()
-            };
-            Type { secret: subject.secret, digest: subject.digest, ..Type::of(kinds).shaped(shape) }
+            let (secret, digest, digest_text) =
+                (subject.secret, subject.digest, subject.digest_text);
+            Type { secret, digest, digest_text, ..collection_of(subject.element(), collections) }
         }
         LoopKind::Find => subject.element().or_null(),
         LoopKind::Reduce => body.or(start.clone()),
@@ -581,6 +589,17 @@ fn loop_answer(
         answer = answer.or_null();
     }
     answer
+}
+
+/// A list or an object, as the kinds say, of values of one type.
+fn collection_of(value: Type, kinds: Kinds) -> Type {
+    let kinds = if kinds.is_empty() { Kinds::LIST } else { kinds };
+    let shape = Shape {
+        others: kinds.contains(Kind::Object).then(|| value.clone()),
+        elements: kinds.contains(Kind::List).then_some(value),
+        ..Shape::default()
+    };
+    Type::of(kinds).shaped(shape)
 }
 
 /// What to write instead of an argument of a wrong kind.

@@ -7,6 +7,7 @@ use super::operators;
 use super::scope::Scope;
 use super::shape::{Shape, Type};
 use super::{Name, lints};
+use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::{Callee, Root};
 use crate::source::Span;
@@ -67,6 +68,7 @@ impl<'c> Checker<'c> {
             );
         }
         lints::whole(self);
+        self.found.diagnostics.extend(self.scope.too_many());
         answer
     }
 
@@ -217,6 +219,7 @@ impl<'c> Checker<'c> {
             let part = self.infer(id);
             self.refuse_digest(&part, self.tree.span(id));
             answer.secret |= part.secret;
+            answer.digest_text |= part.digest_text;
             if part.kinds.contains(Kind::Bytes) {
                 answer.kinds = answer.kinds | Kinds::BYTES;
             }
@@ -367,6 +370,11 @@ impl<'c> Checker<'c> {
         }
         let mut answer = Type::of(if kinds.is_empty() { Kinds::ANY } else { kinds });
         answer.secret = !run.operator.is_comparison() && (left.secret || right.secret);
+        answer.digest_text =
+            run.operator == Operator::Add && (left.digest_text || right.digest_text);
+        if matches!(run.operator, Operator::In | Operator::NotIn) {
+            lints::digest_searched_in(self, left, right, span);
+        }
         if matches!(run.operator, Operator::Equal | Operator::NotEqual) {
             answer.truth = self.equality(run, left, right, span);
             lints::both_null(self, run, left, right, span);
@@ -462,7 +470,7 @@ impl<'c> Checker<'c> {
 
     fn chain(&mut self, id: ExprId, base: ExprId, steps: &[Step]) -> Type {
         let caught = self.caught;
-        let attempts = steps.iter().any(|step| matches!(&step.kind, StepKind::Call { name, .. } if name.eq_ignore_ascii_case("TRY")));
+        let attempts = steps.iter().any(|step| self.is_attempt(step));
         self.caught |= attempts;
         let (mut current, mut case_blind) = match self.tree.expr(base) {
             Expr::Name(name) => self.name(base, name, self.tree.span(base)),
@@ -485,6 +493,16 @@ impl<'c> Checker<'c> {
         }
         self.caught = caught;
         current
+    }
+
+    /// Whether a step is `.$TRY(…)`, by what the function does: a host may have its own of the
+    /// name.
+    fn is_attempt(&self, step: &Step) -> bool {
+        let StepKind::Call { name, .. } = &step.kind else {
+            return false;
+        };
+        let callee = self.host.function(name);
+        callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Try)))
     }
 
     fn member(&mut self, of: &Type, name: &str, step: &Step, case_blind: bool) -> Type {
@@ -542,12 +560,14 @@ impl<'c> Checker<'c> {
             let mut element = of.element().or_null();
             element.kinds = element.kinds | of.kinds.and(sequences.without(Kinds::LIST));
             element.digest |= of.digest;
+            element.digest_text |= of.digest_text;
             element.truth = None;
             return element;
         }
         let mut part = Type::of(of.kinds.and(sequences) | Kinds::NULL);
         part.secret = of.secret;
         part.digest = of.digest;
+        part.digest_text = of.digest_text;
         part
     }
 

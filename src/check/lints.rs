@@ -1,10 +1,13 @@
 //! Warnings that look at how a source is written, beside what its parts answer.
 
+use super::calls::is_builtin;
 use super::infer::Checker;
 use super::shape::Type;
+use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::program::Callee;
 use crate::source::Span;
-use crate::syntax::{Expr, ExprId, Operator, Run, StepKind, Tree};
+use crate::syntax::{Expr, ExprId, Operator, Place, Run, StepKind, Tree};
 use crate::value::Kinds;
 
 /// What is seen only of the whole.
@@ -14,11 +17,13 @@ pub(super) fn whole(checker: &mut Checker<'_>) {
 
 /// Claims are taken from a token, and nothing reads when they end.
 fn unread_expiry(checker: &mut Checker<'_>) {
-    let verified = checker.found.callees.iter().find(|(_, callee)| callee.name == "JWT_VERIFY");
-    let Some((place, _)) = verified else {
+    let verified =
+        checker.found.callees.iter().filter(|(_, callee)| is_builtin(callee, "JWT_VERIFY"));
+    // The map has no order; the place that comes first in the source is told.
+    let spans = verified.map(|(place, _)| checker.tree.span(place.expr));
+    let Some(span) = spans.min_by_key(|span| (span.start, span.end)) else {
         return;
     };
-    let span = checker.tree.span(place.expr);
     if mentions_member(checker.tree, "exp") {
         return;
     }
@@ -156,7 +161,7 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
         (Operator::Greater | Operator::GreaterEqual, Some(_)) => run.operand,
         _ => return,
     };
-    if is_age(checker.tree, age) {
+    if is_age(checker, age) {
         let shown = checker.parsed.source.slice(checker.tree.span(age)).to_owned();
         checker.report(
             Diagnostic::new(Code::W0112, span, "a timestamp in the future passes too")
@@ -166,13 +171,41 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
 }
 
 /// Whether an expression is a difference from now: `$TIME() - …`.
-fn is_age(tree: &Tree, id: ExprId) -> bool {
+fn is_age(checker: &Checker<'_>, id: ExprId) -> bool {
+    let tree = checker.tree;
     let Expr::Run { first, rest } = tree.expr(tree.ungrouped(id)) else {
         return false;
     };
-    let from_now =
-        matches!(tree.expr(*first), Expr::Call { name, .. } if name.eq_ignore_ascii_case("TIME"));
+    let callee = checker.found.callees.get(&Place::whole(*first));
+    let from_now = callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Time)));
     from_now && rest.iter().any(|run| run.operator == Operator::Subtract)
+}
+
+/// `digest IN text`: a search tells by its time how much of the digest was right.
+pub(super) fn digest_searched_in(checker: &mut Checker<'_>, left: &Type, right: &Type, span: Span) {
+    if (left.digest_text || right.digest_text) && right.kinds.meets(Kinds::TEXT) {
+        digest_searched(checker, span);
+    }
+}
+
+/// `text.$STARTS_WITH(digest)`, and what else searches a text.
+pub(super) fn digest_searched_by(checker: &mut Checker<'_>, callee: &Callee, span: Span) {
+    if ["STARTS_WITH", "ENDS_WITH", "MATCH"].iter().any(|name| is_builtin(callee, name)) {
+        digest_searched(checker, span);
+    }
+}
+
+fn digest_searched(checker: &mut Checker<'_>, span: Span) {
+    if checker.host.verification {
+        checker.report(
+            Diagnostic::new(
+                Code::W0118,
+                span,
+                "how long the search takes tells how much of the digest is right",
+            )
+            .help("compare with `==`; take a digest out of a longer text with `$SPLIT` or `$PARSE_PAIRS` first"),
+        );
+    }
 }
 
 /// Letters that are not what they look like.

@@ -29,6 +29,8 @@ pub struct Checked {
     pub parsed: Parsed,
     /// What is worth telling, though it runs.
     pub warnings: Vec<Diagnostic>,
+    /// How many more warnings there were.
+    pub more_warnings: usize,
     /// What the names in the tree are.
     pub names: HashMap<ExprId, Name>,
     /// The functions that calls in the tree call.
@@ -69,6 +71,7 @@ pub fn check(parsed: Parsed, host: &Host) -> Result<Checked, Diagnostics> {
     Ok(Checked {
         parsed,
         warnings: diagnostics.list,
+        more_warnings: diagnostics.more,
         names: found.names,
         callees: found.callees,
         frames: found.frames,

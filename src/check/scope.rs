@@ -17,6 +17,9 @@ pub(super) struct Scope {
     deepest: usize,
     pub(super) names: HashMap<ExprId, Name>,
     pub(super) roots: Vec<Root>,
+    root_places: HashMap<Box<str>, u16>,
+    /// The first name that a program has no number for.
+    overflow: Option<Span>,
 }
 
 /// A name that was found.
@@ -27,7 +30,14 @@ pub(super) struct Found {
 
 impl Scope {
     pub(super) fn new() -> Self {
-        Self { locals: Vec::new(), deepest: 0, names: HashMap::new(), roots: Vec::new() }
+        Self {
+            locals: Vec::new(),
+            deepest: 0,
+            names: HashMap::new(),
+            roots: Vec::new(),
+            root_places: HashMap::new(),
+            overflow: None,
+        }
     }
 
     /// The slot of the next local.
@@ -58,6 +68,17 @@ impl Scope {
         slot(self.deepest)
     }
 
+    /// What is wrong where there are more names than a program can tell apart.
+    pub(super) fn too_many(&self) -> Option<Diagnostic> {
+        let locals = (self.deepest >= MOST_NAMES).then(Span::default);
+        let message = format!("the source has more than {MOST_NAMES} names");
+        let place = self.overflow.or(locals)?;
+        Some(
+            Diagnostic::new(Code::E0019, place, message)
+                .help("put what belongs together under one name, and read its members"),
+        )
+    }
+
     /// Whether a local has the name.
     pub(super) fn is_local(&self, name: &str) -> bool {
         self.locals.iter().any(|(local, _)| **local == *name)
@@ -78,7 +99,7 @@ impl Scope {
         }
         let declared = host.roots.iter().find(|root| *root.name == *name);
         let case_blind = declared.is_some_and(|root| root.case_blind);
-        let root = self.root(name, case_blind);
+        let root = self.root(name, case_blind, span);
         self.names.insert(id, Name::Root(root));
         match declared {
             Some(declared) => (Found { value: declared.value.clone(), case_blind }, None),
@@ -90,12 +111,18 @@ impl Scope {
         }
     }
 
-    fn root(&mut self, name: &str, case_blind: bool) -> u16 {
-        let known = self.roots.iter().position(|root| *root.name == *name);
-        slot(known.unwrap_or_else(|| {
-            self.roots.push(Root { name: name.into(), case_blind });
-            self.roots.len() - 1
-        }))
+    fn root(&mut self, name: &str, case_blind: bool, span: Span) -> u16 {
+        if let Some(known) = self.root_places.get(name) {
+            return *known;
+        }
+        let place = slot(self.roots.len());
+        if self.roots.len() >= MOST_NAMES {
+            self.overflow.get_or_insert(span);
+            return place;
+        }
+        self.roots.push(Root { name: name.into(), case_blind });
+        self.root_places.insert(name.into(), place);
+        place
     }
 
     fn unknown(&self, name: &str, span: Span, host: &Host) -> Option<Diagnostic> {
@@ -138,6 +165,10 @@ impl Scope {
     }
 }
 
+/// How many roots, and how many locals, a program may have; the last number stands for none.
+const MOST_NAMES: usize = u16::MAX as usize;
+
+/// The number of a name; past the last, [`Scope::too_many`] tells of it.
 fn slot(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }

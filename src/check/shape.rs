@@ -1,7 +1,7 @@
 //! What is known of a value before it is there: its kinds, and the shape of lists and objects.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::value::{Kind, Kinds, OwnedValue, Value};
 
@@ -16,6 +16,8 @@ pub struct Type {
     pub secret: bool,
     /// Whether it is a digest as bytes, or holds one.
     pub digest: bool,
+    /// Whether it is text with a digest written out in it, or holds such text.
+    pub digest_text: bool,
     /// Whether it counts as true, where that is certain.
     pub truth: Option<bool>,
 }
@@ -29,10 +31,26 @@ pub struct Shape {
     pub others: Option<Type>,
     /// The elements of a list.
     pub elements: Option<Type>,
+    /// How large it is; counted where a type gets it.
+    pub(super) size: Size,
+    /// What any element or member may be, found when it is first asked for.
+    pub(super) joined: OnceLock<Option<Type>>,
 }
 
-/// How deep schemas and samples are looked into; deeper, nothing is known.
+/// How much there is in a shape. Parts are shared, so a short source can make a shape that is
+/// enormous for whoever walks it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Size {
+    depth: usize,
+    /// How many types are in it, one that is shared counted wherever it is.
+    types: usize,
+}
+
+/// How deep a value is looked into; deeper, nothing is known.
 const MAX_DEPTH: usize = 64;
+
+/// How many types two shapes may have that are made one; of larger ones, nothing is known.
+const MAX_TYPES: usize = 2_048;
 
 impl Type {
     /// A value of one of these kinds.
@@ -42,7 +60,7 @@ impl Type {
             Some(Kind::Time) => Some(true),
             _ => None,
         };
-        Self { kinds, shape: None, secret: false, digest: false, truth }
+        Self { kinds, shape: None, secret: false, digest: false, digest_text: false, truth }
     }
 
     /// A value of which nothing is known; not a secret.
@@ -57,17 +75,18 @@ impl Type {
 
     /// A list with elements of one type.
     pub fn list_of(element: Self) -> Self {
-        let (secret, digest) = (element.secret, element.digest);
+        let (secret, digest, written) = (element.secret, element.digest, element.digest_text);
         let mut list =
             Self::of(Kinds::LIST).shaped(Shape { elements: Some(element), ..Shape::default() });
-        (list.secret, list.digest) = (secret, digest);
+        (list.secret, list.digest, list.digest_text) = (secret, digest, written);
         list
     }
 
-    /// The same, with what is known of what is in it.
+    /// The same, with what is known of what is in it; past a depth, nothing is.
     #[must_use]
-    pub fn shaped(mut self, shape: Shape) -> Self {
-        self.shape = Some(Arc::new(shape));
+    pub fn shaped(mut self, mut shape: Shape) -> Self {
+        shape.size = shape.measured();
+        self.shape = (shape.size.depth <= MAX_DEPTH).then(|| Arc::new(shape));
         self
     }
 
@@ -95,7 +114,7 @@ impl Type {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let shape = match (self.shape, other.shape) {
-            (Some(a), Some(b)) => Some(Arc::new(a.or(&b))),
+            (Some(a), Some(b)) => Shape::either(a, &b),
             // An empty or missing one says nothing against what the other knows.
             (Some(shape), None) if !other.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
             (None, Some(shape)) if !self.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
@@ -106,6 +125,7 @@ impl Type {
             shape,
             secret: self.secret || other.secret,
             digest: self.digest || other.digest,
+            digest_text: self.digest_text || other.digest_text,
             truth: self.truth.filter(|truth| other.truth == Some(*truth)),
         }
     }
@@ -122,11 +142,7 @@ impl Type {
 
     fn known_element(&self) -> Option<Self> {
         let shape = self.shape.as_deref()?;
-        let values = shape.members.values().chain(&shape.others).cloned().reduce(Self::or);
-        match (shape.elements.clone(), values) {
-            (Some(element), Some(value)) => Some(element.or(value)),
-            (element, value) => element.or(value),
-        }
+        shape.joined.get_or_init(|| shape.parts().cloned().reduce(Self::or)).clone()
     }
 
     /// The type of a member, and whether there is such a member as far as is known.
@@ -185,6 +201,35 @@ impl Type {
 }
 
 impl Shape {
+    /// What is in it, of any name and place.
+    fn parts(&self) -> impl Iterator<Item = &Type> {
+        self.elements.iter().chain(self.members.values()).chain(&self.others)
+    }
+
+    fn measured(&self) -> Size {
+        let none = Size { depth: 1, types: 1 };
+        self.parts().fold(none, |size, part| {
+            let inner = part.shape.as_deref().map(|shape| shape.size).unwrap_or_default();
+            Size {
+                depth: size.depth.max(inner.depth + 1),
+                types: size.types.saturating_add(inner.types).saturating_add(1),
+            }
+        })
+    }
+
+    /// What is known where it is one or the other; nothing, where finding out would take long.
+    fn either(one: Arc<Self>, other: &Arc<Self>) -> Option<Arc<Self>> {
+        if Arc::ptr_eq(&one, other) {
+            return Some(one);
+        }
+        if one.size.types.saturating_add(other.size.types) > MAX_TYPES {
+            return None;
+        }
+        let mut joined = one.or(other);
+        joined.size = joined.measured();
+        Some(Arc::new(joined))
+    }
+
     fn or(&self, other: &Self) -> Self {
         let mut members = BTreeMap::new();
         for name in self.members.keys().chain(other.members.keys()) {
@@ -207,6 +252,7 @@ impl Shape {
             members,
             others: either(&self.others, &other.others),
             elements: either(&self.elements, &other.elements),
+            ..Self::default()
         }
     }
 }
@@ -342,7 +388,7 @@ impl Schema<'_> {
             // than a member nobody wrote down, and it is only a warning.
             _ => None,
         };
-        Shape { members: members.collect(), others, elements: None }
+        Shape { members: members.collect(), others, ..Shape::default() }
     }
 
     /// A reference into the same document: `#/$defs/issue`.

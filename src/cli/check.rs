@@ -113,12 +113,14 @@ impl Check {
         if self.format == Format::Text {
             let list = || all.iter().flat_map(|one| &one.list);
             let errors = list().filter(|one| one.is_error()).count();
+            let more: usize = all.iter().map(|one| one.more).sum();
             let warnings = list().count() - errors;
             output::remark(&format!(
-                "{} checked: {}, {}",
+                "{} checked: {}, {}{}",
                 counted(all.len(), "source"),
                 counted(errors, "error"),
-                counted(warnings, "warning")
+                counted(warnings, "warning"),
+                if more > 0 { format!(", and {more} more") } else { String::new() }
             ));
         }
     }
@@ -126,7 +128,8 @@ impl Check {
 
 fn diagnose(given: Given, engine: &Engine) -> Diagnostics {
     match given.check(engine) {
-        Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings),
+        Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings)
+            .and_more(checked.more_warnings),
         Err(diagnostics) => diagnostics,
     }
 }

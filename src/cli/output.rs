@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use clap::ValueEnum;
 
 use super::Error;
-use crate::diagnostic::{Colour, Diagnostics, render, to_json};
+use crate::diagnostic::{Colour, Diagnostics, render_all, to_json};
 
 /// How to say things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,10 +41,9 @@ pub(super) fn tell(diagnostics: &Diagnostics, format: Format) {
 
 /// Diagnostics as text or JSON, ended by a newline.
 pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
-    let Diagnostics { source, list } = diagnostics;
     match format {
-        Format::Json => format!("{}\n", to_json(source, list)),
-        Format::Text => render(source, list, colour()),
+        Format::Json => format!("{}\n", to_json(&diagnostics.source, &diagnostics.list)),
+        Format::Text => render_all(diagnostics, colour()),
     }
 }
 
@@ -57,7 +56,7 @@ fn colour() -> Colour {
 /// Tells the diagnostics of several sources as one JSON array; each names its source.
 pub(super) fn tell_joined(all: &[Diagnostics]) {
     let mut joined = Vec::new();
-    for Diagnostics { source, list } in all {
+    for Diagnostics { source, list, .. } in all {
         if let serde_json::Value::Array(shown) = to_json(source, list) {
             joined.extend(shown.into_iter().map(|mut one| {
                 if let Some(one) = one.as_object_mut() {

@@ -590,4 +590,11 @@ codes! {
         fixed: Some("parsed_body.user == \"paypal\""),
         setting: Rule,
     }
+    W0118 {
+        title: "a digest that is searched for",
+        explanation: "`==` takes the same time wherever two texts differ. A search does not: `IN` on a text, `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH` stop at the first difference, so their time tells a sender how much of a digest was right. Take the digest out of the header with `$SPLIT` or `$PARSE_PAIRS`, and compare it with `==`.",
+        example: "$HMAC_SHA256(\"key\", raw_body).$HEX() IN headers[\"x-sig\"]",
+        fixed: Some("$HMAC_SHA256(\"key\", raw_body).$HEX() == headers[\"x-sig\"]"),
+        setting: Verification,
+    }
 }

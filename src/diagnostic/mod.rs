@@ -8,13 +8,15 @@ mod codes;
 mod json;
 #[cfg(feature = "cli")]
 mod terminal;
+#[cfg(feature = "cli")]
+mod window;
 
 use std::fmt;
 
 pub use codes::{Code, CodeRow, Setting, all_codes};
 pub use json::to_json;
 #[cfg(feature = "cli")]
-pub use terminal::{Colour, render};
+pub use terminal::{Colour, render, render_all};
 
 use crate::source::{Source, Span};
 
@@ -126,22 +128,45 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics {
     /// The source.
     pub source: Source,
-    /// What is said of it.
+    /// What is said of it; at most a hundred.
     pub list: Vec<Diagnostic>,
+    /// How many more there were.
+    pub more: usize,
 }
 
+/// How many diagnostics of one source are kept.
+const MOST: usize = 100;
+
 impl Diagnostics {
-    /// Diagnostics sorted by place, errors before warnings at the same place.
+    /// Diagnostics sorted by place, errors before warnings at the same place. Of very many, a
+    /// hundred are kept, errors rather than warnings.
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
-        list.sort_by_key(|one| (one.span().start, std::cmp::Reverse(one.severity), one.code));
+        list.sort_by_key(order);
         list.dedup();
-        Self { source, list }
+        let more = list.len().saturating_sub(MOST);
+        if more > 0 {
+            list.sort_by_key(|one| std::cmp::Reverse(one.severity));
+            list.truncate(MOST);
+            list.sort_by_key(order);
+        }
+        Self { source, list, more }
+    }
+
+    /// The same, with so many more that were left out before.
+    #[must_use]
+    pub fn and_more(mut self, more: usize) -> Self {
+        self.more = self.more.saturating_add(more);
+        self
     }
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(Diagnostic::is_error)
     }
+}
+
+fn order(one: &Diagnostic) -> (u32, std::cmp::Reverse<Severity>, Code) {
+    (one.span().start, std::cmp::Reverse(one.severity), one.code)
 }
 
 /// A line each, without the source.
@@ -152,6 +177,9 @@ impl fmt::Display for Diagnostics {
             let newline = if at > 0 { "\n" } else { "" };
             let name = self.source.name();
             write!(f, "{newline}{name}:{}:{}: {one}", position.line, position.column)?;
+        }
+        if self.more > 0 {
+            write!(f, "\nand {} more", self.more)?;
         }
         Ok(())
     }

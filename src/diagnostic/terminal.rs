@@ -1,13 +1,15 @@
 //! Diagnostics as text, with the source and carets under it.
 
 use codespan_reporting::diagnostic as shown;
-use codespan_reporting::files::SimpleFile;
+use codespan_reporting::files::{Files, SimpleFile};
 use codespan_reporting::term::termcolor::Buffer;
 use codespan_reporting::term::{self, Config};
 
 use std::io::Write;
+use std::ops::Range;
 
-use super::{Diagnostic, Severity};
+use super::window::{self, Window};
+use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::Source;
 
 /// Whether to colour what is shown.
@@ -25,30 +27,57 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> St
         Colour::On => Buffer::ansi(),
         Colour::Off => Buffer::no_color(),
     };
-    let file = SimpleFile::new(source.name(), source.text());
     let config = Config { tab_width: 4, ..Config::default() };
+    let file = SimpleFile::new(source.name(), source.text());
+    let cut = window::is_needed(source.text());
     for one in diagnostics {
-        emit(&mut out, &config, &file, one);
+        if cut {
+            let places: Vec<usize> =
+                one.labels.iter().map(|label| label.span.start as usize).collect();
+            let window = Window::new(source.name(), source.text(), &places);
+            emit(&mut out, &config, &window, one, |range| window.range(range));
+        } else {
+            emit(&mut out, &config, &file, one, Some);
+        }
     }
     String::from_utf8_lossy(out.as_slice()).into_owned()
 }
 
-fn emit(out: &mut Buffer, config: &Config, file: &SimpleFile<&str, &str>, one: &Diagnostic) {
+/// The diagnostics as text, and how many more there are.
+pub fn render_all(diagnostics: &Diagnostics, colour: Colour) -> String {
+    let mut shown = render(&diagnostics.source, &diagnostics.list, colour);
+    if diagnostics.more > 0 {
+        shown.push_str(&format!("note: and {} more\n\n", diagnostics.more));
+    }
+    shown
+}
+
+fn emit<'f, F: Files<'f, FileId = ()>>(
+    out: &mut Buffer,
+    config: &Config,
+    file: &'f F,
+    one: &Diagnostic,
+    place: impl Fn(Range<usize>) -> Option<Range<usize>>,
+) {
     // Writing to memory does not fail; a label outside the file would, and then the message
     // alone is better than nothing.
-    if term::emit_to_write_style(out, config, file, &convert(one)).is_err() {
+    if term::emit_to_write_style(out, config, file, &convert(one, place)).is_err() {
         let _ = writeln!(out, "{one}");
     }
 }
 
-fn convert(one: &Diagnostic) -> shown::Diagnostic<()> {
+fn convert(
+    one: &Diagnostic,
+    place: impl Fn(Range<usize>) -> Option<Range<usize>>,
+) -> shown::Diagnostic<()> {
     let severity = match one.severity {
         Severity::Error => shown::Severity::Error,
         Severity::Warning => shown::Severity::Warning,
     };
-    let labels = one.labels.iter().enumerate().map(|(at, label)| {
+    let labels = one.labels.iter().enumerate().filter_map(|(at, label)| {
         let style = if at == 0 { shown::LabelStyle::Primary } else { shown::LabelStyle::Secondary };
-        shown::Label::new(style, (), label.span.range()).with_message(&label.text)
+        let range = place(label.span.range())?;
+        Some(shown::Label::new(style, (), range).with_message(&label.text))
     });
     shown::Diagnostic::new(severity)
         .with_code(one.code.name())

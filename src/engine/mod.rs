@@ -309,7 +309,8 @@ impl Engine {
     /// Checks an expression, and answers everything there is to say of it.
     pub fn diagnose(&self, source: Source) -> Diagnostics {
         match self.check(source) {
-            Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings),
+            Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings)
+                .and_more(checked.more_warnings),
             Err(diagnostics) => diagnostics,
         }
     }

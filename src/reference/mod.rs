@@ -298,7 +298,7 @@ impl<'a> Walk<'a> {
     fn call_span(&self, place: Place) -> Span {
         match (place.step, self.tree.expr(place.expr)) {
             (Some(at), Expr::Chain { steps, .. }) => {
-                steps.get(usize::from(at)).map(|step| step.span).unwrap_or_default()
+                steps.get(at as usize).map(|step| step.span).unwrap_or_default()
             }
             _ => self.tree.span(place.expr),
         }

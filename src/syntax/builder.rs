@@ -4,6 +4,7 @@
 use lalrpop_util::ErrorRecovery;
 
 use super::brackets::too_deep;
+use super::pace::Pace;
 use super::token::Token;
 use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
 use super::words;
@@ -16,9 +17,13 @@ pub(super) struct Builder<'s> {
     pub(super) tree: Tree,
     pub(super) diagnostics: Vec<Diagnostic>,
     source: &'s str,
+    pace: &'s Pace,
     max_depth: u16,
     too_deep: bool,
 }
+
+/// How many characters of the author's a message quotes at most.
+const QUOTED: usize = 40;
 
 /// What a lambda was written as: its parameters are checked to be names.
 pub(super) enum LambdaHead<'s> {
@@ -29,12 +34,28 @@ pub(super) enum LambdaHead<'s> {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(source: &'s str, max_depth: u16) -> Self {
-        Self { tree: Tree::default(), diagnostics: Vec::new(), source, max_depth, too_deep: false }
+    pub(super) fn new(source: &'s str, pace: &'s Pace, max_depth: u16) -> Self {
+        let (tree, diagnostics) = (Tree::default(), Vec::new());
+        Self { tree, diagnostics, source, pace, max_depth, too_deep: false }
+    }
+
+    /// Tells of something; once enough is told, no more.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if !self.pace.is_full() {
+            self.pace.tell();
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// What is written there, where that is short.
+    fn quoted(&self, id: ExprId) -> &'s str {
+        let written = self.source.get(self.tree.span(id).range());
+        written.filter(|written| written.chars().nth(QUOTED).is_none()).unwrap_or("…")
     }
 
     /// A node. Past the limit on depth it is an error node, reported once.
     pub(super) fn node(&mut self, start: usize, expr: Expr, end: usize) -> ExprId {
+        self.pace.acted();
         let span = Span::new(start, end);
         let id = self.tree.add(expr, span);
         if self.tree.depth(id) <= self.max_depth {
@@ -42,7 +63,7 @@ impl<'s> Builder<'s> {
         }
         if !self.too_deep {
             self.too_deep = true;
-            self.diagnostics.push(too_deep(span, usize::from(self.max_depth)));
+            self.report(too_deep(span, usize::from(self.max_depth)));
         }
         self.tree.add(Expr::Error, span)
     }
@@ -60,7 +81,7 @@ impl<'s> Builder<'s> {
             } else {
                 "decimals reach to about 1.8e308"
             };
-            self.diagnostics.push(
+            self.report(
                 Diagnostic::new(Code::E0003, Span::new(start, end), format!("`{digits}` is out of range"))
                     .help(help),
             );
@@ -164,7 +185,7 @@ impl<'s> Builder<'s> {
                 Expr::Name(name) => vec![Param { name: name.clone(), span: self.tree.span(head) }],
                 Expr::Error => return self.node(start, Expr::Error, end),
                 _ => {
-                    self.diagnostics.push(
+                    self.report(
                         Diagnostic::new(
                             Code::E0016,
                             self.tree.span(head),
@@ -181,7 +202,7 @@ impl<'s> Builder<'s> {
 
     /// A lambda where an expression stands.
     pub(super) fn stray_lambda(&mut self, start: usize, end: usize) -> ExprId {
-        self.diagnostics.push(
+        self.report(
             Diagnostic::new(
                 Code::E0016,
                 Span::new(start, end),
@@ -216,8 +237,32 @@ impl<'s> Builder<'s> {
         Step { kind: StepKind::Member(name.into()), span: own, own }
     }
 
+    /// A step whose chain is not known yet.
+    pub(super) fn step(&mut self, start: usize, kind: StepKind, end: usize) -> Step {
+        self.pace.acted();
+        let own = Span::new(start, end);
+        Step { kind, span: own, own }
+    }
+
+    /// The name of a function that is called.
+    pub(super) fn called(&mut self, name: &'s str) -> &'s str {
+        self.pace.acted();
+        name
+    }
+
+    /// One of several parameters.
+    pub(super) fn parameter(
+        &mut self,
+        start: usize,
+        name: &'s str,
+        end: usize,
+    ) -> (usize, &'s str, usize) {
+        self.pace.acted();
+        (start, name, end)
+    }
+
     fn report_bare_call(&mut self, start: usize, name: &str, end: usize, dot: &str) {
-        self.diagnostics.push(
+        self.report(
             Diagnostic::new(
                 Code::E0015,
                 Span::new(start, end),
@@ -235,10 +280,9 @@ impl<'s> Builder<'s> {
         parts: [ExprId; 3],
         end: usize,
     ) -> ExprId {
-        let [condition, yes, no] =
-            parts.map(|id| self.source.get(self.tree.span(id).range()).unwrap_or("…"));
+        let [condition, yes, no] = parts.map(|id| self.quoted(id));
         let help = format!("write `IF {condition} THEN {yes} ELSE {no}`");
-        self.diagnostics.push(
+        self.report(
             Diagnostic::new(
                 Code::E0014,
                 Span::new(sign, sign + 1),
@@ -256,7 +300,9 @@ impl<'s> Builder<'s> {
         recovery: &ErrorRecovery<usize, Token<'s>, ()>,
         end: usize,
     ) -> ExprId {
-        self.diagnostics.extend(words::unexpected(self.source, &recovery.error));
+        if let Some(diagnostic) = words::unexpected(self.source, &recovery.error) {
+            self.report(diagnostic);
+        }
         self.node(start, Expr::Error, end)
     }
 }
@@ -264,10 +310,4 @@ impl<'s> Builder<'s> {
 /// An operator and its operand.
 pub(super) fn operation(start: usize, operator: Operator, end: usize, operand: ExprId) -> Run {
     Run { operator, span: Span::new(start, end), operand }
-}
-
-/// A step whose chain is not known yet.
-pub(super) fn step(start: usize, kind: StepKind, end: usize) -> Step {
-    let own = Span::new(start, end);
-    Step { kind, span: own, own }
 }

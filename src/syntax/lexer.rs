@@ -10,8 +10,10 @@ use std::collections::VecDeque;
 
 use logos::Logos;
 
-use super::brackets::{Bracket, Brackets};
+use super::brackets::{Bracket, Brackets, too_deep};
 use super::foreign;
+use super::pace::MAX_DIAGNOSTICS;
+use super::pending::Pending;
 use super::token::Token;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -156,6 +158,8 @@ pub(super) struct Lexer<'s> {
     /// Whether we are inside the innermost text rather than in an interpolation of it.
     in_text: bool,
     brackets: Brackets,
+    pending: Pending,
+    max_depth: usize,
     ready: VecDeque<Spanned<'s>>,
     after_dot: bool,
     done: bool,
@@ -171,6 +175,8 @@ impl<'s> Lexer<'s> {
             texts: Vec::new(),
             in_text: false,
             brackets: Brackets::new(max_depth),
+            pending: Pending::new(),
+            max_depth,
             ready: VecDeque::new(),
             after_dot: false,
             done: false,
@@ -187,8 +193,19 @@ impl<'s> Lexer<'s> {
         lexer
     }
 
+    /// Tells of something. Where so much is wrong, nobody reads on.
     fn report(&mut self, diagnostic: Diagnostic) {
         self.findings.diagnostics.push(diagnostic);
+        if self.findings.diagnostics.len() >= MAX_DIAGNOSTICS {
+            self.give_up();
+        }
+    }
+
+    /// Ends the tokens here; what the parser makes of the end is no fault of the source.
+    fn give_up(&mut self) {
+        self.findings.stopped = true;
+        self.done = true;
+        self.ready.clear();
     }
 
     fn rest(&self) -> &'s str {
@@ -196,7 +213,13 @@ impl<'s> Lexer<'s> {
     }
 
     fn emit(&mut self, start: usize, token: Token<'s>, end: usize) {
+        if self.done {
+            return;
+        }
         self.after_dot = token == Token::Dot;
+        if self.pending.after(&token) > self.max_depth {
+            return self.stop(too_deep(Span::new(start, end), self.max_depth));
+        }
         self.ready.push_back((start, token, end));
     }
 
@@ -265,7 +288,9 @@ impl<'s> Lexer<'s> {
             self.findings.comments.push(Span::new(start, end));
             return;
         }
-        self.at = start + 1;
+        // The run of them is skipped: each would be read up to the end of its line again.
+        let run = self.source.get(start..).unwrap_or("").bytes().take_while(|byte| *byte == b'#');
+        self.at = start + run.count();
         self.report(
             Diagnostic::new(
                 Code::E0001,
@@ -274,7 +299,7 @@ impl<'s> Lexer<'s> {
             )
             .help("put the comment outside the text"),
         );
-        self.emit(start, Token::Error, start + 1);
+        self.emit(start, Token::Error, self.at);
     }
 
     fn unknown(&mut self, start: usize, words: &'s str) {
@@ -319,12 +344,9 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Gives up: what is still open is closed, so that the parser finds no fault of its own.
     fn stop(&mut self, diagnostic: Diagnostic) {
         self.report(diagnostic);
-        self.findings.stopped = true;
-        self.done = true;
-        self.ready.clear();
+        self.give_up();
     }
 
     fn close(&mut self, bracket: Bracket, start: usize, end: usize) {

@@ -4,6 +4,7 @@ use lalrpop_util::lalrpop_mod;
 
 use super::builder::Builder;
 use super::lexer::{Findings, Lexer};
+use super::pace::{MAX_DIAGNOSTICS, Pace};
 use super::tree::{ExprId, Tree};
 use super::words;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -61,9 +62,6 @@ pub struct Parsed {
     /// Where its comments are.
     pub comments: Vec<Span>,
 }
-
-/// After so many faults the rest are mostly echoes.
-const MAX_DIAGNOSTICS: usize = 20;
 
 /// Reads an expression.
 ///
@@ -139,8 +137,9 @@ fn refused(source: &Source, limits: SyntaxLimits, template: bool) -> Option<Diag
 fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
     let depth = usize::from(limits.depth);
     let mut lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
-    let mut build = Builder::new(text, limits.depth);
-    let tokens = (&mut lexer).map(Ok::<_, ()>);
+    let pace = Pace::default();
+    let mut build = Builder::new(text, &pace, limits.depth);
+    let tokens = (&mut lexer).take_while(|(_, token, _)| pace.allows(token)).map(Ok::<_, ()>);
     let root = grammar::SourceParser::new().parse(&mut build, tokens);
     let mut findings = lexer.findings;
     let mut tree =
@@ -160,7 +159,9 @@ fn finish(
     let mut found = std::mem::take(&mut build.diagnostics);
     match root {
         Ok(root) => tree.set_root(root),
-        Err(diagnostic) => found.extend(diagnostic),
+        // Where the tokens were cut off, this would be told of the cut.
+        Err(diagnostic) if found.len() < MAX_DIAGNOSTICS => found.extend(diagnostic),
+        Err(_) => {}
     }
     if !findings.stopped {
         findings.diagnostics.extend(found);

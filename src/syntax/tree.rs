@@ -26,7 +26,7 @@ pub struct Place {
     /// The expression.
     pub expr: ExprId,
     /// The step, where the expression is a chain and this is not all of it.
-    pub step: Option<u16>,
+    pub step: Option<u32>,
 }
 
 impl Place {
@@ -37,7 +37,7 @@ impl Place {
 
     /// A chain up to and with a step, counted from zero.
     pub fn step(expr: ExprId, step: usize) -> Self {
-        Self { expr, step: Some(u16::try_from(step).unwrap_or(u16::MAX)) }
+        Self { expr, step: Some(u32::try_from(step).unwrap_or(u32::MAX)) }
     }
 }
 

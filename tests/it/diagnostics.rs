@@ -1,9 +1,9 @@
 //! Diagnostics as people read them: sources in `tests/cases/diagnostics/*.rule`, and what is told
 //! of each beside it. `UPDATE_EXPECT=1` rewrites what is told; read the diff.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use hookgate::diagnostic::{Colour, render, to_json};
+use hookgate::diagnostic::{Colour, Diagnostic, render, to_json};
 use hookgate::engine::{Engine, RootDeclaration, Source, Type};
 use hookgate::value::read_json;
 
@@ -26,6 +26,18 @@ fn engine(text: &str) -> Engine {
     }
 }
 
+/// The sources that are told of.
+fn rules() -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir("tests/cases/diagnostics")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rule"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 20);
+    files
+}
+
 fn told(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap();
@@ -35,13 +47,7 @@ fn told(path: &Path) -> String {
 
 #[test]
 fn sources_are_told_what_is_wrong_with_them() {
-    let mut files: Vec<_> = std::fs::read_dir("tests/cases/diagnostics")
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rule"))
-        .collect();
-    files.sort();
-    assert!(files.len() > 20);
+    let files = rules();
     let mut wrong = Vec::new();
     for file in files {
         let told = told(&file);
@@ -73,20 +79,49 @@ fn places_count_characters_and_offsets_count_bytes() {
     assert_eq!((label["start"].as_u64(), label["end"].as_u64()), (Some(21), Some(25)));
 }
 
+/// What a help suggests in place of what it is told of: ``did you mean `x`?``.
+fn suggested(one: &Diagnostic) -> Option<&str> {
+    let (_, rest) = one.help.as_deref()?.split_once("did you mean `")?;
+    rest.split('`').next()
+}
+
+/// The source with a suggestion followed: the name takes the place of the name. A label may begin
+/// with the dot before a member, or lack the dollar sign of a function.
+fn followed(text: &str, one: &Diagnostic, name: &str) -> String {
+    let range = one.span().range();
+    let written = &text[range.clone()];
+    let dot = if written.starts_with('.') { "." } else { "" };
+    let name = if written.starts_with('$') || !text[..range.start].ends_with('$') {
+        name
+    } else {
+        name.trim_start_matches('$')
+    };
+    format!("{}{dot}{name}{}", &text[..range.start], &text[range.end..])
+}
+
 #[test]
 fn suggestions_compile_when_they_are_followed() {
-    let engine = Engine::for_requests();
-    for (wrong, right) in [
-        ("parsd_body.x", "parsed_body.x"),
-        ("$LOWRCASE(raw_body)", "$LOWERCASE(raw_body)"),
-        ("http_methd == \"GET\"", "http_method == \"GET\""),
-    ] {
-        let diagnostics = engine.diagnose(Source::new("rule", wrong));
-        let help = diagnostics.list[0].help.clone().unwrap();
-        let suggested = help.split('`').nth(1).unwrap();
-        assert!(right.contains(suggested), "{wrong}: {help}");
-        assert!(engine.compile(right).is_ok(), "{right}");
+    let mut sources: Vec<String> =
+        rules().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    sources.extend(
+        ["parsd_body.x", "$LOWRCASE(raw_body)", "raw_body.$LOWRCASE()", "http_methd == \"GET\""]
+            .map(ToOwned::to_owned),
+    );
+    let mut tried = 0;
+    for text in sources {
+        let engine = engine(&text);
+        for one in engine.diagnose(Source::new("rule", text.as_str())).list {
+            let Some(name) = suggested(&one) else { continue };
+            let followed = followed(&text, &one, name);
+            let left = engine.diagnose(Source::new("rule", followed.as_str())).list;
+            let still = left
+                .iter()
+                .any(|other| other.code == one.code && other.span().start == one.span().start);
+            assert!(!still, "{one}, with `{name}`:\n{followed}");
+            tried += 1;
+        }
     }
+    assert!(tried >= 6, "only {tried} suggestions");
 }
 
 #[test]
@@ -97,4 +132,26 @@ fn warnings_are_silenced_by_code_and_errors_are_not() {
     let told = engine.diagnose(source());
     let codes: Vec<Code> = told.list.iter().map(|one| one.code).collect();
     assert_eq!(codes, [Code::E0102]);
+}
+
+#[test]
+fn a_digest_that_is_searched_for_is_told_of_where_a_rule_verifies() {
+    use hookgate::diagnostic::Code;
+    let digest = "$HMAC_SHA256(\"key\", raw_body)";
+    let told = |engine: Engine, source: &str| {
+        let told = engine.diagnose(Source::new("rule", source));
+        told.list.iter().any(|one| one.code == Code::W0118)
+    };
+    for (source, wanted) in [
+        (format!("{digest}.$HEX() IN headers[\"x\"]"), true),
+        (format!("headers[\"x\"].$ENDS_WITH({digest}.$BASE64())"), true),
+        (format!("$MATCH(headers[\"x\"], \"^v1=${{{digest}.$HEX()}}\")"), true),
+        (format!("$STARTS_WITH(headers[\"x\"], $CONCAT([\"v1=\", {digest}.$HEX()]))"), true),
+        (format!("{digest}.$HEX() IN $SPLIT(headers[\"x\"], \",\")"), false),
+        (format!("\"v1=${{{digest}.$HEX()}}\" == headers[\"x\"]"), false),
+        ("\"a\".$HEX() IN headers[\"x\"]".to_owned(), false),
+    ] {
+        assert_eq!(told(Engine::for_requests().verification(), &source), wanted, "{source}");
+        assert!(!told(Engine::for_requests(), &source), "{source}");
+    }
 }

@@ -18,6 +18,7 @@ mod docs;
 mod explain;
 mod format;
 mod functions;
+mod hostile;
 mod mapper;
 mod property;
 mod tidy;

@@ -165,7 +165,7 @@ fn warnings_hold(
         let place = places[mark.place as usize];
         let (whole, own) = match (tree.expr(place.expr), place.step) {
             (Expr::Chain { steps, .. }, Some(at)) => {
-                let step = &steps[usize::from(at)];
+                let step = &steps[at as usize];
                 (step.span, step.own)
             }
             (Expr::Chain { steps, .. }, None) => (tree.span(place.expr), steps.last().unwrap().own),

@@ -1,0 +1,139 @@
+//! A source with its long lines cut, so that a line as long as a file is not shown whole for
+//! each thing that is said of it. Lines and columns stay those of the source.
+
+use std::ops::Range;
+
+use codespan_reporting::files::{Error, Files, line_starts};
+
+/// The longest line that is shown whole, in bytes.
+const LONGEST: usize = 400;
+
+/// How much of a long line is shown before what is spoken of; after it comes the rest of
+/// [`LONGEST`].
+const BEFORE: usize = 120;
+
+/// What stands for what is cut off.
+const CUT: &str = "…";
+
+/// A source, cut for one diagnostic.
+#[derive(Debug)]
+pub(super) struct Window<'s> {
+    name: &'s str,
+    text: String,
+    lines: Vec<Line>,
+}
+
+/// A line, in the source and as it is shown.
+#[derive(Debug, Clone)]
+struct Line {
+    /// Where it begins in the source.
+    start: usize,
+    /// Where it begins as it is shown.
+    shown: usize,
+    /// What of the source is shown.
+    kept: Range<usize>,
+    /// How many bytes the mark of the cut before takes.
+    mark: usize,
+    /// How many characters are cut off before.
+    skipped: usize,
+}
+
+/// Whether a text has a line that is too long to be shown.
+pub(super) fn is_needed(text: &str) -> bool {
+    text.split('\n').any(|line| line.len() > LONGEST)
+}
+
+impl<'s> Window<'s> {
+    /// The source, cut around the places; the first of them in a line counts.
+    pub(super) fn new(name: &'s str, source: &str, places: &[usize]) -> Self {
+        let mut window = Self { name, text: String::new(), lines: Vec::new() };
+        let mut start = 0;
+        for line in source.split_inclusive('\n').chain(source.is_empty().then_some("")) {
+            let end = start + line.len();
+            let inside = places.iter().find(|place| (start..=end).contains(place));
+            window.add(source, start..end, inside.copied().unwrap_or(start));
+            start = end;
+        }
+        window
+    }
+
+    fn add(&mut self, source: &str, line: Range<usize>, place: usize) {
+        let shown = self.text.len();
+        let kept = if line.len() > LONGEST { around(source, &line, place) } else { line.clone() };
+        let skipped = source.get(line.start..kept.start).unwrap_or("").chars().count();
+        let mark = if kept.start > line.start { CUT } else { "" };
+        self.text.push_str(mark);
+        self.text.push_str(source.get(kept.clone()).unwrap_or(""));
+        if kept.end < line.end {
+            self.text.push_str(CUT);
+            self.text.push('\n');
+        }
+        self.lines.push(Line { start: line.start, shown, kept, mark: mark.len(), skipped });
+    }
+
+    /// Where a place of the source is shown, or the nearest that is.
+    fn place(&self, at: usize) -> usize {
+        let after = self.lines.partition_point(|line| line.start <= at);
+        let Some(line) = self.lines.get(after.saturating_sub(1)) else {
+            return 0;
+        };
+        let inside = at.clamp(line.kept.start, line.kept.end) - line.kept.start;
+        line.shown + line.mark + inside
+    }
+
+    /// Where a stretch of the source is shown; nothing, where it is cut off.
+    pub(super) fn range(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let shown = self.place(range.start)..self.place(range.end);
+        (range.is_empty() || !shown.is_empty()).then_some(shown)
+    }
+}
+
+/// As much of a long line as is shown, with the place in it.
+fn around(source: &str, line: &Range<usize>, place: usize) -> Range<usize> {
+    let mut start = place.saturating_sub(BEFORE).max(line.start);
+    let mut end = (start + LONGEST).min(line.end);
+    while !source.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !source.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+impl<'w> Files<'w> for Window<'_> {
+    type FileId = ();
+    type Name = &'w str;
+    type Source = &'w str;
+
+    fn name(&'w self, (): ()) -> Result<&'w str, Error> {
+        Ok(self.name)
+    }
+
+    fn source(&'w self, (): ()) -> Result<&'w str, Error> {
+        Ok(&self.text)
+    }
+
+    fn line_index(&'w self, (): (), byte_index: usize) -> Result<usize, Error> {
+        let after = line_starts(&self.text).take_while(|start| *start <= byte_index).count();
+        Ok(after.saturating_sub(1))
+    }
+
+    fn column_number(&'w self, (): (), index: usize, byte_index: usize) -> Result<usize, Error> {
+        let Some(line) = self.lines.get(index) else {
+            return Ok(1);
+        };
+        let shown = self.text.get(line.shown + line.mark..byte_index).unwrap_or("");
+        Ok(line.skipped + shown.chars().count() + 1)
+    }
+
+    fn line_range(&'w self, (): (), index: usize) -> Result<Range<usize>, Error> {
+        let max = self.lines.len();
+        let start = |index: usize| match self.lines.get(index) {
+            Some(line) => Ok(line.shown),
+            None if index == max => Ok(self.text.len()),
+            None => Err(Error::LineTooLarge { given: index, max }),
+        };
+        Ok(start(index)?..start(index + 1)?)
+    }
+}

@@ -1,0 +1,229 @@
+//! Sources made to take long, or much memory, from whoever only reads or checks them.
+
+use std::time::{Duration, Instant};
+
+use hookgate::diagnostic::{Code, Colour, Diagnostics, render_all, to_json};
+use hookgate::engine::{Context, Engine, Source, Strangers};
+use hookgate::syntax::SyntaxLimits;
+
+/// What everything here takes at most, in a build without optimisation: what it stands against
+/// took minutes.
+const LONG: Duration = Duration::from_secs(5);
+
+fn engine() -> Engine {
+    Engine::for_requests().strangers(Strangers::Taken)
+}
+
+/// What is told of a source, within the time that is allowed.
+fn told_soon(source: String) -> Diagnostics {
+    let begun = Instant::now();
+    let shown: String = source.chars().take(40).collect();
+    let told = engine().diagnose(Source::new("rule", source));
+    let took = begun.elapsed();
+    assert!(took < LONG, "{shown}: {took:?}");
+    told
+}
+
+fn codes(told: &Diagnostics) -> Vec<Code> {
+    told.list.iter().map(|one| one.code).collect()
+}
+
+#[test]
+fn what_lambdas_answer_is_found_soon_however_deep_they_nest() {
+    for function in ["MAP", "FILTER"] {
+        let deep = 40;
+        let source =
+            format!("{}x{}", format!("x.${function}(a => ").repeat(deep), ")[0]".repeat(deep));
+        assert!(!told_soon(source).has_errors(), "{function}");
+    }
+    assert!(!told_soon(format!("x{}", ".$MAP(a => [a, a])".repeat(3_000))).has_errors());
+}
+
+#[test]
+fn shapes_that_share_their_parts_are_joined_soon() {
+    let doubled = |name: &str| {
+        let step = format!(".$MAP({name} => {{ \"a\": {name}, \"b\": {name} }})");
+        format!("[1]{}", step.repeat(30))
+    };
+    let one = format!("IF x THEN {} ELSE {}", doubled("p"), doubled("q"));
+    assert!(!told_soon(format!("({one})[0].a.b")).has_errors());
+    // Joined again and again, by many members that are read at a place nobody knows.
+    let members: Vec<String> = (0..1_500).map(|at| format!("\"{at}\": [p, q][x]")).collect();
+    let read = vec!["y[x]"; 3_000].join(", ");
+    let source =
+        format!("[1].$MAP(p => [2].$MAP(q => [{{ {} }}].$MAP(y => [{read}])))", members.join(", "));
+    assert!(!told_soon(source).has_errors());
+}
+
+#[test]
+fn an_object_made_of_a_secret_one_is_a_secret() {
+    let secret = "{ $TEXT(1): $SECRET('NAME') }";
+    for source in [
+        format!("{secret}.$MAP(v => 1)"),
+        format!("{secret}.$FILTER(v => TRUE)"),
+        format!("{secret}.$MAP(v => 1).$KEYS()[0]"),
+    ] {
+        assert!(codes(&told_soon(source.clone())).contains(&Code::E0203), "{source}");
+    }
+    // The digests of a list of secrets are no secrets.
+    let source = "$SECRETS('NAME').$MAP(s => $HMAC_SHA256(s, raw_body).$HEX())";
+    assert_eq!(codes(&told_soon(source.to_owned())), []);
+}
+
+#[test]
+fn signs_and_conditionals_that_pile_up_are_an_error_at_once() {
+    let garbage = |times: usize| "a b ".repeat(times);
+    for source in [
+        "NOT ".repeat(8_000) + &garbage(8_000),
+        "IF a THEN ".repeat(3_000) + &garbage(8_000),
+        "- ".repeat(8_000) + &garbage(8_000),
+        "a => ".repeat(6_000) + &garbage(8_000),
+        "a ? ".repeat(8_000) + &garbage(8_000),
+        "a ? b : ".repeat(8_000),
+        "NOT a == (".repeat(100) + &"NOT ".repeat(8_000) + &garbage(3_000),
+    ] {
+        assert_eq!(codes(&told_soon(source)), [Code::E0018]);
+    }
+}
+
+#[test]
+fn reading_ends_soon_after_a_fault_that_nothing_follows_well() {
+    let ladder = "IF a THEN b ELSE ".repeat(2_000);
+    for source in [
+        ladder.clone() + &"a b ".repeat(7_000),
+        ladder.clone() + &"a b c d e f g h AND ".repeat(1_200),
+        ladder.clone() + &"a b + ".repeat(4_000),
+        ladder.clone() + &"a : : : ".repeat(3_000),
+        ladder + &"a $F $F $F ".repeat(2_500),
+        "a b ".repeat(16_000),
+        "a ".to_owned() + &"\"b\" ".repeat(10_000),
+        "; ".repeat(16_000),
+    ] {
+        let told = told_soon(source).list.len();
+        assert!((1..=20).contains(&told), "{told}");
+    }
+}
+
+#[test]
+fn long_sources_that_pile_nothing_up_are_read_whole() {
+    let sources = [
+        format!("x{}", " AND NOT x".repeat(5_000)),
+        format!("1{}", " - -1".repeat(8_000)),
+        format!("x{}", " NOT IN x".repeat(5_000)),
+        format!("x{}", ".a[0].b[:].$TEXT()".repeat(3_000)),
+        format!("[{}]", "-x, NOT x, IF x THEN -1 ELSE 2, {\"a\": NOT x}, ".repeat(1_200)),
+        format!("{}1", "IF x THEN IF NOT x THEN 1 ELSE -2 ELSE ".repeat(1_500)),
+        format!("\"{}\"", "a ${-x} b ${NOT x} ".repeat(2_000)),
+    ];
+    for source in sources {
+        let told = told_soon(source);
+        assert!(!told.list.iter().any(|one| one.is_error()), "{told}");
+    }
+    // A lambda with many parameters is refused for them, and not for how it is written.
+    let names: Vec<String> = (0..5_000).map(|at| format!("p{at}")).collect();
+    let told = told_soon(format!("[1].$MAP(({}) => 1)", names.join(", ")));
+    assert_eq!(codes(&told), [Code::E0110]);
+}
+
+#[test]
+fn the_advice_for_a_ternary_quotes_only_what_is_short() {
+    let long = "parsed_body.member".repeat(3);
+    let told = told_soon(format!("a ? {long} : c"));
+    let help = told.list.first().and_then(|one| one.help.clone()).unwrap();
+    assert_eq!(help, "write `IF a THEN … ELSE c`");
+}
+
+#[test]
+fn a_run_of_hashes_in_an_interpolation_is_one_fault() {
+    let told = told_soon(format!("\"${{{}}}\"", "#".repeat(60_000)));
+    let faults = told.list.iter().filter(|one| one.code == Code::E0001).count();
+    assert_eq!(faults, 1);
+    assert!(!told_soon(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
+}
+
+/// An engine that takes sources of a size that no host offers by itself.
+fn engine_for_large() -> Engine {
+    engine().syntax_limits(SyntaxLimits { bytes: 4 << 20, depth: 128 })
+}
+
+#[test]
+fn more_names_than_a_program_can_tell_apart_are_an_error() {
+    let names = |count: usize| {
+        let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
+        Source::new("rule", format!("[{}]", names.join(",")))
+    };
+    assert_eq!(codes(&engine_for_large().diagnose(names(65_535))), []);
+    assert_eq!(codes(&engine_for_large().diagnose(names(65_536))), [Code::E0019]);
+}
+
+#[test]
+fn a_chain_of_very_many_steps_calls_what_each_of_them_says() {
+    let source = format!("\"A\"{}.$LOWERCASE().$UPPERCASE().$LOWERCASE()", "[:]".repeat(65_534));
+    let program = engine_for_large().compile(&source).unwrap();
+    assert_eq!(program.eval(&Context::new()).unwrap().to_string(), "\"a\"");
+}
+
+#[test]
+fn functions_of_the_host_are_no_others_of_the_same_name() {
+    use hookgate::builtins::{Function, Param};
+    use hookgate::value::{Kinds, Value};
+    const ANY: &[Param] =
+        &[Param::new("value", Kinds::ANY), Param::new("other", Kinds::ANY).optional()];
+    let own =
+        |name| Function::host(name, ANY, Kinds::ANY, "The host's own.", |_, _| Ok(Value::Null));
+    let names = ["TRY", "JWT_VERIFY", "CONCAT"];
+    let engine = Engine::for_requests().verification();
+    let engine = names.into_iter().fold(engine, |engine, name| engine.function(own(name)));
+    let told = |source: &str| codes(&engine.diagnose(Source::new("rule", source)));
+    assert_eq!(told("(\"a\" - 1).$TRY(2)"), [Code::E0201]);
+    assert_eq!(told("$JWT_VERIFY(raw_body).sub == \"a\""), []);
+    assert_eq!(told("$CONCAT($SHA256(raw_body))"), []);
+}
+
+#[test]
+fn what_is_told_is_the_same_each_time() {
+    let verify = "$JWT_VERIFY(headers.a, $SECRET('NAME'), \"HS256\").sub == \"a\"";
+    let source = vec![verify; 20].join(" AND ");
+    for _ in 0..20 {
+        let told = told_soon(source.clone());
+        let first = told.list.iter().find(|one| one.code == Code::W0113).unwrap();
+        assert_eq!(first.span().start, 0);
+    }
+}
+
+#[test]
+fn of_very_many_diagnostics_a_hundred_are_told() {
+    let names: Vec<String> = (0..6_500).map(|at| format!("a{at}")).collect();
+    let source = format!("{} OR ($TEXT({{a: 1}}) - 1) + b", names.join(" AND "));
+    let told = Engine::for_requests().diagnose(Source::new("rule", source));
+    assert_eq!((told.list.len(), told.more), (100, 6_405));
+    let shown = render_all(&told, Colour::Off);
+    assert!(shown.len() < 100_000, "{}", shown.len());
+    assert!(shown.ends_with("note: and 6405 more\n\n"), "{shown}");
+    assert_eq!(to_json(&told.source, &told.list).as_array().unwrap().len(), 100);
+    // Warnings make room for errors.
+    let warnings = "raw_body == 1, ".repeat(300);
+    let told = Engine::for_requests().diagnose(Source::new("rule", format!("[{warnings}nope]")));
+    assert!(told.has_errors() && told.list.len() == 100 && told.more == 201);
+}
+
+#[test]
+fn a_long_line_is_shown_around_what_is_spoken_of() {
+    let before = "TRUE AND ".repeat(100);
+    let source = format!("# first\n  \"é\" == \"é\" AND {before}nope AND {before}TRUE");
+    let told = Engine::for_requests().diagnose(Source::new("rule", source));
+    let shown = render_all(&told, Colour::Off);
+    assert!(shown.contains("rule:2:918"), "{shown}");
+    let lines: Vec<&str> = shown.lines().collect();
+    let at = lines.iter().position(|line| line.contains("nope AND")).unwrap();
+    assert!(lines[at].chars().count() < 450 && lines[at].starts_with("2 │ …"), "{shown}");
+    let column = |line: &str, sign: &str| line.split(sign).next().unwrap().chars().count();
+    assert_eq!(column(lines[at], "nope"), column(lines[at + 1], "^^^^"), "{shown}");
+    // A long source that is all one fault, and one that ends too early.
+    for source in
+        [format!("({}", "a + ".repeat(500)), format!("\"{}", "é\n".repeat(500)), "é".repeat(900)]
+    {
+        let told = told_soon(source);
+        assert!(render_all(&told, Colour::Off).lines().all(|line| line.chars().count() < 450));
+    }
+}
