@@ -27,10 +27,10 @@ impl Env<'_> {
     /// The compiled form of a pattern.
     ///
     /// # Errors
-    /// A fault where it does not compile, or is too large.
+    /// A fault where it does not compile, is too large, or passes the limit on steps.
     pub fn regex(&self, pattern: &str) -> Result<Arc<Regex>, Fault> {
         self.heap.work_on_bytes(pattern.len())?;
-        self.patterns.get(self.literals, pattern)
+        self.patterns.get(self.heap, self.literals, pattern)
     }
 }
 

@@ -21,3 +21,4 @@ mod functions;
 mod mapper;
 mod property;
 mod tidy;
+mod work;
