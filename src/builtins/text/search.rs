@@ -5,7 +5,7 @@ use regex::{Captures, Match, Regex};
 use super::reach::{Reach, reach};
 use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value};
+use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
 
 pub(super) const REPLACE: Function = Function {
     name: "REPLACE",
@@ -138,7 +138,8 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
         }
     };
     group.filter(|group| *group < regex.captures_len()).ok_or_else(|| {
-        args.meaningless(2, format!("a group of the pattern, not `{}`", args.value(2)))
+        let found = args.value(2).to_string();
+        args.meaningless(2, format!("a group of the pattern, not `{}`", shortened(&found)))
             .help("groups count from 1; 0 is the whole match; `(?<name>…)` gives one a name")
     })
 }
