@@ -193,7 +193,7 @@ fn no_message_quotes_a_payload_at_length() {
     }
     for rule in rules {
         for value in &large {
-            let found = outcome(&mut machine(100_000_000), &rule, value.borrow());
+            let found = outcome(&mut machine(2_000_000), &rule, value.borrow());
             if let Err((_, message)) = found
                 && message.chars().count() > 400
             {
