@@ -27,10 +27,10 @@ impl Env<'_> {
     /// The compiled form of a pattern.
     ///
     /// # Errors
-    /// A fault where it does not compile, or is too large.
+    /// A fault where it does not compile, is too large, or passes the limit on steps.
     pub fn regex(&self, pattern: &str) -> Result<Arc<Regex>, Fault> {
         self.heap.work_on_bytes(pattern.len())?;
-        self.patterns.get(self.literals, pattern)
+        self.patterns.get(self.heap, self.literals, pattern)
     }
 }
 
@@ -247,13 +247,36 @@ fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<V
     let args = Args { function, values };
     match &function.code {
         Code::Native(native) => native(env, args),
-        Code::Host(host) => host(env, args),
+        Code::Host(host) => kept(function, args, host(env, args)?),
         // Loops and forms are lowered by the compiler, and the verifier refuses such calls.
         Code::Loop(_) | Code::Form(_) => Err(Fault::new(
             FaultKind::BadArgument,
             format!("`${}` is not called like a function", function.name),
         )),
     }
+}
+
+/// The answer of a host's function where it is of a kind that its row declares: the checker
+/// trusts that, and so does whoever reads the row.
+fn kept<'a>(
+    function: &Function,
+    args: Args<'_, 'a>,
+    answer: Value<'a>,
+) -> Result<Value<'a>, Fault> {
+    let declared = function.result;
+    let is_missing = answer.is_null() && args.value(0).is_null();
+    if is_missing || declared.meets(Kinds::of(answer.kind())) || declared.meets(held(answer)) {
+        return Ok(answer);
+    }
+    Err(Fault::new(
+        FaultKind::WrongArgument,
+        format!(
+            "`{}` answers {declared} by its declaration, and answered {}",
+            function.shown(),
+            answer.kind().phrase()
+        ),
+    )
+    .help("this is a mistake of the host, not of the rule: its function declares another `result`"))
 }
 
 /// A call with a secret among its arguments: the code sees what the secret holds where its row

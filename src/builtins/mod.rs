@@ -25,7 +25,6 @@ mod registry;
 mod testing;
 mod text;
 mod time;
-mod words;
 
 pub use invoke::{Args, Env, conversion, invoke, null_answer};
 pub use mustache::{Template, TemplateError, TemplateRead};

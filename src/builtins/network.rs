@@ -7,9 +7,8 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::registry::{Code, Family, Function, NullSubject, Param, example};
-use super::words::quoted;
 use super::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, Value};
+use crate::value::{Fault, FaultKind, Kinds, Value, quoted};
 
 pub(super) const FUNCTIONS: &[Function] = &[Function {
     name: "IP_IN",

@@ -89,8 +89,8 @@ fn merge<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
         if args.len() > 1 {
             return Err(args.meaningless(0, "an object, or a list on its own"));
         }
+        env.heap.work(list.len())?;
         for item in list.iter().filter(|item| !item.is_null()) {
-            env.heap.work(1)?;
             push_all(&mut merged, item.as_object().ok_or_else(|| no_object(item))?)?;
         }
         return merged.finish();

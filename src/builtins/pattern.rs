@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::value::{Fault, FaultKind};
+use crate::value::{Fault, FaultKind, Heap};
 
 /// A regular expression and the text it was written as.
 #[derive(Debug, Clone)]
@@ -73,6 +73,10 @@ pub struct PatternCache {
 /// How many patterns are kept. A rule that needs more builds them from data.
 const KEPT_PATTERNS: usize = 16;
 
+/// What compiling a pattern counts as, in steps. A short pattern can compile to all that the
+/// limit allows, which takes some milliseconds whatever its length.
+const COMPILING: usize = 5_000;
+
 impl PatternCache {
     /// An empty cache, and the limit of each pattern in bytes of its compiled form.
     pub fn new(limit: usize) -> Self {
@@ -80,10 +84,12 @@ impl PatternCache {
     }
 
     /// The pattern's compiled form: a literal's of the program, one met before, or a new one.
+    /// Only a new one is work that counts.
     ///
     /// # Errors
-    /// A fault where the pattern does not compile, or is larger than the limit.
-    pub fn get(&self, literals: &[Pattern], text: &str) -> Result<Arc<Regex>, Fault> {
+    /// A fault where the pattern does not compile, is larger than the limit, or takes more steps
+    /// than are left.
+    pub fn get(&self, heap: &Heap, literals: &[Pattern], text: &str) -> Result<Arc<Regex>, Fault> {
         if let Some(literal) = literals.iter().find(|pattern| pattern.text() == text) {
             return Ok(Arc::clone(&literal.regex));
         }
@@ -93,6 +99,7 @@ impl PatternCache {
             recent.push(pattern.clone());
             return Ok(pattern.regex);
         }
+        heap.work(COMPILING.saturating_add(text.len()))?;
         let pattern = Pattern::new(text, self.limit)?;
         if recent.len() == KEPT_PATTERNS {
             recent.remove(0);

@@ -144,7 +144,7 @@ impl<'c> Constants<'c> {
             Some(id) => self.get(*id).map(OwnedValue::borrow),
         };
         match &step.kind {
-            StepKind::Member(name) => Some(value::member(current, name)),
+            StepKind::Member(name) => value::member(heap, current, name).ok(),
             StepKind::Index(index) => value::index(heap, current, self.get(*index)?.borrow()).ok(),
             StepKind::Slice(from, to) => value::slice(heap, current, bound(from)?, bound(to)?).ok(),
             StepKind::Call { args, .. } => {

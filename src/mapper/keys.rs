@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use super::document::{Content, Entry, Key, Node};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
+use crate::value::shortened;
 
 /// The entries of an object with the first part of each key as the key.
 pub(super) fn nested<'e>(
@@ -87,7 +88,8 @@ fn clash(first: Span, second: Span) -> Diagnostic {
 }
 
 fn empty_part(key: &Key) -> Diagnostic {
-    let message = format!("the key `{}` has nothing before, between or after its dots", key.text);
+    let text = shortened(&key.text);
+    let message = format!("the key `{text}` has nothing before, between or after its dots");
     Diagnostic::new(Code::E0505, key.span, message)
         .help("dots nest: for a dot in a key, write `\\.`")
 }

@@ -1,6 +1,7 @@
 //! The verifier: what holds before a program runs, so that running need not ask.
 //!
-//! Jump targets lie in the code, operands in their tables; every instruction is reached with one
+//! Jumps go forward and stay in the code, so that only loops, which count their steps, come back
+//! to an instruction; operands lie in their tables; every instruction is reached with one
 //! height of the stack, whichever way it is reached; the end is a `return`.
 
 use super::{Chunk, Instruction};
@@ -57,6 +58,12 @@ impl Heights {
     }
 }
 
+/// The place a jump leads to: always one that comes later.
+fn forward(at: usize, target: u32) -> Result<usize, Malformed> {
+    let target = target as usize;
+    if target > at { Ok(target) } else { Err(Malformed { at, what: "it leads back" }) }
+}
+
 fn step(chunk: &Chunk, at: usize, heights: &mut Heights) -> Result<(), Malformed> {
     let height = heights.of.get(at).copied().flatten().unwrap_or(0);
     let Some(instruction) = chunk.code.get(at).copied() else {
@@ -69,26 +76,32 @@ fn step(chunk: &Chunk, at: usize, heights: &mut Heights) -> Result<(), Malformed
     match instruction {
         Instruction::Return => Ok(()),
         Instruction::Jump { target } | Instruction::EndTry { target } => {
-            heights.reach(at, target as usize, height)
+            heights.reach(at, forward(at, target)?, height)
         }
         Instruction::JumpUnless { target } => {
-            heights.reach(at, target as usize, after)?;
+            heights.reach(at, forward(at, target)?, after)?;
             heights.reach(at, at + 1, after)
         }
         Instruction::And { target }
         | Instruction::Or { target }
         | Instruction::Coalesce { target } => {
-            heights.reach(at, target as usize, height)?;
+            heights.reach(at, forward(at, target)?, height)?;
             heights.reach(at, at + 1, after)
         }
         Instruction::Try { target } => {
-            heights.reach(at, target as usize, height)?;
+            heights.reach(at, forward(at, target)?, height)?;
             heights.reach(at, at + 1, height)
         }
         Instruction::Begin { index } => {
             let Some(info) = chunk.loops.get(index as usize) else {
                 return Err(Malformed { at, what: "there is no such loop" });
             };
+            if info.body as usize != at + 1 || info.end <= info.body {
+                return Err(Malformed {
+                    at,
+                    what: "the body of the loop is not the code after it",
+                });
+            }
             let below = height
                 .checked_sub(usize::from(info.arguments))
                 .ok_or(Malformed { at, what: "the stack is empty" })?;
@@ -99,6 +112,10 @@ fn step(chunk: &Chunk, at: usize, heights: &mut Heights) -> Result<(), Malformed
             let Some(info) = chunk.loops.get(index as usize) else {
                 return Err(Malformed { at, what: "there is no such loop" });
             };
+            // Only the body comes before, and a turn of it counts as work.
+            if info.end as usize != at + 1 || info.body as usize > at {
+                return Err(Malformed { at, what: "the loop does not end here" });
+            }
             heights.reach(at, info.body as usize, below)?;
             heights.reach(at, info.end as usize, below + 1)
         }

@@ -4,11 +4,14 @@ use super::fault::{Fault, FaultKind};
 use super::{Heap, List, Number, Value};
 
 /// The member under a key: null where there is none, and of null, scalars and lists.
+///
+/// # Errors
+/// A fault where the limit on steps is passed.
 #[inline]
-pub fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
+pub fn member<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Value<'a>, Fault> {
     match value {
-        Value::Object(object) => object.get(key).unwrap_or(Value::Null),
-        _ => Value::Null,
+        Value::Object(object) => Ok(object.find(heap, key)?.unwrap_or(Value::Null)),
+        _ => Ok(Value::Null),
     }
 }
 
@@ -26,7 +29,7 @@ pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<V
     if let Some(key) = index.as_text() {
         // A key into what has no keys is a missing member.
         heap.work_on_bytes(key.len())?;
-        return Ok(member(value, key));
+        return member(heap, value, key);
     }
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Time(_) => Ok(Value::Null),

@@ -154,7 +154,7 @@ pub fn contains(heap: &Heap, needle: Value<'_>, haystack: Value<'_>) -> Result<b
         Value::Object(object) => match needle.as_text() {
             Some(key) => {
                 heap.work_on_bytes(key.len())?;
-                Ok(object.get(key).is_some())
+                Ok(object.find(heap, key)?.is_some())
             }
             None => Err(not_contained(needle, haystack)),
         },

@@ -1,5 +1,6 @@
 //! What goes wrong with values, without saying where: the caller adds the place.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The classes of faults. Each has a code of its own in the diagnostics.
@@ -53,6 +54,31 @@ impl FaultKind {
     pub fn is_limit(self) -> bool {
         matches!(self, Self::StepLimit | Self::MemoryLimit | Self::DepthLimit | Self::PatternLimit)
     }
+}
+
+/// How many characters of a text a message shows.
+const SHOWN: usize = 60;
+
+/// A text in a message: in quotes, and no more than the start of a long one.
+pub(crate) fn quoted(text: &str) -> String {
+    match cut(text) {
+        Some(start) => format!("{start:?}…"),
+        None => format!("{text:?}"),
+    }
+}
+
+/// A text in a message that has its own marks around it: no more than the start of a long one.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    match cut(text) {
+        Some(start) => format!("{start}…").into(),
+        None => text.into(),
+    }
+}
+
+/// The start of a text that is too long to show.
+fn cut(text: &str) -> Option<&str> {
+    let (end, _) = text.char_indices().nth(SHOWN)?;
+    text.get(..end)
 }
 
 /// Why an operation on values has no answer.

@@ -188,6 +188,11 @@ impl Heap {
         TextBuilder { heap: self, text: bumpalo::collections::String::new_in(&self.arena) }
     }
 
+    /// Starts bytes that are written piece by piece.
+    pub fn bytes_builder(&self) -> BytesBuilder<'_> {
+        BytesBuilder { heap: self, bytes: bumpalo::collections::Vec::new_in(&self.arena) }
+    }
+
     /// Starts a list that is filled element by element.
     pub fn list_builder(&self) -> ListBuilder<'_> {
         let items = bumpalo::collections::Vec::new_in(&self.arena);
@@ -289,13 +294,16 @@ impl<'a> TextBuilder<'a> {
     /// Appends what the value displays as.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// A fault where a limit is passed, before more than that is written.
     pub fn push_display(&mut self, value: impl fmt::Display) -> Result<(), Fault> {
         use fmt::Write;
         let before = self.text.len();
-        // Writing to a text cannot fail of itself.
-        let _ = write!(self.text, "{value}");
-        self.heap.charge(self.text.len() - before)
+        let mut pieces = Pieces { text: self, fault: None };
+        // Writing to a text fails for its limit alone, and that is kept.
+        let _ = write!(pieces, "{value}");
+        pieces.fault.map_or(Ok(()), Err)?;
+        // Pieces may each be too short to count.
+        self.heap.work_on_bytes(self.text.len() - before)
     }
 
     /// How many bytes were written.
@@ -316,6 +324,47 @@ impl<'a> TextBuilder<'a> {
     /// Ends the text.
     pub fn finish(self) -> &'a str {
         self.text.into_bump_str()
+    }
+}
+
+/// What a value displays as on its way into a text, paid for piece by piece.
+struct Pieces<'t, 'a> {
+    text: &'t mut TextBuilder<'a>,
+    fault: Option<Fault>,
+}
+
+impl fmt::Write for Pieces<'_, '_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.text.heap.charge(piece.len()).map_err(|fault| {
+            self.fault = Some(fault);
+            fmt::Error
+        })?;
+        self.text.text.push_str(piece);
+        Ok(())
+    }
+}
+
+/// Bytes on the heap, written piece by piece.
+pub struct BytesBuilder<'a> {
+    heap: &'a Heap,
+    bytes: bumpalo::collections::Vec<'a, u8>,
+}
+
+impl<'a> BytesBuilder<'a> {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// A fault where a limit is passed.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.heap.work_on_bytes(bytes.len())?;
+        self.heap.charge(bytes.len())?;
+        self.bytes.extend_from_slice_copy(bytes);
+        Ok(())
+    }
+
+    /// Ends the bytes.
+    pub fn finish(self) -> &'a [u8] {
+        self.bytes.into_bump_slice()
     }
 }
 

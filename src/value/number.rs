@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind, quoted, shortened};
 
 /// An exact integer or a finite decimal.
 ///
@@ -214,7 +214,7 @@ impl std::str::FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, Fault> {
         let not_a_number = || {
-            Fault::new(FaultKind::NotANumber, format!("{text:?} is not a number"))
+            Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)))
                 .help("a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`")
         };
         if !is_decimal_notation(text) {
@@ -225,6 +225,7 @@ impl std::str::FromStr for Number {
         }
         let value: f64 = text.parse().map_err(|_| not_a_number())?;
         Self::decimal(value).ok_or_else(|| {
+            let text = shortened(text);
             Fault::new(FaultKind::OutOfRange, format!("`{text}` is too large for a decimal"))
         })
     }

@@ -1,7 +1,7 @@
 //! Objects, wherever they live: text keys and their values, in order.
 
 use super::heap::Nature;
-use super::{OwnedObject, OwnedValue, Value};
+use super::{Fault, Heap, OwnedObject, OwnedValue, Value};
 
 /// An object that borrows its entries.
 ///
@@ -20,6 +20,9 @@ pub enum Object<'a> {
     /// As `Json`, keys in any case.
     BlindJson(&'a serde_json::Map<String, serde_json::Value>),
 }
+
+/// How many keys a scan looks at for a step. Most differ in length already.
+const SCANNED_PER_STEP: usize = 8;
 
 /// An object on the heap of an evaluation.
 #[derive(Debug)]
@@ -56,6 +59,19 @@ impl<'a> Object<'a> {
                 self.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
             }
         }
+    }
+
+    /// The value under a key, and the work of finding it: keys in any case have no order to find
+    /// one by.
+    ///
+    /// # Errors
+    /// A fault where the limit on steps is passed.
+    #[inline]
+    pub fn find(self, heap: &Heap, key: &str) -> Result<Option<Value<'a>>, Fault> {
+        if let Self::BlindOwned(_) | Self::BlindJson(_) = self {
+            heap.work(self.len() / SCANNED_PER_STEP)?;
+        }
+        Ok(self.get(key))
     }
 
     /// The value under a key that is written just so, whatever case keys are found in.

@@ -152,19 +152,15 @@ fn push_part(heap: &Heap, text: &mut super::TextBuilder<'_>, part: Value<'_>) ->
 }
 
 fn join_bytes<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<&'a [u8], Fault> {
-    let mut joined = Vec::new();
+    let mut joined = heap.bytes_builder();
     for part in parts {
+        if let Some(content) = part.content() {
+            joined.push(content)?;
+            continue;
+        }
         let mut text = heap.text_builder();
-        let content = match part.content() {
-            Some(content) => content,
-            None => {
-                push_part(heap, &mut text, *part)?;
-                text.as_str().as_bytes()
-            }
-        };
-        heap.work_on_bytes(content.len())?;
-        heap.charge(content.len())?;
-        joined.extend_from_slice(content);
+        push_part(heap, &mut text, *part)?;
+        joined.push(text.as_str().as_bytes())?;
     }
-    heap.bytes(&joined)
+    Ok(joined.finish())
 }

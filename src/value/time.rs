@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 use arrayvec::ArrayString;
 use chrono::{DateTime, Datelike, Days, FixedOffset, Months, SecondsFormat};
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{Fault, FaultKind, quoted};
 use super::number::Number;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -257,7 +257,7 @@ impl std::str::FromStr for Time {
     fn from_str(text: &str) -> Result<Self, Fault> {
         let read = DateTime::parse_from_rfc3339(text).ok().and_then(Self::new);
         read.ok_or_else(|| {
-            Fault::new(FaultKind::NotATime, format!("{text:?} is no time in RFC 3339"))
+            Fault::new(FaultKind::NotATime, format!("{} is no time in RFC 3339", quoted(text)))
                 .help("write it as `2025-08-17T12:30:00Z`")
         })
     }

@@ -352,7 +352,7 @@ impl<'a> Run<'_, 'a> {
             Instruction::Member { constant } => {
                 let key = self.constant(constant)?.borrow().as_text().unwrap_or("");
                 let value = self.pop()?;
-                self.push(value::member(value, key))?;
+                self.push(value::member(self.env.heap, value, key)?)?;
             }
             Instruction::Index => return self.binary(value::index),
             Instruction::Slice => self.gather(3, |env, args| match args {
@@ -436,7 +436,7 @@ impl<'a> Run<'_, 'a> {
         let mut value = *base.ok_or_else(broken)?;
         for key in &path.keys {
             value = match key {
-                Key::Name(name) => value::member(value, name),
+                Key::Name(name) => value::member(self.env.heap, value, name)?,
                 Key::Index(at) => value::index(self.env.heap, value, Value::Number((*at).into()))?,
             };
         }

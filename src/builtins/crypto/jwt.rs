@@ -11,9 +11,8 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::key::{self, ReadKey};
 use super::{CONTENT, hmac, public_key};
 use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
-use crate::builtins::words::quoted;
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, read_json_into};
+use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, quoted, read_json_into};
 
 pub(super) const JWT_VERIFY: Function = Function {
     name: "JWT_VERIFY",

@@ -5,9 +5,8 @@ use ring::signature::{self, RsaParameters, UnparsedPublicKey, VerificationAlgori
 use super::encoded::bytes_of;
 use super::{CONTENT, key};
 use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
-use crate::builtins::words::quoted;
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, Heap, Kinds, Value};
+use crate::value::{Fault, Heap, Kinds, Value, quoted};
 
 const PUBLIC_KEY: Param = Param::new("public_key", CONTENT);
 const MESSAGE: Param = Param::new("message", CONTENT);

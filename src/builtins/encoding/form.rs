@@ -84,8 +84,11 @@ fn parse_pairs<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault
 struct Grouped<'a> {
     heap: &'a Heap,
     places: HashMap<&'a str, usize>,
-    groups: Vec<(&'a str, SmallVec<[Value<'a>; 1]>)>,
+    groups: Vec<Group<'a>>,
 }
+
+/// A key with its values: mostly one.
+type Group<'a> = (&'a str, SmallVec<[Value<'a>; 1]>);
 
 impl<'a> Grouped<'a> {
     fn new(heap: &'a Heap) -> Self {
@@ -94,6 +97,7 @@ impl<'a> Grouped<'a> {
 
     fn push(&mut self, key: &'a str, value: Value<'a>) -> Result<(), Fault> {
         self.heap.work(1)?;
+        self.heap.charge(size_of::<(usize, Group<'_>)>())?;
         let place = *self.places.entry(key).or_insert(self.groups.len());
         match self.groups.get_mut(place) {
             Some((_, values)) => values.push(value),

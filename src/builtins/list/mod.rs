@@ -179,9 +179,11 @@ fn reverse<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 }
 
 fn sum<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let list = args.list(0)?;
+    // Nulls are looked at too.
+    env.heap.work(list.len())?;
     let mut total = Number::ZERO;
-    for item in args.list(0)?.iter().filter(|item| !item.is_null()) {
-        env.heap.work(1)?;
+    for item in list.iter().filter(|item| !item.is_null()) {
         total = total.checked_add(item.as_number().ok_or_else(|| no_number(item))?)?;
     }
     Ok(Value::Number(total))
@@ -208,9 +210,10 @@ fn max<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 
 /// The element that stands in this order to all others.
 fn foremost<'a>(env: &Env<'a>, args: Args<'_, 'a>, order: Ordering) -> Result<Value<'a>, Fault> {
+    let list = args.list(0)?;
+    env.heap.work(list.len())?;
     let mut best = Value::Null;
-    for item in args.list(0)?.iter().filter(|item| !item.is_null()) {
-        env.heap.work(1)?;
+    for item in list.iter().filter(|item| !item.is_null()) {
         // The first is compared with itself, so that what has no order fails alone too.
         let other = if best.is_null() { item } else { best };
         if ordering(env.heap, item, other)? == Some(order) || best.is_null() {

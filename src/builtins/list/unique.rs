@@ -28,13 +28,17 @@ pub(super) const UNIQUE: Function = Function {
     code: Code::Native(unique),
 };
 
+/// Different values of one fingerprint: mostly one.
+type Alike<'a> = SmallVec<[Value<'a>; 1]>;
+
 fn unique<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let mut kept = env.heap.list_builder();
-    let mut seen: HashMap<u64, SmallVec<[Value<'a>; 1]>> = HashMap::new();
+    let mut seen: HashMap<u64, Alike<'a>> = HashMap::new();
     for item in args.list(0)?.iter() {
         env.heap.work(1)?;
         let alike = seen.entry(fingerprint(env.heap, item)?).or_default();
         if !is_among(env.heap, item, alike)? {
+            env.heap.charge(size_of::<(u64, Alike<'_>)>())?;
             alike.push(item);
             kept.push(item)?;
         }

@@ -1,6 +1,7 @@
 //! Templates read: tags found, lines that hold nothing but a tag taken out.
 
 use super::{MAX_BYTES, MAX_DEPTH, Part, Stretch, TemplateError};
+use crate::value::shortened;
 
 /// The parts of a template.
 pub(super) fn parts(source: &str) -> Result<Vec<Part>, TemplateError> {
@@ -75,7 +76,7 @@ impl<'s> Parser<'s> {
             _ => close.to_owned(),
         };
         let Some((content, _)) = inside.split_once(&end_mark) else {
-            return error(start, format!("this tag is not closed by `{end_mark}`"));
+            return error(start, format!("this tag is not closed by `{}`", shortened(&end_mark)));
         };
         let end = start + open.len() + content.len() + end_mark.len();
         Ok(Some(Tag { start, end, kind: Kind::read(start, content.trim())? }))
@@ -127,10 +128,10 @@ impl<'s> Parser<'s> {
 
     fn close(&mut self, name: &str, offset: usize) -> Result<(), TemplateError> {
         let Some(section) = self.sections.pop() else {
-            return error(offset, format!("no section `{name}` is open here"));
+            return error(offset, format!("no section `{}` is open here", shortened(name)));
         };
         if section.name != name {
-            let open = section.name;
+            let (open, name) = (shortened(section.name), shortened(name));
             return error(offset, format!("the section `{open}` is closed as `{name}`"));
         }
         let after = self.parts.len() - section.part - 1;
@@ -142,7 +143,7 @@ impl<'s> Parser<'s> {
 
     fn finish(mut self) -> Result<Vec<Part>, TemplateError> {
         if let Some(section) = self.sections.last() {
-            let name = section.name;
+            let name = shortened(section.name);
             return error(section.offset, format!("the section `{name}` is not closed"));
         }
         self.push_text(self.source.len());
@@ -208,7 +209,7 @@ fn name(offset: usize, text: &str) -> Result<&str, TemplateError> {
     if name != "." && name.split('.').any(str::is_empty) {
         return error(
             offset,
-            format!("the name `{name}` has nothing before, between or after its dots"),
+            format!("the name `{}` has nothing before, between or after its dots", shortened(name)),
         );
     }
     Ok(name)

@@ -79,19 +79,28 @@ impl<'a> Page<'_, 'a> {
         self.heap.work(self.contexts.len())?;
         let mut keys = name.split('.');
         let first = keys.next().unwrap_or("");
-        let found = self.contexts.iter().rev().find_map(|context| step(*context, first));
-        Ok(keys.try_fold(found.unwrap_or(Value::Null), step).unwrap_or(Value::Null))
+        let mut found = None;
+        for context in self.contexts.iter().rev() {
+            found = step(self.heap, *context, first)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        for key in keys {
+            found = step(self.heap, found.unwrap_or(Value::Null), key)?;
+        }
+        Ok(found.unwrap_or(Value::Null))
     }
 }
 
 /// The member of an object, or the element of a list by its place.
-fn step<'a>(value: Value<'a>, key: &str) -> Option<Value<'a>> {
+fn step<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Option<Value<'a>>, Fault> {
     match value {
-        Value::Object(object) => object.get(key),
+        Value::Object(object) => object.find(heap, key),
         Value::List(list) if key.bytes().all(|byte| byte.is_ascii_digit()) => {
-            list.get(key.parse().ok()?)
+            Ok(key.parse().ok().and_then(|at| list.get(at)))
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 

@@ -4,6 +4,7 @@
 mod case;
 mod convert;
 mod parts;
+mod reach;
 mod search;
 
 use super::registry::Function;

@@ -2,9 +2,10 @@
 
 use regex::{Captures, Match, Regex};
 
+use super::reach::{Reach, reach};
 use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value};
+use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
 
 pub(super) const REPLACE: Function = Function {
     name: "REPLACE",
@@ -137,7 +138,8 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
         }
     };
     group.filter(|group| *group < regex.captures_len()).ok_or_else(|| {
-        args.meaningless(2, format!("a group of the pattern, not `{}`", args.value(2)))
+        let found = args.value(2).to_string();
+        args.meaningless(2, format!("a group of the pattern, not `{}`", shortened(&found)))
             .help("groups count from 1; 0 is the whole match; `(?<name>…)` gives one a name")
     })
 }
@@ -145,7 +147,10 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
 fn replace<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let (text, regex, with) = (args.text(0)?, env.regex(args.text(1)?)?, args.text(2)?);
     check_groups(with, &regex)?;
-    let mut replaced = Replaced { env, text, done: 0, out: env.heap.text_builder() };
+    let reach = reach(args.text(1)?);
+    let passes = reach.map_or(0, |reach| reach.passes);
+    env.heap.work_on_bytes(text.len().saturating_mul(passes))?;
+    let mut replaced = Replaced { env, text, reach, done: 0, out: env.heap.text_builder() };
     if with.contains('\\') {
         for captures in regex.captures_iter(text) {
             replaced.expand(&captures, with)?;
@@ -177,10 +182,20 @@ fn check_groups(with: &str, regex: &Regex) -> Result<(), Fault> {
     .help("a backslash itself is written `\\\\`, which in a text literal takes four"))
 }
 
+/// How much of a text that a search may look at beyond its match is a step, as everywhere.
+const BYTES_PER_STEP: usize = 64;
+
+/// The same for searches that may look at all that is left, and mostly do not: so much that a
+/// million steps are a second at the most, and so little that some thousand matches in a hundred
+/// kilobytes are still within them.
+const FAR_BYTES_PER_STEP: usize = 256;
+
 /// A text in which matches are being replaced, from left to right.
 struct Replaced<'e, 'a> {
     env: &'e Env<'a>,
     text: &'a str,
+    /// What each search may look at; nothing where that is all that is left.
+    reach: Option<Reach>,
     /// Up to here the text is written.
     done: usize,
     out: TextBuilder<'a>,
@@ -189,9 +204,12 @@ struct Replaced<'e, 'a> {
 impl<'a> Replaced<'_, 'a> {
     /// Writes what stands before a match.
     fn keep_until(&mut self, found: Match<'a>) -> Result<(), Fault> {
-        // A match can look as far as the end of the text before it settles for a short one.
-        let ahead = self.text.len() - self.done;
-        self.env.heap.work(ahead / 4096 + 1)?;
+        let left = self.text.len() - self.done;
+        let steps = match self.reach {
+            Some(reach) => reach.bytes.min(left) / BYTES_PER_STEP,
+            None => left / FAR_BYTES_PER_STEP,
+        };
+        self.env.heap.work(steps + 1)?;
         self.out.push(self.text.get(self.done..found.start()).unwrap_or(""))?;
         self.done = found.end();
         Ok(())

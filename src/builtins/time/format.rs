@@ -4,9 +4,8 @@ use chrono::format::{Item, ParseErrorKind, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, NaiveTime, TimeZone};
 
 use super::zone::Zone;
-use crate::builtins::words::quoted;
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Time, Value};
+use crate::value::{Fault, FaultKind, Time, Value, quoted, shortened};
 
 /// A format whose every specifier has a meaning.
 pub(super) struct Format<'a> {
@@ -72,14 +71,14 @@ impl<'a> Format<'a> {
     }
 
     fn mismatch(&self, text: &str) -> Fault {
-        let (text, format) = (quoted(text), self.text);
+        let (text, format) = (quoted(text), shortened(self.text));
         Fault::new(FaultKind::NotATime, format!("{text} is no time of the form `{format}`"))
     }
 
     fn incomplete(&self) -> Fault {
         Fault::new(
             FaultKind::BadArgument,
-            format!("the format `{}` does not tell a whole date and hour", self.text),
+            format!("the format `{}` does not tell a whole date and hour", shortened(self.text)),
         )
         .help("a time needs its year, month and day (`%Y-%m-%d`), or `%s`; the hour is `%H`, or `%I` with `%p`")
     }

@@ -7,8 +7,7 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::zone::{Zone, read_offset};
 use super::{digits, two_digits};
-use crate::builtins::words::quoted;
-use crate::value::{Fault, FaultKind, Number, Time};
+use crate::value::{Fault, FaultKind, Number, Time, quoted};
 
 /// More than any of the forms takes, so that a long text is not read at all.
 const LONGEST: usize = 80;

@@ -6,8 +6,7 @@ use chrono::{Datelike, FixedOffset, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::builtins::Args;
-use crate::builtins::words::quoted;
-use crate::value::{Fault, FaultKind, Time};
+use crate::value::{Fault, FaultKind, Time, quoted};
 
 /// A place's clocks, or an offset that never changes.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ pub(super) use text::Text;
 use super::Format;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::value::Number;
+use crate::value::{Number, shortened};
 
 /// A part of a document.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ fn decimal(value: Option<f64>, span: Span, written: &str) -> Result<Content, Dia
 }
 
 fn out_of_range(span: Span, written: &str) -> Diagnostic {
-    Diagnostic::new(Code::E0003, span, format!("`{written}` is out of range")).help(
+    Diagnostic::new(Code::E0003, span, format!("`{}` is out of range", shortened(written))).help(
         "integers reach from -9223372036854775808 to 18446744073709551615, and decimals are finite",
     )
 }
@@ -145,7 +145,7 @@ fn object(entries: Vec<Entry>) -> Result<Content, Diagnostic> {
 }
 
 fn repeated(key: &str, first: Span, second: Span) -> Diagnostic {
-    Diagnostic::new(Code::E0505, second, format!("the key `{key}` comes twice"))
+    Diagnostic::new(Code::E0505, second, format!("the key `{}` comes twice", shortened(key)))
         .also(first, "it stands here first")
         .help("readers disagree on which of two values counts, so a key has one")
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::value::{Fault, FaultKind, Heap, Number, OwnedObject, OwnedValue, Value};
+use crate::value::{Fault, FaultKind, Heap, Number, OwnedObject, OwnedValue, Value, quoted};
 
 /// How deep lists and objects may nest in JSON that is read.
 pub const MAX_DEPTH: usize = 128;
@@ -98,6 +98,7 @@ fn read<B: Build>(json: &[u8], build: &B) -> Result<B::Value, serde_json::Error>
 /// How values are made from what is read.
 trait Build {
     type Value;
+    type Key;
     type List;
     type Object;
 
@@ -106,10 +107,11 @@ trait Build {
     fn push(&self, list: &mut Self::List, item: Self::Value) -> Result<(), String>;
     fn end_list(&self, list: Self::List) -> Result<Self::Value, String>;
     fn object(&self) -> Self::Object;
+    fn key(&self, key: &str) -> Result<Self::Key, String>;
     fn insert(
         &self,
         object: &mut Self::Object,
-        key: &str,
+        key: Self::Key,
         value: Self::Value,
     ) -> Result<(), String>;
     /// Ends the object; a key that came twice is an error.
@@ -120,6 +122,7 @@ struct Owned;
 
 impl Build for Owned {
     type Value = OwnedValue;
+    type Key = Box<str>;
     type List = Vec<OwnedValue>;
     type Object = Vec<(Box<str>, OwnedValue)>;
 
@@ -144,13 +147,17 @@ impl Build for Owned {
         Vec::new()
     }
 
+    fn key(&self, key: &str) -> Result<Box<str>, String> {
+        Ok(key.into())
+    }
+
     fn insert(
         &self,
         object: &mut Self::Object,
-        key: &str,
+        key: Box<str>,
         value: OwnedValue,
     ) -> Result<(), String> {
-        object.push((key.into(), value));
+        object.push((key, value));
         Ok(())
     }
 
@@ -178,6 +185,7 @@ impl OnHeap<'_> {
 
 impl<'a> Build for OnHeap<'a> {
     type Value = Value<'a>;
+    type Key = &'a str;
     type List = crate::value::ListBuilder<'a>;
     type Object = crate::value::ObjectBuilder<'a>;
 
@@ -208,8 +216,16 @@ impl<'a> Build for OnHeap<'a> {
         self.heap.object_builder()
     }
 
-    fn insert(&self, object: &mut Self::Object, key: &str, value: Value<'a>) -> Result<(), String> {
-        let key = self.heap.text(key).map_err(|fault| self.keep(fault))?;
+    fn key(&self, key: &str) -> Result<&'a str, String> {
+        self.heap.text(key).map_err(|fault| self.keep(fault))
+    }
+
+    fn insert(
+        &self,
+        object: &mut Self::Object,
+        key: &'a str,
+        value: Value<'a>,
+    ) -> Result<(), String> {
         object.push(key, value).map_err(|fault| self.keep(fault))
     }
 
@@ -226,7 +242,7 @@ impl<'a> Build for OnHeap<'a> {
 }
 
 fn repeated(key: &str) -> String {
-    format!("the key {key:?} is repeated in an object")
+    format!("the key {} is repeated in an object", quoted(key))
 }
 
 struct Seed<'b, B> {
@@ -301,10 +317,35 @@ impl<'de, B: Build> Visitor<'de> for Seed<'_, B> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<B::Value, A::Error> {
         let (build, depth) = (self.build, self.deeper()?);
         let mut object = build.object();
-        while let Some(key) = entries.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(key) = entries.next_key_seed(KeySeed { build })? {
             let value = entries.next_value_seed(Seed { build, depth })?;
-            build.insert(&mut object, &key, value).map_err(A::Error::custom)?;
+            build.insert(&mut object, key, value).map_err(A::Error::custom)?;
         }
         build.end_object(object).map_err(A::Error::custom)
+    }
+}
+
+/// A key goes straight to where it is built.
+struct KeySeed<'b, B> {
+    build: &'b B,
+}
+
+impl<'de, B: Build> DeserializeSeed<'de> for KeySeed<'_, B> {
+    type Value = B::Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<B::Key, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<B: Build> Visitor<'_> for KeySeed<'_, B> {
+    type Value = B::Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<B::Key, E> {
+        self.build.key(key).map_err(E::custom)
     }
 }

@@ -13,37 +13,7 @@ const HIDDEN: &str = "\"<secret>\"";
 /// # Errors
 /// What the writer answers.
 pub fn write_json(out: &mut impl Write, value: Value<'_>) -> fmt::Result {
-    match value {
-        Value::Null => out.write_str("null"),
-        Value::Bool(value) => write!(out, "{value}"),
-        Value::Number(number) => write!(out, "{number}"),
-        Value::Text(text) | Value::Encoded(text) => write_text(out, text),
-        Value::Time(time) => write!(out, "\"{time}\""),
-        Value::Bytes(bytes) => write_hex(out, bytes),
-        Value::SecretText(_) | Value::SecretBytes(_) => out.write_str(HIDDEN),
-        Value::List(list) => {
-            out.write_char('[')?;
-            for (at, item) in list.iter().enumerate() {
-                if at > 0 {
-                    out.write_char(',')?;
-                }
-                write_json(out, item)?;
-            }
-            out.write_char(']')
-        }
-        Value::Object(object) => {
-            out.write_char('{')?;
-            for (at, (key, value)) in object.iter().enumerate() {
-                if at > 0 {
-                    out.write_char(',')?;
-                }
-                write_text(out, key)?;
-                out.write_char(':')?;
-                write_json(out, value)?;
-            }
-            out.write_char('}')
-        }
-    }
+    write(&mut Shown(out), value)
 }
 
 /// Writes the value as compact JSON to a text on the heap, a secret's content too: the text is
@@ -56,37 +26,110 @@ pub fn write_json_text(
     out: &mut TextBuilder<'_>,
     value: Value<'_>,
 ) -> Result<(), Fault> {
-    let before = out.len();
+    write(&mut Counted { heap, out }, value)
+}
+
+/// Where JSON is written to.
+trait Sink {
+    type Error;
+
+    /// Begins a list or object of so many elements.
+    fn begin(&mut self, elements: usize) -> Result<(), Self::Error>;
+    fn mark(&mut self, mark: &str) -> Result<(), Self::Error>;
+    fn text(&mut self, text: &str) -> Result<(), Self::Error>;
+    /// A value that is no list, object or text.
+    fn scalar(&mut self, value: Value<'_>) -> Result<(), Self::Error>;
+}
+
+fn write<S: Sink>(out: &mut S, value: Value<'_>) -> Result<(), S::Error> {
     match value {
         Value::List(list) => {
-            heap.work(list.len())?;
-            out.push("[")?;
+            out.begin(list.len())?;
+            out.mark("[")?;
             for (at, item) in list.iter().enumerate() {
                 if at > 0 {
-                    out.push(",")?;
+                    out.mark(",")?;
                 }
-                write_json_text(heap, out, item)?;
+                write(out, item)?;
             }
-            out.push("]")?;
+            out.mark("]")
         }
         Value::Object(object) => {
-            heap.work(object.len())?;
-            out.push("{")?;
+            out.begin(object.len())?;
+            out.mark("{")?;
             for (at, (key, value)) in object.iter().enumerate() {
                 if at > 0 {
-                    out.push(",")?;
+                    out.mark(",")?;
                 }
-                out.push_display(Quoted(key))?;
-                out.push(":")?;
-                write_json_text(heap, out, value)?;
+                out.text(key)?;
+                out.mark(":")?;
+                write(out, value)?;
             }
-            out.push("}")?;
+            out.mark("}")
         }
-        Value::SecretText(text) => out.push_display(Quoted(text))?,
-        Value::SecretBytes(bytes) => out.push_display(Value::Bytes(bytes))?,
-        scalar => out.push_display(scalar)?,
+        Value::Text(text) | Value::Encoded(text) => out.text(text),
+        scalar => out.scalar(scalar),
     }
-    heap.work_on_bytes(out.len().saturating_sub(before))
+}
+
+/// Shows a value to people: a secret is hidden, and nothing is counted.
+struct Shown<'w, W>(&'w mut W);
+
+impl<W: Write> Sink for Shown<'_, W> {
+    type Error = fmt::Error;
+
+    fn begin(&mut self, _: usize) -> fmt::Result {
+        Ok(())
+    }
+
+    fn mark(&mut self, mark: &str) -> fmt::Result {
+        self.0.write_str(mark)
+    }
+
+    fn text(&mut self, text: &str) -> fmt::Result {
+        write_text(self.0, text)
+    }
+
+    fn scalar(&mut self, value: Value<'_>) -> fmt::Result {
+        match value {
+            Value::Bool(value) => write!(self.0, "{value}"),
+            Value::Number(number) => write!(self.0, "{number}"),
+            Value::Time(time) => write!(self.0, "\"{time}\""),
+            Value::Bytes(bytes) => write_hex(self.0, bytes),
+            Value::SecretText(_) | Value::SecretBytes(_) => self.0.write_str(HIDDEN),
+            _ => self.0.write_str("null"),
+        }
+    }
+}
+
+/// Builds a text: every part is counted once, where it is written.
+struct Counted<'t, 'a> {
+    heap: &'t Heap,
+    out: &'t mut TextBuilder<'a>,
+}
+
+impl Sink for Counted<'_, '_> {
+    type Error = Fault;
+
+    fn begin(&mut self, elements: usize) -> Result<(), Fault> {
+        self.heap.work(elements)
+    }
+
+    fn mark(&mut self, mark: &str) -> Result<(), Fault> {
+        self.out.push(mark)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Fault> {
+        self.out.push_display(Quoted(text))
+    }
+
+    fn scalar(&mut self, value: Value<'_>) -> Result<(), Fault> {
+        match value {
+            Value::SecretText(text) => self.text(text),
+            Value::SecretBytes(bytes) => self.out.push_display(Value::Bytes(bytes)),
+            other => self.out.push_display(other),
+        }
+    }
 }
 
 struct Quoted<'a>(&'a str);

@@ -1,0 +1,146 @@
+//! Functions of the host's own.
+
+use hookgate::engine::{
+    Args, Context, Diagnostics, Engine, Env, Fault, FaultKind, Function, Kinds, Param, Secrets,
+    Value,
+};
+
+const TEXT: &[Param] = &[Param::new("text", Kinds::TEXT)];
+const ANY: &[Param] = &[Param::new("value", Kinds::ANY)];
+const LOOSE: &[Param] =
+    &[Param::new("text", Kinds::TEXT), Param::new("count", Kinds::NUMBER).optional()];
+const MANY: &[Param] = &[Param::new("first", Kinds::TEXT), Param::new("more", Kinds::TEXT).rest()];
+
+fn shout<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(Value::Text(env.heap.text(&format!("{}!", args.text(0)?.to_uppercase()))?))
+}
+
+fn engine() -> Engine {
+    Engine::new()
+        .function(Function::host("SHOUT", TEXT, Kinds::TEXT, "Louder.", shout))
+        .function(Function::host("LOWERCASE", TEXT, Kinds::TEXT, "Not lower.", shout))
+        .function(Function::host("TIMES", LOOSE, Kinds::TEXT, "Again.", |env, args| {
+            let count = usize::try_from(args.optional_integer(1)?.unwrap_or(2)).unwrap_or(0);
+            Ok(Value::Text(env.heap.text(&args.text(0)?.repeat(count))?))
+        }))
+        .function(Function::host("HOW_MANY", MANY, Kinds::NUMBER, "How many.", |_, args| {
+            Ok(Value::count(args.len() + args.rest(1).len()))
+        }))
+        .function(Function::host("REFUSE", TEXT, Kinds::TEXT, "Refuses.", |_, args| {
+            Err(Fault::new(FaultKind::BadData, format!("`{}` is refused", args.text(0)?)))
+        }))
+        .function(Function::host("SAME", ANY, Kinds::TEXT, "As it came.", |_, args| {
+            Ok(args.value(0))
+        }))
+        .function(Function::host("BOTH", TEXT, Kinds::LIST, "Twice.", |env, args| {
+            env.heap.list(&[args.value(0), Value::Bool(true)])
+        }))
+}
+
+/// What a rule answers, or the code of the diagnostic with its message.
+fn answer(rule: &str) -> String {
+    let told = |found: Diagnostics| {
+        let error = found.list.iter().find(|one| one.is_error()).unwrap();
+        format!("{}: {}", error.code, error.message)
+    };
+    let program = match engine().compile(rule) {
+        Ok(program) => program,
+        Err(found) => return told(found),
+    };
+    let mut secrets = Secrets::default();
+    secrets.add("KEY", "hunter2");
+    let n = serde_json::json!(7);
+    let mut context = Context::new();
+    context.set("n", &n).set_secrets(&secrets);
+    match program.eval(&context) {
+        Ok(value) => value.to_string(),
+        Err(trap) => format!("{}: {}", trap.code(), trap.fault().message()),
+    }
+}
+
+#[test]
+fn one_comes_before_that_of_the_language() {
+    assert_eq!(answer("$LOWERCASE('a')"), r#""A!""#);
+    assert_eq!(answer("'a'.$lowercase()"), r#""A!""#);
+    assert_eq!(answer("$UPPERCASE('a')"), r#""A""#);
+}
+
+#[test]
+fn a_null_subject_is_null_without_a_call() {
+    assert_eq!(answer("$REFUSE(missing)"), "null");
+    assert!(answer("$REFUSE('a')").starts_with("E0309: `a` is refused"));
+    assert_eq!(answer("$TRY($REFUSE('a'), 1)"), "1");
+}
+
+#[test]
+fn arguments_may_be_left_out_or_many() {
+    assert_eq!(answer("$TIMES('ab')"), r#""abab""#);
+    assert_eq!(answer("$TIMES('ab', 3)"), r#""ababab""#);
+    assert_eq!(answer("$TIMES('ab', missing)"), r#""abab""#);
+    assert_eq!(answer("$HOW_MANY('a')"), "1");
+    assert_eq!(answer("$HOW_MANY('a', 'b', 'c')"), "5");
+}
+
+#[test]
+fn arguments_are_checked_as_those_of_the_language_are() {
+    assert!(answer("$SHOUT()").starts_with("E01"), "{}", answer("$SHOUT()"));
+    assert!(answer("$SHOUT('a', 'b')").starts_with("E01"));
+    assert!(answer("$TIMES('a', 1, 2)").starts_with("E01"));
+    assert!(answer("$SHOUT([1])").starts_with("E0"), "{}", answer("$SHOUT([1])"));
+    assert!(
+        answer("$SHOUT(n)").starts_with("E0302: `$SHOUT` takes a text"),
+        "{}",
+        answer("$SHOUT(n)")
+    );
+    assert!(answer("$HOW_MANY('a', n)").starts_with("E0302"));
+    assert!(answer("$HOW_MANY('a', missing)").starts_with("E0310"));
+}
+
+#[test]
+fn what_is_made_with_a_secret_stays_secret() {
+    // The checker sees it before it runs, and where it cannot, the run does.
+    assert!(answer("$SHOUT($SECRET('KEY'))").starts_with("E0203"));
+    assert!(answer("$BOTH($SECRET('KEY'))").starts_with("E0203"));
+    assert_eq!(answer("$BOTH($SECRET('KEY'))[0] == 'hunter2'"), "true");
+    assert_eq!(answer("$SHOUT($SECRET('KEY')) == 'HUNTER2!'"), "true");
+    let told = answer("$HOW_MANY($SECRET('KEY'))");
+    assert!(told.starts_with("E0203") || told.starts_with("E0312"), "{told}");
+}
+
+#[test]
+fn a_fault_does_not_quote_a_secret() {
+    let told = answer("$REFUSE($SECRET('KEY')) == 'a'");
+    assert_eq!(told, "E0309: `$REFUSE` fails on what the secret holds");
+    assert!(!answer("$REFUSE('a' + $SECRET('KEY')) == 'a'").contains("hunter2"));
+}
+
+#[test]
+fn an_answer_of_another_kind_than_declared_is_a_fault() {
+    assert_eq!(answer("$SAME('a')"), r#""a""#);
+    let told = answer("$SAME(n)");
+    assert_eq!(told, "E0302: `$SAME` answers a text by its declaration, and answered a number");
+    assert!(answer("$SAME([n])").contains("answered a list"));
+    // The kind of what a secret holds counts; what it holds is not told.
+    assert_eq!(answer("$SAME($SECRET('KEY')) == 'hunter2'"), "true");
+}
+
+#[test]
+fn an_engine_is_shared_by_threads() {
+    let engine = engine();
+    let program = engine.compile("$SHOUT(name)").unwrap();
+    std::thread::scope(|scope| {
+        for name in ["ada", "grace", "edsger"] {
+            let (engine, program) = (&engine, &program);
+            scope.spawn(move || {
+                let value = serde_json::json!(name);
+                let mut context = Context::new();
+                context.set("name", &value);
+                let expected = format!("{:?}", format!("{}!", name.to_uppercase()));
+                let mut machine = engine.machine();
+                assert_eq!(machine.eval(program, &context).unwrap().to_string(), expected);
+                let again = engine.compile("$SHOUT(name)").unwrap();
+                assert_eq!(machine.eval(&again, &context).unwrap().to_string(), expected);
+            });
+        }
+    });
+}

@@ -1,0 +1,145 @@
+//! Programs that are none: the verifier refuses them, and says which instruction is wrong.
+
+use hookgate::builtins::{self, LoopKind};
+use hookgate::engine::{Engine, OwnedValue};
+use hookgate::program::{Base, Callee, Chunk, Instruction, Loop, Path, Program};
+use hookgate::source::Span;
+
+/// Two constants, a text and null; a local; a function; a loop with its body from 3 to 4.
+fn chunk(code: &[Instruction]) -> Chunk {
+    let map = Callee::Builtin(builtins::find("MAP").unwrap());
+    let body = Loop {
+        kind: LoopKind::Map,
+        callee: map.clone(),
+        arguments: 1,
+        slot: 0,
+        params: 1,
+        body: 2,
+        end: 4,
+    };
+    Chunk {
+        code: code.to_vec(),
+        spans: vec![Span::default(); code.len()],
+        constants: vec![OwnedValue::Text("key".into()), OwnedValue::Null],
+        paths: vec![Path { base: Base::Root(0), keys: Box::default() }],
+        functions: vec![Callee::Builtin(builtins::find("LENGTH").unwrap()), map],
+        loops: vec![body],
+        locals: 1,
+        ..Chunk::default()
+    }
+}
+
+/// The instruction that is wrong, and what is wrong with it.
+fn malformed(code: &[Instruction]) -> (usize, &'static str) {
+    let malformed = Program::new(chunk(code)).unwrap_err();
+    (malformed.at, malformed.what)
+}
+
+use Instruction::{
+    And, Begin, Call, Coalesce, Constant, EndTry, Jump, JumpUnless, List, Member, Next, Or,
+    Path as Read, Pop, Return, Secret, Slice, Store, Try,
+};
+
+const PUSH: Instruction = Constant { constant: 0 };
+
+#[test]
+fn what_holds_all_it_says_is_a_program() {
+    assert!(Program::new(chunk(&[PUSH, Return])).is_ok());
+    let looped = [PUSH, Begin { index: 0 }, PUSH, Next { index: 0 }, Return];
+    assert_eq!(Program::new(chunk(&looped)).unwrap().chunk().stack, 1);
+}
+
+#[test]
+fn no_jump_leads_back() {
+    for target in [0, 1] {
+        for jump in [
+            Jump { target },
+            JumpUnless { target },
+            And { target },
+            Or { target },
+            Coalesce { target },
+            Try { target },
+            EndTry { target },
+        ] {
+            assert_eq!(malformed(&[PUSH, jump, PUSH, Return]), (1, "it leads back"), "{jump:?}");
+        }
+    }
+    assert_eq!(malformed(&[Jump { target: 0 }]), (0, "it leads back"));
+}
+
+#[test]
+fn a_loop_has_its_body_after_it_and_ends_with_it() {
+    let (begin, next) = (Begin { index: 0 }, Next { index: 0 });
+    let apart = (2, "the body of the loop is not the code after it");
+    assert_eq!(malformed(&[PUSH, PUSH, begin, next, Return]), apart);
+    let elsewhere = malformed(&[PUSH, begin, PUSH, PUSH, next, Return]);
+    assert_eq!(elsewhere, (4, "the loop does not end here"));
+    let mut empty = chunk(&[PUSH, begin, PUSH, next, Return]);
+    empty.loops[0].end = 2;
+    assert_eq!(Program::new(empty).unwrap_err().at, 1);
+}
+
+#[test]
+fn nothing_is_taken_from_an_empty_stack() {
+    for code in [
+        vec![Return],
+        vec![Pop, PUSH, Return],
+        vec![PUSH, Slice, Return],
+        vec![PUSH, List { count: 2 }, Return],
+        vec![List { count: u32::MAX }, Return],
+        vec![PUSH, Store { slot: 0 }, Return],
+    ] {
+        assert_eq!(malformed(&code).1, "the stack is empty", "{code:?}");
+    }
+    assert_eq!(malformed(&[Jump { target: 1 }, Begin { index: 0 }]).0, 1);
+}
+
+#[test]
+fn the_height_of_the_stack_is_one_on_every_way() {
+    let code = [PUSH, JumpUnless { target: 3 }, PUSH, PUSH, Return];
+    assert_eq!(malformed(&code).1, "the stack's height depends on the way");
+}
+
+#[test]
+fn operands_name_what_there_is() {
+    for wrong in [
+        Constant { constant: 2 },
+        Member { constant: 1 },
+        Member { constant: 9 },
+        Read { path: 0 },
+        Read { path: 1 },
+        Secret { name: 0 },
+        Store { slot: 1 },
+        Call { function: 2, count: 1 },
+        Call { function: 1, count: 1 },
+        Begin { index: 1 },
+        Next { index: 1 },
+    ] {
+        let found = malformed(&[PUSH, wrong, Return]);
+        assert_eq!(found, (1, "an operand names nothing"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_code_does_not_end_without_an_answer() {
+    let out = "it leads out of the code";
+    assert_eq!(malformed(&[]).1, out);
+    assert_eq!(malformed(&[PUSH]).1, out);
+    assert_eq!(malformed(&[Jump { target: u32::MAX }]).1, out);
+    let mut short = chunk(&[PUSH, Return]);
+    short.spans.clear();
+    assert!(Program::new(short).is_err());
+}
+
+#[test]
+fn what_the_compiler_makes_only_goes_forward_apart_from_loops() {
+    let sources = [
+        "IF a THEN b ELSE IF c THEN d",
+        "a AND (b OR c) AND $COALESCE(a, b, $TRY(1/a, c))",
+        "a.$MAP(x => x.$FILTER(y => y AND x).$REDUCE(0, (s, z) => s + z))",
+        "$SORT(a, x => IF x THEN 1 ELSE 2)",
+    ];
+    for source in sources {
+        assert!(Engine::new().compile(source).is_ok(), "{source}");
+    }
+}

@@ -1,0 +1,266 @@
+//! What an evaluation does is counted before it is done: hostile inputs meet a limit early.
+
+use std::time::{Duration, Instant};
+
+use hookgate::builtins::{self, Code, Function, Param, Role};
+use hookgate::engine::{Context, Engine, Kind, Limits, Machine, OwnedValue, Strangers, Value};
+use hookgate::value::{
+    Budget, Heap, OwnedObject, interpolate, read_json, read_json_into, write_json_text,
+};
+
+/// Steps for a thirtieth of a second or so: an input that takes much longer is not counted.
+fn machine(steps: u64) -> Machine {
+    Machine::new(Limits { steps, ..Limits::default() })
+}
+
+/// The answer of a rule for a value under the name `x`, or its trap's code and message.
+fn outcome(machine: &mut Machine, rule: &str, x: Value<'_>) -> Result<String, (String, String)> {
+    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let program = match engine.compile(rule) {
+        Ok(program) => program,
+        Err(found) => return Err(("compile".to_owned(), format!("{found:?}"))),
+    };
+    let mut context = Context::new();
+    context.set("x", x).set("headers", x);
+    match machine.eval(&program, &context) {
+        Ok(answer) => Ok(answer.to_string()),
+        Err(trap) => Err((trap.code().to_string(), trap.fault().message().to_owned())),
+    }
+}
+
+fn code(rule: &str, x: &OwnedValue) -> String {
+    match outcome(&mut machine(1_000_000), rule, x.borrow()) {
+        Ok(_) => "answer".to_owned(),
+        Err((code, _)) => code,
+    }
+}
+
+fn text(text: String) -> OwnedValue {
+    OwnedValue::Text(text.into())
+}
+
+#[test]
+fn patterns_made_one_after_the_other_meet_the_limit() {
+    let before = Instant::now();
+    let rule = r#"$RANGE(3000).$MAP(i => $MATCH("a", "\\w{12}${i}"))"#;
+    assert_eq!(code(rule, &OwnedValue::Null), "E0401");
+    assert!(before.elapsed() < Duration::from_secs(60));
+    // One that is met again is compiled once.
+    let rule = r#"$RANGE(3000).$MAP(i => $MATCH("a", "\\w${x}"))"#;
+    assert_eq!(code(rule, &text("{2}".to_owned())), "answer");
+}
+
+/// Functions that answer without looking at every element: `$ALL` stops at one that fails, and
+/// `$RENDER` reads what its template names.
+const AT_ONCE: &[&str] = &["FIRST", "LAST", "LENGTH", "KIND", "ALL", "RENDER"];
+
+/// An argument that fits a parameter, written in a rule.
+fn argument(param: &Param) -> String {
+    match param.role {
+        Role::Lambda { least, .. } if least > 1 => return "(a, b) => b".to_owned(),
+        Role::Lambda { .. } => return "y => y".to_owned(),
+        Role::LiteralName => return "'NAME'".to_owned(),
+        _ => {}
+    }
+    let kinds =
+        [(Kind::Text, "'a'"), (Kind::Number, "1"), (Kind::List, "[1]"), (Kind::Object, "{}")];
+    let fits = kinds.into_iter().find(|(kind, _)| param.kinds.contains(*kind));
+    fits.map_or("NULL", |(_, written)| written).to_owned()
+}
+
+/// Calls of a function with `x` in the place of each parameter that takes such a kind.
+fn calls(function: &'static Function, kind: Kind) -> impl Iterator<Item = String> {
+    // A loop walks its subject; what else it takes, it hands on.
+    let is_loop = matches!(function.code, Code::Loop(_));
+    let takes = move |at: &usize| {
+        let param = &function.params[*at];
+        (*at == 0 || !is_loop)
+            && param.kinds.contains(kind)
+            && !param.is_lambda()
+            && param.role == Role::Value
+    };
+    (0..function.params.len()).filter(takes).map(move |place| {
+        let args = function.params.iter().enumerate();
+        let args =
+            args.map(|(at, param)| if at == place { "x".to_owned() } else { argument(param) });
+        format!("${}({})", function.name, args.collect::<Vec<_>>().join(", "))
+    })
+}
+
+#[test]
+fn no_function_walks_a_list_or_an_object_uncounted() {
+    const MANY: usize = 100_000;
+    let empty = || OwnedValue::Object(OwnedObject::default());
+    let entries = (0..MANY).map(|at| (at.to_string().into(), OwnedValue::Null)).collect();
+    let subjects = [
+        (Kind::List, OwnedValue::List(vec![OwnedValue::Null; MANY])),
+        (Kind::List, OwnedValue::List(vec![text(String::new()); MANY])),
+        (Kind::List, OwnedValue::List((0..MANY).map(|_| empty()).collect())),
+        (Kind::Object, OwnedValue::Object(OwnedObject::new(entries).0)),
+    ];
+    let mut machine = machine(MANY as u64 / 64);
+    let mut uncounted = Vec::new();
+    // A form hands its arguments on, and has no code that could walk them.
+    let walks = |function: &&Function| {
+        !matches!(function.code, Code::Form(_)) && !AT_ONCE.contains(&function.name)
+    };
+    for function in builtins::all().filter(walks) {
+        for (kind, subject) in &subjects {
+            for call in calls(function, *kind) {
+                if let Ok(answer) = outcome(&mut machine, &call, subject.borrow()) {
+                    let start: String = answer.chars().take(40).collect();
+                    uncounted.push(format!("{call}: {start}"));
+                }
+            }
+        }
+    }
+    assert!(uncounted.is_empty(), "{}", uncounted.join("\n"));
+}
+
+#[test]
+fn searches_that_each_look_to_the_end_meet_the_limit() {
+    let far = text("a".repeat(20_000));
+    for pattern in [".*z|a", "(?:.*z)?a", "a(?:.*z)?", "(?:a*z)*a", "(?:(?:aa)*z)?a"] {
+        for (pattern, with) in [(pattern.to_owned(), "b"), (format!("({pattern})"), "\\\\1")] {
+            let rule = format!("$REPLACE(x, '{pattern}', '{with}')");
+            let stopped = outcome(&mut machine(20_000), &rule, far.borrow()).unwrap_err();
+            assert_eq!(stopped.0, "E0401", "{pattern}");
+        }
+    }
+}
+
+#[test]
+fn everyday_replacements_in_large_texts_answer() {
+    let words = text("Ab, c 12-34 <i>é</i>\n".repeat(5_000));
+    for pattern in [
+        " ",
+        "[a-z]",
+        ",|;",
+        "[^a-z0-9]+",
+        "\\\\s*,\\\\s*",
+        "<[^>]*>",
+        "(\\\\d+)-(\\\\d+)",
+        "\\\\b",
+        "$",
+        "(?i)ab",
+        "\\\\n+",
+        "\\\\d{2}",
+    ] {
+        assert_eq!(code(&format!("$REPLACE(x, '{pattern}', '_')"), &words), "answer", "{pattern}");
+    }
+}
+
+#[test]
+fn headers_are_found_in_any_case_at_a_price() {
+    let headers = (0..5_000).map(|at| (format!("x-{at}").into(), OwnedValue::Null)).collect();
+    let headers = OwnedValue::Object(OwnedObject::new(headers).0);
+    for looked in ["headers.missing", "headers[$TEXT(i)]", "'missing' IN headers"] {
+        let rule = format!("$RANGE(90000).$MAP(i => {looked}).$LENGTH()");
+        assert_eq!(code(&rule, &headers), "E0401", "{looked}");
+    }
+    assert_eq!(code("$RANGE(500).$MAP(i => headers.missing)", &headers), "answer");
+}
+
+#[test]
+fn no_message_quotes_a_payload_at_length() {
+    let large = [
+        text("a".repeat(1 << 20)),
+        text("7".repeat(1 << 20)),
+        text("é{{".repeat(1 << 18)),
+        text(format!("{{{{{}}}}}", ".a".repeat(10_000))),
+        text(format!("{{{{#a}}}}{{{{/{}}}}}", "b".repeat(10_000))),
+        text(format!("{{{0}:1,{0}:2}}", format_args!("\"{}\"", "k".repeat(1 << 20)))),
+        text(format!("2025-08-17T{}", "0".repeat(1 << 20))),
+    ];
+    let mut long = Vec::new();
+    let mut rules: Vec<String> =
+        builtins::all().flat_map(|function| calls(function, Kind::Text)).collect();
+    for rule in [
+        "$EXTRACT('a', '(a)', x)",
+        "$MATCH('a', x)",
+        "$PARSE_JSON('{\"' + x + '\":1,\"' + x + '\":2}')",
+        "$PARSE_TIME('1', x)",
+        "$PARSE_TIME(x, '%Y')",
+        "$RENDER(x, {})",
+        "$INTEGER(x)",
+        "x[0.5]",
+        "x < 1",
+        "{ \"a\": 1 }[x] + 1",
+        "$DECIMAL('1' + x)",
+        "x IN 1",
+    ] {
+        rules.push(rule.to_owned());
+    }
+    for rule in rules {
+        for value in &large {
+            let found = outcome(&mut machine(2_000_000), &rule, value.borrow());
+            if let Err((_, message)) = found
+                && message.chars().count() > 400
+            {
+                long.push(format!("{rule}: {}", message.chars().take(100).collect::<String>()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// What a heap of so many bytes and steps leaves undone of some work.
+fn refused(bytes: usize, steps: u64, work: impl FnOnce(&Heap) -> bool) -> bool {
+    !work(&Heap::new(Budget { bytes, steps }))
+}
+
+#[test]
+fn bytes_are_joined_within_the_memory_they_take() {
+    let half = [7u8; 1 << 16];
+    let parts = [Value::Bytes(&half), Value::Bytes(&half)];
+    let join = |heap: &Heap| interpolate(heap, &parts).is_ok();
+    assert!(!refused(1 << 17, 100_000, join));
+    assert!(refused((1 << 17) - 1, 100_000, join));
+}
+
+#[test]
+fn what_is_written_is_counted_before_it_is_built() {
+    let bytes = vec![7u8; 1 << 20];
+    let write = |heap: &Heap| {
+        let mut out = heap.text_builder();
+        let written = write_json_text(heap, &mut out, Value::Bytes(&bytes)).is_ok();
+        assert!(written || out.len() <= 1 << 16);
+        written
+    };
+    assert!(refused(1 << 16, 1_000_000, write));
+    assert!(!refused(3 << 20, 1_000_000, write));
+}
+
+#[test]
+fn json_is_counted_once_however_deep_it_nests() {
+    let long = "a".repeat(64_000);
+    let deep = format!("{}\"{long}\"{}", "[".repeat(128), "]".repeat(128));
+    let deep = read_json(deep.as_bytes()).unwrap();
+    let write =
+        |heap: &Heap| write_json_text(heap, &mut heap.text_builder(), deep.borrow()).is_ok();
+    assert!(!refused(1 << 20, 1_200, write));
+    assert!(refused(1 << 20, 1_000, write));
+}
+
+#[test]
+fn keys_without_escapes_or_with_them_are_read_alike() {
+    let json = r#"{"a":1,"\u0062":{"\n":[2]}}"#;
+    let heap = Heap::new(Budget { bytes: 1 << 16, steps: 1_000 });
+    let built = read_json_into(&heap, json).unwrap().to_string();
+    assert_eq!(built, r#"{"a":1,"b":{"\n":[2]}}"#);
+    assert_eq!(read_json(json.as_bytes()).unwrap().to_string(), built);
+    assert!(read_json_into(&heap, "{1:2}").unwrap_err().message().contains("a key is text"));
+}
+
+#[test]
+fn groups_and_fingerprints_take_memory_that_counts() {
+    let small = Limits { memory: 1 << 20, steps: 100_000_000, ..Limits::default() };
+    let form = (0..20_000).map(|at| format!("{at}=&")).collect::<String>();
+    let numbers = (0..30_000i64).map(|at| OwnedValue::Number(at.into())).collect();
+    for (rule, x) in
+        [("$PARSE_FORM(x)[\"0\"]", text(form)), ("$UNIQUE(x)[0]", OwnedValue::List(numbers))]
+    {
+        let stopped = outcome(&mut Machine::new(small), rule, x.borrow()).unwrap_err();
+        assert_eq!(stopped.0, "E0402", "{rule}");
+    }
+}
