@@ -187,7 +187,7 @@ fn stages(bench: &mut Criterion) {
         group.bench_function("parse", |bencher| bencher.iter(|| engine.parse(source())));
         group.bench_function("check", |bencher| bencher.iter(|| engine.check(source())));
         group.bench_function("compile", |bencher| {
-            bencher.iter(|| engine.lower(black_box(&checked), true, false))
+            bencher.iter(|| engine.lower(black_box(&checked)))
         });
         group.finish();
     }

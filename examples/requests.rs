@@ -53,7 +53,7 @@ fn show(
 ) -> Result<bool, Box<dyn Error>> {
     let rule = std::fs::read_to_string(file(&format!("rules/{}.rule", run.rule)))?;
     let checked = engine.check(Source::new(run.rule, rule))?;
-    let program = engine.lower(&checked, true, false)?.program;
+    let program = engine.lower(&checked)?;
 
     let request = read(&format!("requests/{}.json", run.request))?;
     let mut context = Context::of(&request);

@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use hookgate::compile::Options;
 use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Time};
 use hookgate::value::read_json;
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +25,7 @@ fuzz_target!(|input: &str| {
         answer.map(|answer| format!("{answer:?}")).map_err(|trap| (trap.code(), trap.span()))
     };
     let run = |fold| {
-        let program = engine.lower(&checked, fold, false).expect("it compiles").program;
+        let program = engine.lower_with(&checked, Options { fold, ..Options::default() }).expect("it compiles").program;
         let mut machine = Machine::default();
         let answer = machine.eval(&program, &roots);
         told(answer.map(|answer| answer.to_owned_value().expect("no secret is out")))

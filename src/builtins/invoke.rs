@@ -98,9 +98,11 @@ impl<'s, 'a> Args<'s, 'a> {
     pub fn integer(self, at: usize) -> Result<i64, Fault> {
         let number = self.number(at)?;
         let whole = number.as_whole().and_then(|whole| i64::try_from(whole).ok());
-        whole.ok_or_else(|| {
-            self.meaningless(at, format!("a whole number, not `{number}`"))
-                .help("`$INTEGER(…)` drops a fraction, `$ROUND(…)` rounds it")
+        whole.ok_or_else(|| match number.as_integer() {
+            Some(_) => self.meaningless(at, format!("far too large: `{number}`")),
+            None => self
+                .meaningless(at, format!("a whole number, not `{number}`"))
+                .help("`$INTEGER(…)` drops a fraction, `$ROUND(…)` rounds it"),
         })
     }
 

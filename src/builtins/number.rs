@@ -127,10 +127,14 @@ fn integer<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
         exact => exact,
     };
     if let Number::Decimal(_) = whole {
-        return Err(Fault::new(FaultKind::OutOfRange, format!("`{whole}` is out of range"))
-            .help("integers reach from -9223372036854775808 to 18446744073709551615; `$DECIMAL` takes any number"));
+        return Err(beyond_integers(whole));
     }
     Ok(Value::Number(whole))
+}
+
+fn beyond_integers(number: Number) -> Fault {
+    Fault::new(FaultKind::OutOfRange, format!("`{number}` is out of range"))
+        .help("integers reach from -9223372036854775808 to 18446744073709551615; `$DECIMAL` takes any number")
 }
 
 fn decimal<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
@@ -155,9 +159,14 @@ fn spelled(text: &str) -> Result<Number, Fault> {
 /// front of it.
 fn without_fraction(text: &str) -> Result<Number, Fault> {
     let number = spelled(text)?;
-    match text.split_once('.') {
-        Some((whole, fraction)) if !fraction.contains(['e', 'E']) => spelled(whole),
-        _ => Ok(number),
+    if text.contains(['e', 'E']) {
+        return Ok(number);
+    }
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    match spelled(whole)? {
+        // Digits alone are an integer: one that needs a decimal is beyond them, however near.
+        beyond @ Number::Decimal(_) => Err(beyond_integers(beyond)),
+        exact => Ok(exact),
     }
 }
 
@@ -283,6 +292,8 @@ mod tests {
         assert_eq!(integer("1.5e3"), "1500");
         assert_eq!(integer("18446744073709551616"), "OutOfRange");
         assert_eq!(integer("18446744073709551616.0"), "OutOfRange");
+        assert_eq!(integer("-9223372036854775808"), "-9223372036854775808");
+        assert_eq!(integer("-9223372036854775809"), "OutOfRange");
         assert_eq!(integer("1.x"), "NotANumber");
     }
 }

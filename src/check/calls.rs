@@ -166,7 +166,10 @@ impl Checker<'_> {
             if param.role == Role::Pattern {
                 self.pattern(argument);
             }
-            if at == 0 && is_builtin(callee, "CONCAT") {
+            // Digests among bytes are bytes; among text they need an encoding.
+            let among_text =
+                seen.element().kinds.without(Kinds::BYTES | Kinds::NULL) != Kinds::NONE;
+            if at == 0 && is_builtin(callee, "CONCAT") && among_text {
                 self.refuse_digest(&seen, argument.span);
             }
         }

@@ -87,6 +87,18 @@ impl<'c> Checker<'c> {
         self.found.diagnostics.push(diagnostic);
     }
 
+    /// Reports what follows from kinds, unless a name in it is unknown: then nothing is known.
+    pub(super) fn conclude(&mut self, diagnostic: Diagnostic) {
+        let span = diagnostic.span();
+        let inside = |one: &Diagnostic| {
+            let at = one.span();
+            one.code == Code::E0102 && span.start <= at.start && at.end <= span.end
+        };
+        if !self.found.diagnostics.iter().any(inside) {
+            self.report(diagnostic);
+        }
+    }
+
     /// Reports an operation that always fails: an error where it always runs.
     pub(super) fn always_fails(
         &mut self,
@@ -359,7 +371,7 @@ impl<'c> Checker<'c> {
                 left.kinds.without(Kinds::NULL),
                 right.kinds.without(Kinds::NULL),
             );
-            self.report(
+            self.conclude(
                 Diagnostic::new(
                     Code::W0108,
                     span,
@@ -400,7 +412,7 @@ impl<'c> Checker<'c> {
         let always = if outcome { "always" } else { "never" };
         let (a, b) = (left.kinds.without(Kinds::NULL), right.kinds.without(Kinds::NULL));
         let (a, b) = if a.is_empty() || b.is_empty() { (left.kinds, right.kinds) } else { (a, b) };
-        self.report(
+        self.conclude(
             Diagnostic::new(
                 Code::W0103,
                 span,
@@ -438,6 +450,7 @@ impl<'c> Checker<'c> {
     fn any_of(&mut self, operands: &[ExprId]) -> Type {
         lints::mixed(self, operands);
         let mut seen = self.operands(operands, true);
+        lints::literal_alternative(self, operands, &seen);
         let truth = decided(&seen, true);
         // An operand is the answer only if it counts as true, unless it is the last.
         let last = seen.pop().unwrap_or_else(Type::any);
@@ -506,14 +519,15 @@ impl<'c> Checker<'c> {
     }
 
     fn member(&mut self, of: &Type, name: &str, step: &Step, case_blind: bool) -> Type {
-        if !of.kinds.meets(Kinds::OBJECT | Kinds::NULL) {
+        let present = of.kinds.without(Kinds::NULL);
+        if !present.is_empty() && !present.contains(Kind::Object) {
             self.report(
                 Diagnostic::new(
                     Code::W0109,
                     step.own,
-                    format!("{} has no members, so this is null", of.kinds),
+                    format!("{present} has no members, so this is null"),
                 )
-                .maybe_help(member_help(of.kinds)),
+                .maybe_help(member_help(present, name)),
             );
             // Told once; what follows from it would be told again and again.
             return Type::any();
@@ -663,7 +677,10 @@ fn equality_help(left: Kinds, right: Kinds) -> Option<&'static str> {
     None
 }
 
-fn member_help(kinds: Kinds) -> Option<&'static str> {
+fn member_help(kinds: Kinds, name: &str) -> Option<&'static str> {
+    if matches!(name, "length" | "size" | "count") {
+        return Some("`$LENGTH(…)` counts the elements of a list, the characters of a text");
+    }
     match kinds.without(Kinds::NULL | Kinds::BYTES).only()? {
         Kind::Text => Some("if the text is JSON, read it first: `$PARSE_JSON(text).name`"),
         Kind::List => {

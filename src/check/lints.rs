@@ -161,24 +161,80 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
         (Operator::Greater | Operator::GreaterEqual, Some(_)) => run.operand,
         _ => return,
     };
-    if is_age(checker, age) {
-        let shown = checker.parsed.source.slice(checker.tree.span(age)).to_owned();
+    if bounded_below(checker.tree, age) {
+        return;
+    }
+    if let Some(whole) = age_of(checker, age) {
+        let help = if whole {
+            let shown = checker.parsed.source.slice(checker.tree.span(age));
+            format!("bound both sides: `$ABS({shown})`")
+        } else {
+            "bound both sides: `$ABS($TIME() - sent) <= 300`".to_owned()
+        };
         checker.report(
-            Diagnostic::new(Code::W0112, span, "a timestamp in the future passes too")
-                .help(format!("bound both sides: `$ABS({shown})`")),
+            Diagnostic::new(Code::W0112, span, "a timestamp in the future passes too").help(help),
         );
     }
 }
 
-/// Whether an expression is a difference from now: `$TIME() - …`.
-fn is_age(checker: &Checker<'_>, id: ExprId) -> bool {
+/// Whether an expression is a time before now, `$TIME() - …`: then the other side holds the
+/// timestamp where a literal is taken off, and this side is all there is to bound where not.
+fn age_of(checker: &Checker<'_>, id: ExprId) -> Option<bool> {
     let tree = checker.tree;
     let Expr::Run { first, rest } = tree.expr(tree.ungrouped(id)) else {
-        return false;
+        return None;
     };
-    let callee = checker.found.callees.get(&Place::whole(*first));
-    let from_now = callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Time)));
-    from_now && rest.iter().any(|run| run.operator == Operator::Subtract)
+    let callee = checker.found.callees.get(&Place::whole(*first))?;
+    let from_now = matches!(callee.code, How::Form(Form::Time));
+    let taken = rest.iter().find(|run| run.operator == Operator::Subtract)?;
+    from_now.then(|| reads_something(tree, taken.operand))
+}
+
+/// Whether another comparison bounds the same difference from below: `age > -300`.
+fn bounded_below(tree: &Tree, age: ExprId) -> bool {
+    let age = tree.shape(tree.ungrouped(age));
+    let is_age = |id: ExprId| tree.shape(tree.ungrouped(id)) == age;
+    tree.iter().any(|(_, expr)| match expr {
+        Expr::Run { first, rest } => {
+            match (rest.as_slice(), rest.first().map(|run| run.operator)) {
+                ([_], Some(Operator::Greater | Operator::GreaterEqual)) => is_age(*first),
+                ([run], Some(Operator::Less | Operator::LessEqual)) => is_age(run.operand),
+                _ => false,
+            }
+        }
+        _ => false,
+    })
+}
+
+/// Whether an expression reads the context at all.
+fn reads_something(tree: &Tree, id: ExprId) -> bool {
+    let mut reads = matches!(tree.expr(id), Expr::Name(_));
+    tree.expr(id).each_child(|child| reads |= reads_something(tree, child));
+    reads
+}
+
+/// `a == "x" OR "y"`: the second text was meant to be compared too, and counts as true alone.
+pub(super) fn literal_alternative(checker: &mut Checker<'_>, operands: &[ExprId], seen: &[Type]) {
+    let (Some(last), Some((value, others))) = (operands.last(), seen.split_last()) else {
+        return;
+    };
+    let compared = others.iter().all(|other| other.kinds == Kinds::BOOLEAN);
+    let is_value = matches!(
+        checker.tree.expr(checker.tree.ungrouped(*last)),
+        Expr::Text(_) | Expr::Number(_) | Expr::Template(_)
+    );
+    if compared && is_value && value.truth == Some(true) {
+        let span = checker.tree.span(*last);
+        let shown = checker.parsed.source.slice(span).to_owned();
+        checker.report(
+            Diagnostic::new(
+                Code::W0104,
+                span,
+                format!("{shown} always counts as true, whatever is before it"),
+            )
+            .help(format!("to compare with several values, write `value IN [a, {shown}]`")),
+        );
+    }
 }
 
 /// `digest IN text`: a search tells by its time how much of the digest was right.

@@ -51,7 +51,7 @@ impl Compile {
             }
             (Stage::Ast, given) => given.check(&engine).map(|checked| show_tree(&checked.parsed)),
             (Stage::Bytecode, given) => given.check(&engine).and_then(|checked| {
-                let program = engine.lower(&checked, true, false)?.program;
+                let program = engine.lower(&checked)?;
                 Ok(bytecode(&program))
             }),
         };

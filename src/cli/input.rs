@@ -62,6 +62,7 @@ impl SourceArguments {
             (_, _, Some(file)) => mapper_source(file),
             (expr, _, _) => {
                 let expr = expr.as_deref().unwrap_or("");
+                refuse_option(expr)?;
                 Ok(Given::Expression(Source::new("expression", expr)))
             }
         }
@@ -117,7 +118,19 @@ pub(super) fn source(path: &Path) -> Result<Source, Error> {
         name: name.clone(),
         reason: "it is not UTF-8 text".to_owned(),
     })?;
+    // Some editors put a mark in front that says the file is UTF-8.
+    let text = text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text);
     Ok(Source::new(name, text))
+}
+
+/// An expression may begin with a minus sign, and a mistyped option looks like one.
+fn refuse_option(expr: &str) -> Result<(), Error> {
+    let option = expr.strip_prefix("--").is_some_and(|rest| rest.starts_with(char::is_alphabetic));
+    if option {
+        let name = expr.split(['=', ' ']).next().unwrap_or(expr);
+        return Err(Error::Usage(format!("there is no option `{name}`; `--help` lists them")));
+    }
+    Ok(())
 }
 
 /// Reads a file; `-` is standard input.

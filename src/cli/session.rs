@@ -61,7 +61,7 @@ impl<'s> Session<'s> {
 
     fn compile(&self, given: Given) -> Result<(Checked, Program), Diagnostics> {
         let checked = given.check(&self.engine)?;
-        let program = self.engine.lower(&checked, true, false)?.program;
+        let program = self.engine.lower(&checked)?;
         Ok((checked, program))
     }
 

@@ -20,6 +20,13 @@ pub struct Options {
     pub pattern_bytes: usize,
 }
 
+impl Default for Options {
+    /// A program as it is run: folded, and without marks.
+    fn default() -> Self {
+        Self { fold: true, mark: false, pattern_bytes: 1 << 20 }
+    }
+}
+
 /// A program, and the parts of the source that its marks name.
 #[derive(Debug, Clone)]
 pub struct Compiled {

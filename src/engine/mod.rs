@@ -34,7 +34,8 @@ pub use crate::vm::{Context, Limits, Machine, Secrets, Trap};
 pub use request::request_roots;
 
 use crate::check::{Checked, Host, check};
-use crate::compile::{Compiled, Options, compile};
+use crate::compile::compile;
+pub use crate::compile::{Compiled, Options};
 use crate::diagnostic::Code;
 use crate::explain::explain;
 use crate::mapper;
@@ -197,7 +198,7 @@ impl Engine {
     /// The diagnostics, where one of them is an error.
     pub fn compile_source(&self, source: Source) -> Result<Program, Diagnostics> {
         let checked = self.check(source)?;
-        self.lower(&checked, true, false).map(|compiled| compiled.program)
+        self.lower(&checked)
     }
 
     /// Compiles a text template: the inside of a text, without its quotes.
@@ -218,7 +219,7 @@ impl Engine {
     pub fn compile_template(&self, source: &str) -> Result<Program, Diagnostics> {
         let parsed = parse_template(Source::new("template", source), self.syntax)?;
         let checked = check(parsed, &self.host)?;
-        self.lower(&checked, true, false).map(|compiled| compiled.program)
+        self.lower(&checked)
     }
 
     /// Compiles a mapper document, whose leaves are expressions.
@@ -247,7 +248,7 @@ impl Engine {
     /// ```
     pub fn compile_mapper(&self, source: Source, format: Format) -> Result<Program, Diagnostics> {
         let checked = self.check_mapper(source, format)?;
-        self.lower(&checked, true, false).map(|compiled| compiled.program)
+        self.lower(&checked)
     }
 
     /// Checks a mapper document; what comes back has its warnings.
@@ -315,17 +316,21 @@ impl Engine {
         }
     }
 
-    /// Compiles what was checked, folded or not, with marks for an explanation or without.
+    /// Compiles what was checked.
     ///
     /// # Errors
     /// Where the program would be larger than a program may be.
-    pub fn lower(
-        &self,
-        checked: &Checked,
-        fold: bool,
-        mark: bool,
-    ) -> Result<Compiled, Diagnostics> {
-        let options = Options { fold, mark, pattern_bytes: self.host.pattern_bytes };
+    pub fn lower(&self, checked: &Checked) -> Result<Program, Diagnostics> {
+        self.lower_with(checked, Options::default()).map(|compiled| compiled.program)
+    }
+
+    /// Compiles what was checked in another way than it is run: without folding, or with marks
+    /// for an explanation. The limit on patterns is the engine's.
+    ///
+    /// # Errors
+    /// Where the program would be larger than a program may be.
+    pub fn lower_with(&self, checked: &Checked, options: Options) -> Result<Compiled, Diagnostics> {
+        let options = Options { pattern_bytes: self.host.pattern_bytes, ..options };
         compile(checked, options).map_err(|malformed| too_large(checked, &malformed))
     }
 }

@@ -196,6 +196,11 @@ impl<'t, 'a> Trace<'t, 'a> {
                 _ => self.child(*arg, within, inner),
             }
         }
+        // What is tried runs first of all: without a value, it failed.
+        let tried = inner.first_mut().filter(|_| name.eq_ignore_ascii_case("TRY"));
+        if let Some(tried) = tried.filter(|tried| tried.part.state == State::Skipped) {
+            tried.part.state = State::Failed;
+        }
     }
 
     /// The parts of a chain: what stands before each call, and what the calls are given. Members

@@ -20,7 +20,7 @@ use crate::source::Span;
 
 /// The pieces of an expression.
 #[derive(Logos, Debug, Clone, Copy, PartialEq)]
-#[logos(skip r"[ \t\r\n\f\u{feff}\u{a0}]+")]
+#[logos(skip r"[\p{White_Space}\u{feff}]+")]
 enum Piece {
     #[regex(r"#[^\n]*", allow_greedy = true)]
     Comment,

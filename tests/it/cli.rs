@@ -135,6 +135,8 @@ fn bad_usage_is_told_apart_from_a_fault() {
     for args in [
         vec!["eval"],
         vec!["eval", "1", "--bogus"],
+        vec!["eval", "--contxt"],
+        vec!["eval", "--file", "-", "--context", "-"],
         vec!["eval", "1", "--context", "no/such/file"],
         vec!["eval", "1", "--context", bad.path()],
         vec!["eval", "1", "--now", "yesterday"],
@@ -164,6 +166,24 @@ fn a_context_that_nests_too_deeply_is_refused() {
 fn colours_are_for_terminals_only() {
     let output = hookgate(&["eval", "1 +"], "");
     assert!(!stderr(&output).contains('\u{1b}'));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+    let rule = File::new("other.rule", "nope");
+    let output = hookgate(&["check", "no/such/file", rule.path()], "");
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("no/such/file") && stderr(&output).contains("E0102"));
+    let layout = File::new("layout.rule", "a   AND b");
+    let output = hookgate(&["fmt", "no/such/file", layout.path()], "");
+    assert_eq!((code(&output), layout.content().as_str()), (2, "a AND b\n"));
+}
+
+#[test]
+fn a_mark_that_says_utf8_is_passed_over() {
+    let rule = File::new("bom.rule", "\u{feff}a + 1");
+    let output = hookgate(&["eval", "-f", rule.path(), "-c", "-"], "\u{feff}{\"a\": 1}");
+    assert_eq!((stdout(&output), code(&output)), ("2\n", 0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Deep and large inputs on a small stack: an answer or an error, never a crash.
 
+use hookgate::compile::Options;
 use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Strangers, Value};
 use hookgate::reference;
 use hookgate::value::{self, Budget, Heap, OwnedObject, read_json};
@@ -37,10 +38,11 @@ fn outcome_in(source: String, x: OwnedValue) -> String {
         context.set("x", &x);
         let mut shown = Vec::new();
         for (fold, mark) in [(true, false), (false, false), (true, true)] {
-            let program = match engine.lower(&checked, fold, mark) {
-                Ok(compiled) => compiled.program,
-                Err(found) => return found.list[0].code.to_string(),
-            };
+            let program =
+                match engine.lower_with(&checked, Options { fold, mark, ..Options::default() }) {
+                    Ok(compiled) => compiled.program,
+                    Err(found) => return found.list[0].code.to_string(),
+                };
             let _ = (program.listing(), program.reads());
             let mut machine = Machine::default();
             let (_, answer) = machine.trace(&program, &context);

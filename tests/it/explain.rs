@@ -86,6 +86,13 @@ fn a_run_that_failed_shows_where() {
 }
 
 #[test]
+fn what_was_tried_and_failed_did_run() {
+    let explanation = explained("$TRY(1 / 0, a)", &json(r#"{"a": 7}"#));
+    assert_eq!(explanation.root.parts[0].state, hookgate::explain::State::Failed);
+    assert_eq!(explanation.answer.unwrap().to_string(), "7");
+}
+
+#[test]
 fn explanations_are_shown_under_the_source() {
     let context = json(
         r#"{"parsed_body": {"issue": {"priority": "High", "status": "Closed"}, "project": {"key": "ENG"}}}"#,
@@ -137,7 +144,7 @@ fn explanations_agree_with_the_run() {
             let Ok(checked) = engine.check(Source::new("case", &**text)) else { continue };
             let mut roots = Context::of(&context);
             roots.set_now(Time::from_epoch(1_755_648_000i64.into()).unwrap());
-            let program = engine.lower(&checked, true, false).unwrap().program;
+            let program = engine.lower(&checked).unwrap();
             let run = program.eval(&roots);
             let explanation = explain(&checked, &roots, &mut Machine::default()).unwrap();
             assert_eq!(explanation.answer, run, "{text}");

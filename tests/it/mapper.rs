@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use hookgate::compile::Options;
 use hookgate::diagnostic::{Code, Diagnostic, Setting, all_codes};
 use hookgate::engine::{Context, Engine, Format, Source};
 use hookgate::mapper::operators;
@@ -281,8 +282,11 @@ impl Case {
             }
         };
         tell(&source, &checked.warnings, &mut out);
-        let program = engine.lower(&checked, true, false).unwrap().program;
-        let plain = engine.lower(&checked, false, true).unwrap().program;
+        let program = engine.lower(&checked).unwrap();
+        let plain = engine
+            .lower_with(&checked, Options { fold: false, mark: true, ..Options::default() })
+            .unwrap()
+            .program;
         let context = read_json(self.context.as_deref().unwrap_or("{}").as_bytes()).unwrap();
         let context = Context::of(context.borrow());
         let outcome = outcome(&source, program.eval(&context));

@@ -13,6 +13,7 @@ use std::cell::RefCell;
 
 use hookgate::check::Checked;
 use hookgate::compile::Compiled;
+use hookgate::compile::Options;
 use hookgate::diagnostic::Code;
 use hookgate::engine::{
     Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, Source, Strangers,
@@ -102,7 +103,7 @@ fn agree(source: &str, given: &Given) -> Result<bool, TestCaseError> {
     };
     let fixed = Fixed::new();
     if let Some(answer) = runs_alike(&engine, &taken, &fixed, &values)? {
-        let folded = engine.lower(&taken.checked, true, false).unwrap().program;
+        let folded = engine.lower(&taken.checked).unwrap();
         reads_enough(&folded, &fixed, &values, &answer)?;
         embedded_alike(&folded, &fixed, &values, given, &answer)?;
     }
@@ -130,7 +131,12 @@ fn runs_alike(
     fixed: &Fixed,
     values: &[(&'static str, OwnedValue)],
 ) -> Result<Option<Outcome>, TestCaseError> {
-    let lower = |fold, mark| engine.lower(&taken.checked, fold, mark).unwrap().program;
+    let lower = |fold, mark| {
+        engine
+            .lower_with(&taken.checked, Options { fold, mark, ..Options::default() })
+            .unwrap()
+            .program
+    };
     let folded = lower(true, false);
     let answer = machine_run(&folded, fixed, values);
     let unfolded = machine_run(&lower(false, false), fixed, values);
@@ -157,7 +163,8 @@ fn warnings_hold(
     checked: &Checked,
     context: &Context<'_>,
 ) -> Result<(), TestCaseError> {
-    let Compiled { program, places } = engine.lower(checked, true, true).unwrap();
+    let Compiled { program, places } =
+        engine.lower_with(checked, Options { mark: true, ..Options::default() }).unwrap();
     let mut machine = Machine::default();
     let (marks, _) = machine.trace(&program, context);
     for mark in marks {

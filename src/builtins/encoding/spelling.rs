@@ -1,14 +1,21 @@
 //! Bytes spelled as text, and back: hex and base64.
 
 use base64::Engine;
-use base64::engine::GeneralPurpose;
-use base64::engine::general_purpose::{
-    STANDARD, STANDARD_PAD_INDIFFERENT, URL_SAFE_NO_PAD, URL_SAFE_PAD_INDIFFERENT,
-};
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::{DecodePaddingMode, GeneralPurpose};
 
 use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
+
+/// What senders spell is taken with padding or without, and whatever the bits are that no byte
+/// uses: keys in use are spelled by hand.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD_ALPHABET: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_ALPHABET: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 const CONTENT: Kinds = Kinds::TEXT.or(Kinds::BYTES);
 
@@ -160,7 +167,7 @@ fn unbase64<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 }
 
 fn alphabet_of(text: &str) -> &'static GeneralPurpose {
-    if text.contains(['-', '_']) { &URL_SAFE_PAD_INDIFFERENT } else { &STANDARD_PAD_INDIFFERENT }
+    if text.contains(['-', '_']) { &URL_ALPHABET } else { &STANDARD_ALPHABET }
 }
 
 /// The fault of a character that a spelling does not have.

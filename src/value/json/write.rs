@@ -8,11 +8,15 @@ use crate::value::{Fault, Heap, TextBuilder, Value};
 /// What stands in the place of a secret, wherever a value is shown.
 const HIDDEN: &str = "\"<secret>\"";
 
-/// Writes the value as compact JSON. A secret shows as `"<secret>"`.
+/// Writes the value as compact JSON. A secret shows as `"<secret>"`, and so does a list or object
+/// with one in it: what else is there may tell of it.
 ///
 /// # Errors
 /// What the writer answers.
 pub fn write_json(out: &mut impl Write, value: Value<'_>) -> fmt::Result {
+    if value.holds_secret() {
+        return out.write_str(HIDDEN);
+    }
     write(&mut Shown(out), value)
 }
 

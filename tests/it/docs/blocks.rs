@@ -157,7 +157,7 @@ fn answer(source: &str, surroundings: &Surroundings) -> String {
         Ok(checked) => checked,
         Err(diagnostics) => return codes(&diagnostics),
     };
-    let program = engine.lower(&checked, true, false).unwrap().program;
+    let program = engine.lower(&checked).unwrap();
     let mut context = Context::new();
     for (name, value) in surroundings.roots.iter().flat_map(entries) {
         context.set(name, value);

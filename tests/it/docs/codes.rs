@@ -60,7 +60,7 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
         Err(diagnostics) => return diagnostics.list.iter().map(|one| one.code).collect(),
     };
     let mut given: Vec<Code> = checked.warnings.iter().map(|one| one.code).collect();
-    let program = engine.lower(&checked, true, false).unwrap().program;
+    let program = engine.lower(&checked).unwrap();
     let request = read_json(REQUEST.as_bytes()).unwrap();
     let secrets = secrets(setting);
     let mut context = Context::of(&request);
