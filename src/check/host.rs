@@ -73,6 +73,11 @@ impl RootDeclaration {
 impl Host {
     /// The function of a name, in any case.
     pub(super) fn function(&self, name: &str) -> Option<Callee> {
+        // What mappers are made of has names that no expression can write, so that a host's own
+        // functions change nothing in it.
+        if let Some(plain) = name.strip_suffix("()") {
+            return builtins::find(name).or_else(|| builtins::find(plain)).map(Callee::Builtin);
+        }
         let own = self.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name));
         match own {
             Some(function) => Some(Callee::Host(Arc::clone(function))),

@@ -29,7 +29,7 @@ fn unread_expiry(checker: &mut Checker<'_>) {
     }
     checker.report(
         Diagnostic::new(Code::W0113, span, "the claims are read, and never when they expire")
-            .help("compare the time too: `claims.exp > $TIME()`"),
+            .help("compare the time too: `$JWT_VERIFY(…).exp > $TIME()`"),
     );
 }
 

@@ -559,8 +559,8 @@ codes! {
         title: "claims whose expiry nobody reads",
         explanation: "`$JWT_VERIFY` checks the signature and not the time. Compare `exp` with the clock, or a token is good for ever.",
         example: "$JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").sub == \"a\"",
-        fixed: None,
-        setting: Rule,
+        fixed: Some("headers[\"x-jwt\"] != NULL AND $JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").exp > $TIME()"),
+        setting: Secret,
     }
     W0114 {
         title: "a comparison with null",

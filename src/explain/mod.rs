@@ -137,7 +137,7 @@ pub fn explain(
     let context: Context<'_> = context.clone();
     let (marks, answer) = machine.trace(&compiled.program, &context);
     let trap = answer.as_ref().err().cloned();
-    let trace = trace::Trace::new(&checked.parsed.tree, &compiled.places, &marks, trap.as_ref());
+    let trace = trace::Trace::new(checked, &compiled.places, &marks, trap.as_ref());
     let mut root = trace.root();
     decide::decide(&checked.parsed.tree, &mut root);
     Ok(Explanation {

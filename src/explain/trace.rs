@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Part, Role, State, Turn};
-use crate::builtins::{self, Code, LoopKind};
+use crate::builtins::{Code, Form, LoopKind};
+use crate::check::Checked;
+use crate::program::Callee;
 use crate::syntax::{Expr, ExprId, Part as TextPart, Place, Step, StepKind, Tree};
 use crate::value::Value;
 use crate::vm::{Mark, Trap};
@@ -17,6 +19,7 @@ use crate::vm::{Mark, Trap};
 /// The marks of a run, and the tree they are for.
 pub(super) struct Trace<'t, 'a> {
     tree: &'t Tree,
+    callees: &'t HashMap<Place, Callee>,
     marks: &'t [Mark<'a>],
     /// Where in the marks each place stands.
     at: HashMap<Place, Vec<usize>>,
@@ -64,18 +67,9 @@ fn take(left: &mut usize, size: usize) -> bool {
     }
 }
 
-/// Whether a function asks its lambda of each element, so that the lambda decides.
-fn asks(name: &str) -> bool {
-    let code = builtins::find(name).map(|function| &function.code);
-    matches!(
-        code,
-        Some(Code::Loop(LoopKind::Any | LoopKind::All | LoopKind::Find | LoopKind::Filter))
-    )
-}
-
 impl<'t, 'a> Trace<'t, 'a> {
     pub(super) fn new(
-        tree: &'t Tree,
+        checked: &'t Checked,
         places: &[Place],
         marks: &'t [Mark<'a>],
         trap: Option<&'t Trap>,
@@ -86,11 +80,37 @@ impl<'t, 'a> Trace<'t, 'a> {
                 at.entry(*place).or_default().push(index);
             }
         }
-        Self { tree, marks, at, trap, left: Cell::new(ALL_BYTES) }
+        Self {
+            tree: &checked.parsed.tree,
+            callees: &checked.callees,
+            marks,
+            at,
+            trap,
+            left: Cell::new(ALL_BYTES),
+        }
     }
 
     pub(super) fn root(&self) -> Traced {
         self.expr(self.tree.root(), 0..self.marks.len())
+    }
+
+    /// What loop a call is, if it is one.
+    fn loop_of(&self, call: Place) -> Option<LoopKind> {
+        match self.callees.get(&call)?.code {
+            Code::Loop(kind) => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// Whether a call asks its lambda of each element, so that the lambda decides.
+    fn asks(&self, call: Place) -> bool {
+        use LoopKind::{All, Any, Filter, Find};
+        matches!(self.loop_of(call), Some(Any | All | Find | Filter))
+    }
+
+    fn tries(&self, call: Place) -> bool {
+        let code = self.callees.get(&call).map(|callee| &callee.code);
+        matches!(code, Some(Code::Form(Form::Try)))
     }
 
     /// The marks of a place in a stretch.
@@ -155,7 +175,7 @@ impl<'t, 'a> Trace<'t, 'a> {
     fn inner(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
         match self.tree.expr(id) {
             Expr::Chain { base, steps } => self.chain(id, *base, steps, within, inner),
-            Expr::Call { name, args, .. } => self.arguments(name, args, within, inner),
+            Expr::Call { args, .. } => self.arguments(Place::whole(id), args, within, inner),
             Expr::Template(parts) => {
                 for part in parts {
                     if let TextPart::Value(id) = part {
@@ -183,7 +203,7 @@ impl<'t, 'a> Trace<'t, 'a> {
 
     fn arguments(
         &self,
-        name: &str,
+        call: Place,
         args: &[ExprId],
         within: &Range<usize>,
         inner: &mut Vec<Traced>,
@@ -191,13 +211,13 @@ impl<'t, 'a> Trace<'t, 'a> {
         for arg in args {
             match self.tree.expr(*arg) {
                 Expr::Lambda { body, .. } => {
-                    inner.push(self.body(name, *body, within));
+                    inner.push(self.body(call, *body, within));
                 }
                 _ => self.child(*arg, within, inner),
             }
         }
         // What is tried runs first of all: without a value, it failed.
-        let tried = inner.first_mut().filter(|_| name.eq_ignore_ascii_case("TRY"));
+        let tried = inner.first_mut().filter(|_| self.tries(call));
         if let Some(tried) = tried.filter(|tried| tried.part.state == State::Skipped) {
             tried.part.state = State::Failed;
         }
@@ -219,13 +239,13 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
         for (at, step) in steps.iter().enumerate() {
             let shown = at > 0 || is_name;
-            if let StepKind::Call { name, args, .. } = &step.kind {
+            if let StepKind::Call { args, .. } = &step.kind {
                 let before = at.checked_sub(1).and_then(|before| steps.get(before));
                 let told = before.is_some_and(|step| matches!(step.kind, StepKind::Call { .. }));
                 if shown && !told {
                     inner.push(self.subject(id, base, at, before, within));
                 }
-                self.arguments(name, args, within, inner);
+                self.arguments(Place::step(id, at), args, within, inner);
                 if at + 1 < steps.len() {
                     let value = self.value(Place::step(id, at), within);
                     inner.push(self.traced(id, step.span, value, Role::Clause, Vec::new()));
@@ -254,7 +274,7 @@ impl<'t, 'a> Trace<'t, 'a> {
 
     /// The body of a lambda, in the run that tells most: the first that passed, of `$ALL` the
     /// first that did not, else the last.
-    fn body(&self, name: &str, body: ExprId, within: &Range<usize>) -> Traced {
+    fn body(&self, call: Place, body: ExprId, within: &Range<usize>) -> Traced {
         let runs = self.found(Place::whole(body), within);
         let truthy = |at: &usize| self.marks.get(*at).is_some_and(|mark| mark.value.is_truthy());
         let passed: Vec<usize> =
@@ -263,7 +283,7 @@ impl<'t, 'a> Trace<'t, 'a> {
             self.trap.is_some() && runs.last().is_none_or(|last| last + 1 < within.end);
         let last = runs.len().saturating_sub(1);
         // A false `$ALL` stops at the element that did not pass.
-        let stops_at_last = failed_last || name.eq_ignore_ascii_case("ALL");
+        let stops_at_last = failed_last || self.loop_of(call) == Some(LoopKind::All);
         let shown = if stops_at_last { last } else { passed.first().copied().unwrap_or(last) };
         let start = shown
             .checked_sub(1)
@@ -272,7 +292,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         let end = runs.get(shown).map_or(within.end, |at| at + 1);
         let mut traced = self.expr(body, start..end);
         traced.part.role = Role::Body;
-        traced.asks = asks(name);
+        traced.asks = self.asks(call);
         if !runs.is_empty() {
             traced.part.turn = Some(Turn { at: shown, of: runs.len(), passed });
         }

@@ -57,7 +57,7 @@ const KEY: &str = "(key)";
 /// A ladder of comparisons, so that only the value which is found runs.
 pub(super) fn lookup(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     let key = lowering.argument(call, "key");
-    let key = lowering.call("TEXT", vec![key], call.span);
+    let key = lowering.call("TEXT()", vec![key], call.span);
     let mut arms = Vec::new();
     for entry in call.entries("mapping").unwrap_or(&[]) {
         let condition = is_key(lowering, entry);
@@ -85,7 +85,7 @@ pub(super) fn concat(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     if let Some(separator) = call.text("separator") {
         args.push(lowering.literal(&separator.value, separator.span));
     }
-    lowering.call("CONCAT", args, call.span)
+    lowering.call("CONCAT()", args, call.span)
 }
 
 pub(super) fn render(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
@@ -102,7 +102,7 @@ pub(super) fn render(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
         }
     };
     let words = lowering.literal(&text.value, text.span);
-    lowering.call("RENDER", vec![words, args], call.span)
+    lowering.call("RENDER()", vec![words, args], call.span)
 }
 
 fn no_template(place: Span, error: &TemplateError) -> Diagnostic {

@@ -253,7 +253,7 @@ const OPERATORS: &[Operator] = &[
             context: r#"{ "body": "<p>Ada <b>Lovelace</b></p><p>London</p>" }"#,
             answer: r#""Ada Lovelace\nLondon""#,
         },
-        lower: |lowering, call| forms::function(lowering, call, "STRIP_HTML"),
+        lower: |lowering, call| forms::function(lowering, call, "STRIP_HTML()"),
     },
     Operator {
         name: "FLATTEN",
@@ -264,7 +264,7 @@ const OPERATORS: &[Operator] = &[
             context: r#"{ "first": 1, "rest": [2, [3]] }"#,
             answer: "[1, 2, [3]]",
         },
-        lower: |lowering, call| forms::function(lowering, call, "FLATTEN"),
+        lower: |lowering, call| forms::function(lowering, call, "FLATTEN()"),
     },
     Operator {
         name: "MERGE",
@@ -275,6 +275,6 @@ const OPERATORS: &[Operator] = &[
             context: r#"{ "issue": { "id": 7, "source": "web" } }"#,
             answer: r#"{ "id": 7, "source": "jira" }"#,
         },
-        lower: |lowering, call| forms::function(lowering, call, "MERGE"),
+        lower: |lowering, call| forms::function(lowering, call, "MERGE()"),
     },
 ];

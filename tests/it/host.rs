@@ -144,3 +144,27 @@ fn an_engine_is_shared_by_threads() {
         }
     });
 }
+
+#[test]
+fn mappers_do_not_see_functions_that_the_host_names_like_theirs() {
+    use hookgate::engine::{Format, Source};
+    let engine =
+        Engine::new().function(Function::host("TEXT", ANY, Kinds::TEXT, "Wrong.", |_, _| {
+            Ok(Value::Text("wrong"))
+        }));
+    let document = r#"{"LOOKUP()": {"key": "1", "mapping": {"1": "'right'", "wrong": "'wrong'"}}}"#;
+    let program = engine.compile_mapper(Source::new("m.json", document), Format::Json).unwrap();
+    assert_eq!(program.eval(&Context::new()).unwrap().to_string(), "\"right\"");
+}
+
+#[test]
+fn an_explanation_asks_what_is_called_and_not_its_name() {
+    use hookgate::engine::Source;
+    let engine =
+        Engine::new().function(Function::host("TRY", ANY, Kinds::ANY, "Itself.", |_, args| {
+            Ok(args.value(0))
+        }));
+    let checked = engine.check(Source::new("rule", "a AND $TRY(b)")).unwrap();
+    let explanation = engine.explain(&checked, &Context::new(), &mut engine.machine()).unwrap();
+    assert_eq!(explanation.root.parts[1].state, hookgate::explain::State::Skipped);
+}
