@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod compile;
 pub mod diagnostic;
+pub mod document;
 pub mod engine;
 pub mod explain;
 pub mod format;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::document::{Content, Entry, Key, Node};
+use crate::document::{Content, Entry, Key, Node};
 use super::keys;
 use super::lower::{Call, Lowering};
 use crate::diagnostic::{Code, Diagnostic};

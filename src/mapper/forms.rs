@@ -1,6 +1,6 @@
 //! Operators that are one expression each.
 
-use super::document::{Content, Entry, Node, Text};
+use crate::document::{Content, Entry, Node, Text};
 use super::keys;
 use super::lower::{Call, Lowering};
 use crate::builtins::{Template, TemplateError, TemplateRead};

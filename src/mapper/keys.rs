@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::document::{Content, Entry, Key, Node};
+use crate::document::{Content, Entry, Key, Node};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::value::shortened;

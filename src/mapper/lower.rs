@@ -3,7 +3,7 @@
 //! Everything becomes nodes that expressions have too, and calls of functions. Names that are
 //! made up here have parentheses in them, so that no author can write one.
 
-use super::document::{Content, Entry, Node, Text, too_deep};
+use crate::document::{Content, Entry, Node, Text, too_deep};
 use super::keys;
 use super::operators::{Operator, Parameter, Shape, Takes, operators};
 use crate::diagnostic::{Code, Diagnostic, nearest};

@@ -1,23 +1,22 @@
 //! The Data Mapper: documents whose leaves are expressions.
 //!
 //! A document in JSON, TOML or YAML becomes a tree like that of any expression, and goes through
-//! the checker, the compiler and the machine as one: `document` reads the three formats into one,
+//! the checker, the compiler and the machine as one: [`crate::document`] reads the three formats,
 //! `keys` takes dotted keys apart, `operators` is the table of what stands in `NAME()`, and
 //! `lower` makes the tree.
 //!
 //! Knows syntax and the words of operators; knows no bytecode and no values of a context.
 
-mod document;
 mod elements;
-mod format;
 mod forms;
 mod keys;
 mod lower;
 mod operators;
 
-pub use format::Format;
+pub use crate::document::Format;
 pub use operators::{Example, Operator, Parameter, Shape, Takes, operators};
 
+use crate::document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Source, Span};
 use crate::syntax::{Parsed, SyntaxLimits};
@@ -60,11 +59,5 @@ fn refused(source: &Source, limits: SyntaxLimits) -> Option<Diagnostic> {
             format!("the mapper has {length} bytes, more than the limit of {}", limits.bytes);
         return Some(Diagnostic::new(Code::E0019, Span::default(), message));
     }
-    source.text().trim().is_empty().then(nothing)
-}
-
-/// The diagnostic of a document with nothing in it.
-fn nothing() -> Diagnostic {
-    Diagnostic::new(Code::E0013, Span::default(), "the mapper is empty")
-        .help("for an object without keys, write `{}`")
+    source.text().trim().is_empty().then(document::empty)
 }

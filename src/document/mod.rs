@@ -1,8 +1,9 @@
 //! Documents: what JSON, TOML and YAML have in common, with the place of every part.
 //!
-//! A file a format; each reads into the same small tree. Knows nothing of expressions and
-//! operators.
+//! A file a format; each reads into the same small tree. Knows nothing of what a document is
+//! for: mappers and configurations are read by it alike.
 
+mod format;
 mod json;
 mod text;
 mod toml;
@@ -10,23 +11,23 @@ mod yaml;
 
 use std::collections::HashMap;
 
-pub(super) use text::Text;
+pub use format::Format;
+pub(crate) use text::Text;
 
-use super::Format;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::value::{Number, shortened};
 
 /// A part of a document.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) content: Content,
-    pub(super) span: Span,
+pub(crate) struct Node {
+    pub(crate) content: Content,
+    pub(crate) span: Span,
 }
 
 /// What a part of a document is.
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Null,
     Bool(bool),
     Number(Number),
@@ -37,28 +38,28 @@ pub(super) enum Content {
 
 /// An entry of an object.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: Key,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) value: Node,
 }
 
 /// A key, and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) text: String,
-    pub(super) span: Span,
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) span: Span,
 }
 
 impl Key {
     /// Whether it calls an operator: `MAP()`.
-    pub(super) fn is_call(&self) -> bool {
+    pub(crate) fn is_call(&self) -> bool {
         self.text.ends_with("()")
     }
 }
 
 impl Node {
     /// What it is, for people.
-    pub(super) fn phrase(&self) -> &'static str {
+    pub(crate) fn phrase(&self) -> &'static str {
         match &self.content {
             Content::Null => "null",
             Content::Bool(_) => "a boolean",
@@ -71,7 +72,7 @@ impl Node {
 }
 
 /// Reads a document that nests at most so deep.
-pub(super) fn read(text: &str, format: Format, depth: u16) -> Result<Node, Diagnostic> {
+pub(crate) fn read(text: &str, format: Format, depth: u16) -> Result<Node, Diagnostic> {
     let depth = Depth { left: depth, limit: depth };
     match format {
         Format::Json => json::read(text, depth),
@@ -96,8 +97,14 @@ impl Depth {
     }
 }
 
+/// The diagnostic of a document with nothing in it.
+pub(crate) fn empty() -> Diagnostic {
+    Diagnostic::new(Code::E0013, Span::default(), "the mapper is empty")
+        .help("for an object without keys, write `{}`")
+}
+
 /// The diagnostic of what is nested too deeply.
-pub(super) fn too_deep(span: Span, limit: u16) -> Diagnostic {
+pub(crate) fn too_deep(span: Span, limit: u16) -> Diagnostic {
     Diagnostic::new(Code::E0018, span, format!("this is nested more than {limit} deep"))
         .help("map a part of it elsewhere, or name a value once: `EVAL()` has `args` for that")
 }

@@ -12,7 +12,7 @@ pub(super) fn read(source: &str, depth: Depth) -> Result<Node, Diagnostic> {
     let mut reader = Reader::new(source);
     reader.next()?;
     if let (Event::StreamEnd, _) = reader.next()? {
-        return Err(super::super::nothing());
+        return Err(super::empty());
     }
     let (event, span) = reader.next()?;
     let node = reader.node(event, span, depth)?;

@@ -7,11 +7,11 @@ use crate::source::Span;
 
 /// A text.
 #[derive(Debug, Clone)]
-pub(in crate::mapper) struct Text {
+pub(crate) struct Text {
     /// What it says, escapes resolved.
-    pub(in crate::mapper) value: String,
+    pub(crate) value: String,
     /// Where it is written, quotes and all.
-    pub(in crate::mapper) span: Span,
+    pub(crate) span: Span,
     /// Where each byte of it stands in the source, and the end; empty where nobody can say.
     places: Vec<u32>,
 }
@@ -44,7 +44,7 @@ impl Text {
     }
 
     /// Where a part of the text stands in the source; the whole text where nobody can say.
-    pub(in crate::mapper) fn place(&self, part: Span) -> Span {
+    pub(crate) fn place(&self, part: Span) -> Span {
         let place = |offset: u32| self.places.get(offset as usize).copied();
         match (place(part.start), place(part.end)) {
             (Some(start), Some(end)) => Span { start, end: end.max(start) },
@@ -53,7 +53,7 @@ impl Text {
     }
 
     /// A diagnostic of the text, with its places in the source.
-    pub(in crate::mapper) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+    pub(crate) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
         for label in &mut diagnostic.labels {
             label.span = self.place(label.span);
         }

@@ -21,7 +21,7 @@ impl Format {
     /// The format that a file's extension says.
     ///
     /// ```
-    /// use hookgate::mapper::Format;
+    /// use hookgate::document::Format;
     ///
     /// assert_eq!(Format::of_path("maps/body.YML".as_ref()), Some(Format::Yaml));
     /// assert_eq!(Format::of_path("maps/body".as_ref()), None);
@@ -44,7 +44,7 @@ impl Format {
     /// never guessed, since much of it is YAML too, with another meaning.
     ///
     /// ```
-    /// use hookgate::mapper::Format;
+    /// use hookgate::document::Format;
     ///
     /// assert_eq!(Format::of_text(r#"{ "id": "issue.id" }"#), Format::Json);
     /// assert_eq!(Format::of_text("id: issue.id"), Format::Yaml);
