@@ -11,11 +11,13 @@ pub mod check;
 )]
 pub mod cli;
 pub mod compile;
+pub mod config;
 pub mod diagnostic;
 pub mod document;
 pub mod engine;
 pub mod explain;
 pub mod format;
+pub mod listener;
 pub mod mapper;
 pub mod program;
 #[cfg(feature = "reference")]

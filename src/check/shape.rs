@@ -188,6 +188,11 @@ impl Type {
         sample(value.borrow(), MAX_DEPTH)
     }
 
+    /// Whether a document is a JSON Schema, and not the shorthand for one.
+    pub fn is_schema(schema: &OwnedValue) -> bool {
+        !is_shorthand(schema.borrow())
+    }
+
     /// What a JSON Schema tells (draft 7 and 2020-12, as far as it speaks of types), or its
     /// shorthand, `{ "action": "string" }`.
     pub fn of_schema(schema: &OwnedValue) -> Self {

@@ -102,6 +102,8 @@ pub enum Setting {
     Open,
     /// A mapper document.
     Mapper,
+    /// The file of a listener.
+    Listener,
     /// A source of more than the limit.
     Large,
 }
@@ -471,6 +473,69 @@ codes! {
         fixed: Some("{ \"RENDER()\": { \"template\": \"{{ parsed_body.id }}\" } }"),
         setting: Mapper,
     }
+    E0600 {
+        title: "a configuration that is no TOML",
+        explanation: "A configuration is a file in TOML. The place is where reading stopped.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = [",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = [\"POST\"]"),
+        setting: Listener,
+    }
+    E0601 {
+        title: "a key that a configuration does not have",
+        explanation: "The table has no key of this name; the nearest is suggested. Keys are written in small letters with underscores.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethod = [\"POST\"]",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = [\"POST\"]"),
+        setting: Listener,
+    }
+    E0602 {
+        title: "a value of the wrong kind",
+        explanation: "The key takes something else; the message says what. An expression stands in quotes: single ones, since expressions have double ones in them.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = \"POST\"",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = [\"POST\"]"),
+        setting: Listener,
+    }
+    E0603 {
+        title: "a key that is missing",
+        explanation: "The table does not work without this key.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n"),
+        setting: Listener,
+    }
+    E0604 {
+        title: "keys that exclude each other",
+        explanation: "A check is one thing: a rule, a signature, a key, a credential or a list of networks. A filter either keeps or drops.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[filter]\nkeep_when = 'parsed_body.a'\ndrop_when = 'parsed_body.b'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[filter]\nkeep_when = 'parsed_body.a AND NOT parsed_body.b'\n"),
+        setting: Listener,
+    }
+    E0605 {
+        title: "a value that means nothing",
+        explanation: "The value is of the right kind, and nothing has this name or this range; the message says what was wanted.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nprovider = \"githup\"",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n"),
+        setting: Listener,
+    }
+    E0606 {
+        title: "a secret that is not there",
+        explanation: "A listener reads only the secrets that its file lists, each from the environment or a file, and each has to be set: an empty secret is one that everybody knows.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"TOKEN\"))'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n\n[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"TOKEN\"))'\n"),
+        setting: Listener,
+    }
+    E0607 {
+        title: "a file that cannot be read",
+        explanation: "The configuration names a file, relative to its own folder, that is not there or cannot be read.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsamples = [\"issue.json\"]",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n"),
+        setting: Listener,
+    }
+    E0608 {
+        title: "a challenge that signs for strangers",
+        explanation: "The response signs a text that its sender chose, with the secret that signs deliveries: whoever sends the right text gets the signature of a delivery. What is signed has to be one path of the request, which is then held to a pattern that no delivery matches; or the challenge itself has to be verified.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${parsed_body.challenge}\").$HEX()'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"),
+        setting: Listener,
+    }
     W0101 {
         title: "a name that is not there",
         explanation: "The context has no such name, so it reads as null. On the command line the context is what `--context` gives; a host that declares its names refuses others (E0102).",
@@ -596,5 +661,40 @@ codes! {
         example: "$HMAC_SHA256(\"key\", raw_body).$HEX() IN headers[\"x-sig\"]",
         fixed: Some("$HMAC_SHA256(\"key\", raw_body).$HEX() == headers[\"x-sig\"]"),
         setting: Verification,
+    }
+    W0601 {
+        title: "a rule that verifies nobody",
+        explanation: "The rule holds for a request with nothing in it, so it keeps no stranger out. A comparison with something absent is often why.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"agent\"\nrule = '\"curl\" NOT IN $LOWERCASE(headers[\"user-agent\"])'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"agent\"\nrule = 'headers[\"user-agent\"] != NULL AND \"curl\" NOT IN $LOWERCASE(headers[\"user-agent\"])'\n"),
+        setting: Listener,
+    }
+    W0603 {
+        title: "a content type compared as a whole",
+        explanation: "Senders may add parameters, `application/json; charset=utf-8`, and then the comparison does not hold.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"json\"\nrule = '$LOWERCASE(headers[\"content-type\"]) == \"application/json\"'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"json\"\nrule = '$STARTS_WITH($LOWERCASE(headers[\"content-type\"]), \"application/json\")'\n"),
+        setting: Listener,
+    }
+    W0604 {
+        title: "a time that no signature covers",
+        explanation: "The rule holds a time to the clock, and the signature says nothing of that time: whoever replays a request writes the time anew.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[verify]]\nname = \"recent\"\nrule = '$ABS($TIME() - $INTEGER(headers[\"x-ts\"])) <= 300'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = '\"${headers[\"x-ts\"]}.${raw_body}\"'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[verify]]\nname = \"recent\"\nrule = '$ABS($TIME() - $INTEGER(headers[\"x-ts\"])) <= 300'\n"),
+        setting: Listener,
+    }
+    W0605 {
+        title: "a key that no sample has",
+        explanation: "The deduplication key is null in every sample, so it tells no events apart.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[deduplicate]\nkeys = [\"event_id\"]\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[deduplicate]\nkeys = ['headers[\"x-github-delivery\"]']\n"),
+        setting: Listener,
+    }
+    W0606 {
+        title: "a secret that is not set here",
+        explanation: "The file lists the secret, and it is not set where the check runs. A gateway does not start without it.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NOT_SET\" }\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
+        setting: Listener,
     }
 }

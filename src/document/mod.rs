@@ -16,7 +16,7 @@ pub(crate) use text::Text;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::value::{Number, shortened};
+use crate::value::{Number, OwnedObject, OwnedValue, shortened};
 
 /// A part of a document.
 #[derive(Debug, Clone)]
@@ -67,6 +67,77 @@ impl Node {
             Content::Text(_) => "a text",
             Content::List(_) => "a list",
             Content::Object(_) => "an object",
+        }
+    }
+}
+
+/// Looking into a document that was held to what may stand in it: what is not there, or is
+/// something else, is nothing.
+impl Node {
+    /// The part under a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entries().iter().find(|entry| entry.key.text == key).map(|entry| &entry.value)
+    }
+
+    /// The entries of an object.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.content {
+            Content::Object(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.content {
+            Content::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The text.
+    pub(crate) fn as_text(&self) -> Option<&Text> {
+        match &self.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What the text says.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        self.as_text().map(|text| &*text.value)
+    }
+
+    /// The truth value.
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        match self.content {
+            Content::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The whole number that is not negative.
+    pub(crate) fn as_count(&self) -> Option<u64> {
+        match self.content {
+            Content::Number(number) => number.as_integer().and_then(|n| u64::try_from(n).ok()),
+            _ => None,
+        }
+    }
+
+    /// The part as a value.
+    pub(crate) fn to_value(&self) -> OwnedValue {
+        match &self.content {
+            Content::Null => OwnedValue::Null,
+            Content::Bool(value) => OwnedValue::Bool(*value),
+            Content::Number(number) => OwnedValue::Number(*number),
+            Content::Text(text) => OwnedValue::Text(text.value.as_str().into()),
+            Content::List(items) => OwnedValue::List(items.iter().map(Self::to_value).collect()),
+            Content::Object(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|entry| (entry.key.text.as_str().into(), entry.value.to_value()));
+                OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::check::{Checked, Host, check};
 use crate::compile::compile;
 pub use crate::compile::{Compiled, Options};
 use crate::diagnostic::Code;
+use crate::document::Node;
 use crate::explain::explain;
 use crate::mapper;
 use crate::program::Malformed;
@@ -217,9 +218,16 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compile_template(&self, source: &str) -> Result<Program, Diagnostics> {
-        let parsed = parse_template(Source::new("template", source), self.syntax)?;
-        let checked = check(parsed, &self.host)?;
+        let checked = self.check_template(Source::new("template", source))?;
         self.lower(&checked)
+    }
+
+    /// Checks a text template; what comes back has its warnings.
+    ///
+    /// # Errors
+    /// The diagnostics, where one of them is an error.
+    pub fn check_template(&self, source: Source) -> Result<Checked, Diagnostics> {
+        check(parse_template(source, self.syntax)?, &self.host)
     }
 
     /// Compiles a mapper document, whose leaves are expressions.
@@ -256,7 +264,20 @@ impl Engine {
     /// # Errors
     /// The diagnostics, where one of them is an error.
     pub fn check_mapper(&self, source: Source, format: Format) -> Result<Checked, Diagnostics> {
-        check(mapper::parse(source, format, self.syntax)?, &self.host).map_err(|mut diagnostics| {
+        self.check_document(mapper::parse(source, format, self.syntax)?)
+    }
+
+    /// Checks a mapper that is a part of a document; its places are those in the document.
+    pub(crate) fn check_mapper_part(
+        &self,
+        source: Source,
+        part: &Node,
+    ) -> Result<Checked, Diagnostics> {
+        self.check_document(mapper::parse_part(source, part, self.syntax)?)
+    }
+
+    fn check_document(&self, parsed: Parsed) -> Result<Checked, Diagnostics> {
+        check(parsed, &self.host).map_err(|mut diagnostics| {
             advise_in_document(&mut diagnostics);
             diagnostics
         })

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
-use crate::document::{Content, Entry, Key, Node};
 use super::keys;
 use super::lower::{Call, Lowering};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Content, Entry, Key, Node};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Param, Run, Step, StepKind};
 use crate::value::Number;

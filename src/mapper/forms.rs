@@ -1,10 +1,10 @@
 //! Operators that are one expression each.
 
-use crate::document::{Content, Entry, Node, Text};
 use super::keys;
 use super::lower::{Call, Lowering};
 use crate::builtins::{Template, TemplateError, TemplateRead};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Content, Entry, Node, Text};
 use crate::source::{Source, Span};
 use crate::syntax::{Binding, Expr, ExprId, Operator, Run, SyntaxLimits, parse};
 

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::document::{Content, Entry, Key, Node};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Content, Entry, Key, Node};
 use crate::source::Span;
 use crate::value::shortened;
 

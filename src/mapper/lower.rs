@@ -3,10 +3,10 @@
 //! Everything becomes nodes that expressions have too, and calls of functions. Names that are
 //! made up here have parentheses in them, so that no author can write one.
 
-use crate::document::{Content, Entry, Node, Text, too_deep};
 use super::keys;
 use super::operators::{Operator, Parameter, Shape, Takes, operators};
 use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::document::{Content, Entry, Node, Text, too_deep};
 use crate::source::{Source, Span};
 use crate::syntax::{Binding, Expr, ExprId, SyntaxLimits, Tree, parse};
 

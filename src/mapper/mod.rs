@@ -16,8 +16,8 @@ mod operators;
 pub use crate::document::Format;
 pub use operators::{Example, Operator, Parameter, Shape, Takes, operators};
 
-use crate::document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{self, Node};
 use crate::source::{Source, Span};
 use crate::syntax::{Parsed, SyntaxLimits};
 
@@ -45,7 +45,16 @@ pub fn parse(source: Source, format: Format, limits: SyntaxLimits) -> Result<Par
         Ok(document) => document,
         Err(diagnostic) => return Err(Diagnostics::new(source, vec![diagnostic])),
     };
-    match lower::tree(&document, limits) {
+    parse_part(source, &document, limits)
+}
+
+/// Makes a tree of a part of a document that was read.
+pub(crate) fn parse_part(
+    source: Source,
+    part: &Node,
+    limits: SyntaxLimits,
+) -> Result<Parsed, Diagnostics> {
+    match lower::tree(part, limits.bounded()) {
         Ok(tree) => Ok(Parsed { source, tree, comments: Vec::new() }),
         Err(diagnostics) => Err(Diagnostics::new(source, diagnostics)),
     }

@@ -24,6 +24,12 @@ const MILLIS_FROM: f64 = 1e11;
 pub struct Time(DateTime<FixedOffset>);
 
 impl Time {
+    /// The first second of 1970, in UTC.
+    pub const EPOCH: Self = Self(match FixedOffset::east_opt(0) {
+        Some(utc) => DateTime::from_naive_utc_and_offset(DateTime::UNIX_EPOCH.naive_utc(), utc),
+        None => unreachable!(),
+    });
+
     /// The time, where its year is 0 to 9999. A leap second is the first instant of the next
     /// minute.
     pub fn new(at: DateTime<FixedOffset>) -> Option<Self> {

@@ -41,6 +41,16 @@ impl Secrets {
         self.0.entry(name.into()).or_default().push(content);
     }
 
+    /// The names that have a secret.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+
+    /// All secrets, for whoever has to keep them out of what is written.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = Value<'_>> {
+        self.0.values().flatten().map(Content::value)
+    }
+
     /// The active secrets of a name that are not empty.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = Value<'_>> {
         let known = self.0.get(name).map(Vec::as_slice).unwrap_or(&[]);

@@ -20,6 +20,7 @@ mod format;
 mod functions;
 mod host;
 mod hostile;
+mod listener;
 mod mapper;
 mod program;
 mod property;

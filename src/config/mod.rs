@@ -1,0 +1,48 @@
+//! Configuration: files in TOML, what may stand in them, and where each part stands.
+//!
+//! Knows no listener and no server: each brings the rows of its own files.
+
+pub mod duration;
+mod shape;
+
+pub use shape::{Field, Table, Takes, optional, required};
+pub(crate) use shape::{is_uuid, quoted_list};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Format;
+use crate::document::{self, Node};
+use crate::source::Source;
+
+/// How deep a configuration may nest: deeper than any that means something.
+const DEPTH: u16 = 64;
+
+/// A file that was read and held to what may stand in it.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) source: Source,
+    pub(crate) root: Node,
+}
+
+impl Layer {
+    /// Reads a file.
+    pub(crate) fn read(source: Source, table: &'static Table) -> Result<Self, Diagnostics> {
+        let root = match document::read(source.text(), Format::Toml, DEPTH) {
+            Ok(root) => root,
+            Err(diagnostic) => return Err(Diagnostics::new(source, vec![unreadable(diagnostic)])),
+        };
+        let found = shape::check(&root, table);
+        if found.is_empty() {
+            Ok(Self { source, root })
+        } else {
+            Err(Diagnostics::new(source, found))
+        }
+    }
+}
+
+/// A document says that it is no mapper; here it is no configuration.
+fn unreadable(mut diagnostic: Diagnostic) -> Diagnostic {
+    if diagnostic.code == Code::E0501 {
+        diagnostic.code = Code::E0600;
+    }
+    diagnostic
+}

@@ -1,0 +1,542 @@
+//! From a listener file to a listener: every program compiled, every secret read, every fault
+//! told at its place.
+//!
+//! Reads no files and no environment: [`Outside`] does, for whoever calls.
+
+mod checks;
+mod parts;
+
+use std::collections::BTreeMap;
+
+use super::lints;
+use super::recipe::{Recipe, find_recipe, recipe_names};
+use super::rows::LISTENER;
+use super::secret::{self, Encoding};
+use super::{Dedup, Events, Listener, Schema};
+use crate::check::Checked;
+use crate::config::{Layer, quoted_list};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
+use crate::document::{Entry, Node, Text};
+use crate::engine::{
+    Engine, OwnedValue, Program, RootDeclaration, Secrets, Source, Type, request_roots,
+};
+use crate::source::Span;
+use crate::value::OwnedObject;
+
+/// What stands outside of a listener's file, for those who may look there.
+pub struct Outside<'o> {
+    /// Reads a file, its name relative to the configuration's folder; an error is in words.
+    pub file: &'o dyn Fn(&str) -> Result<Vec<u8>, String>,
+    /// Reads a variable of the environment.
+    pub environment: &'o dyn Fn(&str) -> Option<String>,
+    /// Whether a secret that is not set is an error, or only a warning.
+    pub secrets_needed: bool,
+    /// Settings that come before those of the file.
+    pub vars: Vec<(Box<str>, OwnedValue)>,
+}
+
+impl Outside<'static> {
+    /// No files, and no environment.
+    pub fn none() -> Self {
+        Self {
+            file: &|_| Err("there are no files here".to_owned()),
+            environment: &|_| None,
+            secrets_needed: true,
+            vars: Vec::new(),
+        }
+    }
+}
+
+/// What came of a listener's file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The listener, where nothing stands in its way.
+    pub listener: Option<Listener>,
+    /// What is to be said, a source each: of the file, of its recipe.
+    pub diagnostics: Vec<Diagnostics>,
+}
+
+impl Loaded {
+    /// Whether something stands in the way.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostics::has_errors)
+    }
+}
+
+/// Compiles a listener from the text of its file.
+pub fn load(name: &str, text: &str, outside: &Outside<'_>) -> Loaded {
+    let file = match Layer::read(Source::new(name, text), &LISTENER) {
+        Ok(layer) => layer,
+        Err(diagnostics) => return Loaded { listener: None, diagnostics: vec![diagnostics] },
+    };
+    let recipe = match recipe_of(&file) {
+        Ok(recipe) => recipe,
+        Err(diagnostic) => {
+            let diagnostics = Diagnostics::new(file.source, vec![diagnostic]);
+            return Loaded { listener: None, diagnostics: vec![diagnostics] };
+        }
+    };
+    let mut assembly = Assembly::new(&file, recipe, outside);
+    let listener = assembly.listener();
+    let (told, more) = (assembly.told, assembly.told_of_recipe);
+    let mut diagnostics = vec![Diagnostics::new(file.source.clone(), told)];
+    if let Some(recipe) = recipe.filter(|_| !more.is_empty()) {
+        diagnostics.push(Diagnostics::new(recipe.layer.source.clone(), more));
+    }
+    let mut loaded = Loaded { listener: None, diagnostics };
+    if !loaded.has_errors() {
+        loaded.listener = listener;
+    }
+    loaded
+}
+
+fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
+    let Some(provider) = file.root.get("provider") else {
+        return Ok(None);
+    };
+    let name = provider.as_str().unwrap_or("");
+    if let Some(recipe) = find_recipe(name) {
+        return Ok(Some(recipe));
+    }
+    let help = match nearest(name, recipe_names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", quoted_list(&recipe_names().collect::<Vec<_>>())),
+    };
+    let message = format!("there is no recipe `{name}`");
+    Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))
+}
+
+/// A part of a configuration, and which file it stands in.
+#[derive(Debug, Clone, Copy)]
+struct Part<'n> {
+    node: &'n Node,
+    /// Whether it stands in the recipe.
+    of_recipe: bool,
+}
+
+impl<'n> Part<'n> {
+    fn get(self, key: &str) -> Option<Self> {
+        self.node.get(key).map(|node| Self { node, ..self })
+    }
+
+    fn items(self) -> impl Iterator<Item = Self> {
+        self.node.items().iter().map(move |node| Self { node, ..self })
+    }
+
+    fn entries(self) -> impl Iterator<Item = (&'n Entry, Self)> {
+        self.node.entries().iter().map(move |entry| (entry, Self { node: &entry.value, ..self }))
+    }
+
+    fn str(self, key: &str) -> Option<&'n str> {
+        self.node.get(key).and_then(Node::as_str)
+    }
+
+    /// Where it stands, for what is said of it later.
+    fn place(self) -> lints::At {
+        lints::At { span: self.node.span, of_recipe: self.of_recipe }
+    }
+
+    /// One part, or those of a list.
+    fn one_or_more(self) -> Vec<Self> {
+        if self.node.as_text().is_some() { vec![self] } else { self.items().collect() }
+    }
+}
+
+/// A listener that is being put together.
+struct Assembly<'a> {
+    file: &'a Layer,
+    recipe: Option<&'static Recipe>,
+    outside: &'a Outside<'a>,
+    /// Compiles programs of the listener.
+    engine: Engine,
+    /// Compiles what verifies.
+    verifying: Engine,
+    secrets: Secrets,
+    /// The names of the secrets, whether they are set or not.
+    secret_names: Vec<Box<str>>,
+    samples: Vec<OwnedValue>,
+    /// The names of the secrets that checks verify with.
+    verifying_secrets: Vec<Box<str>>,
+    told: Vec<Diagnostic>,
+    told_of_recipe: Vec<Diagnostic>,
+}
+
+impl<'a> Assembly<'a> {
+    fn new(file: &'a Layer, recipe: Option<&'static Recipe>, outside: &'a Outside<'a>) -> Self {
+        let engine = Engine::for_requests();
+        Self {
+            file,
+            recipe,
+            outside,
+            verifying: engine.clone().verification(),
+            engine,
+            secrets: Secrets::default(),
+            secret_names: Vec::new(),
+            samples: Vec::new(),
+            verifying_secrets: Vec::new(),
+            told: Vec::new(),
+            told_of_recipe: Vec::new(),
+        }
+    }
+
+    fn listener(&mut self) -> Option<Listener> {
+        self.allow();
+        let schema = self.schema();
+        self.samples();
+        self.know_body(schema.as_ref());
+        self.read_secrets();
+        let vars = self.vars();
+        let (checks, lints) = self.checks(&vars);
+        self.verifying_secrets = lints::verifies_with(&checks);
+        let challenges = self.challenges();
+        let mut listener = Listener {
+            id: self.required("id").to_ascii_lowercase().into(),
+            name: self.required("name").into(),
+            tenant: self.required("tenant").into(),
+            provider: self.recipe.map(|recipe| recipe.name.into()),
+            methods: self.methods(),
+            keep_raw: self.file.root.get("keep_raw").and_then(Node::as_bool).unwrap_or(false),
+            event_types: self.event_types(),
+            redaction: self.redaction(),
+            vars,
+            secrets: Secrets::default(),
+            checks,
+            challenges: challenges.challenges,
+            token_patterns: challenges.patterns,
+            rate: self.rate(),
+            schema,
+            filter: self.filter(),
+            dedup: Dedup::default(),
+            events: Events::default(),
+            response: None,
+        };
+        listener.events = self.events();
+        listener.response = self.part("response").map(|part| self.reply(part));
+        listener.secrets = self.secrets.clone();
+        listener.redaction.know(&listener.secrets);
+        listener.dedup = self.dedup(&listener);
+        lints::listener(&listener, &lints, |of_recipe, diagnostic| {
+            self.tell_if_allowed(of_recipe, diagnostic);
+        });
+        Some(listener)
+    }
+
+    /// A part of the configuration: the file's, or else the recipe's.
+    fn part(&self, key: &str) -> Option<Part<'a>> {
+        let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
+        own.or_else(|| self.recipe_part(key))
+    }
+
+    fn recipe_part(&self, key: &str) -> Option<Part<'a>> {
+        let node = self.recipe?.layer.root.get("listener")?.get(key)?;
+        Some(Part { node, of_recipe: true })
+    }
+
+    /// A list that the file adds to: the recipe's part, then the file's.
+    fn parts(&self, key: &str) -> Vec<Part<'a>> {
+        let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
+        self.recipe_part(key).into_iter().chain(own).flat_map(Part::items).collect()
+    }
+
+    /// A text that the file has to have; it was held to that.
+    fn required(&self, key: &str) -> &'a str {
+        self.file.root.get(key).and_then(Node::as_str).unwrap_or("")
+    }
+
+    fn tell(&mut self, part: Part<'_>, diagnostic: Diagnostic) {
+        if part.of_recipe {
+            self.told_of_recipe.push(diagnostic);
+        } else {
+            self.told.push(diagnostic);
+        }
+    }
+
+    fn tell_if_allowed(&mut self, of_recipe: bool, diagnostic: Diagnostic) {
+        if !self.engine.host().allowed.contains(&diagnostic.code) {
+            let list = if of_recipe { &mut self.told_of_recipe } else { &mut self.told };
+            list.push(diagnostic);
+        }
+    }
+
+    fn wrong(&mut self, part: Part<'_>, message: impl Into<String>) {
+        self.tell(part, Diagnostic::new(Code::E0605, part.node.span, message));
+    }
+
+    fn allow(&mut self) {
+        let mut codes = Vec::new();
+        let own = self.part("allow").into_iter();
+        for part in own.chain(self.recipe_part("allow")).flat_map(Part::items).collect::<Vec<_>>() {
+            match part.node.as_str().and_then(Code::find) {
+                Some(code) => codes.push(code),
+                None => self.wrong(part, "there is no such code"),
+            }
+        }
+        self.engine = self.engine.clone().allow(codes.iter().copied());
+        self.verifying = self.engine.clone().verification();
+    }
+
+    /// Reads a file that the configuration names.
+    fn file(&mut self, part: Part<'_>) -> Option<Vec<u8>> {
+        let name = part.node.as_str()?;
+        match (self.outside.file)(name) {
+            Ok(content) => Some(content),
+            Err(reason) => {
+                let message = format!("cannot read `{name}`: {reason}");
+                self.tell(part, Diagnostic::new(Code::E0607, part.node.span, message));
+                None
+            }
+        }
+    }
+
+    fn samples(&mut self) {
+        for part in self.file.root.get("samples").map(Node::items).unwrap_or_default() {
+            let part = Part { node: part, of_recipe: false };
+            let Some(content) = self.file(part) else {
+                continue;
+            };
+            match crate::value::read_json(&content) {
+                Ok(value) => self.samples.push(value),
+                Err(error) => self.wrong(part, format!("the sample is no JSON: {error}")),
+            }
+        }
+    }
+
+    /// Tells the checker what the schema, or else the samples, say of the body.
+    fn know_body(&mut self, schema: Option<&Schema>) {
+        let sampled = || self.samples.iter().map(Type::of_sample).reduce(Type::or);
+        let shape = schema.map(|schema| schema.shape.clone()).or_else(sampled);
+        if let Some(shape) = shape {
+            let root = RootDeclaration::new("parsed_body").of(shape.not_null());
+            self.engine = self.engine.clone().roots([root.clone()]);
+            self.verifying = self.verifying.clone().roots([root]);
+        }
+    }
+
+    fn read_secrets(&mut self) {
+        let named: Vec<(&Entry, Part<'a>)> = self
+            .file
+            .root
+            .get("secrets")
+            .map(|node| Part { node, of_recipe: false }.entries().collect())
+            .unwrap_or_default();
+        for (entry, part) in named {
+            let name = &*entry.key.text;
+            self.secret_names.push(name.into());
+            let sources: Vec<Part<'a>> =
+                if part.node.items().is_empty() { vec![part] } else { part.items().collect() };
+            for source in sources {
+                self.read_secret(name, source);
+            }
+        }
+        self.require_secrets();
+    }
+
+    fn read_secret(&mut self, name: &str, part: Part<'_>) {
+        let of_recipe = self.recipe.and_then(|recipe| {
+            recipe.secrets.iter().find(|secret| secret.name == name).map(|secret| secret.encoding)
+        });
+        let encoding = part.str("encoding").and_then(Encoding::find).or(of_recipe);
+        let (content, at) = match (part.get("env"), part.get("file")) {
+            (Some(at), _) => ((self.outside.environment)(at.node.as_str().unwrap_or("")), at),
+            (_, Some(at)) => {
+                let content = (self.outside.file)(at.node.as_str().unwrap_or(""));
+                (content.ok().and_then(|bytes| String::from_utf8(bytes).ok()), at)
+            }
+            _ => return,
+        };
+        let Some(content) = content.map(zeroize::Zeroizing::new) else {
+            let message = format!("the secret `{name}` is not set");
+            return self.unset(at, message);
+        };
+        let added = secret::decode(&mut self.secrets, name, &content, encoding.unwrap_or_default());
+        if let Err(message) = added {
+            self.unset(at, message);
+        }
+    }
+
+    fn unset(&mut self, part: Part<'_>, message: String) {
+        let code = if self.outside.secrets_needed { Code::E0606 } else { Code::W0606 };
+        self.tell(part, Diagnostic::new(code, part.node.span, message));
+    }
+
+    /// A recipe's secrets that the file does not give.
+    fn require_secrets(&mut self) {
+        let Some(recipe) = self.recipe else {
+            return;
+        };
+        let span = self.file.root.get("provider").map_or(Span::default(), |node| node.span);
+        for secret in &recipe.secrets {
+            if secret.optional || self.secret_names.iter().any(|name| **name == *secret.name) {
+                continue;
+            }
+            let message =
+                format!("`{}` needs the secret `{}`: {}", recipe.name, secret.name, secret.what);
+            let help = format!(
+                "write `[secrets]` and below it `{} = {{ env = \"{}\" }}`",
+                secret.name, secret.name
+            );
+            self.told.push(Diagnostic::new(Code::E0606, span, message).help(help));
+        }
+    }
+
+    fn vars(&mut self) -> OwnedValue {
+        let mut vars: BTreeMap<Box<str>, OwnedValue> = BTreeMap::new();
+        let of_recipe = self.recipe.map(|recipe| recipe.vars.as_slice()).unwrap_or_default();
+        for var in of_recipe {
+            if let Some(default) = &var.default {
+                vars.insert(var.name.as_str().into(), default.clone());
+            }
+        }
+        for entry in self.file.root.get("vars").map(Node::entries).unwrap_or_default() {
+            vars.insert(entry.key.text.as_str().into(), entry.value.to_value());
+        }
+        for (name, value) in &self.outside.vars {
+            vars.insert(name.clone(), value.clone());
+        }
+        let span = self.file.root.get("provider").map_or(Span::default(), |node| node.span);
+        for var in of_recipe.iter().filter(|var| !vars.contains_key(&*var.name)) {
+            let message = format!("this recipe needs `vars.{}`: {}", var.name, var.what);
+            let help = format!("write `[vars]` and below it `{} = \"…\"`", var.name);
+            self.told.push(Diagnostic::new(Code::E0603, span, message).help(help));
+        }
+        OwnedValue::Object(OwnedObject::new(vars.into_iter().collect()).0)
+    }
+
+    /// Checks an expression and says what is wrong with it at its place in the file.
+    fn checked(&mut self, part: Part<'_>, engine: &Engine) -> Option<Checked> {
+        let text = part.node.as_text()?;
+        self.checked_text(part, text, engine, &text.value, 0)
+    }
+
+    /// The same, of an expression that was wrapped: it begins so many bytes into the source.
+    fn checked_text(
+        &mut self,
+        part: Part<'_>,
+        text: &Text,
+        engine: &Engine,
+        source: &str,
+        before: usize,
+    ) -> Option<Checked> {
+        let name = self.name_of(part);
+        match engine.check(Source::new(name, source)) {
+            Ok(checked) => {
+                self.place(part, text, checked.warnings.clone(), before);
+                self.known_secrets(part, &checked);
+                Some(checked)
+            }
+            Err(diagnostics) => {
+                self.place(part, text, diagnostics.list, before);
+                None
+            }
+        }
+    }
+
+    fn name_of(&self, part: Part<'_>) -> String {
+        let source = match self.recipe {
+            Some(recipe) if part.of_recipe => &recipe.layer.source,
+            _ => &self.file.source,
+        };
+        let line = source.position(part.node.span.start as usize).line;
+        format!("{}:{line}", source.name())
+    }
+
+    fn place(&mut self, part: Part<'_>, text: &Text, list: Vec<Diagnostic>, before: usize) {
+        let length = text.value.len();
+        for mut one in list {
+            for label in &mut one.labels {
+                let moved = |at: u32| (at as usize).saturating_sub(before).min(length);
+                label.span = Span::new(moved(label.span.start), moved(label.span.end));
+            }
+            self.tell(part, text.placed(one));
+        }
+    }
+
+    /// A listener reads only the secrets that its file lists.
+    fn known_secrets(&mut self, part: Part<'_>, checked: &Checked) {
+        let mut names: Vec<&str> = checked.secrets.values().map(|name| &**name).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            self.known_secret(part, name);
+        }
+    }
+
+    fn known_secret(&mut self, part: Part<'_>, name: &str) {
+        // What a recipe needs and the file does not give was told already.
+        if part.of_recipe || self.secret_names.iter().any(|known| **known == *name) {
+            return;
+        }
+        let near = nearest(name, self.secret_names.iter().map(|name| &**name));
+        let help = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_else(|| {
+            format!("write `[secrets]` and below it `{name} = {{ env = \"{name}\" }}`")
+        });
+        let message = format!("the listener has no secret `{name}`");
+        self.tell(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
+    }
+
+    fn program(&mut self, part: Part<'_>) -> Option<Program> {
+        let engine = self.engine.clone();
+        let checked = self.checked(part, &engine)?;
+        self.lower(part, &checked)
+    }
+
+    fn lower(&mut self, part: Part<'_>, checked: &Checked) -> Option<Program> {
+        match self.engine.lower(checked) {
+            Ok(program) => Some(program),
+            Err(diagnostics) => {
+                let told = diagnostics.list.into_iter().next();
+                let message = told.map(|one| one.message).unwrap_or_default();
+                self.tell(part, Diagnostic::new(Code::E0019, part.node.span, message));
+                None
+            }
+        }
+    }
+
+    /// An expression, or a mapper as a table.
+    fn program_or_mapper(&mut self, part: Part<'_>) -> Option<Program> {
+        if part.node.as_text().is_some() {
+            return self.program(part);
+        }
+        let source = match self.recipe {
+            Some(recipe) if part.of_recipe => recipe.layer.source.clone(),
+            _ => self.file.source.clone(),
+        };
+        match self.engine.check_mapper_part(source, part.node) {
+            Ok(checked) => {
+                for one in checked.warnings.clone() {
+                    self.tell(part, one);
+                }
+                self.known_secrets(part, &checked);
+                self.lower(part, &checked)
+            }
+            Err(diagnostics) => {
+                for one in diagnostics.list {
+                    self.tell(part, one);
+                }
+                None
+            }
+        }
+    }
+
+    /// A text template, as header values are.
+    fn template(&mut self, part: Part<'_>) -> Option<Program> {
+        let text = part.node.as_text()?;
+        let name = self.name_of(part);
+        match self.engine.check_template(Source::new(name, text.value.as_str())) {
+            Ok(checked) => {
+                self.place(part, text, checked.warnings.clone(), 0);
+                self.known_secrets(part, &checked);
+                self.lower(part, &checked)
+            }
+            Err(diagnostics) => {
+                self.place(part, text, diagnostics.list, 0);
+                None
+            }
+        }
+    }
+}
+
+/// Whether a name is one of a request's.
+fn is_root(name: &str) -> bool {
+    request_roots().iter().any(|root| *root.name == *name)
+}

@@ -1,0 +1,225 @@
+//! The checks of a listener: from configuration to what runs.
+
+use std::time::Duration;
+
+use super::super::lints::{Lints, Seen};
+use super::super::verify::{
+    Check, Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Signature,
+    SignedTime,
+};
+use super::{Assembly, Part};
+use crate::config::duration;
+use crate::engine::{Engine, OwnedValue, Program};
+
+/// How far a signed time may be from now where nobody says.
+const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// The functions that verify, by algorithm: what is run with `key`, `message` and `signature`.
+const ALGORITHMS: &[(&str, &str, &str)] = &[
+    ("ed25519", "Ed25519", "$ED25519_VERIFY(key, message, signature)"),
+    ("ecdsa-p256-sha256", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature)"),
+    ("rsa-sha1", "RSA", "$RSA_VERIFY(key, message, signature, \"sha1\")"),
+    ("rsa-sha256", "RSA", "$RSA_VERIFY(key, message, signature, \"sha256\")"),
+    ("rsa-sha384", "RSA", "$RSA_VERIFY(key, message, signature, \"sha384\")"),
+    ("rsa-sha512", "RSA", "$RSA_VERIFY(key, message, signature, \"sha512\")"),
+];
+
+impl<'a> Assembly<'a> {
+    /// The checks, and what there is to see of them.
+    pub(super) fn checks(&mut self, vars: &OwnedValue) -> (Vec<Check>, Lints) {
+        let tolerance = Override::of(vars);
+        let mut lints = Lints::default();
+        let mut checks = Vec::new();
+        for part in self.parts("verify") {
+            let enforce = part.get("enforce").and_then(|part| part.node.as_bool()).unwrap_or(true);
+            if let Some(kind) = self.kind(part, &tolerance, &mut lints) {
+                let name = part.str("name").unwrap_or("").into();
+                checks.push(Check { name, enforce, kind });
+            }
+        }
+        (checks, lints)
+    }
+
+    fn kind(&mut self, part: Part<'a>, tolerance: &Override, lints: &mut Lints) -> Option<Kind> {
+        if let Some(rule) = part.get("rule") {
+            let engine = self.verifying.clone();
+            let checked = self.checked(rule, &engine)?;
+            let program = self.lower(rule, &checked)?;
+            lints.rules.push(Seen { checked, program: program.clone(), at: rule.place() });
+            return Some(Kind::Rule(program));
+        }
+        if let Some(part) = part.get("signature") {
+            return self.signature(part, tolerance, lints).map(Kind::Signature);
+        }
+        if let Some(part) = part.get("public_key") {
+            return self.public_key(part, tolerance, lints).map(Kind::PublicKey);
+        }
+        if let Some(part) = part.get("credential") {
+            let header = part.str("header").unwrap_or("Authorization").into();
+            return Some(Kind::Credential(Credential { header }));
+        }
+        if let Some(part) = part.get("jwt") {
+            return self.jwt(part).map(Kind::Jwt);
+        }
+        self.addresses(part.get("addresses")?)
+    }
+
+    fn signature(
+        &mut self,
+        part: Part<'a>,
+        tolerance: &Override,
+        lints: &mut Lints,
+    ) -> Option<Signature> {
+        let secret: Box<str> = part.str("secret")?.into();
+        self.known_secret(part.get("secret")?, &secret);
+        let inferred = part.str("hash") == Some("inferred");
+        let hashing = match part.str("hash").and_then(Hash::find) {
+            Some(hash) => Hashing::Fixed(hash),
+            None => Hashing::Inferred(inferred_hashes(part)),
+        };
+        let payloads = self.payloads(part, lints);
+        let mut received = self.received(part)?;
+        if let (true, Hashing::Inferred(hashes)) = (inferred, &hashing) {
+            received.prefixes =
+                hashes.iter().map(|hash| format!("{}=", hash.name()).into()).collect();
+        }
+        let time = self.signed_time(part, tolerance, lints);
+        Some(Signature { secret, hashing, payloads, received, time })
+    }
+
+    fn public_key(
+        &mut self,
+        part: Part<'a>,
+        tolerance: &Override,
+        lints: &mut Lints,
+    ) -> Option<PublicKey> {
+        let key: Box<str> = part.str("key")?.into();
+        self.known_secret(part.get("key")?, &key);
+        let named = part.str("algorithm")?;
+        let (_, algorithm, source) = ALGORITHMS.iter().find(|(name, ..)| *name == named)?;
+        let program = Engine::new().compile(source).ok()?;
+        let payloads = self.payloads(part, lints);
+        let received = self.received(part)?;
+        let time = self.signed_time(part, tolerance, lints);
+        Some(PublicKey { key, algorithm: (*algorithm).into(), program, payloads, received, time })
+    }
+
+    fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
+        let parts = part.get("payload").map(Part::one_or_more).unwrap_or_default();
+        let programs: Vec<Program> =
+            parts.into_iter().filter_map(|part| self.program(part)).collect();
+        lints.payloads.extend(programs.iter().cloned());
+        programs
+    }
+
+    fn received(&mut self, part: Part<'a>) -> Option<Received> {
+        let place = part.get("received").and_then(|part| self.program(part))?;
+        let prefixes = part.get("prefix").map(Part::one_or_more).unwrap_or_default();
+        let prefixes = prefixes.into_iter().filter_map(|part| part.node.as_str()).map(Into::into);
+        let encoding = part.str("encoding").and_then(Encoding::find)?;
+        let separator = part.str("separator").filter(|text| !text.is_empty()).map(Into::into);
+        Some(Received { place, prefixes: prefixes.collect(), separator, encoding })
+    }
+
+    fn signed_time(
+        &mut self,
+        part: Part<'a>,
+        tolerance: &Override,
+        lints: &mut Lints,
+    ) -> Option<SignedTime> {
+        let time = part.get("time")?;
+        let text = time.node.as_text()?;
+        // What senders write as the time is read as the language reads times.
+        let before = "$PARSE_TIME(";
+        let source = format!("{before}{})", text.value);
+        let engine = self.engine.clone();
+        let checked = self.checked_text(time, text, &engine, &source, before.len())?;
+        let program = self.lower(time, &checked)?;
+        let tolerance = match tolerance {
+            Override::None => match part.get("tolerance") {
+                Some(part) => span(part),
+                None => Some(TOLERANCE),
+            },
+            Override::Off => None,
+            Override::To(duration) => Some(*duration),
+        };
+        lints.times.push((program.clone(), time.place()));
+        Some(SignedTime { program, tolerance })
+    }
+
+    fn jwt(&mut self, part: Part<'a>) -> Option<Jwt> {
+        let file = part.get("jwks")?;
+        let content = self.file(file)?;
+        let keys = match Keys::read(&content) {
+            Ok(keys) => keys,
+            Err(message) => {
+                self.wrong(file, message);
+                return None;
+            }
+        };
+        let algorithms = part.get("algorithms")?.items().map(|part| part.node.to_value()).collect();
+        let leeway = part.get("leeway").and_then(span).unwrap_or(Duration::from_secs(30));
+        Some(Jwt {
+            header: part.str("header").unwrap_or("Authorization").into(),
+            keys,
+            algorithms,
+            issuer: part.str("issuer")?.into(),
+            audience: part.str("audience")?.into(),
+            leeway,
+            program: Engine::new().compile("$JWT_VERIFY(token, key, algorithm)").ok()?,
+        })
+    }
+
+    fn addresses(&mut self, part: Part<'a>) -> Option<Kind> {
+        let mut networks = Vec::new();
+        for part in part.items().collect::<Vec<_>>() {
+            let text = part.node.as_str().unwrap_or("");
+            let bare = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+            match text.parse::<ipnet::IpNet>().or_else(|_| bare()) {
+                Ok(network) => networks.push(network),
+                Err(_) => self.wrong(part, format!("`{text}` is no network: `192.0.2.0/24`")),
+            }
+        }
+        Some(Kind::Addresses(networks))
+    }
+}
+
+fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
+    let named = part.get("hashes").map(|part| {
+        part.items().filter_map(|part| part.node.as_str().and_then(Hash::find)).collect()
+    });
+    named.unwrap_or_else(|| vec![Hash::Sha256, Hash::Sha384, Hash::Sha512])
+}
+
+/// A time span of the configuration; none where it says `off`.
+pub(super) fn span(part: Part<'_>) -> Option<Duration> {
+    let seconds = part.node.as_count().map(Duration::from_secs);
+    seconds.or_else(|| part.node.as_str().and_then(duration::parse))
+}
+
+/// What `vars.tolerance` says of every signed time.
+enum Override {
+    None,
+    Off,
+    To(Duration),
+}
+
+impl Override {
+    fn of(vars: &OwnedValue) -> Self {
+        let found = vars.borrow().as_object().and_then(|vars| vars.get("tolerance"));
+        let Some(value) = found else {
+            return Self::None;
+        };
+        match value.as_text() {
+            Some("off") => Self::Off,
+            Some(text) => duration::parse(text).map_or(Self::None, Self::To),
+            None => match value {
+                crate::engine::Value::Number(number) => number
+                    .as_integer()
+                    .and_then(|seconds| u64::try_from(seconds).ok())
+                    .map_or(Self::None, |seconds| Self::To(Duration::from_secs(seconds))),
+                _ => Self::None,
+            },
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The parts of a listener besides its checks: from configuration to what runs.
+
+use std::time::Duration;
+
+use super::super::challenge::{Challenge, Signed, Token};
+use super::super::dedup::WINDOW;
+use super::super::oracle;
+use super::super::rate::Policy;
+use super::super::response::Reply;
+use super::super::verify::{Encoding, Hash};
+use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
+use super::checks::span;
+use super::{Assembly, Part, is_root};
+use crate::check::Checked;
+use crate::config::quoted_list;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::Node;
+use crate::engine::{Program, Source};
+use crate::syntax::{Expr, SyntaxLimits, parse};
+
+/// What a text has to look like that is signed for a sender nobody verified.
+const TOKEN_PATTERN: &str = "[A-Za-z0-9_-]{1,128}";
+
+/// The challenges of a listener, and the patterns of what they sign.
+#[derive(Default)]
+pub(super) struct Challenges {
+    pub(super) challenges: Vec<Challenge>,
+    pub(super) patterns: Vec<(Box<str>, regex::Regex)>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(super) fn methods(&self) -> Vec<Box<str>> {
+        let named = self.part("methods").map(words);
+        named.unwrap_or_else(|| vec!["POST".into()])
+    }
+
+    pub(super) fn event_types(&self) -> Vec<Box<str>> {
+        self.part("event").and_then(|part| part.get("types")).map(words).unwrap_or_default()
+    }
+
+    pub(super) fn redaction(&mut self) -> Redaction {
+        let mut redaction = Redaction::default();
+        let own = self.file.root.get("redact").map(|node| Part { node, of_recipe: false });
+        let parts: Vec<Part<'a>> = own.into_iter().chain(self.recipe_part("redact")).collect();
+        for part in parts {
+            for header in part.get("headers").map(words).unwrap_or_default() {
+                redaction.add_header(&header);
+            }
+            for path in part.get("paths").into_iter().flat_map(Part::items).collect::<Vec<_>>() {
+                if let Err(message) = redaction.add_path(path.node.as_str().unwrap_or("")) {
+                    self.wrong(path, message);
+                }
+            }
+        }
+        redaction
+    }
+
+    pub(super) fn rate(&self) -> Option<Policy> {
+        let part = self.part("rate_limit")?;
+        let requests = part.get("requests")?.node.as_count()?;
+        let per = part.get("per").and_then(span).unwrap_or(Duration::from_secs(1));
+        let ten_seconds = requests.saturating_mul(10) / per.as_secs().max(1);
+        let burst = part.get("burst").and_then(|part| part.node.as_count());
+        Some(Policy { requests, per, burst: burst.unwrap_or(ten_seconds.max(1)) })
+    }
+
+    pub(super) fn schema(&mut self) -> Option<Schema> {
+        let part = self.part("schema")?;
+        let (at, read) = if let Some(at) = part.get("file") {
+            let content = self.file(at)?;
+            (at, Schema::read(&content))
+        } else if let Some(at) = part.get("json") {
+            (at, Schema::read(at.node.as_str().unwrap_or("").as_bytes()))
+        } else {
+            let at = part.get("shape")?;
+            (at, Schema::of(&at.node.to_value()))
+        };
+        read.map_err(|message| self.wrong(at, message)).ok()
+    }
+
+    pub(super) fn filter(&mut self) -> Option<Filter> {
+        let part = self.part("filter")?;
+        let keeps = part.get("keep_when").is_some();
+        let condition = part.get("keep_when").or_else(|| part.get("drop_when"))?;
+        Some(Filter { program: self.program(condition)?, keeps })
+    }
+
+    pub(super) fn events(&mut self) -> Events {
+        let Some(part) = self.part("event") else {
+            return Events::default();
+        };
+        let kind = part.get("type").and_then(|part| self.program(part));
+        let id = part.get("id").and_then(|part| self.program(part));
+        let data = part.get("data").and_then(|part| self.program_or_mapper(part));
+        Events { kind, id, data }
+    }
+
+    pub(super) fn dedup(&mut self, listener: &Listener) -> Dedup {
+        let Some(part) = self.part("deduplicate") else {
+            return Dedup::default();
+        };
+        let mut dedup = Dedup::default();
+        for key in part.get("keys").into_iter().flat_map(Part::items).collect::<Vec<_>>() {
+            if let Some(program) = self.key(key) {
+                let samples = lints::never_there(listener, &program, &self.samples);
+                if samples {
+                    self.tell_if_allowed(key.of_recipe, lints::key_is_never_there(key.node));
+                }
+                dedup.keys.push((key.node.as_str().unwrap_or("").into(), program));
+            }
+        }
+        if let Some(at) = part.get("window") {
+            let window = span(at).unwrap_or(WINDOW);
+            if !(1..=24 * 3600).contains(&window.as_secs()) {
+                self.wrong(at, "a window is from 1 second to 24 hours");
+            }
+            dedup.window = window;
+        }
+        dedup.signed = part.get("signature").and_then(|part| part.node.as_bool()).unwrap_or(true);
+        dedup
+    }
+
+    /// A key as the documentation writes it: a path in the body, or an expression.
+    fn key(&mut self, part: Part<'_>) -> Option<Program> {
+        let text = part.node.as_text()?;
+        if !is_path_in_body(&text.value) {
+            return self.program(part);
+        }
+        let before = "parsed_body.";
+        let source = format!("{before}{}", text.value);
+        let engine = self.engine.clone();
+        let checked = self.checked_text(part, text, &engine, &source, before.len())?;
+        self.lower(part, &checked)
+    }
+
+    pub(super) fn challenges(&mut self) -> Challenges {
+        let mut all = Challenges::default();
+        let own = self.file.root.get("challenge").map(|node| Part { node, of_recipe: false });
+        // The file's come first: they are nearer to what this listener sees.
+        let parts: Vec<Part<'a>> =
+            own.into_iter().chain(self.recipe_part("challenge")).flat_map(Part::items).collect();
+        for part in parts {
+            if let Some(challenge) = self.challenge(part, &mut all.patterns) {
+                all.challenges.push(challenge);
+            }
+        }
+        all
+    }
+
+    fn challenge(
+        &mut self,
+        part: Part<'a>,
+        patterns: &mut Vec<(Box<str>, regex::Regex)>,
+    ) -> Option<Challenge> {
+        let detect = part.get("detect").and_then(|part| self.program(part))?;
+        let verified = part.get("verified").and_then(|part| part.node.as_bool()).unwrap_or(false);
+        let pattern = self.token_pattern(part)?;
+        let (tokens, mut signed) = self.tokens(part, &pattern);
+        let reply = self.reply(part);
+        let mut secrets: Vec<Box<str>> = tokens.iter().map(|token| token.secret.clone()).collect();
+        secrets.retain(|secret| self.verifying_secrets.contains(secret));
+        if !verified {
+            for checked in self.response_programs(part) {
+                self.signed_by_response(part, &checked, &pattern, &mut signed, &mut secrets);
+            }
+            secrets.sort();
+            secrets.dedup();
+            patterns.extend(secrets.into_iter().map(|secret| (secret, pattern.clone())));
+        }
+        Some(Challenge {
+            name: part.str("name").unwrap_or("challenge").into(),
+            detect,
+            methods: part.get("methods").map(words).unwrap_or_else(|| self.methods()),
+            verified,
+            reply,
+            tokens,
+            signed: if verified { Vec::new() } else { signed },
+        })
+    }
+
+    fn token_pattern(&mut self, part: Part<'a>) -> Option<regex::Regex> {
+        let pattern = part.str("token_pattern").unwrap_or(TOKEN_PATTERN);
+        let compiled =
+            regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 16).build();
+        match (compiled, part.get("token_pattern")) {
+            (Ok(pattern), _) => Some(pattern),
+            (Err(_), at) => {
+                self.wrong(at.unwrap_or(part), "this is no regular expression that is taken");
+                None
+            }
+        }
+    }
+
+    fn tokens(&mut self, part: Part<'a>, pattern: &regex::Regex) -> (Vec<Token>, Vec<Signed>) {
+        let (mut tokens, mut signed) = (Vec::new(), Vec::new());
+        for (entry, token) in
+            part.get("tokens").into_iter().flat_map(Part::entries).collect::<Vec<_>>()
+        {
+            let secret: Box<str> = token.str("secret").unwrap_or("").into();
+            if let Some(at) = token.get("secret") {
+                self.known_secret(at, &secret);
+            }
+            let made = (
+                token.str("hash").and_then(Hash::find),
+                token.str("encoding").and_then(Encoding::find),
+                token.get("payload").and_then(|part| self.program(part)),
+            );
+            if let (Some(hash), Some(encoding), Some(payload)) = made {
+                let shown: Box<str> = token.str("payload").unwrap_or("").into();
+                signed.push(Signed { shown, path: payload.clone(), pattern: pattern.clone() });
+                let name = entry.key.text.as_str().into();
+                tokens.push(Token { name, secret, hash, payload, encoding });
+            }
+        }
+        (tokens, signed)
+    }
+
+    /// The programs of a challenge's response, as they were checked.
+    fn response_programs(&mut self, part: Part<'a>) -> Vec<Checked> {
+        let body = part.get("body").and_then(|body| match body.node.as_str() {
+            Some(text) => self.engine.check(Source::new("body", text)).ok(),
+            None => self.engine.check_mapper_part(self.file.source.clone(), body.node).ok(),
+        });
+        let headers = part.get("headers").into_iter().flat_map(Part::entries);
+        let headers = headers.filter_map(|(_, value)| match value.node.as_str() {
+            Some(text) => self.engine.check_template(Source::new("header", text)).ok(),
+            None => self.engine.check(Source::new("header", value.str("expr")?)).ok(),
+        });
+        body.into_iter().chain(headers).collect()
+    }
+
+    /// What a response signs of what its sender chose: each such text has to be a token, and a
+    /// response that signs anything else is refused.
+    fn signed_by_response(
+        &mut self,
+        part: Part<'a>,
+        checked: &Checked,
+        pattern: &regex::Regex,
+        signed: &mut Vec<Signed>,
+        secrets: &mut Vec<Box<str>>,
+    ) {
+        let uses = oracle::uses(checked).into_iter();
+        for use_of in
+            uses.filter(|one| self.verifying_secrets.contains(&one.secret)).collect::<Vec<_>>()
+        {
+            match use_of.signed {
+                Some(path) => {
+                    if let Ok(program) = self.engine.compile(&path) {
+                        signed.push(Signed {
+                            shown: path.into(),
+                            path: program,
+                            pattern: pattern.clone(),
+                        });
+                        secrets.push(use_of.secret);
+                    }
+                }
+                None if use_of.compares => {}
+                None => {
+                    let at = part.get("body").unwrap_or(part);
+                    self.tell(at, oracle::refused(at.node.span, &use_of.secret));
+                }
+            }
+        }
+    }
+
+    pub(super) fn reply(&mut self, part: Part<'a>) -> Reply {
+        let status = part.get("status").and_then(|at| {
+            let status = at.node.as_count().or_else(|| leading_number(at.node.as_str()?));
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            let status = status.filter(|status| (100..=599).contains(status));
+            if status.is_none() {
+                self.wrong(at, "a status is a number from 100 to 599: `200`, or `\"200 OK\"`");
+            }
+            status
+        });
+        let mut headers = Vec::new();
+        for (entry, value) in
+            part.get("headers").into_iter().flat_map(Part::entries).collect::<Vec<_>>()
+        {
+            let name = &*entry.key.text;
+            if let Some(refused) = refused_header(name, value.node) {
+                self.tell(value, Diagnostic::new(Code::E0605, entry.key.span, refused));
+            }
+            let program = match value.get("expr") {
+                Some(expr) => self.program(expr),
+                None => self.template(value),
+            };
+            headers.extend(program.map(|program| (name.into(), program)));
+        }
+        let body = part.get("body").and_then(|part| self.program_or_mapper(part));
+        Reply { status, headers, body }
+    }
+}
+
+fn words(part: Part<'_>) -> Vec<Box<str>> {
+    part.node.items().iter().filter_map(Node::as_str).map(Into::into).collect()
+}
+
+/// The number that a status begins with: `200 OK`.
+fn leading_number(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// Headers that belong to the connection, names that are none, and pages.
+fn refused_header(name: &str, value: &Node) -> Option<String> {
+    const CONNECTION: &[&str] = &[
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "keep-alive",
+        "upgrade",
+        "te",
+        "trailer",
+    ];
+    let lower = name.to_ascii_lowercase();
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(is_token) {
+        return Some(format!("`{name}` is no name of a header"));
+    }
+    if CONNECTION.contains(&lower.as_str()) {
+        let allowed = quoted_list(CONNECTION);
+        return Some(format!("the server sets {allowed} itself"));
+    }
+    let is_page = value.as_str().is_some_and(|text| text.to_ascii_lowercase().contains("html"));
+    (lower == "content-type" && is_page)
+        .then(|| "an answer to a sender is never a page; write `text/plain`".to_owned())
+}
+
+/// Whether a key is a path whose first name is none of the request's.
+fn is_path_in_body(text: &str) -> bool {
+    let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
+        return false;
+    };
+    let first = match parsed.tree.expr(parsed.tree.root()) {
+        Expr::Chain { base, .. } => parsed.tree.expr(*base),
+        other => other,
+    };
+    matches!(first, Expr::Name(name) if !is_root(name))
+}

@@ -1,0 +1,103 @@
+//! Challenges: a provider asks whether the listener is there, and wants a certain answer.
+
+use super::reason::Finding;
+use super::response::{Reply, Response};
+use super::verify::{Encoding, Hash};
+use crate::engine::{Context, Machine, OwnedValue, Program};
+use crate::value::OwnedObject;
+
+/// A challenge, and how it is answered.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    pub(super) name: Box<str>,
+    pub(super) detect: Program,
+    pub(super) methods: Vec<Box<str>>,
+    /// Whether the request has to pass verification first.
+    pub(super) verified: bool,
+    pub(super) reply: Reply,
+    pub(super) tokens: Vec<Token>,
+    /// What is signed for a sender whom nobody verified, and the pattern it has to match.
+    pub(super) signed: Vec<Signed>,
+}
+
+/// An HMAC of a part of the challenge.
+#[derive(Debug)]
+pub(super) struct Token {
+    pub(super) name: Box<str>,
+    pub(super) secret: Box<str>,
+    pub(super) hash: Hash,
+    pub(super) payload: Program,
+    pub(super) encoding: Encoding,
+}
+
+/// A part of a request that its sender chose and the response signs.
+#[derive(Debug)]
+pub(super) struct Signed {
+    /// The path as it is written.
+    pub(super) shown: Box<str>,
+    pub(super) path: Program,
+    pub(super) pattern: regex::Regex,
+}
+
+impl Challenge {
+    /// Whether a request is this challenge. An error is no challenge: the detection of one
+    /// provider's may read what other requests do not have.
+    pub(super) fn is(&self, machine: &mut Machine, context: &Context<'_>, method: &str) -> bool {
+        self.methods.iter().any(|one| **one == *method)
+            && machine.test(&self.detect, context).unwrap_or(false)
+    }
+
+    /// The answer, or why there is none.
+    pub(super) fn answer<'a>(
+        &self,
+        machine: &mut Machine,
+        context: &Context<'a>,
+        verified: bool,
+    ) -> Result<Response, (Finding, String)> {
+        if !verified {
+            self.signed.iter().try_for_each(|signed| signed.check(machine, context))?;
+        }
+        let tokens = self.sign(machine, context)?;
+        let tokens = OwnedValue::Object(OwnedObject::new(tokens).0);
+        let mut context: Context<'_> = context.clone();
+        context.set("challenge_token", &tokens);
+        self.reply.make(machine, &context, 200).map_err(|message| (Finding::ResponseError, message))
+    }
+
+    fn sign(
+        &self,
+        machine: &mut Machine,
+        context: &Context<'_>,
+    ) -> Result<Vec<(Box<str>, OwnedValue)>, (Finding, String)> {
+        let failed = |message: String| (Finding::ResponseError, message);
+        let mut tokens = Vec::new();
+        for token in &self.tokens {
+            let secret = context.secrets(&token.secret).next();
+            let secret = secret.and_then(|secret| secret.content());
+            let secret = secret
+                .ok_or_else(|| failed(format!("the secret `{}` is not set", token.secret)))?;
+            let payload =
+                machine.eval(&token.payload, context).map_err(|trap| failed(trap.to_string()))?;
+            let payload = payload
+                .content()
+                .ok_or_else(|| failed(format!("what the token `{}` signs is null", token.name)))?;
+            let mac = token.hash.sign(secret, payload).unwrap_or_default();
+            tokens.push((token.name.clone(), OwnedValue::Text(token.encoding.encode(&mac).into())));
+        }
+        Ok(tokens)
+    }
+}
+
+impl Signed {
+    /// Refuses what is no token: signing whatever a stranger sends would sign deliveries too.
+    fn check(&self, machine: &mut Machine, context: &Context<'_>) -> Result<(), (Finding, String)> {
+        let value = machine.eval(&self.path, context);
+        let is_token = value
+            .is_ok_and(|value| value.as_text().is_some_and(|text| self.pattern.is_match(text)));
+        if is_token {
+            return Ok(());
+        }
+        let message = format!("`{}` does not have the shape of a token", self.shown);
+        Err((Finding::BadChallengeToken, message))
+    }
+}

@@ -1,0 +1,430 @@
+//! Deciding: from a request to what becomes of it.
+//!
+//! The steps stand in [`Pass::steps`], in order; each goes on, or stops with an outcome. Nothing
+//! here awaits, stores or asks the clock: whoever calls gives the time, and acts on the decision.
+
+use super::dedup::DedupKeys;
+use super::rate::{Admission, Policy};
+use super::reason::{Finding, Reason};
+use super::request::{Parts, Request};
+use super::response::Response;
+use super::verify::{Evidence, Presented, Verified, verify};
+use super::{Listener, Outcome};
+use crate::engine::{Context, Machine, OwnedValue, Time};
+
+/// What became of a request, and why.
+#[derive(Debug)]
+pub struct Decision {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What each step found.
+    pub reasons: Vec<Reason>,
+    /// What the sender is answered.
+    pub response: Response,
+    /// The event, where the request is one.
+    pub event: Option<Event>,
+    /// What the event is recognised by when it comes again.
+    pub dedup: Option<DedupKeys>,
+    /// The parts of the request, for its log.
+    pub parts: Parts,
+}
+
+/// What a request became.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its type.
+    pub kind: Option<Box<str>>,
+    /// The provider's own id of it.
+    pub provider_id: Option<Box<str>>,
+    /// Its data.
+    pub data: OwnedValue,
+}
+
+/// Rate limits, as far as a decision asks them.
+pub trait Limiter {
+    /// Takes a request that was verified.
+    fn admit(&mut self, policy: Policy) -> Admission;
+
+    /// Counts a request that failed verification.
+    fn fail(&mut self) -> Admission;
+}
+
+/// A limiter that takes everything: for tests, samples and replays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unlimited;
+
+impl Limiter for Unlimited {
+    fn admit(&mut self, policy: Policy) -> Admission {
+        Admission::Admitted { remaining: policy.burst }
+    }
+
+    fn fail(&mut self) -> Admission {
+        Admission::Admitted { remaining: 1 }
+    }
+}
+
+/// What a decision needs besides the request.
+pub struct Surroundings<'s> {
+    /// What programs run on.
+    pub machine: &'s mut Machine,
+    /// The limits on rates.
+    pub limiter: &'s mut dyn Limiter,
+    /// What is known of the credential that the request presents.
+    pub presented: &'s Presented,
+}
+
+/// Decides what becomes of a request.
+///
+/// ```
+/// use hookgate::engine::{Machine, Time};
+/// use hookgate::listener::{Outcome, Outside, Presented, Request, Surroundings, Unlimited, decide, load};
+///
+/// let file = r#"
+/// id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
+/// name = "Jira"
+/// tenant = "acme"
+///
+/// [[verify]]
+/// name = "json"
+/// rule = '$STARTS_WITH($LOWERCASE(headers["content-type"]), "application/json")'
+///
+/// [filter]
+/// keep_when = 'parsed_body.event_type == "issue_created"'
+/// "#;
+/// let listener = load("jira.toml", file, &Outside::none()).listener.unwrap();
+/// let request = Request {
+///     id: "1",
+///     method: "POST",
+///     url: "https://hooks.example.com/",
+///     raw_query: "",
+///     headers: &[("Content-Type", "application/json")],
+///     raw_body: br#"{"event_type":"issue_created"}"#,
+///     unpacked: br#"{"event_type":"issue_created"}"#,
+///     remote_address: None,
+///     received_at: "2025-08-17T12:30:00Z".parse()?,
+/// };
+/// let mut surroundings = Surroundings {
+///     machine: &mut Machine::default(),
+///     limiter: &mut Unlimited,
+///     presented: &Presented::None,
+/// };
+/// let decision = decide(&listener, &request, request.received_at, &mut surroundings);
+/// assert_eq!(decision.outcome, Outcome::Accepted);
+/// # Ok::<(), hookgate::engine::Fault>(())
+/// ```
+pub fn decide(
+    listener: &Listener,
+    request: &Request<'_>,
+    now: Time,
+    surroundings: &mut Surroundings<'_>,
+) -> Decision {
+    let parts = Parts::of(request, (&listener.id, &listener.name));
+    let (ended, reasons) = run(listener, request, &parts, now, surroundings);
+    match ended {
+        Ok(Taken { event, dedup, response }) => Decision {
+            outcome: Outcome::Accepted,
+            reasons,
+            response,
+            event: Some(event),
+            dedup,
+            parts,
+        },
+        Err(Stop { outcome, response }) => {
+            Decision { outcome, reasons, response, event: None, dedup: None, parts }
+        }
+    }
+}
+
+fn run(
+    listener: &Listener,
+    request: &Request<'_>,
+    parts: &Parts,
+    now: Time,
+    surroundings: &mut Surroundings<'_>,
+) -> (Step<Taken>, Vec<Reason>) {
+    let mut context = parts.context(request, &listener.vars);
+    context.set_now(now).set_secrets(&listener.secrets);
+    let mut pass =
+        Pass { listener, request, parts, context, now, surroundings, reasons: Vec::new() };
+    let ended = pass.steps();
+    (ended, pass.reasons)
+}
+
+/// A request on its way through the steps.
+struct Pass<'p, 's> {
+    listener: &'p Listener,
+    request: &'p Request<'p>,
+    parts: &'p Parts,
+    context: Context<'p>,
+    now: Time,
+    surroundings: &'p mut Surroundings<'s>,
+    reasons: Vec<Reason>,
+}
+
+/// A request that is taken.
+struct Taken {
+    event: Event,
+    dedup: Option<DedupKeys>,
+    response: Response,
+}
+
+/// Where a request stops.
+struct Stop {
+    outcome: Outcome,
+    response: Response,
+}
+
+type Step<T = ()> = Result<T, Stop>;
+
+impl Pass<'_, '_> {
+    fn steps(&mut self) -> Step<Taken> {
+        self.method()?;
+        self.challenge()?;
+        let verified = self.verify()?;
+        self.rate_limit(&verified)?;
+        self.well_formed(&verified)?;
+        self.schema(&verified)?;
+        self.filter(&verified)?;
+        let dedup = self.deduplicate(&verified);
+        let event = self.map(&verified);
+        let response = self.respond();
+        Ok(Taken { event, dedup, response })
+    }
+
+    fn note(&mut self, reason: Reason) {
+        self.reasons.push(reason);
+    }
+
+    fn method(&mut self) -> Step {
+        let taken = self.listener.all_methods();
+        if taken.iter().any(|method| *method == self.request.method) {
+            return Ok(());
+        }
+        self.note(Reason::new(
+            "method",
+            Finding::MethodNotTaken,
+            format!("takes {}", taken.join(", ")),
+        ));
+        let mut response = Response::empty(Outcome::MethodNotAllowed.status());
+        response.set_header("Allow", taken.join(", "));
+        Err(Stop { outcome: Outcome::MethodNotAllowed, response })
+    }
+
+    fn challenge(&mut self) -> Step {
+        let method = self.request.method;
+        let found = self
+            .listener
+            .challenges
+            .iter()
+            .find(|challenge| challenge.is(self.surroundings.machine, &self.context, method));
+        let Some(challenge) = found else {
+            return self.plain_method();
+        };
+        let verified = challenge.verified && self.verify().map(|_| true)?;
+        match challenge.answer(self.surroundings.machine, &self.context, verified) {
+            Ok(response) => {
+                let message = format!("answered with {}", response.status);
+                let reason = Reason::new("challenge", Finding::Answered, message);
+                self.note(reason.of(challenge.name.clone()));
+                Err(Stop { outcome: Outcome::Challenged, response })
+            }
+            Err((finding, message)) => {
+                self.note(Reason::new("challenge", finding, message).of(challenge.name.clone()));
+                let outcome = match finding {
+                    Finding::BadChallengeToken => Outcome::ChallengeRefused,
+                    _ => Outcome::ChallengeFailed,
+                };
+                Err(stop(outcome, "ErrorChallenge", "the challenge was not answered"))
+            }
+        }
+    }
+
+    /// A method that only challenges come by brings no event.
+    fn plain_method(&mut self) -> Step {
+        if self.listener.methods.iter().any(|method| **method == *self.request.method) {
+            return Ok(());
+        }
+        let methods: Vec<&str> = self.listener.methods.iter().map(|method| &**method).collect();
+        let message = format!("no challenge; events come by {}", methods.join(", "));
+        self.note(Reason::new("method", Finding::MethodNotTaken, message));
+        let mut response = Response::empty(Outcome::MethodNotAllowed.status());
+        response.set_header("Allow", self.listener.all_methods().join(", "));
+        Err(Stop { outcome: Outcome::MethodNotAllowed, response })
+    }
+
+    fn verify(&mut self) -> Step<Verified> {
+        let mut evidence = Evidence {
+            request: self.request,
+            context: &self.context,
+            machine: self.surroundings.machine,
+            now: self.now,
+            presented: self.surroundings.presented,
+            listener: &self.listener.id,
+            tenant: &self.listener.tenant,
+            tokens: &self.listener.token_patterns,
+        };
+        let verified = verify(&self.listener.checks, &mut evidence, &mut self.reasons);
+        verified.ok_or_else(|| match self.surroundings.limiter.fail() {
+            Admission::Admitted { .. } => stop(
+                Outcome::VerificationFailed,
+                "ErrorSignatureVerificationFailed",
+                "the request could not be verified",
+            ),
+            Admission::Refused { retry_after } => {
+                let mut stop = stop(
+                    Outcome::TooManyFailures,
+                    "ErrorTooManyRequests",
+                    "too many requests could not be verified",
+                );
+                stop.response.set_header("Retry-After", seconds(retry_after));
+                stop
+            }
+        })
+    }
+
+    fn rate_limit(&mut self, verified: &Verified) -> Step {
+        let policy = self.listener.rate_policy(verified.secured);
+        let Admission::Refused { retry_after } = self.surroundings.limiter.admit(policy) else {
+            return Ok(());
+        };
+        let message = format!("more than {} in {} s", policy.requests, policy.per.as_secs());
+        self.note(Reason::new("rate limit", Finding::RateExceeded, message));
+        let mut stop = stop(
+            Outcome::RateLimited,
+            "ErrorTooManyRequests",
+            "too many requests; try again later",
+        );
+        let (limit, wait) = (policy.burst, seconds(retry_after));
+        stop.response.set_header("RateLimit", format!("limit={limit}, remaining=0, reset={wait}"));
+        stop.response.set_header("Retry-After", wait);
+        Err(stop)
+    }
+
+    /// A body that says it is JSON and is none: told only to senders who are verified.
+    fn well_formed(&mut self, _: &Verified) -> Step {
+        let Some(error) = &self.parts.body.malformed else {
+            return Ok(());
+        };
+        let message = format!("the body is not JSON that is taken: {error}");
+        self.note(Reason::new("parse", Finding::BadJson, message.clone()));
+        Err(stop(Outcome::MalformedBody, "ErrorMalformedBody", &message))
+    }
+
+    fn schema(&mut self, _: &Verified) -> Step {
+        let Some(schema) = &self.listener.schema else {
+            return Ok(());
+        };
+        let violations = schema.violations(self.parts.parsed_body());
+        if violations.is_empty() {
+            return Ok(());
+        }
+        for violation in &violations {
+            self.note(Reason::new("schema", Finding::SchemaDiffers, violation.clone()));
+        }
+        let status = Outcome::SchemaViolated.status();
+        let body = serde_json::json!({ "error": {
+            "code": "ErrorSchemaViolated",
+            "message": "the body is not as the schema has it",
+            "violations": violations,
+        }});
+        Err(Stop { outcome: Outcome::SchemaViolated, response: Response::json(status, &body) })
+    }
+
+    fn filter(&mut self, _: &Verified) -> Step {
+        let Some(filter) = &self.listener.filter else {
+            return Ok(());
+        };
+        let (finding, message) =
+            match self.surroundings.machine.test(&filter.program, &self.context) {
+                Ok(holds) if holds == filter.keeps => return Ok(()),
+                Ok(true) => (Finding::FilterTrue, "`drop_when` holds"),
+                Ok(false) => (Finding::FilterFalse, "`keep_when` does not hold"),
+                // Losing events over a mistake in a filter is worse than keeping too many.
+                Err(trap) => {
+                    self.note(Reason::new("filter", Finding::FilterError, trap.to_string()));
+                    return Ok(());
+                }
+            };
+        self.note(Reason::new("filter", finding, message));
+        Err(Stop { outcome: Outcome::Filtered, response: self.respond() })
+    }
+
+    fn deduplicate(&mut self, verified: &Verified) -> Option<DedupKeys> {
+        self.listener.dedup.keys_of(
+            self.surroundings.machine,
+            &self.context,
+            verified.timeless,
+            &mut self.reasons,
+        )
+    }
+
+    fn map(&mut self, _: &Verified) -> Event {
+        let events = &self.listener.events;
+        let kind = events.kind.as_ref().and_then(|program| self.text("type", program));
+        let provider_id = events.id.as_ref().and_then(|program| self.text("id", program));
+        let data = match &events.data {
+            None => self.parts.parsed_body().clone(),
+            Some(program) => {
+                let value = self.surroundings.machine.eval(program, &self.context);
+                // The machine lets no secret out, so every answer can be owned.
+                let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
+                owned.unwrap_or_else(|trap| {
+                    let reason = Reason::new("map", Finding::MapError, trap.to_string());
+                    self.note(reason.of("data"));
+                    self.parts.parsed_body().clone()
+                })
+            }
+        };
+        Event { kind, provider_id, data }
+    }
+
+    fn text(&mut self, name: &str, program: &crate::engine::Program) -> Option<Box<str>> {
+        match self.surroundings.machine.eval(program, &self.context) {
+            Ok(value) if value.is_null() => None,
+            Ok(value) => Some(value.as_text().map_or_else(|| value.to_string().into(), Into::into)),
+            Err(trap) => {
+                let reason = Reason::new("map", Finding::MapError, trap.to_string());
+                self.note(reason.of(name));
+                None
+            }
+        }
+    }
+
+    /// The answer to a request that is taken.
+    fn respond(&mut self) -> Response {
+        let made = self
+            .listener
+            .response
+            .as_ref()
+            .map(|reply| reply.make(self.surroundings.machine, &self.context, 200));
+        match made {
+            Some(Ok(response)) => response,
+            Some(Err(message)) => {
+                self.note(Reason::new("respond", Finding::ResponseError, message));
+                received()
+            }
+            None => received(),
+        }
+    }
+}
+
+/// The documented answer of the notify endpoint.
+fn received() -> Response {
+    let body =
+        serde_json::json!({ "message": "Event received successfully", "status": "RECEIVED" });
+    Response::json(200, &body)
+}
+
+fn stop(outcome: Outcome, code: &str, message: &str) -> Stop {
+    Stop { outcome, response: error_response(outcome.status(), code, message) }
+}
+
+/// An error as senders are told it.
+pub fn error_response(status: u16, code: &str, message: &str) -> Response {
+    Response::json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
+}
+
+/// Whole seconds, rounded up: an answer that says when must not be early.
+fn seconds(duration: std::time::Duration) -> String {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0)).to_string()
+}

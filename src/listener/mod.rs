@@ -1,0 +1,129 @@
+//! Listeners: what receives a provider's webhooks, compiled from its configuration, and the
+//! decision what becomes of a request.
+//!
+//! Plain functions over values: knows no sockets, no store, no files and no clock. Files, the
+//! environment and the time come from whoever calls.
+
+mod assemble;
+mod body;
+mod challenge;
+mod decide;
+mod dedup;
+mod lints;
+mod log;
+mod oracle;
+mod outcome;
+pub mod rate;
+mod reason;
+mod recipe;
+mod redact;
+mod request;
+mod response;
+mod rows;
+mod sample;
+mod schema;
+mod secret;
+mod verify;
+
+pub use assemble::{Loaded, Outside, load};
+pub use decide::{Decision, Event, Limiter, Surroundings, Unlimited, decide, error_response};
+pub use dedup::DedupKeys;
+pub use log::log_entry;
+pub use outcome::{Outcome, OutcomeRow, all_outcomes};
+pub use reason::{Finding, Reason, all_findings};
+pub use recipe::{Recipe, RecipeSecret, find_recipe, recipe_names};
+pub use redact::Redaction;
+pub use request::{Parts, Request};
+pub use response::Response;
+pub use rows::{LISTENER, RECIPE};
+pub use sample::{Mismatch, Sample, Sent, SignError};
+pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
+pub use verify::{Presented, presented};
+
+use self::challenge::Challenge;
+use self::dedup::Dedup;
+use self::response::Reply;
+use self::schema::Schema;
+use self::verify::{Check, Kind};
+use crate::engine::{OwnedValue, Program, Secrets};
+
+/// A listener, compiled from its configuration.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its id, a UUID in small letters.
+    pub id: Box<str>,
+    /// What logs and commands call it.
+    pub name: Box<str>,
+    /// The tenant that its events belong to.
+    pub tenant: Box<str>,
+    /// The recipe that filled it.
+    pub provider: Option<Box<str>>,
+    /// The methods that events come by.
+    pub methods: Vec<Box<str>>,
+    /// Whether original requests are kept.
+    pub keep_raw: bool,
+    /// The event types that it declares.
+    pub event_types: Vec<Box<str>>,
+    /// What must not be written to a log.
+    pub redaction: Redaction,
+    vars: OwnedValue,
+    secrets: Secrets,
+    checks: Vec<Check>,
+    challenges: Vec<Challenge>,
+    /// The patterns of tokens that anyone can have signed, by the secret that signs them.
+    token_patterns: Vec<(Box<str>, regex::Regex)>,
+    rate: Option<rate::Policy>,
+    schema: Option<Schema>,
+    filter: Option<Filter>,
+    dedup: Dedup,
+    events: Events,
+    response: Option<Reply>,
+}
+
+/// Which requests become events.
+#[derive(Debug)]
+struct Filter {
+    program: Program,
+    /// Whether they do where it holds, or where it does not.
+    keeps: bool,
+}
+
+/// What a request becomes.
+#[derive(Debug, Default)]
+struct Events {
+    kind: Option<Program>,
+    id: Option<Program>,
+    data: Option<Program>,
+}
+
+impl Listener {
+    /// The methods that events and challenges come by.
+    pub fn all_methods(&self) -> Vec<&str> {
+        let mut methods: Vec<&str> = self.methods.iter().map(|method| &**method).collect();
+        for method in self.challenges.iter().flat_map(|challenge| &challenge.methods) {
+            if !methods.contains(&&**method) {
+                methods.push(method);
+            }
+        }
+        methods
+    }
+
+    /// Whether a check that is enforced needs something that only the sender has.
+    pub fn is_secured(&self) -> bool {
+        self.checks.iter().any(|check| check.enforce && check.is_secret())
+    }
+
+    /// How many requests are taken.
+    fn rate_policy(&self, secured: bool) -> rate::Policy {
+        let usual = if secured { rate::Policy::SECURED } else { rate::Policy::UNSECURED };
+        self.rate.unwrap_or(usual)
+    }
+
+    /// The header that a credential is looked for in, where a check asks for one.
+    fn credential_header(&self) -> Option<&str> {
+        self.checks.iter().find_map(|check| match &check.kind {
+            Kind::Credential(credential) => Some(&*credential.header),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! What may become of a request: one table, a row an outcome.
+//!
+//! The name is what logs, metrics and tests say. To add one, write its row.
+
+use std::fmt;
+
+/// Makes the enum and the table of the rows.
+macro_rules! outcomes {
+    ($($outcome:ident { name: $name:literal, status: $status:literal, retry: $retry:literal, doc: $doc:literal, })+) => {
+        /// What became of a request.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Outcome {
+            $(
+                #[doc = $doc]
+                $outcome,
+            )+
+        }
+
+        const ROWS: &[&OutcomeRow] = &[$(Outcome::$outcome.row()),+];
+
+        impl Outcome {
+            /// What the table says of it.
+            pub const fn row(self) -> &'static OutcomeRow {
+                match self {
+                    $(Self::$outcome => &OutcomeRow {
+                        outcome: Self::$outcome,
+                        name: $name,
+                        status: $status,
+                        retry: $retry,
+                        doc: $doc,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+/// Everything there is to know of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutcomeRow {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Its name in logs, metrics and tests.
+    pub name: &'static str,
+    /// The HTTP status, where the listener does not say otherwise.
+    pub status: u16,
+    /// Whether the sender does well to send the same request again.
+    pub retry: bool,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+outcomes! {
+    Accepted { name: "accepted", status: 200, retry: false,
+        doc: "The request is an event, and on disk.", }
+    Challenged { name: "challenged", status: 200, retry: false,
+        doc: "The provider asked whether the listener is there, and has its answer.", }
+    Filtered { name: "filtered", status: 200, retry: false,
+        doc: "The listener's filter does not want it.", }
+    Duplicate { name: "duplicate", status: 200, retry: false,
+        doc: "The same event was accepted before, within the window.", }
+    UnknownListener { name: "unknown_listener", status: 404, retry: false,
+        doc: "There is no listener of this id.", }
+    MethodNotAllowed { name: "method_not_allowed", status: 405, retry: false,
+        doc: "The listener does not take this method.", }
+    RequestTimeout { name: "request_timeout", status: 408, retry: true,
+        doc: "The body did not arrive in time.", }
+    BodyTooLarge { name: "body_too_large", status: 413, retry: false,
+        doc: "The body is larger than the limit, as sent or unpacked.", }
+    UnsupportedEncoding { name: "unsupported_encoding", status: 415, retry: false,
+        doc: "The body is compressed in a way that is not taken, or does not unpack.", }
+    HeadersTooLarge { name: "headers_too_large", status: 431, retry: false,
+        doc: "There are more headers than the limit, or larger ones.", }
+    MalformedBody { name: "malformed_body", status: 400, retry: false,
+        doc: "The body says that it is JSON, and is none that is taken.", }
+    ChallengeRefused { name: "challenge_refused", status: 400, retry: false,
+        doc: "The challenge would sign a text that is no token.", }
+    ChallengeFailed { name: "challenge_failed", status: 500, retry: true,
+        doc: "The answer to the challenge could not be made.", }
+    VerificationFailed { name: "verification_failed", status: 401, retry: false,
+        doc: "A check of the sender failed.", }
+    TooManyFailures { name: "too_many_failures", status: 429, retry: true,
+        doc: "The sender's requests keep failing verification.", }
+    RateLimited { name: "rate_limited", status: 429, retry: true,
+        doc: "The listener takes no more requests at the moment.", }
+    SchemaViolated { name: "schema_violated", status: 422, retry: false,
+        doc: "The body is not as the listener's schema has it.", }
+    Unavailable { name: "unavailable", status: 503, retry: true,
+        doc: "The event could not be stored.", }
+}
+
+impl Outcome {
+    /// Its name in logs, metrics and tests.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The HTTP status, where the listener does not say otherwise.
+    pub fn status(self) -> u16 {
+        self.row().status
+    }
+
+    /// The outcome of a name.
+    pub fn find(name: &str) -> Option<Self> {
+        ROWS.iter().find(|row| row.name == name).map(|row| row.outcome)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Every outcome, in order.
+pub fn all_outcomes() -> impl Iterator<Item = &'static OutcomeRow> {
+    ROWS.iter().copied()
+}

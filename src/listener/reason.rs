@@ -1,0 +1,144 @@
+//! Why a request ended as it did: what each step found, in words for whoever reads the log.
+//!
+//! A reason never holds a secret, and never a digest that was computed: with it a reader of the
+//! log could sign.
+
+use std::fmt;
+
+/// Makes the enum and the names of the rows.
+macro_rules! findings {
+    ($($finding:ident { name: $name:literal, doc: $doc:literal, })+) => {
+        /// What a step found.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Finding {
+            $(
+                #[doc = $doc]
+                $finding,
+            )+
+        }
+
+        impl Finding {
+            /// Its name in logs and tests.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$finding => $name,)+
+                }
+            }
+
+            /// What it means.
+            pub fn doc(self) -> &'static str {
+                match self {
+                    $(Self::$finding => $doc,)+
+                }
+            }
+        }
+
+        const FINDINGS: &[Finding] = &[$(Finding::$finding),+];
+    };
+}
+
+findings! {
+    Passed { name: "passed", doc: "The check passed.", }
+    RuleFalse { name: "rule_false", doc: "The rule does not hold.", }
+    RuleError { name: "rule_error", doc: "The rule was stopped by an error.", }
+    NoPayload { name: "no_payload", doc: "What is signed could not be put together.", }
+    MissingSignature { name: "missing_signature", doc: "The request has no signature.", }
+    WrongPrefix { name: "wrong_prefix", doc: "No signature begins as it has to.", }
+    WrongEncoding { name: "wrong_encoding", doc: "The signature is not in its encoding.", }
+    WrongLength { name: "wrong_length", doc: "The signature is too short or too long for its hash.", }
+    UnknownHash { name: "unknown_hash", doc: "The signature names no hash that is allowed.", }
+    DigestDiffers { name: "digest_differs", doc: "The signature is that of another text or another secret.", }
+    SignatureWrong { name: "signature_wrong", doc: "The signature was not made with the private key.", }
+    TokenSigned { name: "token_signed", doc: "The signed text has the shape of a challenge's token, which anyone can have signed.", }
+    MissingTime { name: "missing_time", doc: "The request has no signed time.", }
+    BadTime { name: "bad_time", doc: "The signed time is no time.", }
+    Stale { name: "stale", doc: "The signed time is too long ago.", }
+    Future { name: "future", doc: "The signed time lies ahead.", }
+    MissingCredential { name: "missing_credential", doc: "The request has no credential.", }
+    WrongCredential { name: "wrong_credential", doc: "The credential is not known, expired or revoked.", }
+    NotForListener { name: "not_for_listener", doc: "The credential is good, but not for this listener.", }
+    BadToken { name: "bad_token", doc: "The token is none that this listener takes.", }
+    AddressNotAllowed { name: "address_not_allowed", doc: "The sender's address is in none of the networks.", }
+    MethodNotTaken { name: "method_not_taken", doc: "The listener takes other methods.", }
+    BadJson { name: "bad_json", doc: "The body is no JSON that is taken.", }
+    SchemaDiffers { name: "schema_differs", doc: "The body differs from the schema.", }
+    FilterFalse { name: "filter_false", doc: "The filter does not keep it.", }
+    FilterTrue { name: "filter_true", doc: "The filter drops it.", }
+    FilterError { name: "filter_error", doc: "The filter was stopped by an error; the event is kept.", }
+    RateExceeded { name: "rate_exceeded", doc: "There were more requests than the listener takes.", }
+    DedupMissing { name: "dedup_missing", doc: "The keys to tell repeats by are all null; the event is kept.", }
+    DedupError { name: "dedup_error", doc: "A key to tell repeats by was stopped by an error; it counts as null.", }
+    SeenBefore { name: "seen_before", doc: "An event with these keys was accepted before.", }
+    MapError { name: "map_error", doc: "The event could not be mapped; its data is the body.", }
+    ResponseError { name: "response_error", doc: "The response was stopped by an error.", }
+    BadChallengeToken { name: "bad_challenge_token", doc: "What the challenge asks to sign does not have the shape of a token.", }
+    Answered { name: "answered", doc: "The challenge was answered.", }
+    NotStored { name: "not_stored", doc: "The store did not take it.", }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Every finding, in order.
+pub fn all_findings() -> impl Iterator<Item = Finding> {
+    FINDINGS.iter().copied()
+}
+
+/// What one step found, and what that was about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// The step: `verify`, `filter`.
+    pub step: &'static str,
+    /// The name of the check, rule or challenge, where the step has several.
+    pub name: Option<Box<str>>,
+    /// What was found.
+    pub finding: Finding,
+    /// The same in words, with what was expected.
+    pub message: String,
+    /// Whether it counted: a check that is only monitored records and lets pass.
+    pub enforced: bool,
+}
+
+impl Reason {
+    /// What a step found.
+    pub fn new(step: &'static str, finding: Finding, message: impl Into<String>) -> Self {
+        Self { step, name: None, finding, message: message.into(), enforced: true }
+    }
+
+    /// The same, of the check with this name.
+    #[must_use]
+    pub fn of(mut self, name: impl Into<Box<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// As a JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut object = serde_json::Map::new();
+        object.insert("step".to_owned(), self.step.into());
+        if let Some(name) = &self.name {
+            object.insert("name".to_owned(), (&**name).into());
+        }
+        object.insert("finding".to_owned(), self.finding.name().into());
+        object.insert("message".to_owned(), self.message.as_str().into());
+        if !self.enforced {
+            object.insert("enforced".to_owned(), false.into());
+        }
+        object.into()
+    }
+}
+
+/// One line: ``verify `signature`: digest_differs: …``.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.step)?;
+        if let Some(name) = &self.name {
+            write!(f, " `{name}`")?;
+        }
+        write!(f, ": {}: {}", self.finding, self.message)?;
+        if self.enforced { Ok(()) } else { f.write_str(" (monitored only)") }
+    }
+}

@@ -1,0 +1,197 @@
+//! Redaction: what must not be written to any log.
+//!
+//! Headers and paths that a listener names, credentials and cookies always, and any text that
+//! holds a known secret, as it is and as it is usually written otherwise.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use zeroize::Zeroizing;
+
+use crate::engine::{OwnedValue, Secrets, Value};
+use crate::value::OwnedObject;
+
+/// What stands in place of what is not shown.
+pub(super) const HIDDEN: &str = "<redacted>";
+
+/// Headers that carry credentials, whatever a listener says.
+const HEADERS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-webhook-token",
+];
+
+/// A shorter secret stands in too many texts by chance: hiding those would hide everything.
+const SHORTEST: usize = 4;
+
+/// What a listener's logs leave out.
+#[derive(Default)]
+pub struct Redaction {
+    headers: Vec<String>,
+    paths: Vec<Vec<Step>>,
+    /// The known secrets, in the ways they are written.
+    secrets: Vec<Zeroizing<String>>,
+}
+
+/// A step of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+    All,
+}
+
+/// Without the secrets.
+impl fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { headers, paths, .. } = self;
+        f.debug_struct("Redaction").field("headers", headers).field("paths", paths).finish()
+    }
+}
+
+impl Redaction {
+    /// Leaves a header out.
+    pub(super) fn add_header(&mut self, name: &str) {
+        self.headers.push(name.to_ascii_lowercase());
+    }
+
+    /// Leaves out what is at a path, `parsed_body.users[*].email`.
+    pub(super) fn add_path(&mut self, path: &str) -> Result<(), String> {
+        let steps = steps(path).ok_or_else(|| {
+            format!("`{path}` is no path: `parsed_body.users[*].email`, `query_params[\"a b\"]`")
+        })?;
+        self.paths.push(steps);
+        Ok(())
+    }
+
+    /// Leaves out every text that holds one of these secrets, in hex, base64 or a URL too.
+    pub(super) fn know(&mut self, secrets: &Secrets) {
+        for secret in secrets.contents() {
+            let bytes = secret.content().unwrap_or_default();
+            if bytes.len() < SHORTEST {
+                continue;
+            }
+            let mut written = vec![
+                hex::encode(bytes),
+                hex::encode_upper(bytes),
+                STANDARD_NO_PAD.encode(bytes),
+                URL_SAFE_NO_PAD.encode(bytes),
+                percent_encode(bytes, NON_ALPHANUMERIC).to_string(),
+            ];
+            written.extend(std::str::from_utf8(bytes).ok().map(ToOwned::to_owned));
+            for text in written {
+                let text = Zeroizing::new(text);
+                if !self.secrets.contains(&text) {
+                    self.secrets.push(text);
+                }
+            }
+        }
+    }
+
+    /// Whether a header is left out.
+    pub(super) fn hides_header(&self, name: &str) -> bool {
+        let named = |list: &str| list.eq_ignore_ascii_case(name);
+        HEADERS.iter().any(|header| named(header))
+            || self.headers.iter().any(|header| named(header))
+    }
+
+    /// A text without known secrets.
+    pub fn text(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for secret in &self.secrets {
+            if shown.contains(secret.as_str()) {
+                shown = shown.replace(secret.as_str(), HIDDEN);
+            }
+        }
+        shown
+    }
+
+    /// A value under a root, without what is left out of it; and whether anything at a path was.
+    pub(super) fn value(&self, root: &str, value: Value<'_>) -> (OwnedValue, bool) {
+        let here = |path: &&Vec<Step>| path.first() == Some(&Step::Key(root.to_owned()));
+        let paths: Vec<&[Step]> =
+            self.paths.iter().filter(here).map(|path| path.get(1..).unwrap_or_default()).collect();
+        let mut hidden = false;
+        let shown = self.walk(value, &paths, &mut hidden);
+        (shown, hidden)
+    }
+
+    fn walk(&self, value: Value<'_>, paths: &[&[Step]], hidden: &mut bool) -> OwnedValue {
+        if paths.iter().any(|path| path.is_empty()) {
+            *hidden = true;
+            return OwnedValue::Text(HIDDEN.into());
+        }
+        let below = |wanted: &dyn Fn(&Step) -> bool| -> Vec<&[Step]> {
+            let matching = paths.iter().filter_map(|path| path.split_first());
+            matching.filter(|(first, _)| wanted(first)).map(|(_, rest)| rest).collect()
+        };
+        match value {
+            Value::Object(object) => {
+                let entries = object.iter().map(|(key, value)| {
+                    let paths = below(&|step| match step {
+                        Step::Key(name) => name == key,
+                        Step::All => true,
+                        Step::Index(_) => false,
+                    });
+                    (self.text(key).into(), self.walk(value, &paths, hidden))
+                });
+                OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+            }
+            Value::List(list) => {
+                let items = list.iter().enumerate().map(|(at, value)| {
+                    let paths =
+                        below(&|step| matches!(step, Step::All) || *step == Step::Index(at));
+                    self.walk(value, &paths, hidden)
+                });
+                OwnedValue::List(items.collect())
+            }
+            other => match other.as_text() {
+                Some(text) => OwnedValue::Text(self.text(text).into()),
+                None => other.to_owned_value().unwrap_or(OwnedValue::Null),
+            },
+        }
+    }
+}
+
+/// The steps of a path: names behind dots, keys and places in brackets, `[*]` for all.
+fn steps(path: &str) -> Option<Vec<Step>> {
+    let mut steps = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        if let Some(inside) = rest.strip_prefix('[') {
+            let (step, after) = bracket(inside)?;
+            steps.push(step);
+            rest = after;
+            continue;
+        }
+        let bare = match steps.is_empty() {
+            true => rest,
+            false => rest.strip_prefix('.')?,
+        };
+        let end = bare.find(['.', '[']).unwrap_or(bare.len());
+        let (name, after) = bare.split_at_checked(end)?;
+        steps.push(if name == "*" { Step::All } else { Step::Key(name.to_owned()) });
+        if name.is_empty() {
+            return None;
+        }
+        rest = after;
+    }
+    (steps.len() > 1).then_some(steps)
+}
+
+fn bracket(inside: &str) -> Option<(Step, &str)> {
+    for quote in ['"', '\''] {
+        if let Some(text) = inside.strip_prefix(quote) {
+            let (key, after) = text.split_once(quote)?;
+            return Some((Step::Key(key.to_owned()), after.strip_prefix(']')?));
+        }
+    }
+    let (key, after) = inside.split_once(']')?;
+    let step = if key == "*" { Step::All } else { Step::Index(key.parse().ok()?) };
+    Some((step, after))
+}

@@ -1,0 +1,119 @@
+//! Responses that a listener makes from a request.
+
+use crate::engine::{Context, Machine, Program, Value};
+
+/// A response: what goes back to the sender.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// How a response is made.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    pub(super) status: Option<u16>,
+    pub(super) headers: Vec<(Box<str>, Program)>,
+    pub(super) body: Option<Program>,
+}
+
+impl Response {
+    /// A response of JSON.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![content_type("application/json")];
+        Self { status, headers, body: body.to_string().into_bytes() }
+    }
+
+    /// A response without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// A header by its name in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Sets a header; one of that name is replaced.
+    pub fn set_header(&mut self, name: &str, value: String) {
+        self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value));
+    }
+}
+
+fn content_type(value: &str) -> (String, String) {
+    ("Content-Type".to_owned(), value.to_owned())
+}
+
+impl Reply {
+    /// Makes the response to a request.
+    pub(super) fn make(
+        &self,
+        machine: &mut Machine,
+        context: &Context<'_>,
+        status: u16,
+    ) -> Result<Response, String> {
+        let mut response = Response::empty(self.status.unwrap_or(status));
+        if let Some(body) = &self.body {
+            let value = machine.eval(body, context).map_err(|trap| trap.to_string())?;
+            set_body(&mut response, value)?;
+        }
+        for (name, program) in &self.headers {
+            let value = machine.eval(program, context).map_err(|trap| trap.to_string())?;
+            if let Some(value) = header_value(name, value)? {
+                response.set_header(name, value);
+            }
+        }
+        refuse_html(&mut response);
+        Ok(response)
+    }
+}
+
+/// A text answers as it is; whatever has structure answers as JSON, so that what a sender wrote
+/// stays inside its quotes.
+fn set_body(response: &mut Response, value: Value<'_>) -> Result<(), String> {
+    let (kind, body) = match value {
+        Value::Null => return Ok(()),
+        Value::Text(text) | Value::Encoded(text) => {
+            ("text/plain; charset=utf-8", text.as_bytes().to_vec())
+        }
+        Value::Bytes(bytes) => ("application/octet-stream", bytes.to_vec()),
+        other => ("application/json", other.to_string().into_bytes()),
+    };
+    response.headers.push(content_type(kind));
+    response.body = body;
+    Ok(())
+}
+
+fn header_value(name: &str, value: Value<'_>) -> Result<Option<String>, String> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        other => match other.as_text() {
+            Some(text) => text.to_owned(),
+            None => return Err(format!("the header `{name}` is {}", other.kind().phrase())),
+        },
+    };
+    // A line end in a header would end it, and begin another of the sender's choice.
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(format!("the header `{name}` would have a control character in it"));
+    }
+    Ok(Some(text))
+}
+
+/// What a sender wrote must not run as a page.
+fn refuse_html(response: &mut Response) {
+    let is_html = |value: &str| {
+        let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        essence == "text/html" || essence == "application/xhtml+xml" || essence == "image/svg+xml"
+    };
+    if response.header("content-type").is_some_and(is_html) {
+        response.set_header("Content-Type", "text/plain; charset=utf-8".to_owned());
+    }
+}

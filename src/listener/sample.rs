@@ -1,0 +1,273 @@
+//! Samples: requests with what is expected of them, and requests made as a provider makes them.
+//!
+//! The tests of recipes and `hookgate test` read them alike.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::decide::Event;
+use super::recipe::Recipe;
+use super::request::{Parts, Request};
+use super::response::Response;
+use super::{Listener, Outcome, Reason};
+use crate::document::Node;
+use crate::engine::{Engine, Machine, OwnedValue, Time};
+
+/// A request, and what is expected of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// What it is, in words.
+    pub name: String,
+    /// Where it was published.
+    pub source: Option<String>,
+    /// The outcome.
+    pub expect: String,
+    /// A finding that has to be among the reasons.
+    pub reason: Option<String>,
+    /// The method.
+    pub method: String,
+    /// The public URL, where it is not made from the listener.
+    pub url: Option<String>,
+    /// The raw query.
+    pub query: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body, where it stands in the sample.
+    pub body: Option<Vec<u8>>,
+    /// The file with the body.
+    pub body_file: Option<String>,
+    /// The time of the request.
+    pub now: Option<Time>,
+    /// The address that it comes from.
+    pub remote_address: Option<String>,
+    /// Secrets as they are written, the newest of a name first.
+    pub secrets: Vec<(String, Vec<String>)>,
+    /// Settings.
+    pub vars: Vec<(Box<str>, OwnedValue)>,
+    /// The status of the response.
+    pub status: Option<u64>,
+    /// Headers of the response.
+    pub response_headers: Vec<(String, String)>,
+    /// The body of the response, byte for byte.
+    pub response_body: Option<String>,
+    /// The body of the response, as JSON.
+    pub response_json: Option<String>,
+    /// The type of the event.
+    pub event_type: Option<String>,
+    /// The provider's id of the event.
+    pub event_id: Option<String>,
+    /// The data of the event, as JSON.
+    pub event_data: Option<String>,
+}
+
+/// In what a request did not do as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What it is about: `outcome`, `response body`.
+    pub what: String,
+    /// What was expected.
+    pub wanted: String,
+    /// What came.
+    pub found: String,
+}
+
+impl Sample {
+    /// Reads a sample that was held to what may stand in one.
+    pub(crate) fn of(node: &Node) -> Self {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).map(ToOwned::to_owned);
+        let encoded = || text("body_base64").and_then(|text| STANDARD.decode(text).ok());
+        let vars = node.get("vars").map(Node::entries).unwrap_or_default();
+        let pairs = |key: &str| node.get(key).map(pairs).unwrap_or_default();
+        Self {
+            name: text("name").unwrap_or_default(),
+            source: text("source"),
+            expect: text("expect").unwrap_or_default(),
+            reason: text("reason"),
+            method: text("method").unwrap_or_else(|| "POST".to_owned()),
+            url: text("url"),
+            query: text("query").unwrap_or_default(),
+            headers: pairs("headers"),
+            body: text("body").map(String::into_bytes).or_else(encoded),
+            body_file: text("body_file"),
+            now: node.get("now").and_then(time),
+            remote_address: text("remote_address"),
+            secrets: node.get("secrets").map(secrets).unwrap_or_default(),
+            vars: vars
+                .iter()
+                .map(|entry| (entry.key.text.as_str().into(), entry.value.to_value()))
+                .collect(),
+            status: node.get("status").and_then(Node::as_count),
+            response_headers: pairs("response_headers"),
+            response_body: text("response_body"),
+            response_json: text("response_json"),
+            event_type: text("event_type"),
+            event_id: text("event_id"),
+            event_data: text("event_data"),
+        }
+    }
+
+    /// Everything in which what came differs from what was expected.
+    pub fn mismatches(
+        &self,
+        outcome: Outcome,
+        reasons: &[Reason],
+        response: &Response,
+        event: Option<&Event>,
+    ) -> Vec<Mismatch> {
+        let mut found = Vec::new();
+        let mut differs = |what: &str, wanted: &str, came: &str| {
+            if wanted != came {
+                let (wanted, found_) = (wanted.to_owned(), came.to_owned());
+                found.push(Mismatch { what: what.to_owned(), wanted, found: found_ });
+            }
+        };
+        differs("outcome", &self.expect, outcome.name());
+        if let Some(reason) = &self.reason {
+            let names: Vec<&str> = reasons.iter().map(|one| one.finding.name()).collect();
+            if !names.contains(&reason.as_str()) {
+                differs("reason", reason, &names.join(", "));
+            }
+        }
+        if let Some(status) = self.status {
+            differs("status", &status.to_string(), &response.status.to_string());
+        }
+        for (name, wanted) in &self.response_headers {
+            differs(&format!("header `{name}`"), wanted, response.header(name).unwrap_or("(none)"));
+        }
+        let body = String::from_utf8_lossy(&response.body);
+        if let Some(wanted) = &self.response_body {
+            differs("response body", wanted, &body);
+        }
+        if let Some(wanted) = &self.response_json {
+            json_differs(&mut differs, "response body", wanted, &body);
+        }
+        let kind = event.and_then(|event| event.kind.as_deref());
+        if let Some(wanted) = &self.event_type {
+            differs("event type", wanted, kind.unwrap_or("(none)"));
+        }
+        if let Some(wanted) = &self.event_id {
+            let id = event.and_then(|event| event.provider_id.as_deref());
+            differs("event id", wanted, id.unwrap_or("(none)"));
+        }
+        if let Some(wanted) = &self.event_data {
+            let data = event.map(|event| event.data.to_string()).unwrap_or_default();
+            json_differs(&mut differs, "event data", wanted, &data);
+        }
+        found
+    }
+}
+
+/// JSON that differs in more than white space and the order of keys.
+fn json_differs(differs: &mut impl FnMut(&str, &str, &str), what: &str, wanted: &str, found: &str) {
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    if parsed(wanted).is_none() || parsed(wanted) != parsed(found) {
+        differs(what, wanted, found);
+    }
+}
+
+/// A table, or a list of pairs.
+fn pairs(node: &Node) -> Vec<(String, String)> {
+    let text = |node: &Node| node.as_str().unwrap_or("").to_owned();
+    let of_table = node.entries().iter().map(|entry| (entry.key.text.clone(), text(&entry.value)));
+    let of_list = node.items().iter().filter_map(|pair| match pair.items() {
+        [name, value] => Some((text(name), text(value))),
+        _ => None,
+    });
+    of_table.chain(of_list).collect()
+}
+
+fn secrets(node: &Node) -> Vec<(String, Vec<String>)> {
+    let texts = |node: &Node| match node.as_str() {
+        Some(text) => vec![text.to_owned()],
+        None => node.items().iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect(),
+    };
+    node.entries().iter().map(|entry| (entry.key.text.clone(), texts(&entry.value))).collect()
+}
+
+fn time(node: &Node) -> Option<Time> {
+    match node.to_value() {
+        OwnedValue::Number(number) => Time::from_epoch(number).ok(),
+        OwnedValue::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// A request as a provider makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why a request could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// Only the provider can: it has the private key.
+    #[error("only the provider can sign its requests: `{0}` signs with a private key")]
+    Impossible(String),
+    /// A header could not be made.
+    #[error("the header `{header}` could not be made: {reason}")]
+    Header {
+        /// Which one.
+        header: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Recipe {
+    /// Makes the headers of a request as the provider does, with the secrets of a listener.
+    ///
+    /// # Errors
+    /// Where only the provider can, or a header's expression is stopped.
+    pub fn sign(
+        &self,
+        listener: &Listener,
+        request: &Request<'_>,
+        now: Time,
+    ) -> Result<Sent, SignError> {
+        let Some(send) = self.layer.root.get("send") else {
+            return Err(SignError::Impossible(self.name.to_owned()));
+        };
+        let text = |key: &str| send.get(key).and_then(Node::as_str);
+        let kind = text("content_type").unwrap_or("application/json");
+        let mut headers = vec![("Content-Type".to_owned(), kind.to_owned())];
+        headers.extend(
+            request.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        for (name, source) in send.get("headers").map(pairs).unwrap_or_default() {
+            if let Some(value) = made(listener, request, &headers, (&name, &source), now)? {
+                headers.push((name, value));
+            }
+        }
+        Ok(Sent { method: text("method").unwrap_or("POST").to_owned(), headers })
+    }
+}
+
+/// The value of a header, which sees those before it.
+fn made(
+    listener: &Listener,
+    request: &Request<'_>,
+    before: &[(String, String)],
+    (name, source): (&str, &str),
+    now: Time,
+) -> Result<Option<String>, SignError> {
+    let failed = |reason: String| SignError::Header { header: name.to_owned(), reason };
+    let program =
+        Engine::for_requests().compile(source).map_err(|faults| failed(faults.to_string()))?;
+    let headers: Vec<(&str, &str)> =
+        before.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let request = Request { headers: &headers, ..*request };
+    let parts = Parts::of(&request, (&listener.id, &listener.name));
+    let mut context = parts.context(&request, &listener.vars);
+    context.set_now(now).set_secrets(&listener.secrets);
+    let mut machine = Machine::default();
+    let value = machine.eval(&program, &context).map_err(|trap| failed(trap.to_string()))?;
+    Ok(match value.as_text() {
+        Some(text) => Some(text.to_owned()),
+        None if value.is_null() => None,
+        None => Some(value.to_string()),
+    })
+}

@@ -1,0 +1,88 @@
+//! Secrets as they are configured: how they are written, and what they are.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
+use zeroize::Zeroizing;
+
+use crate::engine::Secrets;
+
+/// How a secret is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encoding {
+    /// As the text itself.
+    #[default]
+    Utf8,
+    /// In hex, in any case.
+    Hex,
+    /// In base64.
+    Base64,
+    /// In base64, behind `whsec_` or `whpk_` (Standard Webhooks).
+    Whsec,
+}
+
+impl Encoding {
+    /// The encoding of a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Some(match name {
+            "utf8" => Self::Utf8,
+            "hex" => Self::Hex,
+            "base64" => Self::Base64,
+            "whsec" => Self::Whsec,
+            _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf8",
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Whsec => "whsec",
+        }
+    }
+}
+
+/// Adds a secret that is written so to those of a name. The text itself is in no message.
+///
+/// # Errors
+/// What is wrong with it, in words: it is empty, or is not written so.
+pub fn decode(
+    secrets: &mut Secrets,
+    name: &str,
+    written: &str,
+    encoding: Encoding,
+) -> Result<(), String> {
+    // Files end in a line end that belongs to no secret.
+    let written = written.trim_end_matches(['\r', '\n']);
+    if written.is_empty() {
+        return Err(format!("the secret `{name}` is empty"));
+    }
+    let bytes = match encoding {
+        Encoding::Utf8 => {
+            secrets.add(name, written);
+            return Ok(());
+        }
+        Encoding::Hex => hex::decode(written.trim()).ok(),
+        Encoding::Base64 => STANDARD_PAD_INDIFFERENT.decode(written.trim()).ok(),
+        Encoding::Whsec => {
+            let bare = written.trim();
+            let bare = bare.strip_prefix("whsec_").or(bare.strip_prefix("whpk_")).unwrap_or(bare);
+            STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare))
+        }
+    };
+    let bytes = bytes.map(Zeroizing::new).filter(|bytes| !bytes.is_empty());
+    let bytes =
+        bytes.ok_or_else(|| format!("the secret `{name}` is not in `{}`", encoding.name()))?;
+    secrets.add_bytes(name, bytes.as_slice());
+    Ok(())
+}
+
+/// Base64 whose last letter has bits that say nothing: secrets that somebody shortened by a
+/// letter are used, and other libraries take them.
+fn loose(text: &str) -> Option<Vec<u8>> {
+    let config = base64::engine::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
+    base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, config).decode(text).ok()
+}

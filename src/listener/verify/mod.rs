@@ -1,0 +1,162 @@
+//! Verification: whether a request comes from who it should come from.
+//!
+//! All checks run, also behind one that failed, so that the log tells everything that is wrong.
+//! Errors and null are failures.
+
+mod credential;
+mod jwt;
+mod public_key;
+mod received;
+mod signature;
+mod signed_time;
+
+pub(super) use credential::Credential;
+pub use credential::{Presented, presented};
+pub(super) use jwt::{Jwt, Keys};
+pub(super) use public_key::PublicKey;
+pub(super) use received::{Encoding, Received};
+pub(super) use signature::{Hash, Hashing, Signature};
+pub(super) use signed_time::SignedTime;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::reason::{Finding, Reason};
+use super::request::Request;
+use crate::engine::{Context, Machine, Program, Time};
+
+/// A check of a request's sender.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) name: Box<str>,
+    /// Whether a failure stops the request, or is only recorded.
+    pub(super) enforce: bool,
+    pub(super) kind: Kind,
+}
+
+/// What a check looks at.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Rule(Program),
+    Signature(Signature),
+    PublicKey(PublicKey),
+    Credential(Credential),
+    Jwt(Jwt),
+    Addresses(Vec<IpNet>),
+}
+
+impl Check {
+    /// Whether somebody without a secret could not pass it.
+    pub(super) fn is_secret(&self) -> bool {
+        match &self.kind {
+            Kind::Rule(rule) => rule.secrets().next().is_some(),
+            Kind::Addresses(_) => false,
+            Kind::Signature(_) | Kind::PublicKey(_) | Kind::Credential(_) | Kind::Jwt(_) => true,
+        }
+    }
+}
+
+/// That a request passed its checks. Only [`verify`] makes one, so nothing behind it can be
+/// reached without.
+#[derive(Debug)]
+pub(super) struct Verified {
+    /// The hash of what was signed, where nothing signed says when: whoever has such a request
+    /// can send it again.
+    pub(super) timeless: Option<[u8; 32]>,
+    /// Whether an enforced check needed a secret.
+    pub(super) secured: bool,
+}
+
+/// What checks look at.
+pub(super) struct Evidence<'e, 'a> {
+    pub(super) request: &'e Request<'a>,
+    pub(super) context: &'e Context<'e>,
+    pub(super) machine: &'e mut Machine,
+    pub(super) now: Time,
+    /// What the gateway knows of the credential that the request presents.
+    pub(super) presented: &'e Presented,
+    /// The id of the listener.
+    pub(super) listener: &'e str,
+    /// The tenant of the listener.
+    pub(super) tenant: &'e str,
+    /// Patterns of tokens that anyone can have signed, by the secret that signs them.
+    pub(super) tokens: &'e [(Box<str>, regex::Regex)],
+}
+
+/// Why a check failed, or what passed it.
+pub(super) type Found = Result<Passed, (Finding, String)>;
+
+/// What passed a check, for the log.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    pub(super) message: String,
+    /// The hash of what was signed, where nothing signed says when.
+    pub(super) timeless: Option<[u8; 32]>,
+}
+
+impl Passed {
+    pub(super) fn with(message: impl Into<String>) -> Self {
+        Self { message: message.into(), timeless: None }
+    }
+}
+
+/// Runs all checks, and notes what each found.
+pub(super) fn verify(
+    checks: &[Check],
+    evidence: &mut Evidence<'_, '_>,
+    reasons: &mut Vec<Reason>,
+) -> Option<Verified> {
+    let mut passes = true;
+    let mut verified = Verified { timeless: None, secured: false };
+    for check in checks {
+        let found = check.kind.run(evidence);
+        passes &= found.is_ok() || !check.enforce;
+        verified.secured |= check.enforce && check.is_secret();
+        let (finding, message) = match found {
+            Ok(passed) => {
+                verified.timeless = verified.timeless.or(passed.timeless);
+                (Finding::Passed, passed.message)
+            }
+            Err(failed) => failed,
+        };
+        let mut reason = Reason::new("verify", finding, message).of(check.name.clone());
+        reason.enforced = check.enforce;
+        reasons.push(reason);
+    }
+    passes.then_some(verified)
+}
+
+impl Kind {
+    fn run(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+        match self {
+            Self::Rule(rule) => hold(rule, evidence),
+            Self::Signature(signature) => signature.check(evidence),
+            Self::PublicKey(key) => key.check(evidence),
+            Self::Credential(credential) => credential.check(evidence),
+            Self::Jwt(jwt) => jwt.check(evidence),
+            Self::Addresses(networks) => in_networks(networks, evidence.request.remote_address),
+        }
+    }
+}
+
+fn hold(rule: &Program, evidence: &mut Evidence<'_, '_>) -> Found {
+    match evidence.machine.test(rule, evidence.context) {
+        Ok(true) => Ok(Passed::with("the rule holds")),
+        Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
+        Err(trap) => Err((Finding::RuleError, trap.to_string())),
+    }
+}
+
+fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> Found {
+    let Some(address) = address else {
+        let message = "the sender's address is not known".to_owned();
+        return Err((Finding::AddressNotAllowed, message));
+    };
+    let canonical = address.to_canonical();
+    let is_in = |net: &IpNet| net.contains(&address) || net.contains(&canonical);
+    if networks.iter().any(is_in) {
+        return Ok(Passed::with(format!("{canonical} is in the networks")));
+    }
+    Err((Finding::AddressNotAllowed, format!("{canonical} is in none of the networks")))
+}

@@ -1,0 +1,44 @@
+//! The time that a sender signed, and how far it may be from now.
+
+use std::time::Duration;
+
+use super::Evidence;
+use crate::engine::{Program, Value};
+use crate::listener::reason::Finding;
+
+/// The time that a sender signed.
+#[derive(Debug)]
+pub(in crate::listener) struct SignedTime {
+    /// Answers a time, or null where there is none.
+    pub(in crate::listener) program: Program,
+    /// How far it may be from now, to either side; none where it is not held to the clock.
+    pub(in crate::listener) tolerance: Option<Duration>,
+}
+
+impl SignedTime {
+    /// Holds the time to the clock.
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Result<(), (Finding, String)> {
+        let Some(tolerance) = self.tolerance else {
+            return Ok(());
+        };
+        let signed = match evidence.machine.eval(&self.program, evidence.context) {
+            Ok(Value::Time(time)) => time,
+            Ok(_) => {
+                return Err((Finding::MissingTime, "the request has no signed time".to_owned()));
+            }
+            Err(trap) => return Err((Finding::BadTime, trap.fault().message().to_owned())),
+        };
+        let age = evidence.now.epoch_millis().saturating_sub(signed.epoch_millis());
+        let allowed = i64::try_from(tolerance.as_millis()).unwrap_or(i64::MAX);
+        let seconds = tolerance.as_secs();
+        if age > allowed {
+            let message = format!("signed {} s ago, more than {seconds} s", age / 1000);
+            return Err((Finding::Stale, message));
+        }
+        if age < -allowed {
+            let message = format!("signed {} s in the future, more than {seconds} s", -age / 1000);
+            return Err((Finding::Future, message));
+        }
+        Ok(())
+    }
+}

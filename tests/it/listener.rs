@@ -1,0 +1,3 @@
+//! Listeners: recipes against their samples, decisions, configuration and its diagnostics.
+
+mod recipes;

@@ -1,0 +1,151 @@
+//! Every recipe is held to its samples, and what it sends is what it takes.
+
+use hookgate::engine::{Machine, Time};
+use hookgate::listener::{
+    Decision, Listener, Loaded, Outcome, Presented, Recipe, Request, Sample, SignError,
+    Surroundings, Unlimited, decide, find_recipe, recipe_names,
+};
+
+const URL: &str = "https://hooks.example.com/hook";
+const NOW: &str = "2025-08-20T12:00:00Z";
+
+pub(crate) fn complaints(loaded: &Loaded) -> String {
+    loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn listener(recipe: &Recipe, sample: &Sample) -> Listener {
+    let loaded = recipe.listener(&sample.secrets, &sample.vars);
+    assert!(complaints(&loaded).is_empty(), "{}: {}", recipe.name, complaints(&loaded));
+    loaded.listener.unwrap()
+}
+
+pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
+    let headers: Vec<(&str, &str)> =
+        sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let url = match (&sample.url, sample.query.as_str()) {
+        (Some(url), _) => url.clone(),
+        (None, "") => URL.to_owned(),
+        (None, query) => format!("{URL}?{query}"),
+    };
+    let now = sample.now.unwrap_or_else(|| NOW.parse().unwrap());
+    let body = sample.body.as_deref().unwrap_or_default();
+    let request = Request {
+        id: "1",
+        method: &sample.method,
+        url: &url,
+        raw_query: &sample.query,
+        headers: &headers,
+        raw_body: body,
+        unpacked: body,
+        remote_address: None,
+        received_at: now,
+    };
+    decided(listener, &request, now)
+}
+
+fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
+    let mut surroundings = Surroundings {
+        machine: &mut Machine::default(),
+        limiter: &mut Unlimited,
+        presented: &Presented::None,
+    };
+    decide(listener, request, now, &mut surroundings)
+}
+
+fn recipes() -> impl Iterator<Item = &'static Recipe> {
+    recipe_names().map(|name| find_recipe(name).unwrap_or_else(|| panic!("{name} has a fault")))
+}
+
+#[test]
+fn every_recipe_reads() {
+    for entry in std::fs::read_dir("src/listener/recipes").unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if let Err(faults) = Recipe::read("recipe", &text) {
+            panic!("{}: {faults}", path.display());
+        }
+    }
+    assert!(recipe_names().count() >= 37, "{}", recipe_names().count());
+}
+
+#[test]
+fn every_sample_of_a_recipe_comes_out_as_it_says() {
+    let mut wrong = Vec::new();
+    for recipe in recipes() {
+        for sample in &recipe.samples {
+            let listener = listener(recipe, sample);
+            let decision = run(&listener, sample);
+            let mismatches = sample.mismatches(
+                decision.outcome,
+                &decision.reasons,
+                &decision.response,
+                decision.event.as_ref(),
+            );
+            for one in mismatches {
+                let reasons: Vec<String> =
+                    decision.reasons.iter().map(ToString::to_string).collect();
+                wrong.push(format!(
+                    "{} `{}`: {}\n  wanted {}\n  found  {}\n  {}",
+                    recipe.name,
+                    sample.name,
+                    one.what,
+                    one.wanted,
+                    one.found,
+                    reasons.join("\n  ")
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_recipe_has_a_valid_sample_and_a_forged_one() {
+    for recipe in recipes() {
+        let has = |outcome: &str| recipe.samples.iter().any(|sample| sample.expect == outcome);
+        assert!(has("accepted") || has("challenged"), "{}", recipe.name);
+        assert!(has("verification_failed"), "{}", recipe.name);
+    }
+}
+
+#[test]
+fn what_a_recipe_sends_is_what_it_takes() {
+    let now: Time = NOW.parse().unwrap();
+    let mut tried = 0;
+    for recipe in recipes() {
+        let Some(sample) = recipe.samples.iter().find(|sample| sample.expect == "accepted") else {
+            continue;
+        };
+        let listener = listener(recipe, sample);
+        let body = sample.body.clone().unwrap_or_default();
+        let bare = Request {
+            id: "1",
+            method: "POST",
+            url: URL,
+            raw_query: "",
+            headers: &[],
+            raw_body: &body,
+            unpacked: &body,
+            remote_address: None,
+            received_at: now,
+        };
+        let sent = match recipe.sign(&listener, &bare, now) {
+            Ok(sent) => sent,
+            Err(SignError::Impossible(_)) => continue,
+            Err(error) => panic!("{}: {error}", recipe.name),
+        };
+        let headers: Vec<(&str, &str)> =
+            sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = Request { method: &sent.method, headers: &headers, ..bare };
+        let decision = decided(&listener, &request, now);
+        let reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
+        assert_eq!(decision.outcome, Outcome::Accepted, "{}: {}", recipe.name, reasons.join("; "));
+        let other = [body.as_slice(), b" "].concat();
+        let tampered = Request { raw_body: &other, unpacked: &other, ..request };
+        let decision = decided(&listener, &tampered, now);
+        let covers = recipe.covers.iter().any(|part| part == "body");
+        assert_eq!(decision.outcome == Outcome::VerificationFailed, covers, "{}", recipe.name);
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried}");
+}
