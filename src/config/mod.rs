@@ -6,7 +6,7 @@ pub mod duration;
 mod shape;
 
 pub use shape::{Field, Table, Takes, optional, required};
-pub(crate) use shape::{is_uuid, quoted_list};
+pub(crate) use shape::quoted_list;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;
