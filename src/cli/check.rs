@@ -13,7 +13,8 @@ use crate::engine::{Diagnostics, Engine, OwnedValue, RootDeclaration, Source, Ty
 /// The arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` is standard input
+    /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` is standard input;
+    /// a folder with `hookgate.toml`, or one of its listeners
     #[arg(value_name = "FILE", required_unless_present = "expr")]
     files: Vec<PathBuf>,
     /// An expression
@@ -61,6 +62,11 @@ impl Check {
         }
         let mut unread = false;
         for file in &self.files {
+            #[cfg(any())]
+            if let Some(told) = super::configuration::check(file)? {
+                all.extend(told);
+                continue;
+            }
             match Given::of_file(file) {
                 Ok(given) => all.push(diagnose(given, &engine)),
                 // The other files are checked all the same.

@@ -5,15 +5,23 @@
 
 mod check;
 mod compile;
+#[cfg(any())]
+mod configuration;
 mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
 mod functions;
+#[cfg(any())]
+mod init;
 mod input;
 mod output;
 mod repl;
+#[cfg(any())]
+mod serve;
 mod session;
+#[cfg(any())]
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,6 +71,15 @@ enum Command {
     ExplainCode(explain_code::ExplainCode),
     /// Try expressions at a prompt
     Repl(repl::Repl),
+    /// Run the gateway
+    #[cfg(any())]
+    Serve(serve::Serve),
+    /// Write a listener for a provider, and say what to do there
+    #[cfg(any())]
+    Init(init::Init),
+    /// Run requests through listeners, and compare what becomes of them
+    #[cfg(any())]
+    Test(test::Test),
 }
 
 /// Runs the command that the arguments ask for; the first is the name of the program.
@@ -80,6 +97,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Functions(command) => command.run(),
         Command::ExplainCode(command) => command.run(),
         Command::Repl(command) => command.run(),
+        #[cfg(any())]
+        Command::Serve(command) => command.run(),
+        #[cfg(any())]
+        Command::Init(command) => command.run(),
+        #[cfg(any())]
+        Command::Test(command) => command.run(),
     };
     ended.unwrap_or_else(|error| error.tell()).into()
 }

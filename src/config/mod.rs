@@ -5,8 +5,8 @@
 pub mod duration;
 mod shape;
 
-pub use shape::{Field, Table, Takes, optional, required};
 pub(crate) use shape::quoted_list;
+pub use shape::{Field, Table, Takes, optional, required};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;
@@ -37,6 +37,15 @@ impl Layer {
             Err(Diagnostics::new(source, found))
         }
     }
+}
+
+/// Reads a file and holds it to what may stand in it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+#[cfg(any())]
+pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, Diagnostics> {
+    Layer::read(source, table).map(|layer| layer.root)
 }
 
 /// A document says that it is no mapper; here it is no configuration.

@@ -33,6 +33,10 @@ pub struct Outside<'o> {
     pub secrets_needed: bool,
     /// Settings that come before those of the file.
     pub vars: Vec<(Box<str>, OwnedValue)>,
+    /// Secrets, as they are written, in place of those that the file names: for trying out.
+    pub secrets: Vec<(String, Vec<String>)>,
+    /// The URL that the provider posts to, in place of the file's.
+    pub url: Option<String>,
 }
 
 impl Outside<'static> {
@@ -43,6 +47,8 @@ impl Outside<'static> {
             environment: &|_| None,
             secrets_needed: true,
             vars: Vec::new(),
+            secrets: Vec::new(),
+            url: None,
         }
     }
 }
@@ -193,6 +199,7 @@ impl<'a> Assembly<'a> {
             id: self.required("id").to_ascii_lowercase().into(),
             name: self.required("name").into(),
             tenant: self.required("tenant").into(),
+            url: self.url(),
             provider: self.recipe.map(|recipe| recipe.name.into()),
             methods: self.methods(),
             keep_raw: self.file.root.get("keep_raw").and_then(Node::as_bool).unwrap_or(false),
@@ -219,6 +226,17 @@ impl<'a> Assembly<'a> {
             self.tell_if_allowed(of_recipe, diagnostic);
         });
         Some(listener)
+    }
+
+    fn url(&mut self) -> Option<Box<str>> {
+        let node = self.file.root.get("url");
+        let url = self.outside.url.as_deref().or_else(|| node.and_then(Node::as_str))?;
+        let whole = url.starts_with("https://") || url.starts_with("http://");
+        if let (Some(node), true) = (node, !whole || url.contains(['?', '#', ' '])) {
+            let part = Part { node, of_recipe: false };
+            self.wrong(part, "a URL has a scheme, and no query: `https://example.com/hook`");
+        }
+        Some(url.into())
     }
 
     /// A part of the configuration: the file's, or else the recipe's.
@@ -322,20 +340,43 @@ impl<'a> Assembly<'a> {
         for (entry, part) in named {
             let name = &*entry.key.text;
             self.secret_names.push(name.into());
+            if self.outside.secrets.iter().any(|(given, _)| given == name) {
+                continue;
+            }
             let sources: Vec<Part<'a>> =
                 if part.node.items().is_empty() { vec![part] } else { part.items().collect() };
             for source in sources {
                 self.read_secret(name, source);
             }
         }
+        self.take_given_secrets();
         self.require_secrets();
     }
 
+    /// The encoding that a recipe's secret is written in.
+    fn encoding_of(&self, name: &str) -> Option<Encoding> {
+        let secrets = self.recipe.map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
+        secrets.iter().find(|secret| secret.name == name).map(|secret| secret.encoding)
+    }
+
+    fn take_given_secrets(&mut self) {
+        for (name, active) in &self.outside.secrets {
+            let file = self.file.root.get("secrets").and_then(|secrets| secrets.get(name));
+            let own = file.and_then(|secret| secret.get("encoding")).and_then(Node::as_str);
+            let encoding = own.and_then(Encoding::find).or_else(|| self.encoding_of(name));
+            self.secret_names.push(name.as_str().into());
+            for secret in active {
+                let encoding = encoding.unwrap_or_default();
+                if let Err(message) = secret::decode(&mut self.secrets, name, secret, encoding) {
+                    self.told.push(Diagnostic::new(Code::E0606, Span::default(), message));
+                }
+            }
+        }
+    }
+
     fn read_secret(&mut self, name: &str, part: Part<'_>) {
-        let of_recipe = self.recipe.and_then(|recipe| {
-            recipe.secrets.iter().find(|secret| secret.name == name).map(|secret| secret.encoding)
-        });
-        let encoding = part.str("encoding").and_then(Encoding::find).or(of_recipe);
+        let own = part.str("encoding").and_then(Encoding::find);
+        let encoding = own.or_else(|| self.encoding_of(name));
         let (content, at) = match (part.get("env"), part.get("file")) {
             (Some(at), _) => ((self.outside.environment)(at.node.as_str().unwrap_or("")), at),
             (_, Some(at)) => {

@@ -29,6 +29,20 @@ pub struct Decision {
     pub parts: Parts,
 }
 
+impl Decision {
+    /// The end of a request that there was nothing to decide of: it could not be read.
+    pub fn ended(listener: &Listener, request: &Request<'_>, outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            reasons: Vec::new(),
+            response: Response::empty(outcome.status()),
+            event: None,
+            dedup: None,
+            parts: Parts::of(request, (&listener.id, &listener.name)),
+        }
+    }
+}
+
 /// What a request became.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -47,6 +61,9 @@ pub trait Limiter {
 
     /// Counts a request that failed verification.
     fn fail(&mut self) -> Admission;
+
+    /// Takes a challenge.
+    fn challenge(&mut self) -> Admission;
 }
 
 /// A limiter that takes everything: for tests, samples and replays.
@@ -59,6 +76,10 @@ impl Limiter for Unlimited {
     }
 
     fn fail(&mut self) -> Admission {
+        Admission::Admitted { remaining: 1 }
+    }
+
+    fn challenge(&mut self) -> Admission {
         Admission::Admitted { remaining: 1 }
     }
 }
@@ -220,6 +241,11 @@ impl Pass<'_, '_> {
         let Some(challenge) = found else {
             return self.plain_method();
         };
+        if let Admission::Refused { retry_after } = self.surroundings.limiter.challenge() {
+            let reason = Reason::new("challenge", Finding::RateExceeded, "too many challenges");
+            self.note(reason.of(challenge.name.clone()));
+            return Err(too_many(Outcome::RateLimited, "too many challenges", retry_after));
+        }
         let verified = challenge.verified && self.verify().map(|_| true)?;
         match challenge.answer(self.surroundings.machine, &self.context, verified) {
             Ok(response) => {
@@ -271,13 +297,8 @@ impl Pass<'_, '_> {
                 "the request could not be verified",
             ),
             Admission::Refused { retry_after } => {
-                let mut stop = stop(
-                    Outcome::TooManyFailures,
-                    "ErrorTooManyRequests",
-                    "too many requests could not be verified",
-                );
-                stop.response.set_header("Retry-After", seconds(retry_after));
-                stop
+                let message = "too many requests could not be verified";
+                too_many(Outcome::TooManyFailures, message, retry_after)
             }
         })
     }
@@ -417,6 +438,12 @@ fn received() -> Response {
 
 fn stop(outcome: Outcome, code: &str, message: &str) -> Stop {
     Stop { outcome, response: error_response(outcome.status(), code, message) }
+}
+
+fn too_many(outcome: Outcome, message: &str, retry_after: std::time::Duration) -> Stop {
+    let mut stop = stop(outcome, "ErrorTooManyRequests", message);
+    stop.response.set_header("Retry-After", seconds(retry_after));
+    stop
 }
 
 /// An error as senders are told it.

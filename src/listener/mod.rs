@@ -35,7 +35,7 @@ pub use recipe::{Recipe, RecipeSecret, find_recipe, recipe_names};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
 pub use response::Response;
-pub use rows::{LISTENER, RECIPE};
+pub use rows::{LISTENER, RECIPE, SAMPLE};
 pub use sample::{Mismatch, Sample, Sent, SignError};
 pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
 pub use verify::{Presented, presented};
@@ -56,6 +56,8 @@ pub struct Listener {
     pub name: Box<str>,
     /// The tenant that its events belong to.
     pub tenant: Box<str>,
+    /// The URL that the provider posts to, where it is not made of the gateway's.
+    pub url: Option<Box<str>>,
     /// The recipe that filled it.
     pub provider: Option<Box<str>>,
     /// The methods that events come by.

@@ -139,21 +139,15 @@ impl Recipe {
         secrets: &[(String, Vec<String>)],
         vars: &[(Box<str>, OwnedValue)],
     ) -> Loaded {
-        let mut file = format!(
-            "id = \"00000000-0000-0000-0000-000000000000\"\nname = {0:?}\ntenant = \"trial\"\nprovider = {0:?}\n\n[secrets]\n",
+        let outside = Outside { secrets: secrets.to_vec(), vars: vars.to_vec(), ..Outside::none() };
+        load(self.name, &self.trial_file(), &outside)
+    }
+
+    /// The file of a listener of this provider that leaves everything to the recipe.
+    pub fn trial_file(&self) -> String {
+        format!(
+            "id = \"00000000-0000-0000-0000-000000000000\"\nname = {0:?}\ntenant = \"trial\"\nprovider = {0:?}\n",
             self.name
-        );
-        for (name, active) in secrets {
-            let sources: Vec<String> =
-                (0..active.len()).map(|at| format!("{{ env = \"{name} {at}\" }}")).collect();
-            file.push_str(&format!("{name} = [{}]\n", sources.join(", ")));
-        }
-        let environment = |variable: &str| {
-            let (name, at) = variable.rsplit_once(' ')?;
-            let (_, active) = secrets.iter().find(|(known, _)| known == name)?;
-            active.get(at.parse::<usize>().ok()?).cloned()
-        };
-        let outside = Outside { environment: &environment, vars: vars.to_vec(), ..Outside::none() };
-        load(self.name, &file, &outside)
+        )
     }
 }

@@ -19,6 +19,8 @@ static A_CHALLENGE: Takes = Takes::Table(&CHALLENGES);
 static A_HEADER: Takes = Takes::OneOf(&HEADER_VALUES);
 static HEADER_VALUES: [Takes; 2] = [Takes::Template, Takes::Table(&HEADER)];
 
+static A_SAMPLE: Takes = Takes::Table(&SAMPLE);
+
 /// A listener file.
 pub static LISTENER: Table = Table {
     name: "a listener",
@@ -35,6 +37,11 @@ pub static LISTENER: Table = Table {
             "provider",
             Takes::Text,
             "A recipe that fills in what this file leaves out; `hookgate init` lists them.",
+        ),
+        optional(
+            "url",
+            Takes::Text,
+            "The URL that the provider posts to, without a query, where a proxy writes it anew. Left out: `public_url` and the path of the listener.",
         ),
         optional("description", Takes::Text, "Words for whoever reads the file next."),
         SECRETS,
@@ -269,6 +276,7 @@ static PUBLIC_KEY: Table = Table {
             Takes::Word(&[
                 "ed25519",
                 "ecdsa-p256-sha256",
+                "ecdsa-p256-sha1",
                 "rsa-sha1",
                 "rsa-sha256",
                 "rsa-sha384",
@@ -580,7 +588,7 @@ static SEND: Table = Table {
 };
 
 /// A request with what is expected of it.
-pub(crate) static SAMPLE: Table = Table {
+pub static SAMPLE: Table = Table {
     name: "a sample",
     doc: "A request, and what becomes of it.",
     fields: &[
@@ -622,6 +630,11 @@ pub(crate) static SAMPLE: Table = Table {
         optional("event_type", Takes::Text, "The type of the event."),
         optional("event_id", Takes::Text, "The provider's id of the event."),
         optional("event_data", Takes::Text, "The event's data, as JSON."),
+        optional(
+            "then",
+            Takes::List(&A_SAMPLE),
+            "Requests that follow, to the same listener: a repeat, one too many.",
+        ),
     ],
     one_of: &[],
 };

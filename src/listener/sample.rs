@@ -5,16 +5,16 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Listener;
 use super::decide::Event;
 use super::recipe::Recipe;
 use super::request::{Parts, Request};
 use super::response::Response;
-use super::{Listener, Outcome, Reason};
 use crate::document::Node;
 use crate::engine::{Engine, Machine, OwnedValue, Time};
 
 /// A request, and what is expected of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
     /// What it is, in words.
     pub name: String,
@@ -48,6 +48,8 @@ pub struct Sample {
     pub status: Option<u64>,
     /// Headers of the response.
     pub response_headers: Vec<(String, String)>,
+    /// The content type of the response, without its parameters.
+    pub response_type: Option<String>,
     /// The body of the response, byte for byte.
     pub response_body: Option<String>,
     /// The body of the response, as JSON.
@@ -58,6 +60,8 @@ pub struct Sample {
     pub event_id: Option<String>,
     /// The data of the event, as JSON.
     pub event_data: Option<String>,
+    /// Requests that follow, to the same listener.
+    pub then: Vec<Sample>,
 }
 
 /// In what a request did not do as expected.
@@ -98,19 +102,27 @@ impl Sample {
                 .collect(),
             status: node.get("status").and_then(Node::as_count),
             response_headers: pairs("response_headers"),
+            response_type: None,
             response_body: text("response_body"),
             response_json: text("response_json"),
             event_type: text("event_type"),
             event_id: text("event_id"),
             event_data: text("event_data"),
+            then: node
+                .get("then")
+                .map(Node::items)
+                .unwrap_or_default()
+                .iter()
+                .map(Self::of)
+                .collect(),
         }
     }
 
     /// Everything in which what came differs from what was expected.
     pub fn mismatches(
         &self,
-        outcome: Outcome,
-        reasons: &[Reason],
+        outcome: &str,
+        findings: &[&str],
         response: &Response,
         event: Option<&Event>,
     ) -> Vec<Mismatch> {
@@ -121,18 +133,23 @@ impl Sample {
                 found.push(Mismatch { what: what.to_owned(), wanted, found: found_ });
             }
         };
-        differs("outcome", &self.expect, outcome.name());
-        if let Some(reason) = &self.reason {
-            let names: Vec<&str> = reasons.iter().map(|one| one.finding.name()).collect();
-            if !names.contains(&reason.as_str()) {
-                differs("reason", reason, &names.join(", "));
-            }
+        differs("outcome", &self.expect, outcome);
+        if let Some(reason) = &self.reason
+            && !findings.contains(&reason.as_str())
+        {
+            differs("reason", reason, &findings.join(", "));
         }
         if let Some(status) = self.status {
             differs("status", &status.to_string(), &response.status.to_string());
         }
         for (name, wanted) in &self.response_headers {
             differs(&format!("header `{name}`"), wanted, response.header(name).unwrap_or("(none)"));
+        }
+        if let Some(wanted) = &self.response_type {
+            let essence =
+                |text: &str| text.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+            let found = response.header("content-type").unwrap_or("");
+            differs("content type", &essence(wanted), &essence(found));
         }
         let body = String::from_utf8_lossy(&response.body);
         if let Some(wanted) = &self.response_body {

@@ -1,6 +1,9 @@
 //! Verification of signatures that were made with a private key.
 
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use ring::signature::{self, RsaParameters, UnparsedPublicKey, VerificationAlgorithm};
+use sha1::{Digest, Sha1};
 
 use super::encoded::bytes_of;
 use super::{CONTENT, key};
@@ -41,9 +44,9 @@ pub(super) const ED25519_VERIFY: Function = Function {
 pub(super) const ECDSA_P256_VERIFY: Function = Function {
     name: "ECDSA_P256_VERIFY",
     family: Family::Crypto,
-    params: &[PUBLIC_KEY, MESSAGE, SIGNATURE],
+    params: &[PUBLIC_KEY, MESSAGE, SIGNATURE, Param::new("hash", Kinds::TEXT).optional()],
     result: Kinds::BOOLEAN,
-    doc: "Whether an ECDSA signature (P-256, SHA-256; DER, or 64 bytes) of a message was made with the private key to a public key: PEM, or base64 of what stands in it.",
+    doc: "Whether an ECDSA signature (P-256; DER, or 64 bytes) of a message's `sha256`, or `sha1` if that is named, was made with the private key to a public key: PEM, or base64 of what stands in it.",
     examples: &[
         example(
             "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", '1600112502[{\"email\":\"hello@world.com\",\"event\":\"dropped\",\"reason\":\"Bounced Address\",\"sg_event_id\":\"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA\",\"sg_message_id\":\"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0\",\"smtp-id\":\"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>\",\"timestamp\":1600112492}]\\r\\n', \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\")",
@@ -51,6 +54,10 @@ pub(super) const ECDSA_P256_VERIFY: Function = Function {
         ),
         example(
             "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", \"Hello\", \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\")",
+            "false",
+        ),
+        example(
+            "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", \"Hello\", \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\", \"sha1\")",
             "false",
         ),
         example("$ECDSA_P256_VERIFY(\"a key\", \"Hello\", \"MEUCIGHQ\")", "E0314"),
@@ -87,6 +94,13 @@ fn ed25519_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fa
 
 fn ecdsa_p256_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let key = key::argument(args, 0, key::p256)?;
+    match args.optional_text(3)? {
+        None | Some("sha256") => {}
+        Some("sha1") => return ecdsa_sha1(env.heap, &key, args).map(Value::Bool),
+        Some(other) => {
+            return Err(args.meaningless(3, format!("`sha1` or `sha256`, not {}", quoted(other))));
+        }
+    }
     // DER comes to more than 64 bytes, but for one signature in some 2^48.
     let is_raw = bytes_of(args.value(2)).is_some_and(|signature| signature.len() == 64);
     let algorithm = if is_raw {
@@ -95,6 +109,23 @@ fn ecdsa_p256_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>,
         &signature::ECDSA_P256_SHA256_ASN1
     };
     verify_argument(env, args, algorithm, &key)
+}
+
+/// ECDSA over a SHA-1, which eBay still signs with and ring does not offer.
+fn ecdsa_sha1(heap: &Heap, key: &[u8], args: Args<'_, '_>) -> Result<bool, Fault> {
+    let message = args.content(1)?;
+    heap.work(VERIFICATION)?;
+    heap.work_on_bytes(message.len())?;
+    let Some(signature) = bytes_of(args.value(2)) else {
+        return Ok(false);
+    };
+    let signature = match signature.len() {
+        64 => Signature::from_slice(&signature),
+        _ => Signature::from_der(&signature),
+    };
+    let verified = VerifyingKey::from_sec1_bytes(key)
+        .and_then(|key| key.verify_prehash(&Sha1::digest(message), &signature?));
+    Ok(verified.is_ok())
 }
 
 fn rsa_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {

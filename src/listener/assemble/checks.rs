@@ -18,6 +18,7 @@ const TOLERANCE: Duration = Duration::from_secs(300);
 const ALGORITHMS: &[(&str, &str, &str)] = &[
     ("ed25519", "Ed25519", "$ED25519_VERIFY(key, message, signature)"),
     ("ecdsa-p256-sha256", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature)"),
+    ("ecdsa-p256-sha1", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature, \"sha1\")"),
     ("rsa-sha1", "RSA", "$RSA_VERIFY(key, message, signature, \"sha1\")"),
     ("rsa-sha256", "RSA", "$RSA_VERIFY(key, message, signature, \"sha256\")"),
     ("rsa-sha384", "RSA", "$RSA_VERIFY(key, message, signature, \"sha384\")"),

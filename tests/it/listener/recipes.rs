@@ -13,12 +13,6 @@ pub(crate) fn complaints(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn listener(recipe: &Recipe, sample: &Sample) -> Listener {
-    let loaded = recipe.listener(&sample.secrets, &sample.vars);
-    assert!(complaints(&loaded).is_empty(), "{}: {}", recipe.name, complaints(&loaded));
-    loaded.listener.unwrap()
-}
-
 pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
     let headers: Vec<(&str, &str)> =
         sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -73,11 +67,17 @@ fn every_sample_of_a_recipe_comes_out_as_it_says() {
     let mut wrong = Vec::new();
     for recipe in recipes() {
         for sample in &recipe.samples {
-            let listener = listener(recipe, sample);
+            let loaded = recipe.listener(&sample.secrets, &sample.vars);
+            if !complaints(&loaded).is_empty() {
+                wrong.push(format!("{} `{}`: {}", recipe.name, sample.name, complaints(&loaded)));
+            }
+            let Some(listener) = loaded.listener else { continue };
             let decision = run(&listener, sample);
+            let findings: Vec<&str> =
+                decision.reasons.iter().map(|one| one.finding.name()).collect();
             let mismatches = sample.mismatches(
-                decision.outcome,
-                &decision.reasons,
+                decision.outcome.name(),
+                &findings,
                 &decision.response,
                 decision.event.as_ref(),
             );
@@ -113,39 +113,51 @@ fn what_a_recipe_sends_is_what_it_takes() {
     let now: Time = NOW.parse().unwrap();
     let mut tried = 0;
     for recipe in recipes() {
-        let Some(sample) = recipe.samples.iter().find(|sample| sample.expect == "accepted") else {
-            continue;
-        };
-        let listener = listener(recipe, sample);
-        let body = sample.body.clone().unwrap_or_default();
-        let bare = Request {
-            id: "1",
-            method: "POST",
-            url: URL,
-            raw_query: "",
-            headers: &[],
-            raw_body: &body,
-            unpacked: &body,
-            remote_address: None,
-            received_at: now,
-        };
-        let sent = match recipe.sign(&listener, &bare, now) {
-            Ok(sent) => sent,
-            Err(SignError::Impossible(_)) => continue,
-            Err(error) => panic!("{}: {error}", recipe.name),
-        };
-        let headers: Vec<(&str, &str)> =
-            sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let request = Request { method: &sent.method, headers: &headers, ..bare };
-        let decision = decided(&listener, &request, now);
-        let reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
-        assert_eq!(decision.outcome, Outcome::Accepted, "{}: {}", recipe.name, reasons.join("; "));
-        let other = [body.as_slice(), b" "].concat();
-        let tampered = Request { raw_body: &other, unpacked: &other, ..request };
-        let decision = decided(&listener, &tampered, now);
-        let covers = recipe.covers.iter().any(|part| part == "body");
-        assert_eq!(decision.outcome == Outcome::VerificationFailed, covers, "{}", recipe.name);
-        tried += 1;
+        let valid = recipe.samples.iter().filter(|sample| sample.expect == "accepted");
+        let sent: Vec<Result<(), String>> =
+            valid.filter_map(|sample| sends(recipe, sample, sample.now.unwrap_or(now))).collect();
+        // A provider that signs in two ways sends in one of them.
+        if !sent.is_empty() {
+            assert!(sent.iter().any(Result::is_ok), "{}: {sent:?}", recipe.name);
+            tried += 1;
+        }
     }
     assert!(tried > 20, "{tried}");
+}
+
+/// Sends the body of a sample as the provider would; nothing where only the provider can.
+fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), String>> {
+    let listener = recipe.listener(&sample.secrets, &sample.vars).listener?;
+    let body = sample.body.clone().unwrap_or_default();
+    let bare = Request {
+        id: "1",
+        method: "POST",
+        url: URL,
+        raw_query: "",
+        headers: &[],
+        raw_body: &body,
+        unpacked: &body,
+        remote_address: None,
+        received_at: now,
+    };
+    let sent = match recipe.sign(&listener, &bare, now) {
+        Ok(sent) => sent,
+        Err(SignError::Impossible(_)) => return None,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let headers: Vec<(&str, &str)> =
+        sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let request = Request { method: &sent.method, headers: &headers, ..bare };
+    let decision = decided(&listener, &request, now);
+    if decision.outcome != Outcome::Accepted {
+        let reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
+        return Some(Err(reasons.join("; ")));
+    }
+    let other = [body.as_slice(), b" "].concat();
+    let tampered = Request { raw_body: &other, unpacked: &other, ..request };
+    let decision = decided(&listener, &tampered, now);
+    let covers = recipe.covers.iter().any(|part| part == "body");
+    let refused = decision.outcome == Outcome::VerificationFailed;
+    let wrong = || Err(format!("covers the body: {covers}, refused when it is changed: {refused}"));
+    Some(if refused || !covers { Ok(()) } else { wrong() })
 }

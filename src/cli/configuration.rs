@@ -1,0 +1,88 @@
+//! Configurations of the gateway, as commands read them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::{self, Format};
+use super::{Error, Exit};
+use crate::diagnostic::Diagnostics;
+use crate::gateway::{Configuration, ConfigurationError, HOOKGATE, load_listener};
+
+/// Which configuration a command works on.
+#[derive(Debug, Args)]
+pub(super) struct ConfigurationArguments {
+    /// The folder with `hookgate.toml` and `listeners/`
+    #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
+    pub(super) config: PathBuf,
+}
+
+impl ConfigurationArguments {
+    /// Reads it; secrets need not be set.
+    pub(super) fn read(&self) -> Result<Configuration, Error> {
+        Configuration::read(&self.config, false).map_err(|error| {
+            if let ConfigurationError::Faults(faults) = &error {
+                tell_faults(faults);
+            }
+            Error::Usage(error.to_string())
+        })
+    }
+}
+
+/// Tells the faults of a configuration on standard error.
+pub(super) fn tell_faults(faults: &[Diagnostics]) {
+    faults.iter().for_each(|one| output::tell(one, Format::Text));
+}
+
+/// What is to be said of a configuration's folder or one of its files; nothing where the path is
+/// neither.
+pub(super) fn check(path: &Path) -> Result<Option<Vec<Diagnostics>>, Error> {
+    if path.is_dir() {
+        return folder(path).map(Some);
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    if name.as_deref() == Some(HOOKGATE) {
+        return folder(path.parent().unwrap_or(Path::new("."))).map(Some);
+    }
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let is_listener = parent.file_name().is_some_and(|name| name == "listeners")
+        && path.extension().is_some_and(|extension| extension == "toml");
+    if !is_listener {
+        return Ok(None);
+    }
+    let source = super::input::source(path)?;
+    let folder = parent.parent().unwrap_or(Path::new("."));
+    let mut loaded = load_listener(folder, source.name(), source.text(), false);
+    loaded.diagnostics.retain(|one| !one.list.is_empty());
+    if loaded.diagnostics.is_empty() {
+        loaded.diagnostics.push(Diagnostics::new(source, Vec::new()));
+    }
+    Ok(Some(loaded.diagnostics))
+}
+
+fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {
+    match Configuration::read(path, false) {
+        Ok(configuration) => {
+            let files = 1 + configuration.listeners.len();
+            let mut told = configuration.warnings;
+            // Files without a word are counted too.
+            let quiet = files.saturating_sub(told.len());
+            let empty = || crate::engine::Source::new(path.display().to_string(), "");
+            told.extend((0..quiet).map(|_| Diagnostics::new(empty(), Vec::new())));
+            Ok(told)
+        }
+        Err(ConfigurationError::Faults(faults)) => Ok(faults),
+        Err(error) => Err(Error::Usage(error.to_string())),
+    }
+}
+
+/// Runs work of the gateway's to its end.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(work))
+}
+
+/// How a command ends that found something, or did not.
+pub(super) fn ended(found: bool) -> Exit {
+    if found { Exit::Fault } else { Exit::Done }
+}

@@ -1,0 +1,192 @@
+//! `hookgate init`: a listener for a provider, ready to be filled in.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Error, Exit, output};
+use crate::diagnostic::nearest;
+use crate::gateway::{HOOKGATE, Settings};
+use crate::listener::{Recipe, find_recipe, recipe_names};
+
+/// The arguments of `init`.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The provider; all are listed, if it is left out
+    provider: Option<String>,
+    /// The folder with `hookgate.toml` and `listeners/`; what is missing is made
+    #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
+    config: PathBuf,
+    /// The name of the listener, and of its file
+    #[arg(long)]
+    name: Option<String>,
+    /// The tenant that its events belong to
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// Write the listener's file to standard output, and nothing else
+    #[arg(long)]
+    print: bool,
+}
+
+const PUBLIC_URL: &str = "https://hooks.example.com";
+
+impl Init {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let Some(provider) = &self.provider else {
+            output::text(&list())?;
+            return Ok(Exit::Done);
+        };
+        let recipe = find_recipe(&provider.to_lowercase()).ok_or_else(|| unknown(provider))?;
+        let name = self.name.clone().unwrap_or_else(|| recipe.name.to_owned());
+        if name.contains(['/', '\\', '"', '\n']) || name.starts_with('.') || name.is_empty() {
+            return Err(Error::Usage(format!("`{name}` is no name of a file")));
+        }
+        let id = uuid::Uuid::new_v4().to_string();
+        let file = listener_file(recipe, &id, &name, &self.tenant);
+        if self.print {
+            output::text(&file)?;
+            return Ok(Exit::Done);
+        }
+        let public_url = self.gateway_file()?;
+        let path = self.config.join("listeners").join(format!("{name}.toml"));
+        write_new(&path, &file)?;
+        let url = format!("{public_url}/webhooks/v1/listeners/{id}/notify");
+        output::text(&steps(recipe, &url, &path.display().to_string()))?;
+        Ok(Exit::Done)
+    }
+
+    /// Makes `hookgate.toml` where there is none; answers the public URL.
+    fn gateway_file(&self) -> Result<String, Error> {
+        let folder = self.config.join("listeners");
+        std::fs::create_dir_all(&folder).map_err(|error| Error::Write {
+            name: folder.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let path = self.config.join(HOOKGATE);
+        if !path.exists() {
+            write_new(&path, &gateway_file())?;
+            output::remark(&format!("wrote {}; set its `public_url`", path.display()));
+            return Ok(PUBLIC_URL.to_owned());
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::Read {
+            name: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Settings::read(HOOKGATE, &text)
+            .map(|settings| settings.public_url)
+            .map_err(|faults| Error::Usage(faults.to_string()))
+    }
+}
+
+fn unknown(provider: &str) -> Error {
+    let near = nearest(&provider.to_lowercase(), recipe_names());
+    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Error::Usage(format!("there is no recipe `{provider}`{near} `hookgate init` lists them all"))
+}
+
+fn list() -> String {
+    let mut out = String::new();
+    for recipe in recipe_names().filter_map(find_recipe) {
+        let _ = writeln!(out, "{:<28}{}", recipe.name, recipe.title);
+    }
+    out
+}
+
+fn write_new(path: &std::path::Path, text: &str) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::Write {
+        name: path.display().to_string(),
+        reason: match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "it is there already".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    std::io::Write::write_all(&mut file, text.as_bytes()).map_err(failed)
+}
+
+fn gateway_file() -> String {
+    format!(
+        "# The URL that providers reach this gateway by. What is signed is compared with it.\n\
+         public_url = \"{PUBLIC_URL}\"\n\n\
+         [server]\n\
+         listen = \"127.0.0.1:8080\"\n\
+         management = \"127.0.0.1:8081\"\n"
+    )
+}
+
+/// The file of a listener, with what there is to decide as comments.
+fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String {
+    let mut out = format!(
+        "# {}: {}\n\
+         id = \"{id}\"\n\
+         name = \"{name}\"\n\
+         tenant = \"{tenant}\"\n\
+         provider = \"{}\"\n",
+        recipe.title, recipe.documentation, recipe.name
+    );
+    if !recipe.unsigned.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n# Not signed, so anyone who has a request can change it: {}.",
+            recipe.unsigned.join(", ")
+        );
+    }
+    if !recipe.secrets.is_empty() {
+        out.push_str("\n[secrets]\n");
+    }
+    for secret in &recipe.secrets {
+        let mark = if secret.optional { "# " } else { "" };
+        let _ = writeln!(out, "# {}", capitalised(&secret.what));
+        let _ = writeln!(out, "{mark}{0} = {{ env = \"{0}\" }}", secret.name);
+    }
+    if !recipe.vars.is_empty() {
+        out.push_str("\n[vars]\n");
+    }
+    for var in &recipe.vars {
+        let _ = writeln!(out, "# {}", capitalised(&var.what));
+        match &var.default {
+            Some(default) => {
+                let _ = writeln!(out, "# {} = {default}", var.name);
+            }
+            None => {
+                let _ = writeln!(out, "{} = \"\"", var.name);
+            }
+        }
+    }
+    out.push_str(
+        "\n# Which requests become events; without it all do.\n\
+         # [filter]\n\
+         # keep_when = 'parsed_body.action == \"opened\"'\n\
+         \n\
+         # What an event holds; without it the whole body.\n\
+         # [event]\n\
+         # data = '{ \"id\": parsed_body.id }'\n\
+         \n\
+         # What must not be written to any log.\n\
+         # [redact]\n\
+         # paths = [\"parsed_body.user.email\"]\n",
+    );
+    out
+}
+
+/// What to do next, here and at the provider.
+fn steps(recipe: &Recipe, url: &str, path: &str) -> String {
+    let main = recipe.secrets.first().map_or("", |secret| &secret.name);
+    let setup = recipe.setup.replace("{url}", url).replace("{secret}", main);
+    let mut out = format!("wrote {path}\n\nAt {}:\n", recipe.title);
+    for (at, step) in setup.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+        let _ = writeln!(out, "  {}. {}", at + 1, step.trim());
+    }
+    out.push_str("\nHere:\n");
+    for secret in recipe.secrets.iter().filter(|secret| !secret.optional) {
+        let _ = writeln!(out, "  set {} in the environment: {}", secret.name, secret.what);
+    }
+    out.push_str("  hookgate check .\n  hookgate serve\n");
+    out
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,39 @@
+//! `hookgate serve`: runs the gateway.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::configuration::tell_faults;
+use super::{Error, Exit, output};
+use crate::gateway::{ConfigurationError, ServeError, serve};
+
+/// The arguments of `serve`.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The folder with `hookgate.toml` and `listeners/`
+    #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
+    config: PathBuf,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let served = runtime.block_on(serve(&self.config, |gateway| {
+            if let Ok((senders, management)) = gateway.addresses() {
+                output::remark(&format!(
+                    "listening for senders at {senders}, for management at {management}"
+                ));
+            }
+        }));
+        match served {
+            Ok(()) => Ok(Exit::Done),
+            Err(ServeError::Configuration(ConfigurationError::Faults(faults))) => {
+                tell_faults(&faults);
+                output::complain("the gateway does not start with these faults");
+                Ok(Exit::Fault)
+            }
+            Err(error) => Err(Error::Usage(error.to_string())),
+        }
+    }
+}

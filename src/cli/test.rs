@@ -1,0 +1,181 @@
+//! `hookgate test`: requests run through listeners, and what becomes of them compared.
+
+mod cases;
+mod files;
+mod junit;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::configuration::{ConfigurationArguments, block_on, ended};
+use super::output::{self, Format};
+use super::{Error, Exit};
+use crate::engine::Time;
+use crate::gateway::{Settings, Trial};
+use crate::listener::{Listener, Mismatch, Sample};
+
+/// The arguments of `test`.
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Test files, or folders with `*.test.toml`; without, those of the configuration
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
+    /// A JSON file with signed requests, each with its secret and its time
+    #[arg(long, value_name = "FILE", requires = "listener", conflicts_with = "files")]
+    requests: Option<PathBuf>,
+    /// The listener of the requests: a recipe, a listener's file, or a listener's name
+    #[arg(long, value_name = "LISTENER")]
+    listener: Option<String>,
+    /// Only tests whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// How results are told
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// A test, ready to be run.
+struct Prepared {
+    /// The file it stands in.
+    file: String,
+    sample: Sample,
+    listener: Listener,
+    settings: Settings,
+}
+
+/// What a test came to.
+struct Outcome {
+    file: String,
+    name: String,
+    mismatches: Vec<Mismatch>,
+    reasons: Vec<String>,
+    seconds: f64,
+}
+
+impl Test {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let prepared = match (&self.requests, &self.listener) {
+            (Some(requests), Some(listener)) => {
+                cases::prepare(requests, listener, &self.configuration.config)?
+            }
+            _ => files::prepare(&self.files, &self.configuration.config)?,
+        };
+        let wanted = |one: &Prepared| {
+            self.only.as_ref().is_none_or(|part| one.sample.name.contains(part.as_str()))
+        };
+        let prepared: Vec<Prepared> = prepared.into_iter().filter(wanted).collect();
+        if prepared.is_empty() {
+            return Err(Error::Usage("there are no tests to run".to_owned()));
+        }
+        let outcomes = block_on(run_all(prepared))??;
+        if let Some(path) = &self.junit {
+            std::fs::write(path, junit::report(&outcomes)).map_err(|error| Error::Write {
+                name: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
+        }
+        self.tell(&outcomes)?;
+        Ok(ended(outcomes.iter().any(|one| !one.mismatches.is_empty())))
+    }
+
+    fn tell(&self, outcomes: &[Outcome]) -> Result<(), Error> {
+        if self.format == Format::Json {
+            let list: Vec<serde_json::Value> = outcomes.iter().map(Outcome::to_json).collect();
+            return output::answer(&serde_json::Value::Array(list).to_string());
+        }
+        for one in outcomes {
+            output::answer(&one.to_text())?;
+        }
+        let failed = outcomes.iter().filter(|one| !one.mismatches.is_empty()).count();
+        output::remark(&format!(
+            "{} run, {failed} failed",
+            super::input::counted(outcomes.len(), "test")
+        ));
+        Ok(())
+    }
+}
+
+async fn run_all(prepared: Vec<Prepared>) -> Result<Vec<Outcome>, Error> {
+    let mut outcomes = Vec::new();
+    for one in prepared {
+        let file = one.file.clone();
+        run(one, &mut outcomes).await.map_err(|error| Error::Usage(format!("{file}: {error}")))?;
+    }
+    Ok(outcomes)
+}
+
+/// Runs a test, and those that follow it in the same gateway.
+async fn run(one: Prepared, outcomes: &mut Vec<Outcome>) -> Result<(), crate::gateway::TrialError> {
+    let trial = Trial::new(one.listener, &one.settings).await?;
+    let mut now = one.sample.now.unwrap_or(usual_time());
+    let mut samples = vec![&one.sample];
+    samples.extend(&one.sample.then);
+    for sample in samples {
+        let began = std::time::Instant::now();
+        now = sample.now.unwrap_or(now);
+        let came = trial.send(sample, now).await?;
+        let findings: Vec<&str> = came.findings.iter().map(String::as_str).collect();
+        let mismatches =
+            sample.mismatches(&came.outcome, &findings, &came.response, came.event.as_ref());
+        outcomes.push(Outcome {
+            file: one.file.clone(),
+            name: sample.name.clone(),
+            mismatches,
+            reasons: came.reasons,
+            seconds: began.elapsed().as_secs_f64(),
+        });
+    }
+    Ok(())
+}
+
+/// The time of tests that do not say one: the same every day.
+fn usual_time() -> Time {
+    "2025-08-20T12:00:00Z".parse().unwrap_or(Time::EPOCH)
+}
+
+impl Outcome {
+    fn to_text(&self) -> String {
+        if self.mismatches.is_empty() {
+            return format!("ok    {}: {}", self.file, self.name);
+        }
+        let mut out = format!("FAIL  {}: {}", self.file, self.name);
+        for one in &self.mismatches {
+            out.push_str(&format!(
+                "\n      {}\n        wanted  {}\n        found   {}",
+                one.what,
+                indented(&one.wanted),
+                indented(&one.found)
+            ));
+        }
+        for reason in &self.reasons {
+            out.push_str(&format!("\n      because {reason}"));
+        }
+        out
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let mismatches: Vec<serde_json::Value> = self
+            .mismatches
+            .iter()
+            .map(|one| {
+                serde_json::json!({ "what": one.what, "wanted": one.wanted, "found": one.found })
+            })
+            .collect();
+        serde_json::json!({
+            "file": self.file,
+            "name": self.name,
+            "passed": self.mismatches.is_empty(),
+            "mismatches": mismatches,
+            "reasons": self.reasons,
+        })
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n                ")
+}

@@ -1,0 +1,204 @@
+//! Test files: `*.test.toml`, requests with what is expected of them.
+
+use std::path::{Path, PathBuf};
+
+use super::Prepared;
+use crate::cli::configuration::tell_faults;
+use crate::cli::{Error, input};
+use crate::config::read_file;
+use crate::document::Node;
+use crate::gateway::{
+    Configuration, ConfigurationError, HOOKGATE, Settings, TEST_FILE, load_listener_with,
+};
+use crate::listener::{Listener, Outcome, Outside, Sample, find_recipe, load};
+
+/// The tests of files and folders.
+pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>, Error> {
+    let mut files = Vec::new();
+    if paths.is_empty() {
+        collect(folder, &mut files)?;
+    }
+    for path in paths {
+        if path.is_dir() { collect(path, &mut files)? } else { files.push(path.clone()) }
+    }
+    files.sort();
+    let mut prepared = Vec::new();
+    for file in files {
+        prepared.extend(of_file(&file, folder)?);
+    }
+    Ok(prepared)
+}
+
+/// The test files of a folder and those in it.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::Read {
+        name: folder.display().to_string(),
+        reason: error.to_string(),
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        if path.is_dir() && !name.as_ref().is_some_and(|name| name.starts_with('.')) {
+            collect(&path, files)?;
+        } else if name.is_some_and(|name| name.ends_with(".test.toml")) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
+    let source = input::source(path)?;
+    let shown = source.name().to_owned();
+    let root = read_file(source, &TEST_FILE).map_err(|faults| {
+        tell_faults(&[faults]);
+        Error::Usage(format!("{shown} has faults"))
+    })?;
+    let base = Base::of(&root, path, folder)?;
+    let tests = root.get("test").map(Node::items).unwrap_or_default();
+    let mut prepared = Vec::new();
+    for node in tests {
+        let mut sample = Sample::of(node);
+        base.complete(&mut sample, path)?;
+        let outcome = |sample: &Sample| Outcome::find(&sample.expect).is_some();
+        if let Some(wrong) = std::iter::once(&sample).chain(&sample.then).find(|one| !outcome(one))
+        {
+            let message = format!(
+                "{shown}: `{}` expects `{}`, which is no outcome",
+                wrong.name, wrong.expect
+            );
+            return Err(Error::Usage(message));
+        }
+        let listener = base.listener(&sample, &shown)?;
+        let settings = base.settings.clone();
+        prepared.push(Prepared { file: shown.clone(), sample, listener, settings });
+    }
+    Ok(prepared)
+}
+
+/// What the tests of a file have in common.
+struct Base {
+    /// The listener's file: its name, its text, the folder of its configuration.
+    listener: (String, String, PathBuf),
+    settings: Settings,
+    common: Sample,
+}
+
+impl Base {
+    fn of(root: &Node, path: &Path, folder: &Path) -> Result<Self, Error> {
+        let common = Sample::of(root);
+        let near = path.parent().unwrap_or(Path::new("."));
+        if let Some(provider) = root.get("provider").and_then(Node::as_str) {
+            let recipe = find_recipe(provider)
+                .ok_or_else(|| Error::Usage(format!("there is no recipe `{provider}`")))?;
+            let listener = (recipe.name.to_owned(), recipe.trial_file(), near.to_owned());
+            return Ok(Self { listener, settings: usual_settings()?, common });
+        }
+        let named = root.get("listener").and_then(Node::as_str).unwrap_or("");
+        let file =
+            if named.ends_with(".toml") { near.join(named) } else { by_name(named, folder)? };
+        let text = input::source(&file)?.text().to_owned();
+        let above = file.parent().and_then(Path::parent).unwrap_or(near).to_owned();
+        let settings = match std::fs::read_to_string(above.join(HOOKGATE)) {
+            Ok(text) => Settings::read(HOOKGATE, &text)
+                .map_err(|faults| Error::Usage(faults.to_string()))?,
+            Err(_) => usual_settings()?,
+        };
+        Ok(Self { listener: (file.display().to_string(), text, above), settings, common })
+    }
+
+    /// What a test does not say itself.
+    fn complete(&self, sample: &mut Sample, path: &Path) -> Result<(), Error> {
+        for (name, active) in &self.common.secrets {
+            if !sample.secrets.iter().any(|(known, _)| known == name) {
+                sample.secrets.push((name.clone(), active.clone()));
+            }
+        }
+        for (name, value) in &self.common.vars {
+            if !sample.vars.iter().any(|(known, _)| known == name) {
+                sample.vars.push((name.clone(), value.clone()));
+            }
+        }
+        sample.now = sample.now.or(self.common.now);
+        let near = path.parent().unwrap_or(Path::new("."));
+        for one in std::iter::once(&mut *sample) {
+            read_body(one, near)?;
+        }
+        for one in &mut sample.then {
+            read_body(one, near)?;
+        }
+        Ok(())
+    }
+
+    fn listener(&self, sample: &Sample, shown: &str) -> Result<Listener, Error> {
+        let (name, text, folder) = &self.listener;
+        let outside = Outside {
+            secrets_needed: false,
+            vars: sample.vars.clone(),
+            secrets: sample.secrets.clone(),
+            url: sample.url.as_deref().map(without_query),
+            ..Outside::none()
+        };
+        let loaded = load_listener_with(folder, name, text, outside);
+        match loaded.listener {
+            Some(listener) => Ok(listener),
+            None => {
+                tell_faults(&loaded.diagnostics);
+                Err(Error::Usage(format!("{shown}: the listener has faults")))
+            }
+        }
+    }
+}
+
+fn read_body(sample: &mut Sample, near: &Path) -> Result<(), Error> {
+    if let Some(file) = &sample.body_file {
+        sample.body = Some(input::bytes(&near.join(file))?);
+    }
+    Ok(())
+}
+
+/// A URL as a listener's file has it.
+pub(super) fn without_query(url: &str) -> String {
+    url.split('?').next().unwrap_or(url).to_owned()
+}
+
+/// The file of a listener of the configuration, by its name or id.
+fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
+    let configuration = Configuration::read(folder, false).map_err(|error| {
+        if let ConfigurationError::Faults(faults) = &error {
+            tell_faults(faults);
+        }
+        Error::Usage(error.to_string())
+    })?;
+    configuration
+        .file_of(name)
+        .ok_or_else(|| Error::Usage(format!("the configuration has no listener `{name}`")))
+}
+
+/// The settings of a gateway that nobody configured.
+pub(super) fn usual_settings() -> Result<Settings, Error> {
+    Settings::read(HOOKGATE, "public_url = \"https://hooks.example.com\"\n")
+        .map_err(|faults| Error::Usage(faults.to_string()))
+}
+
+/// The listener of a recipe, a file or a name, with what a request brings.
+pub(super) fn listener_of(
+    named: &str,
+    folder: &Path,
+    outside: Outside<'_>,
+) -> Result<Listener, Error> {
+    let loaded = match find_recipe(named) {
+        Some(recipe) => load(recipe.name, &recipe.trial_file(), &outside),
+        None => {
+            let path =
+                if named.ends_with(".toml") { named.into() } else { by_name(named, folder)? };
+            let source = input::source(&path)?;
+            let above = path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+            load_listener_with(above, source.name(), source.text(), outside)
+        }
+    };
+    loaded.listener.ok_or_else(|| {
+        tell_faults(&loaded.diagnostics);
+        Error::Usage(format!("the listener `{named}` has faults"))
+    })
+}
