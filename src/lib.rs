@@ -17,6 +17,12 @@ pub mod document;
 pub mod engine;
 pub mod explain;
 pub mod format;
+#[cfg(feature = "gateway")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the gateway reads files, the environment and the clock for the pure half"
+)]
+pub mod gateway;
 pub mod listener;
 pub mod mapper;
 pub mod program;

@@ -62,7 +62,7 @@ impl Check {
         }
         let mut unread = false;
         for file in &self.files {
-            #[cfg(any())]
+            #[cfg(feature = "gateway")]
             if let Some(told) = super::configuration::check(file)? {
                 all.extend(told);
                 continue;

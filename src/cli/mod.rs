@@ -5,22 +5,22 @@
 
 mod check;
 mod compile;
-#[cfg(any())]
+#[cfg(feature = "gateway")]
 mod configuration;
 mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
 mod functions;
-#[cfg(any())]
+#[cfg(feature = "gateway")]
 mod init;
 mod input;
 mod output;
 mod repl;
-#[cfg(any())]
+#[cfg(feature = "gateway")]
 mod serve;
 mod session;
-#[cfg(any())]
+#[cfg(feature = "gateway")]
 mod test;
 
 use std::ffi::OsString;
@@ -72,13 +72,13 @@ enum Command {
     /// Try expressions at a prompt
     Repl(repl::Repl),
     /// Run the gateway
-    #[cfg(any())]
+    #[cfg(feature = "gateway")]
     Serve(serve::Serve),
     /// Write a listener for a provider, and say what to do there
-    #[cfg(any())]
+    #[cfg(feature = "gateway")]
     Init(init::Init),
     /// Run requests through listeners, and compare what becomes of them
-    #[cfg(any())]
+    #[cfg(feature = "gateway")]
     Test(test::Test),
 }
 
@@ -97,11 +97,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Functions(command) => command.run(),
         Command::ExplainCode(command) => command.run(),
         Command::Repl(command) => command.run(),
-        #[cfg(any())]
+        #[cfg(feature = "gateway")]
         Command::Serve(command) => command.run(),
-        #[cfg(any())]
+        #[cfg(feature = "gateway")]
         Command::Init(command) => command.run(),
-        #[cfg(any())]
+        #[cfg(feature = "gateway")]
         Command::Test(command) => command.run(),
     };
     ended.unwrap_or_else(|error| error.tell()).into()

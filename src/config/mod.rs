@@ -43,7 +43,7 @@ impl Layer {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-#[cfg(any())]
+#[cfg(feature = "gateway")]
 pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, Diagnostics> {
     Layer::read(source, table).map(|layer| layer.root)
 }

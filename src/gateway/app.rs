@@ -1,0 +1,70 @@
+//! The gateway as one thing: its configuration, its store, its clock, its counters.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Semaphore;
+
+use super::clock::Clock;
+use super::configuration::Configuration;
+use super::limits::Buckets;
+use super::metrics::Metrics;
+use super::seal::Seal;
+use super::store::Store;
+
+/// A gateway, shared by all that it does at a time.
+pub struct App {
+    /// What is stored.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The rate limits.
+    pub buckets: Buckets,
+    /// Bytes of bodies that may still be read.
+    pub memory: Arc<Semaphore>,
+    /// The key that originals are encrypted with; without one they are not kept.
+    pub seal: Option<Seal>,
+    /// The key that access tokens are signed with.
+    pub token_key: [u8; 32],
+    configuration: RwLock<Arc<Configuration>>,
+}
+
+/// A permit of the memory for bodies stands for so many bytes.
+pub(super) const PERMIT: usize = 1024;
+
+impl App {
+    /// A gateway of its parts.
+    pub fn new(
+        configuration: Configuration,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        seal: Option<Seal>,
+        token_key: [u8; 32],
+    ) -> Self {
+        let permits = configuration.settings.limits.memory.div_ceil(PERMIT);
+        let permits = permits.min(Semaphore::MAX_PERMITS);
+        Self {
+            store,
+            clock,
+            metrics: Metrics::default(),
+            buckets: Buckets::default(),
+            memory: Arc::new(Semaphore::new(permits)),
+            seal,
+            token_key,
+            configuration: RwLock::new(Arc::new(configuration)),
+        }
+    }
+
+    /// The configuration as it is now. A request keeps the one it began with.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        // A writer only swaps a pointer, so a panic leaves nothing half written.
+        Arc::clone(&self.configuration.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another configuration in its place.
+    pub fn replace(&self, configuration: Configuration) {
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(configuration);
+    }
+}

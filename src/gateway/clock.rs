@@ -1,0 +1,62 @@
+//! The clock of the gateway: the system's, or one that a test sets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::DateTime;
+
+use crate::engine::Time;
+
+/// A clock.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The system's.
+    #[default]
+    System,
+    /// One that stands still where it was set, in microseconds since the epoch.
+    Pinned(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands still.
+    pub fn pinned(at: Time) -> Self {
+        let clock = Self::Pinned(Arc::default());
+        clock.set(at);
+        clock
+    }
+
+    /// Sets a clock that stands still; the system's is left alone.
+    pub fn set(&self, at: Time) {
+        if let Self::Pinned(micros) = self {
+            micros.store(micros_of(at), Ordering::SeqCst);
+        }
+    }
+
+    /// The time in microseconds since the epoch.
+    pub fn micros(&self) -> i64 {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+            }
+            Self::Pinned(micros) => micros.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        time_of(self.micros())
+    }
+}
+
+/// A time in microseconds since the epoch.
+pub fn micros_of(time: Time) -> i64 {
+    time.get().timestamp_micros()
+}
+
+/// The time of microseconds since the epoch, in UTC; what no time can be is the epoch.
+pub fn time_of(micros: i64) -> Time {
+    let at = DateTime::from_timestamp_micros(micros).map(|at| at.fixed_offset());
+    at.and_then(Time::new).unwrap_or(Time::EPOCH)
+}

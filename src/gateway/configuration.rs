@@ -1,0 +1,183 @@
+//! The configuration as a whole: `hookgate.toml` and `listeners/*.toml`, read as one set.
+//!
+//! A set is good as a whole or not at all: nothing replaces a good one by halves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::settings::Settings;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::engine::Source;
+use crate::listener::{Listener, Outside, load};
+use crate::source::Span;
+
+/// A configuration that holds.
+#[derive(Debug)]
+pub struct Configuration {
+    /// The folder it was read from.
+    pub folder: PathBuf,
+    /// The gateway's own settings.
+    pub settings: Settings,
+    /// The listeners by id.
+    pub listeners: BTreeMap<Box<str>, Arc<Listener>>,
+    /// What is worth telling, though it runs.
+    pub warnings: Vec<Diagnostics>,
+}
+
+/// Why a configuration does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// A file is not there, or cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// Which one.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Files have faults.
+    #[error("the configuration has faults")]
+    Faults(Vec<Diagnostics>),
+}
+
+impl Configuration {
+    /// Reads the configuration in a folder. With `needed`, a secret that is not set is an error.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(folder: &Path, needed: bool) -> Result<Self, ConfigurationError> {
+        let (settings, mut told) = match Settings::read(HOOKGATE, &text(&folder.join(HOOKGATE))?) {
+            Ok(settings) => (Some(settings), Vec::new()),
+            Err(diagnostics) => (None, vec![diagnostics]),
+        };
+        let mut listeners = BTreeMap::new();
+        for path in listener_files(folder)? {
+            let name = shown(folder, &path);
+            let source = text(&path)?;
+            let loaded = load_listener(folder, &name, &source, needed);
+            told.extend(loaded.diagnostics);
+            if let Some(listener) = loaded.listener
+                && let Some(other) = listeners.insert(listener.id.clone(), Arc::new(listener))
+            {
+                told.push(same_id(&name, &source, &other));
+            }
+        }
+        told.retain(|one| !one.list.is_empty());
+        match settings {
+            Some(settings) if !told.iter().any(Diagnostics::has_errors) => {
+                Ok(Self { folder: folder.to_owned(), settings, listeners, warnings: told })
+            }
+            _ => Err(ConfigurationError::Faults(told)),
+        }
+    }
+
+    /// The listener of an id or a name.
+    pub fn find(&self, name: &str) -> Option<&Arc<Listener>> {
+        let by_id = self.listeners.get(name.to_ascii_lowercase().as_str());
+        by_id.or_else(|| self.listeners.values().find(|listener| *listener.name == *name))
+    }
+
+    /// The file of a listener, by its id or name.
+    pub fn file_of(&self, name: &str) -> Option<PathBuf> {
+        let wanted = self.find(name)?;
+        listener_files(&self.folder).ok()?.into_iter().find(|path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.to_ascii_lowercase().contains(&*wanted.id)
+        })
+    }
+
+    /// A path of the configuration: relative ones are relative to its folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+}
+
+/// The name of the gateway's own file.
+pub const HOOKGATE: &str = "hookgate.toml";
+
+/// Compiles the listener of a file, whose secrets and files are relative to a folder.
+pub fn load_listener(
+    folder: &Path,
+    name: &str,
+    text: &str,
+    needed: bool,
+) -> crate::listener::Loaded {
+    load_listener_with(folder, name, text, Outside { secrets_needed: needed, ..Outside::none() })
+}
+
+/// The same, with secrets and settings that come before those of the file.
+pub fn load_listener_with(
+    folder: &Path,
+    name: &str,
+    text: &str,
+    given: Outside<'_>,
+) -> crate::listener::Loaded {
+    let file = |path: &str| {
+        let path = folder.join(path);
+        std::fs::read(&path).map_err(|error| error.to_string())
+    };
+    let environment = |variable: &str| std::env::var(variable).ok();
+    let outside = Outside { file: &file, environment: &environment, ..given };
+    load(name, text, &outside)
+}
+
+fn same_id(name: &str, text: &str, other: &Listener) -> Diagnostics {
+    let source = Source::new(name, text);
+    let at = text.find(&*other.id).unwrap_or(0);
+    let message = format!("the listener `{}` has this id too", other.name);
+    let span = Span::new(at, at + other.id.len());
+    Diagnostics::new(source, vec![Diagnostic::new(Code::E0605, span, message)])
+}
+
+/// The files of the listeners, in order of their names.
+fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
+    let folder = folder.join("listeners");
+    let unreadable = |error: std::io::Error| ConfigurationError::Unreadable {
+        path: folder.display().to_string(),
+        reason: error.to_string(),
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_listener = name.is_some_and(|name| {
+            name.ends_with(".toml") && !name.ends_with(".test.toml") && !name.starts_with('.')
+        });
+        if is_listener {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn text(path: &Path) -> Result<String, ConfigurationError> {
+    std::fs::read_to_string(path).map_err(|error| ConfigurationError::Unreadable {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+fn shown(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+}
+
+/// What can be seen of a configuration's files from outside: if it changes, they are read again.
+pub(super) fn fingerprint(
+    configuration: &Configuration,
+) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+    let folder = &configuration.folder;
+    let mut files = vec![folder.join(HOOKGATE)];
+    files.extend(listener_files(folder).unwrap_or_default());
+    if let Some((certificate, key)) = &configuration.settings.tls {
+        files.extend([configuration.path(certificate), configuration.path(key)]);
+    }
+    let seen = |path: PathBuf| {
+        let data = std::fs::metadata(&path).ok();
+        let modified = data.as_ref().and_then(|data| data.modified().ok());
+        (path, modified, data.map_or(0, |data| data.len()))
+    };
+    files.into_iter().map(seen).collect()
+}

@@ -1,0 +1,199 @@
+//! Credentials of senders: API keys, and access tokens for clients (RFC 6749, section 4.4).
+//!
+//! A key is `hg_<id>_<256 random bits>`: it is found by its id, and stored as a hash. An access
+//! token is a JSON Web Token of one fixed form, signed with the gateway's own key; its client is
+//! looked up at each use, so that a revoked one is refused at once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::app::App;
+use super::store::{Key, KeyKind, StoreError};
+use crate::listener::Presented;
+
+/// How long an access token is good, in seconds.
+pub(super) const TOKEN_LIFE: i64 = 3600;
+
+/// The head of every access token: one algorithm, and no other is read.
+const HEAD: &str = r#"{"alg":"HS256","typ":"at+jwt"}"#;
+
+const MICROS: i64 = 1_000_000;
+
+/// A key that was made: what is shown once, and what is stored.
+pub struct Made {
+    /// The key as its owner sends it.
+    pub shown: String,
+    /// Its id.
+    pub id: String,
+    /// The SHA-256 of the whole key.
+    pub hash: [u8; 32],
+}
+
+/// Makes a key.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn make() -> Result<Made, super::seal::SealError> {
+    let mut random = [0; 40];
+    SystemRandom::new().fill(&mut random).map_err(|_| super::seal::SealError::NoRandom)?;
+    let (id, secret) = random.split_at(8);
+    let id = hex::encode(id);
+    let shown = format!("hg_{id}_{}", URL_SAFE_NO_PAD.encode(secret));
+    let hash = Sha256::digest(shown.as_bytes()).into();
+    Ok(Made { shown, id, hash })
+}
+
+/// What is known of a credential that a request presents.
+///
+/// # Errors
+/// Where the store does not answer.
+pub(super) async fn look_up(app: &App, presented: Option<&str>) -> Result<Presented, StoreError> {
+    let Some(presented) = presented else {
+        return Ok(Presented::None);
+    };
+    if presented.starts_with("hg_") {
+        return Ok(match key(app, presented).await? {
+            Some(key) if key.kind == KeyKind::Api => known(key),
+            _ => Presented::Unknown("the key is not known, expired or revoked"),
+        });
+    }
+    token(app, presented).await
+}
+
+fn known(key: Key) -> Presented {
+    Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners }
+}
+
+/// The key that was presented, if it is known and good.
+async fn key(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
+    let id = presented.split('_').nth(1).unwrap_or("");
+    let Some(key) = app.store.key(id).await? else {
+        return Ok(None);
+    };
+    let hash: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+    // In constant time: leaving early would tell how much of the hash matched.
+    let same = bool::from(hash.ct_eq(&key.hash));
+    let good = same && is_good(&key, app.clock.micros());
+    if good {
+        app.store.touch_key(id, app.clock.micros());
+    }
+    Ok(good.then_some(key))
+}
+
+fn is_good(key: &Key, now: i64) -> bool {
+    key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now)
+}
+
+fn signed(app: &App, part: &str) -> String {
+    // An HMAC takes a key of any length.
+    let mac = Hmac::<Sha256>::new_from_slice(&app.token_key);
+    let mac = mac.map(|mac| mac.chain_update(part.as_bytes()).finalize().into_bytes());
+    mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default()
+}
+
+async fn token(app: &App, presented: &str) -> Result<Presented, StoreError> {
+    let unknown = Presented::Unknown("the token is none of ours, or expired");
+    let Some((part, signature)) = presented.rsplit_once('.') else {
+        return Ok(unknown);
+    };
+    // In constant time, as above.
+    let same = bool::from(signed(app, part).as_bytes().ct_eq(signature.as_bytes()));
+    let claims = part.split_once('.').filter(|(head, _)| *head == URL_SAFE_NO_PAD.encode(HEAD));
+    let claims = claims.and_then(|(_, claims)| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims: Option<Value> = claims.and_then(|json| serde_json::from_slice(&json).ok());
+    let Some(claims) = claims.filter(|_| same) else {
+        return Ok(unknown);
+    };
+    let now = app.clock.micros();
+    let expires = claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
+    if expires <= now / MICROS {
+        return Ok(unknown);
+    }
+    let client = claims.get("sub").and_then(Value::as_str).unwrap_or("");
+    match app.store.key(client).await? {
+        Some(key) if key.kind == KeyKind::OAuthClient && is_good(&key, now) => Ok(known(key)),
+        _ => Ok(Presented::Unknown("the token's client is revoked or expired")),
+    }
+}
+
+/// The answer of the token endpoint.
+pub(super) struct Issued {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+}
+
+/// Answers a request for an access token: a form, with the client in it or in `Authorization`.
+///
+/// # Errors
+/// Where the store does not answer.
+pub(super) async fn issue(
+    app: &App,
+    authorization: Option<&str>,
+    form: &[u8],
+) -> Result<Issued, StoreError> {
+    let field = |name: &str| {
+        form_urlencoded::parse(form)
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    };
+    if field("grant_type").as_deref() != Some("client_credentials") {
+        let wrong = if field("grant_type").is_some() {
+            "unsupported_grant_type"
+        } else {
+            "invalid_request"
+        };
+        return Ok(refused(400, wrong));
+    }
+    let client = match authorization.and_then(basic) {
+        Some(client) => Some(client),
+        None => field("client_id").zip(field("client_secret")),
+    };
+    let Some((id, secret)) = client else {
+        return Ok(refused(401, "invalid_client"));
+    };
+    match key(app, &secret).await? {
+        Some(key) if key.kind == KeyKind::OAuthClient && key.id == id => Ok(granted(app, &key)),
+        _ => Ok(refused(401, "invalid_client")),
+    }
+}
+
+/// `Basic`, with id and secret form-encoded (RFC 6749, section 2.3.1).
+fn basic(authorization: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = authorization.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned())
+    };
+    Some((plain(id)?, plain(secret)?))
+}
+
+fn granted(app: &App, key: &Key) -> Issued {
+    let now = app.clock.micros() / MICROS;
+    let audience: Vec<String> = match key.listeners.is_empty() {
+        true => vec![format!("tenant:{}", key.tenant)],
+        false => key.listeners.clone(),
+    };
+    let claims = json!({
+        "iss": "hookgate", "sub": key.id, "aud": audience, "iat": now, "exp": now + TOKEN_LIFE,
+    });
+    let part =
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(HEAD), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let token = format!("{part}.{}", signed(app, &part));
+    let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": TOKEN_LIFE });
+    Issued { status: 200, body }
+}
+
+fn refused(status: u16, error: &str) -> Issued {
+    Issued { status, body: json!({ "error": error }) }
+}

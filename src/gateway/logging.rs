@@ -1,0 +1,20 @@
+//! The gateway's own log: a line an occurrence, to standard error.
+
+use tracing::level_filters::LevelFilter;
+
+use super::settings::Settings;
+
+/// Begins to log. Where something logs already, that stays.
+pub(super) fn begin(settings: &Settings) {
+    let level = settings.log_level.parse().unwrap_or(LevelFilter::INFO);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // A second subscriber is refused, and the first goes on.
+    let _ = if settings.log_json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_ansi(false).try_init()
+    };
+}

@@ -1,0 +1,39 @@
+//! The gateway: a server around listeners, and what it stores.
+//!
+//! Acts on decisions and makes none: what becomes of a request, [`crate::listener`] says.
+
+mod address;
+mod app;
+mod clock;
+mod configuration;
+mod credentials;
+mod incoming;
+mod limits;
+mod logging;
+mod metrics;
+mod raw;
+mod receive;
+mod routes;
+mod rows;
+mod seal;
+mod serve;
+mod server;
+mod settings;
+pub mod store;
+mod tls;
+mod trial;
+
+pub use app::App;
+pub use clock::{Clock, micros_of, time_of};
+pub use configuration::{
+    Configuration, ConfigurationError, HOOKGATE, load_listener, load_listener_with,
+};
+pub use credentials::{Made, make};
+pub use raw::Original;
+pub use routes::{management_routes, sender_routes};
+pub use rows::{GATEWAY, TEST_FILE};
+pub use seal::{KEY_VARIABLE, Seal, SealError};
+pub use serve::{Gateway, ServeError, app, open_store, reload, serve};
+pub use settings::{Limits, Retention, Settings};
+pub use tls::{Certificates, TlsError};
+pub use trial::{Came, Trial, TrialError};

@@ -1,0 +1,404 @@
+//! The accept path: an HTTP request in, a decision, what it changes stored, an answer out.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::response::Response as HttpResponse;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request as HttpRequest, StatusCode};
+
+use super::address::sender;
+use super::app::App;
+use super::clock::micros_of;
+use super::configuration::Configuration;
+use super::credentials::{issue, look_up};
+use super::incoming::{self, Incoming};
+use super::limits::Meter;
+use super::raw::Original;
+use super::store::{DedupClaim, Entry, EventRecord, Kept, RequestRecord};
+use crate::engine::{Machine, Time};
+use crate::listener::rate::Admission;
+use crate::listener::{
+    Decision, Finding, Limiter, Listener, Outcome, Presented, Reason, Request, Response,
+    Surroundings, decide, error_response, log_entry, presented,
+};
+
+thread_local! {
+    /// A machine keeps its memory from request to request.
+    static MACHINE: RefCell<Machine> = RefCell::new(Machine::default());
+}
+
+/// `/webhooks/v1/listeners/{id}/notify`.
+pub(super) async fn notify(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(id): Path<String>,
+    request: HttpRequest<Body>,
+) -> HttpResponse {
+    let configuration = app.configuration();
+    let began = Instant::now();
+    let Some(listener) = configuration.listeners.get(id.to_ascii_lowercase().as_str()) else {
+        app.metrics.count("", Outcome::UnknownListener, began.elapsed());
+        return http(Response::empty(404), false);
+    };
+    let head_only = request.method() == Method::HEAD;
+    let receiver = Receiver { app: &app, configuration: &configuration, listener, began };
+    let response = receiver.receive(peer.ip(), request).await;
+    http(response, head_only)
+}
+
+/// One request on its way.
+struct Receiver<'r> {
+    app: &'r App,
+    configuration: &'r Configuration,
+    listener: &'r Listener,
+    began: Instant,
+}
+
+/// The head of a request, with what is read of it.
+struct Head {
+    id: String,
+    method: String,
+    url: String,
+    raw_query: String,
+    headers: Vec<(String, String)>,
+    address: IpAddr,
+    received_at: Time,
+}
+
+impl Receiver<'_> {
+    async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        let head = self.head(peer, &parts);
+        let limits = &self.configuration.settings.limits;
+        if parts.headers.len() > limits.headers {
+            return self.refuse(&head, Outcome::HeadersTooLarge);
+        }
+        let incoming = match incoming::read(&parts.headers, body, limits, &self.app.memory).await {
+            Ok(incoming) => incoming,
+            Err(outcome) => return self.refuse(&head, outcome),
+        };
+        let headers: Vec<(&str, &str)> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = head.request(&headers, &incoming);
+        let known = match look_up(self.app, presented(self.listener, &request)).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::error!(request = head.id, %error, "the store did not answer");
+                return self.refuse(&head, Outcome::Unavailable);
+            }
+        };
+        let decision = self.decide(&request, &known);
+        self.finish(&request, decision).await
+    }
+
+    fn head(&self, peer: IpAddr, parts: &hyper::http::request::Parts) -> Head {
+        let settings = &self.configuration.settings;
+        let headers: Vec<(String, String)> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect();
+        let forwarded: Vec<&str> = parts
+            .headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect();
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        Head {
+            id: uuid::Uuid::now_v7().to_string(),
+            method: parts.method.as_str().to_owned(),
+            url: match &self.listener.url {
+                Some(url) => {
+                    parts.uri.query().map_or(url.to_string(), |query| format!("{url}?{query}"))
+                }
+                None => format!("{}{target}", settings.public_url),
+            },
+            raw_query: parts.uri.query().unwrap_or("").to_owned(),
+            headers,
+            address: sender(peer, &forwarded, &settings.trusted_proxies),
+            received_at: self.app.clock.now(),
+        }
+    }
+
+    fn meter(&self, address: IpAddr) -> Meter<'_> {
+        let limits = &self.configuration.settings.limits;
+        Meter {
+            buckets: &self.app.buckets,
+            listener: &self.listener.id,
+            sender: Some(address),
+            failures: limits.failures,
+            challenges: limits.challenges,
+            now: self.app.clock.micros(),
+        }
+    }
+
+    fn decide(&self, request: &Request<'_>, known: &Presented) -> Decision {
+        let address = request.remote_address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        MACHINE.with_borrow_mut(|machine| {
+            let mut meter = self.meter(address);
+            let mut surroundings = Surroundings { machine, limiter: &mut meter, presented: known };
+            decide(self.listener, request, request.received_at, &mut surroundings)
+        })
+    }
+
+    /// Stores what the decision says, and answers when it is stored.
+    async fn finish(&self, request: &Request<'_>, decision: Decision) -> Response {
+        match decision.outcome {
+            Outcome::Accepted => self.accept(request, decision).await,
+            Outcome::Challenged | Outcome::Filtered => {
+                let challenge = decision.outcome == Outcome::Challenged;
+                let record = self.record(request, &decision);
+                let entry =
+                    Entry { request: record, event: None, dedup: None, raw: None, challenge };
+                let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
+                self.count(request.id, decision.outcome, &decision.reasons);
+                match kept {
+                    Ok(_) => decision.response,
+                    Err(error) => self.unavailable(request.id, &error.to_string()),
+                }
+            }
+            outcome => {
+                self.app.store.note(self.record(request, &decision));
+                self.count(request.id, outcome, &decision.reasons);
+                decision.response
+            }
+        }
+    }
+
+    async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
+        let now = self.app.clock.micros();
+        let event = self.event(request, &decision, now);
+        let mut record = self.record(request, &decision);
+        record.event_id = Some(event.id.clone());
+        let dedup = decision.dedup.as_ref().map(|keys| DedupClaim {
+            keys: keys.hashes.clone(),
+            window_us: i64::try_from(keys.window.as_micros()).unwrap_or(i64::MAX),
+            duplicate: self.duplicate(&record, &decision.reasons),
+        });
+        let raw = self.original(request);
+        let entry = Entry { request: record, event: Some(event), dedup, raw, challenge: false };
+        match self.app.store.keep(entry, now).await {
+            Ok(Kept::New) => {
+                self.count(request.id, Outcome::Accepted, &decision.reasons);
+                decision.response
+            }
+            Ok(Kept::Duplicate { first_request, .. }) => {
+                let reason = Reason::new(
+                    "deduplicate",
+                    Finding::SeenBefore,
+                    format!("accepted before as {first_request}"),
+                );
+                self.count(request.id, Outcome::Duplicate, &[reason]);
+                decision.response
+            }
+            Err(error) => self.unavailable(request.id, &error.to_string()),
+        }
+    }
+
+    fn event(&self, request: &Request<'_>, decision: &Decision, now: i64) -> EventRecord {
+        let event = decision.event.as_ref();
+        let text = |text: Option<&Box<str>>| text.map(|text| text.to_string());
+        EventRecord {
+            id: uuid::Uuid::now_v7().to_string(),
+            tenant: self.listener.tenant.to_string(),
+            listener_id: self.listener.id.to_string(),
+            request_id: request.id.to_owned(),
+            event_type: text(event.and_then(|event| event.kind.as_ref())).unwrap_or_default(),
+            provider_event_id: text(event.and_then(|event| event.provider_id.as_ref())),
+            data: event.map_or_else(|| "null".to_owned(), |event| event.data.to_string()),
+            created_at: now,
+        }
+    }
+
+    fn duplicate(&self, record: &RequestRecord, reasons: &[Reason]) -> RequestRecord {
+        let reason = Reason::new("deduplicate", Finding::SeenBefore, Finding::SeenBefore.doc());
+        let reasons: Vec<Reason> = reasons.iter().cloned().chain([reason]).collect();
+        RequestRecord {
+            outcome: Outcome::Duplicate.name().to_owned(),
+            reasons: self.reasons(&reasons),
+            event_id: None,
+            ..record.clone()
+        }
+    }
+
+    /// The original, encrypted, where it is to be kept and there is a key for it.
+    fn original(&self, request: &Request<'_>) -> Option<Vec<u8>> {
+        let seal = self.app.seal.as_ref().filter(|_| self.listener.keep_raw)?;
+        let original = Original::of(request).to_json();
+        seal.seal(original.as_bytes())
+            .map_err(|error| tracing::error!(request = request.id, %error, "not kept"))
+            .ok()
+    }
+
+    fn reasons(&self, reasons: &[Reason]) -> String {
+        let list: Vec<serde_json::Value> = reasons.iter().map(Reason::to_json).collect();
+        self.listener.redaction.text(&serde_json::Value::Array(list).to_string())
+    }
+
+    fn record(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {
+        RequestRecord {
+            id: request.id.to_owned(),
+            tenant: self.listener.tenant.to_string(),
+            listener_id: self.listener.id.to_string(),
+            listener_name: self.listener.name.to_string(),
+            received_at: micros_of(request.received_at),
+            outcome: decision.outcome.name().to_owned(),
+            status: decision.response.status,
+            log: log_entry(self.listener, request, decision).to_string(),
+            reasons: self.reasons(&decision.reasons),
+            event_id: None,
+            duration_us: self.took(),
+        }
+    }
+
+    fn took(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// One line of the gateway's own log, and the counters.
+    fn count(&self, id: &str, outcome: Outcome, reasons: &[Reason]) {
+        self.app.metrics.count(&self.listener.name, outcome, self.began.elapsed());
+        let told = |reason: &&Reason| reason.finding != Finding::Passed;
+        let told: Vec<String> = reasons.iter().filter(told).map(ToString::to_string).collect();
+        let reason = self.listener.redaction.text(&told.join("; "));
+        let listener = &*self.listener.name;
+        let took_us = self.took();
+        match outcome {
+            Outcome::Accepted | Outcome::Challenged | Outcome::Filtered | Outcome::Duplicate => {
+                tracing::info!(request = id, listener, %outcome, took_us, reason, "request");
+            }
+            _ => tracing::warn!(request = id, listener, %outcome, took_us, reason, "request"),
+        }
+    }
+
+    /// A request that ends before there is anything to decide.
+    fn refuse(&self, head: &Head, outcome: Outcome) -> Response {
+        let admitted = self.meter(head.address).fail();
+        self.count(&head.id, outcome, &[]);
+        if matches!(admitted, Admission::Admitted { .. }) {
+            self.app.store.note(self.bare(head, outcome));
+        }
+        let mut response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
+        if outcome == Outcome::Unavailable {
+            response.set_header("Retry-After", "5".to_owned());
+        }
+        // What was not read of the body would be taken for the next request.
+        response.set_header("Connection", "close".to_owned());
+        response
+    }
+
+    /// The log of a request whose body was not read.
+    fn bare(&self, head: &Head, outcome: Outcome) -> RequestRecord {
+        let none = Incoming::empty();
+        let headers: Vec<(&str, &str)> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let request = head.request(&headers, &none);
+        let decision = Decision::ended(self.listener, &request, outcome);
+        self.record(&request, &decision)
+    }
+
+    fn unavailable(&self, id: &str, error: &str) -> Response {
+        tracing::error!(request = id, error, "the store did not take it");
+        self.app.metrics.count(&self.listener.name, Outcome::Unavailable, self.began.elapsed());
+        let outcome = Outcome::Unavailable;
+        let mut response = error_response(outcome.status(), "ErrorUnavailable", "try again later");
+        response.set_header("Retry-After", "5".to_owned());
+        response
+    }
+}
+
+impl Head {
+    fn request<'a>(
+        &'a self,
+        headers: &'a [(&'a str, &'a str)],
+        incoming: &'a Incoming,
+    ) -> Request<'a> {
+        Request {
+            id: &self.id,
+            method: &self.method,
+            url: &self.url,
+            raw_query: &self.raw_query,
+            headers,
+            raw_body: &incoming.raw,
+            unpacked: incoming.unpacked(),
+            remote_address: Some(self.address),
+            received_at: self.received_at,
+        }
+    }
+}
+
+/// `POST /oauth/v1/token`.
+pub(super) async fn token(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: HttpRequest<Body>,
+) -> HttpResponse {
+    let configuration = app.configuration();
+    let (parts, body) = request.into_parts();
+    let limits = &configuration.settings.limits;
+    let body = match incoming::read(&parts.headers, body, limits, &app.memory).await {
+        Ok(body) => body,
+        Err(outcome) => {
+            return http(error_response(outcome.status(), "ErrorRequest", outcome.row().doc), false);
+        }
+    };
+    let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let answer = match issue(&app, authorization, body.unpacked()).await {
+        Ok(issued) => {
+            if issued.status == 401 && !may_fail(&app, &configuration, peer.ip()) {
+                let mut response =
+                    Response::json(429, &serde_json::json!({ "error": "slow_down" }));
+                response.set_header("Retry-After", "60".to_owned());
+                return http(response, false);
+            }
+            let mut response = Response::json(issued.status, &issued.body);
+            response.set_header("Cache-Control", "no-store".to_owned());
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "the store did not answer");
+            error_response(503, "ErrorUnavailable", "try again later")
+        }
+    };
+    http(answer, false)
+}
+
+/// Counts a client that could not be authenticated.
+fn may_fail(app: &App, configuration: &Configuration, peer: IpAddr) -> bool {
+    let limits = &configuration.settings.limits;
+    let mut meter = Meter {
+        buckets: &app.buckets,
+        listener: "oauth",
+        sender: Some(peer),
+        failures: limits.failures,
+        challenges: limits.challenges,
+        now: app.clock.micros(),
+    };
+    matches!(meter.fail(), Admission::Admitted { .. })
+}
+
+/// A response as HTTP has it. Nothing that a sender wrote may be guessed to be a page.
+fn http(response: Response, head_only: bool) -> HttpResponse {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &response.headers {
+        let header = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
+        if let (Ok(name), Ok(value)) = header {
+            headers.append(name, value);
+        }
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    let body = if head_only { Body::empty() } else { Body::from(response.body) };
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *answer.headers_mut() = headers;
+    answer
+}

@@ -1,0 +1,219 @@
+//! What may stand in `hookgate.toml`, a row a key.
+
+use crate::config::{Field, Table, Takes, optional, required};
+use crate::listener::SAMPLE;
+
+/// The gateway's file, `hookgate.toml`.
+pub static GATEWAY: Table = Table {
+    name: "the gateway",
+    doc: "The gateway's own settings, `hookgate.toml`; beside it stands the folder `listeners`.",
+    fields: &[
+        required(
+            "public_url",
+            Takes::Text,
+            "The URL that providers reach the gateway by, without a path: `https://hooks.example.com`. What is signed and compared is made from it, never from `Host`.",
+        ),
+        SERVER,
+        LIMITS,
+        STORE,
+        RETENTION,
+        LOG,
+    ],
+    one_of: &[],
+};
+
+/// A test file, `*.test.toml`.
+pub static TEST_FILE: Table = Table {
+    name: "a test file",
+    doc: "Requests to one listener, and what becomes of them.",
+    fields: &[
+        optional(
+            "listener",
+            Takes::Text,
+            "The listener: its file, relative to this one, or its name in the configuration.",
+        ),
+        optional("provider", Takes::Text, "A recipe, whose listener is tried as it is."),
+        optional(
+            "secrets",
+            Takes::Map(&SECRET),
+            "The secrets, in place of those that the listener's file names.",
+        ),
+        optional("vars", Takes::Map(&Takes::Any), "Settings, before those of the listener's file."),
+        optional(
+            "now",
+            Takes::OneOf(&[Takes::Number, Takes::Text]),
+            "The time of requests that do not say one.",
+        ),
+        required("test", Takes::List(&A_TEST), "The requests."),
+    ],
+    one_of: &["listener", "provider"],
+};
+
+static A_TEST: Takes = Takes::Table(&SAMPLE);
+static SECRET: Takes = Takes::OneOf(&[Takes::Text, Takes::List(&Takes::Text)]);
+
+const SERVER: Field = optional("server", Takes::Table(&SERVERS), "Where the gateway listens.");
+const LIMITS: Field = optional(
+    "limits",
+    Takes::Table(&LIMIT),
+    "How large requests may be, how long they may take, how many there may be.",
+);
+const STORE: Field = optional("store", Takes::Table(&STORES), "Where events and logs are kept.");
+const RETENTION: Field =
+    optional("retention", Takes::Table(&RETAINED), "How long what is stored is kept.");
+const LOG: Field = optional(
+    "log",
+    Takes::Table(&LOGS),
+    "How the gateway's own log is written, to standard error.",
+);
+
+static SERVERS: Table = Table {
+    name: "the server",
+    doc: "Where the gateway listens.",
+    fields: &[
+        optional("listen", Takes::Text, "The address for senders. Left out: `127.0.0.1:8080`."),
+        optional(
+            "management",
+            Takes::Text,
+            "The address for health, metrics and management. Left out: `127.0.0.1:8081`.",
+        ),
+        optional(
+            "trusted_proxies",
+            Takes::List(&Takes::Text),
+            "Networks whose `X-Forwarded-For` is believed; the sender is the right-most address that is in none of them.",
+        ),
+        optional(
+            "tls",
+            Takes::Table(&TLS),
+            "Certificates for the address for senders; read again when the files change.",
+        ),
+        optional(
+            "drain",
+            Takes::Duration,
+            "How long requests in flight may take after the gateway is told to stop. Left out: 30 seconds.",
+        ),
+    ],
+    one_of: &[],
+};
+
+static TLS: Table = Table {
+    name: "TLS",
+    doc: "Certificates.",
+    fields: &[
+        required(
+            "certificate",
+            Takes::Text,
+            "The file with the certificate and those that lead to its root, in PEM.",
+        ),
+        required("key", Takes::Text, "The file with the private key, in PEM."),
+    ],
+    one_of: &[],
+};
+
+static LIMIT: Table = Table {
+    name: "limits",
+    doc: "How large requests may be, how long they may take, how many there may be.",
+    fields: &[
+        optional(
+            "body",
+            Takes::Count(1, 1 << 30),
+            "Bytes of a body, as sent and unpacked. Left out: 1048576.",
+        ),
+        optional("headers", Takes::Count(1, 1000), "How many headers. Left out: 100."),
+        optional(
+            "header_bytes",
+            Takes::Count(8192, 1 << 20),
+            "Bytes of all headers. Left out: 32768.",
+        ),
+        optional(
+            "header_time",
+            Takes::Duration,
+            "How long headers may take to arrive, and a connection may be idle. Left out: 10 seconds.",
+        ),
+        optional(
+            "body_time",
+            Takes::Duration,
+            "How long a body may take to arrive. Left out: 20 seconds.",
+        ),
+        optional(
+            "connections",
+            Takes::Count(1, 1_000_000),
+            "How many connections at a time. Left out: 12000.",
+        ),
+        optional(
+            "memory",
+            Takes::Count(1 << 20, 1 << 40),
+            "Bytes of all bodies that are being read at a time. Left out: 67108864.",
+        ),
+        optional(
+            "failures",
+            Takes::Count(1, 1_000_000),
+            "How many requests of one address may fail verification in a minute, before they are told to wait. Left out: 60.",
+        ),
+        optional(
+            "challenges",
+            Takes::Count(1, 1_000_000),
+            "How many challenges of one listener are answered in a minute. Left out: 60.",
+        ),
+    ],
+    one_of: &[],
+};
+
+static STORES: Table = Table {
+    name: "the store",
+    doc: "Where events and logs are kept.",
+    fields: &[optional(
+        "path",
+        Takes::Text,
+        "The file of the database, relative to the configuration's folder. Left out: `hookgate.db`.",
+    )],
+    one_of: &[],
+};
+
+static RETAINED: Table = Table {
+    name: "retention",
+    doc: "How long what is stored is kept.",
+    fields: &[
+        optional(
+            "requests",
+            Takes::Duration,
+            "Logs of requests that were taken. Left out: 30 days.",
+        ),
+        optional("events", Takes::Duration, "Events. Left out: 30 days."),
+        optional(
+            "refused",
+            Takes::Duration,
+            "Logs of requests that were refused. Left out: 7 days.",
+        ),
+        optional(
+            "refused_bytes",
+            Takes::Count(1 << 16, 1 << 40),
+            "Bytes of all logs of requests that were refused. Left out: 67108864.",
+        ),
+        optional("audit", Takes::Duration, "The audit log. Left out: 365 days."),
+        optional(
+            "bytes",
+            Takes::Count(1 << 20, 1 << 50),
+            "Bytes of the database; the oldest goes first. Left out: no limit.",
+        ),
+    ],
+    one_of: &[],
+};
+
+static LOGS: Table = Table {
+    name: "the log",
+    doc: "How the gateway's own log is written.",
+    fields: &[
+        optional(
+            "format",
+            Takes::Word(&["text", "json"]),
+            "For people, or a JSON object a line. Left out: `text`.",
+        ),
+        optional(
+            "level",
+            Takes::Word(&["error", "warn", "info", "debug"]),
+            "What is written at least. Left out: `info`.",
+        ),
+    ],
+    one_of: &[],
+};

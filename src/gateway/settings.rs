@@ -1,0 +1,221 @@
+//! The gateway's own settings, from `hookgate.toml`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::rows::GATEWAY;
+use crate::config::{Layer, duration};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Node;
+use crate::engine::Source;
+
+/// The settings of a gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The URL that providers reach the gateway by, without a slash at its end.
+    pub public_url: String,
+    /// The address for senders.
+    pub listen: SocketAddr,
+    /// The address for management.
+    pub management: SocketAddr,
+    /// Networks whose word on the sender's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The files with certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// How long requests may take after the gateway is told to stop.
+    pub drain: Duration,
+    /// How large, long and many requests may be.
+    pub limits: Limits,
+    /// The file of the database.
+    pub store: PathBuf,
+    /// How long what is stored is kept.
+    pub retention: Retention,
+    /// Whether the log is JSON.
+    pub log_json: bool,
+    /// What is logged at least.
+    pub log_level: String,
+}
+
+/// How large, long and many requests may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// How many headers.
+    pub headers: usize,
+    /// Bytes of all headers.
+    pub header_bytes: usize,
+    /// How long headers may take.
+    pub header_time: Duration,
+    /// How long a body may take.
+    pub body_time: Duration,
+    /// How many connections.
+    pub connections: usize,
+    /// Bytes of all bodies that are being read.
+    pub memory: usize,
+    /// Failures of an address in a minute.
+    pub failures: u64,
+    /// Challenges of a listener in a minute.
+    pub challenges: u64,
+}
+
+/// How long what is stored is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Logs of requests that were taken.
+    pub requests: Duration,
+    /// Events.
+    pub events: Duration,
+    /// Logs of requests that were refused.
+    pub refused: Duration,
+    /// Bytes of those.
+    pub refused_bytes: u64,
+    /// The audit log.
+    pub audit: Duration,
+    /// Bytes of the database.
+    pub bytes: Option<u64>,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn read(name: &str, text: &str) -> Result<Self, Diagnostics> {
+        let layer = Layer::read(Source::new(name, text), &GATEWAY)?;
+        let mut reader = Reader { root: &layer.root, found: Vec::new() };
+        let settings = reader.settings();
+        match reader.found.is_empty() {
+            true => Ok(settings),
+            false => Err(Diagnostics::new(layer.source.clone(), reader.found)),
+        }
+    }
+}
+
+struct Reader<'r> {
+    root: &'r Node,
+    found: Vec<Diagnostic>,
+}
+
+impl<'r> Reader<'r> {
+    fn settings(&mut self) -> Settings {
+        Settings {
+            public_url: self.public_url(),
+            listen: self.address("listen", 8080),
+            management: self.address("management", 8081),
+            trusted_proxies: self.networks(),
+            tls: self.tls(),
+            drain: self.time("server", "drain", Duration::from_secs(30)),
+            limits: self.limits(),
+            store: self.text("store", "path").unwrap_or("hookgate.db").into(),
+            retention: self.retention(),
+            log_json: self.text("log", "format") == Some("json"),
+            log_level: self.text("log", "level").unwrap_or("info").to_owned(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let size = |key, usual: u64| {
+            usize::try_from(self.count("limits", key, usual)).unwrap_or(usize::MAX)
+        };
+        Limits {
+            body: size("body", 1 << 20),
+            headers: size("headers", 100),
+            header_bytes: size("header_bytes", 32 << 10),
+            header_time: self.time("limits", "header_time", Duration::from_secs(10)),
+            body_time: self.time("limits", "body_time", Duration::from_secs(20)),
+            connections: size("connections", 12_000),
+            memory: size("memory", 64 << 20),
+            failures: self.count("limits", "failures", 60),
+            challenges: self.count("limits", "challenges", 60),
+        }
+    }
+
+    fn retention(&self) -> Retention {
+        Retention {
+            requests: self.time("retention", "requests", DAY * 30),
+            events: self.time("retention", "events", DAY * 30),
+            refused: self.time("retention", "refused", DAY * 7),
+            refused_bytes: self.count("retention", "refused_bytes", 64 << 20),
+            audit: self.time("retention", "audit", DAY * 365),
+            bytes: self.at("retention", "bytes").and_then(Node::as_count),
+        }
+    }
+
+    fn at(&self, table: &str, key: &str) -> Option<&'r Node> {
+        self.root.get(table)?.get(key)
+    }
+
+    fn text(&self, table: &str, key: &str) -> Option<&'r str> {
+        self.at(table, key).and_then(Node::as_str)
+    }
+
+    fn count(&self, table: &str, key: &str, usual: u64) -> u64 {
+        self.at(table, key).and_then(Node::as_count).unwrap_or(usual)
+    }
+
+    fn time(&self, table: &str, key: &str, usual: Duration) -> Duration {
+        let Some(node) = self.at(table, key) else {
+            return usual;
+        };
+        let seconds = node.as_count().map(Duration::from_secs);
+        seconds.or_else(|| node.as_str().and_then(duration::parse)).unwrap_or(usual)
+    }
+
+    fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
+        self.found.push(Diagnostic::new(Code::E0605, node.span, message).help(help));
+    }
+
+    fn public_url(&mut self) -> String {
+        let Some(node) = self.root.get("public_url") else {
+            return String::new();
+        };
+        let url = node.as_str().unwrap_or("").trim_end_matches('/');
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@'])) {
+            let message = format!("`{url}` is no public URL");
+            self.wrong(node, message, "write scheme and host: `https://hooks.example.com`");
+        }
+        url.to_owned()
+    }
+
+    fn address(&mut self, key: &str, port: u16) -> SocketAddr {
+        let usual = SocketAddr::from(([127, 0, 0, 1], port));
+        let Some(node) = self.at("server", key) else {
+            return usual;
+        };
+        let text = node.as_str().unwrap_or("");
+        text.parse().unwrap_or_else(|_| {
+            let message = format!("`{text}` is no address to listen at");
+            self.wrong(node, message, "write an IP address and a port: `0.0.0.0:8080`");
+            usual
+        })
+    }
+
+    fn networks(&mut self) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for node in self.at("server", "trusted_proxies").map(Node::items).unwrap_or_default() {
+            let text = node.as_str().unwrap_or("");
+            let bare = || text.parse::<IpAddr>().map(IpNet::from);
+            match text.parse::<IpNet>().or_else(|_| bare()) {
+                Ok(network) => networks.push(network),
+                Err(_) => {
+                    let message = format!("`{text}` is no network");
+                    self.wrong(node, message, "write `10.0.0.0/8`, `2001:db8::/32` or an address");
+                }
+            }
+        }
+        networks
+    }
+
+    fn tls(&self) -> Option<(PathBuf, PathBuf)> {
+        let tls = self.at("server", "tls")?;
+        let file = |key: &str| tls.get(key).and_then(Node::as_str).map(PathBuf::from);
+        Some((file("certificate")?, file("key")?))
+    }
+}

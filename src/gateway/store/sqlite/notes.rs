@@ -1,0 +1,132 @@
+//! Logs of refused requests: taken at once, written later, and left out where there are too
+//! many. What strangers send must not slow or fill the store.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::{fault, writes};
+use crate::gateway::store::{NoteCounters, NotePolicy, RequestRecord, StoreError};
+
+/// What waits to be written.
+pub(super) struct Notes {
+    policy: NotePolicy,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<RequestRecord>,
+    touched: HashMap<String, i64>,
+    counters: NoteCounters,
+    /// The second that is counted, and how many each listener had in it.
+    second: i64,
+    seen: HashMap<String, u32>,
+}
+
+/// So many may wait.
+const MOST: usize = 2048;
+
+/// So many are worth a transaction of their own.
+const PRESSING: usize = 256;
+
+/// Of more than are wanted in a second, each so many-th is taken all the same.
+const SAMPLE: u32 = 100;
+
+/// Microseconds of a second.
+const SECOND: i64 = 1_000_000;
+
+impl Notes {
+    pub(super) fn new(policy: NotePolicy) -> Self {
+        Self { policy, state: Mutex::default() }
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
+        // What waits is whole at any time, so a panic elsewhere leaves nothing half done.
+        run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a log, or leaves it out.
+    pub(super) fn add(&self, mut request: RequestRecord) {
+        self.with(|state| {
+            let second = request.received_at / SECOND;
+            if state.second != second {
+                state.second = second;
+                state.seen.clear();
+            }
+            let seen = state.seen.entry(request.listener_id.clone()).or_default();
+            *seen = seen.saturating_add(1);
+            let wanted = *seen <= self.policy.per_second || *seen % SAMPLE == 0;
+            if !wanted || state.waiting.len() >= MOST {
+                state.counters.dropped += 1;
+                return;
+            }
+            state.counters.kept += 1;
+            cut(&mut request.log, self.policy.cut);
+            state.waiting.push(request);
+        });
+    }
+
+    /// Notes that a key was used.
+    pub(super) fn touch(&self, key: &str, now: i64) {
+        self.with(|state| {
+            if state.touched.len() < MOST {
+                state.touched.insert(key.to_owned(), now);
+            }
+        });
+    }
+
+    pub(super) fn counters(&self) -> NoteCounters {
+        self.with(|state| state.counters)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.with(|state| state.waiting.is_empty() && state.touched.is_empty())
+    }
+
+    pub(super) fn is_pressing(&self) -> bool {
+        self.with(|state| state.waiting.len() >= PRESSING)
+    }
+
+    /// Writes what waits, and makes room where there is more than may be.
+    pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+        let (waiting, touched) = self
+            .with(|state| (std::mem::take(&mut state.waiting), std::mem::take(&mut state.touched)));
+        for request in &waiting {
+            writes::insert_request(connection, "refused", request).map_err(fault)?;
+        }
+        for (key, at) in touched {
+            connection
+                .prepare_cached("UPDATE keys SET last_used_at = ?2 WHERE id = ?1")
+                .and_then(|mut update| update.execute((key, at)))
+                .map_err(fault)?;
+        }
+        if waiting.is_empty() { Ok(()) } else { self.make_room(connection) }
+    }
+
+    /// Deletes the oldest logs, where all of them together are larger than they may be: by their
+    /// number, as each is cut to a size.
+    fn make_room(&self, connection: &Connection) -> Result<(), StoreError> {
+        let each = u64::try_from(self.policy.cut).unwrap_or(u64::MAX).saturating_mul(2).max(1);
+        let most = i64::try_from((self.policy.bytes / each).max(1)).unwrap_or(i64::MAX);
+        connection
+            .prepare_cached(
+                "DELETE FROM refused WHERE place <= (SELECT max(place) FROM refused) - ?1",
+            )
+            .and_then(|mut delete| delete.execute([most]))
+            .map(drop)
+            .map_err(fault)
+    }
+}
+
+/// Cuts a log that is too long: what is left is a text that says so, and no JSON half of which is
+/// missing.
+fn cut(log: &mut String, most: usize) {
+    if log.len() <= most {
+        return;
+    }
+    let end = (0..=most).rev().find(|at| log.is_char_boundary(*at)).unwrap_or(0);
+    let begin = log.get(..end).unwrap_or("");
+    *log = serde_json::json!({ "cut": true, "begins": begin }).to_string();
+}

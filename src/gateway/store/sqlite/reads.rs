@@ -1,0 +1,196 @@
+//! What is read, a function a kind.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::gateway::store::{
+    AuditRecord, ChallengeRecord, EventFilter, EventRecord, Key, KeyKind, RequestFilter,
+    RequestRecord, Tenant,
+};
+
+fn collected<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare_cached(sql)?.query_map(params, read)?.collect()
+}
+
+/// At most so many rows, as SQLite counts.
+fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+const REQUEST: &str = "SELECT id, tenant, listener_id, listener_name, received_at, outcome, status,
+    log, reasons, event_id, duration_us FROM all_requests";
+
+fn request_of(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
+    Ok(RequestRecord {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        listener_id: row.get(2)?,
+        listener_name: row.get(3)?,
+        received_at: row.get(4)?,
+        outcome: row.get(5)?,
+        status: row.get(6)?,
+        log: row.get(7)?,
+        reasons: row.get(8)?,
+        event_id: row.get(9)?,
+        duration_us: row.get::<_, i64>(10)?.unsigned_abs(),
+    })
+}
+
+pub(super) fn requests(
+    connection: &Connection,
+    filter: &RequestFilter,
+) -> rusqlite::Result<Vec<RequestRecord>> {
+    let order = if filter.newest_first { "DESC" } else { "ASC" };
+    let sql = format!(
+        "{REQUEST} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
+         AND (?3 IS NULL OR outcome = ?3) AND received_at >= ?4 AND received_at < ?5
+         ORDER BY received_at {order}, id {order} LIMIT ?6"
+    );
+    let params = params![
+        filter.tenant,
+        filter.listener_id,
+        filter.outcome,
+        filter.since.unwrap_or(i64::MIN),
+        filter.until.unwrap_or(i64::MAX),
+        most(filter.limit),
+    ];
+    collected(connection, &sql, params, request_of)
+}
+
+pub(super) fn request(
+    connection: &Connection,
+    id: &str,
+) -> rusqlite::Result<Option<RequestRecord>> {
+    let sql = format!("{REQUEST} WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], request_of).optional()
+}
+
+pub(super) fn raw(connection: &Connection, id: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT content FROM originals WHERE request_id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
+const EVENT: &str = "SELECT id, tenant, listener_id, request_id, event_type, provider_event_id,
+    data, created_at FROM events";
+
+fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
+    Ok(EventRecord {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        listener_id: row.get(2)?,
+        request_id: row.get(3)?,
+        event_type: row.get(4)?,
+        provider_event_id: row.get(5)?,
+        data: row.get(6)?,
+        created_at: row.get(7)?,
+    })
+}
+
+pub(super) fn events(
+    connection: &Connection,
+    filter: &EventFilter,
+) -> rusqlite::Result<Vec<EventRecord>> {
+    let sql = format!(
+        "{EVENT} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
+         AND created_at >= ?3 ORDER BY place LIMIT ?4"
+    );
+    let params = params![
+        filter.tenant,
+        filter.listener_id,
+        filter.since.unwrap_or(i64::MIN),
+        most(filter.limit),
+    ];
+    collected(connection, &sql, params, event_of)
+}
+
+pub(super) fn event(connection: &Connection, id: &str) -> rusqlite::Result<Option<EventRecord>> {
+    let sql = format!("{EVENT} WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], event_of).optional()
+}
+
+pub(super) fn challenges(
+    connection: &Connection,
+    listener: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<ChallengeRecord>> {
+    collected(
+        connection,
+        "SELECT at, request_id FROM challenges WHERE listener_id = ?1 ORDER BY at DESC LIMIT ?2",
+        params![listener, most(limit)],
+        |row| Ok(ChallengeRecord { at: row.get(0)?, request_id: row.get(1)? }),
+    )
+}
+
+pub(super) fn tenants(connection: &Connection) -> rusqlite::Result<Vec<Tenant>> {
+    collected(connection, "SELECT id, name, created_at FROM tenants ORDER BY id", [], |row| {
+        Ok(Tenant { id: row.get(0)?, name: row.get(1)?, created_at: row.get(2)? })
+    })
+}
+
+const KEY: &str = "SELECT id, tenant, kind, hash, scopes, listeners, label, created_at,
+    expires_at, revoked_at, last_used_at FROM keys";
+
+fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
+    let list = |at| {
+        let text: String = row.get(at)?;
+        Ok::<Vec<String>, rusqlite::Error>(serde_json::from_str(&text).unwrap_or_default())
+    };
+    Ok(Key {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        kind: KeyKind::find(&row.get::<_, String>(2)?).unwrap_or(KeyKind::Api),
+        hash: row.get(3)?,
+        scopes: list(4)?,
+        listeners: list(5)?,
+        label: row.get(6)?,
+        created_at: row.get(7)?,
+        expires_at: row.get(8)?,
+        revoked_at: row.get(9)?,
+        last_used_at: row.get(10)?,
+    })
+}
+
+pub(super) fn key(connection: &Connection, id: &str) -> rusqlite::Result<Option<Key>> {
+    let sql = format!("{KEY} WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], key_of).optional()
+}
+
+pub(super) fn keys(connection: &Connection, tenant: Option<&str>) -> rusqlite::Result<Vec<Key>> {
+    let sql = format!("{KEY} WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id");
+    collected(connection, &sql, [tenant], key_of)
+}
+
+pub(super) fn secrets(
+    connection: &Connection,
+    listener: &str,
+) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    collected(
+        connection,
+        "SELECT name, sealed FROM captured_secrets WHERE listener_id = ?1 ORDER BY name",
+        [listener],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+pub(super) fn audits(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<AuditRecord>> {
+    collected(
+        connection,
+        "SELECT at, actor, action, target, detail FROM audit ORDER BY place DESC LIMIT ?1",
+        [most(limit)],
+        |row| {
+            Ok(AuditRecord {
+                at: row.get(0)?,
+                actor: row.get(1)?,
+                action: row.get(2)?,
+                target: row.get(3)?,
+                detail: row.get(4)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,144 @@
+//! The tables, and how older files get them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::fault;
+use crate::gateway::store::StoreError;
+
+/// What each version adds; the first makes everything.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE requests (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    listener_id TEXT NOT NULL,
+    listener_name TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    log TEXT NOT NULL,
+    reasons TEXT NOT NULL,
+    event_id TEXT,
+    duration_us INTEGER NOT NULL
+);
+CREATE INDEX requests_by_time ON requests (received_at);
+
+-- Requests that were refused have a table of their own: what strangers send must not push out
+-- what was taken.
+CREATE TABLE refused (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    listener_id TEXT NOT NULL,
+    listener_name TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    log TEXT NOT NULL,
+    reasons TEXT NOT NULL,
+    event_id TEXT,
+    duration_us INTEGER NOT NULL
+);
+CREATE INDEX refused_by_time ON refused (received_at);
+
+CREATE VIEW all_requests AS
+    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, reasons,
+           event_id, duration_us FROM requests
+    UNION ALL
+    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, reasons,
+           event_id, duration_us FROM refused;
+
+CREATE TABLE events (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    listener_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    provider_event_id TEXT,
+    data TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
+
+CREATE TABLE originals (
+    request_id TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+);
+
+CREATE TABLE dedup (
+    listener_id TEXT NOT NULL,
+    key BLOB NOT NULL,
+    first_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    PRIMARY KEY (listener_id, key)
+) WITHOUT ROWID;
+CREATE INDEX dedup_by_end ON dedup (expires_at);
+
+CREATE TABLE challenges (
+    place INTEGER PRIMARY KEY,
+    listener_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    request_id TEXT NOT NULL
+);
+CREATE INDEX challenges_by_listener ON challenges (listener_id, at);
+
+CREATE TABLE tenants (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
+
+CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL REFERENCES tenants (id),
+    kind TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    scopes TEXT NOT NULL,
+    listeners TEXT NOT NULL,
+    label TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+);
+
+CREATE TABLE captured_secrets (
+    listener_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    captured_at INTEGER NOT NULL,
+    PRIMARY KEY (listener_id, name)
+);
+
+CREATE TABLE server_secrets (
+    name TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+);
+
+CREATE TABLE audit (
+    place INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+"];
+
+/// Brings a file to the version that this program knows. Two that start at once do it once.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+    let found: i64 =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
+    if found > known {
+        return Err(StoreError::NewerVersion { found, known });
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(migration).map_err(fault)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(fault)?;
+    transaction.commit().map_err(fault)
+}

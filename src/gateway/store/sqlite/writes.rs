@@ -1,0 +1,303 @@
+//! What is written, a function a kind; each runs in a transaction that others share.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault;
+use crate::gateway::store::{
+    AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, RequestRecord, Retention,
+    StoreError, Tenant,
+};
+
+/// Stores a request with its event, unless that is known.
+pub(super) fn keep(connection: &Connection, entry: &Entry, now: i64) -> Result<Kept, StoreError> {
+    keep_rows(connection, entry, now).map_err(fault)
+}
+
+fn keep_rows(connection: &Connection, entry: &Entry, now: i64) -> rusqlite::Result<Kept> {
+    if let Some(claim) = &entry.dedup {
+        let listener = &entry.request.listener_id;
+        if let Some((first_request, first_at)) = known(connection, listener, claim, now)? {
+            insert_request(connection, "requests", &claim.duplicate)?;
+            return Ok(Kept::Duplicate { first_request, first_at });
+        }
+        remember(connection, &entry.request, claim, now)?;
+    }
+    insert_request(connection, "requests", &entry.request)?;
+    if let Some(event) = &entry.event {
+        insert_event(connection, event)?;
+    }
+    if let Some(raw) = &entry.raw {
+        connection
+            .prepare_cached("INSERT INTO originals (request_id, content) VALUES (?1, ?2)")?
+            .execute(params![entry.request.id, raw])?;
+    }
+    if entry.challenge {
+        connection
+            .prepare_cached(
+                "INSERT INTO challenges (listener_id, at, request_id) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![entry.request.listener_id, now, entry.request.id])?;
+    }
+    Ok(Kept::New)
+}
+
+/// The request that had one of the keys first, within the window.
+fn known(
+    connection: &Connection,
+    listener: &str,
+    claim: &DedupClaim,
+    now: i64,
+) -> rusqlite::Result<Option<(String, i64)>> {
+    let mut find = connection.prepare_cached(
+        "SELECT request_id, first_at FROM dedup WHERE listener_id = ?1 AND key = ?2",
+    )?;
+    for key in &claim.keys {
+        let found: Option<(String, i64)> = find
+            .query_row(params![listener, key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some(found) = found.filter(|(_, at)| at.saturating_add(claim.window_us) > now) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn remember(
+    connection: &Connection,
+    request: &RequestRecord,
+    claim: &DedupClaim,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO dedup (listener_id, key, first_at, expires_at, request_id)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for key in &claim.keys {
+        let end = now.saturating_add(claim.window_us);
+        insert.execute(params![request.listener_id, key, now, end, request.id])?;
+    }
+    Ok(())
+}
+
+/// Inserts the log of a request into one of the two tables that have the same columns.
+pub(super) fn insert_request(
+    connection: &Connection,
+    table: &'static str,
+    request: &RequestRecord,
+) -> rusqlite::Result<()> {
+    let sql = format!(
+        "INSERT INTO {table} (id, tenant, listener_id, listener_name, received_at, outcome, status,
+         log, reasons, event_id, duration_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+    );
+    connection
+        .prepare_cached(&sql)?
+        .execute(params![
+            request.id,
+            request.tenant,
+            request.listener_id,
+            request.listener_name,
+            request.received_at,
+            request.outcome,
+            request.status,
+            request.log,
+            request.reasons,
+            request.event_id,
+            i64::try_from(request.duration_us).unwrap_or(i64::MAX),
+        ])
+        .map(drop)
+}
+
+fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO events (id, tenant, listener_id, request_id, event_type,
+             provider_event_id, data, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            event.id,
+            event.tenant,
+            event.listener_id,
+            event.request_id,
+            event.event_type,
+            event.provider_event_id,
+            event.data,
+            event.created_at,
+        ])
+        .map(drop)
+}
+
+/// A row that has to be new.
+fn new(result: rusqlite::Result<usize>, what: String, missing: &str) -> Result<(), StoreError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.sqlite_error().map(|one| one.extended_code) {
+            Some(rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => StoreError::Exists(what),
+            Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {
+                StoreError::Missing(missing.to_owned())
+            }
+            _ => fault(error),
+        }),
+    }
+}
+
+pub(super) fn create_tenant(connection: &Connection, tenant: &Tenant) -> Result<(), StoreError> {
+    let inserted = connection.execute(
+        "INSERT INTO tenants (id, name, created_at) VALUES (?1, ?2, ?3)",
+        params![tenant.id, tenant.name, tenant.created_at],
+    );
+    new(inserted, format!("the tenant `{}`", tenant.id), "")
+}
+
+pub(super) fn create_key(connection: &Connection, key: &Key) -> Result<(), StoreError> {
+    let list = |texts: &[String]| serde_json::Value::from(texts.to_vec()).to_string();
+    let inserted = connection.execute(
+        "INSERT INTO keys (id, tenant, kind, hash, scopes, listeners, label, created_at,
+         expires_at, revoked_at, last_used_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            key.id,
+            key.tenant,
+            key.kind.name(),
+            key.hash,
+            list(&key.scopes),
+            list(&key.listeners),
+            key.label,
+            key.created_at,
+            key.expires_at,
+            key.revoked_at,
+            key.last_used_at,
+        ],
+    );
+    new(inserted, format!("the key `{}`", key.id), &format!("tenant `{}`", key.tenant))
+}
+
+pub(super) fn revoke_key(connection: &Connection, id: &str, now: i64) -> Result<bool, StoreError> {
+    let revoked = connection.execute(
+        "UPDATE keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+        params![id, now],
+    );
+    revoked.map(|rows| rows > 0).map_err(fault)
+}
+
+pub(super) fn put_secret(
+    connection: &Connection,
+    listener: &str,
+    name: &str,
+    sealed: &[u8],
+    now: i64,
+) -> Result<bool, StoreError> {
+    let inserted = connection.execute(
+        "INSERT OR IGNORE INTO captured_secrets (listener_id, name, sealed, captured_at)
+         VALUES (?1, ?2, ?3, ?4)",
+        params![listener, name, sealed, now],
+    );
+    inserted.map(|rows| rows > 0).map_err(fault)
+}
+
+pub(super) fn server_secret(
+    connection: &Connection,
+    name: &str,
+    fresh: [u8; 32],
+) -> Result<[u8; 32], StoreError> {
+    connection
+        .execute(
+            "INSERT OR IGNORE INTO server_secrets (name, content) VALUES (?1, ?2)",
+            params![name, fresh],
+        )
+        .and_then(|_| {
+            let find = "SELECT content FROM server_secrets WHERE name = ?1";
+            connection.query_row(find, [name], |row| row.get(0))
+        })
+        .map_err(fault)
+}
+
+pub(super) fn audit(connection: &Connection, record: &AuditRecord) -> Result<(), StoreError> {
+    connection
+        .execute(
+            "INSERT INTO audit (at, actor, action, target, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![record.at, record.actor, record.action, record.target, record.detail],
+        )
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Deletes a few rows of each kind that are older than they are kept.
+pub(super) fn prune(
+    connection: &Connection,
+    retention: &Retention,
+    now: i64,
+    step: usize,
+) -> Result<Pruned, StoreError> {
+    prune_rows(connection, retention, now, step).map_err(fault)
+}
+
+fn prune_rows(
+    connection: &Connection,
+    retention: &Retention,
+    now: i64,
+    step: usize,
+) -> rusqlite::Result<Pruned> {
+    let limit = i64::try_from(step).unwrap_or(i64::MAX);
+    let mut pruned = Pruned::default();
+    let kinds: [(&str, &str, i64); 5] = [
+        ("requests", "received_at", retention.requests_us),
+        ("refused", "received_at", retention.refused_us),
+        ("events", "created_at", retention.events_us),
+        ("challenges", "at", retention.challenges_us),
+        ("audit", "at", retention.audit_us),
+    ];
+    for (table, column, kept) in kinds {
+        let before = now.saturating_sub(kept);
+        // Places grow with time, so the oldest are found without looking at the rest.
+        let sql = format!(
+            "DELETE FROM {table} WHERE place IN
+             (SELECT place FROM {table} ORDER BY place LIMIT ?1) AND {column} < ?2"
+        );
+        let rows = connection.prepare_cached(&sql)?.execute([limit, before])?;
+        pruned.rows += rows;
+        pruned.more |= rows == step;
+    }
+    let rows = connection
+        .prepare_cached(
+            "DELETE FROM dedup WHERE (listener_id, key) IN
+             (SELECT listener_id, key FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)",
+        )?
+        .execute([limit, now])?;
+    pruned.rows += rows;
+    pruned.more |= rows == step;
+    pruned.rows += connection
+        .prepare_cached(
+            "DELETE FROM originals WHERE request_id IN
+             (SELECT request_id FROM originals WHERE request_id NOT IN (SELECT id FROM requests) LIMIT ?1)",
+        )?
+        .execute([limit])?;
+    if let Some(most) = retention.max_bytes {
+        shrink(connection, most, limit, &mut pruned)?;
+    }
+    Ok(pruned)
+}
+
+/// Deletes the oldest where the store is larger than it may be. Pages that are free are used
+/// again, and so do not count.
+fn shrink(
+    connection: &Connection,
+    most: u64,
+    limit: i64,
+    pruned: &mut Pruned,
+) -> rusqlite::Result<()> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
+    if u64::try_from(used).unwrap_or(0) <= most {
+        return Ok(());
+    }
+    for table in ["refused", "requests", "events"] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE place IN (SELECT place FROM {table} ORDER BY place LIMIT ?1)"
+        );
+        let rows = connection.prepare_cached(&sql)?.execute([limit])?;
+        pruned.rows += rows;
+        pruned.more |= rows > 0;
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Trials: requests run through the routes, the store and the rest of a gateway that listens
+//! nowhere, with a clock that stands where the request says.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http_body_util::BodyExt;
+use hyper::Request;
+use tower::ServiceExt;
+
+use super::app::App;
+use super::clock::Clock;
+use super::configuration::Configuration;
+use super::routes::sender_routes;
+use super::serve::{ServeError, app};
+use super::settings::Settings;
+use super::store::{
+    EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore, Store,
+};
+use crate::engine::{OwnedValue, Time};
+use crate::listener::{Event, Listener, Response, Sample};
+use crate::value::read_json;
+
+/// A gateway to try requests on. What it stores is gone when it is dropped.
+pub struct Trial {
+    app: Arc<App>,
+    listener: String,
+    _folder: tempfile::TempDir,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Came {
+    /// The name of the outcome.
+    pub outcome: String,
+    /// What the steps found.
+    pub findings: Vec<String>,
+    /// The reasons in words.
+    pub reasons: Vec<String>,
+    /// The answer.
+    pub response: Response,
+    /// The event.
+    pub event: Option<Event>,
+}
+
+/// Why a request could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The gateway could not be put together.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// There is no folder for what is stored.
+    #[error("no folder for what is stored: {0}")]
+    Folder(#[from] std::io::Error),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] super::store::StoreError),
+    /// The request is none that HTTP knows.
+    #[error("the request cannot be sent: {0}")]
+    Request(#[from] hyper::http::Error),
+    /// The answer could not be read.
+    #[error("the answer could not be read: {0}")]
+    Answer(#[from] axum::Error),
+}
+
+impl Trial {
+    /// A gateway with one listener.
+    ///
+    /// # Errors
+    /// Where there is no place for what it stores.
+    pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, TrialError> {
+        let folder = tempfile::tempdir()?;
+        let options = SqliteOptions::new(folder.path().join("trial.db"), Mode::Serve);
+        let store = Arc::new(SqliteStore::open(options)?);
+        let id = listener.id.to_string();
+        let configuration = Configuration {
+            folder: folder.path().to_owned(),
+            settings: settings.clone(),
+            listeners: [(listener.id.clone(), Arc::new(listener))].into(),
+            warnings: Vec::new(),
+        };
+        let app = app(configuration, store, Clock::pinned(Time::EPOCH)).await?;
+        Ok(Self { app, listener: id, _folder: folder })
+    }
+
+    /// Sends a request, with its body where that does not stand in it.
+    ///
+    /// # Errors
+    /// Where it cannot be sent, or what it left cannot be read.
+    pub async fn send(&self, sample: &Sample, now: Time) -> Result<Came, TrialError> {
+        self.app.clock.set(now);
+        let response = self.answer(sample).await?;
+        self.app.store.flush().await?;
+        let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
+        let record = self.app.store.requests(&newest).await?.into_iter().next();
+        let event = self.event(record.as_ref()).await?;
+        Ok(came(record, response, event))
+    }
+
+    async fn answer(&self, sample: &Sample) -> Result<Response, TrialError> {
+        let path = format!("/webhooks/v1/listeners/{}/notify", self.listener);
+        let target = match sample.query.as_str() {
+            "" => path,
+            query => format!("{path}?{query}"),
+        };
+        let mut request = Request::builder().method(sample.method.as_str()).uri(target);
+        for (name, value) in &sample.headers {
+            request = request.header(name, value.as_bytes());
+        }
+        let peer = sample.remote_address.as_deref().and_then(|address| address.parse().ok());
+        let peer = SocketAddr::new(peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), 1);
+        let body = sample.body.clone().unwrap_or_default();
+        let request = request.extension(ConnectInfo(peer)).body(Body::from(body))?;
+        let routes = sender_routes(Arc::clone(&self.app));
+        let answer = match routes.oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        let status = answer.status().as_u16();
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect();
+        let body = answer.into_body().collect().await?.to_bytes().to_vec();
+        Ok(Response { status, headers, body })
+    }
+
+    async fn event(&self, record: Option<&RequestRecord>) -> Result<Option<Event>, TrialError> {
+        let Some(id) = record.and_then(|record| record.event_id.as_deref()) else {
+            return Ok(None);
+        };
+        let found = self.app.store.event(id).await?;
+        Ok(found.map(|event| Event {
+            kind: Some(event.event_type.into()).filter(|kind: &Box<str>| !kind.is_empty()),
+            provider_id: event.provider_event_id.map(Into::into),
+            data: read_json(event.data.as_bytes()).unwrap_or(OwnedValue::Null),
+        }))
+    }
+
+    /// How many events there are.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub async fn events(&self) -> Result<usize, TrialError> {
+        let all = EventFilter { limit: 1000, ..EventFilter::default() };
+        Ok(self.app.store.events(&all).await?.len())
+    }
+}
+
+fn came(record: Option<RequestRecord>, response: Response, event: Option<Event>) -> Came {
+    let Some(record) = record else {
+        let (findings, reasons) = (Vec::new(), Vec::new());
+        return Came { outcome: "unknown_listener".to_owned(), findings, reasons, response, event };
+    };
+    let list: Vec<serde_json::Value> = serde_json::from_str(&record.reasons).unwrap_or_default();
+    let text = |one: &serde_json::Value, key: &str| {
+        one.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
+    };
+    let findings = list.iter().map(|one| text(one, "finding")).collect();
+    let reasons = list
+        .iter()
+        .map(|one| {
+            let (step, name) = (text(one, "step"), text(one, "name"));
+            let named = if name.is_empty() { step } else { format!("{step} `{name}`") };
+            format!("{named}: {}: {}", text(one, "finding"), text(one, "message"))
+        })
+        .collect();
+    Came { outcome: record.outcome, findings, reasons, response, event }
+}
