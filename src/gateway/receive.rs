@@ -347,7 +347,10 @@ pub(super) async fn token(
     let body = match incoming::read(&parts.headers, body, limits, &app.memory).await {
         Ok(body) => body,
         Err(outcome) => {
-            return http(error_response(outcome.status(), "ErrorRequest", outcome.row().doc), false);
+            return http(
+                error_response(outcome.status(), "ErrorRequest", outcome.row().doc),
+                false,
+            );
         }
     };
     let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());

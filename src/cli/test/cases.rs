@@ -18,6 +18,8 @@ struct Case {
     id: String,
     #[serde(default)]
     secret: String,
+    #[serde(default)]
+    secret_encoding: String,
     #[serde(default = "post")]
     method: String,
     #[serde(default)]
@@ -119,7 +121,7 @@ impl Case {
             name: self.id.clone(),
             expect: expect.to_owned(),
             method: self.method.clone(),
-            url: self.url.clone(),
+            url: self.endpoint(),
             query,
             headers: self.headers.clone().into_iter().collect(),
             body: Some(body),
@@ -132,6 +134,13 @@ impl Case {
             response.expect(&mut sample);
         }
         Ok(sample)
+    }
+
+    /// The URL that was posted to. Where it is a part of what is signed and of nothing else, it
+    /// stands beside the secret: `verificationToken; endpoint http://…`.
+    fn endpoint(&self) -> Option<String> {
+        let beside = || self.secret_encoding.split_once("endpoint ");
+        self.url.clone().or_else(|| beside().map(|(_, url)| url.trim().to_owned()))
     }
 
     /// The query, which some have only in the URL.
