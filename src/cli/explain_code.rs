@@ -53,7 +53,11 @@ fn text(row: &CodeRow) -> String {
 
 /// The page of a code: `docs/errors/E0107.md`.
 fn page(row: &CodeRow) -> String {
-    let language = if row.setting == Setting::Mapper { "json" } else { "text" };
+    let language = match row.setting {
+        Setting::Mapper => "json",
+        Setting::Listener => "toml",
+        _ => "text",
+    };
     let mut out = format!("# {}: {}\n\n{}\n", row.code, row.title, row.explanation);
     if !row.example.is_empty() {
         let _ = write!(out, "\nThis gives it:\n\n```{language}\n{}\n```\n", row.example);
@@ -81,6 +85,7 @@ fn index() -> String {
         ("E03", "While running"),
         ("E04", "Limits"),
         ("E05", "Mapper documents"),
+        ("E06", "Configuration"),
         ("W", "Warnings"),
     ];
     for (prefix, title) in groups {

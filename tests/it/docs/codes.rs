@@ -5,6 +5,7 @@ use hookgate::engine::{
     Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Strangers,
     Time, Type,
 };
+use hookgate::listener::{Outside, load};
 use hookgate::mapper;
 use hookgate::value::read_json;
 
@@ -18,7 +19,12 @@ const REQUEST: &str = r#"{
 
 #[test]
 fn every_code_is_given_by_its_example_and_not_by_the_mended_one() {
-    hold(|row| row.setting != Setting::Mapper);
+    hold(|row| !matches!(row.setting, Setting::Mapper | Setting::Listener));
+}
+
+#[test]
+fn every_code_of_listeners_is_given_by_its_example_and_not_by_the_mended_one() {
+    hold(|row| row.setting == Setting::Listener);
 }
 
 #[test]
@@ -49,6 +55,9 @@ fn hold(concerned: fn(&CodeRow) -> bool) {
 
 /// The codes that a source gives, checked and, where nothing stands in the way, run.
 fn given(setting: Setting, source: &str) -> Vec<Code> {
+    if setting == Setting::Listener {
+        return given_by_listener(source);
+    }
     let engine = engine(setting);
     let source = Source::new("example", source);
     let checked = match setting {
@@ -70,6 +79,15 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
     }
     given.extend(Machine::default().eval(&program, &context).err().map(|trap| trap.code()));
     given
+}
+
+/// The codes that a listener's file gives, with the secret `NAME` in the environment.
+fn given_by_listener(file: &str) -> Vec<Code> {
+    let environment = |name: &str| (name == "NAME").then(|| "s3cret".to_owned());
+    let outside =
+        Outside { environment: &environment, secrets_needed: false, ..Outside::none() };
+    let loaded = load("listener.toml", file, &outside);
+    loaded.diagnostics.iter().flat_map(|one| &one.list).map(|one| one.code).collect()
 }
 
 fn engine(setting: Setting) -> Engine {

@@ -1,0 +1,28 @@
+//! `hookgate backup`: a copy of the store, while the gateway runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::store::open;
+use super::{Error, Exit, output};
+use crate::gateway::store::Store;
+
+/// The arguments of `backup`.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The file to write; to go back to it, stop the gateway and put it in the store's place
+    file: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
+}
+
+impl Backup {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let (_, store) = open(&self.configuration)?;
+        block_on(store.backup(&self.file))??;
+        output::remark(&format!("wrote {}", self.file.display()));
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,214 @@
+//! `hookgate keys`: credentials of senders.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::output::{self, Format};
+use super::store::{audit, now, open};
+use super::{Error, Exit};
+use crate::config::duration;
+use crate::gateway::store::{Key, KeyKind, Store};
+use crate::gateway::{make, time_of};
+
+/// The arguments of `keys`.
+#[derive(Debug, Args)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key, and show it this once
+    Create(Create),
+    /// List keys, without what is secret of them
+    List {
+        /// Only those of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How they are told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Revoke a key: from now on it is refused
+    Revoke {
+        /// Its id: what stands between the first two underscores of the key
+        id: String,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// The tenant that it belongs to
+    #[arg(long)]
+    tenant: String,
+    /// What it is for: sent as it is, or exchanged for access tokens
+    #[arg(long, value_enum, default_value = "api")]
+    kind: Kind,
+    /// What it allows; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", default_value = "send")]
+    scopes: Vec<String>,
+    /// A listener that it is for, by id or name; may be repeated. Without, all of the tenant's
+    #[arg(long = "listener", value_name = "LISTENER")]
+    listeners: Vec<String>,
+    /// What its owner calls it
+    #[arg(long, default_value = "")]
+    label: String,
+    /// When it ends, from now: `90d`
+    #[arg(long, value_name = "TIME")]
+    expires_in: Option<String>,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
+    /// How it is told
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Api,
+    Oauth,
+}
+
+/// What a key of the command line may allow.
+const SCOPES: &[&str] = &["send", "webhooks", "diverted-events", "events"];
+
+impl Keys {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::Create(create) => create.run(),
+            Command::List { tenant, configuration, format } => {
+                list(tenant.as_deref(), &configuration, format)
+            }
+            Command::Revoke { id, configuration } => revoke(&id, &configuration),
+        }
+    }
+}
+
+impl Create {
+    fn run(self) -> Result<Exit, Error> {
+        if let Some(unknown) = self.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
+            let known = crate::config::quoted_list(SCOPES);
+            return Err(Error::Usage(format!("`{unknown}` is no scope; there are {known}")));
+        }
+        let (configuration, store) = open(&self.configuration)?;
+        let mut listeners = Vec::new();
+        for named in &self.listeners {
+            let found = configuration.find(named);
+            let found = found.filter(|listener| *listener.tenant == *self.tenant);
+            let found = found.ok_or_else(|| {
+                Error::Usage(format!("the tenant `{}` has no listener `{named}`", self.tenant))
+            })?;
+            listeners.push(found.id.to_string());
+        }
+        let made = make().map_err(|error| Error::Usage(error.to_string()))?;
+        let key = Key {
+            id: made.id.clone(),
+            tenant: self.tenant.clone(),
+            kind: match self.kind {
+                Kind::Api => KeyKind::Api,
+                Kind::Oauth => KeyKind::OAuthClient,
+            },
+            hash: made.hash,
+            scopes: self.scopes.clone(),
+            listeners,
+            label: self.label.clone(),
+            created_at: now(),
+            expires_at: self.expires_at()?,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let detail = serde_json::json!({ "tenant": self.tenant, "scopes": self.scopes });
+        block_on(async {
+            store.create_key(key).await?;
+            audit(&store, "keys.create", &made.id, detail).await
+        })??;
+        self.tell(&made.id, &made.shown)
+    }
+
+    fn expires_at(&self) -> Result<Option<i64>, Error> {
+        let Some(text) = &self.expires_in else {
+            return Ok(None);
+        };
+        let span = duration::parse(text)
+            .ok_or_else(|| Error::Usage(format!("`{text}` is no time span: `90d`")))?;
+        Ok(Some(now().saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))))
+    }
+
+    fn tell(&self, id: &str, shown: &str) -> Result<Exit, Error> {
+        let client = self.kind == Kind::Oauth;
+        if self.format == Format::Json {
+            let secret = if client { "clientSecret" } else { "key" };
+            output::answer(&serde_json::json!({ "id": id, secret: shown }).to_string())?;
+            return Ok(Exit::Done);
+        }
+        if client {
+            output::answer(&format!("client id      {id}\nclient secret  {shown}"))?;
+        } else {
+            output::answer(shown)?;
+        }
+        output::remark("this is shown once; only a hash of it is kept");
+        Ok(Exit::Done)
+    }
+}
+
+fn list(
+    tenant: Option<&str>,
+    configuration: &ConfigurationArguments,
+    format: Format,
+) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let keys = block_on(store.keys(tenant))??;
+    if format == Format::Json {
+        let list: Vec<serde_json::Value> = keys.iter().map(to_json).collect();
+        output::answer(&serde_json::Value::Array(list).to_string())?;
+        return Ok(Exit::Done);
+    }
+    for key in &keys {
+        let state = match (key.revoked_at, key.expires_at) {
+            (Some(at), _) => format!("revoked {}", time_of(at)),
+            (None, Some(at)) if at <= now() => format!("expired {}", time_of(at)),
+            (None, Some(at)) => format!("until {}", time_of(at)),
+            (None, None) => "good".to_owned(),
+        };
+        let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
+        output::answer(&format!("{id}  {:<16}{kind:<7}{scopes:<16}{state}  {}", key.tenant, key.label))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn to_json(key: &Key) -> serde_json::Value {
+    let time = |at: Option<i64>| at.map(|at| time_of(at).to_string());
+    serde_json::json!({
+        "id": key.id,
+        "tenant": key.tenant,
+        "kind": key.kind.name(),
+        "scopes": key.scopes,
+        "listeners": key.listeners,
+        "label": key.label,
+        "createdAt": time(Some(key.created_at)),
+        "expiresAt": time(key.expires_at),
+        "revokedAt": time(key.revoked_at),
+        "lastUsedAt": time(key.last_used_at),
+    })
+}
+
+fn revoke(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let revoked = block_on(async {
+        let revoked = store.revoke_key(id, now()).await?;
+        if revoked {
+            audit(&store, "keys.revoke", id, serde_json::json!({})).await?;
+        }
+        Ok::<bool, Error>(revoked)
+    })??;
+    if !revoked {
+        return Err(Error::Usage(format!("there is no key `{id}` that is good")));
+    }
+    output::remark(&format!("revoked `{id}`"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,192 @@
+//! `hookgate requests`: what came, what became of it, and why.
+
+use clap::{Args, Subcommand};
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::output::{self, Format};
+use super::store::{now, open};
+use super::{Error, Exit};
+use crate::config::duration;
+use crate::gateway::store::{RequestFilter, RequestRecord, Store};
+use crate::gateway::{micros_of, time_of};
+use crate::engine::Time;
+
+/// The arguments of `requests`.
+#[derive(Debug, Args)]
+pub(super) struct Requests {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List requests, the newest first
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How they are told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Show a request as it was logged
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+}
+
+/// Which requests.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Only those of this listener, by id or name
+    #[arg(long)]
+    listener: Option<String>,
+    /// Only those with this outcome
+    #[arg(long)]
+    outcome: Option<String>,
+    /// Not before: a time in RFC 3339, or how long ago, `2h`
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Before: the same
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Which {
+    /// The filter of the store, with the listener's id where it was named.
+    pub(super) fn filter(
+        &self,
+        configuration: &crate::gateway::Configuration,
+        limit: usize,
+    ) -> Result<RequestFilter, Error> {
+        if let Some(outcome) = &self.outcome
+            && crate::listener::Outcome::find(outcome).is_none()
+        {
+            return Err(Error::Usage(format!("there is no outcome `{outcome}`")));
+        }
+        let listener = self.listener.as_ref().map(|named| {
+            configuration.find(named).map_or(named.clone(), |listener| listener.id.to_string())
+        });
+        Ok(RequestFilter {
+            tenant: None,
+            listener_id: listener,
+            outcome: self.outcome.clone(),
+            since: self.since.as_deref().map(moment).transpose()?,
+            until: self.until.as_deref().map(moment).transpose()?,
+            limit,
+            newest_first: true,
+        })
+    }
+}
+
+/// A time, or how long ago.
+fn moment(text: &str) -> Result<i64, Error> {
+    if let Ok(time) = text.parse::<Time>() {
+        return Ok(micros_of(time));
+    }
+    let ago = duration::parse(text).ok_or_else(|| {
+        Error::Usage(format!("`{text}` is no time: `2025-08-17T12:30:00Z`, or `2h` for two hours ago"))
+    })?;
+    Ok(now().saturating_sub(i64::try_from(ago.as_micros()).unwrap_or(i64::MAX)))
+}
+
+impl Requests {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::List { which, limit, configuration, format } => {
+                list(&which, limit, &configuration, format)
+            }
+            Command::Show { id, configuration } => show(&id, &configuration),
+        }
+    }
+}
+
+fn list(
+    which: &Which,
+    limit: usize,
+    arguments: &ConfigurationArguments,
+    format: Format,
+) -> Result<Exit, Error> {
+    let (configuration, store) = open(arguments)?;
+    let filter = which.filter(&configuration, limit)?;
+    let requests = block_on(store.requests(&filter))??;
+    if format == Format::Json {
+        let list: Vec<serde_json::Value> = requests.iter().map(summary).collect();
+        output::answer(&serde_json::Value::Array(list).to_string())?;
+        return Ok(Exit::Done);
+    }
+    for one in &requests {
+        output::answer(&line(one))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn reasons(one: &RequestRecord) -> Vec<serde_json::Value> {
+    serde_json::from_str(&one.reasons).unwrap_or_default()
+}
+
+fn line(one: &RequestRecord) -> String {
+    let mut out = format!(
+        "{}  {}  {:<20}{:<22}{}",
+        time_of(one.received_at),
+        one.id,
+        one.listener_name,
+        one.outcome,
+        one.status
+    );
+    let text = |reason: &serde_json::Value, key: &str| {
+        reason.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
+    };
+    for reason in reasons(one).iter().filter(|reason| text(reason, "finding") != "passed") {
+        let name = text(reason, "name");
+        let name = if name.is_empty() { text(reason, "step") } else { name };
+        out.push_str(&format!(
+            "\n    {name}: {}: {}",
+            text(reason, "finding"),
+            text(reason, "message")
+        ));
+    }
+    out
+}
+
+fn summary(one: &RequestRecord) -> serde_json::Value {
+    serde_json::json!({
+        "id": one.id,
+        "receivedAt": time_of(one.received_at).to_string(),
+        "tenant": one.tenant,
+        "listenerId": one.listener_id,
+        "listenerName": one.listener_name,
+        "outcome": one.outcome,
+        "status": one.status,
+        "eventId": one.event_id,
+        "durationMicros": one.duration_us,
+        "reasons": reasons(one),
+    })
+}
+
+/// The request in the shape that logs are printed in, with what became of it beside.
+fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (_, store) = open(arguments)?;
+    let found = block_on(store.request(id))??;
+    let one = found.ok_or_else(|| Error::Usage(format!("there is no request `{id}`")))?;
+    let mut log: serde_json::Value = serde_json::from_str(&one.log)
+        .map_err(|error| Error::Usage(format!("the log of `{id}` is damaged: {error}")))?;
+    if let Some(log) = log.as_object_mut() {
+        log.insert("outcome".to_owned(), one.outcome.as_str().into());
+        log.insert("status".to_owned(), one.status.into());
+        log.insert("reasons".to_owned(), reasons(&one).into());
+        if let Some(event) = &one.event_id {
+            log.insert("event_id".to_owned(), event.as_str().into());
+        }
+    }
+    let shown = serde_json::to_string_pretty(&log).unwrap_or_default();
+    output::answer(&shown)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,128 @@
+//! `hookgate send`: a request as the provider would make it, to a gateway that runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::{Error, Exit, input, output};
+use crate::engine::Time;
+use crate::gateway::{Clock, Configuration, post};
+use crate::listener::{Listener, Request, find_recipe};
+
+/// The arguments of `send`.
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// The listener, by id or name
+    listener: String,
+    /// A file with the body; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    body: PathBuf,
+    /// A header to send along; may be repeated
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// The address of the gateway for senders; without, that of the configuration
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// The time that is signed, RFC 3339; the clock's, if it is left out
+    #[arg(long, value_name = "TIME")]
+    now: Option<String>,
+    /// Print the request, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
+}
+
+impl Send {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let configuration = self.configuration.read()?;
+        let listener = configuration.find(&self.listener).ok_or_else(|| {
+            Error::Usage(format!("the configuration has no listener `{}`", self.listener))
+        })?;
+        let body = input::bytes(&self.body)?;
+        let (method, headers) = self.signed(&configuration, listener, &body)?;
+        let url = self.url(&configuration, listener);
+        if self.dry_run {
+            output::answer(&format!("{method} {url}"))?;
+            for (name, value) in &headers {
+                output::answer(&format!("{name}: {value}"))?;
+            }
+            return Ok(Exit::Done);
+        }
+        let answer = block_on(post(&url, &method, &headers, body))?
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        output::remark(&format!("{}", answer.status));
+        output::text(&String::from_utf8_lossy(&answer.body))?;
+        output::text("\n")?;
+        Ok(if answer.status < 300 { Exit::Done } else { Exit::Fault })
+    }
+
+    fn now(&self) -> Result<Time, Error> {
+        match &self.now {
+            None => Ok(Clock::System.now()),
+            Some(text) => text
+                .parse()
+                .map_err(|_| Error::Usage(format!("`{text}` is no time: `2025-08-17T12:30:00Z`"))),
+        }
+    }
+
+    fn given(&self) -> Result<Vec<(String, String)>, Error> {
+        let pair = |text: &String| {
+            text.split_once(':')
+                .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+                .ok_or_else(|| Error::Usage(format!("`{text}` is no header: `Name: value`")))
+        };
+        self.headers.iter().map(pair).collect()
+    }
+
+    /// The method and the headers of the request, signed where there is a recipe that can.
+    fn signed(
+        &self,
+        configuration: &Configuration,
+        listener: &Listener,
+        body: &[u8],
+    ) -> Result<(String, Vec<(String, String)>), Error> {
+        let given = self.given()?;
+        let Some(recipe) = listener.provider.as_deref().and_then(find_recipe) else {
+            let kind = ("Content-Type".to_owned(), "application/json".to_owned());
+            let named = given.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            let headers = given.into_iter().chain((!named).then_some(kind)).collect();
+            return Ok(("POST".to_owned(), headers));
+        };
+        let now = self.now()?;
+        let headers: Vec<(&str, &str)> =
+            given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let url = listener.url.as_deref().map_or_else(
+            || format!("{}{}", configuration.settings.public_url, path(listener)),
+            ToOwned::to_owned,
+        );
+        let request = Request {
+            id: "",
+            method: "POST",
+            url: &url,
+            raw_query: "",
+            headers: &headers,
+            raw_body: body,
+            unpacked: body,
+            remote_address: None,
+            received_at: now,
+        };
+        let sent = recipe
+            .sign(listener, &request, now)
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        Ok((sent.method, sent.headers))
+    }
+
+    fn url(&self, configuration: &Configuration, listener: &Listener) -> String {
+        let scheme = if configuration.settings.tls.is_some() { "https" } else { "http" };
+        let here = || format!("{scheme}://{}", configuration.settings.listen);
+        let gateway = self.to.clone().unwrap_or_else(here);
+        format!("{}{}", gateway.trim_end_matches('/'), path(listener))
+    }
+}
+
+/// The path that senders post to.
+fn path(listener: &Listener) -> String {
+    format!("/webhooks/v1/listeners/{}/notify", listener.id)
+}

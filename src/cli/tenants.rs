@@ -1,0 +1,88 @@
+//! `hookgate tenants`: who shares a gateway.
+
+use clap::{Args, Subcommand};
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::output::{self, Format};
+use super::store::{audit, now, open};
+use super::{Error, Exit};
+use crate::gateway::store::{Store, Tenant};
+use crate::gateway::time_of;
+
+/// The arguments of `tenants`.
+#[derive(Debug, Args)]
+pub(super) struct Tenants {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a tenant
+    Create {
+        /// Its id, as listeners name it: letters, digits, `-` and `_`
+        id: String,
+        /// What it is called
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+    /// List all tenants
+    List {
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How they are told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+impl Tenants {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::Create { id, name, configuration } => create(&id, name, &configuration),
+            Command::List { configuration, format } => list(&configuration, format),
+        }
+    }
+}
+
+fn create(
+    id: &str,
+    name: Option<String>,
+    configuration: &ConfigurationArguments,
+) -> Result<Exit, Error> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if id.is_empty() || !id.chars().all(fits) {
+        let message = format!("`{id}` is no id of a tenant: letters, digits, `-` and `_`");
+        return Err(Error::Usage(message));
+    }
+    let (_, store) = open(configuration)?;
+    let name = name.unwrap_or_else(|| id.to_owned());
+    block_on(async {
+        store.create_tenant(Tenant { id: id.to_owned(), name, created_at: now() }).await?;
+        audit(&store, "tenants.create", id, serde_json::json!({})).await
+    })??;
+    output::remark(&format!("made the tenant `{id}`"));
+    Ok(Exit::Done)
+}
+
+fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let tenants = block_on(store.tenants())??;
+    if format == Format::Json {
+        let list: Vec<serde_json::Value> = tenants
+            .iter()
+            .map(|tenant| {
+                let created = time_of(tenant.created_at).to_string();
+                serde_json::json!({ "id": tenant.id, "name": tenant.name, "createdAt": created })
+            })
+            .collect();
+        output::answer(&serde_json::Value::Array(list).to_string())?;
+        return Ok(Exit::Done);
+    }
+    for tenant in tenants {
+        output::answer(&format!("{:<24}{}", tenant.id, tenant.name))?;
+    }
+    Ok(Exit::Done)
+}
