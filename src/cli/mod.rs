@@ -4,6 +4,8 @@
 //! [`Exit`].
 
 mod check;
+#[cfg(feature = "gateway")]
+mod backup;
 mod compile;
 #[cfg(feature = "gateway")]
 mod configuration;
@@ -15,11 +17,23 @@ mod functions;
 #[cfg(feature = "gateway")]
 mod init;
 mod input;
+#[cfg(feature = "gateway")]
+mod keys;
 mod output;
 mod repl;
 #[cfg(feature = "gateway")]
+mod replay;
+#[cfg(feature = "gateway")]
+mod requests;
+#[cfg(feature = "gateway")]
+mod send;
+#[cfg(feature = "gateway")]
 mod serve;
 mod session;
+#[cfg(feature = "gateway")]
+mod store;
+#[cfg(feature = "gateway")]
+mod tenants;
 #[cfg(feature = "gateway")]
 mod test;
 
@@ -80,6 +94,24 @@ enum Command {
     /// Run requests through listeners, and compare what becomes of them
     #[cfg(feature = "gateway")]
     Test(test::Test),
+    /// Send a request as the provider would, to a gateway that runs
+    #[cfg(feature = "gateway")]
+    Send(send::Send),
+    /// Look at requests: what came, what became of it, and why
+    #[cfg(feature = "gateway")]
+    Requests(requests::Requests),
+    /// Run stored requests through a changed listener, and show what would differ
+    #[cfg(feature = "gateway")]
+    Replay(replay::Replay),
+    /// Make, list and revoke the keys of senders
+    #[cfg(feature = "gateway")]
+    Keys(keys::Keys),
+    /// Make and list tenants
+    #[cfg(feature = "gateway")]
+    Tenants(tenants::Tenants),
+    /// Copy the store, while the gateway runs
+    #[cfg(feature = "gateway")]
+    Backup(backup::Backup),
 }
 
 /// Runs the command that the arguments ask for; the first is the name of the program.
@@ -103,6 +135,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(command) => command.run(),
         #[cfg(feature = "gateway")]
         Command::Test(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Send(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Requests(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Replay(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Keys(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Tenants(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Backup(command) => command.run(),
     };
     ended.unwrap_or_else(|error| error.tell()).into()
 }

@@ -11,8 +11,10 @@ mod incoming;
 mod limits;
 mod logging;
 mod metrics;
+mod post;
 mod raw;
 mod receive;
+mod replay;
 mod routes;
 mod rows;
 mod seal;
@@ -29,7 +31,9 @@ pub use configuration::{
     Configuration, ConfigurationError, HOOKGATE, load_listener, load_listener_with,
 };
 pub use credentials::{Made, make};
+pub use post::{PostError, post};
 pub use raw::Original;
+pub use replay::{Replayed, replay};
 pub use routes::{management_routes, sender_routes};
 pub use rows::{GATEWAY, TEST_FILE};
 pub use seal::{KEY_VARIABLE, Seal, SealError};

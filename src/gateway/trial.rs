@@ -17,7 +17,7 @@ use super::routes::sender_routes;
 use super::serve::{ServeError, app};
 use super::settings::Settings;
 use super::store::{
-    EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore, Store,
+    EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore,
 };
 use crate::engine::{OwnedValue, Time};
 use crate::listener::{Event, Listener, Response, Sample};

@@ -140,7 +140,11 @@ pub fn decide(
     surroundings: &mut Surroundings<'_>,
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name));
-    let (ended, reasons) = run(listener, request, &parts, now, surroundings);
+    let (ended, reasons) = run(listener, request, &parts, now, surroundings, None);
+    decision(ended, reasons, parts)
+}
+
+fn decision(ended: Step<Taken>, reasons: Vec<Reason>, parts: Parts) -> Decision {
     match ended {
         Ok(Taken { event, dedup, response }) => Decision {
             outcome: Outcome::Accepted,
@@ -156,17 +160,32 @@ pub fn decide(
     }
 }
 
+/// Decides of a request as [`decide`] does, with a verdict that was recorded in place of its
+/// checks: for requests of which only a log is left.
+pub fn decide_verified(
+    listener: &Listener,
+    request: &Request<'_>,
+    now: Time,
+    surroundings: &mut Surroundings<'_>,
+    verdict: bool,
+) -> Decision {
+    let parts = Parts::of(request, (&listener.id, &listener.name));
+    let (ended, reasons) = run(listener, request, &parts, now, surroundings, Some(verdict));
+    decision(ended, reasons, parts)
+}
+
 fn run(
     listener: &Listener,
     request: &Request<'_>,
     parts: &Parts,
     now: Time,
     surroundings: &mut Surroundings<'_>,
+    verdict: Option<bool>,
 ) -> (Step<Taken>, Vec<Reason>) {
     let mut context = parts.context(request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let mut pass =
-        Pass { listener, request, parts, context, now, surroundings, reasons: Vec::new() };
+        Pass { listener, request, parts, context, now, surroundings, verdict, reasons: Vec::new() };
     let ended = pass.steps();
     (ended, pass.reasons)
 }
@@ -179,6 +198,8 @@ struct Pass<'p, 's> {
     context: Context<'p>,
     now: Time,
     surroundings: &'p mut Surroundings<'s>,
+    /// What was found when the request was verified, where that was before.
+    verdict: Option<bool>,
     reasons: Vec<Reason>,
 }
 
@@ -289,7 +310,10 @@ impl Pass<'_, '_> {
             tenant: &self.listener.tenant,
             tokens: &self.listener.token_patterns,
         };
-        let verified = verify(&self.listener.checks, &mut evidence, &mut self.reasons);
+        let verified = match self.verdict {
+            None => verify(&self.listener.checks, &mut evidence, &mut self.reasons),
+            Some(verdict) => Verified::recorded(verdict, self.listener.is_secured()),
+        };
         verified.ok_or_else(|| match self.surroundings.limiter.fail() {
             Admission::Admitted { .. } => stop(
                 Outcome::VerificationFailed,

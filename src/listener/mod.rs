@@ -26,7 +26,7 @@ mod secret;
 mod verify;
 
 pub use assemble::{Loaded, Outside, load};
-pub use decide::{Decision, Event, Limiter, Surroundings, Unlimited, decide, error_response};
+pub use decide::{Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified, error_response};
 pub use dedup::DedupKeys;
 pub use log::log_entry;
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};

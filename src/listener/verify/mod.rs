@@ -57,7 +57,7 @@ impl Check {
     }
 }
 
-/// That a request passed its checks. Only [`verify`] makes one, so nothing behind it can be
+/// That a request passed its checks. Only this module makes one, so nothing behind it can be
 /// reached without.
 #[derive(Debug)]
 pub(super) struct Verified {
@@ -66,6 +66,13 @@ pub(super) struct Verified {
     pub(super) timeless: Option<[u8; 32]>,
     /// Whether an enforced check needed a secret.
     pub(super) secured: bool,
+}
+
+impl Verified {
+    /// What was found before, of a request whose original is gone.
+    pub(super) fn recorded(verdict: bool, secured: bool) -> Option<Self> {
+        verdict.then_some(Self { timeless: None, secured })
+    }
 }
 
 /// What checks look at.

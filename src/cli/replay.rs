@@ -1,0 +1,94 @@
+//! `hookgate replay`: stored requests through a listener that was changed, sending nothing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::configuration::{ConfigurationArguments, block_on, ended, tell_faults};
+use super::output::{self, Format};
+use super::requests::Which;
+use super::store::open;
+use super::{Error, Exit, input};
+use crate::gateway::store::Store;
+use crate::gateway::{Replayed, Seal, load_listener, replay};
+use crate::listener::Listener;
+
+/// The arguments of `replay`.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    which: Which,
+    /// The changed file of the listener; without, the configuration as it is now
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 1000)]
+    limit: usize,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
+    /// How differences are told
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let (configuration, store) = open(&self.configuration)?;
+        let filter = self.which.filter(&configuration, self.limit)?;
+        let changed = self.against()?;
+        let seal = Seal::of_environment().map_err(|error| Error::Usage(error.to_string()))?;
+        let replayed = block_on(async {
+            let mut replayed = Vec::new();
+            for record in store.requests(&filter).await? {
+                let raw = store.raw(&record.id).await?;
+                let listener = match &changed {
+                    Some(changed) => changed,
+                    None => match configuration.find(&record.listener_id) {
+                        Some(listener) => listener.as_ref(),
+                        None => continue,
+                    },
+                };
+                replayed.push(replay(listener, &record, raw.as_deref(), seal.as_ref()));
+            }
+            Ok::<Vec<Replayed>, Error>(replayed)
+        })??;
+        self.tell(&replayed)?;
+        Ok(ended(replayed.iter().any(Replayed::differs)))
+    }
+
+    fn against(&self) -> Result<Option<Listener>, Error> {
+        let Some(path) = &self.against else {
+            return Ok(None);
+        };
+        let source = input::source(path)?;
+        let loaded = load_listener(&self.configuration.config, source.name(), source.text(), false);
+        match loaded.listener {
+            Some(listener) => Ok(Some(listener)),
+            None => {
+                tell_faults(&loaded.diagnostics);
+                Err(Error::Usage(format!("{} has faults", path.display())))
+            }
+        }
+    }
+
+    fn tell(&self, replayed: &[Replayed]) -> Result<(), Error> {
+        if self.format == Format::Json {
+            let list: Vec<serde_json::Value> = replayed.iter().map(Replayed::to_json).collect();
+            return output::answer(&serde_json::Value::Array(list).to_string());
+        }
+        for one in replayed.iter().filter(|one| one.differs()) {
+            output::answer(&format!("{}  {} -> {}", one.id, one.before, one.after))?;
+            for reason in &one.reasons {
+                output::answer(&format!("    {reason}"))?;
+            }
+        }
+        let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();
+        output::remark(&format!(
+            "{}: {} would come out otherwise; {} by their logged verdict, as no original was kept",
+            input::counted(replayed.len(), "request"),
+            count(Replayed::differs),
+            count(|one| !one.verified_again),
+        ));
+        Ok(())
+    }
+}
