@@ -176,7 +176,10 @@ fn list(
             (None, None) => "good".to_owned(),
         };
         let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
-        output::answer(&format!("{id}  {:<16}{kind:<7}{scopes:<16}{state}  {}", key.tenant, key.label))?;
+        output::answer(&format!(
+            "{id}  {:<16}{kind:<7}{scopes:<16}{state}  {}",
+            key.tenant, key.label
+        ))?;
     }
     Ok(Exit::Done)
 }

@@ -3,9 +3,9 @@
 //! Answers go to standard output, everything said about them to standard error. Exit codes: see
 //! [`Exit`].
 
-mod check;
 #[cfg(feature = "gateway")]
 mod backup;
+mod check;
 mod compile;
 #[cfg(feature = "gateway")]
 mod configuration;

@@ -7,9 +7,10 @@ use super::output::{self, Format};
 use super::store::{now, open};
 use super::{Error, Exit};
 use crate::config::duration;
+use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
 use crate::gateway::{micros_of, time_of};
-use crate::engine::Time;
+use crate::listener::whole_log;
 
 /// The arguments of `requests`.
 #[derive(Debug, Args)]
@@ -92,7 +93,9 @@ fn moment(text: &str) -> Result<i64, Error> {
         return Ok(micros_of(time));
     }
     let ago = duration::parse(text).ok_or_else(|| {
-        Error::Usage(format!("`{text}` is no time: `2025-08-17T12:30:00Z`, or `2h` for two hours ago"))
+        Error::Usage(format!(
+            "`{text}` is no time: `2025-08-17T12:30:00Z`, or `2h` for two hours ago"
+        ))
     })?;
     Ok(now().saturating_sub(i64::try_from(ago.as_micros()).unwrap_or(i64::MAX)))
 }
@@ -178,6 +181,7 @@ fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
     let one = found.ok_or_else(|| Error::Usage(format!("there is no request `{id}`")))?;
     let mut log: serde_json::Value = serde_json::from_str(&one.log)
         .map_err(|error| Error::Usage(format!("the log of `{id}` is damaged: {error}")))?;
+    whole_log(&mut log, one.body.as_deref());
     if let Some(log) = log.as_object_mut() {
         log.insert("outcome".to_owned(), one.outcome.as_str().into());
         log.insert("status".to_owned(), one.status.into());

@@ -67,8 +67,10 @@ pub async fn post(
     }
     let request = request.body(Full::new(Bytes::from(body)))?;
     let answered = async {
-        let unreachable =
-            |error: std::io::Error| PostError::Unreachable { address: address.clone(), reason: error.to_string() };
+        let unreachable = |error: std::io::Error| PostError::Unreachable {
+            address: address.clone(),
+            reason: error.to_string(),
+        };
         let stream = TcpStream::connect(&address).await.map_err(unreachable)?;
         if !secure {
             return exchange(stream, request).await;

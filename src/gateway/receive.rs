@@ -23,7 +23,7 @@ use super::store::{DedupClaim, Entry, EventRecord, Kept, RequestRecord};
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
-    Decision, Finding, Limiter, Listener, Outcome, Presented, Reason, Request, Response,
+    Decision, Finding, Limiter, Listener, Log, Outcome, Presented, Reason, Request, Response,
     Surroundings, decide, error_response, log_entry, presented,
 };
 
@@ -155,7 +155,7 @@ impl Receiver<'_> {
             Outcome::Accepted => self.accept(request, decision).await,
             Outcome::Challenged | Outcome::Filtered => {
                 let challenge = decision.outcome == Outcome::Challenged;
-                let record = self.record(request, &decision);
+                let record = self.logged(request, &decision);
                 let entry =
                     Entry { request: record, event: None, dedup: None, raw: None, challenge };
                 let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
@@ -166,7 +166,7 @@ impl Receiver<'_> {
                 }
             }
             outcome => {
-                self.app.store.note(self.record(request, &decision));
+                self.app.store.note(self.logged(request, &decision));
                 self.count(request.id, outcome, &decision.reasons);
                 decision.response
             }
@@ -175,8 +175,9 @@ impl Receiver<'_> {
 
     async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
         let now = self.app.clock.micros();
-        let event = self.event(request, &decision, now);
-        let mut record = self.record(request, &decision);
+        let log = log_entry(self.listener, request, &decision);
+        let event = self.event(request, &decision, log.verbatim_json, now);
+        let mut record = self.record(request, &decision, log);
         record.event_id = Some(event.id.clone());
         let dedup = decision.dedup.as_ref().map(|keys| DedupClaim {
             keys: keys.hashes.clone(),
@@ -203,7 +204,13 @@ impl Receiver<'_> {
         }
     }
 
-    fn event(&self, request: &Request<'_>, decision: &Decision, now: i64) -> EventRecord {
+    fn event(
+        &self,
+        request: &Request<'_>,
+        decision: &Decision,
+        verbatim: bool,
+        now: i64,
+    ) -> EventRecord {
         let event = decision.event.as_ref();
         let text = |text: Option<&Box<str>>| text.map(|text| text.to_string());
         EventRecord {
@@ -213,7 +220,10 @@ impl Receiver<'_> {
             request_id: request.id.to_owned(),
             event_type: text(event.and_then(|event| event.kind.as_ref())).unwrap_or_default(),
             provider_event_id: text(event.and_then(|event| event.provider_id.as_ref())),
-            data: event.map_or_else(|| "null".to_owned(), |event| event.data.to_string()),
+            data: match event.and_then(|event| event.data.as_ref()) {
+                None if verbatim => None,
+                _ => decision.event_data(request).map(|data| data.to_string()),
+            },
             created_at: now,
         }
     }
@@ -243,7 +253,11 @@ impl Receiver<'_> {
         self.listener.redaction.text(&serde_json::Value::Array(list).to_string())
     }
 
-    fn record(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {
+    fn logged(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {
+        self.record(request, decision, log_entry(self.listener, request, decision))
+    }
+
+    fn record(&self, request: &Request<'_>, decision: &Decision, log: Log) -> RequestRecord {
         RequestRecord {
             id: request.id.to_owned(),
             tenant: self.listener.tenant.to_string(),
@@ -252,7 +266,8 @@ impl Receiver<'_> {
             received_at: micros_of(request.received_at),
             outcome: decision.outcome.name().to_owned(),
             status: decision.response.status,
-            log: log_entry(self.listener, request, decision).to_string(),
+            log: log.entry.to_string(),
+            body: log.body,
             reasons: self.reasons(&decision.reasons),
             event_id: None,
             duration_us: self.took(),
@@ -302,7 +317,7 @@ impl Receiver<'_> {
             head.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = head.request(&headers, &none);
         let decision = Decision::ended(self.listener, &request, outcome);
-        self.record(&request, &decision)
+        self.logged(&request, &decision)
     }
 
     fn unavailable(&self, id: &str, error: &str) -> Response {

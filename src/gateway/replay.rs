@@ -10,7 +10,7 @@ use super::store::RequestRecord;
 use crate::engine::{Machine, Time};
 use crate::listener::{
     Decision, Finding, Listener, Outcome, Presented, Reason, Request, Surroundings, Unlimited,
-    decide, decide_verified,
+    decide, decide_verified, whole_log,
 };
 
 /// What would become of a stored request.
@@ -70,9 +70,19 @@ pub fn replay(
             let reasons = told.map(Reason::to_string).collect();
             (decision.outcome.name().to_owned(), reasons, again)
         }
-        None => (record.outcome.clone(), vec!["its log was cut, so nothing can be said".to_owned()], false),
+        None => (
+            record.outcome.clone(),
+            vec!["its log was cut, so nothing can be said".to_owned()],
+            false,
+        ),
     };
-    Replayed { id: record.id.clone(), before: record.outcome.clone(), after, reasons, verified_again }
+    Replayed {
+        id: record.id.clone(),
+        before: record.outcome.clone(),
+        after,
+        reasons,
+        verified_again,
+    }
 }
 
 fn of_original(
@@ -98,7 +108,8 @@ fn of_original(
 }
 
 fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
-    let log: serde_json::Value = serde_json::from_str(&record.log).ok()?;
+    let mut log: serde_json::Value = serde_json::from_str(&record.log).ok()?;
+    whole_log(&mut log, record.body.as_deref());
     let text = |key: &str| log.get(key).and_then(|value| value.as_str()).map(ToOwned::to_owned);
     let headers: Vec<(String, String)> = log
         .get("headers")?
@@ -109,8 +120,8 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
         .collect();
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let body = log.get("parsed_body").filter(|body| !body.is_null());
-    let body = body.map(ToString::to_string).or_else(|| text("raw_body")).unwrap_or_default();
+    let parsed = || log.get("parsed_body").filter(|body| !body.is_null()).map(ToString::to_string);
+    let body = record.body.clone().or_else(parsed).unwrap_or_default();
     let query = query_of(log.get("query_params"));
     let method = text("http_method")?;
     let request = Request {

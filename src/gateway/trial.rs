@@ -16,10 +16,8 @@ use super::configuration::Configuration;
 use super::routes::sender_routes;
 use super::serve::{ServeError, app};
 use super::settings::Settings;
-use super::store::{
-    EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore,
-};
-use crate::engine::{OwnedValue, Time};
+use super::store::{EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore};
+use crate::engine::Time;
 use crate::listener::{Event, Listener, Response, Sample};
 use crate::value::read_json;
 
@@ -138,7 +136,7 @@ impl Trial {
         Ok(found.map(|event| Event {
             kind: Some(event.event_type.into()).filter(|kind: &Box<str>| !kind.is_empty()),
             provider_id: event.provider_event_id.map(Into::into),
-            data: read_json(event.data.as_bytes()).unwrap_or(OwnedValue::Null),
+            data: event.data.and_then(|data| read_json(data.as_bytes()).ok()),
         }))
     }
 

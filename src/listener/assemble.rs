@@ -21,7 +21,7 @@ use crate::engine::{
     Engine, OwnedValue, Program, RootDeclaration, Secrets, Source, Type, request_roots,
 };
 use crate::source::Span;
-use crate::value::OwnedObject;
+use crate::value::{OwnedObject, Projection};
 
 /// What stands outside of a listener's file, for those who may look there.
 pub struct Outside<'o> {
@@ -210,6 +210,7 @@ impl<'a> Assembly<'a> {
             checks,
             challenges: challenges.challenges,
             token_patterns: challenges.patterns,
+            wanted: Projection::whole(),
             rate: self.rate(),
             schema,
             filter: self.filter(),
@@ -222,6 +223,7 @@ impl<'a> Assembly<'a> {
         listener.secrets = self.secrets.clone();
         listener.redaction.know(&listener.secrets);
         listener.dedup = self.dedup(&listener);
+        listener.find_wanted();
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.tell_if_allowed(of_recipe, diagnostic);
         });

@@ -2,13 +2,15 @@
 
 use super::request::Request;
 use crate::engine::OwnedValue;
-use crate::value::{JsonError, OwnedObject, read_json};
+use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
 
 /// A body that was looked at.
 #[derive(Debug)]
 pub(super) struct Body {
     /// What rules read as `parsed_body`; null where there is nothing to parse, or it does not.
     pub parsed: OwnedValue,
+    /// Whether it was JSON.
+    pub(super) is_json: bool,
     /// Why a body that is declared as JSON is none.
     pub malformed: Option<JsonError>,
 }
@@ -26,20 +28,29 @@ enum Kind {
     Other,
 }
 
-/// Parses the body as its content type says.
-pub(super) fn parse(request: &Request<'_>) -> Body {
-    let bytes = request.unpacked;
-    let none = Body { parsed: OwnedValue::Null, malformed: None };
-    match kind(request.header("content-type")) {
+/// Parses the body as its content type says. Of JSON, only what is wanted is built.
+pub(super) fn parse(request: &Request<'_>, wanted: &Projection) -> Body {
+    parsed(request.header("content-type"), request.unpacked, wanted)
+}
+
+fn parsed(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body {
+    let none = Body { parsed: OwnedValue::Null, is_json: false, malformed: None };
+    let json = |parsed| Body { parsed, is_json: true, malformed: None };
+    match kind(content_type) {
         Kind::Other => none,
-        Kind::Form => Body { parsed: with_payload(form(bytes)), malformed: None },
+        Kind::Form => Body { parsed: with_payload(form(bytes)), ..none },
         _ if bytes.is_empty() => none,
-        Kind::Perhaps => read_json(bytes).map_or(none, |parsed| Body { parsed, malformed: None }),
-        Kind::Json => match read_json(bytes) {
-            Ok(parsed) => Body { parsed, malformed: None },
-            Err(error) => Body { parsed: OwnedValue::Null, malformed: Some(error) },
+        Kind::Perhaps => read_json_part(bytes, wanted).map_or(none, json),
+        Kind::Json => match read_json_part(bytes, wanted) {
+            Ok(parsed) => json(parsed),
+            Err(error) => Body { malformed: Some(error), ..none },
         },
     }
+}
+
+/// What a content type makes of a body, where that is anything.
+pub(super) fn parse_as(content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
+    parsed(content_type, bytes, &Projection::whole()).parsed
 }
 
 /// The kind that a `Content-Type` means: its parameters do not count, nor does its case.

@@ -40,6 +40,14 @@ pub(super) struct Signed {
 }
 
 impl Challenge {
+    /// The programs that it runs.
+    pub(super) fn programs(&self) -> Vec<&Program> {
+        let tokens = self.tokens.iter().map(|token| &token.payload);
+        let signed = self.signed.iter().map(|signed| &signed.path);
+        let detect = std::iter::once(&self.detect);
+        detect.chain(tokens).chain(signed).chain(self.reply.programs()).collect()
+    }
+
     /// Whether a request is this challenge. An error is no challenge: the detection of one
     /// provider's may read what other requests do not have.
     pub(super) fn is(&self, machine: &mut Machine, context: &Context<'_>, method: &str) -> bool {

@@ -10,7 +10,7 @@ use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
-use crate::engine::{Context, Machine, OwnedValue, Time};
+use crate::engine::{Context, Machine, OwnedValue, Time, Trap};
 
 /// What became of a request, and why.
 #[derive(Debug)]
@@ -30,6 +30,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// The data of the event, if there is one.
+    pub fn event_data(&self, request: &Request<'_>) -> Option<OwnedValue> {
+        let event = self.event.as_ref()?;
+        Some(event.data.clone().unwrap_or_else(|| Parts::whole_body(request)))
+    }
+
     /// The end of a request that there was nothing to decide of: it could not be read.
     pub fn ended(listener: &Listener, request: &Request<'_>, outcome: Outcome) -> Self {
         Self {
@@ -38,7 +44,7 @@ impl Decision {
             response: Response::empty(outcome.status()),
             event: None,
             dedup: None,
-            parts: Parts::of(request, (&listener.id, &listener.name)),
+            parts: Parts::of(request, (&listener.id, &listener.name), &listener.wanted),
         }
     }
 }
@@ -50,8 +56,8 @@ pub struct Event {
     pub kind: Option<Box<str>>,
     /// The provider's own id of it.
     pub provider_id: Option<Box<str>>,
-    /// Its data.
-    pub data: OwnedValue,
+    /// Its data; none where that is the parsed body as it is, so that nothing copies it.
+    pub data: Option<OwnedValue>,
 }
 
 /// Rate limits, as far as a decision asks them.
@@ -139,7 +145,7 @@ pub fn decide(
     now: Time,
     surroundings: &mut Surroundings<'_>,
 ) -> Decision {
-    let parts = Parts::of(request, (&listener.id, &listener.name));
+    let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
     let (ended, reasons) = run(listener, request, &parts, now, surroundings, None);
     decision(ended, reasons, parts)
 }
@@ -169,7 +175,7 @@ pub fn decide_verified(
     surroundings: &mut Surroundings<'_>,
     verdict: bool,
 ) -> Decision {
-    let parts = Parts::of(request, (&listener.id, &listener.name));
+    let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
     let (ended, reasons) = run(listener, request, &parts, now, surroundings, Some(verdict));
     decision(ended, reasons, parts)
 }
@@ -407,19 +413,12 @@ impl Pass<'_, '_> {
         let events = &self.listener.events;
         let kind = events.kind.as_ref().and_then(|program| self.text("type", program));
         let provider_id = events.id.as_ref().and_then(|program| self.text("id", program));
-        let data = match &events.data {
-            None => self.parts.parsed_body().clone(),
-            Some(program) => {
-                let value = self.surroundings.machine.eval(program, &self.context);
-                // The machine lets no secret out, so every answer can be owned.
-                let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
-                owned.unwrap_or_else(|trap| {
-                    let reason = Reason::new("map", Finding::MapError, trap.to_string());
-                    self.note(reason.of("data"));
-                    self.parts.parsed_body().clone()
-                })
-            }
-        };
+        let data = events.data.as_ref().and_then(|program| {
+            let value = self.surroundings.machine.eval(program, &self.context);
+            // The machine lets no secret out, so every answer can be owned.
+            let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
+            owned.map_err(|trap| self.note(map_error("data", &trap))).ok()
+        });
         Event { kind, provider_id, data }
     }
 
@@ -428,8 +427,7 @@ impl Pass<'_, '_> {
             Ok(value) if value.is_null() => None,
             Ok(value) => Some(value.as_text().map_or_else(|| value.to_string().into(), Into::into)),
             Err(trap) => {
-                let reason = Reason::new("map", Finding::MapError, trap.to_string());
-                self.note(reason.of(name));
+                self.note(map_error(name, &trap));
                 None
             }
         }
@@ -451,6 +449,10 @@ impl Pass<'_, '_> {
             None => received(),
         }
     }
+}
+
+fn map_error(name: &str, trap: &Trap) -> Reason {
+    Reason::new("map", Finding::MapError, trap.to_string()).of(name)
 }
 
 /// The documented answer of the notify endpoint.

@@ -10,6 +10,7 @@ use crate::engine::{Machine, OwnedValue, Program, Read, Time};
 use crate::program::Key;
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, StepKind, Tree};
+use crate::value::Projection;
 
 /// A place that something is said of.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +90,7 @@ fn with<T>(
         remote_address: None,
         received_at: Time::EPOCH,
     };
-    run(&Parts::of(&request, (&listener.id, &listener.name)), &request)
+    run(&Parts::of(&request, (&listener.id, &listener.name), &Projection::whole()), &request)
 }
 
 /// `$LOWERCASE(headers["content-type"]) == "application/json"`: senders add `; charset=utf-8`.

@@ -26,9 +26,11 @@ mod secret;
 mod verify;
 
 pub use assemble::{Loaded, Outside, load};
-pub use decide::{Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified, error_response};
+pub use decide::{
+    Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified, error_response,
+};
 pub use dedup::DedupKeys;
-pub use log::log_entry;
+pub use log::{Log, log_entry, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
 pub use reason::{Finding, Reason, all_findings};
 pub use recipe::{Recipe, RecipeSecret, find_recipe, recipe_names};
@@ -46,6 +48,8 @@ use self::response::Reply;
 use self::schema::Schema;
 use self::verify::{Check, Kind};
 use crate::engine::{OwnedValue, Program, Secrets};
+use crate::program::Key;
+use crate::value::Projection;
 
 /// A listener, compiled from its configuration.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub struct Listener {
     challenges: Vec<Challenge>,
     /// The patterns of tokens that anyone can have signed, by the secret that signs them.
     token_patterns: Vec<(Box<str>, regex::Regex)>,
+    /// What its programs read of a body.
+    wanted: Projection,
     rate: Option<rate::Policy>,
     schema: Option<Schema>,
     filter: Option<Filter>,
@@ -99,6 +105,38 @@ struct Events {
 }
 
 impl Listener {
+    /// Finds what its programs read of a body.
+    fn find_wanted(&mut self) {
+        let mut wanted = Projection::default();
+        if self.schema.is_some() {
+            wanted = Projection::whole();
+        }
+        for read in self.programs().into_iter().flat_map(Program::reads) {
+            if &*read.root != "parsed_body" {
+                continue;
+            }
+            // From a place in a list on, everything is wanted.
+            let names = read.keys.iter().map_while(|key| match key {
+                Key::Name(name) => Some(&**name),
+                Key::Index(_) => None,
+            });
+            wanted.add(names);
+        }
+        self.wanted = wanted;
+    }
+
+    /// All its programs.
+    fn programs(&self) -> Vec<&Program> {
+        let checks = self.checks.iter().flat_map(|check| check.kind.programs());
+        let challenges = self.challenges.iter().flat_map(Challenge::programs);
+        let filter = self.filter.iter().map(|filter| &filter.program);
+        let keys = self.dedup.keys.iter().map(|(_, program)| program);
+        let Events { kind, id, data } = &self.events;
+        let events = [kind, id, data].into_iter().flatten();
+        let response = self.response.iter().flat_map(Reply::programs);
+        checks.chain(challenges).chain(filter).chain(keys).chain(events).chain(response).collect()
+    }
+
     /// The methods that events and challenges come by.
     pub fn all_methods(&self) -> Vec<&str> {
         let mut methods: Vec<&str> = self.methods.iter().map(|method| &**method).collect();

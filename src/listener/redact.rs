@@ -111,6 +111,11 @@ impl Redaction {
         shown
     }
 
+    /// Whether something below a root is left out.
+    pub(super) fn hides_below(&self, root: &str) -> bool {
+        self.paths.iter().any(|path| path.first() == Some(&Step::Key(root.to_owned())))
+    }
+
     /// A value under a root, without what is left out of it; and whether anything at a path was.
     pub(super) fn value(&self, root: &str, value: Value<'_>) -> (OwnedValue, bool) {
         let here = |path: &&Vec<Step>| path.first() == Some(&Step::Key(root.to_owned()));

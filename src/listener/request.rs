@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::body::{self, Body};
 use crate::engine::{Context, OwnedValue, Time, Value};
-use crate::value::OwnedObject;
+use crate::value::{OwnedObject, Projection};
 
 /// A request as it arrived; what arrived is borrowed.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +48,9 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Takes a request apart.
-    pub fn of(request: &Request<'_>, listener: (&str, &str)) -> Self {
+    /// Takes a request apart, for a listener of this id and name; of a body in JSON only what is
+    /// wanted.
+    pub fn of(request: &Request<'_>, listener: (&str, &str), wanted: &Projection) -> Self {
         let text = |text: &str| OwnedValue::Text(text.into());
         let (id, name) = listener;
         let metadata = vec![
@@ -60,7 +61,7 @@ impl Parts {
         Self {
             headers: joined(request.headers),
             query: body::form(request.raw_query.as_bytes()),
-            body: body::parse(request),
+            body: body::parse(request, wanted),
             remote_address: request
                 .remote_address
                 .map_or(OwnedValue::Null, |address| text(&address.to_string())),
@@ -87,7 +88,12 @@ impl Parts {
         context
     }
 
-    /// The parsed body; null where there is none.
+    /// Everything that was parsed of the body; null where there is nothing.
+    pub fn whole_body(request: &Request<'_>) -> OwnedValue {
+        body::parse(request, &Projection::whole()).parsed
+    }
+
+    /// What was wanted of the parsed body; null where there is none.
     pub fn parsed_body(&self) -> &OwnedValue {
         &self.body.parsed
     }

@@ -51,6 +51,11 @@ fn content_type(value: &str) -> (String, String) {
 }
 
 impl Reply {
+    /// The programs that make it.
+    pub(super) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.headers.iter().map(|(_, program)| program).chain(&self.body)
+    }
+
     /// Makes the response to a request.
     pub(super) fn make(
         &self,

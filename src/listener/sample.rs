@@ -12,6 +12,7 @@ use super::request::{Parts, Request};
 use super::response::Response;
 use crate::document::Node;
 use crate::engine::{Engine, Machine, OwnedValue, Time};
+use crate::value::Projection;
 
 /// A request, and what is expected of it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -167,7 +168,8 @@ impl Sample {
             differs("event id", wanted, id.unwrap_or("(none)"));
         }
         if let Some(wanted) = &self.event_data {
-            let data = event.map(|event| event.data.to_string()).unwrap_or_default();
+            let data = event.and_then(|event| event.data.as_ref());
+            let data = data.map(ToString::to_string).unwrap_or_default();
             json_differs(&mut differs, "event data", wanted, &data);
         }
         found
@@ -277,7 +279,7 @@ fn made(
     let headers: Vec<(&str, &str)> =
         before.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let request = Request { headers: &headers, ..*request };
-    let parts = Parts::of(&request, (&listener.id, &listener.name));
+    let parts = Parts::of(&request, (&listener.id, &listener.name), &Projection::whole());
     let mut context = parts.context(&request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let mut machine = Machine::default();

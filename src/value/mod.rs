@@ -28,7 +28,10 @@ pub use compare::{contains, equal, ordering, sort_order};
 pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
 pub use heap::{Budget, BytesBuilder, Heap, ListBuilder, ObjectBuilder, TextBuilder};
-pub use json::{JsonError, MAX_DEPTH, read_json, read_json_into, write_json, write_json_text};
+pub use json::{
+    JsonError, MAX_DEPTH, Projection, read_json, read_json_into, read_json_part, write_json,
+    write_json_text,
+};
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
 pub use number::Number;

@@ -18,6 +18,7 @@ mod docs;
 mod explain;
 mod format;
 mod functions;
+mod gateway;
 mod host;
 mod hostile;
 mod listener;

@@ -22,6 +22,8 @@ pub struct RequestRecord {
     pub status: u16,
     /// The request in the shape that logs have, as JSON.
     pub log: String,
+    /// Its body as it was sent, where that stands apart.
+    pub body: Option<String>,
     /// What the steps found, as JSON.
     pub reasons: String,
     /// The event that it became.
@@ -45,8 +47,8 @@ pub struct EventRecord {
     pub event_type: String,
     /// The provider's own id.
     pub provider_event_id: Option<String>,
-    /// Its data, as JSON.
-    pub data: String,
+    /// Its data, as JSON; none where that is the body of its request, which the store then reads.
+    pub data: Option<String>,
     /// When it was accepted.
     pub created_at: i64,
 }

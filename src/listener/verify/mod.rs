@@ -135,6 +135,19 @@ pub(super) fn verify(
 }
 
 impl Kind {
+    /// The programs that read the request.
+    pub(super) fn programs(&self) -> Vec<&Program> {
+        match self {
+            Self::Rule(rule) => vec![rule],
+            Self::Signature(Signature { payloads, received, time, .. })
+            | Self::PublicKey(PublicKey { payloads, received, time, .. }) => {
+                let time = time.as_ref().map(|time| &time.program);
+                payloads.iter().chain([&received.place]).chain(time).collect()
+            }
+            Self::Credential(_) | Self::Jwt(_) | Self::Addresses(_) => Vec::new(),
+        }
+    }
+
     fn run(&self, evidence: &mut Evidence<'_, '_>) -> Found {
         match self {
             Self::Rule(rule) => hold(rule, evidence),

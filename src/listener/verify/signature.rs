@@ -165,7 +165,7 @@ impl Signature {
     fn differs(&self, hashed: &[(Hash, Vec<u8>)]) -> String {
         let hash = hashed.first().map_or("", |(hash, _)| hash.name());
         let encoding = self.received.encoding.name();
-        format!("an HMAC of {hash} in {encoding}, as expected, and another digest")
+        format!("an HMAC of {hash} in {encoding}, as it should be, but the digest is another")
     }
 }
 

@@ -96,7 +96,7 @@ fn read<B: Build>(json: &[u8], build: &B) -> Result<B::Value, serde_json::Error>
 }
 
 /// How values are made from what is read.
-trait Build {
+pub(super) trait Build {
     type Value;
     type Key;
     type List;
@@ -118,7 +118,7 @@ trait Build {
     fn end_object(&self, object: Self::Object) -> Result<Self::Value, String>;
 }
 
-struct Owned;
+pub(super) struct Owned;
 
 impl Build for Owned {
     type Value = OwnedValue;
@@ -241,13 +241,13 @@ impl<'a> Build for OnHeap<'a> {
     }
 }
 
-fn repeated(key: &str) -> String {
+pub(super) fn repeated(key: &str) -> String {
     format!("the key {} is repeated in an object", quoted(key))
 }
 
-struct Seed<'b, B> {
-    build: &'b B,
-    depth: usize,
+pub(super) struct Seed<'b, B> {
+    pub(super) build: &'b B,
+    pub(super) depth: usize,
 }
 
 impl<'de, B: Build> DeserializeSeed<'de> for Seed<'_, B> {

@@ -84,8 +84,7 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
 /// The codes that a listener's file gives, with the secret `NAME` in the environment.
 fn given_by_listener(file: &str) -> Vec<Code> {
     let environment = |name: &str| (name == "NAME").then(|| "s3cret".to_owned());
-    let outside =
-        Outside { environment: &environment, secrets_needed: false, ..Outside::none() };
+    let outside = Outside { environment: &environment, secrets_needed: false, ..Outside::none() };
     let loaded = load("listener.toml", file, &outside);
     loaded.diagnostics.iter().flat_map(|one| &one.list).map(|one| one.code).collect()
 }

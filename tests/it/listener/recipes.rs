@@ -2,7 +2,7 @@
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Listener, Loaded, Outcome, Presented, Recipe, Request, Sample, SignError,
+    Decision, Event, Listener, Loaded, Outcome, Presented, Recipe, Request, Sample, SignError,
     Surroundings, Unlimited, decide, find_recipe, recipe_names,
 };
 
@@ -73,13 +73,15 @@ fn every_sample_of_a_recipe_comes_out_as_it_says() {
             }
             let Some(listener) = loaded.listener else { continue };
             let decision = run(&listener, sample);
+            let data = decision.event.as_ref().and_then(|event| event.data.clone());
+            let event = decision.event.clone().map(|event| Event { data, ..event });
             let findings: Vec<&str> =
                 decision.reasons.iter().map(|one| one.finding.name()).collect();
             let mismatches = sample.mismatches(
                 decision.outcome.name(),
                 &findings,
                 &decision.response,
-                decision.event.as_ref(),
+                event.as_ref(),
             );
             for one in mismatches {
                 let reasons: Vec<String> =

@@ -4,6 +4,7 @@
 //! sync; each is answered only after the commit it is in. Reading has connections of its own.
 
 mod notes;
+mod packed;
 mod reads;
 mod schema;
 mod writer;
@@ -117,7 +118,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
              PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-             PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
+             PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;",
         )
         .map_err(fault)?;
     Ok(connection)

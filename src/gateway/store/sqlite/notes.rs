@@ -64,6 +64,7 @@ impl Notes {
             }
             state.counters.kept += 1;
             cut(&mut request.log, self.policy.cut);
+            shorten(&mut request.body, self.policy.cut);
             state.waiting.push(request);
         });
     }
@@ -117,6 +118,16 @@ impl Notes {
             .and_then(|mut delete| delete.execute([most]))
             .map(drop)
             .map_err(fault)
+    }
+}
+
+/// Cuts a body that is too long.
+fn shorten(body: &mut Option<String>, most: usize) {
+    if let Some(body) = body
+        && body.len() > most
+    {
+        let end = (0..=most).rev().find(|at| body.is_char_boundary(*at)).unwrap_or(0);
+        body.truncate(end);
     }
 }
 

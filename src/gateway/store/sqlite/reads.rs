@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::packed::Unpacked;
 use crate::gateway::store::{
     AuditRecord, ChallengeRecord, EventFilter, EventRecord, Key, KeyKind, RequestFilter,
     RequestRecord, Tenant,
@@ -22,7 +23,7 @@ fn most(limit: usize) -> i64 {
 }
 
 const REQUEST: &str = "SELECT id, tenant, listener_id, listener_name, received_at, outcome, status,
-    log, reasons, event_id, duration_us FROM all_requests";
+    log, body, reasons, event_id, duration_us FROM all_requests";
 
 fn request_of(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
     Ok(RequestRecord {
@@ -33,10 +34,11 @@ fn request_of(row: &Row<'_>) -> rusqlite::Result<RequestRecord> {
         received_at: row.get(4)?,
         outcome: row.get(5)?,
         status: row.get(6)?,
-        log: row.get(7)?,
-        reasons: row.get(8)?,
-        event_id: row.get(9)?,
-        duration_us: row.get::<_, i64>(10)?.unsigned_abs(),
+        log: row.get::<_, Unpacked>(7)?.0,
+        body: row.get::<_, Option<Unpacked>>(8)?.map(|body| body.0),
+        reasons: row.get(9)?,
+        event_id: row.get(10)?,
+        duration_us: row.get::<_, i64>(11)?.unsigned_abs(),
     })
 }
 
@@ -77,7 +79,8 @@ pub(super) fn raw(connection: &Connection, id: &str) -> rusqlite::Result<Option<
 }
 
 const EVENT: &str = "SELECT id, tenant, listener_id, request_id, event_type, provider_event_id,
-    data, created_at FROM events";
+    coalesce(data, (SELECT body FROM requests WHERE requests.id = request_id)), created_at
+    FROM events";
 
 fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
@@ -87,7 +90,7 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         request_id: row.get(3)?,
         event_type: row.get(4)?,
         provider_event_id: row.get(5)?,
-        data: row.get(6)?,
+        data: row.get::<_, Option<Unpacked>>(6)?.map(|data| data.0),
         created_at: row.get(7)?,
     })
 }

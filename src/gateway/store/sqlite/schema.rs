@@ -16,7 +16,8 @@ CREATE TABLE requests (
     received_at INTEGER NOT NULL,
     outcome TEXT NOT NULL,
     status INTEGER NOT NULL,
-    log TEXT NOT NULL,
+    log BLOB NOT NULL,
+    body BLOB,
     reasons TEXT NOT NULL,
     event_id TEXT,
     duration_us INTEGER NOT NULL
@@ -34,7 +35,8 @@ CREATE TABLE refused (
     received_at INTEGER NOT NULL,
     outcome TEXT NOT NULL,
     status INTEGER NOT NULL,
-    log TEXT NOT NULL,
+    log BLOB NOT NULL,
+    body BLOB,
     reasons TEXT NOT NULL,
     event_id TEXT,
     duration_us INTEGER NOT NULL
@@ -42,10 +44,10 @@ CREATE TABLE refused (
 CREATE INDEX refused_by_time ON refused (received_at);
 
 CREATE VIEW all_requests AS
-    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, reasons,
+    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, body, reasons,
            event_id, duration_us FROM requests
     UNION ALL
-    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, reasons,
+    SELECT id, tenant, listener_id, listener_name, received_at, outcome, status, log, body, reasons,
            event_id, duration_us FROM refused;
 
 CREATE TABLE events (
@@ -56,7 +58,7 @@ CREATE TABLE events (
     request_id TEXT NOT NULL,
     event_type TEXT NOT NULL,
     provider_event_id TEXT,
-    data TEXT NOT NULL,
+    data BLOB,
     created_at INTEGER NOT NULL
 );
 

@@ -29,7 +29,14 @@ const BATCH: usize = 512;
 const NOTES: Duration = Duration::from_millis(200);
 
 /// How often the write-ahead log is moved into the file, away from the thread that writes.
-const CHECKPOINT: Duration = Duration::from_secs(1);
+const CHECKPOINT: Duration = Duration::from_millis(250);
+
+/// Bytes that the write-ahead log may have before it is begun anew, which only the thread that
+/// writes can do.
+const WAL_BYTES: u64 = 256 << 20;
+
+/// How often the thread that writes looks how long the log is.
+const WAL_LOOK: Duration = Duration::from_secs(1);
 
 /// Hands work to the thread that writes.
 pub(super) struct Writer {
@@ -47,11 +54,11 @@ impl Writer {
         let (queue, work) = sync_channel(QUEUE);
         let (ended, end) = sync_channel::<()>(0);
         let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        let path = path.to_owned();
+        let (path, beside) = (path.to_owned(), path.to_owned());
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                write(&connection, &work, &notes);
+                write(&connection, &work, &notes, &beside);
                 drop(ended);
             })
             .map_err(unavailable)?;
@@ -107,8 +114,8 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes) {
-    let mut noted = Instant::now();
+fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes, path: &Path) {
+    let (mut noted, mut looked) = (Instant::now(), Instant::now());
     loop {
         match work.recv_timeout(NOTES) {
             Ok(first) => transact(connection, first, work),
@@ -119,8 +126,25 @@ fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes) {
             write_notes(connection, notes);
             noted = Instant::now();
         }
+        if looked.elapsed() >= WAL_LOOK {
+            bound_log(connection, path);
+            looked = Instant::now();
+        }
     }
     write_notes(connection, notes);
+}
+
+/// Begins the write-ahead log anew where it has grown long: under load it never comes to its end
+/// by itself. Most of it was moved already, so this waits for little.
+fn bound_log(connection: &Connection, path: &Path) {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let bytes = std::fs::metadata(log).map_or(0, |data| data.len());
+    if bytes > WAL_BYTES
+        && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+    {
+        tracing::warn!(%error, "the write-ahead log was not begun anew");
+    }
 }
 
 /// The logs of refused requests, in a transaction of their own.

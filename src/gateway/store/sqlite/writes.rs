@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault;
+use super::packed::Packed;
 use crate::gateway::store::{
     AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, RequestRecord, Retention,
     StoreError, Tenant,
@@ -87,8 +88,8 @@ pub(super) fn insert_request(
 ) -> rusqlite::Result<()> {
     let sql = format!(
         "INSERT INTO {table} (id, tenant, listener_id, listener_name, received_at, outcome, status,
-         log, reasons, event_id, duration_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+         log, body, reasons, event_id, duration_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
     );
     connection
         .prepare_cached(&sql)?
@@ -100,7 +101,8 @@ pub(super) fn insert_request(
             request.received_at,
             request.outcome,
             request.status,
-            request.log,
+            Packed(&request.log),
+            request.body.as_deref().map(Packed),
             request.reasons,
             request.event_id,
             i64::try_from(request.duration_us).unwrap_or(i64::MAX),
@@ -121,7 +123,7 @@ fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Resul
             event.request_id,
             event.event_type,
             event.provider_event_id,
-            event.data,
+            event.data.as_deref().map(Packed),
             event.created_at,
         ])
         .map(drop)
@@ -241,18 +243,25 @@ fn prune_rows(
     let limit = i64::try_from(step).unwrap_or(i64::MAX);
     let mut pruned = Pruned::default();
     let kinds: [(&str, &str, i64); 5] = [
+        ("events", "created_at", retention.events_us),
         ("requests", "received_at", retention.requests_us),
         ("refused", "received_at", retention.refused_us),
-        ("events", "created_at", retention.events_us),
         ("challenges", "at", retention.challenges_us),
         ("audit", "at", retention.audit_us),
     ];
     for (table, column, kept) in kinds {
         let before = now.saturating_sub(kept);
         // Places grow with time, so the oldest are found without looking at the rest.
+        // A request whose body is an event's data stays as long as the event.
+        let free = match table {
+            "requests" => {
+                "AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id AND data IS NULL)"
+            }
+            _ => "",
+        };
         let sql = format!(
             "DELETE FROM {table} WHERE place IN
-             (SELECT place FROM {table} ORDER BY place LIMIT ?1) AND {column} < ?2"
+             (SELECT place FROM {table} ORDER BY place LIMIT ?1) AND {column} < ?2 {free}"
         );
         let rows = connection.prepare_cached(&sql)?.execute([limit, before])?;
         pruned.rows += rows;
@@ -291,7 +300,7 @@ fn shrink(
     if u64::try_from(used).unwrap_or(0) <= most {
         return Ok(());
     }
-    for table in ["refused", "requests", "events"] {
+    for table in ["refused", "events", "requests"] {
         let sql = format!(
             "DELETE FROM {table} WHERE place IN (SELECT place FROM {table} ORDER BY place LIMIT ?1)"
         );

@@ -1,0 +1,112 @@
+//! The examples, the published requests and the clients of the documentation.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::running::{Folder, program};
+
+fn run(arguments: &[&str]) -> (bool, String) {
+    let output = program().args(arguments).output().unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn the_example_gateway_checks_without_a_word() {
+    let (done, told) = run(&["check", "--deny", "warnings", "examples/gateway"]);
+    assert!(done, "{told}");
+}
+
+#[test]
+fn every_test_of_the_example_gateway_passes() {
+    let (done, told) = run(&["test", "-C", "examples/gateway"]);
+    assert!(done, "{told}");
+}
+
+#[test]
+fn every_example_of_the_listener_s_documentation_does_what_its_text_says() {
+    let (done, told) = run(&["test", "-C", "examples/documentation"]);
+    assert!(done, "{told}");
+    assert!(told.contains("57 tests run, 0 failed"), "{told}");
+}
+
+#[test]
+fn every_published_signed_request_comes_out_as_it_was_published() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir("tests/cases/signed").unwrap() {
+        let path = entry.unwrap().path();
+        let recipe = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let file = path.to_str().unwrap();
+        let (done, told) = run(&["test", "--requests", file, "--listener", &recipe]);
+        assert!(done, "{recipe}: {told}");
+        seen += told.lines().filter(|line| line.starts_with("ok ")).count();
+    }
+    assert_eq!(seen, 75);
+}
+
+#[test]
+fn a_test_that_fails_says_what_was_wanted_and_why_it_came_otherwise() {
+    let folder = Folder::with_listener("");
+    folder.write(
+        "listeners/github.test.toml",
+        "listener = \"github.toml\"\n\n[[test]]\nname = \"forged\"\nexpect = \"accepted\"\n\
+         headers = { \"X-Hub-Signature-256\" = \"sha256=00\" }\nbody = \"{}\"\n",
+    );
+    let junit = folder.path().join("junit.xml");
+    let output = folder.command(&["test", "--junit", junit.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("wanted  accepted"), "{told}");
+    assert!(told.contains("found   verification_failed"), "{told}");
+    assert!(told.contains("because verify `signature`: wrong_length"), "{told}");
+    let report = std::fs::read_to_string(junit).unwrap();
+    assert!(report.contains("failures=\"1\""), "{report}");
+}
+
+#[test]
+fn init_writes_a_listener_that_checks_for_every_provider() {
+    for name in hookgate::listener::recipe_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let (done, told) = run(&["init", name, "-C", path]);
+        assert!(done, "{name}: {told}");
+        assert!(told.contains("At "), "{told}");
+        let (done, told) = run(&["check", path]);
+        // What a listener has to say of itself is told, and nothing else.
+        let missing = told.contains("vars.") || told.contains("is not set");
+        assert!(done || missing, "{name}: {told}");
+        assert!(!told.contains("error[") || told.contains("vars."), "{name}: {told}");
+    }
+}
+
+#[test]
+fn clients_in_curl_python_and_node_get_the_documented_answer() {
+    let folder = Folder::with_listener("");
+    folder.write(
+        "listeners/incidents.toml",
+        "id = \"9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Incidents\"\ntenant = \"acme\"\n\n\
+         [[verify]]\nname = \"credential\"\ncredential = {}\n",
+    );
+    folder.answer(&["tenants", "create", "acme"]);
+    let key = folder.answer(&["keys", "create", "--tenant", "acme", "--listener", "Incidents"]);
+    let gateway = folder.serve();
+    let url = format!(
+        "http://{}/webhooks/v1/listeners/9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11/notify",
+        gateway.senders
+    );
+    let clients = Path::new("tests/clients").canonicalize().unwrap();
+    for (program, script) in [("sh", "curl.sh"), ("python3", "python.py"), ("node", "node.mjs")] {
+        let output = Command::new(program)
+            .arg(clients.join(script))
+            .args([&url, key.trim()])
+            .output()
+            .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{script}: {told}{complaint}");
+        let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let wanted =
+            serde_json::json!({ "message": "Event received successfully", "status": "RECEIVED" });
+        assert_eq!(answer, wanted, "{script}");
+    }
+}

@@ -1,0 +1,262 @@
+//! A gateway that runs: the program itself, in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) const LISTENER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
+pub(crate) const SECRET: &str = "It's a Secret to Everybody";
+
+/// A folder with a configuration.
+pub(crate) struct Folder {
+    folder: tempfile::TempDir,
+}
+
+impl Folder {
+    /// A gateway with one listener for GitHub, and what else its file says.
+    pub(crate) fn with_listener(more: &str) -> Self {
+        let folder = Self { folder: tempfile::tempdir().unwrap() };
+        folder.settings("");
+        let listener = format!(
+            "id = \"{LISTENER}\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n\
+             [secrets]\nGITHUB = {{ file = \"secrets/github\" }}\n\n{more}"
+        );
+        folder.write("secrets/github", &format!("{SECRET}\n"));
+        folder.write("listeners/github.toml", &listener);
+        folder
+    }
+
+    /// Writes `hookgate.toml`, with ports that are free.
+    pub(crate) fn settings(&self, more: &str) {
+        self.write(
+            "hookgate.toml",
+            &format!(
+                "public_url = \"https://hooks.example.com\"\n\n[server]\nlisten = \"127.0.0.1:0\"\n\
+                 management = \"127.0.0.1:0\"\n{more}"
+            ),
+        );
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Runs a command on the configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        program().args(arguments).args(["-C", self.path().to_str().unwrap()]).output().unwrap()
+    }
+
+    /// What a command answers, which has to do its work.
+    pub(crate) fn answer(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts the gateway.
+    pub(crate) fn serve(&self) -> Gateway {
+        Gateway::start(self.path(), program())
+    }
+}
+
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_hookgate"))
+}
+
+/// A gateway that runs.
+pub(crate) struct Gateway {
+    child: Child,
+    pub(crate) senders: SocketAddr,
+    pub(crate) management: SocketAddr,
+    log: PathBuf,
+}
+
+impl Gateway {
+    pub(crate) fn start(folder: &Path, mut program: Command) -> Self {
+        let log = folder.join("gateway.log");
+        let file = std::fs::File::create(&log).unwrap();
+        let child = program
+            .args(["serve", "-C", folder.to_str().unwrap()])
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        let mut gateway = Self {
+            child,
+            senders: ([127, 0, 0, 1], 0).into(),
+            management: ([127, 0, 0, 1], 0).into(),
+            log,
+        };
+        let told = gateway.logged("listening for senders at ");
+        let line = told.lines().find(|line| line.starts_with("listening")).unwrap();
+        let addresses: Vec<SocketAddr> =
+            line.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
+        (gateway.senders, gateway.management) = (addresses[0], addresses[1]);
+        gateway
+    }
+
+    /// The log, once it has a text in it.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = std::fs::read_to_string(&self.log).unwrap();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < until, "no `{text}` in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn path(&self, listener: &str) -> String {
+        format!("/webhooks/v1/listeners/{listener}/notify")
+    }
+
+    /// Posts a body to the listener.
+    pub(crate) fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.request("POST", &self.path(LISTENER), headers, body)
+    }
+
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        exchange(self.senders, method, path, headers, body)
+    }
+
+    pub(crate) fn manage(&self, path: &str) -> Answer {
+        exchange(self.management, "GET", path, &[], b"")
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Tells it to stop, and answers how it ended.
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+        self.signal("-TERM");
+        self.child.wait().unwrap()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nHost: forged.example\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    stream.write_all(head.as_bytes()).unwrap();
+    // A server that refuses early closes while we still write.
+    let _ = stream.write_all(body);
+    answer(stream)
+}
+
+/// Reads one answer.
+pub(crate) fn answer(stream: TcpStream) -> Answer {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}"));
+    let status = status.parse().unwrap();
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length: usize = length.map_or(0, |(_, value)| value.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    Answer { status, headers, body }
+}
+
+/// The headers of a delivery that GitHub signed.
+pub(crate) fn signed(body: &[u8], delivery: &str) -> Vec<(String, String)> {
+    let digest = hookgate_hmac(SECRET, body);
+    [
+        ("Content-Type", "application/json".to_owned()),
+        ("X-GitHub-Event", "issues".to_owned()),
+        ("X-GitHub-Delivery", delivery.to_owned()),
+        ("X-Hub-Signature-256", format!("sha256={digest}")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// The HMAC by the language itself, whose own tests hold it to published vectors.
+pub(crate) fn hookgate_hmac(secret: &str, body: &[u8]) -> String {
+    use hookgate::engine::{Context, Engine, Secrets, Value};
+    let program = Engine::new().compile("$HMAC_SHA256($SECRET('KEY'), body).$HEX()").unwrap();
+    let mut secrets = Secrets::default();
+    secrets.add("KEY", secret);
+    let mut context = Context::new();
+    context.set("body", Value::Bytes(body)).set_secrets(&secrets);
+    program.eval(&context).unwrap().borrow().as_text().unwrap().to_owned()
+}
+
+pub(crate) fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}

@@ -1,0 +1,636 @@
+//! The server as senders and operators meet it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::running::{Folder, Gateway, LISTENER, answer, borrowed, hookgate_hmac, program, signed};
+
+const BODY: &[u8] = br#"{"action":"opened","issue":{"title":"Found a bug"}}"#;
+
+const MANY: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n";
+
+/// The memory of a process at its most, in MiB.
+fn peak(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn a_signed_delivery_is_an_event_and_a_forged_one_is_not() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let taken = gateway.post(&borrowed(&signed(BODY, "a")), BODY);
+    assert_eq!(taken.status, 200);
+    assert_eq!(taken.text(), r#"{"message":"Event received successfully","status":"RECEIVED"}"#);
+    assert_eq!(taken.header("x-content-type-options"), Some("nosniff"));
+    let mut forged = signed(BODY, "b");
+    forged[3].1 = format!("sha256={}", hookgate_hmac("another secret", BODY));
+    let refused = gateway.post(&borrowed(&forged), BODY);
+    assert_eq!(refused.status, 401);
+    assert_eq!(
+        refused.text(),
+        r#"{"error":{"code":"ErrorSignatureVerificationFailed","message":"the request could not be verified"}}"#
+    );
+    gateway.logged("outcome=verification_failed");
+    let log = gateway.logged("digest_differs");
+    let right = hookgate_hmac(super::running::SECRET, BODY);
+    assert!(!log.contains(&right), "the log has the right digest in it");
+    assert!(gateway.stop().success());
+    let list = folder.answer(&["requests", "list"]);
+    assert!(list.contains("verification_failed") && list.contains("accepted"), "{list}");
+    assert!(!list.contains(&right), "{list}");
+}
+
+#[test]
+fn a_request_is_shown_in_the_shape_of_the_documentation() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    gateway.post(&borrowed(&signed(BODY, "a")), BODY);
+    let list = folder.answer(&["requests", "list", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let shown = folder.answer(&["requests", "show", list[0]["id"].as_str().unwrap()]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "error_message",
+            "event_id",
+            "headers",
+            "http_method",
+            "listener_metadata",
+            "outcome",
+            "parsed_body",
+            "query_params",
+            "raw_body",
+            "reasons",
+            "received_at",
+            "status",
+        ]
+    );
+    assert_eq!(shown["parsed_body"]["issue"]["title"], "Found a bug");
+    assert_eq!(shown["raw_body"].as_str().unwrap().as_bytes(), BODY);
+    assert_eq!(shown["headers"]["map"]["x-github-delivery"], "a");
+}
+
+#[test]
+fn an_unknown_listener_is_404_with_an_empty_body_and_nothing_else_is_there() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    for path in [
+        gateway.path("00000000-0000-4000-8000-000000000000"),
+        gateway.path("no-uuid"),
+        "/".to_owned(),
+        "/metrics".to_owned(),
+        "/healthz".to_owned(),
+    ] {
+        let answer = gateway.request("POST", &path, &[], b"{}");
+        assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
+    }
+    assert_eq!(gateway.manage("/healthz").status, 200);
+    assert_eq!(gateway.manage("/readyz").status, 200);
+    assert_eq!(gateway.manage(&gateway.path(LISTENER)).status, 404);
+}
+
+#[test]
+fn other_methods_are_405_and_say_which_are_taken() {
+    let gateway = Folder::with_listener("").serve_and_keep();
+    let answer = gateway.0.request("GET", &gateway.0.path(LISTENER), &[], b"");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+}
+
+#[test]
+fn a_repeat_is_answered_and_is_no_second_event() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    for _ in 0..3 {
+        assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
+    }
+    let metrics = gateway.manage("/metrics");
+    let wanted = "hookgate_requests_total{listener=\"GitHub\",outcome=\"duplicate\"} 2";
+    assert!(metrics.text().contains(wanted), "{}", metrics.text());
+}
+
+#[test]
+fn requests_beyond_the_rate_are_told_when_to_come_back() {
+    let folder = Folder::with_listener("[rate_limit]\nrequests = 1\nper = \"1h\"\nburst = 2\n");
+    let gateway = folder.serve();
+    let statuses: Vec<u16> = ["1", "2", "3"]
+        .iter()
+        .map(|delivery| {
+            gateway
+                .post(&borrowed(&signed(delivery.as_bytes(), delivery)), delivery.as_bytes())
+                .status
+        })
+        .collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    let refused = gateway.post(&borrowed(&signed(b"4", "d")), b"4");
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((3500..=3600).contains(&wait), "{wait}");
+    assert!(refused.header("ratelimit").unwrap().starts_with("limit=2, remaining=0"));
+}
+
+#[test]
+fn who_keeps_failing_is_told_to_wait_and_others_are_not() {
+    let folder = Folder::with_listener("");
+    folder.settings("\n[limits]\nfailures = 3\n");
+    let gateway = folder.serve();
+    let forged = [("X-Hub-Signature-256", "sha256=00")];
+    let statuses: Vec<u16> = (0..5).map(|_| gateway.post(&forged, b"{}").status).collect();
+    assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    // The same address, with the secret.
+    assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
+}
+
+#[test]
+fn bodies_are_bounded_as_sent_and_unpacked() {
+    let folder = Folder::with_listener("");
+    folder.settings("\n[limits]\nbody = 1000\n");
+    let gateway = folder.serve();
+    let large = vec![b' '; 1001];
+    assert_eq!(gateway.post(&[], &large).status, 413);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![b' '; 1_000_000]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 1000 + 200);
+    let bomb = packed.get(..packed.len().min(999)).unwrap();
+    let answer = gateway.post(&[("Content-Encoding", "gzip")], bomb);
+    assert!([413, 415].contains(&answer.status), "{}", answer.status);
+    assert_eq!(gateway.post(&[("Content-Encoding", "br")], b"{}").status, 415);
+    assert_eq!(gateway.post(&[("Content-Encoding", "gzip")], b"{}").status, 415);
+}
+
+#[test]
+fn a_packed_body_is_signed_as_it_was_sent_and_read_unpacked() {
+    let folder =
+        Folder::with_listener("[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n");
+    let gateway = folder.serve();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(BODY).unwrap();
+    let packed = packed.finish().unwrap();
+    let mut headers = signed(&packed, "a");
+    headers.push(("Content-Encoding".to_owned(), "gzip".to_owned()));
+    assert_eq!(gateway.post(&borrowed(&headers), &packed).status, 200);
+    gateway.logged("outcome=accepted");
+}
+
+#[test]
+fn too_many_headers_and_too_large_ones_are_refused() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let names: Vec<String> = (0..200).map(|at| format!("X-{at}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(gateway.post(&many, b"{}").status, 431);
+    let long = "a".repeat(100_000);
+    assert_eq!(gateway.post(&[("X-Long", &long)], b"{}").status, 431);
+}
+
+#[test]
+fn a_chunked_body_is_read_and_bounded() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let digest = hookgate_hmac(super::running::SECRET, b"{\"a\":1}");
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    write!(
+        stream,
+        "POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nX-Hub-Signature-256: sha256={digest}\r\n\r\n3\r\n{{\"a\r\n4\r\n\":1}}\r\n0\r\n\r\n",
+        gateway.path(LISTENER)
+    )
+    .unwrap();
+    assert_eq!(answer(stream).status, 200);
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    write!(
+        stream,
+        "POST {} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        gateway.path(LISTENER)
+    )
+    .unwrap();
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    // The server stops reading at its limit.
+    for _ in 0..64 {
+        if stream.write_all(chunk.as_bytes()).is_err() {
+            break;
+        }
+    }
+    let mut reply = [0; 12];
+    if stream.read_exact(&mut reply).is_ok() {
+        assert_eq!(&reply, b"HTTP/1.1 413");
+    }
+    assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
+}
+
+#[test]
+fn the_sender_s_address_is_the_right_most_that_is_no_trusted_proxy() {
+    let checks = "[[verify]]\nname = \"network\"\naddresses = [\"192.0.2.0/24\"]\n";
+    let folder = Folder::with_listener(checks);
+    let forwarded = |gateway: &Gateway, value: &str, delivery: &str| {
+        let body = delivery.as_bytes();
+        let mut headers = signed(body, delivery);
+        headers.push(("X-Forwarded-For".to_owned(), value.to_owned()));
+        gateway.post(&borrowed(&headers), body).status
+    };
+    let gateway = folder.serve();
+    assert_eq!(forwarded(&gateway, "192.0.2.7", "1"), 401, "nobody is trusted");
+    drop(gateway);
+    folder.settings("trusted_proxies = [\"127.0.0.1\"]\n");
+    let gateway = folder.serve();
+    assert_eq!(forwarded(&gateway, "192.0.2.7", "2"), 200);
+    assert_eq!(
+        forwarded(&gateway, "192.0.2.7, 198.51.100.1", "3"),
+        401,
+        "the sender wrote the left"
+    );
+    assert_eq!(forwarded(&gateway, "192.0.2.7, nonsense", "4"), 401);
+}
+
+#[test]
+fn keys_name_listeners_and_end_when_they_are_revoked() {
+    let folder = Folder::with_listener("");
+    let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+    folder.write(
+        "listeners/inner.toml",
+        &format!("id = \"{inner}\"\nname = \"Inner\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"credential\"\ncredential = {{ header = \"X-Webhook-Token\" }}\n"),
+    );
+    folder.write(
+        "listeners/other.toml",
+        "id = \"9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12\"\nname = \"Other\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"credential\"\ncredential = {}\n",
+    );
+    folder.answer(&["tenants", "create", "acme"]);
+    folder.answer(&["tenants", "create", "rival"]);
+    let made = |arguments: &[&str]| folder.answer(arguments).trim().to_owned();
+    let right = made(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
+    let elsewhere = made(&["keys", "create", "--tenant", "acme", "--listener", "Other"]);
+    let rival = made(&["keys", "create", "--tenant", "rival"]);
+    let gateway = folder.serve();
+    let post = |key: &str, body: &str| {
+        gateway
+            .request("POST", &gateway.path(inner), &[("X-Webhook-Token", key)], body.as_bytes())
+            .status
+    };
+    assert_eq!(post(&right, "1"), 200);
+    assert_eq!(post(&elsewhere, "2"), 401);
+    assert_eq!(post(&rival, "3"), 401);
+    assert_eq!(post(&format!("{right}x"), "4"), 401);
+    assert_eq!(post("", "5"), 401);
+    let listed = folder.answer(&["keys", "list"]);
+    assert!(!listed.contains(&right), "{listed}");
+    folder.answer(&["keys", "revoke", right.split('_').nth(1).unwrap()]);
+    assert_eq!(post(&right, "6"), 401);
+    let log = gateway.logged("wrong_credential");
+    assert!(!log.contains(&right) && !log.contains(&rival), "a key is in the log");
+}
+
+#[test]
+fn clients_exchange_id_and_secret_for_a_token_that_is_good_until_they_are_revoked() {
+    let folder = Folder::with_listener("");
+    let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+    folder.write(
+        "listeners/inner.toml",
+        &format!("id = \"{inner}\"\nname = \"Inner\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"credential\"\ncredential = {{}}\n"),
+    );
+    folder.answer(&["tenants", "create", "acme"]);
+    let client = folder
+        .answer(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
+    let client: serde_json::Value = serde_json::from_str(&client).unwrap();
+    let (id, secret) = (client["id"].as_str().unwrap(), client["clientSecret"].as_str().unwrap());
+    let gateway = folder.serve();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let token = |body: String| gateway.request("POST", "/oauth/v1/token", &form, body.as_bytes());
+    let granted =
+        token(format!("grant_type=client_credentials&client_id={id}&client_secret={secret}"));
+    assert_eq!(granted.status, 200);
+    let granted: serde_json::Value = serde_json::from_slice(&granted.body).unwrap();
+    assert_eq!(
+        (granted["token_type"].as_str(), granted["expires_in"].as_i64()),
+        (Some("Bearer"), Some(3600))
+    );
+    let access = granted["access_token"].as_str().unwrap().to_owned();
+    let post = |token: &str, body: &str| {
+        let bearer = format!("Bearer {token}");
+        gateway
+            .request("POST", &gateway.path(inner), &[("Authorization", &bearer)], body.as_bytes())
+            .status
+    };
+    assert_eq!(post(&access, "1"), 200);
+    assert_eq!(post(secret, "2"), 401, "a client's secret is no token");
+    let (head, _) = access.rsplit_once('.').unwrap();
+    assert_eq!(post(&format!("{head}.AAAA"), "3"), 401);
+    let none = "eyJhbGciOiJub25lIn0";
+    let claims = access.split('.').nth(1).unwrap();
+    assert_eq!(post(&format!("{none}.{claims}."), "4"), 401);
+    for (body, status) in [
+        (format!("grant_type=client_credentials&client_id={id}&client_secret=wrong"), 401),
+        (format!("grant_type=password&client_id={id}&client_secret={secret}"), 400),
+        (String::new(), 400),
+    ] {
+        assert_eq!(token(body.clone()).status, status, "{body}");
+    }
+    folder.answer(&["keys", "revoke", id]);
+    assert_eq!(post(&access, "5"), 401);
+    assert!(!gateway.logged("wrong_credential").contains(&access));
+}
+
+#[test]
+fn a_changed_file_is_taken_over_and_a_bad_one_is_refused() {
+    let folder = Folder::with_listener(MANY);
+    let gateway = folder.serve();
+    let path = folder.path().join("listeners/github.toml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{good}\n[filter]\nkeep_when = 'parsed_body.action ==='\n"))
+        .unwrap();
+    gateway.logged("the old one stays");
+    assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
+    std::fs::write(
+        &path,
+        format!("{good}\n[filter]\nkeep_when = 'parsed_body.action == \"closed\"'\n"),
+    )
+    .unwrap();
+    gateway.logged("the configuration was read again");
+    gateway.post(&borrowed(&signed(BODY, "b")), BODY);
+    gateway.logged("outcome=filtered");
+    std::fs::write(&path, &good).unwrap();
+    gateway.signal("-HUP");
+    let until = Instant::now() + Duration::from_secs(5);
+    while gateway.logged("read again").matches("read again").count() < 2 {
+        assert!(Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    gateway.post(&borrowed(&signed(b"{\"c\":1}", "c")), b"{\"c\":1}");
+    let list = folder.answer(&["requests", "list", "--outcome", "accepted"]);
+    assert_eq!(list.lines().filter(|line| line.contains("accepted")).count(), 2, "{list}");
+}
+
+#[test]
+fn a_second_gateway_on_the_same_store_is_refused_by_name() {
+    let folder = Folder::with_listener("");
+    let _gateway = folder.serve();
+    let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("hookgate.db.lock is locked: another gateway runs"), "{told}");
+}
+
+#[test]
+fn a_secret_that_is_not_set_refuses_to_start_and_is_not_shown() {
+    let folder = Folder::with_listener("");
+    folder.write("secrets/github", "\n");
+    let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("error[E0606]: the secret `GITHUB` is empty"), "{told}");
+}
+
+#[test]
+fn what_is_in_flight_is_finished_when_the_gateway_is_told_to_stop() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let digest = hookgate_hmac(super::running::SECRET, b"{}");
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    write!(
+        stream,
+        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Hub-Signature-256: sha256={digest}\r\n\r\n{{",
+        gateway.path(LISTENER)
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    gateway.signal("-TERM");
+    gateway.logged("stopping");
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(TcpStream::connect(gateway.senders).is_err(), "nobody new is let in");
+    stream.write_all(b"}").unwrap();
+    assert_eq!(answer(stream).status, 200);
+    gateway.logged("stopped");
+}
+
+#[test]
+fn what_was_answered_is_there_after_the_gateway_is_killed() {
+    let folder = Folder::with_listener(MANY);
+    let gateway = folder.serve();
+    let taken: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..8)
+            .map(|worker| {
+                let gateway = &gateway;
+                scope.spawn(move || {
+                    let mut taken = Vec::new();
+                    for at in 0..20 {
+                        let delivery = format!("{worker}-{at}");
+                        let body = format!("{{\"delivery\":\"{delivery}\"}}");
+                        let headers = signed(body.as_bytes(), &delivery);
+                        if gateway.post(&borrowed(&headers), body.as_bytes()).status == 200 {
+                            taken.push(delivery);
+                        }
+                    }
+                    taken
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    gateway.kill();
+    assert_eq!(taken.len(), 160);
+    let again = folder.serve();
+    for delivery in taken.iter().step_by(13) {
+        let body = format!("{{\"delivery\":\"{delivery}\"}}");
+        again.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
+    }
+    let metrics = again.manage("/metrics");
+    let wanted = "hookgate_requests_total{listener=\"GitHub\",outcome=\"duplicate\"} 13";
+    assert!(metrics.text().contains(wanted), "{}", metrics.text());
+}
+
+#[test]
+fn the_store_is_synced_before_the_answer_is_written() {
+    let strace = Command::new("strace").arg("-V").output();
+    if strace.is_err() {
+        // `.ci/run` installs it; without, the order cannot be seen from outside.
+        assert!(std::env::var_os("CI_TOOLS").is_none(), "strace is not there");
+        return;
+    }
+    let folder = Folder::with_listener("");
+    let trace = folder.path().join("trace");
+    let mut traced = Command::new("strace");
+    traced
+        .args(["-f", "-tt", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto"])
+        .args(["-o", trace.to_str().unwrap(), env!("CARGO_BIN_EXE_hookgate")]);
+    let gateway = Gateway::start(folder.path(), traced);
+    let before = std::fs::read_to_string(&trace).unwrap().lines().count();
+    assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
+    std::thread::sleep(Duration::from_millis(200));
+    let calls = std::fs::read_to_string(&trace).unwrap();
+    let calls: Vec<&str> = calls.lines().skip(before).collect();
+    let at = |what: &str| calls.iter().position(|line| line.contains(what));
+    let synced = at("sync(").unwrap_or_else(|| panic!("no sync in {calls:#?}"));
+    let answered = at("HTTP/1.1 200 OK").unwrap_or_else(|| panic!("no answer in {calls:#?}"));
+    assert!(synced < answered, "{calls:#?}");
+}
+
+#[test]
+fn slow_and_large_senders_leave_room_for_the_others() {
+    let folder = Folder::with_listener(MANY);
+    folder.settings("\n[limits]\nheader_time = \"2s\"\nbody_time = \"2s\"\n");
+    let gateway = folder.serve();
+    let path = gateway.path(LISTENER);
+    // A gigabyte each, as fast as it is taken.
+    let large: Vec<_> = (0..64)
+        .map(|_| {
+            let (address, path) = (gateway.senders, path.clone());
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+                let head = format!(
+                    "POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                );
+                let chunk = format!("100000\r\n{}\r\n", " ".repeat(0x10_0000));
+                let _ = stream.write_all(head.as_bytes());
+                for _ in 0..1024 {
+                    if stream.write_all(chunk.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+                panic!("a gigabyte was taken");
+            })
+        })
+        .collect();
+    // One byte of a body, and no more.
+    let slow: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(gateway.senders).unwrap();
+            write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{")
+                .unwrap();
+            stream
+        })
+        .collect();
+    let idle: Vec<TcpStream> =
+        (0..1000).filter_map(|_| TcpStream::connect(gateway.senders).ok()).collect();
+    let began = Instant::now();
+    for at in 0..20 {
+        let delivery = at.to_string();
+        let taken =
+            gateway.post(&borrowed(&signed(delivery.as_bytes(), &delivery)), delivery.as_bytes());
+        assert_eq!(taken.status, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for sender in large {
+        sender.join().unwrap();
+    }
+    let mut stream = slow.into_iter().next().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut reply = [0; 12];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 408");
+    assert!(peak(&gateway) < 256, "{} MiB", peak(&gateway));
+    drop(idle);
+}
+
+#[test]
+fn a_certificate_is_served_and_read_again_when_it_changes() {
+    let folder = Folder::with_listener("");
+    let make = |name: &str| {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
+            .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+            .arg("-keyout")
+            .arg(folder.path().join("key.pem"))
+            .arg("-out")
+            .arg(folder.path().join("cert.pem"))
+            .output();
+        made.is_ok_and(|made| made.status.success())
+    };
+    if !make("first") {
+        assert!(std::env::var_os("CI_TOOLS").is_none(), "openssl is not there");
+        return;
+    }
+    folder.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
+    let gateway = folder.serve();
+    let url = format!("https://{}{}", gateway.senders, gateway.path(LISTENER));
+    let curl = |version: &str| {
+        let headers = signed(BODY, version);
+        let mut command = Command::new("curl");
+        command.args(["-s", "-o", "-", "-w", " %{http_version} %{http_code}", version]);
+        command.arg("--cacert").arg(folder.path().join("cert.pem"));
+        for (name, value) in &headers {
+            command.args(["-H", &format!("{name}: {value}")]);
+        }
+        let output = command
+            .arg("--data-binary")
+            .arg(std::str::from_utf8(BODY).unwrap())
+            .arg(&url)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(curl("--http1.1").ends_with(" 1.1 200"));
+    assert!(curl("--http2").ends_with(" 2 200"), "{}", curl("--http2"));
+    assert!(make("second"));
+    gateway.logged("the configuration was read again");
+    let until = Instant::now() + Duration::from_secs(5);
+    while !curl("--http1.1").ends_with(" 1.1 200") {
+        assert!(Instant::now() < until, "the new certificate is not served");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn send_makes_what_the_listener_takes_and_replay_shows_what_a_change_would_do() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    folder.write("body.json", std::str::from_utf8(BODY).unwrap());
+    let to = format!("http://{}", gateway.senders);
+    let body = folder.path().join("body.json");
+    let sent = folder.answer(&["send", "GitHub", "--body", body.to_str().unwrap(), "--to", &to]);
+    assert!(sent.contains("RECEIVED"), "{sent}");
+    let same = folder.command(&["replay"]);
+    assert_eq!(same.status.code(), Some(0));
+    let listener = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
+    folder.write(
+        "changed.toml",
+        &format!("{listener}\n[filter]\ndrop_when = 'parsed_body.action == \"opened\"'\n"),
+    );
+    let changed = folder.path().join("changed.toml");
+    let output = folder.command(&["replay", "--against", changed.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("accepted -> filtered"), "{told}");
+}
+
+#[test]
+fn an_original_that_was_kept_is_verified_again_and_is_not_readable_in_the_store() {
+    let folder = Folder::with_listener("keep_raw = true\n");
+    // The key of a table comes before the tables.
+    let file = folder.path().join("listeners/github.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("keep_raw = true\n", "");
+    std::fs::write(&file, text.replace("tenant = \"acme\"", "tenant = \"acme\"\nkeep_raw = true"))
+        .unwrap();
+    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let mut keyed = program();
+    keyed.env("HOOKGATE_KEY", key);
+    let gateway = Gateway::start(folder.path(), keyed);
+    let body = br#"{"needle":"a text that nobody else writes"}"#;
+    let mut headers = signed(body, "a");
+    headers.push(("Authorization".to_owned(), "Bearer another needle".to_owned()));
+    assert_eq!(gateway.post(&borrowed(&headers), body).status, 200);
+    assert!(gateway.stop().success());
+    folder.write("secrets/github", "another secret\n");
+    let mut replay = program();
+    replay.env("HOOKGATE_KEY", key);
+    let output = replay.args(["replay", "-C", folder.path().to_str().unwrap()]).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("accepted -> verification_failed"), "{told}");
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let content = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+        let has = |needle: &[u8]| content.windows(needle.len()).any(|part| part == needle);
+        assert!(!has(b"another needle"), "a credential is in a file");
+    }
+}
+
+impl Folder {
+    /// Starts the gateway, and keeps the folder as long as it.
+    fn serve_and_keep(self) -> (Gateway, Self) {
+        (self.serve(), self)
+    }
+}

@@ -1,0 +1,361 @@
+//! What a store promises, whichever it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hookgate::gateway::store::{
+    DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy,
+    RequestFilter, RequestRecord, Retention, SqliteOptions, SqliteStore, Store, StoreError, Tenant,
+};
+
+const SECOND: i64 = 1_000_000;
+
+fn open(folder: &Path) -> SqliteStore {
+    SqliteStore::open(SqliteOptions::new(folder.join("store.db"), Mode::Serve)).unwrap()
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+fn request(id: &str, at: i64) -> RequestRecord {
+    RequestRecord {
+        id: id.to_owned(),
+        tenant: "acme".to_owned(),
+        listener_id: "listener".to_owned(),
+        listener_name: "Listener".to_owned(),
+        received_at: at,
+        outcome: "accepted".to_owned(),
+        status: 200,
+        log: "{}".to_owned(),
+        reasons: "[]".to_owned(),
+        event_id: Some(format!("event {id}")),
+        ..RequestRecord::default()
+    }
+}
+
+fn event(id: &str, at: i64) -> EventRecord {
+    EventRecord {
+        id: format!("event {id}"),
+        tenant: "acme".to_owned(),
+        listener_id: "listener".to_owned(),
+        request_id: id.to_owned(),
+        data: Some(format!("{{\"id\":\"{id}\",\"text\":\"{}\"}}", "long ".repeat(500))),
+        created_at: at,
+        ..EventRecord::default()
+    }
+}
+
+fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
+    let dedup = key.map(|key| DedupClaim {
+        keys: vec![[key; 32]],
+        window_us: 10 * SECOND,
+        duplicate: RequestRecord {
+            outcome: "duplicate".to_owned(),
+            event_id: None,
+            ..request(id, at)
+        },
+    });
+    Entry {
+        request: request(id, at),
+        event: Some(event(id, at)),
+        dedup,
+        raw: None,
+        challenge: false,
+    }
+}
+
+fn all() -> RequestFilter {
+    RequestFilter { limit: 100_000, ..RequestFilter::default() }
+}
+
+fn events() -> EventFilter {
+    EventFilter { limit: 100_000, ..EventFilter::default() }
+}
+
+#[test]
+fn what_was_kept_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    run(async {
+        let tasks: Vec<_> = (0..64)
+            .map(|task| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    for at in 0..10 {
+                        let id = format!("{task}-{at}");
+                        assert_eq!(store.keep(entry(&id, None, at), at).await, Ok(Kept::New));
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    // As it is when the process is killed: nothing is closed.
+    std::mem::forget(store);
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(folder.path().join("store.db"), &copy).unwrap();
+    std::fs::copy(folder.path().join("store.db-wal"), folder.path().join("copy.db-wal")).unwrap();
+    let again = SqliteStore::open(SqliteOptions::new(copy, Mode::Serve)).unwrap();
+    run(async {
+        assert_eq!(again.requests(&all()).await.unwrap().len(), 640);
+        let kept = again.events(&events()).await.unwrap();
+        assert_eq!(kept.len(), 640);
+        assert!(kept[0].data.as_ref().unwrap().contains("long long"));
+    });
+}
+
+#[test]
+fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    run(async {
+        let tasks: Vec<_> = (0..100)
+            .map(|task| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    store.keep(entry(&task.to_string(), Some(7), 0), 0).await.unwrap()
+                })
+            })
+            .collect();
+        let mut new = 0;
+        for task in tasks {
+            new += usize::from(task.await.unwrap() == Kept::New);
+        }
+        assert_eq!(new, 1);
+        assert_eq!(store.events(&events()).await.unwrap().len(), 1);
+        let duplicates = RequestFilter { outcome: Some("duplicate".to_owned()), ..all() };
+        assert_eq!(store.requests(&duplicates).await.unwrap().len(), 99);
+    });
+}
+
+#[test]
+fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        let keep = |id: &'static str, at: i64| store.keep(entry(id, Some(1), at), at);
+        assert_eq!(keep("a", 0).await, Ok(Kept::New));
+        let known = Kept::Duplicate { first_request: "a".to_owned(), first_at: 0 };
+        assert_eq!(keep("b", 5 * SECOND).await, Ok(known.clone()));
+        assert_eq!(keep("c", 10 * SECOND - 1).await, Ok(known));
+        assert_eq!(keep("d", 10 * SECOND).await, Ok(Kept::New));
+    });
+}
+
+#[test]
+fn any_of_several_keys_makes_a_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        let with = |id: &str, keys: Vec<[u8; 32]>| {
+            let mut entry = entry(id, Some(0), 0);
+            entry.dedup.as_mut().unwrap().keys = keys;
+            entry
+        };
+        assert_eq!(store.keep(with("a", vec![[1; 32], [2; 32]]), 0).await, Ok(Kept::New));
+        assert!(matches!(
+            store.keep(with("b", vec![[3; 32], [2; 32]]), 0).await,
+            Ok(Kept::Duplicate { .. })
+        ));
+        assert_eq!(store.keep(with("c", vec![[3; 32]]), 0).await, Ok(Kept::New));
+    });
+}
+
+#[test]
+fn a_full_store_says_so_and_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let options = SqliteOptions { max_pages: Some(100), ..SqliteOptions::new(&path, Mode::Serve) };
+    let store = SqliteStore::open(options).unwrap();
+    let taken = run(async {
+        let mut taken = 0;
+        for at in 0..10_000 {
+            let mut large = entry(&at.to_string(), None, at);
+            large.raw = Some(vec![7; 4000]);
+            match store.keep(large, at).await {
+                Ok(_) => taken += 1,
+                Err(error) => {
+                    assert!(matches!(error, StoreError::Full(_)), "{error}");
+                    assert!(error.passes());
+                    break;
+                }
+            }
+        }
+        taken
+    });
+    assert!(taken > 5, "{taken}");
+    drop(store);
+    let store = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).unwrap();
+    run(async {
+        assert_eq!(store.events(&events()).await.unwrap().len(), taken);
+        assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(Kept::New));
+    });
+}
+
+#[test]
+fn a_store_of_a_newer_version_and_a_file_that_is_none_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let path = folder.path().join("store.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let refused = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).err().unwrap();
+    assert!(refused.to_string().contains("version 99"), "{refused}");
+    let other = folder.path().join("other.db");
+    std::fs::write(&other, "this is no database at all, and long enough to look at".repeat(100))
+        .unwrap();
+    let refused = SqliteStore::open(SqliteOptions::new(&other, Mode::Serve)).err().unwrap();
+    assert!(matches!(refused, StoreError::Damaged(_)), "{refused}");
+}
+
+#[test]
+fn a_second_gateway_is_refused_and_a_command_beside_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let path = folder.path().join("store.db");
+    let second = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).err().unwrap();
+    assert!(matches!(second, StoreError::Locked(_)), "{second}");
+    let beside = SqliteStore::open(SqliteOptions::new(&path, Mode::Command)).unwrap();
+    run(async {
+        beside
+            .create_tenant(Tenant { id: "acme".to_owned(), name: String::new(), created_at: 0 })
+            .await
+            .unwrap();
+        assert_eq!(store.tenants().await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_backup_is_whole_while_the_store_is_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    let copy = folder.path().join("backup.db");
+    run(async {
+        for at in 0..200 {
+            store.keep(entry(&at.to_string(), None, at), at).await.unwrap();
+        }
+        let writing = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for at in 200..400 {
+                    store.keep(entry(&at.to_string(), None, at), at).await.unwrap();
+                }
+            })
+        };
+        store.backup(&copy).await.unwrap();
+        writing.await.unwrap();
+        assert!(matches!(store.backup(&copy).await, Err(StoreError::Exists(_))));
+    });
+    let restored = SqliteStore::open(SqliteOptions::new(&copy, Mode::Serve)).unwrap();
+    run(async {
+        let requests = restored.requests(&all()).await.unwrap().len();
+        assert!((200..=400).contains(&requests), "{requests}");
+        assert_eq!(restored.events(&events()).await.unwrap().len(), requests);
+    });
+}
+
+#[test]
+fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let retention = Retention {
+        requests_us: 10 * SECOND,
+        events_us: 100 * SECOND,
+        refused_us: 10 * SECOND,
+        challenges_us: 10 * SECOND,
+        audit_us: 10 * SECOND,
+        max_bytes: None,
+    };
+    run(async {
+        for at in 0..30 {
+            let mut entry = entry(&at.to_string(), Some(u8::try_from(at).unwrap()), at);
+            if at == 3 {
+                entry.event.as_mut().unwrap().data = None;
+                entry.request.body = Some("{\"kept\":true}".to_owned());
+            }
+            store.keep(entry, at).await.unwrap();
+        }
+        let first = store.prune(&retention, 50 * SECOND, 10).await.unwrap();
+        assert!(first.more && first.rows >= 19, "{first:?}");
+        while store.prune(&retention, 50 * SECOND, 10).await.unwrap().rows > 0 {}
+        let left = store.requests(&all()).await.unwrap();
+        assert_eq!(left.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["3"]);
+        let events = store.events(&events()).await.unwrap();
+        assert_eq!(events.len(), 30);
+        let own = events.iter().find(|one| one.request_id == "3").unwrap();
+        assert_eq!(own.data.as_deref(), Some("{\"kept\":true}"));
+    });
+}
+
+#[test]
+fn logs_of_refused_requests_are_sampled_cut_and_capped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = SqliteOptions::new(folder.path().join("store.db"), Mode::Serve);
+    options.notes = NotePolicy { per_second: 10, bytes: 100_000, cut: 1000 };
+    let store = SqliteStore::open(options).unwrap();
+    run(async {
+        for at in 0..1000 {
+            let mut refused = request(&at.to_string(), 5);
+            refused.outcome = "verification_failed".to_owned();
+            refused.body = Some("é".repeat(4000));
+            store.note(refused);
+        }
+        store.flush().await.unwrap();
+        let kept = store.requests(&all()).await.unwrap();
+        assert_eq!(kept.len(), 20, "ten, and each hundredth");
+        assert!(kept.iter().all(|one| one.body.as_ref().unwrap().len() <= 1000));
+        assert_eq!(store.noted().dropped, 980);
+        for second in 0..200 {
+            let mut refused = request(&format!("later {second}"), second * SECOND);
+            refused.outcome = "verification_failed".to_owned();
+            store.note(refused);
+        }
+        store.flush().await.unwrap();
+        assert!(store.requests(&all()).await.unwrap().len() <= 50);
+    });
+}
+
+#[test]
+fn keys_belong_to_tenants_are_revoked_once_and_show_no_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let key = |id: &str, tenant: &str| Key {
+        id: id.to_owned(),
+        tenant: tenant.to_owned(),
+        kind: KeyKind::Api,
+        hash: [0xab; 32],
+        scopes: vec!["send".to_owned()],
+        listeners: vec!["one".to_owned()],
+        label: "label".to_owned(),
+        created_at: 1,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    run(async {
+        let nobody = store.create_key(key("k", "nobody")).await;
+        assert_eq!(nobody, Err(StoreError::Missing("tenant `nobody`".to_owned())));
+        let tenant = Tenant { id: "acme".to_owned(), name: "Acme".to_owned(), created_at: 0 };
+        store.create_tenant(tenant.clone()).await.unwrap();
+        assert!(matches!(store.create_tenant(tenant).await, Err(StoreError::Exists(_))));
+        store.create_key(key("k", "acme")).await.unwrap();
+        assert_eq!(store.key("k").await.unwrap(), Some(key("k", "acme")));
+        store.touch_key("k", 9);
+        store.flush().await.unwrap();
+        assert_eq!(store.key("k").await.unwrap().unwrap().last_used_at, Some(9));
+        assert_eq!(store.revoke_key("k", 5).await, Ok(true));
+        assert_eq!(store.revoke_key("k", 6).await, Ok(false));
+        assert_eq!(store.keys(Some("acme")).await.unwrap()[0].revoked_at, Some(5));
+        let shown = format!("{:?}", key("k", "acme"));
+        assert!(!shown.contains("171") && !shown.contains("ab, "), "{shown}");
+    });
+}
