@@ -8,6 +8,8 @@
 //! - ` ```mapper-yaml `, ` ```mapper-toml `: a document with the same lines as comments;
 //!   ` ```mapper-json `: a document, a ` ```json answer ` block after it, and a
 //!   ` ```json context ` block before it if it reads one.
+//! - ` ```toml `: the file of a listener, which has to check without a word, or a test file, whose
+//!   tests have to pass.
 //! - ` ```rust ` blocks are doctests of the crate.
 
 use std::path::Path;
@@ -16,6 +18,7 @@ use std::process::Command;
 use hookgate::engine::{
     Context, Diagnostics, Engine, Machine, OwnedValue, Secrets, Source, Strangers, Time,
 };
+use hookgate::listener::{Outside, load};
 use hookgate::value::read_json;
 
 use super::{read, root, shown, updating, written_pages};
@@ -23,7 +26,7 @@ use super::{read, root, shown, updating, written_pages};
 const NOW: &str = "2025-08-20T00:00:00Z";
 
 /// Info strings of blocks that nothing runs.
-const SILENT: &[&str] = &["text", "sh", "json", "json context", "json answer", "rust", "toml"];
+const SILENT: &[&str] = &["text", "sh", "json", "json context", "json answer", "rust"];
 
 #[test]
 fn every_block_runs_as_it_says() {
@@ -71,6 +74,7 @@ fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
         let really = match info {
             "hookgate" => examples(&block),
             "console" => console(&block),
+            "toml" => configuration(&body),
             "mapper-yaml" | "mapper-toml" => commented_mapper(&block),
             "mapper-json" => {
                 pending = Some(mapper("json", &body, context.take(), NOW, &[]));
@@ -92,6 +96,28 @@ fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
         out.push_str("\n```\n");
     }
     out
+}
+
+/// The block itself, where it holds, or what is wrong with it.
+fn configuration(body: &str) -> String {
+    let complaint = if body.contains("[[test]]") { tested(body) } else { checked(body) };
+    complaint.unwrap_or_else(|| body.to_owned())
+}
+
+fn checked(file: &str) -> Option<String> {
+    let outside = Outside { environment: &|_| Some("s3cret".to_owned()), ..Outside::none() };
+    let loaded = load("listener.toml", file, &outside);
+    let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    Some(told.join("\n")).filter(|told| !told.is_empty())
+}
+
+fn tested(file: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.test.toml");
+    std::fs::write(&path, file).unwrap();
+    let output = super::hookgate(&["test", path.to_str().unwrap()]);
+    let told = [output.stdout, output.stderr].concat();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&told).into_owned())
 }
 
 /// Without the spaces at the ends of lines, which nobody sees.

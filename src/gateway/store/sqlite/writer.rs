@@ -28,12 +28,16 @@ const BATCH: usize = 512;
 /// How long the log of a refused request may wait.
 const NOTES: Duration = Duration::from_millis(200);
 
-/// How often the write-ahead log is moved into the file, away from the thread that writes.
+/// How often the write-ahead log is looked at, whether to move it into the file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
+
+/// Bytes that the write-ahead log may have before it is moved while requests come in. Moving is
+/// work for the disk that they would wait for, so it is left for when none come.
+const PATIENCE: u64 = 256 << 20;
 
 /// Bytes that the write-ahead log may have before it is begun anew, which only the thread that
 /// writes can do.
-const WAL_BYTES: u64 = 256 << 20;
+const WAL_BYTES: u64 = 512 << 20;
 
 /// How often the thread that writes looks how long the log is.
 const WAL_LOOK: Duration = Duration::from_secs(1);
@@ -137,10 +141,7 @@ fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes, path: &P
 /// Begins the write-ahead log anew where it has grown long: under load it never comes to its end
 /// by itself. Most of it was moved already, so this waits for little.
 fn bound_log(connection: &Connection, path: &Path) {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let bytes = std::fs::metadata(log).map_or(0, |data| data.len());
-    if bytes > WAL_BYTES
+    if log_bytes(path) > WAL_BYTES
         && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
     {
         tracing::warn!(%error, "the write-ahead log was not begun anew");
@@ -200,15 +201,36 @@ fn within(connection: &Connection, work: Work) -> Reply {
     }
 }
 
-/// Moves what the write-ahead log holds into the file, so that the thread that writes need not.
+/// Moves what the write-ahead log holds into the file, so that the thread that writes need not:
+/// when it has grown and nobody writes, or when it has grown too long.
 fn checkpoint(path: &PathBuf, end: &Receiver<()>) {
     let Ok(connection) = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) else {
         return;
     };
+    let mut moved = 0;
+    let mut before = 0;
     while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(CHECKPOINT) {
-        let moved = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            tracing::warn!(%error, "the write-ahead log was not moved");
+        let written = written(&connection);
+        let idle = written == before;
+        before = written;
+        if written == moved || !(idle || log_bytes(path) > PATIENCE) {
+            continue;
+        }
+        match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            Ok(()) => moved = written,
+            Err(error) => tracing::warn!(%error, "the write-ahead log was not moved"),
         }
     }
+}
+
+/// A number that changes with every commit of another connection.
+fn written(connection: &Connection) -> i64 {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap_or(0)
+}
+
+/// How long the write-ahead log is.
+fn log_bytes(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(0, |data| data.len())
 }
