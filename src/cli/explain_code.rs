@@ -43,12 +43,19 @@ fn list() -> String {
 fn text(row: &CodeRow) -> String {
     let mut out = format!("{}: {}\n\n{}\n", row.code, row.title, row.explanation);
     if !row.example.is_empty() {
-        let _ = write!(out, "\nThis gives it:\n\n  {}\n", row.example);
+        let _ = write!(out, "\nThis gives it:\n\n{}", indented(row.example));
     }
     if let Some(fixed) = row.fixed {
-        let _ = write!(out, "\nThis does not:\n\n  {fixed}\n");
+        let _ = write!(out, "\nThis does not:\n\n{}", indented(fixed));
     }
     out
+}
+
+fn indented(source: &str) -> String {
+    source.trim_end().lines().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "{}", format!("  {line}").trim_end());
+        out
+    })
 }
 
 /// The page of a code: `docs/errors/E0107.md`.
@@ -60,9 +67,11 @@ fn page(row: &CodeRow) -> String {
     };
     let mut out = format!("# {}: {}\n\n{}\n", row.code, row.title, row.explanation);
     if !row.example.is_empty() {
-        let _ = write!(out, "\nThis gives it:\n\n```{language}\n{}\n```\n", row.example);
+        let example = row.example.trim_end();
+        let _ = write!(out, "\nThis gives it:\n\n```{language}\n{example}\n```\n");
     }
     if let Some(fixed) = row.fixed {
+        let fixed = fixed.trim_end();
         let _ = write!(out, "\nThis does not:\n\n```{language}\n{fixed}\n```\n");
     }
     let _ = write!(out, "\n[All codes](../errors.md)\n");

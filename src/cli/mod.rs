@@ -25,6 +25,7 @@ mod repl;
 mod replay;
 #[cfg(feature = "gateway")]
 mod requests;
+mod schema;
 #[cfg(feature = "gateway")]
 mod send;
 #[cfg(feature = "gateway")]
@@ -83,6 +84,8 @@ enum Command {
     Functions(functions::Functions),
     /// Tell what the code of a diagnostic means, with an example
     ExplainCode(explain_code::ExplainCode),
+    /// Print the JSON Schema of a kind of configuration file, or the reference of all
+    Schema(schema::Schema),
     /// Try expressions at a prompt
     Repl(repl::Repl),
     /// Run the gateway
@@ -128,6 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Compile(command) => command.run(),
         Command::Functions(command) => command.run(),
         Command::ExplainCode(command) => command.run(),
+        Command::Schema(command) => command.run(),
         Command::Repl(command) => command.run(),
         #[cfg(feature = "gateway")]
         Command::Serve(command) => command.run(),

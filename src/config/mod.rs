@@ -3,6 +3,8 @@
 //! Knows no listener and no server: each brings the rows of its own files.
 
 pub mod duration;
+pub mod reference;
+pub mod schema;
 mod shape;
 
 pub(crate) use shape::quoted_list;

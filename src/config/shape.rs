@@ -21,6 +21,30 @@ pub struct Table {
     pub one_of: &'static [&'static str],
 }
 
+impl Table {
+    /// This table and those that may stand in it, each once, in the order they are met in.
+    pub fn all(&'static self) -> Vec<&'static Self> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    fn collect(&'static self, found: &mut Vec<&'static Self>) {
+        if found.iter().any(|known| std::ptr::eq(*known, self)) {
+            return;
+        }
+        found.push(self);
+        self.fields.iter().for_each(|field| field.takes.collect(found));
+    }
+
+    /// Its name as a link has it: `a-public-key-check`.
+    pub fn anchor(&self) -> String {
+        let lower = self.name.to_lowercase();
+        let kept = lower.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    }
+}
+
 /// A key of a table.
 #[derive(Debug)]
 pub struct Field {
@@ -86,6 +110,7 @@ impl Takes {
             Self::Text => "a text".to_owned(),
             Self::Expression => "an expression in quotes".to_owned(),
             Self::Template => "a text template".to_owned(),
+            Self::Word([only]) => format!("`{only}`"),
             Self::Word(words) => format!("one of {}", quoted_list(words)),
             Self::Uuid => "a UUID".to_owned(),
             Self::Duration => "a time span as `10m`, or seconds".to_owned(),
@@ -100,6 +125,15 @@ impl Takes {
             Self::OneOf(options) => {
                 options.iter().map(Self::phrase).collect::<Vec<_>>().join(", or ")
             }
+        }
+    }
+
+    fn collect(&'static self, found: &mut Vec<&'static Table>) {
+        match self {
+            Self::List(inner) | Self::Map(inner) => inner.collect(found),
+            Self::Table(table) => table.collect(found),
+            Self::OneOf(options) => options.iter().for_each(|option| option.collect(found)),
+            _ => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod codes;
 mod links;
 mod pages;
 mod requests;
+mod schemas;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

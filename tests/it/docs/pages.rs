@@ -21,6 +21,14 @@ fn the_pages_of_codes_are_what_the_program_writes() {
 }
 
 #[test]
+fn the_reference_and_the_schemas_of_configurations_are_what_the_program_writes() {
+    generated("docs/configuration.md", &["schema", "--markdown"]);
+    for kind in ["gateway", "listener", "recipe", "test"] {
+        generated(&format!("docs/schemas/{kind}.json"), &["schema", kind]);
+    }
+}
+
+#[test]
 fn no_code_has_a_page_that_nothing_writes() {
     let written: BTreeSet<String> =
         all_codes().map(|row| format!("{}.md", row.code.name())).collect();

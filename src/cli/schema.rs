@@ -1,0 +1,66 @@
+//! `hookgate schema`: what may stand in a configuration file, for editors and for people.
+
+use clap::Args;
+
+use super::{Error, Exit, output};
+use crate::config::{Table, quoted_list, reference, schema};
+use crate::listener::{LISTENER, RECIPE};
+
+/// The kinds of files, and the table that each has as its root.
+const FILES: &[(&str, &Table)] = &[
+    #[cfg(feature = "gateway")]
+    ("gateway", &crate::gateway::GATEWAY),
+    ("listener", &LISTENER),
+    ("recipe", &RECIPE),
+    #[cfg(feature = "gateway")]
+    ("test", &crate::gateway::TEST_FILE),
+];
+
+/// The arguments of `schema`.
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// The kind of file: gateway, listener, recipe or test
+    #[arg(value_name = "KIND", required_unless_present = "markdown")]
+    kind: Option<String>,
+    /// Write the reference page in place of the JSON Schema; of all kinds, if none is given
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Schema {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        let Some(kind) = &self.kind else {
+            output::text(&page(FILES.iter().map(|(_, table)| *table)))?;
+            return Ok(Exit::Done);
+        };
+        let Some((_, table)) = FILES.iter().find(|(name, _)| name == kind) else {
+            let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+            let names = quoted_list(&names);
+            return Err(Error::Usage(format!("there is no kind of file `{kind}`, but {names}")));
+        };
+        if self.markdown {
+            output::text(&page([*table].into_iter()))?;
+        } else {
+            output::answer(&format!("{:#}", schema::of(table)))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// The reference page: `docs/configuration.md`.
+fn page(roots: impl Iterator<Item = &'static Table>) -> String {
+    let mut tables: Vec<&'static Table> = Vec::new();
+    for table in roots.flat_map(Table::all) {
+        if !tables.iter().any(|known| std::ptr::eq(*known, table)) {
+            tables.push(table);
+        }
+    }
+    let mut page = String::from(
+        "# Configuration files\n\n\
+         Every table and key that may stand in a configuration file; `hookgate schema --markdown` writes this page.\n\
+         For editors there are JSON Schemas in [schemas](schemas): `hookgate schema listener` prints one.\n\
+         A key that is not here is refused, with the nearest one that is.\n",
+    );
+    page.push_str(&reference::sections(&tables));
+    page
+}
