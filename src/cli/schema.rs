@@ -1,10 +1,12 @@
 //! `hookgate schema`: what may stand in a configuration file, for editors and for people.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 
 use super::{Error, Exit, output};
 use crate::config::{Table, quoted_list, reference, schema};
-use crate::listener::{LISTENER, RECIPE};
+use crate::listener::{LISTENER, RECIPE, all_findings, all_outcomes};
 
 /// The kinds of files, and the table that each has as its root.
 const FILES: &[(&str, &Table)] = &[
@@ -62,5 +64,25 @@ fn page(roots: impl Iterator<Item = &'static Table>) -> String {
          A key that is not here is refused, with the nearest one that is.\n",
     );
     page.push_str(&reference::sections(&tables));
+    page.push_str(&outcomes());
     page
+}
+
+/// What may become of a request, and what the steps may find.
+fn outcomes() -> String {
+    let mut out = String::from(
+        "\n## Outcomes\n\nWhat may become of a request.\n\n\
+         | outcome | status | try again | what it means |\n|---|---|---|---|\n",
+    );
+    for row in all_outcomes() {
+        let again = if row.retry { "yes" } else { "no" };
+        let _ = writeln!(out, "| `{}` | {} | {again} | {} |", row.name, row.status, row.doc);
+    }
+    out.push_str(
+        "\n## Findings\n\nWhat a step may find.\n\n| finding | what it means |\n|---|---|\n",
+    );
+    for finding in all_findings() {
+        let _ = writeln!(out, "| `{}` | {} |", finding.name(), finding.doc());
+    }
+    out
 }

@@ -163,6 +163,8 @@ struct Assembly<'a> {
     samples: Vec<OwnedValue>,
     /// The names of the secrets that checks verify with.
     verifying_secrets: Vec<Box<str>>,
+    /// Whether a check that is enforced needs something that only the sender has.
+    secured: bool,
     told: Vec<Diagnostic>,
     told_of_recipe: Vec<Diagnostic>,
 }
@@ -180,6 +182,7 @@ impl<'a> Assembly<'a> {
             secret_names: Vec::new(),
             samples: Vec::new(),
             verifying_secrets: Vec::new(),
+            secured: false,
             told: Vec::new(),
             told_of_recipe: Vec::new(),
         }
@@ -194,7 +197,9 @@ impl<'a> Assembly<'a> {
         let vars = self.vars();
         let (checks, lints) = self.checks(&vars);
         self.verifying_secrets = lints::verifies_with(&checks);
+        self.secured = checks.iter().any(|check| check.enforce && check.is_secret());
         let challenges = self.challenges();
+        self.guard_rules(&checks, &lints, &challenges.patterns);
         let mut listener = Listener {
             id: self.required("id").to_ascii_lowercase().into(),
             name: self.required("name").into(),
@@ -204,7 +209,7 @@ impl<'a> Assembly<'a> {
             methods: self.methods(),
             keep_raw: self.file.root.get("keep_raw").and_then(Node::as_bool).unwrap_or(false),
             event_types: self.event_types(),
-            redaction: self.redaction(),
+            redaction: self.redaction(&checks),
             vars,
             secrets: Secrets::default(),
             checks,
@@ -219,7 +224,7 @@ impl<'a> Assembly<'a> {
             response: None,
         };
         listener.events = self.events();
-        listener.response = self.part("response").map(|part| self.reply(part));
+        listener.response = self.response();
         listener.secrets = self.secrets.clone();
         listener.redaction.know(&listener.secrets);
         listener.dedup = self.dedup(&listener);
@@ -272,7 +277,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn tell_if_allowed(&mut self, of_recipe: bool, diagnostic: Diagnostic) {
-        if !self.engine.host().allowed.contains(&diagnostic.code) {
+        if diagnostic.is_error() || !self.engine.host().allowed.contains(&diagnostic.code) {
             let list = if of_recipe { &mut self.told_of_recipe } else { &mut self.told };
             list.push(diagnostic);
         }
@@ -346,7 +351,10 @@ impl<'a> Assembly<'a> {
                 continue;
             }
             let sources: Vec<Part<'a>> =
-                if part.node.items().is_empty() { vec![part] } else { part.items().collect() };
+                if part.node.entries().is_empty() { part.items().collect() } else { vec![part] };
+            if sources.is_empty() {
+                self.unset(part, format!("the secret `{name}` is not set"));
+            }
             for source in sources {
                 self.read_secret(name, source);
             }
@@ -399,7 +407,7 @@ impl<'a> Assembly<'a> {
 
     fn unset(&mut self, part: Part<'_>, message: String) {
         let code = if self.outside.secrets_needed { Code::E0606 } else { Code::W0606 };
-        self.tell(part, Diagnostic::new(code, part.node.span, message));
+        self.tell_if_allowed(part.of_recipe, Diagnostic::new(code, part.node.span, message));
     }
 
     /// A recipe's secrets that the file does not give.
@@ -431,7 +439,12 @@ impl<'a> Assembly<'a> {
             }
         }
         for entry in self.file.root.get("vars").map(Node::entries).unwrap_or_default() {
-            vars.insert(entry.key.text.as_str().into(), entry.value.to_value());
+            let value = entry.value.to_value();
+            if entry.key.text == "tolerance" && !checks::is_tolerance(&value) {
+                let part = Part { node: &entry.value, of_recipe: false };
+                self.wrong(part, "a tolerance is a time span as `10m`, seconds, or `off`");
+            }
+            vars.insert(entry.key.text.as_str().into(), value);
         }
         for (name, value) in &self.outside.vars {
             vars.insert(name.clone(), value.clone());

@@ -147,10 +147,19 @@ pub fn decide(
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
     let (ended, reasons) = run(listener, request, &parts, now, surroundings, None);
-    decision(ended, reasons, parts)
+    decision(listener, ended, reasons, parts)
 }
 
-fn decision(ended: Step<Taken>, reasons: Vec<Reason>, parts: Parts) -> Decision {
+fn decision(
+    listener: &Listener,
+    ended: Step<Taken>,
+    mut reasons: Vec<Reason>,
+    parts: Parts,
+) -> Decision {
+    // A sender that has the secret may write it where an error quotes it.
+    for reason in &mut reasons {
+        reason.message = listener.redaction.text(&reason.message);
+    }
     match ended {
         Ok(Taken { event, dedup, response }) => Decision {
             outcome: Outcome::Accepted,
@@ -177,7 +186,7 @@ pub fn decide_verified(
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
     let (ended, reasons) = run(listener, request, &parts, now, surroundings, Some(verdict));
-    decision(ended, reasons, parts)
+    decision(listener, ended, reasons, parts)
 }
 
 fn run(
@@ -273,8 +282,10 @@ impl Pass<'_, '_> {
             self.note(reason.of(challenge.name.clone()));
             return Err(too_many(Outcome::RateLimited, "too many challenges", retry_after));
         }
-        let verified = challenge.verified && self.verify().map(|_| true)?;
-        match challenge.answer(self.surroundings.machine, &self.context, verified) {
+        if challenge.verified {
+            self.verify()?;
+        }
+        match challenge.answer(self.surroundings.machine, &self.context) {
             Ok(response) => {
                 let message = format!("answered with {}", response.status);
                 let reason = Reason::new("challenge", Finding::Answered, message);

@@ -1,5 +1,7 @@
 //! What is written of a request, in the shape that the listener's documentation prints.
 
+use std::fmt;
+
 use super::body::parse_as;
 use super::decide::Decision;
 use super::redact::HIDDEN;
@@ -18,6 +20,16 @@ pub struct Log {
     pub body: Option<String>,
     /// Whether the body is the sender's to the letter, and JSON.
     pub verbatim_json: bool,
+}
+
+/// As it is shown: one JSON object with everything in it.
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = self.entry.to_string();
+        let mut whole = serde_json::from_str(&entry).unwrap_or(serde_json::Value::Null);
+        whole_log(&mut whole, self.body.as_deref());
+        whole.fmt(f)
+    }
 }
 
 /// The log of a request.
@@ -46,8 +58,12 @@ pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision
     }
     let whole = Parts::whole_body(request);
     let (body, hidden) = redaction.value("parsed_body", whole.borrow());
+    // What could not be parsed may hold what a path leaves out, at a place that nobody found.
+    let unread = matches!(whole, OwnedValue::Null)
+        && !request.raw_body.is_empty()
+        && redaction.hides_below("parsed_body");
     entries.push(("parsed_body", body));
-    entries.push(("raw_body", text(&raw_body(request, hidden))));
+    entries.push(("raw_body", text(&raw_body(listener, request, hidden || unread))));
     Log { entry: object(entries), body: None, verbatim_json: false }
 }
 
@@ -101,7 +117,11 @@ fn headers(listener: &Listener, headers: Value<'_>) -> OwnedValue {
     OwnedValue::Object(OwnedObject::new(entries.collect()).0)
 }
 
-/// The body as it was sent. Where a path of it is not shown, none of it is.
-fn raw_body(request: &Request<'_>, hidden: bool) -> String {
-    if hidden { HIDDEN.to_owned() } else { format!("<{} bytes>", request.raw_body.len()) }
+/// The body as it was sent. Where a path of it is not shown, or could not be found, none of it is.
+fn raw_body(listener: &Listener, request: &Request<'_>, hidden: bool) -> String {
+    match std::str::from_utf8(request.raw_body) {
+        _ if hidden => HIDDEN.to_owned(),
+        Ok(text) => listener.redaction.text(text),
+        Err(_) => format!("<{} bytes>", request.raw_body.len()),
+    }
 }

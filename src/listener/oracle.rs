@@ -1,21 +1,23 @@
-//! Signing oracles: a challenge that signs what its sender chose, with the secret that signs
-//! deliveries, lets anyone sign a delivery.
+//! Signing oracles: what a response or a rule signs with a secret. A challenge that signs what its
+//! sender chose, with the secret that signs deliveries, lets anyone sign a delivery.
 
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, StepKind, Tree};
 
-/// Where a response uses a secret.
+/// Where a program uses a secret.
 pub(super) struct Use {
     pub(super) secret: Box<str>,
-    /// The path whose HMAC it makes, where that is all it does with it.
+    /// The text whose HMAC it makes, as it is written.
+    pub(super) message: Option<String>,
+    /// The same where it is a path, and that is all it does with it.
     pub(super) signed: Option<String>,
     /// Whether it only compares with it.
     pub(super) compares: bool,
 }
 
-/// Where a response uses secrets.
+/// Where a program uses secrets.
 pub(super) fn uses(checked: &Checked) -> Vec<Use> {
     let tree = &checked.parsed.tree;
     let mut found: Vec<Use> = checked
@@ -23,10 +25,11 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
         .iter()
         .map(|(place, secret)| {
             let around = surroundings(tree, place.expr, place.step);
-            let path = |id| path(tree, id).map(|span| checked.parsed.source.slice(span).to_owned());
+            let written = |span| checked.parsed.source.slice(span).to_owned();
             Use {
                 secret: secret.clone(),
-                signed: around.message.and_then(path),
+                message: around.message.map(|id| written(tree.span(id))),
+                signed: around.message.and_then(|id| path(tree, id)).map(written),
                 compares: around.compares,
             }
         })
@@ -42,6 +45,16 @@ pub(super) fn refused(span: Span, secret: &str) -> Diagnostic {
         format!("this signs what a stranger chooses with `{secret}`, which signs deliveries too");
     Diagnostic::new(Code::E0608, span, message).help(
         "sign one path of the request, `$HMAC_SHA256($SECRET('NAME'), parsed_body.token)`, which is then held to `token_pattern`; or set `verified = true` where the challenge itself is signed",
+    )
+}
+
+/// The diagnostic of a rule that takes what a challenge signs for strangers.
+pub(super) fn unguarded(span: Span, secret: &str) -> Diagnostic {
+    let message = format!(
+        "what this signs with `{secret}` cannot be told from the tokens that a challenge signs for strangers"
+    );
+    Diagnostic::new(Code::E0608, span, message).help(
+        "write it as a `signature`, or as the HMAC of a text of the request: `$HMAC_SHA256($SECRET('NAME'), raw_body)`",
     )
 }
 

@@ -7,9 +7,10 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
+use crate::config::quoted_list;
 use crate::engine::{OwnedValue, Secrets, Value};
 use crate::value::OwnedObject;
 
@@ -25,6 +26,12 @@ const HEADERS: &[&str] = &[
     "x-api-key",
     "x-webhook-token",
 ];
+
+/// What of a request is logged, and can be left out by a path.
+const ROOTS: &[&str] = &["parsed_body", "headers", "query_params"];
+
+/// What a URL holds as it is (RFC 3986, section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A shorter secret stands in too many texts by chance: hiding those would hide everything.
 const SHORTEST: usize = 4;
@@ -65,11 +72,16 @@ impl Redaction {
         let steps = steps(path).ok_or_else(|| {
             format!("`{path}` is no path: `parsed_body.users[*].email`, `query_params[\"a b\"]`")
         })?;
-        self.paths.push(steps);
+        match steps.as_slice() {
+            // Headers have one name in any case.
+            [Step::Key(root), Step::Key(name)] if root == "headers" => self.add_header(name),
+            [Step::Key(root), ..] if ROOTS.contains(&&**root) => self.paths.push(steps),
+            _ => return Err(format!("`{path}` begins with none of {}", quoted_list(ROOTS))),
+        }
         Ok(())
     }
 
-    /// Leaves out every text that holds one of these secrets, in hex, base64 or a URL too.
+    /// Leaves out every text that holds one of these secrets, in hex, base64, JSON or a URL too.
     pub(super) fn know(&mut self, secrets: &Secrets) {
         for secret in secrets.contents() {
             let bytes = secret.content().unwrap_or_default();
@@ -81,9 +93,20 @@ impl Redaction {
                 hex::encode_upper(bytes),
                 STANDARD_NO_PAD.encode(bytes),
                 URL_SAFE_NO_PAD.encode(bytes),
-                percent_encode(bytes, NON_ALPHANUMERIC).to_string(),
             ];
-            written.extend(std::str::from_utf8(bytes).ok().map(ToOwned::to_owned));
+            for escaped in [
+                percent_encode(bytes, NON_ALPHANUMERIC).to_string(),
+                percent_encode(bytes, UNRESERVED).to_string(),
+                form_urlencoded::byte_serialize(bytes).collect(),
+            ] {
+                written.push(small_escapes(&escaped));
+                written.push(escaped);
+            }
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                let json = serde_json::Value::from(text).to_string();
+                written.push(json.trim_matches('"').to_owned());
+                written.push(text.to_owned());
+            }
             for text in written {
                 let text = Zeroizing::new(text);
                 if !self.secrets.contains(&text) {
@@ -91,6 +114,8 @@ impl Redaction {
                 }
             }
         }
+        // The longest first: where one secret begins with another, the rest of it would be left.
+        self.secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
     }
 
     /// Whether a header is left out.
@@ -161,6 +186,23 @@ impl Redaction {
             },
         }
     }
+}
+
+/// The same with `%2f` in place of `%2F`.
+fn small_escapes(escaped: &str) -> String {
+    let mut left = 0;
+    let letters = escaped.chars().map(|letter| match (letter, left) {
+        ('%', _) => {
+            left = 2;
+            letter
+        }
+        (_, 0) => letter,
+        _ => {
+            left -= 1;
+            letter.to_ascii_lowercase()
+        }
+    });
+    letters.collect()
 }
 
 /// The steps of a path: names behind dots, keys and places in brackets, `[*]` for all.

@@ -1,5 +1,6 @@
 //! A request as it arrived, and what programs read of it.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::body::{self, Body};
@@ -7,7 +8,7 @@ use crate::engine::{Context, OwnedValue, Time, Value};
 use crate::value::{OwnedObject, Projection};
 
 /// A request as it arrived; what arrived is borrowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Its id, which logs and events name.
     pub id: &'a str,
@@ -37,7 +38,6 @@ impl<'a> Request<'a> {
 }
 
 /// What programs read of a request: its parts as values.
-#[derive(Debug)]
 pub struct Parts {
     pub(super) headers: OwnedValue,
     pub(super) query: OwnedValue,
@@ -45,6 +45,30 @@ pub struct Parts {
     remote_address: OwnedValue,
     received_at: Box<str>,
     metadata: OwnedValue,
+}
+
+/// Without what was sent, which may hold anything.
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { received_at, metadata, .. } = self;
+        f.debug_struct("Parts")
+            .field("received_at", received_at)
+            .field("metadata", metadata)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without what was sent, which may hold anything.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, method, remote_address, received_at, .. } = self;
+        f.debug_struct("Request")
+            .field("id", id)
+            .field("method", method)
+            .field("remote_address", remote_address)
+            .field("received_at", received_at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Parts {

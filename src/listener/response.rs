@@ -114,9 +114,12 @@ fn header_value(name: &str, value: Value<'_>) -> Result<Option<String>, String> 
 
 /// What a sender wrote must not run as a page.
 fn refuse_html(response: &mut Response) {
+    // Readers take the last type of several, and pass over what is none.
     let is_html = |value: &str| {
-        let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        essence == "text/html" || essence == "application/xhtml+xml" || essence == "image/svg+xml"
+        let pages = ["text/html", "application/xhtml+xml", "image/svg+xml"];
+        value
+            .split([';', ','])
+            .any(|part| pages.iter().any(|page| part.trim().eq_ignore_ascii_case(page)))
     };
     if response.header("content-type").is_some_and(is_html) {
         response.set_header("Content-Type", "text/plain; charset=utf-8".to_owned());

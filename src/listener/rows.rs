@@ -339,7 +339,7 @@ static JWT: Table = Table {
 
 const STATUS: Field = optional(
     "status",
-    Takes::OneOf(&[Takes::Count(100, 599), Takes::Text]),
+    Takes::OneOf(&[Takes::Count(200, 599), Takes::Text]),
     "The HTTP status: `200`, or `\"200 OK\"`.",
 );
 const HEADERS: Field = optional(

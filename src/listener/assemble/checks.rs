@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::super::lints::{Lints, Seen};
+use super::super::oracle;
 use super::super::verify::{
-    Check, Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Signature,
-    SignedTime,
+    Check, Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Rule,
+    Signature, SignedTime, Signs,
 };
+use super::parts::Tokens;
 use super::{Assembly, Part};
+use crate::check::Checked;
 use crate::config::duration;
-use crate::engine::{Engine, OwnedValue, Program};
+use crate::engine::{Engine, OwnedValue, Program, Value};
 
 /// How far a signed time may be from now where nobody says.
 const TOLERANCE: Duration = Duration::from_secs(300);
@@ -46,8 +49,9 @@ impl<'a> Assembly<'a> {
             let engine = self.verifying.clone();
             let checked = self.checked(rule, &engine)?;
             let program = self.lower(rule, &checked)?;
+            let signs = self.signed_by_rule(&checked);
             lints.rules.push(Seen { checked, program: program.clone(), at: rule.place() });
-            return Some(Kind::Rule(program));
+            return Some(Kind::Rule(Rule { program, signs }));
         }
         if let Some(part) = part.get("signature") {
             return self.signature(part, tolerance, lints).map(Kind::Signature);
@@ -63,6 +67,33 @@ impl<'a> Assembly<'a> {
             return self.jwt(part).map(Kind::Jwt);
         }
         self.addresses(part.get("addresses")?)
+    }
+
+    /// What a rule signs with its secrets, besides comparing them.
+    fn signed_by_rule(&self, checked: &Checked) -> Vec<Signs> {
+        let uses = oracle::uses(checked).into_iter().filter(|one| !one.compares);
+        uses.map(|one| {
+            let message = one.message.and_then(|text| self.engine.compile(&text).ok());
+            Signs { secret: one.secret, message }
+        })
+        .collect()
+    }
+
+    /// Refuses rules that may take what a challenge signs for strangers.
+    pub(super) fn guard_rules(&mut self, checks: &[Check], lints: &Lints, tokens: &Tokens) {
+        let rules = checks.iter().filter_map(|check| match &check.kind {
+            Kind::Rule(rule) => Some(rule),
+            _ => None,
+        });
+        for (rule, seen) in rules.zip(&lints.rules) {
+            let by_challenge =
+                |signs: &&Signs| tokens.iter().any(|(secret, _)| *secret == signs.secret);
+            let unknown = rule.signs.iter().filter(|signs| signs.message.is_none());
+            if let Some(signs) = unknown.filter(by_challenge).last() {
+                let told = oracle::unguarded(seen.at.span, &signs.secret);
+                self.tell_if_allowed(seen.at.of_recipe, told);
+            }
+        }
     }
 
     fn signature(
@@ -132,7 +163,8 @@ impl<'a> Assembly<'a> {
         let text = time.node.as_text()?;
         // What senders write as the time is read as the language reads times.
         let before = "$PARSE_TIME(";
-        let source = format!("{before}{})", text.value);
+        // On a line of its own: the expression may end in a comment.
+        let source = format!("{before}{}\n)", text.value);
         let engine = self.engine.clone();
         let checked = self.checked_text(time, text, &engine, &source, before.len())?;
         let program = self.lower(time, &checked)?;
@@ -177,11 +209,24 @@ impl<'a> Assembly<'a> {
             let text = part.node.as_str().unwrap_or("");
             let bare = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
             match text.parse::<ipnet::IpNet>().or_else(|_| bare()) {
-                Ok(network) => networks.push(network),
+                Ok(network) => networks.push(canonical(network)),
                 Err(_) => self.wrong(part, format!("`{text}` is no network: `192.0.2.0/24`")),
             }
         }
         Some(Kind::Addresses(networks))
+    }
+}
+
+/// A network of IPv4 addresses that are written as IPv6 (RFC 4291, section 2.5.5.2), as one of IPv4.
+fn canonical(network: ipnet::IpNet) -> ipnet::IpNet {
+    let bare = || {
+        let length = network.prefix_len().checked_sub(96)?;
+        let address = network.network().to_canonical();
+        ipnet::IpNet::new(address, length).ok().filter(|_| address.is_ipv4())
+    };
+    match network {
+        ipnet::IpNet::V6(_) => bare().unwrap_or(network),
+        ipnet::IpNet::V4(_) => network,
     }
 }
 
@@ -208,19 +253,23 @@ enum Override {
 impl Override {
     fn of(vars: &OwnedValue) -> Self {
         let found = vars.borrow().as_object().and_then(|vars| vars.get("tolerance"));
-        let Some(value) = found else {
-            return Self::None;
-        };
-        match value.as_text() {
-            Some("off") => Self::Off,
-            Some(text) => duration::parse(text).map_or(Self::None, Self::To),
-            None => match value {
-                crate::engine::Value::Number(number) => number
-                    .as_integer()
-                    .and_then(|seconds| u64::try_from(seconds).ok())
-                    .map_or(Self::None, |seconds| Self::To(Duration::from_secs(seconds))),
-                _ => Self::None,
-            },
-        }
+        found.and_then(Self::from).unwrap_or(Self::None)
     }
+
+    fn from(value: Value<'_>) -> Option<Self> {
+        let seconds = match (value.as_text(), value) {
+            (Some("off"), _) => return Some(Self::Off),
+            (Some(text), _) => duration::parse(text)?,
+            (None, Value::Number(number)) => {
+                Duration::from_secs(u64::try_from(number.as_integer()?).ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self::To(seconds))
+    }
+}
+
+/// Whether a setting says how far a signed time may be from now.
+pub(super) fn is_tolerance(value: &OwnedValue) -> bool {
+    Override::from(value.borrow()).is_some()
 }

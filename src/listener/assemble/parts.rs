@@ -7,7 +7,7 @@ use super::super::dedup::WINDOW;
 use super::super::oracle;
 use super::super::rate::Policy;
 use super::super::response::Reply;
-use super::super::verify::{Encoding, Hash};
+use super::super::verify::{Check, Encoding, Hash};
 use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
 use super::checks::span;
 use super::{Assembly, Part, is_root};
@@ -20,6 +20,9 @@ use crate::syntax::{Expr, SyntaxLimits, parse};
 
 /// What a text has to look like that is signed for a sender nobody verified.
 const TOKEN_PATTERN: &str = "[A-Za-z0-9_-]{1,128}";
+
+/// The patterns of tokens that anyone can have signed, by the secret that signs them.
+pub(super) type Tokens = [(Box<str>, regex::Regex)];
 
 /// The challenges of a listener, and the patterns of what they sign.
 #[derive(Default)]
@@ -38,8 +41,9 @@ impl<'a> Assembly<'a> {
         self.part("event").and_then(|part| part.get("types")).map(words).unwrap_or_default()
     }
 
-    pub(super) fn redaction(&mut self) -> Redaction {
+    pub(super) fn redaction(&mut self, checks: &[Check]) -> Redaction {
         let mut redaction = Redaction::default();
+        checks.iter().filter_map(Check::header).for_each(|header| redaction.add_header(header));
         let own = self.file.root.get("redact").map(|node| Part { node, of_recipe: false });
         let parts: Vec<Part<'a>> = own.into_iter().chain(self.recipe_part("redact")).collect();
         for part in parts {
@@ -55,10 +59,13 @@ impl<'a> Assembly<'a> {
         redaction
     }
 
-    pub(super) fn rate(&self) -> Option<Policy> {
+    pub(super) fn rate(&mut self) -> Option<Policy> {
         let part = self.part("rate_limit")?;
         let requests = part.get("requests")?.node.as_count()?;
         let per = part.get("per").and_then(span).unwrap_or(Duration::from_secs(1));
+        if let Some(at) = part.get("per").filter(|_| per.is_zero()) {
+            self.wrong(at, "so many requests in no time are no limit");
+        }
         let ten_seconds = requests.saturating_mul(10) / per.as_secs().max(1);
         let burst = part.get("burst").and_then(|part| part.node.as_count());
         Some(Policy { requests, per, burst: burst.unwrap_or(ten_seconds.max(1)) })
@@ -154,12 +161,14 @@ impl<'a> Assembly<'a> {
     ) -> Option<Challenge> {
         let detect = part.get("detect").and_then(|part| self.program(part))?;
         let verified = part.get("verified").and_then(|part| part.node.as_bool()).unwrap_or(false);
+        // Checks that are only monitored keep no stranger out.
+        let trusted = verified && self.secured;
         let pattern = self.token_pattern(part)?;
         let (tokens, mut signed) = self.tokens(part, &pattern);
         let reply = self.reply(part);
         let mut secrets: Vec<Box<str>> = tokens.iter().map(|token| token.secret.clone()).collect();
         secrets.retain(|secret| self.verifying_secrets.contains(secret));
-        if !verified {
+        if !trusted {
             for checked in self.response_programs(part) {
                 self.signed_by_response(part, &checked, &pattern, &mut signed, &mut secrets);
             }
@@ -174,7 +183,7 @@ impl<'a> Assembly<'a> {
             verified,
             reply,
             tokens,
-            signed: if verified { Vec::new() } else { signed },
+            signed: if trusted { Vec::new() } else { signed },
         })
     }
 
@@ -263,13 +272,26 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// The answer to an accepted request. Where anyone may send one, it signs nothing either.
+    pub(super) fn response(&mut self) -> Option<Reply> {
+        let part = self.part("response")?;
+        let programs = if self.secured { Vec::new() } else { self.response_programs(part) };
+        for used in programs.iter().flat_map(oracle::uses).filter(|used| !used.compares) {
+            if self.verifying_secrets.contains(&used.secret) {
+                let at = part.get("body").unwrap_or(part);
+                self.tell(at, oracle::refused(at.node.span, &used.secret));
+            }
+        }
+        Some(self.reply(part))
+    }
+
     pub(super) fn reply(&mut self, part: Part<'a>) -> Reply {
         let status = part.get("status").and_then(|at| {
             let status = at.node.as_count().or_else(|| leading_number(at.node.as_str()?));
             let status = status.and_then(|status| u16::try_from(status).ok());
-            let status = status.filter(|status| (100..=599).contains(status));
+            let status = status.filter(|status| (200..=599).contains(status));
             if status.is_none() {
-                self.wrong(at, "a status is a number from 100 to 599: `200`, or `\"200 OK\"`");
+                self.wrong(at, "a status is a number from 200 to 599: `200`, or `\"200 OK\"`");
             }
             status
         });

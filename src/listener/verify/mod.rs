@@ -7,6 +7,7 @@ mod credential;
 mod jwt;
 mod public_key;
 mod received;
+mod rule;
 mod signature;
 mod signed_time;
 
@@ -15,6 +16,7 @@ pub use credential::{Presented, presented};
 pub(super) use jwt::{Jwt, Keys};
 pub(super) use public_key::PublicKey;
 pub(super) use received::{Encoding, Received};
+pub(super) use rule::{Rule, Signs};
 pub(super) use signature::{Hash, Hashing, Signature};
 pub(super) use signed_time::SignedTime;
 
@@ -38,7 +40,7 @@ pub(super) struct Check {
 /// What a check looks at.
 #[derive(Debug)]
 pub(super) enum Kind {
-    Rule(Program),
+    Rule(Rule),
     Signature(Signature),
     PublicKey(PublicKey),
     Credential(Credential),
@@ -47,10 +49,19 @@ pub(super) enum Kind {
 }
 
 impl Check {
+    /// The header that holds a credential or token.
+    pub(super) fn header(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Credential(credential) => Some(&credential.header),
+            Kind::Jwt(jwt) => Some(&jwt.header),
+            _ => None,
+        }
+    }
+
     /// Whether somebody without a secret could not pass it.
     pub(super) fn is_secret(&self) -> bool {
         match &self.kind {
-            Kind::Rule(rule) => rule.secrets().next().is_some(),
+            Kind::Rule(rule) => rule.program.secrets().next().is_some(),
             Kind::Addresses(_) => false,
             Kind::Signature(_) | Kind::PublicKey(_) | Kind::Credential(_) | Kind::Jwt(_) => true,
         }
@@ -138,7 +149,7 @@ impl Kind {
     /// The programs that read the request.
     pub(super) fn programs(&self) -> Vec<&Program> {
         match self {
-            Self::Rule(rule) => vec![rule],
+            Self::Rule(rule) => rule.programs(),
             Self::Signature(Signature { payloads, received, time, .. })
             | Self::PublicKey(PublicKey { payloads, received, time, .. }) => {
                 let time = time.as_ref().map(|time| &time.program);
@@ -150,21 +161,13 @@ impl Kind {
 
     fn run(&self, evidence: &mut Evidence<'_, '_>) -> Found {
         match self {
-            Self::Rule(rule) => hold(rule, evidence),
+            Self::Rule(rule) => rule.check(evidence),
             Self::Signature(signature) => signature.check(evidence),
             Self::PublicKey(key) => key.check(evidence),
             Self::Credential(credential) => credential.check(evidence),
             Self::Jwt(jwt) => jwt.check(evidence),
             Self::Addresses(networks) => in_networks(networks, evidence.request.remote_address),
         }
-    }
-}
-
-fn hold(rule: &Program, evidence: &mut Evidence<'_, '_>) -> Found {
-    match evidence.machine.test(rule, evidence.context) {
-        Ok(true) => Ok(Passed::with("the rule holds")),
-        Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
-        Err(trap) => Err((Finding::RuleError, trap.to_string())),
     }
 }
 

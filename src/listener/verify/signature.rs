@@ -95,16 +95,17 @@ impl Signature {
             time.check(evidence)?;
         }
         let compared = Compared { signature: self, hashed: &hashed };
-        let guard = evidence.tokens.iter().find(|(secret, _)| *secret == self.secret);
-        let guard = guard.map(|(_, pattern)| pattern);
-        if let Some(at) = compared.run(evidence.machine, evidence.context, guard)? {
+        let guards = evidence.tokens.iter().filter(|(secret, _)| *secret == self.secret);
+        let guards: Vec<&regex::Regex> = guards.map(|(_, pattern)| pattern).collect();
+        let guards = guards.as_slice();
+        if let Some(at) = compared.run(evidence.machine, evidence.context, guards)? {
             return Ok(Passed {
                 message: self.matched(at.secret),
                 timeless: self.timeless(at.signed),
             });
         }
         let mut message = self.differs(&hashed);
-        if compared.holds_without_last_line_end(evidence, guard) {
+        if compared.holds_without_last_line_end(evidence, guards) {
             message.push_str("; it matches if the body's last line end is dropped");
         }
         Err((Finding::DigestDiffers, message))
@@ -187,7 +188,7 @@ impl Compared<'_> {
         &self,
         machine: &mut Machine,
         context: &Context<'_>,
-        guard: Option<&regex::Regex>,
+        guards: &[&regex::Regex],
     ) -> Result<Option<Matched>, (Finding, String)> {
         let mut refused = None;
         for payload in &self.signature.payloads {
@@ -203,7 +204,7 @@ impl Compared<'_> {
                 continue;
             };
             // Anyone can have a token signed, by sending it as a challenge.
-            if guard.is_some_and(|guard| is_token(guard, message)) {
+            if guards.iter().any(|guard| is_token(guard, message)) {
                 refused = Some((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()));
                 continue;
             }
@@ -236,7 +237,7 @@ impl Compared<'_> {
     fn holds_without_last_line_end(
         &self,
         evidence: &mut Evidence<'_, '_>,
-        guard: Option<&regex::Regex>,
+        guards: &[&regex::Regex],
     ) -> bool {
         let body = evidence.request.raw_body;
         let Some(trimmed) = body.strip_suffix(b"\n") else {
@@ -245,11 +246,11 @@ impl Compared<'_> {
         let trimmed = trimmed.strip_suffix(b"\r").unwrap_or(trimmed);
         let mut context = evidence.context.clone();
         context.set("raw_body", crate::listener::request::text_or_bytes(trimmed));
-        matches!(self.run(evidence.machine, &context, guard), Ok(Some(_)))
+        matches!(self.run(evidence.machine, &context, guards), Ok(Some(_)))
     }
 }
 
 /// Whether the whole of a message is a token.
-fn is_token(pattern: &regex::Regex, message: &[u8]) -> bool {
+pub(super) fn is_token(pattern: &regex::Regex, message: &[u8]) -> bool {
     std::str::from_utf8(message).is_ok_and(|text| pattern.is_match(text))
 }

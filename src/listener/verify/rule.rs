@@ -1,0 +1,55 @@
+//! Rules: expressions that have to hold.
+
+use super::signature::is_token;
+use super::{Evidence, Found, Passed};
+use crate::engine::Program;
+use crate::listener::reason::Finding;
+
+/// An expression that has to hold.
+#[derive(Debug)]
+pub(in crate::listener) struct Rule {
+    pub(in crate::listener) program: Program,
+    /// What it signs, to compare that with what came.
+    pub(in crate::listener) signs: Vec<Signs>,
+}
+
+/// What a rule signs with a secret.
+#[derive(Debug)]
+pub(in crate::listener) struct Signs {
+    pub(in crate::listener) secret: Box<str>,
+    /// The text; none where nobody can say.
+    pub(in crate::listener) message: Option<Program>,
+}
+
+impl Rule {
+    /// The programs that read the request.
+    pub(super) fn programs(&self) -> Vec<&Program> {
+        let signed = self.signs.iter().filter_map(|signs| signs.message.as_ref());
+        signed.chain([&self.program]).collect()
+    }
+
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+        match evidence.machine.test(&self.program, evidence.context) {
+            Ok(true) if self.takes_token(evidence) => {
+                Err((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()))
+            }
+            Ok(true) => Ok(Passed::with("the rule holds")),
+            Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
+            Err(trap) => Err((Finding::RuleError, trap.to_string())),
+        }
+    }
+
+    /// Whether what it signs is a token, which anyone can have signed by a challenge.
+    fn takes_token(&self, evidence: &mut Evidence<'_, '_>) -> bool {
+        self.signs.iter().any(|signs| {
+            let mut patterns = evidence.tokens.iter().filter(|(secret, _)| *secret == signs.secret);
+            let message =
+                signs.message.as_ref().map(|one| evidence.machine.eval(one, evidence.context));
+            let Some(Ok(message)) = message else {
+                return patterns.next().is_some();
+            };
+            let content = message.content().unwrap_or_default();
+            patterns.any(|(_, pattern)| is_token(pattern, content))
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! Challenges: how they are recognised and answered, and that they sign nothing for strangers.
+
+use hookgate::listener::Outcome;
+
+use super::{KEY, SECRETS, Sent, body, came, loaded, open, said, secured, sha256, told};
+
+const SIGNED: &str = r#"
+[[verify]]
+name = "signature"
+[verify.signature]
+secret = "KEY"
+hash = "sha256"
+payload = 'raw_body'
+received = 'headers["x-signature"]'
+encoding = "hex"
+"#;
+
+fn sign(sent: Sent) -> Sent {
+    let signature = hex::encode(sha256(KEY, &sent.body));
+    sent.with("X-Signature", signature)
+}
+
+#[test]
+fn a_challenge_is_answered_without_a_signature_and_becomes_no_event() {
+    let listener = secured(&format!(
+        r#"{SIGNED}
+[[challenge]]
+name = "hello"
+detect = 'parsed_body.type == "url_verification"'
+status = "202 Accepted"
+headers = {{ "X-Echo" = "<${{parsed_body.challenge}}>", "X-Count" = {{ expr = "$LENGTH(parsed_body.challenge)" }}, "X-None" = {{ expr = "NULL" }} }}
+body = 'parsed_body.challenge'
+"#
+    ));
+    let decision = Sent::json(r#"{"type":"url_verification","challenge":"abc"}"#).to(&listener);
+    assert_eq!(came(&decision), "challenged answered");
+    assert_eq!((decision.response.status, body(&decision)), (202, "abc"));
+    assert_eq!(decision.response.header("x-echo"), Some("<abc>"));
+    assert_eq!(decision.response.header("x-count"), Some("3"));
+    assert_eq!(decision.response.header("x-none"), None);
+    assert_eq!(decision.response.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert!(decision.event.is_none() && decision.dedup.is_none());
+    // Anything else has to be signed, and an error in detection is no challenge.
+    for text in [r#"{"type":"event"}"#, "{}", "no json", ""] {
+        let decision = Sent::json(text).to(&listener);
+        assert_eq!(decision.outcome, Outcome::VerificationFailed, "{text}");
+    }
+}
+
+#[test]
+fn a_challenge_has_its_own_methods_and_the_first_that_is_recognised_counts() {
+    let listener = open(
+        r#"
+[[challenge]]
+name = "first"
+detect = 'query_params.challenge != NULL'
+methods = ["GET"]
+body = 'query_params.challenge'
+
+[[challenge]]
+name = "second"
+detect = '$INTEGER(query_params.number) == 1'
+methods = ["GET", "POST"]
+body = '{ "number": 1 }'
+"#,
+    );
+    for (method, query, outcome, answer) in [
+        ("GET", "challenge=abc", "challenged answered", "abc"),
+        ("GET", "challenge=abc&number=1", "challenged answered", "abc"),
+        ("GET", "number=1", "challenged answered", r#"{"number":1}"#),
+        ("POST", "challenge=abc&number=1", "challenged answered", r#"{"number":1}"#),
+        ("GET", "number=x", "method_not_allowed method_not_taken", ""),
+        ("GET", "", "method_not_allowed method_not_taken", ""),
+    ] {
+        let decision = Sent::new("").by(method).asking(query).to(&listener);
+        assert_eq!(
+            (came(&decision).as_str(), body(&decision)),
+            (outcome, answer),
+            "{method} {query}"
+        );
+    }
+    let decision = Sent::new("").asking("challenge=abc").to(&listener);
+    assert_eq!(decision.outcome, Outcome::Accepted);
+}
+
+#[test]
+fn a_challenge_that_has_to_be_verified_is_verified_first() {
+    let listener = secured(&format!(
+        "{SIGNED}[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nverified = true\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"a:${{parsed_body.challenge}}\").$HEX()'\n"
+    ));
+    let sent = Sent::json(r#"{"challenge":"any text: at all"}"#);
+    assert_eq!(came(&sent.to(&listener)), "verification_failed missing_signature");
+    let decision = sign(sent).to(&listener);
+    assert_eq!(came(&decision), "challenged answered");
+    assert_eq!(body(&decision), hex::encode(sha256(KEY, "a:any text: at all")));
+}
+
+#[test]
+fn verification_that_is_only_monitored_makes_no_challenge_safe() {
+    let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
+    let challenge = "[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nverified = true\n";
+    let anything = format!(
+        "{SECRETS}{monitored}{challenge}body = '$HMAC_SHA256($SECRET(\"KEY\"), \"a:${{parsed_body.challenge}}\").$HEX()'\n"
+    );
+    let said = told(&loaded(&anything, &[]).diagnostics).join("\n");
+    assert!(said.contains("E0608"), "{said}");
+    let token = secured(&format!(
+        "{monitored}{challenge}body = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"
+    ));
+    let decision = Sent::json(r#"{"challenge":"any text: at all"}"#).to(&token);
+    assert_eq!(came(&decision), "challenge_refused missing_signature bad_challenge_token");
+    let decision = Sent::json(r#"{"challenge":"abc"}"#).to(&token);
+    assert_eq!(body(&decision), hex::encode(sha256(KEY, "abc")));
+}
+
+/// Challenges that sign a token with the secret that signs deliveries.
+fn signing() -> [String; 3] {
+    let head = "[[challenge]]\ndetect = 'parsed_body.token != NULL'\n";
+    [
+        format!("{head}body = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.token).$HEX()'\n"),
+        format!("{head}body = '$SECRET(\"KEY\").$HMAC_SHA256(parsed_body.token).$HEX()'\n"),
+        format!(
+            "{head}body = 'challenge_token[\"t\"]'\n[challenge.tokens.t]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'parsed_body.token'\nencoding = \"hex\"\n"
+        ),
+    ]
+}
+
+#[test]
+fn a_challenge_signs_tokens_and_nothing_that_is_none() {
+    for challenge in signing() {
+        let listener = secured(&format!("{SIGNED}{challenge}"));
+        let answered = |token: &str| {
+            let text = serde_json::json!({ "token": token }).to_string();
+            Sent::json(text).to(&listener)
+        };
+        let decision = answered("qgg8vlvZRS6UYooatFL8Aw");
+        assert_eq!(came(&decision), "challenged answered", "{challenge}");
+        assert_eq!(body(&decision), hex::encode(sha256(KEY, "qgg8vlvZRS6UYooatFL8Aw")));
+        for token in ["", r#"{"amount":1}"#, "v0:1:a", "a b", "é", "a\n", &"a".repeat(129)] {
+            let decision = answered(token);
+            assert_eq!(came(&decision), "challenge_refused bad_challenge_token", "{token:?}");
+            assert_eq!(decision.response.status, 400);
+        }
+        let decision = Sent::json(r#"{"token":{"a":1}}"#).to(&listener);
+        assert_eq!(came(&decision), "challenge_refused bad_challenge_token");
+        assert_eq!(
+            came(&Sent::json(r#"{"token":7}"#).to(&listener)),
+            "challenge_refused bad_challenge_token"
+        );
+    }
+}
+
+#[test]
+fn a_delivery_with_the_shape_of_a_token_is_none_even_if_it_is_signed() {
+    let rule = "[[verify]]\nname = \"rule\"\nrule = '$HMAC_SHA256($SECRET(\"KEY\"), raw_body).$HEX() == headers[\"x-signature\"]'\n";
+    for challenge in signing() {
+        for check in [SIGNED, rule] {
+            let listener = secured(&format!("{check}{challenge}"));
+            // Signed by the challenge, for whoever asked.
+            let decision = sign(Sent::new("123")).to(&listener);
+            assert_eq!(came(&decision), "verification_failed token_signed", "{check}{challenge}");
+            assert_eq!(came(&sign(Sent::json(r#"{"a":1}"#)).to(&listener)), "accepted");
+        }
+    }
+    // Without a challenge that signs, such a delivery is one like others.
+    assert_eq!(came(&sign(Sent::new("123")).to(&secured(SIGNED))), "accepted");
+}
+
+#[test]
+fn a_rule_that_cannot_be_told_from_a_token_goes_with_no_challenge_that_signs() {
+    let [challenge, ..] = signing();
+    for (rule, refused) in [
+        ("$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${raw_body}\").$HEX() == headers[\"x\"]", false),
+        ("$SECURE_EQUALS($SECRET(\"KEY\"), headers[\"x\"])", false),
+        ("$SHA256($SECRET(\"KEY\"), raw_body).$HEX() == headers[\"x\"]", true),
+        (
+            "[raw_body].$ANY(text => $HMAC_SHA256($SECRET(\"KEY\"), text).$HEX() == headers[\"x\"])",
+            true,
+        ),
+    ] {
+        let file = format!("{SECRETS}[[verify]]\nname = \"rule\"\nrule = '{rule}'\n{challenge}");
+        let loaded = loaded(&file, &[]);
+        let said = told(&loaded.diagnostics).join("\n");
+        assert_eq!(said.contains("E0608"), refused, "{rule}: {said}");
+        assert_eq!(loaded.listener.is_none(), refused, "{rule}: {said}");
+    }
+}
+
+#[test]
+fn a_challenge_may_have_its_own_pattern_of_tokens() {
+    let challenge = format!("{}token_pattern = \"[0-9]{{4}}\"\n", signing()[0]);
+    let listener = secured(&format!("{SIGNED}{challenge}"));
+    assert_eq!(came(&Sent::json(r#"{"token":"1234"}"#).to(&listener)), "challenged answered");
+    for token in ["12345", "abcd", "x1234", "1234\n"] {
+        let text = serde_json::json!({ "token": token }).to_string();
+        let decision = Sent::json(text).to(&listener);
+        assert_eq!(came(&decision), "challenge_refused bad_challenge_token", "{token:?}");
+    }
+    assert_eq!(came(&sign(Sent::new("abcd")).to(&listener)), "accepted");
+    assert_eq!(came(&sign(Sent::new("1234")).to(&listener)), "verification_failed token_signed");
+}
+
+#[test]
+fn a_header_with_a_line_end_in_it_is_not_sent() {
+    let listener = open(
+        "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nheaders = { \"X-Echo\" = \"${parsed_body.echo}\" }\n",
+    );
+    let with =
+        |text: &str| Sent::json(serde_json::json!({ "echo": text }).to_string()).to(&listener);
+    let decision = with("a\tb");
+    assert_eq!(decision.response.header("x-echo"), Some("a\tb"));
+    for text in ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b", "a\u{7f}b", "a\u{85}b"] {
+        let decision = with(text);
+        assert_eq!(came(&decision), "challenge_failed response_error", "{text:?}");
+        assert_eq!(decision.response.header("x-echo"), None);
+        assert!(!said(&decision).contains("Set-Cookie"));
+    }
+}
+
+#[test]
+fn what_a_sender_wrote_is_never_a_page() {
+    let listener = open(
+        "[[challenge]]\ndetect = 'parsed_body.kind != NULL'\nheaders = { \"Content-Type\" = \"${parsed_body.kind}\" }\nbody = 'parsed_body.text'\n",
+    );
+    for (kind, sent) in [
+        ("application/json", "application/json"),
+        ("text/html", "text/plain; charset=utf-8"),
+        ("Text/HTML; charset=utf-8", "text/plain; charset=utf-8"),
+        (" text/html", "text/plain; charset=utf-8"),
+        ("application/xhtml+xml", "text/plain; charset=utf-8"),
+        ("image/svg+xml", "text/plain; charset=utf-8"),
+        ("text/html,a", "text/plain; charset=utf-8"),
+        ("a/b, text/html", "text/plain; charset=utf-8"),
+    ] {
+        let text = serde_json::json!({ "kind": kind, "text": "<script>" }).to_string();
+        let decision = Sent::json(text).to(&listener);
+        assert_eq!(decision.response.header("content-type"), Some(sent), "{kind}");
+    }
+    let page = "[response]\nheaders = { \"Content-Type\" = \"text/html\" }\n";
+    let said = told(&loaded(page, &[]).diagnostics).join("\n");
+    assert!(said.contains("E0605") && said.contains("never a page"), "{said}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_made_asks_the_provider_to_come_again() {
+    let listener =
+        open("[[challenge]]\ndetect = 'parsed_body.a != NULL'\nbody = '$INTEGER(parsed_body.a)'\n");
+    let decision = Sent::json(r#"{"a":"x"}"#).to(&listener);
+    assert_eq!(came(&decision), "challenge_failed response_error");
+    assert_eq!(decision.response.status, 500);
+    assert!(decision.outcome.row().retry);
+}

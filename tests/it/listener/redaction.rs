@@ -1,0 +1,186 @@
+//! What is not written to a log.
+
+use hookgate::listener::{Listener, log_entry};
+use serde_json::{Value, json};
+
+use super::{Sent, loaded, open, told};
+
+/// The log of a request.
+fn log(listener: &Listener, sent: &Sent) -> Value {
+    let decision = sent.to(listener);
+    let log = sent.seen(|request| log_entry(listener, request, &decision));
+    serde_json::from_str(&log.to_string()).unwrap()
+}
+
+const HIDDEN: &str = "<redacted>";
+
+#[test]
+fn the_log_of_a_request_has_the_documented_shape() {
+    let sent = Sent::json(r#"{"a":1}"#).with("X-Id", "7").asking("b=2");
+    let wanted = json!({
+        "error_message": "",
+        "headers": { "map": { "Content-Type": "application/json", "X-Id": "7" } },
+        "http_method": "POST",
+        "listener_metadata": {
+            "request_id": "r1",
+            "listener_id": "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10",
+            "listener_name": "a",
+        },
+        "parsed_body": { "a": 1 },
+        "query_params": { "b": "2" },
+        "raw_body": r#"{"a":1}"#,
+        "received_at": "2025-08-20T12:00:00Z",
+    });
+    assert_eq!(log(&open(""), &sent), wanted);
+}
+
+#[test]
+fn headers_with_credentials_are_not_shown_whatever_the_listener_says() {
+    let credential = "[[verify]]\nname = \"key\"\nenforce = false\n[verify.credential]\nheader = \"X-Acme-Key\"\n";
+    let listener = open(&format!("{credential}[redact]\nheaders = [\"X-Private\"]\n"));
+    for (name, shown) in [
+        ("Authorization", false),
+        ("authorization", false),
+        ("Proxy-Authorization", false),
+        ("Cookie", false),
+        ("Set-Cookie", false),
+        ("X-Api-Key", false),
+        ("X-Webhook-Token", false),
+        ("x-private", false),
+        ("X-ACME-KEY", false),
+        ("X-Public", true),
+    ] {
+        let log = log(&listener, &Sent::json("{}").with(name, "value"));
+        let wanted = if shown { "value" } else { HIDDEN };
+        assert_eq!(log["headers"]["map"][name], wanted, "{name}");
+    }
+}
+
+fn hiding(paths: &[&str]) -> Listener {
+    open(&format!("[redact]\npaths = {}\n", json!(paths)))
+}
+
+#[test]
+fn what_is_at_a_path_is_not_shown_and_then_the_raw_body_is_not_either() {
+    let text = r#"{"user":{"email":"e","name":"n","a b":"x"},"list":[{"email":"f","id":1},{"email":"g"}],"deep":{"a":{"t":1},"b":{"t":2}}}"#;
+    for (path, at, shown) in [
+        ("parsed_body.user.email", "/user/email", "/user/name"),
+        ("parsed_body[\"user\"].email", "/user/email", "/user/name"),
+        ("parsed_body.user[\"a b\"]", "/user/a b", "/user/name"),
+        ("parsed_body.user['a b']", "/user/a b", "/user/name"),
+        ("parsed_body.user", "/user", "/list/0/id"),
+        ("parsed_body.list[*].email", "/list/0/email", "/list/0/id"),
+        ("parsed_body.list[*].email", "/list/1/email", "/list/0/id"),
+        ("parsed_body.list[1].email", "/list/1/email", "/list/0/email"),
+        ("parsed_body.deep.*.t", "/deep/b/t", "/user/email"),
+        ("parsed_body.deep[*].t", "/deep/a/t", "/user/email"),
+    ] {
+        let log = log(&hiding(&[path]), &Sent::json(text));
+        assert_eq!(log["parsed_body"].pointer(at).unwrap(), HIDDEN, "{path}");
+        assert_ne!(log["parsed_body"].pointer(shown).unwrap(), HIDDEN, "{path}");
+        assert_eq!(log["raw_body"], HIDDEN, "{path}");
+    }
+    let log = log(
+        &hiding(&["parsed_body.nothing.here", "query_params.token"]),
+        &Sent::json(text).asking("token=t&a=b"),
+    );
+    assert_eq!(log["raw_body"], text);
+    assert_eq!(log["query_params"], json!({ "token": HIDDEN, "a": "b" }));
+}
+
+#[test]
+fn a_header_at_a_path_is_found_in_any_case() {
+    let log = log(
+        &hiding(&["headers[\"x-token\"]", "headers.Via"]),
+        &Sent::json("{}").with("X-Token", "t").with("via", "v"),
+    );
+    let map = &log["headers"]["map"];
+    assert_eq!((&map["X-Token"], &map["via"]), (&json!(HIDDEN), &json!(HIDDEN)));
+}
+
+#[test]
+fn a_body_that_could_not_be_parsed_is_not_shown_where_a_path_of_it_is_hidden() {
+    let listener = hiding(&["parsed_body.card"]);
+    for sent in [
+        Sent::json(r#"{"card":"4111","card":"4111"}"#),
+        Sent::json(r#"{"card":"4111""#),
+        Sent::new("<card>4111</card>").with("Content-Type", "application/xml"),
+    ] {
+        let log = log(&listener, &sent);
+        assert!(!log.to_string().contains("4111"), "{log}");
+    }
+    let log = log(&hiding(&["query_params.a"]), &Sent::json("{"));
+    assert_eq!(log["raw_body"], "{");
+}
+
+#[test]
+fn a_path_that_hides_nothing_is_refused() {
+    for path in [
+        "user.email",
+        "raw_body",
+        "parsed_body",
+        "",
+        "parsed_body.",
+        "parsed_body[a]",
+        "parsed_body..a",
+        "vars.a",
+    ] {
+        let loaded = loaded(&format!("[redact]\npaths = {}\n", json!([path])), &[]);
+        let said = told(&loaded.diagnostics).join("\n");
+        assert!(loaded.listener.is_none() && said.contains("E0605"), "{path}: {said}");
+    }
+}
+
+/// A listener with secrets from files.
+fn knowing(secrets: &[&str]) -> Listener {
+    let names: Vec<String> = (0..secrets.len()).map(|at| format!("s{at}")).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(secrets.iter().copied()).collect();
+    let lines: Vec<String> = names
+        .iter()
+        .map(|name| format!("secrets.{} = {{ file = \"{name}\" }}", name.to_uppercase()))
+        .collect();
+    loaded(&format!("{}\n", lines.join("\n")), &files).listener.unwrap()
+}
+
+#[test]
+fn a_known_secret_is_hidden_in_the_ways_it_is_usually_written() {
+    let secret = "a-b_c.d~e/f+g h\"i";
+    let listener = knowing(&[secret]);
+    for written in [
+        secret.to_owned(),
+        hex::encode(secret),
+        hex::encode_upper(secret),
+        "YS1iX2MuZH5lL2YrZyBoImk=".to_owned(),
+        "YS1iX2MuZH5lL2YrZyBoImk".to_owned(),
+        // As paths and queries write it, and as forms do.
+        "a-b_c.d~e%2Ff%2Bg%20h%22i".to_owned(),
+        "a-b_c.d~e%2ff%2bg%20h%22i".to_owned(),
+        "a%2Db%5Fc%2Ed%7Ee%2Ff%2Bg%20h%22i".to_owned(),
+        "a-b_c.d%7Ee%2Ff%2Bg+h%22i".to_owned(),
+        // As JSON does.
+        "a-b_c.d~e/f+g h\\\"i".to_owned(),
+    ] {
+        let text = format!("x {written} y");
+        let shown = listener.redaction.text(&text);
+        assert_eq!(shown.trim_end_matches('='), shown, "{written}: {shown}");
+        assert_eq!(shown.replace("= y", " y"), format!("x {HIDDEN} y"), "{written}");
+        let log = log(&listener, &Sent::new(&text).with("X", text.as_str()));
+        assert!(!log.to_string().contains(&written), "{log}");
+    }
+    assert_eq!(listener.redaction.text("a-b_c.d"), "a-b_c.d");
+}
+
+#[test]
+fn a_secret_that_another_begins_with_leaves_nothing_of_it() {
+    for secrets in [["abcdef", "abcdefghijkl"], ["abcdefghijkl", "abcdef"]] {
+        let shown = knowing(&secrets).redaction.text("x abcdefghijkl y abcdef");
+        assert_eq!(shown, format!("x {HIDDEN} y {HIDDEN}"));
+    }
+}
+
+#[test]
+fn a_body_of_bytes_is_told_by_its_length() {
+    let log = log(&open(""), &Sent::new([0xff, 0xfe]));
+    assert_eq!(log["raw_body"], "<2 bytes>");
+}

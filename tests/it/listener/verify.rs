@@ -1,0 +1,383 @@
+//! Checks: what passes, what does not, and what the log says of it. Tokens that others issue have
+//! a file of their own.
+
+use hookgate::listener::{Outcome, Presented, presented};
+use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use super::{KEY, NOW, OLD, SECRETS, Sent, came, loaded, mac, open, said, secured, sha256};
+
+fn rule(rule: &str) -> String {
+    format!("[[verify]]\nname = \"rule\"\nrule = '{rule}'\n")
+}
+
+#[test]
+fn a_rule_has_to_hold_and_null_and_errors_do_not() {
+    for (source, outcome) in [
+        ("headers[\"x\"] == \"1\"", "accepted"),
+        ("headers[\"x\"] == \"2\"", "verification_failed rule_false"),
+        ("headers[\"y\"]", "verification_failed rule_false"),
+        ("NULL", "verification_failed rule_false"),
+        ("\"\"", "verification_failed rule_false"),
+        ("$INTEGER(headers[\"z\"]) == 1", "verification_failed rule_error"),
+        ("$SHA256(headers[\"y\"]).$HEX() == headers[\"y\"]", "verification_failed rule_error"),
+    ] {
+        let sent = Sent::json("{}").with("X", "1").with("Z", "one");
+        assert_eq!(came(&sent.to(&open(&rule(source)))), outcome, "{source}");
+    }
+}
+
+#[test]
+fn all_checks_run_so_that_the_log_tells_all_that_is_wrong() {
+    let listener =
+        open(&format!("{}{}{}", rule("FALSE"), rule("TRUE"), rule("raw_body == 1 OR FALSE")));
+    let decision = Sent::json("{}").to(&listener);
+    assert_eq!(came(&decision), "verification_failed rule_false rule_false");
+    assert_eq!(decision.reasons.len(), 3);
+}
+
+/// A listener with a signature check; more of it comes behind.
+fn signature(more: &str) -> String {
+    format!(
+        "{SECRETS}[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nreceived = 'headers[\"x-signature\"]'\n{more}"
+    )
+}
+
+const BODY: &str = r#"{"a":1}"#;
+
+fn hexed(secret: &str) -> String {
+    hex::encode(sha256(secret, BODY))
+}
+
+#[test]
+fn a_signature_is_taken_as_it_is_written_and_no_other_way() {
+    let base64 = |bytes: Vec<u8>| {
+        base64_of(&bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    };
+    let url_safe = |bytes: Vec<u8>| {
+        base64_of(&bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    };
+    let hexed = hexed(KEY);
+    let standard = base64(sha256(KEY, BODY));
+    let url = url_safe(sha256(KEY, BODY));
+    assert_ne!(standard, url, "the digest shows both alphabets");
+    let hex = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
+    let prefixed = &format!("{hex}prefix = \"v1=\"\n");
+    let several = &format!("{prefixed}separator = \",\"\n");
+    let optional = &format!("{hex}prefix = [\"sha256=\", \"\"]\n");
+    let base = &hex.replace("\"hex\"", "\"base64\"");
+    let safe = &hex.replace("\"hex\"", "\"base64url\"");
+    let inferred = &hex.replace("\"sha256\"", "\"inferred\"");
+    let allowed = &format!("{inferred}hashes = [\"sha1\", \"sha256\"]\n");
+    let sha1 = hex::encode(mac(HMAC_SHA1_FOR_LEGACY_USE_ONLY, KEY, BODY));
+    let sha384 = hex::encode(mac(HMAC_SHA384, KEY, BODY));
+    let sha512 = hex::encode(mac(HMAC_SHA512, KEY, BODY));
+    let stranger = hex::encode(mac(HMAC_SHA256, "another", BODY));
+    const FAILS: &str = "verification_failed ";
+    for (check, received, outcome) in [
+        (hex, hexed.clone(), ""),
+        (hex, hexed.to_uppercase(), ""),
+        (hex, format!(" {hexed} "), ""),
+        (hex, String::new(), "missing_signature"),
+        (hex, stranger.clone(), "digest_differs"),
+        (hex, hexed[2..].to_owned(), "wrong_length"),
+        (hex, format!("{hexed}00"), "wrong_length"),
+        (hex, sha1.clone(), "wrong_length"),
+        (hex, hexed[1..].to_owned(), "wrong_encoding"),
+        (hex, hexed.replace(&hexed[..1], "g"), "wrong_encoding"),
+        (hex, format!("sha256={hexed}"), "wrong_encoding"),
+        (hex, format!("{hexed},{hexed}"), "wrong_encoding"),
+        (prefixed, format!("v1={hexed}"), ""),
+        (prefixed, hexed.clone(), "wrong_prefix"),
+        (prefixed, format!("v2={hexed}"), "wrong_prefix"),
+        (prefixed, format!("V1={hexed}"), "wrong_prefix"),
+        (several, format!("v2={hexed}, v1={stranger},v1={hexed}"), ""),
+        (several, format!("v2={hexed},v1={stranger}"), "digest_differs"),
+        (several, format!("v1=zz,v1={hexed}"), ""),
+        (several, format!("v1=00,v1={hexed}"), ""),
+        (several, ",,".to_owned(), "missing_signature"),
+        (optional, format!("sha256={hexed}"), ""),
+        (optional, hexed.clone(), ""),
+        (optional, format!("sha1={hexed}"), "wrong_encoding"),
+        (base, standard.clone(), ""),
+        (base, standard.trim_end_matches('=').to_owned(), ""),
+        (base, url.clone(), "wrong_encoding"),
+        (base, format!("{standard}="), "wrong_encoding"),
+        (base, last_bit_set(&standard), "wrong_encoding"),
+        (base, hexed.clone(), "wrong_length"),
+        (safe, url.clone(), ""),
+        (safe, url.trim_end_matches('=').to_owned(), ""),
+        (safe, standard.clone(), "wrong_encoding"),
+        (inferred, format!("sha256={hexed}"), ""),
+        (inferred, format!("sha384={sha384}"), ""),
+        (inferred, format!("sha512={sha512}"), ""),
+        (inferred, format!("sha1={sha1}"), "wrong_prefix"),
+        (inferred, format!("sha512={hexed}"), "wrong_length"),
+        (inferred, format!("md5={hexed}"), "wrong_prefix"),
+        (inferred, hexed.clone(), "wrong_prefix"),
+        (allowed, format!("sha1={sha1}"), ""),
+        (allowed, format!("sha512={sha512}"), "wrong_prefix"),
+    ] {
+        let listener = open(&signature(check));
+        let decision = Sent::json(BODY).with("X-Signature", received.as_str()).to(&listener);
+        let wanted = match outcome {
+            "" => "accepted".to_owned(),
+            finding => format!("{FAILS}{finding}"),
+        };
+        assert_eq!(came(&decision), wanted, "{check}{received}\n{}", said(&decision));
+    }
+}
+
+fn base64_of(bytes: &[u8], alphabet: &str) -> String {
+    let alphabet: Vec<char> = alphabet.chars().collect();
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .chain([0, 0].iter())
+            .take(3)
+            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        for at in 0..=chunk.len() {
+            out.push(alphabet[bits >> (18 - 6 * at) & 63]);
+        }
+        out.extend(std::iter::repeat_n('=', 3 - chunk.len()));
+    }
+    out
+}
+
+/// The same base64 with a bit set that says nothing.
+fn last_bit_set(text: &str) -> String {
+    let bare = text.trim_end_matches('=');
+    let last = bare.chars().last().unwrap();
+    let next = char::from_u32(u32::from(last) + 1).unwrap();
+    format!("{}{next}=", &bare[..bare.len() - 1])
+}
+
+#[test]
+fn any_active_secret_may_have_signed_and_the_log_says_which() {
+    let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
+    let listener = open(&signature(check));
+    let with = |secret: &str| Sent::json(BODY).with("X-Signature", hexed(secret)).to(&listener);
+    assert!(said(&with(KEY)).ends_with("signed with `KEY`"), "{}", said(&with(KEY)));
+    let old = with(OLD);
+    assert_eq!(old.outcome, Outcome::Accepted);
+    assert!(said(&old).contains("`KEY`, number 2"), "{}", said(&old));
+    assert_eq!(came(&with("another")), "verification_failed digest_differs");
+    // Anyone has the empty secret.
+    assert_eq!(came(&with("")), "verification_failed digest_differs");
+}
+
+#[test]
+fn an_empty_secret_starts_no_listener() {
+    for (secret, told) in [
+        ("{ env = \"NONE\" }", "not set"),
+        ("{ file = \"empty\" }", "empty"),
+        ("{ file = \"line\" }", "empty"),
+        ("{ file = \"missing\" }", "not set"),
+        ("{ env = \"KEY\", encoding = \"hex\" }", "not in `hex`"),
+        ("[]", "not set"),
+        ("[{ env = \"KEY\" }, { env = \"NONE\" }]", "not set"),
+    ] {
+        let files = [("empty", ""), ("line", "\n")];
+        let loaded = loaded(&format!("secrets.KEY = {secret}\n"), &files);
+        let said = super::told(&loaded.diagnostics).join("\n");
+        assert!(loaded.listener.is_none(), "{secret}");
+        assert!(said.contains("E0606") && said.contains(told), "{secret}: {said}");
+        assert!(!said.contains(KEY), "{said}");
+    }
+}
+
+#[test]
+fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
+    let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
+    let listener = open(&signature(check));
+    for (ending, hinted) in [("\n", true), ("\r\n", true), (" ", false)] {
+        let sent = Sent::json(format!("{BODY}{ending}")).with("X-Signature", hexed(KEY));
+        let decision = sent.to(&listener);
+        assert_eq!(came(&decision), "verification_failed digest_differs");
+        assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
+    }
+}
+
+#[test]
+fn of_several_payloads_any_may_be_signed() {
+    let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = ['headers[\"y\"]', '\"a.${raw_body}\"', '$TEXT($INTEGER(headers[\"z\"]))']\n";
+    let listener = open(&signature(check));
+    let signed = |text: &str| hex::encode(sha256(KEY, text));
+    for (signature, outcome) in [
+        (signed("a.{}"), "accepted"),
+        (signed("{}"), "verification_failed no_payload"),
+        (signed("7"), "verification_failed no_payload"),
+    ] {
+        let sent = Sent::json("{}").with("X-Signature", signature).with("Z", "seven");
+        assert_eq!(came(&sent.to(&listener)), outcome);
+    }
+}
+
+/// A listener whose signature covers a time.
+fn timed(more: &str) -> hookgate::listener::Listener {
+    let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = '\"${headers[\"x-time\"]}.${raw_body}\"'\ntime = 'headers[\"x-time\"]'\n";
+    open(&format!("{}{more}", signature(check)))
+}
+
+fn at_time(time: &str) -> Sent {
+    let signature = hex::encode(sha256(KEY, format!("{time}.{BODY}")));
+    Sent::json(BODY).with("X-Signature", signature).with("X-Time", time)
+}
+
+#[test]
+fn a_signed_time_is_held_to_the_clock_on_both_sides() {
+    for (more, time, seconds, outcome) in [
+        ("", NOW.to_string(), 0, "accepted"),
+        ("", NOW.to_string(), 300, "accepted"),
+        ("", NOW.to_string(), 301, "verification_failed stale"),
+        ("", NOW.to_string(), -300, "accepted"),
+        ("", NOW.to_string(), -301, "verification_failed future"),
+        ("", format!("{NOW}000"), 300, "accepted"),
+        ("", format!("{NOW}000"), 301, "verification_failed stale"),
+        ("", format!("{}999", NOW - 1), 300, "verification_failed stale"),
+        ("", "2025-08-20T12:00:00Z".to_owned(), 300, "accepted"),
+        ("", "2025-08-20T14:00:00+02:00".to_owned(), 301, "verification_failed stale"),
+        ("", "yesterday".to_owned(), 0, "verification_failed bad_time"),
+        ("", String::new(), 0, "verification_failed bad_time"),
+        ("tolerance = 60", NOW.to_string(), 60, "accepted"),
+        ("tolerance = 60", NOW.to_string(), 61, "verification_failed stale"),
+        ("tolerance = \"1h\"", NOW.to_string(), 3600, "accepted"),
+        ("tolerance = \"off\"", NOW.to_string(), 1_000_000, "accepted"),
+        ("tolerance = \"off\"", "yesterday".to_owned(), 0, "accepted"),
+        ("tolerance = 60\n[vars]\ntolerance = 600", NOW.to_string(), 600, "accepted"),
+        (
+            "tolerance = 60\n[vars]\ntolerance = \"2m\"",
+            NOW.to_string(),
+            121,
+            "verification_failed stale",
+        ),
+        ("tolerance = 60\n[vars]\ntolerance = \"off\"", NOW.to_string(), 1_000_000, "accepted"),
+    ] {
+        let decision = at_time(&time).after(seconds).to(&timed(more));
+        assert_eq!(came(&decision), outcome, "{more} {time} {seconds}\n{}", said(&decision));
+    }
+    let without = Sent::json(BODY).with("X-Signature", "00".repeat(32));
+    assert_eq!(came(&without.to(&timed(""))), "verification_failed missing_time");
+    // A good time helps nobody without the signature.
+    let forged =
+        Sent::json(BODY).with("X-Signature", "00".repeat(32)).with("X-Time", NOW.to_string());
+    assert_eq!(came(&forged.to(&timed(""))), "verification_failed digest_differs");
+}
+
+#[test]
+fn a_private_key_signs_and_the_pinned_public_key_verifies() {
+    let (pair, other) = (key_pair(7), key_pair(8));
+    let public = hex::encode(pair.public_key().as_ref());
+    let files = [("key", public.as_str())];
+    let check = "secrets.PUBLIC = { file = \"key\" }\n[[verify]]\nname = \"key\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"PUBLIC\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n";
+    let listener = loaded(check, &files).listener.unwrap();
+    let signed = |pair: &Ed25519KeyPair| hex::encode(pair.sign(BODY.as_bytes()));
+    for (signature, outcome) in [
+        (signed(&pair), "accepted"),
+        (signed(&other), "verification_failed signature_wrong"),
+        (signed(&pair).replace(&signed(&pair)[..2], "zz"), "verification_failed wrong_encoding"),
+        ("00".repeat(64), "verification_failed signature_wrong"),
+        ("00".to_owned(), "verification_failed signature_wrong"),
+        (String::new(), "verification_failed missing_signature"),
+    ] {
+        let decision = Sent::json(BODY).with("X-Signature", signature).to(&listener);
+        assert_eq!(came(&decision), outcome, "{}", said(&decision));
+    }
+    assert!(listener.is_secured());
+    let decision = Sent::json(BODY).with("X-Signature", signed(&pair)).to(&listener);
+    assert_eq!(decision.dedup.unwrap().hashes.len(), 1);
+}
+
+fn key_pair(seed: u8) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
+}
+
+#[test]
+fn an_address_has_to_be_in_one_of_the_networks() {
+    let listener = open(
+        "[[verify]]\nname = \"address\"\naddresses = [\"192.0.2.0/24\", \"198.51.100.7\", \"2001:db8::1\", \"2001:db8:1::/48\"]\n",
+    );
+    for (address, taken) in [
+        ("192.0.2.0", true),
+        ("192.0.2.255", true),
+        ("192.0.3.0", false),
+        ("198.51.100.7", true),
+        ("198.51.100.8", false),
+        ("2001:db8::1", true),
+        ("2001:db8::2", false),
+        ("2001:db8:1:ffff::9", true),
+        ("::ffff:192.0.2.9", true),
+        ("::ffff:192.0.3.9", false),
+    ] {
+        let sent = Sent { address: Some(address.parse().unwrap()), ..Sent::json("{}") };
+        let wanted = if taken { "accepted" } else { "verification_failed address_not_allowed" };
+        assert_eq!(came(&sent.to(&listener)), wanted, "{address}");
+    }
+    assert_eq!(came(&Sent::json("{}").to(&listener)), "verification_failed address_not_allowed");
+    assert!(!listener.is_secured());
+    let mapped = open("[[verify]]\nname = \"address\"\naddresses = [\"::ffff:192.0.2.0/120\"]\n");
+    let sent = Sent { address: Some("192.0.2.1".parse().unwrap()), ..Sent::json("{}") };
+    assert_eq!(came(&sent.to(&mapped)), "accepted");
+}
+
+#[test]
+fn a_credential_has_to_be_good_and_for_this_listener() {
+    let listener = open("[[verify]]\nname = \"key\"\n[verify.credential]\n");
+    let known = |tenant: &str, listeners: &[&str]| Presented::Known {
+        id: "k1".to_owned(),
+        tenant: tenant.to_owned(),
+        listeners: listeners.iter().map(|one| (*one).to_owned()).collect(),
+    };
+    let id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
+    for (presented, outcome) in [
+        (Presented::None, "verification_failed missing_credential"),
+        (Presented::Unknown("it was revoked"), "verification_failed wrong_credential"),
+        (known("acme", &[]), "accepted"),
+        (known("acme", &[id]), "accepted"),
+        (known("acme", &[&id.to_uppercase()]), "accepted"),
+        (known("acme", &["another"]), "verification_failed not_for_listener"),
+        (known("other", &[]), "verification_failed not_for_listener"),
+        (known("other", &[id]), "verification_failed not_for_listener"),
+    ] {
+        let sent = Sent { presented: presented.clone(), ..Sent::json("{}") };
+        assert_eq!(came(&sent.to(&listener)), outcome, "{presented:?}");
+    }
+    assert!(listener.is_secured());
+}
+
+#[test]
+fn a_credential_stands_behind_bearer_or_in_its_own_header() {
+    let usual = open("[[verify]]\nname = \"key\"\n[verify.credential]\n");
+    let own =
+        open("[[verify]]\nname = \"key\"\n[verify.credential]\nheader = \"X-Webhook-Token\"\n");
+    let none = open("");
+    for (listener, name, value, found) in [
+        (&usual, "Authorization", "Bearer abc", Some("abc")),
+        (&usual, "authorization", "bearer  abc ", Some("abc")),
+        (&usual, "Authorization", "Basic abc", None),
+        (&usual, "Authorization", "abc", None),
+        (&usual, "Authorization", "Bearer ", None),
+        (&usual, "X-Webhook-Token", "abc", None),
+        (&own, "x-webhook-token", "abc", Some("abc")),
+        (&own, "x-webhook-token", " ", None),
+        (&own, "Authorization", "Bearer abc", None),
+        (&none, "Authorization", "Bearer abc", None),
+    ] {
+        let sent = Sent::json("{}").with(name, value);
+        sent.seen(|request| assert_eq!(presented(listener, request), found, "{name}: {value}"));
+    }
+}
+
+#[test]
+fn checks_of_different_kinds_all_have_to_pass() {
+    let address = "[[verify]]\nname = \"address\"\naddresses = [\"192.0.2.0/24\"]\n";
+    let token = rule("$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"KEY\"))");
+    let listener = secured(&format!("{address}{token}"));
+    let at = |sent: Sent| Sent { address: Some("192.0.2.1".parse().unwrap()), ..sent };
+    let with = |sent: Sent| sent.with("X-Token", KEY);
+    assert_eq!(came(&at(with(Sent::json("{}"))).to(&listener)), "accepted");
+    assert_eq!(came(&at(Sent::json("{}")).to(&listener)), "verification_failed rule_false");
+    let decision = with(Sent::json("{}")).to(&listener);
+    assert_eq!(came(&decision), "verification_failed address_not_allowed");
+}
