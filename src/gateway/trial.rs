@@ -134,7 +134,7 @@ impl Trial {
         };
         let found = self.app.store.event(id).await?;
         Ok(found.map(|event| Event {
-            kind: Some(event.event_type.into()).filter(|kind: &Box<str>| !kind.is_empty()),
+            kind: Some(event.event_type).filter(|kind| !kind.is_empty()).map(Into::into),
             provider_id: event.provider_event_id.map(Into::into),
             data: event.data.and_then(|data| read_json(data.as_bytes()).ok()),
         }))

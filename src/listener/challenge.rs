@@ -1,10 +1,13 @@
 //! Challenges: a provider asks whether the listener is there, and wants a certain answer.
 
-use super::reason::Finding;
+use super::reason::{Failed, Finding};
 use super::response::{Reply, Response};
 use super::verify::{Encoding, Hash};
 use crate::engine::{Context, Machine, OwnedValue, Program};
 use crate::value::OwnedObject;
+
+/// An entry of an object.
+type Entry = (Box<str>, OwnedValue);
 
 /// A challenge, and how it is answered.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ impl Challenge {
         &self,
         machine: &mut Machine,
         context: &Context<'a>,
-    ) -> Result<Response, (Finding, String)> {
+    ) -> Result<Response, Failed> {
         self.signed.iter().try_for_each(|signed| signed.check(machine, context))?;
         let tokens = self.sign(machine, context)?;
         let tokens = OwnedValue::Object(OwnedObject::new(tokens).0);
@@ -69,11 +72,7 @@ impl Challenge {
         self.reply.make(machine, &context, 200).map_err(|message| (Finding::ResponseError, message))
     }
 
-    fn sign(
-        &self,
-        machine: &mut Machine,
-        context: &Context<'_>,
-    ) -> Result<Vec<(Box<str>, OwnedValue)>, (Finding, String)> {
+    fn sign(&self, machine: &mut Machine, context: &Context<'_>) -> Result<Vec<Entry>, Failed> {
         let failed = |message: String| (Finding::ResponseError, message);
         let mut tokens = Vec::new();
         for token in &self.tokens {
@@ -95,7 +94,7 @@ impl Challenge {
 
 impl Signed {
     /// Refuses what is no token: signing whatever a stranger sends would sign deliveries too.
-    fn check(&self, machine: &mut Machine, context: &Context<'_>) -> Result<(), (Finding, String)> {
+    fn check(&self, machine: &mut Machine, context: &Context<'_>) -> Result<(), Failed> {
         let value = machine.eval(&self.path, context);
         let is_token = value
             .is_ok_and(|value| value.as_text().is_some_and(|text| self.pattern.is_match(text)));

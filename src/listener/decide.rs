@@ -254,7 +254,7 @@ impl Pass<'_, '_> {
 
     fn method(&mut self) -> Step {
         let taken = self.listener.all_methods();
-        if taken.iter().any(|method| *method == self.request.method) {
+        if taken.contains(&self.request.method) {
             return Ok(());
         }
         self.note(Reason::new(

@@ -87,6 +87,9 @@ pub fn all_findings() -> impl Iterator<Item = Finding> {
     FINDINGS.iter().copied()
 }
 
+/// Why something failed, and the same in words.
+pub(super) type Failed = (Finding, String);
+
 /// What one step found, and what that was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {

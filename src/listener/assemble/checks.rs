@@ -88,8 +88,8 @@ impl<'a> Assembly<'a> {
         for (rule, seen) in rules.zip(&lints.rules) {
             let by_challenge =
                 |signs: &&Signs| tokens.iter().any(|(secret, _)| *secret == signs.secret);
-            let unknown = rule.signs.iter().filter(|signs| signs.message.is_none());
-            if let Some(signs) = unknown.filter(by_challenge).last() {
+            let mut unknown = rule.signs.iter().filter(|signs| signs.message.is_none());
+            if let Some(signs) = unknown.find(by_challenge) {
                 let told = oracle::unguarded(seen.at.span, &signs.secret);
                 self.tell_if_allowed(seen.at.of_recipe, told);
             }

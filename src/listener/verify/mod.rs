@@ -24,7 +24,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::reason::{Finding, Reason};
+use super::reason::{Failed, Finding, Reason};
 use super::request::Request;
 use crate::engine::{Context, Machine, Program, Time};
 
@@ -103,7 +103,7 @@ pub(super) struct Evidence<'e, 'a> {
 }
 
 /// Why a check failed, or what passed it.
-pub(super) type Found = Result<Passed, (Finding, String)>;
+pub(super) type Found = Result<Passed, Failed>;
 
 /// What passed a check, for the log.
 #[derive(Debug, Default)]

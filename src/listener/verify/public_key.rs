@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program, Value};
-use crate::listener::reason::Finding;
+use crate::listener::reason::{Failed, Finding};
 
 /// A signature that was made with a private key.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl PublicKey {
         evidence: &mut Evidence<'_, '_>,
         message: &[u8],
         signature: &[u8],
-    ) -> Result<bool, (Finding, String)> {
+    ) -> Result<bool, Failed> {
         let keys: Vec<Value<'_>> = evidence.context.secrets(&self.key).collect();
         if keys.is_empty() {
             let message = format!("the public key `{}` is not set", self.key);

@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, general_purpose::STANDARD_NO_PAD};
 
 use super::Evidence;
 use crate::engine::{Program, Value};
-use crate::listener::reason::Finding;
+use crate::listener::reason::{Failed, Finding};
 
 /// How a signature is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Received {
     pub(super) fn candidates(
         &self,
         evidence: &mut Evidence<'_, '_>,
-    ) -> Result<Vec<Candidate>, (Finding, String)> {
+    ) -> Result<Vec<Candidate>, Failed> {
         let texts = self.texts(evidence)?;
         let split = |text: &str| -> Vec<String> {
             let parts: Vec<&str> = match &self.separator {
@@ -134,7 +134,7 @@ impl Received {
         Ok(decoded)
     }
 
-    fn texts(&self, evidence: &mut Evidence<'_, '_>) -> Result<Vec<String>, (Finding, String)> {
+    fn texts(&self, evidence: &mut Evidence<'_, '_>) -> Result<Vec<String>, Failed> {
         match evidence.machine.eval(&self.place, evidence.context) {
             Ok(Value::List(list)) => {
                 Ok(list.iter().filter_map(Value::as_text).map(ToOwned::to_owned).collect())

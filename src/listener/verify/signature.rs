@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Machine, Program};
-use crate::listener::reason::Finding;
+use crate::listener::reason::{Failed, Finding};
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,9 @@ fn mac<D: EagerHash>(secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
     Some(mac.chain_update(message).finalize().into_bytes().to_vec())
 }
 
+/// A signature with the hash function it is of.
+type Hashed = (Hash, Vec<u8>);
+
 /// Which hash function a signature has.
 #[derive(Debug)]
 pub(in crate::listener) enum Hashing {
@@ -112,10 +115,7 @@ impl Signature {
     }
 
     /// The candidates with their hash functions, as far as their length is right.
-    fn hashed(
-        &self,
-        candidates: Vec<Candidate>,
-    ) -> Result<Vec<(Hash, Vec<u8>)>, (Finding, String)> {
+    fn hashed(&self, candidates: Vec<Candidate>) -> Result<Vec<Hashed>, Failed> {
         let known: Vec<(Hash, Vec<u8>)> = candidates
             .into_iter()
             .filter_map(|candidate| Some((self.hash_of(&candidate)?, candidate.bytes)))
@@ -189,7 +189,7 @@ impl Compared<'_> {
         machine: &mut Machine,
         context: &Context<'_>,
         guards: &[&regex::Regex],
-    ) -> Result<Option<Matched>, (Finding, String)> {
+    ) -> Result<Option<Matched>, Failed> {
         let mut refused = None;
         for payload in &self.signature.payloads {
             let message = match machine.eval(payload, context) {

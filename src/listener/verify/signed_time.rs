@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Evidence;
 use crate::engine::{Program, Value};
-use crate::listener::reason::Finding;
+use crate::listener::reason::{Failed, Finding};
 
 /// The time that a sender signed.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(in crate::listener) struct SignedTime {
 
 impl SignedTime {
     /// Holds the time to the clock.
-    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Result<(), (Finding, String)> {
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Result<(), Failed> {
         let Some(tolerance) = self.tolerance else {
             return Ok(());
         };

@@ -68,6 +68,14 @@ impl Folder {
     }
 }
 
+/// Whether a program that only some tests need is there. `.ci/run` installs them all, and says so.
+pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
+    let run = Command::new(tool).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let there = run.is_ok_and(|status| status.success());
+    assert!(there || std::env::var_os("CI_TOOLS").is_none(), "{tool} is not there");
+    there
+}
+
 pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_hookgate"))
 }

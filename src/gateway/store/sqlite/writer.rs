@@ -1,6 +1,6 @@
 //! The thread that writes: whatever waits shares one transaction, and one sync.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,11 +33,11 @@ const CHECKPOINT: Duration = Duration::from_millis(250);
 
 /// Bytes that the write-ahead log may have before it is moved while requests come in. Moving is
 /// work for the disk that they would wait for, so it is left for when none come.
-const PATIENCE: u64 = 256 << 20;
+const PATIENCE: u64 = 1 << 30;
 
 /// Bytes that the write-ahead log may have before it is begun anew, which only the thread that
 /// writes can do.
-const WAL_BYTES: u64 = 512 << 20;
+const WAL_BYTES: u64 = 3 << 29;
 
 /// How often the thread that writes looks how long the log is.
 const WAL_LOOK: Duration = Duration::from_secs(1);
@@ -203,7 +203,7 @@ fn within(connection: &Connection, work: Work) -> Reply {
 
 /// Moves what the write-ahead log holds into the file, so that the thread that writes need not:
 /// when it has grown and nobody writes, or when it has grown too long.
-fn checkpoint(path: &PathBuf, end: &Receiver<()>) {
+fn checkpoint(path: &Path, end: &Receiver<()>) {
     let Ok(connection) = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) else {
         return;
     };
