@@ -26,13 +26,26 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
+    /// Reads a file, and everything that is wrong with what stands in it; what is right can be
+    /// looked at all the same.
+    pub(crate) fn read_all(
+        source: Source,
+        table: &'static Table,
+    ) -> Result<(Self, Vec<Diagnostic>), Diagnostics> {
+        match document::read(source.text(), Format::Toml, DEPTH) {
+            Ok(root) => {
+                let found = shape::check(&root, table);
+                Ok((Self { source, root }, found))
+            }
+            Err(diagnostic) => Err(Diagnostics::new(source, vec![unreadable(diagnostic)])),
+        }
+    }
+
     /// Reads a file.
     pub(crate) fn read(source: Source, table: &'static Table) -> Result<Self, Diagnostics> {
-        let root = match document::read(source.text(), Format::Toml, DEPTH) {
-            Ok(root) => root,
-            Err(diagnostic) => return Err(Diagnostics::new(source, vec![unreadable(diagnostic)])),
-        };
-        let found = shape::check(&root, table);
+        let (layer, found) = Self::read_all(source, table)?;
+        let source = layer.source;
+        let root = layer.root;
         if found.is_empty() {
             Ok(Self { source, root })
         } else {

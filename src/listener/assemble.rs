@@ -71,18 +71,21 @@ impl Loaded {
 
 /// Compiles a listener from the text of its file.
 pub fn load(name: &str, text: &str, outside: &Outside<'_>) -> Loaded {
-    let file = match Layer::read(Source::new(name, text), &LISTENER) {
-        Ok(layer) => layer,
+    let (file, found) = match Layer::read_all(Source::new(name, text), &LISTENER) {
+        Ok(read) => read,
         Err(diagnostics) => return Loaded { listener: None, diagnostics: vec![diagnostics] },
     };
     let recipe = match recipe_of(&file) {
         Ok(recipe) => recipe,
         Err(diagnostic) => {
-            let diagnostics = Diagnostics::new(file.source, vec![diagnostic]);
+            let told = found.into_iter().chain([diagnostic]).collect();
+            let diagnostics = Diagnostics::new(file.source, told);
             return Loaded { listener: None, diagnostics: vec![diagnostics] };
         }
     };
     let mut assembly = Assembly::new(&file, recipe, outside);
+    // A key that nobody knows keeps no rule from being looked at.
+    assembly.told = found;
     let listener = assembly.listener();
     let (told, more) = (assembly.told, assembly.told_of_recipe);
     let mut diagnostics = vec![Diagnostics::new(file.source.clone(), told)];
