@@ -483,6 +483,8 @@ fn slow_and_large_senders_leave_room_for_the_others() {
     folder.settings("\n[limits]\nheader_time = \"60s\"\nbody_time = \"2s\"\n");
     let gateway = folder.serve();
     let path = gateway.path(LISTENER);
+    let idle: Vec<TcpStream> =
+        (0..idle_connections()).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     // A gigabyte each, as fast as it is taken.
     let large: Vec<_> = (0..64)
         .map(|_| {
@@ -513,8 +515,6 @@ fn slow_and_large_senders_leave_room_for_the_others() {
             stream
         })
         .collect();
-    let idle: Vec<TcpStream> =
-        (0..idle_connections()).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     let began = Instant::now();
     for at in 0..20 {
         let delivery = at.to_string();
