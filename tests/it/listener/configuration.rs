@@ -65,7 +65,8 @@ fn every_mended_file_is_told_nothing() {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
         let Some(fault) = name.strip_suffix("_mended") else { continue };
         let told = |name: &str| {
-            let text = std::fs::read_to_string(file.with_file_name(format!("{name}.toml"))).unwrap();
+            let text =
+                std::fs::read_to_string(file.with_file_name(format!("{name}.toml"))).unwrap();
             loaded(name, &text).diagnostics.iter().map(|one| one.list.len()).sum::<usize>()
         };
         assert_eq!(told(&name), 0, "{name}");
