@@ -5,12 +5,12 @@
 
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
-use super::reason::{Finding, Reason};
+use super::reason::{Finding, Reason, stopped};
 use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
-use crate::engine::{Context, Machine, OwnedValue, Time, Trap};
+use crate::engine::{Context, Machine, OwnedValue, Time};
 
 /// What became of a request, and why.
 #[derive(Debug)]
@@ -403,7 +403,11 @@ impl Pass<'_, '_> {
                 Ok(false) => (Finding::FilterFalse, "`keep_when` does not hold"),
                 // Losing events over a mistake in a filter is worse than keeping too many.
                 Err(trap) => {
-                    self.note(Reason::new("filter", Finding::FilterError, trap.to_string()));
+                    self.note(Reason::new(
+                        "filter",
+                        Finding::FilterError,
+                        stopped(&filter.program, &trap),
+                    ));
                     return Ok(());
                 }
             };
@@ -428,7 +432,7 @@ impl Pass<'_, '_> {
             let value = self.surroundings.machine.eval(program, &self.context);
             // The machine lets no secret out, so every answer can be owned.
             let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
-            owned.map_err(|trap| self.note(map_error("data", &trap))).ok()
+            owned.map_err(|trap| self.note(map_error("data", stopped(program, &trap)))).ok()
         });
         Event { kind, provider_id, data }
     }
@@ -438,7 +442,7 @@ impl Pass<'_, '_> {
             Ok(value) if value.is_null() => None,
             Ok(value) => Some(value.as_text().map_or_else(|| value.to_string().into(), Into::into)),
             Err(trap) => {
-                self.note(map_error(name, &trap));
+                self.note(map_error(name, stopped(program, &trap)));
                 None
             }
         }
@@ -462,8 +466,8 @@ impl Pass<'_, '_> {
     }
 }
 
-fn map_error(name: &str, trap: &Trap) -> Reason {
-    Reason::new("map", Finding::MapError, trap.to_string()).of(name)
+fn map_error(name: &str, message: String) -> Reason {
+    Reason::new("map", Finding::MapError, message).of(name)
 }
 
 /// The documented answer of the notify endpoint.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::reason::{Finding, Reason};
+use super::reason::{Finding, Reason, stopped};
 use crate::engine::{Context, Machine, Program};
 
 /// How repeats of one event are recognised.
@@ -68,7 +68,8 @@ impl Dedup {
                     value.to_string()
                 }
                 Err(trap) => {
-                    let reason = Reason::new("deduplicate", Finding::DedupError, trap.to_string());
+                    let reason =
+                        Reason::new("deduplicate", Finding::DedupError, stopped(program, &trap));
                     reasons.push(reason.of(name.clone()));
                     "null".to_owned()
                 }

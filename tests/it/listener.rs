@@ -1,6 +1,7 @@
 //! Listeners: recipes against their samples, decisions, configuration and its diagnostics.
 
 mod challenge;
+mod configuration;
 mod decide;
 mod property;
 mod recipes;

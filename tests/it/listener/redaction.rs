@@ -184,3 +184,30 @@ fn a_body_of_bytes_is_told_by_its_length() {
     let log = log(&open(""), &Sent::new([0xff, 0xfe]));
     assert_eq!(log["raw_body"], "<2 bytes>");
 }
+
+#[test]
+fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
+    let number = "$INTEGER(parsed_body.card)";
+    let long = "4111".repeat(50);
+    for part in [
+        format!("[[verify]]\nname = \"a\"\nrule = '{number} == 1'\n"),
+        format!("[filter]\nkeep_when = '{number} == 1'\n"),
+        format!("[event]\ntype = '{number}'\n"),
+        format!("[event]\ndata = '{number}'\n"),
+        format!("[event.data]\nnumber = '{number}'\n"),
+        format!("[response]\nbody = '{number}'\n"),
+        format!("[response]\nheaders = {{ \"X\" = \"${{{number}}}\" }}\n"),
+        format!("[deduplicate]\nkeys = ['{number}']\n"),
+        format!("[[challenge]]\ndetect = 'TRUE'\nbody = '{number}'\n"),
+    ] {
+        let listener = open(&format!("[redact]\npaths = [\"parsed_body.card\"]\n{part}"));
+        for card in ["4111 x", &long] {
+            let sent = Sent::json(json!({ "card": card }).to_string());
+            let decision = sent.to(&listener);
+            let said = super::said(&decision);
+            assert!(said.contains("E0307") && said.contains(number), "{part}: {said}");
+            assert!(!said.contains("4111"), "{part}: {said}");
+            assert!(!log(&listener, &sent).to_string().contains("4111"), "{part}");
+        }
+    }
+}

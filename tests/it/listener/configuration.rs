@@ -1,0 +1,77 @@
+//! What is said of listeners' files: files in `tests/cases/configuration/*.toml`, and what is told
+//! of each beside it. `UPDATE_EXPECT=1` rewrites what is told; read the diff.
+
+use std::path::PathBuf;
+
+use hookgate::diagnostic::{Colour, render_all};
+use hookgate::listener::{Loaded, Outside, load};
+
+/// The files that a case may name.
+const FILES: &[(&str, &str)] = &[
+    ("issue.json", r#"{ "issue": { "id": 1, "labels": ["bug"] } }"#),
+    ("broken.json", r#"{ "issue": "#),
+];
+
+fn cases() -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir("tests/cases/configuration")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 40);
+    files
+}
+
+/// Loads a case. A first line `# [unset]` makes secrets that are not set warnings.
+fn loaded(name: &str, text: &str) -> Loaded {
+    let outside = Outside {
+        file: &|name| {
+            let found = FILES.iter().find(|(known, _)| *known == name);
+            found.map(|(_, text)| text.as_bytes().to_vec()).ok_or("there is none".to_owned())
+        },
+        environment: &|name| (name == "KEY").then(|| "s3cret-of-today".to_owned()),
+        secrets_needed: !text.starts_with("# [unset]"),
+        ..Outside::none()
+    };
+    load(name, text, &outside)
+}
+
+#[test]
+fn files_are_told_what_is_wrong_with_them_and_where() {
+    let mut wrong = Vec::new();
+    for file in cases() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let loaded = loaded(name, &text);
+        let told: String =
+            loaded.diagnostics.iter().map(|one| render_all(one, Colour::Off)).collect();
+        assert!(!told.contains("s3cret-of-today"), "{told}");
+        assert_eq!(loaded.listener.is_none(), loaded.has_errors(), "{name}: {told}");
+        let expected = file.with_extension("txt");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&expected, &told).unwrap();
+        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&told) {
+            wrong.push(format!("{name}:\n{told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_mended_file_is_told_nothing() {
+    let mut tried = 0;
+    for file in cases() {
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let Some(fault) = name.strip_suffix("_mended") else { continue };
+        let told = |name: &str| {
+            let text =
+                std::fs::read_to_string(file.with_file_name(format!("{name}.toml"))).unwrap();
+            loaded(name, &text).diagnostics.iter().map(|one| one.list.len()).sum::<usize>()
+        };
+        assert_eq!(told(&name), 0, "{name}");
+        assert_ne!(told(fault), 0, "{fault}");
+        tried += 1;
+    }
+    assert!(tried > 5, "{tried}");
+}
