@@ -12,10 +12,12 @@ pub mod check;
 pub mod cli;
 pub mod compile;
 pub mod config;
+pub mod delivery;
 pub mod diagnostic;
 pub mod document;
 pub mod engine;
 pub mod explain;
+pub mod filterby;
 pub mod format;
 #[cfg(feature = "gateway")]
 #[allow(

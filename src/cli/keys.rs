@@ -8,7 +8,7 @@ use super::store::{audit, now, open};
 use super::{Error, Exit};
 use crate::config::duration;
 use crate::gateway::store::{Key, KeyKind, Store};
-use crate::gateway::{make, time_of};
+use crate::gateway::{SCOPES, make, time_of};
 
 /// The arguments of `keys`.
 #[derive(Debug, Args)]
@@ -49,7 +49,7 @@ struct Create {
     /// What it is for: sent as it is, or exchanged for access tokens
     #[arg(long, value_enum, default_value = "api")]
     kind: Kind,
-    /// What it allows; may be repeated
+    /// What it allows: `send`, `webhooks`, `webhooks:read`, `events`…; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", default_value = "send")]
     scopes: Vec<String>,
     /// A listener that it is for, by id or name; may be repeated. Without, all of the tenant's
@@ -73,9 +73,6 @@ enum Kind {
     Api,
     Oauth,
 }
-
-/// What a key of the command line may allow.
-const SCOPES: &[&str] = &["send", "webhooks", "diverted-events", "events"];
 
 impl Keys {
     pub(super) fn run(self) -> Result<Exit, Error> {

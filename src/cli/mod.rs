@@ -9,6 +9,10 @@ mod check;
 mod compile;
 #[cfg(feature = "gateway")]
 mod configuration;
+#[cfg(feature = "gateway")]
+mod deliveries;
+#[cfg(feature = "gateway")]
+mod diverted;
 mod eval;
 mod explain;
 mod explain_code;
@@ -33,6 +37,8 @@ mod serve;
 mod session;
 #[cfg(feature = "gateway")]
 mod store;
+#[cfg(feature = "gateway")]
+mod subscriptions;
 #[cfg(feature = "gateway")]
 mod tenants;
 #[cfg(feature = "gateway")]
@@ -106,7 +112,16 @@ enum Command {
     /// Run stored requests through a changed listener, and show what would differ
     #[cfg(feature = "gateway")]
     Replay(replay::Replay),
-    /// Make, list and revoke the keys of senders
+    /// Look at subscriptions, and mend them
+    #[cfg(feature = "gateway")]
+    Subscriptions(subscriptions::Subscriptions),
+    /// Look at deliveries, and send them again
+    #[cfg(feature = "gateway")]
+    Deliveries(deliveries::Deliveries),
+    /// Look at events that were given up and are kept, and send them again
+    #[cfg(feature = "gateway")]
+    Diverted(diverted::Diverted),
+    /// Make, list and revoke the keys of senders and of those who subscribe
     #[cfg(feature = "gateway")]
     Keys(keys::Keys),
     /// Make and list tenants
@@ -145,6 +160,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Requests(command) => command.run(),
         #[cfg(feature = "gateway")]
         Command::Replay(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Subscriptions(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Deliveries(command) => command.run(),
+        #[cfg(feature = "gateway")]
+        Command::Diverted(command) => command.run(),
         #[cfg(feature = "gateway")]
         Command::Keys(command) => command.run(),
         #[cfg(feature = "gateway")]

@@ -7,10 +7,10 @@ use clap::Args;
 use super::configuration::{ConfigurationArguments, block_on, ended, tell_faults};
 use super::output::{self, Format};
 use super::requests::Which;
-use super::store::open;
+use super::store::{open, seal};
 use super::{Error, Exit, input};
 use crate::gateway::store::Store;
-use crate::gateway::{Replayed, Seal, load_listener, replay};
+use crate::gateway::{Replayed, load_listener, replay};
 use crate::listener::Listener;
 
 /// The arguments of `replay`.
@@ -36,7 +36,7 @@ impl Replay {
         let (configuration, store) = open(&self.configuration)?;
         let filter = self.which.filter(&configuration, self.limit)?;
         let changed = self.against()?;
-        let seal = Seal::of_environment().map_err(|error| Error::Usage(error.to_string()))?;
+        let seal = seal(&configuration)?;
         let replayed = block_on(async {
             let mut replayed = Vec::new();
             for record in store.requests(&filter).await? {
@@ -48,7 +48,7 @@ impl Replay {
                         None => continue,
                     },
                 };
-                replayed.push(replay(listener, &record, raw.as_deref(), seal.as_ref()));
+                replayed.push(replay(listener, &record, raw.as_deref(), &seal));
             }
             Ok::<Vec<Replayed>, Error>(replayed)
         })??;

@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::configuration::ConfigurationArguments;
-use crate::gateway::store::{AuditRecord, Mode, SqliteStore, Store, StoreError};
-use crate::gateway::{Clock, Configuration, open_store};
+use crate::gateway::store::{AuditRecord, Change, Mode, SqliteStore, Store, StoreError};
+use crate::gateway::{Clock, Configuration, Seal, open_store};
 
 /// Opens the store of a configuration.
 pub(super) fn open(
@@ -12,6 +12,24 @@ pub(super) fn open(
     let configuration = arguments.read()?;
     let store = open_store(&configuration, Mode::Command)?;
     Ok((configuration, store))
+}
+
+/// The keys that what is stored is encrypted with.
+pub(super) fn seal(configuration: &Configuration) -> Result<Seal, Error> {
+    Seal::beside(&configuration.path(&configuration.settings.store))
+        .map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// A change with what is written down about it.
+pub(super) fn change<T>(what: T, action: &str, target: &str) -> Change<T> {
+    let audit = AuditRecord {
+        at: now(),
+        actor: "command line".to_owned(),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: "{}".to_owned(),
+    };
+    Change { what, audit }
 }
 
 impl From<StoreError> for Error {

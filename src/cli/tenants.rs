@@ -7,7 +7,7 @@ use super::output::{self, Format};
 use super::store::{audit, now, open};
 use super::{Error, Exit};
 use crate::gateway::store::{Store, Tenant};
-use crate::gateway::time_of;
+use crate::gateway::{tenant_locator, time_of};
 
 /// The arguments of `tenants`.
 #[derive(Debug, Args)]
@@ -75,14 +75,18 @@ fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, 
             .iter()
             .map(|tenant| {
                 let created = time_of(tenant.created_at).to_string();
-                serde_json::json!({ "id": tenant.id, "name": tenant.name, "createdAt": created })
+                let locator = tenant_locator(&tenant.id).to_string();
+                serde_json::json!({
+                    "id": tenant.id, "name": tenant.name, "locator": locator, "createdAt": created,
+                })
             })
             .collect();
         output::answer(&serde_json::Value::Array(list).to_string())?;
         return Ok(Exit::Done);
     }
     for tenant in tenants {
-        output::answer(&format!("{:<24}{}", tenant.id, tenant.name))?;
+        let locator = tenant_locator(&tenant.id);
+        output::answer(&format!("{:<24}{locator}  {}", tenant.id, tenant.name))?;
     }
     Ok(Exit::Done)
 }

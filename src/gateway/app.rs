@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::clock::Clock;
 use super::configuration::Configuration;
+use super::deliver::Arrivals;
 use super::limits::Buckets;
 use super::metrics::Metrics;
 use super::seal::Seal;
@@ -23,11 +24,14 @@ pub struct App {
     pub buckets: Buckets,
     /// Bytes of bodies that may still be read.
     pub memory: Arc<Semaphore>,
-    /// The key that originals are encrypted with; without one they are not kept.
-    pub seal: Option<Seal>,
+    /// The keys that what is kept is encrypted with.
+    pub seal: Seal,
+    /// Who has something to deliver.
+    pub arrivals: Arrivals,
     /// The key that access tokens are signed with.
     pub token_key: [u8; 32],
     configuration: RwLock<Arc<Configuration>>,
+    stop: watch::Sender<bool>,
 }
 
 /// A permit of the memory for bodies stands for so many bytes.
@@ -39,7 +43,7 @@ impl App {
         configuration: Configuration,
         store: Arc<dyn Store>,
         clock: Clock,
-        seal: Option<Seal>,
+        seal: Seal,
         token_key: [u8; 32],
     ) -> Self {
         let permits = configuration.settings.limits.memory.div_ceil(PERMIT);
@@ -51,9 +55,21 @@ impl App {
             buckets: Buckets::default(),
             memory: Arc::new(Semaphore::new(permits)),
             seal,
+            arrivals: Arrivals::default(),
             token_key,
             configuration: RwLock::new(Arc::new(configuration)),
+            stop: watch::Sender::new(false),
         }
+    }
+
+    /// Tells everything that runs to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Follows whether it is to stop.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
     }
 
     /// The configuration as it is now. A request keeps the one it began with.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::engine::Time;
 
@@ -42,6 +43,14 @@ impl Clock {
             }
             Self::Pinned(micros) => micros.load(Ordering::SeqCst),
         }
+    }
+
+    /// A new id: a UUID of version 7, which begins with the time, so that ids sort by it.
+    pub fn id(&self) -> Uuid {
+        let micros = u64::try_from(self.micros()).unwrap_or(0);
+        let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1000;
+        let at = Timestamp::from_unix(ContextV7::new(), micros / 1_000_000, nanos);
+        Uuid::new_v7(at)
     }
 
     /// The time.

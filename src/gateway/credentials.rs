@@ -65,6 +65,20 @@ pub(super) async fn look_up(app: &App, presented: Option<&str>) -> Result<Presen
     token(app, presented).await
 }
 
+/// The key of whoever calls the management API: sent as it is, or by an access token.
+///
+/// # Errors
+/// Where the store does not answer.
+pub(super) async fn manager(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
+    if presented.starts_with("hg_") {
+        return Ok(key(app, presented).await?.filter(|key| key.kind == KeyKind::Api));
+    }
+    match token(app, presented).await? {
+        Presented::Known { id, .. } => app.store.key(&id).await,
+        _ => Ok(None),
+    }
+}
+
 fn known(key: Key) -> Presented {
     Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners }
 }

@@ -18,6 +18,9 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Labels, Counter>,
     duration: Histogram,
+    attempts: Family<Taken, Counter>,
+    attempt_duration: Histogram,
+    deliveries: Family<Ends, Counter>,
     /// Connections that are open.
     pub connections: Gauge,
     /// Times that the configuration was read again, and held.
@@ -31,6 +34,18 @@ pub struct Metrics {
 struct Labels {
     listener: String,
     outcome: String,
+}
+
+/// Whether receivers took what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Taken {
+    taken: &'static str,
+}
+
+/// How looks at deliveries ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ends {
+    result: &'static str,
 }
 
 impl Default for Metrics {
@@ -54,7 +69,28 @@ impl Default for Metrics {
             "Configurations that were refused",
             reloads_refused.clone(),
         );
-        Self { registry, requests, duration, connections, reloads, reloads_refused }
+        let attempts = Family::<Taken, Counter>::default();
+        // From 1 ms to 33 s.
+        let attempt_duration = Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let deliveries = Family::<Ends, Counter>::default();
+        registry.register("attempts", "Attempts to deliver an event", attempts.clone());
+        registry.register(
+            "attempt_duration_seconds",
+            "From the beginning of an attempt to its end",
+            attempt_duration.clone(),
+        );
+        registry.register("deliveries", "Deliveries by what came of them", deliveries.clone());
+        Self {
+            registry,
+            requests,
+            duration,
+            attempts,
+            attempt_duration,
+            deliveries,
+            connections,
+            reloads,
+            reloads_refused,
+        }
     }
 }
 
@@ -64,6 +100,18 @@ impl Metrics {
         let labels = Labels { listener: listener.to_owned(), outcome: outcome.name().to_owned() };
         self.requests.get_or_create(&labels).inc();
         self.duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt.
+    pub fn attempt(&self, ok: bool, took: Duration) {
+        let taken = if ok { "yes" } else { "no" };
+        self.attempts.get_or_create(&Taken { taken }).inc();
+        self.attempt_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts what came of a delivery.
+    pub fn delivery(&self, result: &'static str) {
+        self.deliveries.get_or_create(&Ends { result }).inc();
     }
 
     /// Everything that was counted, as Prometheus reads it.

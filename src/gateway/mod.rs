@@ -7,9 +7,11 @@ mod app;
 mod clock;
 mod configuration;
 mod credentials;
+mod deliver;
 mod incoming;
 mod limits;
 mod logging;
+mod manage;
 mod metrics;
 mod post;
 mod raw;
@@ -31,6 +33,8 @@ pub use configuration::{
     Configuration, ConfigurationError, HOOKGATE, load_listener, load_listener_with,
 };
 pub use credentials::{Made, make};
+pub use deliver::{Arrivals, ClientsError, Subscribed, UnreadableSubscription, sealed, unsealed};
+pub use manage::{Acting, ActingError, MASK, SCOPES, permits, tenant_locator, uuid_of};
 pub use post::{PostError, post};
 pub use raw::Original;
 pub use replay::{Replayed, replay};

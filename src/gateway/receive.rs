@@ -16,6 +16,7 @@ use super::app::App;
 use super::clock::micros_of;
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
+use super::deliver::HOPS;
 use super::incoming::{self, Incoming};
 use super::limits::Meter;
 use super::raw::Original;
@@ -113,7 +114,7 @@ impl Receiver<'_> {
             .collect();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Head {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: self.app.clock.id().to_string(),
             method: parts.method.as_str().to_owned(),
             url: match &self.listener.url {
                 Some(url) => {
@@ -187,7 +188,8 @@ impl Receiver<'_> {
         let raw = self.original(request);
         let entry = Entry { request: record, event: Some(event), dedup, raw, challenge: false };
         match self.app.store.keep(entry, now).await {
-            Ok(Kept::New) => {
+            Ok(Kept::New { subscriptions }) => {
+                self.app.arrivals.announce(subscriptions);
                 self.count(request.id, Outcome::Accepted, &decision.reasons);
                 decision.response
             }
@@ -214,7 +216,7 @@ impl Receiver<'_> {
         let event = decision.event.as_ref();
         let text = |text: Option<&Box<str>>| text.map(|text| text.to_string());
         EventRecord {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: self.app.clock.id().to_string(),
             tenant: self.listener.tenant.to_string(),
             listener_id: self.listener.id.to_string(),
             request_id: request.id.to_owned(),
@@ -225,6 +227,8 @@ impl Receiver<'_> {
                 _ => decision.event_data(request).map(|data| data.to_string()),
             },
             created_at: now,
+            hops: hops(request),
+            place: 0,
         }
     }
 
@@ -241,9 +245,13 @@ impl Receiver<'_> {
 
     /// The original, encrypted, where it is to be kept and there is a key for it.
     fn original(&self, request: &Request<'_>) -> Option<Vec<u8>> {
-        let seal = self.app.seal.as_ref().filter(|_| self.listener.keep_raw)?;
+        if !self.listener.keep_raw {
+            return None;
+        }
         let original = Original::of(request).to_json();
-        seal.seal(original.as_bytes())
+        self.app
+            .seal
+            .seal(original.as_bytes())
             .map_err(|error| tracing::error!(request = request.id, %error, "not kept"))
             .ok()
     }
@@ -328,6 +336,13 @@ impl Receiver<'_> {
         response.set_header("Retry-After", "5".to_owned());
         response
     }
+}
+
+/// How often an event was delivered by gateways before it came here; whoever lies about that
+/// only ends their own loop later.
+fn hops(request: &Request<'_>) -> u32 {
+    let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(HOPS));
+    header.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
 impl Head {

@@ -57,9 +57,9 @@ pub fn replay(
     listener: &Listener,
     record: &RequestRecord,
     raw: Option<&[u8]>,
-    seal: Option<&Seal>,
+    seal: &Seal,
 ) -> Replayed {
-    let original = raw.zip(seal).and_then(|(raw, seal)| Original::of_json(&seal.open(raw).ok()?));
+    let original = raw.and_then(|raw| Original::of_json(&seal.open(raw).ok()?));
     let decided = match original {
         Some(original) => of_original(listener, record, &original).map(|one| (one, true)),
         None => of_log(listener, record).map(|one| (one, false)),

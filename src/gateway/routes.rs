@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
 use super::app::App;
+use super::manage::routes;
 use super::receive::{notify, token};
 
 /// What senders reach, and nothing else.
@@ -26,6 +27,7 @@ pub fn management_routes(app: Arc<App>) -> Router {
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .merge(routes())
         .fallback(nothing)
         .with_state(app)
 }

@@ -17,6 +17,8 @@ pub static GATEWAY: Table = Table {
         LIMITS,
         STORE,
         RETENTION,
+        DELIVERY,
+        SINK,
         LOG,
     ],
     one_of: &[],
@@ -61,6 +63,17 @@ const LIMITS: Field = optional(
 const STORE: Field = optional("store", Takes::Table(&STORES), "Where events and logs are kept.");
 const RETENTION: Field =
     optional("retention", Takes::Table(&RETAINED), "How long what is stored is kept.");
+const DELIVERY: Field = optional(
+    "delivery",
+    Takes::Table(&DELIVERIES),
+    "How events are delivered to those who subscribe.",
+);
+const SINK: Field = optional(
+    "sink",
+    Takes::List(&A_SINK),
+    "Files on this machine that events are written to, a line of JSON each.",
+);
+static A_SINK: Takes = Takes::Table(&SINKS);
 const LOG: Field = optional(
     "log",
     Takes::Table(&LOGS),
@@ -181,6 +194,16 @@ static RETAINED: Table = Table {
         ),
         optional("events", Takes::Duration, "Events. Left out: 30 days."),
         optional(
+            "deliveries",
+            Takes::Duration,
+            "Deliveries that ended, with their attempts. Left out: 30 days.",
+        ),
+        optional(
+            "diverted",
+            Takes::Duration,
+            "Events that were given up and are kept to be sent again. Left out: 365 days.",
+        ),
+        optional(
             "refused",
             Takes::Duration,
             "Logs of requests that were refused. Left out: 7 days.",
@@ -196,6 +219,96 @@ static RETAINED: Table = Table {
             Takes::Count(1 << 20, 1 << 50),
             "Bytes of the database; the oldest goes first. Left out: no limit.",
         ),
+    ],
+    one_of: &[],
+};
+
+static DELIVERIES: Table = Table {
+    name: "delivery",
+    doc: "How events are delivered to those who subscribe.",
+    fields: &[
+        optional(
+            "allow",
+            Takes::List(&Takes::Text),
+            "Private networks that may be sent to all the same: `10.1.0.0/16`. Left out: none.",
+        ),
+        optional(
+            "connect_time",
+            Takes::Duration,
+            "How long a connection may take to be made. Left out: 10 seconds.",
+        ),
+        optional("time", Takes::Duration, "How long an attempt may take. Left out: 30 seconds."),
+        optional(
+            "concurrency",
+            Takes::Count(1, 1000),
+            "Attempts at a time to one receiver. Left out: 8.",
+        ),
+        optional(
+            "rate",
+            Takes::Count(1, 100_000),
+            "Attempts in a second to one receiver. Left out: 200.",
+        ),
+        optional(
+            "in_flight",
+            Takes::Count(1, 100_000),
+            "Attempts at a time in all. Left out: 512.",
+        ),
+        optional(
+            "hops",
+            Takes::Count(1, 100),
+            "How often an event may go from gateway to gateway before it is taken for a loop. Left out: 5.",
+        ),
+        optional(
+            "user",
+            Takes::Text,
+            "The UUID of the user that events are said to come from. Left out: zeros.",
+        ),
+        optional(
+            "authorities",
+            Takes::Text,
+            "A file of certificates, in PEM, that are trusted besides those of the system.",
+        ),
+        optional(
+            "rotation",
+            Takes::Duration,
+            "How long a signing secret that was replaced still signs beside the new one. Left out: 1 day.",
+        ),
+    ],
+    one_of: &[],
+};
+
+static SINKS: Table = Table {
+    name: "a sink",
+    doc: "A file on this machine that events are written to, a line of JSON each.",
+    fields: &[
+        required("name", Takes::Text, "What it is called; each has a name of its own."),
+        required("tenant", Takes::Text, "The tenant whose events it takes."),
+        required(
+            "path",
+            Takes::Text,
+            "The file, relative to the configuration's folder; when it is full it becomes `PATH.1`.",
+        ),
+        optional(
+            "events",
+            Takes::List(&Takes::Text),
+            "The types of events that it takes. Left out: all.",
+        ),
+        optional(
+            "filter",
+            Takes::Expression,
+            "An expression that has to hold of `event`. Left out: all are written.",
+        ),
+        optional(
+            "transform",
+            Takes::Expression,
+            "An expression over `event` that makes the line. Left out: the envelope that Socotra documents.",
+        ),
+        optional(
+            "bytes",
+            Takes::Count(1024, 1 << 40),
+            "Bytes of a file, before the next one is begun. Left out: 67108864.",
+        ),
+        optional("files", Takes::Count(1, 1000), "How many files are kept. Left out: 5."),
     ],
     one_of: &[],
 };

@@ -8,11 +8,11 @@ use std::time::Duration;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use super::app::App;
 use super::clock::Clock;
 use super::configuration::{Configuration, ConfigurationError, fingerprint};
+use super::deliver::{self, Clients, ClientsError, sync_sinks};
 use super::routes::{management_routes, sender_routes};
 use super::seal::{Seal, SealError};
 use super::server::Server;
@@ -35,6 +35,9 @@ pub enum ServeError {
     /// The key to encrypt with is none.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// Nothing could be delivered.
+    #[error("nothing could be delivered: {0}")]
+    Clients(#[from] ClientsError),
     /// The address is taken, or not ours.
     #[error("cannot listen at {address}: {reason}")]
     Listen {
@@ -58,6 +61,7 @@ const PRUNE: Duration = Duration::from_secs(60);
 pub struct Gateway {
     app: Arc<App>,
     certificates: Option<Arc<Certificates>>,
+    clients: Clients,
     senders: TcpListener,
     management: TcpListener,
 }
@@ -85,13 +89,7 @@ pub async fn app(
     let mut fresh = [0; 32];
     SystemRandom::new().fill(&mut fresh).map_err(|_| SealError::NoRandom)?;
     let token_key = store.server_secret("token", fresh).await?;
-    let seal = Seal::of_environment()?;
-    if seal.is_none() && configuration.listeners.values().any(|listener| listener.keep_raw) {
-        tracing::warn!(
-            "a listener has `keep_raw`, and {} is not set: originals are not kept",
-            super::seal::KEY_VARIABLE
-        );
-    }
+    let seal = Seal::beside(&configuration.path(&configuration.settings.store))?;
     Ok(Arc::new(App::new(configuration, store, clock, seal, token_key)))
 }
 
@@ -113,7 +111,9 @@ impl Gateway {
         let senders = listen(settings.listen).await?;
         let management = listen(settings.management).await?;
         let app = app(configuration, store, Clock::System).await?;
-        Ok(Self { app, certificates, senders, management })
+        let clients = deliver::clients(&app)?;
+        sync_sinks(&app).await?;
+        Ok(Self { app, certificates, clients, senders, management })
     }
 
     /// The addresses that it listens at: for senders, for management.
@@ -129,7 +129,7 @@ impl Gateway {
     /// # Errors
     /// Where the system gives no signals.
     pub async fn serve(self) -> Result<(), ServeError> {
-        let (stop, stopped) = watch::channel(false);
+        let stopped = self.app.stopping();
         let settings = self.app.configuration().settings.clone();
         let server = |routes, certificates| Server {
             routes,
@@ -142,12 +142,14 @@ impl Gateway {
         let senders = tokio::spawn(senders.run(self.senders, stopped.clone(), settings.drain));
         let management =
             tokio::spawn(management.run(self.management, stopped.clone(), settings.drain));
+        let delivering =
+            deliver::run(Arc::clone(&self.app), self.clients, stopped.clone(), settings.drain);
+        let delivering = tokio::spawn(delivering);
         let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app), self.certificates));
         told_to_stop().await?;
         tracing::info!("stopping: requests in flight are finished");
-        // Whoever listens has stopped where nobody is there to be told.
-        let _ = stop.send(true);
-        let _ = tokio::join!(senders, management);
+        self.app.stop();
+        let _ = tokio::join!(senders, management, delivering);
         upkeep.abort();
         self.app.store.close().await?;
         tracing::info!("stopped");
@@ -185,12 +187,19 @@ async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>) {
                 let now = fingerprint(&app.configuration());
                 if now != seen {
                     seen = now;
-                    reload(&app, certificates.as_deref());
+                    reload_all(&app, certificates.as_deref()).await;
                 }
             }
-            _ = hang_up.recv() => reload(&app, certificates.as_deref()),
+            _ = hang_up.recv() => reload_all(&app, certificates.as_deref()).await,
             _ = prune.tick() => delete_old(&app).await,
         }
+    }
+}
+
+async fn reload_all(app: &App, certificates: Option<&Certificates>) {
+    reload(app, certificates);
+    if let Err(error) = sync_sinks(app).await {
+        tracing::error!(%error, "the old sinks stay");
     }
 }
 
@@ -259,6 +268,8 @@ fn retention(configuration: &Configuration) -> super::store::Retention {
     super::store::Retention {
         requests_us: micros(kept.requests),
         events_us: micros(kept.events),
+        deliveries_us: micros(kept.deliveries),
+        diverted_us: micros(kept.diverted),
         refused_us: micros(kept.refused),
         challenges_us: micros(kept.requests),
         audit_us: micros(kept.audit),

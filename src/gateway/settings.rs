@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use super::rows::GATEWAY;
 use crate::config::{Layer, duration};
+use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::Source;
@@ -33,6 +35,10 @@ pub struct Settings {
     pub store: PathBuf,
     /// How long what is stored is kept.
     pub retention: Retention,
+    /// How events are delivered.
+    pub delivery: Delivery,
+    /// The sinks on this machine.
+    pub sinks: Vec<Sink>,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged at least.
@@ -69,6 +75,10 @@ pub struct Retention {
     pub requests: Duration,
     /// Events.
     pub events: Duration,
+    /// Deliveries that ended, with their attempts.
+    pub deliveries: Duration,
+    /// Events that are kept to be sent again.
+    pub diverted: Duration,
     /// Logs of requests that were refused.
     pub refused: Duration,
     /// Bytes of those.
@@ -77,6 +87,52 @@ pub struct Retention {
     pub audit: Duration,
     /// Bytes of the database.
     pub bytes: Option<u64>,
+}
+
+/// How events are delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Networks that are sent to though they are private.
+    pub allow: Vec<IpNet>,
+    /// How long a connection may take to be made.
+    pub connect_time: Duration,
+    /// How long an attempt may take in all.
+    pub time: Duration,
+    /// Attempts at a time to one receiver.
+    pub concurrency: usize,
+    /// Attempts in a second to one receiver.
+    pub rate: u32,
+    /// Attempts at a time in all.
+    pub in_flight: usize,
+    /// How often an event may go through gateways.
+    pub hops: u32,
+    /// The user that events are said to come from.
+    pub user: Uuid,
+    /// A file with certificates that are trusted besides those of the system.
+    pub authorities: Option<PathBuf>,
+    /// How long a replaced signing secret still signs.
+    pub rotation: Duration,
+}
+
+/// A file that events are written to, a line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sink {
+    /// What it is called.
+    pub name: String,
+    /// The tenant whose events it takes.
+    pub tenant: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The types that it takes; `*` is any.
+    pub events: Vec<String>,
+    /// An expression that has to hold of an event.
+    pub filter: Option<String>,
+    /// An expression that makes the line.
+    pub transform: Option<String>,
+    /// Bytes of a file, before the next one is begun.
+    pub bytes: u64,
+    /// How many files are kept.
+    pub files: u32,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -108,12 +164,14 @@ impl<'r> Reader<'r> {
             public_url: self.public_url(),
             listen: self.address("listen", 8080),
             management: self.address("management", 8081),
-            trusted_proxies: self.networks(),
+            trusted_proxies: self.networks("server", "trusted_proxies"),
             tls: self.tls(),
             drain: self.time("server", "drain", Duration::from_secs(30)),
             limits: self.limits(),
             store: self.text("store", "path").unwrap_or("hookgate.db").into(),
             retention: self.retention(),
+            delivery: self.delivery(),
+            sinks: self.sinks(),
             log_json: self.text("log", "format") == Some("json"),
             log_level: self.text("log", "level").unwrap_or("info").to_owned(),
         }
@@ -140,6 +198,8 @@ impl<'r> Reader<'r> {
         Retention {
             requests: self.time("retention", "requests", DAY * 30),
             events: self.time("retention", "events", DAY * 30),
+            deliveries: self.time("retention", "deliveries", DAY * 30),
+            diverted: self.time("retention", "diverted", DAY * 365),
             refused: self.time("retention", "refused", DAY * 7),
             refused_bytes: self.count("retention", "refused_bytes", 64 << 20),
             audit: self.time("retention", "audit", DAY * 365),
@@ -197,9 +257,57 @@ impl<'r> Reader<'r> {
         })
     }
 
-    fn networks(&mut self) -> Vec<IpNet> {
+    fn delivery(&mut self) -> Delivery {
+        let size =
+            |key, usual| usize::try_from(self.count("delivery", key, usual)).unwrap_or(usize::MAX);
+        let small =
+            |key, usual| u32::try_from(self.count("delivery", key, usual)).unwrap_or(u32::MAX);
+        Delivery {
+            connect_time: self.time("delivery", "connect_time", Duration::from_secs(10)),
+            time: self.time("delivery", "time", Duration::from_secs(30)),
+            concurrency: size("concurrency", 8),
+            in_flight: size("in_flight", 512),
+            rate: small("rate", 200),
+            hops: small("hops", 5),
+            authorities: self.text("delivery", "authorities").map(PathBuf::from),
+            rotation: self.time("delivery", "rotation", DAY),
+            user: self.user(),
+            allow: self.networks("delivery", "allow"),
+        }
+    }
+
+    fn user(&mut self) -> Uuid {
+        let Some(node) = self.at("delivery", "user") else {
+            return Uuid::nil();
+        };
+        let text = node.as_str().unwrap_or("");
+        text.parse().unwrap_or_else(|_| {
+            let message = format!("`{text}` is no UUID");
+            self.wrong(node, message, "write one like `123e4567-e89b-12d3-a456-426614174000`");
+            Uuid::nil()
+        })
+    }
+
+    fn sinks(&mut self) -> Vec<Sink> {
+        let nodes = self.root.get("sink").map(Node::items).unwrap_or_default();
+        let mut sinks: Vec<Sink> = Vec::new();
+        for node in nodes {
+            let sink = sink(node);
+            for key in ["filter", "transform"] {
+                self.found.extend(node.get(key).map(program_faults).unwrap_or_default());
+            }
+            if sinks.iter().any(|other| other.name == sink.name) {
+                let message = format!("there are two sinks `{}`", sink.name);
+                self.wrong(node, message, "each sink has a name of its own");
+            }
+            sinks.push(sink);
+        }
+        sinks
+    }
+
+    fn networks(&mut self, table: &str, key: &str) -> Vec<IpNet> {
         let mut networks = Vec::new();
-        for node in self.at("server", "trusted_proxies").map(Node::items).unwrap_or_default() {
+        for node in self.at(table, key).map(Node::items).unwrap_or_default() {
             let text = node.as_str().unwrap_or("");
             let bare = || text.parse::<IpAddr>().map(IpNet::from);
             match text.parse::<IpNet>().or_else(|_| bare()) {
@@ -218,4 +326,31 @@ impl<'r> Reader<'r> {
         let file = |key: &str| tls.get(key).and_then(Node::as_str).map(PathBuf::from);
         Some((file("certificate")?, file("key")?))
     }
+}
+
+fn sink(node: &Node) -> Sink {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).map(ToOwned::to_owned);
+    let count = |key: &str| node.get(key).and_then(Node::as_count);
+    let events = node.get("events").map(Node::items).unwrap_or_default();
+    let events: Vec<String> =
+        events.iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect();
+    Sink {
+        name: text("name").unwrap_or_default(),
+        tenant: text("tenant").unwrap_or_default(),
+        path: text("path").unwrap_or_default().into(),
+        events: if events.is_empty() { vec!["*".to_owned()] } else { events },
+        filter: text("filter"),
+        transform: text("transform"),
+        bytes: count("bytes").unwrap_or(64 << 20),
+        files: count("files").and_then(|files| u32::try_from(files).ok()).unwrap_or(5),
+    }
+}
+
+/// What is wrong with a program of a sink, at its place in the file.
+fn program_faults(node: &Node) -> Vec<Diagnostic> {
+    let Some(text) = node.as_text() else {
+        return Vec::new();
+    };
+    let faults = Programs::compile(Some(&text.value), None).err().map(|faults| faults.list);
+    faults.unwrap_or_default().into_iter().map(|fault| text.placed(fault)).collect()
 }

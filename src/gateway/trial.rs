@@ -21,6 +21,9 @@ use crate::engine::Time;
 use crate::listener::{Event, Listener, Response, Sample};
 use crate::value::read_json;
 
+/// The name of the store in its folder.
+const STORE: &str = "trial.db";
+
 /// A gateway to try requests on. What it stores is gone when it is dropped.
 pub struct Trial {
     app: Arc<App>,
@@ -70,12 +73,12 @@ impl Trial {
     /// Where there is no place for what it stores.
     pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, TrialError> {
         let folder = tempfile::tempdir()?;
-        let options = SqliteOptions::new(folder.path().join("trial.db"), Mode::Serve);
+        let options = SqliteOptions::new(folder.path().join(STORE), Mode::Serve);
         let store = Arc::new(SqliteStore::open(options)?);
         let id = listener.id.to_string();
         let configuration = Configuration {
             folder: folder.path().to_owned(),
-            settings: settings.clone(),
+            settings: Settings { store: STORE.into(), ..settings.clone() },
             listeners: [(listener.id.clone(), Arc::new(listener))].into(),
             warnings: Vec::new(),
         };

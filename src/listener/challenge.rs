@@ -1,6 +1,6 @@
 //! Challenges: a provider asks whether the listener is there, and wants a certain answer.
 
-use super::reason::{Failed, Finding, stopped};
+use super::reason::{Failed, Finding};
 use super::response::{Reply, Response};
 use super::verify::{Encoding, Hash};
 use crate::engine::{Context, Machine, OwnedValue, Program};
@@ -82,7 +82,7 @@ impl Challenge {
                 .ok_or_else(|| failed(format!("the secret `{}` is not set", token.secret)))?;
             let payload = machine
                 .eval(&token.payload, context)
-                .map_err(|trap| failed(stopped(&token.payload, &trap)))?;
+                .map_err(|trap| failed(trap.place_in(&token.payload)))?;
             let payload = payload
                 .content()
                 .ok_or_else(|| failed(format!("what the token `{}` signs is null", token.name)))?;

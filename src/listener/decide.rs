@@ -5,7 +5,7 @@
 
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
-use super::reason::{Finding, Reason, stopped};
+use super::reason::{Finding, Reason};
 use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
@@ -406,7 +406,7 @@ impl Pass<'_, '_> {
                     self.note(Reason::new(
                         "filter",
                         Finding::FilterError,
-                        stopped(&filter.program, &trap),
+                        trap.place_in(&filter.program),
                     ));
                     return Ok(());
                 }
@@ -432,7 +432,7 @@ impl Pass<'_, '_> {
             let value = self.surroundings.machine.eval(program, &self.context);
             // The machine lets no secret out, so every answer can be owned.
             let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
-            owned.map_err(|trap| self.note(map_error("data", stopped(program, &trap)))).ok()
+            owned.map_err(|trap| self.note(map_error("data", trap.place_in(program)))).ok()
         });
         Event { kind, provider_id, data }
     }
@@ -442,7 +442,7 @@ impl Pass<'_, '_> {
             Ok(value) if value.is_null() => None,
             Ok(value) => Some(value.as_text().map_or_else(|| value.to_string().into(), Into::into)),
             Err(trap) => {
-                self.note(map_error(name, stopped(program, &trap)));
+                self.note(map_error(name, trap.place_in(program)));
                 None
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::reason::{Finding, Reason, stopped};
+use super::reason::{Finding, Reason};
 use crate::engine::{Context, Machine, Program};
 
 /// How repeats of one event are recognised.
@@ -69,7 +69,7 @@ impl Dedup {
                 }
                 Err(trap) => {
                     let reason =
-                        Reason::new("deduplicate", Finding::DedupError, stopped(program, &trap));
+                        Reason::new("deduplicate", Finding::DedupError, trap.place_in(program));
                     reasons.push(reason.of(name.clone()));
                     "null".to_owned()
                 }

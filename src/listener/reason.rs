@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use crate::engine::{Program, Trap};
-
 /// Makes the enum and the names of the rows.
 macro_rules! findings {
     ($($finding:ident { name: $name:literal, doc: $doc:literal, })+) => {
@@ -91,17 +89,6 @@ pub fn all_findings() -> impl Iterator<Item = Finding> {
 
 /// Why something failed, and the same in words.
 pub(super) type Failed = (Finding, String);
-
-/// Why a program was stopped, for a log: the code, and the part that it happened at. What a trap
-/// says itself quotes values, and those may be left out of logs by their path.
-pub(super) fn stopped(program: &Program, trap: &Trap) -> String {
-    let code = trap.code();
-    let title = code.row().map_or("", |row| row.title);
-    match program.source().map(|source| source.slice(trap.span())) {
-        Some(part) if !part.is_empty() => format!("{code}: `{part}`: {title}"),
-        _ => format!("{code}: {title}"),
-    }
-}
 
 /// What one step found, and what that was about.
 #[derive(Debug, Clone, PartialEq, Eq)]

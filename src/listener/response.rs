@@ -1,6 +1,5 @@
 //! Responses that a listener makes from a request.
 
-use super::reason::stopped;
 use crate::engine::{Context, Machine, Program, Value};
 
 /// A response: what goes back to the sender.
@@ -66,11 +65,11 @@ impl Reply {
     ) -> Result<Response, String> {
         let mut response = Response::empty(self.status.unwrap_or(status));
         if let Some(body) = &self.body {
-            let value = machine.eval(body, context).map_err(|trap| stopped(body, &trap))?;
+            let value = machine.eval(body, context).map_err(|trap| trap.place_in(body))?;
             set_body(&mut response, value)?;
         }
         for (name, program) in &self.headers {
-            let value = machine.eval(program, context).map_err(|trap| stopped(program, &trap))?;
+            let value = machine.eval(program, context).map_err(|trap| trap.place_in(program))?;
             if let Some(value) = header_value(name, value)? {
                 response.set_header(name, value);
             }

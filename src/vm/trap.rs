@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::program::Program;
 use crate::source::Span;
 use crate::value::{Fault, FaultKind};
 
@@ -29,6 +30,17 @@ impl Trap {
     /// Its code in the diagnostics.
     pub fn code(&self) -> Code {
         code(self.fault().kind())
+    }
+
+    /// The code, and the part of the program that it happened at: for logs. What the fault says
+    /// quotes values, which may be left out of logs by their path.
+    pub fn place_in(&self, program: &Program) -> String {
+        let code = self.code();
+        let title = code.row().map_or("", |row| row.title);
+        match program.source().map(|source| source.slice(self.span())) {
+            Some(part) if !part.is_empty() => format!("{code}: `{part}`: {title}"),
+            _ => format!("{code}: {title}"),
+        }
     }
 
     /// The trap as it is told to the author.

@@ -1,6 +1,13 @@
 //! The gateway over real sockets and a real database.
 
+mod awork;
 mod examples;
+mod kill;
+mod receiver;
+mod receivers;
 mod running;
 mod server;
+mod socotra;
 mod store;
+mod stream;
+mod subscribed;

@@ -2,6 +2,7 @@
 //!
 //! Nothing in the trait is SQLite's alone. The store knows no clock: times are given to it.
 
+mod delivery;
 mod error;
 mod record;
 mod sqlite;
@@ -10,6 +11,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+pub use delivery::{
+    AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
+    Settlement, State, SubscriptionFilter, SubscriptionRecord, Work,
+};
 pub use error::StoreError;
 pub use record::{
     AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
@@ -19,8 +24,9 @@ pub use sqlite::{Mode, SqliteOptions, SqliteStore};
 
 /// What is asked of a store.
 #[async_trait]
-pub trait Store: Send + Sync {
-    /// Stores a request with its event and what that is recognised by, in one transaction. When
+pub trait Store: DeliveryStore {
+    /// Stores a request with its event, what that is recognised by and its deliveries, in one
+    /// transaction. When
     /// this answers, it is on disk. Whoever goes away while waiting does not undo it.
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError>;
 
@@ -47,6 +53,9 @@ pub trait Store: Send + Sync {
 
     /// An event.
     async fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError>;
+
+    /// The place of the last event; 0 where there is none.
+    async fn last_place(&self) -> Result<i64, StoreError>;
 
     /// The challenges of a listener, the newest first.
     async fn challenges(

@@ -51,6 +51,10 @@ pub struct EventRecord {
     pub data: Option<String>,
     /// When it was accepted.
     pub created_at: i64,
+    /// How often it was delivered by gateways before it came here.
+    pub hops: u32,
+    /// Its place among all events, in the order they were stored; given by the store.
+    pub place: i64,
 }
 
 /// A request that is stored, with all that it changes.
@@ -83,7 +87,10 @@ pub struct DedupClaim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
     /// It is stored.
-    New,
+    New {
+        /// The subscriptions that its event is delivered to.
+        subscriptions: Vec<String>,
+    },
     /// It was accepted before; only its log is stored.
     Duplicate {
         /// The request that was first.
@@ -119,8 +126,16 @@ pub struct EventFilter {
     pub tenant: Option<String>,
     /// Of this listener.
     pub listener_id: Option<String>,
+    /// By this request.
+    pub request_id: Option<String>,
+    /// Of these types; empty: of any.
+    pub types: Vec<String>,
     /// Not before.
     pub since: Option<i64>,
+    /// Before.
+    pub until: Option<i64>,
+    /// After this place.
+    pub after: Option<i64>,
     /// At most so many, the oldest first.
     pub limit: usize,
 }
@@ -231,6 +246,10 @@ pub struct Retention {
     pub requests_us: i64,
     /// Events.
     pub events_us: i64,
+    /// Deliveries that ended, with their attempts.
+    pub deliveries_us: i64,
+    /// Events that are kept to be sent again.
+    pub diverted_us: i64,
     /// Logs of requests that were refused.
     pub refused_us: i64,
     /// The history of challenges.

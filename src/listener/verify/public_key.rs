@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program, Value};
-use crate::listener::reason::{Failed, Finding, stopped};
+use crate::listener::reason::{Failed, Finding};
 
 /// A signature that was made with a private key.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl PublicKey {
             let message = match evidence.machine.eval(payload, evidence.context) {
                 Ok(value) => value.content().map(<[u8]>::to_vec),
                 Err(trap) => {
-                    refused = Some((Finding::NoPayload, stopped(payload, &trap)));
+                    refused = Some((Finding::NoPayload, trap.place_in(payload)));
                     continue;
                 }
             };
@@ -82,7 +82,7 @@ impl PublicKey {
             match evidence.machine.test(&self.program, &context) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(trap) => return Err((Finding::RuleError, stopped(&self.program, &trap))),
+                Err(trap) => return Err((Finding::RuleError, trap.place_in(&self.program))),
             }
         }
         Ok(false)

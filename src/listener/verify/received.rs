@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, general_purpose::STANDARD_NO_PAD};
 
 use super::Evidence;
 use crate::engine::{Program, Value};
-use crate::listener::reason::{Failed, Finding, stopped};
+use crate::listener::reason::{Failed, Finding};
 
 /// How a signature is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Received {
                 Ok(list.iter().filter_map(Value::as_text).map(ToOwned::to_owned).collect())
             }
             Ok(value) => Ok(value.as_text().map(ToOwned::to_owned).into_iter().collect()),
-            Err(trap) => Err((Finding::MissingSignature, stopped(&self.place, &trap))),
+            Err(trap) => Err((Finding::MissingSignature, trap.place_in(&self.place))),
         }
     }
 

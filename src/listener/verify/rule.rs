@@ -3,7 +3,7 @@
 use super::signature::is_token;
 use super::{Evidence, Found, Passed};
 use crate::engine::Program;
-use crate::listener::reason::{Finding, stopped};
+use crate::listener::reason::Finding;
 
 /// An expression that has to hold.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Rule {
             }
             Ok(true) => Ok(Passed::with("the rule holds")),
             Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
-            Err(trap) => Err((Finding::RuleError, stopped(&self.program, &trap))),
+            Err(trap) => Err((Finding::RuleError, trap.place_in(&self.program))),
         }
     }
 

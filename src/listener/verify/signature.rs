@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Machine, Program};
-use crate::listener::reason::{Failed, Finding, stopped};
+use crate::listener::reason::{Failed, Finding};
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Compared<'_> {
             let message = match machine.eval(payload, context) {
                 Ok(value) => value.content(),
                 Err(trap) => {
-                    refused = Some((Finding::NoPayload, stopped(payload, &trap)));
+                    refused = Some((Finding::NoPayload, trap.place_in(payload)));
                     continue;
                 }
             };

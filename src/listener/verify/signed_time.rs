@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Evidence;
 use crate::engine::{Program, Value};
-use crate::listener::reason::{Failed, Finding, stopped};
+use crate::listener::reason::{Failed, Finding};
 
 /// The time that a sender signed.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl SignedTime {
             Ok(_) => {
                 return Err((Finding::MissingTime, "the request has no signed time".to_owned()));
             }
-            Err(trap) => return Err((Finding::BadTime, stopped(&self.program, &trap))),
+            Err(trap) => return Err((Finding::BadTime, trap.place_in(&self.program))),
         };
         let age = evidence.now.epoch_millis().saturating_sub(signed.epoch_millis());
         let allowed = i64::try_from(tolerance.as_millis()).unwrap_or(i64::MAX);

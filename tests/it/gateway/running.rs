@@ -196,7 +196,7 @@ impl Answer {
     }
 }
 
-fn exchange(
+pub(crate) fn exchange(
     address: SocketAddr,
     method: &str,
     path: &str,

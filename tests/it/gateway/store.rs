@@ -3,12 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hookgate::delivery::Api;
 use hookgate::gateway::store::{
-    DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy,
-    RequestFilter, RequestRecord, Retention, SqliteOptions, SqliteStore, Store, StoreError, Tenant,
+    AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore, End, Entry,
+    EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy, RequestFilter, RequestRecord,
+    Retention, Settlement, SqliteOptions, SqliteStore, Store, StoreError, SubscriptionFilter,
+    SubscriptionRecord, Tenant, Work,
 };
 
 const SECOND: i64 = 1_000_000;
+
+/// Stored, and delivered to nobody.
+const NEW: Kept = Kept::New { subscriptions: Vec::new() };
+
+/// An id as the gateway makes them: it begins with the time.
+fn event_id(id: &str, at: i64) -> String {
+    let mut random = [0; 10];
+    for (place, byte) in id.bytes().enumerate() {
+        random[place % 10] ^= byte;
+    }
+    let millis = u64::try_from(at / 1000).unwrap();
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
+}
 
 fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(SqliteOptions::new(folder.join("store.db"), Mode::Serve)).unwrap()
@@ -34,14 +50,14 @@ fn request(id: &str, at: i64) -> RequestRecord {
         status: 200,
         log: "{}".to_owned(),
         reasons: "[]".to_owned(),
-        event_id: Some(format!("event {id}")),
+        event_id: Some(event_id(id, at)),
         ..RequestRecord::default()
     }
 }
 
 fn event(id: &str, at: i64) -> EventRecord {
     EventRecord {
-        id: format!("event {id}"),
+        id: event_id(id, at),
         tenant: "acme".to_owned(),
         listener_id: "listener".to_owned(),
         request_id: id.to_owned(),
@@ -89,7 +105,7 @@ fn what_was_kept_is_there_after_opening_again() {
                 tokio::spawn(async move {
                     for at in 0..10 {
                         let id = format!("{task}-{at}");
-                        assert_eq!(store.keep(entry(&id, None, at), at).await, Ok(Kept::New));
+                        assert_eq!(store.keep(entry(&id, None, at), at).await, Ok(NEW));
                     }
                 })
             })
@@ -127,7 +143,7 @@ fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
             .collect();
         let mut new = 0;
         for task in tasks {
-            new += usize::from(task.await.unwrap() == Kept::New);
+            new += usize::from(task.await.unwrap() == NEW);
         }
         assert_eq!(new, 1);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1);
@@ -142,11 +158,11 @@ fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
     let store = open(folder.path());
     run(async {
         let keep = |id: &'static str, at: i64| store.keep(entry(id, Some(1), at), at);
-        assert_eq!(keep("a", 0).await, Ok(Kept::New));
+        assert_eq!(keep("a", 0).await, Ok(NEW));
         let known = Kept::Duplicate { first_request: "a".to_owned(), first_at: 0 };
         assert_eq!(keep("b", 5 * SECOND).await, Ok(known.clone()));
         assert_eq!(keep("c", 10 * SECOND - 1).await, Ok(known));
-        assert_eq!(keep("d", 10 * SECOND).await, Ok(Kept::New));
+        assert_eq!(keep("d", 10 * SECOND).await, Ok(NEW));
     });
 }
 
@@ -160,12 +176,12 @@ fn any_of_several_keys_makes_a_repeat() {
             entry.dedup.as_mut().unwrap().keys = keys;
             entry
         };
-        assert_eq!(store.keep(with("a", vec![[1; 32], [2; 32]]), 0).await, Ok(Kept::New));
+        assert_eq!(store.keep(with("a", vec![[1; 32], [2; 32]]), 0).await, Ok(NEW));
         assert!(matches!(
             store.keep(with("b", vec![[3; 32], [2; 32]]), 0).await,
             Ok(Kept::Duplicate { .. })
         ));
-        assert_eq!(store.keep(with("c", vec![[3; 32]]), 0).await, Ok(Kept::New));
+        assert_eq!(store.keep(with("c", vec![[3; 32]]), 0).await, Ok(NEW));
     });
 }
 
@@ -196,7 +212,7 @@ fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     let store = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).unwrap();
     run(async {
         assert_eq!(store.events(&events()).await.unwrap().len(), taken);
-        assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(Kept::New));
+        assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(NEW));
     });
 }
 
@@ -270,6 +286,8 @@ fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
     let retention = Retention {
         requests_us: 10 * SECOND,
         events_us: 100 * SECOND,
+        deliveries_us: 10 * SECOND,
+        diverted_us: 100 * SECOND,
         refused_us: 10 * SECOND,
         challenges_us: 10 * SECOND,
         audit_us: 10 * SECOND,
@@ -293,6 +311,197 @@ fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
         assert_eq!(events.len(), 30);
         let own = events.iter().find(|one| one.request_id == "3").unwrap();
         assert_eq!(own.data.as_deref(), Some("{\"kept\":true}"));
+    });
+}
+
+fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionRecord> {
+    let what = SubscriptionRecord {
+        id: id.to_owned(),
+        tenant: "acme".to_owned(),
+        api: Api::Socotra,
+        enabled: true,
+        suspended_at: None,
+        failures: 0,
+        last_failure: None,
+        events: events.iter().map(ToString::to_string).collect(),
+        sealed: vec![1, 2, 3],
+        created_at: 0,
+        updated_at: 0,
+        version: 1,
+    };
+    Change { what, audit: audit("subscriptions.create") }
+}
+
+fn audit(action: &str) -> AuditRecord {
+    let text = str::to_owned;
+    AuditRecord {
+        at: 0,
+        actor: text("a"),
+        action: text(action),
+        target: text("t"),
+        detail: text("{}"),
+    }
+}
+
+fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
+    let attempt = AttemptRecord {
+        delivery_id: work.delivery.id,
+        number: work.delivery.attempts + 1,
+        at: 0,
+        status: if ok { 200 } else { 500 },
+        ok,
+        reason: (!ok).then(|| "no".to_owned()),
+        duration_us: 1,
+        body: Some("{}".to_owned()),
+    };
+    Settlement {
+        delivery_id: work.delivery.id,
+        attempt: Some(attempt),
+        end,
+        reason: (!ok).then(|| "no".to_owned()),
+        notice: None,
+        suspend: false,
+        pause_beyond: Some(2),
+    }
+}
+
+#[test]
+fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        store.create_subscription(subscription("one", &["a", "b"])).await.unwrap();
+        store.create_subscription(subscription("two", &["b"])).await.unwrap();
+        store.create_subscription(subscription("any", &["*", "a"])).await.unwrap();
+        let mut disabled = subscription("disabled", &["a"]);
+        disabled.what.enabled = false;
+        store.create_subscription(disabled).await.unwrap();
+        let mut other = subscription("other", &["a"]);
+        other.what.tenant = "globex".to_owned();
+        store.create_subscription(other).await.unwrap();
+
+        let mut kept = Vec::new();
+        for (id, kind) in [("1", "a"), ("2", "c")] {
+            let mut entry = entry(id, None, 1);
+            entry.event.as_mut().unwrap().event_type = kind.to_owned();
+            let Kept::New { mut subscriptions } = store.keep(entry, 1).await.unwrap() else {
+                panic!("a duplicate");
+            };
+            subscriptions.sort();
+            kept.push(subscriptions);
+        }
+        assert_eq!(kept, [vec!["any", "one"], vec!["any"]]);
+        assert_eq!(store.take("one", 0, 100, 10).await.unwrap(), []);
+        let work = store.take("one", 5, 100, 10).await.unwrap();
+        assert_eq!(work.len(), 1);
+        assert_eq!(work[0].event.as_ref().unwrap().event_type, "a");
+        assert_eq!(store.take("one", 50, 100, 10).await.unwrap(), [], "it is leased");
+        assert_eq!(store.next_due("one", 50).await.unwrap(), None);
+        assert_eq!(store.take("one", 100, 200, 10).await.unwrap().len(), 1, "the lease ended");
+        store.end_leases().await.unwrap();
+        assert_eq!(store.next_due("one", 100).await.unwrap(), Some(1));
+        assert_eq!(store.upcoming(100).await.unwrap().len(), 2);
+
+        for expected in [false, false, true] {
+            let work = store.take("one", 1000, 2000, 10).await.unwrap().remove(0);
+            let again = settlement(&work, false, End::Again { at: 1000 });
+            assert_eq!(store.settle(again, 1000).await.unwrap(), expected);
+        }
+        let record = store.subscription("one").await.unwrap().unwrap();
+        assert_eq!((record.failures, record.suspended_at), (3, Some(1000)));
+        assert_eq!(record.last_failure.as_deref(), Some("no"));
+        let work = store.take("one", 1000, 2000, 10).await.unwrap().remove(0);
+        assert_eq!((work.delivery.attempts, work.body.as_deref()), (3, Some("{}")));
+        let diverted = settlement(&work, false, End::Diverted { trigger: "5xx".to_owned() });
+        store.settle(diverted, 3000).await.unwrap();
+        let event = work.delivery.event_id.clone();
+        let found = store.diverted_event("one", &event).await.unwrap().unwrap();
+        assert_eq!((found.request_id.as_str(), found.trigger.as_str()), ("1", "5xx"));
+
+        let what = ("one".to_owned(), event.clone());
+        let resend = || Change { what: what.clone(), audit: audit("resend") };
+        let first = store.resend(resend(), 4000).await.unwrap().unwrap();
+        assert_eq!(store.resend(resend(), 4000).await.unwrap(), Some(first), "it waits already");
+        let work = store.take("one", 4000, 5000, 10).await.unwrap().remove(0);
+        assert!(work.delivery.resent);
+        store.settle(settlement(&work, true, End::Delivered), 4000).await.unwrap();
+        assert_eq!(store.diverted_event("one", &event).await.unwrap(), None);
+        assert_eq!(store.subscription("one").await.unwrap().unwrap().failures, 0);
+        assert_eq!(store.attempts_of("one", 0, 2).await.unwrap().1, 5);
+        assert_eq!(store.attempts_of("one", 4, 2).await.unwrap().0.len(), 1);
+        let missing = Change { what: ("two".to_owned(), "none".to_owned()), audit: audit("x") };
+        assert_eq!(store.resend(missing, 0).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_change_to_an_older_version_of_a_subscription_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        store.create_subscription(subscription("one", &["a"])).await.unwrap();
+        let first = store.subscription("one").await.unwrap().unwrap();
+        let change = |record: &SubscriptionRecord, sealed: u8| Change {
+            what: SubscriptionRecord { sealed: vec![sealed], ..record.clone() },
+            audit: audit("subscriptions.update"),
+        };
+        assert!(store.update_subscription(change(&first, 4)).await.unwrap());
+        assert!(!store.update_subscription(change(&first, 5)).await.unwrap());
+        assert_eq!(store.subscription("one").await.unwrap().unwrap().sealed, [4]);
+        let actions: Vec<String> =
+            store.audits(10).await.unwrap().into_iter().map(|one| one.action).collect();
+        assert_eq!(actions, ["subscriptions.update", "subscriptions.create"]);
+        let delete = || Change { what: "one".to_owned(), audit: audit("subscriptions.delete") };
+        assert!(store.delete_subscription(delete()).await.unwrap());
+        assert!(!store.delete_subscription(delete()).await.unwrap());
+        assert_eq!(store.subscriptions(&SubscriptionFilter::default()).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let short = 10 * SECOND;
+    let retention = Retention {
+        requests_us: short,
+        events_us: short,
+        deliveries_us: short,
+        diverted_us: 1000 * SECOND,
+        refused_us: short,
+        challenges_us: short,
+        audit_us: short,
+        max_bytes: None,
+    };
+    run(async {
+        store.create_subscription(subscription("one", &["a"])).await.unwrap();
+        for id in ["waiting", "diverted", "delivered"] {
+            let mut entry = entry(id, None, 1);
+            entry.event.as_mut().unwrap().event_type = "a".to_owned();
+            store.keep(entry, 1).await.unwrap();
+        }
+        for work in store.take("one", 1, 2, 10).await.unwrap() {
+            let end = match work.event.as_ref().unwrap().request_id.as_str() {
+                "waiting" => End::Again { at: 2000 * SECOND },
+                "diverted" => End::Diverted { trigger: "5xx".to_owned() },
+                _ => End::Delivered,
+            };
+            let ok = end == End::Delivered;
+            store.settle(settlement(&work, ok, end), 1).await.unwrap();
+        }
+        let pruned = |now: i64| {
+            let store = &store;
+            async move {
+                while store.prune(&retention, now * SECOND, 10).await.unwrap().rows > 0 {}
+                let events = store.events(&events()).await.unwrap();
+                events.into_iter().map(|one| one.request_id).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(pruned(500).await, ["waiting", "diverted"]);
+        let left =
+            store.deliveries(&DeliveryFilter { limit: 10, ..DeliveryFilter::default() }).await;
+        assert_eq!(left.unwrap().len(), 1);
+        assert_eq!(pruned(1500).await, ["waiting"]);
     });
 }
 

@@ -3,6 +3,7 @@
 //! One thread writes. What waits for it goes into one transaction, so many requests share one
 //! sync; each is answered only after the commit it is in. Reading has connections of its own.
 
+mod deliveries;
 mod notes;
 mod packed;
 mod reads;
@@ -194,6 +195,11 @@ impl Store for SqliteStore {
     async fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError> {
         let id = id.to_owned();
         self.read(move |connection| reads::event(connection, &id)).await
+    }
+
+    async fn last_place(&self) -> Result<i64, StoreError> {
+        let last = "SELECT coalesce(max(place), 0) FROM events";
+        self.read(move |connection| connection.query_row(last, [], |row| row.get(0))).await
     }
 
     async fn challenges(

@@ -8,7 +8,7 @@ use crate::gateway::store::{
     RequestRecord, Tenant,
 };
 
-fn collected<T>(
+pub(super) fn collected<T>(
     connection: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
@@ -18,7 +18,7 @@ fn collected<T>(
 }
 
 /// At most so many rows, as SQLite counts.
-fn most(limit: usize) -> i64 {
+pub(super) fn most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -79,8 +79,8 @@ pub(super) fn raw(connection: &Connection, id: &str) -> rusqlite::Result<Option<
 }
 
 const EVENT: &str = "SELECT id, tenant, listener_id, request_id, event_type, provider_event_id,
-    coalesce(data, (SELECT body FROM requests WHERE requests.id = request_id)), created_at
-    FROM events";
+    coalesce(data, (SELECT body FROM requests WHERE requests.id = request_id)), created_at,
+    hops, place FROM events";
 
 fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
@@ -92,6 +92,8 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         provider_event_id: row.get(5)?,
         data: row.get::<_, Option<Unpacked>>(6)?.map(|data| data.0),
         created_at: row.get(7)?,
+        hops: row.get(8)?,
+        place: row.get(9)?,
     })
 }
 
@@ -100,16 +102,47 @@ pub(super) fn events(
     filter: &EventFilter,
 ) -> rusqlite::Result<Vec<EventRecord>> {
     let sql = format!(
-        "{EVENT} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
-         AND created_at >= ?3 ORDER BY place LIMIT ?4"
+        "{EVENT} WHERE {} AND (?2 IS NULL OR listener_id = ?2) AND {}
+         AND created_at >= ?4 AND created_at < ?5 AND place > ?6
+         AND (?7 IS NULL OR event_type IN (SELECT value FROM json_each(?7)))
+         ORDER BY place LIMIT ?8",
+        // Said so that the index is used where there is one to use.
+        if filter.tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" },
+        if filter.request_id.is_some() { "request_id = ?3" } else { "?3 IS NULL" },
     );
+    let types = (!filter.types.is_empty()).then(|| serde_json::Value::from(filter.types.clone()));
+    let after = match (filter.after, filter.since) {
+        (Some(after), _) => after,
+        (None, Some(since)) => place_before(connection, since)?,
+        (None, None) => 0,
+    };
     let params = params![
         filter.tenant,
         filter.listener_id,
+        filter.request_id,
         filter.since.unwrap_or(i64::MIN),
+        filter.until.unwrap_or(i64::MAX),
+        after,
+        types.map(|types| types.to_string()),
         most(filter.limit),
     ];
     collected(connection, &sql, params, event_of)
+}
+
+/// A place that no event since a time comes before. What was stored a little out of order is
+/// allowed for.
+fn place_before(connection: &Connection, since: i64) -> rusqlite::Result<i64> {
+    let first = connection
+        .prepare_cached("SELECT place FROM events WHERE id >= ?1 ORDER BY id LIMIT 1")?
+        .query_row([first_id(since.saturating_sub(60_000_000))], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(first.map_or(i64::MAX, |place| place - 1))
+}
+
+/// The lowest id that an event of a time can have: ids begin with the time.
+pub(super) fn first_id(micros: i64) -> String {
+    let millis = u64::try_from(micros / 1000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
 }
 
 pub(super) fn event(connection: &Connection, id: &str) -> rusqlite::Result<Option<EventRecord>> {

@@ -126,6 +126,82 @@ CREATE TABLE audit (
     target TEXT NOT NULL,
     detail TEXT NOT NULL
 );
+", "
+ALTER TABLE events ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX events_by_tenant ON events (tenant, place);
+CREATE INDEX events_by_request ON events (request_id);
+
+CREATE TABLE subscriptions (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    api TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    suspended_at INTEGER,
+    failures INTEGER NOT NULL,
+    last_failure TEXT,
+    sealed BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    version INTEGER NOT NULL
+);
+CREATE INDEX subscriptions_by_tenant ON subscriptions (tenant, place);
+
+-- Who wants which events, so that the transaction that stores one finds them by itself.
+CREATE TABLE wanted_types (
+    tenant TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    subscription_id TEXT NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE,
+    PRIMARY KEY (tenant, event_type, subscription_id)
+) WITHOUT ROWID;
+CREATE INDEX wanted_types_by_subscription ON wanted_types (subscription_id);
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,
+    subscription_id TEXT NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE,
+    event_id TEXT NOT NULL,
+    notice INTEGER NOT NULL DEFAULT 0,
+    resent INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    body BLOB,
+    reason TEXT,
+    created_at INTEGER NOT NULL,
+    ended_at INTEGER
+);
+CREATE INDEX deliveries_waiting ON deliveries (subscription_id, next_at, id) WHERE state = 'waiting';
+CREATE INDEX deliveries_by_subscription ON deliveries (subscription_id, id);
+CREATE INDEX deliveries_by_event ON deliveries (event_id);
+CREATE INDEX deliveries_by_end ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE attempts (
+    place INTEGER PRIMARY KEY,
+    delivery_id INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    subscription_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    reason TEXT,
+    duration_us INTEGER NOT NULL
+);
+CREATE INDEX attempts_by_delivery ON attempts (delivery_id);
+CREATE INDEX attempts_by_subscription ON attempts (subscription_id, place);
+
+CREATE TABLE diverted (
+    place INTEGER PRIMARY KEY,
+    subscription_id TEXT NOT NULL REFERENCES subscriptions (id) ON DELETE CASCADE,
+    event_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    failed TEXT NOT NULL,
+    message TEXT NOT NULL,
+    UNIQUE (subscription_id, event_id)
+);
+CREATE INDEX diverted_by_event ON diverted (event_id);
 "];
 
 /// Brings a file to the version that this program knows. Two that start at once do it once.

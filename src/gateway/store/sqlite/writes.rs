@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::deliveries::fan_out;
 use super::fault;
 use super::packed::Packed;
+use super::reads::first_id;
 use crate::gateway::store::{
     AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, RequestRecord, Retention,
     StoreError, Tenant,
@@ -24,8 +26,10 @@ fn keep_rows(connection: &Connection, entry: &Entry, now: i64) -> rusqlite::Resu
         remember(connection, &entry.request, claim, now)?;
     }
     insert_request(connection, "requests", &entry.request)?;
+    let mut subscriptions = Vec::new();
     if let Some(event) = &entry.event {
         insert_event(connection, event)?;
+        subscriptions = fan_out(connection, event)?;
     }
     if let Some(raw) = &entry.raw {
         connection
@@ -39,7 +43,7 @@ fn keep_rows(connection: &Connection, entry: &Entry, now: i64) -> rusqlite::Resu
             )?
             .execute(params![entry.request.listener_id, now, entry.request.id])?;
     }
-    Ok(Kept::New)
+    Ok(Kept::New { subscriptions })
 }
 
 /// The request that had one of the keys first, within the window.
@@ -114,7 +118,8 @@ fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Resul
     connection
         .prepare_cached(
             "INSERT INTO events (id, tenant, listener_id, request_id, event_type,
-             provider_event_id, data, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             provider_event_id, data, created_at, hops)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             event.id,
@@ -125,6 +130,7 @@ fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Resul
             event.provider_event_id,
             event.data.as_deref().map(Packed),
             event.created_at,
+            event.hops,
         ])
         .map(drop)
 }
@@ -234,6 +240,15 @@ pub(super) fn prune(
     prune_rows(connection, retention, now, step).map_err(fault)
 }
 
+/// A request whose body is an event's data stays as long as the event.
+const OLD_REQUESTS: &str = "received_at < ?2 AND NOT EXISTS
+    (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY received_at";
+
+/// An event stays as long as it is to be delivered, or kept to be. Ids begin with the time.
+const OLD_EVENTS: &str = "id < ?3 AND created_at < ?2
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
+    AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id) ORDER BY id";
+
 fn prune_rows(
     connection: &Connection,
     retention: &Retention,
@@ -242,28 +257,24 @@ fn prune_rows(
 ) -> rusqlite::Result<Pruned> {
     let limit = i64::try_from(step).unwrap_or(i64::MAX);
     let mut pruned = Pruned::default();
-    let kinds: [(&str, &str, i64); 5] = [
-        ("events", "created_at", retention.events_us),
-        ("requests", "received_at", retention.requests_us),
-        ("refused", "received_at", retention.refused_us),
-        ("challenges", "at", retention.challenges_us),
-        ("audit", "at", retention.audit_us),
+    let old = [
+        ("requests", OLD_REQUESTS, retention.requests_us),
+        ("events", OLD_EVENTS, retention.events_us),
+        ("refused", "received_at < ?2 ORDER BY received_at", retention.refused_us),
+        ("diverted", "at < ?2 ORDER BY place", retention.diverted_us),
+        ("challenges", "at < ?2 ORDER BY place", retention.challenges_us),
+        ("audit", "at < ?2 ORDER BY place", retention.audit_us),
     ];
-    for (table, column, kept) in kinds {
+    for (table, which, kept) in old {
         let before = now.saturating_sub(kept);
-        // Places grow with time, so the oldest are found without looking at the rest.
-        // A request whose body is an event's data stays as long as the event.
-        let free = match table {
-            "requests" => {
-                "AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id AND data IS NULL)"
-            }
-            _ => "",
-        };
         let sql = format!(
-            "DELETE FROM {table} WHERE place IN
-             (SELECT place FROM {table} ORDER BY place LIMIT ?1) AND {column} < ?2 {free}"
+            "DELETE FROM {table} WHERE place IN (SELECT place FROM {table} WHERE {which} LIMIT ?1)"
         );
-        let rows = connection.prepare_cached(&sql)?.execute([limit, before])?;
+        let mut delete = connection.prepare_cached(&sql)?;
+        let rows = match table {
+            "events" => delete.execute(params![limit, before, first_id(before)])?,
+            _ => delete.execute(params![limit, before])?,
+        };
         pruned.rows += rows;
         pruned.more |= rows == step;
     }
@@ -273,6 +284,14 @@ fn prune_rows(
              (SELECT listener_id, key FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)",
         )?
         .execute([limit, now])?;
+    pruned.rows += rows;
+    pruned.more |= rows == step;
+    let rows = connection
+        .prepare_cached(
+            "DELETE FROM deliveries WHERE id IN
+             (SELECT id FROM deliveries WHERE ended_at < ?2 ORDER BY ended_at LIMIT ?1)",
+        )?
+        .execute([limit, now.saturating_sub(retention.deliveries_us)])?;
     pruned.rows += rows;
     pruned.more |= rows == step;
     pruned.rows += connection
@@ -300,10 +319,14 @@ fn shrink(
     if u64::try_from(used).unwrap_or(0) <= most {
         return Ok(());
     }
-    for table in ["refused", "events", "requests"] {
-        let sql = format!(
-            "DELETE FROM {table} WHERE place IN (SELECT place FROM {table} ORDER BY place LIMIT ?1)"
-        );
+    for oldest in [
+        "refused WHERE place IN (SELECT place FROM refused ORDER BY place LIMIT ?1)",
+        "deliveries WHERE id IN
+         (SELECT id FROM deliveries WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT ?1)",
+        "events WHERE place IN (SELECT place FROM events ORDER BY place LIMIT ?1)",
+        "requests WHERE place IN (SELECT place FROM requests ORDER BY place LIMIT ?1)",
+    ] {
+        let sql = format!("DELETE FROM {oldest}");
         let rows = connection.prepare_cached(&sql)?.execute([limit])?;
         pruned.rows += rows;
         pruned.more |= rows > 0;

@@ -1,0 +1,204 @@
+//! `hookgate deliveries`: what was sent, to whom, and what came of it.
+
+use clap::{Args, Subcommand};
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::output::{self, Format};
+use super::store::{change, now, open};
+use super::{Error, Exit};
+use crate::gateway::store::{AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State};
+use crate::gateway::{time_of, uuid_of};
+
+/// The arguments of `deliveries`.
+#[derive(Debug, Args)]
+pub(super) struct Deliveries {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List deliveries, the newest first
+    List {
+        /// Only those of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Only those to this subscription
+        #[arg(long)]
+        subscription: Option<String>,
+        /// Only those of this event
+        #[arg(long)]
+        event: Option<String>,
+        /// Only those in this state: `waiting`, `delivered`, `diverted`, `dropped`, `filtered`
+        #[arg(long)]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How they are told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Show a delivery with its attempts
+    Show {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How it is told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Send the event of a delivery to its subscription again
+    Resend {
+        /// Its number
+        id: i64,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+}
+
+impl Deliveries {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::List { tenant, subscription, event, state, limit, configuration, format } => {
+                let filter = DeliveryFilter {
+                    tenant,
+                    subscription_id: subscription.map(|id| id_of(&id)).transpose()?,
+                    event_id: event.map(|id| id_of(&id)).transpose()?,
+                    state: state.map(|name| state_of(&name)).transpose()?,
+                    id: None,
+                    limit,
+                };
+                list(&filter, &configuration, format)
+            }
+            Command::Show { id, configuration, format } => show(id, &configuration, format),
+            Command::Resend { id, configuration } => resend(id, &configuration),
+        }
+    }
+}
+
+/// An id as it is stored.
+pub(super) fn id_of(text: &str) -> Result<String, Error> {
+    let id = uuid_of(text).map(|id| id.to_string());
+    id.ok_or_else(|| Error::Usage(format!("`{text}` is no id: a UUID or a ULID")))
+}
+
+fn state_of(name: &str) -> Result<State, Error> {
+    State::find(name).ok_or_else(|| {
+        let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
+        let known = crate::config::quoted_list(&known);
+        Error::Usage(format!("`{name}` is no state of a delivery; there are {known}"))
+    })
+}
+
+fn line(record: &DeliveryRecord) -> String {
+    let DeliveryRecord { id, attempts, event_id, subscription_id, .. } = record;
+    let state = match record.state {
+        State::Waiting => format!("waiting until {}", time_of(record.next_at)),
+        state => state.name().to_owned(),
+    };
+    let notice = if record.notice { "  notice" } else { "" };
+    let reason = record.reason.as_deref().map(|reason| format!("  {reason}")).unwrap_or_default();
+    format!(
+        "{id:<8}{}  {state}  {attempts} attempts  event {event_id}  to {subscription_id}{notice}{reason}",
+        time_of(record.created_at)
+    )
+}
+
+fn to_json(record: &DeliveryRecord) -> serde_json::Value {
+    let waiting = record.state == State::Waiting;
+    serde_json::json!({
+        "id": record.id,
+        "tenant": record.tenant,
+        "subscription": record.subscription_id,
+        "event": record.event_id,
+        "notice": record.notice,
+        "resent": record.resent,
+        "state": record.state.name(),
+        "attempts": record.attempts,
+        "nextAt": waiting.then(|| time_of(record.next_at).to_string()),
+        "reason": record.reason,
+        "createdAt": time_of(record.created_at).to_string(),
+        "endedAt": record.ended_at.map(|at| time_of(at).to_string()),
+    })
+}
+
+fn attempt_to_json(attempt: &AttemptRecord) -> serde_json::Value {
+    serde_json::json!({
+        "number": attempt.number,
+        "at": time_of(attempt.at).to_string(),
+        "status": attempt.status,
+        "ok": attempt.ok,
+        "reason": attempt.reason,
+        "milliseconds": attempt.duration_us / 1000,
+    })
+}
+
+fn list(
+    filter: &DeliveryFilter,
+    configuration: &ConfigurationArguments,
+    format: Format,
+) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let records = block_on(store.deliveries(filter))??;
+    if format == Format::Json {
+        let list: Vec<_> = records.iter().map(to_json).collect();
+        output::answer(&serde_json::Value::Array(list).to_string())?;
+        return Ok(Exit::Done);
+    }
+    for record in &records {
+        output::answer(&line(record))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The delivery of a number.
+async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Error> {
+    let filter = DeliveryFilter { id: Some(id), limit: 1, ..DeliveryFilter::default() };
+    let found = store.deliveries(&filter).await?.pop();
+    found.ok_or_else(|| Error::Usage(format!("there is no delivery `{id}`")))
+}
+
+fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let (record, attempts) = block_on(async {
+        let record = find(&store, id).await?;
+        Ok::<_, Error>((record, store.attempts(id).await?))
+    })??;
+    let body = attempts.first().and_then(|attempt| attempt.body.clone());
+    if format == Format::Json {
+        let tries: Vec<_> = attempts.iter().map(attempt_to_json).collect();
+        let json = serde_json::json!({
+            "delivery": to_json(&record), "tries": tries, "body": body,
+        });
+        output::answer(&json.to_string())?;
+        return Ok(Exit::Done);
+    }
+    output::answer(&line(&record))?;
+    for attempt in &attempts {
+        let (number, at, status) = (attempt.number, time_of(attempt.at), attempt.status);
+        let taken = attempt.reason.as_deref().unwrap_or("taken");
+        let took = attempt.duration_us / 1000;
+        output::answer(&format!("  {number}  {at}  {status}  {took} ms  {taken}"))?;
+    }
+    if let Some(body) = body {
+        output::answer(&body)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn resend(id: i64, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (_, store) = open(configuration)?;
+    let sent = block_on(async {
+        let record = find(&store, id).await?;
+        let what = (record.subscription_id, record.event_id);
+        let change = change(what, "deliveries.resend", &id.to_string());
+        Ok::<_, Error>(store.resend(change, now()).await?)
+    })??;
+    let sent = sent.ok_or_else(|| Error::Usage("its event is kept no longer".to_owned()))?;
+    output::remark(&format!("a gateway that runs sends it now, as delivery {sent}"));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,187 @@
+//! `hookgate subscriptions`: who gets events, as an operator sees it.
+
+use clap::{Args, Subcommand};
+
+use super::configuration::{ConfigurationArguments, block_on};
+use super::output::{self, Format};
+use super::store::{now, open, seal};
+use super::{Error, Exit};
+use crate::delivery::{Api, Definition, locator};
+use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
+use crate::gateway::{Acting, ActingError, Clock, MASK, Seal, time_of, unsealed};
+
+/// The arguments of `subscriptions`.
+#[derive(Debug, Args)]
+pub(super) struct Subscriptions {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List subscriptions
+    List {
+        /// Only those of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+        /// How they are told
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Show a subscription, without what is secret of it
+    Show {
+        /// Its id, as a UUID or a ULID
+        id: String,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+    /// End a subscription's suspension
+    Unsuspend {
+        /// Its id, as a UUID or a ULID
+        id: String,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+    /// Make a fresh signing secret, and show it this once; the old one signs too for a while
+    Rotate {
+        /// Its id, as a UUID or a ULID
+        id: String,
+        #[command(flatten)]
+        configuration: ConfigurationArguments,
+    },
+}
+
+impl Subscriptions {
+    pub(super) fn run(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::List { tenant, configuration, format } => list(tenant, &configuration, format),
+            Command::Show { id, configuration } => show(&id, &configuration),
+            Command::Unsuspend { id, configuration } => unsuspend(&id, &configuration),
+            Command::Rotate { id, configuration } => rotate(&id, &configuration),
+        }
+    }
+}
+
+impl From<ActingError> for Error {
+    fn from(error: ActingError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// An id as the API of a subscription writes it.
+pub(super) fn shown_id(api: Api, id: &str) -> String {
+    match api {
+        Api::Socotra => locator(id.parse().unwrap_or_default()),
+        Api::Awork | Api::Sink => id.to_owned(),
+    }
+}
+
+fn state(record: &SubscriptionRecord) -> String {
+    match (record.enabled, record.suspended_at) {
+        (false, _) => "disabled".to_owned(),
+        (true, Some(at)) => format!("suspended {}", time_of(at)),
+        (true, None) => "active".to_owned(),
+    }
+}
+
+fn to_json(seal: &Seal, record: &SubscriptionRecord) -> Result<serde_json::Value, Error> {
+    let definition = unsealed(seal, record).map_err(|error| Error::Usage(error.to_string()))?;
+    let Definition { name, endpoint, events, policy, alert, filter, transform, .. } = &definition;
+    let headers: serde_json::Map<_, _> =
+        endpoint.headers.iter().map(|(name, _)| (name.clone(), MASK.into())).collect();
+    let retry = policy.retry.map(|retry| {
+        serde_json::json!({
+            "pattern": format!("{:?}", retry.pattern).to_lowercase(),
+            "interval": retry.interval,
+            "attempts": retry.attempts,
+        })
+    });
+    let triggers: Vec<String> = policy.triggers.iter().map(ToString::to_string).collect();
+    Ok(serde_json::json!({
+        "id": shown_id(record.api, &record.id),
+        "tenant": record.tenant,
+        "api": record.api.name(),
+        "name": name,
+        "state": state(record),
+        "url": endpoint.url,
+        "headers": headers,
+        "signed": endpoint.signed,
+        "tag": endpoint.tag,
+        "events": events,
+        "triggers": triggers,
+        "retry": retry,
+        "divert": policy.divert,
+        "alert": alert.as_ref().map(|alert| &alert.url),
+        "filter": filter,
+        "transform": transform,
+        "failures": record.failures,
+        "lastFailure": record.last_failure,
+        "createdAt": time_of(record.created_at).to_string(),
+        "updatedAt": time_of(record.updated_at).to_string(),
+    }))
+}
+
+fn list(
+    tenant: Option<String>,
+    configuration: &ConfigurationArguments,
+    format: Format,
+) -> Result<Exit, Error> {
+    let (configuration, store) = open(configuration)?;
+    let seal = seal(&configuration)?;
+    let filter = SubscriptionFilter { tenant, api: None };
+    let records = block_on(store.subscriptions(&filter))??;
+    if format == Format::Json {
+        let list: Result<Vec<_>, Error> = records.iter().map(|one| to_json(&seal, one)).collect();
+        output::answer(&serde_json::Value::Array(list?).to_string())?;
+        return Ok(Exit::Done);
+    }
+    for record in &records {
+        let definition =
+            unsealed(&seal, record).map_err(|error| Error::Usage(error.to_string()))?;
+        let (id, tenant) = (shown_id(record.api, &record.id), &record.tenant);
+        let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
+        output::answer(&format!(
+            "{id:<38}{tenant:<16}{api:<9}{state}  {}  {events}  {}",
+            definition.name, definition.endpoint.url
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (configuration, store) = open(configuration)?;
+    let seal = seal(&configuration)?;
+    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    let (record, _) = block_on(acting.find(id))??;
+    output::answer(&format!("{:#}", to_json(&seal, &record)?))?;
+    Ok(Exit::Done)
+}
+
+fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (configuration, store) = open(configuration)?;
+    let seal = seal(&configuration)?;
+    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
+        record.suspended_at = None;
+        record.failures = 0;
+    }))??;
+    output::remark(&format!("`{id}` is not suspended"));
+    Ok(Exit::Done)
+}
+
+fn rotate(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let (configuration, store) = open(configuration)?;
+    let seal = seal(&configuration)?;
+    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    let overlap = configuration.settings.delivery.rotation;
+    let micros = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
+    let secret = block_on(acting.rotate(id, now().saturating_add(micros)))??;
+    output::answer(&secret)?;
+    let hours = overlap.as_secs() / 3600;
+    output::remark(&format!(
+        "this is shown once; the secret before it signs too for {hours} more hours"
+    ));
+    Ok(Exit::Done)
+}

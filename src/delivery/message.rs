@@ -1,0 +1,67 @@
+//! What a channel of Slack gets: a message that a person reads.
+
+use serde_json::{Value, json};
+
+/// Members of an entity that name it, the best first.
+const NAMES: &[&str] = &["name", "title", "subject", "summary", "key", "id"];
+
+/// Members that hold its address.
+const LINKS: &[&str] = &["link", "html_url", "url"];
+
+/// The message of an event: what happened, to what, with a link
+/// (<https://api.slack.com/reference/surfaces/formatting>).
+///
+/// ```
+/// use hookgate::delivery::slack_message;
+///
+/// let entity = serde_json::json!({ "name": "Fix <b>", "link": "https://example.com/7" });
+/// let message = slack_message("task_comment_added", &entity);
+/// assert_eq!(message["text"], "*Task comment added*: <https://example.com/7|Fix &lt;b&gt;>");
+/// ```
+pub fn slack_message(kind: &str, entity: &Value) -> Value {
+    let found = |members: &[&str]| {
+        members.iter().find_map(|member| match entity.get(member) {
+            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        })
+    };
+    let name = found(NAMES).map(|name| escaped(&shortened(&name)));
+    let link = found(LINKS).filter(|link| is_link(link));
+    let about = match (link, name) {
+        (Some(link), Some(name)) => format!(": <{link}|{name}>"),
+        (Some(link), None) => format!(": <{link}>"),
+        (None, Some(name)) => format!(": {name}"),
+        (None, None) => String::new(),
+    };
+    json!({ "text": format!("*{}*{about}", escaped(&words(kind))) })
+}
+
+/// A type of event as words: `Task comment added`.
+fn words(kind: &str) -> String {
+    let words = kind.replace(['_', '.', '-'], " ");
+    let mut letters = words.trim().chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => "Event".to_owned(),
+    }
+}
+
+/// A name in one line that fits one.
+fn shortened(name: &str) -> String {
+    let line: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(200) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// Slack reads three characters as its own.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn is_link(text: &str) -> bool {
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    is_web && !text.contains(['|', '<', '>', ' ', '\n'])
+}

@@ -1,0 +1,107 @@
+//! The programs of a subscription: `filter`, which decides whether an event is wanted, and
+//! `transform`, which makes its body.
+//!
+//! Subscribers write them, so they see the event and nothing else: no secret, no request.
+
+use serde_json::{Value as Json, json};
+
+use super::envelope::{Event, locator};
+use crate::diagnostic::Diagnostics;
+use crate::engine::{Context, Engine, Limits, Machine, Program, RootDeclaration, Source};
+
+/// How much work one of them may do for one event.
+pub const STEPS: u64 = 10_000;
+
+/// The engine that compiles them.
+pub fn engine() -> Engine {
+    let event = RootDeclaration::new("event");
+    let limits = Limits { steps: STEPS, memory: 4 << 20, ..Limits::default() };
+    Engine::new().roots([event]).without_secrets().limits(limits)
+}
+
+/// The programs of a subscription, compiled.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    filter: Option<Program>,
+    transform: Option<Program>,
+}
+
+/// Whether an event is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is.
+    Yes,
+    /// The filter does not hold.
+    No,
+    /// The filter failed, for this reason; losing events over that would be worse than sending
+    /// too many, so it is.
+    Unknown(String),
+}
+
+impl Programs {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// What is wrong with them; the sources are named `filter` and `transform`.
+    pub fn compile(filter: Option<&str>, transform: Option<&str>) -> Result<Self, Diagnostics> {
+        let engine = engine();
+        let compile = |name: &str, text: Option<&str>| {
+            text.map(|text| engine.compile_source(Source::new(name, text))).transpose()
+        };
+        Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
+    }
+
+    /// Whether there is a `filter`.
+    pub fn filters(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Whether there is a `transform`.
+    pub fn transforms(&self) -> bool {
+        self.transform.is_some()
+    }
+
+    /// Whether an event is wanted.
+    pub fn wants(&self, machine: &mut Machine, event: &Json) -> Wanted {
+        let Some(filter) = &self.filter else {
+            return Wanted::Yes;
+        };
+        match machine.test(filter, &context(event)) {
+            Ok(true) => Wanted::Yes,
+            Ok(false) => Wanted::No,
+            Err(trap) => Wanted::Unknown(trap.place_in(filter)),
+        }
+    }
+
+    /// The body that `transform` makes of an event, if there is one.
+    ///
+    /// # Errors
+    /// Why it failed, without anything that the event says.
+    pub fn body(&self, machine: &mut Machine, event: &Json) -> Option<Result<String, String>> {
+        let transform = self.transform.as_ref()?;
+        Some(match machine.eval(transform, &context(event)) {
+            Ok(value) => Ok(value.to_string()),
+            Err(trap) => Err(trap.place_in(transform)),
+        })
+    }
+}
+
+fn context(event: &Json) -> Context<'_> {
+    let mut context = Context::new();
+    context.set("event", event);
+    context
+}
+
+impl Event<'_> {
+    /// The event as programs see it.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "id": self.id.to_string(),
+            "locator": locator(self.id),
+            "request_id": self.request.to_string(),
+            "type": self.kind,
+            "created_at": self.at.to_string(),
+            "data": serde_json::from_str::<Json>(self.data).unwrap_or(Json::Null),
+        })
+    }
+}

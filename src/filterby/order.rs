@@ -1,0 +1,75 @@
+//! Orders of lists.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::Refused;
+
+/// An order of rows: members, the first one first, each up or down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order(Vec<(String, bool)>);
+
+impl Order {
+    /// Reads an order over rows with these members: `Name desc,CreatedOn`; names are found in
+    /// any case.
+    ///
+    /// ```
+    /// use hookgate::filterby::Order;
+    ///
+    /// let order = Order::read("Name desc", &["name"])?;
+    /// let mut rows = [serde_json::json!({ "name": "a" }), serde_json::json!({ "name": "b" })];
+    /// rows.sort_by(|left, right| order.compare(left, right));
+    /// assert_eq!(rows[0]["name"], "b");
+    /// # Ok::<(), hookgate::filterby::Refused>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where it is none, or names a member that there is not.
+    pub fn read(text: &str, members: &[&str]) -> Result<Self, Refused> {
+        let mut keys = Vec::new();
+        for part in text.split(',') {
+            let mut words = part.split_whitespace();
+            let (name, direction) = (words.next().unwrap_or(""), words.next().unwrap_or("asc"));
+            let known = members.iter().find(|member| member.eq_ignore_ascii_case(name));
+            let known = known.ok_or_else(|| {
+                let known = members.join(", ");
+                Refused(format!("there is no `{name}` to order by; there are {known}"))
+            })?;
+            let down = direction.eq_ignore_ascii_case("desc");
+            if words.next().is_some() || !(down || direction.eq_ignore_ascii_case("asc")) {
+                return Err(Refused(format!("`{}` is no order: `Name desc`", part.trim())));
+            }
+            keys.push(((*known).to_owned(), down));
+        }
+        Ok(Self(keys))
+    }
+
+    /// How two rows compare.
+    pub fn compare(&self, left: &Value, right: &Value) -> Ordering {
+        for (member, down) in &self.0 {
+            let order = values(left.get(member), right.get(member));
+            let order = if *down { order.reverse() } else { order };
+            if order.is_ne() {
+                return order;
+            }
+        }
+        Ordering::Equal
+    }
+}
+
+fn values(left: Option<&Value>, right: Option<&Value>) -> Ordering {
+    match (left, right) {
+        (Some(Value::String(left)), Some(Value::String(right))) => left.cmp(right),
+        (Some(Value::Bool(left)), Some(Value::Bool(right))) => left.cmp(right),
+        (Some(Value::Number(left)), Some(Value::Number(right))) => {
+            left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal)
+        }
+        // What is not there comes first.
+        (left, right) => is_there(left).cmp(&is_there(right)),
+    }
+}
+
+fn is_there(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !value.is_null())
+}

@@ -1,0 +1,314 @@
+//! The HTTP client of deliveries: it connects only where it may, trusts whom the system trusts,
+//! follows no redirects and knows no proxies.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Uri;
+use hyper::body::Bytes;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ipnet::IpNet;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use crate::delivery::{Refusal, refusal};
+use crate::gateway::settings::Delivery;
+
+/// A client.
+type Pooled = Client<Connector, Full<Bytes>>;
+
+/// The clients of deliveries: one that holds servers to their certificates, and one for those
+/// whose subscription says not to.
+#[derive(Clone)]
+pub(in crate::gateway) struct Clients {
+    verifying: Pooled,
+    trusting: Pooled,
+}
+
+/// Why there are no clients.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientsError {
+    /// TLS cannot be used.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A file with certificates cannot be read.
+    #[error("cannot read the certificates in {path}: {reason}")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// How long a connection that is not used stays open.
+const IDLE: Duration = Duration::from_secs(30);
+
+impl Clients {
+    /// The clients of the settings; `authorities` is the file that they name.
+    ///
+    /// # Errors
+    /// Where TLS cannot be used, or the file cannot be read.
+    pub(in crate::gateway) fn new(
+        settings: &Delivery,
+        authorities: Option<&Path>,
+    ) -> Result<Self, ClientsError> {
+        let verifying = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots(authorities)?)
+            .with_no_client_auth();
+        let trusting = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(default_provider())))
+            .with_no_client_auth();
+        let client = |tls: ClientConfig| {
+            let connector = Connector {
+                tls: TlsConnector::from(Arc::new(tls)),
+                allow: settings.allow.clone().into(),
+                time: settings.connect_time,
+            };
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(settings.concurrency)
+                .http1_max_headers(100)
+                .http1_max_buf_size(64 << 10)
+                .build(connector)
+        };
+        Ok(Self { verifying: client(verifying), trusting: client(trusting) })
+    }
+
+    pub(super) fn get(&self, verify: bool) -> &Pooled {
+        if verify { &self.verifying } else { &self.trusting }
+    }
+}
+
+fn roots(authorities: Option<&Path>) -> Result<RootCertStore, ClientsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = authorities {
+        let unreadable =
+            |reason: String| ClientsError::Authorities { path: path.display().to_string(), reason };
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| unreadable(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(unreadable("there are none in it".to_owned()));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+        }
+    }
+    Ok(roots)
+}
+
+/// Takes any certificate, for a subscription that says so; the handshake itself is checked.
+#[derive(Debug)]
+struct AnyCertificate(CryptoProvider);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Makes connections.
+#[derive(Clone)]
+pub(super) struct Connector {
+    tls: TlsConnector,
+    allow: Arc<[IpNet]>,
+    time: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// Nothing may be sent there.
+    #[error(transparent)]
+    Forbidden(#[from] Refusal),
+    /// The name leads nowhere.
+    #[error("the name `{host}` was not resolved: {reason}")]
+    Name {
+        /// Which name.
+        host: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Nobody answers there.
+    #[error("no connection: {0}")]
+    Refused(io::Error),
+    /// There is no trust.
+    #[error("no TLS: {0}")]
+    Tls(io::Error),
+    /// It took too long.
+    #[error("no connection within {} s", .0.as_secs_f32())]
+    Slow(Duration),
+}
+
+impl Connector {
+    async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
+        let limit = self.time;
+        let connected = tokio::time::timeout(limit, self.connect_now(&uri)).await;
+        connected.unwrap_or(Err(ConnectError::Slow(limit)))
+    }
+
+    async fn connect_now(&self, uri: &Uri) -> Result<Stream, ConnectError> {
+        let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+        let secure = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let stream = self.reach(host, port).await?;
+        let _ = stream.set_nodelay(true);
+        if !secure {
+            return Ok(Stream::Plain(TokioIo::new(stream)));
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectError::Name {
+            host: host.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
+        Ok(Stream::Tls(TokioIo::new(Box::new(stream))))
+    }
+
+    /// Connects to the first address that answers. Each is checked after the name is resolved,
+    /// and what is checked is what is connected to, so a name cannot change between the two.
+    async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+        let name_error = |reason: String| ConnectError::Name { host: host.to_owned(), reason };
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|error| name_error(error.to_string()))?
+            .collect();
+        let mut last = name_error("it has no address".to_owned());
+        for address in addresses {
+            if let Some(refusal) = refusal(address.ip(), &self.allow) {
+                last = refusal.into();
+                continue;
+            }
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = ConnectError::Refused(error),
+            }
+        }
+        Err(last)
+    }
+}
+
+impl tower::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// A connection, with TLS or without.
+pub(super) enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(TokioIo<Box<TlsStream<TcpStream>>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Sinks: files on this machine, a line of JSON an event, as subscriptions of their own.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::attempt::Came;
+use super::subscribed::{sealed, unsealed};
+use crate::delivery::{Api, Definition, Ended, Endpoint, Policy, Receiver};
+use crate::gateway::app::App;
+use crate::gateway::settings::Sink;
+use crate::gateway::store::{
+    AuditRecord, Change, StoreError, SubscriptionFilter, SubscriptionRecord,
+};
+
+/// Writes a line to the file of a sink, and says what came of it.
+pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> Came {
+    let began = Instant::now();
+    let written = tokio::task::spawn_blocking(move || {
+        append(&path, &line, sink.bytes, sink.files)
+            .map_err(|error| format!("cannot write to {}: {error}", path.display()))
+    });
+    let error = match written.await {
+        Ok(Ok(())) => None,
+        Ok(Err(reason)) => Some(reason),
+        Err(error) => Some(error.to_string()),
+    };
+    Came {
+        // A file has no statuses; the one that stands for success says that it was taken.
+        ended: if error.is_none() { Ended::Answered(200) } else { Ended::Unreachable },
+        reason: error,
+        retry_after: None,
+        took: began.elapsed().max(Duration::from_micros(1)),
+    }
+}
+
+fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    let size = std::fs::metadata(path).map_or(0, |data| data.len());
+    if size > 0 && size.saturating_add(length) >= bytes {
+        rotate(path, files)?;
+    }
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let gap = if ends_whole(&mut file)? { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}\n").as_bytes())?;
+    file.sync_data()
+}
+
+/// Whether the last line has its end: a crash may have cut it.
+fn ends_whole(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// `PATH.1` is the file before this one, `PATH.2` the one before that; the oldest goes.
+fn rotate(path: &Path, files: u32) -> io::Result<()> {
+    if files <= 1 {
+        return std::fs::remove_file(path);
+    }
+    let numbered = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    };
+    for number in (1..files - 1).rev() {
+        if numbered(number).exists() {
+            std::fs::rename(numbered(number), numbered(number + 1))?;
+        }
+    }
+    std::fs::rename(path, numbered(1))
+}
+
+/// Makes the sinks of the configuration subscriptions, and ends those that are gone from it.
+pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> {
+    let configuration = app.configuration();
+    let filter = SubscriptionFilter { api: Some(Api::Sink), ..SubscriptionFilter::default() };
+    let mut known = app.store.subscriptions(&filter).await?;
+    for sink in &configuration.settings.sinks {
+        let definition = definition(sink, &configuration.path(&sink.path));
+        let id = id(sink);
+        match known.iter().position(|record| record.id == id) {
+            Some(place) => {
+                let record = known.swap_remove(place);
+                if unsealed(&app.seal, &record).ok().as_ref() != Some(&definition) {
+                    change(app, record, &definition).await?;
+                }
+            }
+            None => create(app, sink, id, &definition).await?,
+        }
+    }
+    for gone in known {
+        let audit = audit(app, "sinks.delete", &gone.id);
+        app.store.delete_subscription(Change { what: gone.id, audit }).await?;
+    }
+    Ok(())
+}
+
+/// The id of a sink: always the same for its tenant and its name.
+fn id(sink: &Sink) -> String {
+    let digest: [u8; 32] =
+        Sha256::digest(format!("sink\n{}\n{}", sink.tenant, sink.name).as_bytes()).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(digest.split_at(16).0);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+fn definition(sink: &Sink, path: &Path) -> Definition {
+    Definition {
+        name: sink.name.clone(),
+        receiver: Receiver::File,
+        endpoint: Endpoint::new(path.display().to_string()),
+        events: sink.events.clone(),
+        policy: Policy::sink(),
+        alert: None,
+        language: None,
+        main_entity_only: false,
+        filter: sink.filter.clone(),
+        transform: sink.transform.clone(),
+    }
+}
+
+fn audit(app: &App, action: &str, target: &str) -> AuditRecord {
+    AuditRecord {
+        at: app.clock.micros(),
+        actor: "configuration".to_owned(),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: "{}".to_owned(),
+    }
+}
+
+fn seal(app: &App, definition: &Definition) -> Result<Vec<u8>, StoreError> {
+    sealed(&app.seal, definition).map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+async fn create(
+    app: &App,
+    sink: &Sink,
+    id: String,
+    definition: &Definition,
+) -> Result<(), StoreError> {
+    let now = app.clock.micros();
+    let audit = audit(app, "sinks.create", &id);
+    let what = SubscriptionRecord {
+        id,
+        tenant: sink.tenant.clone(),
+        api: Api::Sink,
+        enabled: true,
+        suspended_at: None,
+        failures: 0,
+        last_failure: None,
+        events: definition.events.clone(),
+        sealed: seal(app, definition)?,
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    app.store.create_subscription(Change { what, audit }).await
+}
+
+async fn change(
+    app: &App,
+    record: SubscriptionRecord,
+    definition: &Definition,
+) -> Result<(), StoreError> {
+    let audit = audit(app, "sinks.update", &record.id);
+    let what = SubscriptionRecord {
+        events: definition.events.clone(),
+        sealed: seal(app, definition)?,
+        updated_at: app.clock.micros(),
+        ..record
+    };
+    app.store.update_subscription(Change { what, audit }).await.map(drop)
+}

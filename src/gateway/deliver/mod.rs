@@ -1,0 +1,23 @@
+//! Delivering: what waits in the store is sent, each receiver in a lane of its own, so that none
+//! waits for another.
+//!
+//! What an answer means and what comes next, [`crate::delivery`] says.
+
+mod arrivals;
+mod attempt;
+mod client;
+mod dispatch;
+mod file;
+mod lane;
+mod subscribed;
+
+pub use arrivals::Arrivals;
+pub(super) use client::Clients;
+pub use client::ClientsError;
+pub(super) use dispatch::{clients, run};
+pub(super) use file::sync_sinks;
+pub(super) use lane::with_event;
+pub use subscribed::{Subscribed, UnreadableSubscription, sealed, unsealed};
+
+/// The header that counts gateways on the way, so that a loop comes to an end.
+pub(super) const HOPS: &str = "hookgate-hops";

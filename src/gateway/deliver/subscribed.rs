@@ -1,0 +1,65 @@
+//! A subscription as it is used: what the store has of it, what it says, its programs compiled.
+
+use std::sync::Arc;
+
+use crate::delivery::{Definition, Programs};
+use crate::gateway::seal::{Seal, SealError};
+use crate::gateway::store::SubscriptionRecord;
+
+/// A subscription.
+#[derive(Debug, Clone)]
+pub struct Subscribed {
+    /// What the store has of it.
+    pub record: SubscriptionRecord,
+    /// What it says.
+    pub definition: Arc<Definition>,
+    /// Its programs.
+    pub programs: Programs,
+}
+
+/// Why a subscription cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableSubscription {
+    /// It was encrypted with another key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// What was encrypted is none.
+    #[error("what is stored of the subscription `{0}` cannot be read")]
+    Damaged(String),
+}
+
+impl Subscribed {
+    /// Reads what the store has of a subscription.
+    ///
+    /// # Errors
+    /// Where it was encrypted with another key, or is damaged.
+    pub fn open(seal: &Seal, record: SubscriptionRecord) -> Result<Self, UnreadableSubscription> {
+        let definition = unsealed(seal, &record)?;
+        let programs =
+            Programs::compile(definition.filter.as_deref(), definition.transform.as_deref())
+                .map_err(|_| UnreadableSubscription::Damaged(record.id.clone()))?;
+        Ok(Self { record, definition: Arc::new(definition), programs })
+    }
+}
+
+/// What a subscription says, from what is stored of it.
+///
+/// # Errors
+/// Where it was encrypted with another key, or is damaged.
+pub fn unsealed(
+    seal: &Seal,
+    record: &SubscriptionRecord,
+) -> Result<Definition, UnreadableSubscription> {
+    let json = zeroize::Zeroizing::new(seal.open(&record.sealed)?);
+    serde_json::from_slice(&json).map_err(|_| UnreadableSubscription::Damaged(record.id.clone()))
+}
+
+/// What a subscription says, encrypted.
+///
+/// # Errors
+/// Where the system gives no random bytes.
+pub fn sealed(seal: &Seal, definition: &Definition) -> Result<Vec<u8>, SealError> {
+    // Texts and lists of them always have a form as JSON.
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(definition).unwrap_or_default());
+    seal.seal(&json)
+}

@@ -1,0 +1,171 @@
+//! What is answered.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::delivery::Receiver;
+use crate::gateway::clock::time_of;
+use crate::gateway::manage::MASK;
+use crate::gateway::manage::call::{Call, Fault};
+use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::store::AttemptRecord;
+
+/// awork's `WebhookConfig`; `filter` and `transform` are Hookgate's own, where they are set.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookConfig {
+    name: String,
+    uri: String,
+    events: String,
+    is_active: bool,
+    authentication_type: &'static str,
+    language: Option<String>,
+    only_trigger_for_main_entity_changes: bool,
+    /// The header's name, and its value masked; a mask that is sent back keeps the value.
+    authentication: Option<String>,
+    #[schemars(extend("format" = "uuid"))]
+    id: String,
+    receiver_type: &'static str,
+    last_failure_reason: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
+    created_on: String,
+    #[schemars(extend("format" = "uuid"))]
+    created_by: String,
+    #[schemars(extend("format" = "date-time"))]
+    updated_on: String,
+    #[schemars(extend("format" = "uuid"))]
+    updated_by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transform: Option<String>,
+}
+
+/// The members of a webhook that lists are filtered and ordered by: all but the secret one.
+pub(super) const WEBHOOK_MEMBERS: &[&str] = &[
+    "name",
+    "uri",
+    "events",
+    "isActive",
+    "authenticationType",
+    "language",
+    "onlyTriggerForMainEntityChanges",
+    "id",
+    "receiverType",
+    "lastFailureReason",
+    "createdOn",
+    "createdBy",
+    "updatedOn",
+    "updatedBy",
+];
+
+/// The members of a log.
+pub(super) const LOG_MEMBERS: &[&str] =
+    &["message", "webhookId", "responseCode", "createdOn", "reason", "isSuccessful"];
+
+impl WebhookConfig {
+    pub(super) fn of(call: &Call, found: &Found) -> Self {
+        let (record, definition) = (&found.record, &found.definition);
+        let header = definition.endpoint.headers.first();
+        let user = call.app.configuration().settings.delivery.user.to_string();
+        Self {
+            name: definition.name.clone(),
+            uri: definition.endpoint.url.clone(),
+            events: definition.events.join(","),
+            is_active: record.enabled && record.suspended_at.is_none(),
+            authentication_type: if header.is_some() { "header" } else { "none" },
+            language: definition.language.clone(),
+            only_trigger_for_main_entity_changes: definition.main_entity_only,
+            authentication: header.map(|(name, _)| format!("{name}={MASK}")),
+            id: record.id.clone(),
+            receiver_type: match definition.receiver {
+                Receiver::Slack => "slack",
+                Receiver::Custom | Receiver::File => "custom",
+            },
+            last_failure_reason: record.last_failure.clone(),
+            created_on: time_of(record.created_at).to_string(),
+            created_by: user.clone(),
+            updated_on: time_of(record.updated_at).to_string(),
+            updated_by: user,
+            filter: definition.filter.clone(),
+            transform: definition.transform.clone(),
+        }
+    }
+}
+
+/// awork's `WebhookLog`: an attempt.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookLog {
+    /// What was sent.
+    message: Option<String>,
+    #[schemars(extend("format" = "uuid"))]
+    webhook_id: String,
+    /// 0 where there was no answer.
+    response_code: u16,
+    #[schemars(extend("format" = "date-time"))]
+    created_on: String,
+    /// Why it failed.
+    reason: Option<String>,
+    is_successful: bool,
+}
+
+impl WebhookLog {
+    pub(super) fn of(webhook: &str, attempt: AttemptRecord) -> Self {
+        Self {
+            message: attempt.body,
+            webhook_id: webhook.to_owned(),
+            response_code: attempt.status,
+            created_on: time_of(attempt.at).to_string(),
+            reason: attempt.reason,
+            is_successful: attempt.ok,
+        }
+    }
+}
+
+/// awork's `ErrorResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErrorResponse {
+    code: &'static str,
+    description: String,
+    link: &'static str,
+    trace_id: Option<String>,
+    details: Option<Vec<String>>,
+    validation_errors: Option<Vec<ValidationErrorResponse>>,
+}
+
+/// awork's `ValidationErrorResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ValidationErrorResponse {
+    property: String,
+    message: String,
+}
+
+impl ErrorResponse {
+    pub(super) fn of(code: &'static str, fault: &Fault) -> Self {
+        let validation_errors = match fault {
+            Fault::Members(members) => Some(
+                members
+                    .iter()
+                    .map(|(property, message)| ValidationErrorResponse {
+                        property: property.clone(),
+                        message: message.clone(),
+                    })
+                    .collect(),
+            ),
+            _ => None,
+        };
+        Self {
+            code,
+            description: match fault {
+                Fault::Members(_) => "The request is not valid.".to_owned(),
+                fault => fault.to_string(),
+            },
+            link: "https://developers.awork.com/error-handling",
+            trace_id: None,
+            details: None,
+            validation_errors,
+        }
+    }
+}

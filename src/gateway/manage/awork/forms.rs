@@ -1,0 +1,191 @@
+//! What is asked for.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::delivery::{
+    AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
+};
+use crate::gateway::manage::MASK;
+use crate::gateway::manage::call::{Call, Fault};
+use crate::gateway::manage::subscriptions::{
+    check_programs, declared_types, fresh_secret, put_header,
+};
+
+/// awork's `WebhookConfigForm`; `filter` and `transform` are Hookgate's own. Members may be left
+/// out as far as reading goes, so that all that are missing are told together.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "uri", "events", "isActive", "authenticationType"]))]
+pub(super) struct WebhookConfigForm {
+    #[schemars(with = "String", length(min = 1, max = 256))]
+    pub name: Option<String>,
+    #[schemars(with = "String", length(min = 1, max = 2048))]
+    pub uri: Option<String>,
+    /// Types of events, with commas between.
+    #[schemars(with = "String", length(min = 1))]
+    pub events: Option<String>,
+    #[schemars(with = "bool")]
+    pub is_active: Option<bool>,
+    /// `none` or `header`.
+    #[schemars(with = "AuthenticationType")]
+    pub authentication_type: Option<String>,
+    /// The header, as `name=value`; needed where the type is `header`.
+    pub authentication: Option<String>,
+    /// The language of messages.
+    pub language: Option<String>,
+    /// Kept, and changes nothing: every event here is about one entity.
+    pub only_trigger_for_main_entity_changes: Option<bool>,
+    /// An expression over `event` that has to hold of what is sent.
+    pub filter: Option<String>,
+    /// An expression over `event` that makes the body, in place of the envelope.
+    pub transform: Option<String>,
+}
+
+/// How a receiver knows us.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used: what is wrong is told in awork's form")]
+enum AuthenticationType {
+    None,
+    Header,
+}
+
+/// What a form asks for.
+pub(super) struct Asked {
+    pub enabled: bool,
+    pub definition: Definition,
+}
+
+impl WebhookConfigForm {
+    /// What the form asks for; of a webhook that is there, what is masked stays.
+    pub(super) fn asked(self, call: &Call, old: Option<&Definition>) -> Result<Asked, Fault> {
+        self.complete()?;
+        let uri = self.uri.unwrap_or_default();
+        let receiver = receiver_of(&call.check_url("Uri", &uri)?);
+        let events = self::events(call, receiver, &self.events.unwrap_or_default())?;
+        let mut endpoint = Endpoint::new(uri);
+        if let Some(old) = old {
+            endpoint.headers.clone_from(&old.endpoint.headers);
+            endpoint.secret.clone_from(&old.endpoint.secret);
+            endpoint.previous.clone_from(&old.endpoint.previous);
+        } else {
+            endpoint.secret = Some(fresh_secret()?);
+        }
+        let kind = self.authentication_type.unwrap_or_default();
+        authenticate(&mut endpoint, &kind, self.authentication.as_deref())?;
+        let definition = Definition {
+            name: self.name.unwrap_or_default(),
+            receiver,
+            endpoint,
+            events,
+            policy: Policy::awork(),
+            alert: None,
+            language: self.language.filter(|language| !language.is_empty()),
+            main_entity_only: self.only_trigger_for_main_entity_changes.unwrap_or(false),
+            filter: self.filter.filter(|text| !text.is_empty()),
+            transform: self.transform.filter(|text| !text.is_empty()),
+        };
+        check_programs(&definition)?;
+        Ok(Asked { enabled: self.is_active.unwrap_or(false), definition })
+    }
+
+    /// Holds the form to what it has to have, and tells everything that is missing.
+    fn complete(&self) -> Result<(), Fault> {
+        let texts = [
+            ("Name", &self.name, 256),
+            ("Uri", &self.uri, 2048),
+            ("Events", &self.events, 65_536),
+            ("AuthenticationType", &self.authentication_type, 32),
+        ];
+        let mut wrong = Vec::new();
+        for (property, text, most) in texts {
+            match text {
+                Some(text) if text.trim().is_empty() => {
+                    wrong.push((property.to_owned(), format!("'{property}' should not be empty.")));
+                }
+                Some(text) if text.len() > most => {
+                    wrong.push((property.to_owned(), format!("'{property}' is too long.")));
+                }
+                Some(_) => {}
+                None => wrong.push((property.to_owned(), format!("'{property}' is required."))),
+            }
+        }
+        if self.is_active.is_none() {
+            wrong.push(("IsActive".to_owned(), "'IsActive' is required.".to_owned()));
+        }
+        if self.language.as_ref().is_some_and(|language| language.len() > 32) {
+            wrong.push(("Language".to_owned(), "'Language' is too long.".to_owned()));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Fault::Members(wrong)) }
+    }
+}
+
+/// The types that webhooks of a tenant may choose from: those that awork documents, and those
+/// that the tenant's listeners declare.
+pub(super) fn allowed(call: &Call, receiver: Receiver) -> Vec<String> {
+    let documented = match receiver {
+        Receiver::Slack => AWORK_SLACK_TYPES,
+        Receiver::Custom | Receiver::File => AWORK_TYPES,
+    };
+    let mut allowed: Vec<String> = documented.iter().map(ToString::to_string).collect();
+    for kind in declared_types(&call.app, &call.caller.tenant) {
+        if !allowed.contains(&kind) {
+            allowed.push(kind);
+        }
+    }
+    allowed
+}
+
+fn events(call: &Call, receiver: Receiver, text: &str) -> Result<Vec<String>, Fault> {
+    let allowed = allowed(call, receiver);
+    let mut events: Vec<String> = Vec::new();
+    let mut wrong = Vec::new();
+    for event in text.split(',').map(str::trim) {
+        if !allowed.iter().any(|known| known == event) {
+            let message = format!("'{event}' is no type of an event for this receiver.");
+            wrong.push(("Events".to_owned(), message));
+        } else if !events.iter().any(|known| known == event) {
+            events.push(event.to_owned());
+        }
+    }
+    if wrong.is_empty() { Ok(events) } else { Err(Fault::Members(wrong)) }
+}
+
+/// Sets the header that a receiver knows us by.
+fn authenticate(
+    endpoint: &mut Endpoint,
+    kind: &str,
+    authentication: Option<&str>,
+) -> Result<(), Fault> {
+    let given = authentication.filter(|text| !text.is_empty());
+    match (kind, given) {
+        ("none", _) => {
+            endpoint.headers.clear();
+            Ok(())
+        }
+        ("header", None) => {
+            let wrong = "'Authentication' is required where the type is 'header'.";
+            Err(Fault::member("Authentication", wrong))
+        }
+        ("header", Some(text)) => {
+            let (name, value) = text.split_once('=').ok_or_else(|| {
+                Fault::member(
+                    "Authentication",
+                    "'Authentication' should be 'headername=headervalue'.",
+                )
+            })?;
+            let name = name.trim();
+            endpoint.headers.retain(|(key, _)| key.eq_ignore_ascii_case(name));
+            if value == MASK && endpoint.headers.is_empty() {
+                let wrong = "the value is the mask of another one, and there is none yet";
+                return Err(Fault::member("Authentication", wrong));
+            }
+            put_header(endpoint, "Authentication", name, vec![value.to_owned()])
+        }
+        _ => {
+            let wrong = "'AuthenticationType' should be 'none' or 'header'.";
+            Err(Fault::member("AuthenticationType", wrong))
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The description of the API, made from the rows of its operations and the types of its bodies:
+//! OpenAPI 3.1 (<https://spec.openapis.org/oas/v3.1.0>).
+
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::call::{Answer, Call, Fault};
+use super::operation::{Group, Kind, Operation, Parameter, Success};
+use super::{awork, operations};
+
+/// The operations.
+pub(super) const OPERATIONS: &[Operation] = &[Operation {
+    id: "describe",
+    group: Group::Hookgate,
+    method: "get",
+    path: "/openapi.json",
+    aliases: &[],
+    summary: "This description",
+    permissions: &[],
+    public: true,
+    parameters: &[],
+    request: None,
+    success: Success {
+        status: 200,
+        content: "application/json",
+        schema: Some(|_| json!({ "type": "object" }).try_into().unwrap_or_default()),
+        doc: "OpenAPI 3.1.",
+    },
+    errors: &[],
+    run: |call| Box::pin(describe(call)),
+}];
+
+async fn describe(_: Call) -> Result<Answer, Fault> {
+    Answer::json(&description())
+}
+
+/// The description of all operations, and of the routes of operators.
+fn description() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into());
+    let mut schemas = settings.into_generator();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for operation in operations() {
+        let described = described(operation, &mut schemas);
+        let path = paths.entry(operation.path).or_default();
+        path.insert(operation.method.to_owned(), Value::Object(described));
+    }
+    for (path, summary, kind, statuses) in OF_OPERATORS {
+        let of_operators = of_operators(path, summary, kind, statuses);
+        paths.entry(path).or_default().insert("get".to_owned(), of_operators);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Hookgate",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Subscriptions to events, as Socotra and as awork document them.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "securitySchemes": { "key": { "type": "http", "scheme": "bearer" } },
+        },
+    })
+}
+
+/// The routes of operators: path, summary, what is answered, and with which statuses.
+const OF_OPERATORS: [(&str, &str, &str, &[u16]); 3] = [
+    ("/healthz", "Whether it runs", "text/plain", &[200]),
+    ("/readyz", "Whether it takes requests", "text/plain", &[200, 503]),
+    ("/metrics", "What is counted, for Prometheus", "application/openmetrics-text", &[200]),
+];
+
+fn of_operators(path: &str, summary: &str, kind: &str, statuses: &[u16]) -> Value {
+    let text = json!({
+        "description": summary,
+        "content": { kind: { "schema": { "type": "string" } } },
+    });
+    let responses: Map<String, Value> =
+        statuses.iter().map(|status| (status.to_string(), text.clone())).collect();
+    json!({
+        "operationId": path.trim_start_matches('/'),
+        "summary": summary,
+        "tags": ["operators"],
+        "responses": responses,
+    })
+}
+
+fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String, Value> {
+    let parameters: Vec<Value> = path_parameters(operation.path)
+        .chain(operation.parameters.iter().map(query_parameter))
+        .collect();
+    let mut described = Map::new();
+    let mut say = |key: &str, value: Value| described.insert(key.to_owned(), value);
+    say("operationId", operation.id.into());
+    say("summary", operation.summary.into());
+    say("tags", json!([tag(operation.group)]));
+    say("parameters", parameters.into());
+    say("responses", responses(operation, schemas));
+    if !operation.public {
+        say("security", json!([{ "key": [] }]));
+        say("x-permissions", json!(operation.permissions));
+    }
+    if let Some(request) = operation.request {
+        let content = json!({ "application/json": { "schema": request(schemas) } });
+        say("requestBody", json!({ "required": true, "content": content }));
+    }
+    described
+}
+
+fn tag(group: Group) -> &'static str {
+    match group {
+        Group::Socotra => "Socotra",
+        Group::Awork => "awork",
+        Group::Hookgate => "Hookgate",
+    }
+}
+
+/// The parts of a path that stand for something.
+fn path_parameters(path: &str) -> impl Iterator<Item = Value> + '_ {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+    })
+}
+
+fn query_parameter(parameter: &Parameter) -> Value {
+    let schema = match parameter.kind {
+        Kind::Text => json!({ "type": "string" }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Time => json!({ "type": "string", "format": "date-time" }),
+        Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Count(least, most) => {
+            json!({ "type": "integer", "minimum": least, "maximum": most })
+        }
+    };
+    json!({ "name": parameter.name, "in": "query", "description": parameter.doc, "schema": schema })
+}
+
+fn responses(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+    let success = &operation.success;
+    let described = match success.content {
+        "" => json!({ "description": success.doc }),
+        content => {
+            let schema = success.schema.map(|schema| schema(schemas).to_value());
+            let schema = schema.unwrap_or_else(|| json!({ "type": "string" }));
+            json!({ "description": success.doc, "content": { content: { "schema": schema } } })
+        }
+    };
+    let mut responses = Map::new();
+    responses.insert(success.status.to_string(), described);
+    let of_callers = if operation.public { [].as_slice() } else { &[401, 503] };
+    for status in operation.errors.iter().chain(of_callers) {
+        responses.insert(status.to_string(), error(operation.group, *status, schemas));
+    }
+    Value::Object(responses)
+}
+
+fn error(group: Group, status: u16, schemas: &mut SchemaGenerator) -> Value {
+    let schema = match group {
+        Group::Awork => awork::error_schema(schemas).to_value(),
+        Group::Socotra | Group::Hookgate => json!({
+            "type": "object",
+            "required": ["error"],
+            "properties": { "error": {
+                "type": "object",
+                "required": ["code", "message"],
+                "properties": {
+                    "code": { "type": "string" },
+                    "message": { "type": "string" },
+                    "details": { "type": "array", "items": {
+                        "type": "object",
+                        "properties": { "property": { "type": "string" }, "message": { "type": "string" } },
+                    } },
+                },
+            } },
+        }),
+    };
+    let doc = match status {
+        400 => "The request is not valid.",
+        401 => "There is no good key, or the key does not allow it.",
+        403 => "The key does not allow it, or is another tenant's.",
+        404 => "There is none, or it is another tenant's.",
+        408 => "The body came too slowly.",
+        409 => "Someone else changed it at the same time.",
+        413 => "The body is too large.",
+        _ => "The store does not answer; try again.",
+    };
+    json!({ "description": doc, "content": { "application/json": { "schema": schema } } })
+}

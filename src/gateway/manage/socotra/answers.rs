@@ -1,0 +1,205 @@
+//! What is answered.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::forms::RetryType;
+use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend, locator};
+use crate::gateway::clock::time_of;
+use crate::gateway::manage::MASK;
+use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::store::DivertedRecord;
+
+/// Socotra's `WebhookResponse`; `filter` and `transform` are Hookgate's own, where they are set.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookResponse {
+    #[schemars(extend("format" = "ulid"))]
+    locator: String,
+    name: String,
+    enabled: bool,
+    endpoint: EndpointResponse,
+    failure_handling: FailureHandlingResponse,
+    suspended: bool,
+    #[schemars(extend("format" = "date-time"))]
+    suspended_at: Option<String>,
+    event_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transform: Option<String>,
+}
+
+/// Socotra's `EndpointResponse`. Values of headers and the secret are masked; a mask that is sent
+/// back keeps what it stands for.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EndpointResponse {
+    url: String,
+    headers: BTreeMap<String, Vec<String>>,
+    secure_ssl: bool,
+    hmac_enabled: bool,
+    secret: Option<String>,
+    tag: Option<String>,
+}
+
+/// Socotra's `FailureHandlingResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct FailureHandlingResponse {
+    triggers: Vec<String>,
+    retry_strategy: Option<RetryStrategyResponse>,
+    alert_endpoint: Option<EndpointResponse>,
+    divert: bool,
+    suspend: bool,
+}
+
+/// Socotra's `RetryStrategyResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RetryStrategyResponse {
+    #[serde(rename = "type")]
+    kind: RetryType,
+    interval: u64,
+    attempts: u32,
+}
+
+/// A list of webhooks: plain, or with `extended=true` in Socotra's `WebhookListResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum WebhookList {
+    Plain(Vec<WebhookResponse>),
+    Extended(WebhookListResponse),
+}
+
+/// Socotra's `WebhookListResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WebhookListResponse {
+    /// Whether there are no more.
+    pub list_completed: bool,
+    pub items: Vec<WebhookResponse>,
+}
+
+/// Socotra's `DivertedEventResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DivertedEventResponse {
+    #[schemars(extend("format" = "ulid"))]
+    event_locator: String,
+    #[schemars(extend("format" = "ulid"))]
+    request_locator: String,
+    failure_message: String,
+    #[schemars(extend("format" = "date-time"))]
+    failure_timestamp: String,
+    failure_trigger: String,
+}
+
+/// Socotra's `EventResponse`: only described here, as deliveries make it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventResponse {
+    #[schemars(extend("format" = "ulid"))]
+    locator: String,
+    #[schemars(extend("format" = "ulid"))]
+    request_id: String,
+    #[schemars(extend("format" = "uuid"))]
+    user_locator: String,
+    #[schemars(extend("format" = "date-time"))]
+    timestamp: String,
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
+}
+
+/// Socotra's `EventStreamResponse`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventStreamResponse {
+    pub paging_token: String,
+    #[schemars(with = "Vec<EventResponse>")]
+    pub events: Vec<Box<RawValue>>,
+}
+
+/// Nothing to say: an empty object.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Nothing {}
+
+impl WebhookResponse {
+    /// A webhook. A fresh secret is shown, this once.
+    pub(super) fn of(found: &Found, fresh: bool) -> Self {
+        let (record, definition) = (&found.record, &found.definition);
+        Self {
+            locator: locator(record.id.parse().unwrap_or_default()),
+            name: definition.name.clone(),
+            enabled: record.enabled,
+            endpoint: EndpointResponse::of(&definition.endpoint, fresh),
+            failure_handling: FailureHandlingResponse::of(definition),
+            suspended: record.suspended_at.is_some(),
+            suspended_at: record.suspended_at.map(|at| time_of(at).to_string()),
+            event_types: definition.events.clone(),
+            filter: definition.filter.clone(),
+            transform: definition.transform.clone(),
+        }
+    }
+}
+
+impl EndpointResponse {
+    fn of(endpoint: &Endpoint, fresh: bool) -> Self {
+        let headers = endpoint
+            .headers
+            .iter()
+            .map(|(name, values)| (name.clone(), vec![MASK.to_owned(); values.len()]));
+        let secret = endpoint.secret.as_ref();
+        let shown = |secret: &crate::delivery::SigningSecret| match fresh {
+            true => secret.reveal().to_owned(),
+            false => MASK.to_owned(),
+        };
+        Self {
+            url: endpoint.url.clone(),
+            headers: headers.collect(),
+            secure_ssl: endpoint.verify_tls,
+            hmac_enabled: endpoint.signed,
+            secret: secret.map(shown),
+            tag: endpoint.tag.clone(),
+        }
+    }
+}
+
+impl FailureHandlingResponse {
+    fn of(definition: &Definition) -> Self {
+        let Policy { triggers, retry, divert, suspend } = &definition.policy;
+        let retry = retry.map(|retry| RetryStrategyResponse {
+            kind: match retry.pattern {
+                Pattern::Linear => RetryType::Linear,
+                Pattern::Exponential => RetryType::Exponential,
+            },
+            interval: retry.interval,
+            attempts: retry.attempts,
+        });
+        Self {
+            triggers: triggers.iter().map(ToString::to_string).collect(),
+            retry_strategy: retry,
+            alert_endpoint: definition
+                .alert
+                .as_ref()
+                .map(|alert| EndpointResponse::of(alert, false)),
+            divert: *divert,
+            suspend: *suspend != Suspend::Never,
+        }
+    }
+}
+
+impl DivertedEventResponse {
+    pub(super) fn of(record: &DivertedRecord) -> Self {
+        Self {
+            event_locator: locator(record.event_id.parse().unwrap_or_default()),
+            request_locator: locator(record.request_id.parse().unwrap_or_default()),
+            failure_message: record.message.clone(),
+            failure_timestamp: time_of(record.at).to_string(),
+            failure_trigger: record.trigger.clone(),
+        }
+    }
+}

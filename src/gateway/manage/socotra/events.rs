@@ -1,0 +1,114 @@
+//! Events.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::answers::EventStreamResponse;
+use super::own_tenant;
+use crate::delivery::{Api, envelope};
+use crate::engine::Time;
+use crate::gateway::clock::micros_of;
+use crate::gateway::deliver::with_event;
+use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::subscriptions::uuid_of;
+use crate::gateway::store::{EventFilter, EventRecord};
+
+/// An event as webhooks get it.
+fn response(call: &Call, record: &EventRecord) -> Result<Box<RawValue>, Fault> {
+    let user = call.app.configuration().settings.delivery.user;
+    let text = with_event(record, |event| envelope(Api::Socotra, event, user));
+    RawValue::from_string(text).map_err(|error| Fault::Server(error.to_string()))
+}
+
+pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
+    own_tenant(&call)?;
+    let missing = Fault::NotFound("event");
+    let Some(id) = uuid_of(call.part("locator")) else {
+        return Err(missing);
+    };
+    let record = call.app.store.event(&id.to_string()).await?;
+    let record = record.filter(|record| record.tenant == call.caller.tenant).ok_or(missing)?;
+    Answer::json(&response(&call, &record)?)
+}
+
+pub(super) async fn of_request(call: Call) -> Result<Answer, Fault> {
+    own_tenant(&call)?;
+    let Some(id) = uuid_of(call.part("locator")) else {
+        return Answer::json(&[(); 0]);
+    };
+    let filter = EventFilter {
+        tenant: Some(call.caller.tenant.clone()),
+        request_id: Some(id.to_string()),
+        limit: 1000,
+        ..EventFilter::default()
+    };
+    let records = call.app.store.events(&filter).await?;
+    let events: Result<Vec<_>, Fault> =
+        records.iter().map(|record| response(&call, record)).collect();
+    Answer::json(&events?)
+}
+
+/// Where a page ended, with what it was asked by.
+#[derive(Serialize, Deserialize)]
+struct Token {
+    after: i64,
+    since: Option<i64>,
+    until: Option<i64>,
+    kind: Option<String>,
+    size: usize,
+}
+
+const OTHERS: &[&str] = &["startTimestamp", "endTimestamp", "type", "pageSize"];
+
+fn asked(call: &Call) -> Result<Token, Fault> {
+    let Some(token) = call.parameter("pagingToken") else {
+        return Ok(Token {
+            after: 0,
+            since: time(call, "startTimestamp")?,
+            until: time(call, "endTimestamp")?,
+            kind: call.parameter("type").map(ToOwned::to_owned),
+            size: call.number("pageSize", 100, 1..=1000)?,
+        });
+    };
+    if OTHERS.iter().any(|name| call.parameter(name).is_some()) {
+        return Err(Fault::member("pagingToken", "cannot be combined with any other parameter"));
+    }
+    let json = URL_SAFE_NO_PAD.decode(token).ok();
+    let token: Option<Token> = json.and_then(|json| serde_json::from_slice(&json).ok());
+    let token = token.filter(|token| (1..=1000).contains(&token.size));
+    token.ok_or_else(|| Fault::member("pagingToken", "is none that was given out"))
+}
+
+fn time(call: &Call, name: &str) -> Result<Option<i64>, Fault> {
+    let Some(text) = call.parameter(name) else {
+        return Ok(None);
+    };
+    // A `+` that was not encoded arrives as a space.
+    let time = chrono::DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
+    let time = time.and_then(Time::new).map(micros_of);
+    time.map(Some).ok_or_else(|| Fault::member(name, "has to be a time: `2026-01-02T03:04:05Z`"))
+}
+
+pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
+    own_tenant(&call)?;
+    let asked = asked(&call)?;
+    let filter = EventFilter {
+        tenant: Some(call.caller.tenant.clone()),
+        types: asked.kind.iter().cloned().collect(),
+        since: asked.since,
+        until: asked.until,
+        after: (asked.after > 0).then_some(asked.after),
+        limit: asked.size,
+        ..EventFilter::default()
+    };
+    let records = call.app.store.events(&filter).await?;
+    let after = records.last().map_or(asked.after, |record| record.place);
+    let events: Result<Vec<_>, Fault> =
+        records.iter().map(|record| response(&call, record)).collect();
+    // A place and four texts always have a form as JSON.
+    let token = serde_json::to_vec(&Token { after, ..asked }).unwrap_or_default();
+    let paging_token = URL_SAFE_NO_PAD.encode(token);
+    Answer::json(&EventStreamResponse { paging_token, events: events? })
+}

@@ -1,0 +1,356 @@
+//! What both APIs and the command line do with subscriptions: find, make, change, delete, with a
+//! word in the audit log.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::Uri;
+use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+use uuid::Uuid;
+
+use super::call::{Call, Fault};
+use crate::delivery::{Api, Definition, Endpoint, Programs, SigningSecret, header_fault, refusal};
+use crate::diagnostic::Diagnostics;
+use crate::gateway::app::App;
+use crate::gateway::clock::Clock;
+use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
+use crate::gateway::seal::{Seal, SealError};
+use crate::gateway::store::{
+    AuditRecord, Change, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
+};
+
+/// What stands in answers for secrets, and what keeps the old one where it is sent back.
+pub const MASK: &str = "********";
+
+/// The UUID of a tenant, as Socotra's routes have it: the id itself where that is one, or always
+/// the same made from it.
+///
+/// ```
+/// use hookgate::gateway::tenant_locator;
+///
+/// let uuid = "123e4567-e89b-12d3-a456-426614174000";
+/// assert_eq!(tenant_locator(uuid).to_string(), uuid);
+/// assert_eq!(tenant_locator("acme"), tenant_locator("acme"));
+/// ```
+pub fn tenant_locator(tenant: &str) -> Uuid {
+    tenant.parse().unwrap_or_else(|_| {
+        let digest: [u8; 32] = Sha256::digest(format!("tenant\n{tenant}").as_bytes()).into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(digest.split_at(16).0);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    })
+}
+
+/// An id as a client gives it: a ULID, or a UUID.
+pub fn uuid_of(text: &str) -> Option<Uuid> {
+    match Ulid::from_string(text) {
+        Ok(ulid) => Some(Uuid::from_u128(ulid.into())),
+        Err(_) => Uuid::try_parse(text).ok(),
+    }
+}
+
+/// A subscription with what it says.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub record: SubscriptionRecord,
+    pub definition: Definition,
+}
+
+impl From<UnreadableSubscription> for Fault {
+    fn from(error: UnreadableSubscription) -> Self {
+        Self::Server(error.to_string())
+    }
+}
+
+impl From<SealError> for Fault {
+    fn from(error: SealError) -> Self {
+        Self::Server(error.to_string())
+    }
+}
+
+impl Call {
+    /// What is written down about a change.
+    pub(super) fn audit(&self, action: &str, target: &str) -> AuditRecord {
+        AuditRecord {
+            at: self.app.clock.micros(),
+            actor: self.caller.key.clone(),
+            action: action.to_owned(),
+            target: target.to_owned(),
+            detail: serde_json::json!({ "tenant": self.caller.tenant }).to_string(),
+        }
+    }
+
+    /// A subscription of the caller's tenant that was made by an API.
+    pub(super) async fn subscription(&self, api: Api, id: &str) -> Result<Found, Fault> {
+        let missing = Fault::NotFound("webhook");
+        let Some(id) = uuid_of(id) else {
+            return Err(missing);
+        };
+        let record = self.app.store.subscription(&id.to_string()).await?;
+        let ours =
+            |record: &SubscriptionRecord| record.tenant == self.caller.tenant && record.api == api;
+        let record = record.filter(ours).ok_or(missing)?;
+        let definition = unsealed(&self.app.seal, &record)?;
+        Ok(Found { record, definition })
+    }
+
+    /// All subscriptions of the caller's tenant that were made by an API.
+    pub(super) async fn subscriptions(&self, api: Api) -> Result<Vec<Found>, Fault> {
+        let filter =
+            SubscriptionFilter { tenant: Some(self.caller.tenant.clone()), api: Some(api) };
+        let records = self.app.store.subscriptions(&filter).await?;
+        let found = records.into_iter().map(|record| {
+            let definition = unsealed(&self.app.seal, &record)?;
+            Ok(Found { record, definition })
+        });
+        found.collect()
+    }
+
+    /// Makes a subscription.
+    pub(super) async fn create(
+        &self,
+        api: Api,
+        enabled: bool,
+        definition: Definition,
+    ) -> Result<Found, Fault> {
+        let now = self.app.clock.micros();
+        let id = self.app.clock.id().to_string();
+        let record = SubscriptionRecord {
+            id: id.clone(),
+            tenant: self.caller.tenant.clone(),
+            api,
+            enabled,
+            suspended_at: None,
+            failures: 0,
+            last_failure: None,
+            events: definition.events.clone(),
+            sealed: sealed(&self.app.seal, &definition)?,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        };
+        let audit = self.audit("subscriptions.create", &id);
+        self.app.store.create_subscription(Change { what: record.clone(), audit }).await?;
+        Ok(Found { record, definition })
+    }
+
+    /// Changes a subscription; where someone else did meanwhile, the change is made to theirs.
+    pub(super) async fn update(
+        &self,
+        api: Api,
+        id: &str,
+        action: &str,
+        mut change: impl FnMut(&mut Found) -> Result<(), Fault>,
+    ) -> Result<Found, Fault> {
+        for _ in 0..5 {
+            let mut found = self.subscription(api, id).await?;
+            change(&mut found)?;
+            found.record.events = found.definition.events.clone();
+            found.record.sealed = sealed(&self.app.seal, &found.definition)?;
+            found.record.updated_at = self.app.clock.micros();
+            let audit = self.audit(action, &found.record.id);
+            let what = found.record.clone();
+            if self.app.store.update_subscription(Change { what, audit }).await? {
+                return Ok(found);
+            }
+        }
+        Err(Fault::Changed)
+    }
+
+    /// Deletes a subscription with all that belongs to it.
+    pub(super) async fn delete(&self, api: Api, id: &str) -> Result<(), Fault> {
+        let found = self.subscription(api, id).await?;
+        let audit = self.audit("subscriptions.delete", &found.record.id);
+        let what = found.record.id;
+        match self.app.store.delete_subscription(Change { what, audit }).await? {
+            true => Ok(()),
+            false => Err(Fault::NotFound("webhook")),
+        }
+    }
+
+    /// Whether a URL may be delivered to, as far as can be told without its name being resolved.
+    pub(super) fn check_url(&self, property: &str, url: &str) -> Result<String, Fault> {
+        let allow = &self.app.configuration().settings.delivery.allow;
+        let wrong = |wrong: String| Fault::member(property, wrong);
+        let uri: Uri = url.parse().map_err(|_| wrong("has to be a URL".to_owned()))?;
+        let secure = matches!(uri.scheme_str(), Some("https" | "http"));
+        if !secure || url.len() > 2048 {
+            return Err(wrong("has to be a URL that begins with https:// or http://".to_owned()));
+        }
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if authority.contains('@') {
+            return Err(wrong("must not hold a user: give a header in its place".to_owned()));
+        }
+        let host = uri.host().unwrap_or("").trim_matches(['[', ']']).to_owned();
+        if host.is_empty() {
+            return Err(wrong("has to name a host".to_owned()));
+        }
+        if let Some(refused) = host.parse::<IpAddr>().ok().and_then(|ip| refusal(ip, allow)) {
+            return Err(wrong(refused.to_string()));
+        }
+        Ok(host)
+    }
+}
+
+/// The fresh secret of a subscription.
+pub(super) fn fresh_secret() -> Result<SigningSecret, SealError> {
+    let mut random = zeroize::Zeroizing::new([0; 32]);
+    SystemRandom::new().fill(random.as_mut()).map_err(|_| SealError::NoRandom)?;
+    Ok(SigningSecret::of_random(&random))
+}
+
+/// Puts new values of headers in the place of old ones; a masked value keeps the old.
+pub(super) fn put_header(
+    endpoint: &mut Endpoint,
+    property: &str,
+    name: &str,
+    values: Vec<String>,
+) -> Result<(), Fault> {
+    if values.is_empty() {
+        return Err(Fault::member(property, format!("`{name}` has no value")));
+    }
+    let at = endpoint.headers.iter().position(|(key, _)| key.eq_ignore_ascii_case(name));
+    let old = at.and_then(|at| endpoint.headers.get(at)).map(|(_, old)| old.clone());
+    let mut kept = Vec::with_capacity(values.len());
+    for (place, value) in values.into_iter().enumerate() {
+        let value = match old.as_ref().and_then(|old| old.get(place)).filter(|_| value == MASK) {
+            Some(old) => old.clone(),
+            None => value,
+        };
+        if let Some(wrong) = header_fault(name, &value) {
+            return Err(Fault::member(property, wrong));
+        }
+        kept.push(value);
+    }
+    let full = endpoint.headers.len() >= 50;
+    match at.and_then(|at| endpoint.headers.get_mut(at)) {
+        Some(header) => *header = (name.to_owned(), kept),
+        None if full => {
+            return Err(Fault::member(property, "has more than 50 headers"));
+        }
+        None => endpoint.headers.push((name.to_owned(), kept)),
+    }
+    Ok(())
+}
+
+/// Compiles programs, and tells what is wrong with them as something about a property.
+pub(super) fn check_programs_of(
+    property: &str,
+    filter: Option<&str>,
+    transform: Option<&str>,
+) -> Result<Programs, Fault> {
+    let told = |faults: Diagnostics| {
+        let tell = |fault: &crate::diagnostic::Diagnostic| {
+            let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
+            (property.to_owned(), format!("{} at {at}: {}", fault.code, fault.message))
+        };
+        Fault::Members(faults.list.iter().map(tell).collect())
+    };
+    Programs::compile(filter, transform).map_err(told)
+}
+
+/// Checks the programs of a subscription.
+pub(super) fn check_programs(definition: &Definition) -> Result<(), Fault> {
+    check_programs_of("filter", definition.filter.as_deref(), None)?;
+    check_programs_of("transform", None, definition.transform.as_deref()).map(drop)
+}
+
+/// Someone who acts on subscriptions beside a gateway: the command line.
+pub struct Acting<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// The keys that subscriptions are encrypted with.
+    pub seal: &'a Seal,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Why a subscription was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActingError {
+    /// It is not there.
+    #[error("there is no subscription `{0}`")]
+    Missing(String),
+    /// Someone else changed it at the same time, again and again.
+    #[error("the subscription was changed by someone else at the same time; try again")]
+    Changed,
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableSubscription),
+    /// It cannot be encrypted.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Acting<'_> {
+    /// A subscription by its id, as a UUID or a ULID.
+    ///
+    /// # Errors
+    /// Where it is not there, or cannot be read.
+    pub async fn find(&self, id: &str) -> Result<(SubscriptionRecord, Definition), ActingError> {
+        let missing = || ActingError::Missing(id.to_owned());
+        let uuid = uuid_of(id).ok_or_else(missing)?;
+        let record = self.store.subscription(&uuid.to_string()).await?.ok_or_else(missing)?;
+        let definition = unsealed(self.seal, &record)?;
+        Ok((record, definition))
+    }
+
+    /// Changes a subscription.
+    ///
+    /// # Errors
+    /// Where it is not there, or cannot be read or stored.
+    pub async fn change(
+        &self,
+        id: &str,
+        action: &str,
+        change: impl Fn(&mut SubscriptionRecord, &mut Definition),
+    ) -> Result<(), ActingError> {
+        for _ in 0..5 {
+            let (mut record, mut definition) = self.find(id).await?;
+            change(&mut record, &mut definition);
+            record.sealed = sealed(self.seal, &definition)?;
+            record.updated_at = self.clock.micros();
+            let audit = AuditRecord {
+                at: self.clock.micros(),
+                actor: "command line".to_owned(),
+                action: action.to_owned(),
+                target: record.id.clone(),
+                detail: "{}".to_owned(),
+            };
+            if self.store.update_subscription(Change { what: record, audit }).await? {
+                return Ok(());
+            }
+        }
+        Err(ActingError::Changed)
+    }
+
+    /// A fresh signing secret, which signs from now on; the old one signs too until a time.
+    /// Answers it as it is shown once.
+    ///
+    /// # Errors
+    /// Where the subscription is not there, or cannot be read or stored.
+    pub async fn rotate(&self, id: &str, until: i64) -> Result<String, ActingError> {
+        let secret = fresh_secret()?;
+        self.change(id, "subscriptions.rotate", |_, definition| {
+            definition.endpoint.rotate(secret.clone(), until);
+        })
+        .await?;
+        Ok(secret.reveal().to_owned())
+    }
+}
+
+/// The types that a tenant's listeners declare.
+pub(super) fn declared_types(app: &Arc<App>, tenant: &str) -> Vec<String> {
+    let configuration = app.configuration();
+    let listeners = configuration.listeners.values().filter(|one| &*one.tenant == tenant);
+    let mut types: Vec<String> =
+        listeners.flat_map(|one| one.event_types.iter().map(ToString::to_string)).collect();
+    types.sort_unstable();
+    types.dedup();
+    types
+}

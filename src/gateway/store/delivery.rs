@@ -1,0 +1,318 @@
+//! What is stored of subscriptions and deliveries, and how it is asked for.
+
+use async_trait::async_trait;
+
+use super::{AuditRecord, EventRecord, StoreError};
+use crate::delivery::Api;
+
+/// A subscription. What it says is encrypted; what the store has to know of it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionRecord {
+    /// Its id.
+    pub id: String,
+    /// The tenant that it belongs to.
+    pub tenant: String,
+    /// The API that it was made by.
+    pub api: Api,
+    /// Whether its owner wants events.
+    pub enabled: bool,
+    /// When it was suspended, if it is.
+    pub suspended_at: Option<i64>,
+    /// Attempts that failed since the last success.
+    pub failures: u32,
+    /// Why the last one failed that did.
+    pub last_failure: Option<String>,
+    /// The types of events that it wants; `*` is any.
+    pub events: Vec<String>,
+    /// What it says, encrypted.
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When its owner last changed it.
+    pub updated_at: i64,
+    /// Counts its changes.
+    pub version: i64,
+}
+
+/// Which subscriptions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubscriptionFilter {
+    /// Of this tenant.
+    pub tenant: Option<String>,
+    /// Made by this API.
+    pub api: Option<Api>,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is to be tried, now or later.
+    Waiting,
+    /// The receiver took it.
+    Delivered,
+    /// It was given up, and is kept to be sent again.
+    Diverted,
+    /// It was given up.
+    Dropped,
+    /// The subscription's filter did not want it.
+    Filtered,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Waiting, Self::Delivered, Self::Diverted, Self::Dropped, Self::Filtered];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Diverted => "diverted",
+            Self::Dropped => "dropped",
+            Self::Filtered => "filtered",
+        }
+    }
+
+    /// The one of a name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// One event on its way to one subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its number.
+    pub id: i64,
+    /// The tenant.
+    pub tenant: String,
+    /// The subscription.
+    pub subscription_id: String,
+    /// The event.
+    pub event_id: String,
+    /// Whether it tells an alert endpoint of a failure, in place of bringing the event.
+    pub notice: bool,
+    /// Whether someone asked for it to be sent again.
+    pub resent: bool,
+    /// What became of it.
+    pub state: State,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is to be tried, where it waits.
+    pub next_at: i64,
+    /// Why it ended, or was not taken the last time.
+    pub reason: Option<String>,
+    /// When the event was accepted.
+    pub created_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+}
+
+/// A delivery that is to be tried now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The delivery.
+    pub delivery: DeliveryRecord,
+    /// The event, where it is still there.
+    pub event: Option<EventRecord>,
+    /// The body of the first attempt: each repeats it.
+    pub body: Option<String>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// The delivery.
+    pub delivery_id: i64,
+    /// Its number, from 1.
+    pub number: u32,
+    /// When it began.
+    pub at: i64,
+    /// The status of the answer; 0 where there was none.
+    pub status: u16,
+    /// Whether the receiver took it.
+    pub ok: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// What was sent.
+    pub body: Option<String>,
+}
+
+/// How an attempt, or a look at a delivery, ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It is tried again.
+    Again {
+        /// When.
+        at: i64,
+    },
+    /// The receiver took it.
+    Delivered,
+    /// It is kept, to be sent again.
+    Diverted {
+        /// What failed, as the policy has it.
+        trigger: String,
+    },
+    /// It is given up.
+    Dropped,
+    /// It was not wanted.
+    Filtered,
+}
+
+/// What is to be stored of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The delivery.
+    pub delivery_id: i64,
+    /// The attempt, if there was one.
+    pub attempt: Option<AttemptRecord>,
+    /// How it ended.
+    pub end: End,
+    /// Why.
+    pub reason: Option<String>,
+    /// The notice for the alert endpoint.
+    pub notice: Option<String>,
+    /// Whether the subscription is suspended by this.
+    pub suspend: bool,
+    /// It is suspended too where more attempts than so many failed since the last success.
+    pub pause_beyond: Option<u32>,
+}
+
+/// An event that is kept for a subscription, to be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DivertedRecord {
+    /// The subscription.
+    pub subscription_id: String,
+    /// The event.
+    pub event_id: String,
+    /// The request that it came by.
+    pub request_id: String,
+    /// When it was given up.
+    pub at: i64,
+    /// What failed, as the policy has it.
+    pub trigger: String,
+    /// What failed, in words.
+    pub message: String,
+}
+
+/// Which deliveries, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// Of this tenant.
+    pub tenant: Option<String>,
+    /// Of this subscription.
+    pub subscription_id: Option<String>,
+    /// Of this event.
+    pub event_id: Option<String>,
+    /// In this state.
+    pub state: Option<State>,
+    /// With this number.
+    pub id: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A change that an operator or a client makes, with what the audit log says of it. Both are
+/// stored, or neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<T> {
+    /// What is changed.
+    pub what: T,
+    /// What is written down about it.
+    pub audit: AuditRecord,
+}
+
+/// What is asked of a store about subscriptions and deliveries.
+#[async_trait]
+pub trait DeliveryStore: Send + Sync {
+    /// Makes a subscription.
+    async fn create_subscription(
+        &self,
+        change: Change<SubscriptionRecord>,
+    ) -> Result<(), StoreError>;
+
+    /// Changes what its owner says of a subscription, if its version is still the one given;
+    /// answers whether it was.
+    async fn update_subscription(
+        &self,
+        change: Change<SubscriptionRecord>,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes a subscription with all that belongs to it; answers whether there was one.
+    async fn delete_subscription(&self, change: Change<String>) -> Result<bool, StoreError>;
+
+    /// A subscription.
+    async fn subscription(&self, id: &str) -> Result<Option<SubscriptionRecord>, StoreError>;
+
+    /// Subscriptions, the oldest first.
+    async fn subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+    ) -> Result<Vec<SubscriptionRecord>, StoreError>;
+
+    /// Takes deliveries of a subscription that are to be tried now; nobody else gets them until
+    /// the lease ends.
+    async fn take(
+        &self,
+        subscription_id: &str,
+        now: i64,
+        lease_until: i64,
+        limit: usize,
+    ) -> Result<Vec<Work>, StoreError>;
+
+    /// Stores how an attempt ended, and what follows; answers whether the subscription is
+    /// suspended now.
+    async fn settle(&self, settlement: Settlement, now: i64) -> Result<bool, StoreError>;
+
+    /// When each subscription with waiting deliveries is to be tried next.
+    async fn upcoming(&self, now: i64) -> Result<Vec<(String, i64)>, StoreError>;
+
+    /// When a subscription is to be tried next.
+    async fn next_due(&self, subscription_id: &str, now: i64) -> Result<Option<i64>, StoreError>;
+
+    /// Ends all leases: those who had them are gone.
+    async fn end_leases(&self) -> Result<(), StoreError>;
+
+    /// Deliveries.
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// The attempts of a delivery, the first one first.
+    async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// The attempts of a subscription, the newest first, and how many there are in all.
+    async fn attempts_of(
+        &self,
+        subscription_id: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<(Vec<AttemptRecord>, usize), StoreError>;
+
+    /// Events that are kept for a subscription, the oldest first.
+    async fn diverted(
+        &self,
+        subscription_id: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<DivertedRecord>, StoreError>;
+
+    /// One of them.
+    async fn diverted_event(
+        &self,
+        subscription_id: &str,
+        event_id: &str,
+    ) -> Result<Option<DivertedRecord>, StoreError>;
+
+    /// Deletes one of them, given as subscription and event; answers whether there was one.
+    async fn delete_diverted(&self, change: Change<(String, String)>) -> Result<bool, StoreError>;
+
+    /// Sends an event to a subscription again, given as subscription and event; answers the new
+    /// delivery, or none where either is not there. One that still waits is brought forward.
+    async fn resend(
+        &self,
+        change: Change<(String, String)>,
+        now: i64,
+    ) -> Result<Option<i64>, StoreError>;
+}

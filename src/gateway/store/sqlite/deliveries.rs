@@ -1,0 +1,569 @@
+//! Subscriptions and deliveries: what is written and what is read, a function a kind.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::packed::{Packed, Unpacked};
+use super::reads::{collected, event, most};
+use super::writes::audit;
+use super::{SqliteStore, fault};
+use crate::delivery::Api;
+use crate::gateway::store::{
+    AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
+    EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Work,
+};
+
+type Written<T> = Result<T, StoreError>;
+type Read<T> = rusqlite::Result<T>;
+
+/// Writes the deliveries of an event that is being stored; answers to whom.
+pub(super) fn fan_out(connection: &Connection, event: &EventRecord) -> Read<Vec<String>> {
+    connection
+        .prepare_cached(
+            "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at)
+             SELECT DISTINCT ?1, subscriptions.id, ?2, ?3, ?3
+             FROM wanted_types JOIN subscriptions ON subscriptions.id = subscription_id
+             WHERE wanted_types.tenant = ?1 AND event_type IN (?4, '*') AND enabled
+             RETURNING subscription_id",
+        )?
+        .query_map(params![event.tenant, event.id, event.created_at, event.event_type], |row| {
+            row.get(0)
+        })?
+        .collect()
+}
+
+const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
+    (SELECT json_group_array(event_type) FROM wanted_types WHERE subscription_id = id), sealed,
+    created_at, updated_at, version FROM subscriptions";
+
+fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
+    let events: String = row.get(7)?;
+    Ok(SubscriptionRecord {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        api: Api::find(&row.get::<_, String>(2)?).unwrap_or(Api::Socotra),
+        enabled: row.get(3)?,
+        suspended_at: row.get(4)?,
+        failures: row.get(5)?,
+        last_failure: row.get(6)?,
+        events: serde_json::from_str(&events).unwrap_or_default(),
+        sealed: row.get(8)?,
+        created_at: row.get(9)?,
+        updated_at: row.get(10)?,
+        version: row.get(11)?,
+    })
+}
+
+fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Written<()> {
+    let record = &change.what;
+    connection
+        .execute(
+            "INSERT INTO subscriptions (id, tenant, api, enabled, suspended_at, failures,
+             last_failure, sealed, created_at, updated_at, version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                record.id,
+                record.tenant,
+                record.api.name(),
+                record.enabled,
+                record.suspended_at,
+                record.failures,
+                record.last_failure,
+                record.sealed,
+                record.created_at,
+                record.updated_at,
+                record.version,
+            ],
+        )
+        .and_then(|_| want(connection, record))
+        .map_err(fault)?;
+    audit(connection, &change.audit)
+}
+
+fn want(connection: &Connection, record: &SubscriptionRecord) -> Read<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO wanted_types (tenant, event_type, subscription_id)
+         VALUES (?1, ?2, ?3)",
+    )?;
+    for kind in &record.events {
+        insert.execute(params![record.tenant, kind, record.id])?;
+    }
+    Ok(())
+}
+
+fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Written<bool> {
+    let record = &change.what;
+    let rows = connection
+        .execute(
+            "UPDATE subscriptions SET enabled = ?2, suspended_at = ?3, failures = ?4,
+             last_failure = ?5, sealed = ?6, updated_at = ?7, version = version + 1
+             WHERE id = ?1 AND version = ?8",
+            params![
+                record.id,
+                record.enabled,
+                record.suspended_at,
+                record.failures,
+                record.last_failure,
+                record.sealed,
+                record.updated_at,
+                record.version,
+            ],
+        )
+        .map_err(fault)?;
+    if rows == 0 {
+        return Ok(false);
+    }
+    connection
+        .execute("DELETE FROM wanted_types WHERE subscription_id = ?1", [&record.id])
+        .and_then(|_| want(connection, record))
+        .map_err(fault)?;
+    audit(connection, &change.audit)?;
+    Ok(true)
+}
+
+fn delete(connection: &Connection, change: &Change<String>) -> Written<bool> {
+    let delete = "DELETE FROM subscriptions WHERE id = ?1";
+    let rows = connection.execute(delete, [&change.what]).map_err(fault)?;
+    if rows > 0 {
+        audit(connection, &change.audit)?;
+    }
+    Ok(rows > 0)
+}
+
+const DELIVERY: &str = "id, tenant, subscription_id, event_id, notice, resent, state, attempts,
+    next_at, reason, created_at, ended_at";
+
+fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
+    Ok(DeliveryRecord {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        subscription_id: row.get(2)?,
+        event_id: row.get(3)?,
+        notice: row.get(4)?,
+        resent: row.get(5)?,
+        state: State::find(&row.get::<_, String>(6)?).unwrap_or(State::Dropped),
+        attempts: row.get(7)?,
+        next_at: row.get(8)?,
+        reason: row.get(9)?,
+        created_at: row.get(10)?,
+        ended_at: row.get(11)?,
+    })
+}
+
+fn take(
+    connection: &Connection,
+    subscription: &str,
+    now: i64,
+    lease_until: i64,
+    limit: usize,
+) -> Read<Vec<Work>> {
+    let sql = format!(
+        "UPDATE deliveries SET lease_until = ?3 WHERE id IN
+         (SELECT id FROM deliveries WHERE subscription_id = ?1 AND state = 'waiting'
+          AND next_at <= ?2 AND lease_until <= ?2 ORDER BY next_at, id LIMIT ?4)
+         RETURNING {DELIVERY}, body"
+    );
+    let with_body = |row: &Row<'_>| {
+        Ok((delivery_of(row)?, row.get::<_, Option<Unpacked>>(12)?.map(|body| body.0)))
+    };
+    let mut taken: Vec<(DeliveryRecord, Option<String>)> = connection
+        .prepare_cached(&sql)?
+        .query_map(params![subscription, now, lease_until, most(limit)], with_body)?
+        .collect::<Read<_>>()?;
+    // What an update returns has no order.
+    taken.sort_by_key(|(delivery, _)| (delivery.next_at, delivery.id));
+    taken
+        .into_iter()
+        .map(|(delivery, body)| {
+            let event = event(connection, &delivery.event_id)?;
+            Ok(Work { delivery, event, body })
+        })
+        .collect()
+}
+
+fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bool> {
+    let Some((subscription, event, notice)) = end(connection, settlement, now)? else {
+        // It was deleted meanwhile, with its subscription.
+        return Ok(false);
+    };
+    if let Some(attempt) = &settlement.attempt {
+        insert_attempt(connection, &subscription, attempt)?;
+        if !notice {
+            count(connection, &subscription, attempt)?;
+        }
+    }
+    match &settlement.end {
+        _ if notice => {}
+        End::Delivered => forget_diverted(connection, &subscription, &event).map(drop)?,
+        End::Diverted { trigger } => divert(connection, settlement, trigger, now)?,
+        _ => {}
+    }
+    if let Some(notice) = &settlement.notice {
+        connection
+            .prepare_cached(
+                "INSERT INTO deliveries (tenant, subscription_id, event_id, notice, next_at, body,
+                 created_at) SELECT tenant, subscription_id, event_id, 1, ?2, ?3, ?2
+                 FROM deliveries WHERE id = ?1",
+            )?
+            .execute(params![settlement.delivery_id, now, Packed(notice)])?;
+    }
+    suspend(connection, &subscription, settlement, now)
+}
+
+/// Writes how a delivery ended; answers its subscription, its event, and whether it is a notice.
+fn end(
+    connection: &Connection,
+    settlement: &Settlement,
+    now: i64,
+) -> Read<Option<(String, String, bool)>> {
+    let (state, next_at) = match &settlement.end {
+        End::Again { at } => (State::Waiting, Some(*at)),
+        End::Delivered => (State::Delivered, None),
+        End::Diverted { .. } => (State::Diverted, None),
+        End::Dropped => (State::Dropped, None),
+        End::Filtered => (State::Filtered, None),
+    };
+    let attempt = settlement.attempt.as_ref();
+    let body = attempt.and_then(|attempt| attempt.body.as_deref());
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET state = ?2, next_at = coalesce(?3, next_at), lease_until = 0,
+             attempts = coalesce(?4, attempts), body = coalesce(body, ?5), reason = ?6,
+             ended_at = CASE ?2 WHEN 'waiting' THEN NULL ELSE ?7 END
+             WHERE id = ?1 RETURNING subscription_id, event_id, notice",
+        )?
+        .query_row(
+            params![
+                settlement.delivery_id,
+                state.name(),
+                next_at,
+                attempt.map(|attempt| attempt.number),
+                body.map(Packed),
+                settlement.reason,
+                now,
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()
+}
+
+fn insert_attempt(
+    connection: &Connection,
+    subscription: &str,
+    attempt: &AttemptRecord,
+) -> Read<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO attempts (delivery_id, subscription_id, number, at, status, ok, reason,
+             duration_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            attempt.delivery_id,
+            subscription,
+            attempt.number,
+            attempt.at,
+            attempt.status,
+            attempt.ok,
+            attempt.reason,
+            i64::try_from(attempt.duration_us).unwrap_or(i64::MAX),
+        ])
+        .map(drop)
+}
+
+/// Counts failures since the last success.
+fn count(connection: &Connection, subscription: &str, attempt: &AttemptRecord) -> Read<()> {
+    let sql = match attempt.ok {
+        true => {
+            "UPDATE subscriptions SET failures = 0 WHERE id = ?1 AND failures > 0 AND ?2 IS NULL"
+        }
+        false => {
+            "UPDATE subscriptions SET failures = failures + 1, last_failure = ?2 WHERE id = ?1"
+        }
+    };
+    connection.prepare_cached(sql)?.execute(params![subscription, attempt.reason]).map(drop)
+}
+
+fn divert(connection: &Connection, settlement: &Settlement, trigger: &str, now: i64) -> Read<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO diverted (subscription_id, event_id, request_id, at, failed,
+             message) SELECT subscription_id, event_id,
+             coalesce((SELECT request_id FROM events WHERE events.id = event_id), ''), ?2, ?3, ?4
+             FROM deliveries WHERE id = ?1",
+        )?
+        .execute(params![
+            settlement.delivery_id,
+            now,
+            trigger,
+            settlement.reason.as_deref().unwrap_or(""),
+        ])
+        .map(drop)
+}
+
+fn forget_diverted(connection: &Connection, subscription: &str, event: &str) -> Read<usize> {
+    connection
+        .prepare_cached("DELETE FROM diverted WHERE subscription_id = ?1 AND event_id = ?2")?
+        .execute([subscription, event])
+}
+
+/// Suspends a subscription where it is time to; answers whether it is suspended.
+fn suspend(
+    connection: &Connection,
+    subscription: &str,
+    settlement: &Settlement,
+    now: i64,
+) -> Read<bool> {
+    let beyond = match settlement.suspend {
+        true => Some(-1),
+        false => settlement.pause_beyond.map(i64::from),
+    };
+    if let Some(beyond) = beyond.filter(|_| settlement.suspend || failed(settlement)) {
+        connection
+            .prepare_cached(
+                "UPDATE subscriptions SET suspended_at = ?2, version = version + 1
+                 WHERE id = ?1 AND suspended_at IS NULL AND failures > ?3",
+            )?
+            .execute(params![subscription, now, beyond])?;
+    }
+    connection
+        .prepare_cached("SELECT suspended_at IS NOT NULL FROM subscriptions WHERE id = ?1")?
+        .query_row([subscription], |row| row.get(0))
+}
+
+fn failed(settlement: &Settlement) -> bool {
+    settlement.attempt.as_ref().is_some_and(|attempt| !attempt.ok)
+}
+
+fn resend(
+    connection: &Connection,
+    change: &Change<(String, String)>,
+    now: i64,
+) -> Written<Option<i64>> {
+    let (subscription, event) = &change.what;
+    let forward = "UPDATE deliveries SET next_at = ?3, resent = 1 WHERE id =
+        (SELECT id FROM deliveries WHERE subscription_id = ?1 AND event_id = ?2
+         AND state = 'waiting' AND NOT notice LIMIT 1) RETURNING id";
+    let fresh = "INSERT INTO deliveries (tenant, subscription_id, event_id, resent, next_at,
+        created_at) SELECT subscriptions.tenant, subscriptions.id, events.id, 1, ?3, ?3
+        FROM subscriptions JOIN events ON events.tenant = subscriptions.tenant
+        WHERE subscriptions.id = ?1 AND events.id = ?2 RETURNING id";
+    let run = |sql: &str| -> Read<Option<i64>> {
+        let params = params![subscription, event, now];
+        connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
+    };
+    let id = match run(forward).map_err(fault)? {
+        Some(id) => Some(id),
+        None => run(fresh).map_err(fault)?,
+    };
+    if id.is_some() {
+        audit(connection, &change.audit)?;
+    }
+    Ok(id)
+}
+
+const ATTEMPT: &str = "SELECT delivery_id, number, at, status, ok, attempts.reason, duration_us,
+    (SELECT body FROM deliveries WHERE deliveries.id = delivery_id) FROM attempts";
+
+fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
+    Ok(AttemptRecord {
+        delivery_id: row.get(0)?,
+        number: row.get(1)?,
+        at: row.get(2)?,
+        status: row.get(3)?,
+        ok: row.get(4)?,
+        reason: row.get(5)?,
+        duration_us: row.get::<_, i64>(6)?.unsigned_abs(),
+        body: row.get::<_, Option<Unpacked>>(7)?.map(|body| body.0),
+    })
+}
+
+const DIVERTED: &str =
+    "SELECT subscription_id, event_id, request_id, at, failed, message FROM diverted";
+
+fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
+    Ok(DivertedRecord {
+        subscription_id: row.get(0)?,
+        event_id: row.get(1)?,
+        request_id: row.get(2)?,
+        at: row.get(3)?,
+        trigger: row.get(4)?,
+        message: row.get(5)?,
+    })
+}
+
+const NEXT: &str = "SELECT next_at FROM deliveries WHERE subscription_id = subscriptions.id
+    AND state = 'waiting' AND lease_until <= ?1 ORDER BY next_at LIMIT 1";
+
+#[async_trait::async_trait]
+impl DeliveryStore for SqliteStore {
+    async fn create_subscription(&self, change: Change<SubscriptionRecord>) -> Written<()> {
+        self.writer.run(move |connection| create(connection, &change)).await
+    }
+
+    async fn update_subscription(&self, change: Change<SubscriptionRecord>) -> Written<bool> {
+        self.writer.run(move |connection| update(connection, &change)).await
+    }
+
+    async fn delete_subscription(&self, change: Change<String>) -> Written<bool> {
+        self.writer.run(move |connection| delete(connection, &change)).await
+    }
+
+    async fn subscription(&self, id: &str) -> Written<Option<SubscriptionRecord>> {
+        let id = id.to_owned();
+        let sql = format!("{SUBSCRIPTION} WHERE id = ?1");
+        let read = move |connection: &Connection| {
+            connection.prepare_cached(&sql)?.query_row([id], subscription_of).optional()
+        };
+        self.read(read).await
+    }
+
+    async fn subscriptions(&self, filter: &SubscriptionFilter) -> Written<Vec<SubscriptionRecord>> {
+        let filter = filter.clone();
+        let sql = format!(
+            "{SUBSCRIPTION} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR api = ?2)
+             ORDER BY place"
+        );
+        let read = move |connection: &Connection| {
+            let params = params![filter.tenant, filter.api.map(Api::name)];
+            collected(connection, &sql, params, subscription_of)
+        };
+        self.read(read).await
+    }
+
+    async fn take(
+        &self,
+        subscription_id: &str,
+        now: i64,
+        lease_until: i64,
+        limit: usize,
+    ) -> Written<Vec<Work>> {
+        let id = subscription_id.to_owned();
+        let take = move |connection: &Connection| {
+            take(connection, &id, now, lease_until, limit).map_err(fault)
+        };
+        self.writer.run(take).await
+    }
+
+    async fn settle(&self, settlement: Settlement, now: i64) -> Written<bool> {
+        self.writer.run(move |connection| settle(connection, &settlement, now).map_err(fault)).await
+    }
+
+    async fn upcoming(&self, now: i64) -> Written<Vec<(String, i64)>> {
+        let sql = format!(
+            "SELECT id, next FROM (SELECT id, ({NEXT}) AS next FROM subscriptions)
+             WHERE next IS NOT NULL"
+        );
+        let read = move |connection: &Connection| {
+            collected(connection, &sql, [now], |row| Ok((row.get(0)?, row.get(1)?)))
+        };
+        self.read(read).await
+    }
+
+    async fn next_due(&self, subscription_id: &str, now: i64) -> Written<Option<i64>> {
+        let id = subscription_id.to_owned();
+        let sql = format!("SELECT ({NEXT}) FROM subscriptions WHERE id = ?2");
+        let read = move |connection: &Connection| {
+            let params = params![now, id];
+            let next = connection.prepare_cached(&sql)?.query_row(params, |row| row.get(0));
+            next.optional().map(Option::flatten)
+        };
+        self.read(read).await
+    }
+
+    async fn end_leases(&self) -> Written<()> {
+        let end =
+            "UPDATE deliveries SET lease_until = 0 WHERE state = 'waiting' AND lease_until > 0";
+        self.writer
+            .run(move |connection| connection.execute(end, []).map(drop).map_err(fault))
+            .await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Written<Vec<DeliveryRecord>> {
+        let filter = filter.clone();
+        let sql = format!(
+            "SELECT {DELIVERY} FROM deliveries WHERE (?1 IS NULL OR tenant = ?1)
+             AND (?2 IS NULL OR subscription_id = ?2) AND (?3 IS NULL OR event_id = ?3)
+             AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR id = ?5) ORDER BY id DESC LIMIT ?6"
+        );
+        let read = move |connection: &Connection| {
+            let params = params![
+                filter.tenant,
+                filter.subscription_id,
+                filter.event_id,
+                filter.state.map(State::name),
+                filter.id,
+                most(filter.limit),
+            ];
+            collected(connection, &sql, params, delivery_of)
+        };
+        self.read(read).await
+    }
+
+    async fn attempts(&self, delivery_id: i64) -> Written<Vec<AttemptRecord>> {
+        let sql = format!("{ATTEMPT} WHERE delivery_id = ?1 ORDER BY place");
+        self.read(move |connection| collected(connection, &sql, [delivery_id], attempt_of)).await
+    }
+
+    async fn attempts_of(
+        &self,
+        subscription_id: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Written<(Vec<AttemptRecord>, usize)> {
+        let id = subscription_id.to_owned();
+        let sql =
+            format!("{ATTEMPT} WHERE subscription_id = ?1 ORDER BY place DESC LIMIT ?2 OFFSET ?3");
+        let read = move |connection: &Connection| {
+            let params = params![id, most(limit), most(offset)];
+            let page = collected(connection, &sql, params, attempt_of)?;
+            let count = "SELECT count(*) FROM attempts WHERE subscription_id = ?1";
+            let all: i64 = connection.prepare_cached(count)?.query_row([&id], |row| row.get(0))?;
+            Ok((page, usize::try_from(all).unwrap_or(0)))
+        };
+        self.read(read).await
+    }
+
+    async fn diverted(
+        &self,
+        subscription_id: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Written<Vec<DivertedRecord>> {
+        let id = subscription_id.to_owned();
+        let sql =
+            format!("{DIVERTED} WHERE subscription_id = ?1 ORDER BY place LIMIT ?2 OFFSET ?3");
+        let read = move |connection: &Connection| {
+            let params = params![id, most(limit), most(offset)];
+            collected(connection, &sql, params, diverted_of)
+        };
+        self.read(read).await
+    }
+
+    async fn diverted_event(
+        &self,
+        subscription_id: &str,
+        event_id: &str,
+    ) -> Written<Option<DivertedRecord>> {
+        let ids = [subscription_id.to_owned(), event_id.to_owned()];
+        let sql = format!("{DIVERTED} WHERE subscription_id = ?1 AND event_id = ?2");
+        let read = move |connection: &Connection| {
+            connection.prepare_cached(&sql)?.query_row(ids, diverted_of).optional()
+        };
+        self.read(read).await
+    }
+
+    async fn delete_diverted(&self, change: Change<(String, String)>) -> Written<bool> {
+        let delete = move |connection: &Connection| {
+            let (subscription, event) = &change.what;
+            let rows = forget_diverted(connection, subscription, event).map_err(fault)?;
+            if rows > 0 {
+                audit(connection, &change.audit)?;
+            }
+            Ok(rows > 0)
+        };
+        self.writer.run(delete).await
+    }
+
+    async fn resend(&self, change: Change<(String, String)>, now: i64) -> Written<Option<i64>> {
+        self.writer.run(move |connection| resend(connection, &change, now)).await
+    }
+}

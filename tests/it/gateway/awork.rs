@@ -1,0 +1,274 @@
+//! Subscriptions as awork documents them, over HTTP.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::receiver::{Does, Receiver};
+use super::running::is_there;
+use super::subscribed::Subscribed;
+
+const NOTHING: Value = Value::Null;
+const WEBHOOKS: &str = "/api/v1/webhooks";
+
+/// The documented call, as printed, with our host and a key.
+#[test]
+fn the_documented_call_works_as_printed() {
+    if !is_there("curl", "--version") {
+        return;
+    }
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let script = format!(
+        r#"curl -s -X POST http://{}/api/v1/webhooks \
+     -H "Authorization: Bearer {}" \
+     -H "Content-Type: application/json" \
+     -d '{{
+  "name": "Post to Slack",
+  "uri": "https://hooks.slack.com/services/T578C/EY8979",
+  "events": "task_comment_added",
+  "isActive": true,
+  "authenticationType": "none"
+}}'"#,
+        gateway.management, subscribed.key
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "authentication",
+            "authenticationType",
+            "createdBy",
+            "createdOn",
+            "events",
+            "id",
+            "isActive",
+            "language",
+            "lastFailureReason",
+            "name",
+            "onlyTriggerForMainEntityChanges",
+            "receiverType",
+            "updatedBy",
+            "updatedOn",
+            "uri",
+        ]
+    );
+    assert_eq!(answer["receiverType"], "slack");
+    assert_eq!(answer["authentication"], NOTHING);
+    assert_eq!(answer["lastFailureReason"], NOTHING);
+    assert_eq!(answer["isActive"], true);
+    assert_eq!(answer["uri"], "https://hooks.slack.com/services/T578C/EY8979");
+}
+
+fn form(url: &str) -> Value {
+    json!({ "name": "n", "uri": url, "events": "thing.made", "isActive": true,
+        "authenticationType": "none" })
+}
+
+#[test]
+fn a_webhook_is_made_changed_as_a_whole_and_deleted() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let mut given = form("https://example.com/");
+    given["authenticationType"] = json!("header");
+    given["authentication"] = json!("Authorization=Bearer abc==");
+    given["language"] = json!("de-DE");
+    given["onlyTriggerForMainEntityChanges"] = json!(true);
+    let made = gateway.good(key, "POST", WEBHOOKS, &given);
+    assert_eq!(made["authentication"], "Authorization=********");
+    assert_eq!(made["receiverType"], "custom");
+    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), made);
+    let changed = form("https://example.com/two");
+    let put = gateway.good(key, "PUT", &path, &changed);
+    assert_eq!(put["authenticationType"], "none");
+    assert_eq!((&put["authentication"], &put["language"]), (&NOTHING, &NOTHING));
+    assert_eq!(put["createdOn"], made["createdOn"]);
+    assert_ne!(put["updatedOn"], made["updatedOn"]);
+    let short = gateway.call(key, "PUT", &path, &json!({ "name": "only" }));
+    assert_eq!(short.status, 400);
+    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), put);
+    let deleted = gateway.call(key, "DELETE", &path, &NOTHING);
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    for (method, body) in [("GET", NOTHING), ("PUT", changed), ("DELETE", NOTHING)] {
+        let gone = gateway.call(key, method, &path, &body);
+        let body: Value = serde_json::from_slice(&gone.body).unwrap();
+        assert_eq!((gone.status, &body["code"]), (404, &json!("not-found")));
+    }
+    assert_eq!(gateway.call(key, "GET", &format!("{WEBHOOKS}/none"), &NOTHING).status, 404);
+}
+
+#[test]
+fn errors_have_the_documented_form() {
+    let subscribed = Subscribed::new("");
+    let reads = subscribed.other_key("acme", "workspace-manage-config:read");
+    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    let other = subscribed.other_key("globex", "admin");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let code = |key: &str, method: &str, path: &str, body: &Value| {
+        let answer = gateway.call(key, method, path, body);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        for member in ["code", "description", "link"] {
+            assert!(body[member].is_string(), "{body}");
+        }
+        (answer.status, body["code"].as_str().unwrap().to_owned(), body)
+    };
+    let (status, name, body) =
+        code(key, "POST", WEBHOOKS, &json!({ "name": "", "isActive": true }));
+    assert_eq!((status, name.as_str()), (400, "validation-failed"));
+    let wrong: Vec<&str> = body["validationErrors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["property"].as_str().unwrap())
+        .collect();
+    assert_eq!(wrong, ["Name", "Uri", "Events", "AuthenticationType"]);
+    assert_eq!(body["validationErrors"][0]["message"], "'Name' should not be empty.");
+    for (change, wanted, property) in [
+        (json!({ "events": "nothing_like_it" }), "validation-failed", "Events"),
+        (json!({ "events": "thing.made,,task_added" }), "validation-failed", "Events"),
+        (json!({ "uri": "ftp://a/" }), "validation-failed", "Uri"),
+        (json!({ "authenticationType": "basic" }), "validation-failed", "AuthenticationType"),
+        (json!({ "authenticationType": "header" }), "validation-failed", "Authentication"),
+        (
+            json!({ "authenticationType": "header", "authentication": "none" }),
+            "validation-failed",
+            "Authentication",
+        ),
+        (
+            json!({ "authenticationType": "header", "authentication": "X=a\nb" }),
+            "validation-failed",
+            "Authentication",
+        ),
+        (json!({ "surprise": 1 }), "invalid-model", ""),
+        (json!({ "isActive": "yes" }), "invalid-model", ""),
+    ] {
+        let mut form = form("https://example.com/");
+        for (name, value) in change.as_object().unwrap() {
+            form[name] = value.clone();
+        }
+        let (status, name, body) = code(key, "POST", WEBHOOKS, &form);
+        assert_eq!((status, name.as_str()), (400, wanted), "{form}");
+        if !property.is_empty() {
+            assert_eq!(body["validationErrors"][0]["property"], property);
+        }
+    }
+    assert_eq!(code(key, "POST", WEBHOOKS, &NOTHING).1, "invalid-model");
+    assert_eq!(code("", "GET", WEBHOOKS, &NOTHING).0, 401);
+    let (status, name, _) = code(&reads, "POST", WEBHOOKS, &form("https://example.com/"));
+    assert_eq!((status, name.as_str()), (401, "unauthorized"));
+    assert_eq!(gateway.good(&reads, "GET", WEBHOOKS, &NOTHING), json!([]));
+    let made = gateway.good(key, "POST", WEBHOOKS, &form("https://example.com/"));
+    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    for method in ["GET", "PUT", "DELETE"] {
+        assert_eq!(code(&other, method, &path, &form("https://example.com/")).0, 404);
+    }
+    assert_eq!(code(&other, "GET", &format!("{path}/logs"), &NOTHING).0, 404);
+    assert_eq!(gateway.good(&other, "GET", WEBHOOKS, &NOTHING), json!([]));
+}
+
+#[test]
+fn types_of_events_are_those_documented_and_those_declared() {
+    let subscribed = Subscribed::new("");
+    let any = subscribed.other_key("acme", "send");
+    let gateway = subscribed.serve();
+    let types = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
+    let types = types.as_array().unwrap();
+    assert_eq!(types.len(), 37);
+    assert!(types.contains(&json!("task_comment_added")) && types.contains(&json!("thing.gone")));
+    let again = gateway.good(&any, "GET", "/api/v1/webhooks/eventTypes", &NOTHING);
+    assert_eq!(again.as_array().unwrap(), types);
+    let slack = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes/slack", &NOTHING);
+    assert!(slack.as_array().unwrap().contains(&json!("task_comment_added")));
+    assert_eq!(gateway.call("", "GET", "/api/v1/webhooks/eventtypes", &NOTHING).status, 401);
+}
+
+#[test]
+fn lists_are_paged_ordered_and_filtered() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    for (name, active) in [("b", true), ("a", false), ("c", true)] {
+        let mut form = form("https://example.com/");
+        form["name"] = json!(name);
+        form["isActive"] = json!(active);
+        gateway.good(key, "POST", WEBHOOKS, &form);
+    }
+    let list = |query: &str| {
+        let query = query.replace(' ', "%20").replace('\'', "%27");
+        let answer = gateway.call(key, "GET", &format!("{WEBHOOKS}?{query}"), &NOTHING);
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+        let items: Vec<Value> = serde_json::from_slice(&answer.body).unwrap();
+        let names: String = items.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let number = |name: &str| answer.header(name).unwrap().parse::<usize>().unwrap();
+        (names, ["aw-page", "aw-pagesize", "aw-items", "aw-totalitems"].map(number))
+    };
+    assert_eq!(list(""), ("bac".to_owned(), [1, 10, 3, 3]));
+    assert_eq!(list("orderby=Name"), ("abc".to_owned(), [1, 10, 3, 3]));
+    assert_eq!(list("orderby=isActive desc,name desc"), ("cba".to_owned(), [1, 10, 3, 3]));
+    assert_eq!(list("page=2&pageSize=2&orderby=name"), ("c".to_owned(), [2, 2, 1, 3]));
+    assert_eq!(list("filterby=isActive eq true&pageSize=1"), ("b".to_owned(), [1, 1, 1, 2]));
+    assert_eq!(list("filterby=createdOn gt datetime'2000-01-01T00:00'").0, "bac");
+    assert_eq!(list("filterby=not (name in ('a','c'))").0, "b");
+    for wrong in [
+        "filterby=name%20eq",
+        "filterby=secret%20eq%20%27a%27",
+        "filterby=authentication%20eq%20null",
+        "orderby=authentication",
+        "orderby=name%20up",
+        "filterby=name",
+    ] {
+        let answer = gateway.call(key, "GET", &format!("{WEBHOOKS}?{wrong}"), &NOTHING);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            (answer.status, &body["code"]),
+            (400, &json!("invalid-filter-or-order")),
+            "{wrong}"
+        );
+    }
+    for wrong in ["page=0", "pageSize=0", "pageSize=1001", "page=x"] {
+        let answer = gateway.call(key, "GET", &format!("{WEBHOOKS}?{wrong}"), &NOTHING);
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn logs_tell_each_attempt_and_too_many_failures_pause() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let receiver = Receiver::new(|_, _| Does::Answers(500, "", ""));
+    let made = gateway.good(key, "POST", WEBHOOKS, &form(&receiver.url()));
+    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    // The retries of one event begin after ten seconds, so eleven events fail once each.
+    for number in 0..11 {
+        gateway.happen("thing.made", &number.to_string());
+    }
+    let paused = gateway.until(key, &path, |webhook| webhook["isActive"] == false);
+    assert_eq!(paused["lastFailureReason"], "the receiver answered 500");
+    let logs = gateway.good(key, "GET", &format!("{path}/logs?pageSize=100"), &NOTHING);
+    let logs = logs.as_array().unwrap();
+    assert_eq!(logs.len(), 11);
+    let log = &logs[0];
+    let names: Vec<&str> = log.as_object().unwrap().keys().map(String::as_str).collect();
+    let documented =
+        ["createdOn", "isSuccessful", "message", "reason", "responseCode", "webhookId"];
+    assert_eq!(names, documented);
+    assert_eq!((&log["responseCode"], &log["isSuccessful"]), (&json!(500), &json!(false)));
+    let message: Value = serde_json::from_str(log["message"].as_str().unwrap()).unwrap();
+    assert_eq!(message["eventType"], "thing.made");
+    let filtered = format!("{path}/logs?filterby=isSuccessful%20eq%20true");
+    assert_eq!(gateway.good(key, "GET", &filtered, &NOTHING), json!([]));
+    gateway.happen("thing.made", "while paused");
+    let before = receiver.got().len();
+    let active = gateway.good(key, "PUT", &path, &form(&receiver.url()));
+    assert_eq!(active["isActive"], true);
+    gateway.happen("thing.made", "after");
+    receiver.after(before + 1);
+    let bodies: Vec<String> = receiver.got().into_iter().map(|got| got.body).collect();
+    assert!(!bodies.iter().any(|body| body.contains("while paused")));
+}

@@ -1,0 +1,163 @@
+//! A receiver of deliveries, that behaves as a test says.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What a receiver does with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Does {
+    /// Answers with a status, headers and a body.
+    Answers(u16, &'static str, &'static str),
+    /// Answers after a while.
+    Waits(Duration, u16),
+    /// Never answers.
+    Stalls,
+    /// Closes the connection, without a word.
+    Closes,
+    /// Closes it in the middle of the answer's head.
+    Breaks,
+    /// Answers 200 with a body without end.
+    Floods,
+    /// Answers 200, and stalls in the body.
+    StallsInBody,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Got {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    pub(crate) at: Instant,
+}
+
+impl Got {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+type Behaviour = dyn Fn(usize, &Got) -> Does + Send + Sync;
+
+/// A receiver that listens.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    got: Arc<Mutex<Vec<Got>>>,
+}
+
+impl Receiver {
+    /// Does what it is told with each request, counted from 0.
+    pub(crate) fn new(does: impl Fn(usize, &Got) -> Does + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let got = Arc::<Mutex<Vec<Got>>>::default();
+        let (does, all): (Arc<Behaviour>, _) = (Arc::new(does), Arc::clone(&got));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (does, all) = (Arc::clone(&does), Arc::clone(&all));
+                std::thread::spawn(move || serve(&stream, &*does, &all));
+            }
+        });
+        Self { address, got }
+    }
+
+    /// Always takes everything.
+    pub(crate) fn good() -> Self {
+        Self::new(|_, _| Does::Answers(200, "", "ok"))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    pub(crate) fn got(&self) -> Vec<Got> {
+        self.got.lock().unwrap().clone()
+    }
+
+    /// What came, once that is so many.
+    pub(crate) fn after(&self, number: usize) -> Vec<Got> {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let got = self.got();
+            if got.len() >= number {
+                return got;
+            }
+            assert!(Instant::now() < until, "{} of {number} came", got.len());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    loop {
+        let got = read(&mut reader)?;
+        let number = {
+            let mut all = all.lock().unwrap();
+            all.push(got.clone());
+            all.len() - 1
+        };
+        let answer = |mut stream: &TcpStream, status: u16, headers: &str, body: &str| {
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n");
+            stream.write_all(format!("{head}{body}").as_bytes()).ok()
+        };
+        match does(number, &got) {
+            Does::Answers(status, headers, body) => answer(stream, status, headers, body)?,
+            Does::Waits(time, status) => {
+                std::thread::sleep(time);
+                answer(stream, status, "", "")?;
+            }
+            Does::Stalls => {
+                std::thread::sleep(Duration::from_secs(60));
+                return None;
+            }
+            Does::Closes => return None,
+            Does::Breaks => {
+                stream.write_all(b"HTTP/1.1 200 O").ok()?;
+                return None;
+            }
+            Does::Floods => {
+                let length = 1_u64 << 30;
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                stream.write_all(head.as_bytes()).ok()?;
+                loop {
+                    stream.write_all(&[b'x'; 65536]).ok()?;
+                }
+            }
+            Does::StallsInBody => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").ok()?;
+                std::thread::sleep(Duration::from_secs(60));
+                return None;
+            }
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
+    let mut line = String::new();
+    if reader.read_line(&mut line).ok()? == 0 {
+        return None;
+    }
+    let mut headers = Vec::new();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        let Some((name, value)) = header.trim_end().split_once(": ") else {
+            break;
+        };
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let mut body = vec![0; length?.1.parse().ok()?];
+    reader.read_exact(&mut body).ok()?;
+    let body = String::from_utf8(body).ok()?;
+    Some(Got { line: line.trim_end().to_owned(), headers, body, at: Instant::now() })
+}

@@ -1,0 +1,451 @@
+//! Deliveries over real sockets: what receivers do, and what follows from it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::receiver::{Does, Receiver};
+use super::subscribed::Subscribed;
+
+const NOTHING: Value = Value::Null;
+
+fn retries(attempts: u32) -> Value {
+    json!({
+        "triggers": ["4xx", "5xx", "timeout"],
+        "retryStrategy": { "type": "linear", "interval": 1, "attempts": attempts },
+        "divert": true,
+    })
+}
+
+/// The path of a webhook.
+fn path(locator: &str, rest: &str) -> String {
+    format!("/event/acme/webhooks/{locator}{rest}")
+}
+
+#[test]
+fn an_event_reaches_everyone_who_wants_it_in_the_envelope_of_their_api() {
+    let subscribed = Subscribed::new("user = \"123e4567-e89b-12d3-a456-426614174000\"\n");
+    let gateway = subscribed.serve();
+    let (socotra, awork, other) = (Receiver::good(), Receiver::good(), Receiver::good());
+    gateway.subscribe(&subscribed.key, &socotra.url(), &NOTHING);
+    let form = json!({
+        "name": "a", "uri": awork.url(), "events": "thing.made, task_added", "isActive": true,
+        "authenticationType": "header", "authentication": "Authorization=Bearer abc==",
+    });
+    gateway.good(&subscribed.key, "POST", "/api/v1/webhooks", &form);
+    let form = json!({ "name": "o", "endpoint": { "url": other.url() }, "eventTypes": ["other"] });
+    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    gateway.happen("thing.made", "7");
+
+    let got = &socotra.after(1)[0];
+    assert_eq!(got.line, "POST /hook HTTP/1.1");
+    assert_eq!(got.header("content-type"), Some("application/json"));
+    assert_eq!(got.header("host"), Some(socotra.address.to_string().as_str()));
+    let body = got.json();
+    assert_eq!(body["type"], "thing.made");
+    assert_eq!(body["data"], json!({ "type": "thing.made", "id": "7" }));
+    assert_eq!(body["userLocator"], "123e4567-e89b-12d3-a456-426614174000");
+    assert_eq!(got.header("webhook-id"), body["locator"].as_str());
+    let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["data", "locator", "requestId", "timestamp", "type", "userLocator"]);
+
+    let got = &awork.after(1)[0];
+    assert_eq!(got.header("authorization"), Some("Bearer abc=="));
+    let body = got.json();
+    assert_eq!(body["eventType"], "thing.made");
+    assert_eq!(body["entity"], json!({ "type": "thing.made", "id": "7" }));
+    assert_eq!(body["entityId"], "7");
+    assert_eq!(body["triggeredBy"]["id"], "123e4567-e89b-12d3-a456-426614174000");
+    let timestamp = body["timestamp"].as_str().unwrap();
+    assert_eq!(timestamp.len(), "2026-01-02T03:04:05.6780000+00:00".len(), "{timestamp}");
+    assert!(timestamp.ends_with("+00:00"));
+    assert!(other.got().is_empty());
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_receiver_that_fails_is_tried_again_and_gets_the_same_message() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::new(|number, _| match number {
+        0 => Does::Answers(503, "", "later"),
+        1 => Does::Closes,
+        _ => Does::Answers(204, "", ""),
+    });
+    let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &retries(3));
+    gateway.happen("thing.made", "1");
+    let got = receiver.after(3);
+    assert!(got.iter().all(|one| one.body == got[0].body));
+    assert!(got.iter().all(|one| one.header("webhook-id") == got[0].header("webhook-id")));
+    let waits: Vec<Duration> = got.windows(2).map(|two| two[1].at - two[0].at).collect();
+    assert!(waits.iter().all(|wait| (900..3000).contains(&wait.as_millis())), "{waits:?}");
+    let list = || {
+        let list = subscribed.folder.answer(&["deliveries", "list", "--format", "json"]);
+        serde_json::from_str::<Value>(&list).unwrap()
+    };
+    let until = Instant::now() + Duration::from_secs(5);
+    while list()[0]["state"] != "delivered" {
+        assert!(Instant::now() < until, "{}", list());
+    }
+    assert_eq!(list()[0]["attempts"], 3);
+    let number = list()[0]["id"].to_string();
+    let shown = subscribed.folder.answer(&["deliveries", "show", &number, "--format", "json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let statuses: Vec<u64> = shown["tries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(statuses, [503, 0, 204]);
+    assert_eq!(shown["body"], got[0].body);
+    assert_eq!(shown["delivery"]["state"], "delivered");
+    assert_eq!(
+        gateway.good(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING),
+        json!([])
+    );
+    subscribed.folder.answer(&["deliveries", "resend", &number]);
+    assert_eq!(receiver.after(4)[3].header("webhook-id"), got[0].header("webhook-id"));
+}
+
+/// What each kind of failure is called, and how it is told.
+#[test]
+fn what_a_receiver_does_decides_the_trigger_and_the_words() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let cases: [(Does, &str, &str); 6] = [
+        (Does::Answers(404, "", ""), "4xx", "the receiver answered 404"),
+        (Does::Answers(500, "", "x"), "5xx", "the receiver answered 500"),
+        (Does::Stalls, "timeout", "no answer within 1 s"),
+        (Does::Closes, "timeout", "no answer: connection closed"),
+        (Does::Breaks, "timeout", "no answer: connection closed"),
+        (Does::Waits(Duration::from_millis(1500), 200), "timeout", "no answer within 1 s"),
+    ];
+    let mut expected = Vec::new();
+    let receivers: Vec<Receiver> = cases
+        .into_iter()
+        .map(|(does, trigger, words)| {
+            let receiver = Receiver::new(move |_, _| does.clone());
+            let handling = json!({ "divert": true });
+            let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
+            expected.push((locator, trigger, words));
+            receiver
+        })
+        .collect();
+    let unreachable = format!("http://{nobody}/");
+    let locator = gateway.subscribe(&subscribed.key, &unreachable, &json!({ "divert": true }));
+    expected.push((locator, "timeout", "no connection: Connection refused"));
+    let unknown = "http://nobody.invalid/";
+    let locator = gateway.subscribe(&subscribed.key, unknown, &json!({ "divert": true }));
+    expected.push((locator, "timeout", "the name `nobody.invalid` was not resolved"));
+    gateway.happen("thing.made", "1");
+    for (locator, trigger, words) in &expected {
+        let diverted =
+            gateway.until(&subscribed.key, &path(locator, "/diverted"), |list| list != &json!([]));
+        assert_eq!(diverted[0]["failureTrigger"], *trigger, "{words}");
+        let message = diverted[0]["failureMessage"].as_str().unwrap();
+        assert!(message.starts_with(words), "{message}");
+    }
+    assert!(receivers.iter().all(|receiver| receiver.got().len() == 1));
+}
+
+#[test]
+fn redirects_are_not_followed_and_count_for_no_trigger() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let elsewhere = Receiver::good();
+    let header: &'static str =
+        Box::leak(format!("location: http://{}/\r\n", elsewhere.address).into_boxed_str());
+    let receiver = Receiver::new(move |_, _| Does::Answers(302, header, ""));
+    gateway.subscribe(&subscribed.key, &receiver.url(), &retries(3));
+    gateway.happen("thing.made", "1");
+    receiver.after(1);
+    let list = || subscribed.folder.answer(&["deliveries", "list"]);
+    let until = Instant::now() + Duration::from_secs(5);
+    while !list().contains("redirects are not followed") {
+        assert!(Instant::now() < until, "{}", list());
+    }
+    assert!(list().contains("dropped"), "{}", list());
+    assert!(elsewhere.got().is_empty());
+}
+
+#[test]
+fn an_answer_without_end_is_an_answer_and_is_not_read() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let flood = Receiver::new(|_, _| Does::Floods);
+    let stall = Receiver::new(|_, _| Does::StallsInBody);
+    gateway.subscribe(&subscribed.key, &flood.url(), &retries(3));
+    gateway.subscribe(&subscribed.key, &stall.url(), &retries(3));
+    for number in 0..4 {
+        gateway.happen("thing.made", &number.to_string());
+    }
+    let list = || {
+        let arguments = ["deliveries", "list", "--state", "delivered", "--format", "json"];
+        serde_json::from_str::<Vec<Value>>(&subscribed.folder.answer(&arguments)).unwrap()
+    };
+    let until = Instant::now() + Duration::from_secs(15);
+    while list().len() < 8 {
+        assert!(Instant::now() < until, "{:?}", list());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak < 256 << 10, "{peak} KiB");
+    assert_eq!((flood.got().len(), stall.got().len()), (4, 4));
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::new(|number, _| match number {
+        0 => Does::Answers(429, "retry-after: 3\r\n", ""),
+        _ => Does::Answers(200, "", ""),
+    });
+    gateway.subscribe(&subscribed.key, &receiver.url(), &retries(1));
+    gateway.happen("thing.made", "1");
+    let got = receiver.after(2);
+    assert!(got[1].at - got[0].at >= Duration::from_millis(2900));
+}
+
+#[test]
+fn a_suspended_webhook_diverts_and_an_alert_is_told_once_and_all_can_be_sent_again() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let state = std::sync::Arc::clone(&broken);
+    let receiver = Receiver::new(move |_, _| {
+        let broken = state.load(std::sync::atomic::Ordering::SeqCst);
+        Does::Answers(if broken { 500 } else { 200 }, "", "")
+    });
+    let alert = Receiver::good();
+    let handling = json!({
+        "retryStrategy": { "type": "exponential", "interval": 1, "attempts": 1 },
+        "alertEndpoint": { "url": alert.url(), "headers": { "X-Team": ["a"] } },
+        "divert": true, "suspend": true,
+    });
+    let key = &subscribed.key;
+    let locator = gateway.subscribe(key, &receiver.url(), &handling);
+    gateway.happen("thing.made", "1");
+    let suspended = gateway.until(key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
+    assert!(suspended["suspendedAt"].is_string());
+    assert_eq!(suspended["enabled"], true);
+    gateway.happen("thing.made", "2");
+    let diverted = gateway
+        .until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 2);
+    assert_eq!(diverted[0]["failureTrigger"], "5xx");
+    assert_eq!(diverted[1]["failureTrigger"], "suspended");
+    assert_eq!(receiver.got().len(), 2, "an attempt and a retry of the first event alone");
+    let notice = &alert.after(1)[0];
+    assert_eq!(notice.header("x-team"), Some("a"));
+    let notice = notice.json();
+    assert_eq!(notice["webhookLocator"], locator.as_str());
+    assert_eq!(notice["eventLocator"], diverted[0]["eventLocator"]);
+    assert_eq!(notice["failureTrigger"], "5xx");
+    assert_eq!((&notice["diverted"], &notice["suspended"]), (&json!(true), &json!(true)));
+    assert_eq!(notice["attempts"], 2);
+
+    let list = format!("{}?active=false&suspended=true", path("list", ""));
+    assert_eq!(gateway.good(key, "GET", &list, &NOTHING).as_array().unwrap().len(), 1);
+    let lifted = gateway.call(key, "PATCH", &path(&locator, "/unsuspend"), &NOTHING);
+    assert_eq!((lifted.status, lifted.body.len()), (204, 0));
+    let webhook = gateway.good(key, "GET", &path(&locator, ""), &NOTHING);
+    assert_eq!((&webhook["suspended"], &webhook["suspendedAt"]), (&json!(false), &NOTHING));
+
+    broken.store(false, std::sync::atomic::Ordering::SeqCst);
+    let first = diverted[0]["eventLocator"].as_str().unwrap();
+    let resend = path(&locator, &format!("/diverted/{first}/resend"));
+    assert_eq!(gateway.good(key, "POST", &resend, &NOTHING), json!({}));
+    gateway.until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 1);
+    assert_eq!(receiver.after(3)[2].json()["data"]["id"], "1");
+    let second = diverted[1]["eventLocator"].as_str().unwrap();
+    let one = path(&locator, &format!("/diverted/{second}"));
+    assert_eq!(gateway.good(key, "GET", &one, &NOTHING), diverted[1]);
+    subscribed.folder.answer(&["diverted", "resend", &locator]);
+    gateway.until(key, &path(&locator, "/diverted"), |list| list == &json!([]));
+    assert_eq!(gateway.call(key, "GET", &one, &NOTHING).status, 404);
+    assert_eq!(gateway.call(key, "DELETE", &one, &NOTHING).status, 404);
+    assert_eq!(alert.got().len(), 1);
+}
+
+#[test]
+fn a_failure_that_no_trigger_names_ends_a_delivery_and_nothing_else() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::new(|_, _| Does::Answers(404, "", ""));
+    let handling = json!({ "triggers": ["5xx"], "divert": true, "suspend": true,
+        "retryStrategy": { "type": "linear", "interval": 1 } });
+    let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
+    gateway.happen("thing.made", "1");
+    let until = Instant::now() + Duration::from_secs(5);
+    while !subscribed.folder.answer(&["deliveries", "list"]).contains("dropped") {
+        assert!(Instant::now() < until);
+    }
+    let webhook = gateway.good(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
+    assert_eq!(webhook["suspended"], false);
+    let diverted = gateway.good(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING);
+    assert_eq!(diverted, json!([]));
+    assert_eq!(receiver.got().len(), 1);
+}
+
+#[test]
+fn filter_and_transform_see_the_event_and_no_secret() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::good();
+    let mut form = json!({
+        "name": "programs", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
+        "filter": "event.data.id != '1'",
+        "transform": "{ \"what\": event.type, \"which\": event.data.id }",
+    });
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(made["filter"], form["filter"]);
+    gateway.happen("thing.made", "1");
+    gateway.happen("thing.made", "2");
+    assert_eq!(receiver.after(1)[0].json(), json!({ "what": "thing.made", "which": "2" }));
+    let list = subscribed.folder.answer(&["deliveries", "list", "--state", "filtered"]);
+    assert!(list.contains("the filter does not hold"), "{list}");
+    for (program, code) in
+        [("$SECRET('A') == 'b'", "E0"), ("headers.x == 1", "E0"), ("event. ==", "E0")]
+    {
+        form["filter"] = json!(program);
+        let refused = gateway.call(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        assert_eq!(refused.status, 400, "{program}");
+        assert!(
+            refused.text().contains(code) && refused.text().contains("filter"),
+            "{}",
+            refused.text()
+        );
+    }
+    assert_eq!(receiver.got().len(), 1);
+}
+
+#[test]
+fn what_may_not_be_sent_to_is_not_sent_to() {
+    let subscribed = Subscribed::new("");
+    subscribed.folder.settings("[delivery]\nallow = []\n");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::good();
+    for url in [
+        receiver.url(),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "http://[::ffff:127.0.0.1]/".to_owned(),
+        "ftp://example.com/".to_owned(),
+        "http://user:pass@example.com/".to_owned(),
+        "/hook".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        let form = json!({ "name": "x", "endpoint": { "url": url }, "eventTypes": [] });
+        let refused = gateway.call(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        assert_eq!(refused.status, 400, "{url}");
+        assert!(refused.text().contains("endpoint.url"), "{}", refused.text());
+    }
+    // A name, and a form of an address that only the resolver understands.
+    let port = receiver.address.port();
+    for host in ["localhost", "0x7f.1", "2130706433"] {
+        let url = format!("http://{host}:{port}/");
+        let handling =
+            json!({ "divert": true, "retryStrategy": { "type": "linear", "interval": 1 } });
+        let locator = gateway.subscribe(&subscribed.key, &url, &handling);
+        gateway.happen("thing.made", host);
+        let diverted =
+            gateway.until(&subscribed.key, &path(&locator, "/diverted"), |list| list != &json!([]));
+        let message = diverted[0]["failureMessage"].as_str().unwrap();
+        let refused = message.contains("a loopback address") || message.contains("not resolved");
+        assert!(refused, "{host}: {message}");
+        gateway.call(&subscribed.key, "DELETE", &path(&locator, ""), &NOTHING);
+    }
+    assert!(receiver.got().is_empty());
+}
+
+#[test]
+fn slack_gets_a_message() {
+    let event = json!({ "name": "Write <docs>", "id": 7 });
+    let message = hookgate::delivery::slack_message("task_added", &event);
+    assert_eq!(message, json!({ "text": "*Task added*: Write &lt;docs&gt;" }));
+}
+
+#[test]
+fn a_loop_of_gateways_comes_to_an_end() {
+    let subscribed = Subscribed::new("hops = 3\n");
+    let gateway = subscribed.serve();
+    let own = format!("http://{}{}", gateway.senders, gateway.path(super::running::LISTENER));
+    let form = json!({
+        "name": "loop", "endpoint": { "url": own }, "eventTypes": ["thing.made"],
+        "transform": "{ \"type\": event.type, \"id\": event.data.id }",
+    });
+    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    gateway.happen("thing.made", "1");
+    let until = Instant::now() + Duration::from_secs(10);
+    while !subscribed.folder.answer(&["deliveries", "list"]).contains("goes round in a loop") {
+        assert!(Instant::now() < until);
+    }
+    let events = gateway.good(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
+    assert_eq!(events["events"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_sink_gets_a_line_an_event_and_is_rotated() {
+    let subscribed = Subscribed::new("");
+    let sink = "[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"out/events.jsonl\"\n\
+        bytes = 1024\nfiles = 3\ntransform = '{ \"id\": event.data.id, \"pad\": event.data.pad }'\n";
+    subscribed.folder.settings(sink);
+    let gateway = subscribed.serve();
+    for number in 0..6 {
+        let body = json!({ "type": "any", "id": number, "pad": "x".repeat(400) }).to_string();
+        gateway.post(&[("Content-Type", "application/json")], body.as_bytes());
+    }
+    let read = |name: &str| {
+        std::fs::read_to_string(subscribed.folder.path().join("out").join(name)).unwrap_or_default()
+    };
+    let until = Instant::now() + Duration::from_secs(10);
+    while read("events.jsonl.2").is_empty() || read("events.jsonl").lines().count() < 2 {
+        assert!(Instant::now() < until, "{}", read("events.jsonl"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let all: Vec<u64> = ["events.jsonl.2", "events.jsonl.1", "events.jsonl"]
+        .iter()
+        .flat_map(|name| {
+            let lines: Vec<Value> =
+                read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            lines.into_iter().map(|line| line["id"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_slow_receiver_does_not_keep_others_waiting() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let slow = Receiver::new(|_, _| Does::Stalls);
+    let good = Receiver::good();
+    gateway.subscribe(&subscribed.key, &slow.url(), &retries(3));
+    gateway.subscribe(&subscribed.key, &good.url(), &NOTHING);
+    let began = Instant::now();
+    for number in 0..50 {
+        gateway.happen("thing.made", &number.to_string());
+    }
+    good.after(50);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_waits_goes_on_after_a_stop() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::new(|number, _| match number {
+        0 => Does::Answers(500, "", ""),
+        _ => Does::Answers(200, "", ""),
+    });
+    gateway.subscribe(&subscribed.key, &receiver.url(), &retries(2));
+    gateway.happen("thing.made", "1");
+    receiver.after(1);
+    assert!(gateway.stop().success());
+    let gateway = subscribed.serve();
+    receiver.after(2);
+    assert!(gateway.stop().success());
+}

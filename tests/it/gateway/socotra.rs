@@ -1,0 +1,408 @@
+//! Subscriptions as Socotra documents them, over HTTP.
+
+use serde_json::{Value, json};
+
+use super::subscribed::Subscribed;
+
+const NOTHING: Value = Value::Null;
+
+fn form() -> Value {
+    json!({
+        "name": "policies",
+        "enabled": true,
+        "endpoint": {
+            "url": "https://example.com/hook",
+            "headers": { "Authorization": ["Bearer one"], "X-Many": ["a", "b"] },
+        },
+        "failureHandling": {
+            "triggers": ["404", "5xx", "timeout"],
+            "retryStrategy": { "type": "exponential", "interval": 30, "attempts": 5 },
+            "divert": true,
+            "suspend": true,
+            "alertEndpoint": { "url": "https://example.com/alert", "headers": {} },
+        },
+        "eventTypes": ["policy.quote.issue", "custom.event.type.a"],
+    })
+}
+
+#[test]
+fn a_webhook_is_made_read_and_deleted_as_documented() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
+    let locator = made["locator"].as_str().unwrap();
+    assert_eq!(locator.len(), 26);
+    let secret = made["endpoint"]["secret"].as_str().unwrap();
+    assert!(secret.starts_with("whsec_"), "a fresh secret is shown once");
+    let path = format!("/event/acme/webhooks/{locator}");
+    let read = gateway.good(key, "GET", &path, &NOTHING);
+    assert_eq!(
+        read,
+        json!({
+            "locator": locator,
+            "name": "policies",
+            "enabled": true,
+            "endpoint": {
+                "url": "https://example.com/hook",
+                "headers": { "Authorization": ["********"], "X-Many": ["********", "********"] },
+                "secureSsl": true,
+                "hmacEnabled": true,
+                "secret": "********",
+                "tag": null,
+            },
+            "failureHandling": {
+                "triggers": ["404", "5xx", "timeout"],
+                "retryStrategy": { "type": "exponential", "interval": 30, "attempts": 5 },
+                "alertEndpoint": {
+                    "url": "https://example.com/alert", "headers": {}, "secureSsl": true,
+                    "hmacEnabled": true, "secret": "********", "tag": null,
+                },
+                "divert": true,
+                "suspend": true,
+            },
+            "suspended": false,
+            "suspendedAt": null,
+            "eventTypes": ["policy.quote.issue", "custom.event.type.a"],
+        })
+    );
+    assert_eq!(gateway.good(key, "GET", &path.to_lowercase(), &NOTHING), read);
+    let deleted = gateway.call(key, "DELETE", &path, &NOTHING);
+    assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+    for method in ["GET", "DELETE"] {
+        assert_eq!(gateway.call(key, method, &path, &NOTHING).status, 404);
+    }
+    let list = gateway.good(key, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(list, json!([]));
+    let stored = std::fs::read(subscribed.folder.path().join("hookgate.db")).unwrap();
+    let wal = std::fs::read(subscribed.folder.path().join("hookgate.db-wal")).unwrap_or_default();
+    for hidden in ["Bearer one", &secret[6..], "example.com/hook"] {
+        let found =
+            |bytes: &[u8]| bytes.windows(hidden.len()).any(|part| part == hidden.as_bytes());
+        assert!(!found(&stored) && !found(&wal), "{hidden} is in the file of the store");
+    }
+}
+
+#[test]
+fn without_a_policy_the_documented_one_applies() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/" } });
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(made["enabled"], true);
+    assert_eq!(made["eventTypes"], json!([]));
+    assert_eq!(
+        made["failureHandling"],
+        json!({ "triggers": ["4xx", "5xx", "timeout"], "retryStrategy": null,
+            "alertEndpoint": null, "divert": false, "suspend": false })
+    );
+}
+
+#[test]
+fn an_update_removes_first_and_adds_then() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let update = |form: Value| gateway.good(key, "PATCH", &path, &form);
+    let same = update(json!({}));
+    assert_eq!(same["name"], "policies");
+    assert_eq!(
+        same["failureHandling"],
+        gateway.good(key, "GET", &path, &NOTHING)["failureHandling"]
+    );
+
+    let changed = update(json!({
+        "addEventTypes": ["policy.quote.issue", "new"],
+        "removeEventTypes": ["policy.quote.issue", "custom.event.type.a", "unknown"],
+        "endpoint": {
+            "removeHeaders": ["x-many", "authorization"],
+            "addHeaders": { "Authorization": ["Bearer two"] },
+        },
+        "name": "renamed",
+        "enabled": false,
+    }));
+    assert_eq!(changed["eventTypes"], json!(["policy.quote.issue", "new"]));
+    assert_eq!(changed["endpoint"]["headers"], json!({ "Authorization": ["********"] }));
+    assert_eq!((&changed["name"], &changed["enabled"]), (&json!("renamed"), &json!(false)));
+
+    let changed = update(json!({ "failureHandling": {
+        "removeTriggers": ["404", "timeout"], "addTriggers": ["timeout", "4xx"],
+        "retryStrategy": { "attempts": 2 }, "removeAlertEndpoint": true, "divert": false,
+    } }));
+    let handling = &changed["failureHandling"];
+    assert_eq!(handling["triggers"], json!(["5xx", "timeout", "4xx"]));
+    let retry = json!({ "type": "exponential", "interval": 30, "attempts": 2 });
+    assert_eq!(handling["retryStrategy"], retry);
+    assert_eq!(handling["alertEndpoint"], NOTHING);
+    assert_eq!((&handling["divert"], &handling["suspend"]), (&json!(false), &json!(true)));
+
+    let changed = update(json!({
+        "removeFailureHandling": true, "failureHandling": { "divert": true },
+    }));
+    assert_eq!(changed["failureHandling"]["triggers"], json!(["4xx", "5xx", "timeout"]));
+    assert_eq!(changed["failureHandling"]["divert"], true);
+    assert_eq!(changed["failureHandling"]["retryStrategy"], NOTHING);
+    let changed = update(json!({ "failureHandling": { "removeRetryStrategy": true,
+        "retryStrategy": { "type": "linear", "interval": 5 } } }));
+    let retry = json!({ "type": "linear", "interval": 5, "attempts": 3 });
+    assert_eq!(changed["failureHandling"]["retryStrategy"], retry);
+}
+
+#[test]
+fn a_masked_value_that_is_sent_back_keeps_what_it_stands_for() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let receiver = super::receiver::Receiver::good();
+    let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": {
+        "url": receiver.url(), "headers": { "X-Key": ["one", "two"] }, "secret": "plain text" } });
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(made["endpoint"]["secret"], "********", "who gave it knows it");
+    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let change = json!({ "endpoint": { "addHeaders": { "X-Key": ["********", "three"] },
+        "removeHeaders": ["x-key"], "secret": "********" } });
+    gateway.good(key, "PATCH", &path, &change);
+    gateway.happen("thing.made", "1");
+    let got = &receiver.after(1)[0];
+    let values: Vec<&str> = got
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("x-key"))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(values, ["one", "three"]);
+    let signature = got.header("webhook-signature").unwrap();
+    let secret = hookgate::delivery::SigningSecret::read("plain text").unwrap();
+    let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
+    let id = got.header("webhook-id").unwrap();
+    assert_eq!(signature, secret.sign(id, seconds, got.body.as_bytes()));
+
+    let change = json!({ "endpoint": { "secret": "another", "tag": "second" } });
+    gateway.good(key, "PATCH", &path, &change);
+    gateway.happen("thing.made", "2");
+    let got = &receiver.after(2)[1];
+    let (new, old) = got.header("webhook-signature").unwrap().split_once(' ').unwrap();
+    let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
+    let sign = |secret: &str| {
+        let secret = hookgate::delivery::SigningSecret::read(secret).unwrap();
+        secret.sign(got.header("webhook-id").unwrap(), seconds, got.body.as_bytes())
+    };
+    assert_eq!((new, old), (sign("another").as_str(), sign("plain text").as_str()));
+    let off = json!({ "endpoint": { "hmacEnabled": false } });
+    gateway.good(key, "PATCH", &path, &off);
+    gateway.happen("thing.made", "3");
+    assert_eq!(receiver.after(3)[2].header("webhook-signature"), None);
+}
+
+#[test]
+fn lists_are_filtered_and_paged() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    for (name, enabled, types) in [
+        ("a", true, vec!["x"]),
+        ("b", false, vec!["x", "y"]),
+        ("c", true, vec!["z"]),
+        ("a", true, vec![]),
+    ] {
+        let form = json!({ "name": name, "enabled": enabled, "eventTypes": types,
+            "endpoint": { "url": "https://example.com/" } });
+        gateway.good(key, "POST", "/event/acme/webhooks", &form);
+    }
+    let names = |query: &str| {
+        let list = gateway.good(key, "GET", &format!("/event/acme/webhooks/list{query}"), &NOTHING);
+        let items = list.as_array().unwrap();
+        items.iter().map(|one| one["name"].as_str().unwrap()).collect::<String>()
+    };
+    assert_eq!(names(""), "abca");
+    assert_eq!(names("?name=a"), "aa");
+    assert_eq!(names("?enabled=false"), "b");
+    assert_eq!(names("?active=true&eventTypes=x&eventTypes=z"), "ac");
+    assert_eq!(names("?eventTypes=y,z"), "bc");
+    assert_eq!(names("?suspended=true"), "");
+    assert_eq!(names("?offset=1&count=2"), "bc");
+    assert_eq!(names("?offset=9"), "");
+    let extended = |query: &str| {
+        gateway.good(
+            key,
+            "GET",
+            &format!("/event/acme/webhooks/list?extended=true{query}"),
+            &NOTHING,
+        )
+    };
+    assert_eq!(extended("&count=3")["listCompleted"], false);
+    assert_eq!(extended("&count=4")["listCompleted"], true);
+    assert_eq!(extended("&count=1")["items"].as_array().unwrap().len(), 1);
+    for wrong in
+        ["?count=0", "?count=1001", "?offset=-1", "?enabled=maybe", "?extended=1", "?count=x"]
+    {
+        let answer =
+            gateway.call(key, "GET", &format!("/event/acme/webhooks/list{wrong}"), &NOTHING);
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_and_changes_nothing() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let before = gateway.good(key, "GET", &path, &NOTHING);
+    let endpoint = |url: &str| json!({ "name": "n", "endpoint": { "url": url } });
+    let with = |what: &str, value: Value| {
+        let mut form = form();
+        *form.pointer_mut(what).unwrap_or_else(|| panic!("no {what}")) = value;
+        form
+    };
+    for (form, words) in [
+        (json!({ "name": "n" }), "endpoint"),
+        (json!({ "name": "n", "endpoint": {}, "eventTypes": [] }), "url"),
+        (json!({ "name": "n", "endpoint": { "url": "https://a/" }, "surprise": 1 }), "surprise"),
+        (json!([]), "invalid length"),
+        (endpoint(""), "URL"),
+        (endpoint("nonsense"), "URL"),
+        (with("/name", json!("")), "name"),
+        (with("/name", json!(7)), "invalid type"),
+        (with("/enabled", json!("yes")), "invalid type"),
+        (with("/eventTypes", json!([""])), "eventTypes"),
+        (with("/eventTypes", json!(["*"])), "eventTypes"),
+        (with("/eventTypes", json!("a")), "invalid type"),
+        (with("/endpoint/headers", json!({ "X": ["a\r\nHost: b"] })), "one line"),
+        (with("/endpoint/headers", json!({ "Host": ["b"] })), "set by the gateway"),
+        (with("/endpoint/headers", json!({ "X Y": ["b"] })), "name"),
+        (with("/failureHandling/triggers", json!(["200"])), "200"),
+        (with("/failureHandling/triggers", json!(["6xx"])), "6xx"),
+        (with("/failureHandling/retryStrategy/attempts", json!(11)), "1 to 10"),
+        (with("/failureHandling/retryStrategy/attempts", json!(0)), "1 to 10"),
+        (with("/failureHandling/retryStrategy/interval", json!(-1)), "interval"),
+        (with("/failureHandling/retryStrategy/type", json!("random")), "random"),
+        (with("/failureHandling/alertEndpoint/url", json!("http://127.0.0.1.nip/ x")), "URL"),
+    ] {
+        let refused = gateway.call(key, "POST", "/event/acme/webhooks", &form);
+        assert_eq!(refused.status, 400, "{form}: {}", refused.text());
+        assert!(refused.text().contains(words), "{words}: {}", refused.text());
+        assert_eq!(refused.header("content-type"), Some("application/json"));
+    }
+    for (form, words) in [
+        (json!({ "surprise": 1 }), "surprise"),
+        (json!({ "name": "" }), "name"),
+        (json!({ "endpoint": { "url": "ftp://a/" } }), "URL"),
+        (json!({ "name": "changed", "filter": "event.(" }), "filter"),
+        (json!({ "failureHandling": { "addTriggers": ["x"] } }), "x"),
+        (
+            json!({ "failureHandling": { "alertEndpoint": {} , "removeAlertEndpoint": true } }),
+            "url",
+        ),
+    ] {
+        let refused = gateway.call(key, "PATCH", &path, &form);
+        assert_eq!(refused.status, 400, "{form}: {}", refused.text());
+        assert!(refused.text().contains(words), "{words}: {}", refused.text());
+    }
+    assert_eq!(gateway.call(key, "POST", "/event/acme/webhooks", &NOTHING).status, 400);
+    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), before);
+    let list = gateway.good(key, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(list.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn who_may_not_does_not_and_tenants_do_not_see_each_other() {
+    let subscribed = Subscribed::new("");
+    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    let other = subscribed.other_key("globex", "admin");
+    let reads = subscribed.other_key("acme", "webhooks:read");
+    let sends = subscribed.other_key("acme", "send");
+    let group = subscribed.other_key("acme", "webhooks");
+    let gateway = subscribed.serve();
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form());
+    let locator = made["locator"].as_str().unwrap();
+    let path = format!("/event/acme/webhooks/{locator}");
+    let status =
+        |key: &str, method: &str, path: &str| gateway.call(key, method, path, &json!({})).status;
+    assert_eq!(status("", "GET", &path), 401);
+    assert_eq!(status("hg_0123456789abcdef_nothing", "GET", &path), 401);
+    assert_eq!(status(&reads, "GET", &path), 200);
+    assert_eq!(status(&reads, "GET", "/event/acme/webhooks/list"), 403);
+    assert_eq!(status(&reads, "PATCH", &path), 403);
+    assert_eq!(status(&reads, "DELETE", &path), 403);
+    assert_eq!(status(&sends, "GET", &path), 403);
+    assert_eq!(status(&group, "PATCH", &path), 200);
+    assert_eq!(status(&group, "GET", &format!("{path}/diverted")), 403);
+    for (method, rest) in [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("PATCH", "/unsuspend")] {
+        assert_eq!(status(&other, method, &format!("{path}{rest}")), 403);
+        let theirs = format!("/event/globex/webhooks/{locator}{rest}");
+        assert_eq!(status(&other, method, &theirs), 404, "{method} {rest}");
+        assert_eq!(status(&subscribed.key, method, &theirs), 403);
+    }
+    assert_eq!(status(&subscribed.key, "GET", "/event/nobody/webhooks/list"), 403);
+    gateway.happen("policy.quote.issue", "1");
+    let events = gateway.good(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
+    let event = events["events"][0]["locator"].as_str().unwrap();
+    assert_eq!(status(&other, "GET", &format!("/event/globex/events/{event}")), 404);
+    let theirs = gateway.good(&other, "GET", "/event/globex/events/list", &NOTHING);
+    assert_eq!(theirs["events"], json!([]));
+    assert_eq!(gateway.call(&subscribed.key, "GET", &path, &NOTHING).status, 200);
+    let audits = subscribed.folder.answer(&["keys", "list", "--tenant", "acme"]);
+    let id = sends.split('_').nth(1).unwrap();
+    assert!(audits.contains(id));
+    subscribed.folder.answer(&["keys", "revoke", id]);
+    assert_eq!(status(&sends, "GET", &path), 401);
+}
+
+#[test]
+fn a_tenant_is_named_by_its_uuid_too() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let tenants = subscribed.folder.answer(&["tenants", "list", "--format", "json"]);
+    let tenants: Value = serde_json::from_str(&tenants).unwrap();
+    let locator = tenants[0]["locator"].as_str().unwrap();
+    let path = format!("/event/{locator}/webhooks/list");
+    assert_eq!(gateway.good(&subscribed.key, "GET", &path, &NOTHING), json!([]));
+}
+
+#[test]
+fn events_are_listed_a_page_at_a_time() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    for number in 0..5 {
+        gateway.happen(if number == 2 { "thing.gone" } else { "thing.made" }, &number.to_string());
+    }
+    let ids = |page: &Value| {
+        let events = page["events"].as_array().unwrap();
+        events.iter().map(|event| event["data"]["id"].as_str().unwrap()).collect::<String>()
+    };
+    let get = |query: &str| {
+        gateway.good(key, "GET", &format!("/event/acme/events/list{query}"), &NOTHING)
+    };
+    let first = get("?pageSize=3&type=thing.made");
+    assert_eq!(ids(&first), "013");
+    let next = get(&format!("?pagingToken={}", first["pagingToken"].as_str().unwrap()));
+    assert_eq!(ids(&next), "4");
+    gateway.happen("thing.made", "5");
+    let last = get(&format!("?pagingToken={}", next["pagingToken"].as_str().unwrap()));
+    assert_eq!(ids(&last), "5");
+    assert_eq!(ids(&get("?startTimestamp=2000-01-01T00:00:00Z")), "012345");
+    assert_eq!(ids(&get("?endTimestamp=2000-01-01T00:00:00Z")), "");
+    assert_eq!(ids(&get("?startTimestamp=2990-01-01T00:00:00%2B01:00")), "");
+    let event = &first["events"][0];
+    let path =
+        |rest: &str, id: &Value| format!("/event/acme/events/{rest}{}", id.as_str().unwrap());
+    assert_eq!(gateway.good(key, "GET", &path("", &event["locator"]), &NOTHING), *event);
+    let of_request = gateway.good(key, "GET", &path("request/", &event["requestId"]), &NOTHING);
+    assert_eq!(of_request, json!([event]));
+    let token = first["pagingToken"].as_str().unwrap();
+    for wrong in [
+        "?pageSize=0",
+        "?startTimestamp=yesterday",
+        "?pagingToken=x",
+        &format!("?pagingToken={token}&type=a"),
+    ] {
+        let path = format!("/event/acme/events/list{wrong}");
+        assert_eq!(gateway.call(key, "GET", &path, &NOTHING).status, 400, "{wrong}");
+    }
+    assert_eq!(gateway.call(key, "GET", "/event/acme/events/nothing", &NOTHING).status, 404);
+}

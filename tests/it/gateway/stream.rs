@@ -1,0 +1,103 @@
+//! Events as a stream.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::running::Gateway;
+use super::subscribed::Subscribed;
+
+/// A client of the stream.
+struct Follower(BufReader<TcpStream>);
+
+impl Follower {
+    fn new(gateway: &Gateway, key: &str, query: &str, last: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(gateway.management).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        let head = format!(
+            "GET /events/stream{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n{last}\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut follower = Self(BufReader::new(stream));
+        let head = follower.line();
+        assert_eq!(head, "HTTP/1.1 200 OK");
+        while follower.line() != ": hello" {}
+        follower
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// The next event: its id, its type, its data.
+    fn next(&mut self) -> (String, String, Value) {
+        let mut event = (String::new(), String::new(), Value::Null);
+        loop {
+            let line = self.line();
+            match line.split_once(": ") {
+                Some(("id", id)) => event.0 = id.to_owned(),
+                Some(("event", kind)) => event.1 = kind.to_owned(),
+                Some(("data", data)) => {
+                    event.2 = serde_json::from_str(data).unwrap();
+                    return event;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn events_come_as_they_happen_and_go_on_after_the_last_one() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    gateway.happen("thing.made", "before");
+    let mut follower = Follower::new(&gateway, key, "", None);
+    let mut made =
+        Follower::new(&gateway, key, "?types=thing.made&filter=event.data.id%20!=%20%272%27", None);
+    for (kind, id) in
+        [("thing.made", "1"), ("thing.gone", "x"), ("thing.made", "2"), ("thing.made", "3")]
+    {
+        gateway.happen(kind, id);
+    }
+    let all: Vec<_> = (0..4).map(|_| follower.next()).collect();
+    let ids: Vec<&str> = all.iter().map(|event| event.2["data"]["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["1", "x", "2", "3"]);
+    assert_eq!(all[1].1, "thing.gone");
+    assert_eq!(all[0].2["locator"], all[0].0.as_str());
+    assert_eq!(made.next().2["data"]["id"], "1");
+    assert_eq!(made.next().2["data"]["id"], "3");
+    drop(follower);
+    gateway.happen("thing.made", "4");
+    let mut again = Follower::new(&gateway, key, "", Some(&all[2].0));
+    assert_eq!(again.next().2["data"]["id"], "3");
+    assert_eq!(again.next().2["data"]["id"], "4");
+    assert!(gateway.stop().success(), "a stream that is open does not keep it from stopping");
+}
+
+#[test]
+fn a_subscription_says_what_its_stream_has() {
+    let subscribed = Subscribed::new("");
+    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    let other = subscribed.other_key("globex", "admin");
+    let gateway = subscribed.serve();
+    let form = json!({ "name": "s", "enabled": false, "eventTypes": ["thing.made"],
+        "endpoint": { "url": "https://example.com/" }, "transform": "{ \"id\": event.data.id }" });
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    let query = format!("?subscription={}", made["locator"].as_str().unwrap());
+    let mut follower = Follower::new(&gateway, &subscribed.key, &query, None);
+    gateway.happen("thing.gone", "1");
+    gateway.happen("thing.made", "2");
+    assert_eq!(follower.next().2, json!({ "id": "2" }));
+    let path = format!("/events/stream{query}");
+    assert_eq!(gateway.call(&other, "GET", &path, &Value::Null).status, 404);
+    assert_eq!(gateway.call("", "GET", &path, &Value::Null).status, 401);
+    let wrong = "/events/stream?filter=event.(";
+    assert_eq!(gateway.call(&subscribed.key, "GET", wrong, &Value::Null).status, 400);
+}
