@@ -38,7 +38,7 @@ pub fn refusal(address: IpAddr, allowed: &[IpNet]) -> Option<Refusal> {
             Some(inner) if allowed.iter().any(|network| network.contains(&IpAddr::V4(inner))) => {
                 None
             }
-            Some(inner) => special_v4(inner).or_else(|| special_v6(address)),
+            Some(inner) => special_v4(inner),
             None => special_v6(address),
         },
     };

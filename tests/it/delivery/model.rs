@@ -1,0 +1,155 @@
+//! Policies: what counts as a failure, when it is tried again, when it is given up.
+
+use std::time::Duration;
+
+use hookgate::delivery::{
+    Ended, History, Next, Policy, Programs, Retry, Suspend, Trigger, Wanted, engine, next_attempt,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+const SECOND: i64 = 1_000_000;
+
+fn history(attempts: u32, ended: Ended) -> History {
+    History { attempts, ended, retry_after: None }
+}
+
+#[test]
+fn a_trigger_is_for_what_its_name_says() {
+    let ends = [
+        Ended::Answered(200),
+        Ended::Answered(302),
+        Ended::Answered(404),
+        Ended::Answered(429),
+        Ended::Answered(500),
+        Ended::Answered(503),
+        Ended::TimedOut,
+        Ended::Unreachable,
+        Ended::Forbidden,
+    ];
+    let is_for = |name: &str| {
+        let trigger = Trigger::find(name).unwrap();
+        assert_eq!(trigger.to_string(), name);
+        ends.map(|ended| trigger.is_for(ended))
+    };
+    let (no, yes) = (false, true);
+    assert_eq!(is_for("404"), [no, no, yes, no, no, no, no, no, no]);
+    assert_eq!(is_for("4xx"), [no, no, yes, yes, no, no, no, no, no]);
+    assert_eq!(is_for("5xx"), [no, no, no, no, yes, yes, no, no, no]);
+    assert_eq!(is_for("timeout"), [no, no, no, no, no, no, yes, yes, yes]);
+    assert_eq!(ends.map(|ended| Trigger::Any.is_for(ended)), ends.map(|ended| ended != ends[0]));
+    for name in ["", "200", "399", "600", "3xx", "TIMEOUT", "any", "40", "+44", "4040"] {
+        assert_eq!(Trigger::find(name), None, "{name}");
+    }
+}
+
+#[test]
+fn retries_wait_as_the_policy_says_and_then_it_is_given_up() {
+    let waits = |retry: Retry| -> Vec<u64> {
+        let policy = Policy { retry: Some(retry), ..Policy::indifferent() };
+        (1..=12)
+            .map_while(|attempts| {
+                match next_attempt(&policy, &history(attempts, Ended::TimedOut), 0, 0.0) {
+                    Next::Again { at, .. } => Some(at.unsigned_abs() / 1_000_000),
+                    _ => None,
+                }
+            })
+            .collect()
+    };
+    assert_eq!(waits(Retry::linear(7, 3)), [7, 7, 7]);
+    assert_eq!(waits(Retry::exponential(10, 5)), [10, 20, 40, 80, 160]);
+    assert_eq!(waits(Retry::exponential(40_000, 3)), [40_000, 80_000, 86_400]);
+    let awork = waits(Policy::awork().retry.unwrap());
+    assert_eq!(awork, [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
+}
+
+#[test]
+fn what_is_done_at_the_end_is_the_policy() {
+    let policy = Policy {
+        triggers: vec![Trigger::Class(5)],
+        retry: None,
+        divert: true,
+        suspend: Suspend::GivenUp,
+    };
+    let end = |ended| next_attempt(&policy, &history(1, ended), 0, 0.0);
+    assert_eq!(end(Ended::Answered(204)), Next::Delivered);
+    assert_eq!(end(Ended::Answered(404)), Next::Ignored);
+    let given_up = Next::GivenUp { trigger: Trigger::Class(5), divert: true, suspend: true };
+    assert_eq!(end(Ended::Answered(500)), given_up);
+    let awork = Policy::awork();
+    let last = next_attempt(&awork, &history(11, Ended::Answered(302)), 0, 0.0);
+    assert_eq!(last, Next::GivenUp { trigger: Trigger::Any, divert: false, suspend: false });
+    assert_eq!((awork.pause_beyond(), policy.pause_beyond()), (Some(10), None));
+}
+
+#[test]
+fn the_most_particular_trigger_is_the_one_that_is_told() {
+    let policy =
+        Policy { triggers: vec![Trigger::Class(4), Trigger::Status(404)], ..Policy::indifferent() };
+    assert_eq!(policy.trigger(Ended::Answered(404)), Some(Trigger::Status(404)));
+    assert_eq!(policy.trigger(Ended::Answered(400)), Some(Trigger::Class(4)));
+}
+
+#[test]
+fn what_cannot_become_better_is_not_tried_again() {
+    let policy =
+        Policy { retry: Some(Retry::linear(1, 10)), divert: true, ..Policy::indifferent() };
+    for ended in [Ended::Forbidden, Ended::Unmade] {
+        let next = next_attempt(&policy, &history(1, ended), 0, 0.0);
+        assert!(matches!(next, Next::GivenUp { divert: true, .. }), "{next:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_wait_is_never_shorter_than_the_policy_says_nor_a_tenth_longer(
+        interval in 1_u64..100_000, attempts in 1_u32..=10, number in 1_u32..15,
+        exponential: bool, jitter in 0.0_f64..=1.0, asked in 0_u64..200_000, now in 0..4_000_000_000_000_000_i64,
+    ) {
+        let retry = match exponential {
+            true => Retry::exponential(interval, attempts),
+            false => Retry::linear(interval, attempts),
+        };
+        let policy = Policy { retry: Some(retry), ..Policy::indifferent() };
+        let retry_after = Some(Duration::from_secs(asked));
+        let history = History { attempts: number, ended: Ended::Answered(503), retry_after };
+        let next = next_attempt(&policy, &history, now, jitter);
+        if number > attempts {
+            let given_up = matches!(next, Next::GivenUp { .. });
+            prop_assert!(given_up);
+        } else {
+            let Next::Again { at, trigger } = next else { return Err(TestCaseError::fail("no retry")) };
+            prop_assert_eq!(trigger, Trigger::Class(5));
+            let factor = if exponential { 1 << (number - 1) } else { 1 };
+            let least = (interval * factor).min(86_400);
+            let wait = (at - now) as f64 / SECOND as f64;
+            prop_assert!(wait >= least as f64 - 0.001);
+            prop_assert!(wait >= asked.min(86_400) as f64 - 0.001);
+            prop_assert!(wait <= (least as f64 * 1.1).max(asked.min(86_400) as f64) + 0.001);
+        }
+    }
+}
+
+#[test]
+fn programs_of_subscribers_have_a_bound_and_no_secrets() {
+    let mut machine = engine().machine();
+    let event = json!({ "type": "a", "data": { "items": (0..200).collect::<Vec<_>>() } });
+    let wants = |filter: &str, machine: &mut _| {
+        Programs::compile(Some(filter), None).unwrap().wants(machine, &event)
+    };
+    assert_eq!(wants("event.type == 'a'", &mut machine), Wanted::Yes);
+    assert_eq!(wants("event.data.nothing == 'a'", &mut machine), Wanted::No);
+    let long = "event.data.items.$FILTER(a => event.data.items.$FILTER(b => a == b).$LENGTH() > 0)";
+    let Wanted::Unknown(reason) = wants(long, &mut machine) else {
+        panic!("it runs without end");
+    };
+    assert!(reason.starts_with("E0401"), "{reason}");
+    let fault = Programs::compile(Some("$SECRET('A')"), None).unwrap_err();
+    assert!(fault.has_errors());
+    assert!(Programs::compile(None, Some("parsed_body.a")).is_err());
+    let programs = Programs::compile(None, Some("{ \"t\": \"${event.type}!\" }")).unwrap();
+    assert_eq!(programs.body(&mut machine, &event), Some(Ok(r#"{"t":"a!"}"#.to_owned())));
+    let failing = Programs::compile(None, Some("$INTEGER(event.type)")).unwrap();
+    let reason = failing.body(&mut machine, &event).unwrap().unwrap_err();
+    assert_eq!(reason, "E0307: `$INTEGER(event.type)`: text that is no number");
+}
