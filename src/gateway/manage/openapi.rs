@@ -67,6 +67,38 @@ fn description() -> Value {
     })
 }
 
+/// Where answers lead: an operation, what it may be followed by, and the part of its path that
+/// the answer holds.
+const LINKS: [(&str, &str, &str, &str); 13] = [
+    ("createWebhook", "fetchWebhook", "webhookLocator", "locator"),
+    ("createWebhook", "updateWebhook", "webhookLocator", "locator"),
+    ("createWebhook", "unsuspendWebhook", "webhookLocator", "locator"),
+    ("createWebhook", "fetchMultipleDivertedEvents", "webhookLocator", "locator"),
+    ("createWebhook", "deleteWebhook", "webhookLocator", "locator"),
+    ("updateWebhook", "fetchWebhook", "webhookLocator", "locator"),
+    ("updateWebhook", "deleteWebhook", "webhookLocator", "locator"),
+    ("fetchMultipleEvents", "fetchEvent", "locator", "events/0/locator"),
+    ("fetchMultipleEvents", "fetchEventsForARequest", "locator", "events/0/requestId"),
+    ("PostWebhook", "GetWebhook", "webhookId", "id"),
+    ("PostWebhook", "PutWebhook", "webhookId", "id"),
+    ("PostWebhook", "GetWebhookLogs", "webhookId", "id"),
+    ("PostWebhook", "DeleteWebhook", "webhookId", "id"),
+];
+
+fn links(operation: &Operation) -> Map<String, Value> {
+    let own = LINKS.iter().filter(|(from, ..)| *from == operation.id);
+    own.map(|(_, to, part, member)| {
+        let mut parameters = Map::new();
+        parameters.insert((*part).to_owned(), format!("$response.body#/{member}").into());
+        if operation.group == Group::Socotra {
+            let tenant = "$request.path.tenantLocator";
+            parameters.insert("tenantLocator".to_owned(), tenant.into());
+        }
+        ((*to).to_owned(), json!({ "operationId": to, "parameters": parameters }))
+    })
+    .collect()
+}
+
 /// The routes of operators: path, summary, what is answered, and with which statuses.
 const OF_OPERATORS: [(&str, &str, &str, &[u16]); 3] = [
     ("/healthz", "Whether it runs", "text/plain", &[200]),
@@ -146,7 +178,8 @@ fn responses(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
         content => {
             let schema = success.schema.map(|schema| schema(schemas).to_value());
             let schema = schema.unwrap_or_else(|| json!({ "type": "string" }));
-            json!({ "description": success.doc, "content": { content: { "schema": schema } } })
+            let content = json!({ content: { "schema": schema } });
+            json!({ "description": success.doc, "content": content, "links": links(operation) })
         }
     };
     let mut responses = Map::new();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hyper::Uri;
 use ring::rand::{SecureRandom, SystemRandom};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 use uuid::Uuid;
@@ -192,6 +193,16 @@ impl Call {
         }
         Ok(host)
     }
+}
+
+/// The form of a URL that may be delivered to.
+pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 2048,
+        "pattern": "^https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]*)?$",
+        "examples": ["https://receiver.example.com/hook"],
+    })
 }
 
 /// The fresh secret of a subscription.

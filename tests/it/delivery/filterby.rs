@@ -4,7 +4,8 @@ use hookgate::filterby::{Filter, Order, Surroundings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const MEMBERS: &[&str] = &["name", "number", "active", "createdOn", "id", "reason", "tags", "owner"];
+const MEMBERS: &[&str] =
+    &["name", "number", "active", "createdOn", "id", "reason", "tags", "owner"];
 
 fn row() -> Value {
     json!({

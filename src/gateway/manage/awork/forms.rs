@@ -9,7 +9,7 @@ use crate::delivery::{
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::{
-    check_programs, declared_types, fresh_secret, put_header,
+    check_programs, declared_types, fresh_secret, put_header, url,
 };
 
 /// awork's `WebhookConfigForm`; `filter` and `transform` are Hookgate's own. Members may be left
@@ -20,10 +20,10 @@ use crate::gateway::manage::subscriptions::{
 pub(super) struct WebhookConfigForm {
     #[schemars(with = "String", length(min = 1, max = 256))]
     pub name: Option<String>,
-    #[schemars(with = "String", length(min = 1, max = 2048))]
+    #[schemars(schema_with = "url")]
     pub uri: Option<String>,
     /// Types of events, with commas between.
-    #[schemars(with = "String", length(min = 1))]
+    #[schemars(with = "String", length(min = 1), example = "task_added,project_added")]
     pub events: Option<String>,
     #[schemars(with = "bool")]
     pub is_active: Option<bool>,
@@ -31,6 +31,7 @@ pub(super) struct WebhookConfigForm {
     #[schemars(with = "AuthenticationType")]
     pub authentication_type: Option<String>,
     /// The header, as `name=value`; needed where the type is `header`.
+    #[schemars(example = "Authorization=Bearer abc")]
     pub authentication: Option<String>,
     /// The language of messages.
     pub language: Option<String>,

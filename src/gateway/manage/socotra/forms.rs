@@ -3,10 +3,46 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use crate::gateway::manage::subscriptions::url;
+
 type Headers = BTreeMap<String, Vec<String>>;
+
+/// The form of headers: names as HTTP has them, and values of one line of ASCII.
+fn headers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["object", "null"],
+        "maxProperties": 50,
+        "propertyNames": { "pattern": "^[A-Za-z0-9-]{1,256}$" },
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "items": { "type": "string", "maxLength": 8192, "pattern": "^([!-~]([ -~]*[!-~])?)?$" },
+        },
+        "examples": [{ "X-Team": ["billing"] }],
+    })
+}
+
+/// The form of types of events.
+fn types(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["array", "null"],
+        "maxItems": 1000,
+        "items": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,256}$" },
+        "examples": [["policy.quote.issue"]],
+    })
+}
+
+/// The form of triggers.
+fn triggers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["array", "null"],
+        "items": { "type": "string", "pattern": "^([45][0-9][0-9]|[45]xx|timeout)$" },
+        "examples": [["404", "5xx", "timeout"]],
+    })
+}
 
 /// Socotra's `CreateWebhookRequest`; `filter` and `transform` are Hookgate's own.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,7 +55,7 @@ pub(super) struct CreateWebhookRequest {
     pub endpoint: CreateEndpointRequest,
     /// Left out: nothing is done about failures.
     pub failure_handling: Option<FailureHandlingCreateRequest>,
-    #[schemars(length(max = 1000))]
+    #[schemars(schema_with = "types")]
     pub event_types: Option<Vec<String>>,
     /// Taken and left alone: there are no automation plugins here.
     #[serde(rename = "useAutomationPlugin")]
@@ -34,8 +70,9 @@ pub(super) struct CreateWebhookRequest {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CreateEndpointRequest {
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(schema_with = "url")]
     pub url: String,
+    #[schemars(schema_with = "headers")]
     pub headers: Option<Headers>,
     /// Whether the server's certificate has to be good. Left out: true.
     pub secure_ssl: Option<bool>,
@@ -53,6 +90,7 @@ pub(super) struct CreateEndpointRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct FailureHandlingCreateRequest {
     /// Statuses (`404`), classes (`4xx`, `5xx`) and `timeout`. Left out: `4xx`, `5xx`, `timeout`.
+    #[schemars(schema_with = "triggers")]
     pub triggers: Option<Vec<String>>,
     pub retry_strategy: Option<RetryStrategyRequest>,
     pub alert_endpoint: Option<CreateEndpointRequest>,
@@ -93,8 +131,9 @@ pub(super) struct UpdateWebhookRequest {
     pub failure_handling: Option<FailureHandlingUpdateRequest>,
     /// Whether the policy is dropped, before `failureHandling` is looked at.
     pub remove_failure_handling: Option<bool>,
-    #[schemars(length(max = 1000))]
+    #[schemars(schema_with = "types")]
     pub add_event_types: Option<Vec<String>>,
+    #[schemars(schema_with = "types")]
     pub remove_event_types: Option<Vec<String>>,
     /// Taken and left alone: there are no automation plugins here.
     #[serde(rename = "useAutomationPlugin")]
@@ -109,9 +148,10 @@ pub(super) struct UpdateWebhookRequest {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateEndpointRequest {
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(schema_with = "url")]
     pub url: Option<String>,
     /// A header that is there gets these values in place of its own.
+    #[schemars(schema_with = "headers")]
     pub add_headers: Option<Headers>,
     pub remove_headers: Option<Vec<String>>,
     pub secure_ssl: Option<bool>,
@@ -127,7 +167,9 @@ pub(super) struct UpdateEndpointRequest {
 pub(super) struct FailureHandlingUpdateRequest {
     pub remove_alert_endpoint: Option<bool>,
     pub alert_endpoint: Option<UpdateEndpointRequest>,
+    #[schemars(schema_with = "triggers")]
     pub remove_triggers: Option<Vec<String>>,
+    #[schemars(schema_with = "triggers")]
     pub add_triggers: Option<Vec<String>>,
     pub remove_retry_strategy: Option<bool>,
     pub retry_strategy: Option<RetryStrategyUpdateRequest>,

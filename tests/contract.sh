@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Holds the management API to its own description: Schemathesis makes calls from `/openapi.json`,
+# good ones and bad ones, and looks at every answer. `tests/contract.sh [SECONDS]`; needs the
+# program built, and Schemathesis in `target/clients/python` (`.ci/run` puts it there).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+hookgate=$PWD/target/debug/hookgate
+schemathesis=$PWD/target/clients/python/bin/schemathesis
+seconds=${1:-30}
+
+folder=$(mktemp -d)
+gateway=
+trap '[ -z "$gateway" ] || kill "$gateway"; rm -rf "$folder"' EXIT
+mkdir "$folder/listeners"
+cat > "$folder/hookgate.toml" <<'TOML'
+public_url = "https://hooks.example.com"
+
+[server]
+listen = "127.0.0.1:0"
+management = "127.0.0.1:0"
+TOML
+cat > "$folder/listeners/open.toml" <<'TOML'
+id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
+name = "Open"
+tenant = "acme"
+
+[event]
+type = 'parsed_body.type'
+types = ["thing.made"]
+TOML
+# The tenant of every path is the one whose key is sent; a path with another is a test of its own.
+cat > "$folder/schemathesis.toml" <<'TOML'
+[parameters]
+tenantLocator = "acme"
+TOML
+
+"$hookgate" tenants create acme -C "$folder" 2>/dev/null
+key=$("$hookgate" keys create --tenant acme --scope admin -C "$folder" 2>/dev/null)
+"$hookgate" serve -C "$folder" > "$folder/log" 2>&1 &
+gateway=$!
+for _ in $(seq 100); do
+  grep -q "^listening" "$folder/log" && break
+  sleep 0.1
+done
+management=$(sed -n 's/^listening.* for management at \([0-9.:]*\).*/\1/p' "$folder/log")
+
+# Something to find: an event, and a webhook of each kind.
+senders=$(sed -n 's/^listening for senders at \([0-9.:]*\).*/\1/p' "$folder/log")
+call() { curl -sf -o /dev/null "$@" -H "Authorization: Bearer $key" -H "Content-Type: application/json"; }
+call "http://$senders/webhooks/v1/listeners/5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10/notify" \
+  -d '{"type":"thing.made"}'
+call "http://$management/event/acme/webhooks" \
+  -d '{"name":"a","endpoint":{"url":"https://receiver.invalid/"},"eventTypes":["other"]}'
+call "http://$management/api/v1/webhooks" -d '{"name":"b","uri":"https://receiver.invalid/",
+  "events":"task_added","isActive":true,"authenticationType":"none"}'
+
+# The stream of events never ends, and has tests of its own. Whether a call that the description
+# allows is taken can depend on what is there, so what is refused is only held to be described.
+status=0
+"$schemathesis" --config-file "$folder/schemathesis.toml" run "http://$management/openapi.json" \
+  --header "Authorization: Bearer $key" --exclude-operation-id streamEvents \
+  --phases examples,coverage,fuzzing,stateful --max-time "$seconds" --seed 7 \
+  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,ignored_auth,use_after_free,ensure_resource_availability \
+  --suppress-health-check all --continue-on-failure || status=$?
+if grep -q "panicked" "$folder/log"; then
+  grep "panicked" "$folder/log"
+  status=1
+fi
+exit "$status"
