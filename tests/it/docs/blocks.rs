@@ -8,8 +8,8 @@
 //! - ` ```mapper-yaml `, ` ```mapper-toml `: a document with the same lines as comments;
 //!   ` ```mapper-json `: a document, a ` ```json answer ` block after it, and a
 //!   ` ```json context ` block before it if it reads one.
-//! - ` ```toml `: the file of a listener, which has to check without a word, or a test file, whose
-//!   tests have to pass.
+//! - ` ```toml `: the file of a listener or of the gateway, which has to check without a word, or a
+//!   test file, whose tests have to pass.
 //! - ` ```rust ` blocks are doctests of the crate.
 
 use std::path::Path;
@@ -100,7 +100,11 @@ fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
 
 /// The block itself, where it holds, or what is wrong with it.
 fn configuration(body: &str) -> String {
-    let complaint = if body.contains("[[test]]") { tested(body) } else { checked(body) };
+    let complaint = match body {
+        body if body.contains("[[test]]") => tested(body),
+        body if body.contains("public_url") => settings(body),
+        body => checked(body),
+    };
     complaint.unwrap_or_else(|| body.to_owned())
 }
 
@@ -109,6 +113,11 @@ fn checked(file: &str) -> Option<String> {
     let loaded = load("listener.toml", file, &outside);
     let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     Some(told.join("\n")).filter(|told| !told.is_empty())
+}
+
+fn settings(file: &str) -> Option<String> {
+    let read = hookgate::gateway::Settings::read("hookgate.toml", file);
+    read.err().map(|diagnostics| diagnostics.to_string())
 }
 
 fn tested(file: &str) -> Option<String> {

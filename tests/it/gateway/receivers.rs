@@ -449,3 +449,102 @@ fn what_waits_goes_on_after_a_stop() {
     receiver.after(2);
     assert!(gateway.stop().success());
 }
+
+/// Verifies a delivery by a program that reads it; answers whether it holds.
+fn verifies(program: &mut std::process::Command, delivery: &Value) -> bool {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut child =
+        program.stdin(Stdio::piped()).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(delivery.to_string().as_bytes()).unwrap();
+    child.wait().unwrap().success()
+}
+
+#[test]
+fn deliveries_verify_with_the_official_packages_while_the_secret_is_replaced_too() {
+    let (python, node) = ("target/clients/python/bin/python", "target/clients/node");
+    let installed = super::running::is_there(python, "--version")
+        && super::running::is_there("node", "--version")
+        && std::path::Path::new(node).join("node_modules/standardwebhooks").exists();
+    assert!(installed || std::env::var_os("CI_TOOLS").is_none(), "the packages are not there");
+    if !installed {
+        return;
+    }
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::good();
+    let form =
+        json!({ "name": "s", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"] });
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    let old = made["endpoint"]["secret"].as_str().unwrap().to_owned();
+    gateway.happen("thing.made", "é ü 🎉");
+    receiver.after(1);
+    let locator = made["locator"].as_str().unwrap();
+    let new = subscribed.folder.answer(&["subscriptions", "rotate", locator]).trim().to_owned();
+    gateway.happen("thing.made", "2");
+    let got = receiver.after(2);
+    let delivery = |place: usize, secret: &str, body: &str| {
+        let headers: serde_json::Map<String, Value> =
+            got[place].headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        json!({ "secret": secret, "headers": headers, "body": body })
+    };
+    let holds = |delivery: &Value| {
+        let mut by_python = std::process::Command::new(python);
+        let mut by_node = std::process::Command::new("node");
+        let folder = std::path::absolute(node).unwrap();
+        let holds = [
+            verifies(by_python.arg("tests/clients/verify.py"), delivery),
+            verifies(by_node.arg("tests/clients/verify.mjs").arg(folder), delivery),
+        ];
+        assert_eq!(holds[0], holds[1], "they do not agree");
+        holds[0]
+    };
+    assert!(holds(&delivery(0, &old, &got[0].body)));
+    assert!(!holds(&delivery(0, &new, &got[0].body)));
+    assert!(!holds(&delivery(0, &old, &got[1].body)));
+    assert!(holds(&delivery(1, &old, &got[1].body)));
+    assert!(holds(&delivery(1, &new, &got[1].body)));
+}
+
+/// How long deliveries take to a healthy receiver, alone and beside ones that hang, fail, answer
+/// slowly and flood. Run by hand, in a build for release; the numbers stand in
+/// `docs/performance.md`.
+#[test]
+#[ignore = "measures, and promises nothing"]
+fn measure_a_healthy_receiver_beside_bad_ones() {
+    let subscribed = Subscribed::new("rate = 10000\n");
+    let gateway = subscribed.serve();
+    let measure = |label: &str| {
+        let healthy = Receiver::good();
+        let locator = gateway.subscribe(&subscribed.key, &healthy.url(), &NOTHING);
+        let mut sent = Vec::new();
+        for number in 0..1000 {
+            gateway.happen("thing.made", &number.to_string());
+            sent.push(Instant::now());
+            std::thread::sleep(Duration::from_millis(4));
+        }
+        let got = healthy.after(1000);
+        let mut took = vec![Duration::ZERO; 1000];
+        for one in &got {
+            let number: usize = one.json()["data"]["id"].as_str().unwrap().parse().unwrap();
+            took[number] = one.at.saturating_duration_since(sent[number]);
+        }
+        took.sort();
+        println!("{label}: p50 {:?}, p99 {:?}, most {:?}", took[500], took[990], took[999]);
+        gateway.call(&subscribed.key, "DELETE", &path(&locator, ""), &NOTHING);
+        took[990]
+    };
+    let alone = measure("alone");
+    let bad = [
+        Receiver::new(|_, _| Does::Stalls),
+        Receiver::new(|_, _| Does::Closes),
+        Receiver::new(|_, _| Does::Answers(503, "", "")),
+        Receiver::new(|_, _| Does::Waits(Duration::from_millis(700), 200)),
+        Receiver::new(|_, _| Does::Floods),
+    ];
+    for receiver in &bad {
+        gateway.subscribe(&subscribed.key, &receiver.url(), &retries(5));
+    }
+    let beside = measure("beside bad ones");
+    println!("ratio of p99: {:.2}", beside.as_secs_f64() / alone.as_secs_f64());
+}
