@@ -89,11 +89,12 @@ impl Lane {
         let mut pace = Pace::new(self.settings.rate);
         let mut flight = JoinSet::new();
         let mut stop = self.stop.clone();
+        let mut known = None;
         loop {
             let stopping = *stop.borrow();
             let mut begun = 0;
             if !stopping {
-                match self.begin(&mut flight, &window, &mut pace).await {
+                match self.begin(&mut flight, &window, &mut pace, &mut known).await {
                     Ok(number) => begun = number,
                     Err(error) => {
                         tracing::warn!(subscription = self.subscription, %error, "no delivery");
@@ -128,12 +129,13 @@ impl Lane {
         flight: &mut JoinSet<bool>,
         window: &Window,
         pace: &mut Pace,
+        known: &mut Option<Arc<Subscribed>>,
     ) -> Result<usize, StoreError> {
         let free = window.now.saturating_sub(flight.len()).min(pace.allows());
         if free == 0 {
             return Ok(0);
         }
-        let Some(subscribed) = self.subscribed().await? else {
+        let Some(subscribed) = self.subscribed(known).await? else {
             return Ok(0);
         };
         // A file is written by one at a time.
@@ -173,13 +175,24 @@ impl Lane {
         permits
     }
 
-    /// The subscription as it is now; none where it is gone, or cannot be read.
-    async fn subscribed(&self) -> Result<Option<Arc<Subscribed>>, StoreError> {
+    /// The subscription as it is now; none where it is gone, or cannot be read. What is known is
+    /// good as long as its version is.
+    async fn subscribed(
+        &self,
+        known: &mut Option<Arc<Subscribed>>,
+    ) -> Result<Option<Arc<Subscribed>>, StoreError> {
         let Some(record) = self.app.store.subscription(&self.subscription).await? else {
             return Ok(None);
         };
+        if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
+            return Ok(Some(Arc::clone(known)));
+        }
         match Subscribed::open(&self.app.seal, record) {
-            Ok(subscribed) => Ok(Some(Arc::new(subscribed))),
+            Ok(subscribed) => {
+                let subscribed = Arc::new(subscribed);
+                *known = Some(Arc::clone(&subscribed));
+                Ok(Some(subscribed))
+            }
             Err(error) => {
                 tracing::error!(subscription = self.subscription, %error, "nothing is delivered");
                 Ok(None)

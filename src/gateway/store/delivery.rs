@@ -235,7 +235,7 @@ pub trait DeliveryStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Changes what its owner says of a subscription, if its version is still the one given;
-    /// answers whether it was.
+    /// answers whether it was. Failures go on being counted, unless they are set to none.
     async fn update_subscription(
         &self,
         change: Change<SubscriptionRecord>,

@@ -548,3 +548,61 @@ fn measure_a_healthy_receiver_beside_bad_ones() {
     let beside = measure("beside bad ones");
     println!("ratio of p99: {:.2}", beside.as_secs_f64() / alone.as_secs_f64());
 }
+
+#[test]
+fn a_server_is_held_to_its_certificate_unless_the_webhook_says_not_to() {
+    use super::running::{Folder, LISTENER, is_there};
+    if !is_there("openssl", "version") {
+        return;
+    }
+    let far = Folder::with_listener("");
+    let certificate = ["cert.pem", "key.pem"].map(|name| far.path().join(name));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args(["-days", "2", "-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-out")
+        .arg(&certificate[0])
+        .arg("-keyout")
+        .arg(&certificate[1])
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    far.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
+    std::fs::remove_file(far.path().join("listeners/github.toml")).unwrap();
+    far.write(
+        "listeners/open.toml",
+        &format!(
+            "id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n\n[rate_limit]\nrequests = 100\n"
+        ),
+    );
+    let receiver = far.serve();
+    let url = format!("https://{}{}", receiver.senders, receiver.path(LISTENER));
+    let outcome = |delivery: &str, verify: bool| {
+        let subscribed = Subscribed::new(delivery);
+        let gateway = subscribed.serve();
+        let form = json!({ "name": "tls", "endpoint": { "url": url, "secureSsl": verify },
+            "failureHandling": { "divert": true }, "eventTypes": ["thing.made"] });
+        let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        assert_eq!(made["endpoint"]["secureSsl"], verify);
+        gateway.happen("thing.made", "1");
+        let list = || subscribed.folder.answer(&["deliveries", "list"]);
+        let until = Instant::now() + Duration::from_secs(10);
+        while list().contains("waiting") {
+            assert!(Instant::now() < until, "{}", list());
+        }
+        list()
+    };
+    let trusted = format!("authorities = \"{}\"\n", certificate[0].display());
+    assert!(outcome("", true).contains("no TLS"), "{}", outcome("", true));
+    assert!(outcome(&trusted, true).contains("delivered"));
+    assert!(outcome("", false).contains("delivered"));
+}

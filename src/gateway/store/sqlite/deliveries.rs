@@ -94,15 +94,14 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
     let record = &change.what;
     let rows = connection
         .execute(
-            "UPDATE subscriptions SET enabled = ?2, suspended_at = ?3, failures = ?4,
-             last_failure = ?5, sealed = ?6, updated_at = ?7, version = version + 1
-             WHERE id = ?1 AND version = ?8",
+            "UPDATE subscriptions SET enabled = ?2, suspended_at = ?3,
+             failures = CASE ?4 WHEN 0 THEN 0 ELSE failures END, sealed = ?5, updated_at = ?6,
+             version = version + 1 WHERE id = ?1 AND version = ?7",
             params![
                 record.id,
                 record.enabled,
                 record.suspended_at,
                 record.failures,
-                record.last_failure,
                 record.sealed,
                 record.updated_at,
                 record.version,
