@@ -17,18 +17,29 @@ type Read<T> = rusqlite::Result<T>;
 
 /// Writes the deliveries of an event that is being stored; answers to whom.
 pub(super) fn fan_out(connection: &Connection, event: &EventRecord) -> Read<Vec<String>> {
-    connection
-        .prepare_cached(
-            "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at)
-             SELECT DISTINCT ?1, subscriptions.id, ?2, ?3, ?3
-             FROM wanted_types JOIN subscriptions ON subscriptions.id = subscription_id
-             WHERE wanted_types.tenant = ?1 AND event_type IN (?4, '*') AND enabled
-             RETURNING subscription_id",
-        )?
-        .query_map(params![event.tenant, event.id, event.created_at, event.event_type], |row| {
-            row.get(0)
-        })?
-        .collect()
+    let mut find = connection.prepare_cached(
+        "SELECT subscription_id FROM wanted_types JOIN subscriptions ON id = subscription_id
+         WHERE wanted_types.tenant = ?1 AND event_type = ?2 AND enabled",
+    )?;
+    let mut subscriptions: Vec<String> = Vec::new();
+    for kind in [event.event_type.as_str(), "*"] {
+        for id in find.query_map([event.tenant.as_str(), kind], |row| row.get(0))? {
+            subscriptions.push(id?);
+        }
+    }
+    subscriptions.sort_unstable();
+    subscriptions.dedup();
+    if subscriptions.is_empty() {
+        return Ok(subscriptions);
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?4)",
+    )?;
+    for id in &subscriptions {
+        insert.execute(params![event.tenant, id, event.id, event.created_at])?;
+    }
+    Ok(subscriptions)
 }
 
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,

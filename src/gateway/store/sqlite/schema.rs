@@ -129,7 +129,6 @@ CREATE TABLE audit (
 ", "
 ALTER TABLE events ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX events_by_tenant ON events (tenant, place);
-CREATE INDEX events_by_request ON events (request_id);
 
 CREATE TABLE subscriptions (
     place INTEGER PRIMARY KEY,
