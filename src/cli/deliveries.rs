@@ -164,11 +164,10 @@ async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Err
 
 fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let (record, attempts) = block_on(async {
+    let (record, attempts, body) = block_on(async {
         let record = find(&store, id).await?;
-        Ok::<_, Error>((record, store.attempts(id).await?))
+        Ok::<_, Error>((record, store.attempts(id).await?, store.body(id).await?))
     })??;
-    let body = attempts.first().and_then(|attempt| attempt.body.clone());
     if format == Format::Json {
         let tries: Vec<_> = attempts.iter().map(attempt_to_json).collect();
         let json = serde_json::json!({
@@ -194,6 +193,10 @@ fn resend(id: i64, configuration: &ConfigurationArguments) -> Result<Exit, Error
     let (_, store) = open(configuration)?;
     let sent = block_on(async {
         let record = find(&store, id).await?;
+        if record.notice {
+            let message = format!("delivery `{id}` is a notice of a failure, and brings no event");
+            return Err(Error::Usage(message));
+        }
         let what = (record.subscription_id, record.event_id);
         let change = change(what, "deliveries.resend", &id.to_string());
         Ok::<_, Error>(store.resend(change, now()).await?)

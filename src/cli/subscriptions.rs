@@ -48,6 +48,9 @@ enum Command {
     Rotate {
         /// Its id, as a UUID or a ULID
         id: String,
+        /// The secret of its alert endpoint, in place of its own
+        #[arg(long)]
+        alert: bool,
         #[command(flatten)]
         configuration: ConfigurationArguments,
     },
@@ -59,7 +62,7 @@ impl Subscriptions {
             Command::List { tenant, configuration, format } => list(tenant, &configuration, format),
             Command::Show { id, configuration } => show(&id, &configuration),
             Command::Unsuspend { id, configuration } => unsuspend(&id, &configuration),
-            Command::Rotate { id, configuration } => rotate(&id, &configuration),
+            Command::Rotate { id, alert, configuration } => rotate(&id, alert, &configuration),
         }
     }
 }
@@ -171,13 +174,13 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
     Ok(Exit::Done)
 }
 
-fn rotate(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     let seal = seal(&configuration)?;
     let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
     let micros = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
-    let secret = block_on(acting.rotate(id, now().saturating_add(micros)))??;
+    let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros)))??;
     output::answer(&secret)?;
     let hours = overlap.as_secs() / 3600;
     output::remark(&format!(

@@ -1,5 +1,7 @@
 //! What is sent: an event in the envelope of the API that a subscription was made by.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ulid::Ulid;
@@ -32,8 +34,13 @@ pub fn locator(id: Uuid) -> String {
 /// The body that a subscription of an API gets. `user` stands for whoever acted: what arrives at
 /// a listener has no user of ours.
 pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
+    // On one line, as streams and files have it: inside of texts JSON has no line breaks.
+    let data = match event.data.contains(['\n', '\r']) {
+        true => Cow::Owned(event.data.replace(['\n', '\r'], "")),
+        false => Cow::Borrowed(event.data),
+    };
     // What was stored is JSON; where it is not, nothing is better than half of it.
-    let data = serde_json::from_str(event.data).unwrap_or(RawValue::NULL);
+    let data = serde_json::from_str(&data).unwrap_or(RawValue::NULL);
     let body = match api {
         Api::Socotra | Api::Sink => serde_json::to_string(&EventResponse {
             locator: locator(event.id),
@@ -93,7 +100,7 @@ struct Entity {
 }
 
 impl<'e> AworkEvent<'e> {
-    fn of(event: &Event<'e>, data: &'e RawValue, user: Uuid) -> Self {
+    fn of(event: &'e Event<'_>, data: &'e RawValue, user: Uuid) -> Self {
         let entity: Entity = serde_json::from_str(data.get()).unwrap_or_default();
         let text = |value: Option<serde_json::Value>| match value {
             Some(serde_json::Value::String(text)) => Some(text),
@@ -146,4 +153,17 @@ pub struct Notice {
     pub diverted: bool,
     /// Whether the subscription was suspended.
     pub suspended: bool,
+}
+
+impl Notice {
+    /// The same for a person to read.
+    pub fn in_words(&self) -> String {
+        let Self { webhook_name, event_type, failure_message, attempts, .. } = self;
+        let kept = if self.diverted { ", and it is kept to be sent again" } else { "" };
+        let suspended = if self.suspended { ". The webhook is suspended" } else { "" };
+        format!(
+            "`{webhook_name}` did not get an event of type `{event_type}` after {attempts} \
+             attempts: {failure_message}{kept}{suspended}."
+        )
+    }
 }

@@ -171,7 +171,7 @@ impl Policy {
     /// For a sink on this machine: it is tried until it works.
     pub fn sink() -> Self {
         let retry =
-            Retry { pattern: Pattern::Linear, interval: 1, attempts: u32::MAX, longest: 60 };
+            Retry { pattern: Pattern::Exponential, interval: 1, attempts: u32::MAX, longest: 60 };
         Self {
             triggers: vec![Trigger::Any],
             retry: Some(retry),

@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Why nothing is sent to an address.
+/// Why nothing is sent to an address. The words leave the address out: whoever names a host is not
+/// told what it resolves to in here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{address} is {kind}, and deliveries there are not allowed")]
+#[error("it leads to {kind}, and deliveries there are not allowed")]
 pub struct Refusal {
     /// The address.
     pub address: IpAddr,
@@ -47,8 +48,10 @@ pub fn refusal(address: IpAddr, allowed: &[IpNet]) -> Option<Refusal> {
 
 /// The blocks of the IANA registry of special-purpose IPv4 addresses (RFC 6890), and multicast.
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
-    let [a, b, c, _] = address.octets();
+    let [a, b, c, d] = address.octets();
     Some(match (a, b, c) {
+        // Azure's service for its machines, which has a public address.
+        (168, 63, 129) if d == 16 => "an address of a metadata service",
         (0, ..) => "an address of this network",
         (127, ..) => "a loopback address",
         (10, ..) | (172, 16..=31, _) | (192, 168, _) => "a private address",

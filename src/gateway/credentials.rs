@@ -79,6 +79,15 @@ pub(super) async fn manager(app: &App, presented: &str) -> Result<Option<Key>, S
     }
 }
 
+/// Whether a key that was good is good still.
+///
+/// # Errors
+/// Where the store does not answer.
+pub(super) async fn is_still_good(app: &App, id: &str) -> Result<bool, StoreError> {
+    let now = app.clock.micros();
+    Ok(app.store.key(id).await?.is_some_and(|key| is_good(&key, now)))
+}
+
 fn known(key: Key) -> Presented {
     Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners }
 }

@@ -240,9 +240,12 @@ fn tell_fixed(old: &Settings, new: &Settings) {
     let changed = old.listen != new.listen
         || old.management != new.management
         || old.store != new.store
-        || old.tls.is_some() != new.tls.is_some();
+        || old.tls.is_some() != new.tls.is_some()
+        || old.delivery.in_flight != new.delivery.in_flight;
     if changed {
-        tracing::warn!("addresses, the store and TLS itself change at the next start");
+        tracing::warn!(
+            "addresses, the store, TLS itself and `delivery.in_flight` change at the next start"
+        );
     }
 }
 

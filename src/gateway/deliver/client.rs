@@ -2,7 +2,7 @@
 //! follows no redirects and knows no proxies.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
@@ -84,11 +85,13 @@ impl Clients {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(default_provider())))
             .with_no_client_auth();
+        let lookups = Arc::new(Semaphore::new(LOOKUPS));
         let client = |tls: ClientConfig| {
             let connector = Connector {
                 tls: TlsConnector::from(Arc::new(tls)),
                 allow: settings.allow.clone().into(),
                 time: settings.connect_time,
+                lookups: Arc::clone(&lookups),
             };
             Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -173,7 +176,12 @@ pub(super) struct Connector {
     tls: TlsConnector,
     allow: Arc<[IpNet]>,
     time: Duration,
+    /// Names that may be looked up at a time.
+    lookups: Arc<Semaphore>,
 }
+
+/// So many names are looked up at a time.
+const LOOKUPS: usize = 64;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -227,23 +235,52 @@ impl Connector {
     /// Connects to the first address that answers. Each is checked after the name is resolved,
     /// and what is checked is what is connected to, so a name cannot change between the two.
     async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-        let name_error = |reason: String| ConnectError::Name { host: host.to_owned(), reason };
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
-            .await
-            .map_err(|error| name_error(error.to_string()))?
-            .collect();
-        let mut last = name_error("it has no address".to_owned());
+        let addresses = self.resolve(host, port).await?;
+        let mut refused = None;
+        let mut allowed = Vec::new();
         for address in addresses {
-            if let Some(refusal) = refusal(address.ip(), &self.allow) {
-                last = refusal.into();
-                continue;
-            }
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = ConnectError::Refused(error),
+            match refusal(address.ip(), &self.allow) {
+                Some(refusal) => refused = Some(refusal),
+                None => allowed.push(address),
             }
         }
+        let mut last = match refused {
+            Some(refusal) => refusal.into(),
+            None => {
+                ConnectError::Name { host: host.to_owned(), reason: "it has no address".to_owned() }
+            }
+        };
+        // One that does not answer takes no more than its share of the time.
+        let share = self.time / u32::try_from(allowed.len()).unwrap_or(u32::MAX).max(1);
+        for address in allowed {
+            last = match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => ConnectError::Refused(error),
+                Err(_) => ConnectError::Slow(share),
+            };
+        }
         Err(last)
+    }
+
+    /// The addresses of a name. Names that are slow to resolve hold few threads: others have work
+    /// for those too.
+    async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
+        let name_error = |reason: String| ConnectError::Name { host: host.to_owned(), reason };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![(address, port).into()]);
+        }
+        let permit = Arc::clone(&self.lookups).acquire_owned().await;
+        let name = host.to_owned();
+        let looked_up = tokio::task::spawn_blocking(move || {
+            // Held until the look-up ends, though nobody waits for it any more.
+            let _permit = permit;
+            (name.as_str(), port).to_socket_addrs().map(Iterator::collect)
+        });
+        match looked_up.await {
+            Ok(Ok(addresses)) => Ok(addresses),
+            Ok(Err(error)) => Err(name_error(error.to_string())),
+            Err(error) => Err(name_error(error.to_string())),
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Which lanes run: those with something to do, now or when its time comes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::client::{Clients, ClientsError};
-use super::lane::Lane;
+use super::lane::{Ended, Lane, Next, Rhythm, Shared};
 use crate::gateway::app::App;
 use crate::gateway::settings::Delivery;
 
@@ -30,13 +30,15 @@ pub(in crate::gateway) async fn run(
     let permits = Arc::new(Semaphore::new(settings.in_flight));
     let mut dispatch = Dispatch {
         app: Arc::clone(&app),
-        clients,
-        settings,
-        permits,
+        shared: Arc::new(Shared { current: RwLock::new((settings, clients)), permits }),
         stop: stop.clone(),
         lanes: JoinSet::new(),
+        names: HashMap::new(),
         running: HashMap::new(),
         due: HashMap::new(),
+        resting: HashMap::new(),
+        rhythms: HashMap::new(),
+        refused: None,
     };
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -47,11 +49,7 @@ pub(in crate::gateway) async fn run(
                     dispatch.wake(subscription);
                 }
             }
-            Some(ended) = dispatch.lanes.join_next() => {
-                if let Ok((subscription, due)) = ended {
-                    dispatch.ended(subscription, due);
-                }
-            }
+            Some(ended) = dispatch.lanes.join_next_with_id() => dispatch.ended(ended),
             () = tokio::time::sleep(until_due) => dispatch.begin_due(),
             _ = look.tick() => dispatch.look().await,
             () = told(&mut stop) => break,
@@ -71,14 +69,20 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 struct Dispatch {
     app: Arc<App>,
-    clients: Clients,
-    settings: Arc<Delivery>,
-    permits: Arc<Semaphore>,
+    shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
-    lanes: JoinSet<(String, Option<i64>)>,
+    lanes: JoinSet<Ended>,
+    /// Whose lane a task is, should it end without a word.
+    names: HashMap<Id, String>,
     running: HashMap<String, Running>,
     /// When lanes that do not run have something to do, in microseconds since the epoch.
     due: HashMap<String, i64>,
+    /// Until when lanes are left alone, whatever they have to do.
+    resting: HashMap<String, i64>,
+    /// How receivers are treated whose lanes do not run.
+    rhythms: HashMap<String, Rhythm>,
+    /// Settings that were not taken over.
+    refused: Option<Delivery>,
 }
 
 /// A lane that runs.
@@ -89,34 +93,65 @@ struct Running {
 }
 
 impl Dispatch {
+    fn settings(&self) -> Arc<Delivery> {
+        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.0)
+    }
+
     fn wake(&mut self, subscription: String) {
         if let Some(running) = self.running.get_mut(&subscription) {
             running.again = true;
             running.wake.notify_one();
             return;
         }
+        if self.resting.get(&subscription).is_some_and(|until| *until > self.app.clock.micros()) {
+            return;
+        }
+        self.resting.remove(&subscription);
         self.due.remove(&subscription);
-        self.take_over_settings();
         let wake = Arc::new(Notify::new());
-        self.running
-            .insert(subscription.clone(), Running { wake: Arc::clone(&wake), again: false });
+        let running = Running { wake: Arc::clone(&wake), again: false };
+        self.running.insert(subscription.clone(), running);
+        let rhythm = self.rhythms.remove(&subscription);
+        let rhythm = rhythm.unwrap_or_else(|| Rhythm::new(&self.settings()));
         let lane = Lane {
             app: Arc::clone(&self.app),
-            clients: self.clients.clone(),
-            settings: Arc::clone(&self.settings),
-            permits: Arc::clone(&self.permits),
+            shared: Arc::clone(&self.shared),
             subscription: subscription.clone(),
             stop: self.stop.clone(),
         };
-        self.lanes.spawn(async move { (subscription, lane.run(wake).await) });
+        let task = self.lanes.spawn(lane.run(wake, rhythm));
+        self.names.insert(task.id(), subscription);
     }
 
-    fn ended(&mut self, subscription: String, due: Option<i64>) {
-        let running = self.running.remove(&subscription);
-        if running.is_some_and(|running| running.again) {
-            self.wake(subscription);
-        } else if let Some(due) = due {
-            self.due.insert(subscription, due);
+    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Some(ended)),
+            Err(error) => {
+                tracing::error!(%error, "a lane of deliveries broke");
+                (error.id(), None)
+            }
+        };
+        let Some(subscription) = self.names.remove(&id) else {
+            return;
+        };
+        let again = self.running.remove(&subscription).is_some_and(|running| running.again);
+        match ended {
+            Some(Ended { rhythm, next: Next::Rest(until), .. }) => {
+                self.rhythms.insert(subscription.clone(), rhythm);
+                self.resting.insert(subscription.clone(), until);
+                self.due.insert(subscription, until);
+            }
+            Some(Ended { rhythm, next: Next::Due(due), .. }) => {
+                self.rhythms.insert(subscription.clone(), rhythm);
+                match due {
+                    _ if again => self.wake(subscription),
+                    Some(due) => drop(self.due.insert(subscription, due)),
+                    None => {}
+                }
+            }
+            // It is looked for again with all others.
+            None => {}
         }
     }
 
@@ -138,11 +173,21 @@ impl Dispatch {
     }
 
     async fn look(&mut self) {
-        match self.app.store.upcoming(self.app.clock.micros()).await {
+        self.take_over_settings();
+        let settings = self.settings();
+        self.rhythms.retain(|_, rhythm| !rhythm.is_fresh(&settings));
+        let now = self.app.clock.micros();
+        match self.app.store.upcoming(now).await {
             Ok(upcoming) => {
                 for (subscription, at) in upcoming {
-                    if !self.running.contains_key(&subscription) {
-                        self.due.insert(subscription, at);
+                    match self.running.get(&subscription) {
+                        // It may wait for an attempt that takes long.
+                        Some(running) if at <= now => running.wake.notify_one(),
+                        Some(_) => {}
+                        None => {
+                            let rest = self.resting.get(&subscription).copied().unwrap_or(at);
+                            self.due.insert(subscription, at.max(rest));
+                        }
                     }
                 }
                 self.begin_due();
@@ -155,15 +200,19 @@ impl Dispatch {
     fn take_over_settings(&mut self) {
         let configuration = self.app.configuration();
         let now = &configuration.settings.delivery;
-        if *now == *self.settings {
+        if *now == *self.settings() || self.refused.as_ref() == Some(now) {
             return;
         }
         match clients(&self.app) {
             Ok(clients) => {
-                self.clients = clients;
-                self.settings = Arc::new(now.clone());
+                let mut current =
+                    self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+                *current = (Arc::new(now.clone()), clients);
             }
-            Err(error) => tracing::error!(%error, "the old settings of deliveries stay"),
+            Err(error) => {
+                tracing::error!(%error, "the old settings of deliveries stay");
+                self.refused = Some(now.clone());
+            }
         }
     }
 }

@@ -46,10 +46,16 @@ fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
     if size > 0 && size.saturating_add(length) >= bytes {
         rotate(path, files)?;
     }
+    let path_was_there = path.exists();
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let gap = if ends_whole(&mut file)? { "" } else { "\n" };
     file.write_all(format!("{gap}{line}\n").as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    // A new name is on disk only when its folder is.
+    match path.parent().filter(|_| !path_was_there) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Whether the last line has its end: a crash may have cut it.

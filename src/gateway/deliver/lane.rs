@@ -1,7 +1,7 @@
 //! A lane: what waits for one subscription is tried, a few at a time, whatever other lanes do.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,8 +13,8 @@ use super::client::Clients;
 use super::file;
 use super::subscribed::Subscribed;
 use crate::delivery::{
-    Api, Ended, Event, History, Next, Notice, Policy, Receiver, Wanted, engine, envelope, locator,
-    next_attempt, slack_message,
+    self, Api, Event, History, Notice, Policy, Receiver, Wanted, engine, envelope, locator,
+    next_attempt, receiver_of, slack_message,
 };
 use crate::engine::Machine;
 use crate::gateway::app::App;
@@ -31,85 +31,143 @@ thread_local! {
 #[derive(Clone)]
 pub(super) struct Lane {
     pub app: Arc<App>,
-    pub clients: Clients,
-    pub settings: Arc<Delivery>,
-    /// Attempts that may still begin, of all lanes.
-    pub permits: Arc<Semaphore>,
+    pub shared: Arc<Shared>,
     pub subscription: String,
     pub stop: watch::Receiver<bool>,
 }
 
-/// How many attempts may run at a time: all that may while they succeed, one after a failure,
-/// so that a receiver that hangs holds little of what others need.
-struct Window {
-    now: usize,
-    most: usize,
+/// What all lanes use, as the settings are now.
+pub(super) struct Shared {
+    /// Clients and the settings that they were made of.
+    pub current: RwLock<(Arc<Delivery>, Clients)>,
+    /// Attempts that may still begin, of all lanes.
+    pub permits: Arc<Semaphore>,
 }
 
-impl Window {
-    fn after(&mut self, ok: bool) {
-        self.now = if ok { (self.now * 2).min(self.most) } else { 1 };
+impl Shared {
+    fn now(&self) -> (Arc<Delivery>, Clients) {
+        // A writer only swaps it, so a panic leaves nothing half written.
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// How many attempts may begin: so many in a second, and as many at once.
-struct Pace {
-    rate: f64,
+/// How a receiver is treated, which outlives its lane: how many attempts may run at a time, and
+/// how many may begin.
+pub(super) struct Rhythm {
+    /// Attempts at a time: all that may while they succeed soon, one after a failure, so that a
+    /// receiver that hangs holds little of what others need.
+    window: usize,
+    /// Attempts that may begin at once; so many more in a second.
     left: f64,
     at: Instant,
 }
 
-impl Pace {
-    fn new(rate: u32) -> Self {
-        Self { rate: f64::from(rate), left: f64::from(rate), at: Instant::now() }
+/// An answer that takes longer counts as one of a receiver that hangs.
+const SOON: Duration = Duration::from_secs(5);
+
+impl Rhythm {
+    pub(super) fn new(settings: &Delivery) -> Self {
+        let rate = f64::from(settings.rate);
+        Self { window: settings.concurrency, left: rate, at: Instant::now() }
     }
 
-    fn allows(&mut self) -> usize {
-        let now = Instant::now();
-        self.left = (now - self.at).as_secs_f64().mul_add(self.rate, self.left).min(self.rate);
+    /// Whether it is as that of a receiver that nothing is known of.
+    pub(super) fn is_fresh(&self, settings: &Delivery) -> bool {
+        self.window >= settings.concurrency && self.at.elapsed() > Duration::from_secs(1)
+    }
+
+    fn after(&mut self, ok: bool, settings: &Delivery) {
+        self.window = if ok { (self.window * 2).min(settings.concurrency) } else { 1 };
+    }
+
+    fn allows(&mut self, settings: &Delivery) -> usize {
+        let (now, rate) = (Instant::now(), f64::from(settings.rate));
+        self.left = (now - self.at).as_secs_f64().mul_add(rate, self.left).min(rate);
         self.at = now;
         // Never negative, and at most a rate.
         self.left.max(0.0) as usize
     }
 
-    /// How long until one more may begin.
-    fn wait(&self) -> Duration {
-        Duration::from_secs_f64(((1.0 - self.left) / self.rate).clamp(0.001, 1.0))
+    fn begun(&mut self, number: usize) {
+        self.left -= f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     }
+
+    /// How long until one more may begin.
+    fn wait(&self, settings: &Delivery) -> Duration {
+        let wait = (1.0 - self.left) / f64::from(settings.rate);
+        Duration::from_secs_f64(wait.clamp(0.001, 1.0))
+    }
+}
+
+/// How a lane ended.
+pub(super) struct Ended {
+    pub rhythm: Rhythm,
+    pub next: Next,
+}
+
+/// When a lane is to run again.
+pub(super) enum Next {
+    /// When there is something to do: then, if that is known.
+    Due(Option<i64>),
+    /// Not before, whatever there is to do: it cannot be done now.
+    Rest(i64),
 }
 
 /// How long a store that does not answer is left alone.
 const STORE_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a subscription that cannot be read is left alone.
+const UNREADABLE_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a file that cannot be written is left alone.
+const FILE_WAIT: Duration = Duration::from_secs(5);
+
+/// What came of looking for something to do.
+enum Begun {
+    /// So many attempts began.
+    Some(usize),
+    /// Nothing can be done for a while.
+    Rest(Duration),
+}
+
 impl Lane {
-    /// Tries everything that waits; answers when to come back, if there is something for then.
-    pub(super) async fn run(self, wake: Arc<Notify>) -> Option<i64> {
-        let most = self.settings.concurrency;
-        let mut window = Window { now: most, most };
-        let mut pace = Pace::new(self.settings.rate);
+    /// Tries everything that waits.
+    pub(super) async fn run(self, wake: Arc<Notify>, mut rhythm: Rhythm) -> Ended {
         let mut flight = JoinSet::new();
         let mut stop = self.stop.clone();
         let mut known = None;
         loop {
+            let (settings, _) = self.shared.now();
             let stopping = *stop.borrow();
             let mut begun = 0;
             if !stopping {
-                match self.begin(&mut flight, &window, &mut pace, &mut known).await {
-                    Ok(number) => begun = number,
+                match self.begin(&mut flight, &mut rhythm, &mut known).await {
+                    Ok(Begun::Some(number)) => begun = number,
+                    Ok(Begun::Rest(time)) => {
+                        let until = self.app.clock.micros().saturating_add(micros(time));
+                        return Ended { rhythm, next: Next::Rest(until) };
+                    }
                     Err(error) => {
                         tracing::warn!(subscription = self.subscription, %error, "no delivery");
                         tokio::time::sleep(STORE_WAIT).await;
                     }
                 }
             }
-            let paced = !stopping && pace.allows() == 0;
+            let paced = !stopping && rhythm.allows(&settings) == 0;
             if flight.is_empty() && begun == 0 && !paced {
-                return self.next_due().await;
+                return Ended { rhythm, next: Next::Due(self.next_due().await) };
             }
             tokio::select! {
-                Some(ended) = flight.join_next() => window.after(matches!(ended, Ok(true))),
+                Some(ended) = flight.join_next() => {
+                    let came = ended.unwrap_or(Attempted { ok: false, file: false });
+                    rhythm.after(came.ok, &settings);
+                    if came.file && !came.ok {
+                        let until = self.app.clock.micros().saturating_add(micros(FILE_WAIT));
+                        return Ended { rhythm, next: Next::Rest(until) };
+                    }
+                }
                 () = wake.notified() => {}
-                () = tokio::time::sleep(pace.wait()), if paced => {}
+                () = tokio::time::sleep(rhythm.wait(&settings)), if paced => {}
                 _ = stop.changed(), if !stopping => {}
             }
         }
@@ -118,108 +176,140 @@ impl Lane {
     async fn next_due(&self) -> Option<i64> {
         let due = self.app.store.next_due(&self.subscription, self.app.clock.micros()).await;
         due.unwrap_or_else(|error| {
-            tracing::warn!(subscription = self.subscription, %error, "the next delivery is not known");
+            let subscription = self.subscription.as_str();
+            tracing::warn!(subscription, %error, "the next delivery is not known");
             None
         })
     }
 
-    /// Begins as many attempts as may run; answers how many.
+    /// Begins as many attempts as may run.
     async fn begin(
         &self,
-        flight: &mut JoinSet<bool>,
-        window: &Window,
-        pace: &mut Pace,
+        flight: &mut JoinSet<Attempted>,
+        rhythm: &mut Rhythm,
         known: &mut Option<Arc<Subscribed>>,
-    ) -> Result<usize, StoreError> {
-        let free = window.now.saturating_sub(flight.len()).min(pace.allows());
-        if free == 0 {
-            return Ok(0);
+    ) -> Result<Begun, StoreError> {
+        let (settings, clients) = self.shared.now();
+        let free = rhythm.window.saturating_sub(flight.len()).min(rhythm.allows(&settings));
+        let mut permits = self.permits(free, flight.is_empty()).await;
+        if permits.is_empty() || *self.stop.borrow() {
+            return Ok(Begun::Some(0));
         }
-        let Some(subscribed) = self.subscribed(known).await? else {
-            return Ok(0);
+        let subscribed = match self.subscribed(known).await? {
+            Known::Gone => return Ok(Begun::Some(0)),
+            Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
+            Known::Good(subscribed) => subscribed,
         };
         // A file is written by one at a time.
-        let free = match subscribed.definition.receiver {
-            Receiver::File => 1_usize.saturating_sub(flight.len()),
-            _ => free,
-        };
-        let permits = self.permits(free, flight.is_empty()).await;
+        if subscribed.definition.receiver == Receiver::File {
+            permits.truncate(1_usize.saturating_sub(flight.len()));
+        }
         let now = self.app.clock.micros();
-        let lease = micros(self.settings.time.saturating_mul(2) + Duration::from_secs(60));
+        let lease = micros(settings.time.saturating_mul(2) + Duration::from_secs(60));
         let until = now.saturating_add(lease);
         let taken = match permits.len() {
             0 => Vec::new(),
             some => self.app.store.take(&self.subscription, now, until, some).await?,
         };
         let number = taken.len();
-        pace.left -= f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        rhythm.begun(number);
         for (work, permit) in taken.into_iter().zip(permits) {
-            let (lane, subscribed) = (self.clone(), Arc::clone(&subscribed));
-            flight.spawn(async move { lane.deliver(&subscribed, work, permit).await });
+            let sending = Sending {
+                lane: self.clone(),
+                settings: Arc::clone(&settings),
+                clients: clients.clone(),
+                subscribed: Arc::clone(&subscribed),
+            };
+            flight.spawn(async move { sending.deliver(work, permit).await });
         }
-        Ok(number)
+        Ok(Begun::Some(number))
     }
 
     /// Takes up to so many of the permits of all lanes; with none in flight, waits for one.
     async fn permits(&self, most: usize, wait: bool) -> Vec<OwnedSemaphorePermit> {
         let mut permits = Vec::with_capacity(most);
+        let all = &self.shared.permits;
         while permits.len() < most {
-            match Arc::clone(&self.permits).try_acquire_owned() {
+            match Arc::clone(all).try_acquire_owned() {
                 Ok(permit) => permits.push(permit),
                 Err(_) => break,
             }
         }
         if permits.is_empty() && most > 0 && wait {
-            permits.extend(Arc::clone(&self.permits).acquire_owned().await.ok());
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                permit = Arc::clone(all).acquire_owned() => permits.extend(permit.ok()),
+                _ = stop.wait_for(|stop| *stop) => {}
+            }
         }
         permits
     }
 
-    /// The subscription as it is now; none where it is gone, or cannot be read. What is known is
-    /// good as long as its version is.
-    async fn subscribed(
-        &self,
-        known: &mut Option<Arc<Subscribed>>,
-    ) -> Result<Option<Arc<Subscribed>>, StoreError> {
+    /// The subscription as it is now. What is known is good as long as its version is.
+    async fn subscribed(&self, known: &mut Option<Arc<Subscribed>>) -> Result<Known, StoreError> {
         let Some(record) = self.app.store.subscription(&self.subscription).await? else {
-            return Ok(None);
+            return Ok(Known::Gone);
         };
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
-            return Ok(Some(Arc::clone(known)));
+            return Ok(Known::Good(Arc::clone(known)));
         }
         match Subscribed::open(&self.app.seal, record) {
             Ok(subscribed) => {
                 let subscribed = Arc::new(subscribed);
                 *known = Some(Arc::clone(&subscribed));
-                Ok(Some(subscribed))
+                Ok(Known::Good(subscribed))
             }
             Err(error) => {
                 tracing::error!(subscription = self.subscription, %error, "nothing is delivered");
-                Ok(None)
+                Ok(Known::Unreadable)
             }
         }
     }
+}
 
-    /// Tries one delivery and stores what came of it; answers whether it went well.
-    async fn deliver(
-        &self,
-        subscribed: &Subscribed,
-        work: Work,
-        permit: OwnedSemaphorePermit,
-    ) -> bool {
+/// What is known of a subscription.
+enum Known {
+    Good(Arc<Subscribed>),
+    Gone,
+    Unreadable,
+}
+
+/// What came of one attempt, as far as the next ones go.
+struct Attempted {
+    /// Whether it was taken, and soon.
+    ok: bool,
+    /// Whether it went to a file.
+    file: bool,
+}
+
+/// One delivery that is being tried.
+struct Sending {
+    lane: Lane,
+    settings: Arc<Delivery>,
+    clients: Clients,
+    subscribed: Arc<Subscribed>,
+}
+
+impl Sending {
+    /// Tries one delivery and stores what came of it.
+    async fn deliver(self, work: Work, permit: OwnedSemaphorePermit) -> Attempted {
         let _in_flight = permit;
-        let settlement = match self.unwanted(subscribed, &work) {
+        let settlement = match self.unwanted(&work) {
             Some(settlement) => settlement,
-            None => self.attempt(subscribed, &work).await,
+            None => self.attempt(&work).await,
         };
-        let ok = settlement.attempt.as_ref().is_none_or(|attempt| attempt.ok);
-        self.tell(subscribed, &work, &settlement);
+        let soon = u64::try_from(SOON.as_micros()).unwrap_or(u64::MAX);
+        let attempt = settlement.attempt.as_ref();
+        let ok = attempt.is_none_or(|attempt| attempt.ok && attempt.duration_us < soon);
+        let file = self.subscribed.definition.receiver == Receiver::File;
+        self.tell(&work, &settlement);
         self.settle(settlement).await;
-        ok
+        Attempted { ok, file }
     }
 
     /// How a delivery ends that is not to be tried at all.
-    fn unwanted(&self, subscribed: &Subscribed, work: &Work) -> Option<Settlement> {
+    fn unwanted(&self, work: &Work) -> Option<Settlement> {
+        let subscribed = &self.subscribed;
         let (record, delivery) = (&subscribed.record, &work.delivery);
         if delivery.notice {
             let gone = subscribed.definition.alert.is_none();
@@ -248,20 +338,21 @@ impl Lane {
         (!record.enabled).then(disabled)
     }
 
-    async fn attempt(&self, subscribed: &Subscribed, work: &Work) -> Settlement {
-        let at = self.app.clock.micros();
-        let (body, came) = match self.body(subscribed, work) {
+    async fn attempt(&self, work: &Work) -> Settlement {
+        let at = self.lane.app.clock.micros();
+        let (body, came) = match self.body(work) {
             Ok(body) => {
-                let came = self.send(subscribed, work, &body, at).await;
+                let came = self.send(work, &body, at).await;
                 (Some(body), came)
             }
-            Err(reason) => (None, Came::unsent(Ended::Unmade, reason)),
+            Err(reason) => (None, Came::unsent(delivery::Ended::Unmade, reason)),
         };
-        self.settled(subscribed, work, at, body, came)
+        self.settled(work, at, body, came)
     }
 
     /// The body: of the first attempt, if there was one.
-    fn body(&self, subscribed: &Subscribed, work: &Work) -> Result<String, String> {
+    fn body(&self, work: &Work) -> Result<String, String> {
+        let subscribed = &self.subscribed;
         if let Some(body) = &work.body {
             return Ok(body.clone());
         }
@@ -287,17 +378,17 @@ impl Lane {
         })
     }
 
-    async fn send(&self, subscribed: &Subscribed, work: &Work, body: &str, now: i64) -> Came {
-        let definition = &subscribed.definition;
+    async fn send(&self, work: &Work, body: &str, now: i64) -> Came {
+        let definition = &self.subscribed.definition;
         if definition.receiver == Receiver::File && !work.delivery.notice {
-            let configuration = self.app.configuration();
+            let configuration = self.lane.app.configuration();
             let sinks = &configuration.settings.sinks;
             let sink = sinks.iter().find(|sink| sink.name == definition.name).cloned();
             return match sink {
                 Some(sink) => {
                     file::write(definition.endpoint.url.clone().into(), body.to_owned(), sink).await
                 }
-                None => Came::unsent(Ended::Unreachable, "the sink is gone".to_owned()),
+                None => Came::unsent(delivery::Ended::Unreachable, "the sink is gone".to_owned()),
             };
         }
         let (endpoint, id) = match (&definition.alert, work.delivery.notice) {
@@ -310,15 +401,9 @@ impl Lane {
     }
 
     /// What follows from an attempt.
-    fn settled(
-        &self,
-        subscribed: &Subscribed,
-        work: &Work,
-        at: i64,
-        body: Option<String>,
-        came: Came,
-    ) -> Settlement {
-        let delivery = &work.delivery;
+    fn settled(&self, work: &Work, at: i64, body: Option<String>, came: Came) -> Settlement {
+        let (subscribed, delivery) = (&self.subscribed, &work.delivery);
+        let app = &self.lane.app;
         let notices = Policy::notices();
         let policy = match delivery.notice {
             true => &notices,
@@ -326,21 +411,21 @@ impl Lane {
         };
         let number = delivery.attempts.saturating_add(1);
         let Came { ended, reason, retry_after, took } = came;
-        self.app.metrics.attempt(ended.is_success(), took);
+        app.metrics.attempt(ended.is_success(), took);
         let history = History { attempts: number, ended, retry_after };
-        let now = self.app.clock.micros();
+        let now = app.clock.micros();
         let next = next_attempt(policy, &history, now, jitter());
         let (end, suspend) = match next {
-            Next::Delivered => (End::Delivered, false),
-            Next::Again { at, .. } => (End::Again { at }, false),
-            Next::Ignored => (End::Dropped, false),
-            Next::GivenUp { trigger, divert: true, suspend } => {
+            delivery::Next::Delivered => (End::Delivered, false),
+            delivery::Next::Again { at, .. } => (End::Again { at }, false),
+            delivery::Next::Ignored => (End::Dropped, false),
+            delivery::Next::GivenUp { trigger, divert: true, suspend } => {
                 (End::Diverted { trigger: trigger.to_string() }, suspend)
             }
-            Next::GivenUp { divert: false, suspend, .. } => (End::Dropped, suspend),
+            delivery::Next::GivenUp { divert: false, suspend, .. } => (End::Dropped, suspend),
         };
         let notice = match next {
-            Next::GivenUp { trigger, divert, suspend }
+            delivery::Next::GivenUp { trigger, divert, suspend }
                 if subscribed.definition.alert.is_some() && !delivery.notice =>
             {
                 let reason = reason.clone().unwrap_or_default();
@@ -373,17 +458,16 @@ impl Lane {
     /// Stores what came of a delivery. While the store does not answer, it is tried again: the
     /// lease keeps others away meanwhile.
     async fn settle(&self, settlement: Settlement) {
+        let Lane { app, subscription, .. } = &self.lane;
         for _ in 0..30 {
-            match self.app.store.settle(settlement.clone(), self.app.clock.micros()).await {
+            match app.store.settle(settlement.clone(), app.clock.micros()).await {
                 Ok(suspended) => {
                     if suspended && (settlement.suspend || settlement.pause_beyond.is_some()) {
-                        tracing::warn!(
-                            subscription = self.subscription,
-                            "the subscription is suspended: too much failed"
-                        );
+                        let subscription = subscription.as_str();
+                        tracing::warn!(subscription, "it is suspended: too much failed");
                     }
                     if settlement.notice.is_some() {
-                        self.app.arrivals.wake([self.subscription.clone()]);
+                        app.arrivals.wake([subscription.clone()]);
                     }
                     return;
                 }
@@ -401,7 +485,7 @@ impl Lane {
     }
 
     /// One line of the gateway's own log, and the counters.
-    fn tell(&self, subscribed: &Subscribed, work: &Work, settlement: &Settlement) {
+    fn tell(&self, work: &Work, settlement: &Settlement) {
         let result = match &settlement.end {
             End::Again { .. } => "again",
             End::Delivered => "delivered",
@@ -409,10 +493,10 @@ impl Lane {
             End::Dropped => "dropped",
             End::Filtered => "filtered",
         };
-        self.app.metrics.delivery(result);
+        self.lane.app.metrics.delivery(result);
         let (delivery, event) = (work.delivery.id, work.delivery.event_id.as_str());
-        let subscription = self.subscription.as_str();
-        let tenant = subscribed.record.tenant.as_str();
+        let subscription = self.lane.subscription.as_str();
+        let tenant = self.subscribed.record.tenant.as_str();
         let reason = settlement.reason.as_deref().unwrap_or("");
         match &settlement.end {
             End::Delivered | End::Filtered => {
@@ -497,6 +581,13 @@ fn notice(
         diverted,
         suspended,
     };
+    let slack = subscribed.definition.alert.as_ref().is_some_and(|alert| {
+        let host = alert.url.parse::<hyper::Uri>().ok();
+        host.and_then(|uri| uri.host().map(receiver_of)) == Some(Receiver::Slack)
+    });
+    if slack {
+        return serde_json::json!({ "text": notice.in_words() }).to_string();
+    }
     // Texts and numbers always have a form as JSON.
     serde_json::to_string(&notice).unwrap_or_default()
 }

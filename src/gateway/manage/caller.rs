@@ -69,6 +69,11 @@ impl Caller {
         }
     }
 
+    /// Whether the key opens listeners and nothing else.
+    pub(super) fn only_sends(&self) -> bool {
+        self.scopes.iter().all(|scope| scope == "send")
+    }
+
     /// Holds the caller to a permission.
     pub(super) fn may(&self, permission: &'static str) -> Result<(), Fault> {
         match permits(&self.scopes, permission) {

@@ -129,6 +129,9 @@ async fn answer(
         true => Caller { key: String::new(), tenant: String::new(), scopes: Vec::new() },
         false => Caller::of(&app, &parts.headers).await?,
     };
+    if !operation.public && caller.only_sends() {
+        return Err(Fault::Forbidden("the key is one of a sender".to_owned()));
+    }
     for permission in operation.permissions {
         caller.may(permission)?;
     }

@@ -2,10 +2,9 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), that go on where the last
 //! one ended.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use hyper::body::Bytes;
@@ -17,6 +16,7 @@ use super::subscriptions::{check_programs_of, uuid_of};
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
+use crate::gateway::credentials::is_still_good;
 use crate::gateway::deliver::with_event;
 use crate::gateway::store::{EventFilter, EventRecord};
 
@@ -63,8 +63,11 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     run: |call| Box::pin(stream(call)),
 }];
 
-/// So many may follow at a time.
-const STREAMS: usize = 200;
+/// So many of one tenant may follow at a time.
+const STREAMS: usize = 50;
+
+/// A stream ends after so long; its client comes back, and goes on where it was.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How often something is sent, that a connection which is gone is noticed.
 const BEAT: Duration = Duration::from_secs(15);
@@ -72,24 +75,33 @@ const BEAT: Duration = Duration::from_secs(15);
 /// So many events are read at a time.
 const BATCH: usize = 100;
 
-static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Streams that are open, by tenant.
+static OPEN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 /// A stream that is open; one less when it is dropped.
-struct Place;
+struct Place(String);
 
 impl Place {
-    fn take() -> Result<Self, Fault> {
-        if OPEN.fetch_add(1, Ordering::SeqCst) >= STREAMS {
-            OPEN.fetch_sub(1, Ordering::SeqCst);
+    fn take(tenant: &str) -> Result<Self, Fault> {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.entry(tenant.to_owned()).or_default();
+        if *own >= STREAMS {
             return Err(Fault::Many("too many follow events; try again later"));
         }
-        Ok(Self)
+        *own += 1;
+        Ok(Self(tenant.to_owned()))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::SeqCst);
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.0) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.0);
+            }
+        }
     }
 }
 
@@ -105,6 +117,8 @@ struct Follower {
     waiting: VecDeque<Bytes>,
     arrivals: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
+    key: String,
+    began: Instant,
     _place: Place,
 }
 
@@ -123,7 +137,9 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
         arrivals: call.app.arrivals.events(),
         stop: call.app.stopping(),
         app: Arc::clone(&call.app),
-        _place: Place::take()?,
+        key: call.caller.key.clone(),
+        began: Instant::now(),
+        _place: Place::take(&call.caller.tenant)?,
     };
     let parts = futures_util::stream::unfold(follower, |mut follower| async move {
         let part = follower.next().await?;
@@ -149,6 +165,9 @@ async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
         found => found?,
     };
     let definition = found.definition;
+    if definition.events.is_empty() {
+        return Err(Fault::member("subscription", "wants no types of events"));
+    }
     let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
     let programs = check_programs_of("subscription", filter, transform)?;
     Ok((found.record.api, definition.events, programs))
@@ -192,9 +211,18 @@ impl Follower {
             tokio::select! {
                 _ = self.arrivals.changed() => {}
                 _ = self.stop.changed() => return None,
-                () = tokio::time::sleep(BEAT) => return Some(Bytes::from_static(b":\n\n")),
+                () = tokio::time::sleep(BEAT) => {
+                    return self.may_go_on().await.then(|| Bytes::from_static(b":\n\n"));
+                }
             }
         }
+    }
+
+    /// Whether the key is still good, and the stream not so old that its client should come back
+    /// with one that is.
+    async fn may_go_on(&mut self) -> bool {
+        let good = is_still_good(&self.app, &self.key).await.unwrap_or(false);
+        good && self.began.elapsed() < LONGEST
     }
 
     /// Reads on; answers whether there was anything.
@@ -206,11 +234,16 @@ impl Follower {
             limit: BATCH,
             ..EventFilter::default()
         };
+        // What comes later than this is looked for the next time.
+        let last = self.app.store.last_place().await?;
         let records = self.app.store.events(&filter).await?;
         for record in &records {
             self.after = record.place;
             let part = self.part(record);
             self.waiting.extend(part);
+        }
+        if records.is_empty() {
+            self.after = self.after.max(last);
         }
         Ok(!records.is_empty())
     }

@@ -219,16 +219,22 @@ pub(super) fn put_header(
     name: &str,
     values: Vec<String>,
 ) -> Result<(), Fault> {
+    // An empty collection is as good as none (the overview of Socotra's API).
     if values.is_empty() {
-        return Err(Fault::member(property, format!("`{name}` has no value")));
+        return Ok(());
     }
     let at = endpoint.headers.iter().position(|(key, _)| key.eq_ignore_ascii_case(name));
     let old = at.and_then(|at| endpoint.headers.get(at)).map(|(_, old)| old.clone());
     let mut kept = Vec::with_capacity(values.len());
     for (place, value) in values.into_iter().enumerate() {
-        let value = match old.as_ref().and_then(|old| old.get(place)).filter(|_| value == MASK) {
-            Some(old) => old.clone(),
-            None => value,
+        let value = match (old.as_ref().and_then(|old| old.get(place)), value == MASK) {
+            (Some(old), true) => old.clone(),
+            (None, true) => {
+                let wrong =
+                    format!("a value of `{name}` is the mask of another, which is not there");
+                return Err(Fault::member(property, wrong));
+            }
+            (_, false) => value,
         };
         if let Some(wrong) = header_fault(name, &value) {
             return Err(Fault::member(property, wrong));
@@ -284,6 +290,9 @@ pub enum ActingError {
     /// It is not there.
     #[error("there is no subscription `{0}`")]
     Missing(String),
+    /// It has no alert endpoint.
+    #[error("the subscription `{0}` has no alert endpoint")]
+    NoAlert(String),
     /// Someone else changed it at the same time, again and again.
     #[error("the subscription was changed by someone else at the same time; try again")]
     Changed,
@@ -340,15 +349,22 @@ impl Acting<'_> {
         Err(ActingError::Changed)
     }
 
-    /// A fresh signing secret, which signs from now on; the old one signs too until a time.
+    /// A fresh signing secret, of the endpoint or of the alert endpoint, which signs from now on;
+    /// the old one signs too until a time.
     /// Answers it as it is shown once.
     ///
     /// # Errors
     /// Where the subscription is not there, or cannot be read or stored.
-    pub async fn rotate(&self, id: &str, until: i64) -> Result<String, ActingError> {
+    pub async fn rotate(&self, id: &str, alert: bool, until: i64) -> Result<String, ActingError> {
         let secret = fresh_secret()?;
+        if alert && self.find(id).await?.1.alert.is_none() {
+            return Err(ActingError::NoAlert(id.to_owned()));
+        }
         self.change(id, "subscriptions.rotate", |_, definition| {
-            definition.endpoint.rotate(secret.clone(), until);
+            match definition.alert.as_mut().filter(|_| alert) {
+                Some(alert) => alert.rotate(secret.clone(), until),
+                None => definition.endpoint.rotate(secret.clone(), until),
+            }
         })
         .await?;
         Ok(secret.reveal().to_owned())

@@ -282,13 +282,17 @@ pub trait DeliveryStore: Send + Sync {
     /// The attempts of a delivery, the first one first.
     async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// The attempts of a subscription, the newest first, and how many there are in all.
+    /// The attempts of a subscription, the newest first, without what was sent, and how many
+    /// there are in all.
     async fn attempts_of(
         &self,
         subscription_id: &str,
         offset: usize,
         limit: usize,
     ) -> Result<(Vec<AttemptRecord>, usize), StoreError>;
+
+    /// What a delivery sends, once it was tried.
+    async fn body(&self, delivery_id: i64) -> Result<Option<String>, StoreError>;
 
     /// Events that are kept for a subscription, the oldest first.
     async fn diverted(

@@ -136,7 +136,7 @@ pub struct EventFilter {
     pub until: Option<i64>,
     /// After this place.
     pub after: Option<i64>,
-    /// At most so many, the oldest first.
+    /// At most so many, the oldest first; fewer where they are large.
     pub limit: usize,
 }
 

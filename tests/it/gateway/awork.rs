@@ -174,8 +174,11 @@ fn errors_have_the_documented_form() {
 #[test]
 fn types_of_events_are_those_documented_and_those_declared() {
     let subscribed = Subscribed::new("");
-    let any = subscribed.other_key("acme", "send");
+    let any = subscribed.other_key("acme", "events:read");
+    let sends = subscribed.other_key("acme", "send");
     let gateway = subscribed.serve();
+    let refused = gateway.call(&sends, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
+    assert_eq!(refused.status, 401, "a sender's key opens listeners and nothing else");
     let types = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
     let types = types.as_array().unwrap();
     assert_eq!(types.len(), 37);

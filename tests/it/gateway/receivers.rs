@@ -606,3 +606,68 @@ fn a_server_is_held_to_its_certificate_unless_the_webhook_says_not_to() {
     assert!(outcome(&trusted, true).contains("delivered"));
     assert!(outcome("", false).contains("delivered"));
 }
+
+#[test]
+fn an_event_with_line_breaks_is_sent_on_one_line() {
+    let subscribed = Subscribed::new("");
+    subscribed
+        .folder
+        .settings("[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"events.jsonl\"\n");
+    let gateway = subscribed.serve();
+    let body = b"{\n  \"type\": \"a\",\r\n\n  \"text\": \"b\\nc\"\n}";
+    assert_eq!(gateway.post(&[("Content-Type", "application/json")], body).status, 200);
+    let read = || {
+        let file = subscribed.folder.path().join("events.jsonl");
+        std::fs::read_to_string(file).unwrap_or_default()
+    };
+    let until = Instant::now() + Duration::from_secs(5);
+    while !read().ends_with('\n') {
+        assert!(Instant::now() < until);
+    }
+    assert_eq!(read().lines().count(), 1);
+    let line: Value = serde_json::from_str(read().trim_end()).unwrap();
+    assert_eq!(line["data"], json!({ "type": "a", "text": "b\nc" }));
+}
+
+#[test]
+fn a_subscription_that_cannot_be_read_is_left_alone_for_a_while() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/", &retries(3));
+    gateway.happen("thing.made", "1");
+    gateway.stop();
+    let key = subscribed.folder.path().join("hookgate.db.key");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "the key is for its owner alone");
+    std::fs::write(&key, "00".repeat(32)).unwrap();
+    let gateway = subscribed.serve();
+    gateway.logged("nothing is delivered");
+    std::thread::sleep(Duration::from_secs(2));
+    let log = gateway.logged("nothing is delivered");
+    assert_eq!(log.matches("nothing is delivered").count(), 1, "{log}");
+    let answer = gateway.call(&subscribed.key, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(answer.status, 500);
+    assert!(answer.text().contains("encrypted with another key"), "{}", answer.text());
+}
+
+#[test]
+fn an_alert_to_slack_is_a_message() {
+    let notice = hookgate::delivery::Notice {
+        webhook_locator: "a".to_owned(),
+        webhook_name: "orders".to_owned(),
+        event_locator: "b".to_owned(),
+        event_type: "thing.made".to_owned(),
+        failure_timestamp: "c".to_owned(),
+        failure_trigger: "5xx".to_owned(),
+        failure_message: "the receiver answered 500".to_owned(),
+        attempts: 3,
+        diverted: true,
+        suspended: false,
+    };
+    assert_eq!(
+        notice.in_words(),
+        "`orders` did not get an event of type `thing.made` after 3 attempts: the receiver answered 500, \
+         and it is kept to be sent again."
+    );
+}

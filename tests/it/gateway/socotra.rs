@@ -87,6 +87,11 @@ fn a_webhook_is_made_read_and_deleted_as_documented() {
 fn without_a_policy_the_documented_one_applies() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
+    let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/", "headers": { "X": [] } },
+        "failureHandling": { "triggers": [] } });
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(made["failureHandling"]["triggers"], json!(["4xx", "5xx", "timeout"]));
+    assert_eq!(made["endpoint"]["headers"], json!({}));
     let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/" } });
     let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
     assert_eq!(made["enabled"], true);
@@ -274,6 +279,7 @@ fn what_is_wrong_is_told_and_changes_nothing() {
         (with("/endpoint/headers", json!({ "X": ["a\r\nHost: b"] })), "one line"),
         (with("/endpoint/headers", json!({ "Host": ["b"] })), "set by the gateway"),
         (with("/endpoint/headers", json!({ "X Y": ["b"] })), "name"),
+        (with("/endpoint/headers", json!({ "X": ["********"] })), "mask"),
         (with("/failureHandling/triggers", json!(["200"])), "200"),
         (with("/failureHandling/triggers", json!(["6xx"])), "6xx"),
         (with("/failureHandling/retryStrategy/attempts", json!(11)), "1 to 10"),

@@ -475,9 +475,10 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
     };
     run(async {
         store.create_subscription(subscription("one", &["a"])).await.unwrap();
-        for id in ["waiting", "diverted", "delivered"] {
+        for id in ["waiting", "diverted", "delivered", "last"] {
             let mut entry = entry(id, None, 1);
-            entry.event.as_mut().unwrap().event_type = "a".to_owned();
+            let kind = if id == "last" { "b" } else { "a" };
+            entry.event.as_mut().unwrap().event_type = kind.to_owned();
             store.keep(entry, 1).await.unwrap();
         }
         for work in store.take("one", 1, 2, 10).await.unwrap() {
@@ -497,11 +498,15 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
                 events.into_iter().map(|one| one.request_id).collect::<Vec<_>>()
             }
         };
-        assert_eq!(pruned(500).await, ["waiting", "diverted"]);
+        // The last one stays, so that its place is not given again.
+        assert_eq!(pruned(500).await, ["waiting", "diverted", "last"]);
         let left =
             store.deliveries(&DeliveryFilter { limit: 10, ..DeliveryFilter::default() }).await;
         assert_eq!(left.unwrap().len(), 1);
-        assert_eq!(pruned(1500).await, ["waiting"]);
+        assert_eq!(pruned(1500).await, ["waiting", "last"]);
+        let full = Retention { max_bytes: Some(1), ..retention };
+        store.prune(&full, 1500 * SECOND, 10).await.unwrap();
+        assert_eq!(pruned(1500).await, ["waiting", "last"], "nor for want of room");
     });
 }
 

@@ -59,9 +59,10 @@ pub(super) const WEBHOOK_MEMBERS: &[&str] = &[
     "updatedBy",
 ];
 
-/// The members of a log.
+/// The members of a log that lists are filtered and ordered by.
+/// What was sent is not among them: it would have to be read of each.
 pub(super) const LOG_MEMBERS: &[&str] =
-    &["message", "webhookId", "responseCode", "createdOn", "reason", "isSuccessful"];
+    &["webhookId", "responseCode", "createdOn", "reason", "isSuccessful"];
 
 impl WebhookConfig {
     pub(super) fn of(call: &Call, found: &Found) -> Self {
@@ -97,7 +98,7 @@ impl WebhookConfig {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookLog {
-    /// What was sent.
+    /// What was sent; of more than 64 KiB the beginning.
     message: Option<String>,
     #[schemars(extend("format" = "uuid"))]
     webhook_id: String,
@@ -111,13 +112,13 @@ pub(super) struct WebhookLog {
 }
 
 impl WebhookLog {
-    pub(super) fn of(webhook: &str, attempt: AttemptRecord) -> Self {
+    pub(super) fn of(webhook: &str, attempt: &AttemptRecord, message: Option<String>) -> Self {
         Self {
-            message: attempt.body,
+            message,
             webhook_id: webhook.to_owned(),
             response_code: attempt.status,
             created_on: time_of(attempt.at).to_string(),
-            reason: attempt.reason,
+            reason: attempt.reason.clone(),
             is_successful: attempt.ok,
         }
     }

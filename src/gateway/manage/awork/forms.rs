@@ -6,7 +6,6 @@ use serde::Deserialize;
 use crate::delivery::{
     AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
 };
-use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::{
     check_programs, declared_types, fresh_secret, put_header, url,
@@ -178,10 +177,6 @@ fn authenticate(
             })?;
             let name = name.trim();
             endpoint.headers.retain(|(key, _)| key.eq_ignore_ascii_case(name));
-            if value == MASK && endpoint.headers.is_empty() {
-                let wrong = "the value is the mask of another one, and there is none yet";
-                return Err(Fault::member("Authentication", wrong));
-            }
             put_header(endpoint, "Authentication", name, vec![value.to_owned()])
         }
         _ => {

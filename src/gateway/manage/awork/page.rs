@@ -51,22 +51,26 @@ impl Asked {
         (self.page - 1).saturating_mul(self.size)
     }
 
-    /// The page of some rows.
-    pub(super) fn page_of(&self, rows: Vec<impl Serialize>) -> Result<Answer, Fault> {
-        let mut wanted = Vec::new();
+    /// The rows that are wanted of some, in order and of this page, and how many are wanted.
+    pub(super) fn choose<T, S: Serialize>(
+        &self,
+        rows: Vec<T>,
+        shown: impl Fn(&T) -> S,
+    ) -> Result<(Vec<T>, usize), Fault> {
+        let mut wanted: Vec<(Value, T)> = Vec::new();
         for row in rows {
-            let row =
-                serde_json::to_value(row).map_err(|error| Fault::Server(error.to_string()))?;
-            if self.filter.as_ref().is_none_or(|filter| filter.holds(&row, &self.surroundings)) {
-                wanted.push(row);
+            let value = serde_json::to_value(shown(&row))
+                .map_err(|error| Fault::Server(error.to_string()))?;
+            if self.filter.as_ref().is_none_or(|filter| filter.holds(&value, &self.surroundings)) {
+                wanted.push((value, row));
             }
         }
         if let Some(order) = &self.order {
-            wanted.sort_by(|left, right| order.compare(left, right));
+            wanted.sort_by(|(left, _), (right, _)| order.compare(left, right));
         }
         let total = wanted.len();
-        let page: Vec<Value> = wanted.into_iter().skip(self.offset()).take(self.size).collect();
-        self.answer(&page, total)
+        let page = wanted.into_iter().skip(self.offset()).take(self.size);
+        Ok((page.map(|(_, row)| row).collect(), total))
     }
 
     /// A page that was found, of so many rows.

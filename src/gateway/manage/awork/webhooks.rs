@@ -12,7 +12,9 @@ const API: Api = Api::Awork;
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let asked = Asked::of(&call, WEBHOOK_MEMBERS)?;
     let found = call.subscriptions(API).await?;
-    asked.page_of(found.iter().map(|found| WebhookConfig::of(&call, found)).collect())
+    let (page, total) = asked.choose(found, |found| WebhookConfig::of(&call, found))?;
+    let page: Vec<_> = page.iter().map(|found| WebhookConfig::of(&call, found)).collect();
+    asked.answer(&page, total)
 }
 
 pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {

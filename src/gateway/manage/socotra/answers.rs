@@ -128,15 +128,15 @@ pub(super) struct EventStreamResponse {
 pub(super) struct Nothing {}
 
 impl WebhookResponse {
-    /// A webhook. A fresh secret is shown, this once.
-    pub(super) fn of(found: &Found, fresh: bool) -> Self {
+    /// A webhook. A fresh secret is shown, this once: of the endpoint, of the alert endpoint.
+    pub(super) fn of(found: &Found, fresh: [bool; 2]) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         Self {
             locator: locator(record.id.parse().unwrap_or_default()),
             name: definition.name.clone(),
             enabled: record.enabled,
-            endpoint: EndpointResponse::of(&definition.endpoint, fresh),
-            failure_handling: FailureHandlingResponse::of(definition),
+            endpoint: EndpointResponse::of(&definition.endpoint, fresh[0]),
+            failure_handling: FailureHandlingResponse::of(definition, fresh[1]),
             suspended: record.suspended_at.is_some(),
             suspended_at: record.suspended_at.map(|at| time_of(at).to_string()),
             event_types: definition.events.clone(),
@@ -169,7 +169,7 @@ impl EndpointResponse {
 }
 
 impl FailureHandlingResponse {
-    fn of(definition: &Definition) -> Self {
+    fn of(definition: &Definition, fresh: bool) -> Self {
         let Policy { triggers, retry, divert, suspend } = &definition.policy;
         let retry = retry.map(|retry| RetryStrategyResponse {
             kind: match retry.pattern {
@@ -185,7 +185,7 @@ impl FailureHandlingResponse {
             alert_endpoint: definition
                 .alert
                 .as_ref()
-                .map(|alert| EndpointResponse::of(alert, false)),
+                .map(|alert| EndpointResponse::of(alert, fresh)),
             divert: *divert,
             suspend: *suspend != Suspend::Never,
         }

@@ -113,7 +113,8 @@ fn triggers(property: &str, names: &[String]) -> Result<Vec<Trigger>, Fault> {
 fn policy(form: &FailureHandlingCreateRequest) -> Result<Policy, Fault> {
     let usual = Policy::indifferent();
     Ok(Policy {
-        triggers: match &form.triggers {
+        // An empty collection is as good as none (the overview of Socotra's API).
+        triggers: match form.triggers.as_ref().filter(|names| !names.is_empty()) {
             Some(names) => triggers("failureHandling.triggers", names)?,
             None => usual.triggers,
         },

@@ -114,7 +114,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             status: 200,
             content: "application/json",
             schema: Some(|schemas| schemas.subschema_for::<answers::WebhookResponse>()),
-            doc: "The webhook. A signing secret that was made for it is shown here, and never again.",
+            doc: "The webhook. Signing secrets that were made for it are shown here, and never again.",
         },
         errors: &[400, 403, 408, 413],
         run: |call| Box::pin(webhooks::create(call)),

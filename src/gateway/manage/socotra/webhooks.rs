@@ -9,10 +9,13 @@ use crate::gateway::manage::subscriptions::Found;
 
 const API: Api = Api::Socotra;
 
+/// No secret is shown.
+const NONE: [bool; 2] = [false; 2];
+
 pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let found = call.subscription(API, call.part("webhookLocator")).await?;
-    Answer::json(&WebhookResponse::of(&found, false))
+    Answer::json(&WebhookResponse::of(&found, NONE))
 }
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
@@ -24,7 +27,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let all = call.subscriptions(API).await?;
     let mut wanted = all.iter().filter(|found| filter.holds(found)).skip(offset);
     let items: Vec<_> =
-        wanted.by_ref().take(count).map(|found| WebhookResponse::of(found, false)).collect();
+        wanted.by_ref().take(count).map(|found| WebhookResponse::of(found, NONE)).collect();
     let list_completed = wanted.next().is_none();
     Answer::json(&match extended {
         true => WebhookList::Extended(WebhookListResponse { list_completed, items }),
@@ -67,7 +70,8 @@ pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let form: CreateWebhookRequest = call.form()?;
     let enabled = form.enabled.unwrap_or(true);
-    let fresh = form.endpoint.secret.is_none();
+    let alert = form.failure_handling.as_ref().and_then(|one| one.alert_endpoint.as_ref());
+    let fresh = [form.endpoint.secret.is_none(), alert.is_some_and(|alert| alert.secret.is_none())];
     let definition = changes::definition(&call, form)?;
     let found = call.create(API, enabled, definition).await?;
     Answer::json(&WebhookResponse::of(&found, fresh))
@@ -81,7 +85,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     let form: UpdateWebhookRequest = call.form()?;
     let change = |found: &mut Found| changes::update(&call, found, form.clone());
     let found = call.update(API, id, "subscriptions.update", change).await?;
-    Answer::json(&WebhookResponse::of(&found, false))
+    Answer::json(&WebhookResponse::of(&found, NONE))
 }
 
 pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {

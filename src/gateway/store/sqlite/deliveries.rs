@@ -130,6 +130,33 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
     Ok(true)
 }
 
+/// Nothing more comes to a subscription.
+fn silence(connection: &Connection, id: &str) -> Written<()> {
+    connection
+        .execute("DELETE FROM wanted_types WHERE subscription_id = ?1", [id])
+        .and_then(|_| {
+            let disable =
+                "UPDATE subscriptions SET enabled = 0, version = version + 1 WHERE id = ?1";
+            connection.execute(disable, [id])
+        })
+        .map(drop)
+        .map_err(fault)
+}
+
+/// Deletes some deliveries of a subscription; answers how many.
+fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM deliveries WHERE id IN
+             (SELECT id FROM deliveries WHERE subscription_id = ?1 ORDER BY id LIMIT ?2)",
+        )
+        .and_then(|mut delete| delete.execute(params![id, most(STEP)]))
+        .map_err(fault)
+}
+
+/// So many rows are deleted at a time: others wait for the same thread.
+const STEP: usize = 500;
+
 fn delete(connection: &Connection, change: &Change<String>) -> Written<bool> {
     let delete = "DELETE FROM subscriptions WHERE id = ?1";
     let rows = connection.execute(delete, [&change.what]).map_err(fault)?;
@@ -351,7 +378,7 @@ fn resend(
     let (subscription, event) = &change.what;
     let forward = "UPDATE deliveries SET next_at = ?3, resent = 1 WHERE id =
         (SELECT id FROM deliveries WHERE subscription_id = ?1 AND event_id = ?2
-         AND state = 'waiting' AND NOT notice LIMIT 1) RETURNING id";
+         AND state = 'waiting' AND NOT notice AND lease_until <= ?3 LIMIT 1) RETURNING id";
     let fresh = "INSERT INTO deliveries (tenant, subscription_id, event_id, resent, next_at,
         created_at) SELECT subscriptions.tenant, subscriptions.id, events.id, 1, ?3, ?3
         FROM subscriptions JOIN events ON events.tenant = subscriptions.tenant
@@ -370,8 +397,8 @@ fn resend(
     Ok(id)
 }
 
-const ATTEMPT: &str = "SELECT delivery_id, number, at, status, ok, attempts.reason, duration_us,
-    (SELECT body FROM deliveries WHERE deliveries.id = delivery_id) FROM attempts";
+const ATTEMPT: &str =
+    "SELECT delivery_id, number, at, status, ok, reason, duration_us FROM attempts";
 
 fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
     Ok(AttemptRecord {
@@ -382,7 +409,7 @@ fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
         ok: row.get(4)?,
         reason: row.get(5)?,
         duration_us: row.get::<_, i64>(6)?.unsigned_abs(),
-        body: row.get::<_, Option<Unpacked>>(7)?.map(|body| body.0),
+        body: None,
     })
 }
 
@@ -414,6 +441,15 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn delete_subscription(&self, change: Change<String>) -> Written<bool> {
+        let id = change.what.clone();
+        self.writer.run(move |connection| silence(connection, &id)).await?;
+        loop {
+            let id = change.what.clone();
+            let gone = self.writer.run(move |connection| delete_some(connection, &id)).await?;
+            if gone < STEP {
+                break;
+            }
+        }
         self.writer.run(move |connection| delete(connection, &change)).await
     }
 
@@ -492,7 +528,9 @@ impl DeliveryStore for SqliteStore {
         let sql = format!(
             "SELECT {DELIVERY} FROM deliveries WHERE (?1 IS NULL OR tenant = ?1)
              AND (?2 IS NULL OR subscription_id = ?2) AND (?3 IS NULL OR event_id = ?3)
-             AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR id = ?5) ORDER BY id DESC LIMIT ?6"
+             AND (?4 IS NULL OR state = ?4) AND {} ORDER BY id DESC LIMIT ?6",
+            // Said so that the number is looked up.
+            if filter.id.is_some() { "id = ?5" } else { "?5 IS NULL" },
         );
         let read = move |connection: &Connection| {
             let params = params![
@@ -528,6 +566,17 @@ impl DeliveryStore for SqliteStore {
             let count = "SELECT count(*) FROM attempts WHERE subscription_id = ?1";
             let all: i64 = connection.prepare_cached(count)?.query_row([&id], |row| row.get(0))?;
             Ok((page, usize::try_from(all).unwrap_or(0)))
+        };
+        self.read(read).await
+    }
+
+    async fn body(&self, delivery_id: i64) -> Written<Option<String>> {
+        let read = move |connection: &Connection| {
+            let body = connection
+                .prepare_cached("SELECT body FROM deliveries WHERE id = ?1")?
+                .query_row([delivery_id], |row| row.get::<_, Option<Unpacked>>(0))
+                .optional()?;
+            Ok(body.flatten().map(|body| body.0))
         };
         self.read(read).await
     }

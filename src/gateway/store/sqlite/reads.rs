@@ -130,8 +130,23 @@ pub(super) fn events(
         types.map(|types| types.to_string()),
         most(filter.limit),
     ];
-    collected(connection, &sql, params, event_of)
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    let mut find = connection.prepare_cached(&sql)?;
+    let mut rows = find.query(params)?;
+    while let Some(row) = rows.next()? {
+        let event = event_of(row)?;
+        bytes += event.data.as_ref().map_or(0, String::len);
+        events.push(event);
+        if bytes > PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(events)
 }
+
+/// A page of events ends where their data comes to more than this.
+const PAGE_BYTES: usize = 8 << 20;
 
 /// A place that no event since a time comes before. What was stored a little out of order is
 /// allowed for.

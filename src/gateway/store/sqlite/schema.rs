@@ -201,6 +201,7 @@ CREATE TABLE diverted (
     UNIQUE (subscription_id, event_id)
 );
 CREATE INDEX diverted_by_event ON diverted (event_id);
+CREATE INDEX diverted_by_time ON diverted (at);
 "];
 
 /// Brings a file to the version that this program knows. Two that start at once do it once.

@@ -244,8 +244,10 @@ pub(super) fn prune(
 const OLD_REQUESTS: &str = "received_at < ?2 AND NOT EXISTS
     (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY received_at";
 
-/// An event stays as long as it is to be delivered, or kept to be. Ids begin with the time.
+/// An event stays as long as it is to be delivered, or kept to be, and the last one stays, so that
+/// no place is given twice. Ids begin with the time.
 const OLD_EVENTS: &str = "id < ?3 AND created_at < ?2
+    AND place < (SELECT max(place) FROM events)
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
     AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id) ORDER BY id";
 
@@ -261,7 +263,7 @@ fn prune_rows(
         ("requests", OLD_REQUESTS, retention.requests_us),
         ("events", OLD_EVENTS, retention.events_us),
         ("refused", "received_at < ?2 ORDER BY received_at", retention.refused_us),
-        ("diverted", "at < ?2 ORDER BY place", retention.diverted_us),
+        ("diverted", "at < ?2 ORDER BY at", retention.diverted_us),
         ("challenges", "at < ?2 ORDER BY place", retention.challenges_us),
         ("audit", "at < ?2 ORDER BY place", retention.audit_us),
     ];
@@ -323,8 +325,14 @@ fn shrink(
         "refused WHERE place IN (SELECT place FROM refused ORDER BY place LIMIT ?1)",
         "deliveries WHERE id IN
          (SELECT id FROM deliveries WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT ?1)",
-        "events WHERE place IN (SELECT place FROM events ORDER BY place LIMIT ?1)",
-        "requests WHERE place IN (SELECT place FROM requests ORDER BY place LIMIT ?1)",
+        // What is still to be delivered is not given up for room.
+        "events WHERE place IN (SELECT place FROM events
+         WHERE place < (SELECT max(place) FROM events) AND NOT EXISTS
+         (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
+         AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id)
+         ORDER BY place LIMIT ?1)",
+        "requests WHERE place IN (SELECT place FROM requests WHERE NOT EXISTS
+         (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY place LIMIT ?1)",
     ] {
         let sql = format!("DELETE FROM {oldest}");
         let rows = connection.prepare_cached(&sql)?.execute([limit])?;
