@@ -16,6 +16,8 @@ pub struct Options {
     pub fold: bool,
     /// Whether to note the value of every part, for an explanation.
     pub mark: bool,
+    /// Whether a program that is nothing but tests is also read as a tree, to be run as that.
+    pub direct: bool,
     /// How large a literal regular expression may be, in bytes of its compiled form.
     pub pattern_bytes: usize,
 }
@@ -23,7 +25,7 @@ pub struct Options {
 impl Default for Options {
     /// A program as it is run: folded, and without marks.
     fn default() -> Self {
-        Self { fold: true, mark: false, pattern_bytes: 1 << 20 }
+        Self { fold: true, mark: false, direct: true, pattern_bytes: 1 << 20 }
     }
 }
 
@@ -55,7 +57,10 @@ pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malforme
     let root = lowering.tree.root();
     lowering.expr(root);
     lowering.out.emit(Instruction::Return, lowering.tree.span(root));
-    let program = Program::new(lowering.out.chunk)?;
+    let program = match options.direct {
+        true => Program::new(lowering.out.chunk)?,
+        false => Program::of_instructions(lowering.out.chunk)?,
+    };
     Ok(Compiled { program, places: lowering.places })
 }
 

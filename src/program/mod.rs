@@ -3,6 +3,7 @@
 //! A program is immutable and cheap to clone. It knows the paths it reads, whether it reads the
 //! clock and which secrets it names, so a host can parse only those parts of a body.
 
+mod direct;
 mod instruction;
 mod listing;
 mod path;
@@ -10,6 +11,7 @@ mod verify;
 
 use std::sync::Arc;
 
+pub use direct::{Comparison, Node, Question};
 pub use instruction::{Instruction, InstructionRow, instruction_table};
 pub use path::{Base, Key, Path, Read};
 pub use verify::{Malformed, verify};
@@ -58,6 +60,8 @@ pub struct Chunk {
     pub locals: u16,
     /// How deep its stack gets; the verifier counts.
     pub stack: u16,
+    /// The same as a tree of tests, where it is no more than that.
+    pub direct: Option<Node>,
 }
 
 /// A name that a program reads from the context.
@@ -116,6 +120,17 @@ impl Program {
     /// What the verifier finds wrong with it.
     pub fn new(mut chunk: Chunk) -> Result<Self, Malformed> {
         chunk.stack = verify(&chunk)?;
+        chunk.direct = direct::direct(&chunk);
+        Ok(Self(Arc::new(chunk)))
+    }
+
+    /// The same, to be run by its instructions alone: what the tree of a program is held to.
+    ///
+    /// # Errors
+    /// What the verifier finds wrong with it.
+    pub fn of_instructions(mut chunk: Chunk) -> Result<Self, Malformed> {
+        chunk.stack = verify(&chunk)?;
+        chunk.direct = None;
         Ok(Self(Arc::new(chunk)))
     }
 

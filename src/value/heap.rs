@@ -18,6 +18,8 @@ use super::{BuiltList, BuiltObject, Value};
 #[derive(Debug)]
 pub struct Heap {
     arena: Bump,
+    /// The room in the arena when nothing is in it.
+    empty: usize,
     limits: Budget,
     left: Cell<Budget>,
 }
@@ -82,17 +84,28 @@ const BYTES_PER_STEP: usize = 64;
 impl Heap {
     /// An empty heap with its budget.
     pub fn new(limits: Budget) -> Self {
-        Self { arena: Bump::new(), limits, left: Cell::new(limits) }
+        let arena = Bump::new();
+        let empty = arena.chunk_capacity();
+        Self { arena, empty, limits, left: Cell::new(limits) }
     }
 
     /// Empties the heap and renews its budget.
     pub fn reset(&mut self, limits: Budget) {
-        if self.arena.allocated_bytes() > KEPT_BYTES {
-            self.arena = Bump::new();
-        } else {
-            self.arena.reset();
+        // Where nothing was built, there is nothing to empty.
+        if self.arena.chunk_capacity() != self.empty {
+            if self.arena.allocated_bytes() > KEPT_BYTES {
+                self.arena = Bump::new();
+            } else {
+                self.arena.reset();
+            }
+            self.empty = self.arena.chunk_capacity();
         }
         self.limits = limits;
+        self.left.set(limits);
+    }
+
+    /// Renews the budget, and leaves what was built where it is.
+    pub fn renew(&self, limits: Budget) {
         self.left.set(limits);
     }
 

@@ -22,6 +22,8 @@ pub struct Context<'c> {
     roots: ArrayVec<Root<'c>, INLINE_ROOTS>,
     /// Roots beyond the first ones, which a request does not have.
     more: Vec<Root<'c>>,
+    /// An object whose members are roots too, behind those that were set.
+    object: Option<Object<'c>>,
     now: Option<Time>,
     secrets: Option<&'c Secrets>,
 }
@@ -37,15 +39,9 @@ impl<'c> Context<'c> {
         Self::default()
     }
 
-    /// A context of an object whose keys are the roots.
+    /// A context of an object whose keys are the roots. They are looked up when they are read.
     pub fn of(roots: impl Into<Value<'c>>) -> Self {
-        let mut context = Self::new();
-        if let Value::Object(object) = roots.into() {
-            for (root, value) in object.iter() {
-                context.set(root, value);
-            }
-        }
-        context
+        Self { object: roots.into().as_object(), ..Self::default() }
     }
 
     /// Sets a root. A root that was set before is replaced.
@@ -83,12 +79,16 @@ impl<'c> Context<'c> {
                 return *value;
             }
         }
-        Value::Null
+        self.object.and_then(|object| object.get(root)).unwrap_or(Value::Null)
     }
 
     /// The roots that are set.
     pub fn roots(&self) -> impl Iterator<Item = (&'c str, Value<'c>)> {
-        self.roots.iter().chain(&self.more).copied()
+        let set = self.roots.iter().chain(&self.more);
+        let is_set = move |root: &str| set.clone().any(|(name, _)| *name == root);
+        let rest = self.object.into_iter().flat_map(Object::iter);
+        let rest = rest.filter(move |(root, _)| !is_set(root));
+        self.roots.iter().chain(&self.more).copied().chain(rest)
     }
 
     /// The time of the evaluation.

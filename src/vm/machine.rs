@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::context::{Context, case_blind};
+use super::direct::Walk;
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
 use super::trap::{At, Trap};
@@ -97,7 +98,17 @@ impl Machine {
         program: &'a Program,
         context: &Context<'a>,
     ) -> Result<Value<'a>, Trap> {
-        self.observe(program, context, &mut Silent)
+        self.heap.reset(self.limits.budget());
+        let this = &*self;
+        if let Some(tree) = &program.chunk().direct {
+            let walked = this.walk(program.chunk(), context).value(tree);
+            if let Ok(answer) = walked.and_then(|answer| release(&this.heap, answer)) {
+                return Ok(answer);
+            }
+            // The machine says what is wrong, and where.
+            this.heap.renew(this.limits.budget());
+        }
+        this.run(program, context, &mut Silent)
     }
 
     /// Runs a program, and answers whether its answer counts as true.
@@ -109,7 +120,14 @@ impl Machine {
         program: &'a Program,
         context: &Context<'a>,
     ) -> Result<bool, Trap> {
-        self.eval(program, context).map(Value::is_truthy)
+        if let Some(tree) = &program.chunk().direct {
+            self.heap.reset(self.limits.budget());
+            if let Ok(answer) = self.walk(program.chunk(), context).truth(tree) {
+                return Ok(answer);
+            }
+        }
+        self.heap.reset(self.limits.budget());
+        self.run(program, context, &mut Silent).map(Value::is_truthy)
     }
 
     /// Runs a program that was compiled with marks; answers what they noted, and the answer.
@@ -119,17 +137,31 @@ impl Machine {
         context: &Context<'a>,
     ) -> (Vec<Mark<'a>>, Result<Value<'a>, Trap>) {
         let mut marks = Vec::new();
-        let answer = self.observe(program, context, &mut marks);
+        self.heap.reset(self.limits.budget());
+        let answer = self.run(program, context, &mut marks);
         (marks, answer)
     }
 
-    fn observe<'a>(
-        &'a mut self,
+    /// A walk over a program that is a tree.
+    #[inline]
+    fn walk<'r, 'a>(&'a self, chunk: &'a Chunk, context: &'r Context<'a>) -> Walk<'r, 'a> {
+        let heap = &self.heap;
+        let env = Env { heap, literals: &chunk.patterns, patterns: &self.patterns };
+        let locals = match chunk.locals {
+            0 => &mut [],
+            some => heap.slots(usize::from(some)),
+        };
+        Walk { chunk, context, env, locals }
+    }
+
+    /// Runs the instructions. Not inlined: it would make a walk pay for its frame.
+    #[inline(never)]
+    fn run<'a>(
+        &'a self,
         program: &'a Program,
         context: &Context<'a>,
         observer: &mut impl Observer<'a>,
     ) -> Result<Value<'a>, Trap> {
-        self.heap.reset(self.limits.budget());
         let chunk = program.chunk();
         let heap = &self.heap;
         let env = Env { heap, literals: &chunk.patterns, patterns: &self.patterns };
@@ -180,6 +212,21 @@ enum Flow {
     Return,
 }
 
+/// An answer leaves the machine only without secrets, and within the limits.
+#[inline]
+fn release<'a>(heap: &Heap, answer: Value<'a>) -> Result<Value<'a>, Fault> {
+    if answer.holds_secret() {
+        return Err(secret_leaves());
+    }
+    heap.release(answer)
+}
+
+#[cold]
+fn secret_leaves() -> Fault {
+    Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret")
+        .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`")
+}
+
 /// The verifier excludes it; a program that reaches it is refused rather than trusted.
 #[cold]
 fn broken() -> Fault {
@@ -204,7 +251,10 @@ impl<'a> Run<'_, 'a> {
                 Ok(Flow::Next) => at += 1,
                 Ok(Flow::To(target)) => at = target as usize,
                 Ok(Flow::Return) => {
-                    return self.pop().and_then(|answer| self.release(answer)).at(self.span(at));
+                    return self
+                        .pop()
+                        .and_then(|answer| release(self.env.heap, answer))
+                        .at(self.span(at));
                 }
                 Err(fault) => at = self.catch(fault, at)?,
             }
@@ -213,15 +263,6 @@ impl<'a> Run<'_, 'a> {
 
     fn span(&self, at: usize) -> Span {
         self.chunk.spans.get(at).copied().unwrap_or_default()
-    }
-
-    /// An answer leaves the machine only without secrets, and within the limits.
-    fn release(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
-        if answer.holds_secret() {
-            return Err(Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret")
-                .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"));
-        }
-        self.env.heap.release(answer)
     }
 
     /// Goes on at the innermost attempt, or stops with the trap.

@@ -4,6 +4,7 @@
 //! from outside is in its [`Context`]; how much it may do is in its [`Limits`].
 
 mod context;
+mod direct;
 mod limits;
 mod loops;
 mod machine;

@@ -138,6 +138,7 @@ fn runs_alike(
             .program
     };
     let folded = lower(true, false);
+    as_a_tree(engine, taken, &folded, &fixed.context(values))?;
     let answer = machine_run(&folded, fixed, values);
     let unfolded = machine_run(&lower(false, false), fixed, values);
     if is_limit(&answer) || is_limit(&unfolded) {
@@ -155,6 +156,40 @@ fn runs_alike(
     sound(taken, &answer)?;
     warnings_hold(engine, &taken.checked, &context)?;
     Ok(Some(answer))
+}
+
+/// A program that is run as a tree answers what its instructions do, takes the same steps to it,
+/// and stops at the same limits.
+fn as_a_tree(
+    engine: &Engine,
+    taken: &Taken,
+    folded: &Program,
+    context: &Context<'_>,
+) -> Result<(), TestCaseError> {
+    let options = Options { direct: false, ..Options::default() };
+    let plain = engine.lower_with(&taken.checked, options).unwrap().program;
+    prop_assert!(plain.chunk().direct.is_none());
+    for (steps, memory) in [(200_000, 4 << 20), (40, 4 << 20), (3, 4 << 20), (200_000, 200), (0, 0)]
+    {
+        let mut machine = Machine::new(Limits { steps, memory, ..Limits::default() });
+        let mut run = |program: &Program| {
+            let answer =
+                machine.eval(program, context).map(|answer| answer.to_owned_value().unwrap());
+            let truth = answer.as_ref().map(|answer| answer.borrow().is_truthy()).ok();
+            (outcome(answer), truth)
+        };
+        let (answer, truth) = run(folded);
+        prop_assert_eq!(
+            &answer,
+            &run(&plain).0,
+            "as a tree, with {} steps, {} bytes",
+            steps,
+            memory
+        );
+        let tested = machine.test(folded, context).ok();
+        prop_assert_eq!(tested, truth, "tested, with {} steps, {} bytes", steps, memory);
+    }
+    Ok(())
 }
 
 /// What a warning says of a part of the source holds whenever that part runs.

@@ -195,12 +195,12 @@ impl Call {
     }
 }
 
-/// The form of a URL that may be delivered to.
+/// The form of a URL that may be delivered to: those of most; addresses in brackets are taken too.
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
         "maxLength": 2048,
-        "pattern": "^https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]*)?$",
+        "pattern": "^https?://[A-Za-z0-9][A-Za-z0-9-]*([.][A-Za-z0-9-]+)*(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]*)?$",
         "examples": ["https://receiver.example.com/hook"],
     })
 }

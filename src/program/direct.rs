@@ -1,0 +1,330 @@
+//! Programs as trees of tests: what most filters are.
+//!
+//! A filter reads a few paths and compares them; on the stack machine more time goes to setting
+//! it up than to the comparisons. Where the instructions of a program are of such kinds alone,
+//! they are read back as a tree, which `vm::direct` walks with the same operations on the same
+//! heap. Wherever that meets a fault, the machine runs from the start and says what it is and
+//! where: there is one account of faults.
+
+use super::{Callee, Chunk, Instruction, Loop, Path};
+use crate::builtins::{Code, LoopKind};
+use crate::value::OwnedValue;
+
+/// A program, or a part of one, as a tree.
+#[derive(Debug, Clone)]
+pub enum Node {
+    /// A constant.
+    Constant(OwnedValue),
+    /// What a path leads to.
+    Path(Path),
+    /// The time of the evaluation.
+    Now,
+    /// Whether a value counts as false.
+    Not(Box<Node>),
+    /// The first that counts as false, or the last.
+    All(Box<[Node]>),
+    /// The first that counts as true, or the last.
+    Any(Box<[Node]>),
+    /// Two values that are compared.
+    Compare {
+        /// How.
+        by: Comparison,
+        /// The values.
+        sides: Box<[Node; 2]>,
+    },
+    /// Whether what a path leads to equals a text.
+    Is {
+        /// The path.
+        path: Path,
+        /// The text.
+        text: Box<str>,
+        /// Whether it is asked if it does not.
+        negated: bool,
+    },
+    /// Whether a text is in what a path leads to, in small letters.
+    InSmall {
+        /// The text.
+        part: Box<str>,
+        /// The path.
+        path: Path,
+        /// The function that makes small letters, for what is no plain text.
+        function: Callee,
+        /// Whether it is asked if it is not.
+        negated: bool,
+    },
+    /// Whether what a path leads to equals a text, in small letters.
+    IsSmall {
+        /// The text.
+        text: Box<str>,
+        /// The path.
+        path: Path,
+        /// The function that makes small letters, for what is no plain text.
+        function: Callee,
+    },
+    /// What a function answers.
+    Call {
+        /// The function.
+        function: Callee,
+        /// Its arguments.
+        args: Box<[Node]>,
+    },
+    /// What a loop over a list answers.
+    Each {
+        /// What is asked of the elements.
+        question: Question,
+        /// The list.
+        list: Box<Node>,
+        /// The first local of the body's parameters.
+        slot: u16,
+        /// How many parameters it has.
+        params: u8,
+        /// The steps of work that each element counts for.
+        work: u32,
+        /// The body.
+        body: Box<Node>,
+    },
+}
+
+/// How two values compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterEqual,
+    /// `IN`
+    In,
+    /// `NOT IN`
+    NotIn,
+}
+
+/// What is asked of the elements of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether one passes.
+    Any,
+    /// Whether all pass.
+    All,
+    /// How many pass.
+    Count,
+}
+
+/// The tree of a chunk that the verifier holds good; none where it does more than such trees do.
+pub(super) fn direct(chunk: &Chunk) -> Option<Node> {
+    let end = chunk.code.len().checked_sub(1)?;
+    if chunk.code.get(end) != Some(&Instruction::Return) {
+        return None;
+    }
+    Reader { chunk, depth: 0 }.read(0, end)
+}
+
+/// A tree that is deeper is left to the machine: walks recurse.
+const DEEPEST: u32 = 24;
+
+struct Reader<'c> {
+    chunk: &'c Chunk,
+    /// How deep the tree is here.
+    depth: u32,
+}
+
+impl Reader<'_> {
+    /// The tree of a stretch of instructions that leaves one value.
+    fn read(&mut self, start: usize, end: usize) -> Option<Node> {
+        self.depth += 1;
+        let node = if self.depth > DEEPEST { None } else { self.read_on(start, end) };
+        self.depth -= 1;
+        node
+    }
+
+    fn read_on(&mut self, start: usize, end: usize) -> Option<Node> {
+        // A run of operators without brackets grows to the left, as deep as it is long.
+        let mut grown = 0;
+        let mut stack: Vec<Node> = Vec::new();
+        let mut at = start;
+        while at < end {
+            let instruction = *self.chunk.code.get(at)?;
+            at = match instruction {
+                Instruction::And { target } | Instruction::Or { target } => {
+                    let first = stack.pop()?;
+                    stack.push(self.short(instruction, first, at, target as usize)?);
+                    target as usize
+                }
+                Instruction::Begin { index } => {
+                    let info = self.chunk.loops.get(index as usize)?;
+                    let list = stack.pop().filter(|_| info.arguments == 1)?;
+                    let (node, next) = self.each(info, list)?;
+                    stack.push(node);
+                    next
+                }
+                _ => {
+                    grown += u32::from(instruction.effect().0 > 0);
+                    if grown + self.depth > DEEPEST {
+                        return None;
+                    }
+                    let node = self.plain(instruction, &mut stack)?;
+                    stack.push(node);
+                    at + 1
+                }
+            };
+        }
+        let node = stack.pop()?;
+        (at == end && stack.is_empty()).then_some(node)
+    }
+
+    /// An instruction that takes values and leaves one.
+    fn plain(&self, instruction: Instruction, stack: &mut Vec<Node>) -> Option<Node> {
+        let by = match instruction {
+            Instruction::Constant { constant } => {
+                let constant = self.chunk.constants.get(constant as usize)?;
+                return Some(Node::Constant(constant.clone()));
+            }
+            Instruction::Path { path } => {
+                return Some(Node::Path(self.chunk.paths.get(path as usize)?.clone()));
+            }
+            Instruction::Now => return Some(Node::Now),
+            Instruction::Not => return Some(Node::Not(Box::new(stack.pop()?))),
+            Instruction::Call { function, count } => {
+                let callee = self.chunk.functions.get(usize::from(function))?;
+                if !matches!(callee.code, Code::Native(_)) {
+                    return None;
+                }
+                let from = stack.len().checked_sub(count as usize)?;
+                let args = stack.split_off(from).into_boxed_slice();
+                return Some(Node::Call { function: callee.clone(), args });
+            }
+            Instruction::Equal => Comparison::Equal,
+            Instruction::NotEqual => Comparison::NotEqual,
+            Instruction::Less => Comparison::Less,
+            Instruction::LessEqual => Comparison::LessEqual,
+            Instruction::Greater => Comparison::Greater,
+            Instruction::GreaterEqual => Comparison::GreaterEqual,
+            Instruction::In => Comparison::In,
+            Instruction::NotIn => Comparison::NotIn,
+            _ => return None,
+        };
+        let right = stack.pop()?;
+        let left = stack.pop()?;
+        Some(comparison(by, left, right))
+    }
+
+    /// Operands until one decides: the jumps between them all lead to one place.
+    fn short(&mut self, jump: Instruction, first: Node, at: usize, target: usize) -> Option<Node> {
+        let mut operands = vec![first];
+        let mut from = at + 1;
+        for next in from..target {
+            if *self.chunk.code.get(next)? == jump {
+                operands.push(self.read(from, next)?);
+                from = next + 1;
+            }
+        }
+        operands.push(self.read(from, target)?);
+        let operands = operands.into_boxed_slice();
+        Some(match jump {
+            Instruction::And { .. } => Node::All(operands),
+            _ => Node::Any(operands),
+        })
+    }
+
+    /// A loop, and where the code goes on after what is read.
+    fn each(&mut self, info: &Loop, list: Node) -> Option<(Node, usize)> {
+        let end = info.end as usize;
+        let (question, next) = match info.kind {
+            LoopKind::Any => (Question::Any, end),
+            LoopKind::All => (Question::All, end),
+            LoopKind::Filter if self.is_length(end) => (Question::Count, end + 1),
+            _ => return None,
+        };
+        let body = self.read(info.body as usize, end.checked_sub(1)?)?;
+        let node = Node::Each {
+            question,
+            list: Box::new(list),
+            slot: info.slot,
+            params: info.params,
+            work: info.end.saturating_sub(info.body),
+            body: Box::new(body),
+        };
+        Some((node, next))
+    }
+
+    /// Whether the instruction there takes the length of the value before it.
+    fn is_length(&self, at: usize) -> bool {
+        match self.chunk.code.get(at) {
+            Some(Instruction::Call { function, count: 1 }) => {
+                let callee = self.chunk.functions.get(usize::from(*function));
+                matches!(callee, Some(Callee::Builtin(callee)) if callee.name == "LENGTH")
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A comparison, in the form of its kind that is quickest.
+fn comparison(by: Comparison, left: Node, right: Node) -> Node {
+    let negated = matches!(by, Comparison::NotEqual | Comparison::NotIn);
+    match (by, left, right) {
+        (Comparison::Equal | Comparison::NotEqual, Node::Path(path), Node::Constant(text))
+        | (Comparison::Equal | Comparison::NotEqual, Node::Constant(text), Node::Path(path))
+            if is_text(&text) =>
+        {
+            Node::Is { path, text: text_of(&text), negated }
+        }
+        (
+            Comparison::In | Comparison::NotIn,
+            Node::Constant(part),
+            Node::Call { function, args },
+        ) if is_text(&part) && small(&function, &args).is_some() => {
+            match small(&function, &args).cloned() {
+                Some(path) => Node::InSmall { part: text_of(&part), path, function, negated },
+                None => Node::Constant(OwnedValue::Null),
+            }
+        }
+        (Comparison::Equal, Node::Call { function, args }, Node::Constant(text))
+            if is_text(&text) && small(&function, &args).is_some() =>
+        {
+            match small(&function, &args).cloned() {
+                Some(path) => Node::IsSmall { text: text_of(&text), path, function },
+                None => Node::Constant(OwnedValue::Null),
+            }
+        }
+        (by, left, right) => Node::Compare { by, sides: Box::new([left, right]) },
+    }
+}
+
+fn is_text(value: &OwnedValue) -> bool {
+    matches!(value, OwnedValue::Text(_))
+}
+
+fn text_of(value: &OwnedValue) -> Box<str> {
+    value.borrow().as_text().unwrap_or("").into()
+}
+
+/// The path that `$LOWERCASE` is called on.
+fn small<'n>(function: &Callee, args: &'n [Node]) -> Option<&'n Path> {
+    let is_small = matches!(function, Callee::Builtin(function) if function.name == "LOWERCASE");
+    match args {
+        [Node::Path(path)] if is_small => Some(path),
+        _ => None,
+    }
+}
+
+impl Comparison {
+    /// Whether an order of two values is as it says.
+    pub(crate) fn holds(self, order: std::cmp::Ordering) -> bool {
+        match self {
+            Self::Less => order.is_lt(),
+            Self::LessEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterEqual => order.is_ge(),
+            Self::Equal | Self::In => order.is_eq(),
+            Self::NotEqual | Self::NotIn => order.is_ne(),
+        }
+    }
+}
