@@ -41,6 +41,13 @@ pub enum Node {
         /// Whether it is asked if it does not.
         negated: bool,
     },
+    /// Whether a path leads to nothing.
+    IsNull {
+        /// The path.
+        path: Path,
+        /// Whether it is asked if it leads to something.
+        negated: bool,
+    },
     /// Whether a text is in what a path leads to, in small letters.
     InSmall {
         /// The text.
@@ -218,14 +225,13 @@ impl Reader<'_> {
     /// Operands until one decides: the jumps between them all lead to one place.
     fn short(&mut self, jump: Instruction, first: Node, at: usize, target: usize) -> Option<Node> {
         let mut operands = vec![first];
+        let code = self.chunk.code.get(at + 1..target)?;
+        let jumps = code.iter().enumerate().filter(|(_, other)| **other == jump);
         let mut from = at + 1;
-        for next in from..target {
-            if *self.chunk.code.get(next)? == jump {
-                operands.push(self.read(from, next)?);
-                from = next + 1;
-            }
+        for end in jumps.map(|(place, _)| at + 1 + place).chain([target]).collect::<Vec<_>>() {
+            operands.push(self.read(from, end)?);
+            from = end + 1;
         }
-        operands.push(self.read(from, target)?);
         let operands = operands.into_boxed_slice();
         Some(match jump {
             Instruction::And { .. } => Node::All(operands),
@@ -276,6 +282,16 @@ fn comparison(by: Comparison, left: Node, right: Node) -> Node {
         {
             Node::Is { path, text: text_of(&text), negated }
         }
+        (
+            Comparison::Equal | Comparison::NotEqual,
+            Node::Path(path),
+            Node::Constant(OwnedValue::Null),
+        )
+        | (
+            Comparison::Equal | Comparison::NotEqual,
+            Node::Constant(OwnedValue::Null),
+            Node::Path(path),
+        ) => Node::IsNull { path, negated },
         (
             Comparison::In | Comparison::NotIn,
             Node::Constant(part),

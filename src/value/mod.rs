@@ -35,6 +35,7 @@ pub use json::{
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
 pub use number::Number;
+pub(crate) use object::SCANNED_PER_STEP;
 pub use object::{BuiltObject, Entries, Object};
 pub use operators::{add, divide, interpolate, multiply, negate, subtract};
 pub use owned::{OwnedObject, OwnedValue};

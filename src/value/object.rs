@@ -22,7 +22,7 @@ pub enum Object<'a> {
 }
 
 /// How many keys a scan looks at for a step. Most differ in length already.
-const SCANNED_PER_STEP: usize = 8;
+pub(crate) const SCANNED_PER_STEP: usize = 8;
 
 /// An object on the heap of an evaluation.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
 use super::secrets::Secrets;
-use crate::value::{Object, Time, Value};
+use crate::value::{Object, OwnedObject, OwnedValue, Time, Value};
 
 /// The context of one evaluation. It borrows everything, so making one costs a few words.
 ///
@@ -82,6 +82,27 @@ impl<'c> Context<'c> {
         self.object.and_then(|object| object.get(root)).unwrap_or(Value::Null)
     }
 
+    /// The object of a root, where it stands: nothing is copied to look at it.
+    #[inline(always)]
+    pub(super) fn object(&self, root: &str) -> Option<Place<'c>> {
+        for (name, value) in self.roots.iter().chain(&self.more) {
+            if *name == root {
+                return place(value);
+            }
+        }
+        match self.object? {
+            Object::Json(map) => match map.get(root)? {
+                serde_json::Value::Object(map) => Some(Place::Json(map)),
+                _ => None,
+            },
+            Object::Owned(object) => match object.get(root)? {
+                OwnedValue::Object(object) => Some(Place::Owned(object)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The roots that are set.
     pub fn roots(&self) -> impl Iterator<Item = (&'c str, Value<'c>)> {
         let set = self.roots.iter().chain(&self.more);
@@ -101,6 +122,23 @@ impl<'c> Context<'c> {
         self.secrets
             .into_iter()
             .flat_map(move |secrets| secrets.of(name).collect::<SmallVec<[_; 2]>>())
+    }
+}
+
+/// An object of a document, where it stands.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'c> {
+    Json(&'c serde_json::Map<String, serde_json::Value>),
+    Owned(&'c OwnedObject),
+}
+
+/// Where a value's object stands, if it is one of a document.
+#[inline]
+pub(super) fn place<'c>(value: &Value<'c>) -> Option<Place<'c>> {
+    match value {
+        Value::Object(Object::Json(map)) => Some(Place::Json(map)),
+        Value::Object(Object::Owned(object)) => Some(Place::Owned(object)),
+        _ => None,
     }
 }
 

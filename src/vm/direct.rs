@@ -1,12 +1,12 @@
 //! Programs that are trees of tests, walked without a stack: see `program::direct`.
 //!
-//! Every operation and every count of work is the machine's own, so the answer is too. A fault
-//! is only that there is one: the machine runs again and says which.
+//! Every operation and every count of work is the machine's own, so the answer is too. Of a fault
+//! only that there is one is told, by no answer: the machine runs again and says which.
 
-use super::context::{Context, case_blind};
+use super::context::{Context, Place, case_blind, place};
 use crate::builtins::{Env, invoke};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
-use crate::value::{self, Fault, FaultKind, List, Object, Value};
+use crate::value::{self, List, Object, OwnedObject, OwnedValue, Value};
 
 /// A walk over the tree of a program.
 pub(super) struct Walk<'r, 'a> {
@@ -14,20 +14,18 @@ pub(super) struct Walk<'r, 'a> {
     pub(super) context: &'r Context<'a>,
     pub(super) env: Env<'a>,
     pub(super) locals: &'a mut [Value<'a>],
-}
-
-#[cold]
-fn broken() -> Fault {
-    Fault::new(FaultKind::BadArgument, "the program is damaged")
+    /// The root that was read last, and where it stands: tests mostly read the same one.
+    pub(super) last: Option<(u16, Place<'a>)>,
 }
 
 /// More arguments than a function takes that filters call.
 const MOST_ARGUMENTS: usize = 5;
 
 impl<'a> Walk<'_, 'a> {
-    pub(super) fn value(&mut self, node: &'a Node) -> Result<Value<'a>, Fault> {
-        Ok(match node {
+    pub(super) fn value(&mut self, node: &'a Node) -> Option<Value<'a>> {
+        Some(match node {
             Node::Is { path, text, negated } => Value::Bool(self.is(path, text)? != *negated),
+            Node::IsNull { path, negated } => Value::Bool(self.is_null(path)? != *negated),
             Node::InSmall { part, path, function, negated } => {
                 Value::Bool(self.in_small(part, path, function)? != *negated)
             }
@@ -43,8 +41,8 @@ impl<'a> Walk<'_, 'a> {
             Node::Any(operands) => return self.short(operands, true),
             Node::Not(inner) => Value::Bool(!self.value(inner)?.is_truthy()),
             Node::Constant(constant) => constant.borrow(),
-            Node::Path(path) => self.follow(path)?,
-            Node::Now => Value::Time(self.context.now().ok_or_else(broken)?),
+            Node::Path(path) => self.at(path)?,
+            Node::Now => Value::Time(self.context.now()?),
             Node::Call { function, args } => self.call(function, args)?,
             Node::Each { question, list, slot, params, work, body } => {
                 let list = self.value(list)?;
@@ -56,11 +54,12 @@ impl<'a> Walk<'_, 'a> {
 
     /// Whether the value of a node counts as true: most are nothing but that, and have no value to
     /// carry around.
-    pub(super) fn truth(&mut self, node: &'a Node) -> Result<bool, Fault> {
+    pub(super) fn truth(&mut self, node: &'a Node) -> Option<bool> {
         match node {
-            Node::Is { path, text, negated } => Ok(self.is(path, text)? != *negated),
+            Node::Is { path, text, negated } => Some(self.is(path, text)? != *negated),
+            Node::IsNull { path, negated } => Some(self.is_null(path)? != *negated),
             Node::InSmall { part, path, function, negated } => {
-                Ok(self.in_small(part, path, function)? != *negated)
+                Some(self.in_small(part, path, function)? != *negated)
             }
             Node::IsSmall { text, path, function } => self.is_small(text, path, function),
             Node::Compare { by, sides } => {
@@ -70,26 +69,31 @@ impl<'a> Walk<'_, 'a> {
             }
             Node::All(operands) => self.decided(operands, false),
             Node::Any(operands) => self.decided(operands, true),
-            Node::Not(inner) => Ok(!self.truth(inner)?),
+            Node::Not(inner) => Some(!self.truth(inner)?),
             // A secret may not leave, not even as its truth.
-            node => self.value(node).and_then(|value| match value.holds_secret() {
-                true => Err(broken()),
-                false => Ok(value.is_truthy()),
-            }),
+            node => {
+                let value = self.value(node)?;
+                (!value.holds_secret()).then(|| value.is_truthy())
+            }
         }
     }
 
-    fn decided(&mut self, operands: &'a [Node], decides: bool) -> Result<bool, Fault> {
+    fn decided(&mut self, operands: &'a [Node], decides: bool) -> Option<bool> {
         for operand in operands {
-            if self.truth(operand)? == decides {
-                return Ok(decides);
+            // The most common one without a call.
+            let truth = match operand {
+                Node::Is { path, text, negated } => self.is(path, text)? != *negated,
+                other => self.truth(other)?,
+            };
+            if truth == decides {
+                return Some(decides);
             }
         }
-        Ok(!decides)
+        Some(!decides)
     }
 
     /// Operands until one is as it takes to decide.
-    fn short(&mut self, operands: &'a [Node], decides: bool) -> Result<Value<'a>, Fault> {
+    fn short(&mut self, operands: &'a [Node], decides: bool) -> Option<Value<'a>> {
         let mut last = Value::Null;
         for operand in operands {
             last = self.value(operand)?;
@@ -97,100 +101,195 @@ impl<'a> Walk<'_, 'a> {
                 break;
             }
         }
-        Ok(last)
+        Some(last)
     }
 
-    #[inline]
-    fn follow(&self, path: &'a Path) -> Result<Value<'a>, Fault> {
-        let mut value = match path.base {
+    /// Where a path begins.
+    #[inline(always)]
+    fn base(&self, path: &'a Path) -> Option<Value<'a>> {
+        Some(match path.base {
             Base::Root(root) => {
-                let root = self.chunk.roots.get(usize::from(root)).ok_or_else(broken)?;
+                let root = self.chunk.roots.get(usize::from(root))?;
                 let value = self.context.get(&root.name);
                 if root.case_blind { case_blind(value) } else { value }
             }
-            Base::Local(slot) => *self.locals.get(usize::from(slot)).ok_or_else(broken)?,
-        };
+            Base::Local(slot) => *self.locals.get(usize::from(slot))?,
+        })
+    }
+
+    fn follow(&self, path: &'a Path) -> Option<Value<'a>> {
+        let mut value = self.base(path)?;
         for key in &path.keys {
             value = match key {
-                Key::Name(name) => value::member(self.env.heap, value, name)?,
-                Key::Index(at) => value::index(self.env.heap, value, Value::Number((*at).into()))?,
+                Key::Name(name) => value::member(self.env.heap, value, name).ok()?,
+                Key::Index(at) => {
+                    value::index(self.env.heap, value, Value::Number((*at).into())).ok()?
+                }
             };
         }
-        Ok(value)
+        Some(value)
     }
 
-    #[inline]
-    fn is(&self, path: &'a Path, text: &'a str) -> Result<bool, Fault> {
-        match self.follow(path)? {
-            Value::Text(found) => {
-                self.env.heap.work_on_bytes(found.len().min(text.len()))?;
-                Ok(found == text)
+    /// What a path leads to, the quick way where it goes down a document by names: what is on the
+    /// way is looked at where it is, and only the end becomes a value.
+    #[inline(always)]
+    fn at(&mut self, path: &'a Path) -> Option<Value<'a>> {
+        let end = match self.place(path) {
+            Some(Place::Json(map)) => {
+                down_json(map, &path.keys).map(|end| end.map_or(Value::Null, Value::from))
             }
-            Value::Null => Ok(false),
-            other => value::equal(self.env.heap, other, Value::Text(text)),
+            Some(Place::Owned(object)) => down_owned(object, &path.keys)
+                .map(|end| end.map_or(Value::Null, OwnedValue::borrow)),
+            None => None,
+        };
+        end.or_else(|| self.follow(path))
+    }
+
+    /// The document that a path begins in, where its keys are found as they are written.
+    #[inline(always)]
+    fn place(&mut self, path: &'a Path) -> Option<Place<'a>> {
+        match path.base {
+            Base::Root(at) => {
+                if let Some((_, place)) = self.last.filter(|(root, _)| *root == at) {
+                    return Some(place);
+                }
+                let root = self.chunk.roots.get(usize::from(at))?;
+                if root.case_blind {
+                    return None;
+                }
+                let place = self.context.object(&root.name)?;
+                self.last = Some((at, place));
+                Some(place)
+            }
+            Base::Local(slot) => place(self.locals.get(usize::from(slot))?),
         }
     }
 
-    /// What a path leads to, if it is plain text whose letters are ASCII. Their small forms are
-    /// found without writing them down; the work and the memory count all the same.
-    fn ascii(&self, value: Value<'a>) -> Result<Option<&'a str>, Fault> {
-        let Value::Text(text) = value else {
-            return Ok(None);
+    /// The text that a path leads to. It never becomes a value, which would be written down and
+    /// read again: most tests are of texts, and that would be most of their time.
+    #[inline(always)]
+    fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
+        match self.place(path) {
+            Some(Place::Json(map)) => match down_json(map, &path.keys) {
+                Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
+                Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
+                _ => {}
+            },
+            Some(Place::Owned(object)) => match down_owned(object, &path.keys) {
+                Some(Some(OwnedValue::Text(text))) => return Some(Found::Text(text)),
+                Some(Some(OwnedValue::Null) | None) => return Some(Found::Nothing),
+                _ => {}
+            },
+            None => return self.header(path),
+        }
+        self.follow(path).map(Found::Other)
+    }
+
+    /// The text under a name that is found in any case, as those of headers are.
+    fn header(&self, path: &'a Path) -> Option<Found<'a>> {
+        let (Base::Root(root), [Key::Name(name)]) = (path.base, &*path.keys) else {
+            return self.follow(path).map(Found::Other);
         };
+        let root = self.chunk.roots.get(usize::from(root))?;
+        let map = match self.context.object(&root.name) {
+            // One member may be the `map` of a log entry.
+            Some(Place::Json(map)) if root.case_blind && map.len() != 1 => map,
+            _ => return self.follow(path).map(Found::Other),
+        };
+        self.env.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;
+        let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        Some(match found {
+            Some((_, serde_json::Value::String(text))) => Found::Text(text),
+            Some((_, other)) => Found::Other(other.into()),
+            None => Found::Nothing,
+        })
+    }
+
+    #[inline(always)]
+    fn is(&mut self, path: &'a Path, text: &'a str) -> Option<bool> {
+        match self.text(path)? {
+            Found::Text(found) => {
+                self.env.heap.work_on_bytes(found.len().min(text.len())).ok()?;
+                Some(found == text)
+            }
+            Found::Nothing => Some(false),
+            Found::Other(other) => value::equal(self.env.heap, other, Value::Text(text)).ok(),
+        }
+    }
+
+    fn is_null(&mut self, path: &'a Path) -> Option<bool> {
+        match self.text(path)? {
+            Found::Text(_) => Some(false),
+            Found::Nothing => Some(true),
+            Found::Other(Value::SecretText(_) | Value::SecretBytes(_)) => None,
+            Found::Other(other) => Some(other.is_null()),
+        }
+    }
+
+    /// Counts what writing down the small letters of a text would cost; whether they are all
+    /// ASCII, so that it need not be done.
+    #[inline(always)]
+    fn is_ascii(&self, text: &str) -> Option<bool> {
         if !text.is_ascii() {
-            return Ok(None);
+            return Some(false);
         }
         let heap = self.env.heap;
-        heap.work(1)?;
-        heap.work_on_bytes(text.len())?;
+        heap.work(1).ok()?;
+        heap.work_on_bytes(text.len()).ok()?;
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            heap.charge(text.len())?;
+            heap.charge(text.len()).ok()?;
         }
-        Ok(Some(text))
+        Some(true)
     }
 
-    fn in_small(&self, part: &'a str, path: &'a Path, function: &Callee) -> Result<bool, Fault> {
-        let value = self.follow(path)?;
-        if let Some(text) = self.ascii(value)? {
-            self.env.heap.work_on_bytes(text.len())?;
-            return Ok(contains_small(text.as_bytes(), part.as_bytes()));
-        }
-        let small = invoke(&self.env, function, &[value])?;
-        value::contains(self.env.heap, Value::Text(part), small)
+    fn in_small(&mut self, part: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
+        let value = match self.text(path)? {
+            Found::Text(text) if self.is_ascii(text)? => {
+                self.env.heap.work_on_bytes(text.len()).ok()?;
+                return Some(contains_small(text.as_bytes(), part.as_bytes()));
+            }
+            found => found.value(),
+        };
+        let small = invoke(&self.env, function, &[value]).ok()?;
+        value::contains(self.env.heap, Value::Text(part), small).ok()
     }
 
-    fn is_small(&self, text: &'a str, path: &'a Path, function: &Callee) -> Result<bool, Fault> {
-        let value = self.follow(path)?;
-        if let Some(found) = self.ascii(value)? {
-            self.env.heap.work_on_bytes(found.len().min(text.len()))?;
-            let same = |(found, wanted): (u8, u8)| found.to_ascii_lowercase() == wanted;
-            return Ok(found.len() == text.len() && found.bytes().zip(text.bytes()).all(same));
-        }
-        let small = invoke(&self.env, function, &[value])?;
-        value::equal(self.env.heap, small, Value::Text(text))
+    fn is_small(&mut self, text: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
+        let value = match self.text(path)? {
+            Found::Text(found) if self.is_ascii(found)? => {
+                self.env.heap.work_on_bytes(found.len().min(text.len())).ok()?;
+                let same = |(found, wanted): (u8, u8)| found.to_ascii_lowercase() == wanted;
+                return Some(
+                    found.len() == text.len() && found.bytes().zip(text.bytes()).all(same),
+                );
+            }
+            found => found.value(),
+        };
+        let small = invoke(&self.env, function, &[value]).ok()?;
+        value::equal(self.env.heap, small, Value::Text(text)).ok()
     }
 
-    fn compare(&self, by: Comparison, left: Value<'a>, right: Value<'a>) -> Result<bool, Fault> {
+    fn compare(&self, by: Comparison, left: Value<'a>, right: Value<'a>) -> Option<bool> {
         let heap = self.env.heap;
         match by {
-            Comparison::Equal => value::equal(heap, left, right),
-            Comparison::NotEqual => value::equal(heap, left, right).map(|equal| !equal),
-            Comparison::In => value::contains(heap, left, right),
-            Comparison::NotIn => value::contains(heap, left, right).map(|found| !found),
+            Comparison::Equal => value::equal(heap, left, right).ok(),
+            Comparison::NotEqual => value::equal(heap, left, right).ok().map(|equal| !equal),
+            Comparison::In => value::contains(heap, left, right).ok(),
+            Comparison::NotIn => value::contains(heap, left, right).ok().map(|found| !found),
             order => {
-                let found = value::ordering(heap, left, right)?;
-                Ok(found.is_some_and(|found| order.holds(found)))
+                let found = value::ordering(heap, left, right).ok()?;
+                Some(found.is_some_and(|found| order.holds(found)))
             }
         }
     }
 
-    fn call(&mut self, function: &'a Callee, args: &'a [Node]) -> Result<Value<'a>, Fault> {
+    fn call(&mut self, function: &'a Callee, args: &'a [Node]) -> Option<Value<'a>> {
         let mut values = [Value::Null; MOST_ARGUMENTS];
-        let given = values.get_mut(..args.len()).ok_or_else(broken)?;
+        let given = values.get_mut(..args.len())?;
         for (place, arg) in given.iter_mut().zip(args) {
             *place = self.value(arg)?;
         }
-        invoke(&self.env, function, given)
+        invoke(&self.env, function, given).ok()
     }
 
     fn each(
@@ -200,45 +299,103 @@ impl<'a> Walk<'_, 'a> {
         (slot, params): (usize, usize),
         work: u32,
         body: &'a Node,
-    ) -> Result<Value<'a>, Fault> {
+    ) -> Option<Value<'a>> {
         // What else a loop takes, the machine knows.
         let Value::List(list) = list else {
-            return Err(broken());
+            return None;
         };
         let heap = self.env.heap;
         let mut passed = 0;
         for at in 0..list.len() {
-            let element = list.get(at).ok_or_else(broken)?;
-            heap.work(work as usize)?;
+            let element = list.get(at)?;
+            heap.work(work as usize).ok()?;
             let parameters = [element, Value::count(at), Value::count(at)];
             for (offset, parameter) in parameters.into_iter().take(params).enumerate() {
-                *self.locals.get_mut(slot + offset).ok_or_else(broken)? = parameter;
+                *self.locals.get_mut(slot + offset)? = parameter;
             }
             match (question, self.truth(body)?) {
-                (Question::Any, true) => return Ok(Value::Bool(true)),
-                (Question::All, false) => return Ok(Value::Bool(false)),
+                (Question::Any, true) => return Some(Value::Bool(true)),
+                (Question::All, false) => return Some(Value::Bool(false)),
                 (Question::Count, true) => {
                     // As if the list were built.
-                    heap.work(1)?;
-                    heap.charge(size_of::<Value<'_>>())?;
+                    heap.work(1).ok()?;
+                    heap.charge(size_of::<Value<'_>>()).ok()?;
                     // What was built, or is secret, the list would know of.
                     if is_built(element) || element.holds_secret() {
-                        return Err(broken());
+                        return None;
                     }
                     passed += 1;
                 }
                 _ => {}
             }
         }
-        Ok(match question {
+        Some(match question {
             Question::Any => Value::Bool(false),
             Question::All => Value::Bool(true),
             Question::Count => {
-                heap.work(1)?;
+                heap.work(1).ok()?;
                 Value::count(passed)
             }
         })
     }
+}
+
+/// What a path leads to, where text is expected.
+enum Found<'a> {
+    Text(&'a str),
+    Nothing,
+    Other(Value<'a>),
+}
+
+impl<'a> Found<'a> {
+    fn value(self) -> Value<'a> {
+        match self {
+            Self::Text(text) => Value::Text(text),
+            Self::Nothing => Value::Null,
+            Self::Other(other) => other,
+        }
+    }
+}
+
+/// The end of a path of names in JSON of the embedder's; none where it is no such path.
+#[inline(always)]
+fn down_json<'a>(
+    map: &'a serde_json::Map<String, serde_json::Value>,
+    keys: &[Key],
+) -> Option<Option<&'a serde_json::Value>> {
+    let (Key::Name(first), rest) = keys.split_first()? else {
+        return None;
+    };
+    let mut here = map.get(&**first);
+    for key in rest {
+        let Key::Name(name) = key else {
+            return None;
+        };
+        here = match here {
+            Some(serde_json::Value::Object(map)) => map.get(&**name),
+            _ => None,
+        };
+    }
+    Some(here)
+}
+
+/// The same in a value of ours.
+#[inline(always)]
+fn down_owned<'a>(object: &'a OwnedObject, keys: &[Key]) -> Option<Option<&'a OwnedValue>> {
+    let (Key::Name(first), rest) = keys.split_first()? else {
+        return None;
+    };
+    let mut here = object.get(first);
+    for key in rest {
+        let Key::Name(name) = key else {
+            return None;
+        };
+        here = match here {
+            Some(OwnedValue::Object(object)) => object.get(name),
+            _ => None,
+        };
+    }
+    Some(here)
 }
 
 fn is_built(value: Value<'_>) -> bool {

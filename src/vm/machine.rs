@@ -102,7 +102,7 @@ impl Machine {
         let this = &*self;
         if let Some(tree) = &program.chunk().direct {
             let walked = this.walk(program.chunk(), context).value(tree);
-            if let Ok(answer) = walked.and_then(|answer| release(&this.heap, answer)) {
+            if let Some(Ok(answer)) = walked.map(|answer| release(&this.heap, answer)) {
                 return Ok(answer);
             }
             // The machine says what is wrong, and where.
@@ -122,7 +122,7 @@ impl Machine {
     ) -> Result<bool, Trap> {
         if let Some(tree) = &program.chunk().direct {
             self.heap.reset(self.limits.budget());
-            if let Ok(answer) = self.walk(program.chunk(), context).truth(tree) {
+            if let Some(answer) = self.walk(program.chunk(), context).truth(tree) {
                 return Ok(answer);
             }
         }
@@ -151,7 +151,7 @@ impl Machine {
             0 => &mut [],
             some => heap.slots(usize::from(some)),
         };
-        Walk { chunk, context, env, locals }
+        Walk { chunk, context, env, locals, last: None }
     }
 
     /// Runs the instructions. Not inlined: it would make a walk pay for its frame.
