@@ -1,12 +1,18 @@
 //! `hookgate deliveries`: what was sent, to whom, and what came of it.
 
+use std::collections::HashMap;
+
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format};
 use super::store::{change, now, open};
+use super::subscriptions::shown_id;
 use super::{Error, Exit};
-use crate::gateway::store::{AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State};
+use crate::delivery::{Api, locator};
+use crate::gateway::store::{
+    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State, SubscriptionFilter,
+};
 use crate::gateway::{time_of, uuid_of};
 
 /// The arguments of `deliveries`.
@@ -94,8 +100,30 @@ fn state_of(name: &str) -> Result<State, Error> {
     })
 }
 
-fn line(record: &DeliveryRecord) -> String {
-    let DeliveryRecord { id, attempts, event_id, subscription_id, .. } = record;
+/// Ids as their API and the messages write them.
+pub(super) struct Shown(HashMap<String, Api>);
+
+impl Shown {
+    pub(super) async fn of(store: &impl DeliveryStore) -> Result<Self, Error> {
+        let all = store.subscriptions(&SubscriptionFilter::default()).await?;
+        Ok(Self(all.into_iter().map(|record| (record.id, record.api)).collect()))
+    }
+
+    pub(super) fn subscription(&self, id: &str) -> String {
+        shown_id(self.0.get(id).copied().unwrap_or(Api::Socotra), id)
+    }
+
+    /// The id of an event, as `webhook-id` has it.
+    pub(super) fn event(id: &str) -> String {
+        locator(id.parse().unwrap_or_default())
+    }
+}
+
+fn line(record: &DeliveryRecord, shown: &Shown) -> String {
+    let DeliveryRecord { id, attempts, .. } = record;
+    let times = if *attempts == 1 { "attempt" } else { "attempts" };
+    let event = Shown::event(&record.event_id);
+    let subscription = shown.subscription(&record.subscription_id);
     let state = match record.state {
         State::Waiting => format!("waiting until {}", time_of(record.next_at)),
         state => state.name().to_owned(),
@@ -103,18 +131,18 @@ fn line(record: &DeliveryRecord) -> String {
     let notice = if record.notice { "  notice" } else { "" };
     let reason = record.reason.as_deref().map(|reason| format!("  {reason}")).unwrap_or_default();
     format!(
-        "{id:<8}{}  {state}  {attempts} attempts  event {event_id}  to {subscription_id}{notice}{reason}",
+        "{id:<8}{}  {state}  {attempts} {times}  event {event}  to {subscription}{notice}{reason}",
         time_of(record.created_at)
     )
 }
 
-fn to_json(record: &DeliveryRecord) -> serde_json::Value {
+fn to_json(record: &DeliveryRecord, shown: &Shown) -> serde_json::Value {
     let waiting = record.state == State::Waiting;
     serde_json::json!({
         "id": record.id,
         "tenant": record.tenant,
-        "subscription": record.subscription_id,
-        "event": record.event_id,
+        "subscription": shown.subscription(&record.subscription_id),
+        "event": Shown::event(&record.event_id),
         "notice": record.notice,
         "resent": record.resent,
         "state": record.state.name(),
@@ -143,14 +171,16 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let records = block_on(store.deliveries(filter))??;
+    let (records, shown) = block_on(async {
+        Ok::<_, Error>((store.deliveries(filter).await?, Shown::of(&store).await?))
+    })??;
     if format == Format::Json {
-        let list: Vec<_> = records.iter().map(to_json).collect();
+        let list: Vec<_> = records.iter().map(|one| to_json(one, &shown)).collect();
         output::answer(&serde_json::Value::Array(list).to_string())?;
         return Ok(Exit::Done);
     }
     for record in &records {
-        output::answer(&line(record))?;
+        output::answer(&line(record, &shown))?;
     }
     Ok(Exit::Done)
 }
@@ -164,19 +194,20 @@ async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Err
 
 fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let (record, attempts, body) = block_on(async {
+    let (record, attempts, body, shown) = block_on(async {
         let record = find(&store, id).await?;
-        Ok::<_, Error>((record, store.attempts(id).await?, store.body(id).await?))
+        let (attempts, body) = (store.attempts(id).await?, store.body(id).await?);
+        Ok::<_, Error>((record, attempts, body, Shown::of(&store).await?))
     })??;
     if format == Format::Json {
         let tries: Vec<_> = attempts.iter().map(attempt_to_json).collect();
         let json = serde_json::json!({
-            "delivery": to_json(&record), "tries": tries, "body": body,
+            "delivery": to_json(&record, &shown), "tries": tries, "body": body,
         });
         output::answer(&json.to_string())?;
         return Ok(Exit::Done);
     }
-    output::answer(&line(&record))?;
+    output::answer(&line(&record, &shown))?;
     for attempt in &attempts {
         let (number, at, status) = (attempt.number, time_of(attempt.at), attempt.status);
         let taken = attempt.reason.as_deref().unwrap_or("taken");

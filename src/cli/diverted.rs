@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::deliveries::id_of;
+use super::deliveries::{Shown, id_of};
 use super::output::{self, Format};
 use super::store::{change, now, open};
 use super::{Error, Exit};
@@ -76,7 +76,7 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let records = block_on(async {
+    let (records, shown) = block_on(async {
         let ids = match subscription {
             Some(id) => vec![id_of(id)?],
             None => {
@@ -88,26 +88,25 @@ fn list(
         for id in ids {
             records.extend(all(&store, &id).await?);
         }
-        Ok::<_, Error>(records)
+        Ok::<_, Error>((records, Shown::of(&store).await?))
     })??;
     if format == Format::Json {
-        let list: Vec<_> = records.iter().map(to_json).collect();
+        let list: Vec<_> = records.iter().map(|one| to_json(one, &shown)).collect();
         output::answer(&serde_json::Value::Array(list).to_string())?;
         return Ok(Exit::Done);
     }
     for DivertedRecord { subscription_id, event_id, at, trigger, message, .. } in &records {
-        let at = time_of(*at);
-        output::answer(&format!(
-            "{at}  event {event_id}  for {subscription_id}  {trigger}  {message}"
-        ))?;
+        let (at, event) = (time_of(*at), Shown::event(event_id));
+        let subscription = shown.subscription(subscription_id);
+        output::answer(&format!("{at}  event {event}  for {subscription}  {trigger}  {message}"))?;
     }
     Ok(Exit::Done)
 }
 
-fn to_json(record: &DivertedRecord) -> serde_json::Value {
+fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
     serde_json::json!({
-        "subscription": record.subscription_id,
-        "event": record.event_id,
+        "subscription": shown.subscription(&record.subscription_id),
+        "event": Shown::event(&record.event_id),
         "request": record.request_id,
         "at": time_of(record.at).to_string(),
         "trigger": record.trigger,
