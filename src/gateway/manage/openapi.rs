@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Answer, Call, Fault};
 use super::operation::{Group, Kind, Operation, Parameter, Success};
 use super::{awork, operations};
+use crate::listener::all_outcomes;
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
@@ -33,12 +34,13 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     run: |call| Box::pin(describe(call)),
 }];
 
-async fn describe(_: Call) -> Result<Answer, Fault> {
-    Answer::json(&description())
+async fn describe(call: Call) -> Result<Answer, Fault> {
+    Answer::json(&description(&call.app.configuration().settings.public_url))
 }
 
-/// The description of all operations, and of the routes of operators.
-fn description() -> Value {
+/// The description of all operations, of the routes of operators, and of those of senders, which
+/// are at the public URL.
+fn description(public_url: &str) -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut schemas = settings.into_generator();
@@ -51,6 +53,11 @@ fn description() -> Value {
     for (path, summary, kind, statuses) in OF_OPERATORS {
         let of_operators = of_operators(path, summary, kind, statuses);
         paths.entry(path).or_default().insert("get".to_owned(), of_operators);
+    }
+    let servers = json!([{ "url": public_url, "description": "The address for senders." }]);
+    for (path, methods) in of_senders() {
+        paths.entry(path).or_default().insert("servers".to_owned(), servers.clone());
+        paths.entry(path).or_default().extend(methods);
     }
     json!({
         "openapi": "3.1.0",
@@ -97,6 +104,79 @@ fn links(operation: &Operation) -> Map<String, Value> {
         ((*to).to_owned(), json!({ "operationId": to, "parameters": parameters }))
     })
     .collect()
+}
+
+/// The routes of senders.
+fn of_senders() -> [(&'static str, Map<String, Value>); 2] {
+    let methods = [
+        ("post", "notify", "Send a webhook"),
+        ("get", "notifyByGet", "Ask by GET, as some challenges do"),
+    ];
+    let notify = methods.map(|(method, id, summary)| {
+        let described = json!({
+            "operationId": id,
+            "summary": summary,
+            "tags": ["senders"],
+            "parameters": path_parameters("/{id}").collect::<Vec<_>>(),
+            "responses": outcomes(),
+        });
+        (method.to_owned(), described)
+    });
+    let form = json!({
+        "type": "object",
+        "required": ["grant_type"],
+        "properties": {
+            "grant_type": { "type": "string", "const": "client_credentials" },
+            "client_id": { "type": "string" },
+            "client_secret": { "type": "string" },
+        },
+    });
+    let errors = [400, 401, 408, 413, 429, 503].map(|status: u16| {
+        let doc = "The client is none, or should wait (RFC 6749, section 5.2).";
+        (status.to_string(), json!({ "description": doc }))
+    });
+    let mut responses: Map<String, Value> = errors.into_iter().collect();
+    let token = json!({
+        "type": "object",
+        "required": ["access_token", "token_type", "expires_in"],
+        "properties": {
+            "access_token": { "type": "string" },
+            "token_type": { "type": "string", "const": "Bearer" },
+            "expires_in": { "type": "integer" },
+        },
+    });
+    let granted = json!({
+        "description": "A token.",
+        "content": { "application/json": { "schema": token } },
+    });
+    responses.insert("200".to_owned(), granted);
+    let token = json!({
+        "operationId": "token",
+        "summary": "Exchange a client's credentials for an access token (RFC 6749, section 4.4)",
+        "tags": ["senders"],
+        "requestBody": {
+            "required": true,
+            "content": { "application/x-www-form-urlencoded": { "schema": form } },
+        },
+        "responses": responses,
+    });
+    [
+        ("/webhooks/v1/listeners/{id}/notify", notify.into_iter().collect()),
+        ("/oauth/v1/token", [("post".to_owned(), token)].into_iter().collect()),
+    ]
+}
+
+/// What becomes of a webhook, by status: as the table of outcomes has it. A listener's own
+/// response, or that to a challenge, may have another good status.
+fn outcomes() -> Value {
+    let mut docs: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for row in all_outcomes() {
+        docs.entry(row.status.to_string()).or_default().push(row.doc);
+    }
+    docs.entry("2XX".to_owned()).or_default().push("As the listener's own response says.");
+    let described =
+        docs.into_iter().map(|(status, docs)| (status, json!({ "description": docs.join(" ") })));
+    Value::Object(described.collect())
 }
 
 /// The routes of operators: path, summary, what is answered, and with which statuses.

@@ -101,3 +101,36 @@ fn a_subscription_says_what_its_stream_has() {
     let wrong = "/events/stream?filter=event.(";
     assert_eq!(gateway.call(&subscribed.key, "GET", wrong, &Value::Null).status, 400);
 }
+
+#[test]
+fn the_description_has_every_route_and_says_where_senders_are() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let described = gateway.good("", "GET", "/openapi.json", &Value::Null);
+    let paths = described["paths"].as_object().unwrap();
+    let methods = |path: &str| -> Vec<&str> {
+        let known = ["get", "post", "put", "patch", "delete"];
+        let path = paths.get(path).unwrap_or_else(|| panic!("{path} is not described"));
+        path.as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .filter(|key| known.contains(key))
+            .collect()
+    };
+    let webhook = "/event/{tenantLocator}/webhooks/{webhookLocator}";
+    assert_eq!(methods(webhook), ["delete", "get", "patch"]);
+    assert_eq!(methods(&format!("{webhook}/diverted/{{eventLocator}}")), ["delete", "get"]);
+    assert_eq!(methods("/api/v1/webhooks/{webhookId}"), ["delete", "get", "put"]);
+    assert_eq!(methods("/events/stream"), ["get"]);
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
+        assert_eq!(methods(path), ["get"]);
+    }
+    let notify = &paths["/webhooks/v1/listeners/{id}/notify"];
+    assert_eq!(notify["servers"][0]["url"], "https://hooks.example.com");
+    for status in ["200", "401", "404", "413", "422", "429", "503"] {
+        assert!(notify["post"]["responses"][status].is_object(), "{status}");
+    }
+    assert_eq!(methods("/oauth/v1/token"), ["post"]);
+    assert_eq!(paths.len(), 22);
+}

@@ -133,7 +133,6 @@ pub(super) struct UpdateWebhookRequest {
     pub remove_failure_handling: Option<bool>,
     #[schemars(schema_with = "types")]
     pub add_event_types: Option<Vec<String>>,
-    #[schemars(schema_with = "types")]
     pub remove_event_types: Option<Vec<String>>,
     /// Taken and left alone: there are no automation plugins here.
     #[serde(rename = "useAutomationPlugin")]
