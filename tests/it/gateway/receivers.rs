@@ -108,6 +108,18 @@ fn a_receiver_that_fails_is_tried_again_and_gets_the_same_message() {
     assert_eq!(receiver.after(4)[3].header("webhook-id"), got[0].header("webhook-id"));
 }
 
+/// A receiver that resets connections: it closes them with what was sent unread.
+fn resetting() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = stream.peek(&mut [0]);
+        }
+    });
+    format!("http://{address}/")
+}
+
 /// What each kind of failure is called, and how it is told.
 #[test]
 fn what_a_receiver_does_decides_the_trigger_and_the_words() {
@@ -133,6 +145,8 @@ fn what_a_receiver_does_decides_the_trigger_and_the_words() {
             receiver
         })
         .collect();
+    let locator = gateway.subscribe(&subscribed.key, &resetting(), &json!({ "divert": true }));
+    expected.push((locator, "timeout", "no answer: "));
     let unreachable = format!("http://{nobody}/");
     let locator = gateway.subscribe(&subscribed.key, &unreachable, &json!({ "divert": true }));
     expected.push((locator, "timeout", "no connection: Connection refused"));
