@@ -24,7 +24,13 @@ pub struct Configuration {
     pub listeners: BTreeMap<Box<str>, Arc<Listener>>,
     /// What is worth telling, though it runs.
     pub warnings: Vec<Diagnostics>,
+    /// What its files looked like from outside, before they were read: whatever changes after
+    /// that is noticed.
+    pub(super) seen: Fingerprint,
 }
+
+/// What files look like from outside: when they were changed, and how large they are.
+pub(super) type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// Why a configuration does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +54,7 @@ impl Configuration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(folder: &Path, needed: bool) -> Result<Self, ConfigurationError> {
+        let mut seen = looks(files_of(folder));
         let (settings, mut told) = match Settings::read(HOOKGATE, &text(&folder.join(HOOKGATE))?) {
             Ok(settings) => (Some(settings), Vec::new()),
             Err(diagnostics) => (None, vec![diagnostics]),
@@ -67,7 +74,8 @@ impl Configuration {
         told.retain(|one| !one.list.is_empty());
         match settings {
             Some(settings) if !told.iter().any(Diagnostics::has_errors) => {
-                Ok(Self { folder: folder.to_owned(), settings, listeners, warnings: told })
+                seen.extend(looks(certificates_of(folder, &settings)));
+                Ok(Self { folder: folder.to_owned(), settings, listeners, warnings: told, seen })
             }
             _ => Err(ConfigurationError::Faults(told)),
         }
@@ -164,20 +172,30 @@ fn shown(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
-/// What can be seen of a configuration's files from outside: if it changes, they are read again.
-pub(super) fn fingerprint(
-    configuration: &Configuration,
-) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+/// What the files of a configuration look like now: if that changes, they are read again.
+pub(super) fn fingerprint(configuration: &Configuration) -> Fingerprint {
     let folder = &configuration.folder;
+    let mut files = files_of(folder);
+    files.extend(certificates_of(folder, &configuration.settings));
+    looks(files)
+}
+
+fn files_of(folder: &Path) -> Vec<PathBuf> {
     let mut files = vec![folder.join(HOOKGATE)];
     files.extend(listener_files(folder).unwrap_or_default());
-    if let Some((certificate, key)) = &configuration.settings.tls {
-        files.extend([configuration.path(certificate), configuration.path(key)]);
-    }
-    let seen = |path: PathBuf| {
+    files
+}
+
+fn certificates_of(folder: &Path, settings: &Settings) -> Vec<PathBuf> {
+    let tls = settings.tls.iter();
+    tls.flat_map(|(certificate, key)| [folder.join(certificate), folder.join(key)]).collect()
+}
+
+fn looks(files: Vec<PathBuf>) -> Fingerprint {
+    let look = |path: PathBuf| {
         let data = std::fs::metadata(&path).ok();
         let modified = data.as_ref().and_then(|data| data.modified().ok());
         (path, modified, data.map_or(0, |data| data.len()))
     };
-    files.into_iter().map(seen).collect()
+    files.into_iter().map(look).collect()
 }

@@ -178,7 +178,7 @@ async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>) {
     let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
         return;
     };
-    let mut seen = fingerprint(&app.configuration());
+    let mut seen = app.configuration().seen.clone();
     let mut watch = tokio::time::interval(WATCH);
     let mut prune = tokio::time::interval(PRUNE);
     loop {
