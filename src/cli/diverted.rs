@@ -120,8 +120,12 @@ fn resend(
     configuration: &ConfigurationArguments,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let subscription = id_of(subscription)?;
+    let named = subscription;
+    let subscription = id_of(named)?;
     let sent = block_on(async {
+        if store.subscription(&subscription).await?.is_none() {
+            return Err(Error::Usage(format!("there is no subscription `{named}`")));
+        }
         let kept = match event {
             None => all(&store, &subscription).await?,
             Some(event) => {

@@ -8,7 +8,7 @@ use super::store::{audit, now, open};
 use super::{Error, Exit};
 use crate::config::duration;
 use crate::gateway::store::{Key, KeyKind, Store};
-use crate::gateway::{SCOPES, make, time_of};
+use crate::gateway::{SCOPES, make, micros_in, time_of};
 
 /// The arguments of `keys`.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ impl Create {
         };
         let span = duration::parse(text)
             .ok_or_else(|| Error::Usage(format!("`{text}` is no time span: `90d`")))?;
-        Ok(Some(now().saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))))
+        Ok(Some(now().saturating_add(micros_in(span))))
     }
 
     fn tell(&self, id: &str, shown: &str) -> Result<Exit, Error> {

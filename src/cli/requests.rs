@@ -9,7 +9,7 @@ use super::{Error, Exit};
 use crate::config::duration;
 use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
-use crate::gateway::{micros_of, time_of};
+use crate::gateway::{micros_in, micros_of, time_of};
 use crate::listener::whole_log;
 
 /// The arguments of `requests`.
@@ -97,7 +97,7 @@ fn moment(text: &str) -> Result<i64, Error> {
             "`{text}` is no time: `2025-08-17T12:30:00Z`, or `2h` for two hours ago"
         ))
     })?;
-    Ok(now().saturating_sub(i64::try_from(ago.as_micros()).unwrap_or(i64::MAX)))
+    Ok(now().saturating_sub(micros_in(ago)))
 }
 
 impl Requests {

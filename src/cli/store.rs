@@ -3,7 +3,7 @@
 use super::Error;
 use super::configuration::ConfigurationArguments;
 use crate::gateway::store::{AuditRecord, Change, Mode, SqliteStore, Store, StoreError};
-use crate::gateway::{Clock, Configuration, Seal, open_store};
+use crate::gateway::{COMMAND_LINE, Clock, Configuration, Seal, open_store};
 
 /// Opens the store of a configuration.
 pub(super) fn open(
@@ -22,13 +22,7 @@ pub(super) fn seal(configuration: &Configuration) -> Result<Seal, Error> {
 
 /// A change with what is written down about it.
 pub(super) fn change<T>(what: T, action: &str, target: &str) -> Change<T> {
-    let audit = AuditRecord {
-        at: now(),
-        actor: "command line".to_owned(),
-        action: action.to_owned(),
-        target: target.to_owned(),
-        detail: "{}".to_owned(),
-    };
+    let audit = AuditRecord::new(now(), COMMAND_LINE, action, target);
     Change { what, audit }
 }
 
@@ -51,11 +45,8 @@ pub(super) async fn audit(
     detail: serde_json::Value,
 ) -> Result<(), Error> {
     let record = AuditRecord {
-        at: now(),
-        actor: "command line".to_owned(),
-        action: action.to_owned(),
-        target: target.to_owned(),
         detail: detail.to_string(),
+        ..AuditRecord::new(now(), COMMAND_LINE, action, target)
     };
     Ok(store.audit(record).await?)
 }

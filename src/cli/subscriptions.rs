@@ -6,9 +6,9 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format};
 use super::store::{now, open, seal};
 use super::{Error, Exit};
-use crate::delivery::{Api, Definition, locator};
+use crate::delivery::{Api, Definition, Standing, locator};
 use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
-use crate::gateway::{Acting, ActingError, Clock, MASK, Seal, time_of, unsealed};
+use crate::gateway::{Acting, ActingError, Clock, MASK, Seal, micros_in, time_of, unsealed};
 
 /// The arguments of `subscriptions`.
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ pub(super) fn shown_id(api: Api, id: &str) -> String {
 }
 
 fn state(record: &SubscriptionRecord) -> String {
-    match (record.enabled, record.suspended_at) {
+    match (record.enabled, record.standing.suspended_at) {
         (false, _) => "disabled".to_owned(),
         (true, Some(at)) => format!("suspended {}", time_of(at)),
         (true, None) => "active".to_owned(),
@@ -119,7 +119,7 @@ fn to_json(seal: &Seal, record: &SubscriptionRecord) -> Result<serde_json::Value
         "alert": alert.as_ref().map(|alert| &alert.url),
         "filter": filter,
         "transform": transform,
-        "failures": record.failures,
+        "failures": record.standing.failures,
         "lastFailure": record.last_failure,
         "createdAt": time_of(record.created_at).to_string(),
         "updatedAt": time_of(record.updated_at).to_string(),
@@ -167,8 +167,7 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
     let seal = seal(&configuration)?;
     let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
-        record.suspended_at = None;
-        record.failures = 0;
+        record.standing = Standing::default();
     }))??;
     output::remark(&format!("`{id}` is not suspended"));
     Ok(Exit::Done)
@@ -179,8 +178,7 @@ fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Resu
     let seal = seal(&configuration)?;
     let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
-    let micros = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
-    let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros)))??;
+    let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
     output::answer(&secret)?;
     let hours = overlap.as_secs() / 3600;
     output::remark(&format!(

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use ulid::Ulid;
 use uuid::Uuid;
 
-use super::subscription::Api;
+use super::subscription::{Api, Receiver};
 use crate::value::Time;
 
 /// An event on its way out.
@@ -156,8 +156,17 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The body for a receiver: a message for Slack, JSON for any other.
+    pub fn body(&self, receiver: Receiver) -> String {
+        match receiver {
+            Receiver::Slack => serde_json::json!({ "text": self.in_words() }).to_string(),
+            // Texts and numbers always have a form as JSON.
+            Receiver::Custom | Receiver::File => serde_json::to_string(self).unwrap_or_default(),
+        }
+    }
+
     /// The same for a person to read.
-    pub fn in_words(&self) -> String {
+    fn in_words(&self) -> String {
         let Self { webhook_name, event_type, failure_message, attempts, .. } = self;
         let kept = if self.diverted { ", and it is kept to be sent again" } else { "" };
         let suspended = if self.suspended { ". The webhook is suspended" } else { "" };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::attempt::Ended;
-use super::policy::{LONGEST, Policy, Suspend, Trigger};
+use super::policy::{LONGEST, Policy, Trigger};
 
 /// What is known of a delivery when an attempt has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,6 @@ pub enum Next {
         trigger: Trigger,
         /// Whether it is kept, to be sent again by hand.
         divert: bool,
-        /// Whether the subscription is suspended.
-        suspend: bool,
     },
     /// It is given up, and the policy is not for such failures.
     Ignored,
@@ -69,11 +67,7 @@ pub fn next_attempt(policy: &Policy, history: &History, now: i64, jitter: f64) -
             let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
             Next::Again { at: now.saturating_add(wait), trigger }
         }
-        None => Next::GivenUp {
-            trigger,
-            divert: policy.divert,
-            suspend: policy.suspend == Suspend::GivenUp,
-        },
+        None => Next::GivenUp { trigger, divert: policy.divert },
     }
 }
 

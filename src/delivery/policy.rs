@@ -190,15 +190,6 @@ impl Policy {
         }
     }
 
-    /// The number of failed attempts, with no success between them, beyond which a subscription
-    /// is suspended.
-    pub fn pause_beyond(&self) -> Option<u32> {
-        match self.suspend {
-            Suspend::Beyond(most) => Some(most),
-            Suspend::Never | Suspend::GivenUp => None,
-        }
-    }
-
     /// The trigger that matches an end of an attempt, the most particular first.
     pub fn trigger(&self, ended: Ended) -> Option<Trigger> {
         self.triggers.iter().copied().filter(|trigger| trigger.is_for(ended)).min()

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -42,7 +42,7 @@ impl Clock {
         match self {
             Self::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+                micros_in(since)
             }
             Self::Pinned(micros) => micros.load(Ordering::SeqCst),
         }
@@ -67,6 +67,11 @@ impl Clock {
 /// A time in microseconds since the epoch.
 pub fn micros_of(time: Time) -> i64 {
     time.get().timestamp_micros()
+}
+
+/// A span in microseconds; what is longer than they can count is as long as they can.
+pub fn micros_in(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The time of microseconds since the epoch, in UTC; what no time can be is the epoch.

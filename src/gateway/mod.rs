@@ -8,6 +8,7 @@ mod clock;
 mod configuration;
 mod credentials;
 mod deliver;
+mod identity;
 mod incoming;
 mod limits;
 mod logging;
@@ -28,13 +29,14 @@ mod tls;
 mod trial;
 
 pub use app::App;
-pub use clock::{Clock, micros_of, time_of};
+pub use clock::{Clock, micros_in, micros_of, time_of};
 pub use configuration::{
     Configuration, ConfigurationError, HOOKGATE, load_listener, load_listener_with,
 };
 pub use credentials::{Made, make};
 pub use deliver::{Arrivals, ClientsError, Subscribed, UnreadableSubscription, sealed, unsealed};
-pub use manage::{Acting, ActingError, MASK, SCOPES, permits, tenant_locator, uuid_of};
+pub use identity::{tenant_locator, uuid_of};
+pub use manage::{Acting, ActingError, COMMAND_LINE, MASK, SCOPES, permits};
 pub use post::{PostError, post};
 pub use raw::Original;
 pub use replay::{Replayed, replay};

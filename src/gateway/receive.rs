@@ -13,7 +13,7 @@ use hyper::{Method, Request as HttpRequest, StatusCode};
 
 use super::address::sender;
 use super::app::App;
-use super::clock::micros_of;
+use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
 use super::deliver::HOPS;
@@ -182,7 +182,7 @@ impl Receiver<'_> {
         record.event_id = Some(event.id.clone());
         let dedup = decision.dedup.as_ref().map(|keys| DedupClaim {
             keys: keys.hashes.clone(),
-            window_us: i64::try_from(keys.window.as_micros()).unwrap_or(i64::MAX),
+            window_us: micros_in(keys.window),
             duplicate: self.duplicate(&record, &decision.reasons),
         });
         let raw = self.original(request);

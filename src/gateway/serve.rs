@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::app::App;
-use super::clock::Clock;
+use super::clock::{Clock, micros_in};
 use super::configuration::{Configuration, ConfigurationError, fingerprint};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
 use super::routes::{management_routes, sender_routes};
@@ -267,15 +267,14 @@ async fn delete_old(app: &App) {
 /// How long things are kept, as the store has it.
 fn retention(configuration: &Configuration) -> super::store::Retention {
     let kept = &configuration.settings.retention;
-    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
     super::store::Retention {
-        requests_us: micros(kept.requests),
-        events_us: micros(kept.events),
-        deliveries_us: micros(kept.deliveries),
-        diverted_us: micros(kept.diverted),
-        refused_us: micros(kept.refused),
-        challenges_us: micros(kept.requests),
-        audit_us: micros(kept.audit),
+        requests_us: micros_in(kept.requests),
+        events_us: micros_in(kept.events),
+        deliveries_us: micros_in(kept.deliveries),
+        diverted_us: micros_in(kept.diverted),
+        refused_us: micros_in(kept.refused),
+        challenges_us: micros_in(kept.requests),
+        audit_us: micros_in(kept.audit),
         max_bytes: kept.bytes,
     }
 }

@@ -27,6 +27,7 @@ impl Time {
     /// The first second of 1970, in UTC.
     pub const EPOCH: Self = Self(match FixedOffset::east_opt(0) {
         Some(utc) => DateTime::from_naive_utc_and_offset(DateTime::UNIX_EPOCH.naive_utc(), utc),
+        // Worked out when the crate is compiled, which would fail here.
         None => unreachable!(),
     });
 

@@ -84,19 +84,19 @@ impl<'c> Context<'c> {
 
     /// The object of a root, where it stands: nothing is copied to look at it.
     #[inline(always)]
-    pub(super) fn object(&self, root: &str) -> Option<Place<'c>> {
+    pub(super) fn object(&self, root: &str) -> Option<Document<'c>> {
         for (name, value) in self.roots.iter().chain(&self.more) {
             if *name == root {
-                return place(value);
+                return document(value);
             }
         }
         match self.object? {
             Object::Json(map) => match map.get(root)? {
-                serde_json::Value::Object(map) => Some(Place::Json(map)),
+                serde_json::Value::Object(map) => Some(Document::Json(map)),
                 _ => None,
             },
             Object::Owned(object) => match object.get(root)? {
-                OwnedValue::Object(object) => Some(Place::Owned(object)),
+                OwnedValue::Object(object) => Some(Document::Owned(object)),
                 _ => None,
             },
             _ => None,
@@ -127,17 +127,17 @@ impl<'c> Context<'c> {
 
 /// An object of a document, where it stands.
 #[derive(Clone, Copy)]
-pub(super) enum Place<'c> {
+pub(super) enum Document<'c> {
     Json(&'c serde_json::Map<String, serde_json::Value>),
     Owned(&'c OwnedObject),
 }
 
 /// Where a value's object stands, if it is one of a document.
 #[inline]
-pub(super) fn place<'c>(value: &Value<'c>) -> Option<Place<'c>> {
+pub(super) fn document<'c>(value: &Value<'c>) -> Option<Document<'c>> {
     match value {
-        Value::Object(Object::Json(map)) => Some(Place::Json(map)),
-        Value::Object(Object::Owned(object)) => Some(Place::Owned(object)),
+        Value::Object(Object::Json(map)) => Some(Document::Json(map)),
+        Value::Object(Object::Owned(object)) => Some(Document::Owned(object)),
         _ => None,
     }
 }

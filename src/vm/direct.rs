@@ -3,7 +3,7 @@
 //! Every operation and every count of work is the machine's own, so the answer is too. Of a fault
 //! only that there is one is told, by no answer: the machine runs again and says which.
 
-use super::context::{Context, Place, case_blind, place};
+use super::context::{Context, Document, case_blind, document};
 use crate::builtins::{Env, invoke};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
 use crate::value::{self, List, Object, OwnedObject, OwnedValue, Value};
@@ -15,7 +15,7 @@ pub(super) struct Walk<'r, 'a> {
     pub(super) env: Env<'a>,
     pub(super) locals: &'a mut [Value<'a>],
     /// The root that was read last, and where it stands: tests mostly read the same one.
-    pub(super) last: Option<(u16, Place<'a>)>,
+    pub(super) last: Option<(u16, Document<'a>)>,
 }
 
 /// More arguments than a function takes that filters call.
@@ -73,7 +73,8 @@ impl<'a> Walk<'_, 'a> {
             // A secret may not leave, not even as its truth.
             node => {
                 let value = self.value(node)?;
-                (!value.holds_secret()).then(|| value.is_truthy())
+                // What was built is measured before it leaves, and the machine does that.
+                (!value.holds_secret() && !is_built(value)).then(|| value.is_truthy())
             }
         }
     }
@@ -134,11 +135,11 @@ impl<'a> Walk<'_, 'a> {
     /// way is looked at where it is, and only the end becomes a value.
     #[inline(always)]
     fn at(&mut self, path: &'a Path) -> Option<Value<'a>> {
-        let end = match self.place(path) {
-            Some(Place::Json(map)) => {
+        let end = match self.document(path) {
+            Some(Document::Json(map)) => {
                 down_json(map, &path.keys).map(|end| end.map_or(Value::Null, Value::from))
             }
-            Some(Place::Owned(object)) => down_owned(object, &path.keys)
+            Some(Document::Owned(object)) => down_owned(object, &path.keys)
                 .map(|end| end.map_or(Value::Null, OwnedValue::borrow)),
             None => None,
         };
@@ -147,21 +148,21 @@ impl<'a> Walk<'_, 'a> {
 
     /// The document that a path begins in, where its keys are found as they are written.
     #[inline(always)]
-    fn place(&mut self, path: &'a Path) -> Option<Place<'a>> {
+    fn document(&mut self, path: &'a Path) -> Option<Document<'a>> {
         match path.base {
             Base::Root(at) => {
-                if let Some((_, place)) = self.last.filter(|(root, _)| *root == at) {
-                    return Some(place);
+                if let Some((_, document)) = self.last.filter(|(root, _)| *root == at) {
+                    return Some(document);
                 }
                 let root = self.chunk.roots.get(usize::from(at))?;
                 if root.case_blind {
                     return None;
                 }
-                let place = self.context.object(&root.name)?;
-                self.last = Some((at, place));
-                Some(place)
+                let document = self.context.object(&root.name)?;
+                self.last = Some((at, document));
+                Some(document)
             }
-            Base::Local(slot) => place(self.locals.get(usize::from(slot))?),
+            Base::Local(slot) => document(self.locals.get(usize::from(slot))?),
         }
     }
 
@@ -169,13 +170,13 @@ impl<'a> Walk<'_, 'a> {
     /// read again: most tests are of texts, and that would be most of their time.
     #[inline(always)]
     fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
-        match self.place(path) {
-            Some(Place::Json(map)) => match down_json(map, &path.keys) {
+        match self.document(path) {
+            Some(Document::Json(map)) => match down_json(map, &path.keys) {
                 Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
                 Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
                 _ => {}
             },
-            Some(Place::Owned(object)) => match down_owned(object, &path.keys) {
+            Some(Document::Owned(object)) => match down_owned(object, &path.keys) {
                 Some(Some(OwnedValue::Text(text))) => return Some(Found::Text(text)),
                 Some(Some(OwnedValue::Null) | None) => return Some(Found::Nothing),
                 _ => {}
@@ -193,7 +194,7 @@ impl<'a> Walk<'_, 'a> {
         let root = self.chunk.roots.get(usize::from(root))?;
         let map = match self.context.object(&root.name) {
             // One member may be the `map` of a log entry.
-            Some(Place::Json(map)) if root.case_blind && map.len() != 1 => map,
+            Some(Document::Json(map)) if root.case_blind && map.len() != 1 => map,
             _ => return self.follow(path).map(Found::Other),
         };
         self.env.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;

@@ -5,12 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use super::attempt::Came;
 use super::subscribed::{sealed, unsealed};
-use crate::delivery::{Api, Definition, Ended, Endpoint, Policy, Receiver};
+use crate::delivery::{Api, Definition, Ended, Endpoint, Policy, Receiver, Standing};
 use crate::gateway::app::App;
+use crate::gateway::identity::derived_id;
 use crate::gateway::settings::Sink;
 use crate::gateway::store::{
     AuditRecord, Change, StoreError, SubscriptionFilter, SubscriptionRecord,
@@ -114,11 +113,7 @@ pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> 
 
 /// The id of a sink: always the same for its tenant and its name.
 fn id(sink: &Sink) -> String {
-    let digest: [u8; 32] =
-        Sha256::digest(format!("sink\n{}\n{}", sink.tenant, sink.name).as_bytes()).into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(digest.split_at(16).0);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+    derived_id(&format!("sink\n{}\n{}", sink.tenant, sink.name)).to_string()
 }
 
 fn definition(sink: &Sink, path: &Path) -> Definition {
@@ -137,13 +132,7 @@ fn definition(sink: &Sink, path: &Path) -> Definition {
 }
 
 fn audit(app: &App, action: &str, target: &str) -> AuditRecord {
-    AuditRecord {
-        at: app.clock.micros(),
-        actor: "configuration".to_owned(),
-        action: action.to_owned(),
-        target: target.to_owned(),
-        detail: "{}".to_owned(),
-    }
+    AuditRecord::new(app.clock.micros(), "configuration", action, target)
 }
 
 fn seal(app: &App, definition: &Definition) -> Result<Vec<u8>, StoreError> {
@@ -163,8 +152,7 @@ async fn create(
         tenant: sink.tenant.clone(),
         api: Api::Sink,
         enabled: true,
-        suspended_at: None,
-        failures: 0,
+        standing: Standing::default(),
         last_failure: None,
         events: definition.events.clone(),
         sealed: seal(app, definition)?,

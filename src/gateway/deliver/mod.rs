@@ -9,6 +9,7 @@ mod client;
 mod dispatch;
 mod file;
 mod lane;
+mod sending;
 mod subscribed;
 
 pub use arrivals::Arrivals;
@@ -16,7 +17,7 @@ pub(super) use client::Clients;
 pub use client::ClientsError;
 pub(super) use dispatch::{clients, run};
 pub(super) use file::sync_sinks;
-pub(super) use lane::with_event;
+pub(super) use sending::with_event;
 pub use subscribed::{Subscribed, UnreadableSubscription, sealed, unsealed};
 
 /// The header that counts gateways on the way, so that a loop comes to an end.

@@ -69,9 +69,12 @@ impl Caller {
         }
     }
 
-    /// Whether the key opens listeners and nothing else.
-    pub(super) fn only_sends(&self) -> bool {
-        self.scopes.iter().all(|scope| scope == "send")
+    /// Holds the caller to a key that opens more than listeners.
+    pub(super) fn manages(&self) -> Result<(), Fault> {
+        match self.scopes.iter().all(|scope| scope == "send") {
+            true => Err(Fault::Forbidden("the key is one of a sender".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Holds the caller to a permission.

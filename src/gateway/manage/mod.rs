@@ -15,7 +15,7 @@ mod subscriptions;
 
 pub use caller::{SCOPES, permits};
 pub(super) use operation::routes;
-pub use subscriptions::{Acting, ActingError, MASK, tenant_locator, uuid_of};
+pub use subscriptions::{Acting, ActingError, COMMAND_LINE, MASK};
 
 use operation::Operation;
 

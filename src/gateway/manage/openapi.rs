@@ -18,10 +18,8 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     group: Group::Hookgate,
     method: "get",
     path: "/openapi.json",
-    aliases: &[],
     summary: "This description",
-    permissions: &[],
-    public: true,
+    permissions: None,
     parameters: &[],
     request: None,
     success: Success {
@@ -212,9 +210,9 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String
     say("tags", json!([tag(operation.group)]));
     say("parameters", parameters.into());
     say("responses", responses(operation, schemas));
-    if !operation.public {
+    if let Some(permissions) = operation.permissions {
         say("security", json!([{ "key": [] }]));
-        say("x-permissions", json!(operation.permissions));
+        say("x-permissions", json!(permissions));
     }
     if let Some(request) = operation.request {
         let content = json!({ "application/json": { "schema": request(schemas) } });
@@ -264,7 +262,7 @@ fn responses(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     };
     let mut responses = Map::new();
     responses.insert(success.status.to_string(), described);
-    let of_callers = if operation.public { [].as_slice() } else { &[401, 503] };
+    let of_callers = if operation.permissions.is_some() { [401, 503].as_slice() } else { &[] };
     for status in operation.errors.iter().chain(of_callers) {
         responses.insert(status.to_string(), error(operation.group, *status, schemas));
     }

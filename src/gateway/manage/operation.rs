@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::Response as HttpResponse;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::Request;
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::call::{Answer, Call, Fault, plain_fault};
 use super::caller::Caller;
@@ -28,13 +28,10 @@ pub(super) struct Operation {
     pub group: Group,
     pub method: &'static str,
     pub path: &'static str,
-    /// Other spellings of the path, that are not described.
-    pub aliases: &'static [&'static str],
     pub summary: &'static str,
-    /// What the key has to allow; empty: any good key will do.
-    pub permissions: &'static [&'static str],
-    /// Whether nobody has to say who they are.
-    pub public: bool,
+    /// What the key has to allow: nothing, where any good key will do. None: nobody has to say who
+    /// they are.
+    pub permissions: Option<&'static [&'static str]>,
     /// Parameters of the query.
     pub parameters: &'static [Parameter],
     /// The form of the body.
@@ -54,6 +51,23 @@ pub(super) struct Success {
     pub content: &'static str,
     pub schema: Option<SchemaOf>,
     pub doc: &'static str,
+}
+
+/// The form of a type.
+pub(super) fn form<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Schema {
+    schemas.subschema_for::<T>()
+}
+
+impl Success {
+    /// JSON of a form.
+    pub(super) const fn json(schema: SchemaOf, doc: &'static str) -> Self {
+        Self { status: 200, content: "application/json", schema: Some(schema), doc }
+    }
+
+    /// Nothing: it is done.
+    pub(super) const fn done(doc: &'static str) -> Self {
+        Self { status: 204, content: "", schema: None, doc }
+    }
 }
 
 /// A group of operations.
@@ -85,9 +99,9 @@ pub(super) enum Kind {
 pub(in crate::gateway) fn routes() -> Router<Arc<App>> {
     let mut router = Router::new();
     for operation in operations() {
-        let paths = std::iter::once(&operation.path).chain(operation.aliases);
-        for path in paths {
-            router = router.route(path, method(operation));
+        router = router.route(operation.path, method(operation));
+        for (_, spelling) in awork::SPELLINGS.iter().filter(|(path, _)| *path == operation.path) {
+            router = router.route(spelling, method(operation));
         }
     }
     router
@@ -125,16 +139,15 @@ async fn answer(
     request: Request<Body>,
 ) -> Result<Answer, Fault> {
     let (parts, body) = request.into_parts();
-    let caller = match operation.public {
-        true => Caller { key: String::new(), tenant: String::new(), scopes: Vec::new() },
-        false => Caller::of(&app, &parts.headers).await?,
+    let caller = match operation.permissions {
+        None => Caller { key: String::new(), tenant: String::new(), scopes: Vec::new() },
+        Some(permissions) => {
+            let caller = Caller::of(&app, &parts.headers).await?;
+            caller.manages()?;
+            permissions.iter().try_for_each(|permission| caller.may(permission))?;
+            caller
+        }
     };
-    if !operation.public && caller.only_sends() {
-        return Err(Fault::Forbidden("the key is one of a sender".to_owned()));
-    }
-    for permission in operation.permissions {
-        caller.may(permission)?;
-    }
     let limits = app.configuration().settings.limits;
     let read = incoming::read(&parts.headers, body, &limits, &app.memory).await;
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;

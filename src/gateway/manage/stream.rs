@@ -12,12 +12,13 @@ use tokio::sync::watch;
 
 use super::call::{Answer, Call, Fault};
 use super::operation::{Group, Kind, Operation, Parameter, Success};
-use super::subscriptions::{check_programs_of, uuid_of};
+use super::subscriptions::check_programs_of;
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
 use crate::gateway::credentials::is_still_good;
 use crate::gateway::deliver::with_event;
+use crate::gateway::identity::uuid_of;
 use crate::gateway::store::{EventFilter, EventRecord};
 
 /// The operations.
@@ -26,10 +27,8 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     group: Group::Hookgate,
     method: "get",
     path: "/events/stream",
-    aliases: &[],
     summary: "Events as they come, as server-sent events; `Last-Event-ID` goes on after one",
-    permissions: &["events:read", "events:list"],
-    public: false,
+    permissions: Some(&["events:read", "events:list"]),
     parameters: &[
         Parameter {
             name: "subscription",

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use hyper::Uri;
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::{Schema, SchemaGenerator, json_schema};
-use sha2::{Digest, Sha256};
-use ulid::Ulid;
-use uuid::Uuid;
 
 use super::call::{Call, Fault};
-use crate::delivery::{Api, Definition, Endpoint, Programs, SigningSecret, header_fault, refusal};
+use crate::delivery::{
+    Api, Definition, Endpoint, Programs, SigningSecret, Standing, header_fault, refusal,
+};
 use crate::diagnostic::Diagnostics;
 use crate::gateway::app::App;
 use crate::gateway::clock::Clock;
 use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
+use crate::gateway::identity::uuid_of;
 use crate::gateway::seal::{Seal, SealError};
 use crate::gateway::store::{
     AuditRecord, Change, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
@@ -24,33 +24,6 @@ use crate::gateway::store::{
 
 /// What stands in answers for secrets, and what keeps the old one where it is sent back.
 pub const MASK: &str = "********";
-
-/// The UUID of a tenant, as Socotra's routes have it: the id itself where that is one, or always
-/// the same made from it.
-///
-/// ```
-/// use hookgate::gateway::tenant_locator;
-///
-/// let uuid = "123e4567-e89b-12d3-a456-426614174000";
-/// assert_eq!(tenant_locator(uuid).to_string(), uuid);
-/// assert_eq!(tenant_locator("acme"), tenant_locator("acme"));
-/// ```
-pub fn tenant_locator(tenant: &str) -> Uuid {
-    tenant.parse().unwrap_or_else(|_| {
-        let digest: [u8; 32] = Sha256::digest(format!("tenant\n{tenant}").as_bytes()).into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(digest.split_at(16).0);
-        uuid::Builder::from_custom_bytes(bytes).into_uuid()
-    })
-}
-
-/// An id as a client gives it: a ULID, or a UUID.
-pub fn uuid_of(text: &str) -> Option<Uuid> {
-    match Ulid::from_string(text) {
-        Ok(ulid) => Some(Uuid::from_u128(ulid.into())),
-        Err(_) => Uuid::try_parse(text).ok(),
-    }
-}
 
 /// A subscription with what it says.
 #[derive(Debug, Clone)]
@@ -74,13 +47,9 @@ impl From<SealError> for Fault {
 impl Call {
     /// What is written down about a change.
     pub(super) fn audit(&self, action: &str, target: &str) -> AuditRecord {
-        AuditRecord {
-            at: self.app.clock.micros(),
-            actor: self.caller.key.clone(),
-            action: action.to_owned(),
-            target: target.to_owned(),
-            detail: serde_json::json!({ "tenant": self.caller.tenant }).to_string(),
-        }
+        let detail = serde_json::json!({ "tenant": self.caller.tenant }).to_string();
+        let now = self.app.clock.micros();
+        AuditRecord { detail, ..AuditRecord::new(now, &self.caller.key, action, target) }
     }
 
     /// A subscription of the caller's tenant that was made by an API.
@@ -123,8 +92,7 @@ impl Call {
             tenant: self.caller.tenant.clone(),
             api,
             enabled,
-            suspended_at: None,
-            failures: 0,
+            standing: Standing::default(),
             last_failure: None,
             events: definition.events.clone(),
             sealed: sealed(&self.app.seal, &definition)?,
@@ -274,6 +242,9 @@ pub(super) fn check_programs(definition: &Definition) -> Result<(), Fault> {
     check_programs_of("transform", None, definition.transform.as_deref()).map(drop)
 }
 
+/// Who acts at the command line, as the audit log has it.
+pub const COMMAND_LINE: &str = "command line";
+
 /// Someone who acts on subscriptions beside a gateway: the command line.
 pub struct Acting<'a> {
     /// The store.
@@ -335,13 +306,7 @@ impl Acting<'_> {
             change(&mut record, &mut definition);
             record.sealed = sealed(self.seal, &definition)?;
             record.updated_at = self.clock.micros();
-            let audit = AuditRecord {
-                at: self.clock.micros(),
-                actor: "command line".to_owned(),
-                action: action.to_owned(),
-                target: record.id.clone(),
-                detail: "{}".to_owned(),
-            };
+            let audit = AuditRecord::new(self.clock.micros(), COMMAND_LINE, action, &record.id);
             if self.store.update_subscription(Change { what: record, audit }).await? {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{AuditRecord, EventRecord, StoreError};
-use crate::delivery::Api;
+use crate::delivery::{Api, Standing, Verdict};
 
 /// A subscription. What it says is encrypted; what the store has to know of it is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +16,8 @@ pub struct SubscriptionRecord {
     pub api: Api,
     /// Whether its owner wants events.
     pub enabled: bool,
-    /// When it was suspended, if it is.
-    pub suspended_at: Option<i64>,
-    /// Attempts that failed since the last success.
-    pub failures: u32,
+    /// How it stands with its receiver.
+    pub standing: Standing,
     /// Why the last one failed that did.
     pub last_failure: Option<String>,
     /// The types of events that it wants; `*` is any.
@@ -175,10 +173,8 @@ pub struct Settlement {
     pub reason: Option<String>,
     /// The notice for the alert endpoint.
     pub notice: Option<String>,
-    /// Whether the subscription is suspended by this.
-    pub suspend: bool,
-    /// It is suspended too where more attempts than so many failed since the last success.
-    pub pause_beyond: Option<u32>,
+    /// What the attempt means for the subscription; none where it means nothing.
+    pub verdict: Option<Verdict>,
 }
 
 /// An event that is kept for a subscription, to be sent again.
@@ -263,8 +259,8 @@ pub trait DeliveryStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Work>, StoreError>;
 
-    /// Stores how an attempt ended, and what follows; answers whether the subscription is
-    /// suspended now.
+    /// Stores how an attempt ended, and what follows; answers whether the subscription became
+    /// suspended by it.
     async fn settle(&self, settlement: Settlement, now: i64) -> Result<bool, StoreError>;
 
     /// When each subscription with waiting deliveries is to be tried next.

@@ -239,6 +239,19 @@ pub struct AuditRecord {
     pub detail: String,
 }
 
+impl AuditRecord {
+    /// Something that someone did to something, with nothing else to know.
+    pub fn new(at: i64, actor: &str, action: &str, target: &str) -> Self {
+        Self {
+            at,
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            target: target.to_owned(),
+            detail: "{}".to_owned(),
+        }
+    }
+}
+
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hookgate::delivery::{
-    Ended, History, Next, Policy, Programs, Retry, Suspend, Trigger, Wanted, engine, next_attempt,
+    Ended, History, Next, Policy, Programs, Retry, Standing, Suspend, Trigger, Verdict, Wanted,
+    engine, next_attempt,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -74,12 +75,35 @@ fn what_is_done_at_the_end_is_the_policy() {
     let end = |ended| next_attempt(&policy, &history(1, ended), 0, 0.0);
     assert_eq!(end(Ended::Answered(204)), Next::Delivered);
     assert_eq!(end(Ended::Answered(404)), Next::Ignored);
-    let given_up = Next::GivenUp { trigger: Trigger::Class(5), divert: true, suspend: true };
+    let given_up = Next::GivenUp { trigger: Trigger::Class(5), divert: true };
     assert_eq!(end(Ended::Answered(500)), given_up);
     let awork = Policy::awork();
     let last = next_attempt(&awork, &history(11, Ended::Answered(302)), 0, 0.0);
-    assert_eq!(last, Next::GivenUp { trigger: Trigger::Any, divert: false, suspend: false });
-    assert_eq!((awork.pause_beyond(), policy.pause_beyond()), (Some(10), None));
+    assert_eq!(last, Next::GivenUp { trigger: Trigger::Any, divert: false });
+}
+
+#[test]
+fn what_suspends_is_the_policy_and_only_an_owner_lifts_it() {
+    let policy = |suspend| Policy { suspend, ..Policy::indifferent() };
+    let after = |standing: Standing, suspend, taken, given_up| {
+        standing.after(Verdict::of(&policy(suspend), taken, given_up), 5)
+    };
+    let fresh = Standing::default();
+    let failed = Standing { failures: 1, suspended_at: None };
+    let suspended = Standing { failures: 1, suspended_at: Some(5) };
+    assert_eq!(after(fresh, Suspend::Never, false, true), failed);
+    assert_eq!(after(fresh, Suspend::GivenUp, false, false), failed, "it is tried again");
+    assert_eq!(after(fresh, Suspend::GivenUp, false, true), suspended);
+    assert_eq!(after(failed, Suspend::GivenUp, true, false), fresh, "a success resets the count");
+    assert_eq!(after(fresh, Suspend::Beyond(1), false, true), failed);
+    let twice = Standing { failures: 2, suspended_at: Some(5) };
+    assert_eq!(after(failed, Suspend::Beyond(1), false, false), twice);
+    // What was on its way when it was suspended may arrive, and changes no more than the count.
+    let lasting = Standing { failures: 0, suspended_at: Some(5) };
+    assert_eq!(after(twice, Suspend::Beyond(1), true, false), lasting);
+    let earlier = Standing { failures: 9, suspended_at: Some(1) };
+    let still = Standing { failures: 10, suspended_at: Some(1) };
+    assert_eq!(after(earlier, Suspend::Beyond(1), false, false), still, "since when it is stays");
 }
 
 #[test]

@@ -679,9 +679,99 @@ fn an_alert_to_slack_is_a_message() {
         diverted: true,
         suspended: false,
     };
-    assert_eq!(
-        notice.in_words(),
-        "`orders` did not get an event of type `thing.made` after 3 attempts: the receiver answered 500, \
-         and it is kept to be sent again."
-    );
+    let words = "`orders` did not get an event of type `thing.made` after 3 attempts: the receiver \
+        answered 500, and it is kept to be sent again.";
+    let message: Value =
+        serde_json::from_str(&notice.body(hookgate::delivery::Receiver::Slack)).unwrap();
+    assert_eq!(message, json!({ "text": words }));
+}
+
+#[test]
+fn a_receiver_gets_no_more_in_a_second_nor_at_a_time_than_the_settings_say() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let subscribed = Subscribed::new("rate = 20\nconcurrency = 3\n");
+    let gateway = subscribed.serve();
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (inside, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let receiver = Receiver::new(move |_, _| {
+        let current = inside.fetch_add(1, Ordering::SeqCst) + 1;
+        highest.fetch_max(current, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(40));
+        inside.fetch_sub(1, Ordering::SeqCst);
+        Does::Answers(200, "", "")
+    });
+    gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
+    let began = Instant::now();
+    for number in 0..60 {
+        gateway.happen("thing.made", &number.to_string());
+    }
+    receiver.after(60);
+    // Twenty at once, and forty more in two seconds.
+    assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_replaced_secret_signs_no_longer_than_the_settings_say() {
+    let subscribed = Subscribed::new("rotation = \"1s\"\n");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::good();
+    let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
+    subscribed.folder.answer(&["subscriptions", "rotate", &locator]);
+    gateway.happen("thing.made", "1");
+    assert_eq!(receiver.after(1)[0].header("webhook-signature").unwrap().split(' ').count(), 2);
+    std::thread::sleep(Duration::from_millis(1100));
+    gateway.happen("thing.made", "2");
+    assert_eq!(receiver.after(2)[1].header("webhook-signature").unwrap().split(' ').count(), 1);
+}
+
+#[test]
+fn an_operator_sees_and_mends_without_a_client() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let (receiver, alert) = (Receiver::new(|_, _| Does::Answers(500, "", "")), Receiver::good());
+    let handling =
+        json!({ "divert": true, "suspend": true, "alertEndpoint": { "url": alert.url() } });
+    let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
+    gateway.happen("thing.made", "1");
+    gateway.until(&subscribed.key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
+    let folder = &subscribed.folder;
+    let listed = folder.answer(&["subscriptions", "list"]);
+    assert!(listed.contains(&locator) && listed.contains("suspended"), "{listed}");
+    let shown = folder.answer(&["subscriptions", "show", &locator]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["id"], &shown["failures"]), (&json!(locator), &json!(1)));
+    assert!(!shown.to_string().contains("whsec_"), "{shown}");
+    folder.answer(&["subscriptions", "unsuspend", &locator]);
+    let webhook = gateway.good(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
+    assert_eq!(webhook["suspended"], false);
+
+    let kept = folder.answer(&["diverted", "list", "--subscription", &locator, "--format", "json"]);
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let event = kept[0]["event"].as_str().unwrap();
+    folder.answer(&["diverted", "resend", &locator, event]);
+    assert_eq!(receiver.after(2)[1].header("webhook-id"), Some(event));
+    let before = alert.after(2)[1].header("webhook-signature").unwrap().to_owned();
+    let fresh = folder.answer(&["subscriptions", "rotate", "--alert", &locator]);
+    assert!(fresh.starts_with("whsec_"), "{fresh}");
+    folder.answer(&["diverted", "resend", &locator, event]);
+    let signed = alert.after(3)[2].header("webhook-signature").unwrap().to_owned();
+    assert!(signed.contains(' ') && !before.contains(' '), "{before} {signed}");
+
+    let notice = folder.answer(&["deliveries", "list", "--limit", "1000", "--format", "json"]);
+    let notice: Vec<Value> = serde_json::from_str(&notice).unwrap();
+    let notice = notice.iter().find(|one| one["notice"] == true).unwrap()["id"].to_string();
+    for (arguments, words) in [
+        (vec!["deliveries", "resend", notice.as_str()], "is a notice of a failure"),
+        (vec!["diverted", "resend", "01J9ZQ7K8M4T2V6X0Y3B5C7D9E"], "there is no subscription"),
+        (vec!["diverted", "resend", &locator, "01J9ZQ7K8M4T2V6X0Y3B5C7D9E"], "no event"),
+        (vec!["subscriptions", "show", "nonsense"], "there is no subscription"),
+        (vec!["deliveries", "list", "--state", "gone"], "no state of a delivery"),
+    ] {
+        let refused = folder.command(&arguments);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {told}");
+        assert!(told.contains(words), "{told}");
+    }
 }

@@ -267,6 +267,15 @@ fn what_is_wrong_is_told_and_changes_nothing() {
         (json!({ "name": "n" }), "endpoint"),
         (json!({ "name": "n", "endpoint": {}, "eventTypes": [] }), "url"),
         (json!({ "name": "n", "endpoint": { "url": "https://a/" }, "surprise": 1 }), "surprise"),
+        (
+            json!({ "name": "n", "endpoint": { "url": "https://a/", "tag": "t" } }),
+            "labels a secret",
+        ),
+        (
+            json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "whsec_!" } }),
+            "Base64",
+        ),
+        (json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "********" } }), "mask"),
         (json!([]), "invalid length"),
         (endpoint(""), "URL"),
         (endpoint("nonsense"), "URL"),
@@ -411,4 +420,61 @@ fn events_are_listed_a_page_at_a_time() {
         assert_eq!(gateway.call(key, "GET", &path, &NOTHING).status, 400, "{wrong}");
     }
     assert_eq!(gateway.call(key, "GET", "/event/acme/events/nothing", &NOTHING).status, 404);
+}
+
+#[test]
+fn an_access_token_works_as_its_client_s_key_does_until_that_is_revoked() {
+    let subscribed = Subscribed::new("");
+    let folder = &subscribed.folder;
+    let arguments = [
+        "keys",
+        "create",
+        "--tenant",
+        "acme",
+        "--kind",
+        "oauth",
+        "--scope",
+        "webhooks:read",
+        "--format",
+        "json",
+    ];
+    let client: Value = serde_json::from_str(&folder.answer(&arguments)).unwrap();
+    let (id, secret) = (client["id"].as_str().unwrap(), client["clientSecret"].as_str().unwrap());
+    let gateway = subscribed.serve();
+    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let granted = gateway.request("POST", "/oauth/v1/token", &kind, form.as_bytes());
+    let granted: Value = serde_json::from_slice(&granted.body).unwrap();
+    let token = granted["access_token"].as_str().unwrap();
+    assert_eq!(gateway.call(token, "GET", &path, &NOTHING).status, 200);
+    assert_eq!(gateway.call(token, "DELETE", &path, &NOTHING).status, 403);
+    assert_eq!(gateway.call(secret, "GET", &path, &NOTHING).status, 401, "a secret is no token");
+    let forged = format!("{}x", token);
+    assert_eq!(gateway.call(&forged, "GET", &path, &NOTHING).status, 401);
+    folder.answer(&["keys", "revoke", id]);
+    assert_eq!(gateway.call(token, "GET", &path, &NOTHING).status, 401);
+}
+
+#[test]
+fn what_is_changed_is_written_down_with_the_key_that_did_it() {
+    use hookgate::gateway::store::{Mode, SqliteOptions, SqliteStore, Store};
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    gateway.good(key, "PATCH", &path, &json!({ "name": "b" }));
+    gateway.call(key, "PATCH", &path, &json!({ "name": "" }));
+    gateway.call(key, "DELETE", &path, &NOTHING);
+    gateway.call(key, "DELETE", &path, &NOTHING);
+    let file = subscribed.folder.path().join("hookgate.db");
+    let store = SqliteStore::open(SqliteOptions::new(file, Mode::Command)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let audits = runtime.block_on(store.audits(3)).unwrap();
+    let told: Vec<_> = audits.iter().rev().map(|one| one.action.as_str()).collect();
+    assert_eq!(told, ["subscriptions.create", "subscriptions.update", "subscriptions.delete"]);
+    let id = key.split('_').nth(1).unwrap();
+    assert!(audits.iter().all(|one| one.actor == id && !one.detail.contains("Bearer one")));
 }

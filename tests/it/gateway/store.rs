@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hookgate::delivery::Api;
+use hookgate::delivery::{Api, Standing, Verdict};
 use hookgate::gateway::store::{
     AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore, End, Entry,
     EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy, RequestFilter, RequestRecord,
@@ -320,8 +320,7 @@ fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionRecord> {
         tenant: "acme".to_owned(),
         api: Api::Socotra,
         enabled: true,
-        suspended_at: None,
-        failures: 0,
+        standing: Standing::default(),
         last_failure: None,
         events: events.iter().map(ToString::to_string).collect(),
         sealed: vec![1, 2, 3],
@@ -360,8 +359,7 @@ fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
         end,
         reason: (!ok).then(|| "no".to_owned()),
         notice: None,
-        suspend: false,
-        pause_beyond: Some(2),
+        verdict: Some(Verdict { taken: ok, suspends: false, beyond: Some(2) }),
     }
 }
 
@@ -408,7 +406,7 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
             assert_eq!(store.settle(again, 1000).await.unwrap(), expected);
         }
         let record = store.subscription("one").await.unwrap().unwrap();
-        assert_eq!((record.failures, record.suspended_at), (3, Some(1000)));
+        assert_eq!(record.standing, Standing { failures: 3, suspended_at: Some(1000) });
         assert_eq!(record.last_failure.as_deref(), Some("no"));
         let work = store.take("one", 1000, 2000, 10).await.unwrap().remove(0);
         assert_eq!((work.delivery.attempts, work.body.as_deref()), (3, Some("{}")));
@@ -426,7 +424,7 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         assert!(work.delivery.resent);
         store.settle(settlement(&work, true, End::Delivered), 4000).await.unwrap();
         assert_eq!(store.diverted_event("one", &event).await.unwrap(), None);
-        assert_eq!(store.subscription("one").await.unwrap().unwrap().failures, 0);
+        assert_eq!(store.subscription("one").await.unwrap().unwrap().standing.failures, 0);
         assert_eq!(store.attempts_of("one", 0, 2).await.unwrap().1, 5);
         assert_eq!(store.attempts_of("one", 4, 2).await.unwrap().0.len(), 1);
         let missing = Change { what: ("two".to_owned(), "none".to_owned()), audit: audit("x") };

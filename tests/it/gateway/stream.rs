@@ -134,3 +134,30 @@ fn the_description_has_every_route_and_says_where_senders_are() {
     assert_eq!(methods("/oauth/v1/token"), ["post"]);
     assert_eq!(paths.len(), 22);
 }
+
+#[test]
+fn a_tenant_has_so_many_streams_and_a_revoked_key_has_none_for_long() {
+    let subscribed = Subscribed::new("");
+    let revoked = subscribed.other_key("acme", "events");
+    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    let other = subscribed.other_key("globex", "admin");
+    let gateway = subscribed.serve();
+    let mut ended = Follower::new(&gateway, &revoked, "", None);
+    ended.0.get_ref().set_read_timeout(Some(Duration::from_secs(25))).unwrap();
+    let open: Vec<Follower> =
+        (1..50).map(|_| Follower::new(&gateway, &subscribed.key, "", None)).collect();
+    let refused = gateway.call(&subscribed.key, "GET", "/events/stream", &Value::Null);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
+    drop(Follower::new(&gateway, &other, "", None));
+    let id = revoked.split('_').nth(1).unwrap();
+    subscribed.folder.answer(&["keys", "revoke", id]);
+    // At the next beat it is looked at again; what ends a chunked answer is an empty chunk.
+    while ended.line() != "0" {}
+    drop(open);
+    // That a client is gone is noticed at the next beat, too.
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while gateway.call(&subscribed.key, "GET", "/events/stream", &Value::Null).status != 200 {
+        assert!(std::time::Instant::now() < until);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}

@@ -73,7 +73,7 @@ impl WebhookConfig {
             name: definition.name.clone(),
             uri: definition.endpoint.url.clone(),
             events: definition.events.join(","),
-            is_active: record.enabled && record.suspended_at.is_none(),
+            is_active: record.enabled && record.standing.suspended_at.is_none(),
             authentication_type: if header.is_some() { "header" } else { "none" },
             language: definition.language.clone(),
             only_trigger_for_main_entity_changes: definition.main_entity_only,

@@ -10,7 +10,7 @@ mod page;
 mod webhooks;
 
 use super::call::{Answer, Fault};
-use super::operation::{Group, Kind, Operation, Parameter, Success};
+use super::operation::{Group, Kind, Operation, Parameter, Success, form};
 
 /// A fault in the form that awork documents (<https://developers.awork.com/error-handling>); a
 /// missing permission is 401 too.
@@ -43,22 +43,18 @@ const PAGE: &[Parameter] = &[
     Parameter { name: "filterby", kind: Kind::Text, doc: "A filter: `isActive eq true`." },
 ];
 
-const WEBHOOK: Success = Success {
-    status: 200,
-    content: "application/json",
-    schema: Some(|schemas| schemas.subschema_for::<answers::WebhookConfig>()),
-    doc: "The webhook.",
-};
+const WEBHOOK: Success = Success::json(form::<answers::WebhookConfig>, "The webhook.");
 
-const TYPES: Success = Success {
-    status: 200,
-    content: "application/json",
-    schema: Some(|schemas| schemas.subschema_for::<Vec<String>>()),
-    doc: "The types.",
-};
+const TYPES: Success = Success::json(form::<Vec<String>>, "The types.");
 
 const READ: &[&str] = &["workspace-manage-config:read"];
 const WRITE: &[&str] = &["workspace-manage-config:write"];
+
+/// Paths that awork's own documentation spells in two ways.
+pub(super) const SPELLINGS: &[(&str, &str)] = &[
+    ("/api/v1/webhooks/eventtypes", "/api/v1/webhooks/eventTypes"),
+    ("/api/v1/webhooks/eventtypes/slack", "/api/v1/webhooks/eventTypes/slack"),
+];
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -67,18 +63,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "get",
         path: "/api/v1/webhooks",
-        aliases: &[],
         summary: "Webhooks",
-        permissions: READ,
-        public: false,
+        permissions: Some(READ),
         parameters: PAGE,
         request: None,
-        success: Success {
-            status: 200,
-            content: "application/json",
-            schema: Some(|schemas| schemas.subschema_for::<Vec<answers::WebhookConfig>>()),
-            doc: "A page of webhooks; headers say which, and of how many.",
-        },
+        success: Success::json(
+            form::<Vec<answers::WebhookConfig>>,
+            "A page of webhooks; headers say which, and of how many.",
+        ),
         errors: &[400],
         run: |call| Box::pin(webhooks::list(call)),
     },
@@ -87,12 +79,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "post",
         path: "/api/v1/webhooks",
-        aliases: &[],
         summary: "Make a webhook",
-        permissions: WRITE,
-        public: false,
+        permissions: Some(WRITE),
         parameters: &[],
-        request: Some(|schemas| schemas.subschema_for::<forms::WebhookConfigForm>()),
+        request: Some(form::<forms::WebhookConfigForm>),
         success: WEBHOOK,
         errors: &[400, 408, 413],
         run: |call| Box::pin(webhooks::create(call)),
@@ -102,10 +92,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "get",
         path: "/api/v1/webhooks/eventtypes",
-        aliases: &["/api/v1/webhooks/eventTypes"],
         summary: "The types of events that webhooks may choose from",
-        permissions: &[],
-        public: false,
+        permissions: Some(&[]),
         parameters: &[],
         request: None,
         success: TYPES,
@@ -117,10 +105,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "get",
         path: "/api/v1/webhooks/eventtypes/slack",
-        aliases: &["/api/v1/webhooks/eventTypes/slack"],
         summary: "The types of events that webhooks to Slack may choose from",
-        permissions: &[],
-        public: false,
+        permissions: Some(&[]),
         parameters: &[],
         request: None,
         success: TYPES,
@@ -132,10 +118,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "get",
         path: "/api/v1/webhooks/{webhookId}",
-        aliases: &[],
         summary: "A webhook",
-        permissions: READ,
-        public: false,
+        permissions: Some(READ),
         parameters: &[],
         request: None,
         success: WEBHOOK,
@@ -147,12 +131,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "put",
         path: "/api/v1/webhooks/{webhookId}",
-        aliases: &[],
         summary: "Change a webhook: the form is given as a whole",
-        permissions: WRITE,
-        public: false,
+        permissions: Some(WRITE),
         parameters: &[],
-        request: Some(|schemas| schemas.subschema_for::<forms::WebhookConfigForm>()),
+        request: Some(form::<forms::WebhookConfigForm>),
         success: WEBHOOK,
         errors: &[400, 404, 408, 409, 413],
         run: |call| Box::pin(webhooks::update(call)),
@@ -162,13 +144,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "delete",
         path: "/api/v1/webhooks/{webhookId}",
-        aliases: &[],
         summary: "Delete a webhook, with its logs",
-        permissions: WRITE,
-        public: false,
+        permissions: Some(WRITE),
         parameters: &[],
         request: None,
-        success: Success { status: 204, content: "", schema: None, doc: "It is gone." },
+        success: Success::done("It is gone."),
         errors: &[404],
         run: |call| Box::pin(webhooks::delete(call)),
     },
@@ -177,18 +157,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         group: Group::Awork,
         method: "get",
         path: "/api/v1/webhooks/{webhookId}/logs",
-        aliases: &[],
         summary: "What was sent to a webhook: a row an attempt, the newest first",
-        permissions: READ,
-        public: false,
+        permissions: Some(READ),
         parameters: PAGE,
         request: None,
-        success: Success {
-            status: 200,
-            content: "application/json",
-            schema: Some(|schemas| schemas.subschema_for::<Vec<answers::WebhookLog>>()),
-            doc: "A page of attempts; headers say which, and of how many.",
-        },
+        success: Success::json(
+            form::<Vec<answers::WebhookLog>>,
+            "A page of attempts; headers say which, and of how many.",
+        ),
         errors: &[400, 404],
         run: |call| Box::pin(logs::list(call)),
     },

@@ -3,7 +3,7 @@
 use super::answers::{WEBHOOK_MEMBERS, WebhookConfig};
 use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
-use crate::delivery::{Api, Receiver};
+use crate::delivery::{Api, Receiver, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::subscriptions::Found;
 
@@ -38,8 +38,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
         let asked = form.clone().asked(&call, Some(&found.definition))?;
         // What was paused runs again where its owner says that it is active.
         found.record.enabled = asked.enabled;
-        found.record.suspended_at = None;
-        found.record.failures = 0;
+        found.record.standing = Standing::default();
         found.definition = asked.definition;
         Ok(())
     };

@@ -8,6 +8,7 @@ use super::forms::{
 use crate::delivery::{
     Definition, Endpoint, Pattern, Policy, Retry, SigningSecret, Suspend, Trigger, receiver_of,
 };
+use crate::gateway::clock::micros_in;
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::{Found, check_programs, fresh_secret, put_header};
@@ -215,8 +216,7 @@ fn change_endpoint(
     endpoint.signed = form.hmac_enabled.unwrap_or(endpoint.signed);
     if let Some(text) = form.secret.filter(|text| text != MASK) {
         let rotation = call.app.configuration().settings.delivery.rotation;
-        let rotation = i64::try_from(rotation.as_micros()).unwrap_or(i64::MAX);
-        let until = call.app.clock.micros().saturating_add(rotation);
+        let until = call.app.clock.micros().saturating_add(micros_in(rotation));
         endpoint.rotate(secret(property, &text)?, until);
     }
     if let Some(tag) = form.tag {

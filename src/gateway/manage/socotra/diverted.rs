@@ -3,8 +3,8 @@
 use super::answers::{DivertedEventResponse, Nothing};
 use super::own_tenant;
 use crate::delivery::Api;
+use crate::gateway::identity::uuid_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::manage::subscriptions::uuid_of;
 use crate::gateway::store::{Change, DivertedRecord};
 
 const MISSING: Fault = Fault::NotFound("diverted event");

@@ -11,8 +11,8 @@ use crate::delivery::{Api, envelope};
 use crate::engine::Time;
 use crate::gateway::clock::micros_of;
 use crate::gateway::deliver::with_event;
+use crate::gateway::identity::uuid_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::manage::subscriptions::uuid_of;
 use crate::gateway::store::{EventFilter, EventRecord};
 
 /// An event as webhooks get it.

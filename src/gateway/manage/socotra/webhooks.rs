@@ -3,7 +3,7 @@
 use super::answers::{WebhookList, WebhookListResponse, WebhookResponse};
 use super::forms::{CreateWebhookRequest, UpdateWebhookRequest};
 use super::{changes, own_tenant};
-use crate::delivery::Api;
+use crate::delivery::{Api, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::subscriptions::Found;
 
@@ -56,7 +56,8 @@ impl Filter {
     }
 
     fn holds(&self, found: &Found) -> bool {
-        let (enabled, suspended) = (found.record.enabled, found.record.suspended_at.is_some());
+        let (enabled, suspended) =
+            (found.record.enabled, found.record.standing.suspended_at.is_some());
         let events = &found.definition.events;
         self.name.as_ref().is_none_or(|name| *name == found.definition.name)
             && self.enabled.is_none_or(|wanted| wanted == enabled)
@@ -91,8 +92,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
 pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let change = |found: &mut Found| {
-        found.record.suspended_at = None;
-        found.record.failures = 0;
+        found.record.standing = Standing::default();
         Ok(())
     };
     let id = call.part("webhookLocator");

@@ -6,7 +6,7 @@ use super::packed::{Packed, Unpacked};
 use super::reads::{collected, event, most};
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::Api;
+use crate::delivery::{Api, Standing};
 use crate::gateway::store::{
     AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
     EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Work,
@@ -53,8 +53,7 @@ fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
         tenant: row.get(1)?,
         api: Api::find(&row.get::<_, String>(2)?).unwrap_or(Api::Socotra),
         enabled: row.get(3)?,
-        suspended_at: row.get(4)?,
-        failures: row.get(5)?,
+        standing: Standing { suspended_at: row.get(4)?, failures: row.get(5)? },
         last_failure: row.get(6)?,
         events: serde_json::from_str(&events).unwrap_or_default(),
         sealed: row.get(8)?,
@@ -76,8 +75,8 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
                 record.tenant,
                 record.api.name(),
                 record.enabled,
-                record.suspended_at,
-                record.failures,
+                record.standing.suspended_at,
+                record.standing.failures,
                 record.last_failure,
                 record.sealed,
                 record.created_at,
@@ -111,8 +110,8 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
             params![
                 record.id,
                 record.enabled,
-                record.suspended_at,
-                record.failures,
+                record.standing.suspended_at,
+                record.standing.failures,
                 record.sealed,
                 record.updated_at,
                 record.version,
@@ -224,9 +223,6 @@ fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bo
     };
     if let Some(attempt) = &settlement.attempt {
         insert_attempt(connection, &subscription, attempt)?;
-        if !notice {
-            count(connection, &subscription, attempt)?;
-        }
     }
     match &settlement.end {
         _ if notice => {}
@@ -243,7 +239,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bo
             )?
             .execute(params![settlement.delivery_id, now, Packed(notice)])?;
     }
-    suspend(connection, &subscription, settlement, now)
+    stand(connection, &subscription, settlement, now)
 }
 
 /// Writes how a delivery ended; answers its subscription, its event, and whether it is a notice.
@@ -306,19 +302,6 @@ fn insert_attempt(
         .map(drop)
 }
 
-/// Counts failures since the last success.
-fn count(connection: &Connection, subscription: &str, attempt: &AttemptRecord) -> Read<()> {
-    let sql = match attempt.ok {
-        true => {
-            "UPDATE subscriptions SET failures = 0 WHERE id = ?1 AND failures > 0 AND ?2 IS NULL"
-        }
-        false => {
-            "UPDATE subscriptions SET failures = failures + 1, last_failure = ?2 WHERE id = ?1"
-        }
-    };
-    connection.prepare_cached(sql)?.execute(params![subscription, attempt.reason]).map(drop)
-}
-
 fn divert(connection: &Connection, settlement: &Settlement, trigger: &str, now: i64) -> Read<()> {
     connection
         .prepare_cached(
@@ -342,32 +325,39 @@ fn forget_diverted(connection: &Connection, subscription: &str, event: &str) -> 
         .execute([subscription, event])
 }
 
-/// Suspends a subscription where it is time to; answers whether it is suspended.
-fn suspend(
+/// Writes how a subscription stands after an attempt; answers whether it became suspended by it.
+fn stand(
     connection: &Connection,
     subscription: &str,
     settlement: &Settlement,
     now: i64,
 ) -> Read<bool> {
-    let beyond = match settlement.suspend {
-        true => Some(-1),
-        false => settlement.pause_beyond.map(i64::from),
+    let Some(verdict) = settlement.verdict else {
+        return Ok(false);
     };
-    if let Some(beyond) = beyond.filter(|_| settlement.suspend || failed(settlement)) {
+    let before = connection
+        .prepare_cached("SELECT failures, suspended_at FROM subscriptions WHERE id = ?1")?
+        .query_row([subscription], |row| {
+            Ok(Standing { failures: row.get(0)?, suspended_at: row.get(1)? })
+        })?;
+    let after = before.after(verdict, now);
+    let suspended = after.suspended_at != before.suspended_at;
+    if after != before || !verdict.taken {
+        // A new version where others have to know: what runs keeps to the one that it read.
         connection
             .prepare_cached(
-                "UPDATE subscriptions SET suspended_at = ?2, version = version + 1
-                 WHERE id = ?1 AND suspended_at IS NULL AND failures > ?3",
+                "UPDATE subscriptions SET failures = ?2, suspended_at = ?3, version = version + ?4,
+                 last_failure = coalesce(?5, last_failure) WHERE id = ?1",
             )?
-            .execute(params![subscription, now, beyond])?;
+            .execute(params![
+                subscription,
+                after.failures,
+                after.suspended_at,
+                suspended,
+                settlement.reason,
+            ])?;
     }
-    connection
-        .prepare_cached("SELECT suspended_at IS NOT NULL FROM subscriptions WHERE id = ?1")?
-        .query_row([subscription], |row| row.get(0))
-}
-
-fn failed(settlement: &Settlement) -> bool {
-    settlement.attempt.as_ref().is_some_and(|attempt| !attempt.ok)
+    Ok(suspended)
 }
 
 fn resend(
