@@ -2,11 +2,14 @@
 //!
 //! Every operation and every count of work is the machine's own, so the answer is too. Of a fault
 //! only that there is one is told, by no answer: the machine runs again and says which.
+//!
+//! What is always inlined here is so by measurement: a call writes its answer down to be read
+//! again, and that took longer than the test itself.
 
 use super::context::{Context, Document, case_blind, document};
 use crate::builtins::{Env, invoke};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
-use crate::value::{self, List, Object, OwnedObject, OwnedValue, Value};
+use crate::value::{self, List, Object, OwnedValue, Value};
 
 /// A walk over the tree of a program.
 pub(super) struct Walk<'r, 'a> {
@@ -24,22 +27,8 @@ const MOST_ARGUMENTS: usize = 5;
 impl<'a> Walk<'_, 'a> {
     pub(super) fn value(&mut self, node: &'a Node) -> Option<Value<'a>> {
         Some(match node {
-            Node::Is { path, text, negated } => Value::Bool(self.is(path, text)? != *negated),
-            Node::IsNull { path, negated } => Value::Bool(self.is_null(path)? != *negated),
-            Node::InSmall { part, path, function, negated } => {
-                Value::Bool(self.in_small(part, path, function)? != *negated)
-            }
-            Node::IsSmall { text, path, function } => {
-                Value::Bool(self.is_small(text, path, function)?)
-            }
-            Node::Compare { by, sides } => {
-                let [left, right] = &**sides;
-                let (left, right) = (self.value(left)?, self.value(right)?);
-                Value::Bool(self.compare(*by, left, right)?)
-            }
             Node::All(operands) => return self.short(operands, false),
             Node::Any(operands) => return self.short(operands, true),
-            Node::Not(inner) => Value::Bool(!self.value(inner)?.is_truthy()),
             Node::Constant(constant) => constant.borrow(),
             Node::Path(path) => self.at(path)?,
             Node::Now => Value::Time(self.context.now()?),
@@ -49,6 +38,12 @@ impl<'a> Walk<'_, 'a> {
                 let local = (usize::from(*slot), usize::from(*params));
                 self.each(*question, list, local, *work, body)?
             }
+            Node::Is { .. }
+            | Node::IsNull { .. }
+            | Node::InSmall { .. }
+            | Node::IsSmall { .. }
+            | Node::Compare { .. }
+            | Node::Not(_) => Value::Bool(self.truth(node)?),
         })
     }
 
@@ -136,10 +131,9 @@ impl<'a> Walk<'_, 'a> {
     #[inline(always)]
     fn at(&mut self, path: &'a Path) -> Option<Value<'a>> {
         let end = match self.document(path) {
-            Some(Document::Json(map)) => {
-                down_json(map, &path.keys).map(|end| end.map_or(Value::Null, Value::from))
-            }
-            Some(Document::Owned(object)) => down_owned(object, &path.keys)
+            Some(Document::Json(map)) => down(|name| map.get(name), &path.keys)
+                .map(|end| end.map_or(Value::Null, Value::from)),
+            Some(Document::Owned(object)) => down(|name| object.get(name), &path.keys)
                 .map(|end| end.map_or(Value::Null, OwnedValue::borrow)),
             None => None,
         };
@@ -171,12 +165,12 @@ impl<'a> Walk<'_, 'a> {
     #[inline(always)]
     fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
         match self.document(path) {
-            Some(Document::Json(map)) => match down_json(map, &path.keys) {
+            Some(Document::Json(map)) => match down(|name| map.get(name), &path.keys) {
                 Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
                 Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
                 _ => {}
             },
-            Some(Document::Owned(object)) => match down_owned(object, &path.keys) {
+            Some(Document::Owned(object)) => match down(|name| object.get(name), &path.keys) {
                 Some(Some(OwnedValue::Text(text))) => return Some(Found::Text(text)),
                 Some(Some(OwnedValue::Null) | None) => return Some(Found::Nothing),
                 _ => {}
@@ -358,43 +352,46 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The end of a path of names in JSON of the embedder's; none where it is no such path.
-#[inline(always)]
-fn down_json<'a>(
-    map: &'a serde_json::Map<String, serde_json::Value>,
-    keys: &[Key],
-) -> Option<Option<&'a serde_json::Value>> {
-    let (Key::Name(first), rest) = keys.split_first()? else {
-        return None;
-    };
-    let mut here = map.get(&**first);
-    for key in rest {
-        let Key::Name(name) = key else {
-            return None;
-        };
-        here = match here {
-            Some(serde_json::Value::Object(map)) => map.get(&**name),
-            _ => None,
-        };
-    }
-    Some(here)
+/// A value of a document, which has members where it is an object.
+trait Tree {
+    fn member(&self, name: &str) -> Option<&Self>;
 }
 
-/// The same in a value of ours.
+impl Tree for serde_json::Value {
+    #[inline(always)]
+    fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(map) => map.get(name),
+            _ => None,
+        }
+    }
+}
+
+impl Tree for OwnedValue {
+    #[inline(always)]
+    fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(object) => object.get(name),
+            _ => None,
+        }
+    }
+}
+
+/// The end of a path of names, whose first is looked up by `first`; none where the path is no such.
 #[inline(always)]
-fn down_owned<'a>(object: &'a OwnedObject, keys: &[Key]) -> Option<Option<&'a OwnedValue>> {
-    let (Key::Name(first), rest) = keys.split_first()? else {
+fn down<'a, T: Tree>(
+    first: impl FnOnce(&str) -> Option<&'a T>,
+    keys: &[Key],
+) -> Option<Option<&'a T>> {
+    let (Key::Name(name), rest) = keys.split_first()? else {
         return None;
     };
-    let mut here = object.get(first);
+    let mut here = first(name);
     for key in rest {
         let Key::Name(name) = key else {
             return None;
         };
-        here = match here {
-            Some(OwnedValue::Object(object)) => object.get(name),
-            _ => None,
-        };
+        here = here.and_then(|value| value.member(name));
     }
     Some(here)
 }

@@ -182,13 +182,13 @@ impl Sending {
             ok: taken,
             reason: came.reason.clone(),
             duration_us: u64::try_from(came.took.as_micros()).unwrap_or(u64::MAX),
-            body,
         };
         Settlement {
             delivery_id: delivery.id,
             end: end(next),
             notice: self.notice(work, &attempt, next, verdict.suspends),
             attempt: Some(attempt),
+            body,
             reason: came.reason,
             // A notice that is not taken says nothing of the webhook.
             verdict: (!delivery.notice).then_some(verdict),
@@ -285,6 +285,7 @@ fn ended(work: &Work, end: End, reason: &str) -> Settlement {
     Settlement {
         delivery_id: work.delivery.id,
         attempt: None,
+        body: None,
         end,
         reason: Some(reason.to_owned()),
         notice: None,

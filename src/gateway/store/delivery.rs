@@ -135,8 +135,6 @@ pub struct AttemptRecord {
     pub reason: Option<String>,
     /// How long it took, in microseconds.
     pub duration_us: u64,
-    /// What was sent.
-    pub body: Option<String>,
 }
 
 /// How an attempt, or a look at a delivery, ended.
@@ -167,6 +165,8 @@ pub struct Settlement {
     pub delivery_id: i64,
     /// The attempt, if there was one.
     pub attempt: Option<AttemptRecord>,
+    /// What was sent; kept of the first attempt, as each repeats it.
+    pub body: Option<String>,
     /// How it ended.
     pub end: End,
     /// Why.
@@ -278,8 +278,7 @@ pub trait DeliveryStore: Send + Sync {
     /// The attempts of a delivery, the first one first.
     async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// The attempts of a subscription, the newest first, without what was sent, and how many
-    /// there are in all.
+    /// The attempts of a subscription, the newest first, and how many there are in all.
     async fn attempts_of(
         &self,
         subscription_id: &str,

@@ -351,11 +351,11 @@ fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
         ok,
         reason: (!ok).then(|| "no".to_owned()),
         duration_us: 1,
-        body: Some("{}".to_owned()),
     };
     Settlement {
         delivery_id: work.delivery.id,
         attempt: Some(attempt),
+        body: Some("{}".to_owned()),
         end,
         reason: (!ok).then(|| "no".to_owned()),
         notice: None,

@@ -256,7 +256,6 @@ fn end(
         End::Filtered => (State::Filtered, None),
     };
     let attempt = settlement.attempt.as_ref();
-    let body = attempt.and_then(|attempt| attempt.body.as_deref());
     connection
         .prepare_cached(
             "UPDATE deliveries SET state = ?2, next_at = coalesce(?3, next_at), lease_until = 0,
@@ -270,7 +269,7 @@ fn end(
                 state.name(),
                 next_at,
                 attempt.map(|attempt| attempt.number),
-                body.map(Packed),
+                settlement.body.as_deref().map(Packed),
                 settlement.reason,
                 now,
             ],
@@ -399,7 +398,6 @@ fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
         ok: row.get(4)?,
         reason: row.get(5)?,
         duration_us: row.get::<_, i64>(6)?.unsigned_abs(),
-        body: None,
     })
 }
 
