@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response};
 
@@ -115,6 +115,9 @@ async fn answered(response: Response<Incoming>, now: i64) -> Came {
 
 /// Reads a body to its end, or to where it is too long: then its connection is closed.
 async fn drain(mut body: Incoming) {
+    if body.size_hint().lower() > ANSWER_BYTES as u64 {
+        return;
+    }
     let mut read = 0;
     while let Some(Ok(frame)) = body.frame().await {
         read += frame.data_ref().map_or(0, Bytes::len);

@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -253,7 +253,7 @@ impl Connector {
         // One that does not answer takes no more than its share of the time.
         let share = self.time / u32::try_from(allowed.len()).unwrap_or(u32::MAX).max(1);
         for address in allowed {
-            last = match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            last = match tokio::time::timeout(share, connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => ConnectError::Refused(error),
                 Err(_) => ConnectError::Slow(share),
@@ -282,6 +282,18 @@ impl Connector {
             Err(error) => Err(name_error(error.to_string())),
         }
     }
+}
+
+/// Of an answer that nobody reads so much waits in the system at most.
+const UNREAD_BYTES: u32 = 64 << 10;
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_recv_buffer_size(UNREAD_BYTES)?;
+    socket.connect(address).await
 }
 
 impl tower::Service<Uri> for Connector {

@@ -44,15 +44,25 @@ pub(super) struct Rhythm {
     /// Attempts at a time: all that may while they succeed soon, one after a failure, so that a
     /// receiver that hangs holds little of what others need.
     window: usize,
+    /// Attempts that failed with none between them that succeeded soon.
+    failures: u32,
+    /// No attempt begins before.
+    not_before: Instant,
     /// Attempts that may begin at once; so many more in a second.
     left: f64,
     at: Instant,
 }
 
+/// The pause after the second failure in a row; each is twice the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// No pause between attempts is longer. What a delivery waits for its own retry is the policy's.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 impl Rhythm {
     pub(super) fn new(settings: &Delivery) -> Self {
-        let rate = f64::from(settings.rate);
-        Self { window: settings.concurrency, left: rate, at: Instant::now() }
+        let (rate, now) = (f64::from(settings.rate), Instant::now());
+        Self { window: settings.concurrency, failures: 0, not_before: now, left: rate, at: now }
     }
 
     /// Whether it is as that of a receiver that nothing is known of.
@@ -61,7 +71,17 @@ impl Rhythm {
     }
 
     fn after(&mut self, ok: bool, settings: &Delivery) {
-        self.window = if ok { (self.window * 2).min(settings.concurrency) } else { 1 };
+        if ok {
+            self.window = (self.window * 2).min(settings.concurrency);
+            self.failures = 0;
+            return;
+        }
+        self.window = 1;
+        // A single failure is no sign that the next attempt fails too.
+        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)) / 2;
+        let pause = if self.failures == 0 { Duration::ZERO } else { doubled.min(LONGEST_PAUSE) };
+        self.not_before = Instant::now() + pause;
+        self.failures = self.failures.saturating_add(1);
     }
 
     fn allows(&mut self, settings: &Delivery) -> usize {
@@ -69,7 +89,7 @@ impl Rhythm {
         self.left = (now - self.at).as_secs_f64().mul_add(rate, self.left).min(rate);
         self.at = now;
         // Never negative, and at most a rate.
-        self.left.max(0.0) as usize
+        if now < self.not_before { 0 } else { self.left.max(0.0) as usize }
     }
 
     fn begun(&mut self, number: usize) {
@@ -78,8 +98,9 @@ impl Rhythm {
 
     /// How long until one more may begin.
     fn wait(&self, settings: &Delivery) -> Duration {
-        let wait = (1.0 - self.left) / f64::from(settings.rate);
-        Duration::from_secs_f64(wait.clamp(0.001, 1.0))
+        let paced = (1.0 - self.left) / f64::from(settings.rate);
+        let paced = Duration::from_secs_f64(paced.clamp(0.001, 1.0));
+        paced.max(self.not_before.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -140,9 +161,11 @@ impl Lane {
             }
             tokio::select! {
                 Some(ended) = flight.join_next() => {
-                    let came = ended.unwrap_or(Attempted { ok: false, file: false });
-                    rhythm.after(came.ok, &settings);
-                    if came.file && !came.ok {
+                    let came = ended.unwrap_or(Attempted { ok: Some(false), file: false });
+                    if let Some(ok) = came.ok {
+                        rhythm.after(ok, &settings);
+                    }
+                    if came.file && came.ok == Some(false) {
                         return self.rest(flight, rhythm, FILE_WAIT).await;
                     }
                 }

@@ -34,8 +34,8 @@ const STORE_WAIT: Duration = Duration::from_secs(1);
 
 /// What came of one attempt, as far as the next ones go.
 pub(super) struct Attempted {
-    /// Whether it was taken, and soon.
-    pub ok: bool,
+    /// Whether it was taken, and soon; none where nothing was sent.
+    pub ok: Option<bool>,
     /// Whether it went to a file.
     pub file: bool,
 }
@@ -58,11 +58,12 @@ impl Sending {
         };
         let soon = u64::try_from(SOON.as_micros()).unwrap_or(u64::MAX);
         let attempt = settlement.attempt.as_ref();
-        let ok = attempt.is_none_or(|attempt| attempt.ok && attempt.duration_us < soon);
+        let ok = attempt.map(|attempt| attempt.ok && attempt.duration_us < soon);
         let file = self.subscribed.definition.receiver == Receiver::File;
         self.tell(&work, &settlement);
-        self.settle(settlement).await;
-        Attempted { ok, file }
+        let suspended = self.settle(settlement).await;
+        // Nothing is sent to it any more, so there is no reason to wait with what comes next.
+        Attempted { ok: ok.filter(|_| !suspended), file }
     }
 
     /// How a delivery ends that is not to be tried at all.
@@ -230,8 +231,8 @@ impl Sending {
     }
 
     /// Stores what came of a delivery. While the store does not answer, it is tried again: the
-    /// lease keeps others away meanwhile.
-    async fn settle(&self, settlement: Settlement) {
+    /// lease keeps others away meanwhile. Answers whether the subscription became suspended by it.
+    async fn settle(&self, settlement: Settlement) -> bool {
         let (app, subscription) = (&self.app, &self.subscribed.record.id);
         for _ in 0..30 {
             match app.store.settle(settlement.clone(), app.clock.micros()).await {
@@ -242,9 +243,9 @@ impl Sending {
                     if settlement.notice.is_some() {
                         app.arrivals.wake([subscription.clone()]);
                     }
-                    return;
+                    return suspended;
                 }
-                Err(StoreError::Closed) => return,
+                Err(StoreError::Closed) => return false,
                 Err(error) => {
                     tracing::warn!(delivery = settlement.delivery_id, %error, "not stored yet");
                     tokio::time::sleep(STORE_WAIT).await;
@@ -255,6 +256,7 @@ impl Sending {
             delivery = settlement.delivery_id,
             "what came of a delivery was not stored, so it is sent again when its lease ends"
         );
+        false
     }
 
     /// One line of the gateway's own log, and the counters.

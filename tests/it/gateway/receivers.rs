@@ -775,3 +775,24 @@ fn an_operator_sees_and_mends_without_a_client() {
         assert!(told.contains(words), "{told}");
     }
 }
+
+#[test]
+fn a_receiver_that_keeps_failing_is_tried_ever_less_and_as_ever_once_it_succeeds() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let began = Instant::now();
+    let receiver = Receiver::new(move |_, _| {
+        let mended = began.elapsed() > Duration::from_secs(4);
+        Does::Answers(if mended { 200 } else { 500 }, "", "")
+    });
+    gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
+    for number in 0..200 {
+        gateway.happen("thing.made", &number.to_string());
+    }
+    std::thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));
+    let failed = receiver.got().len();
+    assert!((5..=20).contains(&failed), "{failed} attempts in three seconds");
+    // The first success ends it: the rest comes within moments.
+    receiver.after(200);
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+}
