@@ -97,6 +97,9 @@ impl<'s, 'a> Args<'s, 'a> {
     /// A fault where it is not.
     pub fn integer(self, at: usize) -> Result<i64, Fault> {
         let number = self.number(at)?;
+        if let Number::Int(whole) = number {
+            return Ok(whole);
+        }
         let whole = number.as_whole().and_then(|whole| i64::try_from(whole).ok());
         whole.ok_or_else(|| match number.as_integer() {
             Some(_) => self.meaningless(at, format!("far too large: `{number}`")),

@@ -33,6 +33,7 @@ pub use registry::{
     Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullSubject,
     Param, Role, example,
 };
+pub(crate) use time::usual_time;
 
 /// Every family's rows, in the order the reference page shows them.
 const FAMILIES: [&[Function]; 9] = [

@@ -27,7 +27,7 @@ pub use crate::check::{RootDeclaration, Strangers, Type};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
 pub use crate::explain::Explanation;
 pub use crate::mapper::Format;
-pub use crate::program::{Program, Read};
+pub use crate::program::{Program, Read, RuleSet};
 pub use crate::source::Source;
 pub use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, Number, OwnedValue, Time, Value};
 pub use crate::vm::{Context, Limits, Machine, Secrets, Trap};

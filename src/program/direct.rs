@@ -8,10 +8,10 @@
 
 use super::{Callee, Chunk, Instruction, Loop, Path};
 use crate::builtins::{Code, LoopKind};
-use crate::value::OwnedValue;
+use crate::value::{Number, OwnedValue};
 
 /// A program, or a part of one, as a tree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     /// A constant.
     Constant(OwnedValue),
@@ -19,6 +19,15 @@ pub enum Node {
     Path(Path),
     /// The time of the evaluation.
     Now,
+    /// That time, moved by the calendar.
+    FromNow {
+        /// By so many years.
+        years: i64,
+        /// By so many months.
+        months: i64,
+        /// By so many days.
+        days: i64,
+    },
     /// Whether a value counts as false.
     Not(Box<Node>),
     /// The first that counts as false, or the last.
@@ -68,12 +77,26 @@ pub enum Node {
         /// The function that makes small letters, for what is no plain text.
         function: Callee,
     },
+    /// The time that a text spells which a path leads to.
+    Moment {
+        /// The path.
+        path: Path,
+        /// The function that reads it, for what is no text in the usual form.
+        function: Callee,
+    },
     /// What a function answers.
     Call {
         /// The function.
         function: Callee,
         /// Its arguments.
         args: Box<[Node]>,
+    },
+    /// A test that several programs of a rule set make.
+    Once {
+        /// Its place among the shared tests of the set.
+        test: u32,
+        /// The test.
+        inner: Box<Node>,
     },
     /// What a loop over a list answers.
     Each {
@@ -122,6 +145,49 @@ pub enum Question {
     All,
     /// How many pass.
     Count,
+}
+
+impl Node {
+    /// The parts of a tree, as far as they are trees.
+    pub(super) fn children(&self) -> impl Iterator<Item = &Self> {
+        let list: &[Self] = match self {
+            Self::All(nodes) | Self::Any(nodes) | Self::Call { args: nodes, .. } => nodes,
+            Self::Compare { sides, .. } => &**sides,
+            _ => &[],
+        };
+        let (one, other) = match self {
+            Self::Not(inner) | Self::Once { inner, .. } => (Some(&**inner), None),
+            Self::Each { list, body, .. } => (Some(&**list), Some(&**body)),
+            _ => (None, None),
+        };
+        list.iter().chain(one).chain(other)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn children_mut(&mut self) -> Box<dyn Iterator<Item = &mut Self> + '_> {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) | Self::Call { args: nodes, .. } => {
+                Box::new(nodes.iter_mut())
+            }
+            Self::Compare { sides, .. } => Box::new(sides.iter_mut()),
+            Self::Not(inner) | Self::Once { inner, .. } => Box::new(std::iter::once(&mut **inner)),
+            Self::Each { list, body, .. } => Box::new([&mut **list, &mut **body].into_iter()),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Hands out each path of the tree, to be changed.
+    pub(super) fn each_path(&mut self, change: &mut impl FnMut(&mut Path)) {
+        match self {
+            Self::Path(path)
+            | Self::Is { path, .. }
+            | Self::IsNull { path, .. }
+            | Self::InSmall { path, .. }
+            | Self::IsSmall { path, .. }
+            | Self::Moment { path, .. } => change(path),
+            _ => self.children_mut().for_each(|child| child.each_path(change)),
+        }
+    }
 }
 
 /// The tree of a chunk that the verifier holds good; none where it does more than such trees do.
@@ -205,7 +271,7 @@ impl Reader<'_> {
                 }
                 let from = stack.len().checked_sub(count as usize)?;
                 let args = stack.split_off(from).into_boxed_slice();
-                return Some(Node::Call { function: callee.clone(), args });
+                return Some(call(callee, args));
             }
             Instruction::Equal => Comparison::Equal,
             Instruction::NotEqual => Comparison::NotEqual,
@@ -269,6 +335,30 @@ impl Reader<'_> {
             }
             _ => false,
         }
+    }
+}
+
+/// A call, in the form of its kind that is quickest.
+fn call(function: &Callee, args: Box<[Node]>) -> Node {
+    let is = |name| matches!(function, Callee::Builtin(function) if function.name == name);
+    match &*args {
+        [Node::Path(path)] if is("PARSE_TIME") => {
+            Node::Moment { path: path.clone(), function: function.clone() }
+        }
+        [Node::Now, by @ ..] if is("ADD_DATE") => {
+            match by.iter().map(integer).collect::<Vec<_>>()[..] {
+                [Some(years), Some(months), Some(days)] => Node::FromNow { years, months, days },
+                _ => Node::Call { function: function.clone(), args },
+            }
+        }
+        _ => Node::Call { function: function.clone(), args },
+    }
+}
+
+fn integer(node: &Node) -> Option<i64> {
+    match node {
+        Node::Constant(OwnedValue::Number(Number::Int(value))) => Some(*value),
+        _ => None,
     }
 }
 

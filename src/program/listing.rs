@@ -64,6 +64,7 @@ fn show_path(chunk: &Chunk, path: &Path) -> String {
             chunk.roots.get(usize::from(root)).map(|root| root.name.to_string()).unwrap_or_default()
         }
         Base::Local(slot) => format!("local {slot}"),
+        Base::Shared(place) => format!("shared {place}"),
     };
     let _ = write_keys(&mut out, &path.keys);
     out

@@ -7,6 +7,7 @@ mod direct;
 mod instruction;
 mod listing;
 mod path;
+mod set;
 mod verify;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub use direct::{Comparison, Node, Question};
 pub use instruction::{Instruction, InstructionRow, instruction_table};
 pub use path::{Base, Key, Path, Read};
+pub use set::RuleSet;
+pub(crate) use set::Step;
 pub use verify::{Malformed, verify};
 
 use crate::builtins::{Function, LoopKind, Pattern};
@@ -80,6 +83,17 @@ pub enum Callee {
     Builtin(&'static Function),
     /// A function of the host.
     Host(Arc<Function>),
+}
+
+/// Whether they are the same row.
+impl PartialEq for Callee {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Builtin(one), Self::Builtin(other)) => std::ptr::eq(*one, *other),
+            (Self::Host(one), Self::Host(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
 }
 
 impl std::ops::Deref for Callee {

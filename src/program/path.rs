@@ -20,6 +20,8 @@ pub enum Base {
     Root(u16),
     /// A local: a lambda's parameter, a mapper's name.
     Local(u16),
+    /// What the programs of a rule set find once; only in its trees.
+    Shared(u16),
 }
 
 /// A step of a path.

@@ -135,6 +135,7 @@ fn check_operands(chunk: &Chunk, at: usize, instruction: Instruction) -> Result<
             chunk.paths.get(path as usize).is_some_and(|path| match path.base {
                 super::Base::Root(root) => usize::from(root) < chunk.roots.len(),
                 super::Base::Local(slot) => slot < chunk.locals,
+                super::Base::Shared(_) => false,
             })
         }
         Instruction::Secret { name } | Instruction::Secrets { name } => {

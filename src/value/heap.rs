@@ -90,23 +90,34 @@ impl Heap {
     }
 
     /// Empties the heap and renews its budget.
+    #[inline]
     pub fn reset(&mut self, limits: Budget) {
         // Where nothing was built, there is nothing to empty.
         if self.arena.chunk_capacity() != self.empty {
-            if self.arena.allocated_bytes() > KEPT_BYTES {
-                self.arena = Bump::new();
-            } else {
-                self.arena.reset();
-            }
-            self.empty = self.arena.chunk_capacity();
+            self.clear();
         }
         self.limits = limits;
         self.left.set(limits);
     }
 
+    #[cold]
+    fn clear(&mut self) {
+        if self.arena.allocated_bytes() > KEPT_BYTES {
+            self.arena = Bump::new();
+        } else {
+            self.arena.reset();
+        }
+        self.empty = self.arena.chunk_capacity();
+    }
+
     /// Renews the budget, and leaves what was built where it is.
     pub fn renew(&self, limits: Budget) {
         self.left.set(limits);
+    }
+
+    /// What is left of the budget.
+    pub(crate) fn left(&self) -> Budget {
+        self.left.get()
     }
 
     /// Counts work.

@@ -24,6 +24,7 @@ mod time;
 use std::fmt;
 
 pub use access::{index, member, slice};
+pub(crate) use compare::same_text;
 pub use compare::{contains, equal, ordering, sort_order};
 pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
@@ -35,8 +36,8 @@ pub use json::{
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
 pub use number::Number;
-pub(crate) use object::SCANNED_PER_STEP;
 pub use object::{BuiltObject, Entries, Object};
+pub(crate) use object::{SCANNED_PER_STEP, json_member};
 pub use operators::{add, divide, interpolate, multiply, negate, subtract};
 pub use owned::{OwnedObject, OwnedValue};
 pub use time::Time;

@@ -1,5 +1,6 @@
 //! Objects, wherever they live: text keys and their values, in order.
 
+use super::compare::same_text;
 use super::heap::Nature;
 use super::{Fault, Heap, OwnedObject, OwnedValue, Value};
 
@@ -23,6 +24,31 @@ pub enum Object<'a> {
 
 /// How many keys a scan looks at for a step. Most differ in length already.
 pub(crate) const SCANNED_PER_STEP: usize = 8;
+
+/// A map with more members than this has more than one leaf, and only its order finds them.
+const SCANNED_MEMBERS: usize = 11;
+
+/// The member of a JSON map. Of a small one the keys are looked at one after the other: most
+/// differ in length already, while the map's own search compares their bytes for an order.
+#[inline]
+pub(crate) fn json_member<'a>(
+    map: &'a serde_json::Map<String, serde_json::Value>,
+    key: &str,
+) -> Option<&'a serde_json::Value> {
+    if map.len() > SCANNED_MEMBERS {
+        return searched(map, key);
+    }
+    map.iter().find(|(name, _)| same_text(name, key)).map(|(_, value)| value)
+}
+
+/// Not inlined: a scan would pay for the registers of a search.
+#[inline(never)]
+fn searched<'a>(
+    map: &'a serde_json::Map<String, serde_json::Value>,
+    key: &str,
+) -> Option<&'a serde_json::Value> {
+    map.get(key)
+}
 
 /// An object on the heap of an evaluation.
 #[derive(Debug)]
@@ -53,7 +79,7 @@ impl<'a> Object<'a> {
     pub fn get(self, key: &str) -> Option<Value<'a>> {
         match self {
             Self::Owned(object) => object.get(key).map(OwnedValue::borrow),
-            Self::Json(map) => map.get(key).map(Value::from),
+            Self::Json(map) => json_member(map, key).map(Value::from),
             Self::Built(object) => object.get(key),
             Self::BlindOwned(_) | Self::BlindJson(_) => {
                 self.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
@@ -78,7 +104,7 @@ impl<'a> Object<'a> {
     pub(super) fn get_as_written(self, key: &str) -> Option<Value<'a>> {
         match self {
             Self::BlindOwned(object) => object.get(key).map(OwnedValue::borrow),
-            Self::BlindJson(map) => map.get(key).map(Value::from),
+            Self::BlindJson(map) => json_member(map, key).map(Value::from),
             other => other.get(key),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::compare::same_text;
 use super::{List, Number, Object, Time, Value};
 
 /// A value that holds its content. Never a secret: those do not outlive an evaluation.
@@ -143,7 +144,7 @@ impl OwnedObject {
     #[inline]
     pub fn get(&self, key: &str) -> Option<&OwnedValue> {
         if self.order.is_empty() {
-            return self.iter().find(|(name, _)| **name == *key).map(|(_, value)| value);
+            return self.iter().find(|(name, _)| same_text(name, key)).map(|(_, value)| value);
         }
         let entry = |at: &u32| self.entries.get(*at as usize);
         let found = self

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write};
 
 use arrayvec::ArrayString;
-use chrono::{DateTime, Datelike, Days, FixedOffset, Months, SecondsFormat};
+use chrono::{DateTime, Datelike, Days, FixedOffset, Months, NaiveDateTime, SecondsFormat};
 
 use super::fault::{Fault, FaultKind, quoted};
 use super::number::Number;
@@ -42,7 +42,16 @@ impl Time {
             }
             None => at,
         };
-        (0..=9999).contains(&at.year()).then_some(Self(at))
+        // An offset moves a time by less than a day, and to apply it takes longer than to look.
+        let is_inside = (1..=9998).contains(&at.naive_utc().year());
+        (is_inside || (0..=9999).contains(&at.year())).then_some(Self(at))
+    }
+
+    /// The time in UTC, where its year is 0 to 9999 and it is no leap second.
+    pub(crate) fn from_utc(at: NaiveDateTime) -> Option<Self> {
+        let is_leap = at.and_utc().timestamp_subsec_nanos() >= NANOS_PER_SECOND as u32;
+        let holds = !is_leap && (0..=9999).contains(&at.year());
+        holds.then(|| Self(DateTime::from_naive_utc_and_offset(at, utc())))
     }
 
     /// The instant as chrono has it.
@@ -132,18 +141,16 @@ impl Time {
         let shifted = || {
             let months = years.checked_mul(12)?.checked_add(months)?;
             let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
-            let moved = if months < 0 {
-                self.0.checked_sub_months(count)?
-            } else {
-                self.0.checked_add_months(count)?
+            let moved = match months {
+                0 => self.0,
+                ..0 => self.0.checked_sub_months(count)?,
+                _ => self.0.checked_add_months(count)?,
             };
-            let count = Days::new(days.unsigned_abs());
-            let moved = if days < 0 {
-                moved.checked_sub_days(count)?
-            } else {
-                moved.checked_add_days(count)?
-            };
-            Self::new(moved)
+            // The offset is the same on each day, so days may be counted in UTC.
+            let (at, count) = (moved.naive_utc(), Days::new(days.unsigned_abs()));
+            let at =
+                if days < 0 { at.checked_sub_days(count)? } else { at.checked_add_days(count)? };
+            Self::new(DateTime::from_naive_utc_and_offset(at, *moved.offset()))
         };
         shifted().ok_or_else(|| self.out_of_range())
     }

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
 use super::secrets::Secrets;
-use crate::value::{Object, OwnedObject, OwnedValue, Time, Value};
+use crate::value::{Object, OwnedObject, OwnedValue, Time, Value, json_member, same_text};
 
 /// The context of one evaluation. It borrows everything, so making one costs a few words.
 ///
@@ -74,24 +74,29 @@ impl<'c> Context<'c> {
     /// The value of a root; null where it is not set.
     #[inline]
     pub fn get(&self, root: &str) -> Value<'c> {
-        for (name, value) in self.roots.iter().chain(&self.more) {
-            if *name == root {
-                return *value;
-            }
+        if let Some((_, value)) = self.find(root) {
+            return *value;
         }
         self.object.and_then(|object| object.get(root)).unwrap_or(Value::Null)
+    }
+
+    /// A root that was set.
+    #[inline]
+    fn find(&self, root: &str) -> Option<&Root<'c>> {
+        let is_root = |entry: &&Root<'c>| same_text(entry.0, root);
+        self.roots.iter().find(is_root).or_else(|| self.more.iter().find(is_root))
     }
 
     /// The object of a root, where it stands: nothing is copied to look at it.
     #[inline(always)]
     pub(super) fn object(&self, root: &str) -> Option<Document<'c>> {
-        for (name, value) in self.roots.iter().chain(&self.more) {
-            if *name == root {
-                return document(value);
-            }
+        if !self.roots.is_empty()
+            && let Some((_, value)) = self.find(root)
+        {
+            return document(value);
         }
         match self.object? {
-            Object::Json(map) => match map.get(root)? {
+            Object::Json(map) => match json_member(map, root)? {
                 serde_json::Value::Object(map) => Some(Document::Json(map)),
                 _ => None,
             },

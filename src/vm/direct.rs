@@ -7,18 +7,22 @@
 //! again, and that took longer than the test itself.
 
 use super::context::{Context, Document, case_blind, document};
-use crate::builtins::{Env, invoke};
+use super::set::{Answer, End, Shared};
+use crate::builtins::{Env, PatternCache, invoke, usual_time};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
-use crate::value::{self, List, Object, OwnedValue, Value};
+use crate::value::{self, Heap, List, Object, OwnedValue, Value};
 
 /// A walk over the tree of a program.
 pub(super) struct Walk<'r, 'a> {
     pub(super) chunk: &'a Chunk,
     pub(super) context: &'r Context<'a>,
-    pub(super) env: Env<'a>,
+    pub(super) heap: &'a Heap,
+    pub(super) patterns: &'a PatternCache,
     pub(super) locals: &'a mut [Value<'a>],
     /// The root that was read last, and where it stands: tests mostly read the same one.
     pub(super) last: Option<(u16, Document<'a>)>,
+    /// What the programs of a set share.
+    pub(super) shared: Option<Shared<'a>>,
 }
 
 /// More arguments than a function takes that filters call.
@@ -32,6 +36,12 @@ impl<'a> Walk<'_, 'a> {
             Node::Constant(constant) => constant.borrow(),
             Node::Path(path) => self.at(path)?,
             Node::Now => Value::Time(self.context.now()?),
+            Node::FromNow { years, months, days } => {
+                let now = self.context.now()?;
+                self.heap.work(1).ok()?;
+                Value::Time(now.plus_date(*years, *months, *days).ok()?)
+            }
+            Node::Moment { path, function } => self.moment(path, function)?,
             Node::Call { function, args } => self.call(function, args)?,
             Node::Each { question, list, slot, params, work, body } => {
                 let list = self.value(list)?;
@@ -43,6 +53,7 @@ impl<'a> Walk<'_, 'a> {
             | Node::InSmall { .. }
             | Node::IsSmall { .. }
             | Node::Compare { .. }
+            | Node::Once { .. }
             | Node::Not(_) => Value::Bool(self.truth(node)?),
         })
     }
@@ -65,6 +76,7 @@ impl<'a> Walk<'_, 'a> {
             Node::All(operands) => self.decided(operands, false),
             Node::Any(operands) => self.decided(operands, true),
             Node::Not(inner) => Some(!self.truth(inner)?),
+            Node::Once { test, inner } => self.once(*test, inner),
             // A secret may not leave, not even as its truth.
             node => {
                 let value = self.value(node)?;
@@ -72,6 +84,22 @@ impl<'a> Walk<'_, 'a> {
                 (!value.holds_secret() && !is_built(value)).then(|| value.is_truthy())
             }
         }
+    }
+
+    /// A test that others of the set make too. Who finds it made is charged what it costs.
+    fn once(&mut self, test: u32, inner: &'a Node) -> Option<bool> {
+        let cell = self.shared?.answer(test)?;
+        if let Some(answer) = cell.get() {
+            self.heap.work(usize::try_from(answer.steps).ok()?).ok()?;
+            self.heap.charge(answer.bytes).ok()?;
+            return Some(answer.truth);
+        }
+        let before = self.heap.left();
+        let truth = self.truth(inner)?;
+        let after = self.heap.left();
+        let (steps, bytes) = (before.steps - after.steps, before.bytes - after.bytes);
+        cell.set(Some(Answer { truth, steps, bytes }));
+        Some(truth)
     }
 
     fn decided(&mut self, operands: &'a [Node], decides: bool) -> Option<bool> {
@@ -86,6 +114,11 @@ impl<'a> Walk<'_, 'a> {
             }
         }
         Some(!decides)
+    }
+
+    /// What functions may use: few filters call any, so it is put together then.
+    fn env(&self) -> Env<'a> {
+        Env { heap: self.heap, literals: &self.chunk.patterns, patterns: self.patterns }
     }
 
     /// Operands until one is as it takes to decide.
@@ -110,16 +143,25 @@ impl<'a> Walk<'_, 'a> {
                 if root.case_blind { case_blind(value) } else { value }
             }
             Base::Local(slot) => *self.locals.get(usize::from(slot))?,
+            Base::Shared(place) => self.found(place)?.value(),
         })
+    }
+
+    /// Where a step of the set led.
+    #[inline(always)]
+    fn found(&self, place: u16) -> Option<End<'a>> {
+        let found = self.shared?.found(place)?;
+        self.heap.work(found.work).ok()?;
+        Some(found.end)
     }
 
     fn follow(&self, path: &'a Path) -> Option<Value<'a>> {
         let mut value = self.base(path)?;
         for key in &path.keys {
             value = match key {
-                Key::Name(name) => value::member(self.env.heap, value, name).ok()?,
+                Key::Name(name) => value::member(self.heap, value, name).ok()?,
                 Key::Index(at) => {
-                    value::index(self.env.heap, value, Value::Number((*at).into())).ok()?
+                    value::index(self.heap, value, Value::Number((*at).into())).ok()?
                 }
             };
         }
@@ -131,7 +173,7 @@ impl<'a> Walk<'_, 'a> {
     #[inline(always)]
     fn at(&mut self, path: &'a Path) -> Option<Value<'a>> {
         let end = match self.document(path) {
-            Some(Document::Json(map)) => down(|name| map.get(name), &path.keys)
+            Some(Document::Json(map)) => down(|name| value::json_member(map, name), &path.keys)
                 .map(|end| end.map_or(Value::Null, Value::from)),
             Some(Document::Owned(object)) => down(|name| object.get(name), &path.keys)
                 .map(|end| end.map_or(Value::Null, OwnedValue::borrow)),
@@ -157,6 +199,7 @@ impl<'a> Walk<'_, 'a> {
                 Some(document)
             }
             Base::Local(slot) => document(self.locals.get(usize::from(slot))?),
+            Base::Shared(_) => None,
         }
     }
 
@@ -164,12 +207,17 @@ impl<'a> Walk<'_, 'a> {
     /// read again: most tests are of texts, and that would be most of their time.
     #[inline(always)]
     fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
+        if let Base::Shared(place) = path.base {
+            return self.found(place).map(Found::from);
+        }
         match self.document(path) {
-            Some(Document::Json(map)) => match down(|name| map.get(name), &path.keys) {
-                Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
-                Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
-                _ => {}
-            },
+            Some(Document::Json(map)) => {
+                match down(|name| value::json_member(map, name), &path.keys) {
+                    Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
+                    Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
+                    _ => {}
+                }
+            }
             Some(Document::Owned(object)) => match down(|name| object.get(name), &path.keys) {
                 Some(Some(OwnedValue::Text(text))) => return Some(Found::Text(text)),
                 Some(Some(OwnedValue::Null) | None) => return Some(Found::Nothing),
@@ -191,7 +239,7 @@ impl<'a> Walk<'_, 'a> {
             Some(Document::Json(map)) if root.case_blind && map.len() != 1 => map,
             _ => return self.follow(path).map(Found::Other),
         };
-        self.env.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;
+        self.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;
         let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         Some(match found {
             Some((_, serde_json::Value::String(text))) => Found::Text(text),
@@ -204,11 +252,11 @@ impl<'a> Walk<'_, 'a> {
     fn is(&mut self, path: &'a Path, text: &'a str) -> Option<bool> {
         match self.text(path)? {
             Found::Text(found) => {
-                self.env.heap.work_on_bytes(found.len().min(text.len())).ok()?;
-                Some(found == text)
+                self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
+                Some(value::same_text(found, text))
             }
             Found::Nothing => Some(false),
-            Found::Other(other) => value::equal(self.env.heap, other, Value::Text(text)).ok(),
+            Found::Other(other) => value::equal(self.heap, other, Value::Text(text)).ok(),
         }
     }
 
@@ -228,7 +276,7 @@ impl<'a> Walk<'_, 'a> {
         if !text.is_ascii() {
             return Some(false);
         }
-        let heap = self.env.heap;
+        let heap = self.heap;
         heap.work(1).ok()?;
         heap.work_on_bytes(text.len()).ok()?;
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -240,19 +288,19 @@ impl<'a> Walk<'_, 'a> {
     fn in_small(&mut self, part: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
             Found::Text(text) if self.is_ascii(text)? => {
-                self.env.heap.work_on_bytes(text.len()).ok()?;
+                self.heap.work_on_bytes(text.len()).ok()?;
                 return Some(contains_small(text.as_bytes(), part.as_bytes()));
             }
             found => found.value(),
         };
-        let small = invoke(&self.env, function, &[value]).ok()?;
-        value::contains(self.env.heap, Value::Text(part), small).ok()
+        let small = invoke(&self.env(), function, &[value]).ok()?;
+        value::contains(self.heap, Value::Text(part), small).ok()
     }
 
     fn is_small(&mut self, text: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
             Found::Text(found) if self.is_ascii(found)? => {
-                self.env.heap.work_on_bytes(found.len().min(text.len())).ok()?;
+                self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
                 let same = |(found, wanted): (u8, u8)| found.to_ascii_lowercase() == wanted;
                 return Some(
                     found.len() == text.len() && found.bytes().zip(text.bytes()).all(same),
@@ -260,12 +308,12 @@ impl<'a> Walk<'_, 'a> {
             }
             found => found.value(),
         };
-        let small = invoke(&self.env, function, &[value]).ok()?;
-        value::equal(self.env.heap, small, Value::Text(text)).ok()
+        let small = invoke(&self.env(), function, &[value]).ok()?;
+        value::equal(self.heap, small, Value::Text(text)).ok()
     }
 
     fn compare(&self, by: Comparison, left: Value<'a>, right: Value<'a>) -> Option<bool> {
-        let heap = self.env.heap;
+        let heap = self.heap;
         match by {
             Comparison::Equal => value::equal(heap, left, right).ok(),
             Comparison::NotEqual => value::equal(heap, left, right).ok().map(|equal| !equal),
@@ -278,13 +326,28 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
+    #[inline(always)]
+    fn moment(&mut self, path: &'a Path, function: &'a Callee) -> Option<Value<'a>> {
+        let value = match self.text(path)? {
+            Found::Text(text) => {
+                if let Some(time) = usual_time(text) {
+                    self.heap.work(1).ok()?;
+                    return Some(Value::Time(time));
+                }
+                Value::Text(text)
+            }
+            other => other.value(),
+        };
+        invoke(&self.env(), function, &[value]).ok()
+    }
+
     fn call(&mut self, function: &'a Callee, args: &'a [Node]) -> Option<Value<'a>> {
         let mut values = [Value::Null; MOST_ARGUMENTS];
         let given = values.get_mut(..args.len())?;
         for (place, arg) in given.iter_mut().zip(args) {
             *place = self.value(arg)?;
         }
-        invoke(&self.env, function, given).ok()
+        invoke(&self.env(), function, given).ok()
     }
 
     fn each(
@@ -299,7 +362,7 @@ impl<'a> Walk<'_, 'a> {
         let Value::List(list) = list else {
             return None;
         };
-        let heap = self.env.heap;
+        let heap = self.heap;
         let mut passed = 0;
         for at in 0..list.len() {
             let element = list.get(at)?;
@@ -342,6 +405,21 @@ enum Found<'a> {
     Other(Value<'a>),
 }
 
+impl<'a> From<End<'a>> for Found<'a> {
+    #[inline(always)]
+    fn from(end: End<'a>) -> Self {
+        match end {
+            End::Json(serde_json::Value::String(text)) => Self::Text(text),
+            End::Owned(OwnedValue::Text(text)) => Self::Text(text),
+            other => match other.value() {
+                Value::Text(text) => Self::Text(text),
+                Value::Null => Self::Nothing,
+                other => Self::Other(other),
+            },
+        }
+    }
+}
+
 impl<'a> Found<'a> {
     fn value(self) -> Value<'a> {
         match self {
@@ -361,7 +439,7 @@ impl Tree for serde_json::Value {
     #[inline(always)]
     fn member(&self, name: &str) -> Option<&Self> {
         match self {
-            Self::Object(map) => map.get(name),
+            Self::Object(map) => value::json_member(map, name),
             _ => None,
         }
     }

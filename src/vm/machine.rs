@@ -6,9 +6,10 @@ use super::context::{Context, case_blind};
 use super::direct::Walk;
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
+use super::set::Shared;
 use super::trap::{At, Trap};
 use crate::builtins::{Env, PatternCache, invoke};
-use crate::program::{Base, Chunk, Instruction, Key, Loop, Path, Program};
+use crate::program::{Base, Chunk, Instruction, Key, Loop, Node, Path, Program};
 use crate::source::Span;
 use crate::value::{self, Fault, FaultKind, Heap, OwnedValue, Value};
 
@@ -142,16 +143,28 @@ impl Machine {
         (marks, answer)
     }
 
+    /// Walks the tree of a program in a set; answers nothing where it meets a fault.
+    pub(super) fn test_shared<'a>(
+        &'a mut self,
+        program: &'a Program,
+        tree: &'a Node,
+        context: &Context<'a>,
+        shared: Shared<'a>,
+    ) -> Option<bool> {
+        self.heap.reset(self.limits.budget());
+        let walk = self.walk(program.chunk(), context);
+        Walk { shared: Some(shared), ..walk }.truth(tree)
+    }
+
     /// A walk over a program that is a tree.
     #[inline]
     fn walk<'r, 'a>(&'a self, chunk: &'a Chunk, context: &'r Context<'a>) -> Walk<'r, 'a> {
-        let heap = &self.heap;
-        let env = Env { heap, literals: &chunk.patterns, patterns: &self.patterns };
         let locals = match chunk.locals {
             0 => &mut [],
-            some => heap.slots(usize::from(some)),
+            some => self.heap.slots(usize::from(some)),
         };
-        Walk { chunk, context, env, locals, last: None }
+        let (heap, patterns) = (&self.heap, &self.patterns);
+        Walk { chunk, context, heap, patterns, locals, last: None, shared: None }
     }
 
     /// Runs the instructions. Not inlined: it would make a walk pay for its frame.
@@ -473,6 +486,8 @@ impl<'a> Run<'_, 'a> {
         let base = match path.base {
             Base::Root(root) => self.roots.get(usize::from(root)),
             Base::Local(slot) => self.locals.get(usize::from(slot)),
+            // Not in instructions: the verifier refuses it.
+            Base::Shared(_) => None,
         };
         let mut value = *base.ok_or_else(broken)?;
         for key in &path.keys {

@@ -9,6 +9,7 @@ mod limits;
 mod loops;
 mod machine;
 mod secrets;
+mod set;
 mod simple;
 mod trap;
 

@@ -10,14 +10,15 @@ mod laws;
 mod programs;
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 
 use hookgate::check::Checked;
 use hookgate::compile::Compiled;
 use hookgate::compile::Options;
 use hookgate::diagnostic::Code;
 use hookgate::engine::{
-    Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, Source, Strangers,
-    Trap, Type, Value,
+    Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, RuleSet, Source,
+    Strangers, Trap, Type, Value,
 };
 use hookgate::reference;
 use hookgate::source::Span;
@@ -188,7 +189,27 @@ fn as_a_tree(
         );
         let tested = machine.test(folded, context).ok();
         prop_assert_eq!(tested, truth, "tested, with {} steps, {} bytes", steps, memory);
+        in_a_set(&mut machine, [folded, &plain, folded, folded], context)?;
     }
+    Ok(())
+}
+
+/// Programs answer in a set what they answer alone, limits and all.
+fn in_a_set<const N: usize>(
+    machine: &mut Machine,
+    programs: [&Program; N],
+    context: &Context<'_>,
+) -> Result<(), TestCaseError> {
+    let said = |answer: Result<bool, Trap>| answer.map_err(|trap| trap.to_string());
+    let alone = programs.map(|program| said(machine.test(program, context)));
+    let set = RuleSet::new(programs.map(Program::clone));
+    let mut together = Vec::new();
+    machine.test_set(&set, context, |at, answer| {
+        assert_eq!(at, together.len());
+        together.push(said(answer));
+        ControlFlow::<()>::Continue(())
+    });
+    prop_assert_eq!(&together[..], &alone[..], "in a set");
     Ok(())
 }
 

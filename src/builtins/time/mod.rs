@@ -12,6 +12,7 @@ mod zone;
 use chrono::Datelike;
 
 use self::format::{Format, Purpose};
+pub(crate) use self::parse::usual_time;
 use self::zone::Zone;
 use super::registry::{Code, Family, Form, Function, NullSubject, Param, example};
 use super::{Args, Env};
@@ -199,6 +200,9 @@ const FORMAT: Param = Param::new("format", Kinds::TEXT).optional();
 const ZONE: Param = Param::new("zone", Kinds::TEXT);
 
 fn parse_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    if let [Value::Text(text)] = args.rest(0) {
+        return parse::read(text, None).map(Value::Time);
+    }
     let format = Format::argument(args, 1, Purpose::Reading)?;
     let zone = Zone::argument(args, 2)?;
     let time = match (args.value(0), format) {
