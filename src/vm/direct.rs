@@ -6,6 +6,8 @@
 //! What is always inlined here is so by measurement: a call writes its answer down to be read
 //! again, and that took longer than the test itself.
 
+use memchr::memchr2_iter;
+
 use super::context::{Context, Document, case_blind, document};
 use super::set::{Answer, End, Shared};
 use crate::builtins::{Env, PatternCache, invoke, usual_time};
@@ -22,7 +24,7 @@ pub(super) struct Walk<'r, 'a> {
     /// The root that was read last, and where it stands: tests mostly read the same one.
     pub(super) last: Option<(u16, Document<'a>)>,
     /// What the programs of a set share.
-    pub(super) shared: Option<Shared<'a>>,
+    pub(super) shared: Option<&'a Shared<'a>>,
 }
 
 /// More arguments than a function takes that filters call.
@@ -59,10 +61,17 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Whether the value of a node counts as true: most are nothing but that, and have no value to
-    /// carry around.
+    /// carry around. The most common one without a call.
+    #[inline(always)]
     pub(super) fn truth(&mut self, node: &'a Node) -> Option<bool> {
         match node {
             Node::Is { path, text, negated } => Some(self.is(path, text)? != *negated),
+            other => self.other_truth(other),
+        }
+    }
+
+    fn other_truth(&mut self, node: &'a Node) -> Option<bool> {
+        match node {
             Node::IsNull { path, negated } => Some(self.is_null(path)? != *negated),
             Node::InSmall { part, path, function, negated } => {
                 Some(self.in_small(part, path, function)? != *negated)
@@ -104,12 +113,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn decided(&mut self, operands: &'a [Node], decides: bool) -> Option<bool> {
         for operand in operands {
-            // The most common one without a call.
-            let truth = match operand {
-                Node::Is { path, text, negated } => self.is(path, text)? != *negated,
-                other => self.truth(other)?,
-            };
-            if truth == decides {
+            if self.truth(operand)? == decides {
                 return Some(decides);
             }
         }
@@ -483,14 +487,17 @@ fn contains_small(text: &[u8], part: &[u8]) -> bool {
     let Some((first, rest)) = part.split_first() else {
         return true;
     };
+    // A capital is in no text of small letters.
+    if first.is_ascii_uppercase() {
+        return false;
+    }
     let Some(last) = text.len().checked_sub(part.len()) else {
         return false;
     };
     let starts = text.get(..=last).unwrap_or_default();
-    starts.iter().enumerate().any(|(at, byte)| {
-        byte.to_ascii_lowercase() == *first
-            && text.get(at + 1..at + part.len()).is_some_and(|found| {
-                found.iter().zip(rest).all(|(byte, wanted)| byte.to_ascii_lowercase() == *wanted)
-            })
+    memchr2_iter(*first, first.to_ascii_uppercase(), starts).any(|at| {
+        text.get(at + 1..at + part.len()).is_some_and(|found| {
+            found.iter().zip(rest).all(|(byte, wanted)| byte.to_ascii_lowercase() == *wanted)
+        })
     })
 }

@@ -102,7 +102,7 @@ impl Machine {
         self.heap.reset(self.limits.budget());
         let this = &*self;
         if let Some(tree) = &program.chunk().direct {
-            let walked = this.walk(program.chunk(), context).value(tree);
+            let walked = this.walk(program.chunk(), context, None).value(tree);
             if let Some(Ok(answer)) = walked.map(|answer| release(&this.heap, answer)) {
                 return Ok(answer);
             }
@@ -123,7 +123,7 @@ impl Machine {
     ) -> Result<bool, Trap> {
         if let Some(tree) = &program.chunk().direct {
             self.heap.reset(self.limits.budget());
-            if let Some(answer) = self.walk(program.chunk(), context).truth(tree) {
+            if let Some(answer) = self.walk(program.chunk(), context, None).truth(tree) {
                 return Ok(answer);
             }
         }
@@ -144,27 +144,32 @@ impl Machine {
     }
 
     /// Walks the tree of a program in a set; answers nothing where it meets a fault.
+    #[inline]
     pub(super) fn test_shared<'a>(
         &'a mut self,
         program: &'a Program,
         tree: &'a Node,
         context: &Context<'a>,
-        shared: Shared<'a>,
+        shared: &'a Shared<'a>,
     ) -> Option<bool> {
         self.heap.reset(self.limits.budget());
-        let walk = self.walk(program.chunk(), context);
-        Walk { shared: Some(shared), ..walk }.truth(tree)
+        self.walk(program.chunk(), context, Some(shared)).truth(tree)
     }
 
     /// A walk over a program that is a tree.
     #[inline]
-    fn walk<'r, 'a>(&'a self, chunk: &'a Chunk, context: &'r Context<'a>) -> Walk<'r, 'a> {
+    fn walk<'r, 'a>(
+        &'a self,
+        chunk: &'a Chunk,
+        context: &'r Context<'a>,
+        shared: Option<&'a Shared<'a>>,
+    ) -> Walk<'r, 'a> {
         let locals = match chunk.locals {
             0 => &mut [],
             some => self.heap.slots(usize::from(some)),
         };
         let (heap, patterns) = (&self.heap, &self.patterns);
-        Walk { chunk, context, heap, patterns, locals, last: None, shared: None }
+        Walk { chunk, context, heap, patterns, locals, last: None, shared }
     }
 
     /// Runs the instructions. Not inlined: it would make a walk pay for its frame.

@@ -12,7 +12,6 @@ use crate::program::{RuleSet, Step};
 use crate::value::{Object, OwnedValue, SCANNED_PER_STEP, Value, json_member};
 
 /// What the programs of a set share while they run against one context.
-#[derive(Clone, Copy)]
 pub(super) struct Shared<'c> {
     /// Where the steps of the set led.
     found: &'c [Found<'c>],
@@ -49,11 +48,11 @@ pub(super) struct Answer {
 
 impl<'c> Shared<'c> {
     #[inline]
-    pub(super) fn found(self, place: u16) -> Option<&'c Found<'c>> {
+    pub(super) fn found(&self, place: u16) -> Option<&'c Found<'c>> {
         self.found.get(usize::from(place))
     }
 
-    pub(super) fn answer(self, test: u32) -> Option<&'c Cell<Option<Answer>>> {
+    pub(super) fn answer(&self, test: u32) -> Option<&'c Cell<Option<Answer>>> {
         self.answers.get(test as usize)
     }
 }
@@ -126,7 +125,7 @@ impl Machine {
         for (at, member) in set.members().iter().enumerate() {
             let program = &member.program;
             let tree = member.tree.as_ref();
-            let walked = tree.and_then(|tree| self.test_shared(program, tree, context, shared));
+            let walked = tree.and_then(|tree| self.test_shared(program, tree, context, &shared));
             let answer = match walked {
                 Some(truth) => Ok(truth),
                 None => self.test(program, context),
