@@ -1,12 +1,11 @@
 //! The walk: what each part of a source may answer, and what is wrong on the way.
 
-use std::collections::HashMap;
-
 use super::host::Host;
+use super::known::Known;
 use super::operators;
 use super::scope::Scope;
 use super::shape::{Shape, Type};
-use super::{Name, lints};
+use super::{Name, Table, lints};
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::{Callee, Root};
@@ -28,17 +27,17 @@ pub(super) struct Checker<'c> {
     /// Whether a failure here is caught by a `$TRY`.
     pub(super) caught: bool,
     /// Expressions that are not null here, since an earlier condition says so.
-    known: Vec<String>,
+    known: Known,
 }
 
 /// What a check found.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) diagnostics: Vec<Diagnostic>,
-    pub(super) names: HashMap<ExprId, Name>,
-    pub(super) callees: HashMap<Place, Callee>,
-    pub(super) frames: HashMap<Place, u16>,
-    pub(super) secrets: HashMap<Place, Box<str>>,
+    pub(super) names: Table<ExprId, Name>,
+    pub(super) callees: Table<Place, Callee>,
+    pub(super) frames: Table<Place, u16>,
+    pub(super) secrets: Table<Place, Box<str>>,
     pub(super) roots: Vec<Root>,
     pub(super) locals: u16,
 }
@@ -53,7 +52,7 @@ impl<'c> Checker<'c> {
             found: Found::default(),
             certain: true,
             caught: false,
-            known: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -199,14 +198,14 @@ impl<'c> Checker<'c> {
 
     /// Forgets what is known of names that now mean something else; answers what was known, to
     /// come back to.
-    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Known {
         let before = self.known.clone();
-        names.for_each(|name| self.known.retain(|shape| !shape.contains(name)));
+        names.for_each(|name| self.known.forget(name));
         before
     }
 
     /// Comes back to what was known.
-    pub(super) fn recall(&mut self, known: Vec<String>) {
+    pub(super) fn recall(&mut self, known: Known) {
         self.known = known;
     }
 

@@ -2,6 +2,7 @@
 
 use super::calls::is_builtin;
 use super::infer::Checker;
+use super::known::Known;
 use super::shape::Type;
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic};
@@ -287,7 +288,7 @@ fn mixes_scripts(word: &str) -> bool {
 }
 
 /// Notes the expressions that are not null where a condition came out as said.
-pub(super) fn proves(tree: &Tree, id: ExprId, truth: bool, known: &mut Vec<String>) {
+pub(super) fn proves(tree: &Tree, id: ExprId, truth: bool, known: &mut Known) {
     match tree.expr(id) {
         Expr::Group(inner) => proves(tree, *inner, truth, known),
         Expr::Not(inner) => proves(tree, *inner, !truth, known),
@@ -307,7 +308,7 @@ pub(super) fn proves(tree: &Tree, id: ExprId, truth: bool, known: &mut Vec<Strin
     }
 }
 
-fn comparison_proves(tree: &Tree, left: ExprId, run: &Run, truth: bool, known: &mut Vec<String>) {
+fn comparison_proves(tree: &Tree, left: ExprId, run: &Run, truth: bool, known: &mut Known) {
     let is_null = |id: ExprId| matches!(tree.expr(tree.ungrouped(id)), Expr::Null);
     let is_value = |id: ExprId| {
         matches!(tree.expr(tree.ungrouped(id)), Expr::Text(_) | Expr::Number(_) | Expr::Bool(_))

@@ -8,6 +8,7 @@
 mod calls;
 mod host;
 mod infer;
+mod known;
 mod lints;
 mod operators;
 mod scope;
@@ -22,6 +23,10 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::program::{Callee, Root};
 use crate::syntax::{ExprId, Parsed, Place};
 
+/// A table by parts of a source. It is hashed quickly, and with a seed of its own, so that who
+/// writes a source cannot make its parts collide.
+pub type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// A source whose names are known and whose kinds fit: the second stage of a program.
 #[derive(Debug, Clone)]
 pub struct Checked {
@@ -32,13 +37,13 @@ pub struct Checked {
     /// How many more warnings there were.
     pub more_warnings: usize,
     /// What the names in the tree are.
-    pub names: HashMap<ExprId, Name>,
+    pub names: Table<ExprId, Name>,
     /// The functions that calls in the tree call.
-    pub callees: HashMap<Place, Callee>,
+    pub callees: Table<Place, Callee>,
     /// The first local of each loop's parameters, by its call, and of each `Let`.
-    pub frames: HashMap<Place, u16>,
+    pub frames: Table<Place, u16>,
     /// The names of the secrets that calls read.
-    pub secrets: HashMap<Place, Box<str>>,
+    pub secrets: Table<Place, Box<str>>,
     /// The roots that the names refer to.
     pub roots: Vec<Root>,
     /// How many locals there are at most at a time.

@@ -6,6 +6,11 @@ use crate::value::{Kind, Kinds};
 /// The kinds that an operator may answer for operands of these kinds: none where it always
 /// fails.
 pub(super) fn answers(operator: Operator, left: Kinds, right: Kinds) -> Kinds {
+    // Most comparisons ask for equality, which has an answer for any two values.
+    if matches!(operator, Operator::Equal | Operator::NotEqual) {
+        let both = !left.is_empty() && !right.is_empty();
+        return if both { Kinds::BOOLEAN } else { Kinds::NONE };
+    }
     let mut answers = Kinds::NONE;
     for a in left.iter() {
         for b in right.iter() {

@@ -1,10 +1,8 @@
 //! Names: the locals of lambdas and mappers, and the roots of the context.
 
-use std::collections::HashMap;
-
-use super::Name;
 use super::host::{Host, Strangers};
 use super::shape::Type;
+use super::{Name, Table};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::Root;
 use crate::source::Span;
@@ -15,9 +13,9 @@ use crate::value::Kinds;
 pub(super) struct Scope {
     locals: Vec<(Box<str>, Type)>,
     deepest: usize,
-    pub(super) names: HashMap<ExprId, Name>,
+    pub(super) names: Table<ExprId, Name>,
     pub(super) roots: Vec<Root>,
-    root_places: HashMap<Box<str>, u16>,
+    root_places: Table<Box<str>, u16>,
     /// The first name that a program has no number for.
     overflow: Option<Span>,
 }
@@ -33,9 +31,9 @@ impl Scope {
         Self {
             locals: Vec::new(),
             deepest: 0,
-            names: HashMap::new(),
+            names: Table::default(),
             roots: Vec::new(),
-            root_places: HashMap::new(),
+            root_places: Table::default(),
             overflow: None,
         }
     }

@@ -1,8 +1,7 @@
 //! A chunk while it is written: instructions, and the tables they refer to.
 
-use std::collections::HashMap;
-
 use crate::builtins::Pattern;
+use crate::check::Table;
 use crate::program::{Callee, Chunk, Instruction, Path};
 use crate::source::Span;
 use crate::value::OwnedValue;
@@ -11,8 +10,8 @@ use crate::value::OwnedValue;
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
     pub(super) chunk: Chunk,
-    texts: HashMap<Box<str>, u32>,
-    paths: HashMap<Path, u32>,
+    texts: Table<Box<str>, u32>,
+    paths: Table<Path, u32>,
 }
 
 impl Assembler {
@@ -46,16 +45,15 @@ impl Assembler {
         }
     }
 
-    pub(super) fn constant(&mut self, value: OwnedValue) -> u32 {
-        let OwnedValue::Text(text) = &value else {
-            return self.new_constant(value);
+    pub(super) fn constant(&mut self, value: &OwnedValue) -> u32 {
+        let OwnedValue::Text(text) = value else {
+            return self.new_constant(value.clone());
         };
         if let Some(known) = self.texts.get(text) {
             return *known;
         }
-        let text = text.clone();
-        let place = self.new_constant(value);
-        self.texts.insert(text, place);
+        let place = self.new_constant(value.clone());
+        self.texts.insert(text.clone(), place);
         place
     }
 

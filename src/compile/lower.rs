@@ -51,6 +51,8 @@ pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malforme
         places: Vec::new(),
         options,
     };
+    lowering.out.chunk.code.reserve(checked.parsed.tree.len());
+    lowering.out.chunk.spans.reserve(checked.parsed.tree.len());
     lowering.out.chunk.source = Some(checked.parsed.source.clone());
     lowering.out.chunk.roots = checked.roots.clone();
     lowering.out.chunk.locals = checked.locals;
@@ -85,8 +87,11 @@ struct Arguments<'c> {
 impl<'c> Lowering<'c> {
     fn expr(&mut self, id: ExprId) {
         let span = self.tree.span(id);
-        match self.constants.get(id).cloned() {
-            Some(constant) => self.constant(constant, span),
+        match self.constants.get(id) {
+            Some(constant) => {
+                let constant = self.out.constant(constant);
+                self.out.emit(Instruction::Constant { constant }, span);
+            }
             None => self.node(id, span),
         }
         self.mark(Place::whole(id), span);
@@ -100,13 +105,13 @@ impl<'c> Lowering<'c> {
     }
 
     fn constant(&mut self, value: OwnedValue, span: Span) {
-        let constant = self.out.constant(value);
+        let constant = self.out.constant(&value);
         self.out.emit(Instruction::Constant { constant }, span);
     }
 
     fn node(&mut self, id: ExprId, span: Span) {
         match self.tree.expr(id) {
-            Expr::Name(_) => self.path(self.base(id), &[], span),
+            Expr::Name(_) => self.path(self.base(id), Vec::new(), span),
             Expr::Group(inner) => self.expr(*inner),
             Expr::Template(parts) => self.template(parts, span),
             Expr::List(items) => {
@@ -219,7 +224,7 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    fn path(&mut self, base: Base, keys: &[Key], span: Span) {
+    fn path(&mut self, base: Base, keys: Vec<Key>, span: Span) {
         let path = self.out.path(Path { base, keys: keys.into() });
         self.out.emit(Instruction::Path { path }, span);
     }
@@ -232,8 +237,9 @@ impl<'c> Lowering<'c> {
             let keys = self.keys(steps);
             let last = keys.len().checked_sub(1).and_then(|last| steps.get(last));
             let span = last.map_or(self.tree.span(base), |step| step.span);
-            self.path(self.base(base), &keys, span);
-            keys.len()
+            let taken = keys.len();
+            self.path(self.base(base), keys, span);
+            taken
         } else {
             self.expr(base);
             0
@@ -276,7 +282,7 @@ impl<'c> Lowering<'c> {
 
     /// The literal keys that a chain begins with, up to the first place in a list.
     fn keys(&self, steps: &[Step]) -> Vec<Key> {
-        let mut keys = Vec::new();
+        let mut keys = Vec::with_capacity(steps.len());
         for step in steps {
             let key = self.key(step);
             let is_place = matches!(key, Some(Key::Index(_)));
@@ -305,7 +311,7 @@ impl<'c> Lowering<'c> {
     fn step(&mut self, place: Place, step: &'c Step) {
         match &step.kind {
             StepKind::Member(name) => {
-                let constant = self.out.constant(OwnedValue::Text(name.clone()));
+                let constant = self.out.constant(&OwnedValue::Text(name.clone()));
                 self.out.emit(Instruction::Member { constant }, step.span);
             }
             StepKind::Index(index) => {
@@ -403,7 +409,7 @@ impl<'c> Lowering<'c> {
         });
         match lambda {
             Some((_, body)) => self.expr(body),
-            None => self.path(Base::Local(slot), &[], span),
+            None => self.path(Base::Local(slot), Vec::new(), span),
         }
         self.out.emit(Instruction::Next { index: begin }, span);
         let end = self.out.here();

@@ -4,8 +4,8 @@
 //! run: the marks of one run stand between the body's mark and the one before it. So a part is
 //! looked for in a stretch of marks, and a body in the stretch of the run that is shown.
 
+use crate::check::Table;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use super::{Part, Role, State, Turn};
@@ -19,10 +19,10 @@ use crate::vm::{Mark, Trap};
 /// The marks of a run, and the tree they are for.
 pub(super) struct Trace<'t, 'a> {
     tree: &'t Tree,
-    callees: &'t HashMap<Place, Callee>,
+    callees: &'t Table<Place, Callee>,
     marks: &'t [Mark<'a>],
     /// Where in the marks each place stands.
-    at: HashMap<Place, Vec<usize>>,
+    at: Table<Place, Vec<usize>>,
     trap: Option<&'t Trap>,
     /// How much of values may still be copied.
     left: Cell<usize>,
@@ -74,7 +74,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         marks: &'t [Mark<'a>],
         trap: Option<&'t Trap>,
     ) -> Self {
-        let mut at: HashMap<Place, Vec<usize>> = HashMap::new();
+        let mut at: Table<Place, Vec<usize>> = Table::default();
         for (index, mark) in marks.iter().enumerate() {
             if let Some(place) = places.get(mark.place as usize) {
                 at.entry(*place).or_default().push(index);

@@ -183,7 +183,7 @@ fn begins(read: &Read, covered: &Read) -> bool {
     };
     read.root == covered.root
         && read.keys.len() >= covered.keys.len()
-        && read.keys.iter().zip(&covered.keys).all(same)
+        && read.keys.iter().zip(&*covered.keys).all(same)
 }
 
 /// Whether a key to tell repeats by is null in every sample. Without samples nothing is known.

@@ -1,6 +1,7 @@
 //! Paths: what a program reads, by literal keys from a root or a local.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Chunk, Instruction};
 
@@ -10,7 +11,7 @@ pub struct Path {
     /// Where it begins.
     pub base: Base,
     /// The keys and places from there.
-    pub keys: Box<[Key]>,
+    pub keys: Arc<[Key]>,
 }
 
 /// Where a path begins.
@@ -42,7 +43,7 @@ pub struct Read {
     /// The root.
     pub root: Box<str>,
     /// The keys from there.
-    pub keys: Box<[Key]>,
+    pub keys: Arc<[Key]>,
 }
 
 /// As a rule writes it.

@@ -4,6 +4,7 @@
 //! programs make of it is made once. What a program is told to cost stays what it costs alone.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::direct::Node;
 use super::{Base, Key, Path, Program};
@@ -140,7 +141,7 @@ impl Steps {
             }
         };
         if let Some(end) = end {
-            *path = Path { base: Base::Shared(end), keys: Box::default() };
+            *path = Path { base: Base::Shared(end), keys: Arc::default() };
         }
     }
 

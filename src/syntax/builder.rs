@@ -35,7 +35,7 @@ pub(super) enum LambdaHead<'s> {
 
 impl<'s> Builder<'s> {
     pub(super) fn new(source: &'s str, pace: &'s Pace, max_depth: u16) -> Self {
-        let (tree, diagnostics) = (Tree::default(), Vec::new());
+        let (tree, diagnostics) = (Tree::with_room(source), Vec::new());
         Self { tree, diagnostics, source, pace, max_depth, too_deep: false }
     }
 

@@ -265,7 +265,16 @@ pub struct Binding {
     pub value: ExprId,
 }
 
+/// So many bytes of a source are mostly written for a node.
+const BYTES_PER_NODE: usize = 10;
+
 impl Tree {
+    /// An empty tree, with room for the nodes that a source mostly has.
+    pub(super) fn with_room(source: &str) -> Self {
+        let nodes = Vec::with_capacity(source.len() / BYTES_PER_NODE + 1);
+        Self { nodes, ..Self::default() }
+    }
+
     /// Adds a node; its children have to be in the tree already.
     pub fn add(&mut self, expr: Expr, span: Span) -> ExprId {
         let mut depth = 0;

@@ -43,6 +43,9 @@ pub use owned::{OwnedObject, OwnedValue};
 pub use time::Time;
 
 /// A value that borrows its content.
+// A tag of a whole word: beside a byte of it the truth values would have theirs, and copying in
+// pieces waits for each.
+#[repr(u64)]
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
     /// Nothing.

@@ -161,7 +161,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn follow(&self, path: &'a Path) -> Option<Value<'a>> {
         let mut value = self.base(path)?;
-        for key in &path.keys {
+        for key in &*path.keys {
             value = match key {
                 Key::Name(name) => value::member(self.heap, value, name).ok()?,
                 Key::Index(at) => {

@@ -495,7 +495,7 @@ impl<'a> Run<'_, 'a> {
             Base::Shared(_) => None,
         };
         let mut value = *base.ok_or_else(broken)?;
-        for key in &path.keys {
+        for key in &*path.keys {
             value = match key {
                 Key::Name(name) => value::member(self.env.heap, value, name)?,
                 Key::Index(at) => value::index(self.env.heap, value, Value::Number((*at).into()))?,

@@ -21,7 +21,7 @@ fn chunk(code: &[Instruction]) -> Chunk {
         code: code.to_vec(),
         spans: vec![Span::default(); code.len()],
         constants: vec![OwnedValue::Text("key".into()), OwnedValue::Null],
-        paths: vec![Path { base: Base::Root(0), keys: Box::default() }],
+        paths: vec![Path { base: Base::Root(0), keys: [].into() }],
         functions: vec![Callee::Builtin(builtins::find("LENGTH").unwrap()), map],
         loops: vec![body],
         locals: 1,
