@@ -34,18 +34,29 @@ pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fau
     })
 }
 
-/// Whether two texts are the same. Keys are short, and to call a comparison of memory takes longer
-/// than to compare two words that overlap.
+/// Whether two texts are the same. Keys and words are short, and to call a comparison of memory
+/// takes longer than to compare two words that overlap.
 #[inline]
 pub(crate) fn same_text(left: &str, right: &str) -> bool {
+    let same_length = left.len() == right.len();
     let (a, b) = (left.as_bytes(), right.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
+    same_length && if is_short(left) { same_short(a, b) } else { a == b }
+}
+
+/// Whether [`same_short`] is for a text.
+#[inline]
+pub(super) fn is_short(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+}
+
+/// Whether bytes of the same short length are the same.
+#[inline]
+pub(super) fn same_short(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
-        8..=16 => same_ends::<8>(a, b),
-        4..8 => same_ends::<4>(a, b),
-        _ => a == b,
+        16.. => same_ends::<16>(a, b),
+        8.. => same_ends::<8>(a, b),
+        4.. => same_ends::<4>(a, b),
+        length => same_ends::<1>(a, b) && a.get(length / 2) == b.get(length / 2),
     }
 }
 

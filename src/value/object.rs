@@ -1,6 +1,6 @@
 //! Objects, wherever they live: text keys and their values, in order.
 
-use super::compare::same_text;
+use super::compare::{is_short, same_short};
 use super::heap::Nature;
 use super::{Fault, Heap, OwnedObject, OwnedValue, Value};
 
@@ -35,10 +35,12 @@ pub(crate) fn json_member<'a>(
     map: &'a serde_json::Map<String, serde_json::Value>,
     key: &str,
 ) -> Option<&'a serde_json::Value> {
-    if map.len() > SCANNED_MEMBERS {
+    // Without a call, a scan has no registers to keep.
+    if map.len() > SCANNED_MEMBERS || !is_short(key) {
         return searched(map, key);
     }
-    map.iter().find(|(name, _)| same_text(name, key)).map(|(_, value)| value)
+    let is_it = |name: &str| name.len() == key.len() && same_short(name.as_bytes(), key.as_bytes());
+    map.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
 /// Not inlined: a scan would pay for the registers of a search.
