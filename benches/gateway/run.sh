@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The accept path under load, beside `webhook` (the Debian package of adnanh/webhook) verifying the
-# same request. Needs wrk, webhook, openssl and a release build:
+# same request, where that is installed, and beside a handler of axum that reads and parses the body,
+# answers, and does nothing else. Needs wrk, openssl and a release build:
 #
-#   cargo build --release && benches/gateway/run.sh [CONNECTIONS...]
+#   cargo build --release --bins --example bare && benches/gateway/run.sh [CONNECTIONS...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export BODY=$PWD/benches/gateway/push.json
@@ -57,12 +58,14 @@ cat >"$folder/hooks.json" <<JSON
 JSON
 
 target/release/hookgate serve -C "$folder" >/dev/null 2>"$folder/log" &
-webhook -hooks "$folder/hooks.json" -ip 127.0.0.1 -port 9090 >/dev/null 2>&1 &
+command -v webhook >/dev/null && webhook -hooks "$folder/hooks.json" -ip 127.0.0.1 -port 9090 >/dev/null 2>&1 &
+target/release/examples/bare 127.0.0.1:9091 >/dev/null 2>&1 &
 sleep 2
 for connections in "${@:-16}"; do
   for peer in "hookgate http://127.0.0.1:8090/webhooks/v1/listeners/11111111-1111-4111-8111-111111111111/notify" \
-    "webhook http://127.0.0.1:9090/hooks/github"; do
+    "webhook http://127.0.0.1:9090/hooks/github" "bare http://127.0.0.1:9091/"; do
     read -r name url <<<"$peer"
+    [ "$name" != webhook ] || command -v webhook >/dev/null || continue
     printf '%-9s %4s connections: ' "$name" "$connections"
     wrk -t2 -c"$connections" -d"${SECONDS_EACH}s" --latency -s benches/gateway/load.lua "$url" |
       awk '/ 50%/ {p50=$2} / 99%/ {p99=$2} /Requests\/sec/ {rate=$2} /Non-2xx/ {bad=$0}

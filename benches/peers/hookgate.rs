@@ -1,8 +1,9 @@
 //! Hookgate: the request is read where it stands, and the machine is kept.
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 
-use ::hookgate::engine::{Context, Engine, Machine, Program, Secrets, Time};
+use ::hookgate::engine::{Bound, Context, Engine, Machine, Program, Secrets, Time};
 use ::hookgate::program::Key;
 use ::hookgate::value::{Projection, read_json_part};
 use serde_json::Value;
@@ -83,6 +84,16 @@ impl Shaper for Hookgate {
         let answer = machine.eval(program, context).unwrap();
         serde_json::from_str(&answer.to_string()).unwrap()
     }
+}
+
+/// How many programs of a set hold.
+pub fn holding(machine: &mut Machine, bound: &Bound<'_, '_>) -> usize {
+    let mut held = 0;
+    machine.test_bound(bound, |_, answer| {
+        held += usize::from(answer.unwrap());
+        ControlFlow::<()>::Continue(())
+    });
+    held
 }
 
 impl Hookgate {

@@ -30,6 +30,7 @@ mod zen;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use ::hookgate::engine::{Context, Machine, RuleSet};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::Value;
 
@@ -77,6 +78,31 @@ fn evaluate_by_hand(bench: &mut Criterion) {
                 by_hand(black_box(&holds))
             });
         }
+    }
+}
+
+/// Rules as one set: prepared, what they read was found before.
+fn rule_set(bench: &mut Criterion) {
+    let peer = hookgate::Hookgate::new();
+    let mut machine = Machine::default();
+    for workload in workloads::all().iter().filter(|workload| workload.rules.len() > 1) {
+        let programs = peer.programs(&workload.rules).expect("hookgate");
+        let set = RuleSet::new(programs);
+        for request in [&workload.holds, &workload.fails] {
+            let context = Context::of(&request.parts);
+            let held = hookgate::holding(&mut machine, &set.bind(&context));
+            assert_eq!(held, (workload.by_hand)(request), "{}", workload.name);
+        }
+        let parts = &workload.holds.parts;
+        let context = Context::of(parts);
+        let bound = set.bind(&context);
+        measure(bench, &format!("prepared/{}", workload.name), "hookgate-set", || {
+            hookgate::holding(&mut machine, black_box(&bound))
+        });
+        measure(bench, &format!("per-request/{}", workload.name), "hookgate-set", || {
+            let context = Context::of(black_box(parts));
+            hookgate::holding(&mut machine, &set.bind(&context))
+        });
     }
 }
 
@@ -177,6 +203,7 @@ fn compile<P: Peer>(bench: &mut Criterion) {
 fn evaluations(bench: &mut Criterion) {
     evaluate_by_hand(bench);
     evaluate::<hookgate::Hookgate>(bench);
+    rule_set(bench);
     evaluate::<cel::Cel>(bench);
     evaluate::<rhai::Rhai>(bench);
     evaluate::<minijinja::MiniJinja>(bench);

@@ -12,6 +12,7 @@ ENGINES = [
     "by-hand",
     "typed",
     "hookgate",
+    "hookgate-set",
     "cel",
     "rhai",
     "minijinja",

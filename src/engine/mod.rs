@@ -30,7 +30,7 @@ pub use crate::mapper::Format;
 pub use crate::program::{Program, Read, RuleSet};
 pub use crate::source::Source;
 pub use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, Number, OwnedValue, Time, Value};
-pub use crate::vm::{Context, Limits, Machine, Secrets, Trap};
+pub use crate::vm::{Bound, Context, Limits, Machine, Secrets, Trap};
 pub use request::request_roots;
 
 use crate::check::{Checked, Host, check};

@@ -17,4 +17,5 @@ pub use context::Context;
 pub use limits::Limits;
 pub use machine::{Machine, Mark};
 pub use secrets::Secrets;
+pub use set::Bound;
 pub use trap::Trap;

@@ -103,6 +103,47 @@ impl<'c> End<'c> {
     }
 }
 
+/// A rule set with what its programs read of one context: to be asked more than once.
+pub struct Bound<'r, 'c> {
+    set: &'c RuleSet,
+    context: &'r Context<'c>,
+    found: SmallVec<[Found<'c>; INLINE]>,
+    answers: SmallVec<[Cell<Option<Answer>>; INLINE]>,
+}
+
+impl RuleSet {
+    /// Finds what the programs read of a context.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use hookgate::engine::{Context, Engine, Machine, RuleSet};
+    ///
+    /// let set = RuleSet::new([Engine::new().compile(r#"event.type == "opened""#)?]);
+    /// let request = serde_json::json!({ "event": { "type": "opened" } });
+    /// let context = Context::of(&request);
+    /// let bound = set.bind(&context);
+    /// let mut held = 0;
+    /// for _ in 0..2 {
+    ///     Machine::default().test_bound(&bound, |_, answer| {
+    ///         held += usize::from(answer == Ok(true));
+    ///         ControlFlow::<()>::Continue(())
+    ///     });
+    /// }
+    /// assert_eq!(held, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bind<'r, 'c>(&'c self, context: &'r Context<'c>) -> Bound<'r, 'c> {
+        let mut found = SmallVec::<[_; INLINE]>::with_capacity(self.steps().len());
+        for step in self.steps() {
+            let next = take(step, context, &found);
+            found.push(next);
+        }
+        let answers = SmallVec::from_elem(Cell::new(None), self.tests());
+        Bound { set: self, context, found, answers }
+    }
+}
+
 impl Machine {
     /// Asks the programs of a set, in order, whether their answers count as true, until the caller
     /// breaks off. Each has the limits of an evaluation of its own, and answers what it answers
@@ -113,22 +154,26 @@ impl Machine {
         &mut self,
         set: &RuleSet,
         context: &Context<'_>,
+        each: impl FnMut(usize, Result<bool, Trap>) -> ControlFlow<B>,
+    ) -> Option<B> {
+        self.test_bound(&set.bind(context), each)
+    }
+
+    /// The same, of a set whose paths were found before.
+    pub fn test_bound<B>(
+        &mut self,
+        bound: &Bound<'_, '_>,
         mut each: impl FnMut(usize, Result<bool, Trap>) -> ControlFlow<B>,
     ) -> Option<B> {
-        let mut found = SmallVec::<[_; INLINE]>::new();
-        for step in set.steps() {
-            let next = take(step, context, &found);
-            found.push(next);
-        }
-        let answers = SmallVec::<[_; INLINE]>::from_elem(Cell::new(None), set.tests());
-        let shared = Shared { found: &found, answers: &answers };
-        for (at, member) in set.members().iter().enumerate() {
+        let shared = Shared { found: &bound.found, answers: &bound.answers };
+        for (at, member) in bound.set.members().iter().enumerate() {
             let program = &member.program;
             let tree = member.tree.as_ref();
-            let walked = tree.and_then(|tree| self.test_shared(program, tree, context, &shared));
+            let walked =
+                tree.and_then(|tree| self.test_shared(program, tree, bound.context, &shared));
             let answer = match walked {
                 Some(truth) => Ok(truth),
-                None => self.test(program, context),
+                None => self.test(program, bound.context),
             };
             if let ControlFlow::Break(with) = each(at, answer) {
                 return Some(with);
