@@ -187,9 +187,11 @@ fn body(size: usize) -> Vec<u8> {
     });
     let each = comment.to_string().len() + 1;
     let comments = vec![comment; size / each];
-    let mut body = request()["parsed_body"].take();
-    body["issue"]["comments"] = comments.into();
-    serde_json::to_vec(&body).unwrap()
+    let mut request = request();
+    let body = request.pointer_mut("/parsed_body").unwrap();
+    let issue = body.get_mut("issue").and_then(Value::as_object_mut).unwrap();
+    issue.insert("comments".to_owned(), comments.into());
+    serde_json::to_vec(body).unwrap()
 }
 
 criterion_group! {

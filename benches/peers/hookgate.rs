@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
-use ::hookgate::engine::{Bound, Context, Engine, Machine, Program, Secrets, Time};
+use ::hookgate::engine::{Bound, Context, Engine, Machine, Program, Secrets};
 use ::hookgate::program::Key;
 use ::hookgate::value::{Projection, read_json_part};
 use serde_json::Value;
@@ -57,10 +57,7 @@ impl Peer for Hookgate {
 
     fn prepare<'r>(&'r self, _: &'r [Program], request: &'r Request) -> Context<'r> {
         let mut context = Context::of(&request.parts);
-        context.set_secrets(&self.secrets);
-        if let Some(now) = Time::new(request.now) {
-            context.set_now(now);
-        }
+        context.set_secrets(&self.secrets).set_now(request.time);
         context
     }
 

@@ -3,6 +3,7 @@
 //! A workload has a request for which its rules hold, which is the one that is timed, and one for
 //! which they do not.
 
+use ::hookgate::engine::Time;
 use chrono::{DateTime, Days, FixedOffset, Utc};
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ use crate::by_hand;
 pub struct Request {
     pub parts: Value,
     pub now: DateTime<FixedOffset>,
+    /// The same, as our host reads its clock.
+    pub time: Time,
 }
 
 impl Request {
@@ -25,13 +28,17 @@ impl Request {
 
     fn of(parts: Value) -> Self {
         // Some engines have no clock but the machine's, so the requests are of today.
-        Self { parts, now: Utc::now().fixed_offset() }
+        Self::at(parts, Utc::now().fixed_offset())
     }
 
     /// A request whose body has just been read.
     pub fn of_body(parsed_body: Value, now: DateTime<FixedOffset>) -> Self {
         let parts = [("parsed_body".to_owned(), parsed_body)].into_iter().collect();
-        Self { parts: Value::Object(parts), now }
+        Self::at(Value::Object(parts), now)
+    }
+
+    fn at(parts: Value, now: DateTime<FixedOffset>) -> Self {
+        Self { parts, now, time: Time::new(now).expect("a year of four digits") }
     }
 }
 

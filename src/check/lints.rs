@@ -267,6 +267,9 @@ fn digest_searched(checker: &mut Checker<'_>, span: Span) {
 
 /// Letters that are not what they look like.
 pub(super) fn text(checker: &mut Checker<'_>, text: &str, span: Span) {
+    if text.is_ascii() {
+        return;
+    }
     let directs = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     let message = if text.chars().any(directs) {
         "the text holds signs that change the direction of writing"

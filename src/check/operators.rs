@@ -32,6 +32,9 @@ pub(super) fn may_be_equal(left: Kinds, right: Kinds) -> bool {
     if left == Kinds::NULL || right == Kinds::NULL {
         return left.contains(Kind::Null) && right.contains(Kind::Null);
     }
+    if left.and(right).meets(Kinds::ALL.without(Kinds::NULL)) {
+        return true;
+    }
     let pairs = left.iter().flat_map(|a| right.iter().map(move |b| (a, b)));
     pairs.filter(|pair| *pair != (Kind::Null, Kind::Null)).any(|(a, b)| comparable(a, b))
 }
