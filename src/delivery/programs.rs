@@ -3,11 +3,13 @@
 //!
 //! Subscribers write them, so they see the event and nothing else: no secret, no request.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Value as Json, json};
 
 use super::envelope::{Event, locator};
 use crate::diagnostic::Diagnostics;
-use crate::engine::{Context, Engine, Limits, Machine, Program, RootDeclaration, Source};
+use crate::engine::{Context, Engine, Limits, Machine, Program, RootDeclaration, RuleSet, Source};
 
 /// How much work one of them may do for one event.
 pub const STEPS: u64 = 10_000;
@@ -25,6 +27,9 @@ pub struct Programs {
     filter: Option<Program>,
     transform: Option<Program>,
 }
+
+/// Why an event is not sent that a filter does not want.
+pub const UNWANTED: &str = "the filter does not hold";
 
 /// Whether an event is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,11 @@ impl Programs {
         self.filter.is_some()
     }
 
+    /// The filter, if there is one.
+    pub fn filter(&self) -> Option<&Program> {
+        self.filter.as_ref()
+    }
+
     /// Whether there is a `transform`.
     pub fn transforms(&self) -> bool {
         self.transform.is_some()
@@ -83,6 +93,48 @@ impl Programs {
             Ok(value) => Ok(value.to_string()),
             Err(trap) => Err(trap.place_in(transform)),
         })
+    }
+}
+
+/// The filters of many subscriptions: each answers what it answers alone, and what they read of an
+/// event is found once.
+#[derive(Debug, Clone, Default)]
+pub struct Filters(RuleSet);
+
+impl Filters {
+    /// The filters, in this order.
+    pub fn of<'p>(filters: impl IntoIterator<Item = &'p Program>) -> Self {
+        Self(RuleSet::new(filters.into_iter().cloned()))
+    }
+
+    /// The places of the filters that do not hold of an event. After each one `go_on` is asked
+    /// whether the next is to be asked too. One that failed does not count.
+    ///
+    /// ```
+    /// use hookgate::delivery::{Filters, Programs, engine};
+    ///
+    /// let filter = |text| Programs::compile(Some(text), None);
+    /// let programs = [filter(r#"event.type == "opened""#)?, filter("event.data.urgent")?];
+    /// let filters = Filters::of(programs.iter().filter_map(Programs::filter));
+    ///
+    /// let event = serde_json::json!({ "type": "closed", "data": { "urgent": true } });
+    /// assert_eq!(filters.unwanted(&mut engine().machine(), &event, || true), [0]);
+    /// # Ok::<(), hookgate::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn unwanted(
+        &self,
+        machine: &mut Machine,
+        event: &Json,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Vec<usize> {
+        let mut unwanted = Vec::new();
+        machine.test_set(&self.0, &context(event), |place, holds| {
+            if holds == Ok(false) {
+                unwanted.push(place);
+            }
+            if go_on() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        unwanted
     }
 }
 

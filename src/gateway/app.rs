@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::clock::Clock;
 use super::configuration::Configuration;
-use super::deliver::Arrivals;
+use super::deliver::{Arrivals, Filters};
 use super::limits::Buckets;
 use super::metrics::Metrics;
 use super::seal::Seal;
@@ -28,6 +28,8 @@ pub struct App {
     pub seal: Seal,
     /// Who has something to deliver.
     pub arrivals: Arrivals,
+    /// The filters of those who want events.
+    pub(super) filters: Filters,
     /// The key that access tokens are signed with.
     pub token_key: [u8; 32],
     configuration: RwLock<Arc<Configuration>>,
@@ -56,6 +58,7 @@ impl App {
             memory: Arc::new(Semaphore::new(permits)),
             seal,
             arrivals: Arrivals::default(),
+            filters: Filters::default(),
             token_key,
             configuration: RwLock::new(Arc::new(configuration)),
             stop: watch::Sender::new(false),

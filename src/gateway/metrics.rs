@@ -111,7 +111,15 @@ impl Metrics {
 
     /// Counts what came of a delivery.
     pub fn delivery(&self, result: &'static str) {
-        self.deliveries.get_or_create(&Ends { result }).inc();
+        self.deliveries(result, 1);
+    }
+
+    /// Counts what came of several.
+    pub fn deliveries(&self, result: &'static str, number: usize) {
+        if number > 0 {
+            let number = u64::try_from(number).unwrap_or(u64::MAX);
+            self.deliveries.get_or_create(&Ends { result }).inc_by(number);
+        }
     }
 
     /// Everything that was counted, as Prometheus reads it.

@@ -16,11 +16,11 @@ use super::app::App;
 use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
-use super::deliver::HOPS;
+use super::deliver::{HOPS, with_data, with_event};
 use super::incoming::{self, Incoming};
 use super::limits::Meter;
 use super::raw::Original;
-use super::store::{DedupClaim, Entry, EventRecord, Kept, RequestRecord};
+use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, Unwanted};
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
@@ -157,8 +157,14 @@ impl Receiver<'_> {
             Outcome::Challenged | Outcome::Filtered => {
                 let challenge = decision.outcome == Outcome::Challenged;
                 let record = self.logged(request, &decision);
-                let entry =
-                    Entry { request: record, event: None, dedup: None, raw: None, challenge };
+                let entry = Entry {
+                    request: record,
+                    event: None,
+                    unwanted: Vec::new(),
+                    dedup: None,
+                    raw: None,
+                    challenge,
+                };
                 let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
                 self.count(request.id, decision.outcome, &decision.reasons);
                 match kept {
@@ -183,13 +189,16 @@ impl Receiver<'_> {
         let dedup = decision.dedup.as_ref().map(|keys| DedupClaim {
             keys: keys.hashes.clone(),
             window_us: micros_in(keys.window),
-            duplicate: self.duplicate(&record, &decision.reasons),
+            duplicate: repeat(),
         });
         let raw = self.original(request);
-        let entry = Entry { request: record, event: Some(event), dedup, raw, challenge: false };
+        let unwanted = self.unwanted(&event, record.body.as_deref());
+        let event = Some(event);
+        let entry = Entry { request: record, event, unwanted, dedup, raw, challenge: false };
         match self.app.store.keep(entry, now).await {
-            Ok(Kept::New { subscriptions }) => {
+            Ok(Kept::New { subscriptions, filtered }) => {
                 self.app.arrivals.announce(subscriptions);
+                self.app.metrics.deliveries("filtered", filtered);
                 self.count(request.id, Outcome::Accepted, &decision.reasons);
                 decision.response
             }
@@ -232,15 +241,17 @@ impl Receiver<'_> {
         }
     }
 
-    fn duplicate(&self, record: &RequestRecord, reasons: &[Reason]) -> RequestRecord {
-        let reason = Reason::new("deduplicate", Finding::SeenBefore, Finding::SeenBefore.doc());
-        let reasons: Vec<Reason> = reasons.iter().cloned().chain([reason]).collect();
-        RequestRecord {
-            outcome: Outcome::Duplicate.name().to_owned(),
-            reasons: self.reasons(&reasons),
-            event_id: None,
-            ..record.clone()
+    /// Whose filters do not want the event, as far as they are known here.
+    fn unwanted(&self, event: &EventRecord, body: Option<&str>) -> Vec<Unwanted> {
+        // One that goes round in a loop ends for that reason, wanted or not.
+        if event.hops >= self.configuration.settings.delivery.hops {
+            return Vec::new();
         }
+        let json = || match &event.data {
+            Some(_) => with_event(event, |event| event.to_json()),
+            None => with_data(event, body.unwrap_or("null"), |event| event.to_json()),
+        };
+        self.app.filters.unwanted(&event.tenant, &event.event_type, json)
     }
 
     /// The original, encrypted, where it is to be kept and there is a key for it.
@@ -257,8 +268,7 @@ impl Receiver<'_> {
     }
 
     fn reasons(&self, reasons: &[Reason]) -> String {
-        let list: Vec<serde_json::Value> = reasons.iter().map(Reason::to_json).collect();
-        self.listener.redaction.text(&serde_json::Value::Array(list).to_string())
+        self.listener.redaction.text(&json(&reasons)).into_owned()
     }
 
     fn logged(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {
@@ -291,7 +301,8 @@ impl Receiver<'_> {
         self.app.metrics.count(&self.listener.name, outcome, self.began.elapsed());
         let told = |reason: &&Reason| reason.finding != Finding::Passed;
         let told: Vec<String> = reasons.iter().filter(told).map(ToString::to_string).collect();
-        let reason = self.listener.redaction.text(&told.join("; "));
+        let told = told.join("; ");
+        let reason = &*self.listener.redaction.text(&told);
         let listener = &*self.listener.name;
         let took_us = self.took();
         match outcome {
@@ -336,6 +347,17 @@ impl Receiver<'_> {
         response.set_header("Retry-After", "5".to_owned());
         response
     }
+}
+
+/// What the log says of a request whose event was accepted before.
+fn repeat() -> Repeat {
+    let reason = Reason::new("deduplicate", Finding::SeenBefore, Finding::SeenBefore.doc());
+    Repeat { outcome: Outcome::Duplicate.name().to_owned(), reason: json(&reason) }
+}
+
+/// Texts and lists of them always have a form as JSON.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// How often an event was delivered by gateways before it came here; whoever lies about that

@@ -18,7 +18,7 @@ use crate::config::{Layer, quoted_list};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use crate::document::{Entry, Node, Text};
 use crate::engine::{
-    Engine, OwnedValue, Program, RootDeclaration, Secrets, Source, Type, request_roots,
+    Engine, OwnedValue, Program, RootDeclaration, RuleSet, Secrets, Source, Type, request_roots,
 };
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
@@ -219,6 +219,7 @@ impl<'a> Assembly<'a> {
             challenges: challenges.challenges,
             token_patterns: challenges.patterns,
             wanted: Projection::whole(),
+            conditions: RuleSet::default(),
             rate: self.rate(),
             schema,
             filter: self.filter(),
@@ -232,6 +233,7 @@ impl<'a> Assembly<'a> {
         listener.redaction.know(&listener.secrets);
         listener.dedup = self.dedup(&listener);
         listener.find_wanted();
+        listener.put_conditions_together();
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.tell_if_allowed(of_recipe, diagnostic);
         });

@@ -1,9 +1,10 @@
 //! Challenges: a provider asks whether the listener is there, and wants a certain answer.
 
+use super::condition::Condition;
 use super::reason::{Failed, Finding};
 use super::response::{Reply, Response};
 use super::verify::{Encoding, Hash};
-use crate::engine::{Context, Machine, OwnedValue, Program};
+use crate::engine::{Bound, Context, Machine, OwnedValue, Program};
 use crate::value::OwnedObject;
 
 /// An entry of an object.
@@ -13,7 +14,7 @@ type Entry = (Box<str>, OwnedValue);
 #[derive(Debug)]
 pub(super) struct Challenge {
     pub(super) name: Box<str>,
-    pub(super) detect: Program,
+    pub(super) detect: Condition,
     pub(super) methods: Vec<Box<str>>,
     /// Whether the request has to pass verification first.
     pub(super) verified: bool,
@@ -47,15 +48,15 @@ impl Challenge {
     pub(super) fn programs(&self) -> Vec<&Program> {
         let tokens = self.tokens.iter().map(|token| &token.payload);
         let signed = self.signed.iter().map(|signed| &signed.path);
-        let detect = std::iter::once(&self.detect);
+        let detect = std::iter::once(&*self.detect);
         detect.chain(tokens).chain(signed).chain(self.reply.programs()).collect()
     }
 
     /// Whether a request is this challenge. An error is no challenge: the detection of one
     /// provider's may read what other requests do not have.
-    pub(super) fn is(&self, machine: &mut Machine, context: &Context<'_>, method: &str) -> bool {
+    pub(super) fn is(&self, machine: &mut Machine, bound: &Bound<'_, '_>, method: &str) -> bool {
         self.methods.iter().any(|one| **one == *method)
-            && machine.test(&self.detect, context).unwrap_or(false)
+            && self.detect.holds(machine, bound).unwrap_or(false)
     }
 
     /// The answer, or why there is none.

@@ -3,6 +3,8 @@
 //! The steps stand in [`Pass::steps`], in order; each goes on, or stops with an outcome. Nothing
 //! here awaits, stores or asks the clock: whoever calls gives the time, and acts on the decision.
 
+use std::borrow::Cow;
+
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
 use super::reason::{Finding, Reason};
@@ -10,7 +12,7 @@ use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
-use crate::engine::{Context, Machine, OwnedValue, Time};
+use crate::engine::{Bound, Context, Machine, OwnedValue, Time};
 
 /// What became of a request, and why.
 #[derive(Debug)]
@@ -158,7 +160,9 @@ fn decision(
 ) -> Decision {
     // A sender that has the secret may write it where an error quotes it.
     for reason in &mut reasons {
-        reason.message = listener.redaction.text(&reason.message);
+        if let Cow::Owned(shown) = listener.redaction.text(&reason.message) {
+            reason.message = shown;
+        }
     }
     match ended {
         Ok(Taken { event, dedup, response }) => Decision {
@@ -199,18 +203,30 @@ fn run(
 ) -> (Step<Taken>, Vec<Reason>) {
     let mut context = parts.context(request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
-    let mut pass =
-        Pass { listener, request, parts, context, now, surroundings, verdict, reasons: Vec::new() };
+    let conditions = listener.conditions.bind(&context);
+    let mut pass = Pass {
+        listener,
+        request,
+        parts,
+        context: &context,
+        conditions: &conditions,
+        now,
+        surroundings,
+        verdict,
+        reasons: Vec::new(),
+    };
     let ended = pass.steps();
     (ended, pass.reasons)
 }
 
 /// A request on its way through the steps.
-struct Pass<'p, 's> {
+struct Pass<'p, 's, 'c> {
     listener: &'p Listener,
-    request: &'p Request<'p>,
+    request: &'p Request<'c>,
     parts: &'p Parts,
-    context: Context<'p>,
+    context: &'p Context<'c>,
+    /// What is asked of every request, bound to this one.
+    conditions: &'p Bound<'p, 'c>,
     now: Time,
     surroundings: &'p mut Surroundings<'s>,
     /// What was found when the request was verified, where that was before.
@@ -233,7 +249,7 @@ struct Stop {
 
 type Step<T = ()> = Result<T, Stop>;
 
-impl Pass<'_, '_> {
+impl Pass<'_, '_, '_> {
     fn steps(&mut self) -> Step<Taken> {
         self.method()?;
         self.challenge()?;
@@ -273,7 +289,7 @@ impl Pass<'_, '_> {
             .listener
             .challenges
             .iter()
-            .find(|challenge| challenge.is(self.surroundings.machine, &self.context, method));
+            .find(|challenge| challenge.is(self.surroundings.machine, self.conditions, method));
         let Some(challenge) = found else {
             return self.plain_method();
         };
@@ -285,7 +301,7 @@ impl Pass<'_, '_> {
         if challenge.verified {
             self.verify()?;
         }
-        match challenge.answer(self.surroundings.machine, &self.context) {
+        match challenge.answer(self.surroundings.machine, self.context) {
             Ok(response) => {
                 let message = format!("answered with {}", response.status);
                 let reason = Reason::new("challenge", Finding::Answered, message);
@@ -319,10 +335,12 @@ impl Pass<'_, '_> {
     fn verify(&mut self) -> Step<Verified> {
         let mut evidence = Evidence {
             request: self.request,
-            context: &self.context,
+            context: self.context,
+            conditions: self.conditions,
             machine: self.surroundings.machine,
             now: self.now,
             presented: self.surroundings.presented,
+            recognise: self.listener.dedup.signed,
             listener: &self.listener.id,
             tenant: &self.listener.tenant,
             tokens: &self.listener.token_patterns,
@@ -397,7 +415,7 @@ impl Pass<'_, '_> {
             return Ok(());
         };
         let (finding, message) =
-            match self.surroundings.machine.test(&filter.program, &self.context) {
+            match filter.condition.holds(self.surroundings.machine, self.conditions) {
                 Ok(holds) if holds == filter.keeps => return Ok(()),
                 Ok(true) => (Finding::FilterTrue, "`drop_when` holds"),
                 Ok(false) => (Finding::FilterFalse, "`keep_when` does not hold"),
@@ -406,7 +424,7 @@ impl Pass<'_, '_> {
                     self.note(Reason::new(
                         "filter",
                         Finding::FilterError,
-                        trap.place_in(&filter.program),
+                        trap.place_in(&filter.condition),
                     ));
                     return Ok(());
                 }
@@ -418,7 +436,7 @@ impl Pass<'_, '_> {
     fn deduplicate(&mut self, verified: &Verified) -> Option<DedupKeys> {
         self.listener.dedup.keys_of(
             self.surroundings.machine,
-            &self.context,
+            self.context,
             verified.timeless,
             &mut self.reasons,
         )
@@ -429,7 +447,7 @@ impl Pass<'_, '_> {
         let kind = events.kind.as_ref().and_then(|program| self.text("type", program));
         let provider_id = events.id.as_ref().and_then(|program| self.text("id", program));
         let data = events.data.as_ref().and_then(|program| {
-            let value = self.surroundings.machine.eval(program, &self.context);
+            let value = self.surroundings.machine.eval(program, self.context);
             // The machine lets no secret out, so every answer can be owned.
             let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
             owned.map_err(|trap| self.note(map_error("data", trap.place_in(program)))).ok()
@@ -438,7 +456,7 @@ impl Pass<'_, '_> {
     }
 
     fn text(&mut self, name: &str, program: &crate::engine::Program) -> Option<Box<str>> {
-        match self.surroundings.machine.eval(program, &self.context) {
+        match self.surroundings.machine.eval(program, self.context) {
             Ok(value) if value.is_null() => None,
             Ok(value) => Some(value.as_text().map_or_else(|| value.to_string().into(), Into::into)),
             Err(trap) => {
@@ -454,7 +472,7 @@ impl Pass<'_, '_> {
             .listener
             .response
             .as_ref()
-            .map(|reply| reply.make(self.surroundings.machine, &self.context, 200));
+            .map(|reply| reply.make(self.surroundings.machine, self.context, 200));
         match made {
             Some(Ok(response)) => response,
             Some(Err(message)) => {
@@ -472,9 +490,7 @@ fn map_error(name: &str, message: String) -> Reason {
 
 /// The documented answer of the notify endpoint.
 fn received() -> Response {
-    let body =
-        serde_json::json!({ "message": "Event received successfully", "status": "RECEIVED" });
-    Response::json(200, &body)
+    Response::written(200, r#"{"message":"Event received successfully","status":"RECEIVED"}"#)
 }
 
 fn stop(outcome: Outcome, code: &str, message: &str) -> Stop {

@@ -246,7 +246,7 @@ pub(super) fn verifies_with(listener_checks: &[super::verify::Check]) -> Vec<Box
     for check in listener_checks {
         match &check.kind {
             Kind::Signature(signature) => names.push(signature.secret.clone()),
-            Kind::Rule(rule) => names.extend(rule.program.secrets().map(Into::into)),
+            Kind::Rule(rule) => names.extend(rule.condition.secrets().map(Into::into)),
             _ => {}
         }
     }

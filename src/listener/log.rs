@@ -52,7 +52,7 @@ pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision
         ("received_at", text(parts.received_at())),
     ];
     if let Some(sent) = apart(listener, request) {
-        let body = redaction.text(sent);
+        let body = redaction.text(sent).into_owned();
         let verbatim_json = parts.body.is_json && body == sent;
         return Log { entry: object(entries), body: Some(body), verbatim_json };
     }
@@ -121,7 +121,7 @@ fn headers(listener: &Listener, headers: Value<'_>) -> OwnedValue {
 fn raw_body(listener: &Listener, request: &Request<'_>, hidden: bool) -> String {
     match std::str::from_utf8(request.raw_body) {
         _ if hidden => HIDDEN.to_owned(),
-        Ok(text) => listener.redaction.text(text),
+        Ok(text) => listener.redaction.text(text).into_owned(),
         Err(_) => format!("<{} bytes>", request.raw_body.len()),
     }
 }

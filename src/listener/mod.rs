@@ -7,6 +7,7 @@
 mod assemble;
 mod body;
 mod challenge;
+mod condition;
 mod decide;
 mod dedup;
 mod lints;
@@ -43,11 +44,12 @@ pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
 pub use verify::{Presented, presented};
 
 use self::challenge::Challenge;
+use self::condition::{Condition, together};
 use self::dedup::Dedup;
 use self::response::Reply;
 use self::schema::Schema;
 use self::verify::{Check, Kind};
-use crate::engine::{OwnedValue, Program, Secrets};
+use crate::engine::{OwnedValue, Program, RuleSet, Secrets};
 use crate::program::Key;
 use crate::value::Projection;
 
@@ -80,6 +82,8 @@ pub struct Listener {
     token_patterns: Vec<(Box<str>, regex::Regex)>,
     /// What its programs read of a body.
     wanted: Projection,
+    /// What is asked of every request.
+    conditions: RuleSet,
     rate: Option<rate::Policy>,
     schema: Option<Schema>,
     filter: Option<Filter>,
@@ -91,7 +95,7 @@ pub struct Listener {
 /// Which requests become events.
 #[derive(Debug)]
 struct Filter {
-    program: Program,
+    condition: Condition,
     /// Whether they do where it holds, or where it does not.
     keeps: bool,
 }
@@ -125,11 +129,22 @@ impl Listener {
         self.wanted = wanted;
     }
 
+    /// Puts the conditions together that are asked of every request.
+    fn put_conditions_together(&mut self) {
+        let challenges = self.challenges.iter_mut().map(|challenge| &mut challenge.detect);
+        let rules = self.checks.iter_mut().filter_map(|check| match &mut check.kind {
+            Kind::Rule(rule) => Some(&mut rule.condition),
+            _ => None,
+        });
+        let filter = self.filter.iter_mut().map(|filter| &mut filter.condition);
+        self.conditions = together(challenges.chain(rules).chain(filter));
+    }
+
     /// All its programs.
     fn programs(&self) -> Vec<&Program> {
         let checks = self.checks.iter().flat_map(|check| check.kind.programs());
         let challenges = self.challenges.iter().flat_map(Challenge::programs);
-        let filter = self.filter.iter().map(|filter| &filter.program);
+        let filter = self.filter.iter().map(|filter| &*filter.condition);
         let keys = self.dedup.keys.iter().map(|(_, program)| program);
         let Events { kind, id, data } = &self.events;
         let events = [kind, id, data].into_iter().flatten();

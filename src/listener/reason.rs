@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// Makes the enum and the names of the rows.
 macro_rules! findings {
     ($($finding:ident { name: $name:literal, doc: $doc:literal, })+) => {
@@ -76,6 +78,12 @@ findings! {
     NotStored { name: "not_stored", doc: "The store did not take it.", }
 }
 
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -91,18 +99,25 @@ pub fn all_findings() -> impl Iterator<Item = Finding> {
 pub(super) type Failed = (Finding, String);
 
 /// What one step found, and what that was about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The step: `verify`, `filter`.
-    pub step: &'static str,
-    /// The name of the check, rule or challenge, where the step has several.
-    pub name: Option<Box<str>>,
     /// What was found.
     pub finding: Finding,
     /// The same in words, with what was expected.
     pub message: String,
+    /// The name of the check, rule or challenge, where the step has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// The step: `verify`, `filter`.
+    pub step: &'static str,
     /// Whether it counted: a check that is only monitored records and lets pass.
+    #[serde(skip_serializing_if = "is_true")]
     pub enforced: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Reason {
@@ -116,21 +131,6 @@ impl Reason {
     pub fn of(mut self, name: impl Into<Box<str>>) -> Self {
         self.name = Some(name.into());
         self
-    }
-
-    /// As a JSON object.
-    pub fn to_json(&self) -> serde_json::Value {
-        let mut object = serde_json::Map::new();
-        object.insert("step".to_owned(), self.step.into());
-        if let Some(name) = &self.name {
-            object.insert("name".to_owned(), (&**name).into());
-        }
-        object.insert("finding".to_owned(), self.finding.name().into());
-        object.insert("message".to_owned(), self.message.as_str().into());
-        if !self.enforced {
-            object.insert("enforced".to_owned(), false.into());
-        }
-        object.into()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Headers and paths that a listener names, credentials and cookies always, and any text that
 //! holds a known secret, as it is and as it is usually written otherwise.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -126,11 +127,11 @@ impl Redaction {
     }
 
     /// A text without known secrets.
-    pub fn text(&self, text: &str) -> String {
-        let mut shown = text.to_owned();
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut shown = Cow::Borrowed(text);
         for secret in &self.secrets {
             if shown.contains(secret.as_str()) {
-                shown = shown.replace(secret.as_str(), HIDDEN);
+                shown = Cow::Owned(shown.replace(secret.as_str(), HIDDEN));
             }
         }
         shown

@@ -24,8 +24,13 @@ pub(super) struct Reply {
 impl Response {
     /// A response of JSON.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::written(status, body.to_string())
+    }
+
+    /// A response of JSON that is written already.
+    pub(super) fn written(status: u16, json: impl Into<String>) -> Self {
         let headers = vec![content_type("application/json")];
-        Self { status, headers, body: body.to_string().into_bytes() }
+        Self { status, headers, body: json.into().into_bytes() }
     }
 
     /// A response without a body.

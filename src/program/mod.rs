@@ -16,7 +16,7 @@ pub use direct::{Comparison, Node, Question};
 pub use instruction::{Instruction, InstructionRow, instruction_table};
 pub use path::{Base, Key, Path, Read};
 pub use set::RuleSet;
-pub(crate) use set::Step;
+pub(crate) use set::{Member, Step};
 pub use verify::{Malformed, verify};
 
 use crate::builtins::{Function, LoopKind, Pattern};

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::context::{Context, case_blind};
 use super::machine::Machine;
 use super::trap::Trap;
-use crate::program::{RuleSet, Step};
+use crate::program::{Member, RuleSet, Step};
 use crate::value::{Object, OwnedValue, SCANNED_PER_STEP, Value, json_member};
 
 /// What the programs of a set share while they run against one context.
@@ -111,6 +111,13 @@ pub struct Bound<'r, 'c> {
     answers: SmallVec<[Cell<Option<Answer>>; INLINE]>,
 }
 
+impl<'c> Bound<'_, 'c> {
+    /// The context that it is bound to.
+    pub fn context(&self) -> &Context<'c> {
+        self.context
+    }
+}
+
 impl RuleSet {
     /// Finds what the programs read of a context.
     ///
@@ -165,20 +172,33 @@ impl Machine {
         bound: &Bound<'_, '_>,
         mut each: impl FnMut(usize, Result<bool, Trap>) -> ControlFlow<B>,
     ) -> Option<B> {
-        let shared = Shared { found: &bound.found, answers: &bound.answers };
         for (at, member) in bound.set.members().iter().enumerate() {
-            let program = &member.program;
-            let tree = member.tree.as_ref();
-            let walked =
-                tree.and_then(|tree| self.test_shared(program, tree, bound.context, &shared));
-            let answer = match walked {
-                Some(truth) => Ok(truth),
-                None => self.test(program, bound.context),
-            };
-            if let ControlFlow::Break(with) = each(at, answer) {
+            if let ControlFlow::Break(with) = each(at, self.ask(bound, member)) {
                 return Some(with);
             }
         }
         None
+    }
+
+    /// Asks one program of a set, by its place; nothing where there is none.
+    pub fn test_member(
+        &mut self,
+        bound: &Bound<'_, '_>,
+        place: usize,
+    ) -> Option<Result<bool, Trap>> {
+        let member = bound.set.members().get(place)?;
+        Some(self.ask(bound, member))
+    }
+
+    #[inline]
+    fn ask(&mut self, bound: &Bound<'_, '_>, member: &Member) -> Result<bool, Trap> {
+        let shared = Shared { found: &bound.found, answers: &bound.answers };
+        let program = &member.program;
+        let tree = member.tree.as_ref();
+        let walked = tree.and_then(|tree| self.test_shared(program, tree, bound.context, &shared));
+        match walked {
+            Some(truth) => Ok(truth),
+            None => self.test(program, bound.context),
+        }
     }
 }

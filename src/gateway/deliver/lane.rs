@@ -266,6 +266,7 @@ impl Lane {
         match Subscribed::open(&self.app.seal, record) {
             Ok(subscribed) => {
                 let subscribed = Arc::new(subscribed);
+                self.app.filters.learn(&subscribed);
                 *known = Some(Arc::clone(&subscribed));
                 Ok(Known::Good(subscribed))
             }

@@ -8,6 +8,7 @@ mod attempt;
 mod client;
 mod dispatch;
 mod file;
+mod filters;
 mod lane;
 mod sending;
 mod subscribed;
@@ -17,7 +18,8 @@ pub(super) use client::Clients;
 pub use client::ClientsError;
 pub(super) use dispatch::{clients, run};
 pub(super) use file::sync_sinks;
-pub(super) use sending::with_event;
+pub(super) use filters::Filters;
+pub(super) use sending::{with_data, with_event};
 pub use subscribed::{Subscribed, UnreadableSubscription, sealed, unsealed};
 
 /// The header that counts gateways on the way, so that a loop comes to an end.

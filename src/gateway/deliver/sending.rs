@@ -12,8 +12,8 @@ use super::client::Clients;
 use super::file;
 use super::subscribed::Subscribed;
 use crate::delivery::{
-    Api, Ended, Event, History, Next, Notice, Policy, Receiver, Verdict, Wanted, engine, envelope,
-    locator, next_attempt, receiver_of, slack_message,
+    Api, Ended, Event, History, Next, Notice, Policy, Receiver, UNWANTED, Verdict, Wanted, engine,
+    envelope, locator, next_attempt, receiver_of, slack_message,
 };
 use crate::engine::Machine;
 use crate::gateway::app::App;
@@ -84,7 +84,7 @@ impl Sending {
             return None;
         }
         if delivery.attempts == 0 && !wanted(subscribed, event) {
-            return Some(ended(work, End::Filtered, "the filter does not hold"));
+            return Some(ended(work, End::Filtered, UNWANTED));
         }
         if record.standing.suspended_at.is_some() {
             let end = match subscribed.definition.policy.divert {
@@ -316,12 +316,21 @@ pub(in crate::gateway) fn with_event<T>(
     record: &EventRecord,
     run: impl FnOnce(&Event<'_>) -> T,
 ) -> T {
+    with_data(record, record.data.as_deref().unwrap_or("null"), run)
+}
+
+/// The same, with data that does not stand in the record.
+pub(in crate::gateway) fn with_data<T>(
+    record: &EventRecord,
+    data: &str,
+    run: impl FnOnce(&Event<'_>) -> T,
+) -> T {
     run(&Event {
         id: record.id.parse().unwrap_or_default(),
         request: record.request_id.parse().unwrap_or_default(),
         kind: &record.event_type,
         at: time_of(record.created_at),
-        data: record.data.as_deref().unwrap_or("null"),
+        data,
     })
 }
 

@@ -132,6 +132,7 @@ impl Call {
     pub(super) async fn delete(&self, api: Api, id: &str) -> Result<(), Fault> {
         let found = self.subscription(api, id).await?;
         let audit = self.audit("subscriptions.delete", &found.record.id);
+        self.app.filters.forget(&found.record.tenant, &found.record.id);
         let what = found.record.id;
         match self.app.store.delete_subscription(Change { what, audit }).await? {
             true => Ok(()),

@@ -41,6 +41,15 @@ pub struct SubscriptionFilter {
     pub api: Option<Api>,
 }
 
+/// A subscription whose filter does not want an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwanted {
+    /// The subscription.
+    pub subscription: String,
+    /// The version of it that has that filter.
+    pub version: i64,
+}
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {

@@ -13,12 +13,12 @@ use async_trait::async_trait;
 
 pub use delivery::{
     AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
-    Settlement, State, SubscriptionFilter, SubscriptionRecord, Work,
+    Settlement, State, SubscriptionFilter, SubscriptionRecord, Unwanted, Work,
 };
 pub use error::StoreError;
 pub use record::{
     AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
-    NoteCounters, NotePolicy, Pruned, RequestFilter, RequestRecord, Retention, Tenant,
+    NoteCounters, NotePolicy, Pruned, Repeat, RequestFilter, RequestRecord, Retention, Tenant,
 };
 pub use sqlite::{Mode, SqliteOptions, SqliteStore};
 

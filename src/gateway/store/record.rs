@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Unwanted;
+
 /// The log of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestRecord {
@@ -64,6 +66,8 @@ pub struct Entry {
     pub request: RequestRecord,
     /// The event that it is.
     pub event: Option<EventRecord>,
+    /// Whose filters do not want the event.
+    pub unwanted: Vec<Unwanted>,
     /// What the event is recognised by.
     pub dedup: Option<DedupClaim>,
     /// The original, encrypted.
@@ -79,8 +83,17 @@ pub struct DedupClaim {
     pub keys: Vec<[u8; 32]>,
     /// How long a key is remembered, from the first that had it.
     pub window_us: i64,
-    /// The log of the request, if it is a repeat.
-    pub duplicate: RequestRecord,
+    /// What the log of the request says otherwise, if it is a repeat.
+    pub duplicate: Repeat,
+}
+
+/// What the log of a request says where its event was accepted before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repeat {
+    /// The name of the outcome.
+    pub outcome: String,
+    /// What was found, as a JSON object, besides what the other steps found.
+    pub reason: String,
 }
 
 /// What became of an entry.
@@ -90,6 +103,8 @@ pub enum Kept {
     New {
         /// The subscriptions that its event is delivered to.
         subscriptions: Vec<String>,
+        /// How many would have had it, were it not for their filters.
+        filtered: usize,
     },
     /// It was accepted before; only its log is stored.
     Duplicate {

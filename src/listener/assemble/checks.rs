@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::condition::Condition;
 use super::super::lints::{Lints, Seen};
 use super::super::oracle;
 use super::super::verify::{
@@ -51,7 +52,7 @@ impl<'a> Assembly<'a> {
             let program = self.lower(rule, &checked)?;
             let signs = self.signed_by_rule(&checked);
             lints.rules.push(Seen { checked, program: program.clone(), at: rule.place() });
-            return Some(Kind::Rule(Rule { program, signs }));
+            return Some(Kind::Rule(Rule { condition: Condition::new(program), signs }));
         }
         if let Some(part) = part.get("signature") {
             return self.signature(part, tolerance, lints).map(Kind::Signature);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::challenge::{Challenge, Signed, Token};
+use super::super::condition::Condition;
 use super::super::dedup::WINDOW;
 use super::super::oracle;
 use super::super::rate::Policy;
@@ -89,7 +90,7 @@ impl<'a> Assembly<'a> {
         let part = self.part("filter")?;
         let keeps = part.get("keep_when").is_some();
         let condition = part.get("keep_when").or_else(|| part.get("drop_when"))?;
-        Some(Filter { program: self.program(condition)?, keeps })
+        Some(Filter { condition: Condition::new(self.program(condition)?), keeps })
     }
 
     pub(super) fn events(&mut self) -> Events {
@@ -178,7 +179,7 @@ impl<'a> Assembly<'a> {
         }
         Some(Challenge {
             name: part.str("name").unwrap_or("challenge").into(),
-            detect,
+            detect: Condition::new(detect),
             methods: part.get("methods").map(words).unwrap_or_else(|| self.methods()),
             verified,
             reply,

@@ -26,7 +26,7 @@ use ipnet::IpNet;
 
 use super::reason::{Failed, Finding, Reason};
 use super::request::Request;
-use crate::engine::{Context, Machine, Program, Time};
+use crate::engine::{Bound, Context, Machine, Program, Time};
 
 /// A check of a request's sender.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Check {
     /// Whether somebody without a secret could not pass it.
     pub(super) fn is_secret(&self) -> bool {
         match &self.kind {
-            Kind::Rule(rule) => rule.program.secrets().next().is_some(),
+            Kind::Rule(rule) => rule.condition.secrets().next().is_some(),
             Kind::Addresses(_) => false,
             Kind::Signature(_) | Kind::PublicKey(_) | Kind::Credential(_) | Kind::Jwt(_) => true,
         }
@@ -90,10 +90,14 @@ impl Verified {
 pub(super) struct Evidence<'e, 'a> {
     pub(super) request: &'e Request<'a>,
     pub(super) context: &'e Context<'e>,
+    /// What is asked of every request, bound to this one.
+    pub(super) conditions: &'e Bound<'e, 'a>,
     pub(super) machine: &'e mut Machine,
     pub(super) now: Time,
     /// What the gateway knows of the credential that the request presents.
     pub(super) presented: &'e Presented,
+    /// Whether repeats are recognised by what was signed.
+    pub(super) recognise: bool,
     /// The id of the listener.
     pub(super) listener: &'e str,
     /// The tenant of the listener.

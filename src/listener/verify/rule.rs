@@ -3,12 +3,13 @@
 use super::signature::is_token;
 use super::{Evidence, Found, Passed};
 use crate::engine::Program;
+use crate::listener::condition::Condition;
 use crate::listener::reason::Finding;
 
 /// An expression that has to hold.
 #[derive(Debug)]
 pub(in crate::listener) struct Rule {
-    pub(in crate::listener) program: Program,
+    pub(in crate::listener) condition: Condition,
     /// What it signs, to compare that with what came.
     pub(in crate::listener) signs: Vec<Signs>,
 }
@@ -25,17 +26,17 @@ impl Rule {
     /// The programs that read the request.
     pub(super) fn programs(&self) -> Vec<&Program> {
         let signed = self.signs.iter().filter_map(|signs| signs.message.as_ref());
-        signed.chain([&self.program]).collect()
+        signed.chain([&*self.condition]).collect()
     }
 
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
-        match evidence.machine.test(&self.program, evidence.context) {
+        match self.condition.holds(evidence.machine, evidence.conditions) {
             Ok(true) if self.takes_token(evidence) => {
                 Err((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()))
             }
             Ok(true) => Ok(Passed::with("the rule holds")),
             Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
-            Err(trap) => Err((Finding::RuleError, trap.place_in(&self.program))),
+            Err(trap) => Err((Finding::RuleError, trap.place_in(&self.condition))),
         }
     }
 

@@ -97,15 +97,13 @@ impl Signature {
         if let Some(time) = &self.time {
             time.check(evidence)?;
         }
-        let compared = Compared { signature: self, hashed: &hashed };
+        let recognise = evidence.recognise && self.is_timeless();
+        let compared = Compared { signature: self, hashed: &hashed, recognise };
         let guards = evidence.tokens.iter().filter(|(secret, _)| *secret == self.secret);
         let guards: Vec<&regex::Regex> = guards.map(|(_, pattern)| pattern).collect();
         let guards = guards.as_slice();
         if let Some(at) = compared.run(evidence.machine, evidence.context, guards)? {
-            return Ok(Passed {
-                message: self.matched(at.secret),
-                timeless: self.timeless(at.signed),
-            });
+            return Ok(Passed { message: self.matched(at.secret), timeless: at.signed });
         }
         let mut message = self.differs(&hashed);
         if compared.holds_without_last_line_end(evidence, guards) {
@@ -149,9 +147,9 @@ impl Signature {
         }
     }
 
-    fn timeless(&self, signed: [u8; 32]) -> Option<[u8; 32]> {
-        let timed = self.time.as_ref().is_some_and(|time| time.tolerance.is_some());
-        (!timed).then_some(signed)
+    /// Whether nothing that is signed says when.
+    fn is_timeless(&self) -> bool {
+        self.time.as_ref().is_none_or(|time| time.tolerance.is_none())
     }
 
     fn matched(&self, at: usize) -> String {
@@ -173,13 +171,16 @@ impl Signature {
 /// What matched: which of the active secrets, and the hash of what was signed.
 struct Matched {
     secret: usize,
-    signed: [u8; 32],
+    /// Where the request is to be recognised by that.
+    signed: Option<[u8; 32]>,
 }
 
 /// Candidates that are compared with what the secrets make.
 struct Compared<'s> {
     signature: &'s Signature,
     hashed: &'s [(Hash, Vec<u8>)],
+    /// Whether repeats are recognised by what was signed.
+    recognise: bool,
 }
 
 impl Compared<'_> {
@@ -209,7 +210,8 @@ impl Compared<'_> {
                 continue;
             }
             if let Some(secret) = self.matches(context, message) {
-                return Ok(Some(Matched { secret, signed: Sha256::digest(message).into() }));
+                let signed = self.recognise.then(|| Sha256::digest(message).into());
+                return Ok(Some(Matched { secret, signed }));
             }
             refused = None;
         }

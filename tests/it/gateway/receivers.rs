@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use hookgate::gateway::store::{
+    DeliveryFilter, DeliveryStore, Mode, SqliteOptions, SqliteStore, State,
+};
 use serde_json::{Value, json};
 
 use super::receiver::{Does, Receiver};
@@ -303,6 +306,45 @@ fn a_failure_that_no_trigger_names_ends_a_delivery_and_nothing_else() {
     let diverted = gateway.good(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING);
     assert_eq!(diverted, json!([]));
     assert_eq!(receiver.got().len(), 1);
+}
+
+#[test]
+fn many_filters_are_asked_together_and_each_decides_for_itself() {
+    const NUMBER: usize = 12;
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::good();
+    for to in 0..NUMBER {
+        let form = json!({
+            "name": to.to_string(), "endpoint": { "url": receiver.url() },
+            "eventTypes": ["thing.made"],
+            "filter": format!("event.data.id == '{to}'"),
+            "transform": format!("{{ \"to\": '{to}', \"id\": event.data.id }}"),
+        });
+        gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    }
+    // The first round is filtered by the lanes, which tell of the filters there are.
+    for round in 1..=2 {
+        for id in 0..NUMBER {
+            gateway.happen("thing.made", &format!("{id}"));
+        }
+        receiver.after(NUMBER * round);
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    let got = receiver.got();
+    assert_eq!(got.len(), NUMBER * 2);
+    for one in got {
+        assert_eq!(one.json()["to"], one.json()["id"]);
+    }
+    let path = subscribed.folder.path().join("hookgate.db");
+    let store = SqliteStore::open(SqliteOptions::new(path, Mode::Command)).unwrap();
+    let filter =
+        DeliveryFilter { state: Some(State::Filtered), limit: 10_000, ..DeliveryFilter::default() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let filtered = runtime.block_on(store.deliveries(&filter)).unwrap();
+    assert_eq!(filtered.len(), NUMBER * (NUMBER - 1) * 2);
+    let at_once = filtered.iter().filter(|one| one.ended_at == Some(one.created_at)).count();
+    assert!(at_once >= NUMBER * (NUMBER - 1), "{at_once} with the event");
 }
 
 #[test]

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use hookgate::delivery::{Api, Standing, Verdict};
 use hookgate::gateway::store::{
     AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore, End, Entry,
-    EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy, RequestFilter, RequestRecord,
-    Retention, Settlement, SqliteOptions, SqliteStore, Store, StoreError, SubscriptionFilter,
-    SubscriptionRecord, Tenant, Work,
+    EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy, Repeat, RequestFilter,
+    RequestRecord, Retention, Settlement, SqliteOptions, SqliteStore, State, Store, StoreError,
+    SubscriptionFilter, SubscriptionRecord, Tenant, Unwanted, Work,
 };
 
 const SECOND: i64 = 1_000_000;
 
 /// Stored, and delivered to nobody.
-const NEW: Kept = Kept::New { subscriptions: Vec::new() };
+const NEW: Kept = Kept::New { subscriptions: Vec::new(), filtered: 0 };
 
 /// An id as the gateway makes them: it begins with the time.
 fn event_id(id: &str, at: i64) -> String {
@@ -71,15 +71,15 @@ fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
     let dedup = key.map(|key| DedupClaim {
         keys: vec![[key; 32]],
         window_us: 10 * SECOND,
-        duplicate: RequestRecord {
+        duplicate: Repeat {
             outcome: "duplicate".to_owned(),
-            event_id: None,
-            ..request(id, at)
+            reason: "{\"again\":true}".to_owned(),
         },
     });
     Entry {
         request: request(id, at),
         event: Some(event(id, at)),
+        unwanted: Vec::new(),
         dedup,
         raw: None,
         challenge: false,
@@ -148,7 +148,10 @@ fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
         assert_eq!(new, 1);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1);
         let duplicates = RequestFilter { outcome: Some("duplicate".to_owned()), ..all() };
-        assert_eq!(store.requests(&duplicates).await.unwrap().len(), 99);
+        let repeats = store.requests(&duplicates).await.unwrap();
+        assert_eq!(repeats.len(), 99);
+        assert!(repeats.iter().all(|one| one.reasons == "[{\"again\":true}]"), "{repeats:?}");
+        assert!(repeats.iter().all(|one| one.event_id.is_none()), "{repeats:?}");
     });
 }
 
@@ -364,6 +367,38 @@ fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
 }
 
 #[test]
+fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        for id in ["wants", "does not", "changed"] {
+            store.create_subscription(subscription(id, &["a"])).await.unwrap();
+        }
+        let mut entry = entry("1", None, 7);
+        entry.event.as_mut().unwrap().event_type = "a".to_owned();
+        let version = subscription("does not", &["a"]).what.version;
+        entry.unwanted = vec![
+            Unwanted { subscription: "does not".to_owned(), version },
+            Unwanted { subscription: "changed".to_owned(), version: version - 1 },
+            Unwanted { subscription: "of nobody".to_owned(), version },
+        ];
+        let subscriptions = vec!["changed".to_owned(), "wants".to_owned()];
+        let kept = store.keep(entry, 7).await.unwrap();
+        assert_eq!(kept, Kept::New { subscriptions, filtered: 1 });
+        assert_eq!(store.take("does not", 10, 100, 10).await.unwrap(), []);
+        assert_eq!(store.take("changed", 10, 100, 10).await.unwrap().len(), 1);
+        let filter = DeliveryFilter {
+            subscription_id: Some("does not".to_owned()),
+            limit: 10,
+            ..DeliveryFilter::default()
+        };
+        let ended = store.deliveries(&filter).await.unwrap().remove(0);
+        assert_eq!((ended.state, ended.ended_at), (State::Filtered, Some(7)));
+        assert_eq!(ended.reason.as_deref(), Some("the filter does not hold"));
+    });
+}
+
+#[test]
 fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
@@ -382,7 +417,7 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         for (id, kind) in [("1", "a"), ("2", "c")] {
             let mut entry = entry(id, None, 1);
             entry.event.as_mut().unwrap().event_type = kind.to_owned();
-            let Kept::New { mut subscriptions } = store.keep(entry, 1).await.unwrap() else {
+            let Kept::New { mut subscriptions, .. } = store.keep(entry, 1).await.unwrap() else {
                 panic!("a duplicate");
             };
             subscriptions.sort();

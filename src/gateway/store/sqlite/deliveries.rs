@@ -1,45 +1,86 @@
 //! Subscriptions and deliveries: what is written and what is read, a function a kind.
 
+use std::collections::{BTreeMap, HashSet};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::packed::{Packed, Unpacked};
 use super::reads::{collected, event, most};
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, Standing};
+use crate::delivery::{Api, Standing, UNWANTED};
 use crate::gateway::store::{
     AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
-    EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Work,
+    EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Unwanted,
+    Work,
 };
 
 type Written<T> = Result<T, StoreError>;
 type Read<T> = rusqlite::Result<T>;
 
-/// Writes the deliveries of an event that is being stored; answers to whom.
-pub(super) fn fan_out(connection: &Connection, event: &EventRecord) -> Read<Vec<String>> {
-    let mut find = connection.prepare_cached(
-        "SELECT subscription_id FROM wanted_types JOIN subscriptions ON id = subscription_id
-         WHERE wanted_types.tenant = ?1 AND event_type = ?2 AND enabled",
-    )?;
-    let mut subscriptions: Vec<String> = Vec::new();
-    for kind in [event.event_type.as_str(), "*"] {
-        for id in find.query_map([event.tenant.as_str(), kind], |row| row.get(0))? {
-            subscriptions.push(id?);
-        }
-    }
-    subscriptions.sort_unstable();
-    subscriptions.dedup();
-    if subscriptions.is_empty() {
-        return Ok(subscriptions);
+/// The deliveries of an event.
+#[derive(Default)]
+pub(super) struct FannedOut {
+    /// The subscriptions that it goes to.
+    pub(super) subscriptions: Vec<String>,
+    /// How many do not want it.
+    pub(super) filtered: usize,
+}
+
+/// Writes the deliveries of an event that is being stored: those that are not wanted have ended.
+pub(super) fn fan_out(
+    connection: &Connection,
+    event: &EventRecord,
+    unwanted: &[Unwanted],
+) -> Read<FannedOut> {
+    let mut fanned = FannedOut::default();
+    let wanted = wanting(connection, event)?;
+    if wanted.is_empty() {
+        return Ok(fanned);
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?4)",
+        "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at, state,
+         reason, ended_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
     )?;
-    for id in &subscriptions {
-        insert.execute(params![event.tenant, id, event.id, event.created_at])?;
+    let unwanted: HashSet<(&str, i64)> =
+        unwanted.iter().map(|one| (one.subscription.as_str(), one.version)).collect();
+    for (id, version) in wanted {
+        // What was said of another version says nothing of this one.
+        let filtered = unwanted.contains(&(id.as_str(), version));
+        let state = if filtered { State::Filtered } else { State::Waiting };
+        insert.execute(params![
+            event.tenant,
+            id,
+            event.id,
+            event.created_at,
+            state.name(),
+            filtered.then_some(UNWANTED),
+            filtered.then_some(event.created_at),
+        ])?;
+        match filtered {
+            true => fanned.filtered += 1,
+            false => fanned.subscriptions.push(id),
+        }
     }
-    Ok(subscriptions)
+    Ok(fanned)
+}
+
+/// The subscriptions that name the type of an event, with their versions.
+fn wanting(connection: &Connection, event: &EventRecord) -> Read<BTreeMap<String, i64>> {
+    let mut find = connection.prepare_cached(
+        "SELECT subscription_id, version FROM wanted_types JOIN subscriptions
+         ON id = subscription_id
+         WHERE wanted_types.tenant = ?1 AND event_type = ?2 AND enabled",
+    )?;
+    let mut wanting = BTreeMap::new();
+    for kind in [event.event_type.as_str(), "*"] {
+        let found =
+            find.query_map([event.tenant.as_str(), kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for one in found {
+            wanting.extend([one?]);
+        }
+    }
+    Ok(wanting)
 }
 
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
@@ -237,7 +278,7 @@ fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bo
                  created_at) SELECT tenant, subscription_id, event_id, 1, ?2, ?3, ?2
                  FROM deliveries WHERE id = ?1",
             )?
-            .execute(params![settlement.delivery_id, now, Packed(notice)])?;
+            .execute(params![settlement.delivery_id, now, Packed::of(notice)])?;
     }
     stand(connection, &subscription, settlement, now)
 }
@@ -269,7 +310,7 @@ fn end(
                 state.name(),
                 next_at,
                 attempt.map(|attempt| attempt.number),
-                settlement.body.as_deref().map(Packed),
+                settlement.body.as_deref().map(Packed::of),
                 settlement.reason,
                 now,
             ],

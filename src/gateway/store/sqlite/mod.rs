@@ -22,6 +22,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::notes::Notes;
 use self::writer::Writer;
+use self::writes::Prepared;
 use super::{
     AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, NoteCounters,
     NotePolicy, Pruned, RequestFilter, RequestRecord, Retention, Store, StoreError, Tenant,
@@ -159,7 +160,8 @@ fn fault(error: rusqlite::Error) -> StoreError {
 #[async_trait]
 impl Store for SqliteStore {
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError> {
-        self.writer.run(move |connection| writes::keep(connection, &entry, now)).await
+        let prepared = Prepared::of(entry);
+        self.writer.run(move |connection| writes::keep(connection, &prepared, now)).await
     }
 
     fn note(&self, request: RequestRecord) {
@@ -171,8 +173,7 @@ impl Store for SqliteStore {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        let notes = Arc::clone(&self.notes);
-        self.writer.run(move |connection| notes.write(connection)).await
+        self.writer.write_notes().await
     }
 
     async fn requests(&self, filter: &RequestFilter) -> Result<Vec<RequestRecord>, StoreError> {

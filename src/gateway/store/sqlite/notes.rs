@@ -95,7 +95,7 @@ impl Notes {
         let (waiting, touched) = self
             .with(|state| (std::mem::take(&mut state.waiting), std::mem::take(&mut state.touched)));
         for request in &waiting {
-            writes::insert_request(connection, "refused", request).map_err(fault)?;
+            writes::insert_refused(connection, request).map_err(fault)?;
         }
         for (key, at) in touched {
             connection

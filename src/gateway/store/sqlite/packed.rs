@@ -1,11 +1,19 @@
 //! Texts as they are stored: long ones compressed, since JSON of webhooks is mostly repetition and
 //! what is written has to be synced.
 
-use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
+use std::borrow::Cow;
+use std::cell::RefCell;
 
-/// A text that is stored.
-pub(super) struct Packed<'t>(pub(super) &'t str);
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_size_prepended, get_maximum_output_size,
+};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+/// A text as it is stored.
+pub(super) enum Packed<'t> {
+    Text(Cow<'t, str>),
+    Compressed(Vec<u8>),
+}
 
 /// A text that was stored.
 pub(super) struct Unpacked(pub(super) String);
@@ -13,12 +21,48 @@ pub(super) struct Unpacked(pub(super) String);
 /// A shorter text is stored as it is.
 const SHORT: usize = 512;
 
+thread_local! {
+    /// Making a table and room for what comes out takes as long as compressing a short text.
+    static WORKSHOP: RefCell<(CompressTable, Vec<u8>)> = RefCell::default();
+}
+
+/// Room for what comes of a longer text is not kept.
+const ROOM: usize = 1 << 18;
+
+impl<'t> Packed<'t> {
+    /// Compresses a text, where that pays.
+    pub(super) fn of(text: impl Into<Cow<'t, str>>) -> Self {
+        let text = text.into();
+        match (text.len() >= SHORT).then(|| compressed(text.as_bytes())).flatten() {
+            Some(bytes) => Self::Compressed(bytes),
+            None => Self::Text(text),
+        }
+    }
+}
+
+/// The bytes behind their number, which is what `decompress_size_prepended` reads.
+fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::try_from(bytes.len()).ok()?.to_le_bytes();
+    WORKSHOP.with_borrow_mut(|(table, room)| {
+        let most = get_maximum_output_size(bytes.len());
+        if room.len() < most {
+            room.resize(most, 0);
+        }
+        let written = compress_into_with_table(bytes, room, table).ok()?;
+        let packed = [&length, room.get(..written)?].concat();
+        if room.len() > ROOM {
+            *room = Vec::new();
+        }
+        Some(packed)
+    })
+}
+
 impl ToSql for Packed<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        if self.0.len() < SHORT {
-            return Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0.as_bytes())));
-        }
-        Ok(ToSqlOutput::Owned(Value::Blob(compress_prepend_size(self.0.as_bytes()))))
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Compressed(bytes) => ValueRef::Blob(bytes),
+        }))
     }
 }
 

@@ -12,12 +12,48 @@ use super::notes::Notes;
 use super::{connect, fault};
 use crate::gateway::store::StoreError;
 
-/// Tells whoever waits, after the commit, what became of their work.
-type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// What is asked of the thread that writes.
+enum Asked {
+    /// To do this in the next transaction.
+    Work(Box<dyn Work>),
+    /// To write the logs that wait, and tell when that is done.
+    Notes(Told),
+}
 
-/// Work in a transaction, or what came of there being none: whether it did what it should, and
-/// how to tell.
-type Work = Box<dyn FnOnce(Result<&Connection, StoreError>) -> (bool, Reply) + Send>;
+/// Who waits to be told that something was written.
+type Told = oneshot::Sender<Result<(), StoreError>>;
+
+/// Work in a transaction. What it did may be undone because of others, and is done again then.
+trait Work: Send {
+    /// Does it, and answers what is wrong where it did not do what it should.
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+
+    /// Tells whoever waits, after the commit, what became of it.
+    fn tell(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// Work with the answer to it.
+struct Job<T, R> {
+    run: R,
+    answer: Result<T, StoreError>,
+    tell: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, R> Work for Job<T, R>
+where
+    T: Send,
+    R: Fn(&Connection) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        self.answer = (self.run)(connection);
+        self.answer.as_ref().map(drop).map_err(Clone::clone)
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
+        // Whoever asked may be gone; what they gave is stored all the same.
+        let _ = self.tell.send(self.answer.and_then(|answer| committed.map(|()| answer)));
+    }
+}
 
 /// So much may wait; beyond, whoever comes is told to come back.
 const QUEUE: usize = 4096;
@@ -44,7 +80,7 @@ const WAL_LOOK: Duration = Duration::from_secs(1);
 
 /// Hands work to the thread that writes.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Work>>>,
+    queue: Mutex<Option<SyncSender<Asked>>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
@@ -73,29 +109,28 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(vec![writing, moving]) })
     }
 
-    /// Runs work in the next transaction, and answers when that is on disk.
+    /// Runs work in the next transaction, and answers when that is on disk. The work may be done
+    /// twice, the first time being undone.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        run: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
-        let work: Work = Box::new(move |connection| {
-            let answer = connection.and_then(run);
-            let done = answer.is_ok();
-            let reply: Reply = Box::new(move |committed: Result<(), StoreError>| {
-                // Whoever asked may be gone; what they gave is stored all the same.
-                let _ = tell.send(if done { committed.and(answer) } else { answer });
-            });
-            (done, reply)
-        });
-        self.send(work)?;
+        self.send(Asked::Work(Box::new(Job { run, answer: Err(StoreError::Closed), tell })))?;
         told.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn send(&self, work: Work) -> Result<(), StoreError> {
+    /// Writes the logs that wait, behind all work that was given before.
+    pub(super) async fn write_notes(&self) -> Result<(), StoreError> {
+        let (tell, told) = oneshot::channel();
+        self.send(Asked::Notes(tell))?;
+        told.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn send(&self, asked: Asked) -> Result<(), StoreError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.try_send(work).map_err(|error| match error {
+        queue.try_send(asked).map_err(|error| match error {
             TrySendError::Full(_) => StoreError::Busy,
             TrySendError::Disconnected(_) => StoreError::Closed,
         })
@@ -118,16 +153,23 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes, path: &Path) {
+fn write(connection: &Connection, asked: &Receiver<Asked>, notes: &Notes, path: &Path) {
     let (mut noted, mut looked) = (Instant::now(), Instant::now());
     loop {
-        match work.recv_timeout(NOTES) {
-            Ok(first) => transact(connection, first, work),
+        match asked.recv_timeout(NOTES) {
+            Ok(first) => {
+                let (work, tell) = gather(first, asked);
+                transact(connection, work);
+                if let Some(tell) = tell {
+                    // Whoever asked may be gone.
+                    let _ = tell.send(write_notes(connection, notes));
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if noted.elapsed() >= NOTES || notes.is_pressing() {
-            write_notes(connection, notes);
+            tell_of_notes(write_notes(connection, notes));
             noted = Instant::now();
         }
         if looked.elapsed() >= WAL_LOOK {
@@ -135,7 +177,21 @@ fn write(connection: &Connection, work: &Receiver<Work>, notes: &Notes, path: &P
             looked = Instant::now();
         }
     }
-    write_notes(connection, notes);
+    tell_of_notes(write_notes(connection, notes));
+}
+
+/// Everything that waits, up to the first who wants to know that the logs are written.
+fn gather(first: Asked, asked: &Receiver<Asked>) -> (Vec<Box<dyn Work>>, Option<Told>) {
+    let mut all = Vec::new();
+    let mut next = Some(first);
+    while let Some(one) = next {
+        match one {
+            Asked::Work(work) => all.push(work),
+            Asked::Notes(tell) => return (all, Some(tell)),
+        }
+        next = (all.len() < BATCH).then(|| asked.try_recv().ok()).flatten();
+    }
+    (all, None)
 }
 
 /// Begins the write-ahead log anew where it has grown long: under load it never comes to its end
@@ -149,56 +205,85 @@ fn bound_log(connection: &Connection, path: &Path) {
 }
 
 /// The logs of refused requests, in a transaction of their own.
-fn write_notes(connection: &Connection, notes: &Notes) {
+fn write_notes(connection: &Connection, notes: &Notes) -> Result<(), StoreError> {
     if notes.is_empty() {
-        return;
+        return Ok(());
     }
-    let written = connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .map_err(fault)
-        .and_then(|()| notes.write(connection))
-        .and_then(|()| connection.execute_batch("COMMIT").map_err(fault));
+    transaction(connection, || notes.write(connection))
+}
+
+fn tell_of_notes(written: Result<(), StoreError>) {
     if let Err(error) = written {
-        let _ = connection.execute_batch("ROLLBACK");
         tracing::warn!(%error, "the logs of refused requests were not written");
     }
 }
 
-/// Runs everything that waits in one transaction.
-fn transact(connection: &Connection, first: Work, work: &Receiver<Work>) {
-    let mut replies = Vec::new();
-    let mut result = connection.execute_batch("BEGIN IMMEDIATE").map_err(fault);
-    let mut next = Some(first);
-    while let Some(one) = next {
-        replies.push(match &result {
-            Ok(()) => within(connection, one),
-            Err(error) => one(Err(error.clone())).1,
-        });
-        next = (replies.len() < BATCH).then(|| work.try_recv().ok()).flatten();
+/// Runs all work in one transaction, and tells when that is on disk.
+fn transact(connection: &Connection, mut all: Vec<Box<dyn Work>>) {
+    if all.is_empty() {
+        return;
     }
-    if result.is_ok() {
-        result = connection.execute_batch("COMMIT").map_err(fault);
-        if result.is_err() {
-            let _ = connection.execute_batch("ROLLBACK");
-        }
-    }
-    for reply in replies {
-        reply(result.clone());
+    let committed = match together(connection, &mut all) {
+        Err(Stopped::ByWork) => transaction(connection, || apart(connection, &mut all)),
+        Err(Stopped::ByStore(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
+    for work in all {
+        work.tell(committed.clone());
     }
 }
 
-/// Runs work so that what it did is undone if it fails, and what others did is not.
-fn within(connection: &Connection, work: Work) -> Reply {
-    let began = connection.prepare_cached("SAVEPOINT work").and_then(|mut save| save.execute([]));
-    let (done, reply) = work(Ok(connection));
-    let end = if done && began.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
-    match connection.execute_batch(end) {
-        Ok(()) => reply,
-        Err(error) => {
-            let error = fault(error);
-            Box::new(move |_| reply(Err(error)))
-        }
+/// Why a transaction was undone.
+enum Stopped {
+    /// Some of the work did not do what it should.
+    ByWork,
+    /// It could not be begun or committed.
+    ByStore(StoreError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::ByStore(error)
     }
+}
+
+/// Runs all work with nothing in between. Nearly always all of it does what it should; where it
+/// does not, everything is undone.
+fn together(connection: &Connection, all: &mut [Box<dyn Work>]) -> Result<(), Stopped> {
+    transaction(connection, || {
+        let done = all.iter_mut().all(|work| work.run(connection).is_ok());
+        if done { Ok(()) } else { Err(Stopped::ByWork) }
+    })
+}
+
+/// Runs each work so that what it did is undone if it fails, and what others did is not.
+fn apart(connection: &Connection, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+    for work in all {
+        connection.execute_batch("SAVEPOINT work").map_err(fault)?;
+        let end = match work.run(connection) {
+            Ok(()) => "RELEASE work",
+            // A full disk undoes everything, whoever it was that met it.
+            Err(error) if connection.is_autocommit() => return Err(error),
+            Err(_) => "ROLLBACK TO work; RELEASE work",
+        };
+        connection.execute_batch(end).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Runs something in a transaction, which is undone where that fails.
+fn transaction<E: From<StoreError>>(
+    connection: &Connection,
+    run: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
+    let execute = |sql| connection.execute_batch(sql).map_err(fault);
+    execute("BEGIN IMMEDIATE")?;
+    let ended = run().and_then(|()| Ok(execute("COMMIT")?));
+    if ended.is_err() {
+        // A full disk may have undone it already.
+        let _ = execute("ROLLBACK");
+    }
+    ended
 }
 
 /// Moves what the write-ahead log holds into the file, so that the thread that writes need not:

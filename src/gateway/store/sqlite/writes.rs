@@ -1,35 +1,70 @@
 //! What is written, a function a kind; each runs in a transaction that others share.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::deliveries::fan_out;
+use super::deliveries::{FannedOut, fan_out};
 use super::fault;
 use super::packed::Packed;
 use super::reads::first_id;
 use crate::gateway::store::{
-    AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, RequestRecord, Retention,
-    StoreError, Tenant,
+    AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, Repeat, RequestRecord,
+    Retention, StoreError, Tenant,
 };
 
-/// Stores a request with its event, unless that is known.
-pub(super) fn keep(connection: &Connection, entry: &Entry, now: i64) -> Result<Kept, StoreError> {
-    keep_rows(connection, entry, now).map_err(fault)
+/// What follows the name of a table of requests.
+macro_rules! request_columns {
+    () => {
+        "(id, tenant, listener_id, listener_name, received_at, outcome, status, log, body, reasons,
+         event_id, duration_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    };
 }
 
-fn keep_rows(connection: &Connection, entry: &Entry, now: i64) -> rusqlite::Result<Kept> {
+/// An entry that is ready to be stored: what takes time is done before the one thread that writes
+/// gets it.
+pub(super) struct Prepared {
+    entry: Entry,
+    log: Packed<'static>,
+    body: Option<Packed<'static>>,
+    data: Option<Packed<'static>>,
+}
+
+impl Prepared {
+    /// Prepares an entry.
+    pub(super) fn of(mut entry: Entry) -> Self {
+        let log = Packed::of(std::mem::take(&mut entry.request.log));
+        let body = entry.request.body.take().map(Packed::of);
+        let data = entry.event.as_mut().and_then(|event| event.data.take()).map(Packed::of);
+        Self { entry, log, body, data }
+    }
+}
+
+/// Stores a request with its event, unless that is known.
+pub(super) fn keep(
+    connection: &Connection,
+    prepared: &Prepared,
+    now: i64,
+) -> Result<Kept, StoreError> {
+    keep_rows(connection, prepared, now).map_err(fault)
+}
+
+fn keep_rows(connection: &Connection, prepared: &Prepared, now: i64) -> rusqlite::Result<Kept> {
+    let Prepared { entry, log, body, data } = prepared;
+    let row = |repeat| RequestRow { request: &entry.request, log, body: body.as_ref(), repeat };
     if let Some(claim) = &entry.dedup {
         let listener = &entry.request.listener_id;
         if let Some((first_request, first_at)) = known(connection, listener, claim, now)? {
-            insert_request(connection, "requests", &claim.duplicate)?;
+            insert_row(connection, Taken::Requests, &row(Some(&claim.duplicate)))?;
             return Ok(Kept::Duplicate { first_request, first_at });
         }
         remember(connection, &entry.request, claim, now)?;
     }
-    insert_request(connection, "requests", &entry.request)?;
-    let mut subscriptions = Vec::new();
+    insert_row(connection, Taken::Requests, &row(None))?;
+    let mut fanned = FannedOut::default();
     if let Some(event) = &entry.event {
-        insert_event(connection, event)?;
-        subscriptions = fan_out(connection, event)?;
+        insert_event(connection, event, data.as_ref())?;
+        fanned = fan_out(connection, event, &entry.unwanted)?;
     }
     if let Some(raw) = &entry.raw {
         connection
@@ -43,7 +78,7 @@ fn keep_rows(connection: &Connection, entry: &Entry, now: i64) -> rusqlite::Resu
             )?
             .execute(params![entry.request.listener_id, now, entry.request.id])?;
     }
-    Ok(Kept::New { subscriptions })
+    Ok(Kept::New { subscriptions: fanned.subscriptions, filtered: fanned.filtered })
 }
 
 /// The request that had one of the keys first, within the window.
@@ -74,8 +109,10 @@ fn remember(
     now: i64,
 ) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO dedup (listener_id, key, first_at, expires_at, request_id)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO dedup (listener_id, key, first_at, expires_at, request_id)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (listener_id, key) DO UPDATE SET first_at = excluded.first_at,
+         expires_at = excluded.expires_at, request_id = excluded.request_id",
     )?;
     for key in &claim.keys {
         let end = now.saturating_add(claim.window_us);
@@ -84,37 +121,74 @@ fn remember(
     Ok(())
 }
 
-/// Inserts the log of a request into one of the two tables that have the same columns.
-pub(super) fn insert_request(
+/// The two tables that have logs of requests, with the same columns.
+#[derive(Debug, Clone, Copy)]
+enum Taken {
+    Requests,
+    Refused,
+}
+
+/// The log of a request, on its way into a table.
+struct RequestRow<'r> {
+    request: &'r RequestRecord,
+    log: &'r Packed<'r>,
+    body: Option<&'r Packed<'r>>,
+    /// Where its event was accepted before.
+    repeat: Option<&'r Repeat>,
+}
+
+/// Inserts the log of a request that was refused.
+pub(super) fn insert_refused(
     connection: &Connection,
-    table: &'static str,
     request: &RequestRecord,
 ) -> rusqlite::Result<()> {
-    let sql = format!(
-        "INSERT INTO {table} (id, tenant, listener_id, listener_name, received_at, outcome, status,
-         log, body, reasons, event_id, duration_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-    );
+    let (log, body) = (Packed::of(&request.log), request.body.as_deref().map(Packed::of));
+    let row = RequestRow { request, log: &log, body: body.as_ref(), repeat: None };
+    insert_row(connection, Taken::Refused, &row)
+}
+
+fn insert_row(connection: &Connection, table: Taken, row: &RequestRow<'_>) -> rusqlite::Result<()> {
+    let sql = match table {
+        Taken::Requests => concat!("INSERT INTO requests ", request_columns!()),
+        Taken::Refused => concat!("INSERT INTO refused ", request_columns!()),
+    };
+    let RequestRow { request, log, body, repeat } = row;
+    let reasons = match repeat {
+        Some(repeat) => Cow::Owned(with_reason(&request.reasons, &repeat.reason)),
+        None => Cow::Borrowed(request.reasons.as_str()),
+    };
     connection
-        .prepare_cached(&sql)?
+        .prepare_cached(sql)?
         .execute(params![
             request.id,
             request.tenant,
             request.listener_id,
             request.listener_name,
             request.received_at,
-            request.outcome,
+            repeat.map_or(&request.outcome, |repeat| &repeat.outcome),
             request.status,
-            Packed(&request.log),
-            request.body.as_deref().map(Packed),
-            request.reasons,
-            request.event_id,
+            log,
+            body,
+            reasons,
+            request.event_id.as_deref().filter(|_| repeat.is_none()),
             i64::try_from(request.duration_us).unwrap_or(i64::MAX),
         ])
         .map(drop)
 }
 
-fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Result<()> {
+/// A list in JSON with one more at its end.
+fn with_reason(list: &str, reason: &str) -> String {
+    match list.strip_suffix(']') {
+        Some("[") | None => format!("[{reason}]"),
+        Some(begun) => format!("{begun},{reason}]"),
+    }
+}
+
+fn insert_event(
+    connection: &Connection,
+    event: &EventRecord,
+    data: Option<&Packed<'_>>,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO events (id, tenant, listener_id, request_id, event_type,
@@ -128,7 +202,7 @@ fn insert_event(connection: &Connection, event: &EventRecord) -> rusqlite::Resul
             event.request_id,
             event.event_type,
             event.provider_event_id,
-            event.data.as_deref().map(Packed),
+            data,
             event.created_at,
             event.hops,
         ])
