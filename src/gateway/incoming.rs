@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
@@ -19,7 +19,7 @@ use crate::listener::Outcome;
 #[derive(Debug)]
 pub(super) struct Incoming {
     /// The body as it was sent.
-    pub raw: Vec<u8>,
+    pub raw: Bytes,
     /// The body without its encoding, where it has one.
     unpacked: Option<Vec<u8>>,
     _memory: Option<OwnedSemaphorePermit>,
@@ -28,7 +28,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// No body.
     pub(super) fn empty() -> Self {
-        Self { raw: Vec::new(), unpacked: None, _memory: None }
+        Self { raw: Bytes::new(), unpacked: None, _memory: None }
     }
 
     /// The body without its encoding.
@@ -84,11 +84,13 @@ async fn collect<B>(
     mut body: B,
     most: usize,
     memory: &Arc<Semaphore>,
-) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), Outcome>
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut raw = Vec::new();
+    // Most bodies come in one piece, which is left where it is.
+    let mut first = Bytes::new();
+    let mut raw = BytesMut::new();
     let mut held: Option<OwnedSemaphorePermit> = None;
     while let Some(frame) = body.frame().await {
         // A sender that goes away in the middle sent no request.
@@ -96,10 +98,11 @@ where
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if raw.len().saturating_add(data.len()) > most {
+        let length = first.len().max(raw.len()).saturating_add(data.len());
+        if length > most {
             return Err(Outcome::BodyTooLarge);
         }
-        let wanted = permits(raw.len() + data.len());
+        let wanted = permits(length);
         let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         if wanted > have {
             let more = acquire(memory, wanted - have).await?;
@@ -108,9 +111,14 @@ where
                 None => held = Some(more),
             }
         }
+        if first.is_empty() && raw.is_empty() {
+            first = data;
+            continue;
+        }
+        raw.extend_from_slice(&std::mem::take(&mut first));
         raw.extend_from_slice(&data);
     }
-    Ok((raw, held))
+    Ok((if raw.is_empty() { first } else { raw.freeze() }, held))
 }
 
 fn permits(bytes: usize) -> usize {

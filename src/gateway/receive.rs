@@ -1,5 +1,6 @@
 //! The accept path: an HTTP request in, a decision, what it changes stored, an answer out.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -61,12 +62,12 @@ struct Receiver<'r> {
 }
 
 /// The head of a request, with what is read of it.
-struct Head {
+struct Head<'h> {
     id: String,
-    method: String,
+    method: &'h str,
     url: String,
-    raw_query: String,
-    headers: Vec<(String, String)>,
+    raw_query: &'h str,
+    headers: Vec<(&'h str, Cow<'h, str>)>,
     address: IpAddr,
     received_at: Time,
 }
@@ -83,8 +84,7 @@ impl Receiver<'_> {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
         };
-        let headers: Vec<(&str, &str)> =
-            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers = head.header_texts();
         let request = head.request(&headers, &incoming);
         let known = match look_up(self.app, presented(self.listener, &request)).await {
             Ok(known) => known,
@@ -97,14 +97,12 @@ impl Receiver<'_> {
         self.finish(&request, decision).await
     }
 
-    fn head(&self, peer: IpAddr, parts: &hyper::http::request::Parts) -> Head {
+    fn head<'h>(&self, peer: IpAddr, parts: &'h hyper::http::request::Parts) -> Head<'h> {
         let settings = &self.configuration.settings;
-        let headers: Vec<(String, String)> = parts
+        let headers = parts
             .headers
             .iter()
-            .map(|(name, value)| {
-                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect();
         let forwarded: Vec<&str> = parts
             .headers
@@ -115,14 +113,14 @@ impl Receiver<'_> {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Head {
             id: self.app.clock.id().to_string(),
-            method: parts.method.as_str().to_owned(),
+            method: parts.method.as_str(),
             url: match &self.listener.url {
                 Some(url) => {
                     parts.uri.query().map_or(url.to_string(), |query| format!("{url}?{query}"))
                 }
                 None => format!("{}{target}", settings.public_url),
             },
-            raw_query: parts.uri.query().unwrap_or("").to_owned(),
+            raw_query: parts.uri.query().unwrap_or(""),
             headers,
             address: sender(peer, &forwarded, &settings.trusted_proxies),
             received_at: self.app.clock.now(),
@@ -314,7 +312,7 @@ impl Receiver<'_> {
     }
 
     /// A request that ends before there is anything to decide.
-    fn refuse(&self, head: &Head, outcome: Outcome) -> Response {
+    fn refuse(&self, head: &Head<'_>, outcome: Outcome) -> Response {
         let admitted = self.meter(head.address).fail();
         self.count(&head.id, outcome, &[]);
         if matches!(admitted, Admission::Admitted { .. }) {
@@ -330,10 +328,9 @@ impl Receiver<'_> {
     }
 
     /// The log of a request whose body was not read.
-    fn bare(&self, head: &Head, outcome: Outcome) -> RequestRecord {
+    fn bare(&self, head: &Head<'_>, outcome: Outcome) -> RequestRecord {
         let none = Incoming::empty();
-        let headers: Vec<(&str, &str)> =
-            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers = head.header_texts();
         let request = head.request(&headers, &none);
         let decision = Decision::ended(self.listener, &request, outcome);
         self.logged(&request, &decision)
@@ -367,7 +364,11 @@ fn hops(request: &Request<'_>) -> u32 {
     header.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
-impl Head {
+impl Head<'_> {
+    fn header_texts(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, &**value)).collect()
+    }
+
     fn request<'a>(
         &'a self,
         headers: &'a [(&'a str, &'a str)],
@@ -375,9 +376,9 @@ impl Head {
     ) -> Request<'a> {
         Request {
             id: &self.id,
-            method: &self.method,
+            method: self.method,
             url: &self.url,
-            raw_query: &self.raw_query,
+            raw_query: self.raw_query,
             headers,
             raw_body: &incoming.raw,
             unpacked: incoming.unpacked(),

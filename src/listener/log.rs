@@ -110,11 +110,13 @@ fn headers(listener: &Listener, headers: Value<'_>) -> OwnedValue {
     let OwnedValue::Object(shown) = shown else {
         return shown;
     };
-    let entries = shown.iter().map(|(name, value)| {
-        let hidden = listener.redaction.hides_header(name);
-        (name.clone(), if hidden { OwnedValue::Text(HIDDEN.into()) } else { value.clone() })
-    });
-    OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+    let mut entries = shown.into_entries();
+    for (name, value) in &mut entries {
+        if listener.redaction.hides_header(name) {
+            *value = OwnedValue::Text(HIDDEN.into());
+        }
+    }
+    OwnedValue::Object(OwnedObject::new(entries).0)
 }
 
 /// The body as it was sent. Where a path of it is not shown, or could not be found, none of it is.

@@ -112,6 +112,9 @@ impl OwnedObject {
     /// An object of these entries, and a key that came twice, if one did; of equal keys the
     /// last value counts, in the place of the first.
     pub fn new(mut entries: Vec<(Box<str>, OwnedValue)>) -> (Self, Option<Box<str>>) {
+        if entries.len() <= SCANNED_ENTRIES && !repeats(&entries) {
+            return (Self { entries, order: Box::default() }, None);
+        }
         let mut order = key_order(&entries);
         let repeated = order.windows(2).find_map(|pair| match pair {
             [a, b] => {
@@ -154,10 +157,27 @@ impl OwnedObject {
         self.order.get(found).and_then(entry).map(|(_, value)| value)
     }
 
+    /// The entries in order, for whoever makes something else of them.
+    pub fn into_entries(self) -> Vec<(Box<str>, OwnedValue)> {
+        self.entries
+    }
+
     /// The entries in order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Box<str>, OwnedValue)> {
         self.entries.iter()
     }
+}
+
+/// Whether a key comes twice; for few entries.
+fn repeats(entries: &[(Box<str>, OwnedValue)]) -> bool {
+    let mut rest = entries;
+    while let Some(((key, _), behind)) = rest.split_first() {
+        if behind.iter().any(|(other, _)| same_text(other, key)) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 fn key_order(entries: &[(Box<str>, OwnedValue)]) -> Box<[u32]> {

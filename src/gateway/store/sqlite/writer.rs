@@ -36,7 +36,9 @@ trait Work: Send {
 struct Job<T, R> {
     run: R,
     answer: Result<T, StoreError>,
-    tell: oneshot::Sender<Result<T, StoreError>>,
+    /// Whoever waits gets the work back with the answer: what one thread allocates and another
+    /// frees costs both.
+    tell: oneshot::Sender<(Result<T, StoreError>, R)>,
 }
 
 impl<T, R> Work for Job<T, R>
@@ -51,7 +53,8 @@ where
 
     fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
         // Whoever asked may be gone; what they gave is stored all the same.
-        let _ = self.tell.send(self.answer.and_then(|answer| committed.map(|()| answer)));
+        let answer = self.answer.and_then(|answer| committed.map(|()| answer));
+        let _ = self.tell.send((answer, self.run));
     }
 }
 
@@ -117,7 +120,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         self.send(Asked::Work(Box::new(Job { run, answer: Err(StoreError::Closed), tell })))?;
-        told.await.unwrap_or(Err(StoreError::Closed))
+        told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
     /// Writes the logs that wait, behind all work that was given before.
