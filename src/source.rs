@@ -68,8 +68,8 @@ impl Source {
     /// Names a text; the name is what diagnostics show, a file's path as a rule.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        let newlines = memchr::memchr_iter(b'\n', text.as_bytes());
+        let line_starts = std::iter::once(0).chain(newlines.map(|at| at + 1)).collect();
         Self { name: name.into(), text, line_starts }
     }
 

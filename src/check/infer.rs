@@ -27,7 +27,7 @@ pub(super) struct Checker<'c> {
     /// Whether a failure here is caught by a `$TRY`.
     pub(super) caught: bool,
     /// Expressions that are not null here, since an earlier condition says so.
-    known: Known,
+    known: Known<'c>,
 }
 
 /// What a check found.
@@ -52,7 +52,7 @@ impl<'c> Checker<'c> {
             found: Found::default(),
             certain: true,
             caught: false,
-            known: Known::default(),
+            known: Known::of(&parsed.tree),
         }
     }
 
@@ -135,8 +135,7 @@ impl<'c> Checker<'c> {
     }
 
     fn is_known(&self, id: ExprId) -> bool {
-        matches!(self.tree.expr(id), Expr::Name(_) | Expr::Chain { .. })
-            && self.known.contains(&self.tree.shape(id))
+        matches!(self.tree.expr(id), Expr::Name(_) | Expr::Chain { .. }) && self.known.contains(id)
     }
 
     fn node(&mut self, id: ExprId) -> Type {
@@ -198,14 +197,14 @@ impl<'c> Checker<'c> {
 
     /// Forgets what is known of names that now mean something else; answers what was known, to
     /// come back to.
-    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Known {
+    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Known<'c> {
         let before = self.known.clone();
         names.for_each(|name| self.known.forget(name));
         before
     }
 
     /// Comes back to what was known.
-    pub(super) fn recall(&mut self, known: Known) {
+    pub(super) fn recall(&mut self, known: Known<'c>) {
         self.known = known;
     }
 
@@ -425,13 +424,13 @@ impl<'c> Checker<'c> {
     /// Looks at operands in order: the first always runs, the others may not. Answers the types.
     fn operands(&mut self, operands: &[ExprId], stops_at: bool) -> Vec<Type> {
         let known = self.known.len();
-        let mut seen = Vec::new();
+        let mut seen = Vec::with_capacity(operands.len());
         for (at, id) in operands.iter().enumerate() {
             let operand =
                 if at == 0 { self.infer(*id) } else { self.uncertain(|this| this.infer(*id)) };
             if at + 1 < operands.len() {
                 lints::condition(self, *id, &operand);
-                lints::proves(self.tree, *id, !stops_at, &mut self.known);
+                lints::proves(*id, !stops_at, &mut self.known);
             }
             seen.push(operand);
         }
@@ -466,10 +465,10 @@ impl<'c> Checker<'c> {
             lints::condition(self, *condition, &seen);
             self.certain = false;
             let outside = self.known.len();
-            lints::proves(self.tree, *condition, true, &mut self.known);
+            lints::proves(*condition, true, &mut self.known);
             answers.push(self.infer(*answer));
             self.known.truncate(outside);
-            lints::proves(self.tree, *condition, false, &mut self.known);
+            lints::proves(*condition, false, &mut self.known);
         }
         answers.push(
             otherwise.map_or_else(|| Type::of(Kinds::NULL), |otherwise| self.infer(otherwise)),

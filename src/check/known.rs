@@ -1,30 +1,72 @@
 //! What earlier conditions say: the expressions that are not null where one is looked at.
 
-use std::rc::Rc;
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::Table;
+use crate::syntax::{ExprId, Tree};
 
 /// The expressions that are not null, by how they are written.
-#[derive(Clone, Default)]
-pub(super) struct Known {
-    shapes: Vec<Rc<str>>,
+#[derive(Clone)]
+pub(super) struct Known<'t> {
+    tree: &'t Tree,
+    shapes: Vec<Shape<'t>>,
     /// How often each is among them: a rule may have thousands of conditions.
-    times: Table<Rc<str>, usize>,
+    times: Table<Shape<'t>, usize>,
 }
 
-impl Known {
+/// An expression that is the same as others that are written like it. Its hash is of what it
+/// looks like, which is written out only where two hashes are the same.
+#[derive(Clone, Copy)]
+struct Shape<'t> {
+    tree: &'t Tree,
+    id: ExprId,
+    hash: u64,
+}
+
+impl PartialEq for Shape<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let same = || self.tree.same(self.id, other.tree, other.id);
+        self.hash == other.hash && (self.id == other.id || same())
+    }
+}
+
+impl Eq for Shape<'_> {}
+
+impl Hash for Shape<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<'t> Known<'t> {
+    /// Nothing known of a tree.
+    pub(super) fn of(tree: &'t Tree) -> Self {
+        Self { tree, shapes: Vec::new(), times: Table::default() }
+    }
+
+    /// The tree whose expressions it knows of.
+    pub(super) fn tree(&self) -> &'t Tree {
+        self.tree
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.shapes.is_empty()
     }
 
-    pub(super) fn contains(&self, shape: &str) -> bool {
-        self.times.contains_key(shape)
+    pub(super) fn contains(&self, id: ExprId) -> bool {
+        self.times.contains_key(&self.shape(id))
     }
 
-    pub(super) fn push(&mut self, shape: String) {
-        let shape = Rc::<str>::from(shape);
-        *self.times.entry(Rc::clone(&shape)).or_default() += 1;
+    pub(super) fn push(&mut self, id: ExprId) {
+        let shape = self.shape(id);
+        *self.times.entry(shape).or_default() += 1;
         self.shapes.push(shape);
+    }
+
+    fn shape(&self, id: ExprId) -> Shape<'t> {
+        let mut hasher = self.times.hasher().build_hasher();
+        self.tree.hash_shape(id, &mut hasher);
+        Shape { tree: self.tree, id, hash: hasher.finish() }
     }
 
     /// How much is known, to come back to with [`Known::truncate`].
@@ -42,7 +84,7 @@ impl Known {
     pub(super) fn forget(&mut self, name: &str) {
         let times = &mut self.times;
         self.shapes.retain(|shape| {
-            let stays = !shape.contains(name);
+            let stays = !shape.tree.shape(shape.id).contains(name);
             if !stays {
                 forget(times, shape);
             }
@@ -51,7 +93,7 @@ impl Known {
     }
 }
 
-fn forget(times: &mut Table<Rc<str>, usize>, shape: &Rc<str>) {
+fn forget<'t>(times: &mut Table<Shape<'t>, usize>, shape: &Shape<'t>) {
     if let Some(left) = times.get_mut(shape) {
         *left -= 1;
         if *left == 0 {

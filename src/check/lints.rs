@@ -291,27 +291,25 @@ fn mixes_scripts(word: &str) -> bool {
 }
 
 /// Notes the expressions that are not null where a condition came out as said.
-pub(super) fn proves(tree: &Tree, id: ExprId, truth: bool, known: &mut Known) {
+pub(super) fn proves(id: ExprId, truth: bool, known: &mut Known<'_>) {
+    let tree = known.tree();
     match tree.expr(id) {
-        Expr::Group(inner) => proves(tree, *inner, truth, known),
-        Expr::Not(inner) => proves(tree, *inner, !truth, known),
-        Expr::And(operands) if truth => {
-            operands.iter().for_each(|one| proves(tree, *one, true, known))
-        }
-        Expr::Or(operands) if !truth => {
-            operands.iter().for_each(|one| proves(tree, *one, false, known))
-        }
-        Expr::Name(_) | Expr::Chain { .. } if truth => known.push(tree.shape(id)),
+        Expr::Group(inner) => proves(*inner, truth, known),
+        Expr::Not(inner) => proves(*inner, !truth, known),
+        Expr::And(operands) if truth => operands.iter().for_each(|one| proves(*one, true, known)),
+        Expr::Or(operands) if !truth => operands.iter().for_each(|one| proves(*one, false, known)),
+        Expr::Name(_) | Expr::Chain { .. } if truth => known.push(id),
         Expr::Run { first, rest } => {
             if let [run] = rest.as_slice() {
-                comparison_proves(tree, *first, run, truth, known);
+                comparison_proves(*first, run, truth, known);
             }
         }
         _ => {}
     }
 }
 
-fn comparison_proves(tree: &Tree, left: ExprId, run: &Run, truth: bool, known: &mut Known) {
+fn comparison_proves(left: ExprId, run: &Run, truth: bool, known: &mut Known<'_>) {
+    let tree = known.tree();
     let is_null = |id: ExprId| matches!(tree.expr(tree.ungrouped(id)), Expr::Null);
     let is_value = |id: ExprId| {
         matches!(tree.expr(tree.ungrouped(id)), Expr::Text(_) | Expr::Number(_) | Expr::Bool(_))
@@ -327,7 +325,7 @@ fn comparison_proves(tree: &Tree, left: ExprId, run: &Run, truth: bool, known: &
     for (one, other) in [(left, right), (right, left)] {
         let proven = (told_apart && is_null(other)) || (told_equal && is_value(other)) || ordered;
         if proven || (found && one == right) {
-            known.push(tree.shape(tree.ungrouped(one)));
+            known.push(tree.ungrouped(one));
         }
     }
 }

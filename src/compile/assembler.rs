@@ -4,17 +4,17 @@ use crate::builtins::Pattern;
 use crate::check::Table;
 use crate::program::{Callee, Chunk, Instruction, Path};
 use crate::source::Span;
-use crate::value::OwnedValue;
+use crate::value::{OwnedValue, Value};
 
 /// Writes a chunk. Equal constants, paths and callees are kept once.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(super) struct Assembler<'c> {
     pub(super) chunk: Chunk,
-    texts: Table<Box<str>, u32>,
+    texts: Table<&'c str, u32>,
     paths: Table<Path, u32>,
 }
 
-impl Assembler {
+impl<'c> Assembler<'c> {
     /// Appends an instruction, and answers its place.
     pub(super) fn emit(&mut self, instruction: Instruction, span: Span) -> usize {
         self.chunk.code.push(instruction);
@@ -45,20 +45,21 @@ impl Assembler {
         }
     }
 
-    pub(super) fn constant(&mut self, value: &OwnedValue) -> u32 {
-        let OwnedValue::Text(text) = value else {
-            return self.new_constant(value.clone());
+    pub(super) fn constant(&mut self, value: Value<'c>) -> u32 {
+        let Value::Text(text) = value else {
+            return self.new_constant(value);
         };
         if let Some(known) = self.texts.get(text) {
             return *known;
         }
-        let place = self.new_constant(value.clone());
-        self.texts.insert(text.clone(), place);
+        let place = self.new_constant(value);
+        self.texts.insert(text, place);
         place
     }
 
-    fn new_constant(&mut self, value: OwnedValue) -> u32 {
-        self.chunk.constants.push(value);
+    /// No constant is a secret.
+    fn new_constant(&mut self, value: Value<'_>) -> u32 {
+        self.chunk.constants.push(value.to_owned_value().unwrap_or(OwnedValue::Null));
         index(self.chunk.constants.len() - 1)
     }
 

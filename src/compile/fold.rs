@@ -17,11 +17,29 @@ const LITERAL_BUDGET: Budget = Budget { bytes: 256 << 10, steps: 100_000 };
 /// program to grow by.
 const BUDGET: Budget = Budget { bytes: 4 << 10, steps: 2_000 };
 
+/// What a node always comes to.
+#[derive(Clone)]
+enum Constant<'c> {
+    /// What stands in the source.
+    Literal(Value<'c>),
+    /// What was found before running.
+    Folded(OwnedValue),
+}
+
+impl Constant<'_> {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Literal(value) => *value,
+            Self::Folded(value) => value.borrow(),
+        }
+    }
+}
+
 /// The constants of a tree, by node.
 pub(super) struct Constants<'c> {
     checked: &'c Checked,
     patterns: PatternCache,
-    of: Vec<Option<OwnedValue>>,
+    of: Vec<Option<Constant<'c>>>,
 }
 
 impl<'c> Constants<'c> {
@@ -34,44 +52,50 @@ impl<'c> Constants<'c> {
         };
         // Children come before their parents in the arena.
         for (id, expr) in checked.parsed.tree.iter() {
-            let folded =
-                constants.literal(expr).or_else(|| fold.then(|| constants.fold(id, expr))?);
-            if let (Some(place), Some(folded)) = (constants.of.get_mut(id.index()), folded) {
-                *place = Some(folded);
+            let folded = || fold.then(|| constants.fold(id, expr)).flatten().map(Constant::Folded);
+            let constant = constants.literal(expr).or_else(folded);
+            if let Some(place) = constants.of.get_mut(id.index()) {
+                *place = constant;
             }
         }
         constants
     }
 
     /// The constant that a node is, if it is one.
-    pub(super) fn get(&self, id: ExprId) -> Option<&OwnedValue> {
-        self.of.get(id.index())?.as_ref()
+    pub(super) fn get(&self, id: ExprId) -> Option<Value<'_>> {
+        self.of.get(id.index())?.as_ref().map(Constant::value)
     }
 
-    fn literal(&self, expr: &Expr) -> Option<OwnedValue> {
-        Some(match expr {
-            Expr::Null => OwnedValue::Null,
-            Expr::Bool(value) => OwnedValue::Bool(*value),
-            Expr::Number(number) => OwnedValue::Number(*number),
-            Expr::Text(text) => OwnedValue::Text(text.clone()),
-            Expr::Group(inner) => self.get(*inner)?.clone(),
+    fn literal(&self, expr: &'c Expr) -> Option<Constant<'c>> {
+        Some(Constant::Literal(match expr {
+            Expr::Null => Value::Null,
+            Expr::Bool(value) => Value::Bool(*value),
+            Expr::Number(number) => Value::Number(*number),
+            Expr::Text(text) => Value::Text(text),
+            Expr::Group(inner) => return self.of.get(inner.index())?.clone(),
             _ => return None,
-        })
+        }))
     }
 
     fn all(&self, ids: &[ExprId]) -> Option<Vec<Value<'_>>> {
-        ids.iter().map(|id| self.get(*id).map(OwnedValue::borrow)).collect()
+        ids.iter().map(|id| self.get(*id)).collect()
     }
 
     fn fold(&self, id: ExprId, expr: &Expr) -> Option<OwnedValue> {
+        // Most of what a rule has reads something.
+        match expr {
+            Expr::Name(_) => return None,
+            Expr::Run { first: base, .. } | Expr::Chain { base, .. } => self.get(*base)?,
+            _ => Value::Null,
+        };
         let is_literal = matches!(expr, Expr::List(_) | Expr::Object(_));
         let heap = Heap::new(if is_literal { LITERAL_BUDGET } else { BUDGET });
         match expr {
             Expr::Template(parts) => self.template(&heap, parts),
             Expr::List(items) => heap.list(&self.all(items)?).ok()?.to_owned_value(),
             Expr::Object(entries) => self.object(&heap, entries),
-            Expr::Negate(inner) => value::negate(self.get(*inner)?.borrow()).ok()?.to_owned_value(),
-            Expr::Not(inner) => Some(OwnedValue::Bool(!self.get(*inner)?.borrow().is_truthy())),
+            Expr::Negate(inner) => value::negate(self.get(*inner)?).ok()?.to_owned_value(),
+            Expr::Not(inner) => Some(OwnedValue::Bool(!self.get(*inner)?.is_truthy())),
             Expr::Run { first, rest } => self.run(&heap, *first, rest)?.to_owned_value(),
             Expr::And(operands) => self.short(operands, false),
             Expr::Or(operands) => self.short(operands, true),
@@ -80,7 +104,7 @@ impl<'c> Constants<'c> {
                 self.call(&heap, Place::whole(id), &args)?.to_owned_value()
             }
             Expr::Chain { base, steps } => {
-                let mut current = self.get(*base)?.borrow();
+                let mut current = self.get(*base)?;
                 for (at, step) in steps.iter().enumerate() {
                     current = self.step(&heap, Place::step(id, at), current, step)?;
                 }
@@ -95,7 +119,7 @@ impl<'c> Constants<'c> {
             .iter()
             .map(|part| match part {
                 Part::Text(text, _) => Some(Value::Text(text)),
-                Part::Value(id) => self.get(*id).map(OwnedValue::borrow),
+                Part::Value(id) => self.get(*id),
             })
             .collect();
         value::interpolate(heap, &values?).ok()?.to_owned_value()
@@ -104,16 +128,16 @@ impl<'c> Constants<'c> {
     fn object(&self, heap: &Heap, entries: &[(ExprId, ExprId)]) -> Option<OwnedValue> {
         let mut object = heap.object_builder();
         for (key, value) in entries {
-            let key = self.get(*key)?.borrow().as_text()?;
-            object.push(key, self.get(*value)?.borrow()).ok()?;
+            let key = self.get(*key)?.as_text()?;
+            object.push(key, self.get(*value)?).ok()?;
         }
         object.finish().ok()?.to_owned_value()
     }
 
     fn run<'h>(&'h self, heap: &'h Heap, first: ExprId, rest: &[Run]) -> Option<Value<'h>> {
-        let mut left = self.get(first)?.borrow();
+        let mut left = self.get(first)?;
         for run in rest {
-            let right = self.get(run.operand)?.borrow();
+            let right = self.get(run.operand)?;
             left = operate(heap, run.operator, left, right).ok()?;
         }
         Some(left)
@@ -125,11 +149,11 @@ impl<'c> Constants<'c> {
         for id in operands {
             let operand = self.get(*id)?;
             last = Some(operand);
-            if operand.borrow().is_truthy() == stops_at {
+            if operand.is_truthy() == stops_at {
                 break;
             }
         }
-        last.cloned()
+        last?.to_owned_value()
     }
 
     fn step<'h>(
@@ -141,11 +165,11 @@ impl<'c> Constants<'c> {
     ) -> Option<Value<'h>> {
         let bound = |id: &Option<ExprId>| match id {
             None => Some(Value::Null),
-            Some(id) => self.get(*id).map(OwnedValue::borrow),
+            Some(id) => self.get(*id),
         };
         match &step.kind {
             StepKind::Member(name) => value::member(heap, current, name).ok(),
-            StepKind::Index(index) => value::index(heap, current, self.get(*index)?.borrow()).ok(),
+            StepKind::Index(index) => value::index(heap, current, self.get(*index)?).ok(),
             StepKind::Slice(from, to) => value::slice(heap, current, bound(from)?, bound(to)?).ok(),
             StepKind::Call { args, .. } => {
                 let mut all = vec![current];

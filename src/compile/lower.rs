@@ -1,5 +1,7 @@
 //! Lowering: an instruction sequence for each node of the tree.
 
+use std::sync::Arc;
+
 use super::assembler::{Assembler, index};
 use super::fold::Constants;
 use crate::builtins::{Code, Form, LoopKind, Pattern, Role};
@@ -7,7 +9,7 @@ use crate::check::{Checked, Name};
 use crate::program::{Base, Callee, Instruction, Key, Loop, Malformed, Path, Program};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
-use crate::value::{OwnedValue, Value};
+use crate::value::Value;
 
 /// How to compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +45,15 @@ pub struct Compiled {
 /// # Errors
 /// What the verifier finds: a fault of the compiler, never of the source.
 pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malformed> {
+    let constants = Constants::of(checked, options.fold, options.pattern_bytes);
     let mut lowering = Lowering {
         checked,
         tree: &checked.parsed.tree,
-        constants: Constants::of(checked, options.fold, options.pattern_bytes),
+        constants: &constants,
         out: Assembler::default(),
         places: Vec::new(),
         options,
+        keys: Vec::new(),
     };
     lowering.out.chunk.code.reserve(checked.parsed.tree.len());
     lowering.out.chunk.spans.reserve(checked.parsed.tree.len());
@@ -69,10 +73,12 @@ pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malforme
 struct Lowering<'c> {
     checked: &'c Checked,
     tree: &'c Tree,
-    constants: Constants<'c>,
-    out: Assembler,
+    constants: &'c Constants<'c>,
+    out: Assembler<'c>,
     places: Vec<Place>,
     options: Options,
+    /// Keys of a path that is not whole yet: room for them is made once.
+    keys: Vec<Key>,
 }
 
 /// What an argument list is lowered from: the value before the dot, if there is one, and the
@@ -104,14 +110,14 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    fn constant(&mut self, value: OwnedValue, span: Span) {
-        let constant = self.out.constant(&value);
+    fn constant(&mut self, value: Value<'c>, span: Span) {
+        let constant = self.out.constant(value);
         self.out.emit(Instruction::Constant { constant }, span);
     }
 
     fn node(&mut self, id: ExprId, span: Span) {
         match self.tree.expr(id) {
-            Expr::Name(_) => self.path(self.base(id), Vec::new(), span),
+            Expr::Name(_) => self.path(self.base(id), Arc::default(), span),
             Expr::Group(inner) => self.expr(*inner),
             Expr::Template(parts) => self.template(parts, span),
             Expr::List(items) => {
@@ -149,14 +155,14 @@ impl<'c> Lowering<'c> {
             | Expr::Null
             | Expr::Bool(_)
             | Expr::Number(_)
-            | Expr::Text(_) => self.constant(OwnedValue::Null, span),
+            | Expr::Text(_) => self.constant(Value::Null, span),
         }
     }
 
-    fn template(&mut self, parts: &[Part], span: Span) {
+    fn template(&mut self, parts: &'c [Part], span: Span) {
         for part in parts {
             match part {
-                Part::Text(text, span) => self.constant(OwnedValue::Text(text.clone()), *span),
+                Part::Text(text, span) => self.constant(Value::Text(text), *span),
                 Part::Value(id) => self.expr(*id),
             }
         }
@@ -196,7 +202,7 @@ impl<'c> Lowering<'c> {
         }
         match otherwise {
             Some(otherwise) => self.expr(otherwise),
-            None => self.constant(OwnedValue::Null, span),
+            None => self.constant(Value::Null, span),
         }
         exits.into_iter().for_each(|exit| self.out.land(exit));
     }
@@ -224,8 +230,8 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    fn path(&mut self, base: Base, keys: Vec<Key>, span: Span) {
-        let path = self.out.path(Path { base, keys: keys.into() });
+    fn path(&mut self, base: Base, keys: Arc<[Key]>, span: Span) {
+        let path = self.out.path(Path { base, keys });
         self.out.emit(Instruction::Path { path }, span);
     }
 
@@ -281,25 +287,23 @@ impl<'c> Lowering<'c> {
     }
 
     /// The literal keys that a chain begins with, up to the first place in a list.
-    fn keys(&self, steps: &[Step]) -> Vec<Key> {
-        let mut keys = Vec::with_capacity(steps.len());
+    fn keys(&mut self, steps: &[Step]) -> Arc<[Key]> {
         for step in steps {
             let key = self.key(step);
-            let is_place = matches!(key, Some(Key::Index(_)));
-            let is_key = key.is_some();
-            keys.extend(key);
-            if !is_key || is_place {
+            let goes_on = matches!(key, Some(Key::Name(_)));
+            self.keys.extend(key);
+            if !goes_on {
                 break;
             }
         }
-        keys
+        self.keys.drain(..).collect()
     }
 
     /// The literal key of a step, if it has one.
     fn key(&self, step: &Step) -> Option<Key> {
         match &step.kind {
             StepKind::Member(name) => Some(Key::Name(name.clone())),
-            StepKind::Index(index) => match self.constants.get(*index)?.borrow() {
+            StepKind::Index(index) => match self.constants.get(*index)? {
                 Value::Text(name) => Some(Key::Name(name.into())),
                 Value::Number(number) => Some(Key::Index(i64::try_from(number.as_whole()?).ok()?)),
                 _ => None,
@@ -311,7 +315,7 @@ impl<'c> Lowering<'c> {
     fn step(&mut self, place: Place, step: &'c Step) {
         match &step.kind {
             StepKind::Member(name) => {
-                let constant = self.out.constant(&OwnedValue::Text(name.clone()));
+                let constant = self.out.constant(Value::Text(name));
                 self.out.emit(Instruction::Member { constant }, step.span);
             }
             StepKind::Index(index) => {
@@ -322,7 +326,7 @@ impl<'c> Lowering<'c> {
                 for bound in [from, to] {
                     match bound {
                         Some(bound) => self.expr(*bound),
-                        None => self.constant(OwnedValue::Null, step.span),
+                        None => self.constant(Value::Null, step.span),
                     }
                 }
                 self.out.emit(Instruction::Slice, step.span);
@@ -363,7 +367,7 @@ impl<'c> Lowering<'c> {
 
     /// Compiles a literal pattern with the program; the checker has tried it before.
     fn pattern(&mut self, arg: ExprId) {
-        let literal = self.constants.get(arg).map(OwnedValue::borrow).and_then(Value::as_text);
+        let literal = self.constants.get(arg).and_then(Value::as_text);
         let compiled = literal.map(|text| Pattern::new(text, self.options.pattern_bytes));
         if let Some(Ok(pattern)) = compiled {
             self.out.pattern(pattern);
@@ -409,7 +413,7 @@ impl<'c> Lowering<'c> {
         });
         match lambda {
             Some((_, body)) => self.expr(body),
-            None => self.path(Base::Local(slot), Vec::new(), span),
+            None => self.path(Base::Local(slot), Arc::default(), span),
         }
         self.out.emit(Instruction::Next { index: begin }, span);
         let end = self.out.here();

@@ -196,7 +196,7 @@ pub(super) fn direct(chunk: &Chunk) -> Option<Node> {
     if chunk.code.get(end) != Some(&Instruction::Return) {
         return None;
     }
-    Reader { chunk, depth: 0 }.read(0, end)
+    Reader { chunk, depth: 0, stack: Vec::new() }.read(0, end)
 }
 
 /// A tree that is deeper is left to the machine: walks recurse.
@@ -206,6 +206,8 @@ struct Reader<'c> {
     chunk: &'c Chunk,
     /// How deep the tree is here.
     depth: u32,
+    /// What was read and is not part of a node yet; that of the stretches outside lies below.
+    stack: Vec<Node>,
 }
 
 impl Reader<'_> {
@@ -220,21 +222,22 @@ impl Reader<'_> {
     fn read_on(&mut self, start: usize, end: usize) -> Option<Node> {
         // A run of operators without brackets grows to the left, as deep as it is long.
         let mut grown = 0;
-        let mut stack: Vec<Node> = Vec::new();
+        let floor = self.stack.len();
         let mut at = start;
         while at < end {
             let instruction = *self.chunk.code.get(at)?;
             at = match instruction {
                 Instruction::And { target } | Instruction::Or { target } => {
-                    let first = stack.pop()?;
-                    stack.push(self.short(instruction, first, at, target as usize)?);
+                    let first = self.stack.pop()?;
+                    let node = self.short(instruction, first, at, target as usize)?;
+                    self.stack.push(node);
                     target as usize
                 }
                 Instruction::Begin { index } => {
                     let info = self.chunk.loops.get(index as usize)?;
-                    let list = stack.pop().filter(|_| info.arguments == 1)?;
+                    let list = self.stack.pop().filter(|_| info.arguments == 1)?;
                     let (node, next) = self.each(info, list)?;
-                    stack.push(node);
+                    self.stack.push(node);
                     next
                 }
                 _ => {
@@ -242,18 +245,18 @@ impl Reader<'_> {
                     if grown + self.depth > DEEPEST {
                         return None;
                     }
-                    let node = self.plain(instruction, &mut stack)?;
-                    stack.push(node);
+                    let node = self.plain(instruction)?;
+                    self.stack.push(node);
                     at + 1
                 }
             };
         }
-        let node = stack.pop()?;
-        (at == end && stack.is_empty()).then_some(node)
+        let node = self.stack.pop()?;
+        (at == end && self.stack.len() == floor).then_some(node)
     }
 
     /// An instruction that takes values and leaves one.
-    fn plain(&self, instruction: Instruction, stack: &mut Vec<Node>) -> Option<Node> {
+    fn plain(&mut self, instruction: Instruction) -> Option<Node> {
         let by = match instruction {
             Instruction::Constant { constant } => {
                 let constant = self.chunk.constants.get(constant as usize)?;
@@ -263,14 +266,14 @@ impl Reader<'_> {
                 return Some(Node::Path(self.chunk.paths.get(path as usize)?.clone()));
             }
             Instruction::Now => return Some(Node::Now),
-            Instruction::Not => return Some(Node::Not(Box::new(stack.pop()?))),
+            Instruction::Not => return Some(Node::Not(Box::new(self.stack.pop()?))),
             Instruction::Call { function, count } => {
                 let callee = self.chunk.functions.get(usize::from(function))?;
                 if !matches!(callee.code, Code::Native(_)) {
                     return None;
                 }
-                let from = stack.len().checked_sub(count as usize)?;
-                let args = stack.split_off(from).into_boxed_slice();
+                let from = self.stack.len().checked_sub(count as usize)?;
+                let args = self.stack.split_off(from).into_boxed_slice();
                 return Some(call(callee, args));
             }
             Instruction::Equal => Comparison::Equal,
@@ -283,18 +286,20 @@ impl Reader<'_> {
             Instruction::NotIn => Comparison::NotIn,
             _ => return None,
         };
-        let right = stack.pop()?;
-        let left = stack.pop()?;
+        let right = self.stack.pop()?;
+        let left = self.stack.pop()?;
         Some(comparison(by, left, right))
     }
 
     /// Operands until one decides: the jumps between them all lead to one place.
     fn short(&mut self, jump: Instruction, first: Node, at: usize, target: usize) -> Option<Node> {
-        let mut operands = vec![first];
         let code = self.chunk.code.get(at + 1..target)?;
         let jumps = code.iter().enumerate().filter(|(_, other)| **other == jump);
+        let ends: Vec<usize> = jumps.map(|(place, _)| at + 1 + place).chain([target]).collect();
+        let mut operands = Vec::with_capacity(ends.len() + 1);
+        operands.push(first);
         let mut from = at + 1;
-        for end in jumps.map(|(place, _)| at + 1 + place).chain([target]).collect::<Vec<_>>() {
+        for end in ends {
             operands.push(self.read(from, end)?);
             from = end + 1;
         }
@@ -364,52 +369,41 @@ fn integer(node: &Node) -> Option<i64> {
 
 /// A comparison, in the form of its kind that is quickest.
 fn comparison(by: Comparison, left: Node, right: Node) -> Node {
+    use OwnedValue::{Null, Text};
     let negated = matches!(by, Comparison::NotEqual | Comparison::NotIn);
     match (by, left, right) {
-        (Comparison::Equal | Comparison::NotEqual, Node::Path(path), Node::Constant(text))
-        | (Comparison::Equal | Comparison::NotEqual, Node::Constant(text), Node::Path(path))
-            if is_text(&text) =>
-        {
-            Node::Is { path, text: text_of(&text), negated }
-        }
         (
             Comparison::Equal | Comparison::NotEqual,
             Node::Path(path),
-            Node::Constant(OwnedValue::Null),
+            Node::Constant(Text(text)),
         )
         | (
             Comparison::Equal | Comparison::NotEqual,
-            Node::Constant(OwnedValue::Null),
+            Node::Constant(Text(text)),
             Node::Path(path),
-        ) => Node::IsNull { path, negated },
+        ) => Node::Is { path, text, negated },
+        (Comparison::Equal | Comparison::NotEqual, Node::Path(path), Node::Constant(Null))
+        | (Comparison::Equal | Comparison::NotEqual, Node::Constant(Null), Node::Path(path)) => {
+            Node::IsNull { path, negated }
+        }
         (
             Comparison::In | Comparison::NotIn,
-            Node::Constant(part),
+            Node::Constant(Text(part)),
             Node::Call { function, args },
-        ) if is_text(&part) && small(&function, &args).is_some() => {
-            match small(&function, &args).cloned() {
-                Some(path) => Node::InSmall { part: text_of(&part), path, function, negated },
-                None => Node::Constant(OwnedValue::Null),
-            }
-        }
-        (Comparison::Equal, Node::Call { function, args }, Node::Constant(text))
-            if is_text(&text) && small(&function, &args).is_some() =>
+        ) if small(&function, &args).is_some() => match small(&function, &args).cloned() {
+            Some(path) => Node::InSmall { part, path, function, negated },
+            None => Node::Constant(Null),
+        },
+        (Comparison::Equal, Node::Call { function, args }, Node::Constant(Text(text)))
+            if small(&function, &args).is_some() =>
         {
             match small(&function, &args).cloned() {
-                Some(path) => Node::IsSmall { text: text_of(&text), path, function },
-                None => Node::Constant(OwnedValue::Null),
+                Some(path) => Node::IsSmall { text, path, function },
+                None => Node::Constant(Null),
             }
         }
         (by, left, right) => Node::Compare { by, sides: Box::new([left, right]) },
     }
-}
-
-fn is_text(value: &OwnedValue) -> bool {
-    matches!(value, OwnedValue::Text(_))
-}
-
-fn text_of(value: &OwnedValue) -> Box<str> {
-    value.borrow().as_text().unwrap_or("").into()
 }
 
 /// The path that `$LOWERCASE` is called on.

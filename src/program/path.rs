@@ -29,7 +29,7 @@ pub enum Base {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
     /// A member.
-    Name(Box<str>),
+    Name(Arc<str>),
     /// A place in a list, text or bytes.
     Index(i64),
 }

@@ -49,9 +49,9 @@ pub(crate) enum Step {
     /// To a root.
     Root(Box<str>),
     /// To a member of a root, by its name in any case.
-    Blind(Box<str>, Box<str>),
+    Blind(Box<str>, Arc<str>),
     /// To a member of what an earlier step led to.
-    Member(u16, Box<str>),
+    Member(u16, Arc<str>),
 }
 
 impl RuleSet {

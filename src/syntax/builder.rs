@@ -307,6 +307,13 @@ impl<'s> Builder<'s> {
     }
 }
 
+/// The first of several, with room for as many as there mostly are.
+pub(super) fn several<T>(first: T) -> Vec<T> {
+    let mut all = Vec::with_capacity(4);
+    all.push(first);
+    all
+}
+
 /// An operator and its operand.
 pub(super) fn operation(start: usize, operator: Operator, end: usize, operand: ExprId) -> Run {
     Run { operator, span: Span::new(start, end), operand }

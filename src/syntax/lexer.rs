@@ -162,6 +162,8 @@ pub(super) struct Lexer<'s> {
     max_depth: usize,
     ready: VecDeque<Spanned<'s>>,
     after_dot: bool,
+    /// Whether a text of nothing but plain characters is one token.
+    whole_texts: bool,
     done: bool,
     pub(super) findings: Findings,
 }
@@ -179,6 +181,7 @@ impl<'s> Lexer<'s> {
             max_depth,
             ready: VecDeque::new(),
             after_dot: false,
+            whole_texts: false,
             done: false,
             findings: Findings::default(),
         }
@@ -191,6 +194,13 @@ impl<'s> Lexer<'s> {
         lexer.in_text = true;
         lexer.ready.push_back((0, Token::TextStart, 0));
         lexer
+    }
+
+    /// The same, with one token for a text where there is nothing in it to tell apart: most are
+    /// such.
+    pub(super) fn with_whole_texts(mut self) -> Self {
+        self.whole_texts = true;
+        self
     }
 
     /// Tells of something. Where so much is wrong, nobody reads on.
@@ -216,7 +226,7 @@ impl<'s> Lexer<'s> {
         if self.done {
             return;
         }
-        self.after_dot = token == Token::Dot;
+        self.after_dot = matches!(token, Token::Dot);
         if self.pending.after(&token) > self.max_depth {
             return self.stop(too_deep(Span::new(start, end), self.max_depth));
         }
@@ -369,6 +379,12 @@ impl<'s> Lexer<'s> {
     }
 
     fn open_text(&mut self, start: usize, quote: &str, end: usize) {
+        if self.whole_texts
+            && let Some(text) = plain_text(self.rest(), quote)
+        {
+            self.at = end + text.len() + quote.len();
+            return self.emit(start, Token::Text(text), self.at);
+        }
         self.texts.push(TextGround {
             quote: quote.chars().next(),
             start,
@@ -554,6 +570,13 @@ impl<'s> Iterator for Lexer<'s> {
 pub fn tokens(source: &str) -> Vec<(Span, Token<'_>)> {
     let lexer = Lexer::new(source, usize::from(u16::MAX));
     lexer.map(|(start, token, end)| (Span::new(start, end), token)).collect()
+}
+
+/// What stands before the quote that ends a text, where all of it is plain.
+fn plain_text<'s>(rest: &'s str, quote: &str) -> Option<&'s str> {
+    let length = rest.bytes().position(|byte| matches!(byte, b'"' | b'\'' | b'\\' | b'$'))?;
+    let (text, after) = rest.split_at_checked(length)?;
+    after.starts_with(quote).then_some(text)
 }
 
 fn append<'s>(chunk: &mut Cow<'s, str>, content: Cow<'s, str>) {

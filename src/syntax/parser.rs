@@ -136,7 +136,8 @@ fn refused(source: &Source, limits: SyntaxLimits, template: bool) -> Option<Diag
 
 fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
     let depth = usize::from(limits.depth);
-    let mut lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
+    let lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
+    let mut lexer = lexer.with_whole_texts();
     let pace = Pace::default();
     let mut build = Builder::new(text, &pace, limits.depth);
     let tokens = (&mut lexer).take_while(|(_, token, _)| pace.allows(token)).map(Ok::<_, ()>);

@@ -79,7 +79,7 @@ impl Pending {
         }
         let (joins, ladder) = (self.after_operand, self.after_else);
         self.after_operand = ends_operand(token);
-        self.after_else = *token == Token::Else;
+        self.after_else = matches!(token, Token::Else);
         let Some(level) = self.levels.last_mut() else {
             return self.outside;
         };
@@ -123,6 +123,7 @@ fn ends_operand(token: &Token<'_>) -> bool {
         token,
         Token::Name(_)
             | Token::Number(_)
+            | Token::Text(_)
             | Token::TextEnd
             | Token::True
             | Token::False

@@ -11,6 +11,8 @@ pub enum Token<'s> {
     Function(&'s str),
     /// A number as it is written.
     Number(&'s str),
+    /// A text without interpolations and escapes, with its quotes: only the parser gets one.
+    Text(&'s str),
     /// The quote that begins a text.
     TextStart,
     /// A piece of text, its escapes resolved.
@@ -94,7 +96,7 @@ impl Token<'_> {
             Self::Name(name) => format!("the name `{name}`"),
             Self::Function(name) => format!("the function `${name}`"),
             Self::Number(digits) => format!("the number `{digits}`"),
-            Self::TextStart | Self::Chunk(_) | Self::TextEnd => "a text".to_owned(),
+            Self::Text(_) | Self::TextStart | Self::Chunk(_) | Self::TextEnd => "a text".to_owned(),
             Self::Error => "something unreadable".to_owned(),
             sign => format!("`{}`", sign.spelling()),
         }
@@ -102,6 +104,7 @@ impl Token<'_> {
 
     /// The keyword of a word, in any case.
     pub fn keyword(word: &str) -> Option<Token<'static>> {
+        const LONGEST: usize = 5;
         const KEYWORDS: [(&str, Token<'static>); 10] = [
             ("and", Token::And),
             ("or", Token::Or),
@@ -114,6 +117,10 @@ impl Token<'_> {
             ("false", Token::False),
             ("null", Token::Null),
         ];
+        // Most words are longer than any of them.
+        if word.len() > LONGEST {
+            return None;
+        }
         let found = KEYWORDS.iter().find(|(keyword, _)| word.eq_ignore_ascii_case(keyword));
         found.map(|(_, token)| token.clone())
     }

@@ -5,7 +5,10 @@
 //! recurses nowhere.
 
 use std::collections::BTreeSet;
+use std::hash::Hasher;
+use std::sync::Arc;
 
+use super::words;
 use crate::source::Span;
 use crate::value::Number;
 
@@ -231,7 +234,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
     /// `.name`
-    Member(Box<str>),
+    Member(Arc<str>),
     /// `[e]`, `.[e]`
     Index(ExprId),
     /// `[from:to]`
@@ -354,14 +357,22 @@ impl Tree {
 
     /// Whether two nodes, of two trees perhaps, are the same expression, wherever it stands.
     pub fn same(&self, id: ExprId, other: &Self, other_id: ExprId) -> bool {
-        self.shape(id) == other.shape(other_id)
+        let shape = self.shape(id);
+        let mut rest = words::Rest(&shape);
+        words::write_shape(other, other_id, &mut rest).is_ok() && rest.0.is_empty()
     }
 
     /// The expression in a form that two trees can be compared by: no spans, no ids.
     pub fn shape(&self, id: ExprId) -> String {
         let mut out = String::new();
-        super::words::write_shape(self, id, &mut out);
+        // A text takes whatever is written to it.
+        let _ = words::write_shape(self, id, &mut out);
         out
+    }
+
+    /// Hashes the expression: [the same](Self::same) ones have the same hash.
+    pub(crate) fn hash_shape(&self, id: ExprId, hasher: &mut impl Hasher) {
+        let _ = words::write_shape(self, id, &mut words::Hashed(hasher));
     }
 }
 

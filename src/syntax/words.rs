@@ -1,6 +1,7 @@
 //! Words for what the parser did not expect, and a tree's shape in words.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::hash::Hasher;
 
 use lalrpop_util::ParseError;
 
@@ -17,10 +18,10 @@ pub(super) fn unexpected(
 ) -> Option<Diagnostic> {
     match error {
         ParseError::UnrecognizedToken { token: (start, token, end), expected } => {
-            told(token, Span::new(*start, *end), expected)
+            told(token, shown(*start, token, *end), expected)
         }
         ParseError::ExtraToken { token: (start, token, end) } => {
-            told(token, Span::new(*start, *end), &[])
+            told(token, shown(*start, token, *end), &[])
         }
         ParseError::UnrecognizedEof { location, expected } => {
             let end = source.trim_end().len().min(*location);
@@ -31,6 +32,11 @@ pub(super) fn unexpected(
         }
         ParseError::InvalidToken { .. } | ParseError::User { .. } => None,
     }
+}
+
+/// What is shown of a token: of a text the quote, since it may be long.
+fn shown(start: usize, token: &Token<'_>, end: usize) -> Span {
+    Span::new(start, if matches!(token, Token::Text(_)) { start + 1 } else { end })
 }
 
 fn told(token: &Token<'_>, span: Span, expected: &[String]) -> Option<Diagnostic> {
@@ -103,7 +109,8 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
         Token::Number(_) if expects(expected, "name") && !expects_value(expected) => {
             "a place in a list stands in brackets: `list[0]`".to_owned()
         }
-        Token::TextStart if expects(expected, "name") && !expects_value(expected) => {
+        Token::Text(_) | Token::TextStart
+            if expects(expected, "name") && !expects_value(expected) => {
             "a key as text stands in brackets: `data[\"key\"]`".to_owned()
         }
         _ if expects(expected, "(") && !expects_value(expected) && !expects(expected, "==") => {
@@ -118,7 +125,11 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
         Token::Comma if expects(expected, "AND") => {
             "several values are a list: `[a, b]`".to_owned()
         }
-        Token::Name(_) | Token::TextStart | Token::Number(_) | Token::Function(_)
+        Token::Name(_)
+        | Token::Text(_)
+        | Token::TextStart
+        | Token::Number(_)
+        | Token::Function(_)
             if expects(expected, "AND") =>
         {
             "join two conditions with `AND` or `OR`; a text with a quote in it needs `\\` before the quote".to_owned()
@@ -129,101 +140,129 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
 }
 
 /// Writes the expression with every part in parentheses: no spans, no ids, no layout.
-pub(super) fn write_shape(tree: &Tree, id: ExprId, out: &mut String) {
-    let list = |name: &str, ids: &[ExprId], out: &mut String| {
-        let _ = write!(out, "({name}");
-        for id in ids {
-            out.push(' ');
-            write_shape(tree, *id, out);
-        }
-        out.push(')');
-    };
+pub(super) fn write_shape<W: Write>(tree: &Tree, id: ExprId, out: &mut W) -> fmt::Result {
     match tree.expr(id) {
-        Expr::Null => out.push_str("null"),
-        Expr::Bool(value) => {
-            let _ = write!(out, "{value}");
-        }
+        Expr::Null => out.write_str("null"),
+        Expr::Bool(value) => write!(out, "{value}"),
         Expr::Number(number) => {
             // 2.0 and 2 are equal, but not the same node.
             let decimal = if number.as_integer().is_none() { "d" } else { "" };
-            let _ = write!(out, "{number}{decimal}");
+            write!(out, "{number}{decimal}")
         }
-        Expr::Text(text) => {
-            let _ = write!(out, "{text:?}");
-        }
-        Expr::Name(name) => out.push_str(name),
+        Expr::Text(text) => write!(out, "{text:?}"),
+        Expr::Name(name) => out.write_str(name),
         Expr::Template(parts) => {
-            out.push_str("(template");
+            out.write_str("(template")?;
             for part in parts {
-                out.push(' ');
+                out.write_str(" ")?;
                 match part {
-                    Part::Text(text, _) => {
-                        let _ = write!(out, "{text:?}");
-                    }
-                    Part::Value(id) => write_shape(tree, *id, out),
+                    Part::Text(text, _) => write!(out, "{text:?}")?,
+                    Part::Value(id) => write_shape(tree, *id, out)?,
                 }
             }
-            out.push(')');
+            out.write_str(")")
         }
-        Expr::List(items) => list("list", items, out),
+        Expr::List(items) => write_list(tree, "list", items.iter().copied(), out),
         Expr::Object(entries) => {
-            let ids: Vec<ExprId> = entries.iter().flat_map(|(key, value)| [*key, *value]).collect();
-            list("object", &ids, out);
+            let ids = entries.iter().flat_map(|(key, value)| [*key, *value]);
+            write_list(tree, "object", ids, out)
         }
-        Expr::Group(inner) => list("group", &[*inner], out),
-        Expr::Negate(inner) => list("-", &[*inner], out),
-        Expr::Not(inner) => list("not", &[*inner], out),
-        Expr::And(items) => list("and", items, out),
-        Expr::Or(items) => list("or", items, out),
+        Expr::Group(inner) => write_list(tree, "group", [*inner], out),
+        Expr::Negate(inner) => write_list(tree, "-", [*inner], out),
+        Expr::Not(inner) => write_list(tree, "not", [*inner], out),
+        Expr::And(items) => write_list(tree, "and", items.iter().copied(), out),
+        Expr::Or(items) => write_list(tree, "or", items.iter().copied(), out),
         Expr::Run { first, rest } => {
-            out.push_str("(run ");
-            write_shape(tree, *first, out);
+            out.write_str("(run ")?;
+            write_shape(tree, *first, out)?;
             for run in rest {
-                let _ = write!(out, " {} ", run.operator.spelling());
-                write_shape(tree, run.operand, out);
+                write!(out, " {} ", run.operator.spelling())?;
+                write_shape(tree, run.operand, out)?;
             }
-            out.push(')');
+            out.write_str(")")
         }
         Expr::If { arms, otherwise } => {
-            let ids: Vec<ExprId> =
-                arms.iter().flat_map(|(a, b)| [*a, *b]).chain(*otherwise).collect();
-            list("if", &ids, out);
+            let ids = arms.iter().flat_map(|(a, b)| [*a, *b]).chain(*otherwise);
+            write_list(tree, "if", ids, out)
         }
-        Expr::Call { name, args, .. } => list(&format!("${}", name.to_uppercase()), args, out),
+        Expr::Call { name, args, .. } => {
+            let name = format!("${}", name.to_uppercase());
+            write_list(tree, &name, args.iter().copied(), out)
+        }
         Expr::Chain { base, steps } => {
-            out.push_str("(chain ");
-            write_shape(tree, *base, out);
+            out.write_str("(chain ")?;
+            write_shape(tree, *base, out)?;
             for step in steps {
-                match &step.kind {
-                    StepKind::Member(name) => {
-                        let _ = write!(out, " .{name}");
-                    }
-                    StepKind::Index(index) => list(" index", &[*index], out),
-                    StepKind::Slice(from, to) => {
-                        let _ = write!(out, " slice{}{}", from.is_some(), to.is_some());
-                        let ids: Vec<ExprId> = from.iter().chain(to).copied().collect();
-                        list("", &ids, out);
-                    }
-                    StepKind::Call { name, args, .. } => {
-                        list(&format!(" .${}", name.to_uppercase()), args, out);
-                    }
-                }
+                write_step(tree, &step.kind, out)?;
             }
-            out.push(')');
+            out.write_str(")")
         }
         Expr::Lambda { params, body } => {
             let names: Vec<&str> = params.iter().map(|param| &*param.name).collect();
-            list(&format!("lambda [{}]", names.join(" ")), &[*body], out);
+            write_list(tree, &format!("lambda [{}]", names.join(" ")), [*body], out)
         }
         Expr::Let { bindings, body } => {
-            out.push_str("(let");
+            out.write_str("(let")?;
             for binding in bindings {
-                let _ = write!(out, " {} ", binding.name);
-                write_shape(tree, binding.value, out);
+                write!(out, " {} ", binding.name)?;
+                write_shape(tree, binding.value, out)?;
             }
-            list("", &[*body], out);
-            out.push(')');
+            write_list(tree, "", [*body], out)?;
+            out.write_str(")")
         }
-        Expr::Error => out.push_str("error"),
+        Expr::Error => out.write_str("error"),
+    }
+}
+
+fn write_step<W: Write>(tree: &Tree, step: &StepKind, out: &mut W) -> fmt::Result {
+    match step {
+        StepKind::Member(name) => {
+            out.write_str(" .")?;
+            out.write_str(name)
+        }
+        StepKind::Index(index) => write_list(tree, " index", [*index], out),
+        StepKind::Slice(from, to) => {
+            write!(out, " slice{}{}", from.is_some(), to.is_some())?;
+            write_list(tree, "", from.iter().chain(to).copied(), out)
+        }
+        StepKind::Call { name, args, .. } => {
+            let name = format!(" .${}", name.to_uppercase());
+            write_list(tree, &name, args.iter().copied(), out)
+        }
+    }
+}
+
+fn write_list<W: Write>(
+    tree: &Tree,
+    name: &str,
+    ids: impl IntoIterator<Item = ExprId>,
+    out: &mut W,
+) -> fmt::Result {
+    out.write_str("(")?;
+    out.write_str(name)?;
+    for id in ids {
+        out.write_str(" ")?;
+        write_shape(tree, id, out)?;
+    }
+    out.write_str(")")
+}
+
+/// What of a text is still to come, while it is compared with what is written.
+pub(super) struct Rest<'s>(pub(super) &'s str);
+
+impl Write for Rest<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// Hashes what is written.
+pub(super) struct Hashed<'h, H>(pub(super) &'h mut H);
+
+impl<H: Hasher> Write for Hashed<'_, H> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0.write(part.as_bytes());
+        Ok(())
     }
 }
