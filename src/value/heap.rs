@@ -137,6 +137,12 @@ impl Heap {
         }
     }
 
+    /// Whether reading this many bytes of text is work that counts.
+    #[inline]
+    pub(crate) fn counts(bytes: usize) -> bool {
+        bytes >= BYTES_PER_STEP
+    }
+
     /// Counts the work of reading this many bytes of text.
     ///
     /// # Errors
@@ -144,7 +150,7 @@ impl Heap {
     #[inline]
     pub fn work_on_bytes(&self, bytes: usize) -> Result<(), Fault> {
         // Most texts of a request are too short to count.
-        if bytes < BYTES_PER_STEP { Ok(()) } else { self.work(bytes / BYTES_PER_STEP) }
+        if Self::counts(bytes) { self.work(bytes / BYTES_PER_STEP) } else { Ok(()) }
     }
 
     /// Lets a value leave as an answer. Lists and objects may share what is in them, and whoever

@@ -402,6 +402,26 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
+/// The answer of a program that is one test of a text in a JSON document: a walk takes longer to
+/// begin than that test. None where there is anything else to it, work that counts included.
+#[inline(always)]
+pub(super) fn at_once(chunk: &Chunk, tree: &Node, context: &Context<'_>) -> Option<bool> {
+    let Node::Is { path: Path { base: Base::Root(root), keys }, text, negated } = tree else {
+        return None;
+    };
+    let root = chunk.roots.get(usize::from(*root)).filter(|root| !root.case_blind)?;
+    let Document::Json(map) = context.object(&root.name)? else {
+        return None;
+    };
+    match down(|name| value::json_member(map, name), keys)? {
+        Some(serde_json::Value::String(found)) if !Heap::counts(found.len().min(text.len())) => {
+            Some(value::same_text(found, text) != *negated)
+        }
+        Some(serde_json::Value::Null) | None => Some(*negated),
+        Some(_) => None,
+    }
+}
+
 /// What a path leads to, where text is expected.
 enum Found<'a> {
     Text(&'a str),

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::context::{Context, case_blind};
-use super::direct::Walk;
+use super::direct::{Walk, at_once};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
 use super::set::Shared;
@@ -122,6 +122,9 @@ impl Machine {
         context: &Context<'a>,
     ) -> Result<bool, Trap> {
         if let Some(tree) = &program.chunk().direct {
+            if let Some(answer) = at_once(program.chunk(), tree, context) {
+                return Ok(answer);
+            }
             self.heap.reset(self.limits.budget());
             if let Some(answer) = self.walk(program.chunk(), context, None).truth(tree) {
                 return Ok(answer);
