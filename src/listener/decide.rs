@@ -340,7 +340,7 @@ impl Pass<'_, '_, '_> {
             machine: self.surroundings.machine,
             now: self.now,
             presented: self.surroundings.presented,
-            recognise: self.listener.dedup.signed,
+            recognise: self.listener.dedup.by_signature,
             listener: &self.listener.id,
             tenant: &self.listener.tenant,
             tokens: &self.listener.token_patterns,
@@ -437,7 +437,7 @@ impl Pass<'_, '_, '_> {
         self.listener.dedup.keys_of(
             self.surroundings.machine,
             self.context,
-            verified.timeless,
+            verified.signed,
             &mut self.reasons,
         )
     }

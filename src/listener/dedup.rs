@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::reason::{Finding, Reason};
+use super::verify::Signed;
 use crate::engine::{Context, Machine, Program};
 
 /// How repeats of one event are recognised.
@@ -12,13 +13,42 @@ use crate::engine::{Context, Machine, Program};
 pub(super) struct Dedup {
     pub(super) keys: Vec<(Box<str>, Program)>,
     pub(super) window: Duration,
-    /// Whether a request without a signed time is recognised by what was signed, too.
-    pub(super) signed: bool,
+    pub(super) by_signature: BySignature,
+}
+
+/// Which requests are recognised by what was signed, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum BySignature {
+    None,
+    /// Those without a signed time.
+    #[default]
+    Timeless,
+    All,
+}
+
+impl BySignature {
+    /// What a listener's file says.
+    pub(super) fn of(set: Option<bool>) -> Self {
+        match set {
+            None => Self::default(),
+            Some(true) => Self::All,
+            Some(false) => Self::None,
+        }
+    }
+
+    /// Whether one is, whose signed time is held to the clock or not.
+    pub(super) fn takes(self, timed: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::Timeless => !timed,
+            Self::All => true,
+        }
+    }
 }
 
 impl Default for Dedup {
     fn default() -> Self {
-        Self { keys: Vec::new(), window: WINDOW, signed: true }
+        Self { keys: Vec::new(), window: WINDOW, by_signature: BySignature::default() }
     }
 }
 
@@ -40,11 +70,12 @@ impl Dedup {
         &self,
         machine: &mut Machine,
         context: &Context<'_>,
-        signed: Option<[u8; 32]>,
+        signed: Option<Signed>,
         reasons: &mut Vec<Reason>,
     ) -> Option<DedupKeys> {
         let by_keys = self.key(machine, context, reasons);
-        let by_signature = signed.filter(|_| self.signed);
+        let by_signature = signed.filter(|signed| self.by_signature.takes(signed.timed));
+        let by_signature = by_signature.map(|signed| signed.hash);
         let hashes: Vec<[u8; 32]> = by_keys.into_iter().chain(by_signature).collect();
         (!hashes.is_empty()).then_some(DedupKeys { hashes, window: self.window })
     }

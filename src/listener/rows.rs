@@ -465,7 +465,7 @@ static DEDUP: Table = Table {
         optional(
             "signature",
             Takes::Bool,
-            "Whether a signed request that has no signed time is also recognised by what was signed, as it could be replayed for ever. With `false`, two events that are the same to the letter are two. Left out: true.",
+            "Whether a signed request is also recognised by what was signed. Left out: one that has no signed time is, as it could be replayed for ever. With `true`, also one whose time is held to the clock: for keys that are not signed. With `false`, two events that are the same to the letter are two.",
         ),
     ],
     one_of: &[],

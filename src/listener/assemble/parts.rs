@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::challenge::{Challenge, Signed, Token};
 use super::super::condition::Condition;
-use super::super::dedup::WINDOW;
+use super::super::dedup::{BySignature, WINDOW};
 use super::super::oracle;
 use super::super::rate::Policy;
 use super::super::response::Reply;
@@ -124,7 +124,8 @@ impl<'a> Assembly<'a> {
             }
             dedup.window = window;
         }
-        dedup.signed = part.get("signature").and_then(|part| part.node.as_bool()).unwrap_or(true);
+        let signature = part.get("signature").and_then(|part| part.node.as_bool());
+        dedup.by_signature = BySignature::of(signature);
         dedup
     }
 

@@ -24,6 +24,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::dedup::BySignature;
 use super::reason::{Failed, Finding, Reason};
 use super::request::Request;
 use crate::engine::{Bound, Context, Machine, Program, Time};
@@ -72,9 +73,8 @@ impl Check {
 /// reached without.
 #[derive(Debug)]
 pub(super) struct Verified {
-    /// The hash of what was signed, where nothing signed says when: whoever has such a request
-    /// can send it again.
-    pub(super) timeless: Option<[u8; 32]>,
+    /// What was signed; where there is such, that in which nothing says when.
+    pub(super) signed: Option<Signed>,
     /// Whether an enforced check needed a secret.
     pub(super) secured: bool,
 }
@@ -82,7 +82,7 @@ pub(super) struct Verified {
 impl Verified {
     /// What was found before, of a request whose original is gone.
     pub(super) fn recorded(verdict: bool, secured: bool) -> Option<Self> {
-        verdict.then_some(Self { timeless: None, secured })
+        verdict.then_some(Self { signed: None, secured })
     }
 }
 
@@ -96,8 +96,8 @@ pub(super) struct Evidence<'e, 'a> {
     pub(super) now: Time,
     /// What the gateway knows of the credential that the request presents.
     pub(super) presented: &'e Presented,
-    /// Whether repeats are recognised by what was signed.
-    pub(super) recognise: bool,
+    /// Which requests are recognised by what was signed.
+    pub(super) recognise: BySignature,
     /// The id of the listener.
     pub(super) listener: &'e str,
     /// The tenant of the listener.
@@ -113,13 +113,20 @@ pub(super) type Found = Result<Passed, Failed>;
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     pub(super) message: String,
-    /// The hash of what was signed, where nothing signed says when.
-    pub(super) timeless: Option<[u8; 32]>,
+    pub(super) signed: Option<Signed>,
+}
+
+/// What a sender signed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Signed {
+    pub(super) hash: [u8; 32],
+    /// Whether it says when, and is held to that: whoever has another can send it again for ever.
+    pub(super) timed: bool,
 }
 
 impl Passed {
     pub(super) fn with(message: impl Into<String>) -> Self {
-        Self { message: message.into(), timeless: None }
+        Self { message: message.into(), signed: None }
     }
 }
 
@@ -130,14 +137,16 @@ pub(super) fn verify(
     reasons: &mut Vec<Reason>,
 ) -> Option<Verified> {
     let mut passes = true;
-    let mut verified = Verified { timeless: None, secured: false };
+    let mut verified = Verified { signed: None, secured: false };
     for check in checks {
         let found = check.kind.run(evidence);
         passes &= found.is_ok() || !check.enforce;
         verified.secured |= check.enforce && check.is_secret();
         let (finding, message) = match found {
             Ok(passed) => {
-                verified.timeless = verified.timeless.or(passed.timeless);
+                if verified.signed.is_none_or(|signed| signed.timed) {
+                    verified.signed = passed.signed.or(verified.signed);
+                }
                 (Finding::Passed, passed.message)
             }
             Err(failed) => failed,

@@ -57,9 +57,8 @@ impl PublicKey {
     }
 
     fn passed(&self, message: &[u8]) -> Passed {
-        let timed = self.time.as_ref().is_some_and(|time| time.tolerance.is_some());
-        let timeless = (!timed).then(|| Sha256::digest(message).into());
-        Passed { message: format!("signed with `{}`", self.key), timeless }
+        let signed = SignedTime::signed(self.time.as_ref(), Sha256::digest(message).into());
+        Passed { message: format!("signed with `{}`", self.key), signed: Some(signed) }
     }
 
     fn verify(

@@ -97,13 +97,14 @@ impl Signature {
         if let Some(time) = &self.time {
             time.check(evidence)?;
         }
-        let recognise = evidence.recognise && self.is_timeless();
+        let recognise = evidence.recognise.takes(SignedTime::is_held(self.time.as_ref()));
         let compared = Compared { signature: self, hashed: &hashed, recognise };
         let guards = evidence.tokens.iter().filter(|(secret, _)| *secret == self.secret);
         let guards: Vec<&regex::Regex> = guards.map(|(_, pattern)| pattern).collect();
         let guards = guards.as_slice();
         if let Some(at) = compared.run(evidence.machine, evidence.context, guards)? {
-            return Ok(Passed { message: self.matched(at.secret), timeless: at.signed });
+            let signed = at.signed.map(|hash| SignedTime::signed(self.time.as_ref(), hash));
+            return Ok(Passed { message: self.matched(at.secret), signed });
         }
         let mut message = self.differs(&hashed);
         if compared.holds_without_last_line_end(evidence, guards) {
@@ -145,11 +146,6 @@ impl Signature {
                 Hash::find(named).filter(|hash| allowed.contains(hash))
             }
         }
-    }
-
-    /// Whether nothing that is signed says when.
-    fn is_timeless(&self) -> bool {
-        self.time.as_ref().is_none_or(|time| time.tolerance.is_none())
     }
 
     fn matched(&self, at: usize) -> String {

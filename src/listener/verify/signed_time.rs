@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Evidence;
+use super::{Evidence, Signed};
 use crate::engine::{Program, Value};
 use crate::listener::reason::{Failed, Finding};
 
@@ -16,6 +16,16 @@ pub(in crate::listener) struct SignedTime {
 }
 
 impl SignedTime {
+    /// What was signed, with whether a time in it was held to the clock.
+    pub(super) fn signed(time: Option<&Self>, hash: [u8; 32]) -> Signed {
+        Signed { hash, timed: Self::is_held(time) }
+    }
+
+    /// Whether there is a time that is held to the clock.
+    pub(super) fn is_held(time: Option<&Self>) -> bool {
+        time.is_some_and(|time| time.tolerance.is_some())
+    }
+
     /// Holds the time to the clock.
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Result<(), Failed> {
         let Some(tolerance) = self.tolerance else {

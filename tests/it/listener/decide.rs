@@ -328,7 +328,8 @@ fn a_signed_request_without_a_signed_time_is_recognised_by_what_was_signed() {
     let timed = "time = 'headers[\"x-time\"]'\n";
     let off = "time = 'headers[\"x-time\"]'\ntolerance = \"off\"\n";
     let without = "[deduplicate]\nsignature = false\n";
-    for (more, count) in [("", 1), (timed, 0), (off, 1), (without, 0)] {
+    let both = format!("{timed}[deduplicate]\nsignature = true\n");
+    for (more, count) in [("", 1), (timed, 0), (off, 1), (without, 0), (&both, 1)] {
         let listener = secured(&format!("{SIGNED}{more}"));
         let sent = |text: &str| sign(Sent::json(text)).with("X-Time", NOW.to_string());
         let hashes = |text: &str| sent(text).to(&listener).dedup.map(|dedup| dedup.hashes);

@@ -6,14 +6,19 @@ use hookgate::listener::{
     Surroundings, Unlimited, decide, find_recipe, recipe_names,
 };
 
-const URL: &str = "https://hooks.example.com/hook";
-const NOW: &str = "2025-08-20T12:00:00Z";
+pub(crate) const URL: &str = "https://hooks.example.com/hook";
+pub(crate) const NOW: &str = "2025-08-20T12:00:00Z";
 
 pub(crate) fn complaints(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
+    seen(sample, |request| decided(listener, request, request.received_at))
+}
+
+/// A sample as the request that it describes.
+pub(crate) fn seen<T>(sample: &Sample, look: impl FnOnce(&Request<'_>) -> T) -> T {
     let headers: Vec<(&str, &str)> =
         sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let url = match (&sample.url, sample.query.as_str()) {
@@ -21,9 +26,8 @@ pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
         (None, "") => URL.to_owned(),
         (None, query) => format!("{URL}?{query}"),
     };
-    let now = sample.now.unwrap_or_else(|| NOW.parse().unwrap());
     let body = sample.body.as_deref().unwrap_or_default();
-    let request = Request {
+    look(&Request {
         id: "1",
         method: &sample.method,
         url: &url,
@@ -32,9 +36,8 @@ pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
         raw_body: body,
         unpacked: body,
         remote_address: None,
-        received_at: now,
-    };
-    decided(listener, &request, now)
+        received_at: sample.now.unwrap_or_else(|| NOW.parse().unwrap()),
+    })
 }
 
 fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
@@ -158,7 +161,7 @@ fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), Strin
     let other = [body.as_slice(), b" "].concat();
     let tampered = Request { raw_body: &other, unpacked: &other, ..request };
     let decision = decided(&listener, &tampered, now);
-    let covers = recipe.covers.iter().any(|part| part == "body");
+    let covers = recipe.covers.iter().any(|part| part == "body" || part == "body of POST");
     let refused = decision.outcome == Outcome::VerificationFailed;
     let wrong = || Err(format!("covers the body: {covers}, refused when it is changed: {refused}"));
     Some(if refused || !covers { Ok(()) } else { wrong() })
