@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Error, Exit, output};
+use super::{Error, Exit, output, providers};
 use crate::diagnostic::nearest;
 use crate::gateway::{HOOKGATE, Settings};
 use crate::listener::{Recipe, find_recipe, recipe_names};
@@ -27,6 +27,9 @@ pub(super) struct Init {
     /// Write the listener's file to standard output, and nothing else
     #[arg(long)]
     print: bool,
+    /// Write the page of all providers: what each signs, and what it leaves out
+    #[arg(long, conflicts_with = "provider")]
+    markdown: bool,
 }
 
 const PUBLIC_URL: &str = "https://hooks.example.com";
@@ -34,7 +37,7 @@ const PUBLIC_URL: &str = "https://hooks.example.com";
 impl Init {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let Some(provider) = &self.provider else {
-            output::text(&list())?;
+            output::text(&if self.markdown { providers::page() } else { list() })?;
             return Ok(Exit::Done);
         };
         let recipe = find_recipe(&provider.to_lowercase()).ok_or_else(|| unknown(provider))?;

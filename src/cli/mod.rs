@@ -24,6 +24,8 @@ mod input;
 #[cfg(feature = "gateway")]
 mod keys;
 mod output;
+#[cfg(feature = "gateway")]
+mod providers;
 mod repl;
 #[cfg(feature = "gateway")]
 mod replay;

@@ -34,7 +34,7 @@ pub use dedup::DedupKeys;
 pub use log::{Log, log_entry, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
 pub use reason::{Finding, Reason, all_findings};
-pub use recipe::{Recipe, RecipeSecret, find_recipe, recipe_names};
+pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
 pub use response::Response;

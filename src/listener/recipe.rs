@@ -66,6 +66,15 @@ pub struct RecipeVar {
     pub default: Option<OwnedValue>,
 }
 
+/// What becomes of a request that is sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replays {
+    /// How many seconds a signed time may be from now; none where no time is signed.
+    pub tolerance: Option<u64>,
+    /// How long the request is recognised, as it is written; none where it is not.
+    pub window: Option<String>,
+}
+
 /// The names of all recipes, in order.
 pub fn recipe_names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
@@ -109,6 +118,25 @@ impl Recipe {
             samples: samples.iter().map(Sample::of).collect(),
             layer,
         })
+    }
+}
+
+impl Recipe {
+    /// What becomes of a request that is sent again, where a listener leaves it to the recipe.
+    pub fn replays(&self) -> Replays {
+        let listener = self.layer.root.get("listener");
+        let checks = listener.and_then(|part| part.get("verify")).map(Node::items);
+        let tolerance = checks.unwrap_or_default().iter().find_map(|check| {
+            let part = check.get("signature").or_else(|| check.get("public_key"))?;
+            part.get("tolerance").and_then(Node::as_count)
+        });
+        let part = listener.and_then(|part| part.get("deduplicate"));
+        let set = |key: &str| part.and_then(|part| part.get(key));
+        let by_keys = set("keys").is_some_and(|keys| !keys.items().is_empty());
+        let by_signature = set("signature").and_then(Node::as_bool).unwrap_or(tolerance.is_none());
+        let window = set("window").and_then(Node::as_str).unwrap_or("10m");
+        let window = (by_keys || by_signature).then(|| window.to_owned());
+        Replays { tolerance, window }
     }
 }
 

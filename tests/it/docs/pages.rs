@@ -29,6 +29,11 @@ fn the_reference_and_the_schemas_of_configurations_are_what_the_program_writes()
 }
 
 #[test]
+fn the_page_of_providers_is_what_the_program_writes() {
+    generated("docs/providers.md", &["init", "--markdown"]);
+}
+
+#[test]
 fn no_code_has_a_page_that_nothing_writes() {
     let written: BTreeSet<String> =
         all_codes().map(|row| format!("{}.md", row.code.name())).collect();

@@ -90,7 +90,7 @@ fn a_replay_is_refused_or_recognised_unless_the_recipe_says_that_it_is_not() {
             };
             match told {
                 Some(kind) => tally.count(kind, &facts),
-                None if !facts.recognises_what_was_signed() => {
+                None if facts.recipe.replays().window.is_none() => {
                     tally.count("neither, and the recipe says so", &facts);
                 }
                 None => tally.complain(&facts, sample, "a replay", "is a second event"),
