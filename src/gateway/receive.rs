@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response as HttpResponse;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
@@ -38,12 +39,14 @@ thread_local! {
 pub(super) async fn notify(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     request: HttpRequest<Body>,
 ) -> HttpResponse {
     let configuration = app.configuration();
     let began = Instant::now();
-    let Some(listener) = configuration.listeners.get(id.to_ascii_lowercase().as_str()) else {
+    // An id that is no UTF-8 is as unknown as any other.
+    let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
+    let Some(listener) = configuration.listeners.get(id.as_str()) else {
         app.metrics.count("", Outcome::UnknownListener, began.elapsed());
         return http(Response::empty(404), false);
     };
