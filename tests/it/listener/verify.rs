@@ -72,6 +72,9 @@ fn a_signature_is_taken_as_it_is_written_and_no_other_way() {
     let sha1 = hex::encode(mac(HMAC_SHA1_FOR_LEGACY_USE_ONLY, KEY, BODY));
     let sha384 = hex::encode(mac(HMAC_SHA384, KEY, BODY));
     let sha512 = hex::encode(mac(HMAC_SHA512, KEY, BODY));
+    let wide = &base.replace("sha256", "sha512");
+    let padded = base64(mac(HMAC_SHA512, KEY, BODY));
+    let half = padded.strip_suffix('=').unwrap().to_owned();
     let stranger = hex::encode(mac(HMAC_SHA256, "another", BODY));
     const FAILS: &str = "verification_failed ";
     for (check, received, outcome) in [
@@ -105,6 +108,9 @@ fn a_signature_is_taken_as_it_is_written_and_no_other_way() {
         (base, format!("{standard}="), "wrong_encoding"),
         (base, last_bit_set(&standard), "wrong_encoding"),
         (base, hexed.clone(), "wrong_length"),
+        (wide, padded.clone(), ""),
+        (wide, half.trim_end_matches('=').to_owned(), ""),
+        (wide, half.clone(), "wrong_encoding"),
         (safe, url.clone(), ""),
         (safe, url.trim_end_matches('=').to_owned(), ""),
         (safe, standard.clone(), "wrong_encoding"),
