@@ -58,7 +58,7 @@ impl Layer {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-#[cfg(feature = "gateway")]
+#[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, Diagnostics> {
     Layer::read(source, table).map(|layer| layer.root)
 }
