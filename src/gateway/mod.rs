@@ -43,6 +43,8 @@ pub use replay::{Replayed, replay};
 pub use routes::{management_routes, sender_routes};
 pub use rows::{GATEWAY, TEST_FILE};
 pub use seal::{KEY_VARIABLE, Seal, SealError};
+#[doc(hidden)]
+pub use serve::converse;
 pub use serve::{Gateway, ServeError, app, open_store, reload, serve};
 pub use settings::{Limits, Retention, Settings};
 pub use tls::{Certificates, TlsError};

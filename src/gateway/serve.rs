@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -155,6 +156,22 @@ impl Gateway {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Speaks with one sender over a stream that is no socket, as [`Gateway::serve`] does over one: for
+/// tests of what strangers send.
+#[doc(hidden)]
+pub async fn converse<S>(app: &Arc<App>, stream: S, peer: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let server = Server {
+        routes: sender_routes(Arc::clone(app)),
+        limits: app.configuration().settings.limits,
+        certificates: None,
+        connections: app.metrics.connections.clone(),
+    };
+    server.converse(stream, peer).await;
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

@@ -82,6 +82,19 @@ impl Server {
             tracing::warn!("connections that were still open are dropped");
         }
     }
+
+    /// Speaks with one peer over a stream that is no socket, as if it were one.
+    pub(super) async fn converse<S>(self, stream: S, peer: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(permit) = Arc::new(Semaphore::new(1)).acquire_owned().await else {
+            return;
+        };
+        let builder = Arc::new(builder(&self.limits));
+        let connection = Connection { server: Arc::new(self), builder, peer, _permit: permit };
+        connection.speak(stream, GracefulShutdown::new().watcher()).await;
+    }
 }
 
 fn builder(limits: &Limits) -> Builder<TokioExecutor> {
