@@ -10,6 +10,8 @@ pub(super) fn begin(settings: &Settings) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // Told where else? To tell of a log that takes no more, in that log, would panic.
+        .log_internal_errors(false)
         .with_target(false);
     // A second subscriber is refused, and the first goes on.
     let _ = if settings.log_json {
