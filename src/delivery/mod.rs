@@ -19,7 +19,7 @@ pub use attempt::{Ended, retry_after};
 pub use envelope::{Event, Notice, envelope, locator};
 pub use message::slack_message;
 pub use next::{History, Next, next_attempt};
-pub use policy::{Pattern, Policy, Retry, Suspend, Trigger};
+pub use policy::{LONGEST_WAIT, Pattern, Policy, Retry, Suspend, Trigger};
 pub use programs::{Filters, Programs, STEPS, UNWANTED, Wanted, engine};
 pub use signing::{SigningSecret, SigningSecretError};
 pub use standing::{Standing, Verdict};

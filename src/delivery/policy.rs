@@ -107,6 +107,10 @@ pub struct Retry {
 /// No wait is longer than a day, whatever is configured or asked for.
 pub(super) const LONGEST: u64 = 86_400;
 
+/// What waits longer than this was planned by a clock that was wrong: the longest wait, and the
+/// tenth that chance may add to it.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(LONGEST + LONGEST / 10);
+
 impl Retry {
     /// Tries again at equal times.
     pub fn linear(interval: u64, attempts: u32) -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 use uuid::{ContextV7, Timestamp, Uuid};
@@ -61,6 +61,35 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Time {
         time_of(self.micros())
+    }
+}
+
+/// What steers a clock gently moves it by less than this between two looks.
+const SET: i64 = 10 * 1_000_000;
+
+/// Notices when a clock is set, by the time that went by.
+#[derive(Debug)]
+pub(super) struct Steady {
+    clock: Clock,
+    at: Instant,
+    micros: i64,
+}
+
+impl Steady {
+    /// Looks at a clock for the first time.
+    pub(super) fn new(clock: Clock) -> Self {
+        let micros = clock.micros();
+        Self { clock, at: Instant::now(), micros }
+    }
+
+    /// By how many microseconds the clock was set since it was last looked at: forward, or back
+    /// where they are negative; none where it only went on.
+    pub(super) fn was_set(&mut self) -> Option<i64> {
+        let (at, micros) = (Instant::now(), self.clock.micros());
+        let passed = micros_in(at.saturating_duration_since(self.at));
+        let by = micros.saturating_sub(self.micros).saturating_sub(passed);
+        (self.at, self.micros) = (at, micros);
+        (by.saturating_abs() >= SET).then_some(by)
     }
 }
 

@@ -3,11 +3,13 @@
 //! Acts on decisions and makes none: what becomes of a request, [`crate::listener`] says.
 
 mod address;
+mod ages;
 mod app;
 mod clock;
 mod configuration;
 mod credentials;
 mod deliver;
+mod descriptors;
 mod identity;
 mod incoming;
 mod limits;

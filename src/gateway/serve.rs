@@ -8,17 +8,21 @@ use std::time::Duration;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::ages::Ages;
 use super::app::App;
 use super::clock::{Clock, micros_in};
 use super::configuration::{Configuration, ConfigurationError, fingerprint};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
+use super::descriptors;
 use super::routes::{management_routes, sender_routes};
 use super::seal::{Seal, SealError};
 use super::server::Server;
-use super::settings::Settings;
-use super::store::{Mode, NotePolicy, SqliteOptions, SqliteStore, Store, StoreError};
+use super::settings::{Limits, Settings};
+use super::store::{
+    Mode, NotePolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
+};
 use super::tls::{Certificates, TlsError};
 
 /// Why a gateway does not run.
@@ -65,6 +69,25 @@ pub struct Gateway {
     clients: Clients,
     senders: TcpListener,
     management: TcpListener,
+    signals: Signals,
+}
+
+/// What it is told by signals. It listens to them before it says that it is there: one that comes
+/// earlier would end it.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// The store of a configuration.
@@ -95,11 +118,12 @@ pub async fn app(
 }
 
 impl Gateway {
-    /// Opens everything that a gateway needs.
+    /// Opens everything that a gateway needs, whose time a clock says.
     ///
     /// # Errors
     /// Whatever stands in its way.
-    pub async fn open(configuration: Configuration) -> Result<Self, ServeError> {
+    pub async fn open(configuration: Configuration, clock: Clock) -> Result<Self, ServeError> {
+        let signals = Signals::listen()?;
         let settings = configuration.settings.clone();
         let certificates = match &settings.tls {
             Some((certificate, key)) => {
@@ -111,10 +135,10 @@ impl Gateway {
         let store = Arc::new(open_store(&configuration, Mode::Serve)?);
         let senders = listen(settings.listen).await?;
         let management = listen(settings.management).await?;
-        let app = app(configuration, store, Clock::System).await?;
+        let app = app(configuration, store, clock).await?;
         let clients = deliver::clients(&app)?;
         sync_sinks(&app).await?;
-        Ok(Self { app, certificates, clients, senders, management })
+        Ok(Self { app, certificates, clients, senders, management, signals })
     }
 
     /// The addresses that it listens at: for senders, for management.
@@ -128,13 +152,14 @@ impl Gateway {
     /// Serves until a signal says to stop; what is in flight is finished.
     ///
     /// # Errors
-    /// Where the system gives no signals.
+    /// Where the store does not take what is left.
     pub async fn serve(self) -> Result<(), ServeError> {
         let stopped = self.app.stopping();
         let settings = self.app.configuration().settings.clone();
+        let limits = bounded(&settings);
         let server = |routes, certificates| Server {
             routes,
-            limits: settings.limits,
+            limits,
             certificates,
             connections: self.app.metrics.connections.clone(),
         };
@@ -146,8 +171,12 @@ impl Gateway {
         let delivering =
             deliver::run(Arc::clone(&self.app), self.clients, stopped.clone(), settings.drain);
         let delivering = tokio::spawn(delivering);
-        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app), self.certificates));
-        told_to_stop().await?;
+        let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
+        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app), self.certificates, hang_up));
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
         tracing::info!("stopping: requests in flight are finished");
         self.app.stop();
         let _ = tokio::join!(senders, management, delivering);
@@ -174,30 +203,33 @@ where
     server.converse(stream, peer).await;
 }
 
+/// The limits, with no more connections than the system lets files be open.
+fn bounded(settings: &Settings) -> Limits {
+    let limits = settings.limits;
+    let files = descriptors::raise();
+    let most = descriptors::connections(limits.connections, files, settings.delivery.in_flight);
+    if most < limits.connections {
+        tracing::warn!(
+            connections = most,
+            files,
+            "fewer connections than `limits.connections` says: so few files may be open"
+        );
+    }
+    Limits { connections: most, ..limits }
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address)
         .await
         .map_err(|error| ServeError::Listen { address, reason: error.to_string() })
 }
 
-async fn told_to_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
 /// What happens beside requests: files are watched, what is old is deleted.
-async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>) {
-    let Ok(mut hang_up) = signal(SignalKind::hangup()) else {
-        return;
-    };
+async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>, mut hang_up: Signal) {
     let mut seen = app.configuration().seen.clone();
     let mut watch = tokio::time::interval(WATCH);
     let mut prune = tokio::time::interval(PRUNE);
+    let mut ages = Ages::new(&app.clock, newest(&app).await);
     loop {
         tokio::select! {
             _ = watch.tick() => {
@@ -208,7 +240,7 @@ async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>) {
                 }
             }
             _ = hang_up.recv() => reload_all(&app, certificates.as_deref()).await,
-            _ = prune.tick() => delete_old(&app).await,
+            _ = prune.tick() => delete_old(&app, &mut ages).await,
         }
     }
 }
@@ -266,11 +298,19 @@ fn tell_fixed(old: &Settings, new: &Settings) {
     }
 }
 
+/// When the last request came that is known; none where there is none, or the store does not say.
+async fn newest(app: &App) -> Option<i64> {
+    let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
+    let found = app.store.requests(&newest).await.ok()?;
+    found.first().map(|request| request.received_at)
+}
+
 /// Deletes what is older than it is kept, a few rows at a time: requests come first.
-async fn delete_old(app: &App) {
+async fn delete_old(app: &App, ages: &mut Ages) {
     let retention = retention(&app.configuration());
+    let now = ages.now();
     loop {
-        match app.store.prune(&retention, app.clock.micros(), 500).await {
+        match app.store.prune(&retention, now, 500).await {
             Ok(pruned) if pruned.more => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(_) => return,
             Err(error) => {
@@ -303,7 +343,7 @@ fn retention(configuration: &Configuration) -> super::store::Retention {
 pub async fn serve(folder: &Path, tell: impl FnOnce(&Gateway)) -> Result<(), ServeError> {
     let configuration = Configuration::read(folder, true)?;
     super::logging::begin(&configuration.settings);
-    let gateway = Gateway::open(configuration).await?;
+    let gateway = Gateway::open(configuration, Clock::System).await?;
     tell(&gateway);
     gateway.serve().await
 }

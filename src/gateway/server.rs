@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -38,6 +38,9 @@ const STREAMS: u32 = 100;
 /// How long to wait where the system has no more file descriptors.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
+/// How often it is told that nobody else is let in.
+const QUIET: Duration = Duration::from_secs(10);
+
 impl Server {
     /// Accepts connections until told to stop, then lets those that are open finish, for as long
     /// as they may.
@@ -51,7 +54,11 @@ impl Server {
         let permits = Arc::new(Semaphore::new(self.limits.connections));
         let builder = Arc::new(builder(&self.limits));
         let server = Arc::new(self);
+        let mut told = None;
         loop {
+            if permits.available_permits() == 0 {
+                tell_full(&mut told, server.limits.connections);
+            }
             let permit = tokio::select! {
                 permit = Arc::clone(&permits).acquire_owned() => permit,
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -94,6 +101,14 @@ impl Server {
         let builder = Arc::new(builder(&self.limits));
         let connection = Connection { server: Arc::new(self), builder, peer, _permit: permit };
         connection.speak(stream, GracefulShutdown::new().watcher()).await;
+    }
+}
+
+/// Tells that nobody else is let in, and not at every connection that ends.
+fn tell_full(told: &mut Option<Instant>, connections: usize) {
+    if told.is_none_or(|told| told.elapsed() >= QUIET) {
+        tracing::warn!(connections, "as many connections as may be: others wait for one to end");
+        *told = Some(Instant::now());
     }
 }
 

@@ -71,8 +71,10 @@ pub enum Admission {
 /// ```
 pub fn admit(bucket: &mut Bucket, policy: Policy, now: i64) -> Admission {
     let (interval, depth) = (policy.interval(), policy.depth());
-    // A clock that was set back must not lock a listener until it has caught up.
-    let empty_at = bucket.empty_at.clamp(now, now.saturating_add(depth));
+    // More than it holds can be used up only by a clock that was set back since: it begins anew,
+    // so that nobody is locked out until the clock has caught up.
+    let is_beyond = bucket.empty_at > now.saturating_add(depth);
+    let empty_at = if is_beyond { now } else { bucket.empty_at.max(now) };
     let next = empty_at.saturating_add(interval);
     let ahead = next.saturating_sub(now);
     if ahead > depth {

@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::client::{Clients, ClientsError};
 use super::lane::{Ended, Lane, Next, Rhythm, Shared};
 use crate::gateway::app::App;
+use crate::gateway::clock::Steady;
 use crate::gateway::settings::Delivery;
 
 /// How often the store is asked who has something to do, besides those who tell: what another
@@ -23,7 +24,7 @@ pub(in crate::gateway) async fn run(
     mut stop: watch::Receiver<bool>,
     drain: Duration,
 ) {
-    if let Err(error) = app.store.end_leases().await {
+    if let Err(error) = app.store.end_leases(app.clock.micros()).await {
         tracing::warn!(%error, "deliveries that were in flight wait for their leases to end");
     }
     let settings = Arc::new(app.configuration().settings.delivery.clone());
@@ -39,6 +40,8 @@ pub(in crate::gateway) async fn run(
         resting: HashMap::new(),
         rhythms: HashMap::new(),
         refused: None,
+        steady: Steady::new(app.clock.clone()),
+        set_back: 0,
     };
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -83,6 +86,9 @@ struct Dispatch {
     rhythms: HashMap<String, Rhythm>,
     /// Settings that were not taken over.
     refused: Option<Delivery>,
+    steady: Steady,
+    /// Microseconds that the clock was set back by, and the store was not told of.
+    set_back: i64,
 }
 
 /// A lane that runs.
@@ -174,6 +180,7 @@ impl Dispatch {
 
     async fn look(&mut self) {
         self.take_over_settings();
+        self.follow_clock().await;
         let settings = self.settings();
         self.rhythms.retain(|_, rhythm| !rhythm.is_fresh(&settings));
         let now = self.app.clock.micros();
@@ -193,6 +200,28 @@ impl Dispatch {
                 self.begin_due();
             }
             Err(error) => tracing::warn!(%error, "the store was not asked what is to be sent"),
+        }
+    }
+
+    /// Where the clock was set back, what was planned by it as it was would come that much later.
+    async fn follow_clock(&mut self) {
+        let by = self.steady.was_set().unwrap_or(0);
+        let seconds = by.saturating_abs() / 1_000_000;
+        if by > 0 {
+            tracing::warn!(seconds, "the clock was set forward");
+        }
+        if by < 0 {
+            tracing::warn!(seconds, "the clock was set back: what waits is sent that much earlier");
+            self.set_back = self.set_back.saturating_sub(by);
+            self.due.clear();
+            self.resting.clear();
+        }
+        if self.set_back == 0 {
+            return;
+        }
+        match self.app.store.set_back(self.set_back, self.app.clock.micros()).await {
+            Ok(()) => self.set_back = 0,
+            Err(error) => tracing::warn!(%error, "what waits was not brought forward"),
         }
     }
 

@@ -278,8 +278,13 @@ pub trait DeliveryStore: Send + Sync {
     /// When a subscription is to be tried next.
     async fn next_due(&self, subscription_id: &str, now: i64) -> Result<Option<i64>, StoreError>;
 
-    /// Ends all leases: those who had them are gone.
-    async fn end_leases(&self) -> Result<(), StoreError>;
+    /// Ends all leases: those who had them are gone. What is to be tried later than any policy
+    /// lets it wait was planned by a clock that was ahead, and is due now.
+    async fn end_leases(&self, now: i64) -> Result<(), StoreError>;
+
+    /// The clock was set back to `now` by so many microseconds: what waits beyond it waits that
+    /// much less.
+    async fn set_back(&self, by: i64, now: i64) -> Result<(), StoreError>;
 
     /// Deliveries.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>, StoreError>;

@@ -431,7 +431,7 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         assert_eq!(store.take("one", 50, 100, 10).await.unwrap(), [], "it is leased");
         assert_eq!(store.next_due("one", 50).await.unwrap(), None);
         assert_eq!(store.take("one", 100, 200, 10).await.unwrap().len(), 1, "the lease ended");
-        store.end_leases().await.unwrap();
+        store.end_leases(100).await.unwrap();
         assert_eq!(store.next_due("one", 100).await.unwrap(), Some(1));
         assert_eq!(store.upcoming(100).await.unwrap().len(), 2);
 
@@ -464,6 +464,34 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         assert_eq!(store.attempts_of("one", 4, 2).await.unwrap().0.len(), 1);
         let missing = Change { what: ("two".to_owned(), "none".to_owned()), audit: audit("x") };
         assert_eq!(store.resend(missing, 0).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn what_waits_for_a_time_that_no_policy_knows_is_due_when_the_gateway_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let day = 86_400 * SECOND;
+    run(async {
+        store.create_subscription(subscription("one", &["a"])).await.unwrap();
+        let waits = |at: i64| {
+            let store = &store;
+            async move {
+                let mut entry = entry(&at.to_string(), None, at);
+                entry.event.as_mut().unwrap().event_type = "a".to_owned();
+                store.keep(entry, at).await.unwrap();
+            }
+        };
+        // By a clock that was a year ahead, and by one that is right.
+        waits(365 * day).await;
+        waits(2 * SECOND).await;
+        assert_eq!(store.next_due("one", 0).await.unwrap(), Some(2 * SECOND));
+        store.end_leases(SECOND).await.unwrap();
+        assert_eq!(store.next_due("one", SECOND).await.unwrap(), Some(SECOND));
+        assert_eq!(store.take("one", SECOND, day, 10).await.unwrap().len(), 1);
+        // Set back by an hour, what is to come comes an hour earlier, and not what is due.
+        store.set_back(3600 * SECOND, SECOND).await.unwrap();
+        assert_eq!(store.take("one", SECOND, day, 10).await.unwrap().len(), 1);
     });
 }
 

@@ -8,7 +8,8 @@ use super::packed::{Packed, Unpacked};
 use super::reads::{collected, event, most};
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, Standing, UNWANTED};
+use crate::delivery::{Api, LONGEST_WAIT, Standing, UNWANTED};
+use crate::gateway::clock::micros_in;
 use crate::gateway::store::{
     AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
     EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Unwanted,
@@ -544,11 +545,20 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn end_leases(&self) -> Written<()> {
-        let end =
-            "UPDATE deliveries SET lease_until = 0 WHERE state = 'waiting' AND lease_until > 0";
+    async fn end_leases(&self, now: i64) -> Written<()> {
+        let end = "UPDATE deliveries SET lease_until = 0, next_at = iif(next_at > ?2, ?1, next_at)
+             WHERE state = 'waiting' AND (lease_until > 0 OR next_at > ?2)";
+        let latest = now.saturating_add(micros_in(LONGEST_WAIT));
         self.writer
-            .run(move |connection| connection.execute(end, []).map(drop).map_err(fault))
+            .run(move |connection| connection.execute(end, [now, latest]).map(drop).map_err(fault))
+            .await
+    }
+
+    async fn set_back(&self, by: i64, now: i64) -> Written<()> {
+        let earlier = "UPDATE deliveries SET next_at = max(next_at - ?1, 0)
+             WHERE state = 'waiting' AND next_at > ?2";
+        self.writer
+            .run(move |connection| connection.execute(earlier, [by, now]).map(drop).map_err(fault))
             .await
     }
 

@@ -301,7 +301,7 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.writer.run(|_| Ok(())).await
+        self.writer.run(schema::write_version).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

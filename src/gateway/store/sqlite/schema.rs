@@ -220,3 +220,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.pragma_update(None, "user_version", known).map_err(fault)?;
     transaction.commit().map_err(fault)
 }
+
+/// Writes the version that is there again: a store that can be read may take nothing all the same,
+/// as when its disk is full.
+pub(super) fn write_version(connection: &Connection) -> Result<(), StoreError> {
+    let version = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    connection
+        .pragma_query_value(None, "user_version", version)
+        .and_then(|version| connection.pragma_update(None, "user_version", version))
+        .map_err(fault)
+}

@@ -95,7 +95,10 @@ fn known(
         let found: Option<(String, i64)> = find
             .query_row(params![listener, key], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        if let Some(found) = found.filter(|(_, at)| at.saturating_add(claim.window_us) > now) {
+        // To either side: a key from a time that the clock was wrong about must not swallow events
+        // until that time comes.
+        let within = |at: i64| at.saturating_sub(now).saturating_abs() < claim.window_us;
+        if let Some(found) = found.filter(|(_, at)| within(*at)) {
             return Ok(Some(found));
         }
     }
