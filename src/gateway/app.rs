@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::configuration::Configuration;
 use super::deliver::{Arrivals, Filters};
 use super::limits::Buckets;
+use super::memory::Memory;
 use super::metrics::Metrics;
 use super::seal::Seal;
 use super::store::Store;
@@ -23,7 +24,7 @@ pub struct App {
     /// The rate limits.
     pub buckets: Buckets,
     /// Bytes of bodies that may still be read.
-    pub memory: Arc<Semaphore>,
+    pub memory: Memory,
     /// The keys that what is kept is encrypted with.
     pub seal: Seal,
     /// Who has something to deliver.
@@ -36,9 +37,6 @@ pub struct App {
     stop: watch::Sender<bool>,
 }
 
-/// A permit of the memory for bodies stands for so many bytes.
-pub(super) const PERMIT: usize = 1024;
-
 impl App {
     /// A gateway of its parts.
     pub fn new(
@@ -48,14 +46,13 @@ impl App {
         seal: Seal,
         token_key: [u8; 32],
     ) -> Self {
-        let permits = configuration.settings.limits.memory.div_ceil(PERMIT);
-        let permits = permits.min(Semaphore::MAX_PERMITS);
+        let memory = Memory::new(configuration.settings.limits.memory);
         Self {
             store,
             clock,
             metrics: Metrics::default(),
             buckets: Buckets::default(),
-            memory: Arc::new(Semaphore::new(permits)),
+            memory,
             seal,
             arrivals: Arrivals::default(),
             filters: Filters::default(),

@@ -1,7 +1,6 @@
 //! A request as it comes over HTTP: bounded in size, time and memory.
 
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,9 +8,9 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Body;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use super::app::PERMIT;
+use super::memory::{BEGINNING, Held, Memory};
 use super::settings::Limits;
 use crate::listener::Outcome;
 
@@ -22,13 +21,13 @@ pub(super) struct Incoming {
     pub raw: Bytes,
     /// The body without its encoding, where it has one.
     unpacked: Option<Vec<u8>>,
-    _memory: Option<OwnedSemaphorePermit>,
+    _memory: Held,
 }
 
 impl Incoming {
     /// No body.
     pub(super) fn empty() -> Self {
-        Self { raw: Bytes::new(), unpacked: None, _memory: None }
+        Self { raw: Bytes::new(), unpacked: None, _memory: Held::default() }
     }
 
     /// The body without its encoding.
@@ -36,6 +35,12 @@ impl Incoming {
         self.unpacked.as_deref().unwrap_or(&self.raw)
     }
 }
+
+/// How long a body is looked at before it is said to stall.
+const PACE_TIME: Duration = Duration::from_secs(1);
+
+/// Bytes that a body has to bring in that time, where others wait for the memory that it holds.
+const PACE: usize = 16 << 10;
 
 /// Reads a body, as much of it as is allowed and as long as it may take.
 ///
@@ -45,7 +50,7 @@ pub(super) async fn read<B>(
     headers: &HeaderMap,
     body: B,
     limits: &Limits,
-    memory: &Arc<Semaphore>,
+    memory: &Memory,
 ) -> Result<Incoming, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -55,21 +60,20 @@ where
     if declared.is_some_and(|length: u64| length > limits.body as u64) {
         return Err(Outcome::BodyTooLarge);
     }
-    let reading = collect(body, limits.body, memory);
-    let (raw, mut held) = within(limits.body_time, reading).await??;
-    let unpacked = match encoding(headers)? {
+    let declared = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(limits.body);
+    let encoding = encoding(headers)?;
+    // What unpacks may be as large as the limit, whatever came.
+    let unpacks = match encoding {
+        Encoding::Identity => 0,
+        Encoding::Gzip => limits.body,
+    };
+    let mut held = Held::default();
+    let reading = collect(body, limits.body, declared.saturating_add(unpacks), memory, &mut held);
+    let raw = within(limits.body_time, reading).await??;
+    let unpacked = match encoding {
         Encoding::Identity => None,
         Encoding::Gzip => {
-            // Memory first: what unpacks may be as large as the limit, whatever came.
-            let permits = permits(limits.body);
-            let more = within(limits.body_time, acquire(memory, permits)).await??;
-            held = Some(match held.take() {
-                Some(mut held) => {
-                    held.merge(more);
-                    held
-                }
-                None => more,
-            });
+            within(limits.body_time, held.long(memory, unpacks)).await??;
             Some(unpack(&raw, limits.body)?)
         }
     };
@@ -83,33 +87,47 @@ async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, 
 async fn collect<B>(
     mut body: B,
     most: usize,
-    memory: &Arc<Semaphore>,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Outcome>
+    whole: usize,
+    memory: &Memory,
+    held: &mut Held,
+) -> Result<Bytes, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     // Most bodies come in one piece, which is left where it is.
     let mut first = Bytes::new();
     let mut raw = BytesMut::new();
-    let mut held: Option<OwnedSemaphorePermit> = None;
-    while let Some(frame) = body.frame().await {
+    let mut seen = 0;
+    let mut look = std::pin::pin!(tokio::time::sleep(PACE_TIME));
+    loop {
+        let have = first.len().max(raw.len());
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = &mut look => {
+                if have - seen < PACE && memory.is_scarce() {
+                    return Err(Outcome::RequestTimeout);
+                }
+                seen = have;
+                look.as_mut().reset(Instant::now() + PACE_TIME);
+                continue;
+            }
+        };
+        let Some(frame) = frame else {
+            return Ok(if raw.is_empty() { first } else { raw.freeze() });
+        };
         // A sender that goes away in the middle sent no request.
         let frame = frame.map_err(|_| Outcome::RequestTimeout)?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        let length = first.len().max(raw.len()).saturating_add(data.len());
+        let length = have.saturating_add(data.len());
         if length > most {
             return Err(Outcome::BodyTooLarge);
         }
-        let wanted = permits(length);
-        let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if wanted > have {
-            let more = acquire(memory, wanted - have).await?;
-            match &mut held {
-                Some(held) => held.merge(more),
-                None => held = Some(more),
-            }
+        held.beginning(memory, length).await?;
+        if length > BEGINNING {
+            held.long(memory, whole).await?;
         }
         if first.is_empty() && raw.is_empty() {
             first = data;
@@ -118,17 +136,6 @@ where
         raw.extend_from_slice(&std::mem::take(&mut first));
         raw.extend_from_slice(&data);
     }
-    Ok((if raw.is_empty() { first } else { raw.freeze() }, held))
-}
-
-fn permits(bytes: usize) -> usize {
-    bytes.div_ceil(PERMIT)
-}
-
-/// Waits until there is memory for a body; those that are being read will be done in their time.
-async fn acquire(memory: &Arc<Semaphore>, permits: usize) -> Result<OwnedSemaphorePermit, Outcome> {
-    let permits = u32::try_from(permits).map_err(|_| Outcome::BodyTooLarge)?;
-    Arc::clone(memory).acquire_many_owned(permits).await.map_err(|_| Outcome::Unavailable)
 }
 
 enum Encoding {

@@ -15,6 +15,7 @@ mod incoming;
 mod limits;
 mod logging;
 mod manage;
+mod memory;
 mod metrics;
 mod post;
 mod raw;

@@ -151,12 +151,12 @@ static LIMIT: Table = Table {
         optional(
             "connections",
             Takes::Count(1, 1_000_000),
-            "How many connections at a time. Left out: 12000.",
+            "How many connections at a time, as far as the system lets files be open. Left out: 12000.",
         ),
         optional(
             "memory",
             Takes::Count(1 << 20, 1 << 40),
-            "Bytes of all bodies that are being read at a time. Left out: 67108864.",
+            "Bytes of all bodies that are being read at a time; a quarter is for the first 16 KiB of each. Left out: 67108864.",
         ),
         optional(
             "failures",

@@ -35,6 +35,10 @@ pub(super) struct Server {
 /// How many requests of one HTTP/2 connection run at a time.
 const STREAMS: u32 = 100;
 
+/// Bytes of bodies that an HTTP/2 connection may send before they are read: until then they are
+/// kept beside the memory for bodies. It is the least that there may be (RFC 9113, section 6.9.2).
+const WINDOW: u32 = 65_535;
+
 /// How long to wait where the system has no more file descriptors.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
@@ -125,6 +129,8 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(20)
         .keep_alive_interval(limits.header_time)
