@@ -3,9 +3,6 @@
 //! These rules hold for every function alike, so they stand here once, and the code of a
 //! function sees only arguments that fit its row.
 
-use std::sync::Arc;
-
-use regex::Regex;
 use smallvec::SmallVec;
 
 use super::pattern::{Pattern, PatternCache};
@@ -24,13 +21,16 @@ pub struct Env<'a> {
 }
 
 impl Env<'_> {
-    /// The compiled form of a pattern.
+    /// The compiled form of a pattern, to search a text of so many bytes once.
     ///
     /// # Errors
     /// A fault where it does not compile, is too large, or passes the limit on steps.
-    pub fn regex(&self, pattern: &str) -> Result<Arc<Regex>, Fault> {
+    pub fn pattern(&self, pattern: &str, bytes: usize) -> Result<Pattern, Fault> {
         self.heap.work_on_bytes(pattern.len())?;
-        self.patterns.get(self.heap, self.literals, pattern)
+        let pattern = self.patterns.get(self.heap, self.literals, pattern)?;
+        // Once, its bytes count like those of any argument.
+        self.heap.work_on_bytes(bytes.saturating_mul(pattern.weight() - 1))?;
+        Ok(pattern)
     }
 }
 

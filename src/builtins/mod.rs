@@ -20,6 +20,7 @@ mod network;
 mod number;
 mod object;
 mod pattern;
+mod places;
 mod registry;
 #[cfg(test)]
 mod testing;

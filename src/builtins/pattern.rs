@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use super::places::weight;
 use crate::value::{Fault, FaultKind, Heap};
 
 /// A regular expression and the text it was written as.
@@ -12,6 +13,7 @@ use crate::value::{Fault, FaultKind, Heap};
 pub struct Pattern {
     text: Arc<str>,
     regex: Arc<Regex>,
+    weight: usize,
 }
 
 impl Pattern {
@@ -25,7 +27,7 @@ impl Pattern {
             .dfa_size_limit(limit)
             .build()
             .map_err(|error| refused(text, limit, &error))?;
-        Ok(Self { text: text.into(), regex: Arc::new(regex) })
+        Ok(Self { text: text.into(), regex: Arc::new(regex), weight: weight(text) })
     }
 
     /// The text of the pattern.
@@ -34,8 +36,13 @@ impl Pattern {
     }
 
     /// The compiled form.
-    pub fn regex(&self) -> &Arc<Regex> {
+    pub fn regex(&self) -> &Regex {
         &self.regex
+    }
+
+    /// How often each byte that is searched counts.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 }
 
@@ -89,15 +96,15 @@ impl PatternCache {
     /// # Errors
     /// A fault where the pattern does not compile, is larger than the limit, or takes more steps
     /// than are left.
-    pub fn get(&self, heap: &Heap, literals: &[Pattern], text: &str) -> Result<Arc<Regex>, Fault> {
+    pub fn get(&self, heap: &Heap, literals: &[Pattern], text: &str) -> Result<Pattern, Fault> {
         if let Some(literal) = literals.iter().find(|pattern| pattern.text() == text) {
-            return Ok(Arc::clone(&literal.regex));
+            return Ok(literal.clone());
         }
         let mut recent = self.recent.borrow_mut();
         if let Some(at) = recent.iter().position(|pattern| pattern.text() == text) {
             let pattern = recent.remove(at);
             recent.push(pattern.clone());
-            return Ok(pattern.regex);
+            return Ok(pattern);
         }
         heap.work(COMPILING.saturating_add(text.len()))?;
         let pattern = Pattern::new(text, self.limit)?;
@@ -105,6 +112,6 @@ impl PatternCache {
             recent.remove(0);
         }
         recent.push(pattern.clone());
-        Ok(pattern.regex)
+        Ok(pattern)
     }
 }

@@ -264,3 +264,34 @@ fn groups_and_fingerprints_take_memory_that_counts() {
         assert_eq!(stopped.0, "E0402", "{rule}");
     }
 }
+
+#[test]
+fn patterns_that_a_text_can_make_slow_meet_the_limit() {
+    // Of so many characters with no order in them each that comes may begin a match.
+    let mut state = 1_u64;
+    let mixed: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if state >> 63 == 0 { 'a' } else { 'b' }
+    })
+    .take(1_000_000)
+    .collect();
+    let mixed = text(mixed);
+    let before = Instant::now();
+    for pattern in
+        ["[ab]*a[ab]{300}c", "(a|b)*a(a|b){1000}c", "(?:[ab]{0,100}a){1,30}c", "(?:\\\\bab?){200}c"]
+    {
+        for rule in [
+            format!("$MATCH(x, '{pattern}')"),
+            format!("$EXTRACT(x, '{pattern}')"),
+            format!("$REPLACE(x, '{pattern}', '')"),
+        ] {
+            assert_eq!(code(&rule, &mixed), "E0401", "{rule}");
+        }
+    }
+    assert!(before.elapsed() < Duration::from_secs(60));
+    for pattern in
+        ["[ab]*a[ab]{3}c", "\\\\d{4}-\\\\d{2}-\\\\d{2}", "abab|baba|aaaaaaaaaaaaaaaaaaaa"]
+    {
+        assert_eq!(code(&format!("$MATCH(x, '{pattern}')"), &mixed), "answer", "{pattern}");
+    }
+}

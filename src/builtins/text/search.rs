@@ -115,14 +115,16 @@ fn ends_with<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 }
 
 fn matches<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
-    let regex = env.regex(args.text(1)?)?;
-    Ok(Value::Bool(regex.is_match(args.text(0)?)))
+    let text = args.text(0)?;
+    let pattern = env.pattern(args.text(1)?, text.len())?;
+    Ok(Value::Bool(pattern.regex().is_match(text)))
 }
 
 fn extract<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
-    let regex = env.regex(args.text(1)?)?;
-    let group = wanted_group(args, &regex)?;
-    let captures = regex.captures(args.text(0)?);
+    let text = args.text(0)?;
+    let pattern = env.pattern(args.text(1)?, text.len())?;
+    let group = wanted_group(args, pattern.regex())?;
+    let captures = pattern.regex().captures(text);
     let found = captures.and_then(|captures| captures.get(group));
     Ok(found.map_or(Value::Null, |found| Value::Text(found.as_str())))
 }
@@ -145,12 +147,14 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
 }
 
 fn replace<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
-    let (text, regex, with) = (args.text(0)?, env.regex(args.text(1)?)?, args.text(2)?);
-    check_groups(with, &regex)?;
+    let (text, with) = (args.text(0)?, args.text(2)?);
+    let pattern = env.pattern(args.text(1)?, text.len())?;
+    let (regex, weight) = (pattern.regex(), pattern.weight());
+    check_groups(with, regex)?;
     let reach = reach(args.text(1)?);
     let passes = reach.map_or(0, |reach| reach.passes);
-    env.heap.work_on_bytes(text.len().saturating_mul(passes))?;
-    let mut replaced = Replaced { env, text, reach, done: 0, out: env.heap.text_builder() };
+    env.heap.work_on_bytes(text.len().saturating_mul(passes).saturating_mul(weight))?;
+    let mut replaced = Replaced { env, text, reach, weight, done: 0, out: env.heap.text_builder() };
     if with.contains('\\') {
         for captures in regex.captures_iter(text) {
             replaced.expand(&captures, with)?;
@@ -196,6 +200,8 @@ struct Replaced<'e, 'a> {
     text: &'a str,
     /// What each search may look at; nothing where that is all that is left.
     reach: Option<Reach>,
+    /// How often each byte of that counts.
+    weight: usize,
     /// Up to here the text is written.
     done: usize,
     out: TextBuilder<'a>,
@@ -209,7 +215,7 @@ impl<'a> Replaced<'_, 'a> {
             Some(reach) => reach.bytes.min(left) / BYTES_PER_STEP,
             None => left / FAR_BYTES_PER_STEP,
         };
-        self.env.heap.work(steps + 1)?;
+        self.env.heap.work(steps.saturating_mul(self.weight).saturating_add(1))?;
         self.out.push(self.text.get(self.done..found.start()).unwrap_or(""))?;
         self.done = found.end();
         Ok(())
