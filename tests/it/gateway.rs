@@ -2,6 +2,7 @@
 
 mod awork;
 mod examples;
+mod faults;
 mod hostile;
 mod kill;
 mod receiver;

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 pub(crate) const LISTENER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 
+/// How much is done, where the environment says.
+pub(crate) fn setting(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// A folder with a configuration.
 pub(crate) struct Folder {
     folder: tempfile::TempDir,
@@ -76,8 +81,15 @@ pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
     there
 }
 
+/// The program: the one that was built with the tests, or another that `HOOKGATE_PROGRAM` names,
+/// so that figures are of a build for release.
+pub(crate) fn binary() -> String {
+    let usual = env!("CARGO_BIN_EXE_hookgate").to_owned();
+    std::env::var("HOOKGATE_PROGRAM").unwrap_or(usual)
+}
+
 pub(crate) fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_hookgate"))
+    Command::new(binary())
 }
 
 /// A gateway that runs.
@@ -127,6 +139,13 @@ impl Gateway {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its memory at its most, in MiB.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
     }
 
     pub(crate) fn path(&self, listener: &str) -> String {

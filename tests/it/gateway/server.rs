@@ -13,13 +13,6 @@ const BODY: &[u8] = br#"{"action":"opened","issue":{"title":"Found a bug"}}"#;
 
 const MANY: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n";
 
-/// The memory of a process at its most, in MiB.
-fn peak(gateway: &Gateway) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-}
-
 #[test]
 fn a_signed_delivery_is_an_event_and_a_forged_one_is_not() {
     let folder = Folder::with_listener("");
@@ -456,7 +449,7 @@ fn the_store_is_synced_before_the_answer_is_written() {
     let mut traced = Command::new("strace");
     traced
         .args(["-f", "-tt", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto"])
-        .args(["-o", trace.to_str().unwrap(), env!("CARGO_BIN_EXE_hookgate")]);
+        .args(["-o", trace.to_str().unwrap(), &super::running::binary()]);
     let gateway = Gateway::start(folder.path(), traced);
     let before = std::fs::read_to_string(&trace).unwrap().lines().count();
     assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
@@ -531,7 +524,7 @@ fn slow_and_large_senders_leave_room_for_the_others() {
     let mut reply = [0; 12];
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"HTTP/1.1 408");
-    assert!(peak(&gateway) < 256, "{} MiB", peak(&gateway));
+    assert!(gateway.peak() < 256, "{} MiB", gateway.peak());
     drop(idle);
 }
 

@@ -1,0 +1,199 @@
+//! A clock that is set, forward and back.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use hookgate::engine::Time;
+use hookgate::gateway::{Clock, Configuration, Gateway, micros_of, time_of};
+use serde_json::json;
+
+use super::until;
+use crate::gateway::receiver::{Does, Receiver};
+use crate::gateway::running::{Answer, Folder, LISTENER, exchange, hookgate_hmac};
+use crate::gateway::subscribed::Subscribed;
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+const YEAR: i64 = 365 * DAY;
+
+/// A gateway in this process, with a clock that the test sets.
+struct Set {
+    clock: Clock,
+    /// When it began.
+    began: i64,
+    senders: SocketAddr,
+    management: SocketAddr,
+    log: Arc<Mutex<Vec<u8>>>,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+/// A log in memory.
+#[derive(Clone)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Set {
+    fn serve(folder: &Path) -> Self {
+        let began: Time = "2026-01-01T12:00:00Z".parse().unwrap();
+        let clock = Clock::pinned(began);
+        let configuration = Configuration::read(folder, true).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (log, pinned) = (Arc::<Mutex<Vec<u8>>>::default(), clock.clone());
+        let lines = Lines(Arc::clone(&log));
+        // One thread, so that what it logs goes to the log of this test.
+        std::thread::spawn(move || {
+            let subscriber = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(move || lines.clone())
+                .finish();
+            let _logs = tracing::subscriber::set_default(subscriber);
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let gateway = Gateway::open(configuration, pinned).await.unwrap();
+                tell.send(gateway.addresses().unwrap()).unwrap();
+                tokio::select! {
+                    served = gateway.serve() => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        let (senders, management) = told.recv().unwrap();
+        Self { clock, began: micros_of(began), senders, management, log, _stop: stop }
+    }
+
+    /// Sets the clock to so many microseconds after the beginning.
+    fn set(&self, after: i64) {
+        self.clock.set(time_of(self.began + after));
+    }
+
+    fn logged(&self, text: &str) {
+        until(&format!("no `{text}` in the log"), || {
+            String::from_utf8_lossy(&self.log.lock().unwrap()).contains(text)
+        });
+    }
+
+    fn post(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        let path = format!("/webhooks/v1/listeners/{LISTENER}/notify");
+        exchange(self.senders, "POST", &path, headers, body.as_bytes())
+    }
+}
+
+/// A listener that holds senders to a time that they sign.
+const TIMED: &str = r#"
+[secrets]
+KEY = { file = "secrets/github" }
+
+[[verify]]
+name = "signature"
+[verify.signature]
+secret = "KEY"
+hash = "sha256"
+payload = '"${headers["x-time"]}.${raw_body}"'
+received = 'headers["x-signature"]'
+encoding = "hex"
+time = 'headers["x-time"]'
+"#;
+
+#[test]
+fn signed_times_are_held_to_a_clock_that_is_wrong_only_as_long_as_it_is() {
+    let folder = super::open("", TIMED);
+    let gateway = Set::serve(folder.path());
+    let time = (gateway.began / SECOND).to_string();
+    let post = |body: &str| {
+        let secret = crate::gateway::running::SECRET;
+        let signature = hookgate_hmac(secret, format!("{time}.{body}").as_bytes());
+        gateway.post(&[("X-Time", &time), ("X-Signature", &signature)], body).status
+    };
+    assert_eq!(post("1"), 200);
+    gateway.set(DAY);
+    assert_eq!(post("2"), 401);
+    gateway.logged("stale: signed 86400 s ago, more than 300 s");
+    gateway.set(-DAY);
+    assert_eq!(post("3"), 401);
+    gateway.logged("future: signed 86400 s in the future, more than 300 s");
+    gateway.set(10 * SECOND);
+    assert_eq!(post("4"), 200);
+}
+
+/// A listener with keys that are remembered for a minute.
+const KEYED: &str = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"60s\"\n";
+
+#[test]
+fn a_key_that_was_remembered_by_a_clock_that_was_ahead_swallows_nothing_when_it_is_right() {
+    let folder = super::open("", KEYED);
+    let gateway = Set::serve(folder.path());
+    let mut sent = 0;
+    let mut post = |after: i64| {
+        gateway.set(after);
+        sent += 1;
+        let kind = [("Content-Type", "application/json")];
+        let body = json!({ "key": "one", "id": sent }).to_string();
+        assert_eq!(gateway.post(&kind, &body).status, 200);
+    };
+    // New, a repeat, a repeat by a clock that was set back a little.
+    post(0);
+    post(30 * SECOND);
+    post(-30 * SECOND);
+    // New: the window is over, by a clock that leapt.
+    post(YEAR);
+    // And again, though the last time is a year away; from then on it is a repeat.
+    post(40 * SECOND);
+    post(50 * SECOND);
+    assert_eq!(super::ids(&folder.path().join("hookgate.db")), [1, 4, 5]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_locks_nobody_out() {
+    let folder = Folder::with_listener("[rate_limit]\nrequests = 1\nper = \"10s\"\nburst = 2\n");
+    let text = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
+    folder.write("listeners/github.toml", &text.replace("provider = \"github\"\n", ""));
+    let gateway = Set::serve(folder.path());
+    let post = || gateway.post(&[], "1").status;
+    assert_eq!([post(), post(), post()], [200, 200, 429]);
+    for set in [-YEAR, YEAR] {
+        gateway.set(set);
+        assert_eq!([post(), post(), post()], [200, 200, 429]);
+    }
+}
+
+#[test]
+fn what_was_to_be_sent_by_a_clock_that_was_ahead_is_sent_when_it_is_set_back() {
+    let subscribed = Subscribed::new("");
+    let gateway = Set::serve(subscribed.folder.path());
+    let receiver = Receiver::new(|number, _| match number {
+        0 => Does::Answers(500, "", ""),
+        _ => Does::Answers(200, "", ""),
+    });
+    let form = json!({
+        "name": "test", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
+        "failureHandling": { "retryStrategy": { "type": "linear", "interval": 5, "attempts": 3 } },
+    });
+    let key = format!("Bearer {}", subscribed.key);
+    let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+    let path = "/event/acme/webhooks";
+    let made = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
+    assert_eq!(made.status, 200, "{}", made.text());
+    gateway.set(YEAR);
+    gateway.post(&headers[1..], "{\"type\":\"thing.made\",\"id\":1}");
+    receiver.after(1);
+    gateway.logged("the clock was set forward");
+    // The clock is put right; the retry is five seconds from the first attempt all the same.
+    gateway.set(0);
+    gateway.logged("the clock was set back: what waits is sent that much earlier");
+    gateway.set(6 * SECOND);
+    assert_eq!(receiver.after(2)[1].json()["data"]["id"], 1);
+}

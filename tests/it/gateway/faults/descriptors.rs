@@ -1,0 +1,72 @@
+//! No more files may be open.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Command;
+
+use super::{open, post, under, until};
+use crate::gateway::running::{Gateway, LISTENER, answer, is_there};
+
+/// Sets how many files a gateway may have open from now on.
+fn allow(gateway: &Gateway, files: usize) {
+    let pid = gateway.pid().to_string();
+    let set =
+        Command::new("prlimit").args([&format!("--nofile={files}:256"), "--pid", &pid]).status();
+    assert!(set.unwrap().success());
+}
+
+/// Posts an event over a connection that is open, and stays so.
+fn post_over(stream: &mut TcpStream, id: usize) -> u16 {
+    let body = serde_json::json!({ "id": id }).to_string();
+    write!(
+        stream,
+        "POST /webhooks/v1/listeners/{LISTENER}/notify HTTP/1.1\r\nHost: a\r\nContent-Type: \
+         application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    answer(stream.try_clone().unwrap()).status
+}
+
+#[test]
+fn connections_leave_files_for_everything_else() {
+    let folder = open("[limits]\nheader_time = \"30s\"\n", "");
+    let gateway = Gateway::start(folder.path(), under("ulimit -n 256"));
+    gateway.logged("so few files may be open connections=128 files=256");
+    let mut first = TcpStream::connect(gateway.senders).unwrap();
+    assert_eq!(post_over(&mut first, 1), 200);
+    let others: Vec<TcpStream> =
+        (0..190).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
+    gateway.logged("as many connections as may be: others wait for one to end");
+    // Who is in is served, and the store opens what it needs.
+    assert_eq!(post_over(&mut first, 2), 200);
+    assert_eq!(gateway.manage("/readyz").status, 200);
+    folder.answer(&["requests", "list"]);
+    drop(others);
+    until("nobody is let in", || post(&gateway, 3, 10).status == 200);
+    assert!(!gateway.logged("").contains("could not be accepted"));
+}
+
+#[test]
+fn a_gateway_that_can_open_nothing_more_serves_who_is_in_and_lets_others_in_later() {
+    if !is_there("prlimit", "--version") {
+        return;
+    }
+    let folder = open("", "");
+    let gateway = Gateway::start(folder.path(), under("ulimit -n 256"));
+    let mut first = TcpStream::connect(gateway.senders).unwrap();
+    assert_eq!(post_over(&mut first, 1), 200);
+    allow(&gateway, 3);
+    let mut waiting = TcpStream::connect(gateway.senders).unwrap();
+    gateway.logged("a connection could not be accepted");
+    assert_eq!(post_over(&mut first, 2), 200);
+    // Its files cannot be read now, so what they said stays.
+    gateway.signal("-HUP");
+    gateway.logged("the configuration was refused, and the old one stays");
+    assert_eq!(post_over(&mut first, 3), 200);
+    allow(&gateway, 256);
+    assert_eq!(post_over(&mut waiting, 4), 200);
+    gateway.signal("-HUP");
+    gateway.logged("the configuration was read again");
+    assert!(gateway.stop().success());
+}

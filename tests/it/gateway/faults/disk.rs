@@ -1,0 +1,127 @@
+//! A disk that is full, and one that may not be written to.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{ids, open, post, under, until};
+use crate::gateway::running::{Gateway, is_there, program};
+
+/// A disk of its own, in memory.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// Only a superuser makes one: none for others.
+    fn new(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let options = format!("size={size}");
+        mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path()).then(|| Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn remount(&self, option: &str) {
+        assert!(mount(&["-o", &format!("remount,{option}")], self.path()), "{option}");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+fn mount(arguments: &[&str], path: &Path) -> bool {
+    Command::new("mount").args(arguments).arg(path).output().is_ok_and(|done| done.status.success())
+}
+
+/// Sends until nothing is taken any more; answers the ids that were.
+fn fill(gateway: &Gateway) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let mut refused = 0;
+    for id in 0..2000 {
+        let answer = post(gateway, id, 20_000);
+        match answer.status {
+            200 => taken.push(id),
+            503 => {
+                assert_eq!(answer.header("retry-after"), Some("5"));
+                refused += 1;
+            }
+            other => panic!("{other}: {}", answer.text()),
+        }
+        if refused == 20 {
+            return taken;
+        }
+    }
+    panic!("2,000 events were taken");
+}
+
+/// What holds while there is no room, and when there is again.
+fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room: impl Fn()) {
+    let mut taken = fill(gateway);
+    assert!(taken.len() > 5, "{taken:?}");
+    gateway.logged("the store did not take it");
+    gateway.logged(words);
+    assert_eq!(gateway.manage("/healthz").status, 200);
+    // The last bit of room may do for a look.
+    until("it is ready", || gateway.manage("/readyz").status == 503);
+    make_room();
+    until("it takes no more", || post(gateway, 5000, 20_000).status == 200);
+    taken.push(5000);
+    until("it is not ready", || gateway.manage("/readyz").status == 200);
+    assert_eq!(ids(store), taken, "what was answered with 200 is what is stored");
+}
+
+#[test]
+fn a_full_disk_refuses_events_in_words_and_takes_them_again_when_there_is_room() {
+    let Some(disk) = Disk::new("2m") else {
+        return;
+    };
+    let store = disk.path().join("hookgate.db");
+    let folder = open(&format!("[store]\npath = \"{}\"\n", store.display()), "");
+    let gateway = folder.serve();
+    full_and_roomy_again(&gateway, &store, "the store is full", || disk.remount("size=64m"));
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_file_that_may_grow_no_more_refuses_events_and_takes_them_again_when_it_may() {
+    if !is_there("prlimit", "--version") {
+        return;
+    }
+    let folder = open("", "");
+    // What is beyond is an error and no signal, as for a quota.
+    let limited = under("trap '' XFSZ; ulimit -S -f 2000");
+    let gateway = Gateway::start(folder.path(), limited);
+    let store = folder.path().join("hookgate.db");
+    full_and_roomy_again(&gateway, &store, "the store does not answer", || {
+        let pid = gateway.pid().to_string();
+        let raised = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &pid]).status();
+        assert!(raised.unwrap().success());
+    });
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_store_on_a_disk_that_may_not_be_written_to_refuses_to_start_and_starts_when_it_may() {
+    let Some(disk) = Disk::new("8m") else {
+        return;
+    };
+    let store = disk.path().join("hookgate.db");
+    let folder = open(&format!("[store]\npath = \"{}\"\n", store.display()), "");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 1, 10).status, 200);
+    assert!(gateway.stop().success());
+    disk.remount("ro");
+    let refused =
+        program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("the store cannot be opened"), "{told}");
+    assert!(told.contains("Read-only file system"), "{told}");
+    disk.remount("rw");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 2, 10).status, 200);
+    assert_eq!(ids(&store), [1, 2]);
+}

@@ -1,0 +1,41 @@
+//! A receiver that hangs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use crate::gateway::receiver::{Does, Receiver};
+use crate::gateway::subscribed::Subscribed;
+
+#[test]
+fn a_receiver_that_hangs_holds_nobody_up_and_gets_everything_when_it_answers_again() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let hangs = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&hangs);
+    let hanging = Receiver::new(move |_, _| match still.load(Ordering::SeqCst) {
+        true => Does::Stalls,
+        false => Does::Answers(200, "", ""),
+    });
+    let healthy = Receiver::good();
+    let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
+    for receiver in [&hanging, &healthy] {
+        gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
+    }
+    for id in 0..100 {
+        gateway.happen("thing.made", &id.to_string());
+    }
+    healthy.after(100);
+    let list = ["deliveries", "list", "--state", "waiting", "--limit", "1000"];
+    let waiting = subscribed.folder.answer(&list);
+    assert!(waiting.contains("no answer within 1 s"), "{waiting}");
+    hangs.store(false, Ordering::SeqCst);
+    super::until("not all came", || {
+        let got = hanging.got();
+        let ids: std::collections::BTreeSet<String> =
+            got.iter().map(|one| one.json()["data"]["id"].as_str().unwrap().to_owned()).collect();
+        ids.len() == 100
+    });
+    super::until("some wait", || !subscribed.folder.answer(&list).contains("waiting"));
+}

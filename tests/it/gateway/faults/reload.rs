@@ -1,0 +1,106 @@
+//! A configuration that is replaced again and again under load.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, hookgate_hmac, setting};
+
+/// A configuration of a number: what it answers, what its events are called, and which of the two
+/// secrets is listed first, all tell it.
+fn configuration(number: usize) -> String {
+    let secrets = if number % 2 == 0 { ["old", "new"] } else { ["new", "old"] };
+    format!(
+        "id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n\n[secrets]\n\
+         KEY = [{{ file = \"secrets/{}\" }}, {{ file = \"secrets/{}\" }}]\n\n\
+         [[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\n\
+         payload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n\
+         [rate_limit]\nrequests = 1000000\nburst = 1000000\n\n\
+         [deduplicate]\nkeys = ['parsed_body.id']\nwindow = \"1h\"\n\n\
+         [event]\ntype = '\"{number}\"'\n\n[response]\nheaders = {{ \"X-Number\" = \"{number}\" }}\n",
+        secrets[0], secrets[1]
+    )
+}
+
+#[test]
+fn each_request_meets_one_configuration_whole_while_it_is_replaced() {
+    replaced(20);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_configuration_is_replaced_a_thousand_times_under_load() {
+    replaced(setting("RELOADS", 1000));
+}
+
+fn replaced(times: usize) {
+    let folder = Folder::with_listener("");
+    std::fs::remove_file(folder.path().join("listeners/github.toml")).unwrap();
+    folder.write("secrets/old", "old");
+    folder.write("secrets/new", "new");
+    folder.write("listeners/open.toml", &configuration(0));
+    let gateway = folder.serve();
+    let over = AtomicBool::new(false);
+    let answered: BTreeMap<String, String> = std::thread::scope(|scope| {
+        let (gateway, over) = (&gateway, &over);
+        let workers: Vec<_> =
+            (0..4).map(|worker| scope.spawn(move || senders(gateway, worker, over))).collect();
+        for number in 1..=times {
+            let next = folder.path().join("listeners/.next");
+            std::fs::write(&next, configuration(number)).unwrap();
+            std::fs::rename(&next, folder.path().join("listeners/open.toml")).unwrap();
+            gateway.signal("-HUP");
+            let wanted = number.to_string();
+            super::until("it was not read again", || {
+                let body = format!("{{\"id\":\"probe {number}\"}}");
+                post(gateway, "old", &body).header("x-number") == Some(&wanted)
+            });
+        }
+        over.store(true, Ordering::SeqCst);
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let kinds = kinds(&folder.path().join("hookgate.db"));
+    for (id, number) in &answered {
+        assert_eq!(kinds.get(id), Some(number), "{id} met two configurations");
+    }
+    let peak = gateway.peak();
+    println!("{times} configurations, {} events, peak memory {peak} MiB", answered.len());
+    assert!(peak < 128, "{peak} MiB");
+}
+
+/// Sends events, each twice, until it is over; answers which configuration took each.
+fn senders(gateway: &Gateway, worker: usize, over: &AtomicBool) -> BTreeMap<String, String> {
+    let mut taken = BTreeMap::new();
+    while !over.load(Ordering::SeqCst) {
+        let id = format!("{worker}-{}", taken.len());
+        let body = format!("{{\"id\":\"{id}\"}}");
+        let number = |secret: &str| {
+            let answer = post(gateway, secret, &body);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.header("x-number").unwrap().to_owned()
+        };
+        let first = number("old");
+        // What was taken is known after, whatever was replaced meanwhile.
+        number("new");
+        taken.insert(id, first);
+        let forged = post(gateway, "none", "{}").status;
+        assert!([401, 429].contains(&forged), "{forged}");
+    }
+    taken
+}
+
+fn post(gateway: &Gateway, secret: &str, body: &str) -> Answer {
+    let signature = hookgate_hmac(secret, body.as_bytes());
+    gateway.post(&[("X-Signature", &signature)], body.as_bytes())
+}
+
+/// What the events are called that are stored, by their ids; none is stored twice.
+fn kinds(path: &Path) -> BTreeMap<String, String> {
+    let mut kinds = BTreeMap::new();
+    for event in super::events(path) {
+        let data: serde_json::Value = serde_json::from_str(event.data.as_deref().unwrap()).unwrap();
+        let id = data["id"].as_str().unwrap().to_owned();
+        assert_eq!(kinds.insert(id.clone(), event.event_type), None, "{id} is stored twice");
+    }
+    kinds
+}

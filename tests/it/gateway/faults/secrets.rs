@@ -1,0 +1,55 @@
+//! Secrets that are taken away, or replaced, while the gateway runs.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::gateway::running::{Folder, Gateway, SECRET};
+
+/// The HMAC with a secret that may be empty, as nothing here lets one be.
+fn digest(secret: &str, body: &str) -> String {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    hmac.update(body.as_bytes());
+    hex::encode(hmac.finalize().into_bytes())
+}
+
+/// Posts a delivery signed with a secret; answers the status.
+fn signed_with(gateway: &Gateway, secret: &str, delivery: &str) -> u16 {
+    let body = format!("{{\"delivery\":\"{delivery}\"}}");
+    let signature = format!("sha256={}", digest(secret, &body));
+    let headers = [("X-Hub-Signature-256", signature.as_str()), ("X-GitHub-Delivery", delivery)];
+    gateway.post(&headers, body.as_bytes()).status
+}
+
+#[test]
+fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    assert_eq!(signed_with(&gateway, SECRET, "1"), 200);
+    let secret = folder.path().join("secrets/github");
+    for (round, taken_away) in ["removed", "emptied"].into_iter().enumerate() {
+        match taken_away {
+            "removed" => std::fs::remove_file(&secret).unwrap(),
+            _ => std::fs::write(&secret, "\n").unwrap(),
+        }
+        gateway.signal("-HUP");
+        refusals(&gateway, round + 1);
+        // As before, and no less strict than before.
+        assert_eq!(signed_with(&gateway, SECRET, &format!("{taken_away} 2")), 200);
+        assert_eq!(signed_with(&gateway, "", &format!("{taken_away} 3")), 401);
+        assert_eq!(signed_with(&gateway, "another", &format!("{taken_away} 4")), 401);
+    }
+    let log = gateway.logged("the configuration was refused, and the old one stays");
+    assert!(log.contains("E0606") && !log.contains(SECRET), "{log}");
+    std::fs::write(&secret, "another\n").unwrap();
+    gateway.signal("-HUP");
+    gateway.logged("the configuration was read again");
+    assert_eq!(signed_with(&gateway, "another", "5"), 200);
+    assert_eq!(signed_with(&gateway, SECRET, "6"), 401);
+}
+
+/// Waits until the configuration was refused so often.
+fn refusals(gateway: &Gateway, number: usize) {
+    super::until("it was not refused", || {
+        gateway.logged("").matches("the old one stays").count() >= number
+    });
+}
