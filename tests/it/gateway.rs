@@ -3,6 +3,7 @@
 mod awork;
 mod examples;
 mod faults;
+mod floods;
 mod hostile;
 mod kill;
 mod receiver;

@@ -1,0 +1,97 @@
+//! HTTP/2 frame by frame, for what no well-behaved client sends.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::gateway::running::LISTENER;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const CONTINUATION: u8 = 9;
+
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// A frame (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A header that is in no table (RFC 7541, section 6.2.2), of fewer than 127 bytes each.
+fn literal(name: &str, value: &str) -> Vec<u8> {
+    let mut field = vec![0];
+    for text in [name, value] {
+        field.push(u8::try_from(text.len()).unwrap());
+        field.extend(text.as_bytes());
+    }
+    field
+}
+
+/// The head of a request, as a block of headers.
+fn block() -> Vec<u8> {
+    let path = format!("/webhooks/v1/listeners/{LISTENER}/notify");
+    [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", path.as_str())]
+        .iter()
+        .flat_map(|(name, value)| literal(name, value))
+        .collect()
+}
+
+/// A connection that speaks HTTP/2 from its first byte.
+pub(super) fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").ok()?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).ok()?;
+    Some(stream)
+}
+
+/// Requests that are taken back at once, until the connection ends or so many were sent; answers
+/// how many it took.
+pub(super) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u32 {
+    for number in 0..most {
+        let id = 2 * number + 1;
+        let mut both = frame(HEADERS, END_HEADERS, id, &block());
+        both.extend(frame(RST_STREAM, 0, id, &8_u32.to_be_bytes()));
+        if stream.write_all(&both).is_err() {
+            return number;
+        }
+    }
+    most
+}
+
+/// One request whose headers do not end, until the connection does or so many bytes were sent;
+/// answers how many it took.
+pub(super) fn continue_headers(stream: &mut TcpStream, most: usize) -> usize {
+    if stream.write_all(&frame(HEADERS, END_STREAM, 1, &block())).is_err() {
+        return 0;
+    }
+    let more: Vec<u8> = (0..150).flat_map(|_| literal("x-more", &"a".repeat(90))).collect();
+    let mut sent = 0;
+    while sent < most {
+        if stream.write_all(&frame(CONTINUATION, 0, 1, &more)).is_err() {
+            break;
+        }
+        sent += more.len();
+    }
+    sent
+}
+
+/// A request whose body stalls before its end, as much of it as is sent without asking how much may
+/// be; answers whether the connection took it.
+pub(super) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
+    // What the other side says first tells how much it takes.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut all = frame(SETTINGS, ACK, 0, &[]);
+    all.extend(frame(HEADERS, END_HEADERS, 1, &block()));
+    for _ in 0..bytes / 16_384 {
+        all.extend(frame(DATA, 0, 1, &[b' '; 16_384]));
+    }
+    stream.write_all(&all).is_ok()
+}

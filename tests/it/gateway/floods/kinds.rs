@@ -1,0 +1,55 @@
+//! What is sent in floods.
+
+use std::io::Write;
+
+/// A megabyte of gzip that unpacks to nearly a gigabyte.
+pub(super) fn bomb() -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![0; 1 << 20]).unwrap();
+    // Parts that were packed each for itself are unpacked one after the other (RFC 1952).
+    let part = packed.finish().unwrap();
+    part.repeat(1_000_000 / part.len())
+}
+
+/// A megabyte of JSON that nests as deeply as it can.
+pub(super) fn deep() -> Vec<u8> {
+    "[".repeat(1_000_000).into_bytes()
+}
+
+/// So many keys that one hash has for all of them: that of Java's strings, and of many a table
+/// that multiplies by 31.
+pub(super) fn colliding(count: usize) -> Vec<String> {
+    let bits = usize::BITS - count.leading_zeros();
+    (0..count)
+        .map(|number| {
+            (0..bits).map(|bit| if number >> bit & 1 == 0 { "Aa" } else { "BB" }).collect()
+        })
+        .collect()
+}
+
+/// The hash that they have in common.
+pub(super) fn hash(text: &str) -> u32 {
+    text.bytes().fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// A megabyte of an object with such keys.
+pub(super) fn colliding_object() -> Vec<u8> {
+    let members: Vec<String> = colliding(25_000).iter().map(|key| format!("\"{key}\":1")).collect();
+    format!("{{{}}}", members.join(",")).into_bytes()
+}
+
+/// A megabyte of a form with such keys.
+pub(super) fn colliding_form() -> Vec<u8> {
+    let fields: Vec<String> = colliding(28_000).iter().map(|key| format!("{key}=1")).collect();
+    fields.join("&").into_bytes()
+}
+
+/// Bytes that do not become fewer when they are packed.
+pub(super) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}

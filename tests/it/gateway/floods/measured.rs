@@ -1,0 +1,302 @@
+//! How a well-behaved sender fares beside each flood: run by hand, in a build for release.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::beside::{Flood, Latencies, run, status};
+use super::refused::HEAVY;
+use super::{OTHER, frames, head, head_to_github, kinds, with_other};
+use crate::gateway::running::{answer, setting};
+
+/// A flood with its name, and what more is said of the listener that takes anything.
+struct Kind {
+    name: &'static str,
+    listener: &'static str,
+    flood: fn(SocketAddr, &Flood),
+}
+
+const fn of(name: &'static str, flood: fn(SocketAddr, &Flood)) -> Kind {
+    Kind { name, listener: "", flood }
+}
+
+const KINDS: &[Kind] = &[
+    of("none", |_, _| {}),
+    of("connections that say nothing, 10,000", |to, flood| hold(to, flood, 10_000, &[])),
+    of("heads of 30 KB that do not end, 10,000", |to, flood| {
+        let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
+        let long = format!("X-Long: {}", "a".repeat(27_000));
+        hold(to, flood, 10_000, head_to_github(&format!("{filler}{long}")).as_bytes());
+    }),
+    of("heads a byte a second, 2,000", |to, flood| {
+        trickle(to, flood, 2000, &head_to_github("X-Slow: "))
+    }),
+    of("bodies a byte a second, 2,000", |to, flood| {
+        trickle(to, flood, 2000, &head_to_github("Content-Length: 100000\r\n\r\n"));
+    }),
+    of("bodies of 1 MiB that lack a byte, 256", |to, flood| {
+        let head = head_to_github("Content-Length: 1048576\r\n\r\n");
+        let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();
+        workers(256, flood, || once(to, flood, &unfinished));
+    }),
+    of("heads of 100 KB, 16 at a time", |to, flood| {
+        let head = head_to_github(&format!("X-Long: {}\r\n\r\n", "a".repeat(100_000)));
+        workers(16, flood, || once(to, flood, head.as_bytes()));
+    }),
+    of("chunked bodies without end, 64 at a time", |to, flood| {
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
+        let head = head_to_github("Transfer-Encoding: chunked\r\n\r\n");
+        workers(64, flood, || endless(to, flood, head.as_bytes(), chunk.as_bytes()));
+    }),
+    of("bombs of gzip (1 MB for 1 GB), 16 at a time", |to, flood| {
+        let bomb = kinds::bomb();
+        workers(16, flood, || {
+            whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &bomb);
+        });
+    }),
+    of("JSON nested a million deep, 16 at a time", |to, flood| {
+        let deep = kinds::deep();
+        workers(16, flood, || whole(to, flood, head_to_github, JSON, &deep));
+    }),
+    of("25,000 keys of one hash in JSON, 16 at a time", |to, flood| {
+        let object = kinds::colliding_object();
+        workers(16, flood, || whole(to, flood, head_to_github, JSON, &object));
+    }),
+    of("28,000 keys of one hash in a form, 16 at a time", |to, flood| {
+        let form = kinds::colliding_form();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
+    }),
+    of("forged signatures, 64 at a time", |to, flood| {
+        let forged = format!("{JSON}X-Hub-Signature-256: sha256={}\r\n", "00".repeat(32));
+        let body = vec![b'1'; 8000];
+        workers(64, flood, || whole(to, flood, head_to_github, &forged, &body));
+    }),
+    of("HTTP/2 requests that are taken back, 16 connections", |to, flood| {
+        workers(16, flood, || {
+            let took = frames::connect(to)
+                .map(|mut stream| frames::reset_rapidly(&mut stream, u32::MAX / 4));
+            flood.count(if took.is_some() { "closed" } else { "no connection" });
+        });
+    }),
+    of("HTTP/2 headers without end, 16 connections", |to, flood| {
+        workers(16, flood, || {
+            let took = frames::connect(to)
+                .map(|mut stream| frames::continue_headers(&mut stream, usize::MAX));
+            flood.count(if took.is_some() { "closed" } else { "no connection" });
+        });
+    }),
+    of("HTTP/2 bodies of 1 MB that stall, 500 connections", |to, flood| {
+        workers(500, flood, || {
+            let Some(mut stream) = frames::connect(to) else {
+                return flood.count("no connection");
+            };
+            let _ = stream.set_write_timeout(Some(Duration::from_secs(20)));
+            flood.count(if frames::stall(&mut stream, 1_000_000) { "taken" } else { "closed" });
+            let until = Instant::now() + Duration::from_secs(5);
+            while flood.goes_on() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+    }),
+    Kind {
+        name: "a rule that does all it may, of 1 MB each, 16 at a time",
+        listener: HEAVY,
+        flood: |to, flood| {
+            let body = vec![b'a'; 1_000_000];
+            workers(16, flood, || {
+                whole(to, flood, head_to_other, "Content-Type: text/plain\r\n", &body)
+            });
+        },
+    },
+];
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn head_to_other(headers: &str) -> String {
+    head(OTHER, headers)
+}
+
+/// `FLOOD_SECONDS` each; those whose name has `FLOOD` in it.
+#[test]
+#[ignore = "measures, and takes minutes"]
+fn measure_floods_beside_a_well_behaved_sender() {
+    let time = Duration::from_secs(setting("FLOOD_SECONDS", 15) as u64);
+    let wanted = std::env::var("FLOOD").unwrap_or_default();
+    println!("| flood | what it was answered | lost | p50 ms | p99 ms | most ms | peak MiB |");
+    println!("|---|---|---|---|---|---|---|");
+    let mut worst = 0;
+    for kind in KINDS.iter().filter(|kind| kind.name.contains(&wanted)) {
+        let (_folder, gateway) = with_other("", kind.listener);
+        let address = gateway.senders;
+        let (flood, latencies) = run(&gateway, Some(time), |flood| (kind.flood)(address, flood));
+        let told = row(kind.name, &flood, &latencies);
+        println!("{told} {} |", gateway.peak());
+        worst = worst.max(gateway.peak());
+        assert_eq!(latencies.lost, 0, "the sender was not served");
+        assert!(!flood.statuses().contains(&500), "{}", flood.told());
+        // Where senders are verified, none of a flood is.
+        assert!(!kind.listener.is_empty() || !flood.statuses().contains(&200), "{}", flood.told());
+        assert!(gateway.stop().success());
+    }
+    println!("peak of all: {worst} MiB");
+}
+
+fn row(name: &str, flood: &Flood, latencies: &Latencies) -> String {
+    let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1000.0);
+    format!(
+        "| {name} | {} | {} of {} | {} | {} | {} |",
+        flood.told(),
+        latencies.lost,
+        latencies.took.len(),
+        millis(latencies.percent(50)),
+        millis(latencies.percent(99)),
+        millis(latencies.percent(100)),
+    )
+}
+
+/// Does something again and again, so many at a time.
+fn workers(number: usize, flood: &Flood, work: impl Fn() + Sync) {
+    std::thread::scope(|scope| {
+        for _ in 0..number {
+            scope.spawn(|| {
+                while flood.goes_on() {
+                    work();
+                }
+            });
+        }
+    });
+}
+
+/// Sends a head and waits for its end.
+fn once(to: SocketAddr, flood: &Flood, bytes: &[u8]) {
+    let Ok(mut stream) = TcpStream::connect(to) else {
+        flood.count("no connection");
+        return std::thread::sleep(Duration::from_millis(100));
+    };
+    let _ = stream.set_write_timeout(Some(Duration::from_secs(40)));
+    let _ = stream.write_all(bytes);
+    flood.count(&status(&stream));
+}
+
+/// Sends a whole request.
+fn whole(to: SocketAddr, flood: &Flood, head: fn(&str) -> String, headers: &str, body: &[u8]) {
+    let head = head(&format!("{headers}Content-Length: {}\r\n\r\n", body.len()));
+    once(to, flood, &[head.as_bytes(), body].concat());
+}
+
+/// Sends a head and what goes on as long as it is taken.
+fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
+    let Ok(mut stream) = TcpStream::connect(to) else {
+        return flood.count("no connection");
+    };
+    let _ = stream.set_write_timeout(Some(Duration::from_secs(40)));
+    let _ = stream.write_all(head);
+    while flood.goes_on() && stream.write_all(more).is_ok() {}
+    flood.count(&status(&stream));
+}
+
+/// Holds so many connections that began to say something, and makes those anew that end.
+fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
+    let mut held: Vec<TcpStream> = Vec::new();
+    while flood.goes_on() {
+        while held.len() < number && flood.goes_on() {
+            let Ok(mut stream) = TcpStream::connect(to) else {
+                flood.count("no connection");
+                break;
+            };
+            if stream.write_all(begins).is_err() {
+                flood.count("closed");
+            }
+            stream.set_nonblocking(true).unwrap();
+            held.push(stream);
+        }
+        held.retain(|stream| {
+            let open = matches!(stream.peek(&mut [0; 1]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+            if !open {
+                flood.count("ended");
+            }
+            open
+        });
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    flood.count_many("held at the end", held.len());
+}
+
+/// Over so many connections a head at once, and then a byte a second.
+fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
+    let mut held: Vec<TcpStream> = Vec::new();
+    while flood.goes_on() {
+        while held.len() < number && flood.goes_on() {
+            let Ok(mut stream) = TcpStream::connect(to) else {
+                flood.count("no connection");
+                break;
+            };
+            let _ = stream.write_all(begins.as_bytes());
+            held.push(stream);
+        }
+        let next = Instant::now() + Duration::from_secs(1);
+        held.retain_mut(|stream| {
+            let open = stream.write_all(b"a").is_ok();
+            if !open {
+                flood.count("ended");
+            }
+            open
+        });
+        while Instant::now() < next && flood.goes_on() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    flood.count_many("held at the end", held.len());
+}
+
+/// `FLOOD_KEYS` events with a key each, over 32 connections that stay open.
+#[test]
+#[ignore = "measures, and takes minutes"]
+fn measure_a_million_keys_beside_a_well_behaved_sender() {
+    let keys = setting("FLOOD_KEYS", 1_000_000);
+    let keyed = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"24h\"\n";
+    let (folder, gateway) = with_other("[log]\nlevel = \"error\"\n", keyed);
+    let (address, next) = (gateway.senders, AtomicUsize::new(0));
+    let began = Instant::now();
+    let (flood, latencies) = run(&gateway, None, |flood| {
+        std::thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    loop {
+                        let key = next.fetch_add(1, Ordering::SeqCst);
+                        if key >= keys {
+                            return;
+                        }
+                        flood.count(&keep_alive(&mut stream, key));
+                    }
+                });
+            }
+        });
+    });
+    let rate = keys as f64 / began.elapsed().as_secs_f64();
+    println!("{}{} |", row(&format!("{keys} keys"), &flood, &latencies), gateway.peak());
+    println!("{rate:.0} a second");
+    assert_eq!(flood.statuses(), [200]);
+    // Each is known, the first as the last.
+    let mut stream = TcpStream::connect(address).unwrap();
+    for at in 0..1000 {
+        assert_eq!(keep_alive(&mut stream, at * (keys / 1000)), "200");
+    }
+    let metrics = gateway.manage("/metrics");
+    let repeats = "hookgate_requests_total{listener=\"Other\",outcome=\"duplicate\"} 1000";
+    assert!(metrics.text().contains(repeats), "{}", metrics.text());
+    assert!(gateway.stop().success());
+    let store = folder.path().join("hookgate.db");
+    println!("{} MiB on disk", std::fs::metadata(store).unwrap().len() >> 20);
+}
+
+/// Posts an event with a key over a connection that stays open; answers the status.
+fn keep_alive(stream: &mut TcpStream, key: usize) -> String {
+    let body = format!("{{\"key\":\"{key}\"}}");
+    let head = head_to_other(&format!("{JSON}Content-Length: {}\r\n\r\n", body.len()));
+    stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    answer(stream.try_clone().unwrap()).status.to_string()
+}

@@ -1,0 +1,235 @@
+//! What is refused of floods, with little of each; others are served meanwhile.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::beside::status;
+use super::{OTHER, frames, head_to_github, kinds, with_other};
+use crate::gateway::running::{Gateway, borrowed, signed};
+
+/// A signed delivery is taken.
+fn is_taken(gateway: &Gateway, delivery: &str) {
+    let body = format!("{{\"delivery\":\"{delivery}\"}}");
+    let answer = gateway.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// Posts to the listener that takes anything.
+fn post(gateway: &Gateway, query: &str, kind: &str, body: &[u8]) -> u16 {
+    let path = format!("{}{query}", gateway.path(OTHER));
+    gateway.request("POST", &path, &[("Content-Type", kind)], body).status
+}
+
+#[test]
+fn heads_that_come_byte_by_byte_are_not_waited_for() {
+    let (_folder, gateway) = with_other("\n[limits]\nheader_time = \"1s\"\n", "");
+    let mut slow: Vec<TcpStream> =
+        (0..50).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
+    let head = head_to_github("X-Slow: ");
+    let began = Instant::now();
+    // A byte each tenth of a second: no pause is long, and all of it would take ten seconds.
+    for byte in head.bytes().chain(std::iter::repeat(b'a')) {
+        slow.retain_mut(|stream| stream.write_all(&[byte]).is_ok());
+        if slow.is_empty() || began.elapsed() > Duration::from_secs(8) {
+            break;
+        }
+        is_taken(&gateway, &began.elapsed().as_micros().to_string());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(slow.len(), 0, "they are still waited for");
+}
+
+#[test]
+fn a_head_without_end_is_refused_and_not_kept() {
+    let (_folder, gateway) = with_other("", "");
+    for line in ["X-Long: ", "X-Many: a\r\n", "X-Folded: a\r\n "] {
+        let mut stream = TcpStream::connect(gateway.senders).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(head_to_github("").as_bytes()).unwrap();
+        let more = line.repeat(10_000);
+        let mut sent = 0;
+        while sent < 64 << 20 && stream.write_all(more.as_bytes()).is_ok() {
+            sent += more.len();
+        }
+        assert!(sent < 64 << 20, "{line}: all was read");
+        let answered = status(&stream);
+        assert!(["431", "400", "closed"].contains(&answered.as_str()), "{line}: {answered}");
+    }
+    is_taken(&gateway, "1");
+    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+}
+
+#[test]
+fn what_stands_around_chunks_has_an_end() {
+    let (_folder, gateway) = with_other("\n[limits]\nbody_time = \"2s\"\n", "");
+    let chunks = "Transfer-Encoding: chunked\r\n\r\n";
+    for (begins, goes_on) in [
+        // A chunk's extension, trailers, a size that does not end, chunks of nothing but a size.
+        ("1;", "extension"),
+        ("0\r\n", "X-Trailer: a\r\n"),
+        ("0", "0"),
+        ("", "1\r\na\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(gateway.senders).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(format!("{}{begins}", head_to_github(chunks)).as_bytes()).unwrap();
+        let more = goes_on.repeat(10_000);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) && stream.write_all(more.as_bytes()).is_ok()
+        {
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{begins}{goes_on}: all was read");
+        let answered = status(&stream);
+        assert!(
+            ["400", "408", "413", "431", "closed"].contains(&answered.as_str()),
+            "{begins}{goes_on}: {answered}"
+        );
+    }
+    is_taken(&gateway, "1");
+    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+}
+
+#[test]
+fn bombs_of_gzip_are_refused_and_not_unpacked() {
+    let (_folder, gateway) = with_other("", "");
+    let bomb = kinds::bomb();
+    let headers = [("Content-Encoding", "gzip"), ("Content-Type", "application/json")];
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    assert_eq!(gateway.post(&headers, &bomb).status, 413);
+                }
+            });
+        }
+    });
+    is_taken(&gateway, "1");
+    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+}
+
+#[test]
+fn json_that_nests_without_end_is_refused_whoever_sends_it() {
+    let (_folder, gateway) = with_other("", "");
+    let deep = kinds::deep();
+    let objects = "{\"a\":".repeat(200_000);
+    for body in [
+        deep.as_slice(),
+        objects.as_bytes(),
+        &["[".repeat(129), "]".repeat(129)].concat().into_bytes(),
+    ] {
+        assert_eq!(gateway.post(&[("Content-Type", "application/json")], body).status, 401);
+        assert_eq!(gateway.post(&borrowed(&signed(body, "1")), body).status, 400);
+        assert_eq!(post(&gateway, "", "application/json", body), 400);
+        // Where nobody says that it is JSON, it is a text.
+        assert_eq!(post(&gateway, "", "text/plain", body), 200);
+        let form = [b"payload=".as_slice(), body].concat();
+        assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
+    }
+    is_taken(&gateway, "2");
+}
+
+#[test]
+fn keys_that_have_one_hash_take_no_longer_than_others() {
+    let keys = kinds::colliding(1000);
+    assert!(keys.iter().all(|key| kinds::hash(key) == kinds::hash(&keys[0])));
+    let (_folder, gateway) = with_other(
+        "",
+        "\n[filter]\nkeep_when = '$KEYS(parsed_body).$LENGTH() > 1 OR $KEYS(query_params).$LENGTH() > 1'\n\
+         [deduplicate]\nkeys = ['parsed_body.AaAaAaAaAaAaAa']\n",
+    );
+    let began = Instant::now();
+    assert_eq!(post(&gateway, "", "application/json", &kinds::colliding_object()), 200);
+    let form = kinds::colliding_form();
+    assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
+    let query: Vec<String> = kinds::colliding(1000).iter().map(|key| format!("{key}=1")).collect();
+    assert_eq!(post(&gateway, &format!("?{}", query.join("&")), "text/plain", b""), 200);
+    let names = kinds::colliding(90);
+    let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(gateway.request("POST", &gateway.path(OTHER), &headers, b"").status, 200);
+    // All with all would be three hundred million comparisons each.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    is_taken(&gateway, "1");
+}
+
+#[test]
+fn requests_that_are_taken_back_and_headers_without_end_close_the_connection() {
+    let (_folder, gateway) = with_other("", "");
+    let mut stream = frames::connect(gateway.senders).unwrap();
+    let most = 200_000;
+    assert!(frames::reset_rapidly(&mut stream, most) < most, "all were taken");
+    let mut stream = frames::connect(gateway.senders).unwrap();
+    let most = 64 << 20;
+    assert!(frames::continue_headers(&mut stream, most) < most, "all were taken");
+    is_taken(&gateway, "1");
+    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+}
+
+/// A rule that does as much as a rule may, of a body that makes it do so.
+pub(super) const HEAVY: &str = "\n[filter]\nkeep_when = '''\
+    $RANGE(3000).$ANY(i => $MATCH(raw_body, \"(a|aa|aaa)*(b|ab|aab){1,30}c${i}\"))'''\n";
+
+#[test]
+fn a_rule_that_does_too_much_is_stopped_and_holds_up_no_other_listener() {
+    let (_folder, gateway) = with_other("", HEAVY);
+    let body = "a".repeat(1_000_000);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            // An error in a filter keeps the event.
+            scope.spawn(|| assert_eq!(post(&gateway, "", "text/plain", body.as_bytes()), 200));
+        }
+        for at in 0..5 {
+            is_taken(&gateway, &at.to_string());
+        }
+    });
+    gateway.logged("filter_error");
+    gateway.logged("E0401");
+}
+
+#[test]
+fn bodies_that_stall_and_hold_memory_give_way_to_others() {
+    let (_folder, gateway) = with_other("\n[limits]\nmemory = 4194304\nbody_time = \"60s\"\n", "");
+    // Twice the memory that there is, and each lacks one byte.
+    let head = head_to_github("Content-Length: 1048576\r\n\r\n");
+    let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();
+    let _stalling: Vec<TcpStream> = std::thread::scope(|scope| {
+        let stalling = |_| {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(gateway.senders).unwrap();
+                let _ = stream.write_all(&unfinished);
+                stream
+            })
+        };
+        let stalling: Vec<_> = (0..8).map(stalling).collect();
+        for at in 0..5 {
+            is_taken(&gateway, &at.to_string());
+        }
+        let large = format!("{{\"text\":\"{}\"}}", "a".repeat(300_000));
+        assert_eq!(post(&gateway, "", "application/json", large.as_bytes()), 200);
+        stalling.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+}
+
+#[test]
+fn many_long_bodies_at_once_wait_for_each_other_and_all_are_taken() {
+    let (_folder, gateway) = with_other("\n[limits]\nmemory = 4194304\n", "");
+    let packed = {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&kinds::noise(700_000)).unwrap();
+        packed.finish().unwrap()
+    };
+    std::thread::scope(|scope| {
+        for at in 0..16 {
+            let (gateway, packed) = (&gateway, &packed);
+            scope.spawn(move || {
+                let path = gateway.path(OTHER);
+                let plain = kinds::noise(1_000_000);
+                let (body, headers): (&[u8], &[(&str, &str)]) = match at % 2 {
+                    0 => (&plain, &[]),
+                    _ => (packed, &[("Content-Encoding", "gzip")]),
+                };
+                assert_eq!(gateway.request("POST", &path, headers, body).status, 200);
+            });
+        }
+    });
+}
