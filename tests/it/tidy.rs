@@ -89,3 +89,22 @@ fn objects_keep_the_order_that_serde_json_gives_them() {
     let object: serde_json::Value = serde_json::from_str(r#"{"b": 1, "a": 2}"#).unwrap();
     assert_eq!(object.to_string(), r#"{"a":2,"b":1}"#);
 }
+
+#[test]
+fn the_tests_that_the_threat_model_names_are_there() {
+    let page = std::fs::read_to_string("SECURITY.md").unwrap();
+    let mut all = Vec::new();
+    files(Path::new("src"), &mut all);
+    files(Path::new("tests"), &mut all);
+    let code: Vec<String> = all.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let is_there = |name: &str| {
+        let test = format!("fn {name}(");
+        code.iter().any(|text| text.contains(&test))
+    };
+    // A test is named as a sentence: nothing else there has so many words in one.
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named: BTreeSet<&str> = quoted.filter(|name| name.matches('_').count() >= 3).collect();
+    assert!(named.len() > 60, "{}", named.len());
+    let missing: Vec<&str> = named.into_iter().filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
