@@ -35,7 +35,8 @@ trait Work: Send {
 /// Work with the answer to it.
 struct Job<T, R> {
     run: R,
-    answer: Result<T, StoreError>,
+    /// None where it was not done: the transaction could not be begun.
+    answer: Option<Result<T, StoreError>>,
     /// Whoever waits gets the work back with the answer: what one thread allocates and another
     /// frees costs both.
     tell: oneshot::Sender<(Result<T, StoreError>, R)>,
@@ -47,13 +48,18 @@ where
     R: Fn(&Connection) -> Result<T, StoreError> + Send,
 {
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        self.answer = (self.run)(connection);
-        self.answer.as_ref().map(drop).map_err(Clone::clone)
+        let answer = (self.run)(connection);
+        let done = answer.as_ref().map(drop).map_err(Clone::clone);
+        self.answer = Some(answer);
+        done
     }
 
     fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
         // Whoever asked may be gone; what they gave is stored all the same.
-        let answer = self.answer.and_then(|answer| committed.map(|()| answer));
+        let answer = match (self.answer, committed) {
+            (Some(answer), committed) => answer.and_then(|answer| committed.map(|()| answer)),
+            (None, committed) => Err(committed.err().unwrap_or(StoreError::Closed)),
+        };
         let _ = self.tell.send((answer, self.run));
     }
 }
@@ -119,7 +125,7 @@ impl Writer {
         run: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
-        self.send(Asked::Work(Box::new(Job { run, answer: Err(StoreError::Closed), tell })))?;
+        self.send(Asked::Work(Box::new(Job { run, answer: None, tell })))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
