@@ -68,7 +68,8 @@ where
         Encoding::Gzip => limits.body,
     };
     let mut held = Held::default();
-    let reading = collect(body, limits.body, declared.saturating_add(unpacks), memory, &mut held);
+    let size = Size { most: limits.body, declared, unpacks };
+    let reading = collect(body, size, memory, &mut held);
     let raw = within(limits.body_time, reading).await??;
     let unpacked = match encoding {
         Encoding::Identity => None,
@@ -84,10 +85,19 @@ async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, 
     tokio::time::timeout(limit, work).await.map_err(|_| Outcome::RequestTimeout)
 }
 
+/// How large a body may be.
+struct Size {
+    /// Beyond this it is refused.
+    most: usize,
+    /// What it says that it is, or the most.
+    declared: usize,
+    /// What it may unpack to besides.
+    unpacks: usize,
+}
+
 async fn collect<B>(
     mut body: B,
-    most: usize,
-    whole: usize,
+    size: Size,
     memory: &Memory,
     held: &mut Held,
 ) -> Result<Bytes, Outcome>
@@ -122,16 +132,20 @@ where
             continue;
         };
         let length = have.saturating_add(data.len());
-        if length > most {
+        if length > size.most {
             return Err(Outcome::BodyTooLarge);
         }
         held.beginning(memory, length).await?;
         if length > BEGINNING {
-            held.long(memory, whole).await?;
+            held.long(memory, size.declared.saturating_add(size.unpacks)).await?;
         }
         if first.is_empty() && raw.is_empty() {
             first = data;
             continue;
+        }
+        if length > BEGINNING {
+            // Once: what grows by doubling takes up to twice what is counted.
+            raw.reserve(size.declared.saturating_sub(raw.len()));
         }
         raw.extend_from_slice(&std::mem::take(&mut first));
         raw.extend_from_slice(&data);

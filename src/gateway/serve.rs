@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ages::Ages;
@@ -133,8 +133,8 @@ impl Gateway {
             None => None,
         };
         let store = Arc::new(open_store(&configuration, Mode::Serve)?);
-        let senders = listen(settings.listen).await?;
-        let management = listen(settings.management).await?;
+        let senders = listen(settings.listen)?;
+        let management = listen(settings.management)?;
         let app = app(configuration, store, clock).await?;
         let clients = deliver::clients(&app)?;
         sync_sinks(&app).await?;
@@ -218,10 +218,22 @@ fn bounded(settings: &Settings) -> Limits {
     Limits { connections: most, ..limits }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| ServeError::Listen { address, reason: error.to_string() })
+/// So many connections may wait to be let in. Beyond, senders try again after a second.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let listening = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Else an address is not free for a while after a gateway that had it.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listening()
+        .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
 }
 
 /// What happens beside requests: files are watched, what is old is deleted.
