@@ -36,7 +36,7 @@ fn connections_leave_files_for_everything_else() {
     let mut first = TcpStream::connect(gateway.senders).unwrap();
     assert_eq!(post_over(&mut first, 1), 200);
     let others: Vec<TcpStream> =
-        (0..190).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
+        (0..300).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     gateway.logged("as many connections as may be: others wait for one to end");
     // Who is in is served, and the store opens what it needs.
     assert_eq!(post_over(&mut first, 2), 200);

@@ -9,7 +9,7 @@ use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, hookgate_hmac, 
 /// A configuration of a number: what it answers, what its events are called, and which of the two
 /// secrets is listed first, all tell it.
 fn configuration(number: usize) -> String {
-    let secrets = if number % 2 == 0 { ["old", "new"] } else { ["new", "old"] };
+    let secrets = if number.is_multiple_of(2) { ["old", "new"] } else { ["new", "old"] };
     format!(
         "id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n\n[secrets]\n\
          KEY = [{{ file = \"secrets/{}\" }}, {{ file = \"secrets/{}\" }}]\n\n\

@@ -23,11 +23,11 @@ const fn of(name: &'static str, flood: fn(SocketAddr, &Flood)) -> Kind {
 
 const KINDS: &[Kind] = &[
     of("none", |_, _| {}),
-    of("connections that say nothing, 10,000", |to, flood| hold(to, flood, 10_000, &[])),
+    of("connections that say nothing, 10,000", |to, flood| hold_all(to, flood, 10_000, &[])),
     of("heads of 30 KB that do not end, 10,000", |to, flood| {
         let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
         let long = format!("X-Long: {}", "a".repeat(27_000));
-        hold(to, flood, 10_000, head_to_github(&format!("{filler}{long}")).as_bytes());
+        hold_all(to, flood, 10_000, head_to_github(&format!("{filler}{long}")).as_bytes());
     }),
     of("heads a byte a second, 2,000", |to, flood| {
         trickle(to, flood, 2000, &head_to_github("X-Slow: "))
@@ -195,6 +195,15 @@ fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
     let _ = stream.write_all(head);
     while flood.goes_on() && stream.write_all(more).is_ok() {}
     flood.count(&status(&stream));
+}
+
+/// Holds so many connections, made by several at a time: they may be silent for ten seconds.
+fn hold_all(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| hold(to, flood, number / 8, begins));
+        }
+    });
 }
 
 /// Holds so many connections that began to say something, and makes those anew that end.
