@@ -492,12 +492,12 @@ impl<'c> Checker<'c> {
                 StepKind::Member(name) => self.member(&current, name, step, case_blind),
                 StepKind::Index(index) => self.index(&current, *index, step, case_blind),
                 StepKind::Slice(from, to) => self.slice(current, *from, *to, step),
-                StepKind::Call { name, name_span, args } => self.call(
+                StepKind::Call(called) => self.call(
                     Place::step(id, at),
-                    name,
-                    *name_span,
+                    &called.name,
+                    called.name_span,
                     Some((&current, base, at)),
-                    args,
+                    &called.args,
                 ),
             };
             case_blind = false;
@@ -509,10 +509,10 @@ impl<'c> Checker<'c> {
     /// Whether a step is `.$TRY(…)`, by what the function does: a host may have its own of the
     /// name.
     fn is_attempt(&self, step: &Step) -> bool {
-        let StepKind::Call { name, .. } = &step.kind else {
+        let StepKind::Call(called) = &step.kind else {
             return false;
         };
-        let callee = self.host.function(name);
+        let callee = self.host.function(&called.name);
         callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Try)))
     }
 

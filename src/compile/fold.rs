@@ -22,8 +22,8 @@ const BUDGET: Budget = Budget { bytes: 4 << 10, steps: 2_000 };
 enum Constant<'c> {
     /// What stands in the source.
     Literal(Value<'c>),
-    /// What was found before running.
-    Folded(OwnedValue),
+    /// What was found before running; a box, since most constants are literals.
+    Folded(Box<OwnedValue>),
 }
 
 impl Constant<'_> {
@@ -52,7 +52,11 @@ impl<'c> Constants<'c> {
         };
         // Children come before their parents in the arena.
         for (id, expr) in checked.parsed.tree.iter() {
-            let folded = || fold.then(|| constants.fold(id, expr)).flatten().map(Constant::Folded);
+            let folded = || {
+                fold.then(|| constants.fold(id, expr))
+                    .flatten()
+                    .map(|value| Constant::Folded(value.into()))
+            };
             let constant = constants.literal(expr).or_else(folded);
             if let Some(place) = constants.of.get_mut(id.index()) {
                 *place = constant;
@@ -171,9 +175,9 @@ impl<'c> Constants<'c> {
             StepKind::Member(name) => value::member(heap, current, name).ok(),
             StepKind::Index(index) => value::index(heap, current, self.get(*index)?).ok(),
             StepKind::Slice(from, to) => value::slice(heap, current, bound(from)?, bound(to)?).ok(),
-            StepKind::Call { args, .. } => {
+            StepKind::Call(called) => {
                 let mut all = vec![current];
-                all.extend(self.all(args)?);
+                all.extend(self.all(&called.args)?);
                 self.call(heap, place, &all)
             }
         }

@@ -6,7 +6,7 @@ use super::assembler::{Assembler, index};
 use super::fold::Constants;
 use crate::builtins::{Code, Form, LoopKind, Pattern, Role};
 use crate::check::{Checked, Name};
-use crate::program::{Base, Callee, Instruction, Key, Loop, Malformed, Path, Program};
+use crate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Malformed, Path, Program};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
 use crate::value::Value;
@@ -45,6 +45,17 @@ pub struct Compiled {
 /// # Errors
 /// What the verifier finds: a fault of the compiler, never of the source.
 pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malformed> {
+    let (chunk, places) = lowered(checked, options);
+    let program = match options.direct {
+        true => Program::new(chunk)?,
+        false => Program::of_instructions(chunk)?,
+    };
+    Ok(Compiled { program, places })
+}
+
+/// The chunk of a source. What it takes to write one is as large again, and gone before the chunk
+/// is verified.
+fn lowered(checked: &Checked, options: Options) -> (Chunk, Vec<Place>) {
     let constants = Constants::of(checked, options.fold, options.pattern_bytes);
     let mut lowering = Lowering {
         checked,
@@ -63,11 +74,7 @@ pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malforme
     let root = lowering.tree.root();
     lowering.expr(root);
     lowering.out.emit(Instruction::Return, lowering.tree.span(root));
-    let program = match options.direct {
-        true => Program::new(lowering.out.chunk)?,
-        false => Program::of_instructions(lowering.out.chunk)?,
-    };
-    Ok(Compiled { program, places: lowering.places })
+    (lowering.out.chunk, lowering.places)
 }
 
 struct Lowering<'c> {
@@ -278,8 +285,8 @@ impl<'c> Lowering<'c> {
     fn end_attempt(&mut self, attempt: usize, step: &'c Step) {
         let end = self.out.emit(Instruction::EndTry { target: 0 }, step.span);
         self.out.land(attempt);
-        if let StepKind::Call { args, .. } = &step.kind
-            && let Some(fallback) = args.first()
+        if let StepKind::Call(called) = &step.kind
+            && let Some(fallback) = called.args.first()
         {
             self.expr(*fallback);
         }
@@ -331,8 +338,8 @@ impl<'c> Lowering<'c> {
                 }
                 self.out.emit(Instruction::Slice, step.span);
             }
-            StepKind::Call { args, .. } => {
-                let args = Arguments { subject_on_stack: true, rest: args };
+            StepKind::Call(called) => {
+                let args = Arguments { subject_on_stack: true, rest: &called.args };
                 self.call(place, args, step.span);
             }
         }

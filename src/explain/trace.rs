@@ -239,13 +239,13 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
         for (at, step) in steps.iter().enumerate() {
             let shown = at > 0 || is_name;
-            if let StepKind::Call { args, .. } = &step.kind {
+            if let StepKind::Call(called) = &step.kind {
                 let before = at.checked_sub(1).and_then(|before| steps.get(before));
-                let told = before.is_some_and(|step| matches!(step.kind, StepKind::Call { .. }));
+                let told = before.is_some_and(|step| matches!(step.kind, StepKind::Call(_)));
                 if shown && !told {
                     inner.push(self.subject(id, base, at, before, within));
                 }
-                self.arguments(Place::step(id, at), args, within, inner);
+                self.arguments(Place::step(id, at), &called.args, within, inner);
                 if at + 1 < steps.len() {
                     let value = self.value(Place::step(id, at), within);
                     inner.push(self.traced(id, step.span, value, Role::Clause, Vec::new()));

@@ -102,7 +102,7 @@ fn step_kind(step: &StepKind) -> &'static str {
         StepKind::Member(_) => "member",
         StepKind::Index(_) => "index",
         StepKind::Slice(..) => "slice",
-        StepKind::Call { .. } => "call",
+        StepKind::Call(_) => "call",
     }
 }
 

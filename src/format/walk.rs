@@ -213,7 +213,7 @@ impl<'s> Writer<'s> {
     /// `a.b[0].$F(x)`. A single call breaks its arguments; several break the chain, and from the
     /// first on all of it is further to the right.
     fn chain(&mut self, base: ExprId, steps: &'s [Step]) {
-        let calls = steps.iter().filter(|step| matches!(step.kind, StepKind::Call { .. }));
+        let calls = steps.iter().filter(|step| matches!(step.kind, StepKind::Call(_)));
         let breaks = calls.count() > 1;
         self.group(|this| {
             this.expr(base);
@@ -229,7 +229,7 @@ impl<'s> Writer<'s> {
 
     fn step(&mut self, step: &'s StepKind, breaks: bool, indented: &mut bool) {
         self.skip(&Token::Dot);
-        let breaks = breaks && matches!(step, StepKind::Call { .. });
+        let breaks = breaks && matches!(step, StepKind::Call(_));
         if !*indented && (breaks || self.cursor.is_pending()) {
             self.document.indent();
             *indented = true;
@@ -246,9 +246,9 @@ impl<'s> Writer<'s> {
                 self.dot();
                 self.token(&**name, name.len());
             }
-            StepKind::Call { name, args, .. } => {
+            StepKind::Call(called) => {
                 self.dot();
-                self.call(name, args);
+                self.call(&called.name, &called.args);
             }
             StepKind::Index(index) => self.bracketed(&SQUARES, |this| this.expr(*index)),
             StepKind::Slice(from, to) => self.bracketed(&SQUARES, |this| this.slice(*from, *to)),

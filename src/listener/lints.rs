@@ -127,8 +127,8 @@ fn is_whole_content_type(tree: &Tree, id: ExprId) -> bool {
             let begins = matches!(tree.expr(*base), Expr::Name(name) if &**name == "headers");
             match kinds.as_slice() {
                 [first] => begins && is_header(first),
-                [first, StepKind::Call { name, .. }] => {
-                    begins && is_header(first) && is_plain(name)
+                [first, StepKind::Call(called)] => {
+                    begins && is_header(first) && is_plain(&called.name)
                 }
                 _ => false,
             }

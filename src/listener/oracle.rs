@@ -80,16 +80,15 @@ fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
                 };
             }
             Expr::Chain { base, steps } if *base == call && step.is_none() => {
-                let Some(StepKind::Call { name, args, .. }) = steps.first().map(|step| &step.kind)
-                else {
+                let Some(StepKind::Call(called)) = steps.first().map(|step| &step.kind) else {
                     return Around::default();
                 };
-                let message = args.first().copied().filter(|_| is_hmac(name));
-                return Around { message, compares: is_equals(name) };
+                let message = called.args.first().copied().filter(|_| is_hmac(&called.name));
+                return Around { message, compares: is_equals(&called.name) };
             }
             Expr::Chain { steps, .. } if step.is_none() => {
                 let passed = steps.iter().find_map(|step| match &step.kind {
-                    StepKind::Call { name, args, .. } if args.contains(&call) => Some(name),
+                    StepKind::Call(called) if called.args.contains(&call) => Some(&called.name),
                     _ => None,
                 });
                 if let Some(name) = passed {

@@ -232,8 +232,8 @@ impl<'a> Walk<'a> {
         for (at, step) in steps.iter().enumerate() {
             let place = Place::step(id, at);
             current = match (&step.kind, current) {
-                (StepKind::Call { args, .. }, current) if self.is_try(place) => {
-                    self.or_fallback(current, args.first().copied(), scope)
+                (StepKind::Call(called), current) if self.is_try(place) => {
+                    self.or_fallback(current, called.args.first().copied(), scope)
                 }
                 (_, Ok(value)) => self.step(place, value, step, scope),
                 (_, Err(trap)) => Err(trap),
@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
                 let (from, to) = (bound(*from)?, bound(*to)?);
                 access::slice(self.env.heap, value, from, to).at(step.span)
             }
-            StepKind::Call { args, .. } => self.call(place, Some(value), args, scope),
+            StepKind::Call(called) => self.call(place, Some(value), &called.args, scope),
         }
     }
 

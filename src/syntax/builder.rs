@@ -309,7 +309,7 @@ impl<'s> Builder<'s> {
 
 /// The first of several, with room for as many as there mostly are.
 pub(super) fn several<T>(first: T) -> Vec<T> {
-    let mut all = Vec::with_capacity(4);
+    let mut all = Vec::with_capacity(3);
     all.push(first);
     all
 }

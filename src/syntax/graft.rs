@@ -98,8 +98,8 @@ impl Expr {
                 for step in steps {
                     call(&mut step.span);
                     call(&mut step.own);
-                    if let StepKind::Call { name_span, .. } = &mut step.kind {
-                        call(name_span);
+                    if let StepKind::Call(called) = &mut step.kind {
+                        call(&mut called.name_span);
                     }
                 }
             }
@@ -117,7 +117,7 @@ impl StepKind {
             Self::Member(_) => {}
             Self::Index(index) => call(index),
             Self::Slice(from, to) => from.iter_mut().chain(to).for_each(call),
-            Self::Call { args, .. } => args.iter_mut().for_each(call),
+            Self::Call(called) => called.args.iter_mut().for_each(call),
         }
     }
 }

@@ -20,5 +20,5 @@ pub use lexer::tokens;
 pub use parser::{Parsed, SyntaxLimits, parse, parse_template};
 pub use token::Token;
 pub use tree::{
-    Binding, Expr, ExprId, Node, Operator, Param, Part, Place, Run, Step, StepKind, Tree,
+    Binding, Called, Expr, ExprId, Node, Operator, Param, Part, Place, Run, Step, StepKind, Tree,
 };

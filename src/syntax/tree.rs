@@ -239,15 +239,19 @@ pub enum StepKind {
     Index(ExprId),
     /// `[from:to]`
     Slice(Option<ExprId>, Option<ExprId>),
-    /// `.$F(args)`
-    Call {
-        /// The name as written, without the dollar sign.
-        name: Box<str>,
-        /// Where the name stands, with the dollar sign.
-        name_span: Span,
-        /// The arguments after the value itself.
-        args: Vec<ExprId>,
-    },
+    /// `.$F(args)`; a box, since most steps are members, and small.
+    Call(Box<Called>),
+}
+
+/// A function that is called on what stands before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Called {
+    /// The name as written, without the dollar sign.
+    pub name: Box<str>,
+    /// Where the name stands, with the dollar sign.
+    pub name_span: Span,
+    /// The arguments after the value itself.
+    pub args: Vec<ExprId>,
 }
 
 /// A parameter of a lambda.
@@ -435,7 +439,7 @@ impl StepKind {
             Self::Member(_) => {}
             Self::Index(index) => call(*index),
             Self::Slice(from, to) => from.iter().chain(to).copied().for_each(call),
-            Self::Call { args, .. } => args.iter().copied().for_each(call),
+            Self::Call(called) => called.args.iter().copied().for_each(call),
         }
     }
 }

@@ -225,9 +225,9 @@ fn write_step<W: Write>(tree: &Tree, step: &StepKind, out: &mut W) -> fmt::Resul
             write!(out, " slice{}{}", from.is_some(), to.is_some())?;
             write_list(tree, "", from.iter().chain(to).copied(), out)
         }
-        StepKind::Call { name, args, .. } => {
-            let name = format!(" .${}", name.to_uppercase());
-            write_list(tree, &name, args.iter().copied(), out)
+        StepKind::Call(called) => {
+            let name = format!(" .${}", called.name.to_uppercase());
+            write_list(tree, &name, called.args.iter().copied(), out)
         }
     }
 }
