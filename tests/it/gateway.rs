@@ -8,6 +8,7 @@ mod hostile;
 mod kill;
 mod receiver;
 mod receivers;
+mod repeats;
 mod running;
 mod server;
 mod socotra;

@@ -7,8 +7,12 @@
 mod agree;
 mod choices;
 mod contexts;
+mod dates;
+mod encodings;
 mod laws;
+mod logic;
 mod programs;
+mod published;
 
 use hookgate::reference;
 use proptest::prelude::*;

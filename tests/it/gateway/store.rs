@@ -26,11 +26,11 @@ fn event_id(id: &str, at: i64) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
-fn open(folder: &Path) -> SqliteStore {
+pub(super) fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(SqliteOptions::new(folder.join("store.db"), Mode::Serve)).unwrap()
 }
 
-fn run<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -67,7 +67,7 @@ fn event(id: &str, at: i64) -> EventRecord {
     }
 }
 
-fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
+pub(super) fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
     let dedup = key.map(|key| DedupClaim {
         keys: vec![[key; 32]],
         window_us: 10 * SECOND,

@@ -16,7 +16,7 @@ fn heap() -> Heap {
     Heap::new(Budget { bytes: 16 << 20, steps: 1_000_000 })
 }
 
-fn numbers() -> impl Strategy<Value = Number> {
+pub(super) fn numbers() -> impl Strategy<Value = Number> {
     let near =
         |at: i128| (-3..=3i128).prop_filter_map("in range", move |d| Number::integer(at + d));
     prop_oneof![
@@ -35,7 +35,7 @@ fn numbers() -> impl Strategy<Value = Number> {
     ]
 }
 
-fn times() -> impl Strategy<Value = Time> {
+pub(super) fn times() -> impl Strategy<Value = Time> {
     let seconds = prop_oneof![-5i64..5, -62_167_132_800i64..253_402_214_400];
     let nanos = prop_oneof![Just(0u32), 0..1_000_000_000u32, Just(500_000_000)];
     (seconds, nanos, -12..=12i32).prop_filter_map("in range", |(seconds, nanos, hours)| {
@@ -44,12 +44,12 @@ fn times() -> impl Strategy<Value = Time> {
     })
 }
 
-fn texts() -> impl Strategy<Value = String> {
+pub(super) fn texts() -> impl Strategy<Value = String> {
     prop_oneof!["[ab]{0,6}", "[aé🙂\u{301}İ]{0,6}", any::<String>()]
 }
 
 /// Values of every kind that outlives an evaluation.
-fn values() -> impl Strategy<Value = OwnedValue> {
+pub(super) fn values() -> impl Strategy<Value = OwnedValue> {
     let leaf = prop_oneof![
         Just(OwnedValue::Null),
         any::<bool>().prop_map(OwnedValue::Bool),
@@ -469,7 +469,7 @@ proptest! {
     }
 }
 
-fn nanos(time: Time) -> i128 {
+pub(super) fn nanos(time: Time) -> i128 {
     let at = time.get();
     i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())
 }
