@@ -1,0 +1,54 @@
+//! Folding changes no answer and no fault: of a rule and of a template, whichever way else they are
+//! compiled. Only where a limit stops a run may it differ, as folding spends none of it.
+
+#![no_main]
+
+use hookgate::check::Checked;
+use hookgate::compile::Options;
+use hookgate::engine::{Engine, Machine, OwnedValue, Source, Strangers, Trap};
+use hookgate_fuzz::{Case, machine};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let case = Case::of(input);
+    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let source = || Source::new("fuzz", case.rule.as_str());
+    let mut machine = machine();
+    for checked in [engine.check(source()), engine.check_template(source())].into_iter().flatten() {
+        alike(&engine, &checked, &case, &mut machine);
+    }
+});
+
+fn alike(engine: &Engine, checked: &Checked, case: &Case, machine: &mut Machine) {
+    let context = case.context();
+    let mut run = |options| {
+        let program = engine.lower_with(checked, options).expect("it compiles").program;
+        told(
+            machine
+                .eval(&program, &context)
+                .map(|answer| answer.to_owned_value().expect("no secret is out")),
+        )
+    };
+    let plain = run(Options { fold: false, direct: false, ..Options::default() });
+    for (fold, direct, mark) in [
+        (true, true, false),
+        (true, false, false),
+        (false, true, false),
+        (true, false, true),
+        (false, false, true),
+    ] {
+        let other = run(Options { fold, direct, mark, ..Options::default() });
+        let limited = [&plain, &other]
+            .iter()
+            .any(|one| matches!(one, Err((code, _)) if code.starts_with("E04")));
+        assert!(
+            limited || plain == other,
+            "{plain:?} is not {other:?} with {fold}, {direct}, {mark}: {}",
+            case.rule
+        );
+    }
+}
+
+fn told(answer: Result<OwnedValue, Trap>) -> Result<OwnedValue, (String, hookgate::source::Span)> {
+    answer.map_err(|trap| (trap.code().to_string(), trap.span()))
+}

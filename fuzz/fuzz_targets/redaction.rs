@@ -1,0 +1,219 @@
+//! Secrets planted where a sender puts them, and in a configuration: in headers, a query, a body, a
+//! variable. None of them stands in the log of the request, in a reason, an error, or what `Debug`
+//! shows; nor does what the listener leaves out by its path.
+//!
+//! In an input the bytes from 1 on stand for a secret as it is, in hex, in base64, in a URL and in
+//! JSON, and the byte 24 for what stands at a path that is left out.
+
+#![no_main]
+
+use std::cell::RefCell;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use hookgate::engine::{Machine, Secrets};
+use hookgate::listener::{
+    Decision, Listener, Outside, SecretEncoding, decode_secret, load, log_entry,
+};
+use hookgate_fuzz::listeners::{Sent, key_pair, listener};
+use hookgate_fuzz::{machine, split};
+use libfuzzer_sys::fuzz_target;
+
+/// What nobody may read: with letters that JSON and URLs escape.
+const SECRET: &str = "s3cr\"et/+ \u{e9}\\key=&zoom";
+
+/// What stands at a path that is left out.
+const HIDDEN: &str = "planted-at-a-path-7f3a";
+
+/// Rules that quote, convert and answer what was sent, and fail of it.
+const LISTENERS: &[&str] = &[
+    r#"
+[[verify]]
+name = "quotes"
+rule = '$INTEGER(headers["x-a"]) > 0 AND $PARSE_TIME(parsed_body.at) < $TIME() AND headers["x-b"] == $SECRET("S")'
+[[verify]]
+name = "signature"
+enforce = false
+signature = { secret = "S", hash = "sha256", payload = 'raw_body', received = 'headers["x-sig"]', prefix = "v1=", encoding = "hex" }
+[redact]
+headers = ["X-Hidden"]
+paths = ["parsed_body.user.token", "parsed_body.list[*].token", "query_params.token"]
+"#,
+    r#"
+[[verify]]
+name = "quotes"
+enforce = false
+rule = '$DECIMAL(headers["x-a"]) > $DECIMAL(query_params.a) OR $SECRET("S") == raw_body'
+[filter]
+keep_when = '$MATCH(parsed_body.text, parsed_body.pattern) OR TRUE'
+[event]
+type = '$PARSE_JSON(headers["x-b"])'
+id = '"${headers["x-a"]}".$BASE64()'
+data = '{ "n": $INTEGER(parsed_body.n), "t": $PARSE_TIME(query_params.a) }'
+[deduplicate]
+keys = ['$PARSE_JSON(raw_body).id']
+window = "1m"
+[schema]
+shape = { text = "string", n = "number" }
+[redact]
+headers = ["X-Hidden"]
+paths = ["parsed_body.user.token", "query_params.token"]
+"#,
+];
+
+struct State {
+    listeners: Vec<Listener>,
+    spellings: Vec<String>,
+    machine: Machine,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::new(state());
+}
+
+fuzz_target!(|input: &[u8]| {
+    STATE.with_borrow_mut(|State { listeners, spellings, machine }| {
+        let (head, body) = split(input);
+        let head = planted(&String::from_utf8_lossy(head), spellings);
+        for one in listeners.iter() {
+            let mut sent = sent(&head);
+            sent.body = planted_bytes(body, spellings);
+            let decision = sent.to(one, machine);
+            let written = written(one, &sent, &decision);
+            for spelling in spellings.iter() {
+                assert!(!written.contains(spelling.as_str()), "{spelling:?} is in {written}");
+            }
+            if is_left_out(&sent) {
+                assert!(!written.contains(HIDDEN), "{HIDDEN} is in {written}");
+            }
+        }
+        of_a_configuration(&head);
+    });
+});
+
+/// A method, a query, then a header a line.
+fn sent(head: &str) -> Sent {
+    let mut lines = head.lines();
+    let mut sent = Sent::new("");
+    sent.query = lines.next().unwrap_or("").to_owned();
+    sent.url = format!("{}?{}", sent.url, sent.query);
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        sent = sent.with(name, value.trim());
+    }
+    sent
+}
+
+/// Everything that is written of a request, wherever.
+fn written(listener: &Listener, sent: &Sent, decision: &Decision) -> String {
+    sent.seen(|request| {
+        let log = log_entry(listener, request, decision);
+        let reasons: Vec<String> = decision
+            .reasons
+            .iter()
+            .map(|reason| format!("{reason} {reason:?} {}", reason.to_json()))
+            .collect();
+        let whole = [
+            log.to_string(),
+            log.entry.to_string(),
+            log.body.clone().unwrap_or_default(),
+            format!("{request:?} {:?} {listener:?}", decision.parts),
+            listener.redaction.text(&reasons.join("\n")),
+            reasons.join("\n"),
+        ];
+        whole.join("\n")
+    })
+}
+
+/// Whether what is planted stands at the path and nowhere else.
+fn is_left_out(sent: &Sent) -> bool {
+    let elsewhere = sent.headers.iter().any(|(name, value)| {
+        format!("{name}{value}").contains(HIDDEN) && !name.eq_ignore_ascii_case("x-hidden")
+    });
+    let in_query = sent.query.contains(HIDDEN);
+    let body = String::from_utf8_lossy(&sent.body);
+    if elsewhere || in_query || body.matches(HIDDEN).count() != 1 {
+        return !elsewhere && !in_query && !body.contains(HIDDEN);
+    }
+    let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&sent.body);
+    let at = parsed.as_ref().ok().and_then(|body| body.pointer("/user/token"));
+    let is_there = at.is_some_and(|value| value.to_string().contains(HIDDEN));
+    let kind = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let is_json = kind.is_none_or(|(_, kind)| kind.trim().eq_ignore_ascii_case("application/json"));
+    // Of a key that stands twice, readers disagree which one counts; ours refuses both.
+    is_json && (is_there || parsed.is_err())
+}
+
+/// Faults of a configuration are told without what its secrets are.
+fn of_a_configuration(head: &str) {
+    {
+        let encoding = ["utf8", "hex", "base64", "whsec"][head.len() % 4];
+        let text = format!(
+            "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"a\"\n[secrets]\nS = {{ env = \"S\", encoding = {encoding:?} }}\n[[verify]]\nname = \"a\"\nrule = 'raw_body == $SECRET(\"S\")'\n"
+        );
+        let secret = format!("{SECRET}{head}");
+        let outside = Outside { environment: &|_| Some(secret.clone()), ..Outside::none() };
+        let loaded = load("fuzz.toml", &text, &outside);
+        let told: Vec<String> =
+            loaded.diagnostics.iter().map(|one| format!("{one} {one:?}")).collect();
+        let told = format!("{} {:?}", told.join("\n"), loaded.listener);
+        assert!(!told.contains(SECRET), "{told}");
+        let find = SecretEncoding::find(encoding).expect("there is such an encoding");
+        let mut secrets = Secrets::default();
+        if let Err(error) = decode_secret(&mut secrets, "S", &secret, find) {
+            assert!(!error.contains(SECRET));
+        }
+        assert!(!format!("{secrets:?}").contains(SECRET));
+    }
+}
+
+fn planted(text: &str, spellings: &[String]) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match (letter as usize).checked_sub(1).and_then(|at| spellings.get(at)) {
+            Some(spelling) if letter != '\n' && letter != '\t' => out.push_str(spelling),
+            _ if letter == '\u{18}' => out.push_str(HIDDEN),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+fn planted_bytes(bytes: &[u8], spellings: &[String]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for byte in bytes {
+        match usize::from(*byte).checked_sub(1).and_then(|at| spellings.get(at)) {
+            Some(spelling) if !byte.is_ascii_whitespace() => {
+                out.extend_from_slice(spelling.as_bytes())
+            }
+            _ if *byte == 24 => out.extend_from_slice(HIDDEN.as_bytes()),
+            _ => out.push(*byte),
+        }
+    }
+    out
+}
+
+fn state() -> State {
+    let listeners = LISTENERS.iter().enumerate();
+    let listeners = listeners.map(|(at, rest)| listener(at, rest, SECRET, &key_pair())).collect();
+    State { listeners, spellings: spellings(), machine: machine() }
+}
+
+/// The ways a secret is usually written.
+fn spellings() -> Vec<String> {
+    let bytes = SECRET.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let escaped: String = form_urlencoded::byte_serialize(bytes).collect();
+    let json = serde_json::Value::from(SECRET).to_string();
+    vec![
+        SECRET.to_owned(),
+        hex.to_uppercase(),
+        hex,
+        STANDARD.encode(bytes),
+        STANDARD_NO_PAD.encode(bytes),
+        URL_SAFE_NO_PAD.encode(bytes),
+        escaped.replace('+', "%20"),
+        escaped,
+        json.trim_matches('"').to_owned(),
+    ]
+}
