@@ -111,14 +111,14 @@ fn written(listener: &Listener, sent: &Sent, decision: &Decision) -> String {
         let reasons: Vec<String> = decision
             .reasons
             .iter()
-            .map(|reason| format!("{reason} {reason:?} {}", reason.to_json()))
+            .map(|reason| format!("{reason} {reason:?} {}", serde_json::to_string(reason).unwrap()))
             .collect();
         let whole = [
             log.to_string(),
             log.entry.to_string(),
             log.body.clone().unwrap_or_default(),
             format!("{request:?} {:?} {listener:?}", decision.parts),
-            listener.redaction.text(&reasons.join("\n")),
+            listener.redaction.text(&reasons.join("\n")).into_owned(),
             reasons.join("\n"),
         ];
         whole.join("\n")

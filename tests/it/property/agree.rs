@@ -136,7 +136,9 @@ fn runs_alike(
     prop_assert_eq!(&answer, &unfolded, "folded and unfolded");
     prop_assert_eq!(&answer, &meant, "the machine and the reference");
     prop_assert_eq!(&answer, &machine_run(&folded, fixed, values), "a second run");
-    prop_assert_eq!(&answer, &machine_run(&lower(true, true), fixed, values), "with marks");
+    let marked = machine_run(&lower(true, true), fixed, values);
+    // What is marked is folded less, and so takes more steps.
+    prop_assert!(marked == answer || is_limit(&marked), "with marks {marked:?}, not {answer:?}");
     sound(taken, &answer)?;
     warnings_hold(engine, &taken.checked, &context)?;
     Ok(Some(answer))
