@@ -447,8 +447,9 @@ fn the_store_is_synced_before_the_answer_is_written() {
     let folder = Folder::with_listener("");
     let trace = folder.path().join("trace");
     let mut traced = Command::new("strace");
+    // As a grandchild: what is killed at the end is the gateway.
     traced
-        .args(["-f", "-tt", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto"])
+        .args(["-D", "-f", "-tt", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto"])
         .args(["-o", trace.to_str().unwrap(), &super::running::binary()]);
     let gateway = Gateway::start(folder.path(), traced);
     let before = std::fs::read_to_string(&trace).unwrap().lines().count();

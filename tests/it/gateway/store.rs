@@ -156,6 +156,44 @@ fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
 }
 
 #[test]
+fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    run(async {
+        assert_eq!(store.keep(entry("first", None, 1), 1).await, Ok(NEW));
+        let tasks: Vec<_> = (0..64_u8)
+            .map(|task| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    let mut one = entry(&task.to_string(), Some(task), 2);
+                    let fails = task % 4 == 0;
+                    if fails {
+                        // Its event is there already, which shows behind its key and its log.
+                        one.event = Some(event("first", 1));
+                    }
+                    let kept = store.keep(one, 2).await;
+                    assert_eq!(kept.is_err(), fails, "{task}: {kept:?}");
+                    let tenant =
+                        Tenant { id: "acme".to_owned(), name: "Acme".to_owned(), created_at: 1 };
+                    store.create_tenant(tenant).await.is_ok()
+                })
+            })
+            .collect();
+        let mut made = 0;
+        for task in tasks {
+            made += usize::from(task.await.unwrap());
+        }
+        assert_eq!(made, 1, "one of those who made the tenant");
+        assert_eq!(store.requests(&all()).await.unwrap().len(), 1 + 48);
+        assert_eq!(store.events(&events()).await.unwrap().len(), 1 + 48);
+        // The key of one that failed is not remembered; that of one that was stored is.
+        assert_eq!(store.keep(entry("again 4", Some(4), 3), 3).await, Ok(NEW));
+        let known = store.keep(entry("again 5", Some(5), 3), 3).await;
+        assert!(matches!(known, Ok(Kept::Duplicate { .. })), "{known:?}");
+    });
+}
+
+#[test]
 fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
