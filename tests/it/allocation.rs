@@ -1,47 +1,12 @@
 //! Rules that only read and compare allocate nothing, once a machine has run.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../counting.rs"]
+mod counting;
 
 use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program};
 use hookgate::value::read_json;
 
-/// The system's allocator, with a count of what each thread asks of it.
-struct Counting;
-
-thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread that ends has no count any more, and nobody asks for it.
-    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
-}
-
-#[allow(unsafe_code, reason = "an allocator is unsafe by its trait; this one hands everything on")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::asked;
 
 fn request() -> Vec<(&'static str, OwnedValue)> {
     let read = |json: &str| read_json(json.as_bytes()).unwrap();
@@ -80,9 +45,9 @@ fn allocations(rule: &str) -> usize {
         for (root, value) in &request {
             context.set(root, value);
         }
-        let before = ASKED.get();
+        let before = asked();
         let passed = machine.test(&program, &context).unwrap();
-        (passed, ASKED.get() - before)
+        (passed, asked() - before)
     };
     let (first, _) = run();
     let (again, asked) = run();
@@ -135,19 +100,19 @@ fn loops_that_only_test_allocate_nothing() {
 /// Counts that find nothing where there is something would prove nothing.
 #[test]
 fn an_allocation_is_counted() {
-    let before = ASKED.get();
+    let before = asked();
     drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(ASKED.get() - before, 1);
+    assert_eq!(asked() - before, 1);
 }
 
 #[test]
 fn a_context_of_a_request_allocates_nothing() {
     let request = request();
-    let before = ASKED.get();
+    let before = asked();
     let mut context = Context::new();
     for (root, value) in &request {
         context.set(root, value);
     }
     std::hint::black_box(&context);
-    assert_eq!(ASKED.get() - before, 0);
+    assert_eq!(asked() - before, 0);
 }

@@ -30,6 +30,21 @@ const URL: &str = "https://hooks.example.com/hook";
 /// The time of requests, in seconds since the epoch.
 const NOW: i64 = 1_755_691_200;
 
+/// A body that is posted to a URL, with nothing else to it.
+fn bare<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
+    Request {
+        id: "1",
+        method: "POST",
+        url,
+        raw_query: "",
+        headers: &[],
+        raw_body: body,
+        unpacked: body,
+        remote_address: None,
+        received_at: now,
+    }
+}
+
 /// Loads a listener's file behind the head.
 fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
     let outside = Outside {

@@ -134,17 +134,7 @@ fn what_a_recipe_sends_is_what_it_takes() {
 fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), String>> {
     let listener = recipe.listener(&sample.secrets, &sample.vars).listener?;
     let body = sample.body.clone().unwrap_or_default();
-    let bare = Request {
-        id: "1",
-        method: "POST",
-        url: URL,
-        raw_query: "",
-        headers: &[],
-        raw_body: &body,
-        unpacked: &body,
-        remote_address: None,
-        received_at: now,
-    };
+    let bare = super::bare(URL, &body, now);
     let sent = match recipe.sign(&listener, &bare, now) {
         Ok(sent) => sent,
         Err(SignError::Impossible(_)) => return None,

@@ -206,22 +206,27 @@ fn hold_all(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     });
 }
 
+/// Makes connections, each of which says something, until there are so many.
+fn connect(held: &mut Vec<TcpStream>, to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
+    while held.len() < number && flood.goes_on() {
+        let Ok(mut stream) = TcpStream::connect(to) else {
+            flood.count("no connection");
+            return;
+        };
+        if stream.write_all(begins).is_err() {
+            flood.count("closed");
+        }
+        held.push(stream);
+    }
+}
+
 /// Holds so many connections that began to say something, and makes those anew that end.
 fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     let mut held: Vec<TcpStream> = Vec::new();
     while flood.goes_on() {
-        while held.len() < number && flood.goes_on() {
-            let Ok(mut stream) = TcpStream::connect(to) else {
-                flood.count("no connection");
-                break;
-            };
-            if stream.write_all(begins).is_err() {
-                flood.count("closed");
-            }
-            stream.set_nonblocking(true).unwrap();
-            held.push(stream);
-        }
+        connect(&mut held, to, flood, number, begins);
         held.retain(|stream| {
+            stream.set_nonblocking(true).unwrap();
             let open = matches!(stream.peek(&mut [0; 1]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
             if !open {
                 flood.count("ended");
@@ -237,14 +242,7 @@ fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
 fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
     let mut held: Vec<TcpStream> = Vec::new();
     while flood.goes_on() {
-        while held.len() < number && flood.goes_on() {
-            let Ok(mut stream) = TcpStream::connect(to) else {
-                flood.count("no connection");
-                break;
-            };
-            let _ = stream.write_all(begins.as_bytes());
-            held.push(stream);
-        }
+        connect(&mut held, to, flood, number, begins.as_bytes());
         let next = Instant::now() + Duration::from_secs(1);
         held.retain_mut(|stream| {
             let open = stream.write_all(b"a").is_ok();

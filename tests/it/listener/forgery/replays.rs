@@ -1,11 +1,12 @@
 //! Requests that were good once, or are good elsewhere.
 
 use hookgate::engine::{Number, Time};
-use hookgate::listener::{Outcome, Request, Sample, SignError};
+use hookgate::listener::{Outcome, Sample, SignError};
 
 use super::changes::{Change, address, differs, other, with_header, with_query};
 use super::facts::{Facts, Part, all, header};
 use super::{Tally, complaint, failed, is_recognised, listener_of, run, secrets};
+use crate::listener::bare;
 
 const DAY: i64 = 86_400_000;
 
@@ -264,18 +265,7 @@ fn signed(facts: &Facts, sample: &Sample, url: &str) -> Option<Sample> {
     let listener = listener_of(facts, sample);
     let body = sample.body.clone().unwrap_or_default();
     let now = sample.now.unwrap();
-    let bare = Request {
-        id: "1",
-        method: "POST",
-        url,
-        raw_query: "",
-        headers: &[],
-        raw_body: &body,
-        unpacked: &body,
-        remote_address: None,
-        received_at: now,
-    };
-    let sent = match facts.recipe.sign(&listener, &bare, now) {
+    let sent = match facts.recipe.sign(&listener, &bare(url, &body, now), now) {
         Ok(sent) => sent,
         Err(SignError::Impossible(_) | SignError::Header { .. }) => return None,
     };
