@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
-/// A request makes some two hundred small values, each gone when it is answered, on whichever
-/// thread it is by then: what the system's allocator does for that was a tenth of its time.
+/// A request makes many small values, each gone when it is answered, on whichever thread it is by
+/// then: what the system's allocator does for that was a tenth of its time.
 #[cfg(feature = "gateway")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

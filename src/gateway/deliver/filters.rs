@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::subscribed::Subscribed;
@@ -27,9 +27,10 @@ const LONGEST: Duration = Duration::from_millis(5);
 /// Filters that change one after the other are put together once for all of them.
 const SETTLED: Duration = Duration::from_millis(200);
 
-/// The filters that are known.
+/// The filters that are known, by tenant. Each tenant has a lock of its own: putting one's filters
+/// together keeps no other's senders waiting.
 #[derive(Default)]
-pub(in crate::gateway) struct Filters(Mutex<HashMap<String, Tenant>>);
+pub(in crate::gateway) struct Filters(Mutex<HashMap<String, Arc<Mutex<Tenant>>>>);
 
 /// Those of one tenant.
 #[derive(Default)]
@@ -67,33 +68,27 @@ impl Filters {
         let Some(filter) = subscribed.programs.filter() else {
             return self.forget(&record.tenant, &record.id);
         };
-        self.with(|tenants| {
-            let tenant = tenants.entry(record.tenant.clone()).or_default();
-            let known = tenant.known.get(&record.id);
-            if known.is_some_and(|known| known.version == record.version) {
-                return;
-            }
-            let known = Known {
-                version: record.version,
-                events: record.events.clone(),
-                filter: filter.clone(),
-            };
-            tenant.known.insert(record.id.clone(), known);
-            tenant.stale = true;
-        });
+        let tenant = Arc::clone(lock(&self.0).entry(record.tenant.clone()).or_default());
+        let mut tenant = lock(&tenant);
+        let known = tenant.known.get(&record.id);
+        if known.is_some_and(|known| known.version == record.version) {
+            return;
+        }
+        let known = Known {
+            version: record.version,
+            events: record.events.clone(),
+            filter: filter.clone(),
+        };
+        tenant.known.insert(record.id.clone(), known);
+        tenant.stale = true;
     }
 
     /// Takes note that a subscription is gone, or has no filter.
     pub(in crate::gateway) fn forget(&self, tenant: &str, subscription: &str) {
-        self.with(|tenants| {
-            let Some(known) = tenants.get_mut(tenant) else {
-                return;
-            };
-            known.stale |= known.known.remove(subscription).is_some();
-            if known.known.is_empty() {
-                tenants.remove(tenant);
-            }
-        });
+        if let Some(tenant) = self.of(tenant) {
+            let mut tenant = lock(&tenant);
+            tenant.stale |= tenant.known.remove(subscription).is_some();
+        }
     }
 
     /// Whose filters do not want an event of a tenant and a type. The event is only made where
@@ -104,7 +99,7 @@ impl Filters {
         kind: &str,
         event: impl FnOnce() -> serde_json::Value,
     ) -> Vec<Unwanted> {
-        let together = self.with(|tenants| Some(tenants.get_mut(tenant)?.asked(kind)));
+        let together = self.of(tenant).map(|tenant| lock(&tenant).asked(kind));
         let Some(together) = together.filter(|together| !together.whose.is_empty()) else {
             return Vec::new();
         };
@@ -115,10 +110,14 @@ impl Filters {
         places.into_iter().filter_map(|place| together.whose.get(place).cloned()).collect()
     }
 
-    fn with<T>(&self, run: impl FnOnce(&mut HashMap<String, Tenant>) -> T) -> T {
-        // What is known is whole at any time, so a panic elsewhere leaves nothing half done.
-        run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn of(&self, tenant: &str) -> Option<Arc<Mutex<Tenant>>> {
+        lock(&self.0).get(tenant).cloned()
     }
+}
+
+/// What is known is whole at any time, so a panic elsewhere leaves nothing half done.
+fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tenant {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hookgate::delivery::{
-    Ended, History, Next, Policy, Programs, Retry, Standing, Suspend, Trigger, Verdict, Wanted,
-    engine, next_attempt,
+    Ended, Filters, History, Next, Policy, Programs, Retry, Standing, Suspend, Trigger, Verdict,
+    Wanted, engine, next_attempt,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -152,6 +152,35 @@ proptest! {
             prop_assert!(wait <= (least as f64 * 1.1).max(asked.min(86_400) as f64) + 0.001);
         }
     }
+}
+
+#[test]
+fn filters_together_answer_as_alone_and_end_when_they_are_told() {
+    let mut machine = engine().machine();
+    let event = json!({ "type": "a", "data": { "n": 1, "items": (0..200).collect::<Vec<_>>() } });
+    let texts = [
+        "event.type == 'b'",
+        "event.type == 'a'",
+        "event.data.items.$FILTER(a => event.data.items.$FILTER(b => a == b).$LENGTH() > 0)",
+        "event.data.n > 1 AND event.type == 'a'",
+        "$INTEGER(event.type) > 1",
+        "event.data.nothing",
+        "event.type == 'b'",
+    ];
+    let programs = texts.map(|text| Programs::compile(Some(text), None).unwrap());
+    let alone = |machine: &mut _| -> Vec<usize> {
+        let wants = programs.iter().map(|program| program.wants(machine, &event));
+        wants.enumerate().filter(|(_, wants)| *wants == Wanted::No).map(|(at, _)| at).collect()
+    };
+    let filters = Filters::of(programs.iter().filter_map(Programs::filter));
+    assert_eq!(alone(&mut machine), [0, 3, 5, 6]);
+    assert_eq!(filters.unwanted(&mut machine, &event, || true), [0, 3, 5, 6]);
+    let mut left = 4;
+    let four = filters.unwanted(&mut machine, &event, || {
+        left -= 1;
+        left > 0
+    });
+    assert_eq!(four, [0, 3]);
 }
 
 #[test]
