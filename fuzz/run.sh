@@ -2,7 +2,8 @@
 # Builds the fuzz targets, and runs each for so many seconds, two at a time:
 #   fuzz/run.sh SECONDS [TARGET...]
 # Prints what each did, and fails where one found something: the input lies in target/fuzz/found,
-# what was said of it in target/fuzz/logs. What was learned is kept in target/fuzz/corpus.
+# what was said of it in target/fuzz/logs. What was learned is kept in target/fuzz/corpus. With
+# FUZZ_SEED chance is the same each time.
 # Needs a C++ compiler and cargo-fuzz, which are installed where they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,7 +39,7 @@ run() {
   mkdir -p "$root/corpus/$target" "$root/seeds/$target" "$stores/$target"
   [ ! -f "$root/seeds/$target.dict" ] || words=(-dict="$root/seeds/$target.dict")
   TMPDIR=$stores/$target "$bin/$target" "$root/corpus/$target" "$root/seeds/$target" "${words[@]}" \
-    -max_total_time="$seconds" -max_len=4096 -timeout=120 -rss_limit_mb=3000 \
+    -seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -max_len=4096 -timeout=120 -rss_limit_mb=3000 \
     -artifact_prefix="$root/found/$target-" -print_final_stats=1 >"$log" 2>&1 && end=ok || end=FOUND
   awk -v target="$target" -v end="$end" '
     / cov: / { for (i = 1; i < NF; i++) { if ($i == "cov:") cov = $(i+1); if ($i == "ft:") ft = $(i+1) } }
