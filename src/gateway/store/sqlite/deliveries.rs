@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::packed::{Packed, Unpacked};
 use super::reads::{collected, event, most};
+use super::writer::Tables;
 use super::writes::audit;
 use super::{SqliteStore, fault};
 use crate::delivery::{Api, LONGEST_WAIT, Standing, UNWANTED};
@@ -513,7 +514,7 @@ impl DeliveryStore for SqliteStore {
         limit: usize,
     ) -> Written<Vec<Work>> {
         let id = subscription_id.to_owned();
-        let take = move |connection: &Connection| {
+        let take = move |connection: &Tables| {
             take(connection, &id, now, lease_until, limit).map_err(fault)
         };
         self.writer.run(take).await
@@ -650,7 +651,7 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn delete_diverted(&self, change: Change<(String, String)>) -> Written<bool> {
-        let delete = move |connection: &Connection| {
+        let delete = move |connection: &Tables| {
             let (subscription, event) = &change.what;
             let rows = forget_diverted(connection, subscription, event).map_err(fault)?;
             if rows > 0 {

@@ -7,6 +7,7 @@ mod deliveries;
 mod notes;
 mod packed;
 mod reads;
+mod recent;
 mod schema;
 mod writer;
 mod writes;
@@ -21,7 +22,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::notes::Notes;
-use self::writer::Writer;
+use self::recent::Recent;
+use self::writer::{Tables, Writer};
 use self::writes::Prepared;
 use super::{
     AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, NoteCounters,
@@ -48,12 +50,20 @@ pub struct SqliteOptions {
     pub notes: NotePolicy,
     /// Pages of 4096 bytes that the file may have; for tests of what happens when it is full.
     pub max_pages: Option<u32>,
+    /// Keys of repeats that are found by an index in memory, before they go to one on disk.
+    pub recent_keys: usize,
 }
 
 impl SqliteOptions {
     /// The usual ones.
     pub fn new(path: impl Into<PathBuf>, mode: Mode) -> Self {
-        Self { path: path.into(), mode, notes: NotePolicy::default(), max_pages: None }
+        Self {
+            path: path.into(),
+            mode,
+            notes: NotePolicy::default(),
+            max_pages: None,
+            recent_keys: recent::MOST,
+        }
     }
 }
 
@@ -86,7 +96,9 @@ impl SqliteStore {
             connection.pragma_update(None, "max_page_count", pages).map_err(fault)?;
         }
         let notes = Arc::new(Notes::new(options.notes));
-        let writer = Writer::begin(connection, Arc::clone(&notes), &options.path)?;
+        let recent = Recent::load(&connection, options.recent_keys).map_err(fault)?;
+        let tables = Tables::new(connection, recent);
+        let writer = Writer::begin(tables, Arc::clone(&notes), &options.path)?;
         let readers = Arc::default();
         Ok(Self { path: options.path, writer, notes, readers, _lock: lock })
     }
@@ -301,7 +313,7 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.writer.run(schema::write_version).await
+        self.writer.run(|tables| schema::write_version(tables)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -202,6 +202,16 @@ CREATE TABLE diverted (
 );
 CREATE INDEX diverted_by_event ON diverted (event_id);
 CREATE INDEX diverted_by_time ON diverted (at);
+", "
+-- What came lately, in the order in which it came; `dedup` has what was before.
+CREATE TABLE dedup_recent (
+    place INTEGER PRIMARY KEY,
+    listener_id TEXT NOT NULL,
+    key BLOB NOT NULL,
+    first_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    request_id TEXT NOT NULL
+);
 "];
 
 /// Brings a file to the version that this program knows. Two that start at once do it once.

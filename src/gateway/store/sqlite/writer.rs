@@ -1,5 +1,7 @@
 //! The thread that writes: whatever waits shares one transaction, and one sync.
 
+use std::cell::{RefCell, RefMut};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use super::notes::Notes;
+use super::recent::Recent;
 use super::{connect, fault};
 use crate::gateway::store::StoreError;
 
@@ -23,10 +26,36 @@ enum Asked {
 /// Who waits to be told that something was written.
 type Told = oneshot::Sender<Result<(), StoreError>>;
 
+/// What work is done with: the connection, and what is kept in memory beside it.
+pub(super) struct Tables {
+    connection: Connection,
+    recent: RefCell<Recent>,
+}
+
+impl Tables {
+    /// With the index of what came lately.
+    pub(super) fn new(connection: Connection, recent: Recent) -> Self {
+        Self { connection, recent: RefCell::new(recent) }
+    }
+
+    /// The index of what events are recognised by.
+    pub(super) fn recent(&self) -> RefMut<'_, Recent> {
+        self.recent.borrow_mut()
+    }
+}
+
+impl Deref for Tables {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
 /// Work in a transaction. What it did may be undone because of others, and is done again then.
 trait Work: Send {
     /// Does it, and answers what is wrong where it did not do what it should.
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    fn run(&mut self, tables: &Tables) -> Result<(), StoreError>;
 
     /// Tells whoever waits, after the commit, what became of it.
     fn tell(self: Box<Self>, committed: Result<(), StoreError>);
@@ -45,10 +74,10 @@ struct Job<T, R> {
 impl<T, R> Work for Job<T, R>
 where
     T: Send,
-    R: Fn(&Connection) -> Result<T, StoreError> + Send,
+    R: Fn(&Tables) -> Result<T, StoreError> + Send,
 {
-    fn run(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let answer = (self.run)(connection);
+    fn run(&mut self, tables: &Tables) -> Result<(), StoreError> {
+        let answer = (self.run)(tables);
         let done = answer.as_ref().map(drop).map_err(Clone::clone);
         self.answer = Some(answer);
         done
@@ -96,7 +125,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread.
     pub(super) fn begin(
-        connection: Connection,
+        tables: Tables,
         notes: Arc<Notes>,
         path: &Path,
     ) -> Result<Self, StoreError> {
@@ -107,7 +136,7 @@ impl Writer {
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                write(&connection, &work, &notes, &beside);
+                write(&tables, &work, &notes, &beside);
                 drop(ended);
             })
             .map_err(unavailable)?;
@@ -122,7 +151,7 @@ impl Writer {
     /// twice, the first time being undone.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        run: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+        run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         self.send(Asked::Work(Box::new(Job { run, answer: None, tell })))?;
@@ -162,31 +191,31 @@ impl Drop for Writer {
     }
 }
 
-fn write(connection: &Connection, asked: &Receiver<Asked>, notes: &Notes, path: &Path) {
+fn write(tables: &Tables, asked: &Receiver<Asked>, notes: &Notes, path: &Path) {
     let (mut noted, mut looked) = (Instant::now(), Instant::now());
     loop {
         match asked.recv_timeout(NOTES) {
             Ok(first) => {
                 let (work, tell) = gather(first, asked);
-                transact(connection, work);
+                transact(tables, work);
                 if let Some(tell) = tell {
                     // Whoever asked may be gone.
-                    let _ = tell.send(write_notes(connection, notes));
+                    let _ = tell.send(write_notes(tables, notes));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if noted.elapsed() >= NOTES || notes.is_pressing() {
-            tell_of_notes(write_notes(connection, notes));
+            tell_of_notes(write_notes(tables, notes));
             noted = Instant::now();
         }
         if looked.elapsed() >= WAL_LOOK {
-            bound_log(connection, path);
+            bound_log(tables, path);
             looked = Instant::now();
         }
     }
-    tell_of_notes(write_notes(connection, notes));
+    tell_of_notes(write_notes(tables, notes));
 }
 
 /// Everything that waits, up to the first who wants to know that the logs are written.
@@ -214,11 +243,11 @@ fn bound_log(connection: &Connection, path: &Path) {
 }
 
 /// The logs of refused requests, in a transaction of their own.
-fn write_notes(connection: &Connection, notes: &Notes) -> Result<(), StoreError> {
+fn write_notes(tables: &Tables, notes: &Notes) -> Result<(), StoreError> {
     if notes.is_empty() {
         return Ok(());
     }
-    transaction(connection, || notes.write(connection))
+    transaction(tables, || notes.write(tables))
 }
 
 fn tell_of_notes(written: Result<(), StoreError>) {
@@ -228,12 +257,12 @@ fn tell_of_notes(written: Result<(), StoreError>) {
 }
 
 /// Runs all work in one transaction, and tells when that is on disk.
-fn transact(connection: &Connection, mut all: Vec<Box<dyn Work>>) {
+fn transact(tables: &Tables, mut all: Vec<Box<dyn Work>>) {
     if all.is_empty() {
         return;
     }
-    let committed = match together(connection, &mut all) {
-        Err(Stopped::ByWork) => transaction(connection, || apart(connection, &mut all)),
+    let committed = match together(tables, &mut all) {
+        Err(Stopped::ByWork) => transaction(tables, || apart(tables, &mut all)),
         Err(Stopped::ByStore(error)) => Err(error),
         Ok(()) => Ok(()),
     };
@@ -258,39 +287,48 @@ impl From<StoreError> for Stopped {
 
 /// Runs all work with nothing in between. Nearly always all of it does what it should; where it
 /// does not, everything is undone.
-fn together(connection: &Connection, all: &mut [Box<dyn Work>]) -> Result<(), Stopped> {
-    transaction(connection, || {
-        let done = all.iter_mut().all(|work| work.run(connection).is_ok());
+fn together(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), Stopped> {
+    transaction(tables, || {
+        let done = all.iter_mut().all(|work| work.run(tables).is_ok());
+        let done = done && tables.recent().settle(tables).is_ok();
         if done { Ok(()) } else { Err(Stopped::ByWork) }
     })
 }
 
 /// Runs each work so that what it did is undone if it fails, and what others did is not.
-fn apart(connection: &Connection, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+fn apart(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
     for work in all {
-        connection.execute_batch("SAVEPOINT work").map_err(fault)?;
-        let end = match work.run(connection) {
+        tables.execute_batch("SAVEPOINT work").map_err(fault)?;
+        let mark = tables.recent().mark();
+        let end = match work.run(tables) {
             Ok(()) => "RELEASE work",
             // A full disk undoes everything, whoever it was that met it.
-            Err(error) if connection.is_autocommit() => return Err(error),
-            Err(_) => "ROLLBACK TO work; RELEASE work",
+            Err(error) if tables.is_autocommit() => return Err(error),
+            Err(_) => {
+                tables.recent().back_to(mark);
+                "ROLLBACK TO work; RELEASE work"
+            }
         };
-        connection.execute_batch(end).map_err(fault)?;
+        tables.execute_batch(end).map_err(fault)?;
     }
     Ok(())
 }
 
 /// Runs something in a transaction, which is undone where that fails.
 fn transaction<E: From<StoreError>>(
-    connection: &Connection,
+    tables: &Tables,
     run: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let execute = |sql| connection.execute_batch(sql).map_err(fault);
+    let execute = |sql| tables.execute_batch(sql).map_err(fault);
     execute("BEGIN IMMEDIATE")?;
     let ended = run().and_then(|()| Ok(execute("COMMIT")?));
-    if ended.is_err() {
-        // A full disk may have undone it already.
-        let _ = execute("ROLLBACK");
+    match ended {
+        Ok(()) => tables.recent().committed(),
+        Err(_) => {
+            // A full disk may have undone it already.
+            let _ = execute("ROLLBACK");
+            tables.recent().undo();
+        }
     }
     ended
 }

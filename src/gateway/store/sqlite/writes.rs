@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::deliveries::{FannedOut, fan_out};
 use super::fault;
 use super::packed::Packed;
 use super::reads::first_id;
+use super::writer::Tables;
 use crate::gateway::store::{
-    AuditRecord, DedupClaim, Entry, EventRecord, Kept, Key, Pruned, Repeat, RequestRecord,
-    Retention, StoreError, Tenant,
+    AuditRecord, Entry, EventRecord, Kept, Key, Pruned, Repeat, RequestRecord, Retention,
+    StoreError, Tenant,
 };
 
 /// What follows the name of a table of requests.
@@ -41,24 +42,22 @@ impl Prepared {
 }
 
 /// Stores a request with its event, unless that is known.
-pub(super) fn keep(
-    connection: &Connection,
-    prepared: &Prepared,
-    now: i64,
-) -> Result<Kept, StoreError> {
-    keep_rows(connection, prepared, now).map_err(fault)
+pub(super) fn keep(tables: &Tables, prepared: &Prepared, now: i64) -> Result<Kept, StoreError> {
+    keep_rows(tables, prepared, now).map_err(fault)
 }
 
-fn keep_rows(connection: &Connection, prepared: &Prepared, now: i64) -> rusqlite::Result<Kept> {
+fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result<Kept> {
+    let connection: &Connection = tables;
     let Prepared { entry, log, body, data } = prepared;
     let row = |repeat| RequestRow { request: &entry.request, log, body: body.as_ref(), repeat };
     if let Some(claim) = &entry.dedup {
-        let listener = &entry.request.listener_id;
-        if let Some((first_request, first_at)) = known(connection, listener, claim, now)? {
+        let (listener, request) = (&entry.request.listener_id, &entry.request.id);
+        let mut recent = tables.recent();
+        if let Some((first_request, first_at)) = recent.known(connection, listener, claim, now)? {
             insert_row(connection, Taken::Requests, &row(Some(&claim.duplicate)))?;
             return Ok(Kept::Duplicate { first_request, first_at });
         }
-        remember(connection, &entry.request, claim, now)?;
+        recent.remember(connection, listener, request, claim, now)?;
     }
     insert_row(connection, Taken::Requests, &row(None))?;
     let mut fanned = FannedOut::default();
@@ -79,49 +78,6 @@ fn keep_rows(connection: &Connection, prepared: &Prepared, now: i64) -> rusqlite
             .execute(params![entry.request.listener_id, now, entry.request.id])?;
     }
     Ok(Kept::New { subscriptions: fanned.subscriptions, filtered: fanned.filtered })
-}
-
-/// The request that had one of the keys first, within the window.
-fn known(
-    connection: &Connection,
-    listener: &str,
-    claim: &DedupClaim,
-    now: i64,
-) -> rusqlite::Result<Option<(String, i64)>> {
-    let mut find = connection.prepare_cached(
-        "SELECT request_id, first_at FROM dedup WHERE listener_id = ?1 AND key = ?2",
-    )?;
-    for key in &claim.keys {
-        let found: Option<(String, i64)> = find
-            .query_row(params![listener, key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        // To either side: a key from a time that the clock was wrong about must not swallow events
-        // until that time comes.
-        let within = |at: i64| at.saturating_sub(now).saturating_abs() < claim.window_us;
-        if let Some(found) = found.filter(|(_, at)| within(*at)) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
-fn remember(
-    connection: &Connection,
-    request: &RequestRecord,
-    claim: &DedupClaim,
-    now: i64,
-) -> rusqlite::Result<()> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO dedup (listener_id, key, first_at, expires_at, request_id)
-         VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (listener_id, key) DO UPDATE SET first_at = excluded.first_at,
-         expires_at = excluded.expires_at, request_id = excluded.request_id",
-    )?;
-    for key in &claim.keys {
-        let end = now.saturating_add(claim.window_us);
-        insert.execute(params![request.listener_id, key, now, end, request.id])?;
-    }
-    Ok(())
 }
 
 /// The two tables that have logs of requests, with the same columns.
@@ -309,12 +265,12 @@ pub(super) fn audit(connection: &Connection, record: &AuditRecord) -> Result<(),
 
 /// Deletes a few rows of each kind that are older than they are kept.
 pub(super) fn prune(
-    connection: &Connection,
+    tables: &Tables,
     retention: &Retention,
     now: i64,
     step: usize,
 ) -> Result<Pruned, StoreError> {
-    prune_rows(connection, retention, now, step).map_err(fault)
+    prune_rows(tables, retention, now, step).map_err(fault)
 }
 
 /// A request whose body is an event's data stays as long as the event.
@@ -329,11 +285,12 @@ const OLD_EVENTS: &str = "id < ?3 AND created_at < ?2
     AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id) ORDER BY id";
 
 fn prune_rows(
-    connection: &Connection,
+    tables: &Tables,
     retention: &Retention,
     now: i64,
     step: usize,
 ) -> rusqlite::Result<Pruned> {
+    let connection: &Connection = tables;
     let limit = i64::try_from(step).unwrap_or(i64::MAX);
     let mut pruned = Pruned::default();
     let old = [
@@ -363,6 +320,9 @@ fn prune_rows(
              (SELECT listener_id, key FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)",
         )?
         .execute([limit, now])?;
+    pruned.rows += rows;
+    pruned.more |= rows == step;
+    let rows = tables.recent().forget(connection, now, limit)?;
     pruned.rows += rows;
     pruned.more |= rows == step;
     let rows = connection

@@ -1,0 +1,290 @@
+//! What events are recognised by.
+//!
+//! A key is a hash, so in a tree in the order of keys each has a page of its own, and each request
+//! would write one. What came lately is therefore appended to a table in the order in which it
+//! came, and found by an index in memory, which is made anew when the store is opened. When there
+//! is enough of it, all of it goes to the tree, a slice of the keys at a time: many to a page.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::gateway::store::DedupClaim;
+
+/// So many keys are found by the index in memory, which then has some 13 MiB; half as many again
+/// while they are moved under full load.
+pub(super) const MOST: usize = 200_000;
+
+/// So many rows that were moved are deleted at a time.
+const CLEARED: i64 = 4096;
+
+/// Slices of all keys, by their first byte.
+const SLICES: u16 = 256;
+
+/// Microseconds that the end of a key in the tree is rounded up to: its ends are in a tree of
+/// their own, where those of one minute are in the order of keys, too.
+const MINUTE: i64 = 60_000_000;
+
+/// A listener, by its number in memory, and a hash.
+type Key = (u32, [u8; 32]);
+
+/// The index of what came lately. What a transaction changes in it is undone with the transaction.
+pub(super) struct Recent {
+    most: usize,
+    places: HashMap<Key, i64>,
+    listeners: HashMap<Box<str>, u32>,
+    /// The place of the next row.
+    next: i64,
+    moving: Option<Moving>,
+    /// Whether the tree has anything.
+    settled: bool,
+    undo: Undo,
+}
+
+/// How far moving to the tree has come.
+#[derive(Debug, Clone, Copy)]
+struct Moving {
+    /// The last place that is moved.
+    upto: i64,
+    /// The slice that is next; when there is none left, the rows are deleted.
+    slice: u16,
+}
+
+/// How the index was before the transaction.
+#[derive(Default)]
+struct Undo {
+    places: Vec<(Key, Option<i64>)>,
+    moving: Option<Moving>,
+}
+
+/// A moment within a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(usize);
+
+impl Recent {
+    /// The index of what is stored.
+    pub(super) fn load(connection: &Connection, most: usize) -> rusqlite::Result<Self> {
+        let mut recent = Self {
+            most,
+            places: HashMap::new(),
+            listeners: HashMap::new(),
+            next: 1,
+            moving: None,
+            settled: connection
+                .query_row("SELECT EXISTS (SELECT 1 FROM dedup)", [], |row| row.get(0))?,
+            undo: Undo::default(),
+        };
+        let mut all = connection
+            .prepare("SELECT place, listener_id, key FROM dedup_recent ORDER BY place")?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            let place: i64 = row.get(0)?;
+            let listener = recent.number(row.get_ref(1)?.as_str()?);
+            recent.places.insert((listener, row.get(2)?), place);
+            recent.next = place.saturating_add(1);
+        }
+        Ok(recent)
+    }
+
+    /// A moment to go back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.undo.places.len())
+    }
+
+    /// Goes back to a moment of this transaction.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        while self.undo.places.len() > mark.0
+            && let Some((key, before)) = self.undo.places.pop()
+        {
+            match before {
+                Some(place) => self.places.insert(key, place),
+                None => self.places.remove(&key),
+            };
+        }
+    }
+
+    /// Goes back to before this transaction.
+    pub(super) fn undo(&mut self) {
+        self.back_to(Mark(0));
+        self.moving = self.undo.moving;
+    }
+
+    /// The transaction is on disk.
+    pub(super) fn committed(&mut self) {
+        self.undo.places.clear();
+        self.undo.moving = self.moving;
+    }
+
+    /// The request that had one of the keys first, within the window, and when that was.
+    pub(super) fn known(
+        &mut self,
+        connection: &Connection,
+        listener: &str,
+        claim: &DedupClaim,
+        now: i64,
+    ) -> rusqlite::Result<Option<(String, i64)>> {
+        let number = self.number(listener);
+        for key in &claim.keys {
+            let found = match self.places.get(&(number, *key)) {
+                Some(place) => at_place(connection, *place)?,
+                None if self.settled => in_tree(connection, listener, key)?,
+                None => None,
+            };
+            // To either side: a key from a time that the clock was wrong about must not swallow
+            // events until that time comes.
+            let within = |at: i64| at.saturating_sub(now).saturating_abs() < claim.window_us;
+            if let Some(found) = found.filter(|(_, at)| within(*at)) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Remembers the keys of a request.
+    pub(super) fn remember(
+        &mut self,
+        connection: &Connection,
+        listener: &str,
+        request: &str,
+        claim: &DedupClaim,
+        now: i64,
+    ) -> rusqlite::Result<()> {
+        let number = self.number(listener);
+        let end = now.saturating_add(claim.window_us);
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO dedup_recent (place, listener_id, key, first_at, expires_at, request_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for key in &claim.keys {
+            let place = self.next;
+            self.next = place.saturating_add(1);
+            insert.execute(params![place, listener, key, now, end, request])?;
+            self.set((number, *key), Some(place));
+        }
+        Ok(())
+    }
+
+    /// Moves a slice to the tree, where there is more than there should be.
+    pub(super) fn settle(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.moving.is_none() && self.places.len() > self.most {
+            self.moving = Some(Moving { upto: self.next.saturating_sub(1), slice: 0 });
+        }
+        let Some(moving) = self.moving else {
+            return Ok(());
+        };
+        if moving.slice == SLICES {
+            return self.clear(connection, moving.upto);
+        }
+        // Where there are few keys, most slices have none.
+        for slice in moving.slice..SLICES {
+            self.moving = Some(Moving { slice: slice + 1, ..moving });
+            if self.move_slice(connection, slice, moving.upto)? > 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn move_slice(
+        &mut self,
+        connection: &Connection,
+        slice: u16,
+        upto: i64,
+    ) -> rusqlite::Result<usize> {
+        let within = |(key, place): &(&Key, &i64)| {
+            **place <= upto && key.1.first().is_some_and(|first| u16::from(*first) == slice)
+        };
+        let mut slice: Vec<(Key, i64)> =
+            self.places.iter().filter(within).map(|(key, place)| (*key, *place)).collect();
+        slice.sort_unstable();
+        let mut copy = connection.prepare_cached(
+            "INSERT INTO dedup (listener_id, key, first_at, expires_at, request_id)
+             SELECT listener_id, key, first_at, (expires_at / ?2 + 1) * ?2, request_id
+             FROM dedup_recent WHERE place = ?1
+             ON CONFLICT (listener_id, key) DO UPDATE SET first_at = excluded.first_at,
+             expires_at = excluded.expires_at, request_id = excluded.request_id",
+        )?;
+        for (key, place) in &slice {
+            copy.execute([*place, MINUTE])?;
+            self.set(*key, None);
+        }
+        self.settled |= !slice.is_empty();
+        Ok(slice.len())
+    }
+
+    /// Deletes rows that were moved, the oldest first.
+    fn clear(&mut self, connection: &Connection, upto: i64) -> rusqlite::Result<()> {
+        let cleared = connection
+            .prepare_cached(
+                "DELETE FROM dedup_recent
+                 WHERE place <= ?1 AND place < (SELECT min(place) FROM dedup_recent) + ?2",
+            )?
+            .execute([upto, CLEARED])?;
+        if cleared == 0 {
+            self.moving = None;
+        }
+        Ok(())
+    }
+
+    /// Forgets the oldest keys, at most so many, as far as their time is over; answers how many.
+    pub(super) fn forget(
+        &mut self,
+        connection: &Connection,
+        now: i64,
+        limit: i64,
+    ) -> rusqlite::Result<usize> {
+        let mut oldest = connection.prepare_cached(
+            "SELECT place, listener_id, key FROM
+             (SELECT * FROM dedup_recent ORDER BY place LIMIT ?1) WHERE expires_at <= ?2",
+        )?;
+        let mut delete = connection.prepare_cached("DELETE FROM dedup_recent WHERE place = ?1")?;
+        let over = oldest.query_map([limit, now], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        })?;
+        let over: Vec<(i64, String, [u8; 32])> = over.collect::<rusqlite::Result<_>>()?;
+        for (place, listener, key) in &over {
+            delete.execute([place])?;
+            let key = (self.number(listener), *key);
+            // It may have been remembered again since.
+            if self.places.get(&key) == Some(place) {
+                self.set(key, None);
+            }
+        }
+        Ok(over.len())
+    }
+
+    fn number(&mut self, listener: &str) -> u32 {
+        if let Some(number) = self.listeners.get(listener) {
+            return *number;
+        }
+        let number = u32::try_from(self.listeners.len()).unwrap_or(u32::MAX);
+        self.listeners.insert(listener.into(), number);
+        number
+    }
+
+    fn set(&mut self, key: Key, place: Option<i64>) {
+        let before = match place {
+            Some(place) => self.places.insert(key, place),
+            None => self.places.remove(&key),
+        };
+        self.undo.places.push((key, before));
+    }
+}
+
+type First = Option<(String, i64)>;
+
+fn at_place(connection: &Connection, place: i64) -> rusqlite::Result<First> {
+    connection
+        .prepare_cached("SELECT request_id, first_at FROM dedup_recent WHERE place = ?1")?
+        .query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+fn in_tree(connection: &Connection, listener: &str, key: &[u8; 32]) -> rusqlite::Result<First> {
+    connection
+        .prepare_cached(
+            "SELECT request_id, first_at FROM dedup WHERE listener_id = ?1 AND key = ?2",
+        )?
+        .query_row(params![listener, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
