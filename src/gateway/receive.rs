@@ -285,7 +285,7 @@ impl Receiver<'_> {
             received_at: micros_of(request.received_at),
             outcome: decision.outcome.name().to_owned(),
             status: decision.response.status,
-            log: log.entry.to_string(),
+            log: log.entry,
             body: log.body,
             reasons: self.reasons(&decision.reasons),
             event_id: None,

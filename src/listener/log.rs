@@ -1,20 +1,20 @@
 //! What is written of a request, in the shape that the listener's documentation prints.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::body::parse_as;
 use super::decide::Decision;
-use super::redact::HIDDEN;
+use super::redact::{HIDDEN, Secret};
 use super::request::{Parts, Request};
 use super::{Listener, Outcome};
 use crate::engine::{OwnedValue, Value};
-use crate::value::OwnedObject;
 
 /// What is written of a request: redacted, and without the reasons, which stand beside it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// The request without its body, or with it, where it cannot stand apart.
-    pub entry: OwnedValue,
+    /// The request without its body, or with it, where it cannot stand apart: an object in JSON.
+    pub entry: String,
     /// The body as it was sent, where nothing in it is left out by its path: it says everything,
     /// and [`whole_log`] puts it back.
     pub body: Option<String>,
@@ -25,8 +25,7 @@ pub struct Log {
 /// As it is shown: one JSON object with everything in it.
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = self.entry.to_string();
-        let mut whole = serde_json::from_str(&entry).unwrap_or(serde_json::Value::Null);
+        let mut whole = serde_json::from_str(&self.entry).unwrap_or(serde_json::Value::Null);
         whole_log(&mut whole, self.body.as_deref());
         whole.fmt(f)
     }
@@ -34,38 +33,73 @@ impl fmt::Display for Log {
 
 /// The log of a request.
 pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision) -> Log {
-    let text = |text: &str| OwnedValue::Text(text.into());
-    let redaction = &listener.redaction;
-    let parts = &decision.parts;
-    let (query, _) = redaction.value("query_params", parts.query().borrow());
-    let metadata = object(vec![
-        ("request_id", text(request.id)),
-        ("listener_id", text(&listener.id)),
-        ("listener_name", text(&listener.name)),
-    ]);
-    let mut entries = vec![
-        ("error_message", text(&redaction.text(&error_message(decision)))),
-        ("headers", object(vec![("map", headers(listener, parts.headers().borrow()))])),
-        ("http_method", text(request.method)),
-        ("listener_metadata", metadata),
-        ("query_params", query),
-        ("received_at", text(parts.received_at())),
-    ];
-    if let Some(sent) = apart(listener, request) {
-        let body = redaction.text(sent).into_owned();
-        let verbatim_json = parts.body.is_json && body == sent;
-        return Log { entry: object(entries), body: Some(body), verbatim_json };
+    let apart = apart(listener, request);
+    let entry = |secrets| Entry { listener, request, decision, secrets }.json(apart.is_none());
+    // Nearly no request holds a secret, and one look at all of it tells.
+    let mut json = entry(Secret::LookedForLater);
+    if listener.redaction.is_in(&json) {
+        json = entry(Secret::LeftOut);
     }
-    let whole = Parts::whole_body(request);
-    let (body, hidden) = redaction.value("parsed_body", whole.borrow());
-    // What could not be parsed may hold what a path leaves out, at a place that nobody found.
-    let unread = matches!(whole, OwnedValue::Null)
-        && !request.raw_body.is_empty()
-        && redaction.hides_below("parsed_body");
-    entries.push(("parsed_body", body));
-    entries.push(("raw_body", text(&raw_body(listener, request, hidden || unread))));
-    Log { entry: object(entries), body: None, verbatim_json: false }
+    let body = apart.map(|sent| listener.redaction.text(sent));
+    let verbatim_json = decision.parts.body.is_json && matches!(body, Some(Cow::Borrowed(_)));
+    Log { entry: json, body: body.map(Cow::into_owned), verbatim_json }
 }
+
+/// The log of a request on its way into JSON.
+struct Entry<'e> {
+    listener: &'e Listener,
+    request: &'e Request<'e>,
+    decision: &'e Decision,
+    secrets: Secret,
+}
+
+impl Entry<'_> {
+    fn json(&self, with_body: bool) -> String {
+        let Self { listener, request, decision, .. } = self;
+        let parts = &decision.parts;
+        let mut out = String::with_capacity(ROOM);
+        let out = &mut out;
+        self.text(out, "{\"error_message\":", &error_message(decision));
+        out.push_str(",\"headers\":{\"map\":");
+        self.value(out, "headers", parts.headers().borrow());
+        self.text(out, "},\"http_method\":", request.method);
+        self.text(out, ",\"listener_metadata\":{\"request_id\":", request.id);
+        self.text(out, ",\"listener_id\":", &listener.id);
+        self.text(out, ",\"listener_name\":", &listener.name);
+        out.push_str("},\"query_params\":");
+        self.value(out, "query_params", parts.query().borrow());
+        self.text(out, ",\"received_at\":", parts.received_at());
+        if with_body {
+            self.body(out);
+        }
+        out.push('}');
+        std::mem::take(out)
+    }
+
+    fn body(&self, out: &mut String) {
+        let Self { listener, request, .. } = self;
+        let whole = Parts::whole_body(request);
+        out.push_str(",\"parsed_body\":");
+        let hidden = self.value(out, "parsed_body", whole.borrow());
+        // What could not be parsed may hold what a path leaves out, at a place that nobody found.
+        let unread = matches!(whole, OwnedValue::Null)
+            && !request.raw_body.is_empty()
+            && listener.redaction.hides_below("parsed_body");
+        self.text(out, ",\"raw_body\":", &raw_body(request, hidden || unread));
+    }
+
+    fn value(&self, out: &mut String, root: &str, value: Value<'_>) -> bool {
+        self.listener.redaction.write(out, root, value, self.secrets)
+    }
+
+    fn text(&self, out: &mut String, before: &str, text: &str) {
+        out.push_str(before);
+        self.value(out, "", Value::Text(text));
+    }
+}
+
+/// Most logs without their bodies are shorter.
+const ROOM: usize = 1024;
 
 /// The body, where it is a text as it was sent and no path of it is left out.
 fn apart<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a str> {
@@ -89,11 +123,6 @@ pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
     log.insert("raw_body".to_owned(), body.into());
 }
 
-fn object(entries: Vec<(&str, OwnedValue)>) -> OwnedValue {
-    let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
-    OwnedValue::Object(OwnedObject::new(entries).0)
-}
-
 /// What stopped the request, in one line; empty where nothing did.
 fn error_message(decision: &Decision) -> String {
     let fine = [Outcome::Accepted, Outcome::Challenged, Outcome::Filtered, Outcome::Duplicate];
@@ -105,25 +134,11 @@ fn error_message(decision: &Decision) -> String {
     told.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn headers(listener: &Listener, headers: Value<'_>) -> OwnedValue {
-    let (shown, _) = listener.redaction.value("headers", headers);
-    let OwnedValue::Object(shown) = shown else {
-        return shown;
-    };
-    let mut entries = shown.into_entries();
-    for (name, value) in &mut entries {
-        if listener.redaction.hides_header(name) {
-            *value = OwnedValue::Text(HIDDEN.into());
-        }
-    }
-    OwnedValue::Object(OwnedObject::new(entries).0)
-}
-
 /// The body as it was sent. Where a path of it is not shown, or could not be found, none of it is.
-fn raw_body(listener: &Listener, request: &Request<'_>, hidden: bool) -> String {
+fn raw_body<'r>(request: &Request<'r>, hidden: bool) -> Cow<'r, str> {
     match std::str::from_utf8(request.raw_body) {
-        _ if hidden => HIDDEN.to_owned(),
-        Ok(text) => listener.redaction.text(text).into_owned(),
-        Err(_) => format!("<{} bytes>", request.raw_body.len()),
+        _ if hidden => Cow::Borrowed(HIDDEN),
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(format!("<{} bytes>", request.raw_body.len())),
     }
 }

@@ -12,8 +12,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
 use crate::config::quoted_list;
-use crate::engine::{OwnedValue, Secrets, Value};
-use crate::value::OwnedObject;
+use crate::engine::{Secrets, Value};
+use crate::value::write_json;
 
 /// What stands in place of what is not shown.
 pub(super) const HIDDEN: &str = "<redacted>";
@@ -44,6 +44,8 @@ pub struct Redaction {
     paths: Vec<Vec<Step>>,
     /// The known secrets, in the ways they are written.
     secrets: Vec<Zeroizing<String>>,
+    /// The same, as they are within a text in JSON.
+    in_json: Vec<Zeroizing<String>>,
 }
 
 /// A step of a path.
@@ -104,8 +106,7 @@ impl Redaction {
                 written.push(escaped);
             }
             if let Ok(text) = std::str::from_utf8(bytes) {
-                let json = serde_json::Value::from(text).to_string();
-                written.push(json.trim_matches('"').to_owned());
+                written.push(inside(text));
                 written.push(text.to_owned());
             }
             for text in written {
@@ -117,6 +118,8 @@ impl Redaction {
         }
         // The longest first: where one secret begins with another, the rest of it would be left.
         self.secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        self.in_json = self.secrets.iter().map(|text| Zeroizing::new(inside(text))).collect();
+        self.in_json.dedup();
     }
 
     /// Whether a header is left out.
@@ -142,51 +145,120 @@ impl Redaction {
         self.paths.iter().any(|path| path.first() == Some(&Step::Key(root.to_owned())))
     }
 
-    /// A value under a root, without what is left out of it; and whether anything at a path was.
-    pub(super) fn value(&self, root: &str, value: Value<'_>) -> (OwnedValue, bool) {
+    /// Whether a text in JSON holds a known secret, in any way that it is written: where it does
+    /// not, none of the texts in it does.
+    pub(super) fn is_in(&self, json: &str) -> bool {
+        self.in_json.iter().any(|secret| json.contains(secret.as_str()))
+    }
+
+    /// Writes a value under a root as JSON, without what is left out of it by its path, and without
+    /// known secrets where they are looked for; answers whether anything at a path was left out.
+    pub(super) fn write(
+        &self,
+        out: &mut String,
+        root: &str,
+        value: Value<'_>,
+        secrets: Secret,
+    ) -> bool {
         let here = |path: &&Vec<Step>| path.first() == Some(&Step::Key(root.to_owned()));
         let paths: Vec<&[Step]> =
             self.paths.iter().filter(here).map(|path| path.get(1..).unwrap_or_default()).collect();
-        let mut hidden = false;
-        let shown = self.walk(value, &paths, &mut hidden);
-        (shown, hidden)
+        let mut walk = Walk { redaction: self, out, secrets, hidden: false };
+        walk.value(value, &paths, root == "headers");
+        walk.hidden
+    }
+}
+
+/// What is done about known secrets in texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secret {
+    /// They are left out.
+    LeftOut,
+    /// Nothing: whoever writes looks afterwards whether there are any.
+    LookedForLater,
+}
+
+/// A value on its way into JSON.
+struct Walk<'w> {
+    redaction: &'w Redaction,
+    out: &'w mut String,
+    secrets: Secret,
+    hidden: bool,
+}
+
+impl Walk<'_> {
+    fn text(&mut self, text: &str) {
+        let shown = match self.secrets {
+            Secret::LeftOut => self.redaction.text(text),
+            Secret::LookedForLater => Cow::Borrowed(text),
+        };
+        write_text(self.out, &shown);
     }
 
-    fn walk(&self, value: Value<'_>, paths: &[&[Step]], hidden: &mut bool) -> OwnedValue {
+    fn value(&mut self, value: Value<'_>, paths: &[&[Step]], headers: bool) {
         if paths.iter().any(|path| path.is_empty()) {
-            *hidden = true;
-            return OwnedValue::Text(HIDDEN.into());
+            self.hidden = true;
+            return write_text(self.out, HIDDEN);
         }
-        let below = |wanted: &dyn Fn(&Step) -> bool| -> Vec<&[Step]> {
-            let matching = paths.iter().filter_map(|path| path.split_first());
-            matching.filter(|(first, _)| wanted(first)).map(|(_, rest)| rest).collect()
-        };
         match value {
             Value::Object(object) => {
-                let entries = object.iter().map(|(key, value)| {
-                    let paths = below(&|step| match step {
+                self.out.push('{');
+                for (at, (key, value)) in object.iter().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    self.text(key);
+                    self.out.push(':');
+                    if headers && self.redaction.hides_header(key) {
+                        write_text(self.out, HIDDEN);
+                        continue;
+                    }
+                    let below = below(paths, |step| match step {
                         Step::Key(name) => name == key,
                         Step::All => true,
                         Step::Index(_) => false,
                     });
-                    (self.text(key).into(), self.walk(value, &paths, hidden))
-                });
-                OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+                    self.value(value, &below, false);
+                }
+                self.out.push('}');
             }
             Value::List(list) => {
-                let items = list.iter().enumerate().map(|(at, value)| {
-                    let paths =
-                        below(&|step| matches!(step, Step::All) || *step == Step::Index(at));
-                    self.walk(value, &paths, hidden)
-                });
-                OwnedValue::List(items.collect())
+                self.out.push('[');
+                for (at, value) in list.iter().enumerate() {
+                    if at > 0 {
+                        self.out.push(',');
+                    }
+                    let below = below(paths, |step| *step == Step::Index(at) || *step == Step::All);
+                    self.value(value, &below, false);
+                }
+                self.out.push(']');
             }
             other => match other.as_text() {
-                Some(text) => OwnedValue::Text(self.text(text).into()),
-                None => other.to_owned_value().unwrap_or(OwnedValue::Null),
+                Some(text) => self.text(text),
+                // Writing to a text does not fail.
+                None => drop(write_json(self.out, other)),
             },
         }
     }
+}
+
+/// What is left of the paths behind a step.
+fn below<'p>(paths: &[&'p [Step]], wanted: impl Fn(&Step) -> bool) -> Vec<&'p [Step]> {
+    let matching = paths.iter().filter_map(|path| path.split_first());
+    matching.filter(|(first, _)| wanted(first)).map(|(_, rest)| rest).collect()
+}
+
+/// Writes a text as JSON.
+pub(super) fn write_text(out: &mut String, text: &str) {
+    // Writing to a text does not fail.
+    let _ = write_json(out, Value::Text(text));
+}
+
+/// A text as it is in JSON, between the quotes.
+fn inside(text: &str) -> String {
+    let mut json = String::new();
+    write_text(&mut json, text);
+    json.get(1..json.len() - 1).unwrap_or_default().to_owned()
 }
 
 /// The same with `%2f` in place of `%2F`.

@@ -72,17 +72,10 @@ fn wanting(connection: &Connection, event: &EventRecord) -> Read<BTreeMap<String
     let mut find = connection.prepare_cached(
         "SELECT subscription_id, version FROM wanted_types JOIN subscriptions
          ON id = subscription_id
-         WHERE wanted_types.tenant = ?1 AND event_type = ?2 AND enabled",
+         WHERE wanted_types.tenant = ?1 AND event_type IN (?2, '*') AND enabled",
     )?;
-    let mut wanting = BTreeMap::new();
-    for kind in [event.event_type.as_str(), "*"] {
-        let found =
-            find.query_map([event.tenant.as_str(), kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for one in found {
-            wanting.extend([one?]);
-        }
-    }
-    Ok(wanting)
+    let event = [event.tenant.as_str(), event.event_type.as_str()];
+    find.query_map(event, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
