@@ -12,6 +12,7 @@ mod decide;
 mod dedup;
 mod lints;
 mod log;
+mod needles;
 mod oracle;
 mod outcome;
 pub mod rate;

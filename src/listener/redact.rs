@@ -11,6 +11,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
+use super::needles::Needles;
 use crate::config::quoted_list;
 use crate::engine::{Secrets, Value};
 use crate::value::write_json;
@@ -43,9 +44,9 @@ pub struct Redaction {
     headers: Vec<String>,
     paths: Vec<Vec<Step>>,
     /// The known secrets, in the ways they are written.
-    secrets: Vec<Zeroizing<String>>,
+    secrets: Needles,
     /// The same, as they are within a text in JSON.
-    in_json: Vec<Zeroizing<String>>,
+    in_json: Needles,
 }
 
 /// A step of a path.
@@ -86,6 +87,7 @@ impl Redaction {
 
     /// Leaves out every text that holds one of these secrets, in hex, base64, JSON or a URL too.
     pub(super) fn know(&mut self, secrets: &Secrets) {
+        let mut all: Vec<Zeroizing<String>> = Vec::new();
         for secret in secrets.contents() {
             let bytes = secret.content().unwrap_or_default();
             if bytes.len() < SHORTEST {
@@ -111,15 +113,16 @@ impl Redaction {
             }
             for text in written {
                 let text = Zeroizing::new(text);
-                if !self.secrets.contains(&text) {
-                    self.secrets.push(text);
+                if !all.contains(&text) {
+                    all.push(text);
                 }
             }
         }
         // The longest first: where one secret begins with another, the rest of it would be left.
-        self.secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        self.in_json = self.secrets.iter().map(|text| Zeroizing::new(inside(text))).collect();
-        self.in_json.dedup();
+        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        let in_json = all.iter().map(|text| Zeroizing::new(inside(text)));
+        self.in_json = Needles::new(in_json.collect());
+        self.secrets = Needles::new(all);
     }
 
     /// Whether a header is left out.
@@ -132,9 +135,12 @@ impl Redaction {
     /// A text without known secrets.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut shown = Cow::Borrowed(text);
-        for secret in &self.secrets {
-            if shown.contains(secret.as_str()) {
-                shown = Cow::Owned(shown.replace(secret.as_str(), HIDDEN));
+        if !self.secrets.are_in(text) {
+            return shown;
+        }
+        for secret in self.secrets.texts() {
+            if shown.contains(secret) {
+                shown = Cow::Owned(shown.replace(secret, HIDDEN));
             }
         }
         shown
@@ -148,7 +154,7 @@ impl Redaction {
     /// Whether a text in JSON holds a known secret, in any way that it is written: where it does
     /// not, none of the texts in it does.
     pub(super) fn is_in(&self, json: &str) -> bool {
-        self.in_json.iter().any(|secret| json.contains(secret.as_str()))
+        self.in_json.are_in(json)
     }
 
     /// Writes a value under a root as JSON, without what is left out of it by its path, and without

@@ -1,6 +1,9 @@
 //! What is not written to a log.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hookgate::listener::{Listener, log_entry};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Sent, loaded, open, told};
@@ -209,5 +212,29 @@ fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
             assert!(!said.contains("4111"), "{part}: {said}");
             assert!(!log(&listener, &sent).to_string().contains("4111"), "{part}");
         }
+    }
+}
+
+proptest! {
+    /// Wherever a secret stands, in whatever it is written.
+    #[test]
+    fn no_place_is_overlooked(
+        secret in "[a-zA-Z0-9'\"/ +]{8,40}",
+        before in "[ -~]{0,60}",
+        after in "[ -~]{0,60}",
+        written in 0..4_usize,
+    ) {
+        let encoded = match written {
+            0 => secret.clone(),
+            1 => hex::encode(&secret),
+            2 => STANDARD_NO_PAD.encode(&secret),
+            _ => form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        };
+        let text = format!("{before}{encoded}{after}");
+        let listener = knowing(&[&secret]);
+        let body = json!({ "a": [text] }).to_string();
+        let log = log(&listener, &Sent::json(&body).with("X-A", &text).asking(&text)).to_string();
+        let json = json!(encoded).to_string();
+        prop_assert!(!log.contains(json.trim_matches('"')), "{encoded} in {log}");
     }
 }

@@ -50,7 +50,8 @@ pub(super) fn requests(
     let sql = format!(
         "{REQUEST} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
          AND (?3 IS NULL OR outcome = ?3) AND received_at >= ?4 AND received_at < ?5
-         ORDER BY received_at {order}, id {order} LIMIT ?6"
+         AND id >= ?7 AND id < ?8
+         ORDER BY id {order} LIMIT ?6"
     );
     let params = params![
         filter.tenant,
@@ -59,6 +60,8 @@ pub(super) fn requests(
         filter.since.unwrap_or(i64::MIN),
         filter.until.unwrap_or(i64::MAX),
         most(filter.limit),
+        filter.since.map_or(String::new(), |since| first_id(since.saturating_sub(SLACK))),
+        filter.until.map_or(LAST_ID.to_owned(), |until| first_id(until.saturating_add(SLACK))),
     ];
     collected(connection, &sql, params, request_of)
 }
@@ -153,12 +156,19 @@ const PAGE_BYTES: usize = 8 << 20;
 fn place_before(connection: &Connection, since: i64) -> rusqlite::Result<i64> {
     let first = connection
         .prepare_cached("SELECT place FROM events WHERE id >= ?1 ORDER BY id LIMIT 1")?
-        .query_row([first_id(since.saturating_sub(60_000_000))], |row| row.get::<_, i64>(0))
+        .query_row([first_id(since.saturating_sub(SLACK))], |row| row.get::<_, i64>(0))
         .optional()?;
     Ok(first.map_or(i64::MAX, |place| place - 1))
 }
 
-/// The lowest id that an event of a time can have: ids begin with the time.
+/// No id comes behind this.
+const LAST_ID: &str = "\u{10ffff}";
+
+/// How far the time that an id begins with may be from the one that is stored beside it, in
+/// microseconds.
+const SLACK: i64 = 60_000_000;
+
+/// The lowest id that a request or event of a time can have: ids begin with the time.
 pub(super) fn first_id(micros: i64) -> String {
     let millis = u64::try_from(micros / 1000).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()

@@ -203,6 +203,9 @@ CREATE TABLE diverted (
 CREATE INDEX diverted_by_event ON diverted (event_id);
 CREATE INDEX diverted_by_time ON diverted (at);
 ", "
+-- Ids begin with the time.
+DROP INDEX requests_by_time;
+
 -- What came lately, in the order in which it came; `dedup` has what was before.
 CREATE TABLE dedup_recent (
     place INTEGER PRIMARY KEY,

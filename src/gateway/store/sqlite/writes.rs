@@ -274,8 +274,8 @@ pub(super) fn prune(
 }
 
 /// A request whose body is an event's data stays as long as the event.
-const OLD_REQUESTS: &str = "received_at < ?2 AND NOT EXISTS
-    (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY received_at";
+const OLD_REQUESTS: &str = "id < ?3 AND received_at < ?2 AND NOT EXISTS
+    (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY id";
 
 /// An event stays as long as it is to be delivered, or kept to be, and the last one stays, so that
 /// no place is given twice. Ids begin with the time.
@@ -308,7 +308,7 @@ fn prune_rows(
         );
         let mut delete = connection.prepare_cached(&sql)?;
         let rows = match table {
-            "events" => delete.execute(params![limit, before, first_id(before)])?,
+            "requests" | "events" => delete.execute(params![limit, before, first_id(before)])?,
             _ => delete.execute(params![limit, before])?,
         };
         pruned.rows += rows;
