@@ -1,12 +1,14 @@
 //! Deduplication in the store against a model: a table of who was first with which key, and when.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use hookgate::gateway::store::{Entry, Kept, Store};
+use hookgate::gateway::store::{Entry, Kept, Mode, Retention, SqliteOptions, SqliteStore, Store};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
-use super::store::{entry, open, run};
+use super::store::{entry, run};
 
 const SECOND: i64 = 1_000_000;
 
@@ -49,9 +51,28 @@ impl Model {
 /// A request: after how long it comes, to which listener, and by which keys it is recognised.
 type Arrival = (i64, u8, Vec<u8>);
 
-fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+/// What happens to a store.
+#[derive(Clone, Debug)]
+enum Step {
+    Request(Arrival),
+    /// A request that cannot be stored.
+    Fails(Arrival),
+    /// What is old is deleted.
+    Prune,
+    /// The store is closed, and opened again.
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
     let wait = prop_oneof![Just(0), Just(1), 0..SECOND, 0..4 * SECOND, Just(10 * SECOND)];
-    vec((wait, 0..2u8, vec(0..5u8, 1..3)), 1..25)
+    let arrival = (wait, 0..2u8, vec(0..5u8, 1..3));
+    let step = prop_oneof![
+        12 => arrival.clone().prop_map(Step::Request),
+        2 => arrival.prop_map(Step::Fails),
+        1 => Just(Step::Prune),
+        1 => Just(Step::Reopen),
+    ];
+    vec(step, 1..40)
 }
 
 fn asked(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
@@ -63,26 +84,118 @@ fn asked(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
     asked
 }
 
+/// A store that finds so many keys by its index in memory.
+fn opened(folder: &Path, recent_keys: usize) -> SqliteStore {
+    let mut options = SqliteOptions::new(folder.join("store.db"), Mode::Serve);
+    options.recent_keys = recent_keys;
+    SqliteStore::open(options).unwrap()
+}
+
+/// Nothing but keys is old.
+const RETENTION: Retention = Retention {
+    requests_us: i64::MAX,
+    events_us: i64::MAX,
+    deliveries_us: i64::MAX,
+    diverted_us: i64::MAX,
+    refused_us: i64::MAX,
+    challenges_us: i64::MAX,
+    audit_us: i64::MAX,
+    max_bytes: None,
+};
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_window_of_deduplication_takes_what_the_model_takes(arrivals in arrivals(), window in 1..8i64) {
+    fn a_window_of_deduplication_takes_what_the_model_takes(
+        steps in steps(),
+        window in 1..8i64,
+        recent in prop_oneof![Just(0), Just(3), Just(1000)],
+    ) {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path());
+        let mut store = Some(opened(folder.path(), recent));
         let mut model = Model::default();
         let (mut now, window) = (0, window * SECOND);
-        for (at, (wait, listener, keys)) in arrivals.into_iter().enumerate() {
-            now += wait;
-            let id = format!("r{at}");
-            let known = model.keep(listener, &keys, window, &id, now);
-            match run(store.keep(asked(&id, listener, &keys, window, now), now)).unwrap() {
-                Kept::New { .. } => prop_assert!(known.is_empty(), "{id}: {known:?}"),
-                Kept::Duplicate { first_request, first_at } => {
-                    let first = First { request: first_request, at: first_at };
-                    prop_assert!(known.contains(&first), "{id}: {first:?}, not {known:?}");
+        run(store.as_ref().unwrap().keep(asked("taken", 9, &[9], window, 0), 0)).unwrap();
+        for (at, step) in steps.into_iter().enumerate() {
+            let here = store.as_ref().unwrap();
+            match step {
+                Step::Request((wait, listener, keys)) => {
+                    now += wait;
+                    let id = format!("r{at}");
+                    let known = model.keep(listener, &keys, window, &id, now);
+                    match run(here.keep(asked(&id, listener, &keys, window, now), now)).unwrap() {
+                        Kept::New { .. } => prop_assert!(known.is_empty(), "{id}: {known:?}"),
+                        Kept::Duplicate { first_request, first_at } => {
+                            let first = First { request: first_request, at: first_at };
+                            prop_assert!(known.contains(&first), "{id}: {first:?}, not {known:?}");
+                        }
+                    }
+                }
+                Step::Fails((wait, listener, keys)) => {
+                    now += wait;
+                    let twice = asked("taken", listener, &keys, window, now);
+                    prop_assert!(run(here.keep(twice, now)).is_err());
+                }
+                Step::Prune => {
+                    let pruned = run(here.prune(&RETENTION, now, 100)).unwrap();
+                    prop_assert!(!pruned.more);
+                }
+                Step::Reopen => {
+                    run(here.close()).unwrap();
+                    drop(store.take());
+                    store = Some(opened(folder.path(), recent));
                 }
             }
         }
     }
+}
+
+/// A hash like any other.
+fn hash(of: u64) -> [u8; 32] {
+    Sha256::digest(of.to_le_bytes()).into()
+}
+
+#[test]
+fn keys_that_went_to_the_tree_are_known_and_forgotten_as_others_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let window = 60 * SECOND;
+    let many = |id: &str, keys: std::ops::Range<u64>, now: i64| {
+        let mut asked = asked(id, 1, &[], window, now);
+        asked.dedup.as_mut().unwrap().keys = keys.map(hash).collect();
+        asked
+    };
+    let store = opened(folder.path(), 500);
+    run(async {
+        for at in 0..600 {
+            let keys = 10 * at..10 * (at + 1);
+            let kept = store.keep(many(&format!("r{at}"), keys, SECOND), SECOND).await.unwrap();
+            assert!(matches!(kept, Kept::New { .. }), "{at}");
+        }
+        store.close().await.unwrap();
+    });
+    drop(store);
+    let rows = |table: &str| -> i64 {
+        let connection = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+        connection
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+            .unwrap()
+    };
+    assert!(rows("dedup") > 1000, "{}", rows("dedup"));
+    assert!(rows("dedup") + rows("dedup_recent") >= 6000);
+    let store = opened(folder.path(), 500);
+    run(async {
+        for at in 0..6000 {
+            let again = many(&format!("again {at}"), at..at + 1, 2 * SECOND);
+            let Kept::Duplicate { first_request, .. } =
+                store.keep(again, 2 * SECOND).await.unwrap()
+            else {
+                panic!("{at} was not known");
+            };
+            assert_eq!(first_request, format!("r{}", at / 10));
+        }
+        while store.prune(&RETENTION, 200 * SECOND, 1000).await.unwrap().more {}
+        store.close().await.unwrap();
+    });
+    assert_eq!((rows("dedup"), rows("dedup_recent")), (0, 0));
 }
