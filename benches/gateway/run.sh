@@ -3,16 +3,19 @@
 # same request, where that is installed, and beside a handler of axum that reads and parses the body,
 # answers, and does nothing else. Needs wrk, openssl and a release build:
 #
-#   cargo build --release --bins --example bare && benches/gateway/run.sh [CONNECTIONS...]
+#   cargo build --release --bins --example bare && ROUNDS=5 benches/gateway/run.sh [CONNECTIONS...]
+#
+# In each round each has an empty store and the machine to itself, one after the other.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export BODY=$PWD/benches/gateway/push.json
+export BODY=$PWD/benches/gateway/body.json
 SECRET="It's a Secret to Everybody"
 DIGEST=$(openssl dgst -sha256 -hmac "$SECRET" -r <"$BODY" | cut -d' ' -f1)
 export DIGEST
 SECONDS_EACH=${SECONDS_EACH:-10}
+ROUNDS=${ROUNDS:-1}
 folder=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$folder"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 
 mkdir "$folder/listeners"
 printf '%s' "$SECRET" >"$folder/secret"
@@ -57,18 +60,66 @@ cat >"$folder/hooks.json" <<JSON
     {"match": {"type": "value", "value": "another", "parameter": {"source": "payload", "name": "repository.name"}}}]}}]
 JSON
 
-target/release/hookgate serve -C "$folder" >/dev/null 2>"$folder/log" &
-command -v webhook >/dev/null && webhook -hooks "$folder/hooks.json" -ip 127.0.0.1 -port 9090 >/dev/null 2>&1 &
-target/release/examples/bare 127.0.0.1:9091 >/dev/null 2>&1 &
-sleep 2
+peers=(hookgate bare)
+! command -v webhook >/dev/null || peers+=(webhook)
+
+# begin NAME: serves, from an empty store.
+begin() {
+  case $1 in
+    hookgate)
+      rm -f "$folder"/hookgate.db*
+      target/release/hookgate serve -C "$folder" >/dev/null 2>"$folder/log" &
+      url=http://127.0.0.1:8090/webhooks/v1/listeners/11111111-1111-4111-8111-111111111111/notify
+      ;;
+    webhook)
+      webhook -hooks "$folder/hooks.json" -ip 127.0.0.1 -port 9090 >/dev/null 2>&1 &
+      url=http://127.0.0.1:9090/hooks/github
+      ;;
+    bare)
+      target/release/examples/bare 127.0.0.1:9091 >/dev/null 2>&1 &
+      url=http://127.0.0.1:9091/
+      ;;
+  esac
+  sleep 1
+  kill -0 "$!" || { echo "$1 did not begin" >&2; exit 1; }
+}
+
+# In milliseconds, whatever unit wrk takes.
+ms='function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }'
+
 for connections in "${@:-16}"; do
-  for peer in "hookgate http://127.0.0.1:8090/webhooks/v1/listeners/11111111-1111-4111-8111-111111111111/notify" \
-    "webhook http://127.0.0.1:9090/hooks/github" "bare http://127.0.0.1:9091/"; do
-    read -r name url <<<"$peer"
-    [ "$name" != webhook ] || command -v webhook >/dev/null || continue
-    printf '%-9s %4s connections: ' "$name" "$connections"
-    wrk -t2 -c"$connections" -d"${SECONDS_EACH}s" --latency -s benches/gateway/load.lua "$url" |
-      awk '/ 50%/ {p50=$2} / 99%/ {p99=$2} /Requests\/sec/ {rate=$2} /Non-2xx/ {bad=$0}
-           END {print rate " requests/s, p50 " p50 ", p99 " p99 (bad ? "," bad : "")}'
+  : >"$folder/results"
+  for _ in $(seq "$ROUNDS"); do
+    for peer in "${peers[@]}"; do
+      begin "$peer"
+      wrk -t2 -c"$connections" -d"${SECONDS_EACH}s" --latency -s benches/gateway/load.lua "$url" |
+        awk -v peer="$peer" "$ms"' / 50%/ {p50=ms($2)} / 99%/ {p99=ms($2)} /Requests\/sec/ {rate=$2}
+          /Non-2xx/ {bad=$NF} END {print peer, rate, p50, p99, bad + 0}' >>"$folder/results"
+      kill "$!"
+      wait "$!" 2>/dev/null || true
+    done
   done
+  # Medians of all rounds, and of the ratios within each.
+  sort -s -k1,1 "$folder/results" | awk -v connections="$connections" '
+    function middle(list, n,   i, j, t) {
+      for (i = 2; i <= n; i++)
+        for (j = i; j > 1 && list[j] < list[j - 1]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
+      return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+    }
+    { n[$1]++; rate[$1, n[$1]] = $2; p50[$1, n[$1]] = $3; p99[$1, n[$1]] = $4; bad[$1] += $5 }
+    function of(values, peer,   i, list) {
+      for (i = 1; i <= n[peer]; i++) list[i] = values[peer, i]
+      return middle(list, n[peer])
+    }
+    END {
+      for (peer in n) {
+        printf "%-9s %4s connections: %6.0f requests/s, p50 %.1f ms, p99 %.1f ms", peer, connections, of(rate, peer), of(p50, peer), of(p99, peer)
+        if (bad[peer]) printf ", %d answers were no success", bad[peer]
+        if (peer != "hookgate") {
+          for (i = 1; i <= n[peer]; i++) list[i] = rate["hookgate", i] / rate[peer, i]
+          printf "; hookgate %.2f times", middle(list, n[peer])
+        }
+        print ""
+      }
+    }'
 done
