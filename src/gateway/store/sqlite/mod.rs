@@ -96,7 +96,10 @@ impl SqliteStore {
             connection.pragma_update(None, "max_page_count", pages).map_err(fault)?;
         }
         let notes = Arc::new(Notes::new(options.notes));
-        let recent = Recent::load(&connection, options.recent_keys).map_err(fault)?;
+        let mut recent = Recent::new(options.recent_keys);
+        if options.mode == Mode::Serve {
+            recent.load(&connection).map_err(fault)?;
+        }
         let tables = Tables::new(connection, recent);
         let writer = Writer::begin(tables, Arc::clone(&notes), &options.path)?;
         let readers = Arc::default();

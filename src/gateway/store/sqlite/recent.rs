@@ -31,6 +31,7 @@ type Key = (u32, [u8; 32]);
 /// The index of what came lately. What a transaction changes in it is undone with the transaction.
 pub(super) struct Recent {
     most: usize,
+    loaded: bool,
     places: HashMap<Key, i64>,
     listeners: HashMap<Box<str>, u32>,
     /// The place of the next row.
@@ -62,28 +63,38 @@ struct Undo {
 pub(super) struct Mark(usize);
 
 impl Recent {
-    /// The index of what is stored.
-    pub(super) fn load(connection: &Connection, most: usize) -> rusqlite::Result<Self> {
-        let mut recent = Self {
+    /// An index of at most so many keys, that nothing is in yet.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
             most,
+            loaded: false,
             places: HashMap::new(),
             listeners: HashMap::new(),
             next: 1,
             moving: None,
-            settled: connection
-                .query_row("SELECT EXISTS (SELECT 1 FROM dedup)", [], |row| row.get(0))?,
+            settled: false,
             undo: Undo::default(),
-        };
+        }
+    }
+
+    /// Finds what is stored, the first time: most commands beside a gateway never need it.
+    pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.loaded {
+            return Ok(());
+        }
+        let any = "SELECT EXISTS (SELECT 1 FROM dedup)";
+        self.settled = connection.query_row(any, [], |row| row.get(0))?;
         let mut all = connection
             .prepare("SELECT place, listener_id, key FROM dedup_recent ORDER BY place")?;
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let place: i64 = row.get(0)?;
-            let listener = recent.number(row.get_ref(1)?.as_str()?);
-            recent.places.insert((listener, row.get(2)?), place);
-            recent.next = place.saturating_add(1);
+            let listener = self.number(row.get_ref(1)?.as_str()?);
+            self.places.insert((listener, row.get(2)?), place);
+            self.next = place.saturating_add(1);
         }
-        Ok(recent)
+        self.loaded = true;
+        Ok(())
     }
 
     /// A moment to go back to.
@@ -123,6 +134,7 @@ impl Recent {
         claim: &DedupClaim,
         now: i64,
     ) -> rusqlite::Result<Option<(String, i64)>> {
+        self.load(connection)?;
         let number = self.number(listener);
         for key in &claim.keys {
             let found = match self.places.get(&(number, *key)) {
@@ -149,6 +161,7 @@ impl Recent {
         claim: &DedupClaim,
         now: i64,
     ) -> rusqlite::Result<()> {
+        self.load(connection)?;
         let number = self.number(listener);
         let end = now.saturating_add(claim.window_us);
         let mut insert = connection.prepare_cached(
@@ -233,6 +246,7 @@ impl Recent {
         now: i64,
         limit: i64,
     ) -> rusqlite::Result<usize> {
+        self.load(connection)?;
         let mut oldest = connection.prepare_cached(
             "SELECT place, listener_id, key FROM
              (SELECT * FROM dedup_recent ORDER BY place LIMIT ?1) WHERE expires_at <= ?2",

@@ -289,9 +289,13 @@ impl From<StoreError> for Stopped {
 /// does not, everything is undone.
 fn together(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), Stopped> {
     transaction(tables, || {
-        let done = all.iter_mut().all(|work| work.run(tables).is_ok());
-        let done = done && tables.recent().settle(tables).is_ok();
-        if done { Ok(()) } else { Err(Stopped::ByWork) }
+        if !all.iter_mut().all(|work| work.run(tables).is_ok()) {
+            return Err(Stopped::ByWork);
+        }
+        tables.recent().settle(tables).map_err(|error| {
+            tracing::warn!(%error, "what repeats are known by was not moved to its tree");
+            Stopped::ByWork
+        })
     })
 }
 
