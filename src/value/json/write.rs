@@ -155,8 +155,8 @@ fn write_hex(out: &mut impl Write, bytes: &[u8]) -> fmt::Result {
 fn write_text(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut rest = text;
-    let escapes = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
-    while let Some(at) = rest.bytes().position(|byte| escapes(&byte)) {
+    let escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    while let Some(at) = rest.bytes().position(escaped) {
         let (plain, escaped) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.write_str(plain)?;
         let mut characters = escaped.chars();

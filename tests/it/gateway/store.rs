@@ -357,6 +357,30 @@ fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
     });
 }
 
+#[test]
+fn requests_are_found_by_their_time_although_ids_went_on_when_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        let hour = 3600 * SECOND;
+        for (id_at, at) in [(9 * hour, 9 * hour), (9 * hour, 2 * hour), (9 * hour, 3 * hour)] {
+            let id = event_id(&at.to_string(), id_at);
+            store.keep(entry(&id, None, at), at).await.unwrap();
+        }
+        for (since, until, wanted) in [
+            (None, Some(3 * hour), vec![2]),
+            (Some(3 * hour), Some(9 * hour), vec![3]),
+            (Some(3 * hour), None, vec![3, 9]),
+        ] {
+            let within = RequestFilter { since, until, ..all() };
+            let found = store.requests(&within).await.unwrap();
+            let mut hours: Vec<i64> = found.iter().map(|one| one.received_at / hour).collect();
+            hours.sort_unstable();
+            assert_eq!(hours, wanted, "{since:?} {until:?}");
+        }
+    });
+}
+
 fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionRecord> {
     let what = SubscriptionRecord {
         id: id.to_owned(),

@@ -507,9 +507,7 @@ impl DeliveryStore for SqliteStore {
         limit: usize,
     ) -> Written<Vec<Work>> {
         let id = subscription_id.to_owned();
-        let take = move |connection: &Tables| {
-            take(connection, &id, now, lease_until, limit).map_err(fault)
-        };
+        let take = move |tables: &Tables| take(tables, &id, now, lease_until, limit).map_err(fault);
         self.writer.run(take).await
     }
 
@@ -644,11 +642,11 @@ impl DeliveryStore for SqliteStore {
     }
 
     async fn delete_diverted(&self, change: Change<(String, String)>) -> Written<bool> {
-        let delete = move |connection: &Tables| {
+        let delete = move |tables: &Tables| {
             let (subscription, event) = &change.what;
-            let rows = forget_diverted(connection, subscription, event).map_err(fault)?;
+            let rows = forget_diverted(tables, subscription, event).map_err(fault)?;
             if rows > 0 {
-                audit(connection, &change.audit)?;
+                audit(tables, &change.audit)?;
             }
             Ok(rows > 0)
         };

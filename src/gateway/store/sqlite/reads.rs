@@ -50,7 +50,7 @@ pub(super) fn requests(
     let sql = format!(
         "{REQUEST} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
          AND (?3 IS NULL OR outcome = ?3) AND received_at >= ?4 AND received_at < ?5
-         AND id >= ?7 AND id < ?8
+         AND id >= ?7
          ORDER BY id {order} LIMIT ?6"
     );
     let params = params![
@@ -61,7 +61,6 @@ pub(super) fn requests(
         filter.until.unwrap_or(i64::MAX),
         most(filter.limit),
         filter.since.map_or(String::new(), |since| first_id(since.saturating_sub(SLACK))),
-        filter.until.map_or(LAST_ID.to_owned(), |until| first_id(until.saturating_add(SLACK))),
     ];
     collected(connection, &sql, params, request_of)
 }
@@ -161,11 +160,8 @@ fn place_before(connection: &Connection, since: i64) -> rusqlite::Result<i64> {
     Ok(first.map_or(i64::MAX, |place| place - 1))
 }
 
-/// No id comes behind this.
-const LAST_ID: &str = "\u{10ffff}";
-
-/// How far the time that an id begins with may be from the one that is stored beside it, in
-/// microseconds.
+/// How far the time that an id begins with may be before the one that is stored beside it, in
+/// microseconds. It may be after it by any time: where the clock is set back, ids go on.
 const SLACK: i64 = 60_000_000;
 
 /// The lowest id that a request or event of a time can have: ids begin with the time.
