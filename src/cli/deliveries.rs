@@ -5,14 +5,12 @@ use std::collections::HashMap;
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format};
-use super::store::{change, now, open};
+use super::output::{self, Format, List};
+use super::store::{PAGE_ROWS, change, now, open};
 use super::subscriptions::shown_id;
 use super::{Error, Exit};
 use crate::delivery::{Api, locator};
-use crate::gateway::store::{
-    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State, SubscriptionFilter,
-};
+use crate::gateway::store::{AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State};
 use crate::gateway::{time_of, uuid_of};
 
 /// The arguments of `deliveries`.
@@ -76,6 +74,7 @@ impl Deliveries {
                     event_id: event.map(|id| id_of(&id)).transpose()?,
                     state: state.map(|name| state_of(&name)).transpose()?,
                     id: None,
+                    before: None,
                     limit,
                 };
                 list(&filter, &configuration, format)
@@ -101,12 +100,21 @@ fn state_of(name: &str) -> Result<State, Error> {
 }
 
 /// Ids as their API and the messages write them.
+#[derive(Default)]
 pub(super) struct Shown(HashMap<String, Api>);
 
 impl Shown {
-    pub(super) async fn of(store: &impl DeliveryStore) -> Result<Self, Error> {
-        let all = store.subscriptions(&SubscriptionFilter::default()).await?;
-        Ok(Self(all.into_iter().map(|record| (record.id, record.api)).collect()))
+    /// Looks up the API of a subscription, once.
+    pub(super) async fn look_up(
+        &mut self,
+        store: &impl DeliveryStore,
+        id: &str,
+    ) -> Result<(), Error> {
+        if !self.0.contains_key(id) {
+            let found = store.subscription(id).await?;
+            self.0.insert(id.to_owned(), found.map_or(Api::Socotra, |record| record.api));
+        }
+        Ok(())
     }
 
     pub(super) fn subscription(&self, id: &str) -> String {
@@ -171,17 +179,26 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let (records, shown) = block_on(async {
-        Ok::<_, Error>((store.deliveries(filter).await?, Shown::of(&store).await?))
+    block_on(async {
+        let mut list = List::new(format);
+        let mut shown = Shown::default();
+        let mut page = filter.clone();
+        let mut left = filter.limit;
+        while left > 0 {
+            page.limit = left.min(PAGE_ROWS);
+            let records = store.deliveries(&page).await?;
+            if records.is_empty() {
+                break;
+            }
+            left -= records.len();
+            for record in &records {
+                page.before = Some(record.id);
+                shown.look_up(&store, &record.subscription_id).await?;
+                list.item(|| Ok(line(record, &shown)), || Ok(to_json(record, &shown)))?;
+            }
+        }
+        list.end()
     })??;
-    if format == Format::Json {
-        let list: Vec<_> = records.iter().map(|one| to_json(one, &shown)).collect();
-        output::answer(&serde_json::Value::Array(list).to_string())?;
-        return Ok(Exit::Done);
-    }
-    for record in &records {
-        output::answer(&line(record, &shown))?;
-    }
     Ok(Exit::Done)
 }
 
@@ -197,7 +214,9 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
     let (record, attempts, body, shown) = block_on(async {
         let record = find(&store, id).await?;
         let (attempts, body) = (store.attempts(id).await?, store.body(id).await?);
-        Ok::<_, Error>((record, attempts, body, Shown::of(&store).await?))
+        let mut shown = Shown::default();
+        shown.look_up(&store, &record.subscription_id).await?;
+        Ok::<_, Error>((record, attempts, body, shown))
     })??;
     if format == Format::Json {
         let tries: Vec<_> = attempts.iter().map(attempt_to_json).collect();

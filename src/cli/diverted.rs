@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::deliveries::{Shown, id_of};
-use super::output::{self, Format};
-use super::store::{change, now, open};
+use super::output::{self, Format, List};
+use super::store::{change, now, open, page_after};
 use super::{Error, Exit};
-use crate::gateway::store::{DeliveryStore, DivertedRecord, SubscriptionFilter};
+use crate::gateway::store::{DeliveryStore, DivertedFilter, DivertedRecord, SubscriptionFilter};
 use crate::gateway::time_of;
 
 /// The arguments of `diverted`.
@@ -41,9 +41,6 @@ enum Command {
     },
 }
 
-/// So many are read at a time.
-const PAGE: usize = 1000;
-
 impl Diverted {
     pub(super) fn run(self) -> Result<Exit, Error> {
         match self.command {
@@ -57,50 +54,57 @@ impl Diverted {
     }
 }
 
-/// Everything that is kept for a subscription.
-async fn all(store: &impl DeliveryStore, id: &str) -> Result<Vec<DivertedRecord>, Error> {
-    let mut found = Vec::new();
-    loop {
-        let page = store.diverted(id, found.len(), PAGE).await?;
-        let last = page.len() < PAGE;
-        found.extend(page);
-        if last {
-            return Ok(found);
-        }
-    }
-}
-
 fn list(
     subscription: Option<&str>,
     configuration: &ConfigurationArguments,
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let (records, shown) = block_on(async {
-        let ids = match subscription {
-            Some(id) => vec![id_of(id)?],
-            None => {
-                let all = store.subscriptions(&SubscriptionFilter::default()).await?;
-                all.into_iter().map(|record| record.id).collect()
-            }
-        };
-        let mut records = Vec::new();
-        for id in ids {
-            records.extend(all(&store, &id).await?);
+    block_on(async {
+        let mut list = List::new(format);
+        if let Some(id) = subscription {
+            list_of(&store, &id_of(id)?, &mut list).await?;
+            return list.end();
         }
-        Ok::<_, Error>((records, Shown::of(&store).await?))
+        let all = SubscriptionFilter::default();
+        let mut after = None;
+        loop {
+            let page = store.subscription_page(&all, page_after(after)).await?;
+            if page.is_empty() {
+                return list.end();
+            }
+            for (sequence, record) in &page {
+                after = Some(*sequence);
+                list_of(&store, &record.id, &mut list).await?;
+            }
+        }
     })??;
-    if format == Format::Json {
-        let list: Vec<_> = records.iter().map(|one| to_json(one, &shown)).collect();
-        output::answer(&serde_json::Value::Array(list).to_string())?;
-        return Ok(Exit::Done);
-    }
-    for DivertedRecord { subscription_id, event_id, at, trigger, message, .. } in &records {
-        let (at, event) = (time_of(*at), Shown::event(event_id));
-        let subscription = shown.subscription(subscription_id);
-        output::answer(&format!("{at}  event {event}  for {subscription}  {trigger}  {message}"))?;
-    }
     Ok(Exit::Done)
+}
+
+/// Writes the events that are kept for a subscription.
+async fn list_of(store: &impl DeliveryStore, id: &str, list: &mut List) -> Result<(), Error> {
+    let filter = DivertedFilter { subscription_id: id.to_owned(), ..DivertedFilter::default() };
+    let mut shown = Shown::default();
+    shown.look_up(store, id).await?;
+    let mut after = None;
+    loop {
+        let page = store.diverted_page(&filter, page_after(after)).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for (sequence, record) in &page {
+            after = Some(*sequence);
+            list.item(|| Ok(line(record, &shown)), || Ok(to_json(record, &shown)))?;
+        }
+    }
+}
+
+fn line(record: &DivertedRecord, shown: &Shown) -> String {
+    let DivertedRecord { subscription_id, event_id, at, trigger, message, .. } = record;
+    let (at, event) = (time_of(*at), Shown::event(event_id));
+    let subscription = shown.subscription(subscription_id);
+    format!("{at}  event {event}  for {subscription}  {trigger}  {message}")
 }
 
 fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
@@ -126,21 +130,27 @@ fn resend(
         if store.subscription(&subscription).await?.is_none() {
             return Err(Error::Usage(format!("there is no subscription `{named}`")));
         }
-        let kept = match event {
-            None => all(&store, &subscription).await?,
-            Some(event) => {
-                let id = id_of(event)?;
-                let found = store.diverted_event(&subscription, &id).await?;
-                let missing = || Error::Usage(format!("no event `{event}` is kept for it"));
-                vec![found.ok_or_else(missing)?]
+        let event_id = event.map(id_of).transpose()?;
+        let filter =
+            DivertedFilter { subscription_id: subscription, event_id, ..DivertedFilter::default() };
+        let began = now();
+        let (mut sent, mut found, mut after) = (0_usize, 0_usize, None);
+        loop {
+            let page = store.diverted_page(&filter, page_after(after)).await?;
+            if page.iter().all(|(_, record)| record.at >= began) {
+                break;
             }
-        };
-        let mut sent = 0_usize;
-        for record in kept {
-            let what = (record.subscription_id, record.event_id);
-            let target = what.1.clone();
-            let change = change(what, "diverted.resend", &target);
-            sent += usize::from(store.resend(change, now()).await?.is_some());
+            // Those that a gateway gives up again meanwhile are not sent once more.
+            for (sequence, record) in page.into_iter().filter(|(_, record)| record.at < began) {
+                (after, found) = (Some(sequence), found + 1);
+                let what = (record.subscription_id, record.event_id);
+                let target = what.1.clone();
+                let change = change(what, "diverted.resend", &target);
+                sent += usize::from(store.resend(change, now()).await?.is_some());
+            }
+        }
+        if let Some(event) = event.filter(|_| found == 0) {
+            return Err(Error::Usage(format!("no event `{event}` is kept for it")));
         }
         Ok::<_, Error>(sent)
     })??;

@@ -49,10 +49,12 @@ struct Create {
     /// What it is for: sent as it is, or exchanged for access tokens
     #[arg(long, value_enum, default_value = "api")]
     kind: Kind,
-    /// What it allows: `send`, `webhooks`, `webhooks:read`, `events`…; may be repeated
+    /// What it allows: `send` to listeners that check a credential; `webhooks`, `webhooks:read`,
+    /// `events`… in the management API; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", default_value = "send")]
     scopes: Vec<String>,
-    /// A listener that it is for, by id or name; may be repeated. Without, all of the tenant's
+    /// A listener that it is limited to, by id or name: it sends to it, and sees what came to it;
+    /// may be repeated. Without, all of the tenant's
     #[arg(long = "listener", value_name = "LISTENER")]
     listeners: Vec<String>,
     /// What its owner calls it

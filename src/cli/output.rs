@@ -26,6 +26,43 @@ pub(super) fn text(text: &str) -> Result<(), Error> {
     Ok(stdout().lock().write_all(text.as_bytes())?)
 }
 
+/// A list that is written item by item, so that a long one is never held as a whole: a line for
+/// each item, or one JSON array.
+pub(super) struct List {
+    format: Format,
+    items: usize,
+}
+
+impl List {
+    /// A list without items.
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, items: 0 }
+    }
+
+    /// Writes an item: as lines of text, or as JSON.
+    pub(super) fn item(
+        &mut self,
+        lines: impl FnOnce() -> Result<String, Error>,
+        json: impl FnOnce() -> Result<serde_json::Value, Error>,
+    ) -> Result<(), Error> {
+        let first = self.items == 0;
+        self.items += 1;
+        match self.format {
+            Format::Text => answer(&lines()?),
+            Format::Json => text(&format!("{}{}", if first { "[" } else { "," }, json()?)),
+        }
+    }
+
+    /// Writes the end.
+    pub(super) fn end(self) -> Result<(), Error> {
+        match (self.format, self.items) {
+            (Format::Text, _) => Ok(()),
+            (Format::Json, 0) => answer("[]"),
+            (Format::Json, _) => answer("]"),
+        }
+    }
+}
+
 /// Writes one line of complaint to standard error.
 pub(super) fn complain(words: &str) {
     // Nothing is left to do where even this cannot be written.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::configuration::{ConfigurationArguments, block_on, ended, tell_faults};
 use super::output::{self, Format};
 use super::requests::Which;
-use super::store::{open, seal};
+use super::store::{RequestPages, open, seal};
 use super::{Error, Exit, input};
 use crate::gateway::store::Store;
 use crate::gateway::{Replayed, load_listener, replay};
@@ -39,18 +39,24 @@ impl Replay {
         let seal = seal(&configuration)?;
         let replayed = block_on(async {
             let mut replayed = Vec::new();
-            for record in store.requests(&filter).await? {
-                let raw = store.raw(&record.id).await?;
-                let listener = match &changed {
-                    Some(changed) => changed,
-                    None => match configuration.find(&record.listener_id) {
-                        Some(listener) => listener.as_ref(),
-                        None => continue,
-                    },
-                };
-                replayed.push(replay(listener, &record, raw.as_deref(), &seal));
+            let mut pages = RequestPages::new(&store, filter);
+            loop {
+                let page = pages.next().await?;
+                if page.is_empty() {
+                    return Ok::<Vec<Replayed>, Error>(replayed);
+                }
+                for record in page {
+                    let raw = store.raw(&record.id).await?;
+                    let listener = match &changed {
+                        Some(changed) => changed,
+                        None => match configuration.find(&record.listener_id) {
+                            Some(listener) => listener.as_ref(),
+                            None => continue,
+                        },
+                    };
+                    replayed.push(replay(listener, &record, raw.as_deref(), &seal));
+                }
             }
-            Ok::<Vec<Replayed>, Error>(replayed)
         })??;
         self.tell(&replayed)?;
         Ok(ended(replayed.iter().any(Replayed::differs)))

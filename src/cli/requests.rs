@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format};
-use super::store::{now, open};
+use super::output::{self, Format, List};
+use super::store::{RequestPages, now, open};
 use super::{Error, Exit};
 use crate::config::duration;
 use crate::engine::Time;
@@ -83,6 +83,7 @@ impl Which {
             until: self.until.as_deref().map(moment).transpose()?,
             limit,
             newest_first: true,
+            ..RequestFilter::default()
         })
     }
 }
@@ -119,15 +120,19 @@ fn list(
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(arguments)?;
     let filter = which.filter(&configuration, limit)?;
-    let requests = block_on(store.requests(&filter))??;
-    if format == Format::Json {
-        let list: Vec<serde_json::Value> = requests.iter().map(summary).collect();
-        output::answer(&serde_json::Value::Array(list).to_string())?;
-        return Ok(Exit::Done);
-    }
-    for one in &requests {
-        output::answer(&line(one))?;
-    }
+    block_on(async {
+        let mut pages = RequestPages::new(&store, filter);
+        let mut list = List::new(format);
+        loop {
+            let page = pages.next().await?;
+            if page.is_empty() {
+                return list.end();
+            }
+            for one in &page {
+                list.item(|| Ok(line(one)), || Ok(summary(one)))?;
+            }
+        }
+    })??;
     Ok(Exit::Done)
 }
 

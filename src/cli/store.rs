@@ -2,7 +2,10 @@
 
 use super::Error;
 use super::configuration::ConfigurationArguments;
-use crate::gateway::store::{AuditRecord, Change, Mode, SqliteStore, Store, StoreError};
+use crate::gateway::store::{
+    AuditRecord, Change, Mode, PageRequest, RequestFilter, RequestRecord, SqliteStore, Store,
+    StoreError,
+};
 use crate::gateway::{COMMAND_LINE, Clock, Configuration, Seal, open_store};
 
 /// Opens the store of a configuration.
@@ -29,6 +32,43 @@ pub(super) fn change<T>(what: T, action: &str, target: &str) -> Change<T> {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+/// Rows of a list that are read from the store at a time.
+pub(super) const PAGE_ROWS: usize = 500;
+
+/// Bytes of rows that are read from the store at a time.
+pub(super) const PAGE_BYTES: usize = 4 << 20;
+
+/// The part of a list after a sequence number.
+pub(super) fn page_after(after: Option<i64>) -> PageRequest {
+    PageRequest { after, offset: 0, limit: PAGE_ROWS, bytes: PAGE_BYTES }
+}
+
+/// The requests that a filter selects, read a page at a time.
+pub(super) struct RequestPages<'s> {
+    store: &'s SqliteStore,
+    filter: RequestFilter,
+    left: usize,
+}
+
+impl<'s> RequestPages<'s> {
+    pub(super) fn new(store: &'s SqliteStore, filter: RequestFilter) -> Self {
+        let left = filter.limit;
+        Self { store, filter: RequestFilter { bytes: Some(PAGE_BYTES), ..filter }, left }
+    }
+
+    /// The next requests; empty after the last.
+    pub(super) async fn next(&mut self) -> Result<Vec<RequestRecord>, Error> {
+        self.filter.limit = self.left.min(PAGE_ROWS);
+        let page = match self.left {
+            0 => Vec::new(),
+            _ => self.store.requests(&self.filter).await?,
+        };
+        self.left -= page.len();
+        self.filter.after = page.last().map(|request| request.id.clone());
+        Ok(page)
     }
 }
 

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format};
-use super::store::{now, open, seal};
+use super::output::{self, Format, List};
+use super::store::{now, open, page_after, seal};
 use super::{Error, Exit};
 use crate::delivery::{Api, Definition, Standing, locator};
 use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
@@ -133,24 +133,32 @@ fn list(
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     let seal = seal(&configuration)?;
-    let filter = SubscriptionFilter { tenant, api: None };
-    let records = block_on(store.subscriptions(&filter))??;
-    if format == Format::Json {
-        let list: Result<Vec<_>, Error> = records.iter().map(|one| to_json(&seal, one)).collect();
-        output::answer(&serde_json::Value::Array(list?).to_string())?;
-        return Ok(Exit::Done);
-    }
-    for record in &records {
-        let definition =
-            unsealed(&seal, record).map_err(|error| Error::Usage(error.to_string()))?;
-        let (id, tenant) = (shown_id(record.api, &record.id), &record.tenant);
-        let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
-        output::answer(&format!(
-            "{id:<38}{tenant:<16}{api:<9}{state}  {}  {events}  {}",
-            definition.name, definition.endpoint.url
-        ))?;
-    }
+    let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
+    block_on(async {
+        let mut list = List::new(format);
+        let mut after = None;
+        loop {
+            let page = store.subscription_page(&filter, page_after(after)).await?;
+            if page.is_empty() {
+                return list.end();
+            }
+            for (sequence, record) in &page {
+                after = Some(*sequence);
+                list.item(|| line(&seal, record), || to_json(&seal, record))?;
+            }
+        }
+    })??;
     Ok(Exit::Done)
+}
+
+fn line(seal: &Seal, record: &SubscriptionRecord) -> Result<String, Error> {
+    let definition = unsealed(seal, record).map_err(|error| Error::Usage(error.to_string()))?;
+    let (id, tenant) = (shown_id(record.api, &record.id), &record.tenant);
+    let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
+    Ok(format!(
+        "{id:<38}{tenant:<16}{api:<9}{state}  {}  {events}  {}",
+        definition.name, definition.endpoint.url
+    ))
 }
 
 fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {

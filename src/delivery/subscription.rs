@@ -122,6 +122,32 @@ impl Endpoint {
         }
     }
 
+    /// Sends to another URL, or checks certificates otherwise, from now on. Write-only values were
+    /// given for one destination: where the URL changes beyond its query, or certificates are no
+    /// longer checked, the values of headers and the signing secrets are dropped. Answers whether
+    /// they were.
+    ///
+    /// ```
+    /// use hookgate::delivery::Endpoint;
+    ///
+    /// let mut endpoint = Endpoint::new("https://example.com/hooks/1");
+    /// endpoint.headers.push(("Authorization".to_owned(), vec!["Bearer abc".to_owned()]));
+    /// assert!(!endpoint.change_destination(Some("https://example.com/hooks/1?a=b".into()), None));
+    /// assert!(endpoint.change_destination(Some("https://example.com/hooks/2".into()), None));
+    /// assert!(endpoint.headers.is_empty());
+    /// ```
+    pub fn change_destination(&mut self, url: Option<String>, verify_tls: Option<bool>) -> bool {
+        let moved = url.as_ref().is_some_and(|url| destination(url) != destination(&self.url));
+        let unchecked = self.verify_tls && verify_tls == Some(false);
+        self.url = url.unwrap_or_else(|| std::mem::take(&mut self.url));
+        self.verify_tls = verify_tls.unwrap_or(self.verify_tls);
+        if moved || unchecked {
+            self.headers.clear();
+            (self.secret, self.previous, self.tag) = (None, None, None);
+        }
+        moved || unchecked
+    }
+
     /// Signs with another secret from now on; the old one signs too until a time, so that nothing
     /// is refused while the receiver changes over.
     pub fn rotate(&mut self, secret: SigningSecret, until: i64) {
@@ -143,6 +169,12 @@ impl Endpoint {
             all.map(|one| one.sign(id, now.div_euclid(1_000_000), body)).collect();
         Some(all.join(" "))
     }
+}
+
+/// The part of a URL that says who is sent to. Two that are written differently count as two: on
+/// shared hosts the path is the receiver, and only the receiver knows which paths are the same.
+fn destination(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
 }
 
 /// Secrets as text: only for what is encrypted next.

@@ -45,6 +45,14 @@ impl Order {
         Ok(Self(keys))
     }
 
+    /// Keeps of a row what this order compares, and drops the rest.
+    pub fn project(&self, mut row: Value) -> Value {
+        if let Some(members) = row.as_object_mut() {
+            members.retain(|member, _| self.0.iter().any(|(key, _)| key == member));
+        }
+        row
+    }
+
     /// How two rows compare.
     pub fn compare(&self, left: &Value, right: &Value) -> Ordering {
         for (member, down) in &self.0 {

@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::configuration::Configuration;
 use super::deliver::{Arrivals, Filters};
 use super::limits::Buckets;
+use super::manage::Budget;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::seal::Seal;
@@ -25,6 +26,8 @@ pub struct App {
     pub buckets: Buckets,
     /// Bytes of bodies that may still be read.
     pub memory: Memory,
+    /// The bounds of the management address.
+    pub(super) management: Budget,
     /// The keys that what is kept is encrypted with.
     pub seal: Seal,
     /// Who has something to deliver.
@@ -47,12 +50,14 @@ impl App {
         token_key: [u8; 32],
     ) -> Self {
         let memory = Memory::new(configuration.settings.limits.memory);
+        let management = Budget::new(&configuration.settings.limits);
         Self {
             store,
             clock,
             metrics: Metrics::default(),
             buckets: Buckets::default(),
             memory,
+            management,
             seal,
             arrivals: Arrivals::default(),
             filters: Filters::default(),

@@ -2,7 +2,8 @@
 //!
 //! A key is `hg_<id>_<256 random bits>`: it is found by its id, and stored as a hash. An access
 //! token is a JSON Web Token of one fixed form, signed with the gateway's own key; its client is
-//! looked up at each use, so that a revoked one is refused at once.
+//! looked up at each use, so that a revoked one is refused at once, and a change of its scopes or
+//! listeners holds at once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::app::App;
+use super::scopes::{SEND, permits};
 use super::store::{Key, KeyKind, StoreError};
 use crate::listener::Presented;
 
@@ -48,7 +50,8 @@ pub fn make() -> Result<Made, super::seal::SealError> {
     Ok(Made { shown, id, hash })
 }
 
-/// What is known of a credential that a request presents.
+/// What is known of a credential that a request presents to a listener: the key has to be good,
+/// and to allow `send`.
 ///
 /// # Errors
 /// Where the store does not answer.
@@ -56,40 +59,38 @@ pub(super) async fn look_up(app: &App, presented: Option<&str>) -> Result<Presen
     let Some(presented) = presented else {
         return Ok(Presented::None);
     };
-    if presented.starts_with("hg_") {
-        return Ok(match key(app, presented).await? {
-            Some(key) if key.kind == KeyKind::Api => known(key),
-            _ => Presented::Unknown("the key is not known, expired or revoked"),
-        });
-    }
-    token(app, presented).await
+    Ok(match bearer(app, presented).await? {
+        Ok(key) if !permits(&key.scopes, SEND) => Presented::MissingScope { id: key.id },
+        Ok(key) => Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners },
+        Err(reason) => Presented::Unknown(reason),
+    })
 }
 
-/// The key of whoever calls the management API: sent as it is, or by an access token.
+/// The key of a caller of the management API, whether it sends the key or an access token.
 ///
 /// # Errors
 /// Where the store does not answer.
 pub(super) async fn manager(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
-    if presented.starts_with("hg_") {
-        return Ok(key(app, presented).await?.filter(|key| key.kind == KeyKind::Api));
-    }
-    match token(app, presented).await? {
-        Presented::Known { id, .. } => app.store.key(&id).await,
-        _ => Ok(None),
-    }
+    Ok(bearer(app, presented).await?.ok())
 }
 
-/// Whether a key that was good is good still.
+/// The key behind a bearer credential: an API key, or the client of an access token. Where it is
+/// refused, the reason for the log.
+async fn bearer(app: &App, presented: &str) -> Result<Result<Key, &'static str>, StoreError> {
+    if presented.starts_with("hg_") {
+        let key = key(app, presented).await?.filter(|key| key.kind == KeyKind::Api);
+        return Ok(key.ok_or("the key is not known, expired or revoked"));
+    }
+    token(app, presented).await
+}
+
+/// A key as it is now, if it is still good.
 ///
 /// # Errors
 /// Where the store does not answer.
-pub(super) async fn is_still_good(app: &App, id: &str) -> Result<bool, StoreError> {
+pub(super) async fn current_key(app: &App, id: &str) -> Result<Option<Key>, StoreError> {
     let now = app.clock.micros();
-    Ok(app.store.key(id).await?.is_some_and(|key| is_good(&key, now)))
-}
-
-fn known(key: Key) -> Presented {
-    Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners }
+    Ok(app.store.key(id).await?.filter(|key| is_good(key, now)))
 }
 
 /// The key that was presented, if it is known and good.
@@ -119,8 +120,9 @@ fn signed(app: &App, part: &str) -> String {
     mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default()
 }
 
-async fn token(app: &App, presented: &str) -> Result<Presented, StoreError> {
-    let unknown = Presented::Unknown("the token is none of ours, or expired");
+/// The client of an access token, as [`bearer`] answers it.
+async fn token(app: &App, presented: &str) -> Result<Result<Key, &'static str>, StoreError> {
+    let unknown = Err("the token is none of ours, or expired");
     let Some((part, signature)) = presented.rsplit_once('.') else {
         return Ok(unknown);
     };
@@ -139,8 +141,8 @@ async fn token(app: &App, presented: &str) -> Result<Presented, StoreError> {
     }
     let client = claims.get("sub").and_then(Value::as_str).unwrap_or("");
     match app.store.key(client).await? {
-        Some(key) if key.kind == KeyKind::OAuthClient && is_good(&key, now) => Ok(known(key)),
-        _ => Ok(Presented::Unknown("the token's client is revoked or expired")),
+        Some(key) if key.kind == KeyKind::OAuthClient && is_good(&key, now) => Ok(Ok(key)),
+        _ => Ok(Err("the token's client is revoked or expired")),
     }
 }
 

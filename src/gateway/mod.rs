@@ -23,6 +23,7 @@ mod receive;
 mod replay;
 mod routes;
 mod rows;
+mod scopes;
 mod seal;
 mod serve;
 mod server;
@@ -39,12 +40,13 @@ pub use configuration::{
 pub use credentials::{Made, make};
 pub use deliver::{Arrivals, ClientsError, Subscribed, UnreadableSubscription, sealed, unsealed};
 pub use identity::{tenant_locator, uuid_of};
-pub use manage::{Acting, ActingError, COMMAND_LINE, MASK, SCOPES, permits};
+pub use manage::{Acting, ActingError, Budget, COMMAND_LINE, MASK};
 pub use post::{PostError, post};
 pub use raw::Original;
 pub use replay::{Replayed, replay};
 pub use routes::{management_routes, sender_routes};
 pub use rows::{GATEWAY, TEST_FILE};
+pub use scopes::{SCOPES, permits};
 pub use seal::{KEY_VARIABLE, Seal, SealError};
 #[doc(hidden)]
 pub use serve::converse;

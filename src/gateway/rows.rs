@@ -159,6 +159,21 @@ static LIMIT: Table = Table {
             "Bytes of all bodies that are being read at a time; a quarter is for the first 16 KiB of each. Left out: 67108864.",
         ),
         optional(
+            "management_memory",
+            Takes::Count(1 << 20, 1 << 40),
+            "Bytes of all answers of the management address that are being built, or are not yet read by their clients. One tenant may hold a quarter. A call that finds no room within 5 seconds is answered 503 with `Retry-After`. default: 67108864",
+        ),
+        optional(
+            "streams",
+            Takes::Count(1, 100_000),
+            "How many streams of events (`/events/stream`) may be open at a time. default: 200",
+        ),
+        optional(
+            "streams_per_tenant",
+            Takes::Count(1, 100_000),
+            "How many of them may be of one tenant. default: 50",
+        ),
+        optional(
             "failures",
             Takes::Count(1, 1_000_000),
             "How many requests of one address may fail verification in a minute, before they are told to wait. Left out: 60.",

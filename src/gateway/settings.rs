@@ -62,6 +62,12 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of all bodies that are being read.
     pub memory: usize,
+    /// Bytes of all answers of the management address.
+    pub management_memory: usize,
+    /// Streams of events that are open at a time.
+    pub streams: usize,
+    /// Streams of events of one tenant that are open at a time.
+    pub streams_per_tenant: usize,
     /// Failures of an address in a minute.
     pub failures: u64,
     /// Challenges of a listener in a minute.
@@ -189,6 +195,9 @@ impl<'r> Reader<'r> {
             body_time: self.time("limits", "body_time", Duration::from_secs(20)),
             connections: size("connections", 12_000),
             memory: size("memory", 64 << 20),
+            management_memory: size("management_memory", 64 << 20),
+            streams: size("streams", 200),
+            streams_per_tenant: size("streams_per_tenant", 50),
             failures: self.count("limits", "failures", 60),
             challenges: self.count("limits", "challenges", 60),
         }

@@ -58,6 +58,7 @@ findings! {
     Future { name: "future", doc: "The signed time lies ahead.", }
     MissingCredential { name: "missing_credential", doc: "The request has no credential.", }
     WrongCredential { name: "wrong_credential", doc: "The credential is not known, expired or revoked.", }
+    MissingScope { name: "missing_scope", doc: "The credential is good, but does not have the scope `send`.", }
     NotForListener { name: "not_for_listener", doc: "The credential is good, but not for this listener.", }
     BadToken { name: "bad_token", doc: "The token is none that this listener takes.", }
     AddressNotAllowed { name: "address_not_allowed", doc: "The sender's address is in none of the networks.", }

@@ -1,11 +1,13 @@
 //! The gateway over real sockets and a real database.
 
+mod access;
 mod awork;
 mod examples;
 mod faults;
 mod floods;
 mod hostile;
 mod kill;
+mod pages;
 mod receiver;
 mod receivers;
 mod repeats;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response as HttpResponse;
-use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::budget::Reservation;
 use super::caller::Caller;
 use crate::gateway::app::App;
+use crate::gateway::incoming::Incoming;
 use crate::gateway::store::StoreError;
 
 /// A call, by someone who may.
@@ -21,15 +22,30 @@ pub(super) struct Call {
     pub path: Vec<(String, String)>,
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Incoming,
 }
 
 /// What is answered.
 pub(super) struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
-    pub body: Body,
+    pub content: Content,
 }
+
+/// The content of an answer.
+pub(super) enum Content {
+    /// All of it, which takes the memory that was reserved for the call.
+    Bytes(Vec<u8>),
+    /// Parts that come later, each with the memory that it takes.
+    Stream(Body),
+}
+
+/// Bytes of a message about what is wrong, and of the name of a member: what was sent must not
+/// come back whole.
+const MESSAGE_BYTES: usize = 512;
+
+/// Members that an answer tells about.
+const MEMBERS: usize = 20;
 
 /// Why a call is not answered as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +91,20 @@ impl Fault {
         Self::Members(vec![(property.to_owned(), wrong.into())])
     }
 
+    /// What is wrong with members, as far as an answer tells it.
+    pub(super) fn members(&self) -> Option<Vec<(String, String)>> {
+        let Self::Members(members) = self else {
+            return None;
+        };
+        let shown = members.iter().take(MEMBERS);
+        Some(shown.map(|(name, wrong)| (excerpt(name), excerpt(wrong))).collect())
+    }
+
+    /// What is wrong in words, as far as an answer tells it.
+    pub(super) fn message(&self) -> String {
+        excerpt(&self.to_string())
+    }
+
     /// Its HTTP status.
     pub(super) fn status(&self) -> u16 {
         match self {
@@ -93,19 +123,24 @@ impl Fault {
 impl Answer {
     /// JSON.
     pub(super) fn json(value: &impl Serialize) -> Result<Self, Fault> {
-        let text =
-            serde_json::to_string(value).map_err(|error| Fault::Server(error.to_string()))?;
-        Ok(Self::text(200, "application/json", text))
+        let text = serde_json::to_vec(value).map_err(|error| Fault::Server(error.to_string()))?;
+        Ok(Self::bytes(200, "application/json", text))
     }
 
     /// A body of a kind.
     pub(super) fn text(status: u16, kind: &str, text: String) -> Self {
-        Self { status, headers: vec![("content-type", kind.to_owned())], body: Body::from(text) }
+        Self::bytes(status, kind, text.into_bytes())
+    }
+
+    /// The bytes of a body of a kind.
+    pub(super) fn bytes(status: u16, kind: &str, bytes: Vec<u8>) -> Self {
+        let headers = vec![("content-type", kind.to_owned())];
+        Self { status, headers, content: Content::Bytes(bytes) }
     }
 
     /// Nothing: it is done.
     pub(super) fn done() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Body::empty() }
+        Self { status: 204, headers: Vec::new(), content: Content::Bytes(Vec::new()) }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -113,8 +148,15 @@ impl Answer {
         self
     }
 
-    pub(super) fn into_http(self) -> HttpResponse {
-        let mut response = HttpResponse::new(self.body);
+    /// The answer as HTTP has it, with the memory that was reserved for the call.
+    pub(super) fn into_http(self, reservation: Option<Reservation>) -> HttpResponse {
+        let body = match (self.content, reservation) {
+            (Content::Bytes(bytes), _) if bytes.is_empty() => Body::empty(),
+            (Content::Bytes(bytes), Some(reservation)) => Body::from(reservation.hold(bytes)),
+            (Content::Bytes(bytes), None) => Body::from(bytes),
+            (Content::Stream(body), _) => body,
+        };
+        let mut response = HttpResponse::new(body);
         if let Ok(status) = hyper::StatusCode::from_u16(self.status) {
             *response.status_mut() = status;
         }
@@ -142,18 +184,31 @@ pub(super) fn plain_fault(fault: &Fault) -> Answer {
         Fault::Many(_) | Fault::Store(_) => "ErrorUnavailable",
         Fault::Server(_) => "ErrorServer",
     };
-    let message = fault.to_string();
-    let error = match fault {
-        Fault::Members(members) => {
+    let message = fault.message();
+    let error = match fault.members() {
+        Some(members) => {
             let details: Vec<_> = members
                 .iter()
                 .map(|(property, message)| json!({ "property": property, "message": message }))
                 .collect();
             json!({ "code": code, "message": message, "details": details })
         }
-        _ => json!({ "code": code, "message": message }),
+        None => json!({ "code": code, "message": message }),
     };
     Answer::text(fault.status(), "application/json", json!({ "error": error }).to_string())
+}
+
+/// A text of an answer about what is wrong: the beginning of a long one.
+fn excerpt(text: &str) -> String {
+    match text.len() > MESSAGE_BYTES {
+        true => format!("{}…", first_bytes(text, MESSAGE_BYTES)),
+        false => text.to_owned(),
+    }
+}
+
+/// The first bytes of a text, as far as whole characters go.
+pub(super) fn first_bytes(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 impl Call {
@@ -205,9 +260,20 @@ impl Call {
 
     /// The body as JSON of a form; members that it does not have are refused.
     pub(super) fn form<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        if self.body.is_empty() {
+        let body = self.body.unpacked();
+        if body.is_empty() {
             return Err(Fault::Model("a body of JSON is needed".to_owned()));
         }
-        serde_json::from_slice(&self.body).map_err(|error| Fault::Model(error.to_string()))
+        serde_json::from_slice(body).map_err(|error| Fault::Model(error.to_string()))
+    }
+
+    /// The same query with another offset, as `Link` has it (RFC 8288): where a list goes on.
+    pub(super) fn next_page(&self, offset: usize) -> String {
+        let others = self.query.iter().filter(|(name, _)| name != "offset");
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("offset", &offset.to_string())
+            .extend_pairs(others)
+            .finish();
+        format!("<?{query}>; rel=\"next\"")
     }
 }

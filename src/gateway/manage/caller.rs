@@ -7,41 +7,25 @@ use hyper::HeaderMap;
 use super::call::Fault;
 use crate::gateway::app::App;
 use crate::gateway::credentials::manager;
+use crate::gateway::scopes::{SEND, permits};
 
-/// What keys may allow: groups and their permissions as Socotra lists them, and awork's; a group
-/// alone is all of its permissions.
-pub const SCOPES: &[&str] = &[
-    "send",
-    "admin",
-    "webhooks",
-    "webhooks:read",
-    "webhooks:list",
-    "webhooks:write",
-    "diverted-events",
-    "diverted-events:read",
-    "diverted-events:list",
-    "diverted-events:resend",
-    "diverted-events:delete",
-    "events",
-    "events:read",
-    "events:list",
-    "workspace-manage-config",
-    "workspace-manage-config:read",
-    "workspace-manage-config:write",
-];
+/// What an operation does with keys that are limited to listeners (`keys create --listener`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListenerLimit {
+    /// It answers with what came to the listeners of the key, and with nothing else.
+    Applied,
+    /// Its objects belong to all listeners of the tenant: such a key is refused.
+    Refused,
+}
 
-/// Whether scopes allow something: `webhooks:write` is allowed by itself, by `webhooks`, and by
-/// `admin`.
-///
-/// ```
-/// use hookgate::gateway::permits;
-///
-/// assert!(permits(&["webhooks".to_owned()], "webhooks:write"));
-/// assert!(!permits(&["webhooks:read".to_owned()], "webhooks:write"));
-/// ```
-pub fn permits(scopes: &[String], permission: &str) -> bool {
-    let group = permission.split(':').next().unwrap_or(permission);
-    scopes.iter().any(|scope| scope == permission || scope == group || scope == "admin")
+impl ListenerLimit {
+    /// The name of it in the description.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// A caller: the key that it presents.
@@ -51,8 +35,10 @@ pub(super) struct Caller {
     pub key: String,
     /// The tenant of the key.
     pub tenant: String,
-    /// What the key allows.
+    /// The scopes of the key.
     pub scopes: Vec<String>,
+    /// The listeners that the key is limited to; empty for all of the tenant's.
+    pub listeners: Vec<String>,
 }
 
 impl Caller {
@@ -64,17 +50,44 @@ impl Caller {
             return Err(Fault::Unauthenticated);
         }
         match manager(app, presented.trim()).await? {
-            Some(key) => Ok(Self { key: key.id, tenant: key.tenant, scopes: key.scopes }),
+            Some(key) => Ok(Self {
+                key: key.id,
+                tenant: key.tenant,
+                scopes: key.scopes,
+                listeners: key.listeners,
+            }),
             None => Err(Fault::Unauthenticated),
         }
     }
 
-    /// Holds the caller to a key that opens more than listeners.
+    /// A caller that presented no key, for operations that ask for none.
+    pub(super) fn anonymous() -> Self {
+        let (key, tenant) = (String::new(), String::new());
+        Self { key, tenant, scopes: Vec::new(), listeners: Vec::new() }
+    }
+
+    /// Refuses the key of a sender: its scopes open listeners and no operation.
     pub(super) fn manages(&self) -> Result<(), Fault> {
-        match self.scopes.iter().all(|scope| scope == "send") {
+        match self.scopes.iter().all(|scope| scope == SEND) {
             true => Err(Fault::Forbidden("the key is one of a sender".to_owned())),
             false => Ok(()),
         }
+    }
+
+    /// Refuses a key that is limited to listeners where an operation cannot apply that limit.
+    pub(super) fn is_within(&self, limit: ListenerLimit) -> Result<(), Fault> {
+        if self.listeners.is_empty() || limit == ListenerLimit::Applied {
+            return Ok(());
+        }
+        let reason = "the key is limited to listeners, and webhooks are for the events of all \
+                      listeners of the tenant: use a key without `--listener`";
+        Err(Fault::Forbidden(reason.to_owned()))
+    }
+
+    /// Whether the key shows what came to a listener.
+    pub(super) fn sees(&self, listener: &str) -> bool {
+        let is_it = |one: &String| one.eq_ignore_ascii_case(listener);
+        self.listeners.is_empty() || self.listeners.iter().any(is_it)
     }
 
     /// Holds the caller to a permission.

@@ -5,15 +5,17 @@
 //! it. The router, the check of permissions and `/openapi.json` are made from the rows.
 
 mod awork;
+mod budget;
 mod call;
 mod caller;
 mod openapi;
 mod operation;
+mod page;
 mod socotra;
 mod stream;
 mod subscriptions;
 
-pub use caller::{SCOPES, permits};
+pub use budget::Budget;
 pub(super) use operation::routes;
 pub use subscriptions::{Acting, ActingError, COMMAND_LINE, MASK};
 

@@ -8,7 +8,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, Fault};
-use super::operation::{Group, Kind, Operation, Parameter, Success};
+use super::caller::ListenerLimit;
+use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
 use super::{awork, operations};
 use crate::listener::all_outcomes;
 
@@ -20,6 +21,8 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     path: "/openapi.json",
     summary: "This description",
     permissions: None,
+    limited: ListenerLimit::Applied,
+    weight: Weight::Object,
     parameters: &[],
     request: None,
     success: Success {
@@ -213,6 +216,7 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String
     if let Some(permissions) = operation.permissions {
         say("security", json!([{ "key": [] }]));
         say("x-permissions", json!(permissions));
+        say("x-listener-limit", operation.limited.name().into());
     }
     if let Some(request) = operation.request {
         let content = json!({ "application/json": { "schema": request(schemas) } });
@@ -297,7 +301,9 @@ fn error(group: Group, status: u16, schemas: &mut SchemaGenerator) -> Value {
         408 => "The body came too slowly.",
         409 => "Someone else changed it at the same time.",
         413 => "The body is too large.",
-        _ => "The store does not answer; try again.",
+        _ => {
+            "The gateway has too much to do, or its store does not answer; `Retry-After` says when to try again."
+        }
     };
     json!({ "description": doc, "content": { "application/json": { "schema": schema } } })
 }

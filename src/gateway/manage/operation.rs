@@ -11,11 +11,14 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::Request;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::budget::Reservation;
 use super::call::{Answer, Call, Fault, plain_fault};
-use super::caller::Caller;
+use super::caller::{Caller, ListenerLimit};
+use super::page::PAGE_BYTES;
 use super::{awork, operations};
 use crate::gateway::app::App;
 use crate::gateway::incoming;
+use crate::gateway::settings::Limits;
 
 /// What an operation answers, later.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
@@ -32,6 +35,10 @@ pub(super) struct Operation {
     /// What the key has to allow: nothing, where any good key will do. None: nobody has to say who
     /// they are.
     pub permissions: Option<&'static [&'static str]>,
+    /// What the operation does with keys that are limited to listeners.
+    pub limited: ListenerLimit,
+    /// What the answer can hold.
+    pub weight: Weight,
     /// Parameters of the query.
     pub parameters: &'static [Parameter],
     /// The form of the body.
@@ -40,6 +47,28 @@ pub(super) struct Operation {
     /// The errors that it answers besides those of who calls.
     pub errors: &'static [u16],
     pub run: fn(Call) -> Answering,
+}
+
+/// What the answer of an operation can hold: memory is reserved for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// One subscription, or less.
+    Object,
+    /// Events or their bodies, or a page of anything.
+    Page,
+}
+
+/// Bytes of the body of a call: forms are smaller than what senders send.
+const FORM_BYTES: usize = 512 << 10;
+
+impl Weight {
+    /// Bytes that are reserved: what is read, what is made of it, and room to grow.
+    fn bytes(self, limits: &Limits) -> usize {
+        match self {
+            Self::Object => 4 << 20,
+            Self::Page => PAGE_BYTES.max(limits.body).saturating_mul(4),
+        }
+    }
 }
 
 /// The form of something, as JSON Schema.
@@ -128,8 +157,10 @@ async fn handle(
     path: Vec<(String, String)>,
     request: Request<Body>,
 ) -> HttpResponse {
-    let answered = answer(operation, app, path, request).await;
-    answered.unwrap_or_else(|fault| told(operation, &fault)).into_http()
+    match answer(operation, app, path, request).await {
+        Ok((answer, reservation)) => answer.into_http(Some(reservation)),
+        Err(fault) => told(operation, &fault).into_http(None),
+    }
 }
 
 async fn answer(
@@ -137,24 +168,28 @@ async fn answer(
     app: Arc<App>,
     path: Vec<(String, String)>,
     request: Request<Body>,
-) -> Result<Answer, Fault> {
+) -> Result<(Answer, Reservation), Fault> {
     let (parts, body) = request.into_parts();
     let caller = match operation.permissions {
-        None => Caller { key: String::new(), tenant: String::new(), scopes: Vec::new() },
+        None => Caller::anonymous(),
         Some(permissions) => {
             let caller = Caller::of(&app, &parts.headers).await?;
             caller.manages()?;
             permissions.iter().try_for_each(|permission| caller.may(permission))?;
+            caller.is_within(operation.limited)?;
             caller
         }
     };
     let limits = app.configuration().settings.limits;
-    let read = incoming::read(&parts.headers, body, &limits, &app.memory).await;
+    let of_forms = Limits { body: limits.body.min(FORM_BYTES), ..limits };
+    let read = incoming::read(&parts.headers, body, &of_forms, &app.management.forms).await;
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;
     let query = parts.uri.query().unwrap_or("").as_bytes();
     let query = form_urlencoded::parse(query).into_owned().collect();
-    let body = hyper::body::Bytes::copy_from_slice(body.unpacked());
-    (operation.run)(Call { app, caller, path, query, headers: parts.headers, body }).await
+    let bytes = operation.weight.bytes(&limits);
+    let reservation = app.management.reserve(&caller.tenant, bytes).await?;
+    let call = Call { app, caller, path, query, headers: parts.headers, body };
+    Ok(((operation.run)(call).await?, reservation))
 }
 
 fn told(operation: &Operation, fault: &Fault) -> Answer {

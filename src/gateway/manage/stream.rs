@@ -2,24 +2,25 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), that go on where the last
 //! one ended.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
-use super::call::{Answer, Call, Fault};
-use super::operation::{Group, Kind, Operation, Parameter, Success};
+use super::budget::OpenStream;
+use super::call::{Answer, Call, Content, Fault};
+use super::caller::{Caller, ListenerLimit};
+use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
 use super::subscriptions::check_programs_of;
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
-use crate::gateway::credentials::is_still_good;
+use crate::gateway::credentials::current_key;
 use crate::gateway::deliver::with_event;
 use crate::gateway::identity::uuid_of;
-use crate::gateway::store::{EventFilter, EventRecord};
+use crate::gateway::store::{EventFilter, EventRecord, StoreError};
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
@@ -29,6 +30,8 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     path: "/events/stream",
     summary: "Events as they come, as server-sent events; `Last-Event-ID` goes on after one",
     permissions: Some(&["events:read", "events:list"]),
+    limited: ListenerLimit::Applied,
+    weight: Weight::Object,
     parameters: &[
         Parameter {
             name: "subscription",
@@ -62,90 +65,63 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     run: |call| Box::pin(stream(call)),
 }];
 
-/// So many of one tenant may follow at a time.
-const STREAMS: usize = 50;
-
 /// A stream ends after so long; its client comes back, and goes on where it was.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How often something is sent, that a connection which is gone is noticed.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// So many events are read at a time.
-const BATCH: usize = 100;
+/// Events that are read at a time.
+const BATCH_EVENTS: usize = 100;
 
-/// Streams that are open, by tenant.
-static OPEN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+/// Bytes of events that are read at a time: events of this size or one larger event are held until
+/// the client takes them, and no more are read until then.
+const BATCH_BYTES: usize = 64 << 10;
 
-/// A stream that is open; one less when it is dropped.
-struct Place(String);
-
-impl Place {
-    fn take(tenant: &str) -> Result<Self, Fault> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = open.entry(tenant.to_owned()).or_default();
-        if *own >= STREAMS {
-            return Err(Fault::Many("too many follow events; try again later"));
-        }
-        *own += 1;
-        Ok(Self(tenant.to_owned()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = open.get_mut(&self.0) {
-            *own -= 1;
-            if *own == 0 {
-                open.remove(&self.0);
-            }
-        }
-    }
-}
+/// Bytes that a transform may make of an event.
+const TRANSFORM_BYTES: usize = 4 << 20;
 
 /// A follower: what it wants, and where it is.
 struct Follower {
     app: Arc<App>,
-    tenant: String,
+    caller: Caller,
     types: Vec<String>,
     programs: Programs,
     machine: Machine,
     api: Api,
     after: i64,
-    waiting: VecDeque<Bytes>,
+    /// The first bytes: headers go out at once, and a client knows that it is connected.
+    hello: Option<Bytes>,
     arrivals: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
-    key: String,
     began: Instant,
-    _place: Place,
+    _open: OpenStream,
 }
 
 async fn stream(call: Call) -> Result<Answer, Fault> {
     let (api, types, programs) = wanted(&call).await?;
     let after = after(&call).await?;
+    let limits = call.app.configuration().settings.limits;
     let follower = Follower {
-        tenant: call.caller.tenant.clone(),
+        _open: call.app.management.open_stream(&limits, &call.caller.tenant)?,
         types,
         programs,
         machine: engine().machine(),
         api,
         after,
-        // So that headers go out at once, and a client knows that it is heard.
-        waiting: [Bytes::from_static(b": hello\n\n")].into(),
+        hello: Some(Bytes::from_static(b": hello\n\n")),
         arrivals: call.app.arrivals.events(),
         stop: call.app.stopping(),
         app: Arc::clone(&call.app),
-        key: call.caller.key.clone(),
+        caller: call.caller,
         began: Instant::now(),
-        _place: Place::take(&call.caller.tenant)?,
     };
     let parts = futures_util::stream::unfold(follower, |mut follower| async move {
         let part = follower.next().await?;
         Some((Ok::<_, std::convert::Infallible>(part), follower))
     });
     let headers = vec![("content-type", "text/event-stream".to_owned())];
-    Ok(Answer { status: 200, headers, body: Body::from_stream(parts) })
+    Ok(Answer { status: 200, headers, content: Content::Stream(Body::from_stream(parts)) })
 }
 
 /// Which events, in which envelope.
@@ -159,6 +135,7 @@ async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
         return Err(Fault::member("subscription", wrong));
     }
     call.caller.may("webhooks:read")?;
+    call.caller.is_within(ListenerLimit::Refused)?;
     let found = match call.subscription(Api::Socotra, id).await {
         Err(Fault::NotFound(_)) => call.subscription(Api::Awork, id).await?,
         found => found?,
@@ -189,19 +166,24 @@ async fn after(call: &Call) -> Result<i64, Fault> {
 }
 
 impl Follower {
-    /// What to send next; none when the gateway stops.
+    /// What to send next; none when the gateway stops. It is asked for when the client has taken
+    /// what was sent before.
     async fn next(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(part) = self.waiting.pop_front() {
-                return Some(part);
-            }
-            if *self.stop.borrow() {
-                return None;
-            }
+        if let Some(hello) = self.hello.take() {
+            return Some(hello);
+        }
+        let mut stop = self.stop.clone();
+        while !*stop.borrow_and_update() {
             self.arrivals.mark_unchanged();
+            let memory = tokio::select! {
+                memory = self.app.management.wait(&self.caller.tenant, self.batch_memory()) => memory,
+                _ = stop.changed() => return None,
+                () = tokio::time::sleep(BEAT) => return self.beat().await,
+            };
             match self.read().await {
-                Ok(true) => continue,
-                Ok(false) => {}
+                Ok(Some(text)) if text.is_empty() => continue,
+                Ok(Some(text)) => return memory.ok().map(|memory| memory.hold(text)),
+                Ok(None) => drop(memory),
                 Err(error) => {
                     tracing::warn!(%error, "a stream of events ends");
                     return None;
@@ -209,46 +191,56 @@ impl Follower {
             }
             tokio::select! {
                 _ = self.arrivals.changed() => {}
-                _ = self.stop.changed() => return None,
-                () = tokio::time::sleep(BEAT) => {
-                    return self.may_go_on().await.then(|| Bytes::from_static(b":\n\n"));
-                }
+                _ = stop.changed() => return None,
+                () = tokio::time::sleep(BEAT) => return self.beat().await,
             }
         }
+        None
     }
 
-    /// Whether the key is still good, and the stream not so old that its client should come back
-    /// with one that is.
-    async fn may_go_on(&mut self) -> bool {
-        let good = is_still_good(&self.app, &self.key).await.unwrap_or(false);
-        good && self.began.elapsed() < LONGEST
+    /// Memory that reading events, and writing them, can take.
+    fn batch_memory(&self) -> usize {
+        let limits = self.app.configuration().settings.limits;
+        let transformed = if self.programs.transforms() { TRANSFORM_BYTES } else { 0 };
+        BATCH_BYTES.max(limits.body).saturating_mul(4).saturating_add(transformed)
     }
 
-    /// Reads on; answers whether there was anything.
-    async fn read(&mut self) -> Result<bool, crate::gateway::store::StoreError> {
+    /// A comment that keeps the connection, as long as the stream may go on: its key is still
+    /// good for it, and the stream not so old that its client should come back.
+    async fn beat(&mut self) -> Option<Bytes> {
+        let key = current_key(&self.app, &self.caller.key).await.ok().flatten()?;
+        let same = key.listeners == self.caller.listeners && key.scopes == self.caller.scopes;
+        (same && self.began.elapsed() < LONGEST).then(|| Bytes::from_static(b":\n\n"))
+    }
+
+    /// Reads on; answers what to send of it, or none where there was nothing to read.
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let filter = EventFilter {
-            tenant: Some(self.tenant.clone()),
+            tenant: Some(self.caller.tenant.clone()),
+            listeners: self.caller.listeners.clone(),
             types: self.types.clone(),
             after: Some(self.after),
-            limit: BATCH,
+            limit: BATCH_EVENTS,
+            bytes: Some(BATCH_BYTES),
             ..EventFilter::default()
         };
         // What comes later than this is looked for the next time.
         let last = self.app.store.last_place().await?;
         let records = self.app.store.events(&filter).await?;
-        for record in &records {
-            self.after = record.place;
-            let part = self.part(record);
-            self.waiting.extend(part);
-        }
         if records.is_empty() {
             self.after = self.after.max(last);
+            return Ok(None);
         }
-        Ok(!records.is_empty())
+        let mut text = Vec::new();
+        for record in records {
+            self.after = record.place;
+            text.extend(self.part(&record).unwrap_or_default().into_bytes());
+        }
+        Ok(Some(text))
     }
 
     /// An event as it is sent; none where it is not wanted.
-    fn part(&mut self, record: &EventRecord) -> Option<Bytes> {
+    fn part(&mut self, record: &EventRecord) -> Option<String> {
         let user = self.app.configuration().settings.delivery.user;
         let (programs, machine, api) = (&self.programs, &mut self.machine, self.api);
         with_event(record, |event| {
@@ -268,7 +260,7 @@ impl Follower {
             // JSON on one line, and a type that has no line breaks.
             let kind = event.kind.replace(['\r', '\n'], " ");
             let id = locator(event.id);
-            Some(Bytes::from(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n")))
+            Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n"))
         })
     }
 }

@@ -9,6 +9,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::call::{Call, Fault};
+use super::caller::Caller;
+use super::page::{BATCH_BYTES, BATCH_ROWS};
 use crate::delivery::{
     Api, Definition, Endpoint, Programs, SigningSecret, Standing, header_fault, refusal,
 };
@@ -19,11 +21,23 @@ use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
 use crate::gateway::identity::uuid_of;
 use crate::gateway::seal::{Seal, SealError};
 use crate::gateway::store::{
-    AuditRecord, Change, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
+    AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
 
 /// What stands in answers for secrets, and what keeps the old one where it is sent back.
 pub const MASK: &str = "********";
+
+/// Headers of an endpoint.
+pub(super) const HEADERS: usize = 50;
+
+/// Values of one header.
+const HEADER_VALUES: usize = 20;
+
+/// Bytes of all headers of an endpoint, with names and values.
+const HEADER_BYTES: usize = 32 << 10;
+
+/// Bytes of a filter, and of a transform.
+const PROGRAM_BYTES: usize = 64 << 10;
 
 /// A subscription with what it says.
 #[derive(Debug, Clone)]
@@ -66,14 +80,25 @@ impl Call {
         Ok(Found { record, definition })
     }
 
-    /// All subscriptions of the caller's tenant that were made by an API.
-    pub(super) async fn subscriptions(&self, api: Api) -> Result<Vec<Found>, Fault> {
-        let filter =
-            SubscriptionFilter { tenant: Some(self.caller.tenant.clone()), api: Some(api) };
-        let records = self.app.store.subscriptions(&filter).await?;
-        let found = records.into_iter().map(|record| {
+    /// A filter for the subscriptions of the caller's tenant that were made by an API.
+    pub(super) fn own_subscriptions(&self, api: Api) -> SubscriptionFilter {
+        let tenant = Some(self.caller.tenant.clone());
+        SubscriptionFilter { tenant, api: Some(api), ..SubscriptionFilter::default() }
+    }
+
+    /// Some subscriptions that a filter selects, each with its sequence number: those after a
+    /// sequence number, or after an offset.
+    pub(super) async fn batch(
+        &self,
+        filter: &SubscriptionFilter,
+        after: Option<i64>,
+        offset: usize,
+    ) -> Result<Vec<(i64, Found)>, Fault> {
+        let page = PageRequest { after, offset, limit: BATCH_ROWS, bytes: BATCH_BYTES };
+        let records = self.app.store.subscription_page(filter, page).await?;
+        let found = records.into_iter().map(|(sequence, record)| {
             let definition = unsealed(&self.app.seal, &record)?;
-            Ok(Found { record, definition })
+            Ok((sequence, Found { record, definition }))
         });
         found.collect()
     }
@@ -192,6 +217,10 @@ pub(super) fn put_header(
     if values.is_empty() {
         return Ok(());
     }
+    if values.len() > HEADER_VALUES {
+        let many = format!("`{name}` has more than {HEADER_VALUES} values");
+        return Err(Fault::member(property, many));
+    }
     let at = endpoint.headers.iter().position(|(key, _)| key.eq_ignore_ascii_case(name));
     let old = at.and_then(|at| endpoint.headers.get(at)).map(|(_, old)| old.clone());
     let mut kept = Vec::with_capacity(values.len());
@@ -199,8 +228,10 @@ pub(super) fn put_header(
         let value = match (old.as_ref().and_then(|old| old.get(place)), value == MASK) {
             (Some(old), true) => old.clone(),
             (None, true) => {
-                let wrong =
-                    format!("a value of `{name}` is the mask of another, which is not there");
+                let wrong = format!(
+                    "a value of `{name}` is a mask, and none is stored for this destination: \
+                     give the value"
+                );
                 return Err(Fault::member(property, wrong));
             }
             (_, false) => value,
@@ -210,15 +241,26 @@ pub(super) fn put_header(
         }
         kept.push(value);
     }
-    let full = endpoint.headers.len() >= 50;
+    let full = endpoint.headers.len() >= HEADERS;
     match at.and_then(|at| endpoint.headers.get_mut(at)) {
         Some(header) => *header = (name.to_owned(), kept),
         None if full => {
-            return Err(Fault::member(property, "has more than 50 headers"));
+            return Err(Fault::member(property, format!("has more than {HEADERS} headers")));
         }
         None => endpoint.headers.push((name.to_owned(), kept)),
     }
-    Ok(())
+    match header_bytes(endpoint) > HEADER_BYTES {
+        true => {
+            let large = format!("come to more than {HEADER_BYTES} bytes, with names and values");
+            Err(Fault::member(property, large))
+        }
+        false => Ok(()),
+    }
+}
+
+fn header_bytes(endpoint: &Endpoint) -> usize {
+    let values = |values: &Vec<String>| values.iter().map(String::len).sum::<usize>();
+    endpoint.headers.iter().map(|(name, all)| name.len() + values(all)).sum()
 }
 
 /// Compiles programs, and tells what is wrong with them as something about a property.
@@ -227,6 +269,9 @@ pub(super) fn check_programs_of(
     filter: Option<&str>,
     transform: Option<&str>,
 ) -> Result<Programs, Fault> {
+    if [filter, transform].into_iter().flatten().any(|text| text.len() > PROGRAM_BYTES) {
+        return Err(Fault::member(property, format!("has more than {PROGRAM_BYTES} bytes")));
+    }
     let told = |faults: Diagnostics| {
         let tell = |fault: &crate::diagnostic::Diagnostic| {
             let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
@@ -337,10 +382,11 @@ impl Acting<'_> {
     }
 }
 
-/// The types that a tenant's listeners declare.
-pub(super) fn declared_types(app: &Arc<App>, tenant: &str) -> Vec<String> {
+/// The types that the listeners declare which a caller sees.
+pub(super) fn declared_types(app: &Arc<App>, caller: &Caller) -> Vec<String> {
     let configuration = app.configuration();
-    let listeners = configuration.listeners.values().filter(|one| &*one.tenant == tenant);
+    let listeners = configuration.listeners.values();
+    let listeners = listeners.filter(|one| *one.tenant == *caller.tenant && caller.sees(&one.id));
     let mut types: Vec<String> =
         listeners.flat_map(|one| one.event_types.iter().map(ToString::to_string)).collect();
     types.sort_unstable();

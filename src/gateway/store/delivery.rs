@@ -39,6 +39,50 @@ pub struct SubscriptionFilter {
     pub tenant: Option<String>,
     /// Made by this API.
     pub api: Option<Api>,
+    /// Enabled by its owner, or not.
+    pub enabled: Option<bool>,
+    /// Suspended after failures, or not.
+    pub suspended: Option<bool>,
+    /// Enabled and not suspended, or anything else.
+    pub active: Option<bool>,
+    /// With one of these types of events; empty: with any.
+    pub event_types: Vec<String>,
+}
+
+/// A part of a list, bounded in rows and in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The sequence number of the last row of the page before; none: from the first row.
+    pub after: Option<i64>,
+    /// How many rows to skip.
+    pub offset: usize,
+    /// How many rows at most.
+    pub limit: usize,
+    /// How many bytes at most; at least one row is read.
+    pub bytes: usize,
+}
+
+/// A page of a list: each row with its sequence number.
+pub type Page<T> = Vec<(i64, T)>;
+
+/// Which attempts of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttemptFilter {
+    /// Of this subscription.
+    pub subscription_id: String,
+    /// To send events of these listeners; empty: of any.
+    pub listeners: Vec<String>,
+}
+
+/// Which diverted events of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DivertedFilter {
+    /// Of this subscription.
+    pub subscription_id: String,
+    /// This event.
+    pub event_id: Option<String>,
+    /// Events of these listeners; empty: of any.
+    pub listeners: Vec<String>,
 }
 
 /// A subscription whose filter does not want an event.
@@ -216,6 +260,8 @@ pub struct DeliveryFilter {
     pub state: Option<State>,
     /// With this number.
     pub id: Option<i64>,
+    /// With a lower number than this: those that follow a page.
+    pub before: Option<i64>,
     /// At most so many.
     pub limit: usize,
 }
@@ -258,6 +304,16 @@ pub trait DeliveryStore: Send + Sync {
         filter: &SubscriptionFilter,
     ) -> Result<Vec<SubscriptionRecord>, StoreError>;
 
+    /// A page of subscriptions, the oldest first.
+    async fn subscription_page(
+        &self,
+        filter: &SubscriptionFilter,
+        page: PageRequest,
+    ) -> Result<Page<SubscriptionRecord>, StoreError>;
+
+    /// The number of subscriptions that a filter selects.
+    async fn count_subscriptions(&self, filter: &SubscriptionFilter) -> Result<usize, StoreError>;
+
     /// Takes deliveries of a subscription that are to be tried now; nobody else gets them until
     /// the lease ends.
     async fn take(
@@ -292,31 +348,25 @@ pub trait DeliveryStore: Send + Sync {
     /// The attempts of a delivery, the first one first.
     async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// The attempts of a subscription, the newest first, and how many there are in all.
-    async fn attempts_of(
+    /// A page of the attempts of a subscription, the newest first.
+    async fn attempt_page(
         &self,
-        subscription_id: &str,
-        offset: usize,
-        limit: usize,
-    ) -> Result<(Vec<AttemptRecord>, usize), StoreError>;
+        filter: &AttemptFilter,
+        page: PageRequest,
+    ) -> Result<Page<AttemptRecord>, StoreError>;
+
+    /// The number of attempts that a filter selects.
+    async fn count_attempts(&self, filter: &AttemptFilter) -> Result<usize, StoreError>;
 
     /// What a delivery sends, once it was tried.
     async fn body(&self, delivery_id: i64) -> Result<Option<String>, StoreError>;
 
-    /// Events that are kept for a subscription, the oldest first.
-    async fn diverted(
+    /// A page of the events that are kept for a subscription, the oldest first.
+    async fn diverted_page(
         &self,
-        subscription_id: &str,
-        offset: usize,
-        limit: usize,
-    ) -> Result<Vec<DivertedRecord>, StoreError>;
-
-    /// One of them.
-    async fn diverted_event(
-        &self,
-        subscription_id: &str,
-        event_id: &str,
-    ) -> Result<Option<DivertedRecord>, StoreError>;
+        filter: &DivertedFilter,
+        page: PageRequest,
+    ) -> Result<Page<DivertedRecord>, StoreError>;
 
     /// Deletes one of them, given as subscription and event; answers whether there was one.
     async fn delete_diverted(&self, change: Change<(String, String)>) -> Result<bool, StoreError>;

@@ -12,8 +12,9 @@ use std::path::Path;
 use async_trait::async_trait;
 
 pub use delivery::{
-    AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
-    Settlement, State, SubscriptionFilter, SubscriptionRecord, Unwanted, Work,
+    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
+    DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, SubscriptionFilter,
+    SubscriptionRecord, Unwanted, Work,
 };
 pub use error::StoreError;
 pub use record::{

@@ -130,8 +130,12 @@ pub struct RequestFilter {
     pub until: Option<i64>,
     /// At most so many.
     pub limit: usize,
+    /// At most so many bytes of logs and bodies, but at least one request; none: no limit.
+    pub bytes: Option<usize>,
     /// The newest first, or the oldest.
     pub newest_first: bool,
+    /// The id of the last request of the page before.
+    pub after: Option<String>,
 }
 
 /// Which events.
@@ -139,8 +143,8 @@ pub struct RequestFilter {
 pub struct EventFilter {
     /// Of this tenant.
     pub tenant: Option<String>,
-    /// Of this listener.
-    pub listener_id: Option<String>,
+    /// Of these listeners; empty: of any.
+    pub listeners: Vec<String>,
     /// By this request.
     pub request_id: Option<String>,
     /// Of these types; empty: of any.
@@ -151,8 +155,10 @@ pub struct EventFilter {
     pub until: Option<i64>,
     /// After this place.
     pub after: Option<i64>,
-    /// At most so many, the oldest first; fewer where they are large.
+    /// At most so many, the oldest first.
     pub limit: usize,
+    /// At most so many bytes of data, but at least one event; none: no limit.
+    pub bytes: Option<usize>,
 }
 
 /// A challenge that was answered.

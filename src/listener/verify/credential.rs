@@ -21,6 +21,11 @@ pub enum Presented {
     None,
     /// Nobody knows it, or it is expired or revoked; in words for the log.
     Unknown(&'static str),
+    /// The key is good, and does not have the scope `send`.
+    MissingScope {
+        /// The id of the key, or of the client that the token was issued to.
+        id: String,
+    },
     /// It is good.
     Known {
         /// The id of the key, or of the client that the token was issued to.
@@ -55,6 +60,10 @@ impl Credential {
                 Err((Finding::MissingCredential, message))
             }
             Presented::Unknown(why) => Err((Finding::WrongCredential, (*why).to_owned())),
+            Presented::MissingScope { id } => {
+                let message = format!("the credential `{id}` does not have the scope `send`");
+                Err((Finding::MissingScope, message))
+            }
             Presented::Known { id, tenant, listeners } => {
                 let named = listeners.is_empty()
                     || listeners.iter().any(|one| one.eq_ignore_ascii_case(evidence.listener));

@@ -275,3 +275,43 @@ fn logs_tell_each_attempt_and_too_many_failures_pause() {
     let bodies: Vec<String> = receiver.got().into_iter().map(|got| got.body).collect();
     assert!(!bodies.iter().any(|body| body.contains("while paused")));
 }
+
+#[test]
+fn an_authentication_stays_with_its_destination() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let (old, new) = (Receiver::good(), Receiver::good());
+    let with = |url: &str, authentication: &str| {
+        let mut form = form(url);
+        form["authenticationType"] = json!("header");
+        form["authentication"] = json!(authentication);
+        form
+    };
+    let masked = "Authorization=********";
+    let made = gateway.good(key, "POST", WEBHOOKS, &with(&old.url(), "Authorization=Bearer abc"));
+    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    let query = format!("{}?a=b", old.url());
+    gateway.good(key, "PUT", &path, &with(&query, masked));
+    gateway.happen("thing.made", "1");
+    let first = old.after(1).remove(0);
+    assert_eq!(first.header("authorization"), Some("Bearer abc"));
+    let refused = gateway.call(key, "PUT", &path, &with(&new.url(), masked));
+    let told: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, &told["code"]), (400, &json!("validation-failed")));
+    assert_eq!(told["validationErrors"][0]["property"], "Authentication");
+    assert!(refused.text().contains("destination"), "{}", refused.text());
+    gateway.good(key, "PUT", &path, &with(&new.url(), "Authorization=Bearer new"));
+    gateway.happen("thing.made", "2");
+    let second = new.after(1).remove(0);
+    assert_eq!(second.header("authorization"), Some("Bearer new"));
+    // Nor is it kept where no header is asked for meanwhile.
+    gateway.good(key, "PUT", &path, &form(&old.url()));
+    assert_eq!(gateway.call(key, "PUT", &path, &with(&old.url(), masked)).status, 400);
+    gateway.happen("thing.made", "3");
+    assert_eq!(old.after(2)[1].header("authorization"), None);
+    // One signature each: no secret of another destination signs beside the fresh one.
+    for got in old.got().iter().chain(&new.got()) {
+        assert_eq!(got.header("webhook-signature").unwrap().split(' ').count(), 1);
+    }
+}

@@ -478,3 +478,109 @@ fn what_is_changed_is_written_down_with_the_key_that_did_it() {
     let id = key.split('_').nth(1).unwrap();
     assert!(audits.iter().all(|one| one.actor == id && !one.detail.contains("Bearer one")));
 }
+
+/// A webhook with a header, a secret and an alert endpoint, made for one destination.
+fn with_values(gateway: &super::running::Gateway, key: &str, url: &str) -> String {
+    let values = json!({ "Authorization": ["Bearer secret value"], "X-Two": ["a", "b"] });
+    let endpoint = |url: &str| json!({ "url": url, "headers": values, "secret": "signing secret" });
+    let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": endpoint(url),
+        "failureHandling": { "triggers": ["4xx"], "alertEndpoint": endpoint(url) } });
+    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form);
+    format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap())
+}
+
+#[test]
+fn write_only_values_stay_with_their_destination() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.other_key("acme", "webhooks");
+    let old = "https://example.com:8443/hooks/T1?a=b";
+    for (change, dropped) in [
+        (json!({ "url": "https://example.com:8443/hooks/T1?c=d" }), false),
+        (json!({ "url": "https://example.com:8443/hooks/T1" }), false),
+        (json!({ "url": old, "secureSsl": true, "hmacEnabled": false }), false),
+        (json!({ "url": "https://example.com:8443/hooks/T2?a=b" }), true),
+        (json!({ "url": "https://example.com:8443/hooks/T1/?a=b" }), true),
+        (json!({ "url": "https://example.com:8443/hooks/%541?a=b" }), true),
+        (json!({ "url": "https://example.com:9443/hooks/T1?a=b" }), true),
+        (json!({ "url": "https://example.com/hooks/T1?a=b" }), true),
+        (json!({ "url": "https://example.com.evil.example:8443/hooks/T1?a=b" }), true),
+        (json!({ "url": "https://evil.example:8443/hooks/T1?a=b" }), true),
+        (json!({ "url": "http://example.com:8443/hooks/T1?a=b" }), true),
+        (json!({ "secureSsl": false }), true),
+        (json!({ "url": old, "secureSsl": false }), true),
+    ] {
+        for alert in [false, true] {
+            let path = with_values(&gateway, key, old);
+            let wrap = |endpoint: &Value| match alert {
+                true => json!({ "failureHandling": { "alertEndpoint": endpoint } }),
+                false => json!({ "endpoint": endpoint }),
+            };
+            let part = |webhook: &Value| match alert {
+                true => webhook["failureHandling"]["alertEndpoint"].clone(),
+                false => webhook["endpoint"].clone(),
+            };
+            // A mask that is sent along keeps nothing either.
+            for masked in [
+                json!({ "addHeaders": { "Authorization": ["********"] } }),
+                json!({ "addHeaders": { "x-two": ["c", "********"] }, "removeHeaders": ["X-Two"] }),
+                json!({ "secret": "********" }),
+            ] {
+                let mut both = change.clone();
+                both.as_object_mut().unwrap().extend(masked.as_object().unwrap().clone());
+                let answer = gateway.call(key, "PATCH", &path, &wrap(&both));
+                let before = part(&gateway.good(key, "GET", &path, &NOTHING));
+                assert_eq!(answer.status, if dropped { 400 } else { 200 }, "{both}");
+                if dropped {
+                    let told = answer.text();
+                    assert!(told.contains("mask") && told.contains("destination"), "{told}");
+                    assert_eq!(before["url"], old, "a refused change changes nothing");
+                }
+            }
+            let now = part(&gateway.good(key, "PATCH", &path, &wrap(&change)));
+            let fresh = now["secret"].as_str().unwrap();
+            assert_eq!(now["headers"].as_object().unwrap().is_empty(), dropped, "{change}");
+            assert_eq!(fresh.starts_with("whsec_"), dropped, "{change}: {now}");
+            let read = gateway.good(key, "GET", &path, &NOTHING);
+            assert_eq!(part(&read)["secret"], "********");
+            let other =
+                if alert { &read["endpoint"] } else { &read["failureHandling"]["alertEndpoint"] };
+            assert!(
+                !other["headers"].as_object().unwrap().is_empty(),
+                "the other one is untouched"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_destination_gets_what_is_given_with_it_and_nothing_else() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    let (old, new) = (super::receiver::Receiver::good(), super::receiver::Receiver::good());
+    let path = with_values(&gateway, key, &old.url());
+    gateway.happen("thing.made", "1");
+    assert_eq!(old.after(1)[0].header("authorization"), Some("Bearer secret value"));
+    let turned = json!({ "endpoint": { "url": new.url() } });
+    let fresh = gateway.good(key, "PATCH", &path, &turned)["endpoint"]["secret"].clone();
+    gateway.happen("thing.made", "2");
+    let got = new.after(1).remove(0);
+    assert_eq!((got.header("authorization"), got.header("x-two")), (None, None));
+    let signs = |got: &super::receiver::Got, secret: &str| {
+        let secret = hookgate::delivery::SigningSecret::read(secret).unwrap();
+        let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
+        let signature =
+            secret.sign(got.header("webhook-id").unwrap(), seconds, got.body.as_bytes());
+        got.header("webhook-signature").unwrap() == signature
+    };
+    assert!(signs(&got, fresh.as_str().unwrap()), "the old secret signs nothing there");
+    let back = json!({ "endpoint": { "url": old.url(), "secret": "another",
+        "addHeaders": { "X-Two": ["c"] } } });
+    let told = gateway.good(key, "PATCH", &path, &back);
+    assert_eq!(told["endpoint"]["secret"], "********", "who gave it knows it");
+    gateway.happen("thing.made", "3");
+    let got = old.after(2).remove(1);
+    assert_eq!((got.header("authorization"), got.header("x-two")), (None, Some("c")));
+    assert!(signs(&got, "another"), "and no secret of before signs beside it");
+}

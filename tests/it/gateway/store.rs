@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use hookgate::delivery::{Api, Standing, Verdict};
 use hookgate::gateway::store::{
-    AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore, End, Entry,
-    EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy, Repeat, RequestFilter,
-    RequestRecord, Retention, Settlement, SqliteOptions, SqliteStore, State, Store, StoreError,
-    SubscriptionFilter, SubscriptionRecord, Tenant, Unwanted, Work,
+    AttemptFilter, AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore,
+    DivertedFilter, End, Entry, EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy,
+    PageRequest, Repeat, RequestFilter, RequestRecord, Retention, Settlement, SqliteOptions,
+    SqliteStore, State, Store, StoreError, SubscriptionFilter, SubscriptionRecord, Tenant,
+    Unwanted, Work,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -512,7 +513,13 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         let diverted = settlement(&work, false, End::Diverted { trigger: "5xx".to_owned() });
         store.settle(diverted, 3000).await.unwrap();
         let event = work.delivery.event_id.clone();
-        let found = store.diverted_event("one", &event).await.unwrap().unwrap();
+        let kept = DivertedFilter {
+            subscription_id: "one".to_owned(),
+            event_id: Some(event.clone()),
+            listeners: Vec::new(),
+        };
+        let all = PageRequest { after: None, offset: 0, limit: 10, bytes: 1 << 20 };
+        let found = store.diverted_page(&kept, all).await.unwrap().remove(0).1;
         assert_eq!((found.request_id.as_str(), found.trigger.as_str()), ("1", "5xx"));
 
         let what = ("one".to_owned(), event.clone());
@@ -522,10 +529,12 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         let work = store.take("one", 4000, 5000, 10).await.unwrap().remove(0);
         assert!(work.delivery.resent);
         store.settle(settlement(&work, true, End::Delivered), 4000).await.unwrap();
-        assert_eq!(store.diverted_event("one", &event).await.unwrap(), None);
+        assert_eq!(store.diverted_page(&kept, all).await.unwrap(), []);
         assert_eq!(store.subscription("one").await.unwrap().unwrap().standing.failures, 0);
-        assert_eq!(store.attempts_of("one", 0, 2).await.unwrap().1, 5);
-        assert_eq!(store.attempts_of("one", 4, 2).await.unwrap().0.len(), 1);
+        let filter = AttemptFilter { subscription_id: "one".to_owned(), listeners: Vec::new() };
+        let page = PageRequest { after: None, offset: 4, limit: 2, bytes: 1 << 20 };
+        assert_eq!(store.count_attempts(&filter).await.unwrap(), 5);
+        assert_eq!(store.attempt_page(&filter, page).await.unwrap().len(), 1);
         let missing = Change { what: ("two".to_owned(), "none".to_owned()), audit: audit("x") };
         assert_eq!(store.resend(missing, 0).await.unwrap(), None);
     });

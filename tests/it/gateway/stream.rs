@@ -10,10 +10,10 @@ use super::running::Gateway;
 use super::subscribed::Subscribed;
 
 /// A client of the stream.
-struct Follower(BufReader<TcpStream>);
+pub(super) struct Follower(BufReader<TcpStream>);
 
 impl Follower {
-    fn new(gateway: &Gateway, key: &str, query: &str, last: Option<&str>) -> Self {
+    pub(super) fn new(gateway: &Gateway, key: &str, query: &str, last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(gateway.management).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
@@ -35,7 +35,7 @@ impl Follower {
     }
 
     /// The next event: its id, its type, its data.
-    fn next(&mut self) -> (String, String, Value) {
+    pub(super) fn next(&mut self) -> (String, String, Value) {
         let mut event = (String::new(), String::new(), Value::Null);
         loop {
             let line = self.line();

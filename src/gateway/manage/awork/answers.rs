@@ -145,23 +145,13 @@ struct ValidationErrorResponse {
 
 impl ErrorResponse {
     pub(super) fn of(code: &'static str, fault: &Fault) -> Self {
-        let validation_errors = match fault {
-            Fault::Members(members) => Some(
-                members
-                    .iter()
-                    .map(|(property, message)| ValidationErrorResponse {
-                        property: property.clone(),
-                        message: message.clone(),
-                    })
-                    .collect(),
-            ),
-            _ => None,
-        };
+        let told = |(property, message)| ValidationErrorResponse { property, message };
+        let validation_errors = fault.members().map(|all| all.into_iter().map(told).collect());
         Self {
             code,
             description: match fault {
                 Fault::Members(_) => "The request is not valid.".to_owned(),
-                fault => fault.to_string(),
+                fault => fault.message(),
             },
             link: "https://developers.awork.com/error-handling",
             trace_id: None,

@@ -64,12 +64,13 @@ impl WebhookConfigForm {
         let uri = self.uri.unwrap_or_default();
         let receiver = receiver_of(&call.check_url("Uri", &uri)?);
         let events = self::events(call, receiver, &self.events.unwrap_or_default())?;
-        let mut endpoint = Endpoint::new(uri);
-        if let Some(old) = old {
-            endpoint.headers.clone_from(&old.endpoint.headers);
-            endpoint.secret.clone_from(&old.endpoint.secret);
-            endpoint.previous.clone_from(&old.endpoint.previous);
-        } else {
+        let mut endpoint = match old {
+            Some(old) => old.endpoint.clone(),
+            None => Endpoint::new(uri.as_str()),
+        };
+        // Of another destination nothing is kept that was given for this one.
+        endpoint.change_destination(Some(uri), None);
+        if endpoint.secret.is_none() {
             endpoint.secret = Some(fresh_secret()?);
         }
         let kind = self.authentication_type.unwrap_or_default();
@@ -129,7 +130,7 @@ pub(super) fn allowed(call: &Call, receiver: Receiver) -> Vec<String> {
         Receiver::Custom | Receiver::File => AWORK_TYPES,
     };
     let mut allowed: Vec<String> = documented.iter().map(ToString::to_string).collect();
-    for kind in declared_types(&call.app, &call.caller.tenant) {
+    for kind in declared_types(&call.app, &call.caller) {
         if !allowed.contains(&kind) {
             allowed.push(kind);
         }

@@ -1,38 +1,129 @@
-//! What was sent to a webhook.
+//! The log of a webhook: the attempts to send to it, with what was sent.
 
 use super::answers::{LOG_MEMBERS, WebhookLog};
 use super::page::Asked;
 use crate::delivery::Api;
-use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::call::{Answer, Call, Fault, first_bytes};
+use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES, SCAN_ROWS};
+use crate::gateway::store::{AttemptFilter, AttemptRecord, PageRequest};
 
-/// A filter or an order looks at so many attempts, the newest ones.
-const LOOKED_AT: usize = 10_000;
+/// Bytes of a message at most.
+const MESSAGE_BYTES: usize = 64 << 10;
 
-/// Of what was sent so much is told.
-const MESSAGE: usize = 64 << 10;
+/// Bytes of the reason of a failure at most.
+const REASON_BYTES: usize = 512;
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let found = call.subscription(Api::Awork, call.part("webhookId")).await?;
     let asked = Asked::of(&call, LOG_MEMBERS)?;
-    let (id, store) = (found.record.id, &call.app.store);
+    let listeners = call.caller.listeners.clone();
+    let filter = AttemptFilter { subscription_id: found.record.id, listeners };
     let (attempts, total) = match asked.is_plain() {
-        true => store.attempts_of(&id, asked.offset(), asked.size).await?,
-        false => {
-            let (all, _) = store.attempts_of(&id, 0, LOOKED_AT).await?;
-            asked.choose(all, |one| WebhookLog::of(&id, one, None))?
-        }
+        true => plain(&call, &asked, &filter).await?,
+        false => selected(&call, &asked, &filter).await?,
     };
-    let mut page = Vec::with_capacity(attempts.len());
-    for attempt in &attempts {
-        let body = store.body(attempt.delivery_id).await?.map(|body| cut(body, MESSAGE));
-        page.push(WebhookLog::of(&id, attempt, body));
+    let mut page = JsonPage::array();
+    let share = message_share(asked.size);
+    for mut attempt in attempts {
+        attempt.reason = attempt.reason.map(|reason| excerpt(&reason, REASON_BYTES).to_owned());
+        // One body at a time: those of a page can be a thousand times as long as the page.
+        let body = call.app.store.body(attempt.delivery_id).await?;
+        let message = body.map(|body| excerpt(&body, share).to_owned());
+        if !page.push(&WebhookLog::of(&filter.subscription_id, &attempt, message))? {
+            return Err(Fault::Server("a page of logs is longer than its parts".to_owned()));
+        }
     }
-    asked.answer(&page, total)
+    Ok(asked.answer(page, total))
 }
 
-/// The first bytes of a text, as far as whole characters go.
-fn cut(mut text: String, most: usize) -> String {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or(0));
+/// The attempts of a page, as the store has them.
+async fn plain(
+    call: &Call,
+    asked: &Asked,
+    filter: &AttemptFilter,
+) -> Result<(Vec<AttemptRecord>, usize), Fault> {
+    let (offset, limit) = (asked.offset(), asked.size);
+    // A page that ends early would be followed by the wrong one. Attempts are short.
+    let page = PageRequest { after: None, offset, limit, bytes: usize::MAX };
+    let attempts = call.app.store.attempt_page(filter, page).await?;
+    let total = call.app.store.count_attempts(filter).await?;
+    Ok((attempts.into_iter().map(|(_, attempt)| attempt).collect(), total))
+}
+
+/// The attempts of a page that a filter and an order select, among the newest ones.
+async fn selected(
+    call: &Call,
+    asked: &Asked,
+    filter: &AttemptFilter,
+) -> Result<(Vec<AttemptRecord>, usize), Fault> {
+    let mut matches = asked.matches();
+    let (mut after, mut left) = (None, SCAN_ROWS);
+    loop {
+        let page = PageRequest { after, offset: 0, limit: left.min(1000), bytes: BATCH_BYTES };
+        let batch = call.app.store.attempt_page(filter, page).await?;
+        if batch.is_empty() {
+            return Ok(matches.page());
+        }
+        for (sequence, attempt) in batch {
+            (after, left) = (Some(sequence), left.saturating_sub(1));
+            let shown = WebhookLog::of(&filter.subscription_id, &attempt, None);
+            let bytes = size_of::<AttemptRecord>() + attempt.reason.as_ref().map_or(0, String::len);
+            matches.look(&shown, attempt, bytes)?;
+        }
+    }
+}
+
+/// Bytes of each message on a page of a size: half of the page, in equal parts. A page of this API
+/// cannot end early, as the next one is asked for by its number; so its messages are shorter.
+fn message_share(rows: usize) -> usize {
+    (PAGE_BYTES / 2 / rows.max(1)).min(MESSAGE_BYTES)
+}
+
+/// The beginning of a text that takes at most so many bytes as a string of JSON.
+fn excerpt(text: &str, most: usize) -> &str {
+    let text = first_bytes(text, most);
+    let mut left = most;
+    for (at, character) in text.char_indices() {
+        let Some(rest) = left.checked_sub(escaped_bytes(character)) else {
+            return text.get(..at).unwrap_or_default();
+        };
+        left = rest;
+    }
     text
+}
+
+/// Bytes of a character in a string of JSON (RFC 8259, section 7).
+fn escaped_bytes(character: char) -> usize {
+    match character {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        '\0'..='\u{1f}' => 6,
+        other => other.len_utf8(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_measured_as_json_writes_it() {
+        for text in ["plain", "\"quoted\" \\ \n\t", "\u{1}\u{1f}\u{0}", "äöü€🦀", ""] {
+            for most in 0..=30 {
+                let part = excerpt(text, most);
+                let json = serde_json::to_string(part).unwrap();
+                assert!(json.len() - 2 <= most, "{text:?} {most}");
+                assert!(text.starts_with(part));
+                let whole = serde_json::to_string(text).unwrap().len() - 2;
+                assert_eq!(part == text, whole <= most, "{text:?} {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_of_the_largest_page_fit_into_it() {
+        for rows in [1, 10, 16, 17, 100, 1000] {
+            assert!(message_share(rows) * rows <= PAGE_BYTES / 2);
+        }
+        assert_eq!(message_share(10), 64 << 10);
+    }
 }

@@ -10,7 +10,8 @@ mod page;
 mod webhooks;
 
 use super::call::{Answer, Fault};
-use super::operation::{Group, Kind, Operation, Parameter, Success, form};
+use super::caller::ListenerLimit;
+use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
 
 /// A fault in the form that awork documents (<https://developers.awork.com/error-handling>); a
 /// missing permission is 401 too.
@@ -65,6 +66,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks",
         summary: "Webhooks",
         permissions: Some(READ),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Page,
         parameters: PAGE,
         request: None,
         success: Success::json(
@@ -81,6 +84,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks",
         summary: "Make a webhook",
         permissions: Some(WRITE),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: Some(form::<forms::WebhookConfigForm>),
         success: WEBHOOK,
@@ -94,6 +99,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/eventtypes",
         summary: "The types of events that webhooks may choose from",
         permissions: Some(&[]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: TYPES,
@@ -107,6 +114,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/eventtypes/slack",
         summary: "The types of events that webhooks to Slack may choose from",
         permissions: Some(&[]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: TYPES,
@@ -120,6 +129,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/{webhookId}",
         summary: "A webhook",
         permissions: Some(READ),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: WEBHOOK,
@@ -133,6 +144,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/{webhookId}",
         summary: "Change a webhook: the form is given as a whole",
         permissions: Some(WRITE),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: Some(form::<forms::WebhookConfigForm>),
         success: WEBHOOK,
@@ -146,6 +159,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/{webhookId}",
         summary: "Delete a webhook, with its logs",
         permissions: Some(WRITE),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::done("It is gone."),
@@ -159,6 +174,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/api/v1/webhooks/{webhookId}/logs",
         summary: "What was sent to a webhook: a row an attempt, the newest first",
         permissions: Some(READ),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Page,
         parameters: PAGE,
         request: None,
         success: Success::json(

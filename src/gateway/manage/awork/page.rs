@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::filterby::{Filter, Order, Refused, Surroundings};
 use crate::gateway::clock::time_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::page::JsonPage;
 
 /// What is asked of a list.
 pub(super) struct Asked {
@@ -51,35 +52,69 @@ impl Asked {
         (self.page - 1).saturating_mul(self.size)
     }
 
-    /// The rows that are wanted of some, in order and of this page, and how many are wanted.
-    pub(super) fn choose<T, S: Serialize>(
-        &self,
-        rows: Vec<T>,
-        shown: impl Fn(&T) -> S,
-    ) -> Result<(Vec<T>, usize), Fault> {
-        let mut wanted: Vec<(Value, T)> = Vec::new();
-        for row in rows {
-            let value = serde_json::to_value(shown(&row))
-                .map_err(|error| Fault::Server(error.to_string()))?;
-            if self.filter.as_ref().is_none_or(|filter| filter.holds(&value, &self.surroundings)) {
-                wanted.push((value, row));
-            }
-        }
-        if let Some(order) = &self.order {
-            wanted.sort_by(|(left, _), (right, _)| order.compare(left, right));
-        }
-        let total = wanted.len();
-        let page = wanted.into_iter().skip(self.offset()).take(self.size);
-        Ok((page.map(|(_, row)| row).collect(), total))
+    /// Rows that the filter and the order select, none so far.
+    pub(super) fn matches<T>(&self) -> Matches<'_, T> {
+        Matches { asked: self, rows: Vec::new(), bytes: 0 }
     }
 
     /// A page that was found, of so many rows.
-    pub(super) fn answer(&self, page: &[impl Serialize], total: usize) -> Result<Answer, Fault> {
-        let answer = Answer::json(&page)?;
-        Ok(answer
+    pub(super) fn answer(&self, page: JsonPage, total: usize) -> Answer {
+        let items = page.items();
+        page.answer()
             .with("aw-page", self.page)
             .with("aw-pagesize", self.size)
-            .with("aw-items", page.len())
-            .with("aw-totalitems", total))
+            .with("aw-items", items)
+            .with("aw-totalitems", total)
     }
+}
+
+/// Bytes of the rows that are put into an order.
+const ORDER_BYTES: usize = 2 << 20;
+
+/// The rows that a filter holds of: what the order compares of each, and what finds it again.
+pub(super) struct Matches<'a, T> {
+    asked: &'a Asked,
+    rows: Vec<(Value, T)>,
+    bytes: usize,
+}
+
+impl<T> Matches<'_, T> {
+    /// Looks at a row as it is shown; `item` stands for it, and takes about `bytes`.
+    pub(super) fn look(
+        &mut self,
+        shown: &impl Serialize,
+        item: T,
+        bytes: usize,
+    ) -> Result<(), Fault> {
+        let Asked { filter, order, surroundings, .. } = self.asked;
+        let row = serde_json::to_value(shown).map_err(|error| Fault::Server(error.to_string()))?;
+        if !filter.as_ref().is_none_or(|filter| filter.holds(&row, surroundings)) {
+            return Ok(());
+        }
+        let key = order.as_ref().map_or(Value::Null, |order| order.project(row));
+        self.bytes += bytes + text_bytes(&key);
+        if self.bytes > ORDER_BYTES {
+            let many = "the filter selects more than can be put into an order: select fewer rows";
+            return Err(Fault::Filter(many.to_owned()));
+        }
+        self.rows.push((key, item));
+        Ok(())
+    }
+
+    /// The rows of the page that is asked for, and how many there are on all pages.
+    pub(super) fn page(mut self) -> (Vec<T>, usize) {
+        if let Some(order) = &self.asked.order {
+            self.rows.sort_by(|(left, _), (right, _)| order.compare(left, right));
+        }
+        let total = self.rows.len();
+        let page = self.rows.into_iter().skip(self.asked.offset()).take(self.asked.size);
+        (page.map(|(_, item)| item).collect(), total)
+    }
+}
+
+/// About how many bytes a key of an order takes.
+fn text_bytes(key: &Value) -> usize {
+    const MEMBER: usize = 64;
+    let members = key.as_object().into_iter().flatten();
+    members.map(|(_, value)| MEMBER + value.as_str().map_or(0, str::len)).sum()
 }

@@ -5,16 +5,89 @@ use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
 use crate::delivery::{Api, Receiver, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, SCAN_ROWS};
 use crate::gateway::manage::subscriptions::Found;
 
 const API: Api = Api::Awork;
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let asked = Asked::of(&call, WEBHOOK_MEMBERS)?;
-    let found = call.subscriptions(API).await?;
-    let (page, total) = asked.choose(found, |found| WebhookConfig::of(&call, found))?;
-    let page: Vec<_> = page.iter().map(|found| WebhookConfig::of(&call, found)).collect();
-    asked.answer(&page, total)
+    match asked.is_plain() {
+        true => plain(&call, &asked).await,
+        false => selected(&call, &asked).await,
+    }
+}
+
+/// The webhooks of a page, as the store has them.
+async fn plain(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
+    let filter = call.own_subscriptions(API);
+    let total = call.app.store.count_subscriptions(&filter).await?;
+    let mut page = JsonPage::array();
+    let (mut after, mut offset) = (None, asked.offset());
+    while page.items() < asked.size {
+        let batch = call.batch(&filter, after, std::mem::take(&mut offset)).await?;
+        if batch.is_empty() {
+            break;
+        }
+        for (sequence, found) in batch.into_iter().take(asked.size - page.items()) {
+            after = Some(sequence);
+            write(call, &mut page, &found)?;
+        }
+    }
+    Ok(asked.answer(page, total))
+}
+
+/// The webhooks of a page that a filter and an order select. Both look at what is encrypted, so
+/// they are looked at one after the other, and those of the page are read again.
+async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
+    let filter = call.own_subscriptions(API);
+    let mut matches = asked.matches();
+    let (mut after, mut looked_at) = (None, 0_usize);
+    loop {
+        let batch = call.batch(&filter, after, 0).await?;
+        if batch.is_empty() {
+            break;
+        }
+        looked_at += batch.len();
+        if looked_at > SCAN_ROWS {
+            let many = format!("there are more than {SCAN_ROWS} webhooks to filter or to order");
+            return Err(Fault::Filter(many));
+        }
+        for (sequence, found) in batch {
+            after = Some(sequence);
+            let shown = WebhookConfig::of(call, &found);
+            let id = found.record.id;
+            let bytes = id.len();
+            matches.look(&shown, id, bytes)?;
+        }
+    }
+    let (ids, total) = matches.page();
+    let mut page = JsonPage::array();
+    for id in ids {
+        match call.subscription(API, &id).await {
+            Ok(found) => write(call, &mut page, &found)?,
+            // It was deleted since it was looked at.
+            Err(Fault::NotFound(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(asked.answer(page, total))
+}
+
+/// Writes a webhook. A page of this API cannot end early, as the next one is asked for by its
+/// number.
+fn write(call: &Call, page: &mut JsonPage, found: &Found) -> Result<(), Fault> {
+    match page.push(&WebhookConfig::of(call, found))? {
+        true => Ok(()),
+        false => {
+            let large = format!(
+                "'PageSize' is too large for these webhooks: the first {} come to {PAGE_BYTES} \
+                 bytes.",
+                page.items()
+            );
+            Err(Fault::member("PageSize", large))
+        }
+    }
 }
 
 pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {

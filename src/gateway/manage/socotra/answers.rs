@@ -66,9 +66,10 @@ struct RetryStrategyResponse {
     attempts: u32,
 }
 
-/// A list of webhooks: plain, or with `extended=true` in Socotra's `WebhookListResponse`.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
+/// A list of webhooks, written item by item: plain, or with `extended=true` in Socotra's `WebhookListResponse`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used: lists are written item by item")]
 pub(super) enum WebhookList {
     Plain(Vec<WebhookResponse>),
     Extended(WebhookListResponse),

@@ -2,7 +2,7 @@
 
 use super::forms::{
     CreateEndpointRequest, CreateWebhookRequest, FailureHandlingCreateRequest,
-    FailureHandlingUpdateRequest, RetryStrategyRequest, RetryType, UpdateEndpointRequest,
+    FailureHandlingUpdateRequest, Headers, RetryStrategyRequest, RetryType, UpdateEndpointRequest,
     UpdateWebhookRequest,
 };
 use crate::delivery::{
@@ -11,7 +11,18 @@ use crate::delivery::{
 use crate::gateway::clock::micros_in;
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
-use crate::gateway::manage::subscriptions::{Found, check_programs, fresh_secret, put_header};
+use crate::gateway::manage::subscriptions::{
+    Found, HEADERS, check_programs, fresh_secret, put_header,
+};
+
+/// Types of events of a subscription.
+const TYPES: usize = 1000;
+
+/// Triggers in one list of a form: all that there are, and some twice.
+const TRIGGERS: usize = 500;
+
+/// Bytes of the label of a secret.
+const TAG_BYTES: usize = 256;
 
 /// A subscription as a form asks for it.
 pub(super) fn definition(call: &Call, form: CreateWebhookRequest) -> Result<Definition, Fault> {
@@ -51,9 +62,7 @@ fn name(name: String) -> Result<String, Fault> {
 
 /// Types of events: each once, in the order they were given.
 fn events(property: &str, given: Vec<String>) -> Result<Vec<String>, Fault> {
-    if given.len() > 1000 {
-        return Err(Fault::member(property, "has more than 1000 types"));
-    }
+    at_most(property, &given, TYPES)?;
     let mut events: Vec<String> = Vec::with_capacity(given.len());
     for event in given {
         if event.is_empty() || event.len() > 256 || event.contains(['*', ',', '\0']) {
@@ -81,7 +90,7 @@ fn endpoint(call: &Call, property: &str, form: CreateEndpointRequest) -> Result<
     }
     endpoint.verify_tls = form.secure_ssl.unwrap_or(true);
     endpoint.signed = form.hmac_enabled.unwrap_or(true);
-    endpoint.tag = form.tag;
+    endpoint.tag = tag(property, form.tag)?;
     endpoint.secret = Some(match form.secret {
         Some(text) => secret(property, &text)?,
         None => fresh_secret()?,
@@ -89,15 +98,29 @@ fn endpoint(call: &Call, property: &str, form: CreateEndpointRequest) -> Result<
     Ok(endpoint)
 }
 
+/// The label of a secret.
+fn tag(property: &str, tag: Option<String>) -> Result<Option<String>, Fault> {
+    match tag.as_ref().is_some_and(|tag| tag.len() > TAG_BYTES) {
+        true => {
+            let long = format!("has more than {TAG_BYTES} bytes");
+            Err(Fault::member(&format!("{property}.tag"), long))
+        }
+        false => Ok(tag),
+    }
+}
+
 fn secret(property: &str, text: &str) -> Result<SigningSecret, Fault> {
     let property = format!("{property}.secret");
     if text == MASK {
-        return Err(Fault::member(&property, "is the mask of a secret, and there is none yet"));
+        let wrong = "is the mask of a secret, and none is stored for this destination: give the \
+                     secret, or leave it out for a fresh one";
+        return Err(Fault::member(&property, wrong));
     }
     SigningSecret::read(text).map_err(|error| Fault::member(&property, error.to_string()))
 }
 
 fn triggers(property: &str, names: &[String]) -> Result<Vec<Trigger>, Fault> {
+    at_most(property, names, TRIGGERS)?;
     let mut triggers = Vec::with_capacity(names.len());
     for name in names {
         let trigger = Trigger::find(name).ok_or_else(|| {
@@ -147,13 +170,15 @@ fn retry(form: &RetryStrategyRequest) -> Result<Retry, Fault> {
     })
 }
 
-/// Changes a subscription as a form asks: what is removed first, then what is added.
+/// Changes a subscription as a form asks: what is removed first, then what is added. Answers
+/// whether fresh signing secrets were made: of the endpoint, of the alert endpoint.
 pub(super) fn update(
     call: &Call,
     found: &mut Found,
     form: UpdateWebhookRequest,
-) -> Result<(), Fault> {
+) -> Result<[bool; 2], Fault> {
     let definition = &mut found.definition;
+    let mut fresh = [false; 2];
     if let Some(text) = form.name {
         definition.name = name(text)?;
     }
@@ -161,17 +186,20 @@ pub(super) fn update(
         found.record.enabled = enabled;
     }
     if let Some(form) = form.endpoint {
-        let host = change_endpoint(call, "endpoint", &mut definition.endpoint, form)?;
-        definition.receiver = host.map_or(definition.receiver, |host| receiver_of(&host));
+        if let Some(url) = &form.url {
+            definition.receiver = receiver_of(&call.check_url("endpoint.url", url)?);
+        }
+        fresh[0] = change_endpoint(call, "endpoint", &mut definition.endpoint, form)?;
     }
     if form.remove_failure_handling == Some(true) {
         definition.policy = Policy::indifferent();
         definition.alert = None;
     }
     if let Some(form) = form.failure_handling {
-        change_policy(call, definition, form)?;
+        fresh[1] = change_policy(call, definition, form)?;
     }
     if let Some(removed) = form.remove_event_types {
+        at_most("removeEventTypes", &removed, TYPES)?;
         definition.events.retain(|event| !removed.contains(event));
     }
     if let Some(added) = form.add_event_types {
@@ -185,51 +213,91 @@ pub(super) fn update(
             *program = Some(text).filter(|text| !text.is_empty());
         }
     }
-    check_programs(definition)
+    check_programs(definition)?;
+    Ok(fresh)
 }
 
-/// Changes an endpoint; answers the host where the URL changed.
+/// Holds a list of a form to a number of items.
+fn at_most<T>(property: &str, items: &[T], most: usize) -> Result<(), Fault> {
+    match items.len() > most {
+        true => Err(Fault::member(property, format!("has more than {most} items"))),
+        false => Ok(()),
+    }
+}
+
+/// Changes an endpoint; answers whether a fresh signing secret was made.
 fn change_endpoint(
     call: &Call,
     property: &str,
     endpoint: &mut Endpoint,
     form: UpdateEndpointRequest,
-) -> Result<Option<String>, Fault> {
-    let mut host = None;
-    if let Some(url) = form.url {
-        host = Some(call.check_url(&format!("{property}.url"), &url)?);
-        endpoint.url = url;
+) -> Result<bool, Fault> {
+    if let Some(url) = &form.url {
+        call.check_url(&format!("{property}.url"), url)?;
     }
+    let dropped = endpoint.change_destination(form.url, form.secure_ssl);
+    endpoint.signed = form.hmac_enabled.unwrap_or(endpoint.signed);
+    let (removed, added) = (form.remove_headers, form.add_headers);
+    change_headers(property, endpoint, removed.unwrap_or_default(), added.unwrap_or_default())?;
+    let fresh = change_secret(call, property, endpoint, form.secret, dropped)?;
+    if let Some(text) = form.tag {
+        endpoint.tag = tag(property, Some(text))?.filter(|tag| !tag.is_empty());
+    }
+    Ok(fresh)
+}
+
+fn change_headers(
+    property: &str,
+    endpoint: &mut Endpoint,
+    removed: Vec<String>,
+    added: Headers,
+) -> Result<(), Fault> {
+    at_most(&format!("{property}.removeHeaders"), &removed, HEADERS)?;
     // A masked value keeps the old one, though its header be removed in the same request.
     let before = endpoint.headers.clone();
-    for removed in form.remove_headers.unwrap_or_default() {
+    for removed in removed {
         endpoint.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(&removed));
     }
-    for (name, values) in form.add_headers.unwrap_or_default() {
+    for (name, values) in added {
         let is_it = |(key, _): &&(String, Vec<String>)| key.eq_ignore_ascii_case(&name);
         if !endpoint.headers.iter().any(|header| is_it(&header)) {
             endpoint.headers.extend(before.iter().find(is_it).cloned());
         }
         put_header(endpoint, &format!("{property}.addHeaders"), &name, values)?;
     }
-    endpoint.verify_tls = form.secure_ssl.unwrap_or(endpoint.verify_tls);
-    endpoint.signed = form.hmac_enabled.unwrap_or(endpoint.signed);
-    if let Some(text) = form.secret.filter(|text| text != MASK) {
-        let rotation = call.app.configuration().settings.delivery.rotation;
-        let until = call.app.clock.micros().saturating_add(micros_in(rotation));
-        endpoint.rotate(secret(property, &text)?, until);
-    }
-    if let Some(tag) = form.tag {
-        endpoint.tag = Some(tag).filter(|tag| !tag.is_empty());
-    }
-    Ok(host)
+    Ok(())
 }
 
+/// Changes the signing secret. Where the old one was `dropped`, it does not sign any more, and a
+/// fresh one is made unless there is one in the form; answers whether one was made.
+fn change_secret(
+    call: &Call,
+    property: &str,
+    endpoint: &mut Endpoint,
+    given: Option<String>,
+    dropped: bool,
+) -> Result<bool, Fault> {
+    let fresh = dropped && given.is_none();
+    match given {
+        Some(text) if dropped => endpoint.secret = Some(secret(property, &text)?),
+        Some(text) if text != MASK => {
+            let rotation = call.app.configuration().settings.delivery.rotation;
+            let until = call.app.clock.micros().saturating_add(micros_in(rotation));
+            endpoint.rotate(secret(property, &text)?, until);
+        }
+        None if dropped => endpoint.secret = Some(fresh_secret()?),
+        _ => {}
+    }
+    Ok(fresh)
+}
+
+/// Changes what is done about failures; answers whether a fresh secret was made for the alert
+/// endpoint.
 fn change_policy(
     call: &Call,
     definition: &mut Definition,
     form: FailureHandlingUpdateRequest,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let policy = &mut definition.policy;
     let removed =
         triggers("failureHandling.removeTriggers", &form.remove_triggers.unwrap_or_default())?;
@@ -264,26 +332,32 @@ fn change_policy(
     if form.remove_alert_endpoint == Some(true) {
         definition.alert = None;
     }
-    if let Some(form) = form.alert_endpoint {
-        change_alert(call, definition, form)?;
+    match form.alert_endpoint {
+        Some(form) => change_alert(call, definition, form),
+        None => Ok(false),
     }
-    Ok(())
 }
 
+/// Changes the alert endpoint, or makes one; answers whether a fresh secret was made for it.
 fn change_alert(
     call: &Call,
     definition: &mut Definition,
     form: UpdateEndpointRequest,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let property = "failureHandling.alertEndpoint";
+    let is_new = definition.alert.is_none();
     let mut alert = match (definition.alert.take(), &form.url) {
         (Some(alert), _) => alert,
-        (None, Some(url)) => Endpoint { secret: Some(fresh_secret()?), ..Endpoint::new(url) },
+        (None, Some(url)) => Endpoint::new(url),
         (None, None) => {
             return Err(Fault::member(&format!("{property}.url"), "is needed for a new one"));
         }
     };
-    change_endpoint(call, property, &mut alert, form)?;
+    let mut fresh = change_endpoint(call, property, &mut alert, form)?;
+    if is_new && alert.secret.is_none() {
+        alert.secret = Some(fresh_secret()?);
+        fresh = true;
+    }
     definition.alert = Some(alert);
-    Ok(())
+    Ok(fresh)
 }

@@ -5,7 +5,8 @@ use super::own_tenant;
 use crate::delivery::Api;
 use crate::gateway::identity::uuid_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::store::{Change, DivertedRecord};
+use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES};
+use crate::gateway::store::{Change, DivertedFilter, DivertedRecord, PageRequest};
 
 const MISSING: Fault = Fault::NotFound("diverted event");
 
@@ -15,11 +16,20 @@ async fn subscription(call: &Call) -> Result<String, Fault> {
     Ok(call.subscription(Api::Socotra, call.part("webhookLocator")).await?.record.id)
 }
 
+/// Diverted events of the subscription of the path, as far as the caller sees their listeners.
+async fn filter(call: &Call) -> Result<DivertedFilter, Fault> {
+    let subscription_id = subscription(call).await?;
+    let listeners = call.caller.listeners.clone();
+    Ok(DivertedFilter { subscription_id, event_id: None, listeners })
+}
+
 async fn find(call: &Call) -> Result<DivertedRecord, Fault> {
-    let subscription = subscription(call).await?;
+    let all = filter(call).await?;
     let event = uuid_of(call.part("eventLocator")).ok_or(MISSING)?;
-    let found = call.app.store.diverted_event(&subscription, &event.to_string()).await?;
-    found.ok_or(MISSING)
+    let filter = DivertedFilter { event_id: Some(event.to_string()), ..all };
+    let page = PageRequest { after: None, offset: 0, limit: 1, bytes: BATCH_BYTES };
+    let found = call.app.store.diverted_page(&filter, page).await?.pop();
+    found.map(|(_, record)| record).ok_or(MISSING)
 }
 
 pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
@@ -27,12 +37,22 @@ pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
-    let subscription = subscription(&call).await?;
+    let filter = filter(&call).await?;
     let offset = call.number("offset", 0, 0..=1_000_000_000)?;
     let count = call.number("count", 100, 1..=1000)?;
-    let records = call.app.store.diverted(&subscription, offset, count).await?;
-    let items: Vec<_> = records.iter().map(DivertedEventResponse::of).collect();
-    Answer::json(&items)
+    // One more, which tells whether the list goes on.
+    let page = PageRequest { after: None, offset, limit: count + 1, bytes: PAGE_BYTES };
+    let mut list = JsonPage::array();
+    let mut more = false;
+    for (_, record) in call.app.store.diverted_page(&filter, page).await? {
+        more = list.items() == count || !list.push(&DivertedEventResponse::of(&record))?;
+        if more {
+            break;
+        }
+    }
+    let next = offset + list.items();
+    let answer = list.answer();
+    Ok(if more { answer.with("link", call.next_page(next)) } else { answer })
 }
 
 pub(super) async fn resend(call: Call) -> Result<Answer, Fault> {

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::answers::EventStreamResponse;
 use super::own_tenant;
 use crate::delivery::{Api, envelope};
 use crate::engine::Time;
@@ -13,6 +12,7 @@ use crate::gateway::clock::micros_of;
 use crate::gateway::deliver::with_event;
 use crate::gateway::identity::uuid_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::page::{JsonPage, PAGE_BYTES};
 use crate::gateway::store::{EventFilter, EventRecord};
 
 /// An event as webhooks get it.
@@ -22,6 +22,21 @@ fn response(call: &Call, record: &EventRecord) -> Result<Box<RawValue>, Fault> {
     RawValue::from_string(text).map_err(|error| Fault::Server(error.to_string()))
 }
 
+/// Whether the caller may see an event.
+fn is_visible(call: &Call, record: &EventRecord) -> bool {
+    record.tenant == call.caller.tenant && call.caller.sees(&record.listener_id)
+}
+
+/// A filter for the events that the caller may see.
+fn visible(call: &Call) -> EventFilter {
+    EventFilter {
+        tenant: Some(call.caller.tenant.clone()),
+        listeners: call.caller.listeners.clone(),
+        bytes: Some(PAGE_BYTES),
+        ..EventFilter::default()
+    }
+}
+
 pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let missing = Fault::NotFound("event");
@@ -29,7 +44,7 @@ pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
         return Err(missing);
     };
     let record = call.app.store.event(&id.to_string()).await?;
-    let record = record.filter(|record| record.tenant == call.caller.tenant).ok_or(missing)?;
+    let record = record.filter(|record| is_visible(&call, record)).ok_or(missing)?;
     Answer::json(&response(&call, &record)?)
 }
 
@@ -38,16 +53,14 @@ pub(super) async fn of_request(call: Call) -> Result<Answer, Fault> {
     let Some(id) = uuid_of(call.part("locator")) else {
         return Answer::json(&[(); 0]);
     };
-    let filter = EventFilter {
-        tenant: Some(call.caller.tenant.clone()),
-        request_id: Some(id.to_string()),
-        limit: 1000,
-        ..EventFilter::default()
-    };
-    let records = call.app.store.events(&filter).await?;
-    let events: Result<Vec<_>, Fault> =
-        records.iter().map(|record| response(&call, record)).collect();
-    Answer::json(&events?)
+    let filter = EventFilter { request_id: Some(id.to_string()), limit: 1000, ..visible(&call) };
+    let mut page = JsonPage::array();
+    for record in call.app.store.events(&filter).await? {
+        if !page.push(&response(&call, &record)?)? {
+            break;
+        }
+    }
+    Ok(page.answer())
 }
 
 /// Where a page ended, with what it was asked by.
@@ -95,20 +108,23 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let asked = asked(&call)?;
     let filter = EventFilter {
-        tenant: Some(call.caller.tenant.clone()),
         types: asked.kind.iter().cloned().collect(),
         since: asked.since,
         until: asked.until,
         after: (asked.after > 0).then_some(asked.after),
         limit: asked.size,
-        ..EventFilter::default()
+        ..visible(&call)
     };
-    let records = call.app.store.events(&filter).await?;
-    let after = records.last().map_or(asked.after, |record| record.place);
-    let events: Result<Vec<_>, Fault> =
-        records.iter().map(|record| response(&call, record)).collect();
+    let mut page = JsonPage::after("{\"events\":[");
+    let mut after = asked.after;
+    for record in call.app.store.events(&filter).await? {
+        if !page.push(&response(&call, &record)?)? {
+            break;
+        }
+        after = record.place;
+    }
     // A place and four texts always have a form as JSON.
     let token = serde_json::to_vec(&Token { after, ..asked }).unwrap_or_default();
-    let paging_token = URL_SAFE_NO_PAD.encode(token);
-    Answer::json(&EventStreamResponse { paging_token, events: events? })
+    let token = URL_SAFE_NO_PAD.encode(token);
+    Ok(page.answer_before(&format!("],\"pagingToken\":\"{token}\"}}")))
 }

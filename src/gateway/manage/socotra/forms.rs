@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::gateway::manage::subscriptions::url;
 
-type Headers = BTreeMap<String, Vec<String>>;
+pub(super) type Headers = BTreeMap<String, Vec<String>>;
 
 /// The form of headers: names as HTTP has them, and values of one line of ASCII.
 fn headers(_: &mut SchemaGenerator) -> Schema {
@@ -19,6 +19,7 @@ fn headers(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {
             "type": "array",
             "minItems": 1,
+            "maxItems": 20,
             "items": { "type": "string", "maxLength": 8192, "pattern": "^([!-~]([ -~]*[!-~])?)?$" },
         },
         "examples": [{ "X-Team": ["billing"] }],
@@ -82,6 +83,7 @@ pub(super) struct CreateEndpointRequest {
     /// is made.
     pub secret: Option<String>,
     /// A label of the secret.
+    #[schemars(length(max = 256))]
     pub tag: Option<String>,
 }
 
@@ -133,6 +135,7 @@ pub(super) struct UpdateWebhookRequest {
     pub remove_failure_handling: Option<bool>,
     #[schemars(schema_with = "types")]
     pub add_event_types: Option<Vec<String>>,
+    #[schemars(length(max = 1000))]
     pub remove_event_types: Option<Vec<String>>,
     /// Taken and left alone: there are no automation plugins here.
     #[serde(rename = "useAutomationPlugin")]
@@ -147,16 +150,21 @@ pub(super) struct UpdateWebhookRequest {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateEndpointRequest {
+    /// Where it changes beyond its query, stored values of headers and the stored secret are
+    /// dropped, unless they are given again in the same request.
     #[schemars(schema_with = "url")]
     pub url: Option<String>,
     /// A header that is there gets these values in place of its own.
     #[schemars(schema_with = "headers")]
     pub add_headers: Option<Headers>,
+    #[schemars(length(max = 50))]
     pub remove_headers: Option<Vec<String>>,
+    /// Where it becomes false, stored values are dropped as with another URL.
     pub secure_ssl: Option<bool>,
     pub hmac_enabled: Option<bool>,
     /// Signs from now on; the secret before it signs too for a while.
     pub secret: Option<String>,
+    #[schemars(length(max = 256))]
     pub tag: Option<String>,
 }
 

@@ -12,7 +12,8 @@ mod forms;
 mod webhooks;
 
 use super::call::{Call, Fault};
-use super::operation::{Group, Kind, Operation, Parameter, Success, form};
+use super::caller::ListenerLimit;
+use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
 use crate::gateway::identity::tenant_locator;
 
 /// Holds the tenant of the path to the caller's.
@@ -45,6 +46,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "A webhook",
         permissions: Some(&["webhooks:read"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::WebhookResponse>, "The webhook."),
@@ -58,6 +61,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/list",
         summary: "Webhooks",
         permissions: Some(&["webhooks:read", "webhooks:list"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Page,
         parameters: &[
             OFFSET,
             COUNT,
@@ -92,6 +97,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks",
         summary: "Make a webhook",
         permissions: Some(&["webhooks:write"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: Some(form::<forms::CreateWebhookRequest>),
         success: Success::json(
@@ -108,9 +115,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Change a webhook: removals come first, then additions",
         permissions: Some(&["webhooks:write"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: Some(form::<forms::UpdateWebhookRequest>),
-        success: Success::json(form::<answers::WebhookResponse>, "The webhook as it is now."),
+        success: Success::json(
+            form::<answers::WebhookResponse>,
+            "The webhook as it is now. Signing secrets that were made for a new destination are shown here, and never again.",
+        ),
         errors: &[400, 403, 404, 408, 409, 413],
         run: |call| Box::pin(webhooks::update(call)),
     },
@@ -121,6 +133,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/unsuspend",
         summary: "End the suspension of a webhook; what was diverted meanwhile is not sent",
         permissions: Some(&["webhooks:write"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::done("It is not suspended any more."),
@@ -134,6 +148,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Delete a webhook, with its deliveries and diverted events",
         permissions: Some(&["webhooks:write"]),
+        limited: ListenerLimit::Refused,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::done("It is gone."),
@@ -147,6 +163,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "An event that was given up and is kept",
         permissions: Some(&["diverted-events:read"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::DivertedEventResponse>, "Why it was given up."),
@@ -160,6 +178,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted",
         summary: "Events that were given up and are kept",
         permissions: Some(&["diverted-events:read", "diverted-events:list"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Page,
         parameters: &[OFFSET, COUNT],
         request: None,
         success: Success::json(form::<Vec<answers::DivertedEventResponse>>, "The oldest first."),
@@ -173,6 +193,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}/resend",
         summary: "Send an event again; it is kept until the receiver takes it",
         permissions: Some(&["diverted-events:resend"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::Nothing>, "It will be sent."),
@@ -186,6 +208,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "Keep an event no longer",
         permissions: Some(&["diverted-events:delete"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Object,
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::Nothing>, "It is gone."),
@@ -199,6 +223,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/events/{locator}",
         summary: "An event",
         permissions: Some(&["events:read"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Page,
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::EventResponse>, "The event, as webhooks get it."),
@@ -212,6 +238,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/events/request/{locator}",
         summary: "The events of a request",
         permissions: Some(&["events:read"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Page,
         parameters: &[],
         request: None,
         success: Success::json(
@@ -228,6 +256,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/event/{tenantLocator}/events/list",
         summary: "Events, the oldest first, a page at a time",
         permissions: Some(&["events:read", "events:list"]),
+        limited: ListenerLimit::Applied,
+        weight: Weight::Page,
         parameters: &[
             Parameter { name: "startTimestamp", kind: Kind::Time, doc: "Not before." },
             Parameter { name: "endTimestamp", kind: Kind::Time, doc: "Before." },

@@ -1,11 +1,13 @@
 //! Webhooks.
 
-use super::answers::{WebhookList, WebhookListResponse, WebhookResponse};
+use super::answers::WebhookResponse;
 use super::forms::{CreateWebhookRequest, UpdateWebhookRequest};
 use super::{changes, own_tenant};
 use crate::delivery::{Api, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::page::{JsonPage, SCAN_ROWS};
 use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::store::SubscriptionFilter;
 
 const API: Api = Api::Socotra;
 
@@ -20,51 +22,85 @@ pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
-    let filter = Filter::of(&call)?;
-    let offset = call.number("offset", 0, 0..=1_000_000_000)?;
-    let count = call.number("count", 100, 1..=1000)?;
     let extended = call.flag("extended")? == Some(true);
-    let all = call.subscriptions(API).await?;
-    let mut wanted = all.iter().filter(|found| filter.holds(found)).skip(offset);
-    let items: Vec<_> =
-        wanted.by_ref().take(count).map(|found| WebhookResponse::of(found, NONE)).collect();
-    let list_completed = wanted.next().is_none();
-    Answer::json(&match extended {
-        true => WebhookList::Extended(WebhookListResponse { list_completed, items }),
-        false => WebhookList::Plain(items),
+    let mut list = List::of(&call, if extended { "{\"items\":[" } else { "[" })?;
+    let list_completed = list.fill(&call).await?;
+    let next = list.offset.saturating_add(list.page.items());
+    let answer = match (extended, list_completed) {
+        (false, _) => list.page.answer(),
+        (true, true) => list.page.answer_before("],\"listCompleted\":true}"),
+        (true, false) => list.page.answer_before("],\"listCompleted\":false}"),
+    };
+    Ok(match list_completed {
+        true => answer,
+        false => answer.with("link", call.next_page(next)),
     })
 }
 
-/// Which webhooks: all of these together.
-struct Filter {
+/// A page of webhooks that is being put together.
+struct List {
+    filter: SubscriptionFilter,
+    /// Of this name, which only the encrypted definition has.
     name: Option<String>,
-    enabled: Option<bool>,
-    suspended: Option<bool>,
-    active: Option<bool>,
-    types: Vec<String>,
+    offset: usize,
+    count: usize,
+    page: JsonPage,
 }
 
-impl Filter {
-    fn of(call: &Call) -> Result<Self, Fault> {
+impl List {
+    fn of(call: &Call, beginning: &str) -> Result<Self, Fault> {
+        let active = call.flag("active")?;
         Ok(Self {
+            filter: SubscriptionFilter {
+                enabled: call.flag("enabled")?,
+                suspended: call.flag("suspended")?,
+                active,
+                event_types: call.list("eventTypes"),
+                ..call.own_subscriptions(API)
+            },
             name: call.parameter("name").map(ToOwned::to_owned),
-            enabled: call.flag("enabled")?,
-            suspended: call.flag("suspended")?,
-            active: call.flag("active")?,
-            types: call.list("eventTypes"),
+            offset: call.number("offset", 0, 0..=1_000_000_000)?,
+            count: call.number("count", 100, 1..=1000)?,
+            page: JsonPage::after(beginning),
         })
     }
 
-    fn holds(&self, found: &Found) -> bool {
-        let (enabled, suspended) =
-            (found.record.enabled, found.record.standing.suspended_at.is_some());
-        let events = &found.definition.events;
-        self.name.as_ref().is_none_or(|name| *name == found.definition.name)
-            && self.enabled.is_none_or(|wanted| wanted == enabled)
-            && self.suspended.is_none_or(|wanted| wanted == suspended)
-            && self.active.is_none_or(|wanted| wanted == (enabled && !suspended))
-            && (self.types.is_empty() || self.types.iter().any(|kind| events.contains(kind)))
+    /// Writes webhooks until the page is full; answers whether there are no more.
+    async fn fill(&mut self, call: &Call) -> Result<bool, Fault> {
+        // By name nobody but us can tell which ones are skipped.
+        let (mut skipped, mut offset) = match self.name {
+            None => (self.offset, self.offset),
+            Some(_) => (0, 0),
+        };
+        let (mut after, mut looked_at) = (None, 0_usize);
+        loop {
+            let batch = call.batch(&self.filter, after, std::mem::take(&mut offset)).await?;
+            if batch.is_empty() {
+                return Ok(true);
+            }
+            for (sequence, found) in batch {
+                after = Some(sequence);
+                looked_at += 1;
+                if self.name.is_some() && looked_at > SCAN_ROWS {
+                    return Err(Fault::member("name", too_many()));
+                }
+                if self.name.as_ref().is_some_and(|name| *name != found.definition.name) {
+                    continue;
+                }
+                if skipped < self.offset {
+                    skipped += 1;
+                } else if self.page.items() == self.count
+                    || !self.page.push(&WebhookResponse::of(&found, NONE))?
+                {
+                    return Ok(false);
+                }
+            }
+        }
     }
+}
+
+fn too_many() -> String {
+    format!("is looked for among {SCAN_ROWS} webhooks, and there are more: use other filters too")
 }
 
 pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
@@ -84,9 +120,13 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     // Whose it is comes before what is wrong with the form.
     call.subscription(API, id).await?;
     let form: UpdateWebhookRequest = call.form()?;
-    let change = |found: &mut Found| changes::update(&call, found, form.clone());
+    let mut fresh = NONE;
+    let change = |found: &mut Found| {
+        fresh = changes::update(&call, found, form.clone())?;
+        Ok(())
+    };
     let found = call.update(API, id, "subscriptions.update", change).await?;
-    Answer::json(&WebhookResponse::of(&found, NONE))
+    Answer::json(&WebhookResponse::of(&found, fresh))
 }
 
 pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::packed::{Packed, Unpacked};
-use super::reads::{collected, event, most};
+use super::reads::{bounded, collected, event, json_list, most};
 use super::writer::Tables;
 use super::writes::audit;
 use super::{SqliteStore, fault};
 use crate::delivery::{Api, LONGEST_WAIT, Standing, UNWANTED};
 use crate::gateway::clock::micros_in;
 use crate::gateway::store::{
-    AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore, DivertedRecord, End,
-    EventRecord, Settlement, State, StoreError, SubscriptionFilter, SubscriptionRecord, Unwanted,
-    Work,
+    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
+    DivertedFilter, DivertedRecord, End, EventRecord, Page, PageRequest, Settlement, State,
+    StoreError, SubscriptionFilter, SubscriptionRecord, Unwanted, Work,
 };
 
 type Written<T> = Result<T, StoreError>;
@@ -423,7 +423,7 @@ fn resend(
 }
 
 const ATTEMPT: &str =
-    "SELECT delivery_id, number, at, status, ok, reason, duration_us FROM attempts";
+    "SELECT delivery_id, number, at, status, ok, reason, duration_us, place FROM attempts";
 
 fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
     Ok(AttemptRecord {
@@ -438,7 +438,7 @@ fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
 }
 
 const DIVERTED: &str =
-    "SELECT subscription_id, event_id, request_id, at, failed, message FROM diverted";
+    "SELECT subscription_id, event_id, request_id, at, failed, message, place FROM diverted";
 
 fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
     Ok(DivertedRecord {
@@ -449,6 +449,85 @@ fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
         trigger: row.get(4)?,
         message: row.get(5)?,
     })
+}
+
+/// Which subscriptions a filter selects, by parameters 1 to 6.
+fn selected_subscriptions(filter: &SubscriptionFilter) -> String {
+    // Said so that the index is used where there is one to use.
+    let tenant = if filter.tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" };
+    format!(
+        "{tenant} AND (?2 IS NULL OR api = ?2) AND (?3 IS NULL OR enabled = ?3)
+         AND (?4 IS NULL OR (suspended_at IS NOT NULL) = ?4)
+         AND (?5 IS NULL OR (enabled AND suspended_at IS NULL) = ?5)
+         AND (?6 IS NULL OR EXISTS (SELECT 1 FROM wanted_types
+              WHERE subscription_id = subscriptions.id
+              AND event_type IN (SELECT value FROM json_each(?6))))"
+    )
+}
+
+fn subscription(connection: &Connection, id: &str) -> Read<Option<SubscriptionRecord>> {
+    let sql = format!("{SUBSCRIPTION} WHERE id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], subscription_of).optional()
+}
+
+fn subscription_page(
+    connection: &Connection,
+    filter: &SubscriptionFilter,
+    page: PageRequest,
+) -> Read<Page<SubscriptionRecord>> {
+    let sql = format!(
+        "SELECT place, id FROM subscriptions WHERE {} AND place > ?7
+         ORDER BY place LIMIT ?8 OFFSET ?9",
+        selected_subscriptions(filter),
+    );
+    let params = params![
+        filter.tenant,
+        filter.api.map(Api::name),
+        filter.enabled,
+        filter.suspended,
+        filter.active,
+        json_list(&filter.event_types),
+        page.after.unwrap_or(0),
+        most(page.limit),
+        most(page.offset),
+    ];
+    let ids: Vec<(i64, String)> =
+        collected(connection, &sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut records = Vec::new();
+    let mut left = page.bytes;
+    for (sequence, id) in ids {
+        // What a subscription says is read only while there is room for it.
+        let Some(record) = subscription(connection, &id)? else {
+            continue;
+        };
+        let size = record.sealed.len() + record.events.iter().map(String::len).sum::<usize>();
+        let fits = left.checked_sub(size);
+        if fits.is_none() && !records.is_empty() {
+            break;
+        }
+        left = fits.unwrap_or(0);
+        records.push((sequence, record));
+    }
+    Ok(records)
+}
+
+/// Which attempts a filter selects, by parameters 1 and 2. The listener is that of the event; where
+/// the event is kept no longer, nobody can tell whose it was.
+const SELECTED_ATTEMPTS: &str = "attempts.subscription_id = ?1
+    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM deliveries JOIN events ON events.id = event_id
+         WHERE deliveries.id = delivery_id
+         AND listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))))";
+
+/// The same of diverted events, with an event as parameter 3.
+const SELECTED_DIVERTED: &str = "subscription_id = ?1
+    AND (?2 IS NULL OR EXISTS (SELECT 1 FROM events WHERE events.id = event_id
+         AND listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))))
+    AND (?3 IS NULL OR event_id = ?3)";
+
+/// A number of rows that SQL counted.
+fn counted(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> Read<usize> {
+    let rows: i64 = connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
+    Ok(usize::try_from(rows).unwrap_or(0))
 }
 
 const NEXT: &str = "SELECT next_at FROM deliveries WHERE subscription_id = subscriptions.id
@@ -479,22 +558,38 @@ impl DeliveryStore for SqliteStore {
 
     async fn subscription(&self, id: &str) -> Written<Option<SubscriptionRecord>> {
         let id = id.to_owned();
-        let sql = format!("{SUBSCRIPTION} WHERE id = ?1");
-        let read = move |connection: &Connection| {
-            connection.prepare_cached(&sql)?.query_row([id], subscription_of).optional()
-        };
-        self.read(read).await
+        self.read(move |connection| subscription(connection, &id)).await
     }
 
     async fn subscriptions(&self, filter: &SubscriptionFilter) -> Written<Vec<SubscriptionRecord>> {
+        let all = PageRequest { after: None, offset: 0, limit: usize::MAX, bytes: usize::MAX };
+        let page = self.subscription_page(filter, all).await?;
+        Ok(page.into_iter().map(|(_, record)| record).collect())
+    }
+
+    async fn subscription_page(
+        &self,
+        filter: &SubscriptionFilter,
+        page: PageRequest,
+    ) -> Written<Page<SubscriptionRecord>> {
         let filter = filter.clone();
-        let sql = format!(
-            "{SUBSCRIPTION} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR api = ?2)
-             ORDER BY place"
-        );
+        self.read(move |connection| subscription_page(connection, &filter, page)).await
+    }
+
+    async fn count_subscriptions(&self, filter: &SubscriptionFilter) -> Written<usize> {
+        let filter = filter.clone();
+        let selected = selected_subscriptions(&filter);
+        let sql = format!("SELECT count(*) FROM subscriptions WHERE {selected}");
         let read = move |connection: &Connection| {
-            let params = params![filter.tenant, filter.api.map(Api::name)];
-            collected(connection, &sql, params, subscription_of)
+            let params = params![
+                filter.tenant,
+                filter.api.map(Api::name),
+                filter.enabled,
+                filter.suspended,
+                filter.active,
+                json_list(&filter.event_types),
+            ];
+            counted(connection, &sql, params)
         };
         self.read(read).await
     }
@@ -559,7 +654,7 @@ impl DeliveryStore for SqliteStore {
         let sql = format!(
             "SELECT {DELIVERY} FROM deliveries WHERE (?1 IS NULL OR tenant = ?1)
              AND (?2 IS NULL OR subscription_id = ?2) AND (?3 IS NULL OR event_id = ?3)
-             AND (?4 IS NULL OR state = ?4) AND {} ORDER BY id DESC LIMIT ?6",
+             AND (?4 IS NULL OR state = ?4) AND {} AND id < ?7 ORDER BY id DESC LIMIT ?6",
             // Said so that the number is looked up.
             if filter.id.is_some() { "id = ?5" } else { "?5 IS NULL" },
         );
@@ -571,6 +666,7 @@ impl DeliveryStore for SqliteStore {
                 filter.state.map(State::name),
                 filter.id,
                 most(filter.limit),
+                filter.before.unwrap_or(i64::MAX),
             ];
             collected(connection, &sql, params, delivery_of)
         };
@@ -582,21 +678,35 @@ impl DeliveryStore for SqliteStore {
         self.read(move |connection| collected(connection, &sql, [delivery_id], attempt_of)).await
     }
 
-    async fn attempts_of(
+    async fn attempt_page(
         &self,
-        subscription_id: &str,
-        offset: usize,
-        limit: usize,
-    ) -> Written<(Vec<AttemptRecord>, usize)> {
-        let id = subscription_id.to_owned();
-        let sql =
-            format!("{ATTEMPT} WHERE subscription_id = ?1 ORDER BY place DESC LIMIT ?2 OFFSET ?3");
+        filter: &AttemptFilter,
+        page: PageRequest,
+    ) -> Written<Page<AttemptRecord>> {
+        let filter = filter.clone();
+        let sql = format!(
+            "{ATTEMPT} WHERE {SELECTED_ATTEMPTS} AND place < ?3 ORDER BY place DESC
+             LIMIT ?4 OFFSET ?5"
+        );
         let read = move |connection: &Connection| {
-            let params = params![id, most(limit), most(offset)];
-            let page = collected(connection, &sql, params, attempt_of)?;
-            let count = "SELECT count(*) FROM attempts WHERE subscription_id = ?1";
-            let all: i64 = connection.prepare_cached(count)?.query_row([&id], |row| row.get(0))?;
-            Ok((page, usize::try_from(all).unwrap_or(0)))
+            let (id, listeners) = (&filter.subscription_id, json_list(&filter.listeners));
+            let before = page.after.unwrap_or(i64::MAX);
+            let params = params![id, listeners, before, most(page.limit), most(page.offset)];
+            let read = |row: &Row<'_>| Ok((row.get(7)?, attempt_of(row)?));
+            let size = |(_, attempt): &(i64, AttemptRecord)| {
+                size_of::<AttemptRecord>() + attempt.reason.as_ref().map_or(0, String::len)
+            };
+            bounded(connection, &sql, params, page.bytes, read, size)
+        };
+        self.read(read).await
+    }
+
+    async fn count_attempts(&self, filter: &AttemptFilter) -> Written<usize> {
+        let filter = filter.clone();
+        let sql = format!("SELECT count(*) FROM attempts WHERE {SELECTED_ATTEMPTS}");
+        let read = move |connection: &Connection| {
+            let params = params![filter.subscription_id, json_list(&filter.listeners)];
+            counted(connection, &sql, params)
         };
         self.read(read).await
     }
@@ -612,31 +722,25 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn diverted(
+    async fn diverted_page(
         &self,
-        subscription_id: &str,
-        offset: usize,
-        limit: usize,
-    ) -> Written<Vec<DivertedRecord>> {
-        let id = subscription_id.to_owned();
-        let sql =
-            format!("{DIVERTED} WHERE subscription_id = ?1 ORDER BY place LIMIT ?2 OFFSET ?3");
+        filter: &DivertedFilter,
+        page: PageRequest,
+    ) -> Written<Page<DivertedRecord>> {
+        let filter = filter.clone();
+        let sql = format!(
+            "{DIVERTED} WHERE {SELECTED_DIVERTED} AND place > ?4 ORDER BY place LIMIT ?5 OFFSET ?6"
+        );
         let read = move |connection: &Connection| {
-            let params = params![id, most(limit), most(offset)];
-            collected(connection, &sql, params, diverted_of)
-        };
-        self.read(read).await
-    }
-
-    async fn diverted_event(
-        &self,
-        subscription_id: &str,
-        event_id: &str,
-    ) -> Written<Option<DivertedRecord>> {
-        let ids = [subscription_id.to_owned(), event_id.to_owned()];
-        let sql = format!("{DIVERTED} WHERE subscription_id = ?1 AND event_id = ?2");
-        let read = move |connection: &Connection| {
-            connection.prepare_cached(&sql)?.query_row(ids, diverted_of).optional()
+            let (id, event) = (&filter.subscription_id, &filter.event_id);
+            let listeners = json_list(&filter.listeners);
+            let after = page.after.unwrap_or(0);
+            let params = params![id, listeners, event, after, most(page.limit), most(page.offset)];
+            let read = |row: &Row<'_>| Ok((row.get(6)?, diverted_of(row)?));
+            let size = |(_, diverted): &(i64, DivertedRecord)| {
+                size_of::<DivertedRecord>() + diverted.message.len()
+            };
+            bounded(connection, &sql, params, page.bytes, read, size)
         };
         self.read(read).await
     }

@@ -50,8 +50,12 @@ pub(super) fn requests(
     let sql = format!(
         "{REQUEST} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
          AND (?3 IS NULL OR outcome = ?3) AND received_at >= ?4 AND received_at < ?5
-         AND id >= ?7
-         ORDER BY id {order} LIMIT ?6"
+         AND id >= ?7 AND {} ORDER BY id {order} LIMIT ?6",
+        match (&filter.after, filter.newest_first) {
+            (None, _) => "?8 IS NULL",
+            (Some(_), true) => "id < ?8",
+            (Some(_), false) => "id > ?8",
+        },
     );
     let params = params![
         filter.tenant,
@@ -61,8 +65,44 @@ pub(super) fn requests(
         filter.until.unwrap_or(i64::MAX),
         most(filter.limit),
         filter.since.map_or(String::new(), |since| first_id(since.saturating_sub(SLACK))),
+        filter.after,
     ];
-    collected(connection, &sql, params, request_of)
+    let size = |request: &RequestRecord| {
+        request.log.len() + request.reasons.len() + request.body.as_ref().map_or(0, String::len)
+    };
+    let bytes = filter.bytes.unwrap_or(usize::MAX);
+    bounded(connection, &sql, params, bytes, request_of, size)
+}
+
+/// Rows, one read after the other until their sizes come to more than `bytes`. A row that does not
+/// fit ends the page and is not part of it, unless it is the first.
+pub(super) fn bounded<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    bytes: usize,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    size: impl Fn(&T) -> usize,
+) -> rusqlite::Result<Vec<T>> {
+    let mut page = Vec::new();
+    let mut left = bytes;
+    let mut find = connection.prepare_cached(sql)?;
+    let mut rows = find.query(params)?;
+    while let Some(row) = rows.next()? {
+        let row = read(row)?;
+        let fits = left.checked_sub(size(&row));
+        if fits.is_none() && !page.is_empty() {
+            break;
+        }
+        left = fits.unwrap_or(0);
+        page.push(row);
+    }
+    Ok(page)
+}
+
+/// A list of texts as SQL reads it, with `json_each`; none where the list is empty.
+pub(super) fn json_list(texts: &[String]) -> Option<String> {
+    (!texts.is_empty()).then(|| serde_json::Value::from(texts.to_vec()).to_string())
 }
 
 pub(super) fn request(
@@ -104,7 +144,8 @@ pub(super) fn events(
     filter: &EventFilter,
 ) -> rusqlite::Result<Vec<EventRecord>> {
     let sql = format!(
-        "{EVENT} WHERE {} AND (?2 IS NULL OR listener_id = ?2) AND {}
+        "{EVENT} WHERE {}
+         AND (?2 IS NULL OR listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))) AND {}
          AND created_at >= ?4 AND created_at < ?5 AND place > ?6
          AND (?7 IS NULL OR event_type IN (SELECT value FROM json_each(?7)))
          ORDER BY place LIMIT ?8",
@@ -116,7 +157,6 @@ pub(super) fn events(
             None => "?3 IS NULL",
         },
     );
-    let types = (!filter.types.is_empty()).then(|| serde_json::Value::from(filter.types.clone()));
     let after = match (filter.after, filter.since) {
         (Some(after), _) => after,
         (None, Some(since)) => place_before(connection, since)?,
@@ -124,31 +164,17 @@ pub(super) fn events(
     };
     let params = params![
         filter.tenant,
-        filter.listener_id,
+        json_list(&filter.listeners),
         filter.request_id,
         filter.since.unwrap_or(i64::MIN),
         filter.until.unwrap_or(i64::MAX),
         after,
-        types.map(|types| types.to_string()),
+        json_list(&filter.types),
         most(filter.limit),
     ];
-    let mut events = Vec::new();
-    let mut bytes = 0;
-    let mut find = connection.prepare_cached(&sql)?;
-    let mut rows = find.query(params)?;
-    while let Some(row) = rows.next()? {
-        let event = event_of(row)?;
-        bytes += event.data.as_ref().map_or(0, String::len);
-        events.push(event);
-        if bytes > PAGE_BYTES {
-            break;
-        }
-    }
-    Ok(events)
+    let size = |event: &EventRecord| event.data.as_ref().map_or(0, String::len);
+    bounded(connection, &sql, params, filter.bytes.unwrap_or(usize::MAX), event_of, size)
 }
-
-/// A page of events ends where their data comes to more than this.
-const PAGE_BYTES: usize = 8 << 20;
 
 /// A place that no event since a time comes before. What was stored a little out of order is
 /// allowed for.
@@ -198,14 +224,16 @@ const KEY: &str = "SELECT id, tenant, kind, hash, scopes, listeners, label, crea
     expires_at, revoked_at, last_used_at FROM keys";
 
 fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
+    // A key that cannot be read is an error: an empty list of listeners would stand for all.
     let list = |at| {
         let text: String = row.get(at)?;
-        Ok::<Vec<String>, rusqlite::Error>(serde_json::from_str(&text).unwrap_or_default())
+        serde_json::from_str::<Vec<String>>(&text).map_err(|error| damaged(at, error))
     };
+    let kind: String = row.get(2)?;
     Ok(Key {
         id: row.get(0)?,
         tenant: row.get(1)?,
-        kind: KeyKind::find(&row.get::<_, String>(2)?).unwrap_or(KeyKind::Api),
+        kind: KeyKind::find(&kind).ok_or_else(|| damaged(2, format!("no kind `{kind}`")))?,
         hash: row.get(3)?,
         scopes: list(4)?,
         listeners: list(5)?,
@@ -215,6 +243,13 @@ fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
         revoked_at: row.get(9)?,
         last_used_at: row.get(10)?,
     })
+}
+
+fn damaged(
+    column: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
 }
 
 pub(super) fn key(connection: &Connection, id: &str) -> rusqlite::Result<Option<Key>> {

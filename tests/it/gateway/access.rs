@@ -1,0 +1,411 @@
+//! Who may do what: a table of every operation and every kind of key, and what a key that is
+//! limited to listeners sees.
+
+use std::path::Path;
+
+use hookgate::gateway::store::{Key, KeyKind, Mode, SqliteOptions, SqliteStore, Store};
+use hookgate::gateway::{SCOPES, make};
+use serde_json::{Value, json};
+
+use super::receiver::{Does, Receiver};
+use super::running::{Answer, Gateway, LISTENER};
+use super::store::run;
+use super::subscribed::Subscribed;
+
+const NOTHING: Value = Value::Null;
+const OTHER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+const KEYED: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12";
+const FREE: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n\n";
+
+/// An operation of the description, and what each kind of key gets there.
+struct Row {
+    id: &'static str,
+    path: &'static str,
+    body: &'static str,
+    /// The permissions that it needs; empty: every key but that of a sender.
+    needs: &'static [&'static str],
+    /// Whether a key that is limited to listeners is taken.
+    limited: bool,
+    /// What a key that is good for it gets. Calls with effects ask for something that there is not.
+    open: u16,
+    /// What such a key gets that is limited to a listener of which it asks nothing.
+    elsewhere: u16,
+    /// What a key of another tenant gets.
+    foreign: u16,
+}
+
+const fn row(id: &'static str, path: &'static str, needs: &'static [&'static str]) -> Row {
+    Row { id, path, body: "", needs, limited: false, open: 200, elsewhere: 200, foreign: 403 }
+}
+
+const W: &str = "/event/acme/webhooks";
+const A: &str = "/api/v1/webhooks";
+const READ: &[&str] = &["workspace-manage-config:read"];
+const WRITE: &[&str] = &["workspace-manage-config:write"];
+
+/// Every operation: one that is not here fails the test.
+const ROWS: &[Row] = &[
+    row("fetchWebhook", "/event/acme/webhooks/{webhook}", &["webhooks:read"]),
+    row("fetchWebhooks", "/event/acme/webhooks/list", &["webhooks:read", "webhooks:list"]),
+    Row { body: "{}", open: 400, ..row("createWebhook", W, &["webhooks:write"]) },
+    Row {
+        body: "{}",
+        ..row("updateWebhook", "/event/acme/webhooks/{webhook}", &["webhooks:write"])
+    },
+    Row {
+        open: 204,
+        ..row("unsuspendWebhook", "/event/acme/webhooks/{webhook}/unsuspend", &["webhooks:write"])
+    },
+    Row { open: 404, ..row("deleteWebhook", "/event/acme/webhooks/{none}", &["webhooks:write"]) },
+    Row {
+        limited: true,
+        open: 404,
+        ..row(
+            "fetchDivertedEvent",
+            "/event/acme/webhooks/{webhook}/diverted/{none}",
+            &["diverted-events:read"],
+        )
+    },
+    Row {
+        limited: true,
+        ..row(
+            "fetchMultipleDivertedEvents",
+            "/event/acme/webhooks/{webhook}/diverted",
+            &["diverted-events:read", "diverted-events:list"],
+        )
+    },
+    Row {
+        limited: true,
+        open: 404,
+        ..row(
+            "resendDivertedEvent",
+            "/event/acme/webhooks/{webhook}/diverted/{none}/resend",
+            &["diverted-events:resend"],
+        )
+    },
+    Row {
+        limited: true,
+        open: 404,
+        ..row(
+            "deleteDivertedEvent",
+            "/event/acme/webhooks/{webhook}/diverted/{none}",
+            &["diverted-events:delete"],
+        )
+    },
+    Row {
+        limited: true,
+        elsewhere: 404,
+        ..row("fetchEvent", "/event/acme/events/{event}", &["events:read"])
+    },
+    Row {
+        limited: true,
+        ..row("fetchEventsForARequest", "/event/acme/events/request/{request}", &["events:read"])
+    },
+    Row {
+        limited: true,
+        ..row("fetchMultipleEvents", "/event/acme/events/list", &["events:read", "events:list"])
+    },
+    Row { foreign: 200, ..row("GetWebhooks", A, READ) },
+    Row { body: "{}", open: 400, foreign: 400, ..row("PostWebhook", A, WRITE) },
+    Row {
+        limited: true,
+        foreign: 200,
+        ..row("GetWebhookEventTypes", "/api/v1/webhooks/eventtypes", &[])
+    },
+    Row {
+        limited: true,
+        foreign: 200,
+        ..row("GetSlackEventTypes", "/api/v1/webhooks/eventtypes/slack", &[])
+    },
+    Row { foreign: 404, ..row("GetWebhook", "/api/v1/webhooks/{awork}", READ) },
+    Row {
+        body: "{}",
+        open: 400,
+        foreign: 404,
+        ..row("PutWebhook", "/api/v1/webhooks/{awork}", WRITE)
+    },
+    Row { open: 404, foreign: 404, ..row("DeleteWebhook", "/api/v1/webhooks/{none}", WRITE) },
+    Row {
+        limited: true,
+        foreign: 404,
+        ..row("GetWebhookLogs", "/api/v1/webhooks/{awork}/logs", READ)
+    },
+    Row {
+        limited: true,
+        foreign: 200,
+        ..row("streamEvents", "/events/stream", &["events:read", "events:list"])
+    },
+];
+
+/// Makes keys in the store of a gateway.
+struct Keys(SqliteStore);
+
+impl Keys {
+    fn of(folder: &Path) -> Self {
+        let options = SqliteOptions::new(folder.join("hookgate.db"), Mode::Command);
+        Self(SqliteStore::open(options).unwrap())
+    }
+
+    fn make(&self, scopes: &[&str], change: impl FnOnce(&mut Key)) -> String {
+        let made = make().unwrap();
+        let owned = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let mut key = Key {
+            id: made.id.clone(),
+            tenant: "acme".to_owned(),
+            kind: KeyKind::Api,
+            hash: made.hash,
+            scopes: owned,
+            listeners: Vec::new(),
+            label: String::new(),
+            created_at: 1,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        change(&mut key);
+        run(self.0.create_key(key)).unwrap();
+        made.shown
+    }
+
+    fn key(&self, scopes: &[&str]) -> String {
+        self.make(scopes, |_| {})
+    }
+
+    fn limited(&self, scopes: &[&str], listener: &str) -> String {
+        self.make(scopes, |key| key.listeners = vec![listener.to_owned()])
+    }
+
+    fn client(&self, scopes: &[&str]) -> String {
+        self.make(scopes, |key| key.kind = KeyKind::OAuthClient)
+    }
+}
+
+/// The access token of a client.
+fn token(gateway: &Gateway, secret: &str) -> String {
+    let id = secret.split('_').nth(1).unwrap();
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let answer = gateway.request("POST", "/oauth/v1/token", &kind, form.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Three listeners of one tenant: two that take anything, one that asks for a credential.
+fn three_listeners() -> Subscribed {
+    let subscribed = Subscribed::new("");
+    let listener = |id: &str, name: &str, more: &str| {
+        let text = format!(
+            "id = \"{id}\"\nname = \"{name}\"\ntenant = \"acme\"\n\n{FREE}{more}[event]\n\
+             type = 'parsed_body.type'\ntypes = [\"{name}.made\"]\n"
+        );
+        subscribed.folder.write(&format!("listeners/{name}.toml"), &text);
+    };
+    listener(OTHER, "other", "");
+    listener(KEYED, "keyed", "[[verify]]\nname = \"key\"\n[verify.credential]\n\n");
+    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed
+}
+
+fn send(gateway: &Gateway, listener: &str, id: &str) -> Answer {
+    let body = json!({ "type": "thing.made", "id": id }).to_string();
+    let kind = [("Content-Type", "application/json")];
+    gateway.request("POST", &gateway.path(listener), &kind, body.as_bytes())
+}
+
+fn list(value: &Value, path: &str) -> Vec<Value> {
+    value.pointer(path).unwrap().as_array().unwrap().clone()
+}
+
+/// Whether scopes include a permission, said here once more.
+fn includes(scopes: &[&str], permission: &str) -> bool {
+    let group = permission.split(':').next().unwrap();
+    scopes.iter().any(|scope| [permission, group, "admin"].contains(scope))
+}
+
+/// The description, with the rows held to it; methods by operation.
+fn methods(gateway: &Gateway) -> Vec<(String, String)> {
+    let described = gateway.good("", "GET", "/openapi.json", &NOTHING);
+    let mut methods = Vec::new();
+    for path in described["paths"].as_object().unwrap().values() {
+        for (method, operation) in path.as_object().unwrap() {
+            let Some(permissions) = operation.get("x-permissions") else {
+                continue;
+            };
+            let id = operation["operationId"].as_str().unwrap();
+            let row = ROWS.iter().find(|row| row.id == id);
+            let row = row.unwrap_or_else(|| panic!("the table has no row for `{id}`"));
+            assert_eq!(*permissions, json!(row.needs), "{id}");
+            let limit = if row.limited { "applied" } else { "refused" };
+            assert_eq!(operation["x-listener-limit"], limit, "{id}");
+            methods.push((id.to_owned(), method.to_uppercase()));
+        }
+    }
+    assert_eq!(methods.len(), ROWS.len(), "the table has rows of operations that there are not");
+    methods
+}
+
+#[test]
+fn every_operation_answers_every_kind_of_key_as_the_table_says() {
+    let subscribed = three_listeners();
+    let keys = Keys::of(subscribed.folder.path());
+    let gateway = subscribed.serve();
+    let admin = &subscribed.key;
+    let webhook = gateway.subscribe(admin, "https://example.com/", &json!({}));
+    let form = json!({ "name": "n", "uri": "https://example.com/", "events": "thing.gone",
+        "isActive": true, "authenticationType": "none" });
+    let awork = gateway.good(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
+    gateway.happen("other", "1");
+    let events = gateway.good(admin, "GET", "/event/acme/events/list", &NOTHING);
+    let event = events.pointer("/events/0/locator").unwrap().as_str().unwrap();
+    let request = events.pointer("/events/0/requestId").unwrap().as_str().unwrap();
+    let methods = methods(&gateway);
+    let call = |row: &Row, key: &str| {
+        let none = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+        let path = [("webhook", &*webhook), ("awork", &awork), ("event", event), ("none", none)]
+            .into_iter()
+            .chain([("request", request)])
+            .fold(row.path.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
+        let method = &methods.iter().find(|(id, _)| id == row.id).unwrap().1;
+        let headers = [("Authorization", format!("Bearer {key}"))];
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
+        let body = row.body.as_bytes();
+        super::running::exchange(gateway.management, method, &path, &headers, body).status
+    };
+    let denied = |row: &Row| if row.path.starts_with("/api/v1/") { 401 } else { 403 };
+    let expired = keys.make(&["admin"], |key| key.expires_at = Some(2));
+    let revoked = keys.make(&["admin"], |key| key.revoked_at = Some(2));
+    let client = keys.client(&["admin"]);
+    let foreign = keys.make(&["admin"], |key| key.tenant = "globex".to_owned());
+    let here = keys.limited(&["admin"], LISTENER);
+    let shouted = keys.limited(&["admin"], &LISTENER.to_uppercase());
+    let elsewhere = keys.limited(&["admin"], OTHER);
+    let both = [keys.key(&["send", "events"]), token(&gateway, &keys.client(&["send", "events"]))];
+    let forged = format!("{}x", token(&gateway, &client));
+    let bad = ["", "hg_none_none", &expired, &revoked, &client, &forged];
+    for row in ROWS {
+        for (number, key) in bad.iter().enumerate() {
+            assert_eq!(call(row, key), 401, "{} with bad key {number}", row.id);
+        }
+        let exact = if row.needs.is_empty() { &["webhooks:read"] } else { row.needs };
+        assert_eq!(call(row, &keys.key(exact)), row.open, "{} with {exact:?}", row.id);
+        assert_eq!(call(row, &foreign), row.foreign, "{} of another tenant", row.id);
+        for (key, taken) in [(&here, row.open), (&shouted, row.open), (&elsewhere, row.elsewhere)] {
+            let taken = if row.elsewhere == 200 { row.open } else { taken };
+            let wanted = if row.limited { taken } else { denied(row) };
+            assert_eq!(call(row, key), wanted, "{} limited to a listener", row.id);
+        }
+        for key in &both {
+            let open = row.needs.iter().all(|needed| includes(&["send", "events"], needed));
+            assert_eq!(call(row, key), if open { row.open } else { denied(row) }, "{}", row.id);
+        }
+    }
+    for scope in SCOPES {
+        let of_client = token(&gateway, &keys.client(&[scope]));
+        for (kind, key) in [("key", keys.key(&[scope])), ("token", of_client)] {
+            for row in ROWS {
+                let needed = row.needs.iter().all(|needed| includes(&[scope], needed));
+                let open = *scope != "send" && needed;
+                let wanted = if open { row.open } else { denied(row) };
+                assert_eq!(call(row, &key), wanted, "{} with a {kind} for `{scope}`", row.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_credential_check_asks_for_the_scope_send() {
+    let subscribed = three_listeners();
+    let keys = Keys::of(subscribed.folder.path());
+    let gateway = subscribed.serve();
+    let notify = |key: &str| {
+        let headers = [("Authorization", &*format!("Bearer {key}"))];
+        gateway.request("POST", &gateway.path(KEYED), &headers, b"{}").status
+    };
+    for scope in SCOPES {
+        let wanted = if ["send", "admin"].contains(scope) { 200 } else { 401 };
+        assert_eq!(notify(&keys.key(&[scope])), wanted, "{scope}");
+        let client = keys.client(&[scope]);
+        assert_eq!(notify(&token(&gateway, &client)), wanted, "a client with {scope}");
+    }
+    gateway.logged("missing_scope");
+    for (listener, wanted) in [(KEYED, 200), (OTHER, 401)] {
+        assert_eq!(notify(&keys.limited(&["events", "send"], listener)), wanted);
+    }
+    // Scopes are looked up at each use, and what cannot be read opens nothing.
+    let (key, client) = (keys.key(&["send"]), keys.client(&["send"]));
+    let access = token(&gateway, &client);
+    let connection =
+        rusqlite::Connection::open(subscribed.folder.path().join("hookgate.db")).unwrap();
+    for (column, text, wanted) in [
+        ("scopes", "[\"events:read\"]", 401),
+        ("scopes", "[\"send\",\"events:read\"]", 200),
+        ("listeners", "nonsense", 503),
+        ("listeners", "[]", 200),
+        ("kind", "nonsense", 503),
+    ] {
+        connection.execute(&format!("UPDATE keys SET {column} = ?1"), [text]).unwrap();
+        assert_eq!(notify(&key), wanted, "{column} = {text}");
+        connection.execute("UPDATE keys SET kind = 'oauth'", []).unwrap();
+        assert_eq!(notify(&access), if column == "kind" { 200 } else { wanted });
+        connection.execute("UPDATE keys SET kind = 'api'", []).unwrap();
+    }
+}
+
+#[test]
+fn a_key_limited_to_listeners_sees_only_what_came_to_them() {
+    let subscribed = three_listeners();
+    let keys = Keys::of(subscribed.folder.path());
+    let gateway = subscribed.serve();
+    let admin = &subscribed.key;
+    let receiver = Receiver::new(|_, _| Does::Answers(404, "", ""));
+    let webhook = gateway.subscribe(admin, &receiver.url(), &json!({ "divert": true }));
+    let form = json!({ "name": "n", "uri": receiver.url(), "events": "thing.made",
+        "isActive": true, "authenticationType": "none" });
+    let awork = gateway.good(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
+    let diverted = format!("{W}/{webhook}/diverted");
+    let logs = format!("{A}/{awork}/logs");
+    let events = "/event/acme/events/list";
+    for (listener, id) in [(LISTENER, "mine"), (OTHER, "theirs")] {
+        assert_eq!(send(&gateway, listener, id).status, 200);
+    }
+    gateway.until(admin, &diverted, |all| list(all, "").len() == 2);
+    gateway.until(admin, &logs, |all| list(all, "").len() == 2);
+    let all = list(&gateway.good(admin, "GET", events, &NOTHING), "/events");
+    let theirs = all.iter().find(|event| event["data"]["id"] == "theirs").unwrap();
+    let (event, request) = (theirs["locator"].as_str().unwrap(), &theirs["requestId"]);
+    let key = keys.limited(&["admin"], LISTENER);
+    let seen = |path: &str| gateway.good(&key, "GET", path, &NOTHING);
+    let mine = list(&seen(events), "/events");
+    assert_eq!((mine.len(), &mine[0]["data"]["id"]), (1, &json!("mine")));
+    let of_request = format!("/event/acme/events/request/{}", request.as_str().unwrap());
+    assert_eq!(seen(&of_request), json!([]));
+    let kept = list(&seen(&diverted), "");
+    assert_eq!((kept.len(), &kept[0]["eventLocator"]), (1, &mine[0]["locator"]));
+    for (method, path) in [
+        ("GET", format!("/event/acme/events/{event}")),
+        ("GET", format!("{diverted}/{event}")),
+        ("POST", format!("{diverted}/{event}/resend")),
+        ("DELETE", format!("{diverted}/{event}")),
+    ] {
+        assert_eq!(gateway.call(&key, method, &path, &NOTHING).status, 404, "{method} {path}");
+    }
+    let answer = gateway.call(&key, "GET", &logs, &NOTHING);
+    assert_eq!(answer.header("aw-totalitems"), Some("1"));
+    assert!(answer.text().contains("mine") && !answer.text().contains("theirs"));
+    let filtered = format!("{logs}?filterby=isSuccessful%20eq%20false&orderby=createdOn");
+    assert_eq!(list(&seen(&filtered), "").len(), 1);
+    let types = seen("/api/v1/webhooks/eventtypes").to_string();
+    assert!(types.contains("thing.made") && !types.contains("other.made"), "{types}");
+    let stream = format!("/events/stream?subscription={webhook}");
+    let refused = gateway.call(&key, "GET", &stream, &NOTHING);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("limited to listeners"), "{}", refused.text());
+    // From the first event on: theirs is passed over, without a word.
+    let mut follower =
+        super::stream::Follower::new(&gateway, &key, "?after=00000000000000000000000000", None);
+    send(&gateway, OTHER, "theirs again");
+    send(&gateway, LISTENER, "mine again");
+    let ids = [follower.next(), follower.next()].map(|event| event.2["data"]["id"].clone());
+    assert_eq!(ids, ["mine", "mine again"]);
+}
