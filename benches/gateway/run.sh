@@ -8,48 +8,13 @@
 # In each round each has an empty store and the machine to itself, one after the other.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-export BODY=$PWD/benches/gateway/body.json
-SECRET="It's a Secret to Everybody"
-DIGEST=$(openssl dgst -sha256 -hmac "$SECRET" -r <"$BODY" | cut -d' ' -f1)
-export DIGEST
+source benches/gateway/configure.sh
 SECONDS_EACH=${SECONDS_EACH:-10}
 ROUNDS=${ROUNDS:-1}
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 
-mkdir "$folder/listeners"
-printf '%s' "$SECRET" >"$folder/secret"
-cat >"$folder/hookgate.toml" <<TOML
-public_url = "http://127.0.0.1:8090"
-[server]
-listen = "127.0.0.1:8090"
-management = "127.0.0.1:8091"
-[log]
-level = "error"
-TOML
-cat >"$folder/listeners/github.toml" <<'TOML'
-id = "11111111-1111-4111-8111-111111111111"
-name = "load"
-tenant = "acme"
-provider = "github"
-[secrets]
-GITHUB = { file = "secret" }
-[rate_limit]
-requests = 1000000
-burst = 1000000
-[[verify]]
-name = "event"
-rule = 'headers["x-github-event"] == "push"'
-[[verify]]
-name = "branch"
-rule = '$MATCH(parsed_body.ref, "^refs/")'
-[[verify]]
-name = "repository"
-rule = 'parsed_body.repository.name == "Hello-World"'
-[deduplicate]
-keys = ['headers["x-github-delivery"]']
-signature = false
-TOML
+configure "$folder"
 # The last rule fails, so that no command is run: that would be most of the time.
 cat >"$folder/hooks.json" <<JSON
 [{"id": "github", "execute-command": "/bin/true", "trigger-rule-mismatch-http-response-code": 200,
@@ -69,7 +34,7 @@ begin() {
     hookgate)
       rm -f "$folder"/hookgate.db*
       target/release/hookgate serve -C "$folder" >/dev/null 2>"$folder/log" &
-      url=http://127.0.0.1:8090/webhooks/v1/listeners/11111111-1111-4111-8111-111111111111/notify
+      url=$URL
       ;;
     webhook)
       webhook -hooks "$folder/hooks.json" -ip 127.0.0.1 -port 9090 >/dev/null 2>&1 &
@@ -84,28 +49,20 @@ begin() {
   kill -0 "$!" || { echo "$1 did not begin" >&2; exit 1; }
 }
 
-# In milliseconds, whatever unit wrk takes.
-ms='function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }'
-
 for connections in "${@:-16}"; do
   : >"$folder/results"
   for _ in $(seq "$ROUNDS"); do
     for peer in "${peers[@]}"; do
       begin "$peer"
       wrk -t2 -c"$connections" -d"${SECONDS_EACH}s" --latency -s benches/gateway/load.lua "$url" |
-        awk -v peer="$peer" "$ms"' / 50%/ {p50=ms($2)} / 99%/ {p99=ms($2)} /Requests\/sec/ {rate=$2}
+        awk -v peer="$peer" "$AWK_FUNCTIONS"' / 50%/ {p50=ms($2)} / 99%/ {p99=ms($2)} /Requests\/sec/ {rate=$2}
           /Non-2xx/ {bad=$NF} END {print peer, rate, p50, p99, bad + 0}' >>"$folder/results"
       kill "$!"
       wait "$!" 2>/dev/null || true
     done
   done
   # Medians of all rounds, and of the ratios within each.
-  sort -s -k1,1 "$folder/results" | awk -v connections="$connections" '
-    function middle(list, n,   i, j, t) {
-      for (i = 2; i <= n; i++)
-        for (j = i; j > 1 && list[j] < list[j - 1]; j--) { t = list[j]; list[j] = list[j - 1]; list[j - 1] = t }
-      return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-    }
+  sort -s -k1,1 "$folder/results" | awk -v connections="$connections" "$AWK_FUNCTIONS"'
     { n[$1]++; rate[$1, n[$1]] = $2; p50[$1, n[$1]] = $3; p99[$1, n[$1]] = $4; bad[$1] += $5 }
     function of(values, peer,   i, list) {
       for (i = 1; i <= n[peer]; i++) list[i] = values[peer, i]

@@ -2,6 +2,7 @@
 
 mod access;
 mod awork;
+mod endpoint;
 mod examples;
 mod faults;
 mod floods;
@@ -13,6 +14,7 @@ mod receivers;
 mod repeats;
 mod running;
 mod server;
+mod soak;
 mod socotra;
 mod store;
 mod stream;

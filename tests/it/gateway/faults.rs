@@ -8,7 +8,9 @@ mod disk;
 mod log;
 mod receiver;
 mod reload;
+mod restored;
 mod secrets;
+mod stopped;
 mod store;
 
 use std::path::Path;

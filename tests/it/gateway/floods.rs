@@ -3,16 +3,26 @@
 //! What is refused, and how, is tested with little of it; how a well-behaved sender fares beside
 //! much of it is measured by hand.
 
-mod beside;
+pub(crate) mod beside;
+mod catalog;
+pub(crate) mod client;
 mod frames;
+pub(crate) mod http2;
 mod kinds;
 mod measured;
 mod refused;
+pub(crate) mod stage;
+pub(crate) mod strangers;
+pub(crate) mod tenants;
 
 use super::running::{Folder, Gateway, LISTENER};
 
 /// A listener beside the one for GitHub, which takes what anyone sends.
-pub(super) const OTHER: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+pub(crate) const OTHER: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+
+/// A listener whose requests may carry several signatures, and one that answers challenges.
+pub(crate) const SIGNED: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12";
+pub(crate) const ZOOM: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a13";
 
 /// A gateway with the listener for GitHub and another, of which more is said.
 pub(super) fn with_other(settings: &str, more: &str) -> (Folder, Gateway) {
@@ -37,4 +47,9 @@ pub(super) fn head(listener: &str, headers: &str) -> String {
 /// The head of one to the listener for GitHub.
 pub(super) fn head_to_github(headers: &str) -> String {
     head(LISTENER, headers)
+}
+
+/// The path of the listener for GitHub.
+pub(super) fn github() -> String {
+    format!("/webhooks/v1/listeners/{LISTENER}/notify")
 }

@@ -197,3 +197,66 @@ fn what_was_to_be_sent_by_a_clock_that_was_ahead_is_sent_when_it_is_set_back() {
     gateway.set(6 * SECOND);
     assert_eq!(receiver.after(2)[1].json()["data"]["id"], 1);
 }
+
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+
+/// Answers each delivery with 500 three times, and then with 200.
+fn fails_thrice() -> Receiver {
+    let attempts = Mutex::new(std::collections::BTreeMap::<String, usize>::new());
+    Receiver::new(move |_, got| {
+        let mut attempts = attempts.lock().unwrap();
+        let attempt = attempts.entry(got.header("webhook-id").unwrap().to_owned()).or_default();
+        *attempt += 1;
+        Does::Answers(if *attempt <= 3 { 500 } else { 200 }, "", "")
+    })
+}
+
+#[test]
+fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
+    const EVENTS: usize = 6;
+    let subscribed = Subscribed::new("");
+    let gateway = Set::serve(subscribed.folder.path());
+    let receiver = fails_thrice();
+    let form = json!({
+        "name": "test", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
+        "failureHandling": { "retryStrategy": { "type": "linear", "interval": 60, "attempts": 5 } },
+    });
+    let key = format!("Bearer {}", subscribed.key);
+    let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
+    let path = "/event/acme/webhooks";
+    let made = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
+    assert_eq!(made.status, 200, "{}", made.text());
+    for id in 0..EVENTS {
+        let body = json!({ "type": "thing.made", "id": id }).to_string();
+        assert_eq!(gateway.post(&headers[1..], &body).status, 200);
+    }
+    // So many attempts of each delivery, and after a while still no more. They are few enough that
+    // the pace of a receiver that fails lets them all come within seconds.
+    let attempts_of_each = |number: usize| {
+        receiver.after(number * EVENTS);
+        std::thread::sleep(std::time::Duration::from_millis(1200));
+        let mut attempts = std::collections::BTreeMap::<String, usize>::new();
+        for one in receiver.got() {
+            *attempts.entry(one.header("webhook-id").unwrap().to_owned()).or_default() += 1;
+        }
+        let all = vec![number; EVENTS];
+        assert_eq!(attempts.into_values().collect::<Vec<_>>(), all, "attempts of each delivery");
+    };
+    attempts_of_each(1);
+    // Three hours on: what was due in a minute is due, once.
+    gateway.set(3 * HOUR);
+    gateway.logged("the clock was set forward");
+    attempts_of_each(2);
+    // Five hours back: nothing is due for a minute, and then each is.
+    gateway.set(-2 * HOUR);
+    gateway.logged("the clock was set back");
+    attempts_of_each(2);
+    gateway.set(-2 * HOUR + 70 * SECOND);
+    attempts_of_each(3);
+    gateway.set(-2 * HOUR + 140 * SECOND);
+    attempts_of_each(4);
+    // All were taken: no time brings them again.
+    gateway.set(2 * DAY);
+    attempts_of_each(4);
+}

@@ -1,0 +1,172 @@
+//! Clients of a flood: many connections at a time, from many addresses of the loopback network.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::beside::Flood;
+
+/// No session waits longer than this for one step.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The address of a client: one of 60,000.
+pub(crate) fn address(client: usize) -> Ipv4Addr {
+    let [high, low] = [client / 250 % 240, client % 250 + 1];
+    Ipv4Addr::new(127, 1, u8::try_from(high).unwrap(), u8::try_from(low).unwrap())
+}
+
+/// Connects from an address of this machine.
+pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    let stream = timeout(PATIENCE, socket.connect(to)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// The same, for code that blocks.
+pub(crate) fn connect_blocking(from: Ipv4Addr, to: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let stream = runtime.block_on(connect(from, to))?.into_std()?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+/// Runs so many clients at a time on two threads until the flood is over. Each has one session
+/// after the other.
+pub(crate) fn crowd<C, F>(flood: &Flood, count: usize, session: C)
+where
+    C: Fn(usize) -> F + Sync,
+    F: Future<Output = ()>,
+{
+    let session = &session;
+    std::thread::scope(|scope| {
+        for thread in 0..2.min(count) {
+            scope.spawn(move || {
+                let clients = (thread..count).step_by(2).map(|client| async move {
+                    loop {
+                        session(client).await;
+                        // One client must not keep the others of its thread waiting.
+                        tokio::task::yield_now().await;
+                    }
+                });
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = join_all(clients) => {}
+                        () = over(flood) => {}
+                    }
+                });
+            });
+        }
+    });
+}
+
+/// Waits until the flood is over.
+async fn over(flood: &Flood) {
+    while flood.goes_on() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Connects; where that fails the flood counts it, and the client pauses.
+pub(crate) async fn enter(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Option<TcpStream> {
+    match connect(from, to).await {
+        Ok(stream) => Some(stream),
+        Err(_) => {
+            flood.count("no connection");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+/// Writes bytes; answers whether the connection took them.
+pub(crate) async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
+    matches!(timeout(PATIENCE, stream.write_all(bytes)).await, Ok(Ok(())))
+}
+
+/// Reads and throws away until the connection ends or the time is over; answers whether it ended.
+pub(crate) async fn drain(stream: &mut TcpStream, time: Duration) -> bool {
+    let all = async {
+        let mut buffer = vec![0; 16_384];
+        while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    };
+    timeout(time, all).await.is_ok()
+}
+
+/// Sends requests over one connection, one after the other, and counts the statuses.
+pub(crate) async fn requests(flood: &Flood, stream: &mut TcpStream, all: &[&[u8]]) {
+    let mut buffer = Vec::new();
+    for request in all {
+        // An answer may come before the request was taken whole: it is read even if that fails.
+        let sent = send(stream, request).await;
+        match timeout(PATIENCE, status(stream, &mut buffer)).await {
+            Ok(Some(status)) => flood.count(&status),
+            Ok(None) => return flood.count("closed"),
+            Err(_) => return flood.count("silence"),
+        }
+        if !sent {
+            return;
+        }
+    }
+}
+
+/// Reads one answer of HTTP/1.1 and answers its status.
+async fn status(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    let head = loop {
+        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let text = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
+    let status = text.get(9..12)?.to_owned();
+    let chunked = text.contains("transfer-encoding: chunked");
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    buffer.drain(..head);
+    match chunked {
+        true => skip_chunks(stream, buffer).await?,
+        false => skip(stream, buffer, length).await?,
+    }
+    Some(status)
+}
+
+/// Reads a body of a known length and keeps none of it.
+async fn skip(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> Option<()> {
+    let mut missing = length;
+    loop {
+        let taken = missing.min(buffer.len());
+        buffer.drain(..taken);
+        missing -= taken;
+        if missing == 0 {
+            return Some(());
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// Reads a chunked body up to the chunk that ends it, and keeps none of it.
+async fn skip_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+    loop {
+        if let Some(at) = buffer.windows(5).position(|five| five == b"0\r\n\r\n") {
+            buffer.drain(..at + 5);
+            return Some(());
+        }
+        buffer.drain(..buffer.len().saturating_sub(4));
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}

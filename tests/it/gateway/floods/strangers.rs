@@ -1,0 +1,166 @@
+//! Sessions of strangers: those who have no secret and no key.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::beside::Flood;
+use super::client::{drain, enter, requests, send};
+use super::http2::PREFACE;
+use super::{SIGNED, ZOOM, kinds};
+
+/// Where a flood is sent to, and where it comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) from: Ipv4Addr,
+    pub(crate) senders: SocketAddr,
+    pub(crate) management: SocketAddr,
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// A whole request of HTTP/1.1 to an address.
+fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn notify(listener: &str) -> String {
+    format!("/webhooks/v1/listeners/{listener}/notify")
+}
+
+/// A connection that says nothing, or stops in the preface of HTTP/2 or behind it.
+pub(crate) async fn silence(flood: &Flood, way: Way, client: usize) {
+    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+        return;
+    };
+    let begins = match client % 4 {
+        0 => &[],
+        1 => &PREFACE[..4],
+        2 => &PREFACE[..PREFACE.len() - 1],
+        _ => PREFACE,
+    };
+    if !send(&mut stream, begins).await {
+        return flood.count("closed");
+    }
+    let _holds = flood.hold();
+    let ended = drain(&mut stream, Duration::from_secs(60)).await;
+    flood.count(if ended { "closed" } else { "held for 60 s" });
+}
+
+/// A head of 30 KB without its end, a byte more each second.
+pub(crate) async fn slow_head(flood: &Flood, way: Way) {
+    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+        return;
+    };
+    let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
+    let long = "a".repeat(27_000);
+    let head = format!("POST {} HTTP/1.1\r\nHost: a\r\n{filler}X-Long: {long}", super::github());
+    let _holds = flood.hold();
+    let mut open = send(&mut stream, head.as_bytes()).await;
+    while open {
+        open = !drain(&mut stream, Duration::from_secs(1)).await && send(&mut stream, b"a").await;
+    }
+    flood.count("closed");
+}
+
+/// A body of a mebibyte that lacks its last byte.
+pub(crate) async fn stalled_body(flood: &Flood, way: Way) {
+    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+        return;
+    };
+    let head = super::head_to_github("Content-Length: 1048576\r\n\r\n");
+    let _holds = flood.hold();
+    send(&mut stream, &[head.as_bytes(), &[b' '; 1_048_575]].concat()).await;
+    let ended = drain(&mut stream, Duration::from_secs(60)).await;
+    flood.count(if ended { "closed" } else { "held for 60 s" });
+}
+
+/// Requests one behind the other, whose answers nobody reads.
+pub(crate) async fn unread(flood: &Flood, way: Way) {
+    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+        return;
+    };
+    let all = request("POST", &notify("none"), "", b"").repeat(20_000);
+    let _holds = flood.hold();
+    let taken = send(&mut stream, &all).await;
+    flood.count(if taken { "taken" } else { "not taken" });
+}
+
+/// A body of a megabyte with 128 signatures, none of which is right.
+static FORGED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let candidates: Vec<String> = (0..128).map(|number| format!("sha256={number:064x}")).collect();
+    let headers = format!("{JSON}X-Signature: {}\r\n", candidates.join(","));
+    let body = format!("{{\"text\":\"{}\"}}", "a".repeat(1_000_000));
+    request("POST", &notify(SIGNED), &headers, body.as_bytes())
+});
+
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let headers = format!("{JSON}Content-Encoding: gzip\r\n");
+    request("POST", &super::github(), &headers, &kinds::bomb())
+});
+
+static LARGE: LazyLock<Vec<u8>> =
+    LazyLock::new(|| request("POST", &super::github(), JSON, &kinds::noise(1_000_000)));
+
+/// Sends requests over a connection of its own.
+async fn over_one(flood: &Flood, from: Ipv4Addr, to: SocketAddr, all: &[&[u8]]) {
+    if let Some(mut stream) = enter(flood, from, to).await {
+        requests(flood, &mut stream, all).await;
+    }
+}
+
+pub(crate) async fn forged(flood: &Flood, way: Way) {
+    over_one(flood, way.from, way.senders, &[FORGED.as_slice(); 4]).await;
+}
+
+pub(crate) async fn bombs(flood: &Flood, way: Way) {
+    over_one(flood, way.from, way.senders, &[BOMB.as_slice()]).await;
+}
+
+pub(crate) async fn large_bodies(flood: &Flood, way: Way) {
+    over_one(flood, way.from, way.senders, &[LARGE.as_slice()]).await;
+}
+
+/// Challenges that nobody signed, with a token of their own and a body that is long to keep.
+pub(crate) async fn challenges(flood: &Flood, way: Way, client: usize) {
+    let all: Vec<Vec<u8>> = (0..20)
+        .map(|number| {
+            let filler = "a".repeat(30_000);
+            let body = format!(
+                "{{\"event\":\"endpoint.url_validation\",\"filler\":\"{filler}\",\
+                 \"payload\":{{\"plainToken\":\"t{client}-{number}\"}}}}"
+            );
+            request("POST", &notify(ZOOM), JSON, body.as_bytes())
+        })
+        .collect();
+    let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    over_one(flood, way.from, way.senders, &all).await;
+}
+
+/// Guesses of a client's secret at the token endpoint.
+pub(crate) async fn guesses(flood: &Flood, way: Way, client: usize) {
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let all: Vec<Vec<u8>> = (0..20)
+        .map(|number| {
+            let body = format!(
+                "grant_type=client_credentials&client_id=c{client}&client_secret=guess-{number}"
+            );
+            request("POST", "/oauth/v1/token", kind, body.as_bytes())
+        })
+        .collect();
+    let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    over_one(flood, way.from, way.senders, &all).await;
+}
+
+/// Readiness and metrics, asked again and again.
+pub(crate) async fn readiness(flood: &Flood, way: Way) {
+    let ready = request("GET", "/readyz", "", b"");
+    let metrics = request("GET", "/metrics", "", b"");
+    let mut all = vec![ready.as_slice(); 50];
+    all.push(&metrics);
+    over_one(flood, way.from, way.management, &all).await;
+}

@@ -1,0 +1,225 @@
+//! Floods of a tenant: what one with a key, or with files of its own, does to another.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::beside::Flood;
+use super::client::{crowd, enter, requests, send};
+use super::stage::{EVIL, Stage, host, webhook};
+use super::{OTHER, head, strangers::Way};
+
+/// A request to the management API.
+pub(crate) fn managed(stage: &Stage, method: &str, path: &str, body: &Value) -> Vec<u8> {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let (host, key) = (host(stage.management), &stage.evil);
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// An event of the tenant.
+pub(crate) fn event(number: usize, length: usize) -> Vec<u8> {
+    let text = "a".repeat(length);
+    let body = format!("{{\"type\":\"t\",\"id\":{number},\"text\":\"{text}\"}}");
+    let json = "Content-Type: application/json\r\n";
+    let head = head(EVIL, &format!("{json}Content-Length: {}\r\n\r\n", body.len()));
+    format!("{head}{body}").into_bytes()
+}
+
+/// Stores events of the tenant, one connection for all.
+fn store_events(stage: &Stage, number: usize, length: usize) {
+    let flood = Flood::default();
+    let all: Vec<Vec<u8>> = (0..number).map(|at| event(at, length)).collect();
+    let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let way = stage.way(0);
+        let mut stream = enter(&flood, way.from, way.senders).await.unwrap();
+        requests(&flood, &mut stream, &all).await;
+    });
+    assert_eq!(flood.statuses(), [200], "{}", flood.told());
+}
+
+/// Webhooks with headers of 900 KB each, as far as that is allowed, and events of 64 KB.
+pub(crate) fn prepare_lists(stage: &Stage, flood: &Flood) {
+    let form = json!({ "name": "logs", "uri": stage.answering.url(), "events": "t",
+        "isActive": true, "authenticationType": "none" });
+    let made = stage.call("POST", "/api/v1/webhooks", &form);
+    assert_eq!(made.status, 200, "{}", made.text());
+    store_events(stage, flood.size(500, 50), 64_000);
+    for number in 0..flood.size(20, 5) {
+        let mut form = webhook(&format!("large {number}"), &stage.answering.url(), "t");
+        let values = vec!["v".repeat(8000); 110];
+        form["endpoint"]["headers"] = json!({ "X-Large": values });
+        let made = stage.call("POST", "/event/evil/webhooks", &form);
+        flood.count(&format!("webhook {}", made.status));
+    }
+    stage.subscribe(flood.size(500, 20), &stage.answering.url());
+}
+
+/// Several clients list everything, and as many streams are opened that nobody reads.
+pub(crate) fn lists(stage: &Stage, flood: &Flood) {
+    let webhooks = stage.call("GET", "/api/v1/webhooks?pageSize=1000", &Value::Null);
+    let webhooks: Value = serde_json::from_slice(&webhooks.body).unwrap();
+    let logged = webhooks.as_array().unwrap().iter().find(|one| one["name"] == "logs").unwrap();
+    let logs = format!("/api/v1/webhooks/{}/logs?pageSize=1000", logged["id"].as_str().unwrap());
+    let paths = [
+        "/event/evil/webhooks/list?count=1000",
+        "/event/evil/events/list?count=1000",
+        &logs,
+        "/event/evil/webhooks/list?count=1",
+    ];
+    let lists = paths.map(|path| managed(stage, "GET", path, &Value::Null));
+    let begins = "/events/stream";
+    let stream = managed(stage, "GET", begins, &Value::Null);
+    let next = AtomicUsize::new(0);
+    crowd(flood, flood.size(62, 12), |client| {
+        let (lists, stream, next) = (&lists, &stream, &next);
+        let way = stage.way(client);
+        async move {
+            match client {
+                0..8 => listed(flood, way, &lists[client % 4]).await,
+                8..12 => {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    send_events(flood, way, &event(number, 60_000)).await;
+                }
+                _ => follow_unread(flood, way, stream).await,
+            }
+        }
+    });
+}
+
+/// A list that is asked for, and read only after a while.
+pub(crate) async fn listed(flood: &Flood, way: Way, list: &[u8]) {
+    let Some(mut stream) = enter(flood, way.from, way.management).await else {
+        return;
+    };
+    for _ in 0..4 {
+        send(&mut stream, list).await;
+    }
+    sleep(Duration::from_millis(500)).await;
+    requests(flood, &mut stream, &[list]).await;
+}
+
+/// A stream of events that nobody reads.
+pub(crate) async fn follow_unread(flood: &Flood, way: Way, request: &[u8]) {
+    let Some(mut stream) = enter(flood, way.from, way.management).await else {
+        return;
+    };
+    send(&mut stream, request).await;
+    let _holds = flood.hold();
+    sleep(Duration::from_secs(20)).await;
+    flood.count("stream that is not read");
+}
+
+pub(crate) async fn send_events(flood: &Flood, way: Way, event: &[u8]) {
+    if let Some(mut stream) = enter(flood, way.from, way.senders).await {
+        requests(flood, &mut stream, &[event]).await;
+    }
+    sleep(Duration::from_millis(20)).await;
+}
+
+pub(crate) fn prepare_fan_out(stage: &Stage, flood: &Flood) {
+    let made = stage.subscribe(flood.size(10_000, 40), &stage.answering.url());
+    flood.count_many("subscriptions", made);
+}
+
+/// Events that each go to all subscriptions of the tenant, four at a time.
+pub(crate) fn fan_out(stage: &Stage, flood: &Flood) {
+    let next = AtomicUsize::new(0);
+    crowd(flood, 4, |client| {
+        let event = event(next.fetch_add(1, Ordering::SeqCst), 10);
+        let way = stage.way(client);
+        async move { send_events(flood, way, &event).await }
+    });
+    flood.count_many("delivered", stage.answering.count());
+}
+
+pub(crate) fn prepare_hanging(stage: &Stage, flood: &Flood) {
+    let made = stage.subscribe(flood.size(1500, 60), &stage.hanging.url());
+    flood.count_many("subscriptions", made);
+}
+
+/// Events for receivers that never answer, five a second.
+pub(crate) fn hanging(stage: &Stage, flood: &Flood) {
+    let next = AtomicUsize::new(0);
+    crowd(flood, 1, |client| {
+        let event = event(next.fetch_add(1, Ordering::SeqCst), 10);
+        let way = stage.way(client);
+        async move {
+            send_events(flood, way, &event).await;
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    flood.count_many("attempts that hang", stage.hanging.count());
+}
+
+/// Filters with 1,500 patterns that are costly to compile, three at a time.
+pub(crate) fn filters(stage: &Stage, flood: &Flood) {
+    let next = AtomicUsize::new(0);
+    crowd(flood, 3, |client| {
+        let number = next.fetch_add(1, Ordering::SeqCst);
+        let patterns: Vec<String> = (0..1500)
+            .map(|at| format!("$MATCH(event.type, \"\\\\w{{20}}y{number}_{at}\")"))
+            .collect();
+        let mut form = webhook("filter", &stage.answering.url(), "t");
+        form["filter"] = json!(patterns.join(" OR "));
+        let request = managed(stage, "POST", "/event/evil/webhooks", &form);
+        let way = stage.way(client);
+        async move {
+            if let Some(mut stream) = enter(flood, way.from, way.management).await {
+                requests(flood, &mut stream, &[&request]).await;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+/// Schemas that are saved beside a running gateway: a tree, a union that contains itself, a pattern
+/// that looks back, and one without a fault.
+const SCHEMAS: [&str; 4] = [
+    r##"{"type":"object","properties":{"tree":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"object","properties":{"l":{"$ref":"#/$defs/n"},"r":{"$ref":"#/$defs/n"}}}}}"##,
+    r##"{"$ref":"#/$defs/e","$defs":{"e":{"oneOf":[{"type":"object","properties":{"k":{"const":"a"},"l":{"$ref":"#/$defs/e"},"r":{"$ref":"#/$defs/e"}},"required":["k","l"]},{"type":"object","properties":{"k":{"const":"b"},"l":{"$ref":"#/$defs/e"},"r":{"$ref":"#/$defs/e"}},"required":["k","l"]},{"type":"object","properties":{"k":{"const":"c"}},"required":["k"]}]}}}"##,
+    r#"{"type":"object","properties":{"text":{"type":"string","pattern":"^(a+)+\\1$"}}}"#,
+    r#"{"type":"object"}"#,
+];
+
+/// Saves one schema after the other, and sends what is costly to hold to each.
+pub(crate) fn schemas(stage: &Stage, flood: &Flood) {
+    let next = AtomicUsize::new(0);
+    let nested = format!("{}1{}", "{\"k\":\"a\",\"l\":".repeat(40), "}".repeat(40));
+    let text = format!("{{\"text\":\"{}\"}}", "a".repeat(40));
+    crowd(flood, 1, |client| {
+        let number = next.fetch_add(1, Ordering::SeqCst);
+        let schema = SCHEMAS[number % SCHEMAS.len()];
+        stage.folder.write(
+            "listeners/other.toml",
+            &format!(
+                "id = \"{OTHER}\"\nname = \"other {number}\"\ntenant = \"acme\"\n\n\
+                 [rate_limit]\nrequests = 1000000\nburst = 1000000\n\n[schema]\njson = '{schema}'\n"
+            ),
+        );
+        flood.count("saved");
+        let way = stage.way(client);
+        let all: Vec<Vec<u8>> = [&nested, &text].map(|body| to_other(body)).to_vec();
+        async move {
+            sleep(Duration::from_millis(1200)).await;
+            let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+            if let Some(mut stream) = enter(flood, way.from, way.senders).await {
+                requests(flood, &mut stream, &all).await;
+            }
+        }
+    });
+}
+
+fn to_other(body: &str) -> Vec<u8> {
+    let json = "Content-Type: application/json\r\n";
+    let head = head(OTHER, &format!("{json}Content-Length: {}\r\n\r\n", body.len()));
+    format!("{head}{body}").into_bytes()
+}
