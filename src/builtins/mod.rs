@@ -20,6 +20,8 @@ mod network;
 mod number;
 mod object;
 mod pattern;
+mod pattern_cost;
+mod pattern_pool;
 mod places;
 mod registry;
 #[cfg(test)]
@@ -30,6 +32,8 @@ mod time;
 pub use invoke::{Args, Env, conversion, invoke, null_answer};
 pub use mustache::{Template, TemplateError, TemplateRead};
 pub use pattern::{Pattern, PatternCache};
+pub(crate) use pattern_cost::{PatternCost, pattern_cost};
+pub use pattern_pool::{PatternPool, PatternShare};
 pub use registry::{
     Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullSubject,
     Param, Role, example,

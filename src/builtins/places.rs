@@ -13,12 +13,9 @@ const FEW: usize = 8;
 /// Bytes of a literal that are a place: little else goes on while one is read.
 const LITERAL: usize = 8;
 
-/// How often a byte of the text counts in a search for a pattern, which compiles.
-pub(super) fn weight(pattern: &str) -> usize {
-    let Ok(parsed) = regex_syntax::parse(pattern) else {
-        return usize::MAX;
-    };
-    let places = places(&parsed);
+/// How often a byte of the text counts in a search for a pattern.
+pub(super) fn weight(parsed: &Hir) -> usize {
+    let places = places(parsed);
     // Words of other letters than ASCII's are told apart place by place, however few.
     let looks = parsed.properties().look_set();
     let is_plain = !looks.contains_word_unicode();
@@ -53,7 +50,9 @@ fn is_literal(part: &Hir) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::weight;
+    fn weight(pattern: &str) -> usize {
+        super::weight(&regex_syntax::parse(pattern).unwrap())
+    }
 
     #[test]
     fn everyday_patterns_count_once() {

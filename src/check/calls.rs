@@ -278,13 +278,40 @@ impl Checker<'_> {
         let Some(Expr::Text(text)) = literal else {
             return;
         };
-        if let Err(fault) = Pattern::new(text, self.host.pattern_bytes) {
-            let code =
-                if fault.kind() == FaultKind::PatternLimit { Code::E0404 } else { Code::E0108 };
-            self.report(
-                Diagnostic::new(code, argument.span, fault.message()).maybe_help(fault.advice()),
-            );
+        if self.patterns.contains_key(&**text) {
+            return;
         }
+        match Pattern::new(text, self.host.pattern_bytes) {
+            Ok(pattern) => {
+                self.patterns.insert(text, pattern.held_bytes());
+                self.bound_patterns(argument);
+            }
+            Err(fault) => {
+                let code =
+                    if fault.kind() == FaultKind::PatternLimit { Code::E0404 } else { Code::E0108 };
+                self.report(
+                    Diagnostic::new(code, argument.span, fault.message())
+                        .maybe_help(fault.advice()),
+                );
+            }
+        }
+    }
+
+    /// All literal regular expressions of a program have a limit together.
+    fn bound_patterns(&mut self, last: &Argument<'_>) {
+        let limit = self.host.patterns_bytes;
+        let bytes = self.patterns.values().copied().fold(0, usize::saturating_add);
+        if bytes <= limit || self.patterns_reported {
+            return;
+        }
+        self.patterns_reported = true;
+        let message = format!(
+            "with this one, the regular expressions of the program compile to more than {limit} bytes"
+        );
+        self.report(
+            Diagnostic::new(Code::E0404, last.span, message)
+                .help("use fewer or smaller patterns; `\\d` is much smaller than `\\w`, and one pattern with `|` than many"),
+        );
     }
 
     fn form(

@@ -23,6 +23,8 @@ pub struct Host {
     pub verification: bool,
     /// How large a regular expression may be, in bytes of its compiled form.
     pub pattern_bytes: usize,
+    /// How large all regular expressions of a program may be together.
+    pub patterns_bytes: usize,
     /// Warnings that are not told.
     pub allowed: Vec<Code>,
 }

@@ -1,5 +1,7 @@
 //! The walk: what each part of a source may answer, and what is wrong on the way.
 
+use std::collections::HashMap;
+
 use super::host::Host;
 use super::known::Known;
 use super::operators;
@@ -26,6 +28,10 @@ pub(super) struct Checker<'c> {
     pub(super) certain: bool,
     /// Whether a failure here is caught by a `$TRY`.
     pub(super) caught: bool,
+    /// The literal regular expressions so far, and their bytes.
+    pub(super) patterns: HashMap<&'c str, usize>,
+    /// Whether it was reported that they are too large together.
+    pub(super) patterns_reported: bool,
     /// Expressions that are not null here, since an earlier condition says so.
     known: Known<'c>,
 }
@@ -52,6 +58,8 @@ impl<'c> Checker<'c> {
             found: Found::default(),
             certain: true,
             caught: false,
+            patterns: HashMap::new(),
+            patterns_reported: false,
             known: Known::of(&parsed.tree),
         }
     }

@@ -11,6 +11,7 @@ mod infer;
 mod known;
 mod lints;
 mod operators;
+mod schema_type;
 mod scope;
 mod shape;
 

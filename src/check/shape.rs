@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use super::schema_type;
 use crate::value::{Kind, Kinds, OwnedValue, Value};
 
 /// What is known of a value.
@@ -47,7 +48,7 @@ pub(super) struct Size {
 }
 
 /// How deep a value is looked into; deeper, nothing is known.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many types two shapes may have that are made one; of larger ones, nothing is known.
 const MAX_TYPES: usize = 2_048;
@@ -200,8 +201,15 @@ impl Type {
         if is_shorthand(value) {
             shorthand(value, MAX_DEPTH)
         } else {
-            Schema { root: value }.read(value, MAX_DEPTH)
+            schema_type::of_schema(value)
         }
+    }
+}
+
+impl Type {
+    /// How many types it is made of, one that is shared counted wherever it is.
+    pub(super) fn types(&self) -> usize {
+        self.shape.as_deref().map_or(1, |shape| shape.size.types.saturating_add(1))
     }
 }
 
@@ -326,7 +334,7 @@ fn shorthand(value: Value<'_>, depth: usize) -> Type {
     }
 }
 
-fn name_kinds(name: &str) -> Option<Kinds> {
+pub(super) fn name_kinds(name: &str) -> Option<Kinds> {
     Some(match name {
         "string" => Kinds::TEXT,
         "integer" | "number" => Kinds::NUMBER,
@@ -336,90 +344,4 @@ fn name_kinds(name: &str) -> Option<Kinds> {
         "object" => Kinds::OBJECT,
         _ => return None,
     })
-}
-
-/// A JSON Schema, with the document that its references point into.
-struct Schema<'s> {
-    root: Value<'s>,
-}
-
-impl Schema<'_> {
-    fn read(&self, schema: Value<'_>, depth: usize) -> Type {
-        let Value::Object(object) = schema else {
-            return Type::any();
-        };
-        if depth == 0 {
-            return Type::any();
-        }
-        if let Some(reference) = object.get("$ref").and_then(Value::as_text) {
-            return self
-                .resolve(reference)
-                .map_or_else(Type::any, |target| self.read(target, depth - 1));
-        }
-        for word in ["anyOf", "oneOf"] {
-            if let Some(Value::List(options)) = object.get(word) {
-                let types = options.iter().map(|option| self.read(option, depth - 1));
-                return types.reduce(Type::or).unwrap_or_else(Type::any);
-            }
-        }
-        let kinds = declared_kinds(object);
-        let mut found = Type::of(kinds);
-        if kinds.meets(Kinds::OBJECT) && object.get("properties").is_some() {
-            found = found.shaped(self.members(object, depth));
-        } else if let Some(items) = object.get("items") {
-            let elements = Some(self.read(items, depth - 1));
-            found = found.shaped(Shape { elements, ..Shape::default() });
-        }
-        found
-    }
-
-    fn members(&self, object: crate::value::Object<'_>, depth: usize) -> Shape {
-        let required = |name: &str| match object.get("required") {
-            Some(Value::List(names)) => names.iter().any(|one| one.as_text() == Some(name)),
-            _ => false,
-        };
-        let properties = object.get("properties").and_then(Value::as_object);
-        let members = properties.into_iter().flat_map(|properties| properties.iter()).map(
-            |(name, schema)| {
-                let member = self.read(schema, depth - 1);
-                (name.into(), if required(name) { member } else { member.or_null() })
-            },
-        );
-        let others = match object.get("additionalProperties") {
-            Some(Value::Bool(true)) => Some(Type::any()),
-            Some(schema @ Value::Object(_)) => Some(self.read(schema, depth - 1).or_null()),
-            _ if object.get("patternProperties").is_some() => Some(Type::any()),
-            // A schema that lists its properties means to list them: a typing slip is likelier
-            // than a member nobody wrote down, and it is only a warning.
-            _ => None,
-        };
-        Shape { members: members.collect(), others, ..Shape::default() }
-    }
-
-    /// A reference into the same document: `#/$defs/issue`.
-    fn resolve(&self, reference: &str) -> Option<Value<'_>> {
-        let mut target = self.root;
-        for key in reference.strip_prefix('#')?.split('/').skip(1) {
-            let key = key.replace("~1", "/").replace("~0", "~");
-            target = target.as_object()?.get(&key)?;
-        }
-        Some(target)
-    }
-}
-
-fn declared_kinds(object: crate::value::Object<'_>) -> Kinds {
-    let of_values = |list: crate::value::List<'_>| {
-        list.iter().map(|value| Kinds::of(value.kind())).fold(Kinds::NONE, Kinds::or)
-    };
-    match (object.get("type"), object.get("enum"), object.get("const")) {
-        (Some(Value::Text(name)), ..) => name_kinds(name).unwrap_or(Kinds::ANY),
-        (Some(Value::List(names)), ..) => {
-            let kinds = names.iter().filter_map(|name| name_kinds(name.as_text()?));
-            kinds.fold(Kinds::NONE, Kinds::or)
-        }
-        (_, Some(Value::List(values)), _) => of_values(values),
-        (_, _, Some(value)) => Kinds::of(value.kind()),
-        _ if object.get("properties").is_some() => Kinds::OBJECT,
-        _ => Kinds::ANY,
-    }
 }

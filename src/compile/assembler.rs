@@ -92,8 +92,11 @@ impl<'c> Assembler<'c> {
         index(place)
     }
 
-    pub(super) fn pattern(&mut self, pattern: Pattern) {
-        if self.chunk.patterns.iter().all(|known| known.text() != pattern.text()) {
+    /// Adds a pattern, where it has room beside the others.
+    pub(super) fn pattern(&mut self, pattern: Pattern, limit: usize) {
+        let is_new = self.chunk.patterns.iter().all(|known| known.text() != pattern.text());
+        let bytes: usize = self.chunk.patterns.iter().map(Pattern::held_bytes).sum();
+        if is_new && bytes.saturating_add(pattern.held_bytes()) <= limit {
             self.chunk.patterns.push(pattern);
         }
     }

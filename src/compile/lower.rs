@@ -22,12 +22,21 @@ pub struct Options {
     pub direct: bool,
     /// How large a literal regular expression may be, in bytes of its compiled form.
     pub pattern_bytes: usize,
+    /// How large all literal regular expressions may be together. One beyond that is compiled when
+    /// it is met, as one is that is no literal.
+    pub patterns_bytes: usize,
 }
 
 impl Default for Options {
     /// A program as it is run: folded, and without marks.
     fn default() -> Self {
-        Self { fold: true, mark: false, direct: true, pattern_bytes: 1 << 20 }
+        Self {
+            fold: true,
+            mark: false,
+            direct: true,
+            pattern_bytes: 1 << 20,
+            patterns_bytes: 8 << 20,
+        }
     }
 }
 
@@ -372,12 +381,12 @@ impl<'c> Lowering<'c> {
         self.out.emit(Instruction::Call { function, count }, span);
     }
 
-    /// Compiles a literal pattern with the program; the checker has tried it before.
+    /// Adds a literal pattern to the program; the checker has read it before.
     fn pattern(&mut self, arg: ExprId) {
         let literal = self.constants.get(arg).and_then(Value::as_text);
         let compiled = literal.map(|text| Pattern::new(text, self.options.pattern_bytes));
         if let Some(Ok(pattern)) = compiled {
-            self.out.pattern(pattern);
+            self.out.pattern(pattern, self.options.patterns_bytes);
         }
     }
 

@@ -9,15 +9,21 @@ use serde_json::{Value as Json, json};
 
 use super::envelope::{Event, locator};
 use crate::diagnostic::Diagnostics;
-use crate::engine::{Context, Engine, Limits, Machine, Program, RootDeclaration, RuleSet, Source};
+use crate::engine::{
+    Context, Engine, Limits, Machine, PatternShare, Program, RootDeclaration, RuleSet, Source,
+};
 
 /// How much work one of them may do for one event.
 pub const STEPS: u64 = 10_000;
 
+/// Bytes of the compiled regular expressions of one of them.
+const PATTERN_BYTES: usize = 1 << 20;
+
 /// The engine that compiles them.
 pub fn engine() -> Engine {
     let event = RootDeclaration::new("event");
-    let limits = Limits { steps: STEPS, memory: 4 << 20, ..Limits::default() };
+    let limits =
+        Limits { steps: STEPS, memory: 4 << 20, patterns: PATTERN_BYTES, ..Limits::default() };
     Engine::new().roots([event]).without_secrets().limits(limits)
 }
 
@@ -49,11 +55,40 @@ impl Programs {
     /// # Errors
     /// What is wrong with them; the sources are named `filter` and `transform`.
     pub fn compile(filter: Option<&str>, transform: Option<&str>) -> Result<Self, Diagnostics> {
-        let engine = engine();
+        Self::compile_with(&engine(), filter, transform)
+    }
+
+    /// Compiles them for a tenant: their regular expressions count in its share of a pool.
+    ///
+    /// # Errors
+    /// What is wrong with them; the sources are named `filter` and `transform`.
+    pub fn compile_in(
+        share: &PatternShare,
+        filter: Option<&str>,
+        transform: Option<&str>,
+    ) -> Result<Self, Diagnostics> {
+        Self::compile_with(&engine().patterns_in(share), filter, transform)
+    }
+
+    fn compile_with(
+        engine: &Engine,
+        filter: Option<&str>,
+        transform: Option<&str>,
+    ) -> Result<Self, Diagnostics> {
         let compile = |name: &str, text: Option<&str>| {
             text.map(|text| engine.compile_source(Source::new(name, text))).transpose()
         };
         Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
+    }
+
+    /// Compiles their regular expressions, which takes time, where that was not done yet.
+    pub fn warm(&self) {
+        self.filter.iter().chain(&self.transform).for_each(Program::warm);
+    }
+
+    /// Whether their regular expressions are compiled.
+    pub fn is_warm(&self) -> bool {
+        self.filter.iter().chain(&self.transform).all(Program::is_warm)
     }
 
     /// Whether there is a `filter`.

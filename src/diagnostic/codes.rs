@@ -424,7 +424,7 @@ codes! {
     }
     E0404 {
         title: "a regular expression that is too large",
-        explanation: "A pattern compiles to 1 MiB at most by default. Large repetitions are what makes them big.",
+        explanation: "A pattern compiles to 1 MiB at most by default, and all patterns of a program to 8 MiB together (1 MiB in the filter or transform of a subscription). Large repetitions are what makes them big.",
         example: "$MATCH(raw_body, \"\\w{5000}\")",
         fixed: Some("$LENGTH(raw_body) > 5000"),
         setting: Rule,

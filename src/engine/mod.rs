@@ -22,7 +22,7 @@ mod request;
 
 use std::sync::Arc;
 
-pub use crate::builtins::{Args, Env, Function, Param};
+pub use crate::builtins::{Args, Env, Function, Param, PatternPool, PatternShare};
 pub use crate::check::{RootDeclaration, Strangers, Type};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
 pub use crate::explain::Explanation;
@@ -69,6 +69,7 @@ pub struct Engine {
     host: Host,
     syntax: SyntaxLimits,
     limits: Limits,
+    patterns: Option<PatternShare>,
 }
 
 impl Default for Engine {
@@ -88,10 +89,12 @@ impl Engine {
                 secrets: true,
                 verification: false,
                 pattern_bytes: Limits::default().pattern,
+                patterns_bytes: Limits::default().patterns,
                 allowed: Vec::new(),
             },
             syntax: SyntaxLimits::default(),
             limits: Limits::default(),
+            patterns: None,
         }
     }
 
@@ -171,7 +174,28 @@ impl Engine {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.host.pattern_bytes = limits.pattern;
+        self.host.patterns_bytes = limits.patterns;
         self.limits = limits;
+        self
+    }
+
+    /// Keeps the compiled forms of literal regular expressions in a pool, which bounds their bytes
+    /// for many programs together.
+    ///
+    /// ```
+    /// use hookgate::engine::{Engine, PatternPool};
+    ///
+    /// let pool = PatternPool::new(8 << 20, 1 << 20);
+    /// let engine = Engine::new().patterns_in(&pool.share("acme"));
+    /// let rule = engine.compile(r#"$MATCH("PROJ-17", "^[A-Z]+-[0-9]+$")"#)?;
+    /// assert_eq!(pool.bytes(), 0);
+    /// assert!(engine.machine().test(&rule, &Default::default())?);
+    /// assert!(pool.bytes() > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn patterns_in(mut self, share: &PatternShare) -> Self {
+        self.patterns = Some(share.clone());
         self
     }
 
@@ -351,8 +375,14 @@ impl Engine {
     /// # Errors
     /// Where the program would be larger than a program may be.
     pub fn lower_with(&self, checked: &Checked, options: Options) -> Result<Compiled, Diagnostics> {
-        let options = Options { pattern_bytes: self.host.pattern_bytes, ..options };
-        compile(checked, options).map_err(|malformed| too_large(checked, &malformed))
+        let Host { pattern_bytes, patterns_bytes, .. } = self.host;
+        let options = Options { pattern_bytes, patterns_bytes, ..options };
+        let compiled =
+            compile(checked, options).map_err(|malformed| too_large(checked, &malformed))?;
+        Ok(match &self.patterns {
+            Some(share) => Compiled { program: compiled.program.pooled(share), ..compiled },
+            None => compiled,
+        })
     }
 }
 

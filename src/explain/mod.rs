@@ -132,8 +132,13 @@ pub fn explain(
     context: &Context<'_>,
     machine: &mut Machine,
 ) -> Result<Explanation, Malformed> {
-    let options =
-        Options { fold: false, mark: true, direct: false, pattern_bytes: machine.limits().pattern };
+    let options = Options {
+        fold: false,
+        mark: true,
+        direct: false,
+        pattern_bytes: machine.limits().pattern,
+        patterns_bytes: machine.limits().patterns,
+    };
     let compiled = compile(checked, options)?;
     let context: Context<'_> = context.clone();
     let (marks, answer) = machine.trace(&compiled.program, &context);

@@ -19,7 +19,7 @@ pub use set::RuleSet;
 pub(crate) use set::{Member, Step};
 pub use verify::{Malformed, verify};
 
-use crate::builtins::{Function, LoopKind, Pattern};
+use crate::builtins::{Function, LoopKind, Pattern, PatternShare};
 use crate::source::{Source, Span};
 use crate::value::OwnedValue;
 
@@ -146,6 +146,28 @@ impl Program {
         chunk.stack = verify(&chunk)?;
         chunk.direct = None;
         Ok(Self(Arc::new(chunk)))
+    }
+
+    /// The same, whose regular expressions are kept in a pool.
+    #[must_use]
+    pub fn pooled(mut self, share: &PatternShare) -> Self {
+        let chunk = Arc::make_mut(&mut self.0);
+        let patterns = std::mem::take(&mut chunk.patterns);
+        chunk.patterns = patterns.into_iter().map(|pattern| pattern.pooled(share)).collect();
+        self
+    }
+
+    /// Whether its literal regular expressions are compiled. Compiling them takes time, which a
+    /// run does where it was not done before.
+    pub fn is_warm(&self) -> bool {
+        self.0.patterns.iter().all(Pattern::is_compiled)
+    }
+
+    /// Compiles its literal regular expressions. One that fails fails again where it is run.
+    pub fn warm(&self) {
+        for pattern in &self.0.patterns {
+            let _ = pattern.regex();
+        }
     }
 
     /// What the program consists of.

@@ -11,11 +11,13 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of a regular expression's compiled form.
     pub pattern: usize,
+    /// Bytes of the compiled forms of all regular expressions that a program has as literals.
+    pub patterns: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { steps: 1_000_000, memory: 16 << 20, pattern: 1 << 20 }
+        Self { steps: 1_000_000, memory: 16 << 20, pattern: 1 << 20, patterns: 8 << 20 }
     }
 }
 

@@ -117,14 +117,15 @@ fn ends_with<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 fn matches<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let text = args.text(0)?;
     let pattern = env.pattern(args.text(1)?, text.len())?;
-    Ok(Value::Bool(pattern.regex().is_match(text)))
+    Ok(Value::Bool(pattern.regex()?.is_match(text)))
 }
 
 fn extract<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let text = args.text(0)?;
     let pattern = env.pattern(args.text(1)?, text.len())?;
-    let group = wanted_group(args, pattern.regex())?;
-    let captures = pattern.regex().captures(text);
+    let regex = pattern.regex()?;
+    let group = wanted_group(args, &regex)?;
+    let captures = regex.captures(text);
     let found = captures.and_then(|captures| captures.get(group));
     Ok(found.map_or(Value::Null, |found| Value::Text(found.as_str())))
 }
@@ -149,8 +150,8 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
 fn replace<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let (text, with) = (args.text(0)?, args.text(2)?);
     let pattern = env.pattern(args.text(1)?, text.len())?;
-    let (regex, weight) = (pattern.regex(), pattern.weight());
-    check_groups(with, regex)?;
+    let (regex, weight) = (pattern.regex()?, pattern.weight());
+    check_groups(with, &regex)?;
     let reach = reach(args.text(1)?);
     let passes = reach.map_or(0, |reach| reach.passes);
     env.heap.work_on_bytes(text.len().saturating_mul(passes).saturating_mul(weight))?;

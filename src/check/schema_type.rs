@@ -1,0 +1,223 @@
+//! What a JSON Schema tells of a value (draft 7 and 2020-12, as far as it speaks of types).
+//!
+//! A short schema can say much: one that refers to itself twice has twice as many parts with each
+//! level. So each schema is read once for each number of references that may still be followed, and
+//! all that is read is counted. Past the count, nothing is known.
+
+use std::collections::HashMap;
+
+use super::shape::{MAX_DEPTH, Shape, Type, name_kinds};
+use crate::value::{Kinds, Object, Value};
+
+/// References that are followed one behind the other. Deeper, nothing is known.
+const REFERENCES: usize = 16;
+
+/// Schemas that are read, and types that are made one in unions.
+const PARTS: usize = 100_000;
+
+/// The type of a value that a schema describes.
+pub(super) fn of_schema(schema: Value<'_>) -> Type {
+    let mut reader = SchemaReader { root: schema, known: HashMap::new(), left: PARTS };
+    reader.read(schema, At { depth: MAX_DEPTH, references: REFERENCES })
+}
+
+/// How much deeper a schema is followed.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    depth: usize,
+    references: usize,
+}
+
+impl At {
+    fn deeper(self) -> Option<Self> {
+        Some(Self { depth: self.depth.checked_sub(1)?, ..self })
+    }
+
+    fn behind_reference(self) -> Option<Self> {
+        Some(Self { references: self.references.checked_sub(1)?, ..self.deeper()? })
+    }
+}
+
+/// Reads a schema, with the document that its references point into.
+struct SchemaReader<'s> {
+    root: Value<'s>,
+    /// The types that are known, by the address of the schema and the references left there.
+    known: HashMap<(usize, usize), Type>,
+    left: usize,
+}
+
+impl<'s> SchemaReader<'s> {
+    fn read(&mut self, schema: Value<'s>, at: At) -> Type {
+        let Value::Object(object) = schema else {
+            return Type::any();
+        };
+        if !self.spend(1) {
+            return Type::any();
+        }
+        let Some(key) = address(object).map(|address| (address, at.references)) else {
+            return self.read_object(object, at);
+        };
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let found = self.read_object(object, at);
+        self.known.insert(key, found.clone());
+        found
+    }
+
+    fn read_object(&mut self, object: Object<'s>, at: At) -> Type {
+        if let Some(reference) = object.get("$ref").and_then(Value::as_text) {
+            return match (self.resolve(reference), at.behind_reference()) {
+                (Some(target), Some(at)) => self.read(target, at),
+                _ => Type::any(),
+            };
+        }
+        let Some(at) = at.deeper() else {
+            return Type::any();
+        };
+        for word in ["anyOf", "oneOf"] {
+            if let Some(Value::List(options)) = object.get(word) {
+                return self.union(options.iter(), at);
+            }
+        }
+        let kinds = declared_kinds(object);
+        let mut found = Type::of(kinds);
+        if kinds.meets(Kinds::OBJECT) && object.get("properties").is_some() {
+            found = found.shaped(self.members(object, at));
+        } else if let Some(items) = object.get("items") {
+            let elements = Some(self.read(items, at));
+            found = found.shaped(Shape { elements, ..Shape::default() });
+        }
+        found
+    }
+
+    fn union(&mut self, options: impl Iterator<Item = Value<'s>>, at: At) -> Type {
+        let mut all: Option<Type> = None;
+        for option in options {
+            let option = self.read(option, at);
+            let one = match all {
+                None => option,
+                Some(all) if self.spend(all.types().saturating_add(option.types()).min(UNION)) => {
+                    all.or(option)
+                }
+                Some(_) => return Type::any(),
+            };
+            all = Some(one);
+        }
+        all.unwrap_or_else(Type::any)
+    }
+
+    fn members(&mut self, object: Object<'s>, at: At) -> Shape {
+        let required = required_names(object);
+        let mut members = std::collections::BTreeMap::new();
+        let properties = object.get("properties").and_then(Value::as_object);
+        for (name, schema) in properties.into_iter().flat_map(Object::iter) {
+            let member = self.read(schema, at);
+            let member = if required.contains(name) { member } else { member.or_null() };
+            members.insert(name.into(), member);
+        }
+        let others = match object.get("additionalProperties") {
+            Some(Value::Bool(true)) => Some(Type::any()),
+            Some(schema @ Value::Object(_)) => Some(self.read(schema, at).or_null()),
+            _ if object.get("patternProperties").is_some() => Some(Type::any()),
+            // A schema that lists its properties means to list them: a typing slip is likelier
+            // than a member nobody wrote down, and it is only a warning.
+            _ => None,
+        };
+        Shape { members, others, ..Shape::default() }
+    }
+
+    /// Counts what is read; false where that is too much.
+    fn spend(&mut self, parts: usize) -> bool {
+        let left = self.left.checked_sub(parts);
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// A reference into the same document: `#/$defs/issue`.
+    fn resolve(&self, reference: &str) -> Option<Value<'s>> {
+        let mut target = self.root;
+        for key in reference.strip_prefix('#')?.split('/').skip(1) {
+            let key = key.replace("~1", "/").replace("~0", "~");
+            target = target.as_object()?.get(&key)?;
+        }
+        Some(target)
+    }
+}
+
+/// What making two types one counts at most: larger ones are not made one.
+const UNION: usize = 4_096;
+
+fn required_names<'s>(object: Object<'s>) -> std::collections::HashSet<&'s str> {
+    match object.get("required") {
+        Some(Value::List(names)) => names.iter().filter_map(Value::as_text).collect(),
+        _ => std::collections::HashSet::new(),
+    }
+}
+
+/// The address of an object that outlives the reading.
+fn address(object: Object<'_>) -> Option<usize> {
+    match object {
+        Object::Owned(object) => Some(std::ptr::from_ref(object).addr()),
+        Object::Json(map) => Some(std::ptr::from_ref(map).addr()),
+        _ => None,
+    }
+}
+
+fn declared_kinds(object: Object<'_>) -> Kinds {
+    let of_values = |list: crate::value::List<'_>| {
+        list.iter().map(|value| Kinds::of(value.kind())).fold(Kinds::NONE, Kinds::or)
+    };
+    match (object.get("type"), object.get("enum"), object.get("const")) {
+        (Some(Value::Text(name)), ..) => name_kinds(name).unwrap_or(Kinds::ANY),
+        (Some(Value::List(names)), ..) => {
+            let kinds = names.iter().filter_map(|name| name_kinds(name.as_text()?));
+            kinds.fold(Kinds::NONE, Kinds::or)
+        }
+        (_, Some(Value::List(values)), _) => of_values(values),
+        (_, _, Some(value)) => Kinds::of(value.kind()),
+        _ if object.get("properties").is_some() => Kinds::OBJECT,
+        _ => Kinds::ANY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Type;
+    use crate::value::{Kind, OwnedValue, read_json};
+
+    fn schema(text: &str) -> OwnedValue {
+        read_json(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_recursive_schema_is_read_once_for_each_reference_followed() {
+        let tree = r##"{"$defs":{"t":{"properties":{"a":{"$ref":"#/$defs/t"},"b":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
+        let mut found = Type::of_schema(&schema(tree));
+        for _ in 1..super::REFERENCES {
+            assert_eq!(found.clone().not_null().kinds.only(), Some(Kind::Object));
+            found = found.member("b", false).0;
+        }
+        // Deeper, nothing is known, so nothing is warned of either.
+        assert!(found.member("b", false).0.member("misspelt", false).1);
+        let unions = r##"{"$ref":"#/$defs/u","$defs":{"u":{"oneOf":[{"properties":{"a":{"$ref":"#/$defs/u"}}},{"properties":{"b":{"$ref":"#/$defs/u"},"c":{"items":{"$ref":"#/$defs/u"}}}},{"anyOf":[{"$ref":"#/$defs/u"},{"$ref":"#/$defs/u"}]}]}}}"##;
+        Type::of_schema(&schema(unions));
+    }
+
+    #[test]
+    fn mutual_recursion_and_sharing_end() {
+        let mutual = r##"{"$ref":"#/$defs/a","$defs":{"a":{"properties":{"x":{"$ref":"#/$defs/b"},"y":{"$ref":"#/$defs/b"}}},"b":{"properties":{"x":{"$ref":"#/$defs/a"},"y":{"items":{"$ref":"#/$defs/a"}}},"additionalProperties":{"$ref":"#/$defs/b"}}}}"##;
+        Type::of_schema(&schema(mutual));
+        let levels: Vec<String> = (0..60)
+            .map(|level| {
+                let next = format!(r##"{{"$ref":"#/$defs/s{}"}}"##, level + 1);
+                format!(r##""s{level}":{{"properties":{{"a":{next},"b":{next},"c":{{"anyOf":[{next},{next}]}}}}}}"##)
+            })
+            .collect();
+        let shared = format!(
+            r##"{{"$ref":"#/$defs/s0","$defs":{{{},"s60":{{"type":"string"}}}}}}"##,
+            levels.join(",")
+        );
+        Type::of_schema(&schema(&shared));
+    }
+}

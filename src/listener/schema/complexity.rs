@@ -1,0 +1,437 @@
+//! What a schema can cost, found before it is compiled.
+//!
+//! A validation is metered by the looks that it takes at the body. This bounds what happens
+//! between two looks: how many schemas apply to one value, through references too, and what each
+//! byte of a text costs that patterns read. It also keeps from the compiler what would make it run
+//! for long: sharing that multiplies, references that go in circles, patterns that are too large.
+
+use std::collections::HashMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use crate::builtins::{PatternCost, pattern_cost};
+
+/// Values that a schema may have.
+const VALUES: usize = 50_000;
+
+/// Schemas that may apply to one value: references and branches followed, each way counted.
+const APPLICATIONS: u64 = 10_000;
+
+/// The same, summed over all schemas that ask what others evaluated (`unevaluatedProperties`): the
+/// compiler follows all ways anew for each.
+const UNEVALUATED_APPLICATIONS: u64 = 200_000;
+
+/// Schemas that apply to one value without looking at it, as `true` and `{}` do.
+const SILENT: u64 = 256;
+
+/// Silent schemas that a look pays for.
+const SILENT_PER_STEP: u64 = 16;
+
+/// How far one schema leads to the next for the same value.
+const HEIGHT: usize = 128;
+
+/// Schemas with an identifier of their own.
+const RESOURCES: usize = 64;
+
+/// Bytes of a regular expression's text.
+const PATTERN_TEXT: usize = 4 << 10;
+
+/// Bytes of a regular expression's compiled form.
+pub(super) const PATTERN_BYTES: usize = 1 << 20;
+
+/// Bytes of the compiled forms of all regular expressions of a schema.
+const PATTERNS_BYTES: usize = 8 << 20;
+
+/// How often a byte counts in a text that is read as a regular expression, which can be quadratic.
+const REGEX_FORMAT: u64 = 4_096;
+
+/// How often a byte counts in a text that is decoded.
+const CONTENT: u64 = 64;
+
+/// Schemas of a reference that leads out of the document: to a meta-schema, which is built in.
+const EXTERNAL: u64 = 256;
+
+/// What a schema can cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Complexity {
+    silent: u64,
+    /// How often each byte of a text counts that is matched with patterns.
+    pub(super) text_weight: u64,
+    /// The same for the names of members: all patterns of the schema may be tried on one.
+    pub(super) name_weight: u64,
+}
+
+impl Complexity {
+    /// Analyses a schema.
+    pub(super) fn of(schema: &Value) -> Result<Self, String> {
+        let mut survey = Survey { root: schema, ..Survey::new(schema) };
+        survey.visit(schema)?;
+        let patterns = weigh(&survey)?;
+        let mut reaches = Reaches { survey: &survey, known: HashMap::new() };
+        let mut silent = 0;
+        let mut unevaluated = 0_u64;
+        for object in &survey.objects {
+            let reach = reaches.of_object(object, 0)?;
+            silent = silent.max(reach.silent);
+            let asks = ["unevaluatedProperties", "unevaluatedItems"];
+            if asks.iter().any(|keyword| object.contains_key(*keyword)) {
+                unevaluated = unevaluated.saturating_add(reach.applications);
+            }
+        }
+        if unevaluated > UNEVALUATED_APPLICATIONS {
+            return Err(too_complex(
+                "its `unevaluated…` keywords follow",
+                UNEVALUATED_APPLICATIONS,
+            ));
+        }
+        if silent > SILENT {
+            return Err(too_complex("schemas without a condition,", SILENT));
+        }
+        Ok(Self { silent, ..patterns })
+    }
+
+    /// Steps that a look at the body takes.
+    pub(super) fn step_cost(&self) -> u64 {
+        1 + self.silent / SILENT_PER_STEP
+    }
+}
+
+fn too_complex(what: &str, most: u64) -> String {
+    format!("the schema is too complex: {what} more than {most} schemas apply to one value")
+}
+
+/// What stands in a schema document.
+struct Survey<'s> {
+    root: &'s Value,
+    values: usize,
+    objects: Vec<&'s Map<String, Value>>,
+    /// Schemas with an identifier of their own, which references are relative to.
+    resources: Vec<(&'s str, &'s Value)>,
+    anchors: HashMap<&'s str, Vec<&'s Value>>,
+    /// Patterns that texts are matched with, and those for names.
+    texts: Vec<&'s str>,
+    names: Vec<&'s str>,
+    reads_regex: bool,
+    decodes: bool,
+}
+
+impl<'s> Survey<'s> {
+    fn new(root: &'s Value) -> Self {
+        Self {
+            root,
+            values: 0,
+            objects: Vec::new(),
+            resources: Vec::new(),
+            anchors: HashMap::new(),
+            texts: Vec::new(),
+            names: Vec::new(),
+            reads_regex: false,
+            decodes: false,
+        }
+    }
+
+    /// Every object may be a schema: a reference may lead to any place.
+    fn visit(&mut self, value: &'s Value) -> Result<(), String> {
+        self.values += 1;
+        if self.values > VALUES {
+            return Err(format!("the schema has more than {VALUES} values"));
+        }
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.visit(item)),
+            Value::Object(object) => {
+                self.note(value, object);
+                if self.resources.len() > RESOURCES {
+                    return Err(format!("the schema has more than {RESOURCES} `$id`"));
+                }
+                object.values().try_for_each(|member| self.visit(member))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&mut self, value: &'s Value, object: &'s Map<String, Value>) {
+        self.objects.push(object);
+        let text = |keyword: &str| object.get(keyword).and_then(Value::as_str);
+        for id in ["$id", "id"].into_iter().filter_map(text) {
+            self.resources.push((id, value));
+            // Draft 7 has anchors as identifiers: `"$id": "#name"`.
+            if let Some(anchor) = id.strip_prefix('#') {
+                self.anchors.entry(anchor).or_default().push(value);
+            }
+        }
+        for anchor in ["$anchor", "$dynamicAnchor"].into_iter().filter_map(text) {
+            self.anchors.entry(anchor).or_default().push(value);
+        }
+        self.texts.extend(text("pattern"));
+        let names = object.get("patternProperties").and_then(Value::as_object);
+        self.names.extend(names.into_iter().flat_map(|names| names.keys().map(String::as_str)));
+        self.reads_regex |= text("format") == Some("regex");
+        self.decodes |=
+            object.contains_key("contentEncoding") || object.contains_key("contentMediaType");
+    }
+
+    /// The schemas that a reference may mean. More than it does mean does no harm.
+    fn targets(&self, reference: &str) -> Vec<&'s Value> {
+        let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let named =
+            |id: &str| id.trim_end_matches('#').rsplit('/').next() == base.rsplit('/').next();
+        let mut bases: Vec<&'s Value> = match base {
+            "" => self.resources.iter().map(|(_, value)| *value).chain([self.root]).collect(),
+            _ => {
+                let found = self.resources.iter().filter(|(id, _)| named(id));
+                found.map(|(_, value)| *value).collect()
+            }
+        };
+        let fragment = percent_decode_str(fragment).decode_utf8_lossy();
+        if fragment.is_empty() || fragment.starts_with('/') {
+            bases.dedup_by(|a, b| std::ptr::eq(*a, *b));
+            return bases.into_iter().filter_map(|base| base.pointer(&fragment)).collect();
+        }
+        self.anchors.get(&*fragment).cloned().unwrap_or_default()
+    }
+}
+
+/// What patterns cost in texts and names.
+fn weigh(survey: &Survey<'_>) -> Result<Complexity, String> {
+    let mut costs: HashMap<&str, PatternCost> = HashMap::new();
+    for pattern in survey.texts.iter().chain(&survey.names) {
+        if !costs.contains_key(pattern) {
+            costs.insert(pattern, cost_of(pattern)?);
+        }
+    }
+    let bytes = costs.values().map(|cost| cost.bytes).fold(0, usize::saturating_add);
+    if bytes > PATTERNS_BYTES {
+        return Err(format!(
+            "the patterns of the schema compile to more than {PATTERNS_BYTES} bytes"
+        ));
+    }
+    let weight = |pattern: &&str| costs.get(pattern).map_or(1, |cost| cost.weight as u64);
+    let mut text_weight = survey.texts.iter().map(weight).max().unwrap_or(1);
+    text_weight = text_weight.saturating_add(if survey.decodes { CONTENT } else { 0 });
+    text_weight = text_weight.saturating_add(if survey.reads_regex { REGEX_FORMAT } else { 0 });
+    let names = survey.names.iter().map(weight).fold(0, u64::saturating_add);
+    // `additionalProperties` and `unevaluatedProperties` try them again. A name may be held to
+    // `pattern` too.
+    let name_weight = names.saturating_mul(3).saturating_add(text_weight);
+    Ok(Complexity { silent: 0, text_weight, name_weight })
+}
+
+fn cost_of(pattern: &str) -> Result<PatternCost, String> {
+    let shown = crate::value::shortened(pattern);
+    if pattern.len() > PATTERN_TEXT {
+        return Err(format!("the pattern `{shown}` has more than {PATTERN_TEXT} bytes"));
+    }
+    if looks_around(pattern) {
+        return Err(format!(
+            "the pattern `{shown}` uses look-around or a back-reference; patterns run in linear time and have neither"
+        ));
+    }
+    // A pattern that only ECMAScript writes like this is rare: it counts as a large one.
+    let unknown = PatternCost { weight: pattern.len() * 8, bytes: PATTERN_BYTES / 4 };
+    let cost = pattern_cost(pattern).unwrap_or(unknown);
+    if cost.bytes > PATTERN_BYTES {
+        return Err(format!(
+            "the pattern `{shown}` compiles to more than {PATTERN_BYTES} bytes; large repetitions are what makes it big"
+        ));
+    }
+    Ok(cost)
+}
+
+/// Whether a pattern has what only a search with backtracking can find.
+fn looks_around(pattern: &str) -> bool {
+    let mut escaped = false;
+    let mut class = false;
+    for (at, byte) in pattern.bytes().enumerate() {
+        let rest = pattern.as_bytes().get(at..).unwrap_or_default();
+        if escaped {
+            escaped = false;
+            if !class && (matches!(byte, b'1'..=b'9') || rest.starts_with(b"k<")) {
+                return true;
+            }
+            continue;
+        }
+        match byte {
+            b'\\' => escaped = true,
+            b'[' => class = true,
+            b']' => class = false,
+            b'(' if !class => {
+                let around: [&[u8]; 4] = [b"(?=", b"(?!", b"(?<=", b"(?<!"];
+                if around.iter().any(|opening| rest.starts_with(opening)) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What applies to one value, once a schema does.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    /// Schemas, each way to one counted.
+    applications: u64,
+    /// Those at the ends of ways that do not look at the value.
+    silent: u64,
+    height: usize,
+}
+
+struct Reaches<'s> {
+    survey: &'s Survey<'s>,
+    /// By the address of the schema; nothing for one whose reach is being found.
+    known: HashMap<usize, Option<Reach>>,
+}
+
+/// Keywords whose schemas apply to the same value: a list of schemas, one schema, schemas by name.
+const LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const SINGLE: [&str; 4] = ["not", "if", "then", "else"];
+const NAMED: [&str; 2] = ["dependentSchemas", "dependencies"];
+
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+impl<'s> Reaches<'s> {
+    fn of(&mut self, schema: &'s Value, height: usize) -> Result<Reach, String> {
+        match schema {
+            Value::Object(object) => self.of_object(object, height),
+            _ => Ok(Reach { applications: 1, silent: 1, height: 1 }),
+        }
+    }
+
+    fn of_object(
+        &mut self,
+        object: &'s Map<String, Value>,
+        height: usize,
+    ) -> Result<Reach, String> {
+        let address = std::ptr::from_ref(object).addr();
+        match self.known.get(&address) {
+            Some(Some(reach)) => return Ok(*reach),
+            Some(None) => {
+                return Err("the schema applies itself to the same value without end".to_owned());
+            }
+            None => {}
+        }
+        if height >= HEIGHT {
+            return Err(too_high());
+        }
+        self.known.insert(address, None);
+        let reach = self.sum(object, height)?;
+        self.known.insert(address, Some(reach));
+        Ok(reach)
+    }
+
+    fn sum(&mut self, object: &'s Map<String, Value>, height: usize) -> Result<Reach, String> {
+        let mut total = Reach { applications: 1, silent: 0, height: 1 };
+        let mut add = |reach: Reach| {
+            total.applications = total.applications.saturating_add(reach.applications);
+            total.silent = total.silent.saturating_add(reach.silent);
+            total.height = total.height.max(reach.height + 1);
+        };
+        for branch in branches(object) {
+            add(self.of(branch, height + 1)?);
+        }
+        for reference in REFERENCES.iter().filter_map(|keyword| object.get(*keyword)?.as_str()) {
+            let targets = self.survey.targets(reference);
+            if targets.is_empty() {
+                add(Reach { applications: EXTERNAL, silent: 0, height: 1 });
+            }
+            for target in targets {
+                add(self.of(target, height + 1)?);
+            }
+        }
+        if total.applications == 1 && !looks(object) {
+            total.silent = 1;
+        }
+        if total.applications > APPLICATIONS {
+            return Err(too_complex("with references followed,", APPLICATIONS));
+        }
+        if total.height > HEIGHT {
+            return Err(too_high());
+        }
+        Ok(total)
+    }
+}
+
+/// The schemas that a schema applies to the same value, without those that it refers to.
+fn branches(object: &Map<String, Value>) -> Vec<&Value> {
+    let lists = LISTS.iter().filter_map(|keyword| object.get(*keyword)?.as_array()).flatten();
+    let single = SINGLE.iter().filter_map(|keyword| object.get(*keyword));
+    let named = NAMED.iter().filter_map(|keyword| object.get(*keyword)?.as_object());
+    // A dependency may also be a list of names.
+    let named = named.flat_map(Map::values).filter(|member| !member.is_array());
+    lists.chain(single).chain(named).collect()
+}
+
+/// Whether a schema has a keyword that looks at the value.
+fn looks(object: &Map<String, Value>) -> bool {
+    object.iter().any(|(keyword, value)| match (keyword.as_str(), value) {
+        ("type" | "const", _) => true,
+        ("enum" | "required", Value::Array(items)) => !items.is_empty(),
+        ("properties", Value::Object(members)) => !members.is_empty(),
+        _ => false,
+    })
+}
+
+fn too_high() -> String {
+    format!("the schema is too complex: more than {HEIGHT} schemas lead from one to the next")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Complexity, looks_around};
+
+    fn wrong(schema: &Value) -> String {
+        Complexity::of(schema).unwrap_err()
+    }
+
+    /// Schemas that each apply the next one twice.
+    fn doubled(levels: usize, branch: impl Fn(Value) -> Value) -> Value {
+        let mut defs = serde_json::Map::new();
+        for level in 0..levels {
+            let next = json!({ "$ref": format!("#/$defs/s{}", level + 1) });
+            defs.insert(format!("s{level}"), branch(next));
+        }
+        defs.insert(format!("s{levels}"), json!({ "type": "object" }));
+        json!({ "$defs": defs, "$ref": "#/$defs/s0" })
+    }
+
+    #[test]
+    fn sharing_that_multiplies_is_refused() {
+        for keyword in ["allOf", "anyOf", "oneOf"] {
+            let schema = doubled(30, |next| json!({ keyword: [next, next] }));
+            assert!(wrong(&schema).contains("too complex"), "{keyword}");
+        }
+        let schema = doubled(30, |next| json!({ "if": next, "then": next, "else": next }));
+        assert!(wrong(&schema).contains("too complex"));
+    }
+
+    #[test]
+    fn sharing_by_members_is_taken() {
+        let schema = doubled(60, |next| json!({ "properties": { "a": next, "b": next } }));
+        Complexity::of(&schema).unwrap();
+    }
+
+    #[test]
+    fn a_schema_that_never_reaches_a_member_is_refused() {
+        for schema in [
+            json!({ "$ref": "#" }),
+            json!({ "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "anyOf": [{ "$ref": "#/$defs/a" }] } } }),
+            json!({ "$dynamicAnchor": "x", "not": { "$dynamicRef": "#x" } }),
+            json!({ "$id": "https://example.com/s", "allOf": [{ "$ref": "s" }] }),
+        ] {
+            assert!(wrong(&schema).contains("without end"), "{schema}");
+        }
+    }
+
+    #[test]
+    fn look_around_and_back_references_are_found() {
+        for pattern in [r"(a)\1", r"^(?=a)", r"(?<!b)a", r"(?<n>a)\k<n>", r"(?!x)"] {
+            assert!(looks_around(pattern), "{pattern}");
+        }
+        for pattern in [r"\\1", r"[\1]", r"\(?=a", "[(?=]", r"(?:a)\d", "(?<n>a)", "a{1,2}"] {
+            assert!(!looks_around(pattern), "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! Bodies as the validator reads them: through a meter.
+//!
+//! The validator knows no limits. It is generic over the form of a value, so the limit stands in
+//! the form: each look at a value is counted, and a look past the limit unwinds out of the
+//! validator. What lies between two looks is bounded when the schema is analysed.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use jsonschema::JsonType;
+use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
+use serde_json::Value as Plain;
+
+use crate::value::{Number, OwnedObject, OwnedValue};
+
+/// Bytes of text that are read in a step.
+const BYTES_PER_STEP: u64 = 64;
+
+/// Stack that a validation uses at most. It recurses through the body and the schema.
+const STACK: usize = 768 << 10;
+
+/// What one validation may use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// Steps in all.
+    pub(super) steps: u64,
+    /// Steps of a look at a value.
+    pub(super) per_access: u64,
+    /// How often each byte of a text counts that a pattern or format may read.
+    pub(super) per_text: u64,
+    /// How often each byte of a member's name counts.
+    pub(super) per_name: u64,
+}
+
+/// A validation took more than it may.
+#[derive(Debug)]
+pub(super) struct Exhausted;
+
+/// What is left for the validation that runs on this thread.
+#[derive(Debug, Clone, Copy)]
+struct Meter {
+    allowance: Allowance,
+    /// The lowest address that its stack may reach.
+    floor: usize,
+}
+
+impl Meter {
+    const IDLE: Self = Self {
+        allowance: Allowance { steps: u64::MAX, per_access: 0, per_text: 0, per_name: 0 },
+        floor: 0,
+    };
+}
+
+thread_local! {
+    static METER: Cell<Meter> = const { Cell::new(Meter::IDLE) };
+}
+
+/// Runs a validation within its allowance.
+pub(super) fn metered<T>(
+    allowance: Allowance,
+    validate: impl FnOnce() -> T,
+) -> Result<T, Exhausted> {
+    let here = 0_u8;
+    let floor = std::ptr::from_ref(&here).addr().saturating_sub(STACK);
+    let before = METER.replace(Meter { allowance, floor });
+    // The closure only reads, and what it returns is dropped where it unwinds.
+    let outcome = catch_unwind(AssertUnwindSafe(validate));
+    METER.set(before);
+    outcome.map_err(|cause| match cause.downcast::<Exhausted>() {
+        Ok(exhausted) => *exhausted,
+        // A panic of the validator's own is not ours to hide.
+        Err(cause) => resume_unwind(cause),
+    })
+}
+
+/// Counts a look at a value, and what it takes beyond that.
+fn spend(more: impl FnOnce(&Allowance) -> u64) {
+    let here = 0_u8;
+    let mut meter = METER.get();
+    let cost = meter.allowance.per_access.saturating_add(more(&meter.allowance));
+    let left = meter.allowance.steps.checked_sub(cost);
+    match left.filter(|_| std::ptr::from_ref(&here).addr() >= meter.floor) {
+        Some(left) => {
+            meter.allowance.steps = left;
+            METER.set(meter);
+        }
+        // No message and no hook: this is a return over many frames, and `metered` waits for it.
+        None => resume_unwind(Box::new(Exhausted)),
+    }
+}
+
+fn look() {
+    spend(|_| 0);
+}
+
+fn text_steps(text: &str, times: u64) -> u64 {
+    (text.len() as u64).saturating_mul(times) / BYTES_PER_STEP
+}
+
+/// The bytes of the longest path in a body: names of members, and places in lists.
+pub(super) fn longest_path(body: &OwnedValue) -> usize {
+    match body {
+        OwnedValue::List(items) => items.iter().map(|item| 8 + longest_path(item)).max(),
+        OwnedValue::Object(members) => {
+            members.iter().map(|(name, member)| name.len() + 1 + longest_path(member)).max()
+        }
+        _ => None,
+    }
+    .unwrap_or(0)
+}
+
+/// The form of a body.
+#[derive(Debug)]
+pub(super) struct Metered;
+
+impl Json for Metered {
+    type Node<'a> = &'a OwnedValue;
+    type PreparedKey = Box<str>;
+    type StringBuffer = NameBuffer;
+
+    const ACYCLIC: bool = true;
+
+    fn prepare_key(key: &str) -> Box<str> {
+        key.into()
+    }
+
+    fn with_string_node<T>(
+        buffer: &mut NameBuffer,
+        string: &str,
+        f: impl FnOnce(&OwnedValue) -> T,
+    ) -> T {
+        spend(|allowance| text_steps(string, allowance.per_name));
+        buffer.0 = OwnedValue::Text(string.into());
+        f(&buffer.0)
+    }
+}
+
+/// A name of a member, as a value.
+#[derive(Debug)]
+pub(super) struct NameBuffer(OwnedValue);
+
+impl Default for NameBuffer {
+    fn default() -> Self {
+        Self(OwnedValue::Null)
+    }
+}
+
+impl<'a> Node<'a, Metered> for &'a OwnedValue {
+    type Object = &'a OwnedObject;
+    type Array = &'a [OwnedValue];
+    type Number = Number;
+
+    fn as_object(&self) -> Option<&'a OwnedObject> {
+        look();
+        match self {
+            OwnedValue::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    fn as_array(&self) -> Option<&'a [OwnedValue]> {
+        look();
+        match self {
+            OwnedValue::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    fn as_string(&self) -> Option<Cow<'a, str>> {
+        let text = text_of(self)?;
+        spend(|allowance| text_steps(text, allowance.per_text));
+        Some(Cow::Borrowed(text))
+    }
+
+    fn as_number(&self) -> Option<Number> {
+        look();
+        match self {
+            OwnedValue::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn as_boolean(&self) -> Option<bool> {
+        look();
+        match self {
+            OwnedValue::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        look();
+        matches!(self, OwnedValue::Null)
+    }
+
+    fn json_type(&self) -> JsonType {
+        look();
+        match self {
+            OwnedValue::Null => JsonType::Null,
+            OwnedValue::Bool(_) => JsonType::Boolean,
+            OwnedValue::Number(_) => JsonType::Number,
+            // A body from JSON has no times and no bytes.
+            OwnedValue::Text(_) | OwnedValue::Time(_) | OwnedValue::Bytes(_) => JsonType::String,
+            OwnedValue::List(_) => JsonType::Array,
+            OwnedValue::Object(_) => JsonType::Object,
+        }
+    }
+
+    fn string_length(&self) -> Option<u64> {
+        let text = text_of(self)?;
+        spend(|_| text_steps(text, 1));
+        Some(text.chars().count() as u64)
+    }
+
+    fn equals_value(&self, expected: &Plain) -> bool {
+        equal(self, expected)
+    }
+
+    /// Only errors ask for it. Messages do not repeat values, so none is kept.
+    fn to_value(&self) -> Cow<'a, Plain> {
+        look();
+        Cow::Owned(Plain::Null)
+    }
+
+    fn identity(&self) -> Option<NodeIdentity> {
+        look();
+        Some(NodeIdentity::new(std::ptr::from_ref::<OwnedValue>(self).addr()))
+    }
+}
+
+fn text_of(value: &OwnedValue) -> Option<&str> {
+    match value {
+        OwnedValue::Text(text) => Some(text),
+        _ => {
+            look();
+            None
+        }
+    }
+}
+
+/// Compares with a value of the schema, as `const` and `enum` do.
+fn equal(value: &OwnedValue, expected: &Plain) -> bool {
+    spend(|_| 1);
+    match (value, expected) {
+        (OwnedValue::Text(text), Plain::String(expected)) => **text == **expected,
+        (OwnedValue::List(items), Plain::Array(expected)) => {
+            items.len() == expected.len()
+                && items.iter().zip(expected).all(|(item, expected)| equal(item, expected))
+        }
+        (OwnedValue::Object(members), Plain::Object(expected)) => {
+            let same = |(name, expected): (&String, &Plain)| {
+                members.get(name).is_some_and(|member| equal(member, expected))
+            };
+            members.len() == expected.len() && expected.iter().all(same)
+        }
+        (OwnedValue::Number(_) | OwnedValue::Bool(_) | OwnedValue::Null, _) => {
+            cmp::equal(&plain(value), expected)
+        }
+        _ => false,
+    }
+}
+
+/// Copies a value, for `uniqueItems` to compare.
+fn plain(value: &OwnedValue) -> Plain {
+    spend(|_| 1);
+    match value {
+        OwnedValue::Null => Plain::Null,
+        OwnedValue::Bool(value) => Plain::Bool(*value),
+        OwnedValue::Number(number) => {
+            serde_json::Number::from_number(*number).map_or(Plain::Null, Plain::Number)
+        }
+        OwnedValue::Text(text) => {
+            spend(|_| text_steps(text, 1));
+            Plain::String(text.to_string())
+        }
+        OwnedValue::List(items) => Plain::Array(items.iter().map(plain).collect()),
+        OwnedValue::Object(members) => {
+            let member = |(name, member): &(Box<str>, OwnedValue)| {
+                spend(|_| text_steps(name, 1));
+                (name.to_string(), plain(member))
+            };
+            Plain::Object(members.iter().map(member).collect())
+        }
+        OwnedValue::Time(_) | OwnedValue::Bytes(_) => Plain::String(value.to_string()),
+    }
+}
+
+impl<'a> Object<'a, Metered> for &'a OwnedObject {
+    type Node = &'a OwnedValue;
+    type MemberName = &'a str;
+    type MembersIter = Members<'a>;
+
+    fn len(&self) -> usize {
+        look();
+        OwnedObject::len(self)
+    }
+
+    fn get(&self, key: &Box<str>) -> Option<&'a OwnedValue> {
+        look();
+        OwnedObject::get(self, key)
+    }
+
+    fn members(&self) -> Members<'a> {
+        look();
+        Members(self.iter())
+    }
+}
+
+/// The members of an object, counted one by one.
+#[derive(Debug)]
+pub(super) struct Members<'a>(std::slice::Iter<'a, (Box<str>, OwnedValue)>);
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a str, &'a OwnedValue);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, member) = self.0.next()?;
+        spend(|allowance| text_steps(name, allowance.per_name));
+        Some((name, member))
+    }
+}
+
+impl<'a> Array<'a, Metered> for &'a [OwnedValue] {
+    type Node = &'a OwnedValue;
+    type ElementsIter = Elements<'a>;
+
+    fn len(&self) -> usize {
+        look();
+        <[OwnedValue]>::len(self)
+    }
+
+    fn elements(&self) -> Elements<'a> {
+        look();
+        Elements(self.iter())
+    }
+
+    fn is_unique(&self) -> bool {
+        let items: Vec<Plain> = self.iter().map(plain).collect();
+        unique::is_unique(&items)
+    }
+}
+
+/// The elements of a list, counted one by one.
+#[derive(Debug)]
+pub(super) struct Elements<'a>(std::slice::Iter<'a, OwnedValue>);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a OwnedValue;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        look();
+        self.0.next()
+    }
+}
+
+/// Numbers of JSON as ours: a whole one may be read as any type that holds it.
+trait FromNumber: Sized {
+    fn from_number(number: Number) -> Option<Self>;
+}
+
+impl FromNumber for serde_json::Number {
+    fn from_number(number: Number) -> Option<Self> {
+        match number {
+            Number::Int(value) => Some(value.into()),
+            Number::Big(value) => Some(value.into()),
+            Number::Decimal(value) => Self::from_f64(value),
+        }
+    }
+}
+
+impl JsonNumber for Number {
+    fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Int(value) => u64::try_from(*value).ok(),
+            Self::Big(value) => Some(*value),
+            Self::Decimal(_) => None,
+        }
+    }
+
+    fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Big(_) | Self::Decimal(_) => None,
+        }
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        Some(self.to_f64())
+    }
+
+    fn as_str(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
+
+    fn to_number(&self) -> Cow<'_, serde_json::Number> {
+        // A decimal of ours is finite.
+        Cow::Owned(serde_json::Number::from_number(*self).unwrap_or_else(|| 0.into()))
+    }
+
+    fn is_integer(&self) -> bool {
+        match self {
+            Self::Decimal(value) => value.fract() == 0.0,
+            Self::Int(_) | Self::Big(_) => true,
+        }
+    }
+
+    fn is_written_as_integer(&self) -> bool {
+        !matches!(self, Self::Decimal(_))
+    }
+}

@@ -1,0 +1,129 @@
+//! Schemas: what a body has to look like.
+//!
+//! Authors write schemas, strangers write bodies, and the crate that validates has no limits of its
+//! own. So a schema is analysed before it is compiled ([`complexity`]), and a body is read through
+//! a meter that ends a validation at its limit ([`instance`]).
+
+mod complexity;
+mod instance;
+mod shorthand;
+#[cfg(test)]
+mod tests;
+
+use jsonschema::{PatternOptions, Validator};
+
+use self::complexity::{Complexity, PATTERN_BYTES};
+use self::instance::{Allowance, Exhausted, Metered, longest_path, metered};
+use crate::engine::{OwnedValue, Type};
+use crate::value::read_json;
+
+/// A schema that bodies are held to.
+#[derive(Debug)]
+pub(super) struct Schema {
+    validator: Validator<Metered>,
+    complexity: Complexity,
+    /// What it tells the checker.
+    pub(super) shape: Type,
+}
+
+/// So many violations are told of one body.
+const MOST: usize = 20;
+
+/// Steps that finding out takes at most whether a body is valid: some hundred milliseconds.
+const VALIDATION_STEPS: u64 = 2_000_000;
+
+/// Steps that listing the violations of a body takes at most. Each may keep an error in memory.
+const VIOLATION_STEPS: u64 = 20_000;
+
+/// Bytes of instance paths that the errors of one body may hold.
+const PATH_BYTES: u64 = 8 << 20;
+
+/// Bytes of a schema's text.
+const SCHEMA_BYTES: usize = 1 << 20;
+
+/// Stack for compiling a schema: the compiler recurses through nested schemas and references.
+const COMPILER_STACK: usize = 32 << 20;
+
+impl Schema {
+    /// Reads a JSON Schema, or its shorthand.
+    pub(super) fn read(json: &[u8]) -> Result<Self, String> {
+        let value = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
+        Self::of(&value)
+    }
+
+    /// A schema of what was read.
+    pub(super) fn of(value: &OwnedValue) -> Result<Self, String> {
+        let full = if Type::is_schema(value) { value.clone() } else { shorthand::expand(value)? };
+        let text = full.to_string();
+        if text.len() > SCHEMA_BYTES {
+            return Err(format!("the schema has more than {SCHEMA_BYTES} bytes"));
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let complexity = Complexity::of(&json)?;
+        let validator = compiled(&json)?;
+        Ok(Self { validator, complexity, shape: Type::of_schema(value).not_null() })
+    }
+
+    /// Everything in which a body differs: where, and how. A value that is not allowed is not
+    /// repeated, since it is a stranger's.
+    pub(super) fn violations(&self, body: &OwnedValue) -> Vec<String> {
+        match metered(self.allowance(VALIDATION_STEPS), || self.validator.is_valid(body)) {
+            Ok(true) => Vec::new(),
+            Ok(false) => self.differences(body),
+            Err(Exhausted) => vec![format!(
+                "the body takes more than {VALIDATION_STEPS} steps to validate against the schema"
+            )],
+        }
+    }
+
+    /// The first violations. Where listing them would take too long, only that there are some.
+    fn differences(&self, body: &OwnedValue) -> Vec<String> {
+        // The crate collects all errors before it hands out the first, each with its path.
+        let path = longest_path(body).max(64) as u64;
+        let steps = VIOLATION_STEPS.min(PATH_BYTES / path);
+        let listed = metered(self.allowance(steps), || {
+            let errors = self.validator.iter_errors(body).take(MOST);
+            errors.map(|error| violation(&error)).collect::<Vec<_>>()
+        });
+        listed.unwrap_or_else(|Exhausted| {
+            vec!["the body does not match the schema, in more places than are listed".to_owned()]
+        })
+    }
+
+    fn allowance(&self, steps: u64) -> Allowance {
+        Allowance {
+            steps,
+            per_access: self.complexity.step_cost(),
+            per_text: self.complexity.text_weight,
+            per_name: self.complexity.name_weight,
+        }
+    }
+}
+
+/// Compiles a schema that was analysed: references are never fetched, and regular expressions run
+/// in linear time.
+fn compiled(json: &serde_json::Value) -> Result<Validator<Metered>, String> {
+    let compile = || {
+        let patterns =
+            PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
+        jsonschema::options_for::<Metered>()
+            .offline()
+            .with_pattern_options(patterns)
+            .build(json)
+            .map_err(|error| format!("it is no JSON Schema: {error}"))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(COMPILER_STACK);
+        let running = thread
+            .spawn_scoped(scope, compile)
+            .map_err(|error| format!("the schema cannot be compiled: {error}"))?;
+        running.join().unwrap_or_else(|_| Err("the schema cannot be compiled".to_owned()))
+    })
+}
+
+fn violation(error: &jsonschema::ValidationError<'_>) -> String {
+    let path = error.instance_path().to_string();
+    let place = if path.is_empty() { "the body".to_owned() } else { format!("`{path}`") };
+    format!("{place}: {}", error.masked())
+}
