@@ -79,7 +79,9 @@ fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {
 /// Runs work of the gateway's to its end.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// How a command ends that found something, or did not.

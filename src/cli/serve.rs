@@ -26,6 +26,8 @@ impl Serve {
                 ));
             }
         }));
+        // A reload may hang on a thread that nothing ends; what matters was ended in order.
+        runtime.shutdown_background();
         match served {
             Ok(()) => Ok(Exit::Done),
             Err(ServeError::Configuration(ConfigurationError::Faults(faults))) => {

@@ -11,6 +11,7 @@ use super::limits::Buckets;
 use super::manage::Budget;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::patterns::Patterns;
 use super::seal::Seal;
 use super::store::Store;
 
@@ -34,6 +35,8 @@ pub struct App {
     pub arrivals: Arrivals,
     /// The filters of those who want events.
     pub(super) filters: Filters,
+    /// The compiled regular expressions of subscribers.
+    pub patterns: Patterns,
     /// The key that access tokens are signed with.
     pub token_key: [u8; 32],
     configuration: RwLock<Arc<Configuration>>,
@@ -61,6 +64,7 @@ impl App {
             seal,
             arrivals: Arrivals::default(),
             filters: Filters::default(),
+            patterns: Patterns::default(),
             token_key,
             configuration: RwLock::new(Arc::new(configuration)),
             stop: watch::Sender::new(false),

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use super::files::{ConfigFiles, FileState, Fingerprint};
 use super::settings::Settings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::engine::Source;
@@ -24,13 +24,9 @@ pub struct Configuration {
     pub listeners: BTreeMap<Box<str>, Arc<Listener>>,
     /// What is worth telling, though it runs.
     pub warnings: Vec<Diagnostics>,
-    /// What its files looked like from outside, before they were read: whatever changes after
-    /// that is noticed.
+    /// What its files looked like before they were read: a change after that is noticed.
     pub(super) seen: Fingerprint,
 }
-
-/// What files look like from outside: when they were changed, and how large they are.
-pub(super) type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// Why a configuration does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +50,21 @@ impl Configuration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(folder: &Path, needed: bool) -> Result<Self, ConfigurationError> {
-        let mut seen = looks(files_of(folder));
+        Self::read_with(folder, needed, &ConfigFiles::default())
+    }
+
+    /// The same, with what reads its files: that knows them all, those of a faulty one too.
+    pub(super) fn read_with(
+        folder: &Path,
+        needed: bool,
+        files: &ConfigFiles,
+    ) -> Result<Self, ConfigurationError> {
+        let text = |path: &Path| {
+            files.read_text(path).map_err(|reason| ConfigurationError::Unreadable {
+                path: path.display().to_string(),
+                reason,
+            })
+        };
         let (settings, mut told) = match Settings::read(HOOKGATE, &text(&folder.join(HOOKGATE))?) {
             Ok(settings) => (Some(settings), Vec::new()),
             Err(diagnostics) => (None, vec![diagnostics]),
@@ -63,7 +73,8 @@ impl Configuration {
         for path in listener_files(folder)? {
             let name = shown(folder, &path);
             let source = text(&path)?;
-            let loaded = load_listener(folder, &name, &source, needed);
+            let outside = Outside { secrets_needed: needed, ..Outside::none() };
+            let loaded = load_from(files, folder, &name, &source, outside);
             told.extend(loaded.diagnostics);
             if let Some(listener) = loaded.listener
                 && let Some(other) = listeners.insert(listener.id.clone(), Arc::new(listener))
@@ -73,8 +84,9 @@ impl Configuration {
         }
         told.retain(|one| !one.list.is_empty());
         match settings {
-            Some(settings) if !told.iter().any(Diagnostics::has_errors) => {
-                seen.extend(looks(certificates_of(folder, &settings)));
+            Some(mut settings) if !told.iter().any(Diagnostics::has_errors) => {
+                note_files(folder, &mut settings, files);
+                let seen = files.fingerprint();
                 Ok(Self { folder: folder.to_owned(), settings, listeners, warnings: told, seen })
             }
             _ => Err(ConfigurationError::Faults(told)),
@@ -122,10 +134,17 @@ pub fn load_listener_with(
     text: &str,
     given: Outside<'_>,
 ) -> crate::listener::Loaded {
-    let file = |path: &str| {
-        let path = folder.join(path);
-        std::fs::read(&path).map_err(|error| error.to_string())
-    };
+    load_from(&ConfigFiles::default(), folder, name, text, given)
+}
+
+fn load_from(
+    files: &ConfigFiles,
+    folder: &Path,
+    name: &str,
+    text: &str,
+    given: Outside<'_>,
+) -> crate::listener::Loaded {
+    let file = |path: &str| files.read(&folder.join(path));
     let environment = |variable: &str| std::env::var(variable).ok();
     let outside = Outside { file: &file, environment: &environment, ..given };
     load(name, text, &outside)
@@ -161,41 +180,24 @@ fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
     Ok(files)
 }
 
-fn text(path: &Path) -> Result<String, ConfigurationError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigurationError::Unreadable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    })
-}
-
 fn shown(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
-/// What the files of a configuration look like now: if that changes, they are read again.
-pub(super) fn fingerprint(configuration: &Configuration) -> Fingerprint {
-    let folder = &configuration.folder;
-    let mut files = files_of(folder);
-    files.extend(certificates_of(folder, &configuration.settings));
-    looks(files)
+/// Takes note of the listeners that there are: a new one changes the configuration.
+pub(super) fn note_listeners(folder: &Path, seen: &mut Fingerprint) {
+    for path in listener_files(folder).unwrap_or_default() {
+        seen.note(path);
+    }
 }
 
-fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let mut files = vec![folder.join(HOOKGATE)];
-    files.extend(listener_files(folder).unwrap_or_default());
-    files
-}
-
-fn certificates_of(folder: &Path, settings: &Settings) -> Vec<PathBuf> {
-    let tls = settings.tls.iter();
-    tls.flat_map(|(certificate, key)| [folder.join(certificate), folder.join(key)]).collect()
-}
-
-fn looks(files: Vec<PathBuf>) -> Fingerprint {
-    let look = |path: PathBuf| {
-        let data = std::fs::metadata(&path).ok();
-        let modified = data.as_ref().and_then(|data| data.modified().ok());
-        (path, modified, data.map_or(0, |data| data.len()))
-    };
-    files.into_iter().map(look).collect()
+/// Takes note of files that others read when the configuration is used.
+fn note_files(folder: &Path, settings: &mut Settings, files: &ConfigFiles) {
+    let tls = settings.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+    let authorities = settings.delivery.authorities.iter();
+    for path in tls.chain(authorities) {
+        files.note(folder.join(path));
+    }
+    let state = |path: &PathBuf| FileState::of(&folder.join(path));
+    settings.delivery.authorities_seen = settings.delivery.authorities.as_ref().and_then(state);
 }

@@ -13,9 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::ages::Ages;
 use super::app::App;
 use super::clock::{Clock, micros_in};
-use super::configuration::{Configuration, ConfigurationError, fingerprint};
+use super::configuration::{Configuration, ConfigurationError};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
 use super::descriptors;
+use super::reload::Watcher;
 use super::routes::{management_routes, sender_routes};
 use super::seal::{Seal, SealError};
 use super::server::Server;
@@ -55,9 +56,6 @@ pub enum ServeError {
     #[error("the system refused: {0}")]
     System(#[from] std::io::Error),
 }
-
-/// How often files are looked at for changes.
-const WATCH: Duration = Duration::from_secs(1);
 
 /// How often what is too old is deleted.
 const PRUNE: Duration = Duration::from_secs(60);
@@ -172,7 +170,9 @@ impl Gateway {
             deliver::run(Arc::clone(&self.app), self.clients, stopped.clone(), settings.drain);
         let delivering = tokio::spawn(delivering);
         let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
-        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app), self.certificates, hang_up));
+        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app)));
+        let watcher = Watcher::new(Arc::clone(&self.app), self.certificates);
+        let watcher = tokio::spawn(watcher.run(hang_up));
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -181,6 +181,7 @@ impl Gateway {
         self.app.stop();
         let _ = tokio::join!(senders, management, delivering);
         upkeep.abort();
+        watcher.abort();
         self.app.store.close().await?;
         tracing::info!("stopped");
         Ok(())
@@ -236,68 +237,18 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
 }
 
-/// What happens beside requests: files are watched, what is old is deleted.
-async fn upkeep(app: Arc<App>, certificates: Option<Arc<Certificates>>, mut hang_up: Signal) {
-    let mut seen = app.configuration().seen.clone();
-    let mut watch = tokio::time::interval(WATCH);
+/// Deletes what is old, beside requests.
+async fn upkeep(app: Arc<App>) {
     let mut prune = tokio::time::interval(PRUNE);
     let mut ages = Ages::new(&app.clock, newest(&app).await);
     loop {
-        tokio::select! {
-            _ = watch.tick() => {
-                let now = fingerprint(&app.configuration());
-                if now != seen {
-                    seen = now;
-                    reload_all(&app, certificates.as_deref()).await;
-                }
-            }
-            _ = hang_up.recv() => reload_all(&app, certificates.as_deref()).await,
-            _ = prune.tick() => delete_old(&app, &mut ages).await,
-        }
+        prune.tick().await;
+        delete_old(&app, &mut ages).await;
     }
-}
-
-async fn reload_all(app: &App, certificates: Option<&Certificates>) {
-    reload(app, certificates);
-    if let Err(error) = sync_sinks(app).await {
-        tracing::error!(%error, "the old sinks stay");
-    }
-}
-
-/// Reads the configuration again. A bad one is refused as a whole, and the old one stays.
-pub fn reload(app: &App, certificates: Option<&Certificates>) {
-    let old = app.configuration();
-    match Configuration::read(&old.folder, true) {
-        Ok(new) => {
-            tell_fixed(&old.settings, &new.settings);
-            if let (Some(certificates), Some((certificate, key))) =
-                (certificates, &new.settings.tls)
-                && let Err(error) = certificates.reload(&new.path(certificate), &new.path(key))
-            {
-                tracing::error!(%error, "the old certificate stays");
-            }
-            tracing::info!(listeners = new.listeners.len(), "the configuration was read again");
-            app.replace(new);
-            app.metrics.reloads.inc();
-        }
-        Err(error) => {
-            app.metrics.reloads_refused.inc();
-            tell_refused(&error);
-        }
-    }
-}
-
-fn tell_refused(error: &ConfigurationError) {
-    if let ConfigurationError::Faults(faults) = error {
-        for fault in faults {
-            tracing::error!("{fault}");
-        }
-    }
-    tracing::error!(%error, "the configuration was refused, and the old one stays");
 }
 
 /// What only a new start changes.
-fn tell_fixed(old: &Settings, new: &Settings) {
+pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
     let changed = old.listen != new.listen
         || old.management != new.management
         || old.store != new.store

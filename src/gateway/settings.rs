@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use uuid::Uuid;
 
+use super::files::FileState;
 use super::rows::GATEWAY;
 use crate::config::{Layer, duration};
 use crate::delivery::Programs;
@@ -116,6 +117,8 @@ pub struct Delivery {
     pub user: Uuid,
     /// A file with certificates that are trusted besides those of the system.
     pub authorities: Option<PathBuf>,
+    /// What that file looked like: settings with another one are others.
+    pub authorities_seen: Option<FileState>,
     /// How long a replaced signing secret still signs.
     pub rotation: Duration,
 }
@@ -279,6 +282,7 @@ impl<'r> Reader<'r> {
             rate: small("rate", 200),
             hops: small("hops", 5),
             authorities: self.text("delivery", "authorities").map(PathBuf::from),
+            authorities_seen: None,
             rotation: self.time("delivery", "rotation", DAY),
             user: self.user(),
             allow: self.networks("delivery", "allow"),

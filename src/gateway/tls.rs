@@ -12,6 +12,16 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// The certificates that connections are answered with.
 pub struct Certificates(RwLock<Arc<ServerConfig>>);
 
+/// Certificates that were read, and are not used yet.
+pub(super) struct TlsConfig(Arc<ServerConfig>);
+
+impl TlsConfig {
+    /// Reads certificate and key.
+    pub(super) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        config(certificate, key).map(|config| Self(Arc::new(config)))
+    }
+}
+
 /// Why certificates are not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -34,17 +44,12 @@ impl Certificates {
     /// # Errors
     /// Where they cannot be read, or do not belong together.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        config(certificate, key).map(|config| Self(RwLock::new(Arc::new(config))))
+        TlsConfig::read(certificate, key).map(|config| Self(RwLock::new(config.0)))
     }
 
-    /// Reads them again. What is there stays, where that fails.
-    ///
-    /// # Errors
-    /// As in [`Certificates::read`].
-    pub fn reload(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
-        let config = Arc::new(config(certificate, key)?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(())
+    /// Puts others in their place.
+    pub(super) fn replace(&self, config: TlsConfig) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = config.0;
     }
 
     /// What answers the next connection.

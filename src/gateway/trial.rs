@@ -81,7 +81,7 @@ impl Trial {
             settings: Settings { store: STORE.into(), ..settings.clone() },
             listeners: [(listener.id.clone(), Arc::new(listener))].into(),
             warnings: Vec::new(),
-            seen: Vec::new(),
+            seen: Default::default(),
         };
         let app = app(configuration, store, Clock::pinned(Time::EPOCH)).await?;
         Ok(Self { app, listener: id, _folder: folder })

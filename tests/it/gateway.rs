@@ -19,3 +19,4 @@ mod socotra;
 mod store;
 mod stream;
 mod subscribed;
+mod watching;

@@ -52,6 +52,8 @@ impl Sending {
     /// Tries one delivery and stores what came of it.
     pub(super) async fn deliver(self, work: Work, permit: OwnedSemaphorePermit) -> Attempted {
         let _in_flight = permit;
+        let subscribed = &self.subscribed;
+        self.app.patterns.warm(&subscribed.record.tenant, &subscribed.programs).await;
         let settlement = match self.unwanted(&work) {
             Some(settlement) => settlement,
             None => self.attempt(&work).await,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::delivery::{Definition, Programs};
+use crate::gateway::patterns::Patterns;
 use crate::gateway::seal::{Seal, SealError};
 use crate::gateway::store::SubscriptionRecord;
 
@@ -26,18 +27,27 @@ pub enum UnreadableSubscription {
     /// What was encrypted is none.
     #[error("what is stored of the subscription `{0}` cannot be read")]
     Damaged(String),
+    /// Its filter or transform does not compile any more.
+    #[error("the filter or transform of the subscription `{0}` does not compile: {1}")]
+    Program(String, String),
 }
 
 impl Subscribed {
     /// Reads what the store has of a subscription.
     ///
     /// # Errors
-    /// Where it was encrypted with another key, or is damaged.
-    pub fn open(seal: &Seal, record: SubscriptionRecord) -> Result<Self, UnreadableSubscription> {
+    /// Where it was encrypted with another key, is damaged, or does not compile.
+    pub fn open(
+        seal: &Seal,
+        patterns: &Patterns,
+        record: SubscriptionRecord,
+    ) -> Result<Self, UnreadableSubscription> {
         let definition = unsealed(seal, &record)?;
-        let programs =
-            Programs::compile(definition.filter.as_deref(), definition.transform.as_deref())
-                .map_err(|_| UnreadableSubscription::Damaged(record.id.clone()))?;
+        let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
+        let share = patterns.share(&record.tenant);
+        let programs = Programs::compile_in(&share, filter, transform).map_err(|faults| {
+            UnreadableSubscription::Program(record.id.clone(), faults.to_string())
+        })?;
         Ok(Self { record, definition: Arc::new(definition), programs })
     }
 }

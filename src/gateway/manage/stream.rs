@@ -126,8 +126,9 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
 
 /// Which events, in which envelope.
 async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
+    let share = call.app.patterns.share(&call.caller.tenant);
     let Some(id) = call.parameter("subscription") else {
-        let programs = check_programs_of("filter", call.parameter("filter"), None)?;
+        let programs = check_programs_of(Some(&share), "filter", call.parameter("filter"), None)?;
         return Ok((Api::Socotra, call.list("types"), programs));
     };
     if call.parameter("types").is_some() || call.parameter("filter").is_some() {
@@ -145,7 +146,7 @@ async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
         return Err(Fault::member("subscription", "wants no types of events"));
     }
     let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
-    let programs = check_programs_of("subscription", filter, transform)?;
+    let programs = check_programs_of(Some(&share), "subscription", filter, transform)?;
     Ok((found.record.api, definition.events, programs))
 }
 

@@ -15,6 +15,7 @@ use crate::delivery::{
     Api, Definition, Endpoint, Programs, SigningSecret, Standing, header_fault, refusal,
 };
 use crate::diagnostic::Diagnostics;
+use crate::engine::PatternShare;
 use crate::gateway::app::App;
 use crate::gateway::clock::Clock;
 use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
@@ -263,8 +264,9 @@ fn header_bytes(endpoint: &Endpoint) -> usize {
     endpoint.headers.iter().map(|(name, all)| name.len() + values(all)).sum()
 }
 
-/// Compiles programs, and tells what is wrong with them as something about a property.
+/// Compiles programs, whose patterns count in a share where they are to run, and tells what is wrong with them as something about a property.
 pub(super) fn check_programs_of(
+    share: Option<&PatternShare>,
     property: &str,
     filter: Option<&str>,
     transform: Option<&str>,
@@ -279,13 +281,16 @@ pub(super) fn check_programs_of(
         };
         Fault::Members(faults.list.iter().map(tell).collect())
     };
-    Programs::compile(filter, transform).map_err(told)
+    match share {
+        Some(share) => Programs::compile_in(share, filter, transform).map_err(told),
+        None => Programs::compile(filter, transform).map_err(told),
+    }
 }
 
 /// Checks the programs of a subscription.
 pub(super) fn check_programs(definition: &Definition) -> Result<(), Fault> {
-    check_programs_of("filter", definition.filter.as_deref(), None)?;
-    check_programs_of("transform", None, definition.transform.as_deref()).map(drop)
+    check_programs_of(None, "filter", definition.filter.as_deref(), None)?;
+    check_programs_of(None, "transform", None, definition.transform.as_deref()).map(drop)
 }
 
 /// Who acts at the command line, as the audit log has it.

@@ -1,0 +1,242 @@
+//! Files that a configuration reads, changed while the gateway runs; and reloads that take long.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::running::{Folder, Gateway, LISTENER, hookgate_hmac, is_there};
+use super::subscribed::Subscribed;
+
+/// A listener that checks a signature with a secret of a file, and what else its file says.
+fn listener(secret: &str, more: &str) -> String {
+    format!(
+        "id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n\n[secrets]\n\
+         KEY = {{ file = \"{secret}\" }}\n\n\
+         [[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\n\
+         payload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n\
+         [rate_limit]\nrequests = 1000000\nburst = 1000000\n{more}"
+    )
+}
+
+fn folder(secret: &str, more: &str) -> Folder {
+    let folder = Folder::with_listener("");
+    std::fs::remove_file(folder.path().join("listeners/github.toml")).unwrap();
+    folder.write("listeners/open.toml", &listener(secret, more));
+    folder
+}
+
+fn post(gateway: &Gateway, secret: &str, body: &str) -> u16 {
+    let signature = hookgate_hmac(secret, body.as_bytes());
+    let headers = [("X-Signature", signature.as_str()), ("Content-Type", "application/json")];
+    gateway.post(&headers, body.as_bytes()).status
+}
+
+/// Waits until something holds: files are looked at once in a second.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(15);
+    while !holds() {
+        assert!(Instant::now() < end, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn reloads(gateway: &Gateway, counter: &str) -> u64 {
+    let metrics = gateway.manage("/metrics");
+    let line = metrics.text().lines().find(|line| line.starts_with(counter)).unwrap_or("0 0");
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn taken(gateway: &Gateway) -> u64 {
+    reloads(gateway, "hookgate_reloads_total")
+}
+
+fn refused(gateway: &Gateway) -> u64 {
+    reloads(gateway, "hookgate_reloads_refused_total")
+}
+
+#[test]
+fn a_secret_file_is_watched() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, "old", "{}"), 200);
+    assert_eq!(post(&gateway, "new", "{}"), 401);
+    folder.write("secrets/key", "new");
+    until("the new secret is not taken", || post(&gateway, "new", "{}") == 200);
+    assert_eq!(post(&gateway, "old", "{}"), 401);
+}
+
+#[test]
+fn a_swapped_link_to_a_folder_of_secrets_is_watched() {
+    let folder = folder("secrets/key", "");
+    let path = |name: &str| folder.path().join(name);
+    for version in ["one", "two"] {
+        folder.write(&format!("secrets/..{version}/key"), version);
+    }
+    symlink("..one", path("secrets/..data")).unwrap();
+    symlink("..data/key", path("secrets/key")).unwrap();
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, "one", "{}"), 200);
+    symlink("..two", path("secrets/..next")).unwrap();
+    std::fs::rename(path("secrets/..next"), path("secrets/..data")).unwrap();
+    until("the other folder is not read", || post(&gateway, "two", "{}") == 200);
+}
+
+#[test]
+fn a_secret_file_that_is_missing_for_a_while_keeps_the_old_secret() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    std::fs::remove_file(folder.path().join("secrets/key")).unwrap();
+    until("a missing secret is not refused", || refused(&gateway) == 1);
+    assert_eq!(post(&gateway, "old", "{}"), 200);
+    folder.write("secrets/key", "new");
+    until("the secret that came back is not taken", || post(&gateway, "new", "{}") == 200);
+}
+
+#[test]
+fn files_of_a_configuration_that_was_refused_are_watched() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    // The new listener names a schema that is not there yet.
+    folder.write(
+        "listeners/open.toml",
+        &listener("secrets/key", "[schema]\nfile = \"schemas/body.json\"\n"),
+    );
+    until("a missing schema is not refused", || refused(&gateway) == 1);
+    folder.write("schemas/body.json", r#"{ "type": "array", "items": { "type": "number" } }"#);
+    until("the schema is not taken", || post(&gateway, "old", "{}") == 422);
+    assert_eq!(post(&gateway, "old", "[1]"), 200);
+}
+
+#[test]
+fn schema_sample_and_authority_files_are_watched() {
+    if !is_there("openssl", "version") {
+        return;
+    }
+    let folder = folder("secrets/key", "");
+    let text = listener("secrets/key", "");
+    folder.write(
+        "listeners/open.toml",
+        &format!(
+            "samples = [\"samples/one.json\"]\n{text}[schema]\nfile = \"schemas/body.json\"\n"
+        ),
+    );
+    folder.write("secrets/key", "old");
+    folder.write("schemas/body.json", r#"{ "type": "object" }"#);
+    folder.write("samples/one.json", "{}");
+    certificate(folder.path(), "ca.pem");
+    folder.settings("[delivery]\nauthorities = \"ca.pem\"\n");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, "old", "[]"), 422);
+    folder.write("schemas/body.json", r#"{ "type": "array" }"#);
+    until("the schema is not read again", || post(&gateway, "old", "[]") == 200);
+    let before = taken(&gateway);
+    folder.write("samples/one.json", "[1]");
+    until("the sample is not read again", || taken(&gateway) > before);
+    let before = taken(&gateway);
+    certificate(folder.path(), "ca.pem");
+    until("the authorities are not read again", || taken(&gateway) > before);
+}
+
+/// Makes a certificate.
+fn certificate(folder: &Path, name: &str) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", "/dev/null", "-out"])
+        .arg(folder.join(name))
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+}
+
+/// A listener file whose schema is a pipe that nobody writes: reading it never ends.
+fn hanging(folder: &Folder) {
+    let pipe = folder.path().join("schemas/pipe.json");
+    std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    folder.write(
+        "listeners/open.toml",
+        &listener("secrets/key", "[schema]\nfile = \"schemas/pipe.json\"\n"),
+    );
+}
+
+#[test]
+fn a_reload_that_hangs_stops_neither_requests_nor_shutdown() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    hanging(&folder);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(post(&gateway, "old", "{}"), 200);
+    let began = Instant::now();
+    assert!(gateway.stop().success());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+#[ignore = "waits for the timeout of a reload: cargo test --test it hanging_reload -- --ignored"]
+fn a_hanging_reload_is_reported_and_the_next_one_is_taken() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    hanging(&folder);
+    let end = Instant::now() + Duration::from_secs(40);
+    while refused(&gateway) == 0 {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    gateway.logged("config reload failed, and the old configuration stays");
+    assert_eq!(post(&gateway, "old", "{}"), 200);
+    // The pipe makes room for a file, which is watched though reading the pipe never ended.
+    std::fs::remove_file(folder.path().join("schemas/pipe.json")).unwrap();
+    folder.write("schemas/pipe.json", r#"{ "type": "array" }"#);
+    until("the schema is not taken", || post(&gateway, "old", "{}") == 422);
+}
+
+/// A schema that refers to itself twice: with each level, it has twice as many parts.
+const TREE: &str = r##"{"$defs":{"t":{"properties":{"a":{"$ref":"#/$defs/t"},"b":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
+
+#[test]
+fn recursive_schemas_are_taken_while_the_gateway_runs() {
+    let folder = folder("secrets/key", "");
+    folder.write("secrets/key", "old");
+    let gateway = folder.serve();
+    let schema = |schema: &str| listener("secrets/key", &format!("[schema]\njson = '{schema}'\n"));
+    folder.write("listeners/open.toml", &schema(TREE));
+    until("the tree is not taken", || taken(&gateway) == 1);
+    assert_eq!(post(&gateway, "old", r#"{"a":{"b":{"a":{}}}}"#), 200);
+    // Each branch goes into the same member, and fails only at the bottom.
+    let branch = |kind: usize| json!({ "properties": { "a": { "$ref": "#/$defs/u" }, "k": { "enum": [kind, "x"] } } });
+    let branches = [branch(1), branch(2), branch(3)];
+    let unions = json!({ "$ref": "#/$defs/u", "$defs": { "u": { "oneOf": branches } } });
+    folder.write("listeners/open.toml", &schema(&unions.to_string()));
+    until("the union is not taken", || taken(&gateway) == 2);
+    let body = (0..40).fold("{}".to_owned(), |inner, _| format!(r#"{{"a":{inner},"k":7}}"#));
+    assert_eq!(post(&gateway, "old", &body), 422);
+    assert!(gateway.peak() < 256, "{} MiB", gateway.peak());
+}
+
+#[test]
+fn a_filter_of_many_patterns_is_refused_and_takes_no_memory() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let filter = |patterns: usize| {
+        let tests: Vec<String> =
+            (0..patterns).map(|n| format!(r#"$MATCH(event.type, "\w{{12}}x{n}")"#)).collect();
+        json!({ "name": "x", "endpoint": { "url": "https://example.com/" },
+            "eventTypes": ["thing.made"], "filter": tests.join(" OR ") })
+    };
+    let path = "/event/acme/webhooks";
+    gateway.good(&subscribed.key, "POST", path, &filter(1));
+    for patterns in [50, 1_500] {
+        let answer = gateway.call(&subscribed.key, "POST", path, &filter(patterns));
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains("E0404"), "{}", answer.text());
+    }
+    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+}
