@@ -23,6 +23,7 @@ mod request;
 use std::sync::Arc;
 
 pub use crate::builtins::{Args, Env, Function, Param, PatternPool, PatternShare};
+pub(crate) use crate::builtins::{PatternCost, pattern_cost};
 pub use crate::check::{RootDeclaration, Strangers, Type};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
 pub use crate::explain::Explanation;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use crate::builtins::{PatternCost, pattern_cost};
+use crate::engine::{PatternCost, pattern_cost};
 
 /// Values that a schema may have.
 const VALUES: usize = 50_000;
