@@ -1,6 +1,9 @@
 //! A page of a list: a JSON array that is written item by item, and bounded in bytes.
 
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::call::{Answer, Fault};
 
@@ -15,6 +18,39 @@ pub(super) const BATCH_BYTES: usize = 512 << 10;
 
 /// Rows that a filter or an order which SQL cannot express looks at.
 pub(super) const SCAN_ROWS: usize = 10_000;
+
+/// How long it looks at them.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A scan of rows by a filter or an order that SQL cannot express, bounded in rows and in time.
+pub(super) struct Scan {
+    rows: usize,
+    began: Instant,
+}
+
+impl Scan {
+    pub(super) fn new() -> Self {
+        Self { rows: 0, began: Instant::now() }
+    }
+
+    /// Counts rows that are looked at next; answers why not, where there are too many.
+    pub(super) fn refusal(&mut self, rows: usize) -> Option<String> {
+        self.rows += rows;
+        if self.rows > SCAN_ROWS {
+            return Some(format!("there are more than {SCAN_ROWS} webhooks to look at"));
+        }
+        let slow = self.began.elapsed() > SCAN_TIMEOUT;
+        slow.then(|| "looking at the webhooks one by one takes too long".to_owned())
+    }
+}
+
+/// Runs work that takes a while. Other tasks of this worker go on elsewhere meanwhile.
+pub(super) fn run_long<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
 
 /// A page that is being written.
 pub(super) struct JsonPage {

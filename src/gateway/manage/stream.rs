@@ -13,6 +13,7 @@ use super::budget::OpenStream;
 use super::call::{Answer, Call, Content, Fault};
 use super::caller::{Caller, ListenerLimit};
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
+use super::page::run_long;
 use super::subscriptions::check_programs_of;
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
@@ -72,7 +73,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const BEAT: Duration = Duration::from_secs(15);
 
 /// Events that are read at a time.
-const BATCH_EVENTS: usize = 100;
+const BATCH_EVENTS: usize = 20;
 
 /// Bytes of events that are read at a time: events of this size or one larger event are held until
 /// the client takes them, and no more are read until then.
@@ -232,12 +233,18 @@ impl Follower {
             self.after = self.after.max(last);
             return Ok(None);
         }
+        let runs = self.programs.filters() || self.programs.transforms();
+        Ok(Some(if runs { run_long(|| self.parts(records)) } else { self.parts(records) }))
+    }
+
+    /// Events as they are sent.
+    fn parts(&mut self, records: Vec<EventRecord>) -> Vec<u8> {
         let mut text = Vec::new();
         for record in records {
             self.after = record.place;
             text.extend(self.part(&record).unwrap_or_default().into_bytes());
         }
-        Ok(Some(text))
+        text
     }
 
     /// An event as it is sent; none where it is not wanted.

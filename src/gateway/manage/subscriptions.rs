@@ -37,6 +37,9 @@ const HEADER_VALUES: usize = 20;
 /// Bytes of all headers of an endpoint, with names and values.
 const HEADER_BYTES: usize = 32 << 10;
 
+/// Bytes of all that a subscription says: each is held in memory while it has deliveries.
+const DEFINITION_BYTES: usize = 64 << 10;
+
 /// Bytes of a filter, and of a transform.
 const PROGRAM_BYTES: usize = 64 << 10;
 
@@ -126,6 +129,7 @@ impl Call {
             updated_at: now,
             version: 1,
         };
+        check_size(&record, 0)?;
         let audit = self.audit("subscriptions.create", &id);
         self.app.store.create_subscription(Change { what: record.clone(), audit }).await?;
         Ok(Found { record, definition })
@@ -141,9 +145,11 @@ impl Call {
     ) -> Result<Found, Fault> {
         for _ in 0..5 {
             let mut found = self.subscription(api, id).await?;
+            let before = found.record.sealed.len();
             change(&mut found)?;
             found.record.events = found.definition.events.clone();
             found.record.sealed = sealed(&self.app.seal, &found.definition)?;
+            check_size(&found.record, before)?;
             found.record.updated_at = self.app.clock.micros();
             let audit = self.audit(action, &found.record.id);
             let what = found.record.clone();
@@ -187,6 +193,18 @@ impl Call {
             return Err(wrong(refused.to_string()));
         }
         Ok(host)
+    }
+}
+
+/// Holds what a subscription says to a size, unless it was larger before.
+fn check_size(record: &SubscriptionRecord, before: usize) -> Result<(), Fault> {
+    let size = record.sealed.len();
+    match size > DEFINITION_BYTES.max(before) {
+        true => Err(Fault::Model(format!(
+            "the webhook comes to {size} bytes with its types, headers, filter and transform; \
+             at most {DEFINITION_BYTES} are kept"
+        ))),
+        false => Ok(()),
     }
 }
 

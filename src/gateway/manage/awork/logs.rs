@@ -4,7 +4,7 @@ use super::answers::{LOG_MEMBERS, WebhookLog};
 use super::page::Asked;
 use crate::delivery::Api;
 use crate::gateway::manage::call::{Answer, Call, Fault, first_bytes};
-use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES, SCAN_ROWS};
+use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES, SCAN_ROWS, run_long};
 use crate::gateway::store::{AttemptFilter, AttemptRecord, PageRequest};
 
 /// Bytes of a message at most.
@@ -64,12 +64,15 @@ async fn selected(
         if batch.is_empty() {
             return Ok(matches.page());
         }
-        for (sequence, attempt) in batch {
-            (after, left) = (Some(sequence), left.saturating_sub(1));
-            let shown = WebhookLog::of(&filter.subscription_id, &attempt, None);
-            let bytes = size_of::<AttemptRecord>() + attempt.reason.as_ref().map_or(0, String::len);
-            matches.look(&shown, attempt, bytes)?;
-        }
+        after = batch.last().map(|(sequence, _)| *sequence);
+        left = left.saturating_sub(batch.len());
+        run_long(|| {
+            batch.into_iter().try_for_each(|(_, attempt)| {
+                let shown = WebhookLog::of(&filter.subscription_id, &attempt, None);
+                let reason = attempt.reason.as_ref().map_or(0, String::len);
+                matches.look(&shown, attempt, size_of::<AttemptRecord>() + reason)
+            })
+        })?;
     }
 }
 

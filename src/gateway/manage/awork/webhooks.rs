@@ -5,7 +5,7 @@ use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
 use crate::delivery::{Api, Receiver, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, SCAN_ROWS};
+use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan, run_long};
 use crate::gateway::manage::subscriptions::Found;
 
 const API: Api = Api::Awork;
@@ -42,24 +42,24 @@ async fn plain(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
 async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     let filter = call.own_subscriptions(API);
     let mut matches = asked.matches();
-    let (mut after, mut looked_at) = (None, 0_usize);
+    let (mut after, mut scan) = (None, Scan::new());
     loop {
         let batch = call.batch(&filter, after, 0).await?;
         if batch.is_empty() {
             break;
         }
-        looked_at += batch.len();
-        if looked_at > SCAN_ROWS {
-            let many = format!("there are more than {SCAN_ROWS} webhooks to filter or to order");
-            return Err(Fault::Filter(many));
+        if let Some(refusal) = scan.refusal(batch.len()) {
+            return Err(Fault::Filter(format!("{refusal}: ask without a filter and an order")));
         }
-        for (sequence, found) in batch {
-            after = Some(sequence);
-            let shown = WebhookConfig::of(call, &found);
-            let id = found.record.id;
-            let bytes = id.len();
-            matches.look(&shown, id, bytes)?;
-        }
+        after = batch.last().map(|(sequence, _)| *sequence);
+        run_long(|| {
+            batch.into_iter().try_for_each(|(_, found)| {
+                let shown = WebhookConfig::of(call, &found);
+                let id = found.record.id;
+                let bytes = id.len();
+                matches.look(&shown, id, bytes)
+            })
+        })?;
     }
     let (ids, total) = matches.page();
     let mut page = JsonPage::array();

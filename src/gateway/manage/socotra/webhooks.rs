@@ -5,7 +5,7 @@ use super::forms::{CreateWebhookRequest, UpdateWebhookRequest};
 use super::{changes, own_tenant};
 use crate::delivery::{Api, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::manage::page::{JsonPage, SCAN_ROWS};
+use crate::gateway::manage::page::{JsonPage, Scan};
 use crate::gateway::manage::subscriptions::Found;
 use crate::gateway::store::SubscriptionFilter;
 
@@ -72,18 +72,17 @@ impl List {
             None => (self.offset, self.offset),
             Some(_) => (0, 0),
         };
-        let (mut after, mut looked_at) = (None, 0_usize);
+        let (mut after, mut scan) = (None, Scan::new());
         loop {
             let batch = call.batch(&self.filter, after, std::mem::take(&mut offset)).await?;
             if batch.is_empty() {
                 return Ok(true);
             }
+            if let Some(refusal) = scan.refusal(batch.len()).filter(|_| self.name.is_some()) {
+                return Err(Fault::member("name", format!("{refusal}: use other filters too")));
+            }
             for (sequence, found) in batch {
                 after = Some(sequence);
-                looked_at += 1;
-                if self.name.is_some() && looked_at > SCAN_ROWS {
-                    return Err(Fault::member("name", too_many()));
-                }
                 if self.name.as_ref().is_some_and(|name| *name != found.definition.name) {
                     continue;
                 }
@@ -97,10 +96,6 @@ impl List {
             }
         }
     }
-}
-
-fn too_many() -> String {
-    format!("is looked for among {SCAN_ROWS} webhooks, and there are more: use other filters too")
 }
 
 pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
