@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::patterns::Patterns;
 use super::seal::Seal;
 use super::store::Store;
+use super::throttle::Throttle;
 
 /// A gateway, shared by all that it does at a time.
 pub struct App {
@@ -25,6 +26,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The rate limits.
     pub buckets: Buckets,
+    /// Where senders that keep failing wait for each other.
+    pub throttle: Throttle,
     /// Bytes of bodies that may still be read.
     pub memory: Memory,
     /// The bounds of the management address.
@@ -59,6 +62,7 @@ impl App {
             clock,
             metrics: Metrics::default(),
             buckets: Buckets::default(),
+            throttle: Throttle::default(),
             memory,
             management,
             seal,

@@ -8,6 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use hyper::HeaderMap;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -93,9 +94,43 @@ pub(super) async fn current_key(app: &App, id: &str) -> Result<Option<Key>, Stor
     Ok(app.store.key(id).await?.filter(|key| is_good(key, now)))
 }
 
+/// How long a key is: `hg_`, 16 digits, `_`, and 32 bytes in base64.
+const KEY_LENGTH: usize = 63;
+
+/// Bytes of an access token: those that are made here have a few hundred, or as many as the
+/// listeners of their key come to.
+const MOST_TOKEN_BYTES: usize = 16 << 10;
+
+/// The id of a key, where the text has the form of one. Others are not looked up: a stranger may
+/// present anything.
+fn key_id(presented: &str) -> Option<&str> {
+    let (id, secret) = presented.strip_prefix("hg_")?.split_once('_')?;
+    let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && presented.len() == KEY_LENGTH && secret.is_ascii()).then_some(id)
+}
+
+/// The value of `Authorization`, where there is one.
+///
+/// # Errors
+/// Where it is repeated or is not ASCII: nobody can say which credential is meant.
+pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
+    let mut values = headers.get_all("authorization").iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| Unusable),
+        (Some(_), Some(_)) => Err(Unusable),
+    }
+}
+
+/// A header that does not say which credential is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unusable;
+
 /// The key that was presented, if it is known and good.
 async fn key(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
-    let id = presented.split('_').nth(1).unwrap_or("");
+    let Some(id) = key_id(presented) else {
+        return Ok(None);
+    };
     let Some(key) = app.store.key(id).await? else {
         return Ok(None);
     };
@@ -123,7 +158,8 @@ fn signed(app: &App, part: &str) -> String {
 /// The client of an access token, as [`bearer`] answers it.
 async fn token(app: &App, presented: &str) -> Result<Result<Key, &'static str>, StoreError> {
     let unknown = Err("the token is none of ours, or expired");
-    let Some((part, signature)) = presented.rsplit_once('.') else {
+    let parts = presented.rsplit_once('.').filter(|_| presented.len() <= MOST_TOKEN_BYTES);
+    let Some((part, signature)) = parts else {
         return Ok(unknown);
     };
     // In constant time, as above.
@@ -160,25 +196,21 @@ pub(super) struct Issued {
 /// Where the store does not answer.
 pub(super) async fn issue(
     app: &App,
-    authorization: Option<&str>,
+    headers: &HeaderMap,
     form: &[u8],
 ) -> Result<Issued, StoreError> {
-    let field = |name: &str| {
-        form_urlencoded::parse(form)
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+    let Some(form) = Form::read(form) else {
+        return Ok(refused(400, "invalid_request"));
     };
-    if field("grant_type").as_deref() != Some("client_credentials") {
-        let wrong = if field("grant_type").is_some() {
-            "unsupported_grant_type"
-        } else {
-            "invalid_request"
-        };
-        return Ok(refused(400, wrong));
+    match form.grant_type.as_deref() {
+        Some("client_credentials") => {}
+        Some(_) => return Ok(refused(400, "unsupported_grant_type")),
+        None => return Ok(refused(400, "invalid_request")),
     }
-    let client = match authorization.and_then(basic) {
-        Some(client) => Some(client),
-        None => field("client_id").zip(field("client_secret")),
+    // A header that does not say which client is meant does not leave the choice to the form.
+    let client = match authorization(headers) {
+        Err(Unusable) => None,
+        Ok(header) => header.and_then(basic).or(form.client_id.zip(form.client_secret)),
     };
     let Some((id, secret)) = client else {
         return Ok(refused(401, "invalid_client"));
@@ -186,6 +218,34 @@ pub(super) async fn issue(
     match key(app, &secret).await? {
         Some(key) if key.kind == KeyKind::OAuthClient && key.id == id => Ok(granted(app, &key)),
         _ => Ok(refused(401, "invalid_client")),
+    }
+}
+
+/// The fields of a request for an access token. Bytes that are not UTF-8 become U+FFFD, which is
+/// in no id and no secret.
+#[derive(Default)]
+struct Form {
+    grant_type: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+impl Form {
+    /// Reads the form in one pass; none where a field is repeated (RFC 6749, section 3.2).
+    fn read(form: &[u8]) -> Option<Self> {
+        let mut read = Self::default();
+        for (name, value) in form_urlencoded::parse(form) {
+            let field = match &*name {
+                "grant_type" => &mut read.grant_type,
+                "client_id" => &mut read.client_id,
+                "client_secret" => &mut read.client_secret,
+                _ => continue,
+            };
+            if field.replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        Some(read)
     }
 }
 

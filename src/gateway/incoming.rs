@@ -19,6 +19,7 @@ use crate::listener::Outcome;
 pub(super) struct Incoming {
     /// The body as it was sent.
     pub raw: Bytes,
+    encoding: Encoding,
     /// The body without its encoding, where it has one.
     unpacked: Option<Vec<u8>>,
     _memory: Held,
@@ -27,10 +28,23 @@ pub(super) struct Incoming {
 impl Incoming {
     /// No body.
     pub(super) fn empty() -> Self {
-        Self { raw: Bytes::new(), unpacked: None, _memory: Held::default() }
+        let encoding = Encoding::Identity;
+        Self { raw: Bytes::new(), encoding, unpacked: None, _memory: Held::default() }
     }
 
-    /// The body without its encoding.
+    /// Unpacks the body, where it is packed: work for the sender, so it is done when the sender's
+    /// turn has come. The memory for it is held already.
+    ///
+    /// # Errors
+    /// The outcome of a body that does not unpack, or to more than is allowed.
+    pub(super) fn unpack(&mut self, most: usize) -> Result<(), Outcome> {
+        if matches!(self.encoding, Encoding::Gzip) {
+            self.unpacked = Some(unpack(&self.raw, most)?);
+        }
+        Ok(())
+    }
+
+    /// The body without its encoding, once it is unpacked.
     pub(super) fn unpacked(&self) -> &[u8] {
         self.unpacked.as_deref().unwrap_or(&self.raw)
     }
@@ -55,6 +69,7 @@ pub(super) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    // The server has refused a length that is no number: it is told here for its size alone.
     let declared =
         headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > limits.body as u64) {
@@ -71,14 +86,10 @@ where
     let size = Size { most: limits.body, declared, unpacks };
     let reading = collect(body, size, memory, &mut held);
     let raw = within(limits.body_time, reading).await??;
-    let unpacked = match encoding {
-        Encoding::Identity => None,
-        Encoding::Gzip => {
-            within(limits.body_time, held.long(memory, unpacks)).await??;
-            Some(unpack(&raw, limits.body)?)
-        }
-    };
-    Ok(Incoming { raw, unpacked, _memory: held })
+    if matches!(encoding, Encoding::Gzip) {
+        within(limits.body_time, held.long(memory, unpacks)).await??;
+    }
+    Ok(Incoming { raw, encoding, unpacked: None, _memory: held })
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Outcome> {
@@ -152,6 +163,7 @@ where
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Encoding {
     Identity,
     Gzip,
@@ -162,6 +174,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Outcome> {
     let (first, more) = (named.next(), named.next());
     let name = match (first, more) {
         (None, _) => return Ok(Encoding::Identity),
+        // One that is not ASCII is refused as any other that is not known.
         (Some(value), None) => value.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
         _ => return Err(Outcome::UnsupportedEncoding),
     };

@@ -1,30 +1,104 @@
-//! Rate limits in memory: buckets by listener, and by listener and sender.
+//! Rate limits in memory: buckets by listener, and by listener and group of addresses.
 //!
-//! The arithmetic is [`crate::listener::rate`]'s; here is where the buckets are.
+//! The arithmetic is [`crate::listener::rate`]'s; here is where the buckets are. They are kept when
+//! the configuration is read again: only the limits change.
+//!
+//! A bucket of a limit by the minute is as good as new a minute after it was last used. Buckets of
+//! addresses live in two generations of a minute each, so one is forgotten only when forgetting it
+//! changes nothing: nobody resets their own bucket by filling the table from other addresses.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::address::group;
-use crate::listener::Limiter;
-use crate::listener::rate::{Admission, Bucket, Policy, admit};
+use super::address::{Group, Origin};
+use crate::listener::rate::{Admission, Bucket, Policy, admit, has_room};
+use crate::listener::{Challenger, Limiter};
 
-/// All buckets of a gateway. They are kept when the configuration is read again.
+/// All buckets of a gateway.
 #[derive(Debug, Default)]
-pub struct Buckets(Mutex<State>);
+pub struct Buckets {
+    state: Mutex<State>,
+    /// Until when a sender may be failing, in microseconds. Before the first sender that fails too
+    /// often, no request has to look for its bucket.
+    failing_until: AtomicI64,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    listeners: HashMap<Box<str>, Bucket>,
-    challenges: HashMap<Box<str>, Bucket>,
-    failures: HashMap<(Box<str>, Option<IpAddr>), Bucket>,
+    listeners: HashMap<Box<str>, Listener>,
+    failures: Generations,
+    challenges: Generations,
 }
 
-/// So many senders are told apart. Beyond, the oldest are forgotten together: a flood from many
-/// addresses must not fill the memory.
-const MOST_SENDERS: usize = 100_000;
+/// The buckets of a listener.
+#[derive(Debug)]
+struct Listener {
+    /// Its place among the listeners: a short key for its addresses.
+    number: u32,
+    requests: Bucket,
+    /// Challenges that were answered to strangers.
+    challenges: Bucket,
+    /// Challenges that were answered to addresses without another in the last minute, when
+    /// `challenges` is used up.
+    first_challenges: Bucket,
+    /// Challenges that were answered to senders who are verified.
+    verified_challenges: Bucket,
+}
+
+/// So many addresses are told apart in a minute, for each of the two limits. Beyond, those that
+/// are new share one bucket for each listener.
+const MOST_ADDRESSES: usize = 50_000;
+
+/// How long a generation lasts: the depth of a bucket of a limit by the minute.
+const GENERATION: i64 = 60_000_000;
+
+/// A listener's number and an address.
+type Key = (u32, Group);
+
+/// Buckets by address, in two generations.
+#[derive(Debug, Default)]
+struct Generations {
+    /// When the younger generation began.
+    began: i64,
+    young: HashMap<Key, Bucket>,
+    old: HashMap<Key, Bucket>,
+    /// The buckets that new addresses share when the younger generation is full, by listener.
+    shared: HashMap<u32, Bucket>,
+}
+
+impl Generations {
+    /// The bucket of an address; it becomes one of the younger generation.
+    fn bucket(&mut self, key: Key, now: i64) -> &mut Bucket {
+        self.turn(now);
+        let known = self.young.contains_key(&key);
+        if !known && self.young.len() >= MOST_ADDRESSES {
+            // One of the older generation is used where it is, so that it is not forgotten early.
+            return match self.old.get_mut(&key) {
+                Some(bucket) => bucket,
+                None => self.shared.entry(key.0).or_default(),
+            };
+        }
+        if !known && let Some(bucket) = self.old.remove(&key) {
+            return self.young.entry(key).or_insert(bucket);
+        }
+        self.young.entry(key).or_default()
+    }
+
+    /// The bucket of an address as it is, where there is one of its own.
+    fn find(&self, key: Key) -> Option<Bucket> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+
+    /// Begins a generation when the younger one is old enough. A clock that was set does the same.
+    fn turn(&mut self, now: i64) {
+        if now.abs_diff(self.began) >= GENERATION.unsigned_abs() {
+            self.began = now;
+            self.old = std::mem::take(&mut self.young);
+        }
+    }
+}
 
 /// The limits of one request.
 #[derive(Debug)]
@@ -33,14 +107,33 @@ pub(super) struct Meter<'b> {
     pub buckets: &'b Buckets,
     /// The listener's id.
     pub listener: &'b str,
-    /// The sender.
-    pub sender: Option<IpAddr>,
-    /// Failures of one sender in a minute.
-    pub failures: u64,
-    /// Challenges of one listener in a minute.
-    pub challenges: u64,
+    /// Where the request comes from.
+    pub origin: Origin,
+    /// How many there may be.
+    pub policies: Policies,
     /// The time in microseconds.
     pub now: i64,
+}
+
+/// Limits by the minute.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policies {
+    /// Failures of one address.
+    pub failures: u64,
+    /// Challenges of one listener that are answered.
+    pub challenges: u64,
+    /// Challenges of one address.
+    pub challenges_per_address: u64,
+}
+
+impl From<&super::settings::Limits> for Policies {
+    fn from(limits: &super::settings::Limits) -> Self {
+        Self {
+            failures: limits.failures,
+            challenges: limits.challenges,
+            challenges_per_address: limits.challenges_per_address,
+        }
+    }
 }
 
 fn per_minute(requests: u64) -> Policy {
@@ -49,33 +142,222 @@ fn per_minute(requests: u64) -> Policy {
 
 impl Limiter for Meter<'_> {
     fn admit(&mut self, policy: Policy) -> Admission {
-        self.buckets.with(|state| {
-            let bucket = state.listeners.entry(self.listener.into()).or_default();
-            admit(bucket, policy, self.now)
-        })
+        self.buckets
+            .with(|state| admit(&mut state.listener(self.listener).requests, policy, self.now))
     }
 
     fn fail(&mut self) -> Admission {
-        let key = (self.listener.into(), self.sender.map(group));
-        self.buckets.with(|state| {
-            if state.failures.len() >= MOST_SENDERS && !state.failures.contains_key(&key) {
-                state.failures.clear();
+        let policy = per_minute(self.policies.failures);
+        let admission = self.buckets.with(|state| {
+            let key = (state.listener(self.listener).number, self.origin.host());
+            admit(state.failures.bucket(key, self.now), policy, self.now)
+        });
+        // The last that was admitted leaves no room, too.
+        if !matches!(admission, Admission::Admitted { remaining: 1.. }) {
+            let until = self.now.saturating_add(GENERATION);
+            self.buckets.failing_until.fetch_max(until, Ordering::Relaxed);
+        }
+        admission
+    }
+
+    fn challenge(&mut self, challenger: Challenger) -> Admission {
+        self.buckets.with(|state| match challenger {
+            Challenger::Verified => {
+                let policy = per_minute(self.policies.challenges);
+                admit(&mut state.listener(self.listener).verified_challenges, policy, self.now)
             }
-            admit(state.failures.entry(key).or_default(), per_minute(self.failures), self.now)
+            Challenger::Stranger => self.challenge_of_stranger(state),
         })
     }
 
-    fn challenge(&mut self) -> Admission {
+    fn answered(&mut self) {
+        let policy = per_minute(self.policies.challenges);
         self.buckets.with(|state| {
-            let bucket = state.challenges.entry(self.listener.into()).or_default();
-            admit(bucket, per_minute(self.challenges), self.now)
+            let listener = state.listener(self.listener);
+            if let Admission::Refused { .. } = admit(&mut listener.challenges, policy, self.now) {
+                // It was let in as the first of its address.
+                admit(&mut listener.first_challenges, policy, self.now);
+            }
+        });
+    }
+}
+
+impl Meter<'_> {
+    /// Whether the sender failed so often that its next failure is refused. Nothing is counted.
+    pub(super) fn is_failing(&self) -> bool {
+        if self.now >= self.buckets.failing_until.load(Ordering::Relaxed) {
+            return false;
+        }
+        let policy = per_minute(self.policies.failures);
+        self.buckets.with(|state| {
+            let key = (state.listener(self.listener).number, self.origin.host());
+            let bucket = state.failures.find(key);
+            bucket.is_some_and(|bucket| !has_room(bucket, policy, self.now))
         })
+    }
+
+    /// Counts a challenge against its address, and looks whether the listener has room for it. When
+    /// the listener's share is used up, an address without another challenge in the last minute
+    /// still has its first one answered, from a share of the same size: a few addresses cannot
+    /// keep a provider's own challenges out.
+    fn challenge_of_stranger(&self, state: &mut State) -> Admission {
+        let own = per_minute(self.policies.challenges_per_address);
+        let all = per_minute(self.policies.challenges);
+        let key = (state.listener(self.listener).number, self.origin.site());
+        let bucket = state.challenges.bucket(key, self.now);
+        let is_first = bucket.is_unused(self.now);
+        let admission = admit(bucket, own, self.now);
+        if matches!(admission, Admission::Refused { .. }) {
+            return admission;
+        }
+        let listener = state.listener(self.listener);
+        let has_room = has_room(listener.challenges, all, self.now)
+            || (is_first && has_room(listener.first_challenges, all, self.now));
+        if has_room {
+            return admission;
+        }
+        // Refused, so nothing is counted.
+        admit(&mut listener.challenges, all, self.now)
+    }
+}
+
+impl State {
+    /// The buckets of a listener. Only ids of the configuration come here, so there are few.
+    fn listener(&mut self, id: &str) -> &mut Listener {
+        let number = u32::try_from(self.listeners.len()).unwrap_or(u32::MAX);
+        self.listeners.entry(id.into()).or_insert_with(|| Listener::new(number))
+    }
+}
+
+impl Listener {
+    fn new(number: u32) -> Self {
+        Self {
+            number,
+            requests: Bucket::default(),
+            challenges: Bucket::default(),
+            first_challenges: Bucket::default(),
+            verified_challenges: Bucket::default(),
+        }
     }
 }
 
 impl Buckets {
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
         // A bucket holds one number, so a panic elsewhere leaves none half written.
-        run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    use super::{Buckets, MOST_ADDRESSES, Meter, Origin, Policies};
+    use crate::listener::rate::Admission;
+    use crate::listener::{Challenger, Limiter};
+
+    const SECOND: i64 = 1_000_000;
+
+    fn meter(buckets: &Buckets, address: impl Into<IpAddr>, now: i64) -> Meter<'_> {
+        let peer = address.into();
+        let policies = Policies { failures: 3, challenges: 20, challenges_per_address: 5 };
+        let origin = Origin { peer, sender: Ok(peer) };
+        Meter { buckets, listener: "a", origin, policies, now }
+    }
+
+    fn is_admitted(admission: Admission) -> bool {
+        matches!(admission, Admission::Admitted { .. })
+    }
+
+    /// Asks as a stranger, and is answered where that is admitted.
+    fn asks(buckets: &Buckets, address: impl Into<IpAddr>, now: i64) -> bool {
+        let mut meter = meter(buckets, address, now);
+        let admitted = is_admitted(meter.challenge(Challenger::Stranger));
+        if admitted {
+            meter.answered();
+        }
+        admitted
+    }
+
+    fn v4(number: u32) -> Ipv4Addr {
+        Ipv4Addr::from(0x0a00_0000 + number)
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_resets_no_bucket_of_failures_and_is_bounded() {
+        let buckets = Buckets::default();
+        let mut now = SECOND;
+        let fails = |address, now| is_admitted(meter(&buckets, address, now).fail());
+        assert!((0..3).all(|_| fails(v4(0), now)));
+        assert!(meter(&buckets, v4(0), now).is_failing());
+        let most = u32::try_from(MOST_ADDRESSES).unwrap();
+        for number in 1..3 * most {
+            now += 50;
+            fails(v4(number), now);
+        }
+        // Seven seconds later, a third of a failure is free again.
+        assert!(!fails(v4(0), now), "the flood gave the address a new bucket");
+        assert!(meter(&buckets, v4(0), now).is_failing());
+        let held = buckets.with(|state| state.failures.young.len() + state.failures.old.len());
+        assert!(held <= 2 * MOST_ADDRESSES, "{held}");
+        // New addresses share a bucket, and those that do not fail are not held up by it.
+        assert!(!fails(v4(9 * most), now));
+        assert!(!meter(&buckets, v4(9 * most), now).is_failing());
+        // Two minutes later everything is as new.
+        now += 120 * SECOND;
+        assert!((0..3).all(|_| fails(v4(0), now)));
+        assert!((0..3).all(|_| fails(v4(9 * most), now)));
+    }
+
+    #[test]
+    fn a_bucket_is_kept_over_two_generations_as_long_as_it_is_not_empty() {
+        let buckets = Buckets::default();
+        let fails = |now| is_admitted(meter(&buckets, v4(0), now).fail());
+        assert!((0..3).all(|_| fails(59 * SECOND)));
+        // The generation turns, and the bucket goes with it.
+        assert!(!fails(60 * SECOND));
+        assert!(fails(79 * SECOND), "a third of a minute later there is room for one");
+        assert!(!fails(80 * SECOND));
+    }
+
+    #[test]
+    fn a_stranger_uses_up_its_own_challenges_and_not_those_of_the_listener() {
+        let buckets = Buckets::default();
+        // Four a second, for a minute.
+        let answered = (0..240).filter(|at| asks(&buckets, v4(1), at * SECOND / 4)).count();
+        assert!((5..=10).contains(&answered), "{answered}");
+        let provider = (0..5).filter(|_| asks(&buckets, v4(2), 60 * SECOND)).count();
+        assert_eq!(provider, 5, "the provider's own are answered");
+    }
+
+    #[test]
+    fn challenges_that_are_not_answered_count_against_the_address_alone() {
+        let buckets = Buckets::default();
+        for number in 0..100 {
+            for _ in 0..5 {
+                meter(&buckets, v4(number), SECOND).challenge(Challenger::Stranger);
+            }
+        }
+        assert!(!asks(&buckets, v4(0), SECOND));
+        assert!((0..5).all(|_| asks(&buckets, v4(500), SECOND)));
+    }
+
+    #[test]
+    fn when_many_addresses_use_up_a_listener_s_challenges_the_first_of_others_is_answered() {
+        let buckets = Buckets::default();
+        let answered = (0..200).filter(|at| asks(&buckets, v4(at % 4), SECOND)).count();
+        assert_eq!(answered, 20, "as many as the listener answers, from four addresses");
+        assert!(!asks(&buckets, v4(0), SECOND));
+        assert!(asks(&buckets, v4(77), SECOND));
+        assert!(!asks(&buckets, v4(77), SECOND), "one, and no more");
+        // All networks of one IPv6 site are one address.
+        let site = |host: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, host, 0, 0, 0, 1);
+        assert_eq!((0..1000).filter(|host| asks(&buckets, site(*host), SECOND)).count(), 1);
+        // A sender who is verified is counted apart from all of them.
+        assert!(
+            (0..20).all(|_| is_admitted(
+                meter(&buckets, v4(0), SECOND).challenge(Challenger::Verified)
+            ))
+        );
     }
 }

@@ -21,6 +21,8 @@ pub struct Metrics {
     attempts: Family<Taken, Counter>,
     attempt_duration: Histogram,
     deliveries: Family<Ends, Counter>,
+    /// Bytes that the checks of signatures hashed.
+    pub hashed_bytes: Counter,
     /// Connections that are open.
     pub connections: Gauge,
     /// Times that the configuration was read again, and held.
@@ -69,6 +71,12 @@ impl Default for Metrics {
             "Configurations that were refused",
             reloads_refused.clone(),
         );
+        let hashed_bytes = Counter::default();
+        registry.register(
+            "verification_hashed_bytes",
+            "Bytes that checks of signatures hashed, each as often as it was hashed",
+            hashed_bytes.clone(),
+        );
         let attempts = Family::<Taken, Counter>::default();
         // From 1 ms to 33 s.
         let attempt_duration = Histogram::new(exponential_buckets(0.001, 2.0, 16));
@@ -87,6 +95,7 @@ impl Default for Metrics {
             attempts,
             attempt_duration,
             deliveries,
+            hashed_bytes,
             connections,
             reloads,
             reloads_refused,

@@ -32,6 +32,7 @@ mod serve;
 mod server;
 mod settings;
 pub mod store;
+mod throttle;
 mod tls;
 mod trial;
 

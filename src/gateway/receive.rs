@@ -13,16 +13,18 @@ use axum::response::Response as HttpResponse;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request as HttpRequest, StatusCode};
 
-use super::address::sender;
+use super::address::Origin;
 use super::app::App;
 use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
 use super::deliver::{HOPS, with_data, with_event};
 use super::incoming::{self, Incoming};
-use super::limits::Meter;
+use super::limits::{Meter, Policies};
 use super::raw::Original;
+use super::settings::Limits;
 use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, Unwanted};
+use super::throttle::Turn;
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
@@ -44,7 +46,7 @@ pub(super) async fn notify(
 ) -> HttpResponse {
     let configuration = app.configuration();
     let began = Instant::now();
-    // An id that is no UTF-8 is as unknown as any other.
+    // An id that is not UTF-8 is as unknown as any other.
     let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
     let Some(listener) = configuration.listeners.get(id.as_str()) else {
         app.metrics.count("", Outcome::UnknownListener, began.elapsed());
@@ -71,7 +73,7 @@ struct Head<'h> {
     url: String,
     raw_query: &'h str,
     headers: Vec<(&'h str, Cow<'h, str>)>,
-    address: IpAddr,
+    origin: Origin,
     received_at: Time,
 }
 
@@ -83,10 +85,18 @@ impl Receiver<'_> {
         if parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
-        let incoming = match incoming::read(&parts.headers, body, limits, &self.app.memory).await {
+        let read = incoming::read(&parts.headers, body, limits, &self.app.memory).await;
+        let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
         };
+        let is_failing = self.meter(head.origin).is_failing();
+        let Some(turn) = self.app.throttle.turn(is_failing, limits.body_time).await else {
+            return self.refuse(&head, Outcome::TooManyFailures);
+        };
+        if let Err(outcome) = turn.run(|| incoming.unpack(limits.body)) {
+            return self.refuse(&head, outcome);
+        }
         let headers = head.header_texts();
         let request = head.request(&headers, &incoming);
         let known = match look_up(self.app, presented(self.listener, &request)).await {
@@ -96,22 +106,19 @@ impl Receiver<'_> {
                 return self.refuse(&head, Outcome::Unavailable);
             }
         };
-        let decision = self.decide(&request, &known);
-        self.finish(&request, decision).await
+        let decision = turn.run(|| self.decide(&request, &known, head.origin));
+        self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
+        self.finish(&request, decision, turn).await
     }
 
     fn head<'h>(&self, peer: IpAddr, parts: &'h hyper::http::request::Parts) -> Head<'h> {
         let settings = &self.configuration.settings;
+        // Programs read text: bytes that are not UTF-8 become U+FFFD. That passes no check that
+        // the bytes would not pass: a signature over them differs, and no secret has U+FFFD in it.
         let headers = parts
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
-        let forwarded: Vec<&str> = parts
-            .headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
             .collect();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Head {
@@ -125,60 +132,76 @@ impl Receiver<'_> {
             },
             raw_query: parts.uri.query().unwrap_or(""),
             headers,
-            address: sender(peer, &forwarded, &settings.trusted_proxies),
+            origin: Origin::of(peer, &parts.headers, &settings.trusted_proxies),
             received_at: self.app.clock.now(),
         }
     }
 
-    fn meter(&self, address: IpAddr) -> Meter<'_> {
-        let limits = &self.configuration.settings.limits;
+    fn meter(&self, origin: Origin) -> Meter<'_> {
         Meter {
             buckets: &self.app.buckets,
             listener: &self.listener.id,
-            sender: Some(address),
-            failures: limits.failures,
-            challenges: limits.challenges,
+            origin,
+            policies: Policies::from(&self.configuration.settings.limits),
             now: self.app.clock.micros(),
         }
     }
 
-    fn decide(&self, request: &Request<'_>, known: &Presented) -> Decision {
-        let address = request.remote_address.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        MACHINE.with_borrow_mut(|machine| {
-            let mut meter = self.meter(address);
+    fn decide(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
+        let decision = MACHINE.with_borrow_mut(|machine| {
+            let mut meter = self.meter(origin);
             let mut surroundings = Surroundings { machine, limiter: &mut meter, presented: known };
             decide(self.listener, request, request.received_at, &mut surroundings)
-        })
+        });
+        if let (Err(unknown), Outcome::VerificationFailed) = (origin.sender, decision.outcome) {
+            let (id, peer) = (request.id, origin.peer);
+            tracing::warn!(request = id, %peer, "the sender's address is not known: {unknown}");
+        }
+        decision
     }
 
     /// Stores what the decision says, and answers when it is stored.
-    async fn finish(&self, request: &Request<'_>, decision: Decision) -> Response {
+    async fn finish(&self, request: &Request<'_>, decision: Decision, turn: Turn<'_>) -> Response {
         match decision.outcome {
-            Outcome::Accepted => self.accept(request, decision).await,
-            Outcome::Challenged | Outcome::Filtered => {
-                let challenge = decision.outcome == Outcome::Challenged;
-                let record = self.logged(request, &decision);
-                let entry = Entry {
-                    request: record,
-                    event: None,
-                    unwanted: Vec::new(),
-                    dedup: None,
-                    raw: None,
-                    challenge,
-                };
-                let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
-                self.count(request.id, decision.outcome, &decision.reasons);
-                match kept {
-                    Ok(_) => decision.response,
-                    Err(error) => self.unavailable(request.id, &error.to_string()),
-                }
+            Outcome::Accepted => {
+                drop(turn);
+                self.accept(request, decision).await
             }
+            Outcome::Challenged | Outcome::Filtered if decision.secured => {
+                drop(turn);
+                self.keep(request, decision).await
+            }
+            // Not refused is not trusted: a stranger sends challenges, too.
             outcome => {
-                self.app.store.note(self.logged(request, &decision));
+                turn.run(|| self.note(request, &decision));
                 self.count(request.id, outcome, &decision.reasons);
                 decision.response
             }
         }
+    }
+
+    /// Stores a request that becomes no event, from a sender who is verified.
+    async fn keep(&self, request: &Request<'_>, decision: Decision) -> Response {
+        let entry = Entry {
+            request: self.logged(request, &decision),
+            event: None,
+            unwanted: Vec::new(),
+            dedup: None,
+            raw: None,
+            challenge: decision.outcome == Outcome::Challenged,
+        };
+        let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
+        self.count(request.id, decision.outcome, &decision.reasons);
+        match kept {
+            Ok(_) => decision.response,
+            Err(error) => self.unavailable(request.id, &error.to_string()),
+        }
+    }
+
+    /// Notes a request of a stranger, whose log is made only if it is wanted.
+    fn note(&self, request: &Request<'_>, decision: &Decision) {
+        let at = micros_of(request.received_at);
+        self.app.store.note_with(&self.listener.id, at, &mut || self.logged(request, decision));
     }
 
     async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
@@ -316,13 +339,14 @@ impl Receiver<'_> {
 
     /// A request that ends before there is anything to decide.
     fn refuse(&self, head: &Head<'_>, outcome: Outcome) -> Response {
-        let admitted = self.meter(head.address).fail();
+        let admitted = self.meter(head.origin).fail();
         self.count(&head.id, outcome, &[]);
         if matches!(admitted, Admission::Admitted { .. }) {
-            self.app.store.note(self.bare(head, outcome));
+            let at = micros_of(head.received_at);
+            self.app.store.note_with(&self.listener.id, at, &mut || self.bare(head, outcome));
         }
         let mut response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
-        if outcome == Outcome::Unavailable {
+        if matches!(outcome, Outcome::Unavailable | Outcome::TooManyFailures) {
             response.set_header("Retry-After", "5".to_owned());
         }
         // What was not read of the body would be taken for the next request.
@@ -360,11 +384,17 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// How often an event was delivered by gateways before it came here; whoever lies about that
-/// only ends their own loop later.
+/// How often an event was delivered by gateways before it came here: the most that any of the
+/// headers says, as what stands between may add one and leave the others. A count that cannot be
+/// read is taken for a loop; gateways write digits.
 fn hops(request: &Request<'_>) -> u32 {
-    let header = request.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(HOPS));
-    header.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+    let values = request.headers_named(HOPS).flat_map(|value| value.split(','));
+    let count = |value: &str| {
+        let value = value.trim();
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        value.parse().ok().filter(|_| is_number).unwrap_or(u32::MAX)
+    };
+    values.map(count).max().unwrap_or(0)
 }
 
 impl Head<'_> {
@@ -385,11 +415,14 @@ impl Head<'_> {
             headers,
             raw_body: &incoming.raw,
             unpacked: incoming.unpacked(),
-            remote_address: Some(self.address),
+            remote_address: self.origin.address(),
             received_at: self.received_at,
         }
     }
 }
+
+/// Bytes of a request for an access token. The form has three short fields.
+const TOKEN_BODY: usize = 16 << 10;
 
 /// `POST /oauth/v1/token`.
 pub(super) async fn token(
@@ -399,25 +432,26 @@ pub(super) async fn token(
 ) -> HttpResponse {
     let configuration = app.configuration();
     let (parts, body) = request.into_parts();
-    let limits = &configuration.settings.limits;
-    let body = match incoming::read(&parts.headers, body, limits, &app.memory).await {
+    let settings = &configuration.settings;
+    let origin = Origin::of(peer.ip(), &parts.headers, &settings.trusted_proxies);
+    let body_limit = settings.limits.body.min(TOKEN_BODY);
+    let limits = Limits { body: body_limit, ..settings.limits };
+    let read = incoming::read(&parts.headers, body, &limits, &app.memory).await;
+    let read = read.and_then(|mut body| body.unpack(body_limit).map(|()| body));
+    let body = match read {
         Ok(body) => body,
         Err(outcome) => {
-            return http(
-                error_response(outcome.status(), "ErrorRequest", outcome.row().doc),
-                false,
-            );
+            let response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
+            return http(response, false);
         }
     };
-    let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let answer = match issue(&app, authorization, body.unpacked()).await {
+    let answer = match issue(&app, &parts.headers, body.unpacked()).await {
+        Ok(issued) if issued.status == 401 && !may_fail(&app, &configuration, origin) => {
+            let mut response = Response::json(429, &serde_json::json!({ "error": "slow_down" }));
+            response.set_header("Retry-After", "60".to_owned());
+            response
+        }
         Ok(issued) => {
-            if issued.status == 401 && !may_fail(&app, &configuration, peer.ip()) {
-                let mut response =
-                    Response::json(429, &serde_json::json!({ "error": "slow_down" }));
-                response.set_header("Retry-After", "60".to_owned());
-                return http(response, false);
-            }
             let mut response = Response::json(issued.status, &issued.body);
             response.set_header("Cache-Control", "no-store".to_owned());
             response
@@ -430,18 +464,20 @@ pub(super) async fn token(
     http(answer, false)
 }
 
-/// Counts a client that could not be authenticated.
-fn may_fail(app: &App, configuration: &Configuration, peer: IpAddr) -> bool {
-    let limits = &configuration.settings.limits;
+/// Counts a client that could not be authenticated, by the same address as listeners do.
+fn may_fail(app: &App, configuration: &Configuration, origin: Origin) -> bool {
     let mut meter = Meter {
         buckets: &app.buckets,
         listener: "oauth",
-        sender: Some(peer),
-        failures: limits.failures,
-        challenges: limits.challenges,
+        origin,
+        policies: Policies::from(&configuration.settings.limits),
         now: app.clock.micros(),
     };
-    matches!(meter.fail(), Admission::Admitted { .. })
+    let admitted = matches!(meter.fail(), Admission::Admitted { .. });
+    if let (Err(unknown), true) = (origin.sender, admitted) {
+        tracing::warn!(peer = %origin.peer, "a client's address is not known: {unknown}");
+    }
+    admitted
 }
 
 /// A response as HTTP has it. Nothing that a sender wrote may be guessed to be a page.

@@ -93,7 +93,7 @@ static SERVERS: Table = Table {
         optional(
             "trusted_proxies",
             Takes::List(&Takes::Text),
-            "Networks whose `X-Forwarded-For` is believed; the sender is the right-most address that is in none of them.",
+            "Networks whose `X-Forwarded-For` is believed; the sender is the right-most hop that is in none of them. Where that hop is missing or is no IP address, the sender's address is unknown: checks of `addresses` fail.",
         ),
         optional(
             "tls",
@@ -176,12 +176,17 @@ static LIMIT: Table = Table {
         optional(
             "failures",
             Takes::Count(1, 1_000_000),
-            "How many requests of one address may fail verification in a minute, before they are told to wait. Left out: 60.",
+            "How many requests of one address may fail verification in a minute, before further failures are answered with 429 and its requests are verified one at a time. Left out: 60.",
         ),
         optional(
             "challenges",
             Takes::Count(1, 1_000_000),
-            "How many challenges of one listener are answered in a minute. Left out: 60.",
+            "How many challenges of one listener are answered in a minute to senders without verification; when they are used up, the first of each other address still is, up to as many again. Challenges from verified senders have a limit of the same size of their own. Left out: 600.",
+        ),
+        optional(
+            "challenges_per_address",
+            Takes::Count(1, 1_000_000),
+            "How many challenges of one address, an IPv4 address or an IPv6 /48, one listener takes in a minute without verification, whether they are answered or not. Left out: 30.",
         ),
     ],
     one_of: &[],

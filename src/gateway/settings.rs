@@ -71,8 +71,10 @@ pub struct Limits {
     pub streams_per_tenant: usize,
     /// Failures of an address in a minute.
     pub failures: u64,
-    /// Challenges of a listener in a minute.
+    /// Challenges of a listener that are answered in a minute.
     pub challenges: u64,
+    /// Challenges of an address in a minute.
+    pub challenges_per_address: u64,
 }
 
 /// How long what is stored is kept.
@@ -202,7 +204,8 @@ impl<'r> Reader<'r> {
             streams: size("streams", 200),
             streams_per_tenant: size("streams_per_tenant", 50),
             failures: self.count("limits", "failures", 60),
-            challenges: self.count("limits", "challenges", 60),
+            challenges: self.count("limits", "challenges", 600),
+            challenges_per_address: self.count("limits", "challenges_per_address", 30),
         }
     }
 

@@ -23,6 +23,9 @@ use crate::engine::{
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
 
+/// Secrets of one name that are active at once, while one replaces another.
+const MOST_ACTIVE: usize = 16;
+
 /// What stands outside of a listener's file, for those who may look there.
 pub struct Outside<'o> {
     /// Reads a file, its name relative to the configuration's folder; an error is in words.
@@ -359,6 +362,11 @@ impl<'a> Assembly<'a> {
                 if part.node.entries().is_empty() { part.items().collect() } else { vec![part] };
             if sources.is_empty() {
                 self.unset(part, format!("the secret `{name}` is not set"));
+            }
+            if sources.len() > MOST_ACTIVE {
+                // A forged request is hashed once for each.
+                self.wrong(part, format!("at most {MOST_ACTIVE} secrets are active at once"));
+                continue;
             }
             for source in sources {
                 self.read_secret(name, source);

@@ -29,6 +29,12 @@ pub struct Decision {
     pub dedup: Option<DedupKeys>,
     /// The parts of the request, for its log.
     pub parts: Parts,
+    /// Whether the request passed its checks, and one that is enforced needed something that only
+    /// the sender has: others are what strangers send, whatever became of them.
+    pub secured: bool,
+    /// Bytes that the checks of signatures hashed. A forged request costs its body once for each
+    /// secret, hash function and payload, however many signatures it has.
+    pub hashed_bytes: u64,
 }
 
 impl Decision {
@@ -47,6 +53,8 @@ impl Decision {
             event: None,
             dedup: None,
             parts: Parts::of(request, (&listener.id, &listener.name), &listener.wanted),
+            secured: false,
+            hashed_bytes: 0,
         }
     }
 }
@@ -70,8 +78,20 @@ pub trait Limiter {
     /// Counts a request that failed verification.
     fn fail(&mut self) -> Admission;
 
-    /// Takes a challenge.
-    fn challenge(&mut self) -> Admission;
+    /// Takes a challenge, before it is answered.
+    fn challenge(&mut self, challenger: Challenger) -> Admission;
+
+    /// Counts a challenge of a stranger that was answered.
+    fn answered(&mut self) {}
+}
+
+/// Who sends a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenger {
+    /// Anyone: the challenge is answered without verification.
+    Stranger,
+    /// A sender who passed the listener's checks.
+    Verified,
 }
 
 /// A limiter that takes everything: for tests, samples and replays.
@@ -87,7 +107,7 @@ impl Limiter for Unlimited {
         Admission::Admitted { remaining: 1 }
     }
 
-    fn challenge(&mut self) -> Admission {
+    fn challenge(&mut self, _: Challenger) -> Admission {
         Admission::Admitted { remaining: 1 }
     }
 }
@@ -148,16 +168,12 @@ pub fn decide(
     surroundings: &mut Surroundings<'_>,
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
-    let (ended, reasons) = run(listener, request, &parts, now, surroundings, None);
-    decision(listener, ended, reasons, parts)
+    let passed = run(listener, request, &parts, now, surroundings, None);
+    decision(listener, passed, parts)
 }
 
-fn decision(
-    listener: &Listener,
-    ended: Step<Taken>,
-    mut reasons: Vec<Reason>,
-    parts: Parts,
-) -> Decision {
+fn decision(listener: &Listener, passed: Passed, parts: Parts) -> Decision {
+    let Passed { ended, mut reasons, secured, hashed_bytes } = passed;
     // A sender that has the secret may write it where an error quotes it.
     for reason in &mut reasons {
         if let Cow::Owned(shown) = listener.redaction.text(&reason.message) {
@@ -172,10 +188,19 @@ fn decision(
             event: Some(event),
             dedup,
             parts,
+            secured,
+            hashed_bytes,
         },
-        Err(Stop { outcome, response }) => {
-            Decision { outcome, reasons, response, event: None, dedup: None, parts }
-        }
+        Err(Stop { outcome, response }) => Decision {
+            outcome,
+            reasons,
+            response,
+            event: None,
+            dedup: None,
+            parts,
+            secured,
+            hashed_bytes,
+        },
     }
 }
 
@@ -189,8 +214,16 @@ pub fn decide_verified(
     verdict: bool,
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
-    let (ended, reasons) = run(listener, request, &parts, now, surroundings, Some(verdict));
-    decision(listener, ended, reasons, parts)
+    let passed = run(listener, request, &parts, now, surroundings, Some(verdict));
+    decision(listener, passed, parts)
+}
+
+/// What the steps came to.
+struct Passed {
+    ended: Step<Taken>,
+    reasons: Vec<Reason>,
+    secured: bool,
+    hashed_bytes: u64,
 }
 
 fn run(
@@ -200,7 +233,7 @@ fn run(
     now: Time,
     surroundings: &mut Surroundings<'_>,
     verdict: Option<bool>,
-) -> (Step<Taken>, Vec<Reason>) {
+) -> Passed {
     let mut context = parts.context(request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let conditions = listener.conditions.bind(&context);
@@ -214,9 +247,12 @@ fn run(
         surroundings,
         verdict,
         reasons: Vec::new(),
+        secured: false,
+        hashed_bytes: 0,
     };
     let ended = pass.steps();
-    (ended, pass.reasons)
+    let Pass { reasons, secured, hashed_bytes, .. } = pass;
+    Passed { ended, reasons, secured, hashed_bytes }
 }
 
 /// A request on its way through the steps.
@@ -232,6 +268,10 @@ struct Pass<'p, 's, 'c> {
     /// What was found when the request was verified, where that was before.
     verdict: Option<bool>,
     reasons: Vec<Reason>,
+    /// Whether it passed a check that needs something that only the sender has.
+    secured: bool,
+    /// Bytes that the checks hashed.
+    hashed_bytes: u64,
 }
 
 /// A request that is taken.
@@ -293,16 +333,17 @@ impl Pass<'_, '_, '_> {
         let Some(challenge) = found else {
             return self.plain_method();
         };
-        if let Admission::Refused { retry_after } = self.surroundings.limiter.challenge() {
-            let reason = Reason::new("challenge", Finding::RateExceeded, "too many challenges");
-            self.note(reason.of(challenge.name.clone()));
-            return Err(too_many(Outcome::RateLimited, "too many challenges", retry_after));
-        }
-        if challenge.verified {
-            self.verify()?;
-        }
+        // A stranger who fails verification takes no challenge from those who pass it.
+        let challenger = match challenge.verified {
+            true if self.verify()?.secured => Challenger::Verified,
+            _ => Challenger::Stranger,
+        };
+        let challenger = self.admit_challenge(challenger, &challenge.name)?;
         match challenge.answer(self.surroundings.machine, self.context) {
             Ok(response) => {
+                if challenger == Challenger::Stranger {
+                    self.surroundings.limiter.answered();
+                }
                 let message = format!("answered with {}", response.status);
                 let reason = Reason::new("challenge", Finding::Answered, message);
                 self.note(reason.of(challenge.name.clone()));
@@ -319,6 +360,25 @@ impl Pass<'_, '_, '_> {
         }
     }
 
+    /// Holds a challenge to its limits. Past those of strangers, one that passes the checks all the
+    /// same is let in: most providers sign their challenges too, and strangers, however many, must
+    /// not keep those out.
+    fn admit_challenge(&mut self, challenger: Challenger, name: &str) -> Step<Challenger> {
+        let admission = self.surroundings.limiter.challenge(challenger);
+        let Admission::Refused { retry_after } = admission else {
+            return Ok(challenger);
+        };
+        if challenger == Challenger::Stranger && self.listener.is_secured() {
+            match self.checked() {
+                Some(_) => return self.admit_challenge(Challenger::Verified, name),
+                None => drop(self.surroundings.limiter.fail()),
+            }
+        }
+        let reason = Reason::new("challenge", Finding::RateExceeded, "too many challenges");
+        self.note(reason.of(name));
+        Err(too_many(Outcome::RateLimited, "too many challenges", retry_after))
+    }
+
     /// A method that only challenges come by brings no event.
     fn plain_method(&mut self) -> Step {
         if self.listener.methods.iter().any(|method| **method == *self.request.method) {
@@ -332,23 +392,9 @@ impl Pass<'_, '_, '_> {
         Err(Stop { outcome: Outcome::MethodNotAllowed, response })
     }
 
+    /// Runs the checks, and counts a request that fails them.
     fn verify(&mut self) -> Step<Verified> {
-        let mut evidence = Evidence {
-            request: self.request,
-            context: self.context,
-            conditions: self.conditions,
-            machine: self.surroundings.machine,
-            now: self.now,
-            presented: self.surroundings.presented,
-            recognise: self.listener.dedup.by_signature,
-            listener: &self.listener.id,
-            tenant: &self.listener.tenant,
-            tokens: &self.listener.token_patterns,
-        };
-        let verified = match self.verdict {
-            None => verify(&self.listener.checks, &mut evidence, &mut self.reasons),
-            Some(verdict) => Verified::recorded(verdict, self.listener.is_secured()),
-        };
+        let verified = self.checked();
         verified.ok_or_else(|| match self.surroundings.limiter.fail() {
             Admission::Admitted { .. } => stop(
                 Outcome::VerificationFailed,
@@ -360,6 +406,31 @@ impl Pass<'_, '_, '_> {
                 too_many(Outcome::TooManyFailures, message, retry_after)
             }
         })
+    }
+
+    /// Runs the checks.
+    fn checked(&mut self) -> Option<Verified> {
+        let mut evidence = Evidence {
+            request: self.request,
+            context: self.context,
+            conditions: self.conditions,
+            machine: self.surroundings.machine,
+            now: self.now,
+            presented: self.surroundings.presented,
+            recognise: self.listener.dedup.by_signature,
+            listener: &self.listener.id,
+            tenant: &self.listener.tenant,
+            tokens: &self.listener.token_patterns,
+            hashed_bytes: 0,
+            guessed_bytes: 0,
+        };
+        let verified = match self.verdict {
+            None => verify(&self.listener.checks, &mut evidence, &mut self.reasons),
+            Some(verdict) => Verified::recorded(verdict, self.listener.is_secured()),
+        };
+        self.hashed_bytes = self.hashed_bytes.saturating_add(evidence.hashed_bytes);
+        self.secured = verified.as_ref().is_some_and(|verified| verified.secured);
+        verified
     }
 
     fn rate_limit(&mut self, verified: &Verified) -> Step {

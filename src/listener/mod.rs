@@ -29,7 +29,8 @@ mod verify;
 
 pub use assemble::{Loaded, Outside, load};
 pub use decide::{
-    Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified, error_response,
+    Challenger, Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified,
+    error_response,
 };
 pub use dedup::DedupKeys;
 pub use log::{Log, log_entry, whole_log};

@@ -41,6 +41,13 @@ pub struct Bucket {
     empty_at: i64,
 }
 
+impl Bucket {
+    /// Whether nothing of it is used up: it is as good as a new one.
+    pub fn is_unused(self, now: i64) -> bool {
+        self.empty_at <= now
+    }
+}
+
 /// What became of a request at a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
@@ -85,4 +92,9 @@ pub fn admit(bucket: &mut Bucket, policy: Policy, now: i64) -> Admission {
     bucket.empty_at = next;
     let left = depth.saturating_sub(ahead) / interval;
     Admission::Admitted { remaining: u64::try_from(left).unwrap_or(0) }
+}
+
+/// Whether [`admit`] would take a request; nothing is taken.
+pub fn has_room(mut bucket: Bucket, policy: Policy, now: i64) -> bool {
+    matches!(admit(&mut bucket, policy, now), Admission::Admitted { .. })
 }

@@ -45,6 +45,7 @@ findings! {
     RuleError { name: "rule_error", doc: "The rule was stopped by an error.", }
     NoPayload { name: "no_payload", doc: "What is signed could not be put together.", }
     MissingSignature { name: "missing_signature", doc: "The request has no signature.", }
+    TooManySignatures { name: "too_many_signatures", doc: "The request has more signatures than are looked at.", }
     WrongPrefix { name: "wrong_prefix", doc: "No signature begins as it has to.", }
     WrongEncoding { name: "wrong_encoding", doc: "The signature is not in its encoding.", }
     WrongLength { name: "wrong_length", doc: "The signature is too short or too long for its hash.", }

@@ -33,7 +33,19 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A header by its name in any case: the first of that name.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        self.headers_named(name).next()
+    }
+
+    /// A header by its name in any case; none where it is repeated.
+    pub fn only_header(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.headers_named(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// The values of a header by its name in any case.
+    pub fn headers_named(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let named = self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| *value)
     }
 }
 

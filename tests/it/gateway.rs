@@ -17,6 +17,7 @@ mod server;
 mod soak;
 mod socotra;
 mod store;
+mod strangers;
 mod stream;
 mod subscribed;
 mod watching;

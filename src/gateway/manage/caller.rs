@@ -6,7 +6,7 @@ use hyper::HeaderMap;
 
 use super::call::Fault;
 use crate::gateway::app::App;
-use crate::gateway::credentials::manager;
+use crate::gateway::credentials::{authorization, manager};
 use crate::gateway::scopes::{SEND, permits};
 
 /// What an operation does with keys that are limited to listeners (`keys create --listener`).
@@ -44,7 +44,8 @@ pub(super) struct Caller {
 impl Caller {
     /// Who presents a key or an access token in `Authorization`.
     pub(super) async fn of(app: &Arc<App>, headers: &HeaderMap) -> Result<Self, Fault> {
-        let header = headers.get("authorization").and_then(|value| value.to_str().ok());
+        // One that is repeated, or is not ASCII, presents nothing.
+        let header = authorization(headers).ok().flatten();
         let (scheme, presented) = header.and_then(|text| text.split_once(' ')).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Fault::Unauthenticated);

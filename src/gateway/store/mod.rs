@@ -31,8 +31,12 @@ pub trait Store: DeliveryStore {
     /// this answers, it is on disk. Whoever goes away while waiting does not undo it.
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError>;
 
-    /// Logs a request that was refused: later, and perhaps not, where there are too many.
+    /// Logs a request that was refused, or that nobody verified: later, and perhaps not, where there
+    /// are too many.
     fn note(&self, request: RequestRecord);
+
+    /// The same, of a request to this listener at this time, whose log is made only if it is wanted.
+    fn note_with(&self, listener_id: &str, at: i64, make: &mut dyn FnMut() -> RequestRecord);
 
     /// What became of the logs of refused requests.
     fn noted(&self) -> NoteCounters;

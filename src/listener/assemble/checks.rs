@@ -18,6 +18,9 @@ use crate::engine::{Engine, OwnedValue, Program, Value};
 /// How far a signed time may be from now where nobody says.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
+/// What may have been signed, in several forms.
+const MOST_PAYLOADS: usize = 4;
+
 /// The functions that verify, by algorithm: what is run with `key`, `message` and `signature`.
 const ALGORITHMS: &[(&str, &str, &str)] = &[
     ("ed25519", "Ed25519", "$ED25519_VERIFY(key, message, signature)"),
@@ -139,6 +142,11 @@ impl<'a> Assembly<'a> {
 
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
         let parts = part.get("payload").map(Part::one_or_more).unwrap_or_default();
+        if parts.len() > MOST_PAYLOADS {
+            // A forged request is hashed once for each.
+            self.wrong(part, format!("a check has at most {MOST_PAYLOADS} payloads"));
+            return Vec::new();
+        }
         let programs: Vec<Program> =
             parts.into_iter().filter_map(|part| self.program(part)).collect();
         lints.payloads.extend(programs.iter().cloned());

@@ -43,8 +43,9 @@ pub fn presented<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a s
 }
 
 /// The token in a header; in `Authorization` it stands behind the scheme (RFC 6750, section 2.1).
+/// None where the header is repeated: what stands before the gateway may have looked at another.
 pub(super) fn bearer<'a>(request: &Request<'a>, header: &str) -> Option<&'a str> {
-    let value = request.header(header)?.trim();
+    let value = request.only_header(header)?.trim();
     if !header.eq_ignore_ascii_case("authorization") {
         return Some(value).filter(|value| !value.is_empty());
     }
@@ -56,7 +57,7 @@ impl Credential {
     pub(super) fn check(&self, evidence: &Evidence<'_, '_>) -> Found {
         match evidence.presented {
             Presented::None => {
-                let message = format!("no credential in `{}`", self.header);
+                let message = format!("no credential in `{}`, or more than one", self.header);
                 Err((Finding::MissingCredential, message))
             }
             Presented::Unknown(why) => Err((Finding::WrongCredential, (*why).to_owned())),

@@ -29,6 +29,13 @@ pub(in crate::listener) struct Jwt {
     pub(in crate::listener) program: Program,
 }
 
+/// Bytes of a token. Those of the large issuers, with groups in them, are below 8 KiB.
+const MOST_BYTES: usize = 16 << 10;
+
+/// Keys of an issuer. A token without `kid` is tried with each of them; the large issuers publish
+/// below ten.
+const MOST_KEYS: usize = 32;
+
 /// The public keys of an issuer.
 #[derive(Debug)]
 pub(in crate::listener) struct Keys(Vec<Key>);
@@ -56,6 +63,9 @@ impl Keys {
         let keys: Vec<Key> = usable.collect();
         if keys.is_empty() {
             return Err("it has no public key of RSA, P-256 or Ed25519".to_owned());
+        }
+        if keys.len() > MOST_KEYS {
+            return Err(format!("it has {} public keys, more than {MOST_KEYS}", keys.len()));
         }
         Ok(Self(keys))
     }
@@ -92,20 +102,23 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
 impl Jwt {
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
         let Some(token) = bearer(evidence.request, &self.header) else {
-            return Err((Finding::MissingCredential, format!("no token in `{}`", self.header)));
+            let message = format!("no token in `{}`, or more than one", self.header);
+            return Err((Finding::MissingCredential, message));
         };
+        if token.len() > MOST_BYTES {
+            let message = format!("the token has more than {MOST_BYTES} bytes");
+            return Err((Finding::BadToken, message));
+        }
         let now = evidence.now.epoch_seconds();
-        for key in self.keys.0.iter().filter(|key| fits(key, token)) {
-            for algorithm in &self.algorithms {
-                let taken = algorithm.borrow();
-                if !taken.as_text().is_some_and(|name| key.algorithms.contains(&name)) {
-                    continue;
-                }
+        let head = Head::of(token);
+        for key in self.keys.0.iter().filter(|key| head.fits(key)) {
+            for algorithm in self.algorithms.iter().filter(|one| head.names(key, one)) {
+                evidence.hashes(token.as_bytes());
                 let mut context = Context::new();
                 context
                     .set("token", token)
                     .set("key", Value::Bytes(&key.bytes))
-                    .set("algorithm", taken);
+                    .set("algorithm", algorithm.borrow());
                 if let Ok(Value::Object(claims)) = evidence.machine.eval(&self.program, &context) {
                     return self.held(claims, now);
                 }
@@ -141,13 +154,30 @@ impl Jwt {
     }
 }
 
-/// Whether a token may have been made with a key: a token that names its key means that one.
-fn fits(key: &Key, token: &str) -> bool {
-    let head = token.split('.').next().and_then(|head| URL_SAFE_NO_PAD.decode(head).ok());
-    let head = head.and_then(|json| read_json(&json).ok());
-    let named = head.as_ref().and_then(|head| head.borrow().as_object()?.get("kid")?.as_text());
-    match (named, &key.id) {
-        (Some(named), Some(id)) => named == &**id,
-        _ => true,
+/// What a token says of itself, read once: which of the keys are tried, and nothing else.
+struct Head(Option<OwnedValue>);
+
+impl Head {
+    fn of(token: &str) -> Self {
+        let head = token.split('.').next().and_then(|head| URL_SAFE_NO_PAD.decode(head).ok());
+        Self(head.and_then(|json| read_json(&json).ok()))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.as_ref().and_then(|head| head.borrow().as_object()?.get(name)?.as_text())
+    }
+
+    /// Whether the token may have been made with a key: one that names its key means that one.
+    fn fits(&self, key: &Key) -> bool {
+        match (self.text("kid"), &key.id) {
+            (Some(named), Some(id)) => named == &**id,
+            _ => true,
+        }
+    }
+
+    /// Whether the token names this algorithm, and a key of this kind can have made it.
+    fn names(&self, key: &Key, algorithm: &OwnedValue) -> bool {
+        let name = algorithm.borrow().as_text();
+        name.is_some_and(|name| key.algorithms.contains(&name)) && name == self.text("alg")
     }
 }

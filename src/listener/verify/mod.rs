@@ -4,6 +4,7 @@
 //! Errors and null are failures.
 
 mod credential;
+mod hash;
 mod jwt;
 mod public_key;
 mod received;
@@ -13,11 +14,12 @@ mod signed_time;
 
 pub(super) use credential::Credential;
 pub use credential::{Presented, presented};
+pub(super) use hash::Hash;
 pub(super) use jwt::{Jwt, Keys};
 pub(super) use public_key::PublicKey;
 pub(super) use received::{Encoding, Received};
 pub(super) use rule::{Rule, Signs};
-pub(super) use signature::{Hash, Hashing, Signature};
+pub(super) use signature::{Hashing, Signature};
 pub(super) use signed_time::SignedTime;
 
 use std::net::IpAddr;
@@ -104,6 +106,18 @@ pub(super) struct Evidence<'e, 'a> {
     pub(super) tenant: &'e str,
     /// Patterns of tokens that anyone can have signed, by the secret that signs them.
     pub(super) tokens: &'e [(Box<str>, regex::Regex)],
+    /// Bytes that checks hashed so far, each as often as it was hashed.
+    pub(super) hashed_bytes: u64,
+    /// Bytes that were looked at without the body's last line end.
+    pub(super) guessed_bytes: usize,
+}
+
+impl Evidence<'_, '_> {
+    /// Counts a message that a check hashes.
+    fn hashes(&mut self, message: &[u8]) {
+        let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
+        self.hashed_bytes = self.hashed_bytes.saturating_add(length);
+    }
 }
 
 /// Why a check failed, or what passed it.
@@ -186,8 +200,9 @@ impl Kind {
 
 fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> Found {
     let Some(address) = address else {
-        let message = "the sender's address is not known".to_owned();
-        return Err((Finding::AddressNotAllowed, message));
+        let message =
+            "the sender's address is not known: a trusted proxy names none that can be read";
+        return Err((Finding::AddressNotAllowed, message.to_owned()));
     };
     let canonical = address.to_canonical();
     let is_in = |net: &IpNet| net.contains(&address) || net.contains(&canonical);

@@ -1,10 +1,12 @@
 //! Signatures that were made with the sender's private key, checked against a pinned public one.
 //!
 //! The verification itself is the language's: `$ED25519_VERIFY` and its like, run with the key,
-//! the message and the signature as names.
+//! the message and the signature as names. Each verification hashes the whole message, so there are
+//! few candidates, and those whose length is wrong are not tried.
 
 use sha2::{Digest, Sha256};
 
+use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program, Value};
 use crate::listener::reason::{Failed, Finding};
@@ -23,9 +25,15 @@ pub(in crate::listener) struct PublicKey {
     pub(in crate::listener) time: Option<SignedTime>,
 }
 
+/// Signatures that are tried: a provider sends one, and a second while it replaces its key.
+const MOST_CANDIDATES: usize = 4;
+
+/// Bytes of signatures: from those of Ed25519 to those of RSA with 8192 bits.
+const LENGTHS: std::ops::RangeInclusive<usize> = 8..=1024;
+
 impl PublicKey {
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
-        let candidates = self.received.candidates(evidence)?;
+        let candidates = self.plausible(self.received.candidates(evidence)?)?;
         if let Some(time) = &self.time {
             time.check(evidence)?;
         }
@@ -56,6 +64,21 @@ impl PublicKey {
         }))
     }
 
+    /// The candidates that may be signatures, of which there may be a few.
+    fn plausible(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
+        let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
+        let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();
+        if plausible.len() > MOST_CANDIDATES {
+            let message = format!("the request has more than {MOST_CANDIDATES}");
+            return Err((Finding::TooManySignatures, message));
+        }
+        if plausible.is_empty() {
+            let message = format!("not as long as a signature of {}", self.algorithm);
+            return Err((Finding::SignatureWrong, message));
+        }
+        Ok(plausible)
+    }
+
     fn passed(&self, message: &[u8]) -> Passed {
         let signed = SignedTime::signed(self.time.as_ref(), Sha256::digest(message).into());
         Passed { message: format!("signed with `{}`", self.key), signed: Some(signed) }
@@ -73,6 +96,7 @@ impl PublicKey {
             return Err((Finding::RuleError, message));
         }
         for key in keys {
+            evidence.hashes(message);
             let mut context = Context::new();
             context
                 .set("key", key)

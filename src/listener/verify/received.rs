@@ -96,8 +96,21 @@ pub(super) struct Candidate {
     pub(super) bytes: Vec<u8>,
 }
 
-/// A request has few signatures; whoever sends thousands wants them compared.
-const MOST: usize = 128;
+/// Signatures that are looked at. A provider sends one for each active secret and each version of
+/// its scheme; a request with more wants them compared, and fails before anything is hashed.
+const MOST_CANDIDATES: usize = 16;
+
+/// Parts that signatures are looked for in, with those that begin with no prefix of a signature:
+/// times, ids, signatures of other versions.
+const MOST_PARTS: usize = 128;
+
+/// The parts of a request that may be signatures, as far as they were looked at.
+#[derive(Default)]
+struct Seen {
+    parts: usize,
+    prefixed: usize,
+    decoded: Vec<Candidate>,
+}
 
 impl Received {
     /// The signatures of a request that are written as they should be, or why there is none.
@@ -105,58 +118,75 @@ impl Received {
         &self,
         evidence: &mut Evidence<'_, '_>,
     ) -> Result<Vec<Candidate>, Failed> {
-        let texts = self.texts(evidence)?;
-        let split = |text: &str| -> Vec<String> {
-            let parts: Vec<&str> = match &self.separator {
-                Some(separator) => text.split(&**separator).collect(),
-                None => vec![text],
-            };
-            parts.into_iter().map(|part| part.trim().to_owned()).collect()
-        };
-        let written: Vec<String> =
-            texts.iter().flat_map(|text| split(text)).filter(|part| !part.is_empty()).collect();
-        if written.is_empty() {
-            return Err((Finding::MissingSignature, "the request has no signature".to_owned()));
+        let value = evidence
+            .machine
+            .eval(&self.place, evidence.context)
+            .map_err(|trap| (Finding::MissingSignature, trap.place_in(&self.place)))?;
+        let mut seen = Seen::default();
+        match value {
+            // What is no text in a list is no signature, and drops no other.
+            Value::List(list) => list
+                .iter()
+                .filter_map(Value::as_text)
+                .try_for_each(|text| self.look_at(text, &mut seen))?,
+            value => {
+                value.as_text().into_iter().try_for_each(|text| self.look_at(text, &mut seen))?;
+            }
         }
-        let stripped: Vec<(Box<str>, &str)> =
-            written.iter().take(MOST).filter_map(|text| self.strip(text)).collect();
-        if stripped.is_empty() {
-            return Err((Finding::WrongPrefix, self.wanted_prefix()));
-        }
-        let decoded: Vec<Candidate> = stripped
-            .into_iter()
-            .filter_map(|(prefix, text)| {
-                self.encoding.decode(text).map(|bytes| Candidate { prefix, bytes })
-            })
-            .collect();
-        if decoded.is_empty() {
-            let message = format!("the signature is not in {}", self.encoding.name());
-            return Err((Finding::WrongEncoding, message));
-        }
-        Ok(decoded)
+        self.found(seen)
     }
 
-    fn texts(&self, evidence: &mut Evidence<'_, '_>) -> Result<Vec<String>, Failed> {
-        match evidence.machine.eval(&self.place, evidence.context) {
-            Ok(Value::List(list)) => {
-                Ok(list.iter().filter_map(Value::as_text).map(ToOwned::to_owned).collect())
+    /// Looks at the parts of a text.
+    fn look_at(&self, text: &str, seen: &mut Seen) -> Result<(), Failed> {
+        match &self.separator {
+            Some(separator) => {
+                text.split(&**separator).try_for_each(|part| self.look_at_part(part, seen))
             }
-            Ok(value) => Ok(value.as_text().map(ToOwned::to_owned).into_iter().collect()),
-            Err(trap) => Err((Finding::MissingSignature, trap.place_in(&self.place))),
+            None => self.look_at_part(text, seen),
+        }
+    }
+
+    fn look_at_part(&self, part: &str, seen: &mut Seen) -> Result<(), Failed> {
+        let part = part.trim();
+        if part.is_empty() {
+            return Ok(());
+        }
+        seen.parts += 1;
+        let Some((prefix, text)) = self.strip(part) else {
+            return within(seen.parts, MOST_PARTS);
+        };
+        seen.prefixed += 1;
+        within(seen.prefixed, MOST_CANDIDATES)?;
+        // One in another encoding is no signature, and drops no other.
+        if let Some(bytes) = self.encoding.decode(text) {
+            seen.decoded.push(Candidate { prefix: prefix.into(), bytes });
+        }
+        within(seen.parts, MOST_PARTS)
+    }
+
+    fn found(&self, seen: Seen) -> Result<Vec<Candidate>, Failed> {
+        match seen {
+            Seen { parts: 0, .. } => {
+                Err((Finding::MissingSignature, "the request has no signature".to_owned()))
+            }
+            Seen { prefixed: 0, .. } => Err((Finding::WrongPrefix, self.wanted_prefix())),
+            Seen { decoded, .. } if decoded.is_empty() => {
+                let message = format!("the signature is not in {}", self.encoding.name());
+                Err((Finding::WrongEncoding, message))
+            }
+            Seen { decoded, .. } => Ok(decoded),
         }
     }
 
     /// A signature without what it begins with.
-    fn strip<'t>(&self, text: &'t str) -> Option<(Box<str>, &'t str)> {
+    fn strip<'p, 't>(&'p self, text: &'t str) -> Option<(&'p str, &'t str)> {
         if self.prefixes.is_empty() {
-            return Some(("".into(), text));
+            return Some(("", text));
         }
         // The longest first, so that an empty one takes only what no other does.
         let mut prefixes: Vec<&str> = self.prefixes.iter().map(|prefix| &**prefix).collect();
         prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
-        prefixes
-            .into_iter()
-            .find_map(|prefix| text.strip_prefix(prefix).map(|rest| (prefix.into(), rest)))
+        prefixes.into_iter().find_map(|prefix| text.strip_prefix(prefix).map(|rest| (prefix, rest)))
     }
 
     fn wanted_prefix(&self) -> String {
@@ -164,4 +194,12 @@ impl Received {
         let wanted = crate::config::quoted_list(&prefixes);
         format!("no signature begins with {wanted}")
     }
+}
+
+/// Refuses a request that has more of something than is looked at.
+fn within(number: usize, most: usize) -> Result<(), Failed> {
+    if number <= most {
+        return Ok(());
+    }
+    Err((Finding::TooManySignatures, format!("the request has more than {most}")))
 }

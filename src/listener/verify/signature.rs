@@ -1,71 +1,13 @@
 //! HMAC signatures (RFC 2104): one secret on both sides.
 
-use hmac::{EagerHash, Hmac, KeyInit, Mac};
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::hash::{Hash, Signable, line_end};
 use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
-use crate::engine::{Context, Machine, Program};
+use crate::engine::{Context, Program};
 use crate::listener::reason::{Failed, Finding};
-
-/// A hash function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::listener) enum Hash {
-    Sha1,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-impl Hash {
-    pub(in crate::listener) fn find(name: &str) -> Option<Self> {
-        Some(match name {
-            "sha1" => Self::Sha1,
-            "sha256" => Self::Sha256,
-            "sha384" => Self::Sha384,
-            "sha512" => Self::Sha512,
-            _ => return None,
-        })
-    }
-
-    pub(in crate::listener) fn name(self) -> &'static str {
-        match self {
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Sha384 => "sha384",
-            Self::Sha512 => "sha512",
-        }
-    }
-
-    fn length(self) -> usize {
-        match self {
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
-        }
-    }
-
-    /// The HMAC of a message. Nothing for a secret that is empty: anyone has that.
-    pub(in crate::listener) fn sign(self, secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-        if secret.is_empty() {
-            return None;
-        }
-        match self {
-            Self::Sha1 => mac::<Sha1>(secret, message),
-            Self::Sha256 => mac::<Sha256>(secret, message),
-            Self::Sha384 => mac::<Sha384>(secret, message),
-            Self::Sha512 => mac::<Sha512>(secret, message),
-        }
-    }
-}
-
-fn mac<D: EagerHash>(secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-    let mac = Hmac::<D>::new_from_slice(secret).ok()?;
-    Some(mac.chain_update(message).finalize().into_bytes().to_vec())
-}
 
 /// A signature with the hash function it is of.
 type Hashed = (Hash, Vec<u8>);
@@ -98,16 +40,20 @@ impl Signature {
             time.check(evidence)?;
         }
         let recognise = evidence.recognise.takes(SignedTime::is_held(self.time.as_ref()));
-        let compared = Compared { signature: self, hashed: &hashed, recognise };
         let guards = evidence.tokens.iter().filter(|(secret, _)| *secret == self.secret);
-        let guards: Vec<&regex::Regex> = guards.map(|(_, pattern)| pattern).collect();
-        let guards = guards.as_slice();
-        if let Some(at) = compared.run(evidence.machine, evidence.context, guards)? {
+        let compared = Compared {
+            signature: self,
+            hashed: &hashed,
+            recognise,
+            guards: guards.map(|(_, pattern)| pattern).collect(),
+        };
+        let mut hint = Hint::BodyNotSeen;
+        if let Some(at) = compared.run(evidence, &mut hint)? {
             let signed = at.signed.map(|hash| SignedTime::signed(self.time.as_ref(), hash));
             return Ok(Passed { message: self.matched(at.secret), signed });
         }
         let mut message = self.differs(&hashed);
-        if compared.holds_without_last_line_end(evidence, guards) {
+        if hint == Hint::Matches || (hint == Hint::BodyNotSeen && compared.guess(evidence)) {
             message.push_str("; it matches if the body's last line end is dropped");
         }
         Err((Finding::DigestDiffers, message))
@@ -171,25 +117,41 @@ struct Matched {
     signed: Option<[u8; 32]>,
 }
 
+/// What is known of the messages without the body's last line end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    /// No message has the body in it, or the body ends in no line end.
+    BodyNotSeen,
+    /// No candidate is the digest of one.
+    Differs,
+    /// A candidate is the digest of one.
+    Matches,
+}
+
+/// Bytes of short bodies that are looked at once more, without their last line end.
+const MOST_GUESSED: usize = 64 << 10;
+
 /// Candidates that are compared with what the secrets make.
 struct Compared<'s> {
     signature: &'s Signature,
-    hashed: &'s [(Hash, Vec<u8>)],
+    hashed: &'s [Hashed],
     /// Whether repeats are recognised by what was signed.
     recognise: bool,
+    /// What a token looks like, which anyone can have signed.
+    guards: Vec<&'s regex::Regex>,
 }
 
 impl Compared<'_> {
-    /// Which of the active secrets made one of the candidates of one of the payloads.
+    /// Which of the active secrets made one of the candidates of one of the payloads; and whether
+    /// one did of a payload without the body's last line end.
     fn run(
         &self,
-        machine: &mut Machine,
-        context: &Context<'_>,
-        guards: &[&regex::Regex],
+        evidence: &mut Evidence<'_, '_>,
+        hint: &mut Hint,
     ) -> Result<Option<Matched>, Failed> {
         let mut refused = None;
         for payload in &self.signature.payloads {
-            let message = match machine.eval(payload, context) {
+            let message = match evidence.machine.eval(payload, evidence.context) {
                 Ok(value) => value.content(),
                 Err(trap) => {
                     refused = Some((Finding::NoPayload, trap.place_in(payload)));
@@ -201,11 +163,21 @@ impl Compared<'_> {
                 continue;
             };
             // Anyone can have a token signed, by sending it as a challenge.
-            if guards.iter().any(|guard| is_token(guard, message)) {
+            if self.guards.iter().any(|guard| is_token(guard, message)) {
                 refused = Some((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()));
                 continue;
             }
-            if let Some(secret) = self.matches(context, message) {
+            let signable = Signable::with_body(message, evidence.request.raw_body);
+            if signable.is_some() && *hint == Hint::BodyNotSeen {
+                *hint = Hint::Differs;
+            }
+            let signable = signable.unwrap_or_else(|| Signable::whole(message));
+            let found = self.compare(evidence.context, &signable);
+            evidence.hashed_bytes = evidence.hashed_bytes.saturating_add(found.hashed_bytes);
+            if found.without_line_end {
+                *hint = Hint::Matches;
+            }
+            if let Some(secret) = found.secret {
                 let signed = self.recognise.then(|| Sha256::digest(message).into());
                 return Ok(Some(Matched { secret, signed }));
             }
@@ -214,38 +186,78 @@ impl Compared<'_> {
         refused.map_or(Ok(None), Err)
     }
 
-    /// Compares with every secret, so that the time tells nothing of which one it was.
-    fn matches(&self, context: &Context<'_>, message: &[u8]) -> Option<usize> {
-        let mut matched = None;
+    /// Compares every candidate with every secret, so that the time tells nothing of which one it
+    /// was. A message is hashed once for each secret and each hash function that a candidate names,
+    /// however many candidates there are: their number is the sender's choice.
+    fn compare(&self, context: &Context<'_>, message: &Signable<'_>) -> Comparison {
+        let mut comparison = Comparison::default();
         for (at, secret) in context.secrets(&self.signature.secret).enumerate() {
             let secret = secret.content().unwrap_or_default();
-            for (hash, candidate) in self.hashed {
-                let computed = hash.sign(secret, message).unwrap_or_default();
-                // In constant time: leaving early would tell how much of it matched.
-                if bool::from(computed.ct_eq(candidate)) {
-                    matched = matched.or(Some(at));
+            for hash in Hash::ALL.into_iter().filter(|hash| self.names(*hash)) {
+                comparison.hashed_bytes += message.len();
+                let Some(digests) = hash.digests(secret, message) else {
+                    continue;
+                };
+                if self.is_candidate(hash, &digests.whole) {
+                    comparison.secret = comparison.secret.or(Some(at));
                 }
+                let shorter = digests.without_line_end;
+                comparison.without_line_end |=
+                    shorter.is_some_and(|digest| self.is_candidate(hash, &digest));
             }
         }
-        matched
+        comparison
     }
 
-    /// Whether the signature is that of the body without its last line end: proxies and tests
-    /// add one.
-    fn holds_without_last_line_end(
-        &self,
-        evidence: &mut Evidence<'_, '_>,
-        guards: &[&regex::Regex],
-    ) -> bool {
+    /// Where the messages do not have the body itself in them, as where they have its digest:
+    /// whether a candidate is that of a short body without its last line end. A request has
+    /// [`MOST_GUESSED`] bytes hashed for that, whatever its checks.
+    fn guess(&self, evidence: &mut Evidence<'_, '_>) -> bool {
         let body = evidence.request.raw_body;
-        let Some(trimmed) = body.strip_suffix(b"\n") else {
+        let Some(line_end) = line_end(body).filter(|_| body.len() <= MOST_GUESSED) else {
             return false;
         };
-        let trimmed = trimmed.strip_suffix(b"\r").unwrap_or(trimmed);
+        let trimmed = body.get(..body.len() - line_end).unwrap_or_default();
         let mut context = evidence.context.clone();
         context.set("raw_body", crate::listener::request::text_or_bytes(trimmed));
-        matches!(self.run(evidence.machine, &context, guards), Ok(Some(_)))
+        self.signature.payloads.iter().any(|payload| {
+            // Making the message may hash the body, too.
+            evidence.guessed_bytes += body.len();
+            if evidence.guessed_bytes > MOST_GUESSED {
+                return false;
+            }
+            let message = evidence.machine.eval(payload, &context).ok();
+            let Some(message) = message.and_then(|message| message.content()) else {
+                return false;
+            };
+            let found = self.compare(&context, &Signable::whole(message));
+            evidence.hashed_bytes += found.hashed_bytes;
+            evidence.guessed_bytes += message.len();
+            found.secret.is_some()
+        })
     }
+
+    /// Whether a candidate is of a hash function.
+    fn names(&self, hash: Hash) -> bool {
+        self.hashed.iter().any(|(named, _)| *named == hash)
+    }
+
+    /// Whether a digest is one of the candidates.
+    fn is_candidate(&self, hash: Hash, digest: &[u8]) -> bool {
+        let candidates = self.hashed.iter().filter(|(named, _)| *named == hash);
+        // In constant time, and all of them: leaving early would tell how much of one matched.
+        candidates.fold(false, |found, (_, candidate)| found | bool::from(digest.ct_eq(candidate)))
+    }
+}
+
+/// What came of comparing the candidates with the digests of one message.
+#[derive(Default)]
+struct Comparison {
+    /// The secret that made a candidate.
+    secret: Option<usize>,
+    /// Whether a candidate is the digest of the message without the body's last line end.
+    without_line_end: bool,
+    hashed_bytes: u64,
 }
 
 /// Whether the whole of a message is a token.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hookgate::listener::rate::{Admission, Policy};
-use hookgate::listener::{Limiter, Outcome};
+use hookgate::listener::{Challenger, Limiter, Outcome};
 
 use super::{NOW, SECRETS, Sent, body, came, mac, open, said, secured, sha256};
 
@@ -135,7 +135,8 @@ fn a_body_that_is_declared_as_json_and_is_none_is_refused_with_the_position() {
 struct Counted {
     admitted: Vec<Policy>,
     failed: usize,
-    challenged: usize,
+    challenged: Vec<Challenger>,
+    answered: usize,
     refuses: bool,
 }
 
@@ -159,10 +160,82 @@ impl Limiter for Counted {
         self.answer()
     }
 
-    fn challenge(&mut self) -> Admission {
-        self.challenged += 1;
+    fn challenge(&mut self, challenger: Challenger) -> Admission {
+        self.challenged.push(challenger);
         self.answer()
     }
+
+    fn answered(&mut self) {
+        self.answered += 1;
+    }
+}
+
+#[test]
+fn a_challenge_is_counted_after_verification_and_against_the_listener_only_when_answered() {
+    const ECHO: &str =
+        "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nbody = '$INTEGER(parsed_body.echo)'\n";
+    let stranger = secured(&format!("{SIGNED}{ECHO}"));
+    let verified = secured(&format!("{SIGNED}{ECHO}verified = true\n"));
+    let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
+    let monitored = secured(&format!("{monitored}{ECHO}verified = true\n"));
+    let (good, bad) = (r#"{"echo":"1"}"#, r#"{"echo":"x"}"#);
+    use Challenger::{Stranger, Verified};
+    for (listener, sent, outcome, challenged, answered, secured) in [
+        (&stranger, Sent::json(good), Outcome::Challenged, vec![Stranger], 1, false),
+        (&stranger, sign(Sent::json(good)), Outcome::Challenged, vec![Stranger], 1, false),
+        (&stranger, Sent::json(bad), Outcome::ChallengeFailed, vec![Stranger], 0, false),
+        (&verified, Sent::json(good), Outcome::VerificationFailed, vec![], 0, false),
+        (&verified, sign(Sent::json(good)), Outcome::Challenged, vec![Verified], 0, true),
+        // Verification that is only monitored verifies nobody.
+        (&monitored, Sent::json(good), Outcome::Challenged, vec![Stranger], 1, false),
+    ] {
+        let mut limiter = Counted::default();
+        let decision = sent.limited(listener, &mut limiter);
+        assert_eq!(decision.outcome, outcome, "{}", said(&decision));
+        assert_eq!((limiter.challenged, limiter.answered), (challenged, answered));
+        assert_eq!(decision.secured, secured);
+        assert!(limiter.admitted.is_empty(), "no event's allowance is used");
+    }
+}
+
+/// A limiter of a listener that strangers use up.
+#[derive(Default)]
+struct UsedUp {
+    failed: usize,
+}
+
+impl Limiter for UsedUp {
+    fn admit(&mut self, _: Policy) -> Admission {
+        Admission::Admitted { remaining: 1 }
+    }
+
+    fn fail(&mut self) -> Admission {
+        self.failed += 1;
+        Admission::Admitted { remaining: 1 }
+    }
+
+    fn challenge(&mut self, challenger: Challenger) -> Admission {
+        match challenger {
+            Challenger::Stranger => Admission::Refused { retry_after: Duration::from_secs(1) },
+            Challenger::Verified => Admission::Admitted { remaining: 1 },
+        }
+    }
+}
+
+#[test]
+fn a_signed_challenge_is_answered_though_strangers_use_up_those_that_are_not() {
+    const ECHO: &str =
+        "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nbody = 'parsed_body.echo'\n";
+    let sent = Sent::json(r#"{"echo":"1"}"#);
+    let open = open(ECHO);
+    let listener = secured(&format!("{SIGNED}{ECHO}"));
+    let mut limiter = UsedUp::default();
+    let decision = sign(sent.clone()).limited(&listener, &mut limiter);
+    assert_eq!((came(&decision).as_str(), limiter.failed), ("challenged answered", 0));
+    let decision = sent.limited(&listener, &mut limiter);
+    assert_eq!(came(&decision), "rate_limited missing_signature rate_exceeded");
+    assert_eq!((decision.response.status, limiter.failed), (429, 1));
+    assert_eq!(came(&sent.limited(&open, &mut limiter)), "rate_limited rate_exceeded");
 }
 
 #[test]

@@ -51,6 +51,36 @@ fn presented(listener: &Listener, token: &str) -> hookgate::listener::Decision {
 const BAD: &str = "verification_failed bad_token";
 
 #[test]
+fn a_forged_token_is_hashed_once_for_each_key_it_may_mean_and_not_at_all_when_it_is_long() {
+    let pairs: Vec<_> = (1..=20).map(ed25519).collect();
+    let keys: Vec<_> =
+        pairs.iter().enumerate().map(|(at, pair)| jwk(&at.to_string(), pair)).collect();
+    let listener = listener(&keys, "\"EdDSA\", \"ES256\", \"RS256\"");
+    let forged = |head: Value| token(&head, &claims(), |_| vec![0; 64]);
+    let sizes = |head: Value, keys: u64| (forged(head.clone()), forged(head).len() as u64 * keys);
+    let long =
+        token(&json!({ "alg": "EdDSA" }), &json!({ "a": "a".repeat(20_000) }), |_| vec![0; 64]);
+    for (token, hashed) in [
+        sizes(json!({ "alg": "EdDSA", "kid": "7" }), 1),
+        sizes(json!({ "alg": "EdDSA", "kid": "none" }), 0),
+        sizes(json!({ "alg": "EdDSA" }), 20),
+        sizes(json!({ "alg": "RS256" }), 0),
+        sizes(json!({ "alg": "HS256" }), 0),
+        sizes(json!({ "kid": "7" }), 0),
+        (long, 0),
+        ("a.b.c".to_owned(), 0),
+    ] {
+        let decision = presented(&listener, &token);
+        assert_eq!((came(&decision).as_str(), decision.hashed_bytes), (BAD, hashed), "{token}");
+    }
+    let keys: Vec<_> = (0..33).map(|at| jwk(&at.to_string(), &ed25519(at))).collect();
+    let set = json!({ "keys": keys }).to_string();
+    let check = "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [\"EdDSA\"]\nissuer = \"i\"\naudience = \"a\"\n";
+    let said = super::told(&loaded(check, &[("keys.json", &set)]).diagnostics).join("\n");
+    assert!(said.contains("more than 32"), "{said}");
+}
+
+#[test]
 fn the_claims_of_a_token_are_held_to_the_clock_and_the_listener() {
     let pair = ed25519(7);
     let listener = listener(&[jwk("a", &pair)], "\"EdDSA\"");

@@ -202,7 +202,149 @@ fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
         let decision = sent.to(&listener);
         assert_eq!(came(&decision), "verification_failed digest_differs");
         assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
+        // With each of the secrets, in the same look at the body.
+        let decision = Sent::json(format!("{BODY}{ending}")).with("X-Signature", hexed(OLD));
+        let decision = decision.to(&listener);
+        assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
+        let sent = (BODY.len() + ending.len()) as u64;
+        assert_eq!(decision.hashed_bytes, 2 * sent, "once for each secret");
     }
+    // A body that is followed by something, and one that is signed as its digest.
+    let time = "1755691200";
+    let digest =
+        |body: &str| hex::encode(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()));
+    for (payload, message) in [
+        ("\"a.${raw_body}.${headers[\"x-time\"]}\"", format!("a.{BODY}.{time}")),
+        ("$SHA256(raw_body).$HEX()", digest(BODY)),
+    ] {
+        let listener = open(&signature(&check.replace("raw_body", payload)));
+        let signed = hex::encode(sha256(KEY, message));
+        for (more, hinted) in [("", false), ("\n", true), ("\r\n", true), ("\n\n", false)] {
+            let sent = Sent::json(format!("{BODY}{more}")).with("X-Time", time);
+            let decision = sent.with("X-Signature", signed.as_str()).to(&listener);
+            let is_good = decision.outcome == Outcome::Accepted;
+            assert_eq!(is_good, more.is_empty(), "{payload} {more:?}");
+            assert_eq!(said(&decision).contains("last line end"), hinted, "{payload} {more:?}");
+        }
+        // A long body is not looked at twice.
+        let long = format!("{}\n", "a".repeat(100_000));
+        let decision =
+            Sent::new(&long).with("X-Time", time).with("X-Signature", signed).to(&listener);
+        assert!(
+            decision.hashed_bytes <= 2 * (long.len() as u64 + 100),
+            "{}",
+            decision.hashed_bytes
+        );
+    }
+}
+
+/// A listener with three secrets, two payloads and several hash functions.
+fn costly() -> hookgate::listener::Listener {
+    let files = [("1", "first"), ("2", "second"), ("3", "third")];
+    let check = r#"
+secrets.KEY = [{ file = "1" }, { file = "2" }, { file = "3" }]
+[[verify]]
+name = "signature"
+[verify.signature]
+secret = "KEY"
+hash = "inferred"
+hashes = ["sha1", "sha256", "sha512"]
+payload = ['raw_body', '"v0:${raw_body}"']
+received = 'headers["x-signature"]'
+prefix = ["sha1=", "sha256=", "sha512="]
+separator = ","
+encoding = "hex"
+"#;
+    loaded(check, &files).listener.unwrap()
+}
+
+#[test]
+fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
+    let listener = costly();
+    let body = format!("{}\n", "a".repeat(10_000));
+    let length = body.len() as u64;
+    let once = 3 * (length + length + 3);
+    let forged =
+        |hash: &str, bytes: usize, at: usize| format!("{hash}={at:0length$x}", length = bytes * 2);
+    for (candidates, hashes, finding) in [
+        (1, 1, "digest_differs"),
+        (16, 1, "digest_differs"),
+        (17, 0, "too_many_signatures"),
+        (128, 0, "too_many_signatures"),
+        (10_000, 0, "too_many_signatures"),
+    ] {
+        let all: Vec<String> = (0..candidates).map(|at| forged("sha256", 32, at)).collect();
+        let decision = Sent::new(&body).with("X-Signature", all.join(",")).to(&listener);
+        assert_eq!(came(&decision), format!("verification_failed {finding}"), "{candidates}");
+        assert_eq!(decision.hashed_bytes, hashes * once, "{candidates} candidates");
+    }
+    // Each hash function that a candidate names, once.
+    let mixed: Vec<String> =
+        (0..8).flat_map(|at| [forged("sha1", 20, at), forged("sha512", 64, at)]).collect();
+    let decision = Sent::new(&body).with("X-Signature", mixed.join(",")).to(&listener);
+    assert_eq!(decision.hashed_bytes, 2 * once);
+    // One that names a hash function and has another's length costs nothing.
+    let short = forged("sha512", 32, 1);
+    let decision = Sent::new(&body).with("X-Signature", short).to(&listener);
+    assert_eq!(
+        (came(&decision).as_str(), decision.hashed_bytes),
+        ("verification_failed wrong_length", 0)
+    );
+    // The last of sixteen counts as the first does, with any of the secrets and payloads.
+    for (secret, payload) in [("first", body.clone()), ("third", format!("v0:{body}"))] {
+        let mut all: Vec<String> = (0..15).map(|at| forged("sha256", 32, at)).collect();
+        all.push(format!("sha256={}", hex::encode(sha256(secret, payload))));
+        let decision = Sent::new(&body).with("X-Signature", all.join(",")).to(&listener);
+        assert_eq!(came(&decision), "accepted", "{}", said(&decision));
+    }
+}
+
+#[test]
+fn parts_that_are_no_signatures_are_bounded_and_drop_no_signature() {
+    let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\nprefix = \"v1=\"\nseparator = \",\"\n";
+    let listener = open(&signature(check));
+    let good = format!("v1={}", hexed(KEY));
+    for (others, outcome) in [
+        (0, "accepted"),
+        (127, "accepted"),
+        (128, "verification_failed too_many_signatures"),
+        (20_000, "verification_failed too_many_signatures"),
+    ] {
+        let received = format!("{}{good}", "v0=1,".repeat(others));
+        let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
+        assert_eq!(came(&decision), outcome, "{others}");
+    }
+    // Empty parts are none, and a list of a body may hold anything.
+    let listener = open(&signature(check).replace("headers[\"x-signature\"]", "parsed_body.s"));
+    let decision = Sent::json(r#"{"s":[1,null,{},"v1=zz"]}"#).to(&listener);
+    assert_eq!(came(&decision), "verification_failed wrong_encoding");
+    let many = vec!["v1=00"; 100_000];
+    let decision = Sent::json(serde_json::json!({ "s": many }).to_string()).to(&listener);
+    assert_eq!(came(&decision), "verification_failed too_many_signatures");
+}
+
+#[test]
+fn of_many_public_key_signatures_few_are_tried_and_none_of_a_wrong_length() {
+    let public = hex::encode(key_pair(7).public_key().as_ref());
+    let files = [("key", public.as_str())];
+    let check = "secrets.PUBLIC = { file = \"key\" }\n[[verify]]\nname = \"key\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"PUBLIC\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nseparator = \",\"\nencoding = \"hex\"\n";
+    let listener = loaded(check, &files).listener.unwrap();
+    let forged = "00".repeat(64);
+    let short = "00".repeat(4);
+    for (candidates, tried, finding) in [
+        (vec![&forged; 4], 4, "signature_wrong"),
+        (vec![&forged; 5], 0, "too_many_signatures"),
+        (vec![&forged; 17], 0, "too_many_signatures"),
+        (vec![&short; 16], 0, "signature_wrong"),
+    ] {
+        let received = candidates.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(",");
+        let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
+        assert_eq!(came(&decision), format!("verification_failed {finding}"));
+        assert_eq!(decision.hashed_bytes, tried * BODY.len() as u64);
+    }
+    let good = hex::encode(key_pair(7).sign(BODY.as_bytes()));
+    let decision = Sent::json(BODY).with("X-Signature", format!("{forged},{good}")).to(&listener);
+    assert_eq!(came(&decision), "accepted");
 }
 
 #[test]
@@ -372,6 +514,9 @@ fn a_credential_stands_behind_bearer_or_in_its_own_header() {
     ] {
         let sent = Sent::json("{}").with(name, value);
         sent.seen(|request| assert_eq!(presented(listener, request), found, "{name}: {value}"));
+        // Of two nobody can say which is meant, whichever is looked at before.
+        let twice = sent.with(&name.to_lowercase(), "Bearer def");
+        twice.seen(|request| assert_eq!(presented(listener, request), None, "{name}: {value}"));
     }
 }
 

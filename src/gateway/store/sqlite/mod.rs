@@ -183,6 +183,12 @@ impl Store for SqliteStore {
         self.notes.add(request);
     }
 
+    fn note_with(&self, listener_id: &str, at: i64, make: &mut dyn FnMut() -> RequestRecord) {
+        if self.notes.admit(listener_id, at) {
+            self.notes.push(make());
+        }
+    }
+
     fn noted(&self) -> NoteCounters {
         self.notes.counters()
     }

@@ -1,5 +1,5 @@
-//! Logs of refused requests: taken at once, written later, and left out where there are too
-//! many. What strangers send must not slow or fill the store.
+//! Logs of refused requests, and of challenges that nobody verified: taken at once, written later,
+//! and left out where there are too many. What strangers send must not slow or fill the store.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::{fault, writes};
 use crate::gateway::store::{NoteCounters, NotePolicy, RequestRecord, StoreError};
+use crate::listener::Outcome;
 
 /// What waits to be written.
 pub(super) struct Notes {
@@ -48,25 +49,37 @@ impl Notes {
     }
 
     /// Takes a log, or leaves it out.
-    pub(super) fn add(&self, mut request: RequestRecord) {
+    pub(super) fn add(&self, request: RequestRecord) {
+        if self.admit(&request.listener_id, request.received_at) {
+            self.push(request);
+        }
+    }
+
+    /// Whether one more log of a listener is wanted. It is counted, wanted or not.
+    pub(super) fn admit(&self, listener_id: &str, at: i64) -> bool {
         self.with(|state| {
-            let second = request.received_at / SECOND;
+            let second = at / SECOND;
             if state.second != second {
                 state.second = second;
                 state.seen.clear();
             }
-            let seen = state.seen.entry(request.listener_id.clone()).or_default();
+            let seen = state.seen.entry(listener_id.to_owned()).or_default();
             *seen = seen.saturating_add(1);
             let wanted = *seen <= self.policy.per_second || *seen % SAMPLE == 0;
-            if !wanted || state.waiting.len() >= MOST {
-                state.counters.dropped += 1;
-                return;
+            let admitted = wanted && state.waiting.len() < MOST;
+            match admitted {
+                true => state.counters.kept += 1,
+                false => state.counters.dropped += 1,
             }
-            state.counters.kept += 1;
-            cut(&mut request.log, self.policy.cut);
-            shorten(&mut request.body, self.policy.cut);
-            state.waiting.push(request);
-        });
+            admitted
+        })
+    }
+
+    /// Takes a log that is wanted.
+    pub(super) fn push(&self, mut request: RequestRecord) {
+        cut(&mut request.log, self.policy.cut);
+        shorten(&mut request.body, self.policy.cut);
+        self.with(|state| state.waiting.push(request));
     }
 
     /// Notes that a key was used.
@@ -96,6 +109,9 @@ impl Notes {
             .with(|state| (std::mem::take(&mut state.waiting), std::mem::take(&mut state.touched)));
         for request in &waiting {
             writes::insert_refused(connection, request).map_err(fault)?;
+            if request.outcome == Outcome::Challenged.name() {
+                writes::insert_challenge(connection, request).map_err(fault)?;
+            }
         }
         for (key, at) in touched {
             connection

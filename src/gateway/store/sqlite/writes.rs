@@ -71,13 +71,30 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result
             .execute(params![entry.request.id, raw])?;
     }
     if entry.challenge {
-        connection
-            .prepare_cached(
-                "INSERT INTO challenges (listener_id, at, request_id) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![entry.request.listener_id, now, entry.request.id])?;
+        insert_challenge(connection, &entry.request)?;
     }
     Ok(Kept::New { subscriptions: fanned.subscriptions, filtered: fanned.filtered })
+}
+
+/// Challenges of a listener that are remembered: the newest.
+const CHALLENGES: i64 = 1000;
+
+/// Remembers that a challenge was answered. Strangers may send many, so the oldest are forgotten.
+pub(super) fn insert_challenge(
+    connection: &Connection,
+    request: &RequestRecord,
+) -> rusqlite::Result<()> {
+    let RequestRecord { id, listener_id, received_at, .. } = request;
+    connection
+        .prepare_cached("INSERT INTO challenges (listener_id, at, request_id) VALUES (?1, ?2, ?3)")?
+        .execute(params![listener_id, received_at, id])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM challenges WHERE place IN (SELECT place FROM challenges
+             WHERE listener_id = ?1 ORDER BY at DESC, place DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute(params![listener_id, CHALLENGES])
+        .map(drop)
 }
 
 /// The two tables that have logs of requests, with the same columns.

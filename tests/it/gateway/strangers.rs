@@ -1,0 +1,282 @@
+//! What strangers cost: whose address counts, which challenges are answered and kept, and what a
+//! forged request makes the gateway hash. Over real sockets and a real database.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::running::{Answer, Folder, Gateway, LISTENER, SECRET, answer, hookgate_hmac, signed};
+
+const TRUSTED: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
+
+/// Sends a request whose headers may be any bytes.
+fn raw(gateway: &Gateway, path: &str, headers: &[u8], body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
+    let rest = format!("Content-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), headers, rest.as_bytes(), body].concat()).unwrap();
+    answer(stream)
+}
+
+/// The headers of a signed delivery, and others before them.
+fn signed_with(before: &[u8], body: &[u8], delivery: &str) -> Vec<u8> {
+    let mut headers = before.to_vec();
+    for (name, value) in signed(body, delivery) {
+        headers.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    headers
+}
+
+/// The value of a counter.
+fn counter(gateway: &Gateway, name: &str) -> u64 {
+    let metrics = gateway.manage("/metrics");
+    let line = metrics.text().lines().find(|line| line.starts_with(name)).map(ToOwned::to_owned);
+    line.map_or(0, |line| line.split(' ').nth(1).unwrap().parse().unwrap())
+}
+
+#[test]
+fn an_address_that_a_proxy_does_not_tell_is_unknown_and_fails_the_check() {
+    let checks =
+        "[[verify]]\nname = \"network\"\naddresses = [\"192.0.2.0/24\", \"127.0.0.0/8\"]\n";
+    let folder = Folder::with_listener(checks);
+    folder.settings(TRUSTED);
+    let gateway = folder.serve();
+    let cases: [(&[u8], u16); 11] = [
+        (b"X-Forwarded-For: 192.0.2.7\r\n", 200),
+        (b"X-Forwarded-For: \xff, 192.0.2.7\r\n", 200),
+        (b"X-Forwarded-For: \xff\r\nX-Forwarded-For: 192.0.2.7\r\n", 200),
+        // The proxy itself is in the networks, and is not the sender.
+        (b"", 401),
+        (b"X-Forwarded-For:\r\n", 401),
+        (b"X-Forwarded-For: \xff\r\n", 401),
+        (b"X-Forwarded-For: 192.0.2.7, \xff\r\n", 401),
+        (b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-For: \xff\r\n", 401),
+        (b"X-Forwarded-For: 127.0.0.1\r\n", 401),
+        (b"X-Forwarded-For: 192.0.2.7, unknown\r\n", 401),
+        (b"X-Forwarded-For: 192.0.2.7, 198.51.100.1\r\n", 401),
+    ];
+    for (at, (forwarded, status)) in cases.into_iter().enumerate() {
+        let body = at.to_string();
+        let headers = signed_with(forwarded, body.as_bytes(), &body);
+        let answered = raw(&gateway, &gateway.path(LISTENER), &headers, body.as_bytes());
+        assert_eq!(answered.status, status, "{}", forwarded.escape_ascii());
+    }
+    let log = gateway.logged("no IP address");
+    assert!(log.contains("names no sender"), "{log}");
+    assert!(log.contains("address_not_allowed: the sender's address is not known"), "{log}");
+    let list = folder.answer(&["requests", "list", "--format", "json"]);
+    assert!(!list.contains("0.0.0.0"), "{list}");
+}
+
+#[test]
+fn failures_are_counted_by_the_address_behind_the_proxy_at_listeners_and_at_the_token_endpoint() {
+    let folder = Folder::with_listener("");
+    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures = 2\n"));
+    let gateway = folder.serve();
+    let form = b"grant_type=client_credentials&client_id=a&client_secret=b";
+    let fails = |path: &str, forwarded: &[u8]| {
+        let headers = [b"X-Forwarded-For: ".as_slice(), forwarded, b"\r\n"].concat();
+        raw(&gateway, path, &headers, form).status
+    };
+    let listener = gateway.path(LISTENER);
+    for path in ["/oauth/v1/token", &listener] {
+        let attacker: Vec<u16> = (0..4).map(|_| fails(path, b"198.51.100.1")).collect();
+        assert_eq!(attacker, [401, 401, 429, 429], "{path}");
+        assert_eq!(fails(path, b"198.51.100.2"), 401, "another behind the same proxy: {path}");
+        // What stands left of the proxy's own hop makes no new sender.
+        assert_eq!(fails(path, b"203.0.113.9, 198.51.100.1"), 429, "{path}");
+        // Those whose address is not known are counted together, and apart from the proxy.
+        let unknown: Vec<u16> = (0..3).map(|_| fails(path, b"\xff")).collect();
+        assert_eq!(unknown, [401, 401, 429], "{path}");
+    }
+}
+
+#[test]
+fn a_client_says_once_who_it_is() {
+    let folder = Folder::with_listener("");
+    folder.answer(&["tenants", "create", "acme"]);
+    let made = folder
+        .answer(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["clientSecret"].as_str().unwrap());
+    let gateway = folder.serve();
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let bare = "grant_type=client_credentials";
+    use base64::Engine as _;
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    let basic = format!("Authorization: Basic {basic}\r\n");
+    let long = format!("{form}&more={}", "a".repeat(20_000));
+    let cases: Vec<(String, Vec<u8>, u16)> = vec![
+        (form.clone(), b"".to_vec(), 200),
+        (bare.to_owned(), basic.clone().into_bytes(), 200),
+        (bare.to_owned(), format!("{basic}{basic}").into_bytes(), 401),
+        (form.clone(), b"Authorization: Basic \xff\r\n".to_vec(), 401),
+        (form.clone(), format!("{basic}{basic}").into_bytes(), 401),
+        (format!("{form}&client_id=a"), b"".to_vec(), 400),
+        (format!("{form}&grant_type=client_credentials"), b"".to_vec(), 400),
+        (form.replace("client_secret=", "client_secret=%ff"), b"".to_vec(), 401),
+        (long, b"".to_vec(), 413),
+    ];
+    for (form, headers, status) in cases {
+        let answered = raw(&gateway, "/oauth/v1/token", &headers, form.as_bytes());
+        let shown: String = form.chars().take(100).collect();
+        assert_eq!(answered.status, status, "{shown} {}", headers.escape_ascii());
+    }
+}
+
+#[test]
+fn a_count_of_hops_that_is_repeated_or_no_number_is_taken_for_a_loop() {
+    let folder = Folder::with_listener("[rate_limit]\nrequests = 1000\nburst = 1000\n");
+    let gateway = folder.serve();
+    let cases: [(&[u8], i64); 9] = [
+        (b"", 0),
+        (b"hookgate-hops: 3\r\n", 3),
+        (b"hookgate-hops: 1\r\nHookgate-Hops: 4\r\n", 4),
+        (b"hookgate-hops: 2, 1\r\n", 2),
+        (b"hookgate-hops: +1\r\n", u32::MAX.into()),
+        (b"hookgate-hops: -1\r\n", u32::MAX.into()),
+        (b"hookgate-hops: \xff\r\n", u32::MAX.into()),
+        ("hookgate-hops: \u{0661}\r\n".as_bytes(), u32::MAX.into()),
+        (b"hookgate-hops: 99999999999999999999\r\n", u32::MAX.into()),
+    ];
+    for (at, (header, _)) in cases.iter().enumerate() {
+        let body = at.to_string();
+        let headers = signed_with(header, body.as_bytes(), &body);
+        let answered = raw(&gateway, &gateway.path(LISTENER), &headers, body.as_bytes());
+        assert_eq!(answered.status, 200, "{}", header.escape_ascii());
+    }
+    assert!(gateway.stop().success());
+    let store = rusqlite::Connection::open(folder.path().join("hookgate.db")).unwrap();
+    let mut query = store.prepare("SELECT hops FROM events ORDER BY place").unwrap();
+    let hops: Vec<i64> =
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let wanted: Vec<i64> = cases.iter().map(|(_, hops)| *hops).collect();
+    assert_eq!(hops, wanted);
+}
+
+/// A gateway with a listener for Zoom, whose challenges nobody has to sign.
+fn zoom(limits: &str) -> (Folder, Gateway) {
+    let folder = Folder::with_listener("");
+    folder.settings(&format!("{TRUSTED}\n[limits]\n{limits}"));
+    folder.write("secrets/zoom", SECRET);
+    folder.write(
+        "listeners/zoom.toml",
+        &format!(
+            "id = \"{ZOOM}\"\nname = \"Zoom\"\ntenant = \"acme\"\nprovider = \"zoom\"\n\n\
+             [secrets]\nZOOM = {{ file = \"secrets/zoom\" }}\n"
+        ),
+    );
+    let gateway = folder.serve();
+    (folder, gateway)
+}
+
+const ZOOM: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a13";
+
+/// Asks for a validation from an address, with more in the body.
+fn validate(gateway: &Gateway, address: &str, more: &str) -> u16 {
+    let body = format!(
+        r#"{{"event":"endpoint.url_validation","payload":{{"plainToken":"abc"}},"more":"{more}"}}"#
+    );
+    let headers = format!("Content-Type: application/json\r\nX-Forwarded-For: {address}\r\n");
+    raw(gateway, &gateway.path(ZOOM), headers.as_bytes(), body.as_bytes()).status
+}
+
+#[test]
+fn challenges_that_nobody_verified_are_cut_and_sampled_and_kept_with_what_is_refused() {
+    let (folder, gateway) = zoom("challenges = 1000000\nchallenges_per_address = 1000000\n");
+    let more = "x".repeat(100_000);
+    for _ in 0..60 {
+        assert_eq!(validate(&gateway, "198.51.100.1", &more), 200);
+    }
+    assert!(gateway.stop().success());
+    let store = rusqlite::Connection::open(folder.path().join("hookgate.db")).unwrap();
+    let number = |sql: &str| store.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(number("SELECT count(*) FROM requests"), 0);
+    let kept = number("SELECT count(*) FROM refused WHERE outcome = 'challenged'");
+    assert!((1..=60).contains(&kept), "{kept}");
+    let bytes =
+        number("SELECT coalesce(max(length(log) + coalesce(length(body), 0)), 0) FROM refused");
+    assert!(bytes <= 2 * 4096, "{bytes}");
+    assert_eq!(number("SELECT count(*) FROM challenges"), kept, "their history is kept too");
+    let list = folder.answer(&["requests", "list", "--outcome", "challenged"]);
+    assert!(list.contains("challenged"), "{list}");
+}
+
+#[test]
+fn a_stranger_s_challenges_keep_none_of_the_provider_s_out() {
+    let (_folder, gateway) = zoom("");
+    let stranger: Vec<u16> = (0..60).map(|_| validate(&gateway, "198.51.100.1", "")).collect();
+    assert!(stranger.contains(&200) && stranger.contains(&429), "{stranger:?}");
+    let provider: Vec<u16> = (0..20).map(|_| validate(&gateway, "203.0.113.5", "")).collect();
+    assert_eq!(provider, [200; 20]);
+    // Those of a site are one stranger.
+    let networks: Vec<u16> =
+        (0..60).map(|at| validate(&gateway, &format!("2001:db8:5:{at:x}::1"), "")).collect();
+    assert!(networks.contains(&429), "{networks:?}");
+}
+
+#[test]
+fn a_botnet_s_challenges_keep_no_signed_one_of_the_provider_out() {
+    let (_folder, gateway) = zoom("challenges = 5\nchallenges_per_address = 2\n");
+    for at in 0..40 {
+        validate(&gateway, &format!("198.51.100.{at}"), "");
+    }
+    assert_eq!(validate(&gateway, "203.0.113.5", ""), 429, "the botnet has used up all");
+    let body = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}"#;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let digest = hookgate_hmac(SECRET, format!("v0:{now}:{body}").as_bytes());
+    let headers = format!(
+        "Content-Type: application/json\r\nX-Forwarded-For: 203.0.113.5\r\n\
+         X-Zm-Request-Timestamp: {now}\r\nX-Zm-Signature: v0={digest}\r\n"
+    );
+    let answered = raw(&gateway, &gateway.path(ZOOM), headers.as_bytes(), body.as_bytes());
+    assert_eq!(answered.status, 200, "{}", answered.text());
+}
+
+#[test]
+fn a_forged_request_costs_its_body_once_however_many_signatures_it_has() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let body = vec![b'a'; 100_000];
+    let before = counter(&gateway, "hookgate_verification_hashed_bytes_total");
+    let many = vec![format!("sha256={}", "0".repeat(64)); 128].join(",");
+    assert_eq!(gateway.post(&[("X-Hub-Signature-256", &many)], &body).status, 401);
+    let one = format!("sha256={}", "0".repeat(64));
+    assert_eq!(gateway.post(&[("X-Hub-Signature-256", &one)], &body).status, 401);
+    let hashed = counter(&gateway, "hookgate_verification_hashed_bytes_total") - before;
+    assert_eq!(hashed, 100_000);
+}
+
+#[test]
+fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken() {
+    let folder = Folder::with_listener("[rate_limit]\nrequests = 1000\nburst = 1000\n");
+    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures = 2\n"));
+    let gateway = folder.serve();
+    let large = vec![b'a'; 1_000_000];
+    let path = gateway.path(LISTENER);
+    let forge = || {
+        let headers = format!(
+            "X-Forwarded-For: 198.51.100.1\r\nX-Hub-Signature-256: sha256={}\r\n",
+            "0".repeat(64)
+        );
+        raw(&gateway, &path, headers.as_bytes(), &large).status
+    };
+    assert_eq!([forge(), forge(), forge()], [401, 401, 429]);
+    std::thread::scope(|scope| {
+        let forgers: Vec<_> = (0..8).map(|_| scope.spawn(|| (forge(), forge()))).collect();
+        // A good one from another address, and one from the same.
+        for (at, address) in ["203.0.113.5", "198.51.100.1"].into_iter().enumerate() {
+            let body = at.to_string();
+            let forwarded = format!("X-Forwarded-For: {address}\r\n");
+            let headers = signed_with(forwarded.as_bytes(), body.as_bytes(), &body);
+            let began = Instant::now();
+            let answered = raw(&gateway, &path, &headers, body.as_bytes());
+            assert_eq!(answered.status, 200, "{address} after {:?}", began.elapsed());
+        }
+        for forger in forgers {
+            let (first, second) = forger.join().unwrap();
+            assert!([401, 429].contains(&first) && [401, 429].contains(&second));
+        }
+    });
+}
