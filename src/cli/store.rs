@@ -6,12 +6,13 @@ use crate::gateway::store::{
     AuditRecord, Change, Mode, PageRequest, RequestFilter, RequestRecord, SqliteStore, Store,
     StoreError,
 };
-use crate::gateway::{COMMAND_LINE, Clock, Configuration, Seal, open_store};
+use crate::gateway::{COMMAND_LINE, Clock, Configuration, Seal, open_store, restrict_umask};
 
-/// Opens the store of a configuration.
+/// Opens the store of a configuration. Files that the command makes are for its user alone.
 pub(super) fn open(
     arguments: &ConfigurationArguments,
 ) -> Result<(Configuration, SqliteStore), Error> {
+    restrict_umask();
     let configuration = arguments.read()?;
     let store = open_store(&configuration, Mode::Command)?;
     Ok((configuration, store))

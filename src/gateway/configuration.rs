@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::files::{ConfigFiles, FileState, Fingerprint};
 use super::settings::Settings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::{self, Format, Node};
 use crate::engine::Source;
 use crate::listener::{Listener, Outside, load};
 use crate::source::Span;
@@ -200,4 +201,29 @@ fn note_files(folder: &Path, settings: &mut Settings, files: &ConfigFiles) {
     }
     let state = |path: &PathBuf| FileState::of(&folder.join(path));
     settings.delivery.authorities_seen = settings.delivery.authorities.as_ref().and_then(state);
+}
+
+/// The files that hold secrets: those that listeners name, and the private key of TLS.
+pub(super) fn secret_files(configuration: &Configuration) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in listener_files(&configuration.folder).unwrap_or_default() {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if let Ok(root) = document::read(&text, Format::Toml, u16::MAX) {
+            files.extend(sources(&root).map(|file| configuration.folder.join(file)));
+        }
+    }
+    files.extend(configuration.settings.tls.iter().map(|(_, key)| configuration.path(key)));
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// The files that the secrets of a listener come from: one, or several for a rotation.
+fn sources(listener: &Node) -> impl Iterator<Item = &str> {
+    let secrets = listener.get("secrets").map(Node::entries).unwrap_or_default();
+    let nodes = secrets.iter().flat_map(|secret| match secret.value.items() {
+        [] => std::slice::from_ref(&secret.value),
+        items => items,
+    });
+    nodes.filter_map(|source| source.get("file")?.as_str())
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod credentials;
 mod deliver;
 mod descriptors;
+mod file_modes;
 mod files;
 mod identity;
 mod incoming;
@@ -43,6 +44,7 @@ pub use configuration::{
 };
 pub use credentials::{Made, make};
 pub use deliver::{Arrivals, ClientsError, Subscribed, UnreadableSubscription, sealed, unsealed};
+pub use file_modes::restrict_umask;
 pub use identity::{tenant_locator, uuid_of};
 pub use manage::{Acting, ActingError, Budget, COMMAND_LINE, MASK};
 pub use post::{PostError, post};

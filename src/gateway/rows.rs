@@ -195,11 +195,18 @@ static LIMIT: Table = Table {
 static STORES: Table = Table {
     name: "the store",
     doc: "Where events and logs are kept.",
-    fields: &[optional(
-        "path",
-        Takes::Text,
-        "The file of the database, relative to the configuration's folder. Left out: `hookgate.db`.",
-    )],
+    fields: &[
+        optional(
+            "path",
+            Takes::Text,
+            "The file of the database, relative to the configuration's folder. Left out: `hookgate.db`.",
+        ),
+        optional(
+            "wal_bytes",
+            Takes::Count(1 << 19, 1 << 34),
+            "Bytes of the write-ahead log at which it is copied into the database and restarted; less on a small volume, and at most a quarter of `retention.bytes`. Left out: 67108864.",
+        ),
+    ],
     one_of: &[],
 };
 
@@ -237,7 +244,7 @@ static RETAINED: Table = Table {
         optional(
             "bytes",
             Takes::Count(1 << 20, 1 << 50),
-            "Bytes of the database; the oldest goes first. Left out: no limit.",
+            "Bytes of the database and its write-ahead log; the oldest goes first. Left out: no limit.",
         ),
     ],
     one_of: &[],

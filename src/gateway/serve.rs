@@ -13,9 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::ages::Ages;
 use super::app::App;
 use super::clock::{Clock, micros_in};
-use super::configuration::{Configuration, ConfigurationError};
+use super::configuration::{Configuration, ConfigurationError, secret_files};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
 use super::descriptors;
+use super::file_modes::{restrict_umask, warn_if_open};
 use super::reload::Watcher;
 use super::routes::{management_routes, sender_routes};
 use super::seal::{Seal, SealError};
@@ -60,6 +61,18 @@ pub enum ServeError {
 /// How often what is too old is deleted.
 const PRUNE: Duration = Duration::from_secs(60);
 
+/// The same where space is what there is too little of: deleting makes some.
+const PRUNE_SPACE: Duration = Duration::from_secs(5);
+
+/// How long until deleting is tried again that found no space.
+const SPACE_PAUSE: Duration = Duration::from_millis(1500);
+
+/// Rows of a kind that one step of deleting examines.
+const STEP: usize = 500;
+
+/// The same where the log has little space for what a step changes.
+const SMALL_STEP: usize = 5;
+
 /// A gateway that listens, before it serves.
 pub struct Gateway {
     app: Arc<App>,
@@ -95,6 +108,9 @@ impl Signals {
 pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteStore, StoreError> {
     let settings = &configuration.settings;
     let mut options = SqliteOptions::new(configuration.path(&settings.store), mode);
+    // The log counts as the store, and must not be most of it.
+    let share = settings.retention.bytes.map_or(u64::MAX, |bytes| bytes / 4);
+    options.wal_bytes = settings.wal_bytes.min(share);
     options.notes = NotePolicy { bytes: settings.retention.refused_bytes, ..NotePolicy::default() };
     SqliteStore::open(options)
 }
@@ -170,7 +186,7 @@ impl Gateway {
             deliver::run(Arc::clone(&self.app), self.clients, stopped.clone(), settings.drain);
         let delivering = tokio::spawn(delivering);
         let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
-        let upkeep = tokio::spawn(upkeep(Arc::clone(&self.app)));
+        let pruning = tokio::spawn(prune_regularly(Arc::clone(&self.app)));
         let watcher = Watcher::new(Arc::clone(&self.app), self.certificates);
         let watcher = tokio::spawn(watcher.run(hang_up));
         tokio::select! {
@@ -180,7 +196,7 @@ impl Gateway {
         tracing::info!("stopping: requests in flight are finished");
         self.app.stop();
         let _ = tokio::join!(senders, management, delivering);
-        upkeep.abort();
+        pruning.abort();
         watcher.abort();
         self.app.store.close().await?;
         tracing::info!("stopped");
@@ -237,13 +253,20 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
 }
 
-/// Deletes what is old, beside requests.
-async fn upkeep(app: Arc<App>) {
-    let mut prune = tokio::time::interval(PRUNE);
+/// Deletes what is old, now and then. While there is no space for what is new, and where the store
+/// has a limit in bytes, that is looked at more often.
+async fn prune_regularly(app: Arc<App>) {
     let mut ages = Ages::new(&app.clock, newest(&app).await);
+    let mut tick = tokio::time::interval(PRUNE_SPACE);
+    let mut pruned: Option<tokio::time::Instant> = None;
     loop {
-        prune.tick().await;
-        delete_old(&app, &mut ages).await;
+        tick.tick().await;
+        let limited = app.configuration().settings.retention.bytes.is_some();
+        let is_due = pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE);
+        if limited || is_due || app.store.is_full() {
+            delete_old(&app, &mut ages).await;
+            pruned = Some(tokio::time::Instant::now());
+        }
     }
 }
 
@@ -252,11 +275,12 @@ pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
     let changed = old.listen != new.listen
         || old.management != new.management
         || old.store != new.store
+        || old.wal_bytes != new.wal_bytes
         || old.tls.is_some() != new.tls.is_some()
         || old.delivery.in_flight != new.delivery.in_flight;
     if changed {
         tracing::warn!(
-            "addresses, the store, TLS itself and `delivery.in_flight` change at the next start"
+            "addresses, the store, its log, TLS itself and `delivery.in_flight` change at the next start"
         );
     }
 }
@@ -272,10 +296,15 @@ async fn newest(app: &App) -> Option<i64> {
 async fn delete_old(app: &App, ages: &mut Ages) {
     let retention = retention(&app.configuration());
     let now = ages.now();
+    let mut step = STEP;
     loop {
-        match app.store.prune(&retention, now, 500).await {
+        match app.store.prune(&retention, now, step).await {
             Ok(pruned) if pruned.more => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(_) => return,
+            Err(StoreError::Full(_)) if step > SMALL_STEP => {
+                step = SMALL_STEP;
+                tokio::time::sleep(SPACE_PAUSE).await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "what is old was not deleted");
                 return;
@@ -299,13 +328,21 @@ fn retention(configuration: &Configuration) -> super::store::Retention {
     }
 }
 
+/// Warns of files with secrets or events that other users of the machine can use.
+fn warn_of_open_files(configuration: &Configuration) {
+    let sinks = configuration.settings.sinks.iter().map(|sink| configuration.path(&sink.path));
+    secret_files(configuration).into_iter().chain(sinks).for_each(|file| warn_if_open(&file));
+}
+
 /// Reads a configuration and serves it.
 ///
 /// # Errors
 /// Whatever stands in the way.
 pub async fn serve(folder: &Path, tell: impl FnOnce(&Gateway)) -> Result<(), ServeError> {
+    restrict_umask();
     let configuration = Configuration::read(folder, true)?;
     super::logging::begin(&configuration.settings);
+    warn_of_open_files(&configuration);
     let gateway = Gateway::open(configuration, Clock::System).await?;
     tell(&gateway);
     gateway.serve().await

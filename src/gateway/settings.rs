@@ -34,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The file of the database.
     pub store: PathBuf,
+    /// Bytes of the write-ahead log at which it is restarted.
+    pub wal_bytes: u64,
     /// How long what is stored is kept.
     pub retention: Retention,
     /// How events are delivered.
@@ -180,6 +182,7 @@ impl<'r> Reader<'r> {
             drain: self.time("server", "drain", Duration::from_secs(30)),
             limits: self.limits(),
             store: self.text("store", "path").unwrap_or("hookgate.db").into(),
+            wal_bytes: self.count("store", "wal_bytes", 64 << 20),
             retention: self.retention(),
             delivery: self.delivery(),
             sinks: self.sinks(),

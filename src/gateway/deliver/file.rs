@@ -1,6 +1,6 @@
 //! Sinks: files on this machine, a line of JSON an event, as subscriptions of their own.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use super::attempt::Came;
 use super::subscribed::{sealed, unsealed};
 use crate::delivery::{Api, Definition, Ended, Endpoint, Policy, Receiver, Standing};
 use crate::gateway::app::App;
+use crate::gateway::file_modes::private;
 use crate::gateway::identity::derived_id;
 use crate::gateway::settings::Sink;
 use crate::gateway::store::{
@@ -46,9 +47,14 @@ fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
         rotate(path, files)?;
     }
     let path_was_there = path.exists();
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let mut file = private().create(true).read(true).append(true).open(path)?;
     let gap = if ends_whole(&mut file)? { "" } else { "\n" };
-    file.write_all(format!("{gap}{line}\n").as_bytes())?;
+    let before = file.metadata()?.len();
+    if let Err(error) = file.write_all(format!("{gap}{line}\n").as_bytes()) {
+        // On a full volume each attempt would leave a piece of the line.
+        file.set_len(before)?;
+        return Err(error);
+    }
     file.sync_data()?;
     // A new name is on disk only when its folder is.
     match path.parent().filter(|_| !path_was_there) {

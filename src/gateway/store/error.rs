@@ -31,6 +31,9 @@ pub enum StoreError {
     /// Something it refers to is not there.
     #[error("there is no {0}")]
     Missing(String),
+    /// A backup was not made, or stopped.
+    #[error("no backup was made: {0}")]
+    Backup(String),
     /// It was closed.
     #[error("the store is closed")]
     Closed,

@@ -125,6 +125,9 @@ pub trait Store: DeliveryStore {
     /// Whether it would store something now.
     async fn check(&self) -> Result<(), StoreError>;
 
+    /// Whether the last that was to be stored found no space on the volume.
+    fn is_full(&self) -> bool;
+
     /// Stores what was given, and ends.
     async fn close(&self) -> Result<(), StoreError>;
 }

@@ -299,6 +299,8 @@ pub struct Retention {
 pub struct Pruned {
     /// How many rows went.
     pub rows: usize,
+    /// How many rows were examined for it.
+    pub examined: usize,
     /// Whether there are more to go.
     pub more: bool,
 }

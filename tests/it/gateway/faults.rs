@@ -12,6 +12,8 @@ mod restored;
 mod secrets;
 mod stopped;
 mod store;
+mod volume;
+mod wal;
 
 use std::path::Path;
 use std::process::Command;
@@ -87,6 +89,11 @@ pub(super) fn under(first: &str) -> Command {
 
 /// Asks until it holds, as what ends by itself does within moments.
 pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
+    until_mut(what, holds);
+}
+
+/// The same, with something that changes each time.
+fn until_mut(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < until, "{what}");

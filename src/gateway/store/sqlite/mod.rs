@@ -3,32 +3,42 @@
 //! One thread writes. What waits for it goes into one transaction, so many requests share one
 //! sync; each is answered only after the commit it is in. Reading has connections of its own.
 
+mod backup;
+mod checkpoint;
 mod deliveries;
+mod lock;
 mod notes;
 mod packed;
+mod prune;
 mod reads;
 mod recent;
+mod reserve;
 mod schema;
+mod space;
 mod writer;
 mod writes;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::lock::{Lock, beside, refuse_other_name, resolve};
 use self::notes::Notes;
+use self::prune::Rounds;
 use self::recent::Recent;
+use self::space::{LEAST_LOG, Space};
 use self::writer::{Tables, Writer};
 use self::writes::Prepared;
 use super::{
     AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, NoteCounters,
     NotePolicy, Pruned, RequestFilter, RequestRecord, Retention, Store, StoreError, Tenant,
 };
+use crate::gateway::file_modes::restrict;
 
 /// Who opens a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +60,8 @@ pub struct SqliteOptions {
     pub notes: NotePolicy,
     /// Pages of 4096 bytes that the file may have; for tests of what happens when it is full.
     pub max_pages: Option<u32>,
+    /// Bytes of the write-ahead log at which it is copied into the database and restarted.
+    pub wal_bytes: u64,
     /// Keys of repeats that are found by an index in memory, before they go to one on disk.
     pub recent_keys: usize,
 }
@@ -62,23 +74,45 @@ impl SqliteOptions {
             mode,
             notes: NotePolicy::default(),
             max_pages: None,
+            wal_bytes: WAL_BYTES,
             recent_keys: recent::MOST,
         }
     }
 }
 
+/// Bytes of the write-ahead log at which it is restarted, where the options do not say.
+pub(crate) const WAL_BYTES: u64 = 64 << 20;
+
 /// A store in a file.
 pub struct SqliteStore {
-    path: PathBuf,
     writer: Writer,
     notes: Arc<Notes>,
-    readers: Arc<Mutex<Vec<Connection>>>,
-    /// Held as long as the store is open, so that there is one gateway on it.
-    _lock: Option<File>,
+    rounds: Mutex<Rounds>,
+    readers: Arc<Readers>,
+}
+
+/// Connections that read, and what holds the store open.
+struct Readers {
+    space: Arc<Space>,
+    free: Mutex<Vec<Connection>>,
+    /// Held as long as there are connections, so that there is one gateway on the store.
+    _lock: Option<Lock>,
 }
 
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long one read may take. It keeps the pages that it may still read in the write-ahead log.
+const READ_TIME: Duration = Duration::from_secs(10);
+
+/// The same while the log is too long.
+const SHORT_READ_TIME: Duration = Duration::from_secs(1);
+
+/// Instructions of SQLite between two looks at the time.
+const INSTRUCTIONS: i32 = 4096;
+
+/// Files beside the database, which only its owner may read.
+const BESIDE: [&str; 6] = ["", "-wal", "-shm", ".lock", ".reserve", ".key"];
 
 impl SqliteStore {
     /// Opens a store; a file that is not there is made.
@@ -86,44 +120,73 @@ impl SqliteStore {
     /// # Errors
     /// Where another gateway has it, it is damaged or of a newer version, or cannot be opened.
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
-        let lock = match options.mode {
-            Mode::Serve => Some(lock(&options.path)?),
-            Mode::Command => None,
+        let path = resolve(&options.path)?;
+        let serves = options.mode == Mode::Serve;
+        let lock = if serves {
+            Some(Lock::take(&path)?)
+        } else {
+            refuse_other_name(&path)?;
+            None
         };
-        let mut connection = connect(&options.path, OpenFlags::default())?;
-        schema::migrate(&mut connection)?;
-        if let Some(pages) = options.max_pages {
-            connection.pragma_update(None, "max_page_count", pages).map_err(fault)?;
+        if serves {
+            BESIDE.iter().for_each(|suffix| restrict(&beside(&path, suffix)));
         }
+        let wal_bytes = options.wal_bytes.max(LEAST_LOG);
+        let space = Arc::new(Space::new(&path, wal_bytes, options.max_pages, serves));
+        space.prepare_to_open();
+        let mut connection = connect(&path, OpenFlags::default())?;
+        schema::migrate(&mut connection)?;
         let notes = Arc::new(Notes::new(options.notes));
         let mut recent = Recent::new(options.recent_keys);
-        if options.mode == Mode::Serve {
+        if serves {
             recent.load(&connection).map_err(fault)?;
         }
+        space.follow(&mut connection).map_err(fault)?;
         let tables = Tables::new(connection, recent);
-        let writer = Writer::begin(tables, Arc::clone(&notes), &options.path)?;
-        let readers = Arc::default();
-        Ok(Self { path: options.path, writer, notes, readers, _lock: lock })
+        let writer = Writer::begin(tables, Arc::clone(&notes), Arc::clone(&space))?;
+        let readers = Arc::new(Readers { space, free: Mutex::default(), _lock: lock });
+        Ok(Self { writer, notes, rounds: Mutex::default(), readers })
     }
 
-    /// Runs a read on a connection of its own, away from what must not wait.
+    /// Runs a read on a connection of its own, away from what must not wait. A read that takes too
+    /// long is ended.
     async fn read<T: Send + 'static>(
         &self,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (path, pool) = (self.path.clone(), Arc::clone(&self.readers));
+        let readers = Arc::clone(&self.readers);
         let read = move || {
-            let free = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = match free {
-                Some(connection) => connection,
-                None => connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
-            };
-            let answer = run(&connection).map_err(fault);
-            pool.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            answer
+            let mut connection = readers.take()?;
+            let answer = readers.limit(&mut connection).and_then(|()| run(&connection));
+            readers.give_back(connection);
+            answer.map_err(fault)
         };
         let joined = tokio::task::spawn_blocking(read).await;
         joined.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+}
+
+impl Readers {
+    fn take(&self) -> Result<Connection, StoreError> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match free {
+            Some(connection) => Ok(connection),
+            None => connect(self.space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE),
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// Limits the time of the next read.
+    fn limit(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let (began, space) = (Instant::now(), Arc::clone(&self.space));
+        let is_over = move || {
+            let pinned = space.pinned.load(Relaxed);
+            began.elapsed() > if pinned { SHORT_READ_TIME } else { READ_TIME }
+        };
+        connection.progress_handler(INSTRUCTIONS, Some(is_over))
     }
 }
 
@@ -137,29 +200,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
-             PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;",
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY;",
         )
         .map_err(fault)?;
     Ok(connection)
-}
-
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let shown = PathBuf::from(&name).display().to_string();
-    let unavailable = |error: &std::io::Error| StoreError::Unavailable(format!("{shown}: {error}"));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&name)
-        .map_err(|error| unavailable(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(shown)),
-        Err(TryLockError::Error(error)) => Err(unavailable(&error)),
-    }
 }
 
 /// What SQLite says, in words for an operator.
@@ -167,6 +211,9 @@ fn fault(error: rusqlite::Error) -> StoreError {
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(message),
+        Some(ErrorCode::OperationInterrupted) => {
+            StoreError::Unavailable("the read took too long; ask for less at a time".to_owned())
+        }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged(message),
         _ => StoreError::Unavailable(message),
     }
@@ -176,7 +223,9 @@ fn fault(error: rusqlite::Error) -> StoreError {
 impl Store for SqliteStore {
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError> {
         let prepared = Prepared::of(entry);
-        self.writer.run(move |connection| writes::keep(connection, &prepared, now)).await
+        let bytes = prepared.bytes();
+        let keep = move |tables: &Tables| writes::keep(tables, &prepared, now);
+        self.writer.run_with(bytes, keep).await
     }
 
     fn note(&self, request: RequestRecord) {
@@ -304,30 +353,43 @@ impl Store for SqliteStore {
         now: i64,
         step: usize,
     ) -> Result<Pruned, StoreError> {
-        let retention = *retention;
-        self.writer.run(move |connection| writes::prune(connection, &retention, now, step)).await
+        let (retention, log) = (*retention, self.readers.space.measure().log);
+        let rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let prune = move |tables: &Tables| {
+            let mut rounds = rounds.clone();
+            let pruned = prune::prune(tables, &mut rounds, &retention, log, now, step)?;
+            Ok((pruned, rounds))
+        };
+        let (pruned, rounds) = self.writer.run(prune).await?;
+        // Only what is committed counts as examined.
+        *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) = rounds;
+        Ok(pruned)
     }
 
     async fn backup(&self, path: &Path) -> Result<(), StoreError> {
-        let shown = path.display().to_string();
-        if path.exists() {
-            return Err(StoreError::Exists(shown));
-        }
-        let target = shown.clone();
-        // One read transaction, so the copy is of one moment; writing goes on meanwhile.
-        self.read(move |connection| connection.execute("VACUUM INTO ?1", [target]).map(drop))
-            .await?;
-        let synced = File::open(path).and_then(|file| file.sync_all());
-        synced.map_err(|error| StoreError::Unavailable(format!("{shown}: {error}")))
+        let (space, path) = (Arc::clone(&self.readers.space), path.to_owned());
+        let copied = tokio::task::spawn_blocking(move || backup::write(&space, &path)).await;
+        copied.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.writer.run(|tables| schema::write_version(tables)).await
+        self.writer.run(|tables| schema::check_room(tables)).await
+    }
+
+    fn is_full(&self) -> bool {
+        self.readers.space.is_full()
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        self.flush().await?;
+        let flushed = self.flush().await;
         self.writer.end();
-        Ok(())
+        match flushed {
+            // Events are on disk before they are acknowledged; only logs of refused requests wait.
+            Err(error @ StoreError::Full(_)) => {
+                tracing::warn!(%error, "the last logs of refused requests were not written");
+                Ok(())
+            }
+            flushed => flushed,
+        }
     }
 }

@@ -38,6 +38,14 @@ impl<'t> Packed<'t> {
             None => Self::Text(text),
         }
     }
+
+    /// Bytes that are stored.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Compressed(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// The bytes behind their number, which is what `decompress_size_prepended` reads.

@@ -217,13 +217,16 @@ CREATE TABLE dedup_recent (
 );
 "];
 
-/// Brings a file to the version that this program knows. Two that start at once do it once.
+/// Brings a file to the version that this program knows. Two that start at once do it once. A file
+/// of that version is not written to: its volume may be full.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if version(connection)? == known {
+        return Ok(());
+    }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
-    let found: i64 =
-        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)?;
+    let found = version(&transaction)?;
     if found > known {
         return Err(StoreError::NewerVersion { found, known });
     }
@@ -234,12 +237,24 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.commit().map_err(fault)
 }
 
-/// Writes the version that is there again: a store that can be read may take nothing all the same,
-/// as when its disk is full.
-pub(super) fn write_version(connection: &Connection) -> Result<(), StoreError> {
-    let version = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-    connection
-        .pragma_query_value(None, "user_version", version)
-        .and_then(|version| connection.pragma_update(None, "user_version", version))
-        .map_err(fault)
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)
+}
+
+/// Pages that a store has to have left to accept events.
+const LEAST_PAGES: i64 = 16;
+
+/// Whether the store can take something: its volume may be full, and the database may not grow.
+/// Writes the version that is there again, as a look alone does not show everything.
+pub(super) fn check_room(connection: &Connection) -> Result<(), StoreError> {
+    let number = |name: &str| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fault)
+    };
+    let growth = number("max_page_count")?.saturating_sub(number("page_count")?);
+    let left = growth.saturating_add(number("freelist_count")?);
+    if left < LEAST_PAGES {
+        return Err(StoreError::Full(format!("{left} pages are left of the database")));
+    }
+    let version = version(connection)?;
+    connection.pragma_update(None, "user_version", version).map_err(fault)
 }

@@ -2,23 +2,24 @@
 
 use std::cell::{RefCell, RefMut};
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpoint::{self, Bounds};
+use super::fault;
 use super::notes::Notes;
 use super::recent::Recent;
-use super::{connect, fault};
+use super::space::Space;
 use crate::gateway::store::StoreError;
 
 /// What is asked of the thread that writes.
 enum Asked {
-    /// To do this in the next transaction.
-    Work(Box<dyn Work>),
+    /// To do this in the next transaction, which brings so many bytes.
+    Work(Box<dyn Work>, u64),
     /// To write the logs that wait, and tell when that is done.
     Notes(Told),
 }
@@ -57,6 +58,9 @@ trait Work: Send {
     /// Does it, and answers what is wrong where it did not do what it should.
     fn run(&mut self, tables: &Tables) -> Result<(), StoreError>;
 
+    /// Whether it found no space.
+    fn is_full(&self) -> bool;
+
     /// Tells whoever waits, after the commit, what became of it.
     fn tell(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -83,6 +87,10 @@ where
         done
     }
 
+    fn is_full(&self) -> bool {
+        matches!(&self.answer, Some(Err(StoreError::Full(_))))
+    }
+
     fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
         // Whoever asked may be gone; what they gave is stored all the same.
         let answer = match (self.answer, committed) {
@@ -99,22 +107,11 @@ const QUEUE: usize = 4096;
 /// So much goes into one transaction.
 const BATCH: usize = 512;
 
+/// So much where there is little space: each may write some pages of every tree.
+const SMALL_BATCH: usize = 32;
+
 /// How long the log of a refused request may wait.
 const NOTES: Duration = Duration::from_millis(200);
-
-/// How often the write-ahead log is looked at, whether to move it into the file.
-const CHECKPOINT: Duration = Duration::from_millis(250);
-
-/// Bytes that the write-ahead log may have before it is moved while requests come in. Moving is
-/// work for the disk that they would wait for, so it is left for when none come.
-const PATIENCE: u64 = 1 << 30;
-
-/// Bytes that the write-ahead log may have before it is begun anew, which only the thread that
-/// writes can do.
-const WAL_BYTES: u64 = 3 << 29;
-
-/// How often the thread that writes looks how long the log is.
-const WAL_LOOK: Duration = Duration::from_secs(1);
 
 /// Hands work to the thread that writes.
 pub(super) struct Writer {
@@ -123,28 +120,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
+    /// Starts the threads.
     pub(super) fn begin(
         tables: Tables,
         notes: Arc<Notes>,
-        path: &Path,
+        space: Arc<Space>,
     ) -> Result<Self, StoreError> {
         let (queue, work) = sync_channel(QUEUE);
-        let (ended, end) = sync_channel::<()>(0);
+        let (wake, woken) = sync_channel(1);
         let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        let (path, beside) = (path.to_owned(), path.to_owned());
+        let bounds = Bounds::new(Arc::clone(&space), wake);
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || {
-                write(&tables, &work, &notes, &beside);
-                drop(ended);
-            })
+            .spawn(move || Writing { tables, notes, bounds }.run(&work))
             .map_err(unavailable)?;
-        let moving = std::thread::Builder::new()
+        let copying = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || checkpoint(&path, &end))
+            .spawn(move || checkpoint::run(&space, &woken))
             .map_err(unavailable)?;
-        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(vec![writing, moving]) })
+        Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(vec![writing, copying]) })
     }
 
     /// Runs work in the next transaction, and answers when that is on disk. The work may be done
@@ -153,8 +147,19 @@ impl Writer {
         &self,
         run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.run_with(0, run).await
+    }
+
+    /// The same, for work that brings many bytes: a transaction has no more of them than the
+    /// write-ahead log has space for.
+    pub(super) async fn run_with<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
-        self.send(Asked::Work(Box::new(Job { run, answer: None, tell })))?;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.send(Asked::Work(Box::new(Job { run, answer: None, tell }), bytes))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
@@ -191,55 +196,98 @@ impl Drop for Writer {
     }
 }
 
-fn write(tables: &Tables, asked: &Receiver<Asked>, notes: &Notes, path: &Path) {
-    let (mut noted, mut looked) = (Instant::now(), Instant::now());
-    loop {
-        match asked.recv_timeout(NOTES) {
-            Ok(first) => {
-                let (work, tell) = gather(first, asked);
-                transact(tables, work);
-                if let Some(tell) = tell {
-                    // Whoever asked may be gone.
-                    let _ = tell.send(write_notes(tables, notes));
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if noted.elapsed() >= NOTES || notes.is_pressing() {
-            tell_of_notes(write_notes(tables, notes));
-            noted = Instant::now();
-        }
-        if looked.elapsed() >= WAL_LOOK {
-            bound_log(tables, path);
-            looked = Instant::now();
-        }
-    }
-    tell_of_notes(write_notes(tables, notes));
+/// The thread that writes.
+struct Writing {
+    tables: Tables,
+    notes: Arc<Notes>,
+    bounds: Bounds,
 }
 
-/// Everything that waits, up to the first who wants to know that the logs are written.
-fn gather(first: Asked, asked: &Receiver<Asked>) -> (Vec<Box<dyn Work>>, Option<Told>) {
+impl Writing {
+    fn run(mut self, asked: &Receiver<Asked>) {
+        let mut noted = Instant::now();
+        self.bounds.hold(&self.tables);
+        loop {
+            match asked.recv_timeout(NOTES) {
+                Ok(first) => {
+                    let (work, tell) = gather(first, asked, &self.bounds);
+                    self.transact(work);
+                    if let Some(tell) = tell {
+                        // Whoever asked may be gone.
+                        let _ = tell.send(write_notes(&self.tables, &self.notes));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if noted.elapsed() >= NOTES || self.notes.is_pressing() {
+                tell_of_notes(write_notes(&self.tables, &self.notes));
+                noted = Instant::now();
+            }
+            self.bounds.hold(&self.tables);
+        }
+        tell_of_notes(write_notes(&self.tables, &self.notes));
+        self.bounds.hold(&self.tables);
+    }
+
+    /// Runs all work, and tells when that is on disk. Work that finds no space is tried again when
+    /// space was made.
+    fn transact(&mut self, mut all: Vec<Box<dyn Work>>) {
+        let committed = attempt(&self.tables, &mut all);
+        if !any_full(&committed, &all) {
+            return tell_all(all, &committed);
+        }
+        let full = is_full(&committed);
+        let (mut short, done) = all.into_iter().partition(|work| full || work.is_full());
+        tell_all(done, &committed);
+        if !self.bounds.make_room(&self.tables) {
+            return tell_all(short, &committed);
+        }
+        let committed = attempt(&self.tables, &mut short);
+        if any_full(&committed, &short) {
+            self.bounds.found_full();
+        }
+        tell_all(short, &committed);
+    }
+}
+
+fn is_full(committed: &Result<(), StoreError>) -> bool {
+    matches!(committed, Err(StoreError::Full(_)))
+}
+
+/// Whether some of the work found no space.
+fn any_full(committed: &Result<(), StoreError>, all: &[Box<dyn Work>]) -> bool {
+    is_full(committed) || all.iter().any(|work| work.is_full())
+}
+
+fn tell_all(all: Vec<Box<dyn Work>>, committed: &Result<(), StoreError>) {
+    for work in all {
+        work.tell(committed.clone());
+    }
+}
+
+/// Everything that waits and goes into one transaction, up to the first who wants to know that the
+/// logs are written.
+fn gather(
+    first: Asked,
+    asked: &Receiver<Asked>,
+    bounds: &Bounds,
+) -> (Vec<Box<dyn Work>>, Option<Told>) {
+    let most = if bounds.is_tight() { SMALL_BATCH } else { BATCH };
+    let mut room = bounds.batch_bytes();
     let mut all = Vec::new();
     let mut next = Some(first);
     while let Some(one) = next {
         match one {
-            Asked::Work(work) => all.push(work),
+            Asked::Work(work, bytes) => {
+                all.push(work);
+                room = room.saturating_sub(bytes);
+            }
             Asked::Notes(tell) => return (all, Some(tell)),
         }
-        next = (all.len() < BATCH).then(|| asked.try_recv().ok()).flatten();
+        next = (all.len() < most && room > 0).then(|| asked.try_recv().ok()).flatten();
     }
     (all, None)
-}
-
-/// Begins the write-ahead log anew where it has grown long: under load it never comes to its end
-/// by itself. Most of it was moved already, so this waits for little.
-fn bound_log(connection: &Connection, path: &Path) {
-    if log_bytes(path) > WAL_BYTES
-        && let Err(error) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
-    {
-        tracing::warn!(%error, "the write-ahead log was not begun anew");
-    }
 }
 
 /// The logs of refused requests, in a transaction of their own.
@@ -256,18 +304,15 @@ fn tell_of_notes(written: Result<(), StoreError>) {
     }
 }
 
-/// Runs all work in one transaction, and tells when that is on disk.
-fn transact(tables: &Tables, mut all: Vec<Box<dyn Work>>) {
+/// Runs all work in one transaction. Answers whether that is on disk.
+fn attempt(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
     if all.is_empty() {
-        return;
+        return Ok(());
     }
-    let committed = match together(tables, &mut all) {
-        Err(Stopped::ByWork) => transaction(tables, || apart(tables, &mut all)),
+    match together(tables, all) {
+        Err(Stopped::ByWork) => transaction(tables, || apart(tables, all)),
         Err(Stopped::ByStore(error)) => Err(error),
         Ok(()) => Ok(()),
-    };
-    for work in all {
-        work.tell(committed.clone());
     }
 }
 
@@ -335,38 +380,4 @@ fn transaction<E: From<StoreError>>(
         }
     }
     ended
-}
-
-/// Moves what the write-ahead log holds into the file, so that the thread that writes need not:
-/// when it has grown and nobody writes, or when it has grown too long.
-fn checkpoint(path: &Path, end: &Receiver<()>) {
-    let Ok(connection) = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) else {
-        return;
-    };
-    let mut moved = 0;
-    let mut before = 0;
-    while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(CHECKPOINT) {
-        let written = written(&connection);
-        let idle = written == before;
-        before = written;
-        if written == moved || !(idle || log_bytes(path) > PATIENCE) {
-            continue;
-        }
-        match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            Ok(()) => moved = written,
-            Err(error) => tracing::warn!(%error, "the write-ahead log was not moved"),
-        }
-    }
-}
-
-/// A number that changes with every commit of another connection.
-fn written(connection: &Connection) -> i64 {
-    connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap_or(0)
-}
-
-/// How long the write-ahead log is.
-fn log_bytes(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(0, |data| data.len())
 }

@@ -7,11 +7,9 @@ use rusqlite::{Connection, params};
 use super::deliveries::{FannedOut, fan_out};
 use super::fault;
 use super::packed::Packed;
-use super::reads::first_id;
 use super::writer::Tables;
 use crate::gateway::store::{
-    AuditRecord, Entry, EventRecord, Kept, Key, Pruned, Repeat, RequestRecord, Retention,
-    StoreError, Tenant,
+    AuditRecord, Entry, EventRecord, Kept, Key, Repeat, RequestRecord, StoreError, Tenant,
 };
 
 /// What follows the name of a table of requests.
@@ -38,6 +36,13 @@ impl Prepared {
         let body = entry.request.body.take().map(Packed::of);
         let data = entry.event.as_mut().and_then(|event| event.data.take()).map(Packed::of);
         Self { entry, log, body, data }
+    }
+
+    /// Bytes that it brings.
+    pub(super) fn bytes(&self) -> usize {
+        let raw = self.entry.raw.as_ref().map_or(0, Vec::len);
+        let packed = [Some(&self.log), self.body.as_ref(), self.data.as_ref()];
+        packed.into_iter().flatten().map(Packed::len).sum::<usize>().saturating_add(raw)
     }
 }
 
@@ -278,120 +283,4 @@ pub(super) fn audit(connection: &Connection, record: &AuditRecord) -> Result<(),
         )
         .map(drop)
         .map_err(fault)
-}
-
-/// Deletes a few rows of each kind that are older than they are kept.
-pub(super) fn prune(
-    tables: &Tables,
-    retention: &Retention,
-    now: i64,
-    step: usize,
-) -> Result<Pruned, StoreError> {
-    prune_rows(tables, retention, now, step).map_err(fault)
-}
-
-/// A request whose body is an event's data stays as long as the event.
-const OLD_REQUESTS: &str = "id < ?3 AND received_at < ?2 AND NOT EXISTS
-    (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY id";
-
-/// An event stays as long as it is to be delivered, or kept to be, and the last one stays, so that
-/// no place is given twice. Ids begin with the time.
-const OLD_EVENTS: &str = "id < ?3 AND created_at < ?2
-    AND place < (SELECT max(place) FROM events)
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
-    AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id) ORDER BY id";
-
-fn prune_rows(
-    tables: &Tables,
-    retention: &Retention,
-    now: i64,
-    step: usize,
-) -> rusqlite::Result<Pruned> {
-    let connection: &Connection = tables;
-    let limit = i64::try_from(step).unwrap_or(i64::MAX);
-    let mut pruned = Pruned::default();
-    let old = [
-        ("requests", OLD_REQUESTS, retention.requests_us),
-        ("events", OLD_EVENTS, retention.events_us),
-        ("refused", "received_at < ?2 ORDER BY received_at", retention.refused_us),
-        ("diverted", "at < ?2 ORDER BY at", retention.diverted_us),
-        ("challenges", "at < ?2 ORDER BY place", retention.challenges_us),
-        ("audit", "at < ?2 ORDER BY place", retention.audit_us),
-    ];
-    for (table, which, kept) in old {
-        let before = now.saturating_sub(kept);
-        let sql = format!(
-            "DELETE FROM {table} WHERE place IN (SELECT place FROM {table} WHERE {which} LIMIT ?1)"
-        );
-        let mut delete = connection.prepare_cached(&sql)?;
-        let rows = match table {
-            "requests" | "events" => delete.execute(params![limit, before, first_id(before)])?,
-            _ => delete.execute(params![limit, before])?,
-        };
-        pruned.rows += rows;
-        pruned.more |= rows == step;
-    }
-    let rows = connection
-        .prepare_cached(
-            "DELETE FROM dedup WHERE (listener_id, key) IN
-             (SELECT listener_id, key FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)",
-        )?
-        .execute([limit, now])?;
-    pruned.rows += rows;
-    pruned.more |= rows == step;
-    let rows = tables.recent().forget(connection, now, limit)?;
-    pruned.rows += rows;
-    pruned.more |= rows == step;
-    let rows = connection
-        .prepare_cached(
-            "DELETE FROM deliveries WHERE id IN
-             (SELECT id FROM deliveries WHERE ended_at < ?2 ORDER BY ended_at LIMIT ?1)",
-        )?
-        .execute([limit, now.saturating_sub(retention.deliveries_us)])?;
-    pruned.rows += rows;
-    pruned.more |= rows == step;
-    pruned.rows += connection
-        .prepare_cached(
-            "DELETE FROM originals WHERE request_id IN
-             (SELECT request_id FROM originals WHERE request_id NOT IN (SELECT id FROM requests) LIMIT ?1)",
-        )?
-        .execute([limit])?;
-    if let Some(most) = retention.max_bytes {
-        shrink(connection, most, limit, &mut pruned)?;
-    }
-    Ok(pruned)
-}
-
-/// Deletes the oldest where the store is larger than it may be. Pages that are free are used
-/// again, and so do not count.
-fn shrink(
-    connection: &Connection,
-    most: u64,
-    limit: i64,
-    pruned: &mut Pruned,
-) -> rusqlite::Result<()> {
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
-    if u64::try_from(used).unwrap_or(0) <= most {
-        return Ok(());
-    }
-    for oldest in [
-        "refused WHERE place IN (SELECT place FROM refused ORDER BY place LIMIT ?1)",
-        "deliveries WHERE id IN
-         (SELECT id FROM deliveries WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT ?1)",
-        // What is still to be delivered is not given up for room.
-        "events WHERE place IN (SELECT place FROM events
-         WHERE place < (SELECT max(place) FROM events) AND NOT EXISTS
-         (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
-         AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id)
-         ORDER BY place LIMIT ?1)",
-        "requests WHERE place IN (SELECT place FROM requests WHERE NOT EXISTS
-         (SELECT 1 FROM events WHERE id = event_id AND data IS NULL) ORDER BY place LIMIT ?1)",
-    ] {
-        let sql = format!("DELETE FROM {oldest}");
-        let rows = connection.prepare_cached(&sql)?.execute([limit])?;
-        pruned.rows += rows;
-        pruned.more |= rows > 0;
-    }
-    Ok(())
 }

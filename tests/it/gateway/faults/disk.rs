@@ -7,21 +7,21 @@ use super::{ids, open, post, under, until};
 use crate::gateway::running::{Gateway, is_there, program};
 
 /// A disk of its own, in memory.
-struct Disk(tempfile::TempDir);
+pub(super) struct Disk(tempfile::TempDir);
 
 impl Disk {
     /// Only a superuser makes one: none for others.
-    fn new(size: &str) -> Option<Self> {
+    pub(super) fn new(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let options = format!("size={size}");
         mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path()).then(|| Self(folder))
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn remount(&self, option: &str) {
+    pub(super) fn remount(&self, option: &str) {
         assert!(mount(&["-o", &format!("remount,{option}")], self.path()), "{option}");
     }
 }

@@ -1,0 +1,250 @@
+//! Space on the volume: how long the write-ahead log may be, and how far the database may grow.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use rustix::fs::statvfs;
+
+use super::lock::beside;
+use super::reserve::Reserve;
+
+/// Bytes of a page of the database.
+pub(super) const PAGE: u64 = 4096;
+
+/// Bytes of a page in the log, with its header.
+pub(super) const FRAME: u64 = PAGE + 24;
+
+/// Which part of the space that the store can use the log may have.
+const LOG_SHARE: u64 = 8;
+
+/// Bytes that the log may always have: with fewer, each transaction would be a checkpoint.
+pub(super) const LEAST_LOG: u64 = 512 << 10;
+
+/// With less free space than this, opening the store and small deletions need the reserve.
+pub(super) const LEAST_FREE: u64 = 128 << 10;
+
+/// How long a store counts as full after a transaction that found no space.
+const FULL_TIME: Duration = Duration::from_secs(10);
+
+/// Pages that SQLite lets a database have.
+const MOST_PAGES: i64 = 0xffff_fffe;
+
+/// A look at the volume and at the files of the store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    /// Bytes of the volume that are free.
+    pub(super) free: u64,
+    /// Bytes of the whole volume.
+    pub(super) total: u64,
+    /// Bytes of the file of the write-ahead log.
+    pub(super) log: u64,
+    /// Bytes of the file of the database.
+    pub(super) database: u64,
+}
+
+impl Measured {
+    /// Bytes that the log may have now: as many as are set, and no more than its share.
+    fn log_limit(&self, set: u64) -> u64 {
+        set.min(self.share()).max(LEAST_LOG)
+    }
+
+    /// The share of the log in the space that the store can use, which includes the log.
+    fn share(&self) -> u64 {
+        self.free.saturating_add(self.log) / LOG_SHARE
+    }
+
+    /// Pages that the database may have. New pages are in the log first, and the checkpoint then
+    /// needs as much space again, so growth takes half of what is free at most.
+    fn page_limit(&self, missing: u64, log_limit: u64) -> i64 {
+        let kept = missing.saturating_add(log_limit.saturating_sub(self.log));
+        let growth = self.free.saturating_sub(kept) / 2;
+        let pages = self.database.saturating_add(growth) / PAGE;
+        i64::try_from(pages).unwrap_or(MOST_PAGES).clamp(1, MOST_PAGES)
+    }
+}
+
+/// The limits that follow from the last look. One thread looks, and others read.
+pub(super) struct Space {
+    database: PathBuf,
+    log: PathBuf,
+    /// Bytes that the log may have on a volume with enough space.
+    set: u64,
+    /// Pages that the database may have in any case.
+    most_pages: i64,
+    /// The reserve; commands have none.
+    reserve: Option<Reserve>,
+    tight: AtomicBool,
+    log_limit: AtomicU64,
+    page_limit: AtomicI64,
+    /// Frames of the log after the last transaction of the thread that writes.
+    frames: AtomicU64,
+    /// The log is to be restarted by the thread that writes.
+    pub(super) restart: AtomicBool,
+    /// A checkpoint found no space.
+    pub(super) short: AtomicBool,
+    /// Readers keep a long log from being restarted.
+    pub(super) pinned: AtomicBool,
+    /// When a transaction last found no space although space was made for it.
+    full: Mutex<Option<Instant>>,
+}
+
+impl Space {
+    /// The space of a database, whose log may have so many bytes.
+    pub(super) fn new(database: &Path, set: u64, most_pages: Option<u32>, reserved: bool) -> Self {
+        let mut space = Self {
+            database: database.to_owned(),
+            log: beside(database, "-wal"),
+            set,
+            most_pages: most_pages.map_or(MOST_PAGES, i64::from),
+            reserve: None,
+            tight: AtomicBool::new(false),
+            log_limit: AtomicU64::new(set),
+            page_limit: AtomicI64::new(MOST_PAGES),
+            frames: AtomicU64::new(0),
+            restart: AtomicBool::new(false),
+            short: AtomicBool::new(false),
+            pinned: AtomicBool::new(false),
+            full: Mutex::default(),
+        };
+        space.reserve = reserved.then(|| Reserve::of(database, &space.measure()));
+        space
+    }
+
+    /// Sees to it that a store can be opened on a full volume: the file that its processes share in
+    /// memory has to be made.
+    pub(super) fn prepare_to_open(&self) {
+        let measured = self.measure();
+        if measured.free < LEAST_FREE {
+            self.release_reserve();
+        }
+        self.restore_reserve(&measured);
+        self.set_limits(&self.measure());
+    }
+
+    /// Looks at the volume and at the files.
+    pub(super) fn measure(&self) -> Measured {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        // A file system that does not say is taken for a large one.
+        let volume = statvfs(&self.database).ok();
+        let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
+            let volume = volume.as_ref();
+            volume.map_or(u64::MAX / 4, |volume| blocks(volume).saturating_mul(volume.f_frsize))
+        };
+        Measured {
+            free: bytes(|volume| volume.f_bavail),
+            total: bytes(|volume| volume.f_blocks),
+            log: length(&self.log),
+            database: length(&self.database),
+        }
+    }
+
+    /// Derives the limits from a look.
+    pub(super) fn set_limits(&self, measured: &Measured) {
+        let log_limit = measured.log_limit(self.set);
+        let tight = measured.share() < self.set;
+        let missing = self.reserve.as_ref().map_or(0, Reserve::missing);
+        let pages = if tight { measured.page_limit(missing, log_limit) } else { MOST_PAGES };
+        self.log_limit.store(log_limit, Relaxed);
+        self.page_limit.store(pages.min(self.most_pages), Relaxed);
+        self.tight.store(tight, Relaxed);
+    }
+
+    /// Whether there is so little space that the log is looked at after each transaction.
+    pub(super) fn is_tight(&self) -> bool {
+        self.tight.load(Relaxed)
+    }
+
+    /// Bytes that the log may have.
+    pub(super) fn log_limit(&self) -> u64 {
+        self.log_limit.load(Relaxed)
+    }
+
+    /// Counts the frames of the log whenever a connection commits.
+    pub(super) fn follow(self: &Arc<Self>, connection: &mut Connection) -> rusqlite::Result<()> {
+        let space = Arc::clone(self);
+        connection.wal_hook(Some(move |_: &mut Wal, frames| {
+            space.frames.store(u64::try_from(frames).unwrap_or(0), Relaxed);
+            Ok(())
+        }))
+    }
+
+    /// Bytes of the log that are in use.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.frames.load(Relaxed).saturating_mul(FRAME)
+    }
+
+    /// The next transaction is written at the start of the log.
+    pub(super) fn log_restarts(&self) {
+        self.frames.store(0, Relaxed);
+    }
+
+    /// Pages that the database may have.
+    pub(super) fn page_limit(&self) -> i64 {
+        self.page_limit.load(Relaxed)
+    }
+
+    /// A transaction found no space.
+    pub(super) fn found_full(&self) {
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a transaction found no space lately.
+    pub(super) fn is_full(&self) -> bool {
+        let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.is_some_and(|at| at.elapsed() < FULL_TIME)
+    }
+
+    /// The file of the log.
+    pub(super) fn log_file(&self) -> &Path {
+        &self.log
+    }
+
+    /// The file of the database.
+    pub(super) fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// Gives the reserve up.
+    pub(super) fn release_reserve(&self) {
+        if let Some(reserve) = &self.reserve {
+            reserve.release();
+        }
+    }
+
+    /// Makes the reserve if there is space for it.
+    pub(super) fn restore_reserve(&self, measured: &Measured) {
+        if let Some(reserve) = &self.reserve {
+            reserve.restore(measured);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_LOG, Measured, PAGE};
+
+    const MIB: u64 = 1 << 20;
+
+    fn volume(free: u64, log: u64) -> Measured {
+        Measured { free, total: 64 * MIB, log, database: 4 * MIB }
+    }
+
+    #[test]
+    fn the_log_has_what_is_set_or_its_share_of_the_free_space() {
+        assert_eq!(volume(10_000 * MIB, 0).log_limit(64 * MIB), 64 * MIB);
+        assert_eq!(volume(56 * MIB, 8 * MIB).log_limit(64 * MIB), 8 * MIB);
+        assert_eq!(volume(0, 0).log_limit(64 * MIB), LEAST_LOG);
+    }
+
+    #[test]
+    fn growth_leaves_as_much_space_as_the_checkpoint_of_it_needs() {
+        let measured = volume(40 * MIB, 2 * MIB);
+        assert_eq!(measured.page_limit(0, 2 * MIB), (24 * MIB / PAGE) as i64);
+        // The space of a reserve that was given up is not for growth.
+        assert_eq!(volume(4 * MIB, MIB).page_limit(4 * MIB, MIB), (4 * MIB / PAGE) as i64);
+    }
+}

@@ -1,0 +1,352 @@
+//! Small volumes: the write-ahead log stays within its share of one, a full one is left by
+//! deleting, and nothing that was acknowledged is lost on it.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::disk::Disk;
+use super::{ids, noise, open, post, until, until_mut};
+use crate::gateway::running::{Folder, Gateway, LISTENER, setting};
+
+const MIB: u64 = 1 << 20;
+
+fn length(store: &Path, suffix: &str) -> u64 {
+    let file = format!("{}{suffix}", store.display());
+    std::fs::metadata(file).map_or(0, |file| file.len())
+}
+
+/// Settings with the store on a disk.
+fn on(disk: &Disk, more: &str) -> String {
+    format!("[store]\npath = \"{}/hookgate.db\"\n{more}", disk.path().display())
+}
+
+/// Four sinks, so that each event has four deliveries.
+fn sinks() -> String {
+    let sink = |number| {
+        format!("[[sink]]\nname = \"{number}\"\ntenant = \"acme\"\npath = \"out/{number}.jsonl\"\n")
+    };
+    (0..4).map(sink).collect()
+}
+
+/// Sends events of 250 bytes to a store on a small disk, and holds the log to a bound all the time.
+fn bounded(events: usize, pause: Duration) {
+    let Some(disk) = Disk::new("40m") else {
+        return;
+    };
+    let retention = "[retention]\nbytes = 4194304\n";
+    let folder = open(&on(&disk, &format!("{retention}{}", sinks())), "");
+    let store = disk.path().join("hookgate.db");
+    let gateway = folder.serve();
+    let mut longest = 0;
+    for id in 0..events {
+        let answer = post(&gateway, id, 200);
+        assert_eq!(answer.status, 200, "{id}: {}", answer.text());
+        longest = longest.max(length(&store, "-wal"));
+        std::thread::sleep(pause);
+    }
+    // A quarter of `retention.bytes`, and what is written while it is copied.
+    assert!(longest < 3 * MIB, "the write-ahead log had {longest} bytes");
+    assert!(longest > MIB / 2, "so few events say nothing: {longest}");
+    assert!(gateway.stop().success());
+    println!("{events} events: the log had {longest} bytes at most");
+}
+
+#[test]
+fn write_ahead_log_of_a_steady_trickle_stays_bounded_on_a_small_volume() {
+    bounded(400, Duration::ZERO);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn write_ahead_log_of_six_events_a_second_stays_bounded() {
+    bounded(setting("TRICKLE_EVENTS", 2000), Duration::from_millis(160));
+}
+
+#[test]
+fn a_long_write_ahead_log_is_cut_to_its_limit_when_its_reader_has_gone() {
+    let folder = open("[store]\nwal_bytes = 1048576\n", "");
+    let store = folder.path().join("hookgate.db");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 0, 10).status, 200);
+    let reader = Connection::open(&store).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    for id in 1..200 {
+        assert_eq!(post(&gateway, id, 20_000).status, 200);
+    }
+    assert!(length(&store, "-wal") > 3 * MIB, "{}", length(&store, "-wal"));
+    gateway.logged("a reader of the store keeps its write-ahead log from restarting");
+    drop(reader);
+    let mut id = 200;
+    let until = Instant::now() + Duration::from_secs(10);
+    while length(&store, "-wal") > 2 * MIB {
+        assert!(Instant::now() < until, "{}", length(&store, "-wal"));
+        assert_eq!(post(&gateway, id, 20_000).status, 200);
+        id += 1;
+    }
+    assert_eq!(ids(&store), (0..id).collect::<Vec<_>>());
+}
+
+/// Takes everything that is free on a disk.
+fn take_the_rest(disk: &Disk) -> std::path::PathBuf {
+    let file = tempfile::Builder::new().prefix("neighbour").tempfile_in(disk.path()).unwrap();
+    let (mut file, path) = file.keep().unwrap();
+    for piece in [vec![7; 65_536], vec![7; 4096]] {
+        while file.write_all(&piece).is_ok() {}
+    }
+    path
+}
+
+/// Sends until it is refused.
+fn fill(gateway: &Gateway) -> Vec<usize> {
+    let mut taken = Vec::new();
+    for id in 0..5000 {
+        match post(gateway, id, 20_000).status {
+            200 => taken.push(id),
+            503 => return taken,
+            other => panic!("{other}"),
+        }
+    }
+    panic!("5,000 events were taken");
+}
+
+#[test]
+fn a_full_volume_is_left_by_deleting_after_a_start_on_it() {
+    let Some(disk) = Disk::new("24m") else {
+        return;
+    };
+    let folder = open(&on(&disk, ""), "");
+    let store = disk.path().join("hookgate.db");
+    let gateway = folder.serve();
+    let taken = fill(&gateway);
+    assert!(length(&store, "") > 6 * MIB, "{}", length(&store, ""));
+    take_the_rest(&disk);
+    // At its worst: the process ends without a checkpoint.
+    gateway.kill();
+    take_the_rest(&disk);
+    let gateway = folder.serve();
+    assert_eq!(gateway.manage("/healthz").status, 200);
+    assert_eq!(post(&gateway, 5000, 20_000).status, 503);
+    until("it is ready", || gateway.manage("/readyz").status == 503);
+    assert_eq!(ids(&store), taken);
+    // What is configured to be deleted is, although the volume stays as full as it is.
+    folder.settings(&on(&disk, "[retention]\nbytes = 4194304\n"));
+    until("nothing was deleted", || gateway.manage("/readyz").status == 200);
+    assert_eq!(post(&gateway, 6000, 20_000).status, 200);
+    let left = ids(&store);
+    assert_eq!(left.last(), Some(&6000));
+    assert!(left.len() < taken.len());
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_reserve_is_given_up_on_a_full_volume_and_made_again_when_there_is_space() {
+    let Some(disk) = Disk::new("24m") else {
+        return;
+    };
+    let folder = open(&on(&disk, ""), "");
+    let store = disk.path().join("hookgate.db");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 0, 10).status, 200);
+    let reserve = disk.path().join("hookgate.db.reserve");
+    let blocks = || std::fs::metadata(&reserve).unwrap().blocks() * 512;
+    assert!(blocks() >= MIB, "the reserve has {} bytes on the disk", blocks());
+    // Another process takes whatever is left, again and again.
+    let (mut taken, mut neighbours) = (Vec::new(), Vec::new());
+    until_mut("the reserve is still held", || {
+        neighbours.push(take_the_rest(&disk));
+        let id = neighbours.len();
+        if post(&gateway, id, 20_000).status == 200 {
+            taken.push(id);
+        }
+        blocks() == 0
+    });
+    gateway.logged("the reserve is given up");
+    neighbours.iter().for_each(|neighbour| std::fs::remove_file(neighbour).unwrap());
+    until("the reserve was not made again", || blocks() >= MIB);
+    until("it is not ready", || gateway.manage("/readyz").status == 200);
+    assert_eq!(post(&gateway, 7000, 20_000).status, 200);
+    let all: Vec<usize> = [0].into_iter().chain(taken).chain([7000]).collect();
+    assert_eq!(ids(&store), all);
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_backup_that_would_fill_the_volume_is_refused_and_leaves_nothing() {
+    let Some(disk) = Disk::new("24m") else {
+        return;
+    };
+    let folder = open(&on(&disk, ""), "");
+    let gateway = folder.serve();
+    for id in 0..500 {
+        assert_eq!(post(&gateway, id, 20_000).status, 200);
+    }
+    let backup = disk.path().join("backup.db");
+    let refused = folder.command(&["backup", backup.to_str().unwrap()]);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("no backup was made"), "{told}");
+    assert!(!backup.exists());
+    // To another volume it is made.
+    let backup = folder.path().join("backup.db");
+    folder.answer(&["backup", backup.to_str().unwrap()]);
+    assert_eq!(ids(&backup), (0..500).collect::<Vec<_>>());
+    assert_eq!(post(&gateway, 500, 20_000).status, 200);
+}
+
+/// Posts an event. Answers whether it was taken; nothing where the connection broke.
+fn try_post(address: SocketAddr, id: usize) -> Option<bool> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let body = serde_json::json!({ "id": id, "text": noise(id, 3000 * (id % 8)) }).to_string();
+    let head = format!(
+        "POST /webhooks/v1/listeners/{LISTENER}/notify HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.get(9..12)?.to_owned();
+    assert!(["200", "503"].contains(&status.as_str()), "{answer}");
+    Some(status == "200")
+}
+
+/// Numbers that are the same in each run with the same seed.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+/// Runs a gateway on a disk until a moment at which it is killed, while senders post.
+fn run_and_kill(
+    folder: &Folder,
+    next: &AtomicUsize,
+    taken: &Mutex<BTreeSet<usize>>,
+    life: Duration,
+) {
+    let gateway = folder.serve();
+    let (address, over) = (gateway.senders, AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let id = next.fetch_add(1, Ordering::SeqCst);
+                    if try_post(address, id) == Some(true) {
+                        taken.lock().unwrap().insert(id);
+                    }
+                }
+            });
+        }
+        std::thread::sleep(life);
+        gateway.kill();
+        over.store(true, Ordering::SeqCst);
+    });
+}
+
+fn killed_on_full_volumes(volumes: usize, kills: usize) {
+    let mut numbers = Numbers(setting("SEED", 12) as u64);
+    let mut all = 0;
+    for volume in 0..volumes {
+        let size = format!("{}k", 2048 + numbers.below(8192));
+        let Some(disk) = Disk::new(&size) else {
+            return;
+        };
+        let folder = open(&on(&disk, ""), "");
+        let store = disk.path().join("hookgate.db");
+        let (next, taken) = (AtomicUsize::new(0), Mutex::default());
+        for kill in 0..kills {
+            run_and_kill(&folder, &next, &taken, Duration::from_millis(100 + numbers.below(900)));
+            // The last time nothing at all is left.
+            if kill + 2 == kills {
+                take_the_rest(&disk);
+            }
+        }
+        disk.remount("size=64m");
+        let gateway = folder.serve();
+        until("it takes nothing", || post(&gateway, 1_000_000, 20_000).status == 200);
+        assert!(gateway.stop().success());
+        let stored: BTreeSet<usize> = ids(&store).into_iter().collect();
+        let taken = taken.into_inner().unwrap();
+        let lost: Vec<_> = taken.difference(&stored).collect();
+        assert!(lost.is_empty(), "volume {volume} of {size}: acknowledged and lost: {lost:?}");
+        let connection = Connection::open(&store).unwrap();
+        let whole: String =
+            connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+        all += taken.len();
+    }
+    println!("{} kills on full volumes, {all} events, none lost", volumes * kills);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_a_gateway_is_killed_on_a_full_volume() {
+    killed_on_full_volumes(2, 3);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn nothing_acknowledged_is_lost_in_a_hundred_kills_on_full_volumes() {
+    killed_on_full_volumes(setting("KILL_VOLUMES", 20), 5);
+}
+
+#[test]
+fn disk_full_answers_503_while_a_reader_keeps_the_log_and_recovers_when_it_ends() {
+    let Some(disk) = Disk::new("12m") else {
+        return;
+    };
+    let folder = open(&on(&disk, ""), "");
+    let store = disk.path().join("hookgate.db");
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 0, 10).status, 200);
+    let reader = Connection::open(&store).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    let taken = fill(&gateway);
+    assert!(taken.len() > 50, "{}", taken.len());
+    assert_eq!(gateway.manage("/healthz").status, 200);
+    drop(reader);
+    until("it takes no more", || post(&gateway, 9000, 20_000).status == 200);
+    let stored = ids(&store);
+    assert_eq!(stored[1..=taken.len()], taken);
+    assert_eq!(stored.last(), Some(&9000));
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_sink_on_a_full_volume_keeps_whole_lines_only() {
+    let Some(disk) = Disk::new("1m") else {
+        return;
+    };
+    let path = disk.path().join("events.jsonl");
+    let sink = format!(
+        "[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"{}\"\nbytes = 8388608\n",
+        path.display()
+    );
+    let folder = open(&sink, "");
+    let gateway = folder.serve();
+    for id in 0..80 {
+        assert_eq!(post(&gateway, id, 20_000).status, 200);
+    }
+    until("the sink's volume is not full", || {
+        let listed = folder.answer(&["deliveries", "list", "--limit", "100"]);
+        listed.contains("No space left on device")
+    });
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written.ends_with('\n'));
+    for line in written.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert!(gateway.stop().success());
+}

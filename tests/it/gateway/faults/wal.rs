@@ -1,0 +1,125 @@
+//! A write-ahead log that is damaged, and a disk that is slow to sync.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hookgate::gateway::store::{Mode, SqliteOptions, SqliteStore};
+use rusqlite::Connection;
+
+use super::{ids, open, post};
+use crate::gateway::running::{Gateway, binary, is_there, setting};
+
+/// How many events the log has.
+const EVENTS: usize = 40;
+
+/// A store that was killed with all of its events in the write-ahead log.
+fn killed(folder: &Path) -> std::path::PathBuf {
+    let from = open("", "");
+    let store = from.path().join("hookgate.db");
+    let gateway = from.serve();
+    let reader = Connection::open(&store).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+    for id in 0..EVENTS {
+        assert_eq!(post(&gateway, id, 600).status, 200);
+    }
+    gateway.kill();
+    for suffix in ["", "-wal"] {
+        let name = format!("hookgate.db{suffix}");
+        std::fs::copy(from.path().join(&name), folder.join(&name)).unwrap();
+    }
+    folder.join("hookgate.db")
+}
+
+/// Damages a copy of the log: at a place a byte is changed, or everything behind it is missing, or
+/// becomes zeros as after a crash of the machine.
+fn damaged(store: &Path, copy: &Path, kind: u64, place: u64) -> std::path::PathBuf {
+    let damaged = copy.join("hookgate.db");
+    std::fs::copy(store, &damaged).unwrap();
+    let mut log = std::fs::read(format!("{}-wal", store.display())).unwrap();
+    let place = usize::try_from(place).unwrap() % log.len();
+    match kind {
+        0 => log[place] ^= 0x40,
+        1 => log.truncate(place),
+        _ => log[place..].fill(0),
+    }
+    std::fs::write(format!("{}-wal", damaged.display()), log).unwrap();
+    damaged
+}
+
+/// Opens stores with damaged logs. Answers how many of them were shorter than they had been.
+fn opened_damaged(times: usize) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let store = killed(folder.path());
+    let mut seed = setting("SEED", 12) as u64;
+    let mut shorter = 0;
+    for time in 0..times {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let copy = tempfile::tempdir().unwrap();
+        let damaged = damaged(&store, copy.path(), (time % 3) as u64, seed >> 20);
+        if let Err(error) = SqliteStore::open(SqliteOptions::new(&damaged, Mode::Command)) {
+            assert!(error.to_string().contains("damaged"), "{error}");
+            continue;
+        }
+        // What is left is what was committed first, whole.
+        let left = ids(&damaged);
+        assert_eq!(left, (0..left.len()).collect::<Vec<_>>());
+        shorter += usize::from(left.len() < EVENTS);
+        let connection = Connection::open(&damaged).unwrap();
+        let whole: String =
+            connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
+        assert_eq!(whole, "ok");
+    }
+    shorter
+}
+
+#[test]
+fn a_damaged_write_ahead_log_gives_what_was_committed_before_the_damage() {
+    let shorter = opened_damaged(24);
+    assert!(shorter > 8, "only {shorter} were damaged where it matters");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_write_ahead_log_damaged_a_thousand_times_never_gives_wrong_events() {
+    let times = setting("DAMAGES", 1000);
+    println!("{times} damaged logs, {} of them gave fewer events", opened_damaged(times));
+}
+
+#[test]
+fn a_slow_disk_lets_senders_wait_and_health_checks_not() {
+    if !is_there("strace", "-V") {
+        return;
+    }
+    let folder = open("", "");
+    assert!(folder.serve().stop().success());
+    let mut slow = std::process::Command::new("strace");
+    slow.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]);
+    slow.args(["-e", "inject=fsync,fdatasync:delay_enter=1000000", &binary()]);
+    let gateway = Gateway::start(folder.path(), slow);
+    let taken = std::thread::scope(|scope| {
+        let gateway = &gateway;
+        let senders: Vec<_> = (0..24)
+            .map(|id| {
+                scope.spawn(move || {
+                    let answer = post(gateway, id, 2000);
+                    assert!([200, 503].contains(&answer.status), "{}", answer.text());
+                    (answer.status == 200).then_some(id)
+                })
+            })
+            .collect();
+        for _ in 0..10 {
+            let began = Instant::now();
+            assert_eq!(gateway.manage("/healthz").status, 200);
+            assert_eq!(gateway.manage("/metrics").status, 200);
+            assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let taken = senders.into_iter().filter_map(|sender| sender.join().unwrap());
+        taken.collect::<std::collections::BTreeSet<usize>>()
+    });
+    assert!(!taken.is_empty());
+    assert!(gateway.peak() < 200, "{} MiB", gateway.peak());
+    gateway.kill();
+    let stored = ids(&folder.path().join("hookgate.db")).into_iter().collect();
+    assert!(taken.is_subset(&stored), "{taken:?} {stored:?}");
+}

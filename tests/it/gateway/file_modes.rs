@@ -1,0 +1,144 @@
+//! File modes and locks: what the gateway writes is for its owner alone, and one gateway at a time
+//! uses a store.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use super::faults::{open, post, under, until};
+use super::running::{Gateway, binary, program};
+
+fn mode(path: &Path) -> u32 {
+    let metadata = std::fs::metadata(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    metadata.permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+const SINK: &str = "[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"out/events.jsonl\"\n\
+    bytes = 1024\n";
+
+#[test]
+fn files_of_the_gateway_have_the_mode_600_whatever_the_umask_is() {
+    let folder = open(SINK, "");
+    // Nothing is written with another mode first and changed then: that would be open for a moment.
+    let gateway = Gateway::start(folder.path(), under("umask 000"));
+    let sink = folder.path().join("out/events.jsonl");
+    let rotated = folder.path().join("out/events.jsonl.1");
+    for id in 0..4 {
+        assert_eq!(post(&gateway, id, 600).status, 200);
+    }
+    until("no sink was rotated", || rotated.exists() && sink.exists());
+    let backup = folder.path().join("backup.db");
+    let command = format!("umask 000; {} backup {} -C", binary(), backup.display());
+    let command = format!("{command} {}", folder.path().display());
+    assert!(Command::new("sh").args(["-c", &command]).output().unwrap().status.success());
+    let store = |suffix: &str| folder.path().join(format!("hookgate.db{suffix}"));
+    for path in [
+        store(""),
+        store("-wal"),
+        store("-shm"),
+        store(".lock"),
+        store(".key"),
+        store(".reserve"),
+        sink,
+        rotated,
+        backup,
+    ] {
+        assert_eq!(mode(&path), 0o600, "{path:?}");
+    }
+    assert_eq!(mode(&folder.path().join("out")), 0o700);
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_store_that_others_can_read_is_closed_to_them_at_start() {
+    let folder = open("", "");
+    assert!(folder.serve().stop().success());
+    let store = folder.path().join("hookgate.db");
+    let key = folder.path().join("hookgate.db.key");
+    set_mode(&store, 0o644);
+    set_mode(&key, 0o640);
+    let gateway = folder.serve();
+    gateway.logged("hookgate.db had the mode 644: the mode is 600 now");
+    assert_eq!((mode(&store), mode(&key)), (0o600, 0o600));
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_warned_of_once_with_the_command_that_mends_it() {
+    let folder =
+        open(SINK, "\n[secrets]\nA = { file = \"a\" }\nB = [{ file = \"b\" }, { file = \"a\" }]\n");
+    folder.write("a", "a secret of some length");
+    folder.write("b", "another secret of some length");
+    folder.write("out/events.jsonl", "");
+    let path = |name: &str| folder.path().join(name);
+    set_mode(&path("a"), 0o644);
+    set_mode(&path("b"), 0o600);
+    set_mode(&path("out/events.jsonl"), 0o604);
+    let gateway = folder.serve();
+    let log = gateway.logged("listening for senders");
+    let warnings = |name: &str| {
+        let command = format!("run `chmod 600 {}`", path(name).display());
+        log.matches(&command).count()
+    };
+    assert_eq!((warnings("a"), warnings("b"), warnings("out/events.jsonl")), (1, 0, 1), "{log}");
+    // The owner decides about these.
+    assert_eq!(mode(&path("a")), 0o644);
+    assert!(gateway.stop().success());
+}
+
+/// What a start is told that does not come about.
+fn refused(folder: &Path) -> String {
+    let output = program().args(["serve", "-C", folder.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_second_gateway_is_refused_through_a_symbolic_link_and_through_a_hard_link() {
+    let first = open("", "");
+    let gateway = first.serve();
+    let store = first.path().join("hookgate.db");
+    for link in ["symbolic", "hard"] {
+        let second = open(&format!("[store]\npath = \"{link}.db\"\n"), "");
+        let path = second.path().join(format!("{link}.db"));
+        match link {
+            "symbolic" => symlink(&store, &path).unwrap(),
+            // In the same folder, which is on the same volume.
+            _ => {
+                let name = first.path().join("hard.db");
+                std::fs::hard_link(&store, &name).unwrap();
+                assert_eq!(std::fs::metadata(&store).unwrap().nlink(), 2);
+                second.settings(&format!("[store]\npath = \"{}\"\n", name.display()));
+            }
+        }
+        let told = refused(second.path());
+        assert!(told.contains("another gateway runs on this store"), "{link}: {told}");
+        if link == "hard" {
+            let told = second.command(&["tenants", "create", "other"]);
+            let told = String::from_utf8(told.stderr).unwrap();
+            assert!(told.contains("another gateway runs on this store"), "{told}");
+        }
+    }
+    assert_eq!(post(&gateway, 1, 10).status, 200);
+    // A command that uses the name of the gateway works beside it.
+    first.answer(&["tenants", "create", "acme"]);
+    assert!(gateway.stop().success());
+}
+
+#[test]
+fn a_store_behind_a_symbolic_link_keeps_its_files_beside_the_real_one() {
+    let folder = open("[store]\npath = \"link.db\"\n", "");
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let real = folder.path().join("data/real.db");
+    symlink(&real, folder.path().join("link.db")).unwrap();
+    let gateway = folder.serve();
+    assert_eq!(post(&gateway, 1, 10).status, 200);
+    for suffix in ["", "-wal", ".lock", ".reserve"] {
+        assert_eq!(mode(&folder.path().join(format!("data/real.db{suffix}"))), 0o600, "{suffix}");
+    }
+    assert!(gateway.stop().success());
+}
