@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use hookgate::gateway::store::{
-    DeliveryFilter, DeliveryStore, EventFilter, Retention, SqliteStore, State, Store,
+    DeliveryFilter, DeliveryStore, EventFilter, Mode, RequestFilter, Retention, SqliteOptions,
+    SqliteStore, State, Store,
 };
 use rusqlite::Connection;
 
@@ -80,7 +81,7 @@ fn blocked_store(folder: &std::path::Path, old: usize) -> SqliteStore {
 }
 
 async fn requests_without_events(store: &SqliteStore) -> usize {
-    let all = hookgate::gateway::store::RequestFilter { limit: 100_000, ..Default::default() };
+    let all = RequestFilter { limit: 100_000, ..RequestFilter::default() };
     let requests = store.requests(&all).await.unwrap();
     requests.iter().filter(|request| request.event_id.is_none()).count()
 }
@@ -170,5 +171,21 @@ fn deleting_for_space_examines_each_event_that_waits_once() {
         let waiting = store.deliveries(&waiting).await.unwrap();
         assert!(waiting.iter().all(|delivery| delivery.state == State::Waiting));
         assert_eq!(waiting.len(), BLOCKED);
+    });
+}
+
+#[test]
+fn a_read_that_takes_too_long_ends_and_does_not_keep_the_write_ahead_log() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(blocked_store(folder.path(), 0));
+    let mut options = SqliteOptions::new(folder.path().join("store.db"), Mode::Serve);
+    options.read_time = Duration::from_millis(1);
+    let store = SqliteStore::open(options).unwrap();
+    run(async {
+        let all = RequestFilter { limit: 100_000, ..RequestFilter::default() };
+        let ended = store.requests(&all).await.unwrap_err();
+        assert!(ended.to_string().contains("the read took too long"), "{ended}");
+        let some = RequestFilter { limit: 1, ..all };
+        assert_eq!(store.requests(&some).await.unwrap().len(), 1);
     });
 }

@@ -275,6 +275,7 @@ impl Bounds {
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
             Err(error) if is_full(&error) => {
+                self.restart_at = now + LONGEST_PAUSE;
                 self.make_room(connection);
             }
             Err(error) => tracing::warn!(%error, "the write-ahead log was not restarted"),
@@ -293,9 +294,9 @@ impl Bounds {
             if let Err(error) = cut_tail(connection, &self.space) {
                 tracing::debug!(%error, "the end of the write-ahead log was not cut");
             }
-            if !truncate() {
-                self.space.release_reserve();
-                truncate();
+            if !truncate() && (!self.space.release_reserve() || !truncate()) {
+                // Each try holds the transactions that wait.
+                self.room_at = Instant::now() + ROOM_PAUSE / 4;
             }
         }
         if self.space.measure().free < LEAST_FREE {

@@ -62,6 +62,8 @@ pub struct SqliteOptions {
     pub max_pages: Option<u32>,
     /// Bytes of the write-ahead log at which it is copied into the database and restarted.
     pub wal_bytes: u64,
+    /// How long one read may take. It keeps the pages that it may still read in the write-ahead log.
+    pub read_time: Duration,
     /// Keys of repeats that are found by an index in memory, before they go to one on disk.
     pub recent_keys: usize,
 }
@@ -75,6 +77,7 @@ impl SqliteOptions {
             notes: NotePolicy::default(),
             max_pages: None,
             wal_bytes: WAL_BYTES,
+            read_time: READ_TIME,
             recent_keys: recent::MOST,
         }
     }
@@ -95,6 +98,7 @@ pub struct SqliteStore {
 struct Readers {
     space: Arc<Space>,
     free: Mutex<Vec<Connection>>,
+    read_time: Duration,
     /// Held as long as there are connections, so that there is one gateway on the store.
     _lock: Option<Lock>,
 }
@@ -102,7 +106,7 @@ struct Readers {
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long one read may take. It keeps the pages that it may still read in the write-ahead log.
+/// How long one read may take, where the options do not say.
 const READ_TIME: Duration = Duration::from_secs(10);
 
 /// The same while the log is too long.
@@ -134,8 +138,13 @@ impl SqliteStore {
         let wal_bytes = options.wal_bytes.max(LEAST_LOG);
         let space = Arc::new(Space::new(&path, wal_bytes, options.max_pages, serves));
         space.prepare_to_open();
-        let mut connection = connect(&path, OpenFlags::default())?;
-        schema::migrate(&mut connection)?;
+        let mut connection = match migrated(&path) {
+            // The reserve is there for this.
+            Err(StoreError::Full(_) | StoreError::Unavailable(_)) if space.release_reserve() => {
+                migrated(&path)?
+            }
+            opened => opened?,
+        };
         let notes = Arc::new(Notes::new(options.notes));
         let mut recent = Recent::new(options.recent_keys);
         if serves {
@@ -144,7 +153,8 @@ impl SqliteStore {
         space.follow(&mut connection).map_err(fault)?;
         let tables = Tables::new(connection, recent);
         let writer = Writer::begin(tables, Arc::clone(&notes), Arc::clone(&space))?;
-        let readers = Arc::new(Readers { space, free: Mutex::default(), _lock: lock });
+        let (read_time, free) = (options.read_time, Mutex::default());
+        let readers = Arc::new(Readers { space, free, read_time, _lock: lock });
         Ok(Self { writer, notes, rounds: Mutex::default(), readers })
     }
 
@@ -181,13 +191,20 @@ impl Readers {
 
     /// Limits the time of the next read.
     fn limit(&self, connection: &mut Connection) -> rusqlite::Result<()> {
-        let (began, space) = (Instant::now(), Arc::clone(&self.space));
+        let (began, space, time) = (Instant::now(), Arc::clone(&self.space), self.read_time);
         let is_over = move || {
             let pinned = space.pinned.load(Relaxed);
-            began.elapsed() > if pinned { SHORT_READ_TIME } else { READ_TIME }
+            began.elapsed() > if pinned { time.min(SHORT_READ_TIME) } else { time }
         };
         connection.progress_handler(INSTRUCTIONS, Some(is_over))
     }
+}
+
+/// Opens a database, and brings it to the version that this program knows.
+fn migrated(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(path, OpenFlags::default())?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

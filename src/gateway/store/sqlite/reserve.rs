@@ -58,18 +58,22 @@ impl Reserve {
         if matches!(*state, State::GivenUp) { self.bytes } else { 0 }
     }
 
-    /// Gives the space up. The name stays.
-    pub(super) fn release(&self) {
+    /// Gives the space up. The name stays. Returns whether there was space to give up.
+    pub(super) fn release(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*state, State::Held) {
-            return;
+            return false;
         }
         match File::options().write(true).open(&self.path).and_then(|file| file.set_len(0)) {
             Ok(()) => {
                 *state = State::GivenUp;
                 tracing::warn!(bytes = self.bytes, "the volume is full: the reserve is given up");
+                true
             }
-            Err(error) => tracing::warn!(%error, "the reserve cannot be given up"),
+            Err(error) => {
+                tracing::warn!(%error, "the reserve cannot be given up");
+                false
+            }
         }
     }
 

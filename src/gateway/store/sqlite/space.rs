@@ -208,11 +208,9 @@ impl Space {
         &self.database
     }
 
-    /// Gives the reserve up.
-    pub(super) fn release_reserve(&self) {
-        if let Some(reserve) = &self.reserve {
-            reserve.release();
-        }
+    /// Gives the reserve up. Returns whether there was one.
+    pub(super) fn release_reserve(&self) -> bool {
+        self.reserve.as_ref().is_some_and(Reserve::release)
     }
 
     /// Makes the reserve if there is space for it.
