@@ -7,6 +7,7 @@ use super::duration;
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::document::{Content, Entry, Node};
 use crate::source::Span;
+use crate::value::shortened;
 
 /// A table of a configuration file.
 #[derive(Debug)]
@@ -159,7 +160,10 @@ impl Takes {
     }
 }
 
-/// Holds a document to a table; answers everything that is wrong with it.
+/// Faults of a file that are looked for: more than a hundred are never reported.
+const MAX_FAULTS: usize = 200;
+
+/// Holds a document to a table; answers what is wrong with it, up to a limit.
 pub(super) fn check(node: &Node, table: &'static Table) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     table_of(node, table, &mut found);
@@ -197,6 +201,9 @@ fn table_of(node: &Node, table: &'static Table, found: &mut Vec<Diagnostic>) {
         return;
     };
     for Entry { key, value: inside } in entries {
+        if found.len() >= MAX_FAULTS {
+            return;
+        }
         match table.fields.iter().find(|field| *field.name == key.text) {
             Some(field) => value(inside, &field.takes, field.name, found),
             None => found.push(unknown(&key.text, key.span, table)),
@@ -239,7 +246,7 @@ fn unknown(key: &str, span: Span, table: &Table) -> Diagnostic {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{} has {}", table.name, quoted_list(&names().collect::<Vec<_>>())),
     };
-    let message = format!("{} has no key `{key}`", table.name);
+    let message = format!("{} has no key `{}`", table.name, shortened(key));
     Diagnostic::new(Code::E0601, span, message).help(help)
 }
 

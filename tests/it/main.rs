@@ -16,6 +16,7 @@ mod deep;
 mod delivery;
 mod diagnostics;
 mod docs;
+mod engines;
 mod explain;
 mod format;
 mod functions;
