@@ -127,6 +127,9 @@ pub struct Loop {
     pub end: u32,
 }
 
+/// Bytes of a constant, a path or a function beside its text.
+const BYTES_PER_PART: usize = 128;
+
 impl Program {
     /// A program of a chunk that holds what it says.
     ///
@@ -155,6 +158,16 @@ impl Program {
         let patterns = std::mem::take(&mut chunk.patterns);
         chunk.patterns = patterns.into_iter().map(|pattern| pattern.pooled(share)).collect();
         self
+    }
+
+    /// Bytes of memory that it takes, estimated, without its regular expressions.
+    pub fn bytes(&self) -> usize {
+        let chunk = &*self.0;
+        let source = chunk.source.as_ref().map_or(0, |source| source.text().len());
+        let code = chunk.code.len() * (size_of::<Instruction>() + size_of::<Span>());
+        let parts = chunk.constants.len() + chunk.paths.len() + chunk.functions.len();
+        // Constants and paths have texts of the source once more, and once more in the tree.
+        3 * source + 2 * code + parts * BYTES_PER_PART
     }
 
     /// Whether its literal regular expressions are compiled. Compiling them takes time, which a

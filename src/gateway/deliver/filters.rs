@@ -27,6 +27,9 @@ const LONGEST: Duration = Duration::from_millis(5);
 /// Filters that change one after the other are put together once for all of them.
 const SETTLED: Duration = Duration::from_millis(200);
 
+/// Bytes of the programs of a tenant that are kept here.
+const TENANT_BYTES: usize = 16 << 20;
+
 /// The filters that are known, by tenant. Each tenant has a lock of its own: putting one's filters
 /// together keeps no other's senders waiting.
 #[derive(Default)]
@@ -72,6 +75,13 @@ impl Filters {
         let mut tenant = lock(&tenant);
         let known = tenant.known.get(&record.id);
         if known.is_some_and(|known| known.version == record.version) {
+            return;
+        }
+        let others: usize = tenant.known.values().map(|known| known.filter.bytes()).sum();
+        let others = others - known.map_or(0, |known| known.filter.bytes());
+        if others + filter.bytes() > TENANT_BYTES {
+            // Its lane asks it, and holds it only while there is something to deliver.
+            tenant.stale |= tenant.known.remove(&record.id).is_some();
             return;
         }
         let known = Known {

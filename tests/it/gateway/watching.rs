@@ -154,6 +154,55 @@ fn certificate(folder: &Path, name: &str) {
     assert!(made.status.success());
 }
 
+#[test]
+fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
+    if !is_there("openssl", "version") {
+        return;
+    }
+    let far = Folder::with_listener("");
+    server_certificate(far.path());
+    far.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
+    std::fs::remove_file(far.path().join("listeners/github.toml")).unwrap();
+    let open = format!("id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n");
+    far.write("listeners/open.toml", &open);
+    let receiver = far.serve();
+    let url = format!("https://{}{}", receiver.senders, receiver.path(LISTENER));
+    let subscribed = Subscribed::new("authorities = \"ca.pem\"\n");
+    certificate(subscribed.folder.path(), "ca.pem");
+    let gateway = subscribed.serve();
+    gateway.subscribe(&subscribed.key, &url, &json!({ "divert": true }));
+    gateway.happen("thing.made", "1");
+    let list = || subscribed.folder.answer(&["deliveries", "list"]);
+    until("the stranger is trusted", || list().contains("no TLS"));
+    let before = taken(&gateway);
+    std::fs::copy(far.path().join("cert.pem"), subscribed.folder.path().join("ca.pem")).unwrap();
+    until("the authorities are not read again", || taken(&gateway) > before);
+    // Deliveries take settings over when they are next looked for, within some seconds.
+    let mut id = 1;
+    until("the new authority is not used", || {
+        id += 1;
+        gateway.happen("thing.made", &id.to_string());
+        std::thread::sleep(Duration::from_millis(500));
+        list().contains("delivered")
+    });
+}
+
+/// Makes a certificate of a receiver here, and its key.
+fn server_certificate(folder: &Path) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=receiver"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-out")
+        .arg(folder.join("cert.pem"))
+        .arg("-keyout")
+        .arg(folder.join("key.pem"))
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+}
+
 /// A listener file whose schema is a pipe that nobody writes: reading it never ends.
 fn hanging(folder: &Folder) {
     let pipe = folder.path().join("schemas/pipe.json");
