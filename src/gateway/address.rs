@@ -88,6 +88,11 @@ impl Origin {
     }
 }
 
+/// The network that the host of a peer has to itself: its connections are counted together.
+pub(super) fn host_network(peer: IpAddr) -> IpAddr {
+    network(peer.to_canonical(), HOST_PREFIX)
+}
+
 /// The sender's address: the right-most hop that is no trusted proxy. A hop left of that one was
 /// written by the sender, and may be anything, so it is not looked at. A hop that is no address
 /// ends the search: the proxy that wrote it means somebody, and left of it stands what that
@@ -106,7 +111,8 @@ fn sender<'h>(
     Ok(sender)
 }
 
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+/// Whether an address is that of a trusted proxy.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     // A network of IPv4 addresses may be configured in its form for IPv6, `::ffff:10.0.0.0/104`.
     let mapped = match address {
         IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),

@@ -7,9 +7,10 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::configuration::Configuration;
 use super::deliver::{Arrivals, Filters};
+use super::http::Memory;
+use super::http::readiness::Readiness;
 use super::limits::Buckets;
 use super::manage::Budget;
-use super::memory::Memory;
 use super::metrics::Metrics;
 use super::patterns::Patterns;
 use super::seal::Seal;
@@ -28,10 +29,12 @@ pub struct App {
     pub buckets: Buckets,
     /// Where senders that keep failing wait for each other.
     pub throttle: Throttle,
-    /// Bytes of bodies that may still be read.
+    /// The memory that requests may hold.
     pub memory: Memory,
     /// The bounds of the management address.
     pub(super) management: Budget,
+    /// Whether the store takes requests.
+    pub(super) readiness: Readiness,
     /// The keys that what is kept is encrypted with.
     pub seal: Seal,
     /// Who has something to deliver.
@@ -65,6 +68,7 @@ impl App {
             throttle: Throttle::default(),
             memory,
             management,
+            readiness: Readiness::default(),
             seal,
             arrivals: Arrivals::default(),
             filters: Filters::default(),
@@ -78,6 +82,11 @@ impl App {
     /// Tells everything that runs to stop.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
     }
 
     /// Follows whether it is to stop.

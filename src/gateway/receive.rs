@@ -19,7 +19,8 @@ use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
 use super::deliver::{HOPS, with_data, with_event};
-use super::incoming::{self, Incoming};
+use super::http::body::{self, Incoming};
+use super::http::copy_size;
 use super::limits::{Meter, Policies};
 use super::raw::Original;
 use super::settings::Limits;
@@ -72,20 +73,20 @@ struct Head<'h> {
     method: &'h str,
     url: String,
     raw_query: &'h str,
-    headers: Vec<(&'h str, Cow<'h, str>)>,
+    headers: &'h HeaderMap,
     origin: Origin,
     received_at: Time,
 }
 
 impl Receiver<'_> {
     async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
-        let (parts, body) = request.into_parts();
+        let (parts, content) = request.into_parts();
         let head = self.head(peer, &parts);
         let limits = &self.configuration.settings.limits;
         if parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
-        let read = incoming::read(&parts.headers, body, limits, &self.app.memory).await;
+        let read = body::read(&parts.headers, content, limits, &self.app.memory).await;
         let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
@@ -94,10 +95,14 @@ impl Receiver<'_> {
         let Some(turn) = self.app.throttle.turn(is_failing, limits.body_time).await else {
             return self.refuse(&head, Outcome::TooManyFailures);
         };
-        if let Err(outcome) = turn.run(|| incoming.unpack(limits.body)) {
+        // The head is copied as text when the body is there, and not before: a stream that waits
+        // for its body holds one head.
+        let counted = incoming.count_copy(&self.app.memory, copy_size(&parts.headers));
+        if let Err(outcome) = counted.and_then(|()| turn.run(|| incoming.unpack(limits.body))) {
             return self.refuse(&head, outcome);
         }
-        let headers = head.header_texts();
+        let texts = head.texts();
+        let headers = borrowed(&texts);
         let request = head.request(&headers, &incoming);
         let known = match look_up(self.app, presented(self.listener, &request)).await {
             Ok(known) => known,
@@ -113,13 +118,6 @@ impl Receiver<'_> {
 
     fn head<'h>(&self, peer: IpAddr, parts: &'h hyper::http::request::Parts) -> Head<'h> {
         let settings = &self.configuration.settings;
-        // Programs read text: bytes that are not UTF-8 become U+FFFD. That passes no check that
-        // the bytes would not pass: a signature over them differs, and no secret has U+FFFD in it.
-        let headers = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Head {
             id: self.app.clock.id().to_string(),
@@ -131,7 +129,7 @@ impl Receiver<'_> {
                 None => format!("{}{target}", settings.public_url),
             },
             raw_query: parts.uri.query().unwrap_or(""),
-            headers,
+            headers: &parts.headers,
             origin: Origin::of(peer, &parts.headers, &settings.trusted_proxies),
             received_at: self.app.clock.now(),
         }
@@ -357,7 +355,8 @@ impl Receiver<'_> {
     /// The log of a request whose body was not read.
     fn bare(&self, head: &Head<'_>, outcome: Outcome) -> RequestRecord {
         let none = Incoming::empty();
-        let headers = head.header_texts();
+        let texts = head.texts();
+        let headers = borrowed(&texts);
         let request = head.request(&headers, &none);
         let decision = Decision::ended(self.listener, &request, outcome);
         self.logged(&request, &decision)
@@ -397,9 +396,19 @@ fn hops(request: &Request<'_>) -> u32 {
     values.map(count).max().unwrap_or(0)
 }
 
+fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)> {
+    texts.iter().map(|(name, value)| (*name, &**value)).collect()
+}
+
 impl Head<'_> {
-    fn header_texts(&self) -> Vec<(&str, &str)> {
-        self.headers.iter().map(|(name, value)| (*name, &**value)).collect()
+    /// The headers as text. Programs read text: bytes that are not UTF-8 become U+FFFD. That passes
+    /// no check that the bytes would not pass: a signature over them differs, and no secret has
+    /// U+FFFD in it.
+    fn texts(&self) -> Vec<(&str, Cow<'_, str>)> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+            .collect()
     }
 
     fn request<'a>(
@@ -431,12 +440,12 @@ pub(super) async fn token(
     request: HttpRequest<Body>,
 ) -> HttpResponse {
     let configuration = app.configuration();
-    let (parts, body) = request.into_parts();
+    let (parts, content) = request.into_parts();
     let settings = &configuration.settings;
     let origin = Origin::of(peer.ip(), &parts.headers, &settings.trusted_proxies);
     let body_limit = settings.limits.body.min(TOKEN_BODY);
     let limits = Limits { body: body_limit, ..settings.limits };
-    let read = incoming::read(&parts.headers, body, &limits, &app.memory).await;
+    let read = body::read(&parts.headers, content, &limits, &app.memory).await;
     let read = read.and_then(|mut body| body.unpack(body_limit).map(|()| body));
     let body = match read {
         Ok(body) => body,

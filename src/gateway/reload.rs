@@ -12,8 +12,8 @@ use super::app::App;
 use super::configuration::{Configuration, ConfigurationError, note_listeners};
 use super::deliver::sync_sinks;
 use super::files::{ConfigFiles, Fingerprint};
+use super::http::tls::{Certificates, TlsConfig, TlsError};
 use super::serve::tell_fixed;
-use super::tls::{Certificates, TlsConfig, TlsError};
 
 /// How often files are looked at for changes.
 const WATCH: Duration = Duration::from_secs(1);

@@ -41,14 +41,14 @@ async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests would be taken: the store has to answer.
+/// Whether requests would be taken: the store has to answer, and the gateway may not be stopping.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.store.check().await {
+    if app.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
+    }
+    match app.readiness.check(&*app.store).await {
         Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
-        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
 }
 

@@ -103,7 +103,17 @@ static SERVERS: Table = Table {
         optional(
             "drain",
             Takes::Duration,
-            "How long requests in flight may take after the gateway is told to stop. Left out: 30 seconds.",
+            "How long requests in flight may take after the gateway is told to stop; idle connections are closed at once. Left out: 30 seconds.",
+        ),
+        optional(
+            "shutdown_delay",
+            Takes::Duration,
+            "How long the address for senders still accepts connections after `/readyz` answers 503, so that a load balancer can take the gateway out first. Left out: 0 seconds.",
+        ),
+        optional(
+            "management_hosts",
+            Takes::List(&Takes::Text),
+            "Host names that requests to the management address may name in `Host`, besides `localhost` and IP addresses, which are always allowed. A request that names another host is answered with 421. Left out: none.",
         ),
     ],
     one_of: &[],
@@ -141,7 +151,7 @@ static LIMIT: Table = Table {
         optional(
             "header_time",
             Takes::Duration,
-            "How long headers may take to arrive, and a connection may be idle. Left out: 10 seconds.",
+            "How long headers may take to arrive, and a TLS handshake may take. Left out: 10 seconds.",
         ),
         optional(
             "body_time",
@@ -149,14 +159,39 @@ static LIMIT: Table = Table {
             "How long a body may take to arrive. Left out: 20 seconds.",
         ),
         optional(
+            "idle_timeout",
+            Takes::Duration,
+            "How long a connection may stay open without a request in progress; HTTP/2 PINGs do not count. Left out: as `header_time`.",
+        ),
+        optional(
+            "write_timeout",
+            Takes::Duration,
+            "How long a peer may take to read the next 16 KiB of an answer. Left out: 10 seconds.",
+        ),
+        optional(
             "connections",
             Takes::Count(1, 1_000_000),
-            "How many connections at a time, as far as the system lets files be open. Left out: 12000.",
+            "How many connections at a time, as far as the system lets files be open. When all are in use, a new connection takes the place of one without a request in progress. HTTP/2, TLS and large heads or bodies need more memory, so fewer such connections fit. The management address has an eighth of this. Left out: 12000.",
+        ),
+        optional(
+            "connections_per_address",
+            Takes::Count(1, 1_000_000),
+            "How many connections one address (IPv6: one /64) may have at a time; past that, its oldest connection without a request gives way. Trusted proxies are exempt. Left out: 1000.",
+        ),
+        optional(
+            "connections_per_proxy",
+            Takes::Count(1, 1_000_000),
+            "How many connections one address of `server.trusted_proxies` may have at a time. Left out: 8000.",
+        ),
+        optional(
+            "streams_per_connection",
+            Takes::Count(1, 1000),
+            "How many requests one HTTP/2 connection may have in progress at a time. Left out: 32.",
         ),
         optional(
             "memory",
             Takes::Count(1 << 20, 1 << 40),
-            "Bytes of all bodies that are being read at a time; a quarter is for the first 16 KiB of each. Left out: 67108864.",
+            "Bytes that all requests may hold at a time: decoded heads, copies of heads, bodies, unpacked bodies. Half is for heads and the first 16 KiB of each body. A request that finds no room is answered with 503. Left out: 67108864.",
         ),
         optional(
             "management_memory",

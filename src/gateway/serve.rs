@@ -9,23 +9,24 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::ages::Ages;
 use super::app::App;
 use super::clock::{Clock, micros_in};
 use super::configuration::{Configuration, ConfigurationError, secret_files};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
-use super::descriptors;
 use super::file_modes::{restrict_umask, warn_if_open};
+use super::http::descriptors;
+use super::http::server::Server;
+use super::http::tls::{Certificates, TlsError};
 use super::reload::Watcher;
 use super::routes::{management_routes, sender_routes};
 use super::seal::{Seal, SealError};
-use super::server::Server;
 use super::settings::{Limits, Settings};
 use super::store::{
     Mode, NotePolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
 };
-use super::tls::{Certificates, TlsError};
 
 /// Why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -171,31 +172,34 @@ impl Gateway {
         let stopped = self.app.stopping();
         let settings = self.app.configuration().settings.clone();
         let limits = bounded(&settings);
-        let server = |routes, certificates| Server {
-            routes,
-            limits,
-            certificates,
-            connections: self.app.metrics.connections.clone(),
-        };
-        let senders = server(sender_routes(Arc::clone(&self.app)), self.certificates.clone());
-        let management = server(management_routes(Arc::clone(&self.app)), None);
-        let senders = tokio::spawn(senders.run(self.senders, stopped.clone(), settings.drain));
+        let app = &self.app;
+        let senders = sender_routes(Arc::clone(app));
+        let senders = Server::for_senders(app, senders, limits, self.certificates.clone());
+        let management = management_routes(Arc::clone(app));
+        let management = Server::for_management(app, management, limits);
+        let (close_senders, senders_closed) = watch::channel(false);
+        let (close_management, management_closed) = watch::channel(false);
+        let senders = tokio::spawn(senders.run(self.senders, senders_closed, settings.drain));
         let management =
-            tokio::spawn(management.run(self.management, stopped.clone(), settings.drain));
-        let delivering =
-            deliver::run(Arc::clone(&self.app), self.clients, stopped.clone(), settings.drain);
+            tokio::spawn(management.run(self.management, management_closed, settings.drain));
+        let delivering = deliver::run(Arc::clone(app), self.clients, stopped, settings.drain);
         let delivering = tokio::spawn(delivering);
         let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
-        let pruning = tokio::spawn(prune_regularly(Arc::clone(&self.app)));
-        let watcher = Watcher::new(Arc::clone(&self.app), self.certificates);
+        let pruning = tokio::spawn(prune_regularly(Arc::clone(app)));
+        let watcher = Watcher::new(Arc::clone(app), self.certificates);
         let watcher = tokio::spawn(watcher.run(hang_up));
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: requests in flight are finished");
+        // From now on `/readyz` answers 503; the management address is open until the end.
         self.app.stop();
-        let _ = tokio::join!(senders, management, delivering);
+        tokio::time::sleep(settings.shutdown_delay).await;
+        close_senders.send_replace(true);
+        let _ = tokio::join!(senders, delivering);
+        close_management.send_replace(true);
+        let _ = management.await;
         pruning.abort();
         watcher.abort();
         self.app.store.close().await?;
@@ -211,12 +215,8 @@ pub async fn converse<S>(app: &Arc<App>, stream: S, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let server = Server {
-        routes: sender_routes(Arc::clone(app)),
-        limits: app.configuration().settings.limits,
-        certificates: None,
-        connections: app.metrics.connections.clone(),
-    };
+    let limits = app.configuration().settings.limits;
+    let server = Server::for_senders(app, sender_routes(Arc::clone(app)), limits, None);
     server.converse(stream, peer).await;
 }
 
@@ -277,10 +277,12 @@ pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
         || old.store != new.store
         || old.wal_bytes != new.wal_bytes
         || old.tls.is_some() != new.tls.is_some()
+        || old.limits != new.limits
         || old.delivery.in_flight != new.delivery.in_flight;
     if changed {
         tracing::warn!(
-            "addresses, the store, its log, TLS itself and `delivery.in_flight` change at the next start"
+            "addresses, the store, its log, TLS itself, limits of connections and \
+             `delivery.in_flight` change at the next start"
         );
     }
 }

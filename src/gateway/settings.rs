@@ -30,6 +30,10 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// How long requests may take after the gateway is told to stop.
     pub drain: Duration,
+    /// How long new senders are accepted after `/readyz` says that the gateway stops.
+    pub shutdown_delay: Duration,
+    /// Names that the management address may be called by, besides `localhost`.
+    pub management_hosts: Vec<String>,
     /// How large, long and many requests may be.
     pub limits: Limits,
     /// The file of the database.
@@ -61,9 +65,19 @@ pub struct Limits {
     pub header_time: Duration,
     /// How long a body may take.
     pub body_time: Duration,
+    /// How long a connection may be idle after a request.
+    pub idle_timeout: Duration,
+    /// How long a peer may take to read the next part of an answer.
+    pub write_timeout: Duration,
     /// How many connections.
     pub connections: usize,
-    /// Bytes of all bodies that are being read.
+    /// Connections of one address.
+    pub connections_per_address: usize,
+    /// Connections of one trusted proxy.
+    pub connections_per_proxy: usize,
+    /// Concurrent requests of one HTTP/2 connection.
+    pub streams_per_connection: usize,
+    /// Bytes of all requests: heads, copies of heads, bodies.
     pub memory: usize,
     /// Bytes of all answers of the management address.
     pub management_memory: usize,
@@ -180,6 +194,8 @@ impl<'r> Reader<'r> {
             trusted_proxies: self.networks("server", "trusted_proxies"),
             tls: self.tls(),
             drain: self.time("server", "drain", Duration::from_secs(30)),
+            shutdown_delay: self.time("server", "shutdown_delay", Duration::ZERO),
+            management_hosts: self.management_hosts(),
             limits: self.limits(),
             store: self.text("store", "path").unwrap_or("hookgate.db").into(),
             wal_bytes: self.count("store", "wal_bytes", 64 << 20),
@@ -195,13 +211,19 @@ impl<'r> Reader<'r> {
         let size = |key, usual: u64| {
             usize::try_from(self.count("limits", key, usual)).unwrap_or(usize::MAX)
         };
+        let header_time = self.time("limits", "header_time", Duration::from_secs(10));
         Limits {
             body: size("body", 1 << 20),
             headers: size("headers", 100),
             header_bytes: size("header_bytes", 32 << 10),
-            header_time: self.time("limits", "header_time", Duration::from_secs(10)),
+            header_time,
             body_time: self.time("limits", "body_time", Duration::from_secs(20)),
+            idle_timeout: self.time("limits", "idle_timeout", header_time),
+            write_timeout: self.time("limits", "write_timeout", Duration::from_secs(10)),
             connections: size("connections", 12_000),
+            connections_per_address: size("connections_per_address", 1000),
+            connections_per_proxy: size("connections_per_proxy", 8000),
+            streams_per_connection: size("streams_per_connection", 32),
             memory: size("memory", 64 << 20),
             management_memory: size("management_memory", 64 << 20),
             streams: size("streams", 200),
@@ -338,6 +360,21 @@ impl<'r> Reader<'r> {
             }
         }
         networks
+    }
+
+    /// The names in lower case, without a port: a `Host` is compared without its own.
+    fn management_hosts(&mut self) -> Vec<String> {
+        let mut hosts = Vec::new();
+        for node in self.at("server", "management_hosts").map(Node::items).unwrap_or_default() {
+            let text = node.as_str().unwrap_or("");
+            if text.is_empty() || text.contains(['/', ':', '@', ' ', '*']) {
+                let message = format!("`{text}` is no host name");
+                self.wrong(node, message, "write the name alone: `hookgate.internal`");
+                continue;
+            }
+            hosts.push(text.to_ascii_lowercase());
+        }
+        hosts
     }
 
     fn tls(&self) -> Option<(PathBuf, PathBuf)> {

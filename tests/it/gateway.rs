@@ -18,6 +18,7 @@ mod running;
 mod server;
 mod soak;
 mod socotra;
+mod stages;
 mod store;
 mod strangers;
 mod stream;

@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call::Fault;
-use crate::gateway::memory::Memory;
+use crate::gateway::http::Memory;
 use crate::gateway::settings::Limits;
 
 /// A permit stands for this many bytes.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::budget::Reservation;
 use super::caller::Caller;
 use crate::gateway::app::App;
-use crate::gateway::incoming::Incoming;
+use crate::gateway::http::body::Incoming;
 use crate::gateway::store::StoreError;
 
 /// A call, by someone who may.

@@ -17,7 +17,7 @@ use super::caller::{Caller, ListenerLimit};
 use super::page::PAGE_BYTES;
 use super::{awork, operations};
 use crate::gateway::app::App;
-use crate::gateway::incoming;
+use crate::gateway::http::body;
 use crate::gateway::settings::Limits;
 
 /// What an operation answers, later.
@@ -182,7 +182,8 @@ async fn answer(
     };
     let limits = app.configuration().settings.limits;
     let of_forms = Limits { body: limits.body.min(FORM_BYTES), ..limits };
-    let read = incoming::read(&parts.headers, body, &of_forms, &app.management.forms).await;
+    let read = body::read(&parts.headers, body, &of_forms, &app.management.forms).await;
+    let read = read.and_then(|mut body| body.unpack(of_forms.body).map(|()| body));
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;
     let query = parts.uri.query().unwrap_or("").as_bytes();
     let query = form_urlencoded::parse(query).into_owned().collect();

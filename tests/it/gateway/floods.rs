@@ -6,13 +6,14 @@
 pub(crate) mod beside;
 mod catalog;
 pub(crate) mod client;
-mod frames;
+pub(super) mod frames;
 pub(crate) mod http2;
 mod kinds;
 mod measured;
 mod refused;
 pub(crate) mod stage;
 pub(crate) mod strangers;
+mod streams;
 pub(crate) mod tenants;
 
 use super::running::{Folder, Gateway, LISTENER};

@@ -88,6 +88,10 @@ fn large_events(gateway: &Gateway) {
 #[test]
 fn answers_that_nobody_reads_share_one_memory_budget_by_tenant() {
     let subscribed = Subscribed::new("");
+    subscribed.folder.settings(
+        "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams_per_connection = 100\n\
+         write_timeout = \"60s\"\n",
+    );
     subscribed.folder.answer(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
@@ -116,7 +120,8 @@ fn answers_that_nobody_reads_share_one_memory_budget_by_tenant() {
 fn streams_that_nobody_reads_hold_few_events_and_are_bounded_in_number() {
     let subscribed = Subscribed::new("");
     subscribed.folder.settings(
-        "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams = 45\nstreams_per_tenant = 40\n",
+        "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams = 45\nstreams_per_tenant = 40\n\
+         streams_per_connection = 100\nwrite_timeout = \"60s\"\n",
     );
     subscribed.folder.answer(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");

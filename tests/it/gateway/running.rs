@@ -164,7 +164,8 @@ impl Gateway {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        exchange(self.senders, method, path, headers, body)
+        // The host that a sender names decides nothing.
+        exchange_as("forged.example", self.senders, method, path, headers, body)
     }
 
     pub(crate) fn manage(&self, path: &str) -> Answer {
@@ -222,10 +223,21 @@ pub(crate) fn exchange(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    exchange_as(&address.to_string(), address, method, path, headers, body)
+}
+
+/// The same, with another host in `Host`.
+pub(crate) fn exchange_as(
+    host: &str,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut head =
-        format!("{method} {path} HTTP/1.1\r\nHost: forged.example\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }

@@ -18,7 +18,7 @@ impl Follower {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let head = format!(
-            "GET /events/stream{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {key}\r\n{last}\r\n"
+            "GET /events/stream{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n{last}\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         let mut follower = Self(BufReader::new(stream));

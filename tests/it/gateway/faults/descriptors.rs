@@ -37,7 +37,8 @@ fn connections_leave_files_for_everything_else() {
     assert_eq!(post_over(&mut first, 1), 200);
     let others: Vec<TcpStream> =
         (0..300).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
-    gateway.logged("as many connections as may be: others wait for one to end");
+    gateway
+        .logged("all connections are in use: the oldest without a request are closed for new ones");
     // Who is in is served, and the store opens what it needs.
     assert_eq!(post_over(&mut first, 2), 200);
     assert_eq!(gateway.manage("/readyz").status, 200);

@@ -1,22 +1,28 @@
 //! HTTP/2 frame by frame, for what no well-behaved client sends.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::gateway::running::LISTENER;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const CONTINUATION: u8 = 9;
+pub(in crate::gateway) const DATA: u8 = 0;
+pub(in crate::gateway) const HEADERS: u8 = 1;
+pub(in crate::gateway) const PRIORITY: u8 = 2;
+pub(in crate::gateway) const RST_STREAM: u8 = 3;
+pub(in crate::gateway) const SETTINGS: u8 = 4;
+pub(in crate::gateway) const PING: u8 = 6;
+pub(in crate::gateway) const WINDOW_UPDATE: u8 = 8;
+pub(in crate::gateway) const CONTINUATION: u8 = 9;
 
-const ACK: u8 = 1;
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(in crate::gateway) const ACK: u8 = 1;
+pub(in crate::gateway) const END_STREAM: u8 = 1;
+pub(in crate::gateway) const END_HEADERS: u8 = 4;
+
+/// The bytes that an HTTP/2 connection begins with.
+pub(in crate::gateway) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame (RFC 9113, section 4.1).
-pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(in crate::gateway) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = length[1..].to_vec();
     frame.extend([kind, flags]);
@@ -26,7 +32,7 @@ pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A header that is in no table (RFC 7541, section 6.2.2), of fewer than 127 bytes each.
-fn literal(name: &str, value: &str) -> Vec<u8> {
+pub(in crate::gateway) fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut field = vec![0];
     for text in [name, value] {
         field.push(u8::try_from(text.len()).unwrap());
@@ -35,26 +41,30 @@ fn literal(name: &str, value: &str) -> Vec<u8> {
     field
 }
 
-/// The head of a request, as a block of headers.
+/// The head of a request to the listener, as a block of headers.
 fn block() -> Vec<u8> {
-    let path = format!("/webhooks/v1/listeners/{LISTENER}/notify");
-    [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", path.as_str())]
+    block_to(&format!("/webhooks/v1/listeners/{LISTENER}/notify"))
+}
+
+/// The head of a request to a path.
+pub(in crate::gateway) fn block_to(path: &str) -> Vec<u8> {
+    [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", path)]
         .iter()
         .flat_map(|(name, value)| literal(name, value))
         .collect()
 }
 
 /// A connection that speaks HTTP/2 from its first byte.
-pub(super) fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
+pub(in crate::gateway) fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").ok()?;
+    stream.write_all(PREFACE).ok()?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).ok()?;
     Some(stream)
 }
 
 /// Requests that are taken back at once, until the connection ends or so many were sent; answers
 /// how many it took.
-pub(super) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u32 {
+pub(in crate::gateway) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u32 {
     for number in 0..most {
         let id = 2 * number + 1;
         let mut both = frame(HEADERS, END_HEADERS, id, &block());
@@ -68,7 +78,7 @@ pub(super) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u32 {
 
 /// One request whose headers do not end, until the connection does or so many bytes were sent;
 /// answers how many it took.
-pub(super) fn continue_headers(stream: &mut TcpStream, most: usize) -> usize {
+pub(in crate::gateway) fn continue_headers(stream: &mut TcpStream, most: usize) -> usize {
     if stream.write_all(&frame(HEADERS, END_STREAM, 1, &block())).is_err() {
         return 0;
     }
@@ -85,7 +95,7 @@ pub(super) fn continue_headers(stream: &mut TcpStream, most: usize) -> usize {
 
 /// A request whose body stalls before its end, as much of it as is sent without asking how much may
 /// be; answers whether the connection took it.
-pub(super) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
+pub(in crate::gateway) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
     // What the other side says first tells how much it takes.
     std::thread::sleep(std::time::Duration::from_millis(200));
     let mut all = frame(SETTINGS, ACK, 0, &[]);
@@ -94,4 +104,17 @@ pub(super) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
         all.extend(frame(DATA, 0, 1, &[b' '; 16_384]));
     }
     stream.write_all(&all).is_ok()
+}
+
+/// A frame that came: its kind, its flags, its stream; nothing where the connection ended.
+pub(in crate::gateway) fn read_frame(stream: &mut TcpStream) -> Option<(u8, u8, u32)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).ok()?;
+    if head[3] == PING && head[4] & ACK == 0 {
+        let _ = stream.write_all(&frame(PING, ACK, 0, &payload));
+    }
+    Some((head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]])))
 }

@@ -11,25 +11,37 @@ use hyper::body::Body;
 use tokio::time::Instant;
 
 use super::memory::{BEGINNING, Held, Memory};
-use super::settings::Limits;
+use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
 
 /// A body that was read, as long as it is needed; the memory it takes is counted until then.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(in crate::gateway) struct Incoming {
     /// The body as it was sent.
     pub raw: Bytes,
     encoding: Encoding,
     /// The body without its encoding, where it has one.
     unpacked: Option<Vec<u8>>,
-    _memory: Held,
+    memory: Held,
 }
 
 impl Incoming {
     /// No body.
-    pub(super) fn empty() -> Self {
+    pub(in crate::gateway) fn empty() -> Self {
         let encoding = Encoding::Identity;
-        Self { raw: Bytes::new(), encoding, unpacked: None, _memory: Held::default() }
+        Self { raw: Bytes::new(), encoding, unpacked: None, memory: Held::default() }
+    }
+
+    /// Counts a copy that is made beside the body, for as long as the body is there.
+    ///
+    /// # Errors
+    /// `Unavailable` where there is no room for it.
+    pub(in crate::gateway) fn count_copy(
+        &mut self,
+        memory: &Memory,
+        bytes: usize,
+    ) -> Result<(), Outcome> {
+        self.memory.copy(memory, bytes)
     }
 
     /// Unpacks the body, where it is packed: work for the sender, so it is done when the sender's
@@ -37,7 +49,7 @@ impl Incoming {
     ///
     /// # Errors
     /// The outcome of a body that does not unpack, or to more than is allowed.
-    pub(super) fn unpack(&mut self, most: usize) -> Result<(), Outcome> {
+    pub(in crate::gateway) fn unpack(&mut self, most: usize) -> Result<(), Outcome> {
         if matches!(self.encoding, Encoding::Gzip) {
             self.unpacked = Some(unpack(&self.raw, most)?);
         }
@@ -45,7 +57,7 @@ impl Incoming {
     }
 
     /// The body without its encoding, once it is unpacked.
-    pub(super) fn unpacked(&self) -> &[u8] {
+    pub(in crate::gateway) fn unpacked(&self) -> &[u8] {
         self.unpacked.as_deref().unwrap_or(&self.raw)
     }
 }
@@ -56,11 +68,17 @@ const PACE_TIME: Duration = Duration::from_secs(1);
 /// Bytes that a body has to bring in that time, where others wait for the memory that it holds.
 const PACE: usize = 16 << 10;
 
+/// A body that brought nothing for so long gives way to a request that finds no room.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// A long body is held twice: as it came, and as the log and the event have it.
+const COPIES: usize = 2;
+
 /// Reads a body, as much of it as is allowed and as long as it may take.
 ///
 /// # Errors
 /// The outcome of a body that is too large, too slow, or packed in a way that is not taken.
-pub(super) async fn read<B>(
+pub(in crate::gateway) async fn read<B>(
     headers: &HeaderMap,
     body: B,
     limits: &Limits,
@@ -89,7 +107,7 @@ where
     if matches!(encoding, Encoding::Gzip) {
         within(limits.body_time, held.long(memory, unpacks)).await??;
     }
-    Ok(Incoming { raw, encoding, unpacked: None, _memory: held })
+    Ok(Incoming { raw, encoding, unpacked: None, memory: held })
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Outcome> {
@@ -119,18 +137,21 @@ where
     let mut first = Bytes::new();
     let mut raw = BytesMut::new();
     let mut seen = 0;
-    let mut look = std::pin::pin!(tokio::time::sleep(PACE_TIME));
+    let mut looked = Instant::now();
     loop {
         let have = first.len().max(raw.len());
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
-            () = &mut look => {
-                if have - seen < PACE && memory.is_scarce() {
+            pressed = stalls(memory, looked) => {
+                let took = looked.elapsed();
+                let stalled = have - seen < pace(took);
+                if stalled && (pressed || memory.is_scarce()) && took >= GRACE {
                     return Err(Outcome::RequestTimeout);
                 }
-                seen = have;
-                look.as_mut().reset(Instant::now() + PACE_TIME);
+                if took >= GRACE {
+                    (seen, looked) = (have, Instant::now());
+                }
                 continue;
             }
         };
@@ -146,9 +167,10 @@ where
         if length > size.most {
             return Err(Outcome::BodyTooLarge);
         }
-        held.beginning(memory, length).await?;
+        // The beginning was counted with the head.
         if length > BEGINNING {
-            held.long(memory, size.declared.saturating_add(size.unpacks)).await?;
+            held.long(memory, size.declared.saturating_mul(COPIES).saturating_add(size.unpacks))
+                .await?;
         }
         if first.is_empty() && raw.is_empty() {
             first = data;
@@ -160,6 +182,20 @@ where
         }
         raw.extend_from_slice(&std::mem::take(&mut first));
         raw.extend_from_slice(&data);
+    }
+}
+
+/// Bytes that a body has to bring in a time.
+fn pace(time: Duration) -> usize {
+    usize::try_from(time.as_millis()).unwrap_or(usize::MAX).saturating_mul(PACE) / 1000
+}
+
+/// Resolves when a body has to be looked at: with true when another request finds no room.
+async fn stalls(memory: &Memory, looked: Instant) -> bool {
+    let pressed = memory.pressed();
+    tokio::select! {
+        () = pressed => true,
+        () = tokio::time::sleep_until(looked + PACE_TIME) => false,
     }
 }
 

@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OWN: usize = 64;
 
 /// Lets this process open as many files as it may let itself; answers how many that are.
-pub(super) fn raise() -> usize {
+pub(in crate::gateway) fn raise() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let current = match setrlimit(Resource::Nofile, raised) {
@@ -18,7 +18,7 @@ pub(super) fn raise() -> usize {
 
 /// So many connections as are wanted, and no more than leave room for the store and for
 /// deliveries: senders that only connect must not keep those from what they need.
-pub(super) fn connections(wanted: usize, files: usize, in_flight: usize) -> usize {
+pub(in crate::gateway) fn connections(wanted: usize, files: usize, in_flight: usize) -> usize {
     let others = in_flight.saturating_add(OWN).min(files / 2);
     wanted.min(files - others).max(1)
 }

@@ -1,0 +1,144 @@
+//! The head of a request, before any route: its size, and what RFC 9112 and RFC 9113 ask of
+//! `Host` and `Transfer-Encoding`.
+
+use std::net::IpAddr;
+
+use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
+use hyper::{StatusCode, Version};
+
+use crate::gateway::settings::Limits;
+
+/// Why a head is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HeadError {
+    #[error("the headers are too many or too large")]
+    TooLarge,
+    #[error("the request needs one valid `Host`")]
+    Host,
+    #[error("`Host` and `:authority` name different hosts")]
+    Authority,
+    #[error("the transfer coding `chunked` may be applied once, and last")]
+    Chunked,
+    #[error("the transfer coding is not supported")]
+    Coding,
+    #[error(
+        "this host name is not allowed for the management address; \
+         add it to `server.management_hosts`"
+    )]
+    NotAllowed,
+}
+
+impl HeadError {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Host | Self::Authority | Self::Chunked => StatusCode::BAD_REQUEST,
+            Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            Self::NotAllowed => StatusCode::MISDIRECTED_REQUEST,
+        }
+    }
+}
+
+/// Bytes that a field takes beside its name and value: its entry in the map, and in lists of texts
+/// that are made of it.
+const FIELD: usize = 180;
+
+/// Bytes of the state of a request.
+const REQUEST: usize = 4 << 10;
+
+/// Bytes of a stream of HTTP/2 besides: its own state, and the buffer that its head was read into.
+const STREAM: usize = 8 << 10;
+
+/// Bytes that a head holds.
+pub(super) fn size(head: &Parts) -> usize {
+    let fields = head.headers.iter();
+    let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum();
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let stream = if head.version == Version::HTTP_2 { STREAM } else { 0 };
+    REQUEST + stream + target + fields
+}
+
+/// Bytes of a copy of a head as text: bytes that are no UTF-8 are three bytes each there.
+pub(in crate::gateway) fn copy_size(headers: &HeaderMap) -> usize {
+    let values = headers.values().map(hyper::header::HeaderValue::as_bytes);
+    values.filter(|value| std::str::from_utf8(value).is_err()).map(|value| value.len() * 3).sum()
+}
+
+/// Checks what holds for every route.
+pub(super) fn check(head: &Parts, limits: &Limits) -> Result<(), HeadError> {
+    let bytes: usize =
+        head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if head.headers.len() > limits.headers || bytes > limits.header_bytes {
+        return Err(HeadError::TooLarge);
+    }
+    check_coding(&head.headers)?;
+    check_host(head)
+}
+
+/// RFC 9112, section 6.1: only `chunked` is known, once.
+fn check_coding(headers: &HeaderMap) -> Result<(), HeadError> {
+    let mut chunked = 0;
+    for value in headers.get_all(TRANSFER_ENCODING) {
+        for coding in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            match coding {
+                b"" => {}
+                coding if coding.eq_ignore_ascii_case(b"chunked") => chunked += 1,
+                _ => return Err(HeadError::Coding),
+            }
+        }
+    }
+    match chunked {
+        0 if !headers.contains_key(TRANSFER_ENCODING) => Ok(()),
+        1 => Ok(()),
+        _ => Err(HeadError::Chunked),
+    }
+}
+
+/// RFC 9112, section 3.2, and RFC 9113, section 8.3.1.
+fn check_host(head: &Parts) -> Result<(), HeadError> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    if more.is_some() {
+        return Err(HeadError::Host);
+    }
+    let is_http2 = head.version == Version::HTTP_2;
+    let Some(host) = host else {
+        let needed = match is_http2 {
+            true => head.uri.authority().is_none(),
+            false => head.version != Version::HTTP_10,
+        };
+        return if needed { Err(HeadError::Host) } else { Ok(()) };
+    };
+    // A target without an authority has an empty host.
+    if host.is_empty() && !is_http2 {
+        return Ok(());
+    }
+    let named = authority(host.as_bytes()).ok_or(HeadError::Host)?;
+    match head.uri.authority() {
+        Some(target) if is_http2 && *target != named => Err(HeadError::Authority),
+        _ => Ok(()),
+    }
+}
+
+fn authority(bytes: &[u8]) -> Option<Authority> {
+    let authority = Authority::try_from(bytes).ok()?;
+    (!authority.as_str().contains('@')).then_some(authority)
+}
+
+/// Checks that a request names this machine by an address, by `localhost`, or by a name that is
+/// configured: a page in a browser, whose name was rebound to this machine, names itself.
+pub(super) fn check_allowed(head: &Parts, names: &[String]) -> Result<(), HeadError> {
+    let target = head.uri.authority().cloned();
+    let named = || authority(head.headers.get(HOST)?.as_bytes());
+    let Some(authority) = target.or_else(named) else {
+        return Err(HeadError::NotAllowed);
+    };
+    let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_allowed = bare.parse::<IpAddr>().is_ok()
+        || host == "localhost"
+        || names.iter().any(|name| name.trim_end_matches('.') == host);
+    if is_allowed { Ok(()) } else { Err(HeadError::NotAllowed) }
+}

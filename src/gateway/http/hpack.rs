@@ -1,0 +1,210 @@
+//! Header blocks of HTTP/2 as far as memory depends on them (RFC 7541): which fields are put into
+//! the dynamic table, and how many fields there are. Nothing is decoded.
+//!
+//! A field in the dynamic table keeps the whole buffer that it was read into, so the table's size
+//! in bytes does not bound its memory. The table is announced with size 0; this scanner sees
+//! whether a peer keeps to that.
+
+/// A scanner of the header blocks of one connection, in order.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    state: State,
+    /// Fields of the block so far.
+    fields: usize,
+    /// Whether the block puts a field into the dynamic table.
+    inserts: bool,
+    /// Whether the peer ever set the table's size to 0.
+    is_table_empty: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+enum State {
+    /// A representation begins.
+    #[default]
+    Field,
+    /// An integer goes on: what it is for, its value so far, its next shift.
+    Integer(Purpose, u64, u32),
+    /// A string's length begins; so many strings follow, this one among them.
+    String(u8),
+    /// So many bytes of a string are left, and so many strings after it.
+    Skip(u64, u8),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    /// An index of a field that stands whole in a table.
+    Indexed,
+    /// An index of a name, or 0: a name follows.
+    Name,
+    /// The size of the dynamic table.
+    Size,
+    /// The length of a string, and how many strings come after it.
+    Length(u8),
+}
+
+impl Scanner {
+    /// Begins a block.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Field;
+        self.fields = 0;
+        self.inserts = false;
+    }
+
+    /// Fields of the block so far.
+    pub(super) fn fields(&self) -> usize {
+        self.fields
+    }
+
+    /// Whether the block puts a field into a table that the peer did not empty.
+    pub(super) fn fills_table(&self) -> bool {
+        self.inserts && !self.is_table_empty
+    }
+
+    /// Scans a part of a block.
+    pub(super) fn scan(&mut self, mut bytes: &[u8]) {
+        loop {
+            if let State::Skip(left, strings) = self.state {
+                let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                bytes = bytes.get(here..).unwrap_or_default();
+                self.skip(left - here as u64, strings);
+                if matches!(self.state, State::Skip(..)) {
+                    return;
+                }
+            }
+            let Some((first, rest)) = bytes.split_first() else {
+                return;
+            };
+            bytes = rest;
+            self.byte(*first);
+        }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        match self.state {
+            State::Field => self.field(byte),
+            State::String(strings) => {
+                self.integer(Purpose::Length(strings.saturating_sub(1)), byte, 0x7f);
+            }
+            State::Integer(purpose, value, shift) => {
+                let part = u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+                let value = value.saturating_add(part);
+                match byte & 0x80 {
+                    0 => self.value(purpose, value),
+                    // The decoder refuses integers of more bytes.
+                    _ => self.state = State::Integer(purpose, value, (shift + 7).min(56)),
+                }
+            }
+            State::Skip(..) => {}
+        }
+    }
+
+    /// The first byte of a representation (section 6).
+    fn field(&mut self, byte: u8) {
+        let (purpose, mask) = match byte {
+            0x80.. => (Purpose::Indexed, 0x7f),
+            0x40.. => {
+                self.inserts = true;
+                (Purpose::Name, 0x3f)
+            }
+            0x20.. => (Purpose::Size, 0x1f),
+            _ => (Purpose::Name, 0x0f),
+        };
+        self.integer(purpose, byte, mask);
+    }
+
+    /// The first byte of an integer (section 5.1).
+    fn integer(&mut self, purpose: Purpose, byte: u8, mask: u8) {
+        let value = byte & mask;
+        match value == mask {
+            true => self.state = State::Integer(purpose, u64::from(value), 0),
+            false => self.value(purpose, u64::from(value)),
+        }
+    }
+
+    fn value(&mut self, purpose: Purpose, value: u64) {
+        match purpose {
+            Purpose::Indexed => {
+                self.fields += 1;
+                self.state = State::Field;
+            }
+            Purpose::Size => {
+                self.is_table_empty = value == 0;
+                self.state = State::Field;
+            }
+            Purpose::Name => {
+                self.fields += 1;
+                self.state = State::String(if value == 0 { 2 } else { 1 });
+            }
+            Purpose::Length(strings) => self.skip(value, strings),
+        }
+    }
+
+    fn skip(&mut self, left: u64, strings: u8) {
+        self.state = match (left, strings) {
+            (0, 0) => State::Field,
+            (0, _) => State::String(strings),
+            _ => State::Skip(left, strings),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scanner;
+
+    fn scanned(parts: &[&[u8]]) -> (usize, bool) {
+        let mut scanner = Scanner::default();
+        scanner.begin();
+        parts.iter().for_each(|part| scanner.scan(part));
+        (scanner.fields(), scanner.fills_table())
+    }
+
+    #[test]
+    fn fields_are_counted_and_inserts_are_seen() {
+        // RFC 7541, C.2.1 to C.2.4.
+        let literal = b"\x40\x0acustom-key\x0dcustom-header";
+        assert_eq!(scanned(&[literal]), (1, true));
+        assert_eq!(scanned(&[b"\x04\x0c/sample/path"]), (1, false));
+        assert_eq!(scanned(&[b"\x10\x08password\x06secret"]), (1, false));
+        assert_eq!(scanned(&[b"\x82"]), (1, false));
+        // C.4.1, with Huffman codes.
+        let huffman = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff";
+        assert_eq!(scanned(&[huffman]), (4, true));
+        assert_eq!(scanned(&[&[0xd3; 845]]), (845, false));
+    }
+
+    #[test]
+    fn a_block_may_come_in_parts_of_any_length() {
+        let block = b"\x20\x82\x40\x0acustom-key\x0dcustom-header\x00\x01a\x00\x1f\x80\x01\x7f\x00";
+        let whole = scanned(&[block]);
+        for at in 0..block.len() {
+            let (one, two) = block.split_at(at);
+            assert_eq!(scanned(&[one, two]), whole, "{at}");
+        }
+        let bytes: Vec<&[u8]> = block.chunks(1).collect();
+        assert_eq!(scanned(&bytes), whole);
+    }
+
+    #[test]
+    fn a_peer_that_emptied_the_table_fills_nothing() {
+        let mut scanner = Scanner::default();
+        scanner.begin();
+        scanner.scan(b"\x20\x40\x01a\x01b");
+        assert!(!scanner.fills_table());
+        scanner.begin();
+        scanner.scan(b"\x40\x01a\x01b");
+        assert!(!scanner.fills_table());
+        // 4096 again.
+        scanner.begin();
+        scanner.scan(b"\x3f\xe1\x1f\x40\x01a\x01b");
+        assert!(scanner.fills_table());
+    }
+
+    #[test]
+    fn long_integers_do_not_overflow() {
+        let mut block = vec![0x00, 0x7f];
+        block.extend([0xff; 40]);
+        block.push(0x01);
+        scanned(&[&block]);
+    }
+}

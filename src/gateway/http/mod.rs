@@ -1,0 +1,26 @@
+//! Connections and HTTP: from the socket to a request with a bounded head and a bounded body.
+//!
+//! Every stage of a connection has a timeout ([`STAGES`]), every byte that is held has a bound
+//! ([`memory`], [`connections`]), and what RFC 9112 and RFC 9113 forbid is refused before a route
+//! sees it ([`head`]).
+
+mod activity;
+mod answer;
+pub(super) mod body;
+mod connection;
+mod connections;
+pub(super) mod descriptors;
+mod frames;
+mod guard;
+mod head;
+mod hpack;
+pub(super) mod memory;
+pub(super) mod readiness;
+pub(super) mod server;
+mod service;
+mod stages;
+pub(super) mod tls;
+
+pub(super) use head::copy_size;
+pub(super) use memory::Memory;
+pub use stages::{STAGES, StageRow};

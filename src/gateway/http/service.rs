@@ -1,0 +1,146 @@
+//! What stands between a decoded head and the routes: the checks that hold for every route, and
+//! the memory that the head is counted in before it waits for anything.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body as AxumBody;
+use axum::extract::ConnectInfo;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::{Request, Response, StatusCode, Version};
+use tower::ServiceExt;
+
+use super::answer::{Answer, InProgress, Received};
+use super::head::{self, HeadError};
+use super::memory::{BEGINNING, Held};
+use crate::gateway::app::App;
+use crate::gateway::settings::Limits;
+use crate::listener::Outcome;
+
+/// What requests are handed to.
+pub(super) struct Service {
+    pub app: Arc<App>,
+    pub routes: Router,
+    pub limits: Limits,
+    /// Whether `Host` is compared with `server.management_hosts`.
+    pub is_management: bool,
+}
+
+/// How long a head waits for memory. What it waits for is held by bodies that stall, and those
+/// give way sooner.
+const ADMISSION: Duration = Duration::from_secs(2);
+
+/// A request after the checks of its head.
+enum Admitted {
+    Now(Request<Incoming>, Held),
+    Later(Request<Incoming>, usize),
+    Refused(Response<AxumBody>),
+}
+
+impl Service {
+    /// Answers a request. The head is checked and counted before this returns: a refused one is
+    /// dropped at once.
+    pub(super) fn call(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+        progress: Arc<InProgress>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
+        let service = Arc::clone(self);
+        let admitted = self.admit(request);
+        if matches!(admitted, Admitted::Refused(_)) {
+            progress.refuse();
+        }
+        async move {
+            let response = match admitted {
+                Admitted::Refused(response) => response,
+                Admitted::Now(request, held) => service.route(peer, request, held, &progress).await,
+                Admitted::Later(request, bytes) => {
+                    let version = request.version();
+                    match service.wait(bytes, &progress).await {
+                        Some(held) => service.route(peer, request, held, &progress).await,
+                        None => service.unavailable(version),
+                    }
+                }
+            };
+            Ok(response.map(|body| Answer::new(body, progress)))
+        }
+    }
+
+    fn admit(&self, request: Request<Incoming>) -> Admitted {
+        let (parts, body) = request.into_parts();
+        if let Err(error) = self.check(&parts) {
+            return Admitted::Refused(self.refuse(parts.version, error));
+        }
+        let longest = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
+        let bytes = head::size(&parts) + longest.unwrap_or(BEGINNING).min(BEGINNING);
+        let request = Request::from_parts(parts, body);
+        match self.app.memory.try_admit(bytes) {
+            Some(held) => Admitted::Now(request, held),
+            None => Admitted::Later(request, bytes),
+        }
+    }
+
+    /// Waits for memory, unless too many wait already, in all or on this connection.
+    async fn wait(&self, bytes: usize, progress: &InProgress) -> Option<Held> {
+        let _waiting = progress.wait()?;
+        let admission = self.app.memory.admit(bytes);
+        tokio::time::timeout(ADMISSION, admission).await.ok()?.ok()
+    }
+
+    fn check(&self, head: &hyper::http::request::Parts) -> Result<(), HeadError> {
+        head::check(head, &self.limits)?;
+        if self.is_management {
+            head::check_allowed(head, &self.app.configuration().settings.management_hosts)?;
+        }
+        Ok(())
+    }
+
+    async fn route(
+        &self,
+        peer: SocketAddr,
+        mut request: Request<Incoming>,
+        _held: Held,
+        progress: &Arc<InProgress>,
+    ) -> Response<AxumBody> {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let request = request.map(|body| Received::new(body, Arc::clone(progress)));
+        let Ok(response) = self.routes.clone().oneshot(request).await;
+        response
+    }
+
+    fn refuse(&self, version: Version, error: HeadError) -> Response<AxumBody> {
+        if error == HeadError::TooLarge {
+            self.app.metrics.count("", Outcome::HeadersTooLarge, Duration::ZERO);
+        }
+        answer(version, error.status(), "ErrorRequest", &error.to_string())
+    }
+
+    fn unavailable(&self, version: Version) -> Response<AxumBody> {
+        self.app.metrics.count("", Outcome::Unavailable, Duration::ZERO);
+        let message = "no memory is left for this request: see `limits.memory`; try again later";
+        let mut response =
+            answer(version, StatusCode::SERVICE_UNAVAILABLE, "ErrorUnavailable", message);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+}
+
+/// An answer to a request that no route sees.
+fn answer(version: Version, status: StatusCode, code: &str, message: &str) -> Response<AxumBody> {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+    let mut response = Response::new(AxumBody::from(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if version < Version::HTTP_2 {
+        // The body is not read: it would be taken for the next request.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
