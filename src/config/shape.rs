@@ -5,9 +5,8 @@
 
 use super::duration;
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::document::{Content, Entry, Node};
+use crate::document::{Content, Entry, Node, shortened};
 use crate::source::Span;
-use crate::value::shortened;
 
 /// A table of a configuration file.
 #[derive(Debug)]

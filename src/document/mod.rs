@@ -16,7 +16,8 @@ pub(crate) use text::Text;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::value::{Number, OwnedObject, OwnedValue, shortened};
+pub(crate) use crate::value::shortened;
+use crate::value::{Number, OwnedObject, OwnedValue};
 
 /// A part of a document.
 #[derive(Debug, Clone)]
