@@ -27,6 +27,7 @@ pub mod format;
 pub mod gateway;
 pub mod listener;
 pub mod mapper;
+pub mod printable;
 pub mod program;
 #[cfg(feature = "reference")]
 pub mod reference;

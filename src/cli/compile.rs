@@ -78,7 +78,7 @@ fn show_tokens(source: &Source) -> String {
             "{}:{}\t{}\t{token:?}",
             position.line,
             position.column,
-            source.slice(span)
+            output::field(source.slice(span))
         );
     }
     out

@@ -137,7 +137,11 @@ fn line(record: &DeliveryRecord, shown: &Shown) -> String {
         state => state.name().to_owned(),
     };
     let notice = if record.notice { "  notice" } else { "" };
-    let reason = record.reason.as_deref().map(|reason| format!("  {reason}")).unwrap_or_default();
+    let reason = record
+        .reason
+        .as_deref()
+        .map(|reason| format!("  {}", output::field(reason)))
+        .unwrap_or_default();
     format!(
         "{id:<8}{}  {state}  {attempts} {times}  event {event}  to {subscription}{notice}{reason}",
         time_of(record.created_at)
@@ -229,7 +233,7 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
     output::answer(&line(&record, &shown))?;
     for attempt in &attempts {
         let (number, at, status) = (attempt.number, time_of(attempt.at), attempt.status);
-        let taken = attempt.reason.as_deref().unwrap_or("taken");
+        let taken = output::field(attempt.reason.as_deref().unwrap_or("taken"));
         let took = attempt.duration_us / 1000;
         output::answer(&format!("  {number}  {at}  {status}  {took} ms  {taken}"))?;
     }

@@ -104,6 +104,7 @@ fn line(record: &DivertedRecord, shown: &Shown) -> String {
     let DivertedRecord { subscription_id, event_id, at, trigger, message, .. } = record;
     let (at, event) = (time_of(*at), Shown::event(event_id));
     let subscription = shown.subscription(subscription_id);
+    let (trigger, message) = (output::field(trigger), output::field(message));
     format!("{at}  event {event}  for {subscription}  {trigger}  {message}")
 }
 

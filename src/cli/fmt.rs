@@ -57,11 +57,11 @@ impl Fmt {
         let changes = formatted != parsed.source.text();
         match (self.check, path.as_os_str() == "-") {
             (true, _) if changes => {
-                output::answer(parsed.source.name())?;
+                output::answer(&output::field(parsed.source.name()))?;
                 return Ok(Exit::Fault);
             }
             (true, _) => {}
-            (false, true) => output::text(&formatted)?,
+            (false, true) => output::content(&formatted)?,
             (false, false) if changes => write(path, &formatted)?,
             (false, false) => {}
         }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Error, Exit, output, providers};
+use super::output::{self, Format};
+use super::{Error, Exit, providers};
 use crate::diagnostic::nearest;
 use crate::gateway::{HOOKGATE, Settings};
 use crate::listener::{Recipe, find_recipe, recipe_names};
@@ -76,9 +77,10 @@ impl Init {
             name: path.display().to_string(),
             reason: error.to_string(),
         })?;
-        Settings::read(HOOKGATE, &text)
-            .map(|settings| settings.public_url)
-            .map_err(|faults| Error::Usage(faults.to_string()))
+        Settings::read(HOOKGATE, &text).map(|settings| settings.public_url).map_err(|faults| {
+            output::tell(&faults, Format::Text);
+            Error::Usage(format!("{HOOKGATE} has faults"))
+        })
     }
 }
 

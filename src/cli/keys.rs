@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format};
+use super::rotate_encryption::RotateEncryption;
 use super::store::{audit, now, open};
 use super::{Error, Exit};
 use crate::config::duration;
@@ -39,6 +40,9 @@ enum Command {
         #[command(flatten)]
         configuration: ConfigurationArguments,
     },
+    /// Encrypt everything in the store again with the first key of HOOKGATE_KEY, while the gateway
+    /// runs; afterwards the other keys can be removed
+    RotateEncryption(RotateEncryption),
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +88,7 @@ impl Keys {
                 list(tenant.as_deref(), &configuration, format)
             }
             Command::Revoke { id, configuration } => revoke(&id, &configuration),
+            Command::RotateEncryption(rotate) => rotate.run(),
         }
     }
 }
@@ -175,9 +180,10 @@ fn list(
             (None, None) => "good".to_owned(),
         };
         let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
+        let (scopes, tenant) = (output::field(&scopes), output::field(&key.tenant));
         output::answer(&format!(
-            "{id}  {:<16}{kind:<7}{scopes:<16}{state}  {}",
-            key.tenant, key.label
+            "{id}  {tenant:<16}{kind:<7}{scopes:<16}{state}  {}",
+            output::field(&key.label)
         ))?;
     }
     Ok(Exit::Done)

@@ -31,6 +31,8 @@ mod repl;
 mod replay;
 #[cfg(feature = "gateway")]
 mod requests;
+#[cfg(feature = "gateway")]
+mod rotate_encryption;
 mod schema;
 #[cfg(feature = "gateway")]
 mod send;
@@ -50,6 +52,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::printable::escape_line;
 
 /// How a command ended; of several ends the worst counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,9 +140,10 @@ enum Command {
 
 /// Runs the command that the arguments ask for; the first is the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let given: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&given) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &given),
     };
     let ended = match arguments.command {
         Command::Eval(command) => command.run(),
@@ -179,11 +184,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Help and version are answers; anything else that the parser says is about wrong usage.
-fn usage(error: &clap::Error) -> ExitCode {
-    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+fn usage(error: &clap::Error, given: &[OsString]) -> ExitCode {
+    if error.use_stderr() {
+        // It quotes the arguments, which a script may have from anywhere.
+        let shown = given.iter().map(|one| escape_line(&one.to_string_lossy()).into_owned());
+        let escaped = Arguments::try_parse_from(shown).err();
+        output::usage(escaped.as_ref().unwrap_or(error).render().to_string().trim_end());
+        return Exit::Usage.into();
+    }
     // Nothing is left to do where the message cannot be written.
     let _ = error.print();
-    exit.into()
+    Exit::Done.into()
 }
 
 /// Why a command could not do its work.

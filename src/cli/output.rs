@@ -1,11 +1,14 @@
-//! What the commands say, and where.
+//! What the commands say, and where. All of it is escaped here, so that nothing that a sender or a
+//! tenant wrote acts on the terminal.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
 use clap::ValueEnum;
 
 use super::Error;
 use crate::diagnostic::{Colour, Diagnostics, render_all, to_json};
+use crate::printable::{escape_line, escape_lines};
 
 /// How to say things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,14 +19,28 @@ pub(super) enum Format {
     Json,
 }
 
-/// Writes a line to standard output.
-pub(super) fn answer(line: &str) -> Result<(), Error> {
-    Ok(writeln!(stdout().lock(), "{line}")?)
+/// A field of a line: what is not ours does not end the line. Everything else that acts on a
+/// terminal is escaped where it is written.
+pub(super) fn field(text: &str) -> Cow<'_, str> {
+    escape_line(text)
 }
 
-/// Writes a text to standard output as it is.
+/// Writes a line to standard output.
+pub(super) fn answer(line: &str) -> Result<(), Error> {
+    Ok(writeln!(stdout().lock(), "{}", escape_lines(line))?)
+}
+
+/// Writes a text to standard output.
 pub(super) fn text(text: &str) -> Result<(), Error> {
-    Ok(stdout().lock().write_all(text.as_bytes())?)
+    Ok(stdout().lock().write_all(escape_lines(text).as_bytes())?)
+}
+
+/// Writes the content of a file to standard output: as it is, except to a terminal.
+pub(super) fn content(content: &str) -> Result<(), Error> {
+    match stdout().is_terminal() {
+        true => text(content),
+        false => Ok(stdout().lock().write_all(content.as_bytes())?),
+    }
 }
 
 /// A list that is written item by item, so that a long one is never held as a whole: a line for
@@ -66,7 +83,7 @@ impl List {
 /// Writes one line of complaint to standard error.
 pub(super) fn complain(words: &str) {
     // Nothing is left to do where even this cannot be written.
-    let _ = writeln!(stderr().lock(), "hookgate: {words}");
+    let _ = writeln!(stderr().lock(), "hookgate: {}", escape_line(words));
 }
 
 /// Tells diagnostics on standard error; none, nothing.
@@ -79,7 +96,10 @@ pub(super) fn tell(diagnostics: &Diagnostics, format: Format) {
 /// Diagnostics as text or JSON, ended by a newline.
 pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
     match format {
-        Format::Json => format!("{}\n", to_json(&diagnostics.source, &diagnostics.list)),
+        Format::Json => {
+            let json = to_json(&diagnostics.source, &diagnostics.list).to_string();
+            format!("{}\n", escape_lines(&json))
+        }
         Format::Text => render_all(diagnostics, colour()),
     }
 }
@@ -103,10 +123,16 @@ pub(super) fn tell_joined(all: &[Diagnostics]) {
             }));
         }
     }
-    let _ = writeln!(stderr().lock(), "{}", serde_json::Value::Array(joined));
+    let joined = serde_json::Value::Array(joined).to_string();
+    let _ = writeln!(stderr().lock(), "{}", escape_lines(&joined));
 }
 
 /// Writes a line to standard error.
 pub(super) fn remark(words: &str) {
-    let _ = writeln!(stderr().lock(), "{words}");
+    let _ = writeln!(stderr().lock(), "{}", escape_line(words));
+}
+
+/// Writes what is said of arguments that are not understood to standard error.
+pub(super) fn usage(words: &str) {
+    let _ = writeln!(stderr().lock(), "{}", escape_lines(words));
 }

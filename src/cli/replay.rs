@@ -7,7 +7,7 @@ use clap::Args;
 use super::configuration::{ConfigurationArguments, block_on, ended, tell_faults};
 use super::output::{self, Format};
 use super::requests::Which;
-use super::store::{RequestPages, open, seal};
+use super::store::{RequestPages, open, unlock};
 use super::{Error, Exit, input};
 use crate::gateway::store::Store;
 use crate::gateway::{Replayed, load_listener, replay};
@@ -36,7 +36,7 @@ impl Replay {
         let (configuration, store) = open(&self.configuration)?;
         let filter = self.which.filter(&configuration, self.limit)?;
         let changed = self.against()?;
-        let seal = seal(&configuration)?;
+        let keyring = unlock(&configuration, &store)?;
         let replayed = block_on(async {
             let mut replayed = Vec::new();
             let mut pages = RequestPages::new(&store, filter);
@@ -54,7 +54,7 @@ impl Replay {
                             None => continue,
                         },
                     };
-                    replayed.push(replay(listener, &record, raw.as_deref(), &seal));
+                    replayed.push(replay(listener, &record, raw.as_deref(), &keyring));
                 }
             }
         })??;
@@ -85,7 +85,7 @@ impl Replay {
         for one in replayed.iter().filter(|one| one.differs()) {
             output::answer(&format!("{}  {} -> {}", one.id, one.before, one.after))?;
             for reason in &one.reasons {
-                output::answer(&format!("    {reason}"))?;
+                output::answer(&format!("    {}", output::field(reason)))?;
             }
         }
         let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();

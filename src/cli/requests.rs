@@ -9,8 +9,8 @@ use super::{Error, Exit};
 use crate::config::duration;
 use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
-use crate::gateway::{micros_in, micros_of, time_of};
-use crate::listener::whole_log;
+use crate::gateway::{Configuration, micros_in, micros_of, time_of};
+use crate::listener::{Listener, whole_log};
 
 /// The arguments of `requests`.
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ impl Which {
     /// The filter of the store, with the listener's id where it was named.
     pub(super) fn filter(
         &self,
-        configuration: &crate::gateway::Configuration,
+        configuration: &Configuration,
         limit: usize,
     ) -> Result<RequestFilter, Error> {
         if let Some(outcome) = &self.outcome
@@ -124,16 +124,32 @@ fn list(
         let mut pages = RequestPages::new(&store, filter);
         let mut list = List::new(format);
         loop {
-            let page = pages.next().await?;
+            let mut page = pages.next().await?;
             if page.is_empty() {
                 return list.end();
             }
-            for one in &page {
+            for one in &mut page {
+                one.reasons = redacted_reasons(&configuration, one);
                 list.item(|| Ok(line(one)), || Ok(summary(one)))?;
             }
         }
     })??;
     Ok(Exit::Done)
+}
+
+/// The listeners whose secrets a stored request may hold: they may have been configured, or moved
+/// to another listener, after it was stored.
+fn listeners_of<'c>(
+    configuration: &'c Configuration,
+    one: &'c RequestRecord,
+) -> impl Iterator<Item = &'c Listener> {
+    let listeners = configuration.listeners.values().map(|listener| &**listener);
+    listeners.filter(|listener| *listener.tenant == *one.tenant)
+}
+
+fn redacted_reasons(configuration: &Configuration, one: &RequestRecord) -> String {
+    listeners_of(configuration, one)
+        .fold(one.reasons.clone(), |reasons, listener| listener.redaction.json(reasons))
 }
 
 fn reasons(one: &RequestRecord) -> Vec<serde_json::Value> {
@@ -145,12 +161,13 @@ fn line(one: &RequestRecord) -> String {
         "{}  {}  {:<20}{:<22}{}",
         time_of(one.received_at),
         one.id,
-        one.listener_name,
+        output::field(&one.listener_name),
         one.outcome,
         one.status
     );
     let text = |reason: &serde_json::Value, key: &str| {
-        reason.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
+        let text = reason.get(key).and_then(|value| value.as_str()).unwrap_or("");
+        output::field(text).into_owned()
     };
     for reason in reasons(one).iter().filter(|reason| text(reason, "finding") != "passed") {
         let name = text(reason, "name");
@@ -181,12 +198,19 @@ fn summary(one: &RequestRecord) -> serde_json::Value {
 
 /// The request in the shape that logs are printed in, with what became of it beside.
 fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
-    let (_, store) = open(arguments)?;
+    let (configuration, store) = open(arguments)?;
     let found = block_on(store.request(id))??;
-    let one = found.ok_or_else(|| Error::Usage(format!("there is no request `{id}`")))?;
+    let mut one = found.ok_or_else(|| Error::Usage(format!("there is no request `{id}`")))?;
     let mut log: serde_json::Value = serde_json::from_str(&one.log)
         .map_err(|error| Error::Usage(format!("the log of `{id}` is damaged: {error}")))?;
     whole_log(&mut log, one.body.as_deref());
+    one.reasons = redacted_reasons(&configuration, &one);
+    for listener in listeners_of(&configuration, &one) {
+        match *listener.id == *one.listener_id {
+            true => listener.redaction.stored_log(&mut log),
+            false => listener.redaction.stored_texts(&mut log),
+        }
+    }
     if let Some(log) = log.as_object_mut() {
         log.insert("outcome".to_owned(), one.outcome.as_str().into());
         log.insert("status".to_owned(), one.status.into());

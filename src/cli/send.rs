@@ -44,9 +44,9 @@ impl Send {
         let (method, headers) = self.signed(&configuration, listener, &body)?;
         let url = self.url(&configuration, listener);
         if self.dry_run {
-            output::answer(&format!("{method} {url}"))?;
+            output::answer(&format!("{} {}", output::field(&method), output::field(&url)))?;
             for (name, value) in &headers {
-                output::answer(&format!("{name}: {value}"))?;
+                output::answer(&format!("{}: {}", output::field(name), output::field(value)))?;
             }
             return Ok(Exit::Done);
         }

@@ -1,12 +1,15 @@
 //! The store of a configuration, as commands open it beside a gateway.
 
 use super::Error;
-use super::configuration::ConfigurationArguments;
+use super::configuration::{ConfigurationArguments, block_on};
 use crate::gateway::store::{
     AuditRecord, Change, Mode, PageRequest, RequestFilter, RequestRecord, SqliteStore, Store,
     StoreError,
 };
-use crate::gateway::{COMMAND_LINE, Clock, Configuration, Seal, open_store, restrict_umask};
+use crate::gateway::{
+    COMMAND_LINE, Clock, Configuration, EncryptionError, Keyring, open_store, restrict_umask,
+    unlock_for_command,
+};
 
 /// Opens the store of a configuration. Files that the command makes are for its user alone.
 pub(super) fn open(
@@ -18,10 +21,16 @@ pub(super) fn open(
     Ok((configuration, store))
 }
 
-/// The keys that what is stored is encrypted with.
-pub(super) fn seal(configuration: &Configuration) -> Result<Seal, Error> {
-    Seal::beside(&configuration.path(&configuration.settings.store))
-        .map_err(|error| Error::Usage(error.to_string()))
+/// The keys that a store is encrypted with.
+pub(super) fn unlock(configuration: &Configuration, store: &SqliteStore) -> Result<Keyring, Error> {
+    let path = configuration.path(&configuration.settings.store);
+    Ok(block_on(unlock_for_command(store, &path))??)
+}
+
+impl From<EncryptionError> for Error {
+    fn from(error: EncryptionError) -> Self {
+        Self::Usage(error.to_string())
+    }
 }
 
 /// A change with what is written down about it.

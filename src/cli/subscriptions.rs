@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
-use super::store::{now, open, page_after, seal};
+use super::store::{now, open, page_after, unlock};
 use super::{Error, Exit};
 use crate::delivery::{Api, Definition, Standing, locator};
 use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
-use crate::gateway::{Acting, ActingError, Clock, MASK, Seal, micros_in, time_of, unsealed};
+use crate::gateway::{Acting, ActingError, Clock, Keyring, MASK, micros_in, time_of, unsealed};
 
 /// The arguments of `subscriptions`.
 #[derive(Debug, Args)]
@@ -89,8 +89,8 @@ fn state(record: &SubscriptionRecord) -> String {
     }
 }
 
-fn to_json(seal: &Seal, record: &SubscriptionRecord) -> Result<serde_json::Value, Error> {
-    let definition = unsealed(seal, record).map_err(|error| Error::Usage(error.to_string()))?;
+fn to_json(keyring: &Keyring, record: &SubscriptionRecord) -> Result<serde_json::Value, Error> {
+    let definition = unsealed(keyring, record).map_err(|error| Error::Usage(error.to_string()))?;
     let Definition { name, endpoint, events, policy, alert, filter, transform, .. } = &definition;
     let headers: serde_json::Map<_, _> =
         endpoint.headers.iter().map(|(name, _)| (name.clone(), MASK.into())).collect();
@@ -132,7 +132,7 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let seal = seal(&configuration)?;
+    let keyring = unlock(&configuration, &store)?;
     let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
     block_on(async {
         let mut list = List::new(format);
@@ -144,36 +144,38 @@ fn list(
             }
             for (sequence, record) in &page {
                 after = Some(*sequence);
-                list.item(|| line(&seal, record), || to_json(&seal, record))?;
+                list.item(|| line(&keyring, record), || to_json(&keyring, record))?;
             }
         }
     })??;
     Ok(Exit::Done)
 }
 
-fn line(seal: &Seal, record: &SubscriptionRecord) -> Result<String, Error> {
-    let definition = unsealed(seal, record).map_err(|error| Error::Usage(error.to_string()))?;
-    let (id, tenant) = (shown_id(record.api, &record.id), &record.tenant);
+fn line(keyring: &Keyring, record: &SubscriptionRecord) -> Result<String, Error> {
+    let definition = unsealed(keyring, record).map_err(|error| Error::Usage(error.to_string()))?;
+    let (id, tenant) = (shown_id(record.api, &record.id), output::field(&record.tenant));
     let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
     Ok(format!(
-        "{id:<38}{tenant:<16}{api:<9}{state}  {}  {events}  {}",
-        definition.name, definition.endpoint.url
+        "{id:<38}{tenant:<16}{api:<9}{state}  {}  {}  {}",
+        output::field(&definition.name),
+        output::field(&events),
+        output::field(&definition.endpoint.url)
     ))
 }
 
 fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let seal = seal(&configuration)?;
-    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    let keyring = unlock(&configuration, &store)?;
+    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
-    output::answer(&format!("{:#}", to_json(&seal, &record)?))?;
+    output::answer(&format!("{:#}", to_json(&keyring, &record)?))?;
     Ok(Exit::Done)
 }
 
 fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let seal = seal(&configuration)?;
-    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    let keyring = unlock(&configuration, &store)?;
+    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
         record.standing = Standing::default();
     }))??;
@@ -183,8 +185,8 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
 
 fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let seal = seal(&configuration)?;
-    let acting = Acting { store: &store, seal: &seal, clock: Clock::System };
+    let keyring = unlock(&configuration, &store)?;
+    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
     let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
     output::answer(&secret)?;

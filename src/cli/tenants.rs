@@ -86,7 +86,8 @@ fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, 
     }
     for tenant in tenants {
         let locator = tenant_locator(&tenant.id);
-        output::answer(&format!("{:<24}{locator}  {}", tenant.id, tenant.name))?;
+        let (id, name) = (output::field(&tenant.id), output::field(&tenant.name));
+        output::answer(&format!("{id:<24}{locator}  {name}"))?;
     }
     Ok(Exit::Done)
 }

@@ -140,20 +140,21 @@ fn usual_time() -> Time {
 
 impl Outcome {
     fn to_text(&self) -> String {
+        let (file, name) = (output::field(&self.file), output::field(&self.name));
         if self.mismatches.is_empty() {
-            return format!("ok    {}: {}", self.file, self.name);
+            return format!("ok    {file}: {name}");
         }
-        let mut out = format!("FAIL  {}: {}", self.file, self.name);
+        let mut out = format!("FAIL  {file}: {name}");
         for one in &self.mismatches {
             out.push_str(&format!(
                 "\n      {}\n        wanted  {}\n        found   {}",
-                one.what,
+                output::field(&one.what),
                 indented(&one.wanted),
                 indented(&one.found)
             ));
         }
         for reason in &self.reasons {
-            out.push_str(&format!("\n      because {reason}"));
+            out.push_str(&format!("\n      because {}", output::field(reason)));
         }
         out
     }

@@ -104,6 +104,8 @@ pub enum Setting {
     Mapper,
     /// The file of a listener.
     Listener,
+    /// The files of listeners, with a line `# Another file:` between them.
+    Listeners,
     /// A source of more than the limit.
     Large,
 }
@@ -536,6 +538,13 @@ codes! {
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"),
         setting: Listener,
     }
+    E0609 {
+        title: "a source that the tenant may not use",
+        explanation: "The listener names a secret, or another file, that does not belong to its tenant. `secret_env` and `secret_files` of `[tenants.NAME]` in `hookgate.toml` say which variables and files hold the secrets of a tenant. Without such a list a tenant uses files below the configuration's folder, and variables that do not begin with `HOOKGATE_`; what another tenant's list names is not for it. The store, its key and the configuration itself are for nobody.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"HOOKGATE_KEY\" }\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
+        setting: Listener,
+    }
     W0101 {
         title: "a name that is not there",
         explanation: "The context has no such name, so it reads as null. On the command line the context is what `--context` gives; a host that declares its names refuses others (E0102).",
@@ -696,5 +705,12 @@ codes! {
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NOT_SET\" }\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
         setting: Listener,
+    }
+    W0607 {
+        title: "a source of secrets of two tenants",
+        explanation: "Listeners of two tenants name the same variable or file for a secret: each can sign as the other. Where that is meant, `allow = [\"W0607\"]` in the listener's file says so.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira\"\ntenant = \"other\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n"),
+        setting: Listeners,
     }
 }

@@ -18,6 +18,7 @@ pub use json::to_json;
 #[cfg(feature = "cli")]
 pub use terminal::{Colour, render, render_all};
 
+use crate::printable::escape_line;
 use crate::source::{Source, Span};
 
 /// Whether a diagnostic stands in the way.
@@ -119,7 +120,8 @@ impl Diagnostic {
 /// One line: `error[E0107]: …`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]: {}", self.severity.name(), self.code, self.message)
+        let message = escape_line(&self.message);
+        write!(f, "{}[{}]: {message}", self.severity.name(), self.code)
     }
 }
 
@@ -175,7 +177,7 @@ impl fmt::Display for Diagnostics {
         for (at, one) in self.list.iter().enumerate() {
             let position = self.source.position(one.span().start as usize);
             let newline = if at > 0 { "\n" } else { "" };
-            let name = self.source.name();
+            let name = escape_line(self.source.name());
             write!(f, "{newline}{name}:{}:{}: {one}", position.line, position.column)?;
         }
         if self.more > 0 {

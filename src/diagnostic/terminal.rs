@@ -2,14 +2,15 @@
 
 use codespan_reporting::diagnostic as shown;
 use codespan_reporting::files::{Files, SimpleFile};
-use codespan_reporting::term::termcolor::Buffer;
+use codespan_reporting::term::termcolor::{Buffer, ColorSpec, WriteColor};
 use codespan_reporting::term::{self, Config};
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 
 use super::window::{self, Window};
 use super::{Diagnostic, Diagnostics, Severity};
+use crate::printable::{Printable, escape_line, escape_lines};
 use crate::source::Source;
 
 /// Whether to colour what is shown.
@@ -23,24 +24,25 @@ pub enum Colour {
 
 /// The diagnostics as text: message, source with carets, help.
 pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
-    let mut out = match colour {
+    let mut out = Escaping(Printable::lines(match colour {
         Colour::On => Buffer::ansi(),
         Colour::Off => Buffer::no_color(),
-    };
+    }));
     let config = Config { tab_width: 4, ..Config::default() };
-    let file = SimpleFile::new(source.name(), source.text());
+    let name = escape_line(source.name());
+    let file = SimpleFile::new(&*name, source.text());
     let cut = window::is_needed(source.text());
     for one in diagnostics {
         if cut {
             let places: Vec<usize> =
                 one.labels.iter().map(|label| label.span.start as usize).collect();
-            let window = Window::new(source.name(), source.text(), &places);
+            let window = Window::new(&name, source.text(), &places);
             emit(&mut out, &config, &window, one, |range| window.range(range));
         } else {
             emit(&mut out, &config, &file, one, Some);
         }
     }
-    String::from_utf8_lossy(out.as_slice()).into_owned()
+    String::from_utf8_lossy(out.0.inner.as_slice()).into_owned()
 }
 
 /// The diagnostics as text, and how many more there are.
@@ -52,8 +54,36 @@ pub fn render_all(diagnostics: &Diagnostics, colour: Colour) -> String {
     shown
 }
 
+/// A buffer in which colours are ours, and what is written is escaped: sources, file names and
+/// messages hold what their authors wrote.
+struct Escaping(Printable<Buffer>);
+
+impl Write for Escaping {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl WriteColor for Escaping {
+    fn supports_color(&self) -> bool {
+        self.0.inner.supports_color()
+    }
+
+    fn set_color(&mut self, colour: &ColorSpec) -> io::Result<()> {
+        self.0.inner.set_color(colour)
+    }
+
+    fn reset(&mut self) -> io::Result<()> {
+        self.0.inner.reset()
+    }
+}
+
 fn emit<'f, F: Files<'f, FileId = ()>>(
-    out: &mut Buffer,
+    out: &mut Escaping,
     config: &Config,
     file: &'f F,
     one: &Diagnostic,
@@ -77,11 +107,11 @@ fn convert(
     let labels = one.labels.iter().enumerate().filter_map(|(at, label)| {
         let style = if at == 0 { shown::LabelStyle::Primary } else { shown::LabelStyle::Secondary };
         let range = place(label.span.range())?;
-        Some(shown::Label::new(style, (), range).with_message(&label.text))
+        Some(shown::Label::new(style, (), range).with_message(escape_line(&label.text)))
     });
     shown::Diagnostic::new(severity)
         .with_code(one.code.name())
-        .with_message(&one.message)
+        .with_message(escape_line(&one.message))
         .with_labels(labels.collect())
-        .with_notes(one.help.iter().map(|help| format!("help: {help}")).collect())
+        .with_notes(one.help.iter().map(|help| format!("help: {}", escape_lines(help))).collect())
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Explanation, Part, State, Turn};
+use crate::printable::escape_line;
 use crate::source::Source;
 use crate::value::OwnedValue;
 
@@ -108,7 +109,9 @@ fn answer(explanation: &Explanation) -> String {
     if deciding.is_empty() || whole {
         return answer;
     }
-    let words: Vec<String> =
-        deciding.iter().map(|part| format!("`{}`", explanation.source.slice(part.span))).collect();
+    let words: Vec<String> = deciding
+        .iter()
+        .map(|part| format!("`{}`", escape_line(explanation.source.slice(part.span))))
+        .collect();
     format!("{answer}, by {}", words.join(", "))
 }

@@ -3,17 +3,18 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use super::clock::Clock;
 use super::configuration::Configuration;
 use super::deliver::{Arrivals, Filters};
+use super::encryption::Keyring;
 use super::http::Memory;
 use super::http::readiness::Readiness;
 use super::limits::Buckets;
 use super::manage::Budget;
 use super::metrics::Metrics;
 use super::patterns::Patterns;
-use super::seal::Seal;
 use super::store::Store;
 use super::throttle::Throttle;
 
@@ -36,7 +37,7 @@ pub struct App {
     /// Whether the store takes requests.
     pub(super) readiness: Readiness,
     /// The keys that what is kept is encrypted with.
-    pub seal: Seal,
+    pub keyring: Keyring,
     /// Who has something to deliver.
     pub arrivals: Arrivals,
     /// The filters of those who want events.
@@ -44,7 +45,7 @@ pub struct App {
     /// The compiled regular expressions of subscribers.
     pub patterns: Patterns,
     /// The key that access tokens are signed with.
-    pub token_key: [u8; 32],
+    pub token_key: Zeroizing<[u8; 32]>,
     configuration: RwLock<Arc<Configuration>>,
     stop: watch::Sender<bool>,
 }
@@ -55,8 +56,8 @@ impl App {
         configuration: Configuration,
         store: Arc<dyn Store>,
         clock: Clock,
-        seal: Seal,
-        token_key: [u8; 32],
+        keyring: Keyring,
+        token_key: Zeroizing<[u8; 32]>,
     ) -> Self {
         let memory = Memory::new(configuration.settings.limits.memory);
         let management = Budget::new(&configuration.settings.limits);
@@ -69,7 +70,7 @@ impl App {
             memory,
             management,
             readiness: Readiness::default(),
-            seal,
+            keyring,
             arrivals: Arrivals::default(),
             filters: Filters::default(),
             patterns: Patterns::default(),

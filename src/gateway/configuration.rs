@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::files::{ConfigFiles, FileState, Fingerprint};
 use super::settings::Settings;
+use super::sources::SourcePolicy;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{self, Format, Node};
 use crate::engine::Source;
-use crate::listener::{Listener, Outside, load};
+use crate::listener::{External, Listener, Outside, load, shared_sources};
 use crate::source::Span;
 
 /// A configuration that holds.
@@ -71,18 +72,22 @@ impl Configuration {
             Err(diagnostics) => (None, vec![diagnostics]),
         };
         let mut listeners = BTreeMap::new();
+        let policy = SourcePolicy::new(folder, settings.as_ref());
+        let mut sources = Vec::new();
         for path in listener_files(folder)? {
             let name = shown(folder, &path);
             let source = text(&path)?;
             let outside = Outside { secrets_needed: needed, ..Outside::none() };
-            let loaded = load_from(files, folder, &name, &source, outside);
+            let loaded = load_from(files, &policy, &name, &source, outside);
             told.extend(loaded.diagnostics);
+            sources.extend(loaded.sources);
             if let Some(listener) = loaded.listener
                 && let Some(other) = listeners.insert(listener.id.clone(), Arc::new(listener))
             {
                 told.push(same_id(&name, &source, &other));
             }
         }
+        told.extend(shared_sources(&sources));
         told.retain(|one| !one.list.is_empty());
         match settings {
             Some(mut settings) if !told.iter().any(Diagnostics::has_errors) => {
@@ -135,19 +140,24 @@ pub fn load_listener_with(
     text: &str,
     given: Outside<'_>,
 ) -> crate::listener::Loaded {
-    load_from(&ConfigFiles::default(), folder, name, text, given)
+    let settings = std::fs::read_to_string(folder.join(HOOKGATE)).ok();
+    let settings = settings.and_then(|text| Settings::read(HOOKGATE, &text).ok());
+    let policy = SourcePolicy::new(folder, settings.as_ref());
+    load_from(&ConfigFiles::default(), &policy, name, text, given)
 }
 
+/// The same, with the sources that its tenant may use.
 fn load_from(
     files: &ConfigFiles,
-    folder: &Path,
+    policy: &SourcePolicy<'_>,
     name: &str,
     text: &str,
     given: Outside<'_>,
 ) -> crate::listener::Loaded {
-    let file = |path: &str| files.read(&folder.join(path));
+    let file = |path: &str| policy.read(files, path);
     let environment = |variable: &str| std::env::var(variable).ok();
-    let outside = Outside { file: &file, environment: &environment, ..given };
+    let sources = |tenant: &str, external: External<'_>| policy.check(tenant, external);
+    let outside = Outside { file: &file, environment: &environment, sources: &sources, ..given };
     load(name, text, &outside)
 }
 

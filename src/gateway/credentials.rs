@@ -41,9 +41,11 @@ pub struct Made {
 ///
 /// # Errors
 /// Where the system gives no random bytes.
-pub fn make() -> Result<Made, super::seal::SealError> {
+pub fn make() -> Result<Made, super::encryption::EncryptionError> {
     let mut random = [0; 40];
-    SystemRandom::new().fill(&mut random).map_err(|_| super::seal::SealError::NoRandom)?;
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| super::encryption::EncryptionError::NoRandom)?;
     let (id, secret) = random.split_at(8);
     let id = hex::encode(id);
     let shown = format!("hg_{id}_{}", URL_SAFE_NO_PAD.encode(secret));
@@ -150,7 +152,7 @@ fn is_good(key: &Key, now: i64) -> bool {
 
 fn signed(app: &App, part: &str) -> String {
     // An HMAC takes a key of any length.
-    let mac = Hmac::<Sha256>::new_from_slice(&app.token_key);
+    let mac = Hmac::<Sha256>::new_from_slice(app.token_key.as_slice());
     let mac = mac.map(|mac| mac.chain_update(part.as_bytes()).finalize().into_bytes());
     mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default()
 }

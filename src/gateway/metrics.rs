@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::listener::Outcome;
+use crate::printable::escape_line;
 
 /// The counters of a gateway.
 #[derive(Debug)]
@@ -106,7 +107,8 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a request.
     pub fn count(&self, listener: &str, outcome: Outcome, took: Duration) {
-        let labels = Labels { listener: listener.to_owned(), outcome: outcome.name().to_owned() };
+        let listener = escape_line(listener).into_owned();
+        let labels = Labels { listener, outcome: outcome.name().to_owned() };
         self.requests.get_or_create(&labels).inc();
         self.duration.observe(took.as_secs_f64());
     }

@@ -9,6 +9,7 @@ mod clock;
 mod configuration;
 mod credentials;
 mod deliver;
+mod encryption;
 mod file_modes;
 mod files;
 mod http;
@@ -26,9 +27,9 @@ mod replay;
 mod routes;
 mod rows;
 mod scopes;
-mod seal;
 mod serve;
 mod settings;
+mod sources;
 pub mod store;
 mod throttle;
 mod trial;
@@ -40,6 +41,10 @@ pub use configuration::{
 };
 pub use credentials::{Made, make};
 pub use deliver::{Arrivals, ClientsError, Subscribed, UnreadableSubscription, sealed, unsealed};
+pub use encryption::{
+    AssociatedData, EncryptionError, KEY_VARIABLE, KeyId, Keyring, Resealed, rotate_encryption,
+    unlock_for_command,
+};
 pub use file_modes::restrict_umask;
 pub use http::tls::{Certificates, TlsError};
 pub use http::{STAGES, StageRow};
@@ -51,9 +56,9 @@ pub use replay::{Replayed, replay};
 pub use routes::{management_routes, sender_routes};
 pub use rows::{GATEWAY, TEST_FILE};
 pub use scopes::{SCOPES, permits};
-pub use seal::{KEY_VARIABLE, Seal, SealError};
 #[doc(hidden)]
 pub use serve::converse;
 pub use serve::{Gateway, ServeError, app, open_store, serve};
 pub use settings::{Limits, Retention, Settings};
+pub use sources::TenantSources;
 pub use trial::{Came, Trial, TrialError};

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::encryption::{AssociatedData, place};
+use super::store::SealedColumn;
 use crate::engine::Time;
 use crate::listener::Request;
 
@@ -29,6 +31,11 @@ pub struct Original {
 }
 
 impl Original {
+    /// The place of the original of a request in the store.
+    pub fn place<'a>(tenant: &'a str, request: &'a str) -> AssociatedData<'a> {
+        place(SealedColumn::Originals, tenant, request)
+    }
+
     /// The original of a request.
     pub fn of(request: &Request<'_>) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

@@ -281,16 +281,16 @@ impl Receiver<'_> {
         if !self.listener.keep_raw {
             return None;
         }
-        let original = Original::of(request).to_json();
+        let original = zeroize::Zeroizing::new(Original::of(request).to_json());
         self.app
-            .seal
-            .seal(original.as_bytes())
+            .keyring
+            .seal(&Original::place(&self.listener.tenant, request.id), original.as_bytes())
             .map_err(|error| tracing::error!(request = request.id, %error, "not kept"))
             .ok()
     }
 
     fn reasons(&self, reasons: &[Reason]) -> String {
-        self.listener.redaction.text(&json(&reasons)).into_owned()
+        self.listener.redaction.json(json(&reasons))
     }
 
     fn logged(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {

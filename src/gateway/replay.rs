@@ -4,8 +4,8 @@
 //! there: their verification counts as it was recorded, and the rest is decided from the log.
 
 use super::clock::time_of;
+use super::encryption::Keyring;
 use super::raw::Original;
-use super::seal::Seal;
 use super::store::RequestRecord;
 use crate::engine::{Machine, Time};
 use crate::listener::{
@@ -57,9 +57,10 @@ pub fn replay(
     listener: &Listener,
     record: &RequestRecord,
     raw: Option<&[u8]>,
-    seal: &Seal,
+    keyring: &Keyring,
 ) -> Replayed {
-    let original = raw.and_then(|raw| Original::of_json(&seal.open(raw).ok()?));
+    let place = Original::place(&record.tenant, &record.id);
+    let original = raw.and_then(|raw| Original::of_json(&keyring.open(&place, raw).ok()?));
     let decided = match original {
         Some(original) => of_original(listener, record, &original).map(|one| (one, true)),
         None => of_log(listener, record).map(|one| (one, false)),

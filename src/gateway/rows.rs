@@ -19,6 +19,7 @@ pub static GATEWAY: Table = Table {
         RETENTION,
         DELIVERY,
         SINK,
+        TENANTS,
         LOG,
     ],
     one_of: &[],
@@ -73,6 +74,29 @@ const SINK: Field = optional(
     Takes::List(&A_SINK),
     "Files on this machine that events are written to, a line of JSON each.",
 );
+const TENANTS: Field = optional(
+    "tenants",
+    Takes::Map(&A_TENANT),
+    "The tenants by id, each with the sources of its secrets. A tenant without a table uses files below the configuration's folder, and variables that do not begin with `HOOKGATE_`.",
+);
+static A_TENANT: Takes = Takes::Table(&TENANT);
+static TENANT: Table = Table {
+    name: "a tenant",
+    doc: "The sources that listeners of this tenant may name for secrets; what a list names is not for tenants whose own lists do not name it.",
+    fields: &[
+        optional(
+            "secret_env",
+            Takes::List(&Takes::Text),
+            "Variables of the environment: `ACME_TOKEN`, or `ACME_*` for all that begin so; `HOOKGATE_KEY` is never read. Default: all but those that begin with `HOOKGATE_`.",
+        ),
+        optional(
+            "secret_files",
+            Takes::List(&Takes::Text),
+            "Files, relative to the configuration's folder: `secrets/acme/` for all below, `secrets/acme*` for all that begin so; only here may they be outside of it. The store, its key and the configuration are never read. Default: those below the folder.",
+        ),
+    ],
+    one_of: &[],
+};
 static A_SINK: Takes = Takes::Table(&SINKS);
 const LOG: Field = optional(
     "log",

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,13 +15,13 @@ use super::app::App;
 use super::clock::{Clock, micros_in};
 use super::configuration::{Configuration, ConfigurationError, secret_files};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
+use super::encryption::{EncryptionError, HEARTBEAT, report_keys, token_key, unlock};
 use super::file_modes::{restrict_umask, warn_if_open};
 use super::http::descriptors;
 use super::http::server::Server;
 use super::http::tls::{Certificates, TlsError};
 use super::reload::Watcher;
 use super::routes::{management_routes, sender_routes};
-use super::seal::{Seal, SealError};
 use super::settings::{Limits, Settings};
 use super::store::{
     Mode, NotePolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
@@ -40,9 +39,9 @@ pub enum ServeError {
     /// The certificates are not taken.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The key to encrypt with is none.
+    /// The store cannot be unlocked.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Encryption(#[from] EncryptionError),
     /// Nothing could be delivered.
     #[error("nothing could be delivered: {0}")]
     Clients(#[from] ClientsError),
@@ -119,17 +118,16 @@ pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteSto
 /// The gateway of a configuration and a store.
 ///
 /// # Errors
-/// Where the store does not answer, or the key to encrypt with is none.
+/// Where the store does not answer, or the keys that it is encrypted with are not given.
 pub async fn app(
     configuration: Configuration,
     store: Arc<dyn Store>,
     clock: Clock,
 ) -> Result<Arc<App>, ServeError> {
-    let mut fresh = [0; 32];
-    SystemRandom::new().fill(&mut fresh).map_err(|_| SealError::NoRandom)?;
-    let token_key = store.server_secret("token", fresh).await?;
-    let seal = Seal::beside(&configuration.path(&configuration.settings.store))?;
-    Ok(Arc::new(App::new(configuration, store, clock, seal, token_key)))
+    let path = configuration.path(&configuration.settings.store);
+    let keyring = unlock(&*store, &path, clock.micros()).await?;
+    let token_key = token_key(&*store, &keyring).await?;
+    Ok(Arc::new(App::new(configuration, store, clock, keyring, token_key)))
 }
 
 impl Gateway {
@@ -186,6 +184,7 @@ impl Gateway {
         let delivering = tokio::spawn(delivering);
         let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
         let pruning = tokio::spawn(prune_regularly(Arc::clone(app)));
+        let heartbeat = tokio::spawn(record_keys(Arc::clone(app)));
         let watcher = Watcher::new(Arc::clone(app), self.certificates);
         let watcher = tokio::spawn(watcher.run(hang_up));
         tokio::select! {
@@ -201,7 +200,11 @@ impl Gateway {
         close_management.send_replace(true);
         let _ = management.await;
         pruning.abort();
+        heartbeat.abort();
         watcher.abort();
+        if let Err(error) = self.app.store.record_key_holder(None).await {
+            tracing::warn!(%error, "the store still says that a gateway runs");
+        }
         self.app.store.close().await?;
         tracing::info!("stopped");
         Ok(())
@@ -251,6 +254,18 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     };
     listening()
         .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
+}
+
+/// Tells those who rotate beside the gateway which key it seals with.
+async fn record_keys(app: Arc<App>) {
+    let start = tokio::time::Instant::now() + HEARTBEAT;
+    let mut heartbeat = tokio::time::interval_at(start, HEARTBEAT);
+    loop {
+        heartbeat.tick().await;
+        if let Err(error) = report_keys(&*app.store, &app.keyring, app.clock.micros()).await {
+            tracing::warn!(%error, "the encryption key in use was not recorded");
+        }
+    }
 }
 
 /// Deletes what is old, now and then. While there is no space for what is new, and where the store

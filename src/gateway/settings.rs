@@ -1,5 +1,6 @@
 //! The gateway's own settings, from `hookgate.toml`.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::files::FileState;
 use super::rows::GATEWAY;
+use super::sources::TenantSources;
 use crate::config::{Layer, duration};
 use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -46,6 +48,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// The sinks on this machine.
     pub sinks: Vec<Sink>,
+    /// The sources of secrets by tenant.
+    pub tenants: BTreeMap<String, TenantSources>,
     /// Whether the log is JSON.
     pub log_json: bool,
     /// What is logged at least.
@@ -202,6 +206,7 @@ impl<'r> Reader<'r> {
             retention: self.retention(),
             delivery: self.delivery(),
             sinks: self.sinks(),
+            tenants: self.tenants(),
             log_json: self.text("log", "format") == Some("json"),
             log_level: self.text("log", "level").unwrap_or("info").to_owned(),
         }
@@ -344,6 +349,19 @@ impl<'r> Reader<'r> {
             sinks.push(sink);
         }
         sinks
+    }
+
+    fn tenants(&self) -> BTreeMap<String, TenantSources> {
+        let entries = self.root.get("tenants").map(Node::entries).unwrap_or_default();
+        let list = |node: &Node, key: &str| {
+            let items = node.get(key)?.items().iter();
+            Some(items.filter_map(Node::as_str).map(ToOwned::to_owned).collect())
+        };
+        let sources = |node: &Node| TenantSources {
+            secret_env: list(node, "secret_env"),
+            secret_files: list(node, "secret_files"),
+        };
+        entries.iter().map(|entry| (entry.key.text.to_string(), sources(&entry.value))).collect()
     }
 
     fn networks(&mut self, table: &str, key: &str) -> Vec<IpNet> {

@@ -8,10 +8,13 @@ mod parts;
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::lints;
 use super::recipe::{Recipe, find_recipe, recipe_names};
 use super::rows::LISTENER;
 use super::secret::{self, Encoding};
+use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
 use crate::config::{Layer, quoted_list};
@@ -32,6 +35,8 @@ pub struct Outside<'o> {
     pub file: &'o dyn Fn(&str) -> Result<Vec<u8>, String>,
     /// Reads a variable of the environment.
     pub environment: &'o dyn Fn(&str) -> Option<String>,
+    /// Whether a tenant may use what its listener names.
+    pub sources: &'o dyn Fn(&str, External<'_>) -> Result<(), SourceRefusal>,
     /// Whether a secret that is not set is an error, or only a warning.
     pub secrets_needed: bool,
     /// Settings that come before those of the file.
@@ -48,6 +53,7 @@ impl Outside<'static> {
         Self {
             file: &|_| Err("there are no files here".to_owned()),
             environment: &|_| None,
+            sources: &usual_sources,
             secrets_needed: true,
             vars: Vec::new(),
             secrets: Vec::new(),
@@ -63,9 +69,16 @@ pub struct Loaded {
     pub listener: Option<Listener>,
     /// What is to be said, a source each: of the file, of its recipe.
     pub diagnostics: Vec<Diagnostics>,
+    /// The sources of its secrets.
+    pub sources: Option<SecretSources>,
 }
 
 impl Loaded {
+    /// What came of a file that cannot be read as one of a listener.
+    fn unread(diagnostics: Diagnostics) -> Self {
+        Self { listener: None, diagnostics: vec![diagnostics], sources: None }
+    }
+
     /// Whether something stands in the way.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostics::has_errors)
@@ -76,26 +89,26 @@ impl Loaded {
 pub fn load(name: &str, text: &str, outside: &Outside<'_>) -> Loaded {
     let (file, found) = match Layer::read_all(Source::new(name, text), &LISTENER) {
         Ok(read) => read,
-        Err(diagnostics) => return Loaded { listener: None, diagnostics: vec![diagnostics] },
+        Err(diagnostics) => return Loaded::unread(diagnostics),
     };
     let recipe = match recipe_of(&file) {
         Ok(recipe) => recipe,
         Err(diagnostic) => {
             let told = found.into_iter().chain([diagnostic]).collect();
-            let diagnostics = Diagnostics::new(file.source, told);
-            return Loaded { listener: None, diagnostics: vec![diagnostics] };
+            return Loaded::unread(Diagnostics::new(file.source, told));
         }
     };
     let mut assembly = Assembly::new(&file, recipe, outside);
     // A key that nobody knows keeps no rule from being looked at.
     assembly.told = found;
     let listener = assembly.listener();
+    let sources = assembly.secret_sources();
     let (told, more) = (assembly.told, assembly.told_of_recipe);
     let mut diagnostics = vec![Diagnostics::new(file.source.clone(), told)];
     if let Some(recipe) = recipe.filter(|_| !more.is_empty()) {
         diagnostics.push(Diagnostics::new(recipe.layer.source.clone(), more));
     }
-    let mut loaded = Loaded { listener: None, diagnostics };
+    let mut loaded = Loaded { listener: None, diagnostics, sources: Some(sources) };
     if !loaded.has_errors() {
         loaded.listener = listener;
     }
@@ -166,6 +179,8 @@ struct Assembly<'a> {
     secrets: Secrets,
     /// The names of the secrets, whether they are set or not.
     secret_names: Vec<Box<str>>,
+    /// The sources of the secrets, each where it is named.
+    named: Vec<(External<'a>, Span)>,
     samples: Vec<OwnedValue>,
     /// The names of the secrets that checks verify with.
     verifying_secrets: Vec<Box<str>>,
@@ -186,6 +201,7 @@ impl<'a> Assembly<'a> {
             engine,
             secrets: Secrets::default(),
             secret_names: Vec::new(),
+            named: Vec::new(),
             samples: Vec::new(),
             verifying_secrets: Vec::new(),
             secured: false,
@@ -311,6 +327,9 @@ impl<'a> Assembly<'a> {
     /// Reads a file that the configuration names.
     fn file(&mut self, part: Part<'_>) -> Option<Vec<u8>> {
         let name = part.node.as_str()?;
+        if !self.may_use(part, External::File(name)) {
+            return None;
+        }
         match (self.outside.file)(name) {
             Ok(content) => Some(content),
             Err(reason) => {
@@ -319,6 +338,29 @@ impl<'a> Assembly<'a> {
                 None
             }
         }
+    }
+
+    /// Whether the tenant may use what its listener names; tells where it may not.
+    fn may_use(&mut self, part: Part<'_>, external: External<'_>) -> bool {
+        let tenant = self.required("tenant");
+        let Err(SourceRefusal { reason, help }) = (self.outside.sources)(tenant, external) else {
+            return true;
+        };
+        let message = format!("the tenant `{tenant}` may not use {external}: {reason}");
+        self.tell(part, Diagnostic::new(Code::E0609, part.node.span, message).help(help));
+        false
+    }
+
+    /// The sources of its secrets, for whoever knows those of others.
+    fn secret_sources(&self) -> SecretSources {
+        let mut sources = SecretSources {
+            tenant: self.required("tenant").into(),
+            source: self.file.source.clone(),
+            may_share: self.engine.host().allowed.contains(&Code::W0607),
+            named: Vec::new(),
+        };
+        self.named.iter().for_each(|(external, span)| sources.add(*external, *span));
+        sources
     }
 
     fn samples(&mut self) {
@@ -361,7 +403,7 @@ impl<'a> Assembly<'a> {
             let sources: Vec<Part<'a>> =
                 if part.node.entries().is_empty() { part.items().collect() } else { vec![part] };
             if sources.is_empty() {
-                self.unset(part, format!("the secret `{name}` is not set"));
+                self.unset(part, format!("the secret `{name}` is not set"), None);
             }
             if sources.len() > MOST_ACTIVE {
                 // A forged request is hashed once for each.
@@ -397,30 +439,50 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn read_secret(&mut self, name: &str, part: Part<'_>) {
+    fn read_secret(&mut self, name: &str, part: Part<'a>) {
         let own = part.str("encoding").and_then(Encoding::find);
         let encoding = own.or_else(|| self.encoding_of(name));
-        let (content, at) = match (part.get("env"), part.get("file")) {
-            (Some(at), _) => ((self.outside.environment)(at.node.as_str().unwrap_or("")), at),
-            (_, Some(at)) => {
-                let content = (self.outside.file)(at.node.as_str().unwrap_or(""));
-                (content.ok().and_then(|bytes| String::from_utf8(bytes).ok()), at)
-            }
+        let text = |at: Part<'a>| at.node.as_str().unwrap_or("");
+        let (external, at) = match (part.get("env"), part.get("file")) {
+            (Some(at), _) => (External::SecretVariable(text(at)), at),
+            (_, Some(at)) => (External::SecretFile(text(at)), at),
             _ => return,
         };
-        let Some(content) = content.map(zeroize::Zeroizing::new) else {
-            let message = format!("the secret `{name}` is not set");
-            return self.unset(at, message);
+        if !self.may_use(at, external) {
+            return;
+        }
+        self.named.push((external, at.node.span));
+        let content = match self.content_of(external) {
+            Ok(content) => content,
+            Err(reason) => {
+                let message = format!("the secret `{name}` is not set");
+                return self.unset(at, message, Some(reason));
+            }
         };
         let added = secret::decode(&mut self.secrets, name, &content, encoding.unwrap_or_default());
         if let Err(message) = added {
-            self.unset(at, message);
+            self.unset(at, message, None);
         }
     }
 
-    fn unset(&mut self, part: Part<'_>, message: String) {
+    /// The secret that a source holds; what is wrong with it otherwise, in words.
+    fn content_of(&self, external: External<'_>) -> Result<Zeroizing<String>, String> {
+        let content = match external {
+            External::SecretVariable(variable) => (self.outside.environment)(variable)
+                .ok_or_else(|| format!("there is no variable `{variable}`")),
+            External::SecretFile(file) | External::File(file) => (self.outside.file)(file)
+                .map_err(|reason| format!("cannot read `{file}`: {reason}"))
+                .and_then(|bytes| {
+                    String::from_utf8(bytes).map_err(|_| format!("`{file}` is not UTF-8 text"))
+                }),
+        };
+        content.map(Zeroizing::new)
+    }
+
+    fn unset(&mut self, part: Part<'_>, message: String, reason: Option<String>) {
         let code = if self.outside.secrets_needed { Code::E0606 } else { Code::W0606 };
-        self.tell_if_allowed(part.of_recipe, Diagnostic::new(code, part.node.span, message));
+        let diagnostic = Diagnostic::new(code, part.node.span, message).maybe_help(reason);
+        self.tell_if_allowed(part.of_recipe, diagnostic);
     }
 
     /// A recipe's secrets that the file does not give.

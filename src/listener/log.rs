@@ -77,15 +77,28 @@ impl Entry<'_> {
     }
 
     fn body(&self, out: &mut String) {
-        let Self { listener, request, .. } = self;
+        let request = self.request;
         let whole = Parts::whole_body(request);
         out.push_str(",\"parsed_body\":");
-        let hidden = self.value(out, "parsed_body", whole.borrow());
-        // What could not be parsed may hold what a path leaves out, at a place that nobody found.
-        let unread = matches!(whole, OwnedValue::Null)
-            && !request.raw_body.is_empty()
-            && listener.redaction.hides_below("parsed_body");
-        self.text(out, ",\"raw_body\":", &raw_body(request, hidden || unread));
+        let before = out.len();
+        let mut hidden = self.value(out, "parsed_body", whole.borrow());
+        // What was read in another form than the paths are for may hold what they leave out, at a
+        // place that nobody found: in a form, even in the name of a field.
+        if !hidden && !request.raw_body.is_empty() && self.is_in_another_form(whole.borrow()) {
+            hidden = true;
+            if !matches!(whole, OwnedValue::Null) {
+                out.truncate(before);
+                self.value(out, "", Value::Text(HIDDEN));
+            }
+        }
+        self.text(out, ",\"raw_body\":", &raw_body(request, hidden));
+    }
+
+    /// Whether paths below the body were written for another form of body than this one has.
+    fn is_in_another_form(&self, body: Value<'_>) -> bool {
+        let redaction = &self.listener.redaction;
+        redaction.hides_below("parsed_body")
+            && (!self.decision.parts.body.is_json || redaction.misses("parsed_body", body))
     }
 
     fn value(&self, out: &mut String, root: &str, value: Value<'_>) -> bool {

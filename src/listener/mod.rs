@@ -10,6 +10,7 @@ mod challenge;
 mod condition;
 mod decide;
 mod dedup;
+mod escapes;
 mod lints;
 mod log;
 mod needles;
@@ -25,6 +26,8 @@ mod rows;
 mod sample;
 mod schema;
 mod secret;
+mod sources;
+mod spellings;
 mod verify;
 
 pub use assemble::{Loaded, Outside, load};
@@ -43,6 +46,10 @@ pub use response::Response;
 pub use rows::{LISTENER, RECIPE, SAMPLE};
 pub use sample::{Mismatch, Sample, Sent, SignError};
 pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
+pub use sources::{
+    External, OWN_VARIABLES, SecretSources, SourceRefusal, plain_path, shared_sources,
+    usual_sources,
+};
 pub use verify::{Presented, presented};
 
 use self::challenge::Challenge;

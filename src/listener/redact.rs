@@ -1,17 +1,16 @@
 //! Redaction: what must not be written to any log.
 //!
 //! Headers and paths that a listener names, credentials and cookies always, and any text that
-//! holds a known secret, as it is and as it is usually written otherwise.
+//! holds a known secret, as it is and as it is usually written otherwise: encoded, and escaped.
+//! What was stored is redacted again when it is shown: a secret may have been configured later.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use zeroize::Zeroizing;
-
+use super::escapes::SecretBytes;
 use super::needles::Needles;
+use super::spellings::Spellings;
 use crate::config::quoted_list;
 use crate::engine::{Secrets, Value};
 use crate::value::write_json;
@@ -32,12 +31,6 @@ const HEADERS: &[&str] = &[
 /// What of a request is logged, and can be left out by a path.
 const ROOTS: &[&str] = &["parsed_body", "headers", "query_params"];
 
-/// What a URL holds as it is (RFC 3986, section 2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A shorter secret stands in too many texts by chance: hiding those would hide everything.
-const SHORTEST: usize = 4;
-
 /// What a listener's logs leave out.
 #[derive(Default)]
 pub struct Redaction {
@@ -45,8 +38,8 @@ pub struct Redaction {
     paths: Vec<Vec<Step>>,
     /// The known secrets, in the ways they are written.
     secrets: Needles,
-    /// The same, as they are within a text in JSON.
-    in_json: Needles,
+    /// What they are made of, so that escapes of it are decoded.
+    bytes: SecretBytes,
 }
 
 /// A step of a path.
@@ -55,6 +48,12 @@ enum Step {
     Key(String),
     Index(usize),
     All,
+}
+
+impl Step {
+    fn is(&self, name: &str) -> bool {
+        matches!(self, Self::Key(key) if key == name)
+    }
 }
 
 /// Without the secrets.
@@ -85,44 +84,11 @@ impl Redaction {
         Ok(())
     }
 
-    /// Leaves out every text that holds one of these secrets, in hex, base64, JSON or a URL too.
+    /// Leaves out every text that holds one of these secrets, encoded or escaped too.
     pub(super) fn know(&mut self, secrets: &Secrets) {
-        let mut all: Vec<Zeroizing<String>> = Vec::new();
-        for secret in secrets.contents() {
-            let bytes = secret.content().unwrap_or_default();
-            if bytes.len() < SHORTEST {
-                continue;
-            }
-            let mut written = vec![
-                hex::encode(bytes),
-                hex::encode_upper(bytes),
-                STANDARD_NO_PAD.encode(bytes),
-                URL_SAFE_NO_PAD.encode(bytes),
-            ];
-            for escaped in [
-                percent_encode(bytes, NON_ALPHANUMERIC).to_string(),
-                percent_encode(bytes, UNRESERVED).to_string(),
-                form_urlencoded::byte_serialize(bytes).collect(),
-            ] {
-                written.push(small_escapes(&escaped));
-                written.push(escaped);
-            }
-            if let Ok(text) = std::str::from_utf8(bytes) {
-                written.push(inside(text));
-                written.push(text.to_owned());
-            }
-            for text in written {
-                let text = Zeroizing::new(text);
-                if !all.contains(&text) {
-                    all.push(text);
-                }
-            }
-        }
-        // The longest first: where one secret begins with another, the rest of it would be left.
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        let in_json = all.iter().map(|text| Zeroizing::new(inside(text)));
-        self.in_json = Needles::new(in_json.collect());
-        self.secrets = Needles::new(all);
+        let spellings = Spellings::of(secrets);
+        self.bytes = spellings.bytes;
+        self.secrets = Needles::new(spellings.into_needles());
     }
 
     /// Whether a header is left out.
@@ -134,16 +100,52 @@ impl Redaction {
 
     /// A text without known secrets.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut shown = Cow::Borrowed(text);
-        if !self.secrets.are_in(text) {
-            return shown;
+        if !self.is_in(text) {
+            return Cow::Borrowed(text);
         }
-        for secret in self.secrets.texts() {
-            if shown.contains(secret) {
-                shown = Cow::Owned(shown.replace(secret, HIDDEN));
+        let mut shown = String::with_capacity(text.len());
+        let mut end = 0;
+        for range in self.ranges(text) {
+            shown.push_str(text.get(end..range.start).unwrap_or(""));
+            shown.push_str(HIDDEN);
+            end = range.end;
+        }
+        shown.push_str(text.get(end..).unwrap_or(""));
+        Cow::Owned(shown)
+    }
+
+    /// A text in JSON without known secrets in its texts; it stays JSON.
+    pub fn json(&self, json: String) -> String {
+        if !self.is_in(&json) {
+            return json;
+        }
+        match serde_json::from_str::<serde_json::Value>(&json) {
+            Ok(mut value) => {
+                self.stored_texts(&mut value);
+                value.to_string()
+            }
+            Err(_) => self.text(&json).into_owned(),
+        }
+    }
+
+    /// Where known secrets are in a text, in order, none of them twice.
+    fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+        let levels = self.bytes.levels(text);
+        let mut found: Vec<Range<usize>> = levels
+            .iter()
+            .flat_map(|level| {
+                self.secrets.find(&level.bytes).into_iter().map(|at| level.source(&at))
+            })
+            .collect();
+        found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for range in found {
+            match ranges.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => ranges.push(range),
             }
         }
-        shown
+        ranges
     }
 
     /// Whether something below a root is left out.
@@ -151,10 +153,83 @@ impl Redaction {
         self.paths.iter().any(|path| path.first() == Some(&Step::Key(root.to_owned())))
     }
 
-    /// Whether a text in JSON holds a known secret, in any way that it is written: where it does
+    /// Whether a body that was not read as JSON, or is no object or list at its top, may hold what
+    /// a path leaves out at a place where nobody looks.
+    pub(super) fn misses(&self, root: &str, value: Value<'_>) -> bool {
+        let below = self.paths.iter().filter(|path| path.first().is_some_and(|step| step.is(root)));
+        let fits = |path: &Vec<Step>| match (path.get(1), value) {
+            (Some(Step::Key(_)), Value::Object(_)) | (Some(Step::Index(_)), Value::List(_)) => true,
+            (Some(Step::All), value) => matches!(value, Value::Object(_) | Value::List(_)),
+            _ => false,
+        };
+        below.clone().next().is_some() && !below.into_iter().any(fits)
+    }
+
+    /// Whether a text holds a known secret, in any way that it is written: where a text in JSON does
     /// not, none of the texts in it does.
-    pub(super) fn is_in(&self, json: &str) -> bool {
-        self.in_json.are_in(json)
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        self.secrets.are_in(text)
+            || (!self.secrets.is_empty()
+                && self.bytes.any_level(text, |decoded| self.secrets.are_in(decoded)))
+    }
+
+    /// Leaves out of a stored log what the configuration hides by now.
+    pub fn stored_log(&self, log: &mut serde_json::Value) {
+        let Some(entries) = log.as_object_mut() else {
+            return;
+        };
+        let read_as_json = entries
+            .get("raw_body")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|raw| serde_json::from_str::<serde::de::IgnoredAny>(raw).is_ok());
+        let hidden =
+            entries.get_mut("parsed_body").is_some_and(|body| self.stored("parsed_body", body));
+        if let Some(query) = entries.get_mut("query_params") {
+            self.stored("query_params", query);
+        }
+        if let Some(headers) = entries.get_mut("headers").and_then(|headers| headers.get_mut("map"))
+        {
+            self.stored("headers", headers);
+        }
+        if hidden || (self.hides_below("parsed_body") && !read_as_json) {
+            entries.insert("raw_body".to_owned(), HIDDEN.into());
+        }
+        self.stored_texts(log);
+    }
+
+    /// Leaves out what paths and headers hide below a root; answers whether a path did.
+    fn stored(&self, root: &str, value: &mut serde_json::Value) -> bool {
+        if let (Some(headers), "headers") = (value.as_object_mut(), root) {
+            let hidden = headers.iter_mut().filter(|(name, _)| self.hides_header(name));
+            hidden.for_each(|(_, value)| *value = HIDDEN.into());
+        }
+        let paths = self.paths.iter().filter(|path| path.first().is_some_and(|step| step.is(root)));
+        // All of them, whatever the first ones hid.
+        let hidden = paths.filter(|path| hide_at(value, path.get(1..).unwrap_or_default()));
+        hidden.count() > 0
+    }
+
+    /// Leaves known secrets out of all texts of a value, and the keys of its objects.
+    pub fn stored_texts(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => {
+                if let Cow::Owned(shown) = self.text(text) {
+                    *text = shown;
+                }
+            }
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|item| self.stored_texts(item));
+            }
+            serde_json::Value::Object(entries) => {
+                let taken = std::mem::take(entries);
+                entries.extend(taken.into_iter().map(|(key, mut value)| {
+                    self.stored_texts(&mut value);
+                    (self.text(&key).into_owned(), value)
+                }));
+            }
+            _ => {}
+        }
     }
 
     /// Writes a value under a root as JSON, without what is left out of it by its path, and without
@@ -248,6 +323,30 @@ impl Walk<'_> {
     }
 }
 
+/// Leaves out what is at a path of a stored value; answers whether anything was there.
+fn hide_at(value: &mut serde_json::Value, path: &[Step]) -> bool {
+    let Some((step, rest)) = path.split_first() else {
+        *value = HIDDEN.into();
+        return true;
+    };
+    match (value, step) {
+        (serde_json::Value::Object(entries), Step::Key(key)) => {
+            entries.get_mut(key).is_some_and(|value| hide_at(value, rest))
+        }
+        (serde_json::Value::Object(entries), Step::All) => {
+            entries.values_mut().map(|value| hide_at(value, rest)).filter(|hidden| *hidden).count()
+                > 0
+        }
+        (serde_json::Value::Array(items), Step::Index(at)) => {
+            items.get_mut(*at).is_some_and(|value| hide_at(value, rest))
+        }
+        (serde_json::Value::Array(items), Step::All) => {
+            items.iter_mut().map(|value| hide_at(value, rest)).filter(|hidden| *hidden).count() > 0
+        }
+        _ => false,
+    }
+}
+
 /// What is left of the paths behind a step.
 fn below<'p>(paths: &[&'p [Step]], wanted: impl Fn(&Step) -> bool) -> Vec<&'p [Step]> {
     let matching = paths.iter().filter_map(|path| path.split_first());
@@ -261,27 +360,10 @@ pub(super) fn write_text(out: &mut String, text: &str) {
 }
 
 /// A text as it is in JSON, between the quotes.
-fn inside(text: &str) -> String {
+pub(super) fn inside(text: &str) -> String {
     let mut json = String::new();
     write_text(&mut json, text);
     json.get(1..json.len() - 1).unwrap_or_default().to_owned()
-}
-
-/// The same with `%2f` in place of `%2F`.
-fn small_escapes(escaped: &str) -> String {
-    let mut left = 0;
-    let letters = escaped.chars().map(|letter| match (letter, left) {
-        ('%', _) => {
-            left = 2;
-            letter
-        }
-        (_, 0) => letter,
-        _ => {
-            left -= 1;
-            letter.to_ascii_lowercase()
-        }
-    });
-    letters.collect()
 }
 
 /// The steps of a path: names behind dots, keys and places in brackets, `[*]` for all.

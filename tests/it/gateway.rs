@@ -2,6 +2,7 @@
 
 mod access;
 mod awork;
+mod encryption;
 mod endpoint;
 mod examples;
 mod faults;
@@ -18,9 +19,11 @@ mod running;
 mod server;
 mod soak;
 mod socotra;
+mod sources;
 mod stages;
 mod store;
 mod strangers;
 mod stream;
 mod subscribed;
+mod terminal;
 mod watching;

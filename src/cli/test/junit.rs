@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Outcome;
+use crate::printable::{escape_line, escape_lines};
 
 /// The report of all tests, a suite a file.
 pub(super) fn report(outcomes: &[Outcome]) -> String {
@@ -15,7 +16,7 @@ pub(super) fn report(outcomes: &[Outcome]) -> String {
         let _ = writeln!(
             out,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\">",
-            escaped(file),
+            attribute(file),
             tests.len()
         );
         for one in tests {
@@ -28,7 +29,7 @@ pub(super) fn report(outcomes: &[Outcome]) -> String {
 }
 
 fn test(out: &mut String, one: &Outcome) {
-    let (name, file) = (escaped(&one.name), escaped(&one.file));
+    let (name, file) = (attribute(&one.name), attribute(&one.file));
     let _ = write!(
         out,
         "    <testcase name=\"{name}\" classname=\"{file}\" time=\"{:.3}\"",
@@ -42,14 +43,17 @@ fn test(out: &mut String, one: &Outcome) {
     let _ = writeln!(
         out,
         ">\n      <failure message=\"{}\">{}</failure>\n    </testcase>",
-        escaped(&what.join(", ")),
+        attribute(&what.join(", ")),
         escaped(&one.to_text())
     );
 }
 
-/// Text as XML has it; what XML cannot say, not even escaped, is left out.
+/// Text as XML has it. Controls, which XML cannot say at all, are shown as escapes.
 fn escaped(text: &str) -> String {
-    let allowed = |c: &char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');
-    let text: String = text.chars().filter(allowed).collect();
-    html_escape::encode_safe(&text).into_owned()
+    html_escape::encode_safe(&escape_lines(text)).into_owned()
+}
+
+/// The same on one line, as an attribute.
+fn attribute(text: &str) -> String {
+    html_escape::encode_safe(&escape_line(text)).into_owned()
 }

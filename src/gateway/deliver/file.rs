@@ -103,7 +103,7 @@ pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> 
         match known.iter().position(|record| record.id == id) {
             Some(place) => {
                 let record = known.swap_remove(place);
-                if unsealed(&app.seal, &record).ok().as_ref() != Some(&definition) {
+                if unsealed(&app.keyring, &record).ok().as_ref() != Some(&definition) {
                     change(app, record, &definition).await?;
                 }
             }
@@ -141,8 +141,9 @@ fn audit(app: &App, action: &str, target: &str) -> AuditRecord {
     AuditRecord::new(app.clock.micros(), "configuration", action, target)
 }
 
-fn seal(app: &App, definition: &Definition) -> Result<Vec<u8>, StoreError> {
-    sealed(&app.seal, definition).map_err(|error| StoreError::Unavailable(error.to_string()))
+fn seal(app: &App, tenant: &str, id: &str, definition: &Definition) -> Result<Vec<u8>, StoreError> {
+    sealed(&app.keyring, tenant, id, definition)
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
 async fn create(
@@ -153,6 +154,7 @@ async fn create(
 ) -> Result<(), StoreError> {
     let now = app.clock.micros();
     let audit = audit(app, "sinks.create", &id);
+    let sealed = seal(app, &sink.tenant, &id, definition)?;
     let what = SubscriptionRecord {
         id,
         tenant: sink.tenant.clone(),
@@ -161,7 +163,7 @@ async fn create(
         standing: Standing::default(),
         last_failure: None,
         events: definition.events.clone(),
-        sealed: seal(app, definition)?,
+        sealed,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -177,7 +179,7 @@ async fn change(
     let audit = audit(app, "sinks.update", &record.id);
     let what = SubscriptionRecord {
         events: definition.events.clone(),
-        sealed: seal(app, definition)?,
+        sealed: seal(app, &record.tenant, &record.id, definition)?,
         updated_at: app.clock.micros(),
         ..record
     };

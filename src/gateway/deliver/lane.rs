@@ -263,7 +263,7 @@ impl Lane {
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
             return Ok(Known::Good(Arc::clone(known)));
         }
-        match Subscribed::open(&self.app.seal, &self.app.patterns, record) {
+        match Subscribed::open(&self.app.keyring, &self.app.patterns, record) {
             Ok(subscribed) => {
                 let subscribed = Arc::new(subscribed);
                 self.app.filters.learn(&subscribed);

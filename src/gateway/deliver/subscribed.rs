@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::delivery::{Definition, Programs};
+use crate::gateway::encryption::{AssociatedData, EncryptionError, Keyring, place};
 use crate::gateway::patterns::Patterns;
-use crate::gateway::seal::{Seal, SealError};
-use crate::gateway::store::SubscriptionRecord;
+use crate::gateway::store::{SealedColumn, SubscriptionRecord};
 
 /// A subscription.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Subscribed {
 pub enum UnreadableSubscription {
     /// It was encrypted with another key.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Encryption(#[from] EncryptionError),
     /// What was encrypted is none.
     #[error("what is stored of the subscription `{0}` cannot be read")]
     Damaged(String),
@@ -38,11 +38,11 @@ impl Subscribed {
     /// # Errors
     /// Where it was encrypted with another key, is damaged, or does not compile.
     pub fn open(
-        seal: &Seal,
+        keyring: &Keyring,
         patterns: &Patterns,
         record: SubscriptionRecord,
     ) -> Result<Self, UnreadableSubscription> {
-        let definition = unsealed(seal, &record)?;
+        let definition = unsealed(keyring, &record)?;
         let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
         let share = patterns.share(&record.tenant);
         let programs = Programs::compile_in(&share, filter, transform).map_err(|faults| {
@@ -57,19 +57,29 @@ impl Subscribed {
 /// # Errors
 /// Where it was encrypted with another key, or is damaged.
 pub fn unsealed(
-    seal: &Seal,
+    keyring: &Keyring,
     record: &SubscriptionRecord,
 ) -> Result<Definition, UnreadableSubscription> {
-    let json = zeroize::Zeroizing::new(seal.open(&record.sealed)?);
+    let json = keyring.open(&place_of(&record.tenant, &record.id), &record.sealed)?;
     serde_json::from_slice(&json).map_err(|_| UnreadableSubscription::Damaged(record.id.clone()))
 }
 
-/// What a subscription says, encrypted.
+/// The place of a subscription's definition in the store.
+fn place_of<'a>(tenant: &'a str, id: &'a str) -> AssociatedData<'a> {
+    place(SealedColumn::Subscriptions, tenant, id)
+}
+
+/// The definition of a subscription of a tenant, encrypted for its row.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
-pub fn sealed(seal: &Seal, definition: &Definition) -> Result<Vec<u8>, SealError> {
+/// Where there is no key to encrypt with, or the system gives no random bytes.
+pub fn sealed(
+    keyring: &Keyring,
+    tenant: &str,
+    id: &str,
+    definition: &Definition,
+) -> Result<Vec<u8>, EncryptionError> {
     // Texts and lists of them always have a form as JSON.
     let json = zeroize::Zeroizing::new(serde_json::to_vec(definition).unwrap_or_default());
-    seal.seal(&json)
+    keyring.seal(&place_of(tenant, id), &json)
 }

@@ -19,8 +19,8 @@ use crate::engine::PatternShare;
 use crate::gateway::app::App;
 use crate::gateway::clock::Clock;
 use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
+use crate::gateway::encryption::{EncryptionError, Keyring};
 use crate::gateway::identity::uuid_of;
-use crate::gateway::seal::{Seal, SealError};
 use crate::gateway::store::{
     AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
@@ -56,8 +56,8 @@ impl From<UnreadableSubscription> for Fault {
     }
 }
 
-impl From<SealError> for Fault {
-    fn from(error: SealError) -> Self {
+impl From<EncryptionError> for Fault {
+    fn from(error: EncryptionError) -> Self {
         Self::Server(error.to_string())
     }
 }
@@ -80,7 +80,7 @@ impl Call {
         let ours =
             |record: &SubscriptionRecord| record.tenant == self.caller.tenant && record.api == api;
         let record = record.filter(ours).ok_or(missing)?;
-        let definition = unsealed(&self.app.seal, &record)?;
+        let definition = unsealed(&self.app.keyring, &record)?;
         Ok(Found { record, definition })
     }
 
@@ -101,7 +101,7 @@ impl Call {
         let page = PageRequest { after, offset, limit: BATCH_ROWS, bytes: BATCH_BYTES };
         let records = self.app.store.subscription_page(filter, page).await?;
         let found = records.into_iter().map(|(sequence, record)| {
-            let definition = unsealed(&self.app.seal, &record)?;
+            let definition = unsealed(&self.app.keyring, &record)?;
             Ok((sequence, Found { record, definition }))
         });
         found.collect()
@@ -124,7 +124,7 @@ impl Call {
             standing: Standing::default(),
             last_failure: None,
             events: definition.events.clone(),
-            sealed: sealed(&self.app.seal, &definition)?,
+            sealed: sealed(&self.app.keyring, &self.caller.tenant, &id, &definition)?,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -148,7 +148,9 @@ impl Call {
             let before = found.record.sealed.len();
             change(&mut found)?;
             found.record.events = found.definition.events.clone();
-            found.record.sealed = sealed(&self.app.seal, &found.definition)?;
+            let Found { record, definition } = &found;
+            let sealed = sealed(&self.app.keyring, &record.tenant, &record.id, definition)?;
+            found.record.sealed = sealed;
             check_size(&found.record, before)?;
             found.record.updated_at = self.app.clock.micros();
             let audit = self.audit(action, &found.record.id);
@@ -219,9 +221,9 @@ pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
 }
 
 /// The fresh secret of a subscription.
-pub(super) fn fresh_secret() -> Result<SigningSecret, SealError> {
+pub(super) fn fresh_secret() -> Result<SigningSecret, EncryptionError> {
     let mut random = zeroize::Zeroizing::new([0; 32]);
-    SystemRandom::new().fill(random.as_mut()).map_err(|_| SealError::NoRandom)?;
+    SystemRandom::new().fill(random.as_mut()).map_err(|_| EncryptionError::NoRandom)?;
     Ok(SigningSecret::of_random(&random))
 }
 
@@ -319,7 +321,7 @@ pub struct Acting<'a> {
     /// The store.
     pub store: &'a dyn Store,
     /// The keys that subscriptions are encrypted with.
-    pub seal: &'a Seal,
+    pub keyring: &'a Keyring,
     /// The clock.
     pub clock: Clock,
 }
@@ -341,7 +343,7 @@ pub enum ActingError {
     Unreadable(#[from] UnreadableSubscription),
     /// It cannot be encrypted.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Encryption(#[from] EncryptionError),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -356,7 +358,7 @@ impl Acting<'_> {
         let missing = || ActingError::Missing(id.to_owned());
         let uuid = uuid_of(id).ok_or_else(missing)?;
         let record = self.store.subscription(&uuid.to_string()).await?.ok_or_else(missing)?;
-        let definition = unsealed(self.seal, &record)?;
+        let definition = unsealed(self.keyring, &record)?;
         Ok((record, definition))
     }
 
@@ -373,7 +375,7 @@ impl Acting<'_> {
         for _ in 0..5 {
             let (mut record, mut definition) = self.find(id).await?;
             change(&mut record, &mut definition);
-            record.sealed = sealed(self.seal, &definition)?;
+            record.sealed = sealed(self.keyring, &record.tenant, &record.id, &definition)?;
             record.updated_at = self.clock.micros();
             let audit = AuditRecord::new(self.clock.micros(), COMMAND_LINE, action, &record.id);
             if self.store.update_subscription(Change { what: record, audit }).await? {

@@ -3,6 +3,7 @@
 //! Nothing in the trait is SQLite's alone. The store knows no clock: times are given to it.
 
 mod delivery;
+mod encryption;
 mod error;
 mod record;
 mod sqlite;
@@ -16,6 +17,10 @@ pub use delivery::{
     DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, SubscriptionFilter,
     SubscriptionRecord, Unwanted, Work,
 };
+pub use encryption::{
+    EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,
+    SealedValue,
+};
 pub use error::StoreError;
 pub use record::{
     AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
@@ -25,7 +30,7 @@ pub use sqlite::{Mode, SqliteOptions, SqliteStore};
 
 /// What is asked of a store.
 #[async_trait]
-pub trait Store: DeliveryStore {
+pub trait Store: DeliveryStore + EncryptionStore {
     /// Stores a request with its event, what that is recognised by and its deliveries, in one
     /// transaction. When
     /// this answers, it is on disk. Whoever goes away while waiting does not undo it.
@@ -102,8 +107,8 @@ pub trait Store: DeliveryStore {
     /// The secrets of a listener that were handed over, encrypted.
     async fn secrets(&self, listener_id: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 
-    /// A secret of the gateway's own: the one that is there, or this one from now on.
-    async fn server_secret(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], StoreError>;
+    /// A secret of the gateway's own, sealed: the one that is there, or this one from now on.
+    async fn server_secret(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
     /// Writes down what an operator did.
     async fn audit(&self, record: AuditRecord) -> Result<(), StoreError>;

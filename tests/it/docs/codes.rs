@@ -1,11 +1,11 @@
 //! Each code's example gives it, and the mended example does not.
 
-use hookgate::diagnostic::{Code, CodeRow, Setting, Severity, all_codes};
+use hookgate::diagnostic::{Code, CodeRow, Diagnostics, Setting, Severity, all_codes};
 use hookgate::engine::{
     Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Strangers,
     Time, Type,
 };
-use hookgate::listener::{Outside, load};
+use hookgate::listener::{Loaded, Outside, load, shared_sources};
 use hookgate::mapper;
 use hookgate::value::read_json;
 
@@ -19,12 +19,12 @@ const REQUEST: &str = r#"{
 
 #[test]
 fn every_code_is_given_by_its_example_and_not_by_the_mended_one() {
-    hold(|row| !matches!(row.setting, Setting::Mapper | Setting::Listener));
+    hold(|row| !matches!(row.setting, Setting::Mapper | Setting::Listener | Setting::Listeners));
 }
 
 #[test]
 fn every_code_of_listeners_is_given_by_its_example_and_not_by_the_mended_one() {
-    hold(|row| row.setting == Setting::Listener);
+    hold(|row| matches!(row.setting, Setting::Listener | Setting::Listeners));
 }
 
 #[test]
@@ -55,8 +55,10 @@ fn hold(concerned: fn(&CodeRow) -> bool) {
 
 /// The codes that a source gives, checked and, where nothing stands in the way, run.
 fn given(setting: Setting, source: &str) -> Vec<Code> {
-    if setting == Setting::Listener {
-        return given_by_listener(source);
+    match setting {
+        Setting::Listener => return given_by_listener(source),
+        Setting::Listeners => return given_by_listeners(source),
+        _ => {}
     }
     let engine = engine(setting);
     let source = Source::new("example", source);
@@ -83,10 +85,26 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
 
 /// The codes that a listener's file gives, with the secret `NAME` in the environment.
 fn given_by_listener(file: &str) -> Vec<Code> {
+    codes(&loaded(file).diagnostics)
+}
+
+/// The codes that several files give together.
+fn given_by_listeners(files: &str) -> Vec<Code> {
+    let loaded: Vec<Loaded> = files.split("# Another file:\n").map(loaded).collect();
+    let mut given: Vec<Code> = loaded.iter().flat_map(|one| codes(&one.diagnostics)).collect();
+    let sources: Vec<_> = loaded.into_iter().filter_map(|one| one.sources).collect();
+    given.extend(codes(&shared_sources(&sources)));
+    given
+}
+
+fn loaded(file: &str) -> Loaded {
     let environment = |name: &str| (name == "NAME").then(|| "s3cret".to_owned());
     let outside = Outside { environment: &environment, secrets_needed: false, ..Outside::none() };
-    let loaded = load("listener.toml", file, &outside);
-    loaded.diagnostics.iter().flat_map(|one| &one.list).map(|one| one.code).collect()
+    load("listener.toml", file, &outside)
+}
+
+fn codes(diagnostics: &[Diagnostics]) -> Vec<Code> {
+    diagnostics.iter().flat_map(|one| &one.list).map(|one| one.code).collect()
 }
 
 fn engine(setting: Setting) -> Engine {

@@ -696,7 +696,12 @@ fn a_subscription_that_cannot_be_read_is_left_alone_for_a_while() {
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600, "the key is for its owner alone");
-    std::fs::write(&key, "00".repeat(32)).unwrap();
+    let database =
+        rusqlite::Connection::open(subscribed.folder.path().join("hookgate.db")).unwrap();
+    // One bit of its tag.
+    let damage = "UPDATE subscriptions SET sealed = CAST(substr(sealed, 1, length(sealed) - 1)
+         || x'00' AS BLOB)";
+    database.execute_batch(damage).unwrap();
     let gateway = subscribed.serve();
     gateway.logged("nothing is delivered");
     std::thread::sleep(Duration::from_secs(2));

@@ -238,3 +238,177 @@ proptest! {
         prop_assert!(!log.contains(json.trim_matches('"')), "{encoded} in {log}");
     }
 }
+
+/// Each character of a text as `\u` and four digits.
+fn unicode(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
+/// Each byte of a text as `%` and two digits.
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// A secret with what escapes and encodings treat in their own ways.
+const ESCAPED: &str = "Sup3r/Secret+V\u{e4}lue=0123 456&<'\">";
+
+#[test]
+fn an_escaped_secret_is_hidden_in_every_form_of_a_body() {
+    let listener = knowing(&[ESCAPED]);
+    let json = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
+    let slashes = json(ESCAPED).replace('/', "\\/");
+    let mixed = slashes.replacen('S', "\\u0053", 1).replace('+', "\\u002B");
+    let nested = json(&format!("{{\"x\":\"{slashes}\"}}"));
+    let twice = json(&format!("{{\"y\":\"{nested}\"}}"));
+    let form: String = form_urlencoded::byte_serialize(ESCAPED.as_bytes()).collect();
+    let some =
+        ESCAPED.replace('/', "%2f").replace('+', "%2B").replace(' ', "+").replace('&', "%26");
+    let in_form = percent(&format!("{{\"x\":\"{slashes}\"}}"));
+    let xml = ESCAPED.replace('&', "&amp;").replace('<', "&lt;").replace('/', "&#47;");
+    let (plain, all) = (ESCAPED.to_owned(), unicode(ESCAPED));
+    for (kind, content_type, body) in [
+        ("as it is", "text/plain", plain),
+        ("PHP's slashes", "application/json", format!("{{\"a\":\"{slashes}\"}}")),
+        ("all of \\u", "application/json", format!("{{\"a\":\"{all}\"}}")),
+        ("mixed", "application/json", format!("{{\"a\":\"{mixed}\"}}")),
+        ("a key", "application/json", format!("{{\"{mixed}\":1}}")),
+        ("JSON in JSON", "application/json", format!("{{\"a\":\"{nested}\"}}")),
+        ("JSON in JSON in JSON", "application/json", format!("{{\"a\":\"{twice}\"}}")),
+        ("JSON that is cut", "application/json", format!("{{\"a\":\"{mixed}\"")),
+        ("a form", "application/x-www-form-urlencoded", format!("a={form}&b=1")),
+        ("a form, some escaped", "application/x-www-form-urlencoded", format!("a={some}&b=1")),
+        ("JSON in a form", "application/x-www-form-urlencoded", format!("payload={in_form}&b=1")),
+        ("escaped twice", "text/plain", form.replace('%', "%25")),
+        ("XML", "application/xml", format!("<a>{xml}</a>")),
+        ("XML, by numbers", "application/xml", xml.replace('S', "&#x53;")),
+    ] {
+        let log = log(&listener, &Sent::new(&body).with("Content-Type", content_type));
+        let raw = log["raw_body"].as_str().unwrap();
+        assert!(raw.contains(HIDDEN), "{kind}: {raw}");
+        for part in ["Sup3r", "Secret", "0123", "\\u0053\\u0075", "%53", "%75%70"] {
+            assert!(!log.to_string().contains(part), "{kind}: {log}");
+        }
+        if content_type == "application/json" && kind != "JSON that is cut" {
+            // What is left is JSON still.
+            serde_json::from_str::<Value>(raw).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_secret_within_base64_is_hidden_at_every_alignment() {
+    let secret = "a-secret-of-some-length";
+    let listener = knowing(&[secret]);
+    let credential = |before: &str, after: &str| {
+        base64::engine::general_purpose::STANDARD.encode(format!("{before}{secret}{after}"))
+    };
+    for before in ["", "u", "u:", "us:", "user:"] {
+        for after in ["", "x", "xy", "xyz"] {
+            let encoded = credential(before, after);
+            let shown = listener.redaction.text(&encoded).into_owned();
+            assert!(shown.trim_end_matches('=') == HIDDEN, "{before}, {after}: {shown}");
+            let log = log(&listener, &Sent::json(format!("{{\"a\":\"{encoded}\"}}")));
+            assert_eq!(log["parsed_body"]["a"], HIDDEN);
+        }
+    }
+    let other = "bm90IHRoZSBzZWNyZXQgYXQgYWxsLCBidXQgbG9uZw";
+    assert_eq!(listener.redaction.text(other), other);
+}
+
+#[test]
+fn escapes_of_other_texts_are_left_as_they_were_sent() {
+    let listener = knowing(&[ESCAPED]);
+    for text in [
+        r#"{"a":"x\/y\u0053\\n\"%2F%25&amp;"}"#,
+        "a=%7B%22b%22%3A1%7D&c=d+e",
+        r"\u00\q%zz&nothing;\",
+        "",
+    ] {
+        assert_eq!(listener.redaction.text(text), text);
+    }
+    // Around a secret too.
+    let text = r#"{"a":"\/x\n","b":"Sup3r\/Secret+Välue=0123 456&<'\">","c":"%2F\u0053"}"#;
+    let shown = r#"{"a":"\/x\n","b":"<redacted>","c":"%2F\u0053"}"#;
+    assert_eq!(listener.redaction.text(text), shown);
+}
+
+#[test]
+fn a_body_read_in_another_form_than_the_paths_are_for_is_hidden() {
+    let listener = hiding(&["parsed_body.card"]);
+    let form = "application/x-www-form-urlencoded";
+    for (kind, body) in [
+        (form, "{\"card\":\"4111\"}"),
+        (form, "payload={\"card\":\"4111\"}"),
+        (form, "payload=%7B%22card%22%3A%224111%22%7D"),
+        (form, "CARD=4111"),
+        ("application/x-ndjson", "{\"card\":\"4111\"}\n{\"card\":\"4111\"}"),
+        ("text/plain", "{\"card\":\"4111\"}\n{\"card\":\"4111\"}"),
+        ("application/xml", "<card>4111</card>"),
+        ("application/octet-stream", "{\"card\":\"4111\"}"),
+        ("application/json", "[{\"card\":\"4111\"}]"),
+        ("application/json", "\"{\\\"card\\\":\\\"4111\\\"}\""),
+        ("application/json", "{\"card\":\"4111\",\"card\":\"4111\"}"),
+        ("application/json", "{\"card\":\"4111\""),
+    ] {
+        let log = log(&listener, &Sent::new(body).with("Content-Type", kind));
+        assert!(!log.to_string().contains("4111"), "{kind}: {body}: {log}");
+        assert_eq!(log["raw_body"], HIDDEN, "{kind}: {body}");
+    }
+    // A form in which the path is found shows what is beside it.
+    let log = log(&listener, &Sent::new("card=4111&name=n").with("Content-Type", form));
+    assert_eq!(log["parsed_body"], json!({ "card": HIDDEN, "name": "n" }));
+}
+
+#[test]
+fn a_stored_log_is_redacted_again_by_the_configuration_of_now() {
+    let sent = Sent::json(r#"{"a":"later\/secret","user":{"email":"e"},"n":1}"#)
+        .with("X-Later", "v")
+        .asking("token=later%2Fsecret&b=1");
+    let mut stored = log(&open(""), &sent);
+    assert!(stored.to_string().contains("secret"));
+    let now = "secrets.S = { file = \"s\" }\n[redact]\nheaders = [\"x-later\"]\npaths = [\"parsed_body.user.email\"]\n";
+    let listener = loaded(now, &[("s", "later/secret")]).listener.unwrap();
+    listener.redaction.stored_log(&mut stored);
+    let shown = stored.to_string();
+    assert!(!shown.contains("secret"), "{shown}");
+    assert_eq!(stored["parsed_body"]["user"]["email"], HIDDEN);
+    assert_eq!(stored["parsed_body"]["n"], 1);
+    assert_eq!(stored["headers"]["map"]["X-Later"], HIDDEN);
+    assert_eq!(stored["raw_body"], HIDDEN);
+    assert_eq!(stored["query_params"]["b"], "1");
+}
+
+proptest! {
+    /// However a secret is escaped, and however often.
+    #[test]
+    fn no_escape_is_overlooked(
+        secret in "[a-zA-Z0-9/+=&. äö]{6,30}",
+        before in "[ -~]{0,30}",
+        after in "[ -~]{0,30}",
+        choices in prop::collection::vec(0..5_usize, 30),
+        wraps in prop::collection::vec(prop::bool::ANY, 0..3),
+    ) {
+        let escaped = |letter: char, choice: usize| match choice {
+            0 => unicode(&letter.to_string()),
+            1 => percent(&letter.to_string()),
+            2 => format!("&#{};", u32::from(letter)),
+            3 if letter == '/' => "\\/".to_owned(),
+            _ => letter.to_string(),
+        };
+        let mut written: String =
+            secret.chars().zip(&choices).map(|(letter, choice)| escaped(letter, *choice)).collect();
+        for in_json in wraps {
+            written = match in_json {
+                true => Value::from(written).to_string().trim_matches('"').to_owned(),
+                false => percent(&written),
+            };
+        }
+        // A backslash or a sign before it would belong to its first letter.
+        let before = before.replace(['\\', '%', '&'], "");
+        let text = format!("{before} {written} {after}");
+        let listener = knowing(&[&secret]);
+        let shown = listener.redaction.text(&text);
+        prop_assert!(!shown.contains(&written), "{written} in {shown}");
+        prop_assert!(shown.starts_with(&format!("{before} {HIDDEN}")), "{shown}");
+    }
+}

@@ -6,6 +6,7 @@
 mod backup;
 mod checkpoint;
 mod deliveries;
+mod encryption;
 mod lock;
 mod notes;
 mod packed;
@@ -351,9 +352,9 @@ impl Store for SqliteStore {
         self.read(move |connection| reads::secrets(connection, &id)).await
     }
 
-    async fn server_secret(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    async fn server_secret(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let name = name.to_owned();
-        self.writer.run(move |connection| writes::server_secret(connection, &name, fresh)).await
+        self.writer.run(move |connection| writes::server_secret(connection, &name, &fresh)).await
     }
 
     async fn audit(&self, record: AuditRecord) -> Result<(), StoreError> {

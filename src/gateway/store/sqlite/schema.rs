@@ -215,6 +215,29 @@ CREATE TABLE dedup_recent (
     expires_at INTEGER NOT NULL,
     request_id TEXT NOT NULL
 );
+", "
+-- The keys that sealed values may be sealed with, each with a value that only it opens.
+CREATE TABLE encryption_keys (
+    id BLOB PRIMARY KEY,
+    check_value BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- The key that the gateway on this store seals with, as long as it runs.
+CREATE TABLE encryption_holder (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sealing_key BLOB NOT NULL,
+    seen_at INTEGER NOT NULL
+);
+
+-- Whether values of the format before version 1 may be left.
+CREATE TABLE encryption_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    legacy INTEGER NOT NULL
+);
+INSERT INTO encryption_state (id, legacy) SELECT 1,
+    EXISTS (SELECT 1 FROM subscriptions) OR EXISTS (SELECT 1 FROM originals)
+    OR EXISTS (SELECT 1 FROM captured_secrets) OR EXISTS (SELECT 1 FROM server_secrets);
 "];
 
 /// Brings a file to the version that this program knows. Two that start at once do it once. A file

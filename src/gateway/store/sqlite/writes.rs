@@ -261,8 +261,8 @@ pub(super) fn put_secret(
 pub(super) fn server_secret(
     connection: &Connection,
     name: &str,
-    fresh: [u8; 32],
-) -> Result<[u8; 32], StoreError> {
+    fresh: &[u8],
+) -> Result<Vec<u8>, StoreError> {
     connection
         .execute(
             "INSERT OR IGNORE INTO server_secrets (name, content) VALUES (?1, ?2)",

@@ -1,0 +1,274 @@
+//! Encryption at rest: what the store keeps secret is sealed before it is given to it.
+//!
+//! A sealed value is `version ‖ key id ‖ nonce ‖ ciphertext ‖ tag`, by XChaCha20-Poly1305 with a
+//! random nonce. The associated data names the table, the column, the tenant and the row, so that
+//! a value does not open anywhere else. Knows nothing of what is sealed.
+
+mod format;
+mod key;
+mod rotation;
+mod source;
+mod unlock;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+pub use format::AssociatedData;
+pub use key::KeyId;
+pub(super) use rotation::place;
+pub use rotation::{Resealed, rotate_encryption};
+pub use source::KEY_VARIABLE;
+pub use unlock::unlock_for_command;
+pub(super) use unlock::{HEARTBEAT, report_keys, token_key, unlock};
+
+use self::format::Sealed;
+use self::key::EncryptionKey;
+use super::store::StoreError;
+
+/// Keys to encrypt with: one seals, all open.
+#[derive(Clone, Default)]
+pub struct Keyring {
+    keys: Vec<EncryptionKey>,
+    /// The key that seals; none where the store has no key yet.
+    sealing: Option<KeyId>,
+    /// Whether values of the format before version 1 are opened: until all of them were sealed
+    /// again.
+    opens_legacy: bool,
+}
+
+/// Shows the ids of the keys, never a key.
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyring").field("keys", &self.ids()).finish_non_exhaustive()
+    }
+}
+
+/// Why something cannot be sealed or opened, or a store cannot be unlocked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncryptionError {
+    /// A key is not 32 bytes in hex or base64.
+    #[error(
+        "{KEY_VARIABLE} holds something that is not 32 bytes in hex or base64; several keys are \
+         separated by commas, and `openssl rand -hex 32` makes one"
+    )]
+    BadKey,
+    /// The file that holds the key cannot be used.
+    #[error("cannot use the key in {path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    NoRandom,
+    /// The store needs keys that were not given.
+    #[error(
+        "the store is encrypted with {}, and {}: add the missing key to {KEY_VARIABLE} (several \
+         are separated by commas, the first encrypts), or put back the file {file}",
+        listed(.missing), presence(.given)
+    )]
+    MissingKeys {
+        /// The keys that are needed and not there.
+        missing: Vec<KeyId>,
+        /// The keys that are there.
+        given: Vec<KeyId>,
+        /// The file that may hold a key.
+        file: String,
+    },
+    /// A store of an older version does not open with the keys that were given.
+    #[error(
+        "no value of this store opens with the keys that were given ({}): it was encrypted by an \
+         older version with another key; give that key in {KEY_VARIABLE}, or put back the file \
+         {file}", presence(.given)
+    )]
+    WrongKey {
+        /// The keys that are there.
+        given: Vec<KeyId>,
+        /// The file that may hold a key.
+        file: String,
+    },
+    /// There is no key to seal with.
+    #[error("the store has no encryption key yet: start the gateway once, which sets one up")]
+    NoSealingKey,
+    /// A value was sealed with a key that is not there.
+    #[error("this was encrypted with another key, {0}: add it to {KEY_VARIABLE}")]
+    UnknownKey(KeyId),
+    /// A value was changed, or belongs to another row.
+    #[error("this was encrypted with another key, or changed")]
+    Damaged,
+    /// The gateway that runs seals with another key.
+    #[error(
+        "the gateway that runs encrypts with the key {running}, and the first key given here is \
+         {first}: restart the gateway with {KEY_VARIABLE} beginning with the new key, and the old \
+         one behind it, then rotate"
+    )]
+    OtherSealingKey {
+        /// The key of the gateway.
+        running: KeyId,
+        /// The key that is first here.
+        first: KeyId,
+    },
+    /// Values of the format before version 1 are left.
+    #[error("the store is of an older version: start the gateway once, which converts it")]
+    NotConverted,
+    /// Values kept changing while they were sealed again.
+    #[error("values were still written with another key while they were rotated; rotate again")]
+    StillWritten,
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn listed(ids: &[KeyId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("`{id}`")).collect();
+    let key = if ids.len() == 1 { "the key" } else { "the keys" };
+    format!("{key} {}", ids.join(", "))
+}
+
+fn presence(ids: &[KeyId]) -> String {
+    match ids {
+        [] => "no key was given".to_owned(),
+        ids => format!("only {} was given", listed(ids)),
+    }
+}
+
+impl Keyring {
+    /// The ids of its keys, the first first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.keys.iter().map(EncryptionKey::id).collect()
+    }
+
+    fn key(&self, id: KeyId) -> Option<&EncryptionKey> {
+        self.keys.iter().find(|key| key.id() == id)
+    }
+
+    /// The key that seals.
+    pub fn sealing(&self) -> Option<KeyId> {
+        self.sealing
+    }
+
+    /// Seals a value for its place.
+    ///
+    /// # Errors
+    /// Where there is no key to seal with, or the system gives no random bytes.
+    pub fn seal(
+        &self,
+        place: &AssociatedData<'_>,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, EncryptionError> {
+        let id = self.sealing.ok_or(EncryptionError::NoSealingKey)?;
+        self.key(id).ok_or(EncryptionError::NoSealingKey)?.seal(place, plaintext)
+    }
+
+    /// Opens a value at its place.
+    ///
+    /// # Errors
+    /// Where it was sealed with a key that is not here, for another place, or changed.
+    pub fn open(
+        &self,
+        place: &AssociatedData<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, EncryptionError> {
+        let opened = Sealed::parse(sealed).ok_or(EncryptionError::Damaged).and_then(|sealed| {
+            let key = self.key(sealed.key).ok_or(EncryptionError::UnknownKey(sealed.key))?;
+            key.open(place, &sealed)
+        });
+        match opened {
+            Err(error) if self.opens_legacy => self.open_legacy(sealed).ok_or(error),
+            opened => opened,
+        }
+    }
+
+    /// Opens a value of the format before version 1, with any of the keys.
+    fn open_legacy(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.keys.iter().find_map(|key| key.open_legacy(sealed))
+    }
+}
+
+/// Random bytes.
+fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, EncryptionError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    SystemRandom::new().fill(bytes.as_mut()).map_err(|_| EncryptionError::NoRandom)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring(bytes: &[u8]) -> Keyring {
+        let keys: Vec<EncryptionKey> =
+            bytes.iter().map(|byte| EncryptionKey::new([*byte; 32])).collect();
+        let sealing = keys.first().map(EncryptionKey::id);
+        Keyring { keys, sealing, opens_legacy: false }
+    }
+
+    const PLACE: AssociatedData<'static> =
+        AssociatedData { table: "subscriptions", column: "sealed", tenant: "acme", row: "1" };
+
+    #[test]
+    fn a_sealed_value_opens_at_its_place_and_nowhere_else() {
+        let keyring = keyring(&[1]);
+        let sealed = keyring.seal(&PLACE, b"a secret").unwrap();
+        assert_eq!(keyring.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
+        let others = [
+            AssociatedData { table: "originals", ..PLACE },
+            AssociatedData { column: "content", ..PLACE },
+            AssociatedData { tenant: "other", ..PLACE },
+            AssociatedData { row: "2", ..PLACE },
+            // The same bytes, divided otherwise.
+            AssociatedData { tenant: "acme1", row: "", ..PLACE },
+            AssociatedData { tenant: "acm", row: "e1", ..PLACE },
+        ];
+        for other in others {
+            assert_eq!(keyring.open(&other, &sealed), Err(EncryptionError::Damaged), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_value_with_any_bit_changed_does_not_open() {
+        let keyring = keyring(&[1]);
+        let sealed = keyring.seal(&PLACE, b"a secret").unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(keyring.open(&PLACE, &changed).is_err(), "byte {at}");
+        }
+        for length in 0..sealed.len() {
+            assert!(keyring.open(&PLACE, &sealed[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_keys_open() {
+        let (old, both) = (keyring(&[1]), keyring(&[2, 1]));
+        let sealed = old.seal(&PLACE, b"a secret").unwrap();
+        assert_eq!(both.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
+        let fresh = both.seal(&PLACE, b"a secret").unwrap();
+        assert_eq!(
+            old.open(&PLACE, &fresh),
+            Err(EncryptionError::UnknownKey(both.sealing().unwrap()))
+        );
+        assert_ne!(fresh, both.seal(&PLACE, b"a secret").unwrap(), "a nonce is used once");
+    }
+
+    #[test]
+    fn keys_are_shown_by_their_ids_alone() {
+        let keyring = keyring(&[0xab]);
+        let shown = format!("{keyring:?}");
+        assert!(!shown.contains("abab") && !shown.contains("171"), "{shown}");
+        assert!(shown.contains(&keyring.sealing().unwrap().to_string()), "{shown}");
+    }
+
+    #[test]
+    fn values_before_version_1_open_only_until_they_are_converted() {
+        let key = EncryptionKey::new([7; 32]);
+        let sealed = key.seal_legacy(b"a secret").unwrap();
+        let keyring = keyring(&[7]);
+        assert_eq!(keyring.open(&PLACE, &sealed), Err(EncryptionError::Damaged));
+        let converting = Keyring { opens_legacy: true, ..keyring };
+        assert_eq!(converting.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
+    }
+}

@@ -1,0 +1,155 @@
+//! What a listener's file names outside of itself, and whether its tenant may use it.
+//!
+//! Whoever writes a listener must not read another tenant's secrets through it, nor the gateway's
+//! own. Here are the rules that need neither files nor settings; whoever loads a listener gives
+//! those of its configuration.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::engine::Source;
+use crate::source::Span;
+
+/// Something outside of a listener's file that the file names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum External<'n> {
+    /// A variable of the environment that holds a secret.
+    SecretVariable(&'n str),
+    /// A file that holds a secret.
+    SecretFile(&'n str),
+    /// A file with something else: a schema, a sample, public keys.
+    File(&'n str),
+}
+
+impl fmt::Display for External<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretVariable(name) => write!(f, "the environment variable `{name}`"),
+            Self::SecretFile(name) | Self::File(name) => write!(f, "the file `{name}`"),
+        }
+    }
+}
+
+/// Why a tenant may not use something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRefusal {
+    /// The reason.
+    pub reason: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+/// The variables of the environment that are the gateway's own begin with this.
+pub const OWN_VARIABLES: &str = "HOOKGATE_";
+
+/// What a tenant may use that no configuration says anything of: variables that are not the
+/// gateway's own, and files below the configuration's folder.
+///
+/// # Errors
+/// Why it may not.
+pub fn usual_sources(tenant: &str, external: External<'_>) -> Result<(), SourceRefusal> {
+    match external {
+        External::SecretVariable(name) if name.starts_with(OWN_VARIABLES) => Err(SourceRefusal {
+            reason: format!("variables that begin with `{OWN_VARIABLES}` are the gateway's own"),
+            help: format!(
+                "use another name, or allow it in `hookgate.toml`: `[tenants.{tenant}]` and below \
+                 it `secret_env = [\"{name}\"]`"
+            ),
+        }),
+        External::SecretFile(name) if is_outside(name) => Err(SourceRefusal {
+            reason: "it is not below the configuration's folder".to_owned(),
+            help: format!(
+                "allow it in `hookgate.toml`: `[tenants.{tenant}]` and below it \
+                 `secret_files = [\"{name}\"]`"
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path leads out of the folder that it is relative to, as far as it can be read from it.
+fn is_outside(path: &str) -> bool {
+    path.starts_with('/') || path.split('/').any(|part| part == "..")
+}
+
+/// A path without what does not change where it leads: `./`, `//`.
+pub fn plain_path(path: &str) -> String {
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let joined = parts.collect::<Vec<_>>().join("/");
+    if path.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// The sources of the secrets of a listener.
+#[derive(Debug, Clone)]
+pub struct SecretSources {
+    /// The tenant of the listener.
+    pub tenant: Box<str>,
+    /// The file of the listener.
+    pub source: Source,
+    /// Each source, where it is named.
+    pub(super) named: Vec<(String, Span)>,
+    /// Whether the file says that it may share them.
+    pub(super) may_share: bool,
+}
+
+impl SecretSources {
+    pub(super) fn add(&mut self, external: External<'_>, span: Span) {
+        let name = match external {
+            External::SecretFile(path) => External::SecretFile(&plain_path(path)).to_string(),
+            other => other.to_string(),
+        };
+        self.named.push((name, span));
+    }
+}
+
+/// Warns of the sources that listeners of several tenants name, a list for each listener.
+pub fn shared_sources(listeners: &[SecretSources]) -> Vec<Diagnostics> {
+    let mut tenants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for listener in listeners {
+        for (name, _) in &listener.named {
+            tenants.entry(name).or_default().push(&listener.tenant);
+        }
+    }
+    let warnings = listeners.iter().filter(|listener| !listener.may_share).map(|listener| {
+        let told = listener.named.iter().filter_map(|(name, span)| {
+            let others = tenants.get(name.as_str())?;
+            let other = others.iter().find(|other| ***other != *listener.tenant)?;
+            Some(shared(name, other, *span))
+        });
+        Diagnostics::new(listener.source.clone(), told.collect())
+    });
+    warnings.filter(|one| !one.list.is_empty()).collect()
+}
+
+fn shared(name: &str, other: &str, span: Span) -> Diagnostic {
+    let message = format!("{name} is a source of secrets of the tenant `{other}` too");
+    Diagnostic::new(Code::W0607, span, message).help(
+        "give each tenant sources of its own, with `secret_env` and `secret_files` of its table \
+         `[tenants.NAME]` in `hookgate.toml`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateways_own_variables_and_files_outside_the_folder_are_refused() {
+        for (external, allowed) in [
+            (External::SecretVariable("ACME_SECRET"), true),
+            (External::SecretVariable("HOOKGATE_KEY"), false),
+            (External::SecretVariable("HOOKGATE_ANYTHING"), false),
+            (External::SecretFile("secrets/acme"), true),
+            (External::SecretFile("..data/acme"), true),
+            (External::SecretFile("/etc/passwd"), false),
+            (External::SecretFile("../other/secret"), false),
+            (External::SecretFile("secrets/../../other"), false),
+            (External::SecretFile(".."), false),
+        ] {
+            assert_eq!(usual_sources("acme", external).is_ok(), allowed, "{external}");
+        }
+        assert_eq!(plain_path("./secrets//a"), "secrets/a");
+        assert_eq!(plain_path("/run/./a"), "/run/a");
+    }
+}

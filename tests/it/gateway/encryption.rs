@@ -1,0 +1,401 @@
+//! Encryption at rest: what the store keeps secret, the keys to it, and their rotation.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::running::{Folder, Gateway, LISTENER, borrowed, program, signed};
+use super::subscribed::Subscribed;
+
+const OLD: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const NEW: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+const NOTHING: Value = Value::Null;
+
+/// The program, with keys of the environment.
+fn keyed(keys: &str) -> Command {
+    let mut program = program();
+    program.env("HOOKGATE_KEY", keys);
+    program
+}
+
+/// Runs a command on a folder; the keys of the environment may be none.
+fn run(folder: &Path, keys: &str, arguments: &[&str]) -> Output {
+    keyed(keys).args(arguments).args(["-C", folder.to_str().unwrap()]).output().unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Checks that a gateway does not start, and answers what it says.
+fn refused(folder: &Path, keys: &str) -> String {
+    let output = run(folder, keys, &["serve"]);
+    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
+    told(&output)
+}
+
+fn database(folder: &Path) -> Connection {
+    Connection::open(folder.join("hookgate.db")).unwrap()
+}
+
+/// The ids of the keys that sealed the values of a column, without repeats.
+fn key_ids(folder: &Path, table: &str, column: &str) -> Vec<String> {
+    let sql = format!("SELECT DISTINCT lower(hex(substr({column}, 2, 8))) FROM {table}");
+    let connection = database(folder);
+    let mut find = connection.prepare(&sql).unwrap();
+    find.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+const COLUMNS: [(&str, &str); 3] =
+    [("subscriptions", "sealed"), ("originals", "content"), ("server_secrets", "content")];
+
+/// A gateway with a key, a subscription, a listener that keeps originals, and a token client.
+struct Kept {
+    subscribed: Subscribed,
+    locator: String,
+    client: (String, String),
+}
+
+impl Kept {
+    fn new(keys: &str) -> (Self, Gateway) {
+        let subscribed = Subscribed::new("");
+        let listener = format!(
+            "id = \"{LISTENER}\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\
+             keep_raw = true\n\n[rate_limit]\nrequests = 100000\n\n\
+             [secrets]\nGITHUB = {{ file = \"secrets/github\" }}\n"
+        );
+        subscribed.folder.write("listeners/open.toml", &listener);
+        let gateway = Gateway::start(subscribed.folder.path(), keyed(keys));
+        let locator = gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/hook", &NOTHING);
+        let made = ["keys", "create", "--tenant", "acme", "--kind", "oauth", "--scope", "admin"];
+        let made = subscribed.folder.answer(&[&made[..], &["--format", "json"]].concat());
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        let client = (text("id"), text("clientSecret"));
+        (Self { subscribed, locator, client }, gateway)
+    }
+
+    fn folder(&self) -> &Path {
+        self.subscribed.folder.path()
+    }
+
+    fn webhook(&self, gateway: &Gateway) -> super::running::Answer {
+        let path = format!("/event/acme/webhooks/{}", self.locator);
+        gateway.call(&self.subscribed.key, "GET", &path, &NOTHING)
+    }
+
+    /// An access token of the client.
+    fn token(&self, gateway: &Gateway) -> String {
+        let (id, secret) = &self.client;
+        let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+        let answer = gateway.request("POST", "/oauth/v1/token", &kind, form.as_bytes());
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn takes_token(&self, gateway: &Gateway, token: &str) -> bool {
+        gateway.call(token, "GET", "/event/acme/webhooks/list", &NOTHING).status == 200
+    }
+}
+
+fn post(gateway: &Gateway, number: usize) {
+    let body = format!("{{\"number\":{number}}}");
+    let headers = signed(body.as_bytes(), &format!("delivery {number}"));
+    assert_eq!(gateway.post(&borrowed(&headers), body.as_bytes()).status, 200);
+}
+
+#[test]
+fn a_store_without_its_key_is_refused_and_the_key_id_and_the_setting_are_named() {
+    let (kept, gateway) = Kept::new(OLD);
+    assert!(gateway.stop().success());
+    let id = key_ids(kept.folder(), "subscriptions", "sealed").remove(0);
+    for keys in ["", NEW] {
+        let told = refused(kept.folder(), keys);
+        assert!(told.contains(&id) && told.contains("HOOKGATE_KEY"), "{told}");
+        assert!(!told.contains(OLD) && !told.contains(NEW), "{told}");
+        for command in [["subscriptions", "list"], ["keys", "rotate-encryption"]] {
+            let output = run(kept.folder(), keys, &command);
+            assert_eq!(output.status.code(), Some(2), "{command:?}");
+            assert!(self::told(&output).contains(&id), "{command:?}: {}", self::told(&output));
+        }
+        let replay = run(kept.folder(), keys, &["replay"]);
+        assert_eq!(replay.status.code(), Some(2));
+    }
+    assert!(!kept.folder().join("hookgate.db.key").exists(), "a key was made beside a used store");
+    let gateway = Gateway::start(kept.folder(), keyed(OLD));
+    assert_eq!(kept.webhook(&gateway).status, 200);
+}
+
+#[test]
+fn a_key_file_is_made_with_a_new_store_only() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/hook", &NOTHING);
+    assert!(gateway.stop().success());
+    let file = subscribed.folder.path().join("hookgate.db.key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let told = refused(subscribed.folder.path(), "");
+    assert!(told.contains("hookgate.db.key") && told.contains("no key was given"), "{told}");
+    assert!(!file.exists());
+    // What was in the file may come from the environment too, and back.
+    let gateway = Gateway::start(subscribed.folder.path(), keyed(&key));
+    assert!(gateway.stop().success());
+    std::fs::write(&file, &key).unwrap();
+    assert!(subscribed.serve().stop().success());
+    for nonsense in ["", "not a key\n", "00112233\n"] {
+        std::fs::write(&file, nonsense).unwrap();
+        let told = refused(subscribed.folder.path(), "");
+        assert!(told.contains("it holds no key"), "{told}");
+    }
+}
+
+#[test]
+fn sealed_values_moved_to_another_row_or_tenant_do_not_open() {
+    let (kept, gateway) = Kept::new(OLD);
+    let other = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
+    let swapped = |sql: &str| {
+        database(kept.folder()).execute_batch(sql).unwrap();
+        let shown = kept.webhook(&gateway);
+        assert_eq!(shown.status, 500, "{sql}: {}", shown.text());
+        assert!(
+            shown.text().contains("encrypted with another key, or changed"),
+            "{}",
+            shown.text()
+        );
+    };
+    let before: Vec<u8> = database(kept.folder())
+        .query_row("SELECT sealed FROM subscriptions ORDER BY place LIMIT 1", [], |row| row.get(0))
+        .unwrap();
+    swapped(
+        "UPDATE subscriptions SET sealed = (SELECT sealed FROM subscriptions ORDER BY place DESC)
+         WHERE place = (SELECT min(place) FROM subscriptions)",
+    );
+    let restore = "UPDATE subscriptions SET sealed = ?1
+         WHERE place = (SELECT min(place) FROM subscriptions)";
+    database(kept.folder()).execute(restore, [&before]).unwrap();
+    assert_eq!(kept.webhook(&gateway).status, 200);
+    // The original of one request for another.
+    (1..=2).for_each(|number| post(&gateway, number));
+    database(kept.folder())
+        .execute_batch(
+            "UPDATE originals SET content = (SELECT content FROM originals ORDER BY rowid DESC)
+             WHERE rowid = (SELECT min(rowid) FROM originals)",
+        )
+        .unwrap();
+    assert!(gateway.stop().success());
+    let replayed = run(kept.folder(), OLD, &["replay", "--format", "json"]);
+    let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert_eq!(replayed.matches("\"verifiedAgain\":true").count(), 1, "{replayed}");
+    // A tenant that is another's.
+    database(kept.folder()).execute_batch("UPDATE subscriptions SET tenant = 'x'").unwrap();
+    let list = run(kept.folder(), OLD, &["subscriptions", "list"]);
+    assert_eq!(list.status.code(), Some(2), "{other}");
+}
+
+#[test]
+fn the_token_key_is_sealed_and_tokens_outlive_a_rotation() {
+    let (kept, gateway) = Kept::new(OLD);
+    let token = kept.token(&gateway);
+    assert!(kept.takes_token(&gateway, &token));
+    let sql = "SELECT length(content) FROM server_secrets WHERE name = 'token'";
+    let length: i64 = database(kept.folder()).query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(length, 1 + 8 + 24 + 32 + 16);
+    assert!(gateway.stop().success());
+    let rotated = run(kept.folder(), &format!("{NEW},{OLD}"), &["keys", "rotate-encryption"]);
+    assert!(rotated.status.success(), "{}", told(&rotated));
+    let gateway = Gateway::start(kept.folder(), keyed(NEW));
+    assert!(kept.takes_token(&gateway, &token));
+}
+
+#[test]
+fn rotation_reseals_everything_beside_a_running_gateway_and_the_old_key_can_go() {
+    let (kept, gateway) = Kept::new(OLD);
+    // More than a page of values.
+    (0..300).for_each(|number| post(&gateway, number));
+    let both = format!("{NEW} , {OLD}");
+    let early = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
+    assert_eq!(early.status.code(), Some(2));
+    assert!(told(&early).contains("restart the gateway"), "{}", told(&early));
+    assert!(gateway.stop().success());
+
+    let gateway = Gateway::start(kept.folder(), keyed(&both));
+    post(&gateway, 301);
+    let rotate = |expected: Value| {
+        let arguments = ["keys", "rotate-encryption", "--format", "json"];
+        let output = run(kept.folder(), &both, &arguments);
+        assert!(output.status.success(), "{}", told(&output));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["tables"]["originals"], expected, "{answer}");
+        assert_eq!(answer["tables"]["subscriptions"]["unreadable"], 0);
+    };
+    rotate(json!({ "values": 301, "resealed": 300, "unreadable": 0 }));
+    rotate(json!({ "values": 301, "resealed": 0, "unreadable": 0 }));
+    post(&gateway, 302);
+    assert_eq!(kept.webhook(&gateway).status, 200);
+    for (table, column) in COLUMNS {
+        assert_eq!(key_ids(kept.folder(), table, column).len(), 1, "{table}");
+    }
+    assert!(gateway.stop().success());
+
+    refused(kept.folder(), OLD);
+    let gateway = Gateway::start(kept.folder(), keyed(NEW));
+    assert_eq!(kept.webhook(&gateway).status, 200);
+    assert!(gateway.stop().success());
+    let replayed = run(kept.folder(), NEW, &["replay", "--limit", "1000", "--format", "json"]);
+    let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert_eq!(replayed.matches("\"verifiedAgain\":true").count(), 302, "{}", replayed.len());
+}
+
+#[test]
+fn a_rotation_that_was_interrupted_goes_on_and_both_keys_are_needed_meanwhile() {
+    let (kept, gateway) = Kept::new(OLD);
+    let second = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
+    assert!(gateway.stop().success());
+    let both = format!("{NEW},{OLD}");
+    // A value that does not open keeps its key from being forgotten, as a crash does.
+    let break_it = "UPDATE subscriptions SET sealed = substr(sealed, 1, length(sealed) - 1)
+         WHERE place = (SELECT max(place) FROM subscriptions)";
+    let whole: Vec<u8> = database(kept.folder())
+        .query_row("SELECT sealed FROM subscriptions ORDER BY place DESC", [], |row| row.get(0))
+        .unwrap();
+    database(kept.folder()).execute_batch(break_it).unwrap();
+    let rotated = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
+    assert_eq!(rotated.status.code(), Some(1), "{}", told(&rotated));
+    assert!(told(&rotated).contains("1 values do not open"), "{}", told(&rotated));
+    for keys in [OLD, NEW] {
+        refused(kept.folder(), keys);
+    }
+    let mend = "UPDATE subscriptions SET sealed = ?1
+         WHERE place = (SELECT max(place) FROM subscriptions)";
+    database(kept.folder()).execute(mend, [whole]).unwrap();
+    let rotated = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
+    assert!(rotated.status.success(), "{}", told(&rotated));
+    let gateway = Gateway::start(kept.folder(), keyed(NEW));
+    let path = format!("/event/acme/webhooks/{second}");
+    gateway.good(&kept.subscribed.key, "GET", &path, &NOTHING);
+}
+
+#[test]
+fn a_backup_opens_with_its_key_and_is_refused_without() {
+    let (kept, gateway) = Kept::new(OLD);
+    let copy = kept.folder().join("copy.db");
+    kept.subscribed.folder.answer(&["backup", copy.to_str().unwrap()]);
+    let other = Folder::with_listener("");
+    std::fs::copy(&copy, other.path().join("hookgate.db")).unwrap();
+    refused(other.path(), "");
+    refused(other.path(), NEW);
+    assert!(!other.path().join("hookgate.db.key").exists());
+    let restored = Gateway::start(other.path(), keyed(OLD));
+    assert_eq!(kept.webhook(&restored).status, 200);
+    assert_eq!(kept.webhook(&gateway).status, 200);
+}
+
+/// A store as the version before wrote it: two subscriptions and an original under AES-256-GCM
+/// without associated data, and the key of access tokens in the clear.
+struct OldStore {
+    folder: Folder,
+}
+
+const OLD_KEY: &str = "f78f308ecc4e48056cf80bba5c477bc437415af6decefabaa32e51ac21c86a81";
+const OLD_ADMIN: &str = "hg_738fc64bdcd9842f_TIH7Ki_6taM-dPs60XiKMxX8Wl6LItGa2p7cfAu2JtY";
+const OLD_CLIENT: &str = "cd2db993c1a949cb";
+
+impl OldStore {
+    fn new() -> Self {
+        let folder = Folder::with_listener("");
+        let database = database(folder.path());
+        database.execute_batch(include_str!("encryption/version3.sql")).unwrap();
+        Self { folder }
+    }
+
+    fn token_key(&self) -> Vec<u8> {
+        let sql = "SELECT content FROM server_secrets WHERE name = 'token'";
+        database(self.folder.path()).query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+/// An access token of a client, signed with a key.
+fn forged(client: &str, key: &[u8]) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"at+jwt"}"#);
+    let claims = encode(json!({ "sub": client, "exp": 4_102_444_800_i64 }));
+    let part = format!("{head}.{claims}");
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap().chain_update(part.as_bytes());
+    format!("{part}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
+#[test]
+fn a_store_of_the_version_before_is_converted_once_and_keeps_its_token_key() {
+    let old = OldStore::new();
+    let token_key = old.token_key();
+    assert_eq!(token_key.len(), 32);
+    let path = old.folder.path();
+    for keys in ["", NEW] {
+        let told = refused(path, keys);
+        assert!(told.contains("older version") && told.contains("HOOKGATE_KEY"), "{told}");
+    }
+    // Before it is converted, commands read it, and nothing is rotated.
+    let list = run(path, OLD_KEY, &["subscriptions", "list"]);
+    assert!(list.status.success(), "{}", told(&list));
+    assert!(String::from_utf8_lossy(&list.stdout).contains("kept other"));
+    let rotated = run(path, OLD_KEY, &["keys", "rotate-encryption"]);
+    assert!(told(&rotated).contains("start the gateway once"), "{}", told(&rotated));
+
+    let gateway = Gateway::start(path, keyed(OLD_KEY));
+    gateway.logged("encryption converted");
+    let shown = gateway.good(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(shown[0]["name"], "kept acme", "{shown}");
+    let token = forged(OLD_CLIENT, &token_key);
+    assert_eq!(gateway.call(&token, "GET", "/event/acme/webhooks/list", &NOTHING).status, 200);
+    assert!(gateway.stop().success());
+    for (table, column) in COLUMNS {
+        assert_eq!(key_ids(path, table, column).len(), 1, "{table}");
+        let sql = format!("SELECT min(substr({column}, 1, 1) = x'01') FROM {table}");
+        assert!(database(path).query_row(&sql, [], |row| row.get::<_, bool>(0)).unwrap());
+    }
+    assert_ne!(old.token_key(), token_key);
+    let file = std::fs::read(path.join("hookgate.db")).unwrap();
+    let log = std::fs::read(path.join("hookgate.db-wal")).unwrap_or_default();
+    for content in [file, log] {
+        let found = content.windows(32).any(|window| window == token_key);
+        assert!(!found, "the token key is still in the file");
+    }
+    let gateway = Gateway::start(path, keyed(OLD_KEY));
+    assert!(!gateway.logged("").contains("converting"));
+    assert!(gateway.stop().success());
+    let replayed = run(path, OLD_KEY, &["replay", "--format", "json"]);
+    let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.contains("\"verifiedAgain\":true"), "{replayed}");
+}
+
+#[test]
+fn a_conversion_that_was_killed_goes_on_at_the_next_start() {
+    let old = OldStore::new();
+    let path = old.folder.path();
+    let legacy: Vec<u8> = {
+        let sql = "SELECT sealed FROM subscriptions ORDER BY place LIMIT 1";
+        database(path).query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert!(Gateway::start(path, keyed(OLD_KEY)).stop().success());
+    // As a kill in the middle leaves it: the key is registered, and some values are as before.
+    let database = database(path);
+    let undo = "UPDATE subscriptions SET sealed = ?1
+         WHERE place = (SELECT min(place) FROM subscriptions)";
+    database.execute(undo, [&legacy]).unwrap();
+    database.execute_batch("UPDATE encryption_state SET legacy = 1").unwrap();
+    let gateway = Gateway::start(path, keyed(OLD_KEY));
+    let shown = gateway.good(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(shown[0]["name"], "kept acme", "{shown}");
+    assert_eq!(key_ids(path, "subscriptions", "sealed").len(), 1);
+    // After that, a value of the old format is not taken any more: it is bound to no row.
+    database.execute(undo, [&legacy]).unwrap();
+    let answer = gateway.call(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(answer.status, 500);
+}
