@@ -24,6 +24,7 @@ pub struct Metrics {
     deliveries: Family<Ends, Counter>,
     /// Bytes that the checks of signatures hashed.
     pub hashed_bytes: Counter,
+    waiting: Gauge,
     /// Connections that are open.
     pub connections: Gauge,
     /// Times that the configuration was read again, and held.
@@ -89,6 +90,8 @@ impl Default for Metrics {
             attempt_duration.clone(),
         );
         registry.register("deliveries", "Deliveries by what came of them", deliveries.clone());
+        let waiting = Gauge::default();
+        registry.register("deliveries_waiting", "Deliveries that wait", waiting.clone());
         Self {
             registry,
             requests,
@@ -97,6 +100,7 @@ impl Default for Metrics {
             attempt_duration,
             deliveries,
             hashed_bytes,
+            waiting,
             connections,
             reloads,
             reloads_refused,
@@ -131,6 +135,11 @@ impl Metrics {
             let number = u64::try_from(number).unwrap_or(u64::MAX);
             self.deliveries.get_or_create(&Ends { result }).inc_by(number);
         }
+    }
+
+    /// Says how many deliveries wait.
+    pub fn waiting(&self, number: usize) {
+        self.waiting.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// Everything that was counted, as Prometheus reads it.

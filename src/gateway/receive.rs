@@ -18,13 +18,13 @@ use super::app::App;
 use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
-use super::deliver::{HOPS, with_data, with_event};
+use super::deliver::HOPS;
 use super::http::body::{self, Incoming};
 use super::http::copy_size;
 use super::limits::{Meter, Policies};
 use super::raw::Original;
 use super::settings::Limits;
-use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, Unwanted};
+use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord};
 use super::throttle::Turn;
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
@@ -183,7 +183,6 @@ impl Receiver<'_> {
         let entry = Entry {
             request: self.logged(request, &decision),
             event: None,
-            unwanted: Vec::new(),
             dedup: None,
             raw: None,
             challenge: decision.outcome == Outcome::Challenged,
@@ -214,13 +213,11 @@ impl Receiver<'_> {
             duplicate: repeat(),
         });
         let raw = self.original(request);
-        let unwanted = self.unwanted(&event, record.body.as_deref());
         let event = Some(event);
-        let entry = Entry { request: record, event, unwanted, dedup, raw, challenge: false };
+        let entry = Entry { request: record, event, dedup, raw, challenge: false };
         match self.app.store.keep(entry, now).await {
-            Ok(Kept::New { subscriptions, filtered }) => {
-                self.app.arrivals.announce(subscriptions);
-                self.app.metrics.deliveries("filtered", filtered);
+            Ok(Kept::New) => {
+                self.app.arrivals.announce(&self.listener.tenant);
                 self.count(request.id, Outcome::Accepted, &decision.reasons);
                 decision.response
             }
@@ -261,19 +258,6 @@ impl Receiver<'_> {
             hops: hops(request),
             place: 0,
         }
-    }
-
-    /// Whose filters do not want the event, as far as they are known here.
-    fn unwanted(&self, event: &EventRecord, body: Option<&str>) -> Vec<Unwanted> {
-        // One that goes round in a loop ends for that reason, wanted or not.
-        if event.hops >= self.configuration.settings.delivery.hops {
-            return Vec::new();
-        }
-        let json = || match &event.data {
-            Some(_) => with_event(event, |event| event.to_json()),
-            None => with_data(event, body.unwrap_or("null"), |event| event.to_json()),
-        };
-        self.app.filters.unwanted(&event.tenant, &event.event_type, json)
     }
 
     /// The original, encrypted, where it is to be kept and there is a key for it.

@@ -290,6 +290,16 @@ static RETAINED: Table = Table {
             "Events that were given up and are kept to be sent again. Left out: 365 days.",
         ),
         optional(
+            "diverted_rows",
+            Takes::Count(1, 1_000_000_000),
+            "How many of these are kept for a subscription; the oldest go first. Default: 100000.",
+        ),
+        optional(
+            "diverted_rows_per_tenant",
+            Takes::Count(1, 1_000_000_000),
+            "How many of these are kept for a tenant; the oldest of the largest go first. Default: 1000000.",
+        ),
+        optional(
             "refused",
             Takes::Duration,
             "Logs of requests that were refused. Left out: 7 days.",
@@ -337,7 +347,7 @@ static DELIVERIES: Table = Table {
         optional(
             "in_flight",
             Takes::Count(1, 100_000),
-            "Attempts at a time in all. Left out: 512.",
+            "Attempts at a time in all, shared among tenants: one that wants all has half. Left out: 512.",
         ),
         optional(
             "hops",
@@ -358,6 +368,51 @@ static DELIVERIES: Table = Table {
             "rotation",
             Takes::Duration,
             "How long a signing secret that was replaced still signs beside the new one. Left out: 1 day.",
+        ),
+        optional(
+            "waiting_rows",
+            Takes::Count(1, 1_000_000_000),
+            "Deliveries that may wait for a subscription; past them the oldest become dead letters. Default: 100000.",
+        ),
+        optional(
+            "waiting_bytes",
+            Takes::Count(1, 1 << 50),
+            "Stored bytes of the events and bodies that may wait for a subscription; past them the oldest become dead letters. Default: 268435456.",
+        ),
+        optional(
+            "waiting_age",
+            Takes::Duration,
+            "How long a delivery may wait, from when its event was accepted; then it becomes a dead letter. Default: 30 days.",
+        ),
+        optional(
+            "waiting_rows_per_tenant",
+            Takes::Count(1, 1_000_000_000),
+            "Deliveries that may wait for a tenant; past them the oldest of its largest backlogs become dead letters. Default: 1000000.",
+        ),
+        optional(
+            "waiting_rows_total",
+            Takes::Count(1, 1_000_000_000),
+            "Deliveries that may wait for all tenants; past them the oldest of the largest backlogs become dead letters. Default: 4000000.",
+        ),
+        optional(
+            "name_servers",
+            Takes::List(&Takes::Text),
+            "The name servers that receivers are looked up by: `10.0.0.53`, `127.0.0.1:5353`. Default: those of the system.",
+        ),
+        optional(
+            "resolve_time",
+            Takes::Duration,
+            "How long a name may take to be looked up; it is no part of `time`. Default: 5 seconds.",
+        ),
+        optional(
+            "lookups",
+            Takes::Count(1, 10_000),
+            "Names that are looked up at a time, shared among tenants. Default: 256.",
+        ),
+        optional(
+            "subscriptions_per_tenant",
+            Takes::Count(1, 10_000_000),
+            "Subscriptions that a tenant may have. Default: 20000.",
         ),
     ],
     one_of: &[],

@@ -227,7 +227,7 @@ where
 fn bounded(settings: &Settings) -> Limits {
     let limits = settings.limits;
     let files = descriptors::raise();
-    let most = descriptors::connections(limits.connections, files, settings.delivery.in_flight);
+    let most = descriptors::connections(limits.connections, files, settings.delivery.files());
     if most < limits.connections {
         tracing::warn!(
             connections = most,

@@ -108,6 +108,10 @@ pub struct Retention {
     pub deliveries: Duration,
     /// Events that are kept to be sent again.
     pub diverted: Duration,
+    /// Events that are kept to be sent again to a subscription.
+    pub diverted_rows: usize,
+    /// Events that are kept to be sent again to the subscriptions of a tenant.
+    pub diverted_rows_per_tenant: usize,
     /// Logs of requests that were refused.
     pub refused: Duration,
     /// Bytes of those.
@@ -143,6 +147,32 @@ pub struct Delivery {
     pub authorities_seen: Option<FileState>,
     /// How long a replaced signing secret still signs.
     pub rotation: Duration,
+    /// Deliveries that may wait for a subscription.
+    pub waiting_rows: usize,
+    /// Bytes of the events and bodies that may wait for a subscription, as they are stored.
+    pub waiting_bytes: u64,
+    /// How long a delivery may wait.
+    pub waiting_age: Duration,
+    /// Deliveries that may wait for a tenant.
+    pub waiting_rows_per_tenant: usize,
+    /// Deliveries that may wait for all tenants.
+    pub waiting_rows_total: usize,
+    /// Name servers, in place of the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// How long a name may take to be looked up.
+    pub resolve_time: Duration,
+    /// Names that are looked up at a time.
+    pub lookups: usize,
+    /// Subscriptions of a tenant.
+    pub subscriptions_per_tenant: usize,
+}
+
+impl Delivery {
+    /// Files that deliveries may have open: connections that are used, those that are kept for the
+    /// next message, and sockets for look-ups.
+    pub fn files(&self) -> usize {
+        self.in_flight.saturating_mul(2).saturating_add(self.lookups.saturating_mul(2))
+    }
 }
 
 /// A file that events are written to, a line each.
@@ -240,11 +270,16 @@ impl<'r> Reader<'r> {
     }
 
     fn retention(&self) -> Retention {
+        let size = |key, usual: u64| {
+            usize::try_from(self.count("retention", key, usual)).unwrap_or(usize::MAX)
+        };
         Retention {
             requests: self.time("retention", "requests", DAY * 30),
             events: self.time("retention", "events", DAY * 30),
             deliveries: self.time("retention", "deliveries", DAY * 30),
             diverted: self.time("retention", "diverted", DAY * 365),
+            diverted_rows: size("diverted_rows", 100_000),
+            diverted_rows_per_tenant: size("diverted_rows_per_tenant", 1_000_000),
             refused: self.time("retention", "refused", DAY * 7),
             refused_bytes: self.count("retention", "refused_bytes", 64 << 20),
             audit: self.time("retention", "audit", DAY * 365),
@@ -317,9 +352,34 @@ impl<'r> Reader<'r> {
             authorities: self.text("delivery", "authorities").map(PathBuf::from),
             authorities_seen: None,
             rotation: self.time("delivery", "rotation", DAY),
+            waiting_rows: size("waiting_rows", 100_000),
+            waiting_bytes: self.count("delivery", "waiting_bytes", 256 << 20),
+            waiting_age: self.time("delivery", "waiting_age", DAY * 30),
+            waiting_rows_per_tenant: size("waiting_rows_per_tenant", 1_000_000),
+            waiting_rows_total: size("waiting_rows_total", 4_000_000),
+            resolve_time: self.time("delivery", "resolve_time", Duration::from_secs(5)),
+            lookups: size("lookups", 256),
+            subscriptions_per_tenant: size("subscriptions_per_tenant", 20_000),
             user: self.user(),
+            name_servers: self.name_servers(),
             allow: self.networks("delivery", "allow"),
         }
+    }
+
+    fn name_servers(&mut self) -> Vec<SocketAddr> {
+        let mut servers = Vec::new();
+        for node in self.at("delivery", "name_servers").map(Node::items).unwrap_or_default() {
+            let text = node.as_str().unwrap_or("");
+            let bare = || text.parse::<IpAddr>().map(|ip| SocketAddr::from((ip, 53)));
+            match text.parse::<SocketAddr>().or_else(|_| bare()) {
+                Ok(server) => servers.push(server),
+                Err(_) => {
+                    let message = format!("`{text}` is no address of a name server");
+                    self.wrong(node, message, "write an IP address, with a port or without");
+                }
+            }
+        }
+        servers
     }
 
     fn user(&mut self) -> Uuid {

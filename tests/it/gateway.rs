@@ -5,6 +5,8 @@ mod awork;
 mod encryption;
 mod endpoint;
 mod examples;
+mod fairness;
+mod fanout;
 mod faults;
 mod file_modes;
 mod floods;

@@ -2,10 +2,11 @@
 //! follows no redirects and knows no proxies.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +19,6 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
@@ -34,6 +34,7 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
 use crate::gateway::settings::Delivery;
 
@@ -46,6 +47,7 @@ type Pooled = Client<Connector, Full<Bytes>>;
 pub(in crate::gateway) struct Clients {
     verifying: Pooled,
     trusting: Pooled,
+    resolver: Arc<Resolver>,
 }
 
 /// Why there are no clients.
@@ -54,6 +56,9 @@ pub enum ClientsError {
     /// TLS cannot be used.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] rustls::Error),
+    /// Names cannot be looked up.
+    #[error("names cannot be looked up: {0}")]
+    Resolver(String),
     /// A file with certificates cannot be read.
     #[error("cannot read the certificates in {path}: {reason}")]
     Authorities {
@@ -85,13 +90,17 @@ impl Clients {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(default_provider())))
             .with_no_client_auth();
-        let lookups = Arc::new(Semaphore::new(LOOKUPS));
+        let resolver =
+            Resolver::new(settings).map_err(|error| ClientsError::Resolver(error.to_string()))?;
+        let (resolver, open) = (Arc::new(resolver), Arc::default());
         let client = |tls: ClientConfig| {
             let connector = Connector {
                 tls: TlsConnector::from(Arc::new(tls)),
                 allow: settings.allow.clone().into(),
                 time: settings.connect_time,
-                lookups: Arc::clone(&lookups),
+                resolver: Arc::clone(&resolver),
+                open: Arc::clone(&open),
+                most: settings.in_flight,
             };
             Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -102,12 +111,31 @@ impl Clients {
                 .http1_max_buf_size(64 << 10)
                 .build(connector)
         };
-        Ok(Self { verifying: client(verifying), trusting: client(trusting) })
+        Ok(Self { verifying: client(verifying), trusting: client(trusting), resolver })
+    }
+
+    /// Looks up the name of a URL for a tenant, so that an attempt finds it known. An attempt does
+    /// not wait for the look-ups of others.
+    ///
+    /// # Errors
+    /// Where it leads nowhere, or no look-up could begin.
+    pub(super) async fn look_up(&self, tenant: &str, url: &str) -> Result<(), LookupError> {
+        let uri: Uri = url.parse().unwrap_or_default();
+        match host_of(&uri) {
+            // What is no URL to send to is told by the attempt.
+            "" => Ok(()),
+            host => self.resolver.resolve(tenant, host).await.map(drop),
+        }
     }
 
     pub(super) fn get(&self, verify: bool) -> &Pooled {
         if verify { &self.verifying } else { &self.trusting }
     }
+}
+
+/// The host of a URL, an address without its brackets.
+fn host_of(uri: &Uri) -> &str {
+    uri.host().unwrap_or("").trim_matches(['[', ']'])
 }
 
 fn roots(authorities: Option<&Path>) -> Result<RootCertStore, ClientsError> {
@@ -176,12 +204,29 @@ pub(super) struct Connector {
     tls: TlsConnector,
     allow: Arc<[IpNet]>,
     time: Duration,
-    /// Names that may be looked up at a time.
-    lookups: Arc<Semaphore>,
+    resolver: Arc<Resolver>,
+    /// Connections that are open.
+    open: Arc<AtomicUsize>,
+    /// With more than this open, a connection is closed after its message: those that wait for
+    /// another message need files too.
+    most: usize,
 }
 
-/// So many names are looked up at a time.
-const LOOKUPS: usize = 64;
+/// A connection that is counted as long as it is open.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn begin(open: &Arc<AtomicUsize>) -> (Self, usize) {
+        let before = open.fetch_add(1, Ordering::Relaxed);
+        (Self(Arc::clone(open)), before + 1)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -216,20 +261,23 @@ impl Connector {
     }
 
     async fn connect_now(&self, uri: &Uri) -> Result<Stream, ConnectError> {
-        let host = uri.host().unwrap_or("").trim_matches(['[', ']']);
+        let host = host_of(uri);
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let stream = self.reach(host, port).await?;
-        let _ = stream.set_nodelay(true);
+        let tcp = self.reach(host, port).await?;
+        let _ = tcp.set_nodelay(true);
+        let (counted, open) = Counted::begin(&self.open);
+        let once = open > self.most;
+        let stream = |transport| Stream { transport, once, _counted: counted };
         if !secure {
-            return Ok(Stream::Plain(TokioIo::new(stream)));
+            return Ok(stream(Transport::Plain(TokioIo::new(tcp))));
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|error| ConnectError::Name {
             host: host.to_owned(),
             reason: error.to_string(),
         })?;
-        let stream = self.tls.connect(name, stream).await.map_err(ConnectError::Tls)?;
-        Ok(Stream::Tls(TokioIo::new(Box::new(stream))))
+        let tls = self.tls.connect(name, tcp).await.map_err(ConnectError::Tls)?;
+        Ok(stream(Transport::Tls(TokioIo::new(Box::new(tls)))))
     }
 
     /// Connects to the first address that answers. Each is checked after the name is resolved,
@@ -262,23 +310,11 @@ impl Connector {
         Err(last)
     }
 
-    /// The addresses of a name. Names that are slow to resolve hold few threads: others have work
-    /// for those too.
+    /// The addresses of a name, which the attempt looked up before it began.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let name_error = |reason: String| ConnectError::Name { host: host.to_owned(), reason };
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![(address, port).into()]);
-        }
-        let permit = Arc::clone(&self.lookups).acquire_owned().await;
-        let name = host.to_owned();
-        let looked_up = tokio::task::spawn_blocking(move || {
-            // Held until the look-up ends, though nobody waits for it any more.
-            let _permit = permit;
-            (name.as_str(), port).to_socket_addrs().map(Iterator::collect)
-        });
-        match looked_up.await {
-            Ok(Ok(addresses)) => Ok(addresses),
-            Ok(Err(error)) => Err(name_error(error.to_string())),
+        match self.resolver.resolve("", host).await {
+            Ok(addresses) => Ok(addresses.iter().map(|one| (*one, port).into()).collect()),
             Err(error) => Err(name_error(error.to_string())),
         }
     }
@@ -310,15 +346,27 @@ impl tower::Service<Uri> for Connector {
     }
 }
 
-/// A connection, with TLS or without.
-pub(super) enum Stream {
+/// A connection.
+pub(super) struct Stream {
+    transport: Transport,
+    /// Whether it is closed after one message.
+    once: bool,
+    _counted: Counted,
+}
+
+/// How it speaks, with TLS or without.
+enum Transport {
     Plain(TokioIo<TcpStream>),
     Tls(TokioIo<Box<TlsStream<TcpStream>>>),
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        let connected = Connected::new();
+        if self.once {
+            connected.poison();
+        }
+        connected
     }
 }
 
@@ -328,9 +376,9 @@ impl Read for Stream {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -341,23 +389,23 @@ impl Write for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        match &mut self.get_mut().transport {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

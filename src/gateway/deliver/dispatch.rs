@@ -1,21 +1,27 @@
 //! Which lanes run: those with something to do, now or when its time comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::client::{Clients, ClientsError};
+use super::fanout::fan_out;
 use super::lane::{Ended, Lane, Next, Rhythm, Shared};
+use super::shares::Shares;
 use crate::gateway::app::App;
 use crate::gateway::clock::Steady;
 use crate::gateway::settings::Delivery;
+use crate::gateway::store::Upcoming;
 
 /// How often the store is asked who has something to do, besides those who tell: what another
 /// process wrote, and what is due.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks at the store of all lanes at a time.
+const READS: usize = 16;
 
 /// Delivers until told to stop, and then finishes what is in flight, for as long as that may take.
 pub(in crate::gateway) async fn run(
@@ -27,16 +33,21 @@ pub(in crate::gateway) async fn run(
     if let Err(error) = app.store.end_leases(app.clock.micros()).await {
         tracing::warn!(%error, "deliveries that were in flight wait for their leases to end");
     }
+    let fanning = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
     let settings = Arc::new(app.configuration().settings.delivery.clone());
-    let permits = Arc::new(Semaphore::new(settings.in_flight));
+    let permits = Shares::new(settings.in_flight);
     let mut dispatch = Dispatch {
         app: Arc::clone(&app),
-        shared: Arc::new(Shared { current: RwLock::new((settings, clients)), permits }),
+        shared: Arc::new(Shared {
+            current: RwLock::new((settings, clients)),
+            permits,
+            reads: Shares::new(READS),
+        }),
         stop: stop.clone(),
         lanes: JoinSet::new(),
         names: HashMap::new(),
         running: HashMap::new(),
-        due: HashMap::new(),
+        due: Due::default(),
         resting: HashMap::new(),
         rhythms: HashMap::new(),
         refused: None,
@@ -48,8 +59,8 @@ pub(in crate::gateway) async fn run(
         let until_due = dispatch.until_due();
         tokio::select! {
             woken = app.arrivals.next() => {
-                for subscription in woken {
-                    dispatch.wake(subscription);
+                for (subscription, tenant) in woken {
+                    dispatch.wake(subscription, tenant);
                 }
             }
             Some(ended) = dispatch.lanes.join_next_with_id() => dispatch.ended(ended),
@@ -58,14 +69,17 @@ pub(in crate::gateway) async fn run(
             () = told(&mut stop) => break,
         }
     }
-    let finished = async { while dispatch.lanes.join_next().await.is_some() {} };
+    let finished = async {
+        while dispatch.lanes.join_next().await.is_some() {}
+        let _ = fanning.await;
+    };
     if tokio::time::timeout(drain, finished).await.is_err() {
         tracing::warn!("deliveries that were still in flight are sent again at the next start");
     }
 }
 
 /// Waits until told to stop.
-async fn told(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
     // Whoever would tell is gone where waiting fails, which says the same.
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -75,11 +89,11 @@ struct Dispatch {
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
     lanes: JoinSet<Ended>,
-    /// Whose lane a task is, should it end without a word.
-    names: HashMap<Id, String>,
+    /// Whose lane a task is, should it end without a word: the subscription and its tenant.
+    names: HashMap<Id, (String, String)>,
     running: HashMap<String, Running>,
-    /// When lanes that do not run have something to do, in microseconds since the epoch.
-    due: HashMap<String, i64>,
+    /// When lanes that do not run have something to do.
+    due: Due,
     /// Until when lanes are left alone, whatever they have to do.
     resting: HashMap<String, i64>,
     /// How receivers are treated whose lanes do not run.
@@ -89,6 +103,42 @@ struct Dispatch {
     steady: Steady,
     /// Microseconds that the clock was set back by, and the store was not told of.
     set_back: i64,
+}
+
+/// When lanes have something to do, in microseconds since the epoch: found by the subscription, and
+/// by the time.
+#[derive(Default)]
+struct Due {
+    times: HashMap<String, (i64, String)>,
+    order: BTreeSet<(i64, String, String)>,
+}
+
+impl Due {
+    fn insert(&mut self, subscription: String, tenant: String, at: i64) {
+        self.remove(&subscription);
+        self.times.insert(subscription.clone(), (at, tenant.clone()));
+        self.order.insert((at, subscription, tenant));
+    }
+
+    fn remove(&mut self, subscription: &str) {
+        if let Some((at, tenant)) = self.times.remove(subscription) {
+            self.order.remove(&(at, subscription.to_owned(), tenant));
+        }
+    }
+
+    fn first(&self) -> Option<i64> {
+        self.order.first().map(|(at, ..)| *at)
+    }
+
+    /// The first that is due, with its tenant.
+    fn pop(&mut self, now: i64) -> Option<(String, String)> {
+        if self.first()? > now {
+            return None;
+        }
+        let (_, subscription, tenant) = self.order.pop_first()?;
+        self.times.remove(&subscription);
+        Some((subscription, tenant))
+    }
 }
 
 /// A lane that runs.
@@ -104,7 +154,7 @@ impl Dispatch {
         Arc::clone(&current.0)
     }
 
-    fn wake(&mut self, subscription: String) {
+    fn wake(&mut self, subscription: String, tenant: String) {
         if let Some(running) = self.running.get_mut(&subscription) {
             running.again = true;
             running.wake.notify_one();
@@ -124,10 +174,11 @@ impl Dispatch {
             app: Arc::clone(&self.app),
             shared: Arc::clone(&self.shared),
             subscription: subscription.clone(),
+            tenant: tenant.clone(),
             stop: self.stop.clone(),
         };
         let task = self.lanes.spawn(lane.run(wake, rhythm));
-        self.names.insert(task.id(), subscription);
+        self.names.insert(task.id(), (subscription, tenant));
     }
 
     fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
@@ -138,7 +189,7 @@ impl Dispatch {
                 (error.id(), None)
             }
         };
-        let Some(subscription) = self.names.remove(&id) else {
+        let Some((subscription, tenant)) = self.names.remove(&id) else {
             return;
         };
         let again = self.running.remove(&subscription).is_some_and(|running| running.again);
@@ -146,13 +197,13 @@ impl Dispatch {
             Some(Ended { rhythm, next: Next::Rest(until), .. }) => {
                 self.rhythms.insert(subscription.clone(), rhythm);
                 self.resting.insert(subscription.clone(), until);
-                self.due.insert(subscription, until);
+                self.due.insert(subscription, tenant, until);
             }
             Some(Ended { rhythm, next: Next::Due(due), .. }) => {
                 self.rhythms.insert(subscription.clone(), rhythm);
                 match due {
-                    _ if again => self.wake(subscription),
-                    Some(due) => drop(self.due.insert(subscription, due)),
+                    _ if again => self.wake(subscription, tenant),
+                    Some(due) => self.due.insert(subscription, tenant, due),
                     None => {}
                 }
             }
@@ -162,7 +213,7 @@ impl Dispatch {
     }
 
     fn until_due(&self) -> Duration {
-        let Some(next) = self.due.values().min() else {
+        let Some(next) = self.due.first() else {
             return LOOK;
         };
         let wait = next.saturating_sub(self.app.clock.micros());
@@ -171,10 +222,8 @@ impl Dispatch {
 
     fn begin_due(&mut self) {
         let now = self.app.clock.micros();
-        let due = self.due.iter().filter(|(_, at)| **at <= now);
-        let due: Vec<String> = due.map(|(subscription, _)| subscription.clone()).collect();
-        for subscription in due {
-            self.wake(subscription);
+        while let Some((subscription, tenant)) = self.due.pop(now) {
+            self.wake(subscription, tenant);
         }
     }
 
@@ -186,14 +235,14 @@ impl Dispatch {
         let now = self.app.clock.micros();
         match self.app.store.upcoming(now).await {
             Ok(upcoming) => {
-                for (subscription, at) in upcoming {
+                for Upcoming { subscription_id: subscription, tenant, at } in upcoming {
                     match self.running.get(&subscription) {
                         // It may wait for an attempt that takes long.
                         Some(running) if at <= now => running.wake.notify_one(),
                         Some(_) => {}
                         None => {
                             let rest = self.resting.get(&subscription).copied().unwrap_or(at);
-                            self.due.insert(subscription, at.max(rest));
+                            self.due.insert(subscription, tenant, at.max(rest));
                         }
                     }
                 }
@@ -213,7 +262,7 @@ impl Dispatch {
         if by < 0 {
             tracing::warn!(seconds, "the clock was set back: what waits is sent that much earlier");
             self.set_back = self.set_back.saturating_sub(by);
-            self.due.clear();
+            self.due = Due::default();
             self.resting.clear();
         }
         if self.set_back == 0 {

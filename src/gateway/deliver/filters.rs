@@ -1,9 +1,9 @@
-//! The filters of subscriptions, asked together when an event is accepted: all that may want it
+//! The filters of subscriptions, asked together when an event is fanned out: all that may want it
 //! share what they read, and for those that do not nothing else has to be done.
 //!
 //! Lanes tell which filters there are. What is said here holds for one version of a subscription;
-//! the transaction that stores the event looks whether that is still the one. A filter that is not
-//! asked here is asked by its lane.
+//! the transaction that writes the deliveries looks whether that is still the one. A filter that is
+//! not asked here is asked by its lane.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,8 +20,8 @@ thread_local! {
     static MACHINE: RefCell<Machine> = RefCell::new(engine().machine());
 }
 
-/// What all filters of an event may take, since its sender waits for them. Those that are not
-/// asked by then are asked by their lanes.
+/// What all filters of an event may take, since the tenant's next events wait for them. Those that
+/// are not asked by then are asked by their lanes.
 const LONGEST: Duration = Duration::from_millis(5);
 
 /// Filters that change one after the other are put together once for all of them.
@@ -101,9 +101,14 @@ impl Filters {
         }
     }
 
+    /// Whether filters of a tenant are known.
+    pub(super) fn any(&self, tenant: &str) -> bool {
+        self.of(tenant).is_some_and(|tenant| !lock(&tenant).known.is_empty())
+    }
+
     /// Whose filters do not want an event of a tenant and a type. The event is only made where
     /// there are filters.
-    pub(in crate::gateway) fn unwanted(
+    pub(super) fn unwanted(
         &self,
         tenant: &str,
         kind: &str,

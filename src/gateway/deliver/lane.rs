@@ -3,11 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::client::Clients;
 use super::sending::{Attempted, Sending};
+use super::shares::{Class, Permit, Shares};
 use super::subscribed::Subscribed;
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
@@ -20,6 +21,8 @@ pub(super) struct Lane {
     pub app: Arc<App>,
     pub shared: Arc<Shared>,
     pub subscription: String,
+    /// The tenant of the subscription; empty where nobody told.
+    pub tenant: String,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -28,7 +31,9 @@ pub(super) struct Shared {
     /// Clients and the settings that they were made of.
     pub current: RwLock<(Arc<Delivery>, Clients)>,
     /// Attempts that may still begin, of all lanes.
-    pub permits: Arc<Semaphore>,
+    pub permits: Arc<Shares>,
+    /// Looks at the store that may still begin, of all lanes: each has a thread and a connection.
+    pub reads: Arc<Shares>,
 }
 
 impl Shared {
@@ -68,6 +73,11 @@ impl Rhythm {
     /// Whether it is as that of a receiver that nothing is known of.
     pub(super) fn is_fresh(&self, settings: &Delivery) -> bool {
         self.window >= settings.concurrency && self.at.elapsed() > Duration::from_secs(1)
+    }
+
+    /// What is known of the receiver, by its last attempts.
+    fn class(&self) -> Class {
+        if self.failures > 0 { Class::Failing } else { Class::Steady }
     }
 
     fn after(&mut self, ok: bool, settings: &Delivery) {
@@ -137,7 +147,7 @@ enum Begun {
 
 impl Lane {
     /// Tries everything that waits.
-    pub(super) async fn run(self, wake: Arc<Notify>, mut rhythm: Rhythm) -> Ended {
+    pub(super) async fn run(mut self, wake: Arc<Notify>, mut rhythm: Rhythm) -> Ended {
         let mut flight = JoinSet::new();
         let mut stop = self.stop.clone();
         let mut known = None;
@@ -184,6 +194,7 @@ impl Lane {
     }
 
     async fn next_due(&self) -> Option<i64> {
+        let _read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
         let due = self.app.store.next_due(&self.subscription, self.app.clock.micros()).await;
         due.unwrap_or_else(|error| {
             let subscription = self.subscription.as_str();
@@ -194,14 +205,21 @@ impl Lane {
 
     /// Begins as many attempts as may run.
     async fn begin(
-        &self,
+        &mut self,
         flight: &mut JoinSet<Attempted>,
         rhythm: &mut Rhythm,
         known: &mut Option<Arc<Subscribed>>,
     ) -> Result<Begun, StoreError> {
         let (settings, clients) = self.shared.now();
         let free = rhythm.window.saturating_sub(flight.len()).min(rhythm.allows(&settings));
-        let mut permits = self.permits(free, flight.is_empty()).await;
+        if self.tenant.is_empty() && free > 0 {
+            match self.subscribed(known).await? {
+                Known::Gone => return Ok(Begun::Some(0)),
+                Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
+                Known::Good(subscribed) => self.tenant.clone_from(&subscribed.record.tenant),
+            }
+        }
+        let mut permits = self.permits(free, rhythm.class(), flight.is_empty()).await;
         if permits.is_empty() || *self.stop.borrow() {
             return Ok(Begun::Some(0));
         }
@@ -236,19 +254,14 @@ impl Lane {
     }
 
     /// Takes up to so many of the permits of all lanes; with none in flight, waits for one.
-    async fn permits(&self, most: usize, wait: bool) -> Vec<OwnedSemaphorePermit> {
-        let mut permits = Vec::with_capacity(most);
+    async fn permits(&self, most: usize, class: Class, wait: bool) -> Vec<Permit> {
         let all = &self.shared.permits;
-        while permits.len() < most {
-            match Arc::clone(all).try_acquire_owned() {
-                Ok(permit) => permits.push(permit),
-                Err(_) => break,
-            }
-        }
+        let at_once = std::iter::from_fn(|| all.try_acquire(&self.tenant, class));
+        let mut permits: Vec<Permit> = at_once.take(most).collect();
         if permits.is_empty() && most > 0 && wait {
             let mut stop = self.stop.clone();
             tokio::select! {
-                permit = Arc::clone(all).acquire_owned() => permits.extend(permit.ok()),
+                permit = all.acquire(&self.tenant, class) => permits.push(permit),
                 _ = stop.wait_for(|stop| *stop) => {}
             }
         }
@@ -257,9 +270,11 @@ impl Lane {
 
     /// The subscription as it is now. What is known is good as long as its version is.
     async fn subscribed(&self, known: &mut Option<Arc<Subscribed>>) -> Result<Known, StoreError> {
+        let read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
         let Some(record) = self.app.store.subscription(&self.subscription).await? else {
             return Ok(Known::Gone);
         };
+        drop(read);
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
             return Ok(Known::Good(Arc::clone(known)));
         }

@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::attempt::{Came, Message, send};
-use super::client::Clients;
+use super::client::{Clients, ConnectError};
 use super::file;
+use super::resolver::LookupError;
+use super::shares::Permit;
 use super::subscribed::Subscribed;
 use crate::delivery::{
     Api, Ended, Event, History, Next, Notice, Policy, Receiver, UNWANTED, Verdict, Wanted, engine,
@@ -17,9 +18,11 @@ use crate::delivery::{
 };
 use crate::engine::Machine;
 use crate::gateway::app::App;
-use crate::gateway::clock::time_of;
+use crate::gateway::clock::{micros_in, time_of};
 use crate::gateway::settings::Delivery;
-use crate::gateway::store::{AttemptRecord, End, EventRecord, Settlement, StoreError, Work};
+use crate::gateway::store::{
+    AttemptRecord, End, EventRecord, SUSPENDED, Settlement, StoreError, Work,
+};
 
 thread_local! {
     /// A machine keeps its memory from event to event.
@@ -28,6 +31,9 @@ thread_local! {
 
 /// An answer that takes longer counts as one of a receiver that hangs.
 const SOON: Duration = Duration::from_secs(5);
+
+/// How long a delivery waits that could not begin for want of something of our own.
+const POSTPONED: Duration = Duration::from_secs(2);
 
 /// How long a store that does not answer is left alone.
 const STORE_WAIT: Duration = Duration::from_secs(1);
@@ -50,7 +56,7 @@ pub(super) struct Sending {
 
 impl Sending {
     /// Tries one delivery and stores what came of it.
-    pub(super) async fn deliver(self, work: Work, permit: OwnedSemaphorePermit) -> Attempted {
+    pub(super) async fn deliver(self, work: Work, permit: Permit) -> Attempted {
         let _in_flight = permit;
         let subscribed = &self.subscribed;
         self.app.patterns.warm(&subscribed.record.tenant, &subscribed.programs).await;
@@ -88,12 +94,14 @@ impl Sending {
         if delivery.attempts == 0 && !wanted(subscribed, event) {
             return Some(ended(work, End::Filtered, UNWANTED));
         }
-        if record.standing.suspended_at.is_some() {
+        // Or it was, when the event was fanned out.
+        let marked = delivery.attempts == 0 && delivery.reason.as_deref() == Some(SUSPENDED);
+        if record.standing.suspended_at.is_some() || marked {
             let end = match subscribed.definition.policy.divert {
                 true => End::Diverted { trigger: "suspended".to_owned() },
                 false => End::Dropped,
             };
-            return Some(ended(work, end, "the subscription is suspended"));
+            return Some(ended(work, end, SUSPENDED));
         }
         let disabled = || ended(work, End::Dropped, "the subscription is disabled");
         (!record.enabled).then(disabled)
@@ -106,9 +114,19 @@ impl Sending {
                 let came = self.send(work, &body, at).await;
                 (Some(body), came)
             }
-            Err(reason) => (None, Came::unsent(Ended::Unmade, reason)),
+            Err(reason) => (None, Some(Came::unsent(Ended::Unmade, reason))),
         };
-        self.settled(work, at, body, came)
+        match came {
+            Some(came) => self.settled(work, at, body, came),
+            None => self.postponed(work),
+        }
+    }
+
+    /// A delivery that was not tried for want of something of our own: that is no failure of its
+    /// receiver, and no attempt.
+    fn postponed(&self, work: &Work) -> Settlement {
+        let at = self.app.clock.micros().saturating_add(micros_in(POSTPONED));
+        ended(work, End::Again { at }, &LookupError::Busy.to_string())
     }
 
     /// The body: of the first attempt, if there was one.
@@ -139,18 +157,19 @@ impl Sending {
         })
     }
 
-    async fn send(&self, work: &Work, body: &str, now: i64) -> Came {
+    /// Sends a message; none where that could not begin.
+    async fn send(&self, work: &Work, body: &str, now: i64) -> Option<Came> {
         let definition = &self.subscribed.definition;
         if definition.receiver == Receiver::File && !work.delivery.notice {
             let configuration = self.app.configuration();
             let sinks = &configuration.settings.sinks;
             let sink = sinks.iter().find(|sink| sink.name == definition.name).cloned();
-            return match sink {
+            return Some(match sink {
                 Some(sink) => {
                     file::write(definition.endpoint.url.clone().into(), body.to_owned(), sink).await
                 }
                 None => Came::unsent(Ended::Unreachable, "the sink is gone".to_owned()),
-            };
+            });
         }
         let (endpoint, id) = match (&definition.alert, work.delivery.notice) {
             (Some(alert), true) => (alert, format!("notice_{}", work.delivery.id)),
@@ -158,7 +177,23 @@ impl Sending {
         };
         let hops = work.event.as_ref().map_or(0, |event| event.hops).saturating_add(1);
         let message = Message { endpoint, id: &id, body, hops, now };
-        send(&self.clients, &message, self.settings.time).await
+        // Before the attempt, whose time is the receiver's alone.
+        let began = Instant::now();
+        match self.clients.look_up(&self.subscribed.record.tenant, &endpoint.url).await {
+            Ok(()) => Some(send(&self.clients, &message, self.settings.time).await),
+            Err(LookupError::Busy) => None,
+            Err(error) => {
+                let ended = match error {
+                    LookupError::Number => Ended::Forbidden,
+                    _ => Ended::Unreachable,
+                };
+                let host = endpoint.url.parse::<hyper::Uri>().unwrap_or_default();
+                let host = host.host().unwrap_or("").to_owned();
+                let reason = ConnectError::Name { host, reason: error.to_string() }.to_string();
+                let came = Came::unsent(ended, reason);
+                Some(Came { took: began.elapsed(), ..came })
+            }
+        }
     }
 
     /// What follows from an attempt.
@@ -318,15 +353,7 @@ pub(in crate::gateway) fn with_event<T>(
     record: &EventRecord,
     run: impl FnOnce(&Event<'_>) -> T,
 ) -> T {
-    with_data(record, record.data.as_deref().unwrap_or("null"), run)
-}
-
-/// The same, with data that does not stand in the record.
-pub(in crate::gateway) fn with_data<T>(
-    record: &EventRecord,
-    data: &str,
-    run: impl FnOnce(&Event<'_>) -> T,
-) -> T {
+    let data = record.data.as_deref().unwrap_or("null");
     run(&Event {
         id: record.id.parse().unwrap_or_default(),
         request: record.request_id.parse().unwrap_or_default(),

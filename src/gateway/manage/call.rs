@@ -74,6 +74,9 @@ pub(super) enum Fault {
     /// Someone else changed it at the same time, again and again.
     #[error("it was changed by someone else at the same time; try again")]
     Changed,
+    /// The tenant has as much of something as it may.
+    #[error("{0}")]
+    Quota(String),
     /// Too many do the same.
     #[error("{0}")]
     Many(&'static str),
@@ -113,7 +116,7 @@ impl Fault {
             Self::NotFound(_) => 404,
             Self::Model(_) | Self::Members(_) | Self::Filter(_) => 400,
             Self::Body(status, _) => *status,
-            Self::Changed => 409,
+            Self::Changed | Self::Quota(_) => 409,
             Self::Many(_) | Self::Store(_) => 503,
             Self::Server(_) => 500,
         }
@@ -181,6 +184,7 @@ pub(super) fn plain_fault(fault: &Fault) -> Answer {
         Fault::NotFound(_) => "ErrorNotFound",
         Fault::Model(_) | Fault::Members(_) | Fault::Filter(_) | Fault::Body(..) => "ErrorRequest",
         Fault::Changed => "ErrorChanged",
+        Fault::Quota(_) => "ErrorQuotaExceeded",
         Fault::Many(_) | Fault::Store(_) => "ErrorUnavailable",
         Fault::Server(_) => "ErrorServer",
     };

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::Uri;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -42,6 +43,12 @@ const DEFINITION_BYTES: usize = 64 << 10;
 
 /// Bytes of a filter, and of a transform.
 const PROGRAM_BYTES: usize = 64 << 10;
+
+/// How long a change waits for the fan-out of what was accepted before it.
+const FAN_OUT_WAIT: Duration = Duration::from_secs(2);
+
+/// How often it looks whether that is done.
+const FAN_OUT_LOOK: Duration = Duration::from_millis(5);
 
 /// A subscription with what it says.
 #[derive(Debug, Clone)]
@@ -131,8 +138,48 @@ impl Call {
         };
         check_size(&record, 0)?;
         let audit = self.audit("subscriptions.create", &id);
-        self.app.store.create_subscription(Change { what: record.clone(), audit }).await?;
-        Ok(Found { record, definition })
+        let most = self.app.configuration().settings.delivery.subscriptions_per_tenant;
+        let change = Change { what: record.clone(), audit };
+        match self.app.store.create_subscription_within(change, most).await? {
+            true => Ok(Found { record, definition }),
+            false => Err(Fault::Quota(format!(
+                "the tenant has {most} subscriptions, as many as it may; delete some, or raise \
+                 `delivery.subscriptions_per_tenant`"
+            ))),
+        }
+    }
+
+    /// Refuses what would wait for a subscription beyond its bounds.
+    pub(super) async fn check_backlog(&self, subscription: &str) -> Result<(), Fault> {
+        let configuration = self.app.configuration();
+        let delivery = &configuration.settings.delivery;
+        let backlog = self.app.store.backlog(subscription).await?;
+        let full = |setting: &str, most: usize| {
+            Err(Fault::Quota(format!(
+                "{most} deliveries wait already, as many as may; send it again when fewer do, or \
+                 raise `{setting}`"
+            )))
+        };
+        if backlog.rows >= delivery.waiting_rows {
+            return full("delivery.waiting_rows", delivery.waiting_rows);
+        }
+        if backlog.tenant_rows >= delivery.waiting_rows_per_tenant {
+            return full("delivery.waiting_rows_per_tenant", delivery.waiting_rows_per_tenant);
+        }
+        Ok(())
+    }
+
+    /// Waits until the events that were accepted before this call have their deliveries, for a
+    /// while: what is changed now is for the events that come after it.
+    async fn wait_for_fan_out(&self) -> Result<(), Fault> {
+        let (store, tenant) = (&self.app.store, &self.caller.tenant);
+        let until = Instant::now() + FAN_OUT_WAIT;
+        let mut lag = store.fan_out_lag(tenant, None).await?;
+        while lag.is_some() && Instant::now() < until {
+            tokio::time::sleep(FAN_OUT_LOOK).await;
+            lag = store.fan_out_lag(tenant, lag).await?;
+        }
+        Ok(())
     }
 
     /// Changes a subscription; where someone else did meanwhile, the change is made to theirs.
@@ -143,6 +190,7 @@ impl Call {
         action: &str,
         mut change: impl FnMut(&mut Found) -> Result<(), Fault>,
     ) -> Result<Found, Fault> {
+        self.wait_for_fan_out().await?;
         for _ in 0..5 {
             let mut found = self.subscription(api, id).await?;
             let before = found.record.sealed.len();

@@ -85,15 +85,6 @@ pub struct DivertedFilter {
     pub listeners: Vec<String>,
 }
 
-/// A subscription whose filter does not want an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unwanted {
-    /// The subscription.
-    pub subscription: String,
-    /// The version of it that has that filter.
-    pub version: i64,
-}
-
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -169,6 +160,17 @@ pub struct Work {
     pub event: Option<EventRecord>,
     /// The body of the first attempt: each repeats it.
     pub body: Option<String>,
+}
+
+/// A subscription with waiting deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upcoming {
+    /// The subscription.
+    pub subscription_id: String,
+    /// Its tenant.
+    pub tenant: String,
+    /// When the next delivery is to be tried.
+    pub at: i64,
 }
 
 /// One attempt.
@@ -285,6 +287,13 @@ pub trait DeliveryStore: Send + Sync {
         change: Change<SubscriptionRecord>,
     ) -> Result<(), StoreError>;
 
+    /// Makes a subscription, if its tenant has fewer than `most`; answers whether it had.
+    async fn create_subscription_within(
+        &self,
+        change: Change<SubscriptionRecord>,
+        most: usize,
+    ) -> Result<bool, StoreError>;
+
     /// Changes what its owner says of a subscription, if its version is still the one given;
     /// answers whether it was. Failures go on being counted, unless they are set to none.
     async fn update_subscription(
@@ -329,7 +338,7 @@ pub trait DeliveryStore: Send + Sync {
     async fn settle(&self, settlement: Settlement, now: i64) -> Result<bool, StoreError>;
 
     /// When each subscription with waiting deliveries is to be tried next.
-    async fn upcoming(&self, now: i64) -> Result<Vec<(String, i64)>, StoreError>;
+    async fn upcoming(&self, now: i64) -> Result<Vec<Upcoming>, StoreError>;
 
     /// When a subscription is to be tried next.
     async fn next_due(&self, subscription_id: &str, now: i64) -> Result<Option<i64>, StoreError>;

@@ -5,6 +5,7 @@
 mod delivery;
 mod encryption;
 mod error;
+mod fanout;
 mod record;
 mod sqlite;
 
@@ -15,13 +16,16 @@ use async_trait::async_trait;
 pub use delivery::{
     AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
     DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, SubscriptionFilter,
-    SubscriptionRecord, Unwanted, Work,
+    SubscriptionRecord, Upcoming, Work,
 };
 pub use encryption::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,
     SealedValue,
 };
 pub use error::StoreError;
+pub use fanout::{
+    Backlog, BacklogLimits, FanOutStore, FanOutTurn, FannedOut, SUSPENDED, Trimmed, Unwanted,
+};
 pub use record::{
     AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
     NoteCounters, NotePolicy, Pruned, Repeat, RequestFilter, RequestRecord, Retention, Tenant,
@@ -30,10 +34,10 @@ pub use sqlite::{Mode, SqliteOptions, SqliteStore};
 
 /// What is asked of a store.
 #[async_trait]
-pub trait Store: DeliveryStore + EncryptionStore {
-    /// Stores a request with its event, what that is recognised by and its deliveries, in one
-    /// transaction. When
-    /// this answers, it is on disk. Whoever goes away while waiting does not undo it.
+pub trait Store: DeliveryStore + EncryptionStore + FanOutStore {
+    /// Stores a request with its event and what that is recognised by, in one transaction; its
+    /// deliveries are written by fan-out. When this answers, it is on disk. Whoever goes away while
+    /// waiting does not undo it.
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError>;
 
     /// Logs a request that was refused, or that nobody verified: later, and perhaps not, where there

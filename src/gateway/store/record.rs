@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use super::Unwanted;
-
 /// The log of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestRecord {
@@ -66,8 +64,6 @@ pub struct Entry {
     pub request: RequestRecord,
     /// The event that it is.
     pub event: Option<EventRecord>,
-    /// Whose filters do not want the event.
-    pub unwanted: Vec<Unwanted>,
     /// What the event is recognised by.
     pub dedup: Option<DedupClaim>,
     /// The original, encrypted.
@@ -99,13 +95,8 @@ pub struct Repeat {
 /// What became of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
-    /// It is stored.
-    New {
-        /// The subscriptions that its event is delivered to.
-        subscriptions: Vec<String>,
-        /// How many would have had it, were it not for their filters.
-        filtered: usize,
-    },
+    /// It is stored. Fan-out finds its event by its place.
+    New,
     /// It was accepted before; only its log is stored.
     Duplicate {
         /// The request that was first.

@@ -76,6 +76,8 @@ fn blocked_store(folder: &std::path::Path, old: usize) -> SqliteStore {
     let mut connection = Connection::open(folder.join("store.db")).unwrap();
     fill(&mut connection, NOW - 20 * DAY, BLOCKED, true);
     fill(&mut connection, NOW - 3 * DAY, old, false);
+    let fanned_out = "INSERT INTO fanouts (tenant, place) SELECT 'acme', max(place) FROM events";
+    connection.execute(fanned_out, []).unwrap();
     drop(connection);
     open(folder)
 }

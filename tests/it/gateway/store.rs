@@ -5,17 +5,42 @@ use std::sync::Arc;
 
 use hookgate::delivery::{Api, Standing, Verdict};
 use hookgate::gateway::store::{
-    AttemptFilter, AttemptRecord, AuditRecord, Change, DedupClaim, DeliveryFilter, DeliveryStore,
-    DivertedFilter, End, Entry, EventFilter, EventRecord, Kept, Key, KeyKind, Mode, NotePolicy,
-    PageRequest, Repeat, RequestFilter, RequestRecord, Retention, Settlement, SqliteOptions,
-    SqliteStore, State, Store, StoreError, SubscriptionFilter, SubscriptionRecord, Tenant,
-    Unwanted, Work,
+    AttemptFilter, AttemptRecord, AuditRecord, BacklogLimits, Change, DedupClaim, DeliveryFilter,
+    DeliveryStore, DivertedFilter, End, Entry, EventFilter, EventRecord, FanOutStore, FanOutTurn,
+    FannedOut, Kept, Key, KeyKind, Mode, NotePolicy, PageRequest, Repeat, RequestFilter,
+    RequestRecord, Retention, Settlement, SqliteOptions, SqliteStore, State, Store, StoreError,
+    SubscriptionFilter, SubscriptionRecord, Tenant, Unwanted, Work,
 };
 
 const SECOND: i64 = 1_000_000;
 
-/// Stored, and delivered to nobody.
-const NEW: Kept = Kept::New { subscriptions: Vec::new(), filtered: 0 };
+/// Bounds of what waits that nothing comes near to.
+pub(super) const WIDE: BacklogLimits = BacklogLimits {
+    rows: 1 << 40,
+    bytes: 1 << 50,
+    age_us: 1 << 60,
+    tenant_rows: 1 << 40,
+    total_rows: 1 << 40,
+    diverted_rows: 1 << 40,
+    diverted_rows_per_tenant: 1 << 40,
+};
+
+/// One step of fan-out for a tenant, of at most so many rows.
+pub(super) async fn step(store: &SqliteStore, turn: FanOutTurn, rows: usize) -> FannedOut {
+    store.fan_out(vec![turn], WIDE, rows, 0).await.unwrap().remove(0)
+}
+
+/// Fans everything out that there is to fan out; answers who has new deliveries.
+pub(super) async fn fan_out(store: &SqliteStore, tenant: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        let fanned = step(store, FanOutTurn::without_filters(tenant), 100).await;
+        all.extend(fanned.subscriptions);
+        if !fanned.more {
+            return all;
+        }
+    }
+}
 
 /// An id as the gateway makes them: it begins with the time.
 fn event_id(id: &str, at: i64) -> String {
@@ -80,7 +105,6 @@ pub(super) fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
     Entry {
         request: request(id, at),
         event: Some(event(id, at)),
-        unwanted: Vec::new(),
         dedup,
         raw: None,
         challenge: false,
@@ -106,7 +130,7 @@ fn what_was_kept_is_there_after_opening_again() {
                 tokio::spawn(async move {
                     for at in 0..10 {
                         let id = format!("{task}-{at}");
-                        assert_eq!(store.keep(entry(&id, None, at), at).await, Ok(NEW));
+                        assert_eq!(store.keep(entry(&id, None, at), at).await, Ok(Kept::New));
                     }
                 })
             })
@@ -144,7 +168,7 @@ fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
             .collect();
         let mut new = 0;
         for task in tasks {
-            new += usize::from(task.await.unwrap() == NEW);
+            new += usize::from(task.await.unwrap() == Kept::New);
         }
         assert_eq!(new, 1);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1);
@@ -161,7 +185,7 @@ fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()));
     run(async {
-        assert_eq!(store.keep(entry("first", None, 1), 1).await, Ok(NEW));
+        assert_eq!(store.keep(entry("first", None, 1), 1).await, Ok(Kept::New));
         let tasks: Vec<_> = (0..64_u8)
             .map(|task| {
                 let store = Arc::clone(&store);
@@ -188,7 +212,7 @@ fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
         assert_eq!(store.requests(&all()).await.unwrap().len(), 1 + 48);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1 + 48);
         // The key of one that failed is not remembered; that of one that was stored is.
-        assert_eq!(store.keep(entry("again 4", Some(4), 3), 3).await, Ok(NEW));
+        assert_eq!(store.keep(entry("again 4", Some(4), 3), 3).await, Ok(Kept::New));
         let known = store.keep(entry("again 5", Some(5), 3), 3).await;
         assert!(matches!(known, Ok(Kept::Duplicate { .. })), "{known:?}");
     });
@@ -200,11 +224,11 @@ fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
     let store = open(folder.path());
     run(async {
         let keep = |id: &'static str, at: i64| store.keep(entry(id, Some(1), at), at);
-        assert_eq!(keep("a", 0).await, Ok(NEW));
+        assert_eq!(keep("a", 0).await, Ok(Kept::New));
         let known = Kept::Duplicate { first_request: "a".to_owned(), first_at: 0 };
         assert_eq!(keep("b", 5 * SECOND).await, Ok(known.clone()));
         assert_eq!(keep("c", 10 * SECOND - 1).await, Ok(known));
-        assert_eq!(keep("d", 10 * SECOND).await, Ok(NEW));
+        assert_eq!(keep("d", 10 * SECOND).await, Ok(Kept::New));
     });
 }
 
@@ -218,12 +242,12 @@ fn any_of_several_keys_makes_a_repeat() {
             entry.dedup.as_mut().unwrap().keys = keys;
             entry
         };
-        assert_eq!(store.keep(with("a", vec![[1; 32], [2; 32]]), 0).await, Ok(NEW));
+        assert_eq!(store.keep(with("a", vec![[1; 32], [2; 32]]), 0).await, Ok(Kept::New));
         assert!(matches!(
             store.keep(with("b", vec![[3; 32], [2; 32]]), 0).await,
             Ok(Kept::Duplicate { .. })
         ));
-        assert_eq!(store.keep(with("c", vec![[3; 32]]), 0).await, Ok(NEW));
+        assert_eq!(store.keep(with("c", vec![[3; 32]]), 0).await, Ok(Kept::New));
     });
 }
 
@@ -254,7 +278,7 @@ fn a_full_store_says_so_and_goes_on_when_there_is_room() {
     let store = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).unwrap();
     run(async {
         assert_eq!(store.events(&events()).await.unwrap().len(), taken);
-        assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(NEW));
+        assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(Kept::New));
     });
 }
 
@@ -382,7 +406,7 @@ fn requests_are_found_by_their_time_although_ids_went_on_when_the_clock_was_set_
     });
 }
 
-fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionRecord> {
+pub(super) fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionRecord> {
     let what = SubscriptionRecord {
         id: id.to_owned(),
         tenant: "acme".to_owned(),
@@ -431,6 +455,14 @@ fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
     }
 }
 
+/// Delivers what waits for a subscription, so many at most.
+pub(super) async fn settled(store: &SqliteStore, subscription: &str, number: usize) {
+    let now = 2000 * SECOND;
+    for work in store.take(subscription, now, now + SECOND, number).await.unwrap() {
+        store.settle(settlement(&work, true, End::Delivered), now).await.unwrap();
+    }
+}
+
 #[test]
 fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
     let folder = tempfile::tempdir().unwrap();
@@ -442,14 +474,20 @@ fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
         let mut entry = entry("1", None, 7);
         entry.event.as_mut().unwrap().event_type = "a".to_owned();
         let version = subscription("does not", &["a"]).what.version;
-        entry.unwanted = vec![
+        let unwanted = [
             Unwanted { subscription: "does not".to_owned(), version },
             Unwanted { subscription: "changed".to_owned(), version: version - 1 },
             Unwanted { subscription: "of nobody".to_owned(), version },
         ];
-        let subscriptions = vec!["changed".to_owned(), "wants".to_owned()];
-        let kept = store.keep(entry, 7).await.unwrap();
-        assert_eq!(kept, Kept::New { subscriptions, filtered: 1 });
+        store.keep(entry, 7).await.unwrap();
+        let turn = FanOutTurn {
+            tenant: "acme".to_owned(),
+            upto: Some(1),
+            unwanted: unwanted.into_iter().map(|one| (1, one)).collect(),
+        };
+        let fanned = step(&store, turn, 100).await;
+        assert_eq!(fanned.subscriptions, ["changed", "wants"]);
+        assert_eq!((fanned.filtered, fanned.more, fanned.subscribed), (1, false, true));
         assert_eq!(store.take("does not", 10, 100, 10).await.unwrap(), []);
         assert_eq!(store.take("changed", 10, 100, 10).await.unwrap().len(), 1);
         let filter = DeliveryFilter {
@@ -482,11 +520,8 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         for (id, kind) in [("1", "a"), ("2", "c")] {
             let mut entry = entry(id, None, 1);
             entry.event.as_mut().unwrap().event_type = kind.to_owned();
-            let Kept::New { mut subscriptions, .. } = store.keep(entry, 1).await.unwrap() else {
-                panic!("a duplicate");
-            };
-            subscriptions.sort();
-            kept.push(subscriptions);
+            assert_eq!(store.keep(entry, 1).await, Ok(Kept::New));
+            kept.push(fan_out(&store, "acme").await);
         }
         assert_eq!(kept, [vec!["any", "one"], vec!["any"]]);
         assert_eq!(store.take("one", 0, 100, 10).await.unwrap(), []);
@@ -553,6 +588,7 @@ fn what_waits_for_a_time_that_no_policy_knows_is_due_when_the_gateway_starts() {
                 let mut entry = entry(&at.to_string(), None, at);
                 entry.event.as_mut().unwrap().event_type = "a".to_owned();
                 store.keep(entry, at).await.unwrap();
+                fan_out(store, "acme").await;
             }
         };
         // By a clock that was a year ahead, and by one that is right.
@@ -615,6 +651,7 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
             entry.event.as_mut().unwrap().event_type = kind.to_owned();
             store.keep(entry, 1).await.unwrap();
         }
+        fan_out(&store, "acme").await;
         for work in store.take("one", 1, 2, 10).await.unwrap() {
             let end = match work.event.as_ref().unwrap().request_id.as_str() {
                 "waiting" => End::Again { at: 2000 * SECOND },

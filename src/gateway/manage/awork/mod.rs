@@ -25,6 +25,7 @@ pub(super) fn fault(fault: &Fault) -> Answer {
         Fault::Body(413, _) => (413, "request-body-too-large"),
         Fault::Body(status, _) => (*status, "invalid-model"),
         Fault::Changed => (409, "concurrency-violation"),
+        Fault::Quota(_) => (409, "quota-exceeded"),
         Fault::Many(_) | Fault::Store(_) => (503, "server-error"),
         Fault::Server(_) => (500, "server-error"),
     };
@@ -89,7 +90,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         parameters: &[],
         request: Some(form::<forms::WebhookConfigForm>),
         success: WEBHOOK,
-        errors: &[400, 408, 413],
+        errors: &[400, 408, 409, 413],
         run: |call| Box::pin(webhooks::create(call)),
     },
     Operation {

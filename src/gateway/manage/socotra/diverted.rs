@@ -57,6 +57,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn resend(call: Call) -> Result<Answer, Fault> {
     let found = find(&call).await?;
+    call.check_backlog(&found.subscription_id).await?;
     let audit = call.audit("diverted.resend", &found.subscription_id);
     let what = (found.subscription_id.clone(), found.event_id);
     let sent = call.app.store.resend(Change { what, audit }, call.app.clock.micros()).await?;

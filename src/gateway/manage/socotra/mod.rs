@@ -105,7 +105,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             form::<answers::WebhookResponse>,
             "The webhook. Signing secrets that were made for it are shown here, and never again.",
         ),
-        errors: &[400, 403, 408, 413],
+        errors: &[400, 403, 408, 409, 413],
         run: |call| Box::pin(webhooks::create(call)),
     },
     Operation {
@@ -198,7 +198,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         parameters: &[],
         request: None,
         success: Success::json(form::<answers::Nothing>, "It will be sent."),
-        errors: &[403, 404],
+        errors: &[403, 404, 409],
         run: |call| Box::pin(diverted::resend(call)),
     },
     Operation {

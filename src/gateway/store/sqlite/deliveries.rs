@@ -1,82 +1,26 @@
 //! Subscriptions and deliveries: what is written and what is read, a function a kind.
 
-use std::collections::{BTreeMap, HashSet};
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::packed::{Packed, Unpacked};
 use super::reads::{bounded, collected, event, json_list, most};
-use super::writer::Tables;
+use super::writer::{Rank, Tables};
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, LONGEST_WAIT, Standing, UNWANTED};
+use crate::delivery::{Api, LONGEST_WAIT, Standing};
 use crate::gateway::clock::micros_in;
 use crate::gateway::store::{
     AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
-    DivertedFilter, DivertedRecord, End, EventRecord, Page, PageRequest, Settlement, State,
-    StoreError, SubscriptionFilter, SubscriptionRecord, Unwanted, Work,
+    DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, StoreError,
+    SubscriptionFilter, SubscriptionRecord, Upcoming, Work,
 };
 
 type Written<T> = Result<T, StoreError>;
 type Read<T> = rusqlite::Result<T>;
 
-/// The deliveries of an event.
-#[derive(Default)]
-pub(super) struct FannedOut {
-    /// The subscriptions that it goes to.
-    pub(super) subscriptions: Vec<String>,
-    /// How many do not want it.
-    pub(super) filtered: usize,
-}
-
-/// Writes the deliveries of an event that is being stored: those that are not wanted have ended.
-pub(super) fn fan_out(
-    connection: &Connection,
-    event: &EventRecord,
-    unwanted: &[Unwanted],
-) -> Read<FannedOut> {
-    let mut fanned = FannedOut::default();
-    let wanted = wanting(connection, event)?;
-    if wanted.is_empty() {
-        return Ok(fanned);
-    }
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at, state,
-         reason, ended_at) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)",
-    )?;
-    let unwanted: HashSet<(&str, i64)> =
-        unwanted.iter().map(|one| (one.subscription.as_str(), one.version)).collect();
-    for (id, version) in wanted {
-        // What was said of another version says nothing of this one.
-        let filtered = unwanted.contains(&(id.as_str(), version));
-        let state = if filtered { State::Filtered } else { State::Waiting };
-        insert.execute(params![
-            event.tenant,
-            id,
-            event.id,
-            event.created_at,
-            state.name(),
-            filtered.then_some(UNWANTED),
-            filtered.then_some(event.created_at),
-        ])?;
-        match filtered {
-            true => fanned.filtered += 1,
-            false => fanned.subscriptions.push(id),
-        }
-    }
-    Ok(fanned)
-}
-
-/// The subscriptions that name the type of an event, with their versions.
-fn wanting(connection: &Connection, event: &EventRecord) -> Read<BTreeMap<String, i64>> {
-    let mut find = connection.prepare_cached(
-        "SELECT subscription_id, version FROM wanted_types JOIN subscriptions
-         ON id = subscription_id
-         WHERE wanted_types.tenant = ?1 AND event_type IN (?2, '*') AND enabled",
-    )?;
-    let event = [event.tenant.as_str(), event.event_type.as_str()];
-    find.query_map(event, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
+/// The stored bytes of an event, which stand with its request where its data is the body.
+pub(super) const EVENT_BYTES: &str = "coalesce(octet_length(events.data),
+    (SELECT octet_length(body) FROM requests WHERE requests.id = events.request_id), 0)";
 
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
     (SELECT json_group_array(event_type) FROM wanted_types WHERE subscription_id = id), sealed,
@@ -104,8 +48,9 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
     connection
         .execute(
             "INSERT INTO subscriptions (id, tenant, api, enabled, suspended_at, failures,
-             last_failure, sealed, created_at, updated_at, version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             last_failure, sealed, created_at, updated_at, version, since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+             (SELECT coalesce(max(place), 0) FROM events))",
             params![
                 record.id,
                 record.tenant,
@@ -123,6 +68,23 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
         .and_then(|_| want(connection, record))
         .map_err(fault)?;
     audit(connection, &change.audit)
+}
+
+/// Makes a subscription where its tenant has fewer than so many.
+fn create_within(
+    connection: &Connection,
+    change: &Change<SubscriptionRecord>,
+    limit: usize,
+) -> Written<bool> {
+    let count = "SELECT subscriptions FROM tenant_backlogs WHERE tenant = ?1";
+    let there: Option<i64> = connection
+        .prepare_cached(count)
+        .and_then(|mut count| count.query_row([&change.what.tenant], |row| row.get(0)).optional())
+        .map_err(fault)?;
+    if there.unwrap_or(0) >= most(limit) {
+        return Ok(false);
+    }
+    create(connection, change).map(|()| true)
 }
 
 fn want(connection: &Connection, record: &SubscriptionRecord) -> Read<()> {
@@ -211,7 +173,8 @@ fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
         subscription_id: row.get(2)?,
         event_id: row.get(3)?,
         notice: row.get(4)?,
-        resent: row.get(5)?,
+        // Notices are numbered too.
+        resent: row.get::<_, i64>(5)? > 0 && !row.get::<_, bool>(4)?,
         state: State::find(&row.get::<_, String>(6)?).unwrap_or(State::Dropped),
         attempts: row.get(7)?,
         next_at: row.get(8)?,
@@ -254,7 +217,7 @@ fn take(
 
 fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bool> {
     let Some((subscription, event, notice)) = end(connection, settlement, now)? else {
-        // It was deleted meanwhile, with its subscription.
+        // Meanwhile it was deleted with its subscription, or given up for the backlog.
         return Ok(false);
     };
     if let Some(attempt) = &settlement.attempt {
@@ -269,9 +232,12 @@ fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bo
     if let Some(notice) = &settlement.notice {
         connection
             .prepare_cached(
-                "INSERT INTO deliveries (tenant, subscription_id, event_id, notice, next_at, body,
-                 created_at) SELECT tenant, subscription_id, event_id, 1, ?2, ?3, ?2
-                 FROM deliveries WHERE id = ?1",
+                "INSERT INTO deliveries (tenant, subscription_id, event_id, notice, resent, next_at,
+                 body, created_at) SELECT tenant, subscription_id, event_id, 1,
+                 (SELECT coalesce(max(resent), 0) + 1 FROM deliveries AS other
+                  WHERE other.event_id = one.event_id
+                  AND other.subscription_id = one.subscription_id AND other.notice),
+                 ?2, ?3, ?2 FROM deliveries AS one WHERE id = ?1",
             )?
             .execute(params![settlement.delivery_id, now, Packed::of(notice)])?;
     }
@@ -297,7 +263,8 @@ fn end(
             "UPDATE deliveries SET state = ?2, next_at = coalesce(?3, next_at), lease_until = 0,
              attempts = coalesce(?4, attempts), body = coalesce(body, ?5), reason = ?6,
              ended_at = CASE ?2 WHEN 'waiting' THEN NULL ELSE ?7 END
-             WHERE id = ?1 RETURNING subscription_id, event_id, notice",
+             WHERE id = ?1 AND (state = 'waiting' OR ?2 = 'delivered')
+             RETURNING subscription_id, event_id, notice",
         )?
         .query_row(
             params![
@@ -340,10 +307,13 @@ fn insert_attempt(
 fn divert(connection: &Connection, settlement: &Settlement, trigger: &str, now: i64) -> Read<()> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO diverted (subscription_id, event_id, request_id, at, failed,
-             message) SELECT subscription_id, event_id,
+            // Not `OR REPLACE`, which deletes without a word to the triggers.
+            "INSERT INTO diverted (subscription_id, event_id, request_id, at, failed, message)
+             SELECT subscription_id, event_id,
              coalesce((SELECT request_id FROM events WHERE events.id = event_id), ''), ?2, ?3, ?4
-             FROM deliveries WHERE id = ?1",
+             FROM deliveries WHERE id = ?1
+             ON CONFLICT (subscription_id, event_id) DO UPDATE SET at = excluded.at,
+             failed = excluded.failed, message = excluded.message",
         )?
         .execute(params![
             settlement.delivery_id,
@@ -401,20 +371,27 @@ fn resend(
     now: i64,
 ) -> Written<Option<i64>> {
     let (subscription, event) = &change.what;
-    let forward = "UPDATE deliveries SET next_at = ?3, resent = 1 WHERE id =
-        (SELECT id FROM deliveries WHERE subscription_id = ?1 AND event_id = ?2
-         AND state = 'waiting' AND NOT notice AND lease_until <= ?3 LIMIT 1) RETURNING id";
-    let fresh = "INSERT INTO deliveries (tenant, subscription_id, event_id, resent, next_at,
-        created_at) SELECT subscriptions.tenant, subscriptions.id, events.id, 1, ?3, ?3
-        FROM subscriptions JOIN events ON events.tenant = subscriptions.tenant
-        WHERE subscriptions.id = ?1 AND events.id = ?2 RETURNING id";
+    // The number is one that no other delivery of the event to the subscription has.
+    let number = "(SELECT coalesce(max(resent), 0) + 1 FROM deliveries
+        WHERE subscription_id = ?1 AND event_id = ?2 AND NOT notice)";
+    let forward = format!(
+        "UPDATE deliveries SET next_at = ?3, resent = iif(resent > 0, resent, {number}) WHERE id =
+         (SELECT id FROM deliveries WHERE subscription_id = ?1 AND event_id = ?2
+          AND state = 'waiting' AND NOT notice AND lease_until <= ?3 LIMIT 1) RETURNING id"
+    );
+    let fresh = format!(
+        "INSERT INTO deliveries (tenant, subscription_id, event_id, resent, next_at, created_at,
+         bytes) SELECT subscriptions.tenant, subscriptions.id, events.id, {number}, ?3, ?3,
+         {EVENT_BYTES} FROM subscriptions JOIN events ON events.tenant = subscriptions.tenant
+         WHERE subscriptions.id = ?1 AND events.id = ?2 RETURNING id"
+    );
     let run = |sql: &str| -> Read<Option<i64>> {
         let params = params![subscription, event, now];
         connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
     };
-    let id = match run(forward).map_err(fault)? {
+    let id = match run(&forward).map_err(fault)? {
         Some(id) => Some(id),
-        None => run(fresh).map_err(fault)?,
+        None => run(&fresh).map_err(fault)?,
     };
     if id.is_some() {
         audit(connection, &change.audit)?;
@@ -530,7 +507,8 @@ fn counted(connection: &Connection, sql: &str, params: impl rusqlite::Params) ->
     Ok(usize::try_from(rows).unwrap_or(0))
 }
 
-const NEXT: &str = "SELECT next_at FROM deliveries WHERE subscription_id = subscriptions.id
+const NEXT: &str = "SELECT next_at FROM deliveries
+    WHERE deliveries.subscription_id = backlogs.subscription_id
     AND state = 'waiting' AND lease_until <= ?1 ORDER BY next_at LIMIT 1";
 
 #[async_trait::async_trait]
@@ -554,6 +532,14 @@ impl DeliveryStore for SqliteStore {
             }
         }
         self.writer.run(move |connection| delete(connection, &change)).await
+    }
+
+    async fn create_subscription_within(
+        &self,
+        change: Change<SubscriptionRecord>,
+        most: usize,
+    ) -> Written<bool> {
+        self.writer.run(move |connection| create_within(connection, &change, most)).await
     }
 
     async fn subscription(&self, id: &str) -> Written<Option<SubscriptionRecord>> {
@@ -603,27 +589,30 @@ impl DeliveryStore for SqliteStore {
     ) -> Written<Vec<Work>> {
         let id = subscription_id.to_owned();
         let take = move |tables: &Tables| take(tables, &id, now, lease_until, limit).map_err(fault);
-        self.writer.run(take).await
+        self.writer.run_later(Rank::Last, take).await
     }
 
     async fn settle(&self, settlement: Settlement, now: i64) -> Written<bool> {
-        self.writer.run(move |connection| settle(connection, &settlement, now).map_err(fault)).await
+        let settle = move |tables: &Tables| settle(tables, &settlement, now).map_err(fault);
+        self.writer.run_later(Rank::Last, settle).await
     }
 
-    async fn upcoming(&self, now: i64) -> Written<Vec<(String, i64)>> {
+    async fn upcoming(&self, now: i64) -> Written<Vec<Upcoming>> {
         let sql = format!(
-            "SELECT id, next FROM (SELECT id, ({NEXT}) AS next FROM subscriptions)
-             WHERE next IS NOT NULL"
+            "SELECT id, tenant, next FROM (SELECT subscription_id AS id, tenant, ({NEXT}) AS next
+             FROM backlogs WHERE waiting_rows > 0) WHERE next IS NOT NULL"
         );
         let read = move |connection: &Connection| {
-            collected(connection, &sql, [now], |row| Ok((row.get(0)?, row.get(1)?)))
+            collected(connection, &sql, [now], |row| {
+                Ok(Upcoming { subscription_id: row.get(0)?, tenant: row.get(1)?, at: row.get(2)? })
+            })
         };
         self.read(read).await
     }
 
     async fn next_due(&self, subscription_id: &str, now: i64) -> Written<Option<i64>> {
         let id = subscription_id.to_owned();
-        let sql = format!("SELECT ({NEXT}) FROM subscriptions WHERE id = ?2");
+        let sql = format!("SELECT ({NEXT}) FROM backlogs WHERE subscription_id = ?2");
         let read = move |connection: &Connection| {
             let params = params![now, id];
             let next = connection.prepare_cached(&sql)?.query_row(params, |row| row.get(0));

@@ -3,10 +3,12 @@
 //! One thread writes. What waits for it goes into one transaction, so many requests share one
 //! sync; each is answered only after the commit it is in. Reading has connections of its own.
 
+mod backlog;
 mod backup;
 mod checkpoint;
 mod deliveries;
 mod encryption;
+mod fanout;
 mod lock;
 mod notes;
 mod packed;

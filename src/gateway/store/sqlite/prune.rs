@@ -57,11 +57,13 @@ impl Round {
     }
 }
 
-/// An event stays as long as it is to be delivered, or kept to be, and the last one stays, so that
-/// no place is given twice.
+/// An event stays until its fan-out is done, and as long as it is to be delivered, or kept to be.
+/// The last one stays, so that no place is given twice.
 macro_rules! event_may_go {
     () => {
         "place < (SELECT max(place) FROM events)
+         AND place <=
+         coalesce((SELECT place FROM fanouts WHERE fanouts.tenant = events.tenant), 0)
          AND NOT EXISTS
          (SELECT 1 FROM deliveries WHERE event_id = events.id AND state = 'waiting')
          AND NOT EXISTS (SELECT 1 FROM diverted WHERE event_id = events.id)"

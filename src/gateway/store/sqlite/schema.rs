@@ -238,6 +238,110 @@ CREATE TABLE encryption_state (
 INSERT INTO encryption_state (id, legacy) SELECT 1,
     EXISTS (SELECT 1 FROM subscriptions) OR EXISTS (SELECT 1 FROM originals)
     OR EXISTS (SELECT 1 FROM captured_secrets) OR EXISTS (SELECT 1 FROM server_secrets);
+", "
+-- How far the events of a tenant have their deliveries: all events up to `place` have them; of the
+-- event after it, the subscriptions up to `subscription_id` have theirs.
+CREATE TABLE fanouts (
+    tenant TEXT PRIMARY KEY,
+    place INTEGER NOT NULL,
+    subscription_id TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+INSERT INTO fanouts (tenant, place) SELECT tenant, max(place) FROM events GROUP BY tenant;
+
+-- The last event when the subscription was made: it gets those after it.
+ALTER TABLE subscriptions ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+
+-- The stored bytes of the event that a delivery keeps.
+ALTER TABLE deliveries ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE deliveries SET bytes = coalesce((SELECT coalesce(octet_length(data),
+    (SELECT octet_length(body) FROM requests WHERE requests.id = request_id))
+    FROM events WHERE events.id = event_id), 0) WHERE state = 'waiting';
+
+-- `resent` counts: 0 is the delivery that fan-out writes, the others were asked for.
+UPDATE deliveries SET resent = 1 + (SELECT count(*) FROM deliveries AS earlier
+    WHERE earlier.event_id = deliveries.event_id
+    AND earlier.subscription_id = deliveries.subscription_id
+    AND earlier.notice = deliveries.notice AND earlier.id < deliveries.id)
+    WHERE resent > 0 OR notice > 0;
+DROP INDEX deliveries_by_event;
+CREATE UNIQUE INDEX deliveries_once ON deliveries (event_id, subscription_id, notice, resent);
+CREATE INDEX deliveries_oldest ON deliveries (subscription_id, id) WHERE state = 'waiting';
+
+-- What waits for a subscription, and what it gave up. Triggers keep the sums, so that they hold
+-- for every statement and every process.
+CREATE TABLE backlogs (
+    subscription_id TEXT PRIMARY KEY REFERENCES subscriptions (id) ON DELETE CASCADE,
+    tenant TEXT NOT NULL,
+    waiting_rows INTEGER NOT NULL DEFAULT 0,
+    waiting_bytes INTEGER NOT NULL DEFAULT 0,
+    diverted_rows INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX backlogs_by_tenant ON backlogs (tenant);
+INSERT INTO backlogs SELECT id, tenant,
+    (SELECT count(*) FROM deliveries WHERE subscription_id = subscriptions.id
+     AND state = 'waiting'),
+    (SELECT coalesce(sum(bytes + coalesce(octet_length(body), 0)), 0) FROM deliveries
+     WHERE subscription_id = subscriptions.id AND state = 'waiting'),
+    (SELECT count(*) FROM diverted WHERE subscription_id = subscriptions.id)
+    FROM subscriptions;
+CREATE TABLE tenant_backlogs (
+    tenant TEXT PRIMARY KEY,
+    subscriptions INTEGER NOT NULL,
+    waiting_rows INTEGER NOT NULL,
+    diverted_rows INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO tenant_backlogs SELECT tenant, count(*), sum(waiting_rows), sum(diverted_rows)
+    FROM backlogs GROUP BY tenant;
+
+CREATE TRIGGER subscription_is_made AFTER INSERT ON subscriptions BEGIN
+    INSERT INTO backlogs (subscription_id, tenant) VALUES (NEW.id, NEW.tenant);
+END;
+CREATE TRIGGER backlog_begins AFTER INSERT ON backlogs BEGIN
+    INSERT INTO tenant_backlogs (tenant, subscriptions, waiting_rows, diverted_rows)
+    VALUES (NEW.tenant, 1, 0, 0)
+    ON CONFLICT (tenant) DO UPDATE SET subscriptions = subscriptions + 1;
+END;
+CREATE TRIGGER backlog_changes AFTER UPDATE ON backlogs BEGIN
+    UPDATE tenant_backlogs SET
+    waiting_rows = waiting_rows + NEW.waiting_rows - OLD.waiting_rows,
+    diverted_rows = diverted_rows + NEW.diverted_rows - OLD.diverted_rows
+    WHERE tenant = NEW.tenant;
+END;
+CREATE TRIGGER backlog_ends AFTER DELETE ON backlogs BEGIN
+    UPDATE tenant_backlogs SET subscriptions = subscriptions - 1,
+    waiting_rows = waiting_rows - OLD.waiting_rows,
+    diverted_rows = diverted_rows - OLD.diverted_rows
+    WHERE tenant = OLD.tenant;
+END;
+CREATE TRIGGER delivery_waits AFTER INSERT ON deliveries WHEN NEW.state = 'waiting' BEGIN
+    UPDATE backlogs SET waiting_rows = waiting_rows + 1,
+    waiting_bytes = waiting_bytes + NEW.bytes + coalesce(octet_length(NEW.body), 0)
+    WHERE subscription_id = NEW.subscription_id;
+END;
+CREATE TRIGGER delivery_changes AFTER UPDATE OF state, body ON deliveries
+WHEN (OLD.state = 'waiting') <> (NEW.state = 'waiting')
+    OR (NEW.state = 'waiting' AND octet_length(OLD.body) IS NOT octet_length(NEW.body))
+BEGIN
+    UPDATE backlogs SET
+    waiting_rows = waiting_rows + (NEW.state = 'waiting') - (OLD.state = 'waiting'),
+    waiting_bytes = waiting_bytes
+    + iif(NEW.state = 'waiting', NEW.bytes + coalesce(octet_length(NEW.body), 0), 0)
+    - iif(OLD.state = 'waiting', OLD.bytes + coalesce(octet_length(OLD.body), 0), 0)
+    WHERE subscription_id = NEW.subscription_id;
+END;
+CREATE TRIGGER delivery_goes AFTER DELETE ON deliveries WHEN OLD.state = 'waiting' BEGIN
+    UPDATE backlogs SET waiting_rows = waiting_rows - 1,
+    waiting_bytes = waiting_bytes - OLD.bytes - coalesce(octet_length(OLD.body), 0)
+    WHERE subscription_id = OLD.subscription_id;
+END;
+CREATE TRIGGER event_is_diverted AFTER INSERT ON diverted BEGIN
+    UPDATE backlogs SET diverted_rows = diverted_rows + 1
+    WHERE subscription_id = NEW.subscription_id;
+END;
+CREATE TRIGGER event_is_forgotten AFTER DELETE ON diverted BEGIN
+    UPDATE backlogs SET diverted_rows = diverted_rows - 1
+    WHERE subscription_id = OLD.subscription_id;
+END;
 "];
 
 /// Brings a file to the version that this program knows. Two that start at once do it once. A file

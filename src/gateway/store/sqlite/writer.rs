@@ -1,6 +1,7 @@
 //! The thread that writes: whatever waits shares one transaction, and one sync.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +21,19 @@ use crate::gateway::store::StoreError;
 enum Asked {
     /// To do this in the next transaction, which brings so many bytes.
     Work(Box<dyn Work>, u64),
+    /// To do this in one of the next transactions, beside what senders wait for.
+    Later(Box<dyn Work>, Rank),
     /// To write the logs that wait, and tell when that is done.
     Notes(Told),
+}
+
+/// Where work stands among that which senders do not wait for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rank {
+    /// Before all: there is little of it, and much waits for it.
+    First,
+    /// Behind what came before.
+    Last,
 }
 
 /// Who waits to be told that something was written.
@@ -31,12 +43,34 @@ type Told = oneshot::Sender<Result<(), StoreError>>;
 pub(super) struct Tables {
     connection: Connection,
     recent: RefCell<Recent>,
+    crowded: Cell<bool>,
+    /// How long one piece of work takes that senders do not wait for, lately.
+    pace: Cell<Duration>,
 }
 
 impl Tables {
     /// With the index of what came lately.
     pub(super) fn new(connection: Connection, recent: Recent) -> Self {
-        Self { connection, recent: RefCell::new(recent) }
+        let recent = RefCell::new(recent);
+        let (crowded, pace) = (Cell::new(false), Cell::new(Duration::ZERO));
+        Self { connection, recent, crowded, pace }
+    }
+
+    /// Whether senders wait for this transaction, so that other work should be short.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded.get()
+    }
+
+    /// Work that senders do not wait for took so long.
+    fn learn_pace(&self, took: Duration) {
+        self.pace.set((self.pace.get() * 7 + took) / 8);
+    }
+
+    /// How much of that work fits into a time: a few pieces at least, so that it goes on.
+    fn fitting(&self, time: Duration, most: usize) -> usize {
+        let pace = self.pace.get().as_nanos().max(1);
+        let fitting = usize::try_from(time.as_nanos() / pace).unwrap_or(usize::MAX);
+        fitting.clamp(LATER_LEAST, LATER_LEAST.max(most))
     }
 
     /// The index of what events are recognised by.
@@ -110,6 +144,15 @@ const BATCH: usize = 512;
 /// So much where there is little space: each may write some pages of every tree.
 const SMALL_BATCH: usize = 32;
 
+/// How long work that senders do not wait for may take in a transaction that they wait for.
+pub(super) const BESIDE_SENDERS: Duration = Duration::from_millis(3);
+
+/// The same where nobody waits: whoever comes next waits for it.
+pub(super) const ALONE: Duration = Duration::from_millis(10);
+
+/// So many pieces of it go into a transaction, however long they take.
+const LATER_LEAST: usize = 4;
+
 /// How long the log of a refused request may wait.
 const NOTES: Duration = Duration::from_millis(200);
 
@@ -163,6 +206,24 @@ impl Writer {
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
+    /// Runs work that senders do not wait for: a part of it in each transaction, so that the work
+    /// of one tenant's deliveries does not keep the senders of others waiting.
+    pub(super) async fn run_later<T: Send + 'static>(
+        &self,
+        rank: Rank,
+        run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let run = move |tables: &Tables| {
+            let began = Instant::now();
+            let answer = run(tables);
+            tables.learn_pace(began.elapsed());
+            answer
+        };
+        let (tell, told) = oneshot::channel();
+        self.send(Asked::Later(Box::new(Job { run, answer: None, tell }), rank))?;
+        told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
+    }
+
     /// Writes the logs that wait, behind all work that was given before.
     pub(super) async fn write_notes(&self) -> Result<(), StoreError> {
         let (tell, told) = oneshot::channel();
@@ -206,13 +267,14 @@ struct Writing {
 impl Writing {
     fn run(mut self, asked: &Receiver<Asked>) {
         let mut noted = Instant::now();
+        let mut queue = Queue { asked, later: VecDeque::new() };
         self.bounds.hold(&self.tables);
         loop {
-            match asked.recv_timeout(NOTES) {
-                Ok(first) => {
-                    let (work, tell) = gather(first, asked, &self.bounds);
-                    self.transact(work);
-                    if let Some(tell) = tell {
+            match queue.next(&self.tables, &self.bounds) {
+                Ok(batch) => {
+                    self.tables.crowded.set(batch.crowded);
+                    self.transact(batch.work);
+                    if let Some(tell) = batch.tell {
                         // Whoever asked may be gone.
                         let _ = tell.send(write_notes(&self.tables, &self.notes));
                     }
@@ -266,28 +328,60 @@ fn tell_all(all: Vec<Box<dyn Work>>, committed: &Result<(), StoreError>) {
     }
 }
 
-/// Everything that waits and goes into one transaction, up to the first who wants to know that the
-/// logs are written.
-fn gather(
-    first: Asked,
-    asked: &Receiver<Asked>,
-    bounds: &Bounds,
-) -> (Vec<Box<dyn Work>>, Option<Told>) {
-    let most = if bounds.is_tight() { SMALL_BATCH } else { BATCH };
-    let mut room = bounds.batch_bytes();
-    let mut all = Vec::new();
-    let mut next = Some(first);
-    while let Some(one) = next {
-        match one {
-            Asked::Work(work, bytes) => {
-                all.push(work);
-                room = room.saturating_sub(bytes);
+/// What waits for the thread that writes.
+struct Queue<'q> {
+    asked: &'q Receiver<Asked>,
+    /// Work that senders do not wait for.
+    later: VecDeque<Box<dyn Work>>,
+}
+
+/// What is done in one transaction.
+#[derive(Default)]
+struct Batch {
+    work: Vec<Box<dyn Work>>,
+    /// Whether senders wait for it.
+    crowded: bool,
+    /// Who wants to know that the logs are written.
+    tell: Option<Told>,
+}
+
+impl Queue<'_> {
+    /// Waits for work, for a while. What senders wait for is taken whole; of the other work a
+    /// part, so that neither waits for ever.
+    fn next(&mut self, tables: &Tables, bounds: &Bounds) -> Result<Batch, RecvTimeoutError> {
+        let most = if bounds.is_tight() { SMALL_BATCH } else { BATCH };
+        let mut room = bounds.batch_bytes();
+        let mut batch = Batch::default();
+        let mut next = match self.later.is_empty() {
+            true => Some(self.asked.recv_timeout(NOTES)?),
+            false => self.asked.try_recv().ok(),
+        };
+        while let Some(one) = next {
+            match one {
+                Asked::Work(work, bytes) => {
+                    batch.work.push(work);
+                    room = room.saturating_sub(bytes);
+                }
+                Asked::Later(work, Rank::First) => self.later.push_front(work),
+                Asked::Later(work, Rank::Last) => self.later.push_back(work),
+                Asked::Notes(tell) => {
+                    batch.tell = Some(tell);
+                    break;
+                }
             }
-            Asked::Notes(tell) => return (all, Some(tell)),
+            let more = batch.work.len() < most && room > 0;
+            next = more.then(|| self.asked.try_recv().ok()).flatten();
         }
-        next = (all.len() < most && room > 0).then(|| asked.try_recv().ok()).flatten();
+        batch.crowded = !batch.work.is_empty();
+        let part = match (&batch.tell, batch.crowded) {
+            // Everything that was given before is to be stored.
+            (Some(_), _) => usize::MAX,
+            (None, true) => tables.fitting(BESIDE_SENDERS, most),
+            (None, false) => tables.fitting(ALONE, most),
+        };
+        batch.work.extend(self.later.drain(..part.min(self.later.len())));
+        Ok(batch)
     }
-    (all, None)
 }
 
 /// The logs of refused requests, in a transaction of their own.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, params};
 
-use super::deliveries::{FannedOut, fan_out};
 use super::fault;
 use super::packed::Packed;
 use super::writer::Tables;
@@ -65,10 +64,9 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result
         recent.remember(connection, listener, request, claim, now)?;
     }
     insert_row(connection, Taken::Requests, &row(None))?;
-    let mut fanned = FannedOut::default();
     if let Some(event) = &entry.event {
+        // Its place is the mark for fan-out: nothing is written for a subscription here.
         insert_event(connection, event, data.as_ref())?;
-        fanned = fan_out(connection, event, &entry.unwanted)?;
     }
     if let Some(raw) = &entry.raw {
         connection
@@ -78,7 +76,7 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result
     if entry.challenge {
         insert_challenge(connection, &entry.request)?;
     }
-    Ok(Kept::New { subscriptions: fanned.subscriptions, filtered: fanned.filtered })
+    Ok(Kept::New)
 }
 
 /// Challenges of a listener that are remembered: the newest.

@@ -1,0 +1,267 @@
+//! Backlogs: how much waits for subscriptions, and what is done where that is too much.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::reads::{collected, most};
+use crate::gateway::store::{Backlog, BacklogLimits, Trimmed};
+
+type Read<T> = rusqlite::Result<T>;
+
+/// How the dead letters of a backlog are called, as the trigger of a policy is.
+const TRIGGER: &str = "backlog";
+
+/// A subscription, or some of a tenant's, that has more than it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Over {
+    subscription: String,
+    /// Waiting deliveries that are too many.
+    rows: i64,
+    /// Deliveries that were accepted before this time are too old.
+    before: i64,
+    /// Dead letters that are too many.
+    diverted: i64,
+    reason: String,
+}
+
+/// Whether a subscription has more waiting than it may; the age is not looked at.
+pub(super) fn over(
+    connection: &Connection,
+    subscription: &str,
+    limits: &BacklogLimits,
+) -> Read<Option<Over>> {
+    let sums = connection
+        .prepare_cached(
+            "SELECT waiting_rows, waiting_bytes FROM backlogs WHERE subscription_id = ?1",
+        )?
+        .query_row([subscription], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (rows, bytes) = sums.unwrap_or((0, 0));
+    Ok(judged(subscription, rows, bytes, limits))
+}
+
+/// How many deliveries are too many, and why. One that is larger than all may be waits alone.
+fn judged(subscription: &str, rows: i64, bytes: i64, limits: &BacklogLimits) -> Option<Over> {
+    let beyond = rows - most(limits.rows);
+    let (rows, reason) = if beyond > 0 {
+        (beyond, rows_reason("delivery.waiting_rows", limits.rows))
+    } else if rows > 1 && bytes.unsigned_abs() > limits.bytes {
+        // How many have to go is known once they have.
+        let reason = format!(
+            "the backlog has more bytes than `delivery.waiting_bytes` allows ({})",
+            limits.bytes
+        );
+        (1, reason)
+    } else {
+        return None;
+    };
+    let subscription = subscription.to_owned();
+    Some(Over { subscription, rows, before: i64::MAX, diverted: 0, reason })
+}
+
+fn rows_reason(setting: &str, limit: usize) -> String {
+    format!("the backlog has more deliveries than `{setting}` allows ({limit})")
+}
+
+/// Whether more waits for a tenant than may.
+pub(super) fn is_tenant_over(
+    connection: &Connection,
+    tenant: &str,
+    limits: &BacklogLimits,
+) -> Read<bool> {
+    let rows: Option<i64> = connection
+        .prepare_cached("SELECT waiting_rows FROM tenant_backlogs WHERE tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))
+        .optional()?;
+    Ok(rows.unwrap_or(0) > most(limits.tenant_rows))
+}
+
+/// How many deliveries wait in all.
+pub(super) fn total(connection: &Connection) -> Read<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(sum(waiting_rows), 0) FROM tenant_backlogs")?
+        .query_row([], |row| row.get(0))
+}
+
+/// What waits for a subscription.
+pub(super) fn of(connection: &Connection, subscription: &str) -> Read<Backlog> {
+    let count = |number: i64| usize::try_from(number).unwrap_or(0);
+    let found = connection
+        .prepare_cached(
+            "SELECT backlogs.waiting_rows, waiting_bytes, tenant_backlogs.waiting_rows
+             FROM backlogs JOIN tenant_backlogs ON tenant_backlogs.tenant = backlogs.tenant
+             WHERE subscription_id = ?1",
+        )?
+        .query_row([subscription], |row| {
+            Ok(Backlog {
+                rows: count(row.get(0)?),
+                bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+                tenant_rows: count(row.get(2)?),
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Turns the oldest waiting deliveries of a subscription into dead letters, at most so many of
+/// those that are too many; answers how many. Attempts that run are left alone, and a notice that
+/// waits is dropped.
+pub(super) fn divert_oldest(
+    connection: &Connection,
+    subscription: &str,
+    over: &Over,
+    limit: usize,
+    now: i64,
+) -> Read<usize> {
+    let mut end = connection.prepare_cached(
+        "UPDATE deliveries SET state = iif(notice, 'dropped', 'diverted'), reason = ?4,
+         ended_at = ?2, lease_until = 0 WHERE id IN
+         (SELECT id FROM (SELECT id, created_at FROM deliveries INDEXED BY deliveries_oldest
+          WHERE subscription_id = ?1 AND state = 'waiting' AND lease_until <= ?2
+          ORDER BY id LIMIT ?3) WHERE created_at < ?5)
+         RETURNING event_id, notice",
+    )?;
+    let number = over.rows.min(most(limit));
+    let params = params![subscription, now, number, over.reason, over.before];
+    let ended: Vec<(String, bool)> =
+        end.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Read<_>>()?;
+    let mut keep = connection.prepare_cached(
+        "INSERT INTO diverted (subscription_id, event_id, request_id, at, failed, message)
+         VALUES (?1, ?2, coalesce((SELECT request_id FROM events WHERE events.id = ?2), ''),
+         ?3, ?4, ?5)
+         ON CONFLICT (subscription_id, event_id) DO UPDATE SET at = excluded.at,
+         failed = excluded.failed, message = excluded.message",
+    )?;
+    for (event, _) in ended.iter().filter(|(_, notice)| !notice) {
+        keep.execute(params![subscription, event, now, TRIGGER, over.reason])?;
+    }
+    Ok(ended.len())
+}
+
+/// Makes one backlog smaller, by at most so many rows.
+pub(super) fn trim(connection: &Connection, over: &Over, limit: usize, now: i64) -> Read<Trimmed> {
+    let mut trimmed = Trimmed::default();
+    let diverted = divert_oldest(connection, &over.subscription, over, limit, now)?;
+    if diverted > 0 {
+        trimmed.diverted.push((over.subscription.clone(), diverted));
+    }
+    // Ids of events begin with the time.
+    trimmed.deleted = connection
+        .prepare_cached(
+            "DELETE FROM diverted WHERE place IN (SELECT place FROM diverted
+             WHERE subscription_id = ?1 ORDER BY event_id LIMIT ?2)",
+        )?
+        .execute(params![over.subscription, over.diverted.min(most(limit))])?;
+    trimmed.more = diverted > 0 || trimmed.deleted == limit;
+    Ok(trimmed)
+}
+
+/// Backlogs that are looked at in one go, of each kind.
+const BACKLOGS: i64 = 256;
+
+/// The backlogs that have too much, each with what has to go.
+pub(super) fn all_over(
+    connection: &Connection,
+    limits: &BacklogLimits,
+    now: i64,
+) -> Read<Vec<Over>> {
+    let mut all = of_subscriptions(connection, limits)?;
+    all.extend(too_old(connection, limits, now)?);
+    all.extend(of_tenants(connection, limits)?);
+    Ok(all)
+}
+
+/// Subscriptions with too many rows, bytes or dead letters.
+fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
+    let sql = "SELECT subscription_id, waiting_rows, waiting_bytes, diverted_rows FROM backlogs
+         WHERE waiting_rows > ?1 OR (waiting_rows > 1 AND waiting_bytes > ?2)
+         OR diverted_rows > ?3 LIMIT ?4";
+    let bytes = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
+    let params = params![most(limits.rows), bytes, most(limits.diverted_rows), BACKLOGS];
+    let rows = collected(connection, sql, params, |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+    })?;
+    let over = rows.into_iter().map(|(subscription, rows, bytes, diverted)| {
+        let diverted = (diverted - most(limits.diverted_rows)).max(0);
+        let judged = judged(&subscription, rows, bytes, limits);
+        let none = Over { subscription, rows: 0, before: 0, diverted: 0, reason: String::new() };
+        Over { diverted, ..judged.unwrap_or(none) }
+    });
+    Ok(over.collect())
+}
+
+/// Subscriptions whose oldest delivery waits for too long.
+fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Vec<Over>> {
+    let before = now.saturating_sub(limits.age_us);
+    let sql = "SELECT subscription_id FROM backlogs WHERE waiting_rows > 0
+         AND (SELECT created_at FROM deliveries INDEXED BY deliveries_oldest
+              WHERE deliveries.subscription_id = backlogs.subscription_id AND state = 'waiting'
+              ORDER BY id LIMIT 1) < ?1 LIMIT ?2";
+    let found = collected(connection, sql, [before, BACKLOGS], |row| row.get::<_, String>(0))?;
+    let seconds = limits.age_us / 1_000_000;
+    let over = found.into_iter().map(|subscription| Over {
+        subscription,
+        rows: i64::MAX,
+        before,
+        diverted: 0,
+        reason: format!("it waited for longer than `delivery.waiting_age` allows ({seconds} s)"),
+    });
+    Ok(over.collect())
+}
+
+/// The largest backlogs of tenants that have too much in all.
+fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
+    let sums = "SELECT tenant, waiting_rows, diverted_rows FROM tenant_backlogs
+         ORDER BY waiting_rows DESC LIMIT ?1";
+    let tenants = collected(connection, sums, [BACKLOGS], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let mut beyond = total(connection)? - most(limits.total_rows);
+    let mut all = Vec::new();
+    for (tenant, waiting, diverted) in tenants {
+        let own = waiting - most(limits.tenant_rows);
+        let reason = match own > 0 {
+            true => rows_reason("delivery.waiting_rows_per_tenant", limits.tenant_rows),
+            false => rows_reason("delivery.waiting_rows_total", limits.total_rows),
+        };
+        // The tenant with the most gives way where there is too much in all.
+        let number = own.max(std::mem::take(&mut beyond)).max(0);
+        if number > 0 {
+            let size = "waiting_rows";
+            all.extend(largest(connection, &tenant, size, |rows| (rows.min(number), 0), &reason)?);
+        }
+        let number = diverted - most(limits.diverted_rows_per_tenant);
+        if number > 0 {
+            let size = "diverted_rows";
+            all.extend(largest(connection, &tenant, size, |rows| (0, rows.min(number)), "")?);
+        }
+    }
+    Ok(all)
+}
+
+/// Backlogs of a tenant that give way, the largest first.
+const LARGEST: i64 = 8;
+
+fn largest(
+    connection: &Connection,
+    tenant: &str,
+    size: &str,
+    part: impl Fn(i64) -> (i64, i64),
+    reason: &str,
+) -> Read<Vec<Over>> {
+    let sql = format!(
+        "SELECT subscription_id, {size} FROM backlogs WHERE tenant = ?1 AND {size} > 0
+         ORDER BY {size} DESC LIMIT ?2"
+    );
+    let found = collected(connection, &sql, params![tenant, LARGEST], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let number = i64::try_from(found.len()).unwrap_or(1).max(1);
+    let over = found.into_iter().zip(0..).map(|((subscription, rows), place)| {
+        let (rows, diverted) = part(rows);
+        // All parts together are the whole.
+        let fair = |count: i64| count / number + i64::from(place < count % number);
+        let reason = reason.to_owned();
+        Over { subscription, rows: fair(rows), before: i64::MAX, diverted: fair(diverted), reason }
+    });
+    Ok(over.collect())
+}

@@ -1,0 +1,410 @@
+//! Fan-out: the deliveries of events that are stored, a bounded step at a time.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::backlog::{self, divert_oldest};
+use super::deliveries::EVENT_BYTES;
+use super::reads::{collected, events, most};
+use super::writer::{ALONE, BESIDE_SENDERS, Rank, Tables};
+use super::{SqliteStore, fault};
+use crate::delivery::UNWANTED;
+use crate::gateway::store::{
+    Backlog, BacklogLimits, EventFilter, EventRecord, FanOutStore, FanOutTurn, FannedOut,
+    SUSPENDED, State, StoreError, Trimmed,
+};
+
+type Read<T> = rusqlite::Result<T>;
+
+/// Events and deliveries of a step while senders wait for the same thread.
+const ROWS_BESIDE_SENDERS: usize = 64;
+
+/// Events and deliveries of a tenant that a step writes, however long they take.
+const LEAST_ROWS: usize = 16;
+
+/// How far fan-out came for a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Progress {
+    /// Events up to this place are done.
+    place: i64,
+    /// Of the event after it, the subscriptions up to this one are done.
+    subscription: String,
+}
+
+/// An event whose deliveries are to be written.
+struct Pending {
+    place: i64,
+    id: String,
+    kind: String,
+    created_at: i64,
+    bytes: i64,
+}
+
+/// One step for several tenants, each with a fair part of what may be written.
+fn fan_out(
+    tables: &Tables,
+    turns: &[FanOutTurn],
+    limits: &BacklogLimits,
+    rows: usize,
+    now: i64,
+) -> Read<Vec<FannedOut>> {
+    let (rows, time) = match tables.is_crowded() {
+        true => (rows.min(ROWS_BESIDE_SENDERS), BESIDE_SENDERS),
+        false => (rows, ALONE),
+    };
+    let end = Instant::now() + time;
+    let total: i64 = backlog::total(tables)?;
+    let over = total > most(limits.total_rows);
+    let mut left = rows;
+    let mut all = Vec::with_capacity(turns.len());
+    for (number, turn) in turns.iter().enumerate() {
+        let turns_left = turns.len().saturating_sub(number).max(1);
+        let share = left.div_ceil(turns_left);
+        let began = Instant::now();
+        let part = end.saturating_duration_since(began).div_f64(turns_left as f64);
+        let until = began + part;
+        let mut step = Step { tables, turn, limits, now, until, written: 0, left: share };
+        let mut fanned = step.run()?;
+        left = left.saturating_sub(step.written);
+        fanned.over |= over;
+        all.push(fanned);
+    }
+    Ok(all)
+}
+
+/// A step for one tenant.
+struct Step<'s> {
+    tables: &'s Connection,
+    turn: &'s FanOutTurn,
+    limits: &'s BacklogLimits,
+    now: i64,
+    /// When the step ends, though there is more to write.
+    until: Instant,
+    /// Events and deliveries that are written.
+    written: usize,
+    /// Events and deliveries that may still be written.
+    left: usize,
+}
+
+impl Step<'_> {
+    fn run(&mut self) -> Read<FannedOut> {
+        let tenant = &self.turn.tenant;
+        let mut fanned = FannedOut { tenant: tenant.clone(), ..FannedOut::default() };
+        let before = progress(self.tables, tenant)?;
+        let mut after = before.clone();
+        let last = last_place(self.tables, tenant)?;
+        fanned.subscribed = is_subscribed(self.tables, tenant)?;
+        if fanned.subscribed {
+            self.events(&mut after, &mut fanned)?;
+        } else {
+            // Subscriptions that are made later begin after what there is now.
+            after = Progress { place: last, ..Progress::default() };
+        }
+        if after != before {
+            store_progress(self.tables, tenant, &after)?;
+        }
+        fanned.more = after.place < last;
+        fanned.over = backlog::is_tenant_over(self.tables, tenant, self.limits)?;
+        Ok(fanned)
+    }
+
+    fn events(&mut self, progress: &mut Progress, fanned: &mut FannedOut) -> Read<()> {
+        let upto = self.turn.upto.unwrap_or(i64::MAX);
+        let pending = pending(self.tables, &self.turn.tenant, progress.place, upto, self.left)?;
+        for event in pending {
+            let whole = self.event(&event, progress, fanned)?;
+            if !whole {
+                return Ok(());
+            }
+            *progress = Progress { place: event.place, ..Progress::default() };
+            self.count();
+            if self.is_over() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) {
+        self.left = self.left.saturating_sub(1);
+        self.written += 1;
+    }
+
+    /// Whether enough is written, or it took long enough.
+    fn is_over(&self) -> bool {
+        self.left == 0 || (self.written >= LEAST_ROWS && Instant::now() > self.until)
+    }
+
+    /// Writes deliveries of an event; answers whether those are all.
+    fn event(
+        &mut self,
+        event: &Pending,
+        progress: &mut Progress,
+        fanned: &mut FannedOut,
+    ) -> Read<bool> {
+        let after = progress.subscription.as_str();
+        let wanting = wanting(self.tables, &self.turn.tenant, event, after, self.left)?;
+        let whole = wanting.len() < self.left;
+        let unwanted: HashSet<(&str, i64)> = self
+            .turn
+            .unwanted
+            .iter()
+            .filter(|(place, _)| *place == event.place)
+            .map(|(_, one)| (one.subscription.as_str(), one.version))
+            .collect();
+        for subscription in wanting {
+            if self.is_over() {
+                return Ok(false);
+            }
+            self.count();
+            progress.subscription.clone_from(&subscription.id);
+            if !subscription.takes(event) {
+                continue;
+            }
+            // What was said of another version says nothing of this one.
+            let version = subscription.version;
+            let filtered = unwanted.contains(&(subscription.id.as_str(), version));
+            let written = self.insert(event, &subscription, filtered)?;
+            match (written, filtered) {
+                (false, _) => {}
+                (true, true) => fanned.filtered += 1,
+                (true, false) => {
+                    self.make_room(&subscription.id, fanned)?;
+                    fanned.subscriptions.push(subscription.id);
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Writes a delivery; answers whether it was not there yet.
+    fn insert(&self, event: &Pending, subscription: &Wanting, filtered: bool) -> Read<bool> {
+        let state = if filtered { State::Filtered } else { State::Waiting };
+        let reason = match subscription.suspended {
+            _ if filtered => Some(UNWANTED),
+            true => Some(SUSPENDED),
+            false => None,
+        };
+        let rows = self
+            .tables
+            .prepare_cached(
+                "INSERT INTO deliveries (tenant, subscription_id, event_id, next_at, created_at,
+                 state, reason, ended_at, bytes) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (event_id, subscription_id, notice, resent) DO NOTHING",
+            )?
+            .execute(params![
+                self.turn.tenant,
+                subscription.id,
+                event.id,
+                event.created_at,
+                state.name(),
+                reason,
+                filtered.then_some(event.created_at),
+                event.bytes,
+            ])?;
+        Ok(rows > 0)
+    }
+
+    /// Where a subscription has more waiting than it may, its oldest deliveries become dead
+    /// letters: two for one that is new, so that a lowered limit is reached soon.
+    fn make_room(&self, subscription: &str, fanned: &mut FannedOut) -> Read<()> {
+        let Some(over) = backlog::over(self.tables, subscription, self.limits)? else {
+            return Ok(());
+        };
+        let diverted = divert_oldest(self.tables, subscription, &over, 2, self.now)?;
+        if diverted > 0 {
+            fanned.diverted.push((subscription.to_owned(), diverted));
+        }
+        Ok(())
+    }
+}
+
+/// A subscription that names the type of an event.
+struct Wanting {
+    id: String,
+    version: i64,
+    enabled: bool,
+    since: i64,
+    suspended: bool,
+}
+
+impl Wanting {
+    /// Whether it is enabled, and was there before the event.
+    fn takes(&self, event: &Pending) -> bool {
+        self.enabled && self.since < event.place
+    }
+}
+
+fn progress(connection: &Connection, tenant: &str) -> Read<Progress> {
+    let found = connection
+        .prepare_cached("SELECT place, subscription_id FROM fanouts WHERE tenant = ?1")?
+        .query_row([tenant], |row| Ok(Progress { place: row.get(0)?, subscription: row.get(1)? }))
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+fn store_progress(connection: &Connection, tenant: &str, progress: &Progress) -> Read<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO fanouts (tenant, place, subscription_id) VALUES (?1, ?2, ?3)
+             ON CONFLICT (tenant) DO UPDATE SET place = excluded.place,
+             subscription_id = excluded.subscription_id",
+        )?
+        .execute(params![tenant, progress.place, progress.subscription])
+        .map(drop)
+}
+
+fn last_place(connection: &Connection, tenant: &str) -> Read<i64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(place), 0) FROM events WHERE tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))
+}
+
+fn is_subscribed(connection: &Connection, tenant: &str) -> Read<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM wanted_types WHERE tenant = ?1)")?
+        .query_row([tenant], |row| row.get(0))
+}
+
+fn pending(
+    connection: &Connection,
+    tenant: &str,
+    after: i64,
+    upto: i64,
+    limit: usize,
+) -> Read<Vec<Pending>> {
+    let sql = format!(
+        "SELECT place, id, event_type, created_at, {EVENT_BYTES} FROM events
+         WHERE tenant = ?1 AND place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
+    );
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Pending {
+            place: row.get(0)?,
+            id: row.get(1)?,
+            kind: row.get(2)?,
+            created_at: row.get(3)?,
+            bytes: row.get(4)?,
+        })
+    };
+    collected(connection, &sql, params![tenant, after, upto, most(limit)], read)
+}
+
+/// The subscriptions after one that name the type of an event, in the order of their ids. Two
+/// ranges of the index are merged, so that a few of many are found without a look at all.
+fn wanting(
+    connection: &Connection,
+    tenant: &str,
+    event: &Pending,
+    after: &str,
+    limit: usize,
+) -> Read<Vec<Wanting>> {
+    let mut find = connection.prepare_cached(
+        "SELECT id, version, enabled, since, suspended_at IS NOT NULL FROM
+         (SELECT subscription_id FROM wanted_types
+          WHERE tenant = ?1 AND event_type = ?2 AND subscription_id > ?3
+          UNION SELECT subscription_id FROM wanted_types
+          WHERE tenant = ?1 AND event_type = '*' AND subscription_id > ?3
+          ORDER BY subscription_id LIMIT ?4)
+         JOIN subscriptions ON id = subscription_id ORDER BY subscription_id",
+    )?;
+    let rows = find.query_map(params![tenant, event.kind, after, most(limit)], |row| {
+        Ok(Wanting {
+            id: row.get(0)?,
+            version: row.get(1)?,
+            enabled: row.get(2)?,
+            since: row.get(3)?,
+            suspended: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// The tenants whose last event has a place after their progress, found without a look at every
+/// event.
+const PENDING_TENANTS: &str = "
+    WITH RECURSIVE tenants (tenant) AS (
+        SELECT min(tenant) FROM events
+        UNION ALL
+        SELECT (SELECT min(tenant) FROM events WHERE events.tenant > tenants.tenant)
+        FROM tenants WHERE tenants.tenant IS NOT NULL)
+    SELECT tenant FROM tenants WHERE tenant IS NOT NULL
+    AND (SELECT max(place) FROM events WHERE events.tenant = tenants.tenant)
+        > coalesce((SELECT place FROM fanouts WHERE fanouts.tenant = tenants.tenant), 0)";
+
+#[async_trait::async_trait]
+impl FanOutStore for SqliteStore {
+    async fn pending_tenants(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| collected(connection, PENDING_TENANTS, [], |row| row.get(0))).await
+    }
+
+    async fn fan_out_lag(
+        &self,
+        tenant: &str,
+        upto: Option<i64>,
+    ) -> Result<Option<i64>, StoreError> {
+        let tenant = tenant.to_owned();
+        let read = move |connection: &Connection| {
+            let upto = match upto {
+                Some(upto) => upto,
+                None => last_place(connection, &tenant)?,
+            };
+            Ok((progress(connection, &tenant)?.place < upto).then_some(upto))
+        };
+        self.read(read).await
+    }
+
+    async fn pending_events(
+        &self,
+        tenant: &str,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let tenant = tenant.to_owned();
+        let read = move |connection: &Connection| {
+            let after = Some(progress(connection, &tenant)?.place);
+            let tenant = Some(tenant);
+            events(connection, &EventFilter { tenant, after, limit, ..EventFilter::default() })
+        };
+        self.read(read).await
+    }
+
+    async fn fan_out(
+        &self,
+        turns: Vec<FanOutTurn>,
+        limits: BacklogLimits,
+        rows: usize,
+        now: i64,
+    ) -> Result<Vec<FannedOut>, StoreError> {
+        let run = move |tables: &Tables| fan_out(tables, &turns, &limits, rows, now).map_err(fault);
+        self.writer.run_later(Rank::First, run).await
+    }
+
+    async fn trim(
+        &self,
+        limits: BacklogLimits,
+        rows: usize,
+        now: i64,
+    ) -> Result<Trimmed, StoreError> {
+        let find = move |connection: &Connection| backlog::all_over(connection, &limits, now);
+        let mut trimmed = Trimmed::default();
+        for over in self.read(find).await? {
+            let run = move |tables: &Tables| backlog::trim(tables, &over, rows, now).map_err(fault);
+            let part = self.writer.run_later(Rank::First, run).await?;
+            trimmed.diverted.extend(part.diverted);
+            trimmed.deleted += part.deleted;
+            trimmed.more |= part.more;
+        }
+        Ok(trimmed)
+    }
+
+    async fn backlog(&self, subscription_id: &str) -> Result<Backlog, StoreError> {
+        let id = subscription_id.to_owned();
+        self.read(move |connection| backlog::of(connection, &id)).await
+    }
+
+    async fn waiting_rows(&self) -> Result<usize, StoreError> {
+        let total = self.read(backlog::total).await?;
+        Ok(usize::try_from(total).unwrap_or(0))
+    }
+}
