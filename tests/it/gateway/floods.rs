@@ -11,6 +11,7 @@ pub(crate) mod http2;
 mod kinds;
 mod measured;
 mod refused;
+mod small;
 pub(crate) mod stage;
 pub(crate) mod strangers;
 mod streams;

@@ -24,6 +24,11 @@ const VOLUME_MIB: u64 = 256;
 const STORED_MIB: u64 = 192;
 
 #[test]
+fn a_soak_of_hostile_and_good_traffic_with_kills_and_reloads_loses_no_event() {
+    soak(Duration::from_secs(20));
+}
+
+#[test]
 #[ignore = "takes ten minutes"]
 fn measure_a_soak_of_hostile_and_good_traffic() {
     soak(Duration::from_secs(setting("SOAK_SECONDS", 600) as u64));

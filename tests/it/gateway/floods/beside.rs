@@ -34,6 +34,11 @@ impl Drop for Holds<'_> {
 }
 
 impl Flood {
+    /// The short form.
+    pub(crate) fn small() -> Self {
+        Self { small: true, ..Self::default() }
+    }
+
     pub(crate) fn goes_on(&self) -> bool {
         !self.over.load(Ordering::SeqCst)
     }
