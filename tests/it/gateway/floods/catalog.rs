@@ -16,7 +16,7 @@ pub(super) struct Kind {
     /// Makes what the flood needs, before the sender begins.
     pub(super) prepare: fn(&Stage, &Flood),
     pub(super) flood: fn(&Stage, &Flood),
-    /// Whether the flood may be answered with 200.
+    /// Whether requests of the flood may be answered with 200.
     pub(super) taken: bool,
 }
 
@@ -83,12 +83,19 @@ pub(super) const STRANGERS: &[Kind] = &[
             strangers::forged(flood, stage.way(flood.next() % 1000))
         });
     }),
-    stranger("challenges that nobody signed, 16 at a time, 1,000 addresses", |stage, flood| {
-        crowd(flood, flood.size(16, 4), |_| {
-            let number = flood.next();
-            strangers::challenges(flood, stage.way(number % 1000), number)
-        });
-    }),
+    // Some are answered, with 200.
+    Kind {
+        taken: true,
+        ..stranger(
+            "challenges that nobody signed, 16 at a time, 1,000 addresses",
+            |stage, flood| {
+                crowd(flood, flood.size(16, 4), |_| {
+                    let number = flood.next();
+                    strangers::challenges(flood, stage.way(number % 1000), number)
+                });
+            },
+        )
+    },
     stranger("guesses at the token endpoint, 16 at a time, 1,000 addresses", |stage, flood| {
         crowd(flood, flood.size(16, 4), |_| {
             let number = flood.next();
