@@ -52,6 +52,11 @@ impl Flood {
         if self.small { short } else { measured }
     }
 
+    /// How long a client rests between two sessions: in the short form the suite goes on beside it.
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_millis(if self.small { 100 } else { 0 })
+    }
+
     /// A number that no other session has.
     pub(crate) fn next(&self) -> usize {
         self.next.fetch_add(1, Ordering::SeqCst)
@@ -144,6 +149,9 @@ pub(crate) fn of_hundred(all: &[Duration], percent: usize) -> Duration {
     all.get(at).copied().unwrap_or_default()
 }
 
+/// So many requests the sender sends at least.
+pub(super) const LEAST: usize = 8;
+
 /// Runs a flood with the sender beside it: for a time, or as long as the flood takes by itself.
 pub(super) fn run(
     to: SocketAddr,
@@ -167,8 +175,9 @@ pub(super) fn run(
 fn send(address: SocketAddr, goes_on: impl Fn() -> bool) -> Latencies {
     let mut latencies = Latencies { took: Vec::new(), lost: Vec::new(), answered: Vec::new() };
     let began = Instant::now();
-    // Twenty, unless they take so long that it is clear what that means.
-    let few = |took: &Vec<Duration>| took.len() < 20 && began.elapsed() < Duration::from_secs(60);
+    // At least so many, unless they take so long that it is clear what that means.
+    let few =
+        |took: &Vec<Duration>| took.len() < LEAST && began.elapsed() < Duration::from_secs(120);
     while goes_on() || few(&latencies.took) {
         let id = latencies.took.len();
         let sent = Instant::now();

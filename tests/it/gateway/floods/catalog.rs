@@ -45,12 +45,12 @@ fn path(client: usize) -> String {
 /// Strangers, from many addresses.
 pub(super) const STRANGERS: &[Kind] = &[
     stranger("silent connections and prefaces, 10,000 from 10,000 addresses", |stage, flood| {
-        crowd(flood, flood.size(10_000, 400), |client| {
+        crowd(flood, flood.size(10_000, 200), |client| {
             strangers::silence(flood, stage.way(client), client)
         });
     }),
     stranger("silent connections, 12,000 from one address", |stage, flood| {
-        crowd(flood, flood.size(12_000, 400), |client| {
+        crowd(flood, flood.size(12_000, 200), |client| {
             strangers::silence(flood, stage.way(0), client)
         });
     }),
@@ -111,7 +111,7 @@ pub(super) const STRANGERS: &[Kind] = &[
         })
     },
     stranger("12,000 connections, each at its worst, from 12,000 addresses", |stage, flood| {
-        crowd(flood, flood.size(12_000, 300), |client| worst(stage, flood, client));
+        crowd(flood, flood.size(12_000, 120), |client| worst(stage, flood, client));
     }),
     stranger("12,000 connections with HTTP/2 heads, from 12,000 addresses", |stage, flood| {
         crowd(flood, flood.size(12_000, 100), |client| heads(stage, flood, client));

@@ -52,7 +52,7 @@ where
                     loop {
                         session(client).await;
                         // One client must not keep the others of its thread waiting.
-                        tokio::task::yield_now().await;
+                        tokio::time::sleep(flood.pause()).await;
                     }
                 });
                 let runtime =

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::beside::{Flood, run};
+use super::beside::{Flood, LEAST, run};
 use super::catalog::{Kind, STRANGERS, TENANTS};
 use super::measured::MEMORY;
 use super::stage::Stage;
@@ -20,7 +20,7 @@ fn beside(kinds: &[Kind], wanted: &str) {
         let latencies = run(stage.senders, &state, time, |state| (kind.flood)(&stage, state));
         let told = state.told();
         let (sent, lost) = (latencies.took.len(), &latencies.lost);
-        assert!(lost.is_empty() && sent >= 20, "{name}: {sent} sent, lost {lost:?} ({told})");
+        assert!(lost.is_empty() && sent >= LEAST, "{name}: {sent} sent, lost {lost:?} ({told})");
         let (missing, _) = stage.delivered(&latencies, Duration::from_secs(60));
         assert!(missing.is_empty(), "{name}: {missing:?} were not delivered");
         let peak = gateway.peak();

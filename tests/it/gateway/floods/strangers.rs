@@ -84,7 +84,7 @@ pub(crate) async fn unread(flood: &Flood, way: Way) {
     let Some(mut stream) = enter(flood, way.from, way.senders).await else {
         return;
     };
-    let all = request("POST", &notify("none"), "", b"").repeat(20_000);
+    let all = request("POST", &notify("none"), "", b"").repeat(flood.size(20_000, 1000));
     let _holds = flood.hold();
     let taken = send(&mut stream, &all).await;
     flood.count(if taken { "taken" } else { "not taken" });
