@@ -1,6 +1,7 @@
 //! `hookgate serve`: runs the gateway.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -26,8 +27,9 @@ impl Serve {
                 ));
             }
         }));
-        // A reload may hang on a thread that nothing ends; what matters was ended in order.
-        runtime.shutdown_background();
+        // Waits until all tasks are dropped, and the store with them: its log is then empty. A reload
+        // may hang on a thread that nothing ends, so there is a limit.
+        runtime.shutdown_timeout(Duration::from_secs(2));
         match served {
             Ok(()) => Ok(Exit::Done),
             Err(ServeError::Configuration(ConfigurationError::Faults(faults))) => {
