@@ -108,3 +108,34 @@ fn the_tests_that_the_threat_model_names_are_there() {
     let missing: Vec<&str> = named.into_iter().filter(|name| !is_there(name)).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// A version as numbers, without what follows `-` or `+`.
+fn version(text: &str) -> Vec<u64> {
+    let numbers = text.split(['-', '+']).next().unwrap();
+    numbers.split('.').map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn locked_crates_have_the_versions_that_advisories_ask_for() {
+    let page = std::fs::read_to_string("docs/testing.md").unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Dependencies")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let lock: toml::Table = std::fs::read_to_string("Cargo.lock").unwrap().parse().unwrap();
+    let locked = |name: &str| -> Vec<&str> {
+        let packages = lock["package"].as_array().unwrap().iter();
+        let named = packages.filter(|package| package["name"].as_str() == Some(name));
+        named.map(|package| package["version"].as_str().unwrap()).collect()
+    };
+    let mut checked = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (name, least) = (cells[1], cells[2]);
+        let versions = locked(name);
+        assert!(!versions.is_empty(), "Cargo.lock has no {name}");
+        for found in versions {
+            assert!(version(found) >= version(least), "{name} {found} is older than {least}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "{checked}");
+}
