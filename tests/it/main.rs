@@ -27,5 +27,6 @@ mod listener;
 mod mapper;
 mod program;
 mod property;
+mod resources;
 mod tidy;
 mod work;
