@@ -87,12 +87,12 @@ static TENANT: Table = Table {
         optional(
             "secret_env",
             Takes::List(&Takes::Text),
-            "Variables of the environment: `ACME_TOKEN`, or `ACME_*` for all that begin so; `HOOKGATE_KEY` is never read. Default: all but those that begin with `HOOKGATE_`.",
+            "Variables of the environment: `ACME_TOKEN`, or `ACME_*` for all that begin so; `HOOKGATE_KEY` is never read. default: all but those that begin with `HOOKGATE_`.",
         ),
         optional(
             "secret_files",
             Takes::List(&Takes::Text),
-            "Files, relative to the configuration's folder: `secrets/acme/` for all below, `secrets/acme*` for all that begin so; only here may they be outside of it. The store, its key and the configuration are never read. Default: those below the folder.",
+            "Files, relative to the configuration's folder: `secrets/acme/` for all below, `secrets/acme*` for all that begin so; only here may they be outside of it. The store, its key and the configuration are never read. default: those below the folder.",
         ),
     ],
     one_of: &[],
@@ -292,12 +292,12 @@ static RETAINED: Table = Table {
         optional(
             "diverted_rows",
             Takes::Count(1, 1_000_000_000),
-            "How many of these are kept for a subscription; the oldest go first. Default: 100000.",
+            "How many of these are kept for a subscription; the oldest go first. default: 100000.",
         ),
         optional(
             "diverted_rows_per_tenant",
             Takes::Count(1, 1_000_000_000),
-            "How many of these are kept for a tenant; the oldest of the largest go first. Default: 1000000.",
+            "How many of these are kept for a tenant; the oldest of the largest go first. default: 1000000.",
         ),
         optional(
             "refused",
@@ -372,47 +372,47 @@ static DELIVERIES: Table = Table {
         optional(
             "waiting_rows",
             Takes::Count(1, 1_000_000_000),
-            "Deliveries that may wait for a subscription; past them the oldest become dead letters. Default: 100000.",
+            "Deliveries that may wait for a subscription; past them the oldest become dead letters. default: 100000.",
         ),
         optional(
             "waiting_bytes",
             Takes::Count(1, 1 << 50),
-            "Stored bytes of the events and bodies that may wait for a subscription; past them the oldest become dead letters. Default: 268435456.",
+            "Stored bytes of the events and bodies that may wait for a subscription; past them the oldest become dead letters. default: 268435456.",
         ),
         optional(
             "waiting_age",
             Takes::Duration,
-            "How long a delivery may wait, from when its event was accepted; then it becomes a dead letter. Default: 30 days.",
+            "How long a delivery may wait, from when its event was accepted; then it becomes a dead letter. default: 30 days.",
         ),
         optional(
             "waiting_rows_per_tenant",
             Takes::Count(1, 1_000_000_000),
-            "Deliveries that may wait for a tenant; past them the oldest of its largest backlogs become dead letters. Default: 1000000.",
+            "Deliveries that may wait for a tenant; past them the oldest of its largest backlogs become dead letters. default: 1000000.",
         ),
         optional(
             "waiting_rows_total",
             Takes::Count(1, 1_000_000_000),
-            "Deliveries that may wait for all tenants; past them the oldest of the largest backlogs become dead letters. Default: 4000000.",
+            "Deliveries that may wait for all tenants; past them the oldest of the largest backlogs become dead letters. default: 4000000.",
         ),
         optional(
             "name_servers",
             Takes::List(&Takes::Text),
-            "The name servers that receivers are looked up by: `10.0.0.53`, `127.0.0.1:5353`. Default: those of the system.",
+            "The name servers that receivers are looked up by: `10.0.0.53`, `127.0.0.1:5353`. default: those of the system.",
         ),
         optional(
             "resolve_time",
             Takes::Duration,
-            "How long a name may take to be looked up; it is no part of `time`. Default: 5 seconds.",
+            "How long a name may take to be looked up; it is no part of `time`. default: 5 seconds.",
         ),
         optional(
             "lookups",
             Takes::Count(1, 10_000),
-            "Names that are looked up at a time, shared among tenants. Default: 256.",
+            "Names that are looked up at a time, shared among tenants. default: 256.",
         ),
         optional(
             "subscriptions_per_tenant",
             Takes::Count(1, 10_000_000),
-            "Subscriptions that a tenant may have. Default: 20000.",
+            "Subscriptions that a tenant may have. default: 20000.",
         ),
     ],
     one_of: &[],
