@@ -81,6 +81,12 @@ impl Programs {
         Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
     }
 
+    /// These programs with another one's `transform`.
+    #[must_use]
+    pub fn with_transform_of(self, other: Self) -> Self {
+        Self { transform: other.transform, ..self }
+    }
+
     /// Compiles their regular expressions, which takes time, where that was not done yet.
     pub fn warm(&self) {
         self.filter.iter().chain(&self.transform).for_each(Program::warm);

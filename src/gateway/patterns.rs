@@ -1,8 +1,10 @@
-//! The regular expressions of subscribers: their bytes are bounded by tenant and in all, and they
-//! are compiled beside the runtime, for a tenant one program at a time.
+//! The programs of subscribers are compiled beside the threads of the runtime: one at a time for a
+//! tenant, a bounded number in all, with a timeout. The bytes of their regular expressions are
+//! bounded by tenant and in all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -15,16 +17,37 @@ const ALL_BYTES: usize = 64 << 20;
 /// Bytes of the compiled patterns of a tenant.
 const TENANT_BYTES: usize = 16 << 20;
 
+/// How long a caller waits for a program: for its turn, and for the compiler.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Compiled patterns, and who compiles.
 pub struct Patterns {
     pool: Arc<PatternPool>,
     /// By tenant: held while a program of it is compiled.
     compiling: Mutex<HashMap<String, Weak<Semaphore>>>,
+    /// Held while a program of any tenant is compiled: half of the processors are left to others.
+    compilers: Arc<Semaphore>,
+}
+
+/// Why a program was not compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// Other programs took too long.
+    #[error("the program was not compiled within {} s, because others were first; try again", TIMEOUT.as_secs())]
+    Timeout,
+    /// The compiler panicked.
+    #[error("the compiler of programs failed")]
+    Failed,
 }
 
 impl Default for Patterns {
     fn default() -> Self {
-        Self { pool: PatternPool::new(ALL_BYTES, TENANT_BYTES), compiling: Mutex::default() }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            pool: PatternPool::new(ALL_BYTES, TENANT_BYTES),
+            compiling: Mutex::default(),
+            compilers: Arc::new(Semaphore::new((processors / 2).max(1))),
+        }
     }
 }
 
@@ -40,15 +63,43 @@ impl Patterns {
         if programs.is_warm() {
             return;
         }
-        // Nobody closes it, and without a permit the run compiles what it needs.
-        let _permit = self.turn(tenant).acquire_owned().await.ok();
-        if programs.is_warm() {
-            return;
+        let warmed = programs.clone();
+        if let Err(error) = self.compile(tenant, move || warmed.warm()).await {
+            tracing::warn!(tenant, %error, "the patterns of a subscription are not compiled yet");
         }
-        let programs = programs.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || programs.warm()).await {
-            tracing::error!(tenant, %error, "the patterns of a subscription were not compiled");
-        }
+    }
+
+    /// Runs the compiler for a tenant on a thread beside the runtime.
+    ///
+    /// # Errors
+    /// Where it takes too long, with the time for others' programs. The turn of the tenant ends
+    /// with the work and not with the wait, so a tenant has one compiler at any time.
+    pub(super) async fn compile<T: Send + 'static>(
+        &self,
+        tenant: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CompileError> {
+        self.compile_within(TIMEOUT, tenant, work).await
+    }
+
+    async fn compile_within<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        tenant: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CompileError> {
+        let (turn, compilers) = (self.turn(tenant), Arc::clone(&self.compilers));
+        let compiled = async {
+            // Neither is ever closed.
+            let turn = turn.acquire_owned().await.map_err(|_| CompileError::Failed)?;
+            let compiler = compilers.acquire_owned().await.map_err(|_| CompileError::Failed)?;
+            let work = move || {
+                let _held = (turn, compiler);
+                work()
+            };
+            tokio::task::spawn_blocking(work).await.map_err(|_| CompileError::Failed)
+        };
+        tokio::time::timeout(timeout, compiled).await.map_err(|_| CompileError::Timeout)?
     }
 
     /// What a tenant holds while it compiles.
@@ -62,5 +113,59 @@ impl Patterns {
         let turn = Arc::new(Semaphore::new(1));
         compiling.insert(tenant.to_owned(), Arc::downgrade(&turn));
         turn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use super::{CompileError, Patterns};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_program_is_compiled_beside_the_threads_of_the_runtime() {
+        let patterns = Patterns::default();
+        let (send, receive) = mpsc::channel();
+        // The only worker runs this task while the compiler waits for it.
+        tokio::spawn(async move { send.send(7) });
+        let compiled = patterns.compile("acme", move || receive.recv().ok()).await;
+        assert_eq!(compiled, Ok(Some(7)));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_tenant_has_one_compiler_at_a_time() {
+        let patterns = Arc::new(Patterns::default());
+        let running = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (patterns, running) = (Arc::clone(&patterns), Arc::clone(&running));
+                tokio::spawn(async move {
+                    let work = move || {
+                        let others = running.fetch_add(1, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(2));
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        others
+                    };
+                    patterns.compile("acme", work).await
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), Ok(0), "two compile at a time");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_does_not_wait_without_end_for_the_compiler() {
+        let patterns = Patterns::default();
+        let held = patterns.turn("acme").acquire_owned().await.unwrap();
+        let short = Duration::from_millis(20);
+        let late = patterns.compile_within(short, "acme", || ()).await;
+        assert_eq!(late, Err(CompileError::Timeout));
+        assert_eq!(patterns.compile("other", || ()).await, Ok(()), "another tenant waited");
+        drop(held);
+        assert_eq!(patterns.compile("acme", || ()).await, Ok(()));
     }
 }

@@ -25,13 +25,17 @@ use super::limits::{Meter, Policies};
 use super::raw::Original;
 use super::settings::Limits;
 use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord};
-use super::throttle::Turn;
+use super::throttle::{Load, Turn};
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
     Decision, Finding, Limiter, Listener, Log, Outcome, Presented, Reason, Request, Response,
     Surroundings, decide, error_response, log_entry, presented,
 };
+
+/// Bytes of a body that is held to a schema where it was read. Larger ones may take a part of a
+/// second, within the steps of a validation.
+const VALIDATED_IN_PLACE: usize = 4 << 10;
 
 thread_local! {
     /// A machine keeps its memory from request to request.
@@ -91,9 +95,12 @@ impl Receiver<'_> {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
         };
-        let is_failing = self.meter(head.origin).is_failing();
-        let Some(turn) = self.app.throttle.turn(is_failing, limits.body_time).await else {
-            return self.refuse(&head, Outcome::TooManyFailures);
+        let load = self.load(&head, &incoming);
+        let Some(turn) = self.app.throttle.turn(load, limits.body_time).await else {
+            return match load {
+                Load::Failing => self.refuse(&head, Outcome::TooManyFailures),
+                _ => self.refuse(&head, Outcome::Unavailable),
+            };
         };
         // The head is copied as text when the body is there, and not before: a stream that waits
         // for its body holds one head.
@@ -114,6 +121,17 @@ impl Receiver<'_> {
         let decision = turn.run(|| self.decide(&request, &known, head.origin));
         self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
         self.finish(&request, decision, turn).await
+    }
+
+    /// The work that a request brings.
+    fn load(&self, head: &Head<'_>, incoming: &Incoming) -> Load {
+        if self.meter(head.origin).is_failing() {
+            Load::Failing
+        } else if self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE) {
+            Load::Validation
+        } else {
+            Load::Light
+        }
     }
 
     fn head<'h>(&self, peer: IpAddr, parts: &'h hyper::http::request::Parts) -> Head<'h> {
@@ -321,9 +339,11 @@ impl Receiver<'_> {
 
     /// A request that ends before there is anything to decide.
     fn refuse(&self, head: &Head<'_>, outcome: Outcome) -> Response {
-        let admitted = self.meter(head.origin).fail();
+        // A lack of ours is no failure of the sender.
+        let is_noted = outcome == Outcome::Unavailable
+            || matches!(self.meter(head.origin).fail(), Admission::Admitted { .. });
         self.count(&head.id, outcome, &[]);
-        if matches!(admitted, Admission::Admitted { .. }) {
+        if is_noted {
             let at = micros_of(head.received_at);
             self.app.store.note_with(&self.listener.id, at, &mut || self.bare(head, outcome));
         }

@@ -118,6 +118,11 @@ struct Events {
 }
 
 impl Listener {
+    /// Whether bodies are held to a schema.
+    pub fn has_schema(&self) -> bool {
+        self.schema.is_some()
+    }
+
     /// Finds what its programs read of a body.
     fn find_wanted(&mut self) {
         let mut wanted = Projection::default();

@@ -212,7 +212,8 @@ impl Lane {
     ) -> Result<Begun, StoreError> {
         let (settings, clients) = self.shared.now();
         let free = rhythm.window.saturating_sub(flight.len()).min(rhythm.allows(&settings));
-        if self.tenant.is_empty() && free > 0 {
+        // Its programs are compiled before it holds permits.
+        if known.is_none() && free > 0 {
             match self.subscribed(known).await? {
                 Known::Gone => return Ok(Begun::Some(0)),
                 Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
@@ -278,7 +279,7 @@ impl Lane {
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
             return Ok(Known::Good(Arc::clone(known)));
         }
-        match Subscribed::open(&self.app.keyring, &self.app.patterns, record) {
+        match Subscribed::open(&self.app.keyring, &self.app.patterns, record).await {
             Ok(subscribed) => {
                 let subscribed = Arc::new(subscribed);
                 self.app.filters.learn(&subscribed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::delivery::{Definition, Programs};
 use crate::gateway::encryption::{AssociatedData, EncryptionError, Keyring, place};
-use crate::gateway::patterns::Patterns;
+use crate::gateway::patterns::{CompileError, Patterns};
 use crate::gateway::store::{SealedColumn, SubscriptionRecord};
 
 /// A subscription.
@@ -30,25 +30,37 @@ pub enum UnreadableSubscription {
     /// Its filter or transform does not compile any more.
     #[error("the filter or transform of the subscription `{0}` does not compile: {1}")]
     Program(String, String),
+    /// Its filter or transform is not compiled yet.
+    #[error("the filter or transform of the subscription `{0}`: {1}")]
+    NotCompiled(String, CompileError),
 }
 
 impl Subscribed {
-    /// Reads what the store has of a subscription.
+    /// Reads what the store has of a subscription. Its programs are compiled beside the threads of
+    /// the runtime.
     ///
     /// # Errors
     /// Where it was encrypted with another key, is damaged, or does not compile.
-    pub fn open(
+    pub(super) async fn open(
         keyring: &Keyring,
         patterns: &Patterns,
         record: SubscriptionRecord,
     ) -> Result<Self, UnreadableSubscription> {
-        let definition = unsealed(keyring, &record)?;
-        let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
-        let share = patterns.share(&record.tenant);
-        let programs = Programs::compile_in(&share, filter, transform).map_err(|faults| {
+        let definition = Arc::new(unsealed(keyring, &record)?);
+        if definition.filter.is_none() && definition.transform.is_none() {
+            return Ok(Self { record, definition, programs: Programs::default() });
+        }
+        let (share, texts) = (patterns.share(&record.tenant), Arc::clone(&definition));
+        let work = move || {
+            Programs::compile_in(&share, texts.filter.as_deref(), texts.transform.as_deref())
+        };
+        let compiled = patterns.compile(&record.tenant, work).await;
+        let compiled = compiled
+            .map_err(|error| UnreadableSubscription::NotCompiled(record.id.clone(), error))?;
+        let programs = compiled.map_err(|faults| {
             UnreadableSubscription::Program(record.id.clone(), faults.to_string())
         })?;
-        Ok(Self { record, definition: Arc::new(definition), programs })
+        Ok(Self { record, definition, programs })
     }
 }
 

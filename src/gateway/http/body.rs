@@ -44,6 +44,11 @@ impl Incoming {
         self.memory.copy(memory, bytes)
     }
 
+    /// Whether the body may have more than some bytes when it is unpacked.
+    pub(in crate::gateway) fn may_exceed(&self, bytes: usize) -> bool {
+        self.raw.len() > bytes || matches!(self.encoding, Encoding::Gzip)
+    }
+
     /// Unpacks the body, where it is packed: work for the sender, so it is done when the sender's
     /// turn has come. The memory for it is held already.
     ///

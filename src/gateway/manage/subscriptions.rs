@@ -22,6 +22,7 @@ use crate::gateway::clock::Clock;
 use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
 use crate::gateway::encryption::{EncryptionError, Keyring};
 use crate::gateway::identity::uuid_of;
+use crate::gateway::patterns::CompileError;
 use crate::gateway::store::{
     AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
@@ -121,6 +122,7 @@ impl Call {
         enabled: bool,
         definition: Definition,
     ) -> Result<Found, Fault> {
+        self.check_programs(&definition).await?;
         let now = self.app.clock.micros();
         let id = self.app.clock.id().to_string();
         let record = SubscriptionRecord {
@@ -195,6 +197,7 @@ impl Call {
             let mut found = self.subscription(api, id).await?;
             let before = found.record.sealed.len();
             change(&mut found)?;
+            self.check_programs(&found.definition).await?;
             found.record.events = found.definition.events.clone();
             let Found { record, definition } = &found;
             let sealed = sealed(&self.app.keyring, &record.tenant, &record.id, definition)?;
@@ -332,33 +335,92 @@ fn header_bytes(endpoint: &Endpoint) -> usize {
     endpoint.headers.iter().map(|(name, all)| name.len() + values(all)).sum()
 }
 
-/// Compiles programs, whose patterns count in a share where they are to run, and tells what is wrong with them as something about a property.
-pub(super) fn check_programs_of(
-    share: Option<&PatternShare>,
-    property: &str,
-    filter: Option<&str>,
-    transform: Option<&str>,
-) -> Result<Programs, Fault> {
-    if [filter, transform].into_iter().flatten().any(|text| text.len() > PROGRAM_BYTES) {
-        return Err(Fault::member(property, format!("has more than {PROGRAM_BYTES} bytes")));
-    }
-    let told = |faults: Diagnostics| {
-        let tell = |fault: &crate::diagnostic::Diagnostic| {
-            let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
-            (property.to_owned(), format!("{} at {at}: {}", fault.code, fault.message))
+/// Texts of programs, and the properties that they were given in.
+pub(super) struct ProgramTexts<'t> {
+    /// The filter, with its property.
+    pub(super) filter: Option<(&'static str, &'t str)>,
+    /// The transform, with its property.
+    pub(super) transform: Option<(&'static str, &'t str)>,
+}
+
+impl Call {
+    /// Compiles the programs of a definition, to see that they can be.
+    async fn check_programs(&self, definition: &Definition) -> Result<(), Fault> {
+        let texts = ProgramTexts {
+            filter: definition.filter.as_deref().map(|text| ("filter", text)),
+            transform: definition.transform.as_deref().map(|text| ("transform", text)),
         };
-        Fault::Members(faults.list.iter().map(tell).collect())
-    };
-    match share {
-        Some(share) => Programs::compile_in(share, filter, transform).map_err(told),
-        None => Programs::compile(filter, transform).map_err(told),
+        self.compile(None, texts).await.map(drop)
+    }
+
+    /// Compiles programs beside the threads of the runtime. Where they are to run, their patterns
+    /// count in a share.
+    pub(super) async fn compile(
+        &self,
+        share: Option<PatternShare>,
+        texts: ProgramTexts<'_>,
+    ) -> Result<Programs, Fault> {
+        if texts.filter.is_none() && texts.transform.is_none() {
+            return Ok(Programs::default());
+        }
+        for (property, text) in [texts.filter, texts.transform].into_iter().flatten() {
+            if text.len() > PROGRAM_BYTES {
+                return Err(Fault::member(
+                    property,
+                    format!("has more than {PROGRAM_BYTES} bytes"),
+                ));
+            }
+        }
+        let owned = |given: Option<(&'static str, &str)>| {
+            given.map(|(property, text)| (property, text.to_owned()))
+        };
+        let (filter, transform) = (owned(texts.filter), owned(texts.transform));
+        let work = move || compile_programs(share.as_ref(), filter, transform);
+        self.app.patterns.compile(&self.caller.tenant, work).await?
     }
 }
 
-/// Checks the programs of a subscription.
-pub(super) fn check_programs(definition: &Definition) -> Result<(), Fault> {
-    check_programs_of(None, "filter", definition.filter.as_deref(), None)?;
-    check_programs_of(None, "transform", None, definition.transform.as_deref()).map(drop)
+impl From<CompileError> for Fault {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Timeout => {
+                Self::Many("programs of this tenant are still being compiled; try again later")
+            }
+            CompileError::Failed => Self::Server(error.to_string()),
+        }
+    }
+}
+
+/// A text with the property that it was given in.
+type Given = Option<(&'static str, String)>;
+
+fn compile_programs(
+    share: Option<&PatternShare>,
+    filter: Given,
+    transform: Given,
+) -> Result<Programs, Fault> {
+    let compile = |filter: Option<&str>, transform: Option<&str>| match share {
+        Some(share) => Programs::compile_in(share, filter, transform),
+        None => Programs::compile(filter, transform),
+    };
+    let mut programs = Programs::default();
+    if let Some((property, text)) = &filter {
+        programs = compile(Some(text), None).map_err(|faults| program_fault(property, &faults))?;
+    }
+    if let Some((property, text)) = &transform {
+        let made = compile(None, Some(text)).map_err(|faults| program_fault(property, &faults))?;
+        programs = programs.with_transform_of(made);
+    }
+    Ok(programs)
+}
+
+/// What is wrong with a program, as something about a property.
+fn program_fault(property: &str, faults: &Diagnostics) -> Fault {
+    let tell = |fault: &crate::diagnostic::Diagnostic| {
+        let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
+        (property.to_owned(), format!("{} at {at}: {}", fault.code, fault.message))
+    };
+    Fault::Members(faults.list.iter().map(tell).collect())
 }
 
 /// Who acts at the command line, as the audit log has it.

@@ -177,6 +177,42 @@ fn deleting_for_space_examines_each_event_that_waits_once() {
 }
 
 #[test]
+fn requests_of_strangers_are_deleted_for_space_before_any_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = blocked_store(folder.path(), 0);
+    let mut connection = Connection::open(folder.path().join("store.db")).unwrap();
+    // Younger than the events, which have to stay for nobody.
+    let transaction = connection.transaction().unwrap();
+    for number in 0..50 {
+        transaction
+            .execute(
+                "INSERT INTO refused (id, tenant, listener_id, listener_name, received_at, outcome,
+                 status, log, body, reasons, duration_us)
+                 VALUES (?1, 'acme', 'listener', 'Listener', ?2, 'verification_failed', 401, '{}',
+                 NULL, '[]', 1)",
+                (id(NOW, number), NOW),
+            )
+            .unwrap();
+    }
+    transaction.commit().unwrap();
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    let small = Retention { requests_us: 900 * DAY, max_bytes: Some(1), ..RETENTION };
+    run(async {
+        let events = count("events");
+        while count("refused") > 0 {
+            let pruned = store.prune(&small, NOW, 20).await.unwrap();
+            assert!(pruned.more && pruned.rows > 0, "{pruned:?}");
+            assert_eq!(count("events"), events, "an event was deleted first");
+        }
+        let pruned = store.prune(&small, NOW, 20).await.unwrap();
+        assert!(pruned.rows > 0 && count("events") < events, "{pruned:?}");
+    });
+}
+
+#[test]
 fn a_read_that_takes_too_long_ends_and_does_not_keep_the_write_ahead_log() {
     let folder = tempfile::tempdir().unwrap();
     drop(blocked_store(folder.path(), 0));

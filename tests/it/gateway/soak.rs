@@ -16,7 +16,7 @@ use self::volume::Volume;
 use self::watch::Watch;
 use super::endpoint::{Endpoint, Mode};
 use super::floods::beside::Flood;
-use super::floods::stage::{DELIVERY, Stage, configure};
+use super::floods::stage::{DELIVERY, DRAIN, Stage, configure};
 use super::running::{Folder, Gateway, setting};
 
 /// The volume, and how much of it the gateway may use.
@@ -74,7 +74,7 @@ fn folder(volume: &Volume) -> Folder {
         "hookgate.toml",
         &format!(
             "public_url = \"https://hooks.example.com\"\n\n[server]\n\
-             listen = \"127.0.0.1:{listen}\"\nmanagement = \"127.0.0.1:{management}\"\n\n\
+             listen = \"127.0.0.1:{listen}\"\nmanagement = \"127.0.0.1:{management}\"\n{DRAIN}\n\
              [store]\npath = \"{}\"\n\n[retention]\nbytes = {}\nrefused_bytes = 16777216\n{DELIVERY}",
             store.display(),
             STORED_MIB << 20,

@@ -7,9 +7,7 @@ use crate::delivery::{
     AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
 };
 use crate::gateway::manage::call::{Call, Fault};
-use crate::gateway::manage::subscriptions::{
-    check_programs, declared_types, fresh_secret, put_header, url,
-};
+use crate::gateway::manage::subscriptions::{declared_types, fresh_secret, put_header, url};
 
 /// awork's `WebhookConfigForm`; `filter` and `transform` are Hookgate's own. Members may be left
 /// out as far as reading goes, so that all that are missing are told together.
@@ -87,7 +85,6 @@ impl WebhookConfigForm {
             filter: self.filter.filter(|text| !text.is_empty()),
             transform: self.transform.filter(|text| !text.is_empty()),
         };
-        check_programs(&definition)?;
         Ok(Asked { enabled: self.is_active.unwrap_or(false), definition })
     }
 

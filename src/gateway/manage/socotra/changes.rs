@@ -11,9 +11,7 @@ use crate::delivery::{
 use crate::gateway::clock::micros_in;
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
-use crate::gateway::manage::subscriptions::{
-    Found, HEADERS, check_programs, fresh_secret, put_header,
-};
+use crate::gateway::manage::subscriptions::{Found, HEADERS, fresh_secret, put_header};
 
 /// Types of events of a subscription.
 const TYPES: usize = 1000;
@@ -37,7 +35,7 @@ pub(super) fn definition(call: &Call, form: CreateWebhookRequest) -> Result<Defi
             .transpose()?;
     }
     let host = call.check_url("endpoint.url", &form.endpoint.url)?;
-    let definition = Definition {
+    Ok(Definition {
         name: name(form.name)?,
         receiver: receiver_of(&host),
         endpoint: endpoint(call, "endpoint", form.endpoint)?,
@@ -48,9 +46,7 @@ pub(super) fn definition(call: &Call, form: CreateWebhookRequest) -> Result<Defi
         main_entity_only: false,
         filter: form.filter.filter(|text| !text.is_empty()),
         transform: form.transform.filter(|text| !text.is_empty()),
-    };
-    check_programs(&definition)?;
-    Ok(definition)
+    })
 }
 
 fn name(name: String) -> Result<String, Fault> {
@@ -213,7 +209,6 @@ pub(super) fn update(
             *program = Some(text).filter(|text| !text.is_empty());
         }
     }
-    check_programs(definition)?;
     Ok(fresh)
 }
 

@@ -262,6 +262,11 @@ impl Pruning<'_> {
              (SELECT place FROM refused ORDER BY place LIMIT ?1)",
             &[],
         )?;
+        // Requests of strangers never cost an event: while there are some, they go alone.
+        if self.pruned.rows > rows {
+            self.pruned.more = true;
+            return Ok(());
+        }
         self.execute(
             "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries
              WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT ?1)",

@@ -35,7 +35,7 @@ impl Stage {
     pub(crate) fn new(other: &str) -> (Self, Gateway) {
         let folder = Folder::with_listener("");
         configure(&folder, other);
-        folder.settings(DELIVERY);
+        folder.settings(&format!("{DRAIN}{DELIVERY}"));
         Self::serve(folder)
     }
 
@@ -94,6 +94,9 @@ impl Stage {
         made.take_while(|status| *status == 200).count()
     }
 }
+
+/// A gateway that stops does not wait long for receivers that hang.
+pub(crate) const DRAIN: &str = "drain = \"3s\"\n";
 
 /// Deliveries may go to this machine.
 pub(crate) const DELIVERY: &str = "\n[delivery]\nallow = [\"127.0.0.0/8\"]\n";
