@@ -11,6 +11,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response as HttpResponse;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Method, Request as HttpRequest, StatusCode};
 
 use super::address::Origin;
@@ -24,8 +25,8 @@ use super::http::copy_size;
 use super::limits::{Meter, Policies};
 use super::raw::Original;
 use super::settings::Limits;
-use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord};
-use super::throttle::{Load, Turn};
+use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, StoreError};
+use super::throttle::Load;
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
@@ -53,44 +54,49 @@ pub(super) async fn notify(
     let began = Instant::now();
     // An id that is not UTF-8 is as unknown as any other.
     let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
-    let Some(listener) = configuration.listeners.get(id.as_str()) else {
+    let Some(listener) = configuration.listeners.get(id.as_str()).map(Arc::clone) else {
         app.metrics.count("", Outcome::UnknownListener, began.elapsed());
         return http(Response::empty(404), false);
     };
     let head_only = request.method() == Method::HEAD;
-    let receiver = Receiver { app: &app, configuration: &configuration, listener, began };
+    let receiver = Receiver { app, configuration, listener, began };
     let response = receiver.receive(peer.ip(), request).await;
     http(response, head_only)
 }
 
-/// One request on its way.
-struct Receiver<'r> {
-    app: &'r App,
-    configuration: &'r Configuration,
-    listener: &'r Listener,
+/// What one request is received with. It is cheap to clone for work on another thread.
+#[derive(Clone)]
+struct Receiver {
+    app: Arc<App>,
+    configuration: Arc<Configuration>,
+    listener: Arc<Listener>,
     began: Instant,
 }
 
+/// A request whose body was read.
+struct Arrived {
+    head: Head,
+    incoming: Incoming,
+}
+
 /// The head of a request, with what is read of it.
-struct Head<'h> {
+struct Head {
     id: String,
-    method: &'h str,
     url: String,
-    raw_query: &'h str,
-    headers: &'h HeaderMap,
+    parts: Parts,
     origin: Origin,
     received_at: Time,
 }
 
-impl Receiver<'_> {
+impl Receiver {
     async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
         let (parts, content) = request.into_parts();
-        let head = self.head(peer, &parts);
+        let head = self.head(peer, parts);
         let limits = &self.configuration.settings.limits;
-        if parts.headers.len() > limits.headers {
+        if head.parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
-        let read = body::read(&parts.headers, content, limits, &self.app.memory).await;
+        let read = body::read(&head.parts.headers, content, limits, &self.app.memory).await;
         let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
@@ -104,27 +110,67 @@ impl Receiver<'_> {
         };
         // The head is copied as text when the body is there, and not before: a stream that waits
         // for its body holds one head.
-        let counted = incoming.count_copy(&self.app.memory, copy_size(&parts.headers));
-        if let Err(outcome) = counted.and_then(|()| turn.run(|| incoming.unpack(limits.body))) {
+        let copied = incoming.count_copy(&self.app.memory, copy_size(&head.parts.headers));
+        if let Err(outcome) = copied {
             return self.refuse(&head, outcome);
         }
-        let texts = head.texts();
-        let headers = borrowed(&texts);
-        let request = head.request(&headers, &incoming);
-        let known = match look_up(self.app, presented(self.listener, &request)).await {
+        let arrived = Arrived { head, incoming };
+        let known = match self.look_up(&arrived).await {
             Ok(known) => known,
             Err(error) => {
-                tracing::error!(request = head.id, %error, "the store did not answer");
-                return self.refuse(&head, Outcome::Unavailable);
+                tracing::error!(request = arrived.head.id, %error, "the store did not answer");
+                return self.refuse(&arrived.head, Outcome::Unavailable);
             }
         };
-        let decision = turn.run(|| self.decide(&request, &known, head.origin));
+        let receiver = self.clone();
+        match turn.run(move || receiver.work(arrived, &known)).await {
+            Some(Ok((arrived, decision))) => self.finish(&arrived, decision).await,
+            Some(Err(response)) => response,
+            None => error_response(503, "ErrorUnavailable", "try again later"),
+        }
+    }
+
+    /// The credential that the request presents, as far as it is known here.
+    async fn look_up(&self, arrived: &Arrived) -> Result<Presented, StoreError> {
+        let texts = arrived.head.texts();
+        let headers = borrowed(&texts);
+        look_up(&self.app, presented(&self.listener, &arrived.request(&headers))).await
+    }
+
+    /// Unpacks a request and decides of it.
+    ///
+    /// # Errors
+    /// The response to a request that is not stored. It is logged.
+    fn work(
+        &self,
+        mut arrived: Arrived,
+        known: &Presented,
+    ) -> Result<(Arrived, Decision), Response> {
+        if let Err(outcome) = arrived.incoming.unpack(self.configuration.settings.limits.body) {
+            return Err(self.refuse(&arrived.head, outcome));
+        }
+        let decision = self.decide(&arrived, known)?;
+        Ok((arrived, decision))
+    }
+
+    /// A decision that is to be stored, or the answer of one that is not.
+    fn decide(&self, arrived: &Arrived, known: &Presented) -> Result<Decision, Response> {
+        let texts = arrived.head.texts();
+        let headers = borrowed(&texts);
+        let request = arrived.request(&headers);
+        let decision = self.decision(&request, known, arrived.head.origin);
         self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
-        self.finish(&request, decision, turn).await
+        if is_stored(&decision) {
+            return Ok(decision);
+        }
+        // Not refused is not trusted: a stranger sends challenges, too.
+        self.note(&request, &decision);
+        self.count(request.id, decision.outcome, &decision.reasons);
+        Err(decision.response)
     }
 
     /// The work that a request brings.
-    fn load(&self, head: &Head<'_>, incoming: &Incoming) -> Load {
+    fn load(&self, head: &Head, incoming: &Incoming) -> Load {
         if self.meter(head.origin).is_failing() {
             Load::Failing
         } else if self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE) {
@@ -134,22 +180,20 @@ impl Receiver<'_> {
         }
     }
 
-    fn head<'h>(&self, peer: IpAddr, parts: &'h hyper::http::request::Parts) -> Head<'h> {
+    fn head(&self, peer: IpAddr, parts: Parts) -> Head {
         let settings = &self.configuration.settings;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         Head {
             id: self.app.clock.id().to_string(),
-            method: parts.method.as_str(),
             url: match &self.listener.url {
                 Some(url) => {
                     parts.uri.query().map_or(url.to_string(), |query| format!("{url}?{query}"))
                 }
                 None => format!("{}{target}", settings.public_url),
             },
-            raw_query: parts.uri.query().unwrap_or(""),
-            headers: &parts.headers,
             origin: Origin::of(peer, &parts.headers, &settings.trusted_proxies),
             received_at: self.app.clock.now(),
+            parts,
         }
     }
 
@@ -163,11 +207,11 @@ impl Receiver<'_> {
         }
     }
 
-    fn decide(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
+    fn decision(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
         let decision = MACHINE.with_borrow_mut(|machine| {
             let mut meter = self.meter(origin);
             let mut surroundings = Surroundings { machine, limiter: &mut meter, presented: known };
-            decide(self.listener, request, request.received_at, &mut surroundings)
+            decide(&self.listener, request, request.received_at, &mut surroundings)
         });
         if let (Err(unknown), Outcome::VerificationFailed) = (origin.sender, decision.outcome) {
             let (id, peer) = (request.id, origin.peer);
@@ -177,22 +221,13 @@ impl Receiver<'_> {
     }
 
     /// Stores what the decision says, and answers when it is stored.
-    async fn finish(&self, request: &Request<'_>, decision: Decision, turn: Turn<'_>) -> Response {
+    async fn finish(&self, arrived: &Arrived, decision: Decision) -> Response {
+        let texts = arrived.head.texts();
+        let headers = borrowed(&texts);
+        let request = arrived.request(&headers);
         match decision.outcome {
-            Outcome::Accepted => {
-                drop(turn);
-                self.accept(request, decision).await
-            }
-            Outcome::Challenged | Outcome::Filtered if decision.secured => {
-                drop(turn);
-                self.keep(request, decision).await
-            }
-            // Not refused is not trusted: a stranger sends challenges, too.
-            outcome => {
-                turn.run(|| self.note(request, &decision));
-                self.count(request.id, outcome, &decision.reasons);
-                decision.response
-            }
+            Outcome::Accepted => self.accept(&request, decision).await,
+            _ => self.keep(&request, decision).await,
         }
     }
 
@@ -221,7 +256,7 @@ impl Receiver<'_> {
 
     async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
         let now = self.app.clock.micros();
-        let log = log_entry(self.listener, request, &decision);
+        let log = log_entry(&self.listener, request, &decision);
         let event = self.event(request, &decision, log.verbatim_json, now);
         let mut record = self.record(request, &decision, log);
         record.event_id = Some(event.id.clone());
@@ -296,7 +331,7 @@ impl Receiver<'_> {
     }
 
     fn logged(&self, request: &Request<'_>, decision: &Decision) -> RequestRecord {
-        self.record(request, decision, log_entry(self.listener, request, decision))
+        self.record(request, decision, log_entry(&self.listener, request, decision))
     }
 
     fn record(&self, request: &Request<'_>, decision: &Decision, log: Log) -> RequestRecord {
@@ -338,7 +373,7 @@ impl Receiver<'_> {
     }
 
     /// A request that ends before there is anything to decide.
-    fn refuse(&self, head: &Head<'_>, outcome: Outcome) -> Response {
+    fn refuse(&self, head: &Head, outcome: Outcome) -> Response {
         // A lack of ours is no failure of the sender.
         let is_noted = outcome == Outcome::Unavailable
             || matches!(self.meter(head.origin).fail(), Admission::Admitted { .. });
@@ -357,12 +392,12 @@ impl Receiver<'_> {
     }
 
     /// The log of a request whose body was not read.
-    fn bare(&self, head: &Head<'_>, outcome: Outcome) -> RequestRecord {
+    fn bare(&self, head: &Head, outcome: Outcome) -> RequestRecord {
         let none = Incoming::empty();
         let texts = head.texts();
         let headers = borrowed(&texts);
         let request = head.request(&headers, &none);
-        let decision = Decision::ended(self.listener, &request, outcome);
+        let decision = Decision::ended(&self.listener, &request, outcome);
         self.logged(&request, &decision)
     }
 
@@ -404,12 +439,12 @@ fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)>
     texts.iter().map(|(name, value)| (*name, &**value)).collect()
 }
 
-impl Head<'_> {
+impl Head {
     /// The headers as text. Programs read text: bytes that are not UTF-8 become U+FFFD. That passes
     /// no check that the bytes would not pass: a signature over them differs, and no secret has
     /// U+FFFD in it.
     fn texts(&self) -> Vec<(&str, Cow<'_, str>)> {
-        let headers = self.headers.iter();
+        let headers = self.parts.headers.iter();
         headers
             .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
             .collect()
@@ -422,15 +457,30 @@ impl Head<'_> {
     ) -> Request<'a> {
         Request {
             id: &self.id,
-            method: self.method,
+            method: self.parts.method.as_str(),
             url: &self.url,
-            raw_query: self.raw_query,
+            raw_query: self.parts.uri.query().unwrap_or(""),
             headers,
             raw_body: &incoming.raw,
             unpacked: incoming.unpacked(),
             remote_address: self.origin.address(),
             received_at: self.received_at,
         }
+    }
+}
+
+impl Arrived {
+    fn request<'a>(&'a self, headers: &'a [(&'a str, &'a str)]) -> Request<'a> {
+        self.head.request(headers, &self.incoming)
+    }
+}
+
+/// Whether a request is stored before it is answered: those of senders who are verified.
+fn is_stored(decision: &Decision) -> bool {
+    match decision.outcome {
+        Outcome::Accepted => true,
+        Outcome::Challenged | Outcome::Filtered => decision.secured,
+        _ => false,
     }
 }
 

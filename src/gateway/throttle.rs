@@ -5,22 +5,23 @@
 //! is forged. So its requests are not refused unread; they wait for each other, and take at most
 //! one processor together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The places where work waits for its turn.
 #[derive(Debug)]
 pub struct Throttle {
-    failing: Semaphore,
-    validating: Semaphore,
+    failing: Arc<Semaphore>,
+    validating: Arc<Semaphore>,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { failing: Semaphore::new(1), validating: Semaphore::new(processors) }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { failing: semaphore(1), validating: semaphore(processors) }
     }
 }
 
@@ -37,33 +38,48 @@ pub(super) enum Load {
 
 /// Leave to work on a request.
 #[derive(Debug)]
-pub(super) struct Turn<'t> {
+pub(super) struct Turn {
     /// None for light work.
-    permit: Option<SemaphorePermit<'t>>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Throttle {
     /// Waits for a turn, where the load asks for one; none where that takes too long.
-    pub(super) async fn turn(&self, load: Load, patience: Duration) -> Option<Turn<'_>> {
+    pub(super) async fn turn(&self, load: Load, patience: Duration) -> Option<Turn> {
         let turns = match load {
             Load::Light => return Some(Turn { permit: None }),
             Load::Validation => &self.validating,
             Load::Failing => &self.failing,
         };
-        let waited = tokio::time::timeout(patience, turns.acquire()).await;
+        let waited = tokio::time::timeout(patience, Arc::clone(turns).acquire_owned()).await;
         let permit = waited.ok()?.ok()?;
         Some(Turn { permit: Some(permit) })
     }
 }
 
-impl Turn<'_> {
-    /// Does a part of the work. Unless it is light, the thread is handed over first: its other
-    /// tasks go on elsewhere meanwhile.
-    pub(super) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
-        let has_others = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        match self.permit {
-            Some(_) if has_others() => tokio::task::block_in_place(work),
-            _ => work(),
+impl Turn {
+    /// Does the work: light work at once, other work on a thread beside the runtime's workers. The
+    /// turn ends with the work, also where the sender does not wait for it. There are as many of
+    /// these threads as turns: each keeps memory of its own.
+    ///
+    /// # Panics
+    /// Where the work does.
+    pub(super) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let Some(permit) = self.permit else {
+            return Some(work());
+        };
+        let work = move || {
+            let _turn = permit;
+            work()
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => Some(done),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime ends.
+            Err(_) => None,
         }
     }
 }
@@ -86,6 +102,18 @@ mod tests {
         assert!(throttle.turn(Load::Failing, PATIENCE).await.is_some());
     }
 
+    #[tokio::test]
+    async fn a_turn_ends_with_the_work_and_not_with_the_wait() {
+        let throttle = Throttle::default();
+        let turn = throttle.turn(Load::Failing, PATIENCE).await.unwrap();
+        let (send, receive) = std::sync::mpsc::channel::<()>();
+        let work = turn.run(move || receive.recv().is_err());
+        assert!(tokio::time::timeout(PATIENCE, work).await.is_err(), "the work is done already");
+        assert!(throttle.turn(Load::Failing, PATIENCE).await.is_none(), "two at a time");
+        drop(send);
+        assert!(throttle.turn(Load::Failing, Duration::from_secs(10)).await.is_some());
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn work_for_a_failing_sender_and_validation_leave_their_worker_to_others() {
         for load in [Load::Failing, Load::Validation] {
@@ -94,8 +122,9 @@ mod tests {
             let (send, receive) = std::sync::mpsc::channel();
             // The only worker runs this task while the work waits for it.
             tokio::spawn(async move { send.send(7) });
-            let done = turn.run(|| receive.recv_timeout(Duration::from_secs(10)));
-            assert_eq!(done, Ok(7));
+            let done = turn.run(move || receive.recv_timeout(Duration::from_secs(10))).await;
+            assert_eq!(done, Some(Ok(7)));
+            assert!(throttle.turn(load, PATIENCE).await.is_some(), "the turn did not end");
         }
     }
 }

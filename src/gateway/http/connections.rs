@@ -37,6 +37,9 @@ const CLOSING: usize = 64;
 /// Connections of one address that are looked at for one that gives way.
 const LOOKS: usize = 256;
 
+/// Connections of one address without a request that are a crowd.
+const CROWD: usize = 128;
+
 /// Addresses that are looked at.
 const ADDRESSES: usize = 16;
 
@@ -295,6 +298,15 @@ impl Place {
         {
             address.established.insert(entry.number, entry);
         }
+    }
+
+    /// Whether its address has many connections that have not sent a request.
+    pub(super) fn is_crowded(&self) -> bool {
+        let state = self.connections.lock();
+        state
+            .addresses
+            .get(&self.entry.address)
+            .is_some_and(|address| !address.is_proxy && address.half_open.len() > CROWD)
     }
 
     /// Charges the connection with more memory; false where there is none, or it has to close.

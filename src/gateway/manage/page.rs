@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::call::{Answer, Fault};
 
@@ -41,14 +40,6 @@ impl Scan {
         }
         let slow = self.began.elapsed() > SCAN_TIMEOUT;
         slow.then(|| "looking at the webhooks one by one takes too long".to_owned())
-    }
-}
-
-/// Runs work that takes a while. Other tasks of this worker go on elsewhere meanwhile.
-pub(super) fn run_long<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
     }
 }
 

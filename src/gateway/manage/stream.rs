@@ -13,7 +13,6 @@ use super::budget::OpenStream;
 use super::call::{Answer, Call, Content, Fault};
 use super::caller::{Caller, ListenerLimit};
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
-use super::page::run_long;
 use super::subscriptions::ProgramTexts;
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
@@ -237,16 +236,18 @@ impl Follower {
             self.after = self.after.max(last);
             return Ok(None);
         }
-        let runs = self.programs.filters() || self.programs.transforms();
-        Ok(Some(if runs { run_long(|| self.parts(records)) } else { self.parts(records) }))
+        self.app.patterns.warm(&self.caller.tenant, &self.programs).await;
+        Ok(Some(self.parts(records).await))
     }
 
     /// Events as they are sent.
-    fn parts(&mut self, records: Vec<EventRecord>) -> Vec<u8> {
+    async fn parts(&mut self, records: Vec<EventRecord>) -> Vec<u8> {
         let mut text = Vec::new();
         for record in records {
             self.after = record.place;
             text.extend(self.part(&record).unwrap_or_default().into_bytes());
+            // Other tasks have their turn between two events.
+            tokio::task::yield_now().await;
         }
         text
     }

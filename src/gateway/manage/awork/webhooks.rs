@@ -5,7 +5,7 @@ use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
 use crate::delivery::{Api, Receiver, Standing};
 use crate::gateway::manage::call::{Answer, Call, Fault};
-use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan, run_long};
+use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan};
 use crate::gateway::manage::subscriptions::Found;
 
 const API: Api = Api::Awork;
@@ -52,14 +52,14 @@ async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
             return Err(Fault::Filter(format!("{refusal}: ask without a filter and an order")));
         }
         after = batch.last().map(|(sequence, _)| *sequence);
-        run_long(|| {
-            batch.into_iter().try_for_each(|(_, found)| {
-                let shown = WebhookConfig::of(call, &found);
-                let id = found.record.id;
-                let bytes = id.len();
-                matches.look(&shown, id, bytes)
-            })
-        })?;
+        for (_, found) in batch {
+            let shown = WebhookConfig::of(call, &found);
+            let id = found.record.id;
+            let bytes = id.len();
+            matches.look(&shown, id, bytes)?;
+            // Other tasks have their turn between two rows.
+            tokio::task::yield_now().await;
+        }
     }
     let (ids, total) = matches.page();
     let mut page = JsonPage::array();
