@@ -122,22 +122,46 @@ impl Receiver {
                 return self.refuse(&arrived.head, Outcome::Unavailable);
             }
         };
+        if turn.is_light() {
+            return self.process(arrived, &known).await;
+        }
         let receiver = self.clone();
         match turn.run(move || receiver.work(arrived, &known)).await {
-            Some(Ok((arrived, decision))) => self.finish(&arrived, decision).await,
+            Some(Ok((arrived, decision))) => {
+                let texts = arrived.head.texts();
+                let headers = borrowed(&texts);
+                self.finish(&arrived.request(&headers), decision).await
+            }
             Some(Err(response)) => response,
             None => error_response(503, "ErrorUnavailable", "try again later"),
         }
     }
 
+    /// Decides of a request where it was read, and stores it.
+    async fn process(&self, mut arrived: Arrived, known: &Presented) -> Response {
+        if let Err(response) = self.unpack(&mut arrived) {
+            return response;
+        }
+        let texts = arrived.head.texts();
+        let headers = borrowed(&texts);
+        let request = arrived.request(&headers);
+        match self.decide(&request, known, arrived.head.origin) {
+            Ok(decision) => self.finish(&request, decision).await,
+            Err(response) => response,
+        }
+    }
+
     /// The credential that the request presents, as far as it is known here.
     async fn look_up(&self, arrived: &Arrived) -> Result<Presented, StoreError> {
+        if !self.listener.checks_credentials() {
+            return Ok(Presented::None);
+        }
         let texts = arrived.head.texts();
         let headers = borrowed(&texts);
         look_up(&self.app, presented(&self.listener, &arrived.request(&headers))).await
     }
 
-    /// Unpacks a request and decides of it.
+    /// Unpacks a request and decides of it, on a thread for such work.
     ///
     /// # Errors
     /// The response to a request that is not stored. It is logged.
@@ -146,25 +170,42 @@ impl Receiver {
         mut arrived: Arrived,
         known: &Presented,
     ) -> Result<(Arrived, Decision), Response> {
-        if let Err(outcome) = arrived.incoming.unpack(self.configuration.settings.limits.body) {
-            return Err(self.refuse(&arrived.head, outcome));
-        }
-        let decision = self.decide(&arrived, known)?;
+        self.unpack(&mut arrived)?;
+        let texts = arrived.head.texts();
+        let headers = borrowed(&texts);
+        let decision = self.decide(&arrived.request(&headers), known, arrived.head.origin)?;
+        drop(headers);
+        drop(texts);
         Ok((arrived, decision))
     }
 
-    /// A decision that is to be stored, or the answer of one that is not.
-    fn decide(&self, arrived: &Arrived, known: &Presented) -> Result<Decision, Response> {
-        let texts = arrived.head.texts();
-        let headers = borrowed(&texts);
-        let request = arrived.request(&headers);
-        let decision = self.decision(&request, known, arrived.head.origin);
+    /// Unpacks a body that is packed.
+    ///
+    /// # Errors
+    /// The response where it does not unpack.
+    fn unpack(&self, arrived: &mut Arrived) -> Result<(), Response> {
+        let most = self.configuration.settings.limits.body;
+        let unpacked = arrived.incoming.unpack(most);
+        unpacked.map_err(|outcome| self.refuse(&arrived.head, outcome))
+    }
+
+    /// A decision that is to be stored.
+    ///
+    /// # Errors
+    /// The response to a request that is not stored. It is logged.
+    fn decide(
+        &self,
+        request: &Request<'_>,
+        known: &Presented,
+        origin: Origin,
+    ) -> Result<Decision, Response> {
+        let decision = self.decision(request, known, origin);
         self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
         if is_stored(&decision) {
             return Ok(decision);
         }
         // Not refused is not trusted: a stranger sends challenges, too.
-        self.note(&request, &decision);
+        self.note(request, &decision);
         self.count(request.id, decision.outcome, &decision.reasons);
         Err(decision.response)
     }
@@ -221,13 +262,10 @@ impl Receiver {
     }
 
     /// Stores what the decision says, and answers when it is stored.
-    async fn finish(&self, arrived: &Arrived, decision: Decision) -> Response {
-        let texts = arrived.head.texts();
-        let headers = borrowed(&texts);
-        let request = arrived.request(&headers);
+    async fn finish(&self, request: &Request<'_>, decision: Decision) -> Response {
         match decision.outcome {
-            Outcome::Accepted => self.accept(&request, decision).await,
-            _ => self.keep(&request, decision).await,
+            Outcome::Accepted => self.accept(request, decision).await,
+            _ => self.keep(request, decision).await,
         }
     }
 

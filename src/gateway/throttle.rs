@@ -58,6 +58,11 @@ impl Throttle {
 }
 
 impl Turn {
+    /// Whether the work is done where the request is read.
+    pub(super) fn is_light(&self) -> bool {
+        self.permit.is_none()
+    }
+
     /// Does the work: light work at once, other work on a thread beside the runtime's workers. The
     /// turn ends with the work, also where the sender does not wait for it. There are as many of
     /// these threads as turns: each keeps memory of its own.

@@ -188,6 +188,11 @@ impl Listener {
         self.rate.unwrap_or(usual)
     }
 
+    /// Whether a check asks for a credential.
+    pub fn checks_credentials(&self) -> bool {
+        self.credential_header().is_some()
+    }
+
     /// The header that a credential is looked for in, where a check asks for one.
     fn credential_header(&self) -> Option<&str> {
         self.checks.iter().find_map(|check| match &check.kind {

@@ -118,13 +118,30 @@ impl Needles {
         let Some(places) = self.places else {
             return !self.needles.is_empty();
         };
-        text.windows(places.width).step_by(places.step).map(|window| places.piece(window)).any(
-            |piece| {
-                let (word, bit) = place(piece);
-                self.hashes.get(word).is_some_and(|word| word & bit != 0)
-                    && self.pieces.binary_search(&piece).is_ok()
-            },
-        )
+        match places.width {
+            PIECE => self.probe(text, places.step, |bytes| u64::from_le_bytes(*bytes)),
+            _ => self.probe(text, places.step, |bytes| u64::from(u32::from_le_bytes(*bytes))),
+        }
+    }
+
+    /// Looks at a piece of a text each `step` bytes.
+    fn probe<const WIDTH: usize>(
+        &self,
+        text: &[u8],
+        step: usize,
+        piece: impl Fn(&[u8; WIDTH]) -> u64,
+    ) -> bool {
+        let mut rest = text;
+        while let Some(bytes) = rest.first_chunk() {
+            let piece = piece(bytes);
+            let (word, bit) = place(piece);
+            let may_be = self.hashes.get(word).is_some_and(|word| word & bit != 0);
+            if may_be && self.pieces.binary_search(&piece).is_ok() {
+                return true;
+            }
+            rest = rest.get(step..).unwrap_or_default();
+        }
+        false
     }
 }
 

@@ -41,6 +41,9 @@ const TRIM: Duration = Duration::from_secs(5);
 /// How often a tenant without subscriptions has a turn, which only moves its mark.
 const QUIET: Duration = Duration::from_millis(50);
 
+/// How long nobody is listened to after tenants that have no subscriptions.
+const REST: Duration = Duration::from_millis(2);
+
 /// How long a store that does not answer is left alone.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
@@ -68,10 +71,14 @@ pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver
     let mut trim = tokio::time::interval(TRIM);
     loop {
         let (ready, quiet) = (fan.is_ready(), fan.quiet_until());
+        let resting = fan.rests_until;
         tokio::select! {
             biased;
             () = told(&mut stop) => return,
-            tenants = app.arrivals.next_tenants() => tenants.for_each(|one| fan.add(one)),
+            tenants = app.arrivals.next_tenants(), if resting.is_none() => fan.add_all(tenants),
+            () = tokio::time::sleep_until(resting.unwrap_or(quiet).into()), if resting.is_some() => {
+                fan.rests_until = None;
+            }
             Some(asked) = fan.asking.join_next() => fan.asked(asked),
             _ = look.tick() => fan.look().await,
             _ = trim.tick() => fan.trim().await,
@@ -96,6 +103,8 @@ struct FanOut {
     turns: VecDeque<FanOutTurn>,
     /// Tenants without subscriptions: when they have a turn again.
     quiet: BTreeMap<String, Instant>,
+    /// Until when nobody is listened to: those who told last have no subscriptions.
+    rests_until: Option<Instant>,
     alarms: Alarms,
 }
 
@@ -109,6 +118,7 @@ impl FanOut {
             asking: JoinSet::new(),
             turns: VecDeque::new(),
             quiet: BTreeMap::new(),
+            rests_until: None,
             alarms: Alarms::default(),
         }
     }
@@ -118,6 +128,17 @@ impl FanOut {
         if self.known.insert(tenant.clone()) && !self.quiet.contains_key(&tenant) {
             self.queue.push_back(tenant);
         }
+    }
+
+    /// Tenants have something to do. Where none of them has subscriptions, the next ones are heard
+    /// a moment later, so that each event of theirs does not wake this task.
+    fn add_all(&mut self, tenants: impl Iterator<Item = String>) {
+        let mut all_quiet = true;
+        for tenant in tenants {
+            all_quiet &= self.quiet.contains_key(&tenant);
+            self.add(tenant);
+        }
+        self.rests_until = all_quiet.then(|| Instant::now() + REST);
     }
 
     /// Whether a step can be made now.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
-use super::connections::Place;
+use super::connections::{Place, Unstarted};
 
 /// One request in progress; it ends when nothing refers to it.
 #[derive(Debug)]
@@ -50,9 +50,22 @@ impl InProgress {
         }
     }
 
-    /// Notes that the request waits for memory, if the connection may wait with one more.
-    pub(super) fn wait(&self) -> Option<Waiting<'_>> {
-        self.place.entry.activity.wait().then_some(Waiting(self))
+    /// Notes that the request waits for memory, if the connection and its address may wait with
+    /// one more.
+    pub(super) fn wait(self: &Arc<Self>) -> Option<Waiting> {
+        if !self.place.entry.activity.wait() {
+            return None;
+        }
+        if !self.place.wait() {
+            self.place.entry.activity.go_on();
+            return None;
+        }
+        Some(Waiting(Arc::clone(self)))
+    }
+
+    /// Counts the request among those that were read and whose task does not run yet.
+    pub(super) fn unstarted(&self) -> Unstarted {
+        self.place.unstarted()
     }
 
     fn now(&self) -> u64 {
@@ -86,11 +99,12 @@ impl InProgress {
 }
 
 /// A request that waits for memory.
-pub(super) struct Waiting<'r>(&'r InProgress);
+pub(super) struct Waiting(Arc<InProgress>);
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.place.entry.activity.go_on();
+        self.0.place.go_on();
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -26,7 +27,7 @@ pub(super) const TLS: usize = 16 << 10;
 pub(super) const GROWN: usize = 48 << 10;
 
 /// Bytes that HTTP/2 may need besides: a frame, what is to be written, streams that are closed.
-pub(super) const HTTP2: usize = 40 << 10;
+pub(super) const HTTP2: usize = 56 << 10;
 
 /// Bytes that all connections may need, for each that `limits.connections` allows.
 const EACH: usize = 24 << 10;
@@ -36,6 +37,14 @@ const CLOSING: usize = 64;
 
 /// Connections of one address that are looked at for one that gives way.
 const LOOKS: usize = 256;
+
+/// Requests of one address that may wait for memory at a time: requests of others find a place
+/// beside them.
+const WAITING: usize = 8;
+
+/// Requests of HTTP/2 that were read and whose tasks do not run yet: past that, no more are read.
+/// Each holds what its task holds, and a read of a few KiB may bring many.
+const UNSTARTED: usize = 1024;
 
 /// Connections of one address without a request that are a crowd.
 const CROWD: usize = 128;
@@ -48,7 +57,18 @@ const ADDRESSES: usize = 16;
 pub(super) struct Connections {
     state: Mutex<State>,
     closed: Notify,
+    unstarted: AtomicUsize,
     bounds: Bounds,
+}
+
+/// A request whose task does not run yet.
+#[derive(Debug)]
+pub(super) struct Unstarted(Arc<Connections>);
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        self.0.unstarted.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -74,6 +94,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Address {
     is_proxy: bool,
+    /// Requests that wait for memory.
+    waiting: usize,
     half_open: BTreeMap<u64, Arc<Entry>>,
     established: BTreeMap<u64, Arc<Entry>>,
 }
@@ -112,7 +134,12 @@ impl Connections {
             per_proxy: limits.connections_per_proxy,
             memory: limits.connections.saturating_mul(EACH).max(2 << 20),
         };
-        Self { state: Mutex::default(), closed: Notify::new(), bounds }
+        Self {
+            state: Mutex::default(),
+            closed: Notify::new(),
+            unstarted: AtomicUsize::new(0),
+            bounds,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -298,6 +325,39 @@ impl Place {
         {
             address.established.insert(entry.number, entry);
         }
+    }
+
+    /// Notes that a request waits for memory; false where too many of its address do.
+    pub(super) fn wait(&self) -> bool {
+        let mut state = self.connections.lock();
+        let Some(address) = state.addresses.get_mut(&self.entry.address) else {
+            return false;
+        };
+        if address.waiting >= WAITING && !address.is_proxy {
+            return false;
+        }
+        address.waiting += 1;
+        true
+    }
+
+    /// Notes that a request waits no longer.
+    pub(super) fn go_on(&self) {
+        let mut state = self.connections.lock();
+        // An address whose connections all gave way is counted anew.
+        if let Some(address) = state.addresses.get_mut(&self.entry.address) {
+            address.waiting = address.waiting.saturating_sub(1);
+        }
+    }
+
+    /// Counts a request whose task does not run yet.
+    pub(super) fn unstarted(&self) -> Unstarted {
+        self.connections.unstarted.fetch_add(1, Ordering::Relaxed);
+        Unstarted(Arc::clone(&self.connections))
+    }
+
+    /// Whether the tasks of requests that were read have to run before more are read.
+    pub(super) fn is_backed_up(&self) -> bool {
+        self.connections.unstarted.load(Ordering::Relaxed) >= UNSTARTED
     }
 
     /// Whether its address has many connections that have not sent a request.

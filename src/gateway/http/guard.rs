@@ -202,7 +202,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             Protocol::Http1 { .. } => TURN,
             Protocol::Http2 { .. } => HTTP2_TURN,
         };
-        if guard.turn >= turn {
+        let is_http2 = matches!(guard.protocol, Protocol::Http2 { .. });
+        if guard.turn >= turn || is_http2 && guard.place.is_backed_up() {
             guard.turn = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;

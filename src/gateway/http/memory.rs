@@ -5,7 +5,8 @@
 //! room whatever long ones hold, and no two long bodies wait for what the other has.
 //!
 //! A request that finds no room presses: bodies that stall give way at once, and the request waits
-//! for what they held. The number of requests that wait is bounded, since they hold a head meanwhile.
+//! for what they held. The heads of requests that wait have a part of the budget of their own; a
+//! head that does not fit there is dropped before anything else is read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -38,6 +39,8 @@ const PRESS: Duration = Duration::from_millis(25);
 pub struct Memory {
     short: Part,
     long: Part,
+    /// For the heads of requests that wait for room.
+    queued: Arc<Semaphore>,
     pressed: Notify,
     /// When it was pressed last, in milliseconds since the beginning.
     pressed_at: AtomicU64,
@@ -59,12 +62,20 @@ pub(in crate::gateway) struct Held {
     long: Option<OwnedSemaphorePermit>,
 }
 
+/// The place of a head that waits for room.
+#[derive(Debug)]
+pub(super) struct Queued {
+    place: OwnedSemaphorePermit,
+}
+
 impl Memory {
-    /// A budget of so many bytes: half is for heads and the beginnings of bodies.
+    /// A budget of so many bytes: half is for heads and the beginnings of bodies, an eighth for
+    /// heads that wait.
     pub(in crate::gateway) fn new(bytes: usize) -> Self {
         Self {
             short: Part::new(bytes / 2, HEADS),
-            long: Part::new(bytes - bytes / 2, BODIES),
+            long: Part::new(bytes - bytes / 2 - bytes / 8, BODIES),
+            queued: Arc::new(Semaphore::new(permits(bytes / 8).min(Semaphore::MAX_PERMITS))),
             pressed: Notify::new(),
             pressed_at: AtomicU64::new(0),
             began: Instant::now(),
@@ -92,11 +103,18 @@ impl Memory {
         Some(Held { short: Some(short), long: None })
     }
 
+    /// A place among the heads that wait for room; none where they hold as much as they may.
+    pub(super) fn queue(&self, bytes: usize) -> Option<Queued> {
+        let wanted = u32::try_from(permits(bytes)).ok()?;
+        Arc::clone(&self.queued).try_acquire_many_owned(wanted).ok().map(|place| Queued { place })
+    }
+
     /// Waits for room for a head.
     ///
     /// # Errors
     /// `Unavailable` where too many wait already.
-    pub(super) async fn admit(&self, bytes: usize) -> Result<Held, Outcome> {
+    pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Held, Outcome> {
+        let _place = queued.place;
         Ok(Held { short: Some(self.take(&self.short, bytes).await?), long: None })
     }
 

@@ -14,9 +14,9 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTEN
 use hyper::{Request, Response, StatusCode, Version};
 use tower::ServiceExt;
 
-use super::answer::{Answer, InProgress, Received};
+use super::answer::{Answer, InProgress, Received, Waiting};
 use super::head::{self, HeadError};
-use super::memory::{BEGINNING, Held};
+use super::memory::{BEGINNING, Held, Queued};
 use crate::gateway::app::App;
 use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
@@ -37,8 +37,16 @@ const ADMISSION: Duration = Duration::from_secs(2);
 /// A request after the checks of its head.
 enum Admitted {
     Now(Request<Incoming>, Held),
-    Later(Request<Incoming>, usize),
+    Later(Request<Incoming>, Wait),
     Refused(Response<AxumBody>),
+}
+
+/// The place of a request that waits for memory. It is taken before the request is handed to a
+/// task of its own: many such tasks may be there before the first one runs.
+struct Wait {
+    bytes: usize,
+    queued: Queued,
+    _waiting: Waiting,
 }
 
 impl Service {
@@ -51,17 +59,16 @@ impl Service {
         progress: Arc<InProgress>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
         let service = Arc::clone(self);
-        let admitted = self.admit(request);
-        if matches!(admitted, Admitted::Refused(_)) {
-            progress.refuse();
-        }
+        let admitted = self.admit(request, &progress);
+        let unstarted = progress.unstarted();
         async move {
+            drop(unstarted);
             let response = match admitted {
                 Admitted::Refused(response) => response,
                 Admitted::Now(request, held) => service.route(peer, request, held, &progress).await,
-                Admitted::Later(request, bytes) => {
+                Admitted::Later(request, wait) => {
                     let version = request.version();
-                    match service.wait(bytes, &progress).await {
+                    match service.wait(wait).await {
                         Some(held) => service.route(peer, request, held, &progress).await,
                         None => service.unavailable(version),
                     }
@@ -71,24 +78,33 @@ impl Service {
         }
     }
 
-    fn admit(&self, request: Request<Incoming>) -> Admitted {
+    fn admit(&self, request: Request<Incoming>, progress: &Arc<InProgress>) -> Admitted {
         let (parts, body) = request.into_parts();
         if let Err(error) = self.check(&parts) {
+            progress.refuse();
             return Admitted::Refused(self.refuse(parts.version, error));
         }
         let longest = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
-        let bytes = head::size(&parts) + longest.unwrap_or(BEGINNING).min(BEGINNING);
+        let head = head::size(&parts);
+        let bytes = head + longest.unwrap_or(BEGINNING).min(BEGINNING);
         let request = Request::from_parts(parts, body);
-        match self.app.memory.try_admit(bytes) {
-            Some(held) => Admitted::Now(request, held),
-            None => Admitted::Later(request, bytes),
+        if let Some(held) = self.app.memory.try_admit(bytes) {
+            return Admitted::Now(request, held);
+        }
+        let wait = || {
+            // Its body is not read while it waits.
+            let queued = self.app.memory.queue(head)?;
+            Some(Wait { bytes, queued, _waiting: progress.wait()? })
+        };
+        match wait() {
+            Some(wait) => Admitted::Later(request, wait),
+            None => Admitted::Refused(self.unavailable(request.version())),
         }
     }
 
-    /// Waits for memory, unless too many wait already, in all or on this connection.
-    async fn wait(&self, bytes: usize, progress: &InProgress) -> Option<Held> {
-        let _waiting = progress.wait()?;
-        let admission = self.app.memory.admit(bytes);
+    /// Waits for memory.
+    async fn wait(&self, wait: Wait) -> Option<Held> {
+        let admission = self.app.memory.admit(wait.queued, wait.bytes);
         tokio::time::timeout(ADMISSION, admission).await.ok()?.ok()
     }
 
