@@ -1,4 +1,4 @@
-//! Hookgate: a rule language for webhooks, compiled to bytecode, and the gateway that runs on it.
+//! Hookgate: a rule language for webhooks, compiled to bytecode, and the gateway that runs it.
 
 #![forbid(unsafe_code)]
 
@@ -36,7 +36,7 @@ pub mod syntax;
 pub mod value;
 pub mod vm;
 
-// The pages' Rust blocks run as tests of the crate.
+// The Rust blocks of the page run as tests of the crate.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

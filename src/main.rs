@@ -1,11 +1,12 @@
-//! The `hookgate` command.
+//! The `hookgate` command. All of its code is in `hookgate::cli`.
 
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-/// A request makes many small values, each gone when it is answered, on whichever thread it is by
-/// then: what the system's allocator does for that was a tenth of its time.
+/// Allocator of the program. A request creates many small values and frees them when it is
+/// answered, often on another thread. The system allocator took a tenth of a request's time for
+/// this.
 #[cfg(feature = "gateway")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

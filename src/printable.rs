@@ -1,16 +1,15 @@
-//! Text for people: characters that a terminal or a log viewer acts on are shown as escapes.
+//! Escapes control characters in text for people. Does not know where the text comes from.
 //!
-//! Names, bodies and messages come from senders and tenants. Printed as they are, they could move
-//! the cursor, rename the window, hide what is before them, or add lines that look like ours.
-//! Everything that is printed for people passes through here; the escapes are those of JSON, so
-//! that a text in JSON stays JSON and keeps its value.
+//! Names, bodies and messages come from senders and tenants. Unescaped, they could move the cursor,
+//! rename the window, hide earlier text, or forge log lines. All text for people passes through
+//! here. The escapes are those of JSON, so a JSON text stays valid and keeps its value.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
-/// Whether a character does something else than be seen: controls of C0 and C1, and characters of
-/// Unicode that are invisible, end lines, or turn the direction of what is around them.
+/// Returns true for a character with an effect other than a visible glyph: C0 and C1 controls, and
+/// Unicode characters that are invisible, end a line, or change the text direction.
 fn acts(letter: char) -> bool {
     matches!(
         letter,
@@ -34,7 +33,7 @@ fn acts(letter: char) -> bool {
     )
 }
 
-/// A text within one line: line ends and tabs are escaped too.
+/// Escapes a text for one line: line ends and tabs are escaped too.
 ///
 /// ```
 /// use hookgate::printable::escape_line;
@@ -46,13 +45,13 @@ pub fn escape_line(text: &str) -> Cow<'_, str> {
     escape(text, acts)
 }
 
-/// A text of several lines: line ends and tabs stay.
+/// Escapes a text of several lines: line ends and tabs are kept.
 pub fn escape_lines(text: &str) -> Cow<'_, str> {
     escape(text, |letter| acts(letter) && !matches!(letter, '\n' | '\t'))
 }
 
 fn escape(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
-    // Nearly all text is printable ASCII.
+    // Nearly all texts are printable ASCII.
     let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if plain || !text.contains(&hidden) {
         return Cow::Borrowed(text);
@@ -64,29 +63,29 @@ fn escape(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
             continue;
         }
         for unit in letter.encode_utf16(&mut [0; 2]) {
-            // Writing to a text does not fail.
+            // Writing to a string never fails.
             let _ = write!(shown, "\\u{unit:04x}");
         }
     }
     Cow::Owned(shown)
 }
 
-/// Writes what it is given escaped.
+/// A writer that escapes its input.
 #[derive(Debug)]
 pub struct Printable<W> {
-    /// Where it goes.
+    /// The destination.
     pub(crate) inner: W,
-    /// Whether what is written at once is one line, whose end is the only one in it.
+    /// True if each write is one line, whose only line end is its last character.
     line: bool,
 }
 
 impl<W> Printable<W> {
-    /// For texts of several lines.
+    /// Returns a writer for texts of several lines.
     pub fn lines(inner: W) -> Self {
         Self { inner, line: false }
     }
 
-    /// For lines, each written at once with its end.
+    /// Returns a writer for lines. Each write must be one line with its end.
     pub fn line(inner: W) -> Self {
         Self { inner, line: true }
     }
@@ -98,7 +97,7 @@ impl<W: io::Write> io::Write for Printable<W> {
         if let (true, Some(line)) = (self.line, text.strip_suffix('\n')) {
             let shown = escape_line(line);
             match shown {
-                // In one piece, so that lines of others do not come between.
+                // In one write, so that lines of other writers do not come in between.
                 Cow::Borrowed(_) => self.inner.write_all(text.as_bytes())?,
                 Cow::Owned(shown) => self.inner.write_all(format!("{shown}\n").as_bytes())?,
             }

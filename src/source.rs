@@ -1,6 +1,6 @@
-//! Source text and places in it.
+//! Source text, and positions in it.
 //!
-//! Knows bytes, lines and columns, and nothing of what the text means.
+//! Knows bytes, lines and columns, and nothing of the meaning of the text.
 
 use std::ops::Range;
 
@@ -14,25 +14,24 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span of the bytes from `start` up to `end`. Sources are at most 4 GiB: what lies
-    /// beyond is clamped.
+    /// Returns the span from `start` up to `end`. Offsets beyond 4 GiB are clamped.
     pub fn new(start: usize, end: usize) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         Self { start: clamp(start), end: clamp(end.max(start)) }
     }
 
-    /// The smallest span that covers both.
+    /// Returns the smallest span that covers both.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// The span as a range of byte offsets.
+    /// Returns the span as a range of byte offsets.
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// The same length of text, `by` bytes further on.
+    /// Returns a span of the same length, `by` bytes later.
     #[must_use]
     pub fn shifted(self, by: usize) -> Self {
         Self::new((self.start as usize).saturating_add(by), (self.end as usize).saturating_add(by))
@@ -48,7 +47,7 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A named text and where its lines begin.
+/// A named text with the offsets of its lines.
 ///
 /// ```
 /// use hookgate::source::Source;
@@ -65,7 +64,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Names a text; the name is what diagnostics show, a file's path as a rule.
+    /// Returns a named source. Diagnostics show the name, usually the path of a file.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let newlines = memchr::memchr_iter(b'\n', text.as_bytes());
@@ -73,22 +72,22 @@ impl Source {
         Self { name: name.into(), text, line_starts }
     }
 
-    /// The name given to the text.
+    /// Returns the name of the source.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text a span covers; empty where the span is not of this source.
+    /// Returns the text of a span. Empty if the span is outside the source.
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.range()).unwrap_or("")
     }
 
-    /// The line and column of a byte offset; an offset past the end is the end.
+    /// Returns the line and column of a byte offset. An offset past the end gives the end.
     pub fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);

@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Listener, Outcome, Presented, Request, Sample, Surroundings, Unlimited, decide, find_recipe,
+    DecisionContext, Listener, Outcome, Presented, Request, Sample, Unlimited, decide, find_recipe,
 };
 
 /// How many requests are decided for each place.
@@ -46,7 +46,7 @@ impl Case {
             remote_address: None,
             received_at: self.now,
         };
-        let mut surroundings = Surroundings {
+        let mut surroundings = DecisionContext {
             machine: &mut self.machine,
             limiter: &mut Unlimited,
             presented: &Presented::None,

@@ -4,7 +4,7 @@
 #
 #   ROUNDS=20 benches/gateway/compare.sh BEFORE AFTER
 #
-# First rounds in which each writes WRITE_MIB (default: 48), so that the write-ahead log stays below
+# First rounds in which each writes WRITE_MIB (default: 32), so that the write-ahead log stays below
 # 64 MiB. Then one run of each that writes WRITE_GIB (default: 4; 0 leaves it out), with the
 # checkpoints that come meanwhile. CPU is that of all threads of the gateway. CONNECTIONS is 16 by
 # default.
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 source benches/gateway/configure.sh
 [ $# = 2 ] || { sed -n '2,11p' "$0"; exit 2; }
 programs=("$1" "$2") names=(before after)
-ROUNDS=${ROUNDS:-20} CONNECTIONS=${CONNECTIONS:-16} WRITE_MIB=${WRITE_MIB:-48} WRITE_GIB=${WRITE_GIB:-4}
+ROUNDS=${ROUNDS:-20} CONNECTIONS=${CONNECTIONS:-16} WRITE_MIB=${WRITE_MIB:-32} WRITE_GIB=${WRITE_GIB:-4}
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 configure "$folder"

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use hookgate::filterby::{Filter, Order, Surroundings};
+use hookgate::filterby::{Filter, Order, FilterContext};
 use hookgate_fuzz::split_text;
 use libfuzzer_sys::fuzz_target;
 
@@ -19,7 +19,7 @@ fuzz_target!(|input: &str| {
     let (order, row) = split_text(rest);
     let row = serde_json::from_str(row).or_else(|_| serde_json::from_str(ROW)).expect("JSON");
     let now = chrono::DateTime::from_timestamp(1_778_673_600, 0).expect("a time");
-    let surroundings = Surroundings { now, me: "7".to_owned() };
+    let surroundings = FilterContext { now, me: "7".to_owned() };
     let holds = |text: &str| {
         let read = Filter::read(text, MEMBERS).ok()?;
         Some(read.holds(&row, &surroundings))

@@ -24,8 +24,8 @@ trusted_proxies = ["127.0.0.0/8", "10.0.0.0/8"]
 body = 4096
 headers = 20
 header_bytes = 8192
-failures = 1000000
-challenges = 1000000
+failures_per_minute = 1000000
+challenges_per_minute = 1000000
 "#;
 
 /// What a request that is taken is answered.

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use hookgate::builtins::{self, Code, Pattern};
 use hookgate::engine::{
-    Engine, Limits, Machine, OwnedValue, Program, RuleSet, Source, Strangers, Trap,
+    Engine, Limits, Machine, OwnedValue, Program, RuleSet, Source, UndeclaredRoots, Trap,
 };
 use hookgate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Path, Root};
 use hookgate::source::Span;
@@ -23,7 +23,7 @@ fuzz_target!(|input: &[u8]| {
     let chunk = match bytes.pick(3) {
         0 => made(&mut bytes),
         ways => {
-            let engine = Engine::for_requests().strangers(Strangers::Taken);
+            let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
             let Ok(program) = engine.compile_source(Source::new("fuzz", case.rule.as_str())) else {
                 return;
             };
@@ -128,7 +128,7 @@ fn constants() -> Vec<OwnedValue> {
 }
 
 fn root(name: &str) -> Root {
-    Root { name: name.into(), case_blind: name == "headers" }
+    Root { name: name.into(), case_insensitive: name == "headers" }
 }
 
 /// Every function of the language; the verifier has to refuse those that have no code of their own.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use hookgate::builtins;
-use hookgate::config::{Table, Takes};
+use hookgate::config::{FieldType, Table};
 use hookgate::gateway::GATEWAY;
 use hookgate::listener::{LISTENER, RECIPE, recipe_names};
 use hookgate::mapper::operators;
@@ -183,7 +183,7 @@ fn keys_of(table: &Table) -> Vec<String> {
     let mut words = Vec::new();
     for field in table.fields {
         words.push(field.name.to_owned());
-        if let Takes::Word(values) = field.takes {
+        if let FieldType::Word(values) = field.takes {
             words.extend(values.iter().map(|value| format!("{value:?}")));
         }
     }

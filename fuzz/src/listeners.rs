@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Listener, Outside, Presented, Recipe, Request, Sample, Surroundings, Unlimited,
+    Decision, Listener, Outside, Presented, Recipe, Request, Sample, DecisionContext, Unlimited,
     decide, find_recipe, load, recipe_names,
 };
 use ring::rand::{SecureRandom, SystemRandom};
@@ -144,7 +144,7 @@ pub fn file(number: usize, rest: &str) -> String {
         false => "",
     };
     format!(
-        "id = \"{id}\"\nname = \"fuzz {number}\"\ntenant = \"acme\"\nkeep_raw = true\n{secrets}{rest}"
+        "id = \"{id}\"\nname = \"fuzz {number}\"\ntenant = \"acme\"\ncapture = true\n{secrets}{rest}"
     )
 }
 
@@ -255,7 +255,7 @@ impl Sent {
 /// What becomes of a request, without limits on rates.
 pub fn decided(listener: &Listener, request: &Request<'_>, machine: &mut Machine) -> Decision {
     let presented = Presented::None;
-    let mut surroundings = Surroundings { machine, limiter: &mut Unlimited, presented: &presented };
+    let mut surroundings = DecisionContext { machine, limiter: &mut Unlimited, presented: &presented };
     decide(listener, request, request.received_at, &mut surroundings)
 }
 

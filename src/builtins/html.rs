@@ -1,17 +1,19 @@
-//! HTML as plain text, the way a reader sees it: one pass, and no input that it refuses.
+//! Conversion of HTML to the plain text that a reader sees. It runs in one pass and accepts any
+//! input.
 //!
-//! Knows tags and entities, not trees: a tag that is never closed, or closed twice, changes
-//! nothing but where lines break.
+//! Knows tags and entities, but no element tree: an unclosed tag, or a tag closed twice, affects
+//! only line breaks.
 
 use html_escape::decode_html_entities;
 
 use crate::value::{Fault, Heap, TextBuilder};
 
-/// The text of an HTML fragment: tags, comments, scripts and styles left out, a new line where a
-/// block starts or ends and for `<br>`, white space collapsed, entities decoded, trimmed.
+/// Converts an HTML fragment to text. Removes tags, comments, scripts and styles. Starts a new line
+/// at the start and end of a block and for `<br>`. Collapses white space, decodes entities and
+/// trims the result.
 ///
 /// # Errors
-/// A fault where a limit is passed.
+/// Returns a fault if a limit is exceeded.
 pub(super) fn strip<'a>(heap: &'a Heap, html: &str) -> Result<&'a str, Fault> {
     heap.work_on_bytes(html.len())?;
     let mut page = Page { out: heap.text_builder(), gap: Gap::None };
@@ -26,7 +28,7 @@ pub(super) fn strip<'a>(heap: &'a Heap, html: &str) -> Result<&'a str, Fault> {
     Ok(page.out.finish())
 }
 
-/// What separates a word from the one before; the larger one wins.
+/// The separator before the next word. The larger one wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Gap {
     None,
@@ -35,8 +37,8 @@ enum Gap {
     Blank,
 }
 
-/// The text so far, and the gap before the next word. Gaps at both ends are never written, so
-/// the text comes out trimmed.
+/// The output and the pending gap before the next word. A gap at either end is never written, so
+/// the output is trimmed.
 struct Page<'a> {
     out: TextBuilder<'a>,
     gap: Gap,
@@ -88,40 +90,40 @@ impl Page<'_> {
     }
 }
 
-/// White space that collapses. A no-break space is one too: it is there for the layout, and in
-/// a text that rules compare it would be a difference nobody sees.
+/// Returns true for white space that collapses. A no-break space collapses too: it serves only the
+/// layout, and in text that rules compare it would be an invisible difference.
 fn is_space(character: char) -> bool {
     character.is_ascii_whitespace() || character == '\u{a0}'
 }
 
-/// Elements that stand on lines of their own.
+/// Block elements: each starts and ends a line.
 const BLOCKS: &str = "address article aside blockquote body caption center dd details dialog div \
     dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html legend li \
     main menu nav ol option p pre section summary table tbody tfoot thead title tr ul";
 
-/// Elements that stand side by side.
+/// Table cells: a space separates them.
 const CELLS: &str = "td th";
 
-/// Elements whose content is not for readers, and not markup either.
+/// Elements whose content is neither visible nor markup.
 const HIDDEN: &str = "script style";
 
 fn is_one_of(name: &str, names: &str) -> bool {
     names.split(' ').any(|other| other.eq_ignore_ascii_case(name))
 }
 
-/// What a `<` turns out to be.
+/// The result of reading markup from a `<`.
 enum Markup<'h> {
-    /// A comment, a declaration, an element that does not show.
+    /// Nothing to output: a comment, a declaration, or a hidden element.
     Nothing,
-    /// Only itself.
+    /// A literal `<`.
     LessThan,
-    /// A start or end tag of this name.
+    /// A start or end tag with this name.
     Tag(&'h str),
 }
 
 impl<'h> Markup<'h> {
-    /// Reads the markup at the start of the text, which is a `<`, and answers what is after it.
-    /// What never ends takes the rest of the text with it, as in a browser.
+    /// Reads the markup at the start of the text, which is a `<`. Returns it with the remaining
+    /// text. Markup without an end extends to the end of the text, as in a browser.
     fn read(html: &'h str) -> (Self, &'h str) {
         let inside = html.strip_prefix('<').unwrap_or(html);
         if let Some(comment) = inside.strip_prefix("!").filter(|rest| rest.starts_with("--")) {
@@ -150,7 +152,7 @@ fn after<'h>(html: &'h str, end: &str) -> &'h str {
     html.split_once(end).map_or("", |(_, rest)| rest)
 }
 
-/// What follows the `>` of a tag; one in a quoted attribute is not it.
+/// Returns the text after the `>` of a tag. A `>` in a quoted attribute does not end the tag.
 fn after_tag(tag: &str) -> &str {
     let mut quote = None;
     let mut value_next = false;
@@ -169,7 +171,7 @@ fn after_tag(tag: &str) -> &str {
     ""
 }
 
-/// What follows the end tag of an element whose content is not markup.
+/// Returns the text after the end tag of an element whose content is not markup.
 fn after_element<'h>(content: &'h str, name: &str) -> &'h str {
     let mut rest = content;
     while let Some((_, tag)) = rest.split_once("</") {

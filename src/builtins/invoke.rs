@@ -1,41 +1,44 @@
-//! A call: null subjects, kinds of arguments, secrecy; then the function's own code.
+//! The call of a function: null propagation, kinds of arguments, secrecy, then the code of the
+//! function.
 //!
-//! These rules hold for every function alike, so they stand here once, and the code of a
-//! function sees only arguments that fit its row.
+//! These rules apply to every function, so they are implemented once here. The code of a function
+//! sees only arguments that fit its row. Knows no function in particular.
 
 use smallvec::SmallVec;
 
 use super::pattern::{Pattern, PatternCache};
-use super::registry::{Code, Function, Mode, NullSubject, Param, Role};
+use super::registry::{Code, Function, Mode, NullPropagation, Param, Role};
 use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, List, Number, Object, Time, Value};
 
-/// What the code of a function may use: the heap, and regular expressions.
+/// The environment of a function: the heap and the regular expressions.
 #[derive(Debug, Clone, Copy)]
 pub struct Env<'a> {
-    /// Where values are built and work is counted.
+    /// The heap, which builds values and counts work.
     pub heap: &'a Heap,
-    /// The patterns that the program has as literals.
+    /// The patterns that are literals in the program.
     pub literals: &'a [Pattern],
-    /// The patterns met while running.
+    /// The patterns that were compiled at run time.
     pub patterns: &'a PatternCache,
 }
 
 impl Env<'_> {
-    /// The compiled form of a pattern, to search a text of so many bytes once.
+    /// Returns the compiled form of a pattern, and counts the work of one search in a text of
+    /// `bytes` bytes.
     ///
     /// # Errors
-    /// A fault where it does not compile, is too large, or passes the limit on steps.
+    /// Returns a fault if the pattern does not compile, is too large, or exceeds the limit on
+    /// steps.
     pub fn pattern(&self, pattern: &str, bytes: usize) -> Result<Pattern, Fault> {
         self.heap.work_on_bytes(pattern.len())?;
         let pattern = self.patterns.get(self.heap, self.literals, pattern)?;
-        // Once, its bytes count like those of any argument.
+        // The call itself already counted the bytes of the argument once.
         self.heap.work_on_bytes(bytes.saturating_mul(pattern.weight() - 1))?;
         Ok(pattern)
     }
 }
 
-/// The arguments of a call. The kinds were checked against the row; an optional one that was
-/// left out reads as null.
+/// The arguments of a call. Their kinds were checked against the row. An omitted optional argument
+/// reads as null.
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'s, 'a> {
     function: &'s Function,
@@ -43,46 +46,46 @@ pub struct Args<'s, 'a> {
 }
 
 impl<'s, 'a> Args<'s, 'a> {
-    /// How many arguments were given.
+    /// Returns the number of arguments.
     pub fn len(self) -> usize {
         self.values.len()
     }
 
-    /// Whether none was given.
+    /// Returns true if there are no arguments.
     pub fn is_empty(self) -> bool {
         self.values.is_empty()
     }
 
-    /// The arguments from a place on.
+    /// Returns the arguments from an index on.
     pub fn rest(self, from: usize) -> &'s [Value<'a>] {
         self.values.get(from..).unwrap_or(&[])
     }
 
-    /// An argument, null where it was left out.
+    /// Returns an argument, or null if it is omitted.
     pub fn value(self, at: usize) -> Value<'a> {
         self.values.get(at).copied().unwrap_or(Value::Null)
     }
 
-    /// An argument that is text.
+    /// Returns an argument that is a string.
     ///
     /// # Errors
-    /// A fault where it is not.
+    /// Returns a fault if it is not a string.
     pub fn text(self, at: usize) -> Result<&'a str, Fault> {
         self.value(at).as_text().ok_or_else(|| self.wrong(at))
     }
 
-    /// An argument that is text, or was left out.
+    /// Returns an argument that is a string, or `None` if it is null or omitted.
     ///
     /// # Errors
-    /// A fault where it is something else.
+    /// Returns a fault if it is of another kind.
     pub fn optional_text(self, at: usize) -> Result<Option<&'a str>, Fault> {
         if self.value(at).is_null() { Ok(None) } else { self.text(at).map(Some) }
     }
 
-    /// An argument that is a number; a time reads as seconds since the epoch.
+    /// Returns an argument that is a number. A time reads as seconds since the epoch.
     ///
     /// # Errors
-    /// A fault where it is neither.
+    /// Returns a fault if it is neither a number nor a time.
     pub fn number(self, at: usize) -> Result<Number, Fault> {
         match self.value(at) {
             Value::Number(number) => Ok(number),
@@ -91,10 +94,10 @@ impl<'s, 'a> Args<'s, 'a> {
         }
     }
 
-    /// An argument that is a whole number which fits an `i64`.
+    /// Returns an argument that is a whole number in the range of an `i64`.
     ///
     /// # Errors
-    /// A fault where it is not.
+    /// Returns a fault if it is not.
     pub fn integer(self, at: usize) -> Result<i64, Fault> {
         let number = self.number(at)?;
         if let Number::Int(whole) = number {
@@ -109,48 +112,49 @@ impl<'s, 'a> Args<'s, 'a> {
         })
     }
 
-    /// An argument that is a whole number which fits an `i64`, or was left out.
+    /// Returns an argument that is a whole number in the range of an `i64`, or `None` if it is null
+    /// or omitted.
     ///
     /// # Errors
-    /// A fault where it is something else.
+    /// Returns a fault if it is another value.
     pub fn optional_integer(self, at: usize) -> Result<Option<i64>, Fault> {
         if self.value(at).is_null() { Ok(None) } else { self.integer(at).map(Some) }
     }
 
-    /// An argument that is a list.
+    /// Returns an argument that is a list.
     ///
     /// # Errors
-    /// A fault where it is not.
+    /// Returns a fault if it is not a list.
     pub fn list(self, at: usize) -> Result<List<'a>, Fault> {
         self.value(at).as_list().ok_or_else(|| self.wrong(at))
     }
 
-    /// An argument that is an object.
+    /// Returns an argument that is an object.
     ///
     /// # Errors
-    /// A fault where it is not.
+    /// Returns a fault if it is not an object.
     pub fn object(self, at: usize) -> Result<Object<'a>, Fault> {
         self.value(at).as_object().ok_or_else(|| self.wrong(at))
     }
 
-    /// An argument that is a time.
+    /// Returns an argument that is a time.
     ///
     /// # Errors
-    /// A fault where it is not.
+    /// Returns a fault if it is not a time.
     pub fn time(self, at: usize) -> Result<Time, Fault> {
         self.value(at).as_time().ok_or_else(|| self.wrong(at))
     }
 
-    /// The bytes of an argument that is text, bytes or a secret.
+    /// Returns the bytes of an argument that is a string, bytes or a secret.
     ///
     /// # Errors
-    /// A fault where it is none of them.
+    /// Returns a fault if it is of another kind.
     pub fn content(self, at: usize) -> Result<&'a [u8], Fault> {
         self.value(at).content().ok_or_else(|| self.wrong(at))
     }
 
-    /// The fault of an argument that has a kind which the row takes and a value which means
-    /// nothing; `wanted` says what it should have been.
+    /// Returns the fault for an argument of the right kind with a meaningless value. `wanted`
+    /// describes the expected value.
     pub fn meaningless(self, at: usize, wanted: impl std::fmt::Display) -> Fault {
         let name = self.function.param(at).map_or("argument", |param| param.name);
         Fault::new(
@@ -159,7 +163,7 @@ impl<'s, 'a> Args<'s, 'a> {
         )
     }
 
-    /// The fault of an argument of a kind that the row does not take.
+    /// Returns the fault for an argument with a kind that the row does not accept.
     pub fn wrong(self, at: usize) -> Fault {
         let param = self.function.param(at);
         wrong_kind(self.function, param, self.value(at))
@@ -169,7 +173,7 @@ impl<'s, 'a> Args<'s, 'a> {
 /// Calls a function that has code of its own (not a loop or a form).
 ///
 /// # Errors
-/// The fault of an argument that does not fit the row, or of the function itself.
+/// Returns the fault of an argument that does not fit the row, or of the function itself.
 pub fn invoke<'a>(
     env: &Env<'a>,
     function: &Function,
@@ -194,18 +198,19 @@ pub fn invoke<'a>(
     })
 }
 
-/// The answer for a null subject, or nothing where the function takes null like any other value.
+/// Returns the result for a first argument that is null, or `None` if the function accepts null
+/// like any other value.
 ///
 /// # Errors
-/// A fault where the function does not take null at all.
+/// Returns a fault if the function does not accept null.
 pub fn null_answer<'a>(function: &Function) -> Result<Option<Value<'a>>, Fault> {
     Ok(match function.null {
-        NullSubject::Null => Some(Value::Null),
-        NullSubject::False => Some(Value::Bool(false)),
-        NullSubject::True => Some(Value::Bool(true)),
-        NullSubject::Zero => Some(Value::count(0)),
-        NullSubject::Passed => None,
-        NullSubject::Fault => {
+        NullPropagation::Null => Some(Value::Null),
+        NullPropagation::False => Some(Value::Bool(false)),
+        NullPropagation::True => Some(Value::Bool(true)),
+        NullPropagation::Zero => Some(Value::count(0)),
+        NullPropagation::Passed => None,
+        NullPropagation::Fault => {
             let name = function.params.first().map_or("argument", |param| param.name);
             return Err(null_argument(function, name));
         }
@@ -224,7 +229,7 @@ fn check_arguments(env: &Env<'_>, function: &Function, args: &[Value<'_>]) -> Re
         };
         if arg.is_null() {
             let takes_null = param.kinds.contains(Kind::Null) || param.mode == Mode::Optional;
-            if takes_null || (at == 0 && function.null == NullSubject::Passed) {
+            if takes_null || (at == 0 && function.null == NullPropagation::Passed) {
                 continue;
             }
             return Err(null_argument(function, param.name));
@@ -239,7 +244,7 @@ fn check_arguments(env: &Env<'_>, function: &Function, args: &[Value<'_>]) -> Re
     Ok(())
 }
 
-/// The kind of what a secret holds: it passes for that.
+/// Returns the kind of the content of a secret. A secret is accepted in place of that kind.
 fn held(value: Value<'_>) -> Kinds {
     match value {
         Value::SecretText(_) => Kinds::TEXT,
@@ -253,7 +258,7 @@ fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<V
     match &function.code {
         Code::Native(native) => native(env, args),
         Code::Host(host) => kept(function, args, host(env, args)?),
-        // Loops and forms are lowered by the compiler, and the verifier refuses such calls.
+        // The compiler lowers loops and forms, and the verifier rejects calls of them.
         Code::Loop(_) | Code::Form(_) => Err(Fault::new(
             FaultKind::BadArgument,
             format!("`${}` is not called like a function", function.name),
@@ -261,8 +266,8 @@ fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<V
     }
 }
 
-/// The answer of a host's function where it is of a kind that its row declares: the checker
-/// trusts that, and so does whoever reads the row.
+/// Checks that the result of a host function has a kind that its row declares. The checker and the
+/// readers of the row rely on it.
 fn kept<'a>(
     function: &Function,
     args: Args<'_, 'a>,
@@ -284,8 +289,8 @@ fn kept<'a>(
     .help("this is a mistake of the host, not of the rule: its function declares another `result`"))
 }
 
-/// A call with a secret among its arguments: the code sees what the secret holds where its row
-/// does not name secrets, and the answer is secret unless the function releases it.
+/// Runs a call that has a secret among its arguments. The code receives the content of the secret
+/// unless its row accepts secrets. The result is secret unless the function declassifies it.
 fn invoke_with_secret<'a>(
     env: &Env<'a>,
     function: &Function,
@@ -301,11 +306,11 @@ fn invoke_with_secret<'a>(
         })
         .collect();
     let answer = run(env, function, &shown).map_err(|fault| without_content(function, &fault))?;
-    if function.releases { Ok(answer) } else { keep_secret(env.heap, answer) }
+    if function.declassifies { Ok(answer) } else { keep_secret(env.heap, answer) }
 }
 
-/// A fault's words may quote an argument. With a secret among them, only the kind of fault is
-/// told.
+/// Replaces the message of a fault, which may quote an argument. If an argument is secret, only the
+/// kind of the fault is reported.
 fn without_content(function: &Function, fault: &Fault) -> Fault {
     Fault::new(fault.kind(), format!("`${}` fails on what the secret holds", function.name))
 }
@@ -318,8 +323,8 @@ fn open(value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// Makes a value that was made with a secret secret itself, at every depth. A truth value alone
-/// stays what it is: it tells no more than a comparison does.
+/// Makes a value that was computed from a secret secret as well, at every depth. A boolean stays
+/// public: it reveals only as much as a comparison.
 fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
     Ok(match value {
         Value::Null | Value::Bool(_) | Value::SecretText(_) | Value::SecretBytes(_) => value,
@@ -372,7 +377,8 @@ fn wrong_kind(function: &Function, param: Option<&Param>, value: Value<'_>) -> F
     }
 }
 
-/// What turns a value of one kind into one of those wanted, where something does.
+/// Returns advice for converting a value of one kind to one of the wanted kinds, if a conversion
+/// exists.
 pub fn conversion(found: Kind, wanted: Kinds) -> Option<&'static str> {
     Some(match found {
         Kind::Text if wanted.contains(Kind::Time) => {

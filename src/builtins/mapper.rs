@@ -1,16 +1,17 @@
-//! The operators of mappers that are loops: as functions they differ from `$MAP` and its like in
-//! what they make of objects, and no expression can write their names.
+//! The looping operators of mappers. They differ from `$MAP` and similar functions in their result
+//! for objects, and no expression can write their names.
 //!
-//! `mapper::operators` has their words and examples, and lowers to calls of these.
+//! `mapper::operators` has their documentation and examples, and lowers to calls of these
+//! functions. Knows no documents.
 
-use super::registry::{Code, Family, Function, LoopKind, NullSubject, Param};
+use super::registry::{Code, Family, Function, LoopKind, NullPropagation, Param};
 use crate::value::Kinds;
 
 pub(super) const OPERATORS: &[Function] = &[MAP, FILTER, SORT, COALESCE];
 
 const ITEMS: Param = Param::new("items", Kinds::LIST.or(Kinds::OBJECT));
 
-/// Its lambda has the element, its key or place, and its place.
+/// The lambda takes the element, its key or index, and its index.
 const MAP: Function = operator(
     "MAP()",
     &[ITEMS, Param::lambda("converter", 1, 3)],
@@ -57,8 +58,8 @@ const fn operator(
         result,
         doc,
         examples: &[],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Loop(kind),
     }
 }

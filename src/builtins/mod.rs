@@ -1,13 +1,13 @@
-//! The functions of the language: one registry, a row a function.
+//! The functions of the language: one registry with a row for each function.
 //!
-//! A row holds all there is to know of a function: its name, parameters and kinds, its words,
-//! its examples, and its code. The checker, the compiler, the machine, completion,
-//! `hookgate functions` and the reference page read the row; a test runs its examples.
+//! A row contains everything about a function: its name, parameters and kinds, its documentation,
+//! its examples and its code. The checker, the compiler, the VM, completion, `hookgate functions`
+//! and the reference page use the row. A test runs its examples.
 //!
-//! To add a function: write its row and its code in the file of its family, or a new family's
-//! file and name that in `FAMILIES`. Nothing else changes.
+//! To add a function, write its row and its code in the file of its family. For a new family, add a
+//! file and list it in `FAMILIES`. Nothing else changes.
 //!
-//! Knows values and nothing else: no source text, no program, no clock.
+//! Knows only values: no source text, no program, no clock.
 
 mod crypto;
 mod encoding;
@@ -17,12 +17,12 @@ mod list;
 mod mapper;
 mod mustache;
 mod network;
+mod nfa_states;
 mod number;
 mod object;
 mod pattern;
 mod pattern_cost;
 mod pattern_pool;
-mod places;
 mod registry;
 #[cfg(test)]
 mod testing;
@@ -35,12 +35,12 @@ pub use pattern::{Pattern, PatternCache};
 pub(crate) use pattern_cost::{PatternCost, pattern_cost};
 pub use pattern_pool::{PatternPool, PatternShare};
 pub use registry::{
-    Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullSubject,
+    Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullPropagation,
     Param, Role, example,
 };
 pub(crate) use time::usual_time;
 
-/// Every family's rows, in the order the reference page shows them.
+/// The rows of every family, in the order of the reference page.
 const FAMILIES: [&[Function]; 9] = [
     text::FUNCTIONS,
     list::FUNCTIONS,
@@ -53,13 +53,13 @@ const FAMILIES: [&[Function]; 9] = [
     registry::GENERAL,
 ];
 
-/// Every function of the language, family by family.
+/// Returns every function of the language, family by family.
 pub fn all() -> impl Iterator<Item = &'static Function> {
     FAMILIES.into_iter().flatten()
 }
 
-/// The function of a name, in any case, without its `$`. A mapper's operators that loop are found
-/// too, under names that no expression can write: `MAP()`.
+/// Returns the function with a name, in upper or lower case, without its `$`. Also finds the
+/// looping operators of mappers, under names that no expression can write: `MAP()`.
 ///
 /// ```
 /// let function = hookgate::builtins::find("lowercase").unwrap();
@@ -69,7 +69,7 @@ pub fn find(name: &str) -> Option<&'static Function> {
     all().chain(mapper::OPERATORS).find(|function| function.name.eq_ignore_ascii_case(name))
 }
 
-/// What people type from other languages, and what it is called here.
+/// Names from other languages, with the equivalent in this language.
 const FOREIGN: &[(&str, &str)] = &[
     ("CONTAINS", "`part IN text` searches a text or a list"),
     ("INCLUDES", "`part IN text` searches a text or a list"),
@@ -105,7 +105,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("FORMAT_DATE", "`$FORMAT_TIME` writes a time"),
 ];
 
-/// What to write instead of a function that other languages have and this one does not.
+/// Returns the equivalent of a function that other languages have and this language does not.
 pub fn foreign(name: &str) -> Option<&'static str> {
     let row = FOREIGN.iter().find(|(foreign, _)| foreign.eq_ignore_ascii_case(name));
     row.map(|(_, advice)| *advice)

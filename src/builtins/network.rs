@@ -1,12 +1,12 @@
-//! Functions of the network family: addresses and the networks they are in.
+//! Functions of the network family: IP addresses and networks.
 //!
-//! Opens no socket and asks no resolver: an address is digits, never a name.
+//! Opens no socket and resolves no names: an address is numeric.
 
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value, quoted};
 
@@ -30,15 +30,16 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
         example("$IP_IN(\"10.1.2.3:443\", \"10.0.0.0/8\")", "E0309"),
         example("$IP_IN(\"10.1.2.3\", \"10.0.0.0/33\")", "E0314"),
     ],
-    null: NullSubject::False,
-    releases: false,
+    null: NullPropagation::False,
+    declassifies: false,
     code: Code::Native(ip_in),
 }];
 
 fn ip_in<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let address = read_address(args.text(0)?)?;
     let mut found = false;
-    // All of them are read, so that a wrong one shows before the day it is asked for.
+    // All networks are parsed, so that an invalid one fails on every call, even if another one
+    // matches.
     match args.value(1) {
         Value::List(networks) => {
             env.heap.work(networks.len())?;
@@ -55,8 +56,8 @@ fn is_in(address: IpAddr, network: IpNet) -> bool {
     network.contains(&address) || network.contains(&address.to_canonical())
 }
 
-/// Text that is no address comes from the host, not from a sender: answering false would let it
-/// pass a rule that denies a network.
+/// Parses an address. The host supplies the address, not the sender, so an invalid one is a fault:
+/// false would pass a rule that denies a network.
 fn read_address(text: &str) -> Result<IpAddr, Fault> {
     text.parse().map_err(|_| {
         Fault::new(FaultKind::BadData, format!("{} is not an IP address", quoted(text))).help(
@@ -78,8 +79,8 @@ fn read_network(args: Args<'_, '_>, value: Value<'_>) -> Result<IpNet, Fault> {
     Ok(canonical(network))
 }
 
-/// A network of IPv4 addresses that is written with IPv6 ones (`::ffff:10.0.0.0/104`), as the
-/// network it means.
+/// Converts a network of IPv4 addresses that is written in IPv6 form (`::ffff:10.0.0.0/104`) to its
+/// IPv4 form.
 fn canonical(network: IpNet) -> IpNet {
     let IpAddr::V4(address) = network.addr().to_canonical() else {
         return network;

@@ -1,6 +1,7 @@
-//! Functions of the number family. All of them read a time as seconds since the epoch.
+//! Functions of the number family. All of them read a time as seconds since the epoch. Knows no
+//! formats of times.
 
-use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Number, Value};
 
@@ -24,8 +25,8 @@ const INTEGER: Function = Function {
         example("$INTEGER(1e30)", "E0303"),
         example("$INTEGER(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(integer),
 };
 
@@ -43,8 +44,8 @@ const DECIMAL: Function = Function {
         example(r#"$DECIMAL("1e999")"#, "E0303"),
         example("$DECIMAL(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(decimal),
 };
 
@@ -62,8 +63,8 @@ const ROUND: Function = Function {
         example("$ROUND(1, 99)", "E0314"),
         example("$ROUND(missing, 2)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(round),
 };
 
@@ -79,8 +80,8 @@ const FLOOR: Function = Function {
         example("$FLOOR(18446744073709551615)", "18446744073709551615"),
         example("$FLOOR(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(floor),
 };
 
@@ -95,8 +96,8 @@ const CEIL: Function = Function {
         example("$CEIL(-0.5)", "0"),
         example("$CEIL(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(ceil),
 };
 
@@ -112,8 +113,8 @@ const ABS: Function = Function {
         example("$ABS(3)", "3"),
         example("$ABS(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(abs),
 };
 
@@ -145,7 +146,7 @@ fn decimal<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     Ok(Value::Number(Number::decimal(number.to_f64()).unwrap_or(number)))
 }
 
-/// The number that a text spells. White space around it is not taken away silently.
+/// Parses a number. White space around it is an error, not removed silently.
 fn spelled(text: &str) -> Result<Number, Fault> {
     text.parse().map_err(|fault: Fault| match text.trim().parse::<Number>() {
         Ok(_) if fault.kind() == FaultKind::NotANumber => {
@@ -155,8 +156,8 @@ fn spelled(text: &str) -> Result<Number, Fault> {
     })
 }
 
-/// The number that a text spells, its fraction cut off before a decimal would round what is in
-/// front of it.
+/// Parses a number and drops its fraction. The fraction is removed from the text, because a float
+/// would round the digits before the point.
 fn without_fraction(text: &str) -> Result<Number, Fault> {
     let number = spelled(text)?;
     if text.contains(['e', 'E']) {
@@ -164,19 +165,20 @@ fn without_fraction(text: &str) -> Result<Number, Fault> {
     }
     let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
     match spelled(whole)? {
-        // Digits alone are an integer: one that needs a decimal is beyond them, however near.
+        // Digits without a fraction are an integer. If only a float can hold them, the integer is
+        // out of range, even by a small amount.
         beyond @ Number::Decimal(_) => Err(beyond_integers(beyond)),
         exact => Ok(exact),
     }
 }
 
-/// A whole decimal as an integer, where there is one so large.
+/// Converts a whole float to an integer if it is in range.
 fn number_from_whole(value: f64) -> Number {
     let decimal = Number::decimal(value).unwrap_or(Number::ZERO);
     decimal.as_whole().and_then(Number::integer).unwrap_or(decimal)
 }
 
-/// How many digits a number can be rounded to, after the point and before it.
+/// Maximum number of digits for rounding, after or before the decimal point.
 const MOST_DIGITS: i64 = 30;
 
 fn round<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
@@ -198,20 +200,21 @@ fn round<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     })
 }
 
-/// The integer without its last digits: zeros in their place, the half away from zero.
+/// Rounds an integer: the last digits become zeros, and a half rounds away from zero.
 fn rounded_off(integer: i128, digits: i32) -> i128 {
     let unit = 10i128.pow(digits.unsigned_abs());
     (integer.abs() + unit / 2) / unit * unit * integer.signum()
 }
 
-/// Rounds the decimal that people see, not the binary fraction a hair below it: 1.005 is 1.01.
+/// Rounds the decimal notation that users see, not the binary fraction that is slightly below it:
+/// 1.005 becomes 1.01.
 fn round_decimal(value: f64, digits: i32) -> Option<Number> {
     let shown = format!("{value:e}");
     let (mantissa, exponent) = shown.split_once('e')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let integer: i128 = format!("{whole}{fraction}").parse().ok()?;
     let exponent = exponent.parse::<i32>().ok()? - i32::try_from(fraction.len()).ok()?;
-    // No decimal shows more than 17 digits, so more than that to drop leaves nothing.
+    // A float shows at most 17 digits, so dropping more than that leaves zero.
     let dropped = (-exponent - digits).clamp(0, 20);
     let rounded: f64 = format!("{}e{exponent}", rounded_off(integer, dropped)).parse().ok()?;
     if digits > 0 { Number::decimal(rounded) } else { Some(number_from_whole(rounded)) }

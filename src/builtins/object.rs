@@ -1,6 +1,6 @@
-//! Functions of the object family.
+//! Functions of the object family. Knows no lambdas: loops over objects are in the list family.
 
-use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Object, ObjectBuilder, Value};
 
@@ -26,8 +26,8 @@ const MERGE: Function = Function {
         example("$MERGE($PARSE_JSON('[1]'))", "E0302"),
         example("$MERGE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(merge),
 };
 
@@ -43,8 +43,8 @@ const KEYS: Function = Function {
         example("$KEYS(missing)", "null"),
         example("$KEYS($PARSE_JSON('[1]'))", "E0302"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(keys),
 };
 
@@ -59,8 +59,8 @@ const VALUES: Function = Function {
         example("{}.$VALUES()", "[]"),
         example("$VALUES(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(values),
 };
 
@@ -78,8 +78,8 @@ const ENTRIES: Function = Function {
         example(r#"{ "id": 7 }.$ENTRIES()[0].value"#, "7"),
         example("$ENTRIES(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(entries),
 };
 

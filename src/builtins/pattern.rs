@@ -1,4 +1,5 @@
-//! Regular expressions: linear in time, limited in size, compiled once.
+//! Regular expressions: linear in time, limited in size, compiled once. Knows no function that uses
+//! them.
 
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +10,7 @@ use super::pattern_cost::{PatternCost, cost_of, with_slack};
 use super::pattern_pool::PatternShare;
 use crate::value::{Fault, FaultKind, Heap};
 
-/// A regular expression and the text it was written as. It is compiled when it is first used.
+/// A regular expression with its source text. It is compiled at its first use.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: Arc<str>,
@@ -18,21 +19,21 @@ pub struct Pattern {
     compiled: Compiled,
 }
 
-/// Where the compiled form of a pattern is kept.
+/// The storage of the compiled form of a pattern.
 #[derive(Debug, Clone)]
 enum Compiled {
-    /// With the pattern, as long as that is there.
+    /// In the pattern itself, for the lifetime of the pattern.
     Here(Arc<OnceLock<Arc<Regex>>>),
     /// In a pool that many programs share.
     Pooled(PatternShare),
 }
 
 impl Pattern {
-    /// Reads a pattern, whose compiled form has a limit in bytes. It is not compiled yet: its size
-    /// is estimated.
+    /// Parses a pattern whose compiled form may have at most `limit` bytes. Does not compile it;
+    /// the size is an estimate.
     ///
     /// # Errors
-    /// A fault where the pattern does not parse, or is larger than the limit.
+    /// Returns a fault if the pattern does not parse, or if its estimate exceeds the limit.
     pub fn new(text: &str, limit: usize) -> Result<Self, Fault> {
         let parsed = regex_syntax::parse(text).map_err(|error| refused(text, &error))?;
         let cost = cost_of(&parsed);
@@ -42,21 +43,21 @@ impl Pattern {
         Ok(Self { text: text.into(), cost, limit, compiled: Compiled::Here(Arc::default()) })
     }
 
-    /// The same, whose compiled form is kept in a pool.
+    /// Returns the same pattern with its compiled form in a pool.
     #[must_use]
     pub fn pooled(self, share: &PatternShare) -> Self {
         Self { compiled: Compiled::Pooled(share.clone()), ..self }
     }
 
-    /// The text of the pattern.
+    /// Returns the source text of the pattern.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The compiled form.
+    /// Returns the compiled form. Compiles the pattern if necessary.
     ///
     /// # Errors
-    /// A fault where it is larger than the limit after all.
+    /// Returns a fault if the compiled form exceeds the limit although the estimate did not.
     pub fn regex(&self) -> Result<Arc<Regex>, Fault> {
         match &self.compiled {
             Compiled::Here(kept) => {
@@ -72,7 +73,7 @@ impl Pattern {
                 }
                 let cache = self.cache_bytes();
                 let regex = Arc::new(self.compile(cache)?);
-                // States are kept for searches in both directions.
+                // The regex keeps states for searches in both directions.
                 let bytes = self.cost.bytes.saturating_mul(2).saturating_add(cache);
                 share.keep(&self.text, &regex, bytes);
                 Ok(regex)
@@ -80,7 +81,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the compiled form is there.
+    /// Returns true if the compiled form exists now.
     pub fn is_compiled(&self) -> bool {
         match &self.compiled {
             Compiled::Here(kept) => kept.get().is_some(),
@@ -88,22 +89,24 @@ impl Pattern {
         }
     }
 
-    /// How often each byte that is searched counts.
+    /// Returns the number of times that each searched byte counts as work.
     pub fn weight(&self) -> usize {
         self.cost.weight
     }
 
-    /// Bytes of the compiled form, estimated.
+    /// Returns the estimated size of the compiled form in bytes.
     pub fn bytes(&self) -> usize {
         self.cost.bytes
     }
 
-    /// What the pattern counts as beside others: however small, it has a searcher of its own.
+    /// Returns the bytes that the pattern counts in a memory budget. Every pattern has a searcher
+    /// of its own, however small it is.
     pub fn held_bytes(&self) -> usize {
         self.cost.bytes.saturating_add(SEARCHER)
     }
 
-    /// Bytes that searches may keep of what they found out: what a small pattern gains from.
+    /// Returns the size of the search cache in bytes. A small pattern gains from a cache that is
+    /// larger than the pattern itself.
     fn cache_bytes(&self) -> usize {
         self.cost.bytes.saturating_mul(2).clamp(LEAST_CACHE, self.limit.max(LEAST_CACHE))
     }
@@ -117,10 +120,10 @@ impl Pattern {
     }
 }
 
-/// Bytes of what belongs to any pattern, whatever its size.
+/// Bytes of the searcher that every pattern has, independent of its size.
 const SEARCHER: usize = 2 << 10;
 
-/// Bytes of a cache that even a small pattern needs to be searched for quickly.
+/// Minimum size of the search cache in bytes. Even a small pattern needs it for a fast search.
 const LEAST_CACHE: usize = 64 << 10;
 
 fn too_large(limit: usize) -> Fault {
@@ -132,7 +135,7 @@ fn too_large(limit: usize) -> Fault {
 }
 
 fn refused(text: &str, error: &regex_syntax::Error) -> Fault {
-    // The crate's own message draws carets over several lines; its last line is the reason.
+    // The message of the crate marks the position over several lines. Its last line is the reason.
     let shown = error.to_string();
     let reason = shown.lines().last().unwrap_or("").trim();
     let reason = reason.strip_prefix("error: ").unwrap_or(reason);
@@ -148,40 +151,40 @@ fn refused(text: &str, error: &regex_syntax::Error) -> Fault {
     fault.help("the syntax is that of the Rust `regex` crate: like Perl's, without look-around and back-references")
 }
 
-/// Patterns that were no literals, kept for the next time they are met.
+/// Patterns that were compiled at run time because they are not literals, kept for their next use.
 #[derive(Debug)]
 pub struct PatternCache {
     limit: usize,
     recent: RefCell<Vec<Pattern>>,
 }
 
-/// How many patterns are kept. A rule that needs more builds them from data.
+/// Maximum number of patterns in the cache. A rule that needs more builds its patterns from data.
 const KEPT_PATTERNS: usize = 16;
 
-/// What compiling a pattern counts as, in steps. A short pattern can compile to all that the
-/// limit allows, which takes some milliseconds whatever its length.
+/// Cost of compiling a pattern, in steps. A short pattern can compile to the full size that the
+/// limit allows, which takes some milliseconds.
 const COMPILING: usize = 5_000;
 
-/// Literals whose texts are compared in a step.
+/// Number of literals that are compared in one step.
 const LITERALS_PER_STEP: usize = 8;
 
-/// Bytes of a pattern's compiled form that are a step, where it is a large one.
+/// Bytes of the compiled form of a large pattern that count as one step.
 const BYTES_PER_STEP: usize = 64;
 
-/// Bytes of the compiled forms that are kept for the next time.
+/// Maximum size of the compiled forms in the cache, in bytes.
 const KEPT_BYTES: usize = 2 << 20;
 
 impl PatternCache {
-    /// An empty cache, and the limit of each pattern in bytes of its compiled form.
+    /// Creates an empty cache. `limit` bounds the compiled form of each pattern, in bytes.
     pub fn new(limit: usize) -> Self {
         Self { limit, recent: RefCell::new(Vec::new()) }
     }
 
-    /// The pattern's compiled form: a literal's of the program, one met before, or a new one.
-    /// Only a new one is work that counts.
+    /// Returns a pattern: a literal of the program, a cached pattern, or a new one. Only a new one
+    /// counts as compilation work.
     ///
     /// # Errors
-    /// A fault where the pattern does not compile, is larger than the limit, or takes more steps
+    /// Returns a fault if the pattern does not parse, exceeds the size limit, or takes more steps
     /// than are left.
     pub fn get(&self, heap: &Heap, literals: &[Pattern], text: &str) -> Result<Pattern, Fault> {
         heap.work(literals.len() / LITERALS_PER_STEP)?;

@@ -1,52 +1,57 @@
-//! What a regular expression costs, found without compiling it.
+//! The cost of a regular expression, estimated without compiling it.
 //!
-//! Parsing a pattern is quick. Compiling one takes as long as its compiled form is large, which
-//! its text does not show: `\w{20}` is six bytes and almost a megabyte. So its size is estimated
-//! from the parsed form.
+//! Parsing a pattern is fast. Compiling takes time in proportion to the size of the compiled form,
+//! which the text does not show: `\w{20}` is six bytes of text and almost a megabyte compiled. So
+//! the size is estimated from the parsed form. Knows no limits.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 use regex_syntax::utf8::Utf8Sequences;
 
-use super::places;
+use super::nfa_states;
 
-/// What a regular expression costs.
+/// The estimated cost of a regular expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PatternCost {
-    /// How often each byte of a text counts in a search.
+    /// The number of times that each byte of a text counts in a search.
     pub(crate) weight: usize,
-    /// Bytes of the compiled form, at most.
+    /// Upper bound of the compiled form, in bytes.
     pub(crate) bytes: usize,
 }
 
-/// Bytes of a state of the compiled form.
+/// Bytes of a state in the compiled form.
 const STATE: usize = 32;
 
-/// Bytes of a step from one state to another, for a byte in a range.
+/// Bytes of a transition between states for a range of byte values.
 const TRANSITION: usize = 16;
 
-/// Bytes of a class of characters beyond ASCII, and of each byte that a range of it has.
+/// Bytes of a character class beyond ASCII (`CLASS`), and of each byte in the UTF-8 sequences of
+/// its ranges (`STEP`).
 const CLASS: usize = 11 * STATE;
 const STEP: usize = 21;
 
-/// Ranges of a class whose steps are counted one by one. A longer class counts as its first
-/// ranges do, on average.
+/// Maximum number of ranges of a class that are counted one by one. A longer class is extrapolated
+/// from its first ranges.
 const COUNTED_RANGES: usize = 128;
 
-/// The limit to compile with, so that a pattern whose estimate is within a limit does compile.
+/// Returns the size limit for the compiler: the given limit with a margin, so that a pattern whose
+/// estimate fits always compiles.
 pub(super) fn with_slack(limit: usize) -> usize {
     limit.saturating_add(limit / 8)
 }
 
-/// The cost of a regular expression; nothing where it does not parse.
+/// Returns the cost of a regular expression, or `None` if it does not parse.
 pub(crate) fn pattern_cost(pattern: &str) -> Option<PatternCost> {
     regex_syntax::parse(pattern).ok().map(|parsed| cost_of(&parsed))
 }
 
 pub(super) fn cost_of(parsed: &Hir) -> PatternCost {
-    PatternCost { weight: places::weight(parsed), bytes: bytes(parsed).saturating_add(4 * STATE) }
+    PatternCost {
+        weight: nfa_states::weight(parsed),
+        bytes: bytes(parsed).saturating_add(4 * STATE),
+    }
 }
 
-/// Recurses as deep as the parser of patterns lets them nest.
+/// Estimates the size in bytes. Recursion is as deep as the pattern parser allows patterns to nest.
 fn bytes(part: &Hir) -> usize {
     match part.kind() {
         HirKind::Empty | HirKind::Look(_) => STATE,
@@ -92,7 +97,7 @@ mod tests {
 
     use super::pattern_cost;
 
-    /// Whether a pattern compiles within so many bytes.
+    /// Returns true if a pattern compiles within a size in bytes.
     fn fits(pattern: &str, bytes: usize) -> bool {
         RegexBuilder::new(pattern).size_limit(bytes).build().is_ok()
     }

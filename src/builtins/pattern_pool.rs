@@ -1,23 +1,25 @@
-//! Compiled patterns that are kept for many programs, bounded in bytes.
+//! A pool of compiled patterns for many programs, bounded in bytes.
 //!
-//! A program of a subscriber keeps the text of its patterns. Their compiled forms stand here: for
-//! each owner up to a share, for all together up to a limit. The least recently used go first, and
-//! are compiled again when they are needed.
+//! The program of a subscriber stores only the text of its patterns. This pool stores their
+//! compiled forms, with a limit for each owner and a limit for all owners. The least recently used
+//! forms are evicted first and compiled again at their next use. Knows no programs and no
+//! subscribers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use regex::Regex;
 
-/// Bytes of a compiled pattern beside its states: its text, its searcher for literals, its caches.
+/// Bytes of a compiled pattern in addition to its states: its text, its literal searcher, its
+/// caches.
 const OVERHEAD: usize = 16 << 10;
 
 /// Compiled patterns of many owners.
 #[derive(Debug)]
 pub struct PatternPool {
-    /// Bytes for all owners.
+    /// Maximum bytes for all owners.
     limit: usize,
-    /// Bytes for one owner.
+    /// Maximum bytes for one owner.
     share: usize,
     kept: Mutex<Kept>,
 }
@@ -26,11 +28,11 @@ pub struct PatternPool {
 struct Kept {
     owners: HashMap<Arc<str>, Owned>,
     bytes: usize,
-    /// Counts the uses: the last one of each pattern tells which was used longest ago.
+    /// A counter of uses. The last use of each pattern gives the order of eviction.
     uses: u64,
 }
 
-/// The patterns of an owner, by their text.
+/// The patterns of an owner, by their source text.
 #[derive(Debug, Default)]
 struct Owned {
     patterns: HashMap<Arc<str>, Entry>,
@@ -44,7 +46,7 @@ struct Entry {
     used: u64,
 }
 
-/// The share that an owner has of a pool. Cheap to clone.
+/// The access of one owner to a pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PatternShare {
     pool: Arc<PatternPool>,
@@ -52,29 +54,29 @@ pub struct PatternShare {
 }
 
 impl PatternPool {
-    /// A pool that keeps up to `limit` bytes, and up to `share` bytes for one owner.
+    /// Creates a pool that keeps up to `limit` bytes, and up to `share` bytes for one owner.
     pub fn new(limit: usize, share: usize) -> Arc<Self> {
         Arc::new(Self { limit, share, kept: Mutex::default() })
     }
 
-    /// The share of an owner.
+    /// Returns the share of an owner.
     pub fn share(self: &Arc<Self>, owner: &str) -> PatternShare {
         PatternShare { pool: Arc::clone(self), owner: owner.into() }
     }
 
-    /// Bytes that compiled patterns take now, estimated.
+    /// Returns the estimated bytes of all compiled patterns in the pool.
     pub fn bytes(&self) -> usize {
         self.kept().bytes
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // What is kept is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The content is consistent at any time, so a panic elsewhere leaves no partial update.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PatternShare {
-    /// The compiled form of a pattern, where it is kept.
+    /// Returns the compiled form of a pattern if it is in the pool.
     pub(super) fn find(&self, text: &str) -> Option<Arc<Regex>> {
         let mut kept = self.pool.kept();
         kept.uses += 1;
@@ -84,7 +86,8 @@ impl PatternShare {
         Some(Arc::clone(&entry.regex))
     }
 
-    /// Keeps a compiled pattern. One that has no room beside nothing else is not kept.
+    /// Stores a compiled pattern and evicts others if necessary. A pattern larger than a limit is
+    /// not stored.
     pub(super) fn keep(&self, text: &Arc<str>, regex: &Arc<Regex>, bytes: usize) {
         let bytes = bytes.saturating_add(OVERHEAD);
         if bytes > self.pool.share || bytes > self.pool.limit {
@@ -116,14 +119,14 @@ impl Kept {
         self.bytes = self.bytes + bytes - before;
     }
 
-    /// Drops the pattern that was used longest ago, of an owner or of all.
+    /// Removes the least recently used pattern, of one owner or of all.
     fn evict(&mut self, owner: Option<&Arc<str>>) {
         let owners = self.owners.iter().filter(|(name, _)| owner.is_none_or(|one| one == *name));
         let entries = owners.flat_map(|(name, owned)| {
             owned.patterns.iter().map(move |(text, entry)| (entry.used, name, text))
         });
         let Some((_, name, text)) = entries.min() else {
-            // There is nothing left, so nothing is counted.
+            // No patterns are left, so the size is zero.
             self.bytes = 0;
             return;
         };

@@ -1,4 +1,4 @@
-//! The shape of a row, and the rows that belong to no family of values.
+//! The definition of a registry row, and the rows of the general family. Knows no other function.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,32 +6,32 @@ use std::sync::Arc;
 use super::invoke::{Args, Env};
 use crate::value::{Fault, Kinds, Value};
 
-/// A function of the language: everything there is to know of it.
+/// A function of the language with its documentation, parameters, examples and code.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// The name in upper case, without the `$`.
     pub name: &'static str,
-    /// The family the reference page lists it under.
+    /// The family that lists it on the reference page.
     pub family: Family,
     /// The parameters in order.
     pub params: &'static [Param],
-    /// What kinds the answer may have, apart from null for a null subject.
+    /// The kinds of the result, apart from null for a null subject.
     pub result: Kinds,
-    /// One line: what it answers.
+    /// One line: the result of the function.
     pub doc: &'static str,
-    /// Sources with their answers; each runs as a test.
+    /// Expressions with their results; each runs as a test.
     pub examples: &'static [Example],
-    /// What it answers where its first argument is null.
-    pub null: NullSubject,
-    /// Whether the answer is free where an argument was secret: a digest, a verification, a
-    /// comparison. Every other answer made with a secret is secret too.
-    pub releases: bool,
-    /// How it runs.
+    /// The result if the first argument is null.
+    pub null: NullPropagation,
+    /// True if the result of a secret argument is public: a digest, a verification, a comparison.
+    /// Any other result computed from a secret is secret too (taint).
+    pub declassifies: bool,
+    /// The implementation.
     pub code: Code,
 }
 
 impl Function {
-    /// A function of the host's own. A null first argument gives null, without running it.
+    /// Creates a function of the host. A null first argument returns null without running it.
     pub fn host(
         name: &'static str,
         params: &'static [Param],
@@ -49,47 +49,47 @@ impl Function {
             result,
             doc,
             examples: &[],
-            null: NullSubject::Null,
-            releases: false,
+            null: NullPropagation::Null,
+            declassifies: false,
             code: Code::Host(Arc::new(code)),
         }
     }
 
-    /// How many arguments it takes at least.
+    /// Returns the minimum number of arguments.
     pub fn least_arguments(&self) -> usize {
         let required = |param: &&Param| param.mode == Mode::Required;
         self.params.iter().filter(required).count()
     }
 
-    /// How many arguments it takes at most; `None` where there is no end.
+    /// Returns the maximum number of arguments, or `None` if there is no maximum.
     pub fn most_arguments(&self) -> Option<usize> {
         let open = self.params.iter().any(|param| param.mode == Mode::Rest);
         (!open).then_some(self.params.len())
     }
 
-    /// The parameter an argument goes to, counted from zero; the last one takes the rest where
-    /// it may.
+    /// Returns the parameter for an argument, counted from zero. A rest parameter takes all
+    /// remaining arguments.
     pub fn param(&self, at: usize) -> Option<&'static Param> {
         let last = self.params.last().filter(|param| param.mode == Mode::Rest);
         self.params.get(at).or(last)
     }
 
-    /// Its name as people write it: `$SPLIT`, and `MAP()` for an operator of mappers.
+    /// Returns the name as users write it: `$SPLIT`, or `MAP()` for an operator of mappers.
     pub fn shown(&self) -> String {
         if self.family == Family::Mapper { self.name.to_owned() } else { format!("${}", self.name) }
     }
 
-    /// How it is called, for people: `$SPLIT(text, separator)`.
+    /// Returns the signature for messages: `$SPLIT(text, separator)`.
     pub fn signature(&self) -> String {
         let params: Vec<String> = self.params.iter().map(ToString::to_string).collect();
         format!("${}({})", self.name, params.join(", "))
     }
 }
 
-/// The families of functions, as the reference page has them.
+/// The families of functions, as the reference page groups them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// Texts.
+    /// Strings.
     Text,
     /// Lists, and objects as lists of entries.
     List,
@@ -109,12 +109,12 @@ pub enum Family {
     General,
     /// Operators of mappers, which no expression can name.
     Mapper,
-    /// Functions of the host's own.
+    /// Functions of the host.
     Host,
 }
 
 impl Family {
-    /// The heading of the family.
+    /// Returns the heading of the family.
     pub fn title(self) -> &'static str {
         match self {
             Self::Text => "Text",
@@ -132,105 +132,105 @@ impl Family {
     }
 }
 
-/// A parameter: its name, the kinds it takes, and how it is passed.
+/// A parameter: its name, its kinds and how it is passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Param {
     /// The name in the documentation and in messages.
     pub name: &'static str,
-    /// The kinds it takes. A secret passes for what it holds.
+    /// The accepted kinds. A secret is accepted in place of the kind of its content.
     pub kinds: Kinds,
-    /// Whether it has to be there, and how often.
+    /// True if the argument is required, optional or repeatable.
     pub mode: Mode,
-    /// What the argument is for, where that matters before it runs.
+    /// The role of the argument, for arguments that need processing before the call.
     pub role: Role,
-    /// What to write instead of the mistake that is usual here, where there is one.
+    /// Advice for a common mistake with this argument, if there is one.
     pub hint: Option<&'static str>,
 }
 
-/// Whether an argument has to be there.
+/// The number of arguments that a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It has to be there.
+    /// Exactly one argument.
     Required,
-    /// It may be left out, or null, which is the same.
+    /// No argument or one; null means that it is omitted.
     Optional,
-    /// It may be there any number of times.
+    /// Any number of arguments.
     Rest,
 }
 
-/// What an argument is for.
+/// The role of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A value like any other.
+    /// An ordinary value.
     Value,
-    /// A regular expression: a literal one is checked and compiled with the program.
+    /// A regular expression. A literal one is checked and compiled with the program.
     Pattern,
-    /// A name that has to stand there as literal text.
+    /// A name that must be a string literal.
     LiteralName,
-    /// A lambda with at most so many parameters, and at least so many.
+    /// A lambda with between `least` and `most` parameters.
     Lambda {
-        /// How many parameters it must have.
+        /// The minimum number of parameters.
         least: u8,
-        /// How many it may have.
+        /// The maximum number of parameters.
         most: u8,
     },
 }
 
 impl Param {
-    /// A parameter that has to be there.
+    /// Creates a required parameter.
     pub const fn new(name: &'static str, kinds: Kinds) -> Self {
         Self { name, kinds, mode: Mode::Required, role: Role::Value, hint: None }
     }
 
-    /// A lambda of one parameter, or up to `most`.
+    /// Creates a lambda parameter that takes between `least` and `most` parameters.
     pub const fn lambda(name: &'static str, least: u8, most: u8) -> Self {
         let mut param = Self::new(name, Kinds::NONE);
         param.role = Role::Lambda { least, most };
         param
     }
 
-    /// The same, but it may be left out.
+    /// Returns the same parameter as optional.
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.mode = Mode::Optional;
         self
     }
 
-    /// The same, any number of times.
+    /// Returns the same parameter as repeatable.
     #[must_use]
     pub const fn rest(mut self) -> Self {
         self.mode = Mode::Rest;
         self
     }
 
-    /// The same, as a regular expression.
+    /// Returns the same parameter with the role of a regular expression.
     #[must_use]
     pub const fn pattern(mut self) -> Self {
         self.role = Role::Pattern;
         self
     }
 
-    /// The same, as a name in literal text.
+    /// Returns the same parameter with the role of a name in a string literal.
     #[must_use]
     pub const fn literal_name(mut self) -> Self {
         self.role = Role::LiteralName;
         self
     }
 
-    /// The same, with what to write instead of the mistake that is usual here.
+    /// Returns the same parameter with advice for a common mistake.
     #[must_use]
     pub const fn hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
     }
 
-    /// Whether it is a lambda.
+    /// Returns true for a lambda parameter.
     pub const fn is_lambda(&self) -> bool {
         matches!(self.role, Role::Lambda { .. })
     }
 }
 
-/// As a signature shows it: `format?` where it may be left out, `part, …` where it repeats.
+/// Formats the parameter for a signature: `format?` if it is optional, `part, …` if it repeats.
 impl fmt::Display for Param {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
@@ -243,54 +243,54 @@ impl fmt::Display for Param {
     }
 }
 
-/// A source and what it answers: JSON, or the code of the diagnostic that it gives.
+/// An expression with its result: JSON, or the code of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Example {
-    /// The source.
+    /// The expression.
     pub source: &'static str,
-    /// Its answer as JSON, or a diagnostic's code: `E0307`.
+    /// The result as JSON, or the code of a diagnostic: `E0307`.
     pub answer: &'static str,
 }
 
-/// An example of a row.
+/// Creates an example of a row.
 pub const fn example(source: &'static str, answer: &'static str) -> Example {
     Example { source, answer }
 }
 
-/// What a function answers where its first argument is null.
+/// The result of a function if its first argument is null (null propagation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NullSubject {
-    /// Null, so that calls on missing data are missing data.
+pub enum NullPropagation {
+    /// Null: a call on missing data returns missing data.
     Null,
-    /// False: a test does not pass.
+    /// False: a test of missing data does not pass.
     False,
-    /// True: all of nothing pass.
+    /// True: all elements of an empty list pass.
     True,
-    /// Zero: nothing counts as none.
+    /// Zero: missing data has length zero.
     Zero,
     /// A fault: an absent signature must never equal an absent digest.
     Fault,
-    /// Whatever its code answers: null is a value like any other to it.
+    /// The result of the function's own code, which handles null like any other value.
     Passed,
 }
 
-/// How a function runs.
+/// The implementation of a function.
 #[derive(Clone)]
 pub enum Code {
-    /// Code that answers from its arguments.
+    /// Native code that depends only on its arguments.
     Native(Native),
-    /// Code of the host's.
+    /// Code of the host.
     Host(Arc<HostFunction>),
-    /// A loop that the compiler lowers, with a lambda as its body.
+    /// A loop with a lambda as its body. The compiler lowers it.
     Loop(LoopKind),
-    /// A form that the compiler lowers in a way of its own.
+    /// A special form. The compiler lowers it.
     Form(Form),
 }
 
-/// The code of a function: its arguments are checked against the row before.
+/// The native code of a function. Its arguments are checked against the row first.
 pub type Native = for<'a> fn(&Env<'a>, Args<'_, 'a>) -> Result<Value<'a>, Fault>;
 
-/// The code of a host's function.
+/// The code of a host function.
 pub type HostFunction =
     dyn for<'a> Fn(&Env<'a>, Args<'_, 'a>) -> Result<Value<'a>, Fault> + Send + Sync;
 
@@ -305,42 +305,43 @@ impl fmt::Debug for Code {
     }
 }
 
-/// The loops: what is done with the body's answer for each element.
+/// The loops, by their use of the body's result for each element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LoopKind {
-    /// Collects the answers; of an object, under its keys, where the row may answer an object.
+    /// Collects the results. For an object the result is an object with the same keys, if the row
+    /// allows objects.
     Map,
-    /// Collects the elements that pass; of an object, its entries, where the row may answer an
-    /// object.
+    /// Collects the elements that pass. For an object the result is an object of the entries that
+    /// pass, if the row allows objects.
     Filter,
-    /// Whether one passes; stops at it.
+    /// Returns true if any element passes. Stops at the first one.
     Any,
-    /// Whether all pass; stops at the first that does not.
+    /// Returns true if all elements pass. Stops at the first one that does not.
     All,
-    /// The first that passes, or null.
+    /// Returns the first element that passes, or null.
     Find,
-    /// The last answer, each body seeing the one before.
+    /// Returns the last result. Each run of the body receives the previous result.
     Reduce,
-    /// The elements in the order of the answers.
+    /// Returns the elements in the order of the results.
     Sort,
 }
 
-/// The forms that are lowered in a way of their own.
+/// The special forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// The first argument that is not null; those after it do not run.
+    /// Returns the first argument that is not null. The arguments after it are not evaluated.
     Coalesce,
-    /// The first argument, or the second where it fails.
+    /// Returns the first argument, or the second if the first one fails.
     Try,
-    /// The time of the evaluation.
+    /// Returns the time of the evaluation.
     Time,
-    /// The first active secret of a name.
+    /// Returns the first active secret with a name.
     Secret,
-    /// All active secrets of a name.
+    /// Returns all active secrets with a name.
     Secrets,
 }
 
-/// The functions of any value.
+/// The functions that accept any value.
 pub(super) const GENERAL: &[Function] = &[
     Function {
         name: "KIND",
@@ -353,8 +354,8 @@ pub(super) const GENERAL: &[Function] = &[
             example("$KIND(missing)", "\"null\""),
             example("[1].$KIND()", "\"list\""),
         ],
-        null: NullSubject::Passed,
-        releases: true,
+        null: NullPropagation::Passed,
+        declassifies: true,
         code: Code::Native(kind),
     },
     Function {
@@ -368,8 +369,8 @@ pub(super) const GENERAL: &[Function] = &[
             example("$COALESCE(1, 1 / 0)", "1"),
             example("$COALESCE(NULL)", "null"),
         ],
-        null: NullSubject::Passed,
-        releases: false,
+        null: NullPropagation::Passed,
+        declassifies: false,
         code: Code::Form(Form::Coalesce),
     },
     Function {
@@ -379,8 +380,8 @@ pub(super) const GENERAL: &[Function] = &[
         result: Kinds::ALL,
         doc: "The value, or the fallback where the value fails. Limits are not caught.",
         examples: &[example("$TRY($INTEGER(\"x\"), 0)", "0"), example("$TRY(7, 1 / 0)", "7")],
-        null: NullSubject::Passed,
-        releases: false,
+        null: NullPropagation::Passed,
+        declassifies: false,
         code: Code::Form(Form::Try),
     },
 ];

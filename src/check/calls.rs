@@ -1,10 +1,11 @@
-//! Calls: the function, how many arguments, of what kinds, and what comes back.
+//! Type inference for calls: the function, the number of arguments, their kinds, and the type of
+//! the result. Does not know how a function computes it.
 
 use super::infer::Checker;
 use super::lints;
 use super::shape::{Shape, Type};
 use crate::builtins::{
-    self, Code as How, Form, Function, LoopKind, NullSubject, Param as Row, Pattern, Role,
+    self, Code as How, Form, Function, LoopKind, NullPropagation, Param as Row, Pattern, Role,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Callee;
@@ -12,7 +13,7 @@ use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Param, Place};
 use crate::value::{FaultKind, Kind, Kinds};
 
-/// What stands before the dot: its type, the base of its chain, and how many steps in between.
+/// The value before the dot: its type, the base of its chain, and the number of steps between them.
 pub(super) type Subject<'s> = Option<(&'s Type, ExprId, usize)>;
 
 /// An argument: the value before the dot, or an expression in the parentheses.
@@ -84,7 +85,7 @@ impl Checker<'_> {
         );
     }
 
-    /// Looks into an argument of a call that is wrong itself, for what is wrong inside.
+    /// Checks an argument of an invalid call for errors of its own.
     fn look_into(&mut self, arg: ExprId) {
         if let Expr::Lambda { params, body } = self.tree.expr(arg) {
             let height = self.scope.height();
@@ -135,7 +136,7 @@ impl Checker<'_> {
         false
     }
 
-    /// What an argument may be; a value before the dot was looked at before.
+    /// Returns the type of an argument. The value before the dot has been checked already.
     fn argument(&mut self, argument: Argument<'_>) -> Type {
         match (argument.subject, argument.expr) {
             (Some(seen), _) => seen.clone(),
@@ -166,7 +167,7 @@ impl Checker<'_> {
             if param.role == Role::Pattern {
                 self.pattern(argument);
             }
-            // Digests among bytes are bytes; among text they need an encoding.
+            // A digest in a list of bytes stays bytes; in a list with strings it needs an encoding.
             let among_text =
                 seen.element().kinds.without(Kinds::BYTES | Kinds::NULL) != Kinds::NONE;
             if at == 0 && is_builtin(callee, "CONCAT") && among_text {
@@ -182,17 +183,17 @@ impl Checker<'_> {
         if any_digest_text {
             lints::digest_searched_by(self, callee, name_span);
         }
-        if subject_may_be_null && callee.null == NullSubject::Null {
+        if subject_may_be_null && callee.null == NullPropagation::Null {
             answer = answer.or_null();
         }
-        if secret && !callee.releases {
+        if secret && !callee.declassifies {
             answer = self.kept_secret(callee, answer, name_span);
         }
         answer
     }
 
-    /// The answer of a call with a secret in it: text and bytes are secret too, and a number or
-    /// time would tell of it.
+    /// Returns the type of a call with a secret argument: the secret's taint passes to strings and
+    /// bytes. A number or time result is an error, because it would reveal something of the secret.
     fn kept_secret(&mut self, callee: &Function, mut answer: Type, span: Span) -> Type {
         let telling = Kinds::NUMBER | Kinds::TIME;
         if callee.result.without(telling | Kinds::NULL).is_empty() {
@@ -219,11 +220,11 @@ impl Checker<'_> {
             takes = takes | Kinds::SECRET;
         }
         let null_passes = param.mode == builtins::Mode::Optional
-            || (at == 0 && !matches!(callee.null, NullSubject::Fault));
+            || (at == 0 && !matches!(callee.null, NullPropagation::Fault));
         if null_passes {
             takes = takes | Kinds::NULL;
         }
-        if seen.kinds == Kinds::NULL && at == 0 && callee.null == NullSubject::Null {
+        if seen.kinds == Kinds::NULL && at == 0 && callee.null == NullPropagation::Null {
             self.report(Diagnostic::new(
                 Code::W0115,
                 span,
@@ -272,7 +273,7 @@ impl Checker<'_> {
         );
     }
 
-    /// A literal regular expression has to compile.
+    /// Reports a literal regular expression that does not compile.
     fn pattern(&mut self, argument: &Argument<'_>) {
         let literal = argument.expr.map(|expr| self.tree.expr(self.tree.ungrouped(expr)));
         let Some(Expr::Text(text)) = literal else {
@@ -297,7 +298,7 @@ impl Checker<'_> {
         }
     }
 
-    /// All literal regular expressions of a program have a limit together.
+    /// Reports literal regular expressions that exceed the size limit for one program together.
     fn bound_patterns(&mut self, last: &Argument<'_>) {
         let limit = self.host.patterns_bytes;
         let bytes = self.patterns.values().copied().fold(0, usize::saturating_add);
@@ -441,7 +442,7 @@ impl Checker<'_> {
         loop_answer(kind, callee, &subject, &start, body)
     }
 
-    /// The lambda of an argument; where it may be left out, null counts as leaving it out.
+    /// Returns the lambda of an argument. `NULL` omits an optional lambda.
     fn lambda_argument(
         &mut self,
         callee: &Function,
@@ -520,7 +521,8 @@ impl Checker<'_> {
             }
             let known = self.scope.is_local(&param.name)
                 || self.host.roots.iter().any(|root| root.name == param.name);
-            // A mapper's operators give their own names to elements, and nobody could rename them.
+            // The operators of a mapper name the elements themselves, so an author cannot rename
+            // them.
             if known && callee.family != builtins::Family::Mapper {
                 self.report(
                     Diagnostic::new(
@@ -552,7 +554,7 @@ impl Checker<'_> {
         });
         let place =
             Type { secret: subject.secret && subject.kinds.contains(Kind::Object), ..place };
-        // What is gathered may become whatever the body answers.
+        // The accumulator of a reduction can become any result of the body.
         let gathered = Type {
             secret: start.secret || subject.secret,
             ..Type::of(if start.secret || subject.secret { Kinds::ALL } else { Kinds::ANY })
@@ -576,14 +578,15 @@ impl Checker<'_> {
     }
 }
 
-/// Whether it is the language's own function of the name: a host may have one that does otherwise.
+/// Returns true if the callee is the built-in function of this name. A host may replace it with its
+/// own.
 pub(super) fn is_builtin(callee: &Callee, name: &str) -> bool {
     matches!(callee, Callee::Builtin(row) if row.name == name)
 }
 
-/// Whether a null subject is answered before the other arguments are looked at.
+/// Returns true if a null subject decides the result before the other arguments are evaluated.
 fn answers_null(callee: &Function) -> bool {
-    !matches!(callee.null, NullSubject::Fault | NullSubject::Passed)
+    !matches!(callee.null, NullPropagation::Fault | NullPropagation::Passed)
 }
 
 fn loop_answer(
@@ -598,7 +601,7 @@ fn loop_answer(
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
         LoopKind::Map => {
-            // The keys of an object that is made of a secret tell of it.
+            // The keys of an object with secret values are tainted too.
             let keyed = subject.secret && subject.kinds.contains(Kind::Object);
             let secret = body.secret || keyed;
             let (digest, digest_text) = (body.digest, body.digest_text);
@@ -615,13 +618,13 @@ fn loop_answer(
         LoopKind::Sort => Type { truth: None, ..subject.clone().not_null() },
     };
     answer.truth = None;
-    if subject.may_be_null() && callee.null == NullSubject::Null {
+    if subject.may_be_null() && callee.null == NullPropagation::Null {
         answer = answer.or_null();
     }
     answer
 }
 
-/// A list or an object, as the kinds say, of values of one type.
+/// Returns the type of a list or an object, as `kinds` says, with values of one type.
 fn collection_of(value: Type, kinds: Kinds) -> Type {
     let kinds = if kinds.is_empty() { Kinds::LIST } else { kinds };
     let shape = Shape {
@@ -632,7 +635,7 @@ fn collection_of(value: Type, kinds: Kinds) -> Type {
     Type::of(kinds).shaped(shape)
 }
 
-/// What to write instead of an argument of a wrong kind.
+/// Returns advice to replace an argument of the wrong kind.
 fn argument_help(param: &Row, found: Kinds, wanted: Kinds) -> Option<&'static str> {
     param.hint.or_else(|| builtins::conversion(found.without(Kinds::NULL).only()?, wanted))
 }

@@ -1,4 +1,4 @@
-//! What the host offers to programs: names, functions, secrets.
+//! The host's declarations for programs: variables, functions, secrets. Does not know their values.
 
 use std::sync::Arc;
 
@@ -7,76 +7,76 @@ use crate::builtins::{self, Function};
 use crate::diagnostic::{Code, nearest};
 use crate::program::Callee;
 
-/// What the host offers.
+/// The declarations and limits of a host.
 #[derive(Debug, Clone)]
 pub struct Host {
-    /// The names of the context.
+    /// The variables of the context.
     pub roots: Vec<RootDeclaration>,
-    /// What becomes of names that are not declared.
-    pub strangers: Strangers,
-    /// Functions of the host's own; they come before those of the language.
+    /// The handling of names that are not declared.
+    pub strangers: UndeclaredRoots,
+    /// The host's own functions. They take precedence over built-in functions of the same name.
     pub functions: Vec<Arc<Function>>,
-    /// Whether programs may read secrets.
+    /// True if programs may read secrets.
     pub secrets: bool,
-    /// Whether programs verify requests, where what may be null or in the future deserves a
-    /// second look.
+    /// True if programs verify requests. Comparisons of two values that may be null, and timestamps
+    /// in the future, then cause warnings.
     pub verification: bool,
-    /// How large a regular expression may be, in bytes of its compiled form.
+    /// The maximum size of the compiled form of one regular expression, in bytes.
     pub pattern_bytes: usize,
-    /// How large all regular expressions of a program may be together.
+    /// The maximum size of the compiled regular expressions of a program together, in bytes.
     pub patterns_bytes: usize,
-    /// Warnings that are not told.
+    /// The warnings that are not reported.
     pub allowed: Vec<Code>,
 }
 
-/// What becomes of a name that the host does not declare.
+/// The handling of a name that the host does not declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strangers {
-    /// It is an error.
-    Refused,
-    /// It is null, with a warning: the context is known, and does not have it.
-    Warned,
-    /// It is taken from whatever context the program is run against.
-    Taken,
+pub enum UndeclaredRoots {
+    /// An undeclared name is an error.
+    Deny,
+    /// An undeclared name is null, with a warning: the context is known and does not contain it.
+    Warn,
+    /// An undeclared name is read from the context of the evaluation.
+    Allow,
 }
 
-/// A name of the context.
+/// A variable of the context.
 #[derive(Debug, Clone)]
 pub struct RootDeclaration {
     /// The name.
     pub name: Box<str>,
-    /// What is known of its value.
+    /// The type of its value.
     pub value: Type,
-    /// Whether its members are found in any case, as HTTP headers are.
-    pub case_blind: bool,
+    /// True if its members are case-insensitive, as HTTP headers are.
+    pub case_insensitive: bool,
 }
 
 impl RootDeclaration {
-    /// A name of whose value nothing is known.
+    /// Declares a variable of unknown type.
     pub fn new(name: impl Into<Box<str>>) -> Self {
-        Self { name: name.into(), value: Type::any(), case_blind: false }
+        Self { name: name.into(), value: Type::any(), case_insensitive: false }
     }
 
-    /// The same, with what is known of its value.
+    /// Sets the type of its value.
     #[must_use]
     pub fn of(mut self, value: Type) -> Self {
         self.value = value;
         self
     }
 
-    /// The same, with members that are found in any case.
+    /// Makes its members case-insensitive.
     #[must_use]
-    pub fn case_blind(mut self) -> Self {
-        self.case_blind = true;
+    pub fn case_insensitive(mut self) -> Self {
+        self.case_insensitive = true;
         self
     }
 }
 
 impl Host {
-    /// The function of a name, in any case.
+    /// Returns the function with a name, in any case.
     pub(super) fn function(&self, name: &str) -> Option<Callee> {
-        // What mappers are made of has names that no expression can write, so that a host's own
-        // functions change nothing in it.
+        // The functions behind mappers have names that no expression can write, so a host's own
+        // functions do not change a mapper.
         if let Some(plain) = name.strip_suffix("()") {
             return builtins::find(name).or_else(|| builtins::find(plain)).map(Callee::Builtin);
         }
@@ -87,7 +87,7 @@ impl Host {
         }
     }
 
-    /// What a function is called that somebody called by this name, without its `$` perhaps.
+    /// Returns advice for a function name that does not exist, perhaps written without its `$`.
     pub(crate) fn function_advice(&self, name: &str) -> Option<String> {
         if let Some(function) = self.function(name) {
             return Some(format!("write `${}(…)`", function.name));
@@ -99,7 +99,7 @@ impl Host {
         nearest(&upper, self.function_names()).map(|near| format!("did you mean `${near}`?"))
     }
 
-    /// The names of all functions.
+    /// Returns the names of all functions.
     fn function_names(&self) -> impl Iterator<Item = &str> {
         let own = self.functions.iter().map(|function| function.name);
         own.chain(builtins::all().map(|function| function.name))

@@ -1,9 +1,10 @@
-//! The walk: what each part of a source may answer, and what is wrong on the way.
+//! Type inference: walks the tree, infers the type of each expression, and reports errors and
+//! warnings. Does not know any values.
 
 use std::collections::HashMap;
 
 use super::host::Host;
-use super::known::Known;
+use super::narrowing::Narrowing;
 use super::operators;
 use super::scope::Scope;
 use super::shape::{Shape, Type};
@@ -17,26 +18,26 @@ use crate::syntax::{
 };
 use crate::value::{Kind, Kinds};
 
-/// A check that goes on.
+/// The state of a running check.
 pub(super) struct Checker<'c> {
     pub(super) tree: &'c Tree,
     pub(super) parsed: &'c Parsed,
     pub(super) host: &'c Host,
     pub(super) scope: Scope,
     pub(super) found: Found,
-    /// Whether what is looked at runs whenever the program does.
+    /// True if the expression under inspection runs in every evaluation.
     pub(super) certain: bool,
-    /// Whether a failure here is caught by a `$TRY`.
+    /// True if a failure here is caught by a `$TRY`.
     pub(super) caught: bool,
-    /// The literal regular expressions so far, and their bytes.
+    /// The literal regular expressions so far, with the sizes of their compiled forms in bytes.
     pub(super) patterns: HashMap<&'c str, usize>,
-    /// Whether it was reported that they are too large together.
+    /// True if their total size is already reported.
     pub(super) patterns_reported: bool,
-    /// Expressions that are not null here, since an earlier condition says so.
-    known: Known<'c>,
+    /// The expressions that cannot be null here, because an earlier condition tested them.
+    known: Narrowing<'c>,
 }
 
-/// What a check found.
+/// The results of a check.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -60,11 +61,11 @@ impl<'c> Checker<'c> {
             caught: false,
             patterns: HashMap::new(),
             patterns_reported: false,
-            known: Known::of(&parsed.tree),
+            known: Narrowing::of(&parsed.tree),
         }
     }
 
-    /// Checks the whole source, and answers what it may answer.
+    /// Checks the whole source, and returns the type of its result.
     pub(super) fn whole(&mut self) -> Type {
         let root = self.tree.root();
         let answer = self.infer(root);
@@ -79,7 +80,7 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// What was found, without the warnings that the host allows.
+    /// Returns the results, without the warnings that the host allows.
     pub(super) fn finish(self) -> Found {
         let mut found = self.found;
         found.locals = self.scope.locals();
@@ -94,7 +95,8 @@ impl<'c> Checker<'c> {
         self.found.diagnostics.push(diagnostic);
     }
 
-    /// Reports what follows from kinds, unless a name in it is unknown: then nothing is known.
+    /// Reports an error inferred from kinds, unless an undeclared name inside it is already
+    /// reported.
     pub(super) fn conclude(&mut self, diagnostic: Diagnostic) {
         let span = diagnostic.span();
         let inside = |one: &Diagnostic| {
@@ -106,7 +108,8 @@ impl<'c> Checker<'c> {
         }
     }
 
-    /// Reports an operation that always fails: an error where it always runs.
+    /// Reports an operation that always fails. It is an error in code that always runs, and a
+    /// warning elsewhere. Inside a `$TRY` it is not reported.
     pub(super) fn always_fails(
         &mut self,
         code: Code,
@@ -125,7 +128,7 @@ impl<'c> Checker<'c> {
         self.report(diagnostic.maybe_help(help));
     }
 
-    /// Looks at a part that may not run.
+    /// Checks a part that may not run.
     pub(super) fn uncertain<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.certain, false);
         let seen = look(self);
@@ -133,7 +136,7 @@ impl<'c> Checker<'c> {
         seen
     }
 
-    /// What an expression may answer.
+    /// Infers the type of an expression.
     pub(super) fn infer(&mut self, id: ExprId) -> Type {
         let seen = self.node(id);
         if !self.known.is_empty() && seen.may_be_null() && self.is_known(id) {
@@ -203,25 +206,25 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// Forgets what is known of names that now mean something else; answers what was known, to
-    /// come back to.
-    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Known<'c> {
+    /// Forgets the null narrowing of names that now mean something else. Returns the previous
+    /// state, to restore it with [`Self::recall`].
+    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Narrowing<'c> {
         let before = self.known.clone();
         names.for_each(|name| self.known.forget(name));
         before
     }
 
-    /// Comes back to what was known.
-    pub(super) fn recall(&mut self, known: Known<'c>) {
+    /// Restores a previous state of the null narrowing.
+    pub(super) fn recall(&mut self, known: Narrowing<'c>) {
         self.known = known;
     }
 
-    /// A name, and whether its members are found in any case.
+    /// Infers the type of a name. The second result is true if its members are case-insensitive.
     fn name(&mut self, id: ExprId, name: &str, span: Span) -> (Type, bool) {
         lints::text(self, name, span);
         let (found, diagnostic) = self.scope.resolve(id, name, span, self.host);
         self.found.diagnostics.extend(diagnostic.filter(|_| !self.tree.is_optional(id)));
-        (found.value, found.case_blind)
+        (found.value, found.case_insensitive)
     }
 
     fn template(&mut self, parts: &[Part]) -> Type {
@@ -248,7 +251,7 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// Refuses a digest among text: senders differ in how they write it.
+    /// Reports a digest in a string without an encoding, because senders use different ones.
     pub(super) fn refuse_digest(&mut self, part: &Type, span: Span) {
         if part.digest {
             self.report(
@@ -282,7 +285,8 @@ impl<'c> Checker<'c> {
                     }
                 }
                 None => {
-                    // It may be the key of any member before it, whose value it then replaces.
+                    // A computed key may equal any earlier key, and replace the value of that
+                    // member.
                     for member in shape.members.values_mut() {
                         *member = member.clone().or(value.clone());
                     }
@@ -296,7 +300,7 @@ impl<'c> Checker<'c> {
         Type { truth, ..answer.shaped(shape) }
     }
 
-    /// Looks at a key, and answers it where it is literal.
+    /// Checks a key, and returns it if it is a literal.
     fn key(&mut self, id: ExprId) -> Option<Box<str>> {
         let inner = self.tree.ungrouped(id);
         let span = self.tree.span(id);
@@ -404,7 +408,7 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// What an equality comes to, where kinds decide it.
+    /// Returns the result of an equality that the kinds decide.
     fn equality(&mut self, run: &Run, left: &Type, right: &Type, span: Span) -> Option<bool> {
         if left.kinds == Kinds::NULL && right.kinds == Kinds::NULL {
             return Some(run.operator == Operator::Equal);
@@ -429,7 +433,7 @@ impl<'c> Checker<'c> {
         (!both_may_be_null).then_some(outcome)
     }
 
-    /// Looks at operands in order: the first always runs, the others may not. Answers the types.
+    /// Infers the types of operands in order. The first always runs; the others may not.
     fn operands(&mut self, operands: &[ExprId], stops_at: bool) -> Vec<Type> {
         let known = self.known.len();
         let mut seen = Vec::with_capacity(operands.len());
@@ -458,7 +462,7 @@ impl<'c> Checker<'c> {
         let mut seen = self.operands(operands, true);
         lints::literal_alternative(self, operands, &seen);
         let truth = decided(&seen, true);
-        // An operand is the answer only if it counts as true, unless it is the last.
+        // The result is the first operand that counts as true, or the last operand.
         let last = seen.pop().unwrap_or_else(Type::any);
         let answer = seen.into_iter().map(Type::not_null).fold(last, Type::or);
         Type { truth, ..answer }
@@ -491,14 +495,14 @@ impl<'c> Checker<'c> {
         let caught = self.caught;
         let attempts = steps.iter().any(|step| self.is_attempt(step));
         self.caught |= attempts;
-        let (mut current, mut case_blind) = match self.tree.expr(base) {
+        let (mut current, mut case_insensitive) = match self.tree.expr(base) {
             Expr::Name(name) => self.name(base, name, self.tree.span(base)),
             _ => (self.infer(base), false),
         };
         for (at, step) in steps.iter().enumerate() {
             current = match &step.kind {
-                StepKind::Member(name) => self.member(&current, name, step, case_blind),
-                StepKind::Index(index) => self.index(&current, *index, step, case_blind),
+                StepKind::Member(name) => self.member(&current, name, step, case_insensitive),
+                StepKind::Index(index) => self.index(&current, *index, step, case_insensitive),
                 StepKind::Slice(from, to) => self.slice(current, *from, *to, step),
                 StepKind::Call(called) => self.call(
                     Place::step(id, at),
@@ -508,14 +512,14 @@ impl<'c> Checker<'c> {
                     &called.args,
                 ),
             };
-            case_blind = false;
+            case_insensitive = false;
         }
         self.caught = caught;
         current
     }
 
-    /// Whether a step is `.$TRY(…)`, by what the function does: a host may have its own of the
-    /// name.
+    /// Returns true if a step is `.$TRY(…)`. The function decides, because a host may define its
+    /// own of that name.
     fn is_attempt(&self, step: &Step) -> bool {
         let StepKind::Call(called) = &step.kind else {
             return false;
@@ -524,7 +528,7 @@ impl<'c> Checker<'c> {
         callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Try)))
     }
 
-    fn member(&mut self, of: &Type, name: &str, step: &Step, case_blind: bool) -> Type {
+    fn member(&mut self, of: &Type, name: &str, step: &Step, case_insensitive: bool) -> Type {
         let present = of.kinds.without(Kinds::NULL);
         if !present.is_empty() && !present.contains(Kind::Object) {
             self.report(
@@ -535,10 +539,10 @@ impl<'c> Checker<'c> {
                 )
                 .maybe_help(member_help(present, name)),
             );
-            // Told once; what follows from it would be told again and again.
+            // The error is reported once. Later errors would be consequences of it.
             return Type::any();
         }
-        let (member, known) = of.member(name, case_blind);
+        let (member, known) = of.member(name, case_insensitive);
         if !known {
             let near =
                 nearest(name, of.member_names()).map(|near| format!("did you mean `{near}`?"));
@@ -555,10 +559,10 @@ impl<'c> Checker<'c> {
         member
     }
 
-    fn index(&mut self, of: &Type, index: ExprId, step: &Step, case_blind: bool) -> Type {
+    fn index(&mut self, of: &Type, index: ExprId, step: &Step, case_insensitive: bool) -> Type {
         let key = self.infer(index);
         if let Expr::Text(name) = self.tree.expr(self.tree.ungrouped(index)) {
-            return self.member(of, name, step, case_blind);
+            return self.member(of, name, step, case_insensitive);
         }
         let sequences = Kinds::LIST | Kinds::TEXT | Kinds::BYTES | Kinds::SECRET;
         let kinds = key.kinds;
@@ -574,7 +578,7 @@ impl<'c> Checker<'c> {
         self.part(of, sequences)
     }
 
-    /// What stands at a place that is not known: an element, a character, a byte, a member.
+    /// Returns the type at an unknown index or key: an element, a character, a byte or a member.
     fn part(&mut self, of: &Type, sequences: Kinds) -> Type {
         if of.kinds.meets(Kinds::LIST | Kinds::OBJECT) {
             let mut element = of.element().or_null();
@@ -615,7 +619,7 @@ impl<'c> Checker<'c> {
     }
 }
 
-/// What operands come to, where one of them decides.
+/// Returns the truth of an `AND` or `OR` if its operands decide it.
 fn decided(seen: &[Type], stops_at: bool) -> Option<bool> {
     if seen.iter().any(|operand| operand.truth == Some(stops_at)) {
         return Some(stops_at);
@@ -631,7 +635,7 @@ fn wrong_operands(operator: Operator, left: Kinds, right: Kinds) -> String {
     }
 }
 
-/// What turns operands into ones that fit.
+/// Returns the conversion that makes the operands valid.
 fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'static str> {
     if matches!(operator, Operator::In | Operator::NotIn) {
         return Some("`IN` searches a text for a text, a list for a value, an object for a key");

@@ -1,8 +1,8 @@
-//! Warnings that look at how a source is written, beside what its parts answer.
+//! Lints: warnings about the form of a source. Does not infer types.
 
 use super::calls::is_builtin;
 use super::infer::Checker;
-use super::known::Known;
+use super::narrowing::Narrowing;
 use super::shape::Type;
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic};
@@ -11,16 +11,16 @@ use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, Place, Run, StepKind, Tree};
 use crate::value::Kinds;
 
-/// What is seen only of the whole.
+/// Runs the lints that need the whole source.
 pub(super) fn whole(checker: &mut Checker<'_>) {
     unread_expiry(checker);
 }
 
-/// Claims are taken from a token, and nothing reads when they end.
+/// Warns about claims of a token whose expiry is never read.
 fn unread_expiry(checker: &mut Checker<'_>) {
     let verified =
         checker.found.callees.iter().filter(|(_, callee)| is_builtin(callee, "JWT_VERIFY"));
-    // The map has no order; the place that comes first in the source is told.
+    // The map has no order, so the first call in the source is reported.
     let spans = verified.map(|(place, _)| checker.tree.span(place.expr));
     let Some(span) = spans.min_by_key(|span| (span.start, span.end)) else {
         return;
@@ -47,12 +47,12 @@ fn mentions_member(tree: &Tree, name: &str) -> bool {
     })
 }
 
-/// A condition that comes out only one way.
+/// Warns about a condition that is always true or always false.
 pub(super) fn condition(checker: &mut Checker<'_>, id: ExprId, seen: &Type) {
     let Some(truth) = seen.truth else {
         return;
     };
-    // A literal says what it is, and who writes one here is trying something out.
+    // A literal is obvious to its author, who is probably trying something out.
     if matches!(checker.tree.expr(checker.tree.ungrouped(id)), Expr::Bool(_) | Expr::Null) {
         return;
     }
@@ -63,7 +63,7 @@ pub(super) fn condition(checker: &mut Checker<'_>, id: ExprId, seen: &Type) {
     checker.report(Diagnostic::new(Code::W0104, span, format!("this condition is always {truth}")));
 }
 
-/// `a == b == c`, `a < b == c`: a comparison of a comparison.
+/// Warns about `a == b == c` and `a < b == c`: a comparison of a comparison.
 pub(super) fn comparison_chain(checker: &mut Checker<'_>, first: ExprId, rest: &[Run], span: Span) {
     let compares = |id: ExprId| match checker.tree.expr(id) {
         Expr::Run { rest, .. } => rest.iter().any(|run| run.operator.is_comparison()),
@@ -83,8 +83,8 @@ pub(super) fn comparison_chain(checker: &mut Checker<'_>, first: ExprId, rest: &
     }
 }
 
-/// `headers.content-type`: a subtraction where a key was meant. Where the name after the hyphen is
-/// unknown, that is what it is told.
+/// Adds advice to the report of an undeclared name in `headers.content-type`: the author meant a
+/// key, not a subtraction.
 pub(super) fn hyphenated(checker: &mut Checker<'_>, left: ExprId, run: &Run) {
     let Expr::Chain { steps, .. } = checker.tree.expr(left) else {
         return;
@@ -110,7 +110,7 @@ pub(super) fn hyphenated(checker: &mut Checker<'_>, left: ExprId, run: &Run) {
     }
 }
 
-/// `a OR b AND c`.
+/// Warns about `a OR b AND c`.
 pub(super) fn mixed(checker: &mut Checker<'_>, operands: &[ExprId]) {
     for operand in operands {
         if let Expr::And(_) = checker.tree.expr(*operand) {
@@ -124,7 +124,7 @@ pub(super) fn mixed(checker: &mut Checker<'_>, operands: &[ExprId]) {
     }
 }
 
-/// `x > NULL`.
+/// Warns about `x > NULL`.
 pub(super) fn order_with_null(checker: &mut Checker<'_>, left: &Type, right: &Type, span: Span) {
     if left.kinds == Kinds::NULL || right.kinds == Kinds::NULL {
         checker.report(
@@ -134,7 +134,8 @@ pub(super) fn order_with_null(checker: &mut Checker<'_>, left: &Type, right: &Ty
     }
 }
 
-/// Two absent values are equal, which in a rule that verifies lets a request pass without.
+/// Warns about an equality of two values that may be null. Two missing values are equal, so a
+/// verification would accept a request without them.
 pub(super) fn both_null(
     checker: &mut Checker<'_>,
     run: &Run,
@@ -152,7 +153,7 @@ pub(super) fn both_null(
     }
 }
 
-/// `$TIME() - x <= n`: a time in the future makes the difference negative.
+/// Warns about `$TIME() - x <= n`: a timestamp in the future makes the difference negative.
 pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>, span: Span) {
     if !checker.host.verification {
         return;
@@ -178,8 +179,9 @@ pub(super) fn replay(checker: &mut Checker<'_>, run: &Run, left: Option<ExprId>,
     }
 }
 
-/// Whether an expression is a time before now, `$TIME() - …`: then the other side holds the
-/// timestamp where a literal is taken off, and this side is all there is to bound where not.
+/// Returns `Some` if an expression is a difference to now, `$TIME() - …`. It is true if the
+/// subtrahend reads the context, so that this side alone must be bounded. It is false for a
+/// literal, so that the timestamp is on the other side.
 fn age_of(checker: &Checker<'_>, id: ExprId) -> Option<bool> {
     let tree = checker.tree;
     let Expr::Run { first, rest } = tree.expr(tree.ungrouped(id)) else {
@@ -191,7 +193,7 @@ fn age_of(checker: &Checker<'_>, id: ExprId) -> Option<bool> {
     from_now.then(|| reads_something(tree, taken.operand))
 }
 
-/// Whether another comparison bounds the same difference from below: `age > -300`.
+/// Returns true if another comparison bounds the same difference from below: `age > -300`.
 fn bounded_below(tree: &Tree, age: ExprId) -> bool {
     let age = tree.shape(tree.ungrouped(age));
     let is_age = |id: ExprId| tree.shape(tree.ungrouped(id)) == age;
@@ -207,14 +209,15 @@ fn bounded_below(tree: &Tree, age: ExprId) -> bool {
     })
 }
 
-/// Whether an expression reads the context at all.
+/// Returns true if an expression reads a variable or a local.
 fn reads_something(tree: &Tree, id: ExprId) -> bool {
     let mut reads = matches!(tree.expr(id), Expr::Name(_));
     tree.expr(id).each_child(|child| reads |= reads_something(tree, child));
     reads
 }
 
-/// `a == "x" OR "y"`: the second text was meant to be compared too, and counts as true alone.
+/// Warns about `a == "x" OR "y"`: the second string was probably meant to be compared too, but
+/// counts as true alone.
 pub(super) fn literal_alternative(checker: &mut Checker<'_>, operands: &[ExprId], seen: &[Type]) {
     let (Some(last), Some((value, others))) = (operands.last(), seen.split_last()) else {
         return;
@@ -238,14 +241,15 @@ pub(super) fn literal_alternative(checker: &mut Checker<'_>, operands: &[ExprId]
     }
 }
 
-/// `digest IN text`: a search tells by its time how much of the digest was right.
+/// Warns about `digest IN text`: the duration of a search reveals how much of the digest is
+/// correct.
 pub(super) fn digest_searched_in(checker: &mut Checker<'_>, left: &Type, right: &Type, span: Span) {
     if (left.digest_text || right.digest_text) && right.kinds.meets(Kinds::TEXT) {
         digest_searched(checker, span);
     }
 }
 
-/// `text.$STARTS_WITH(digest)`, and what else searches a text.
+/// Warns about a digest in `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH`, which search a string.
 pub(super) fn digest_searched_by(checker: &mut Checker<'_>, callee: &Callee, span: Span) {
     if ["STARTS_WITH", "ENDS_WITH", "MATCH"].iter().any(|name| is_builtin(callee, name)) {
         digest_searched(checker, span);
@@ -265,7 +269,8 @@ fn digest_searched(checker: &mut Checker<'_>, span: Span) {
     }
 }
 
-/// Letters that are not what they look like.
+/// Warns about letters that look like others, and about characters that change the direction of
+/// writing.
 pub(super) fn text(checker: &mut Checker<'_>, text: &str, span: Span) {
     if text.is_ascii() {
         return;
@@ -284,14 +289,14 @@ pub(super) fn text(checker: &mut Checker<'_>, text: &str, span: Span) {
     );
 }
 
-/// Latin letters with Greek or Cyrillic ones in one word.
+/// Returns true for a word with Latin letters and also Greek or Cyrillic ones.
 fn mixes_scripts(word: &str) -> bool {
     let latin = word.chars().any(|c| c.is_ascii_alphabetic());
     latin && word.chars().any(|c| matches!(c, '\u{370}'..='\u{3ff}' | '\u{400}'..='\u{52f}'))
 }
 
-/// Notes the expressions that are not null where a condition came out as said.
-pub(super) fn proves(id: ExprId, truth: bool, known: &mut Known<'_>) {
+/// Records the expressions that cannot be null if the condition is true or false, as `truth` says.
+pub(super) fn proves(id: ExprId, truth: bool, known: &mut Narrowing<'_>) {
     let tree = known.tree();
     match tree.expr(id) {
         Expr::Group(inner) => proves(*inner, truth, known),
@@ -308,7 +313,7 @@ pub(super) fn proves(id: ExprId, truth: bool, known: &mut Known<'_>) {
     }
 }
 
-fn comparison_proves(left: ExprId, run: &Run, truth: bool, known: &mut Known<'_>) {
+fn comparison_proves(left: ExprId, run: &Run, truth: bool, known: &mut Narrowing<'_>) {
     let tree = known.tree();
     let is_null = |id: ExprId| matches!(tree.expr(tree.ungrouped(id)), Expr::Null);
     let is_value = |id: ExprId| {

@@ -1,15 +1,15 @@
-//! The checker: from a tree to a tree whose names are known and whose kinds fit.
+//! The type checker: from a tree to a tree whose names are resolved and whose kinds fit.
 //!
-//! What cannot run is an error; everything else that is probably not meant is a warning. An
-//! operation that always fails is an error only where it always runs.
+//! Code that cannot run is an error. Code that is probably a mistake is a warning. An operation
+//! that always fails is an error only if it always runs.
 //!
-//! Knows what the host offers and the rows of functions, and nothing of bytecode.
+//! Knows the declarations of the host and the rows of functions, and nothing of bytecode.
 
 mod calls;
 mod host;
 mod infer;
-mod known;
 mod lints;
+mod narrowing;
 mod operators;
 mod schema_type;
 mod scope;
@@ -17,55 +17,55 @@ mod shape;
 
 use std::collections::HashMap;
 
-pub use host::{Host, RootDeclaration, Strangers};
+pub use host::{Host, RootDeclaration, UndeclaredRoots};
 pub use shape::{Shape, Type};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::program::{Callee, Root};
 use crate::syntax::{ExprId, Parsed, Place};
 
-/// A table by parts of a source. It is hashed quickly, and with a seed of its own, so that who
-/// writes a source cannot make its parts collide.
+/// A table with parts of a source as keys. The hash is fast and has a random seed, so the author of
+/// a source cannot cause collisions.
 pub type Table<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
-/// A source whose names are known and whose kinds fit: the second stage of a program.
+/// A source whose names are resolved and whose kinds fit: the second stage of a program.
 #[derive(Debug, Clone)]
 pub struct Checked {
     /// The source and its tree.
     pub parsed: Parsed,
-    /// What is worth telling, though it runs.
+    /// The warnings.
     pub warnings: Vec<Diagnostic>,
-    /// How many more warnings there were.
+    /// The number of warnings dropped from the list.
     pub more_warnings: usize,
-    /// What the names in the tree are.
+    /// The resolved names in the tree.
     pub names: Table<ExprId, Name>,
     /// The functions that calls in the tree call.
     pub callees: Table<Place, Callee>,
-    /// The first local of each loop's parameters, by its call, and of each `Let`.
+    /// The first local of the parameters of each loop, by its call, and of each `Let`.
     pub frames: Table<Place, u16>,
     /// The names of the secrets that calls read.
     pub secrets: Table<Place, Box<str>>,
-    /// The roots that the names refer to.
+    /// The variables that the names refer to.
     pub roots: Vec<Root>,
-    /// How many locals there are at most at a time.
+    /// The maximum number of locals in use at a time.
     pub locals: u16,
-    /// What the whole may answer.
+    /// The type of the result.
     pub answer: Type,
 }
 
-/// What a name is.
+/// The resolution of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
-    /// A root of the context, by its place in the roots.
+    /// A variable of the context, by its index in the roots.
     Root(u16),
     /// A local.
     Local(u16),
 }
 
-/// Checks a source against what the host offers.
+/// Checks a source against the declarations of the host.
 ///
 /// # Errors
-/// The diagnostics, where one of them is an error; warnings among them.
+/// Returns all diagnostics, warnings included, if at least one is an error.
 pub fn check(parsed: Parsed, host: &Host) -> Result<Checked, Diagnostics> {
     let mut checker = infer::Checker::new(&parsed, host);
     let answer = checker.whole();

@@ -1,12 +1,12 @@
-//! What operators answer, by kind.
+//! The result kinds of operators. Does not know values.
 
 use crate::syntax::Operator;
 use crate::value::{Kind, Kinds};
 
-/// The kinds that an operator may answer for operands of these kinds: none where it always
+/// Returns the kinds that an operator may return for operands of these kinds. Empty if it always
 /// fails.
 pub(super) fn answers(operator: Operator, left: Kinds, right: Kinds) -> Kinds {
-    // Most comparisons ask for equality, which has an answer for any two values.
+    // Most comparisons are equalities, which have a result for any two values.
     if matches!(operator, Operator::Equal | Operator::NotEqual) {
         let both = !left.is_empty() && !right.is_empty();
         return if both { Kinds::BOOLEAN } else { Kinds::NONE };
@@ -20,14 +20,14 @@ pub(super) fn answers(operator: Operator, left: Kinds, right: Kinds) -> Kinds {
     answers
 }
 
-/// Whether an operator fails for every pair in which neither is null, and there is such a pair.
+/// Returns true if an operator fails for every pair of non-null kinds, and such a pair exists.
 pub(super) fn fails_unless_null(operator: Operator, left: Kinds, right: Kinds) -> bool {
     let (left, right) = (left.without(Kinds::NULL), right.without(Kinds::NULL));
     !left.is_empty() && !right.is_empty() && answers(operator, left, right).is_empty()
 }
 
-/// Whether values of these kinds may be equal, apart from both being null by chance. A
-/// comparison with what is always null asks just that.
+/// Returns true if values of these kinds may be equal. Two nulls count only if one side is always
+/// null: that comparison is a null test.
 pub(super) fn may_be_equal(left: Kinds, right: Kinds) -> bool {
     if left == Kinds::NULL || right == Kinds::NULL {
         return left.contains(Kind::Null) && right.contains(Kind::Null);

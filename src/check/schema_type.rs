@@ -1,27 +1,27 @@
-//! What a JSON Schema tells of a value (draft 7 and 2020-12, as far as it speaks of types).
+//! Types from a JSON Schema (draft 7 and 2020-12, limited to types). Does not validate values.
 //!
-//! A short schema can say much: one that refers to itself twice has twice as many parts with each
-//! level. So each schema is read once for each number of references that may still be followed, and
-//! all that is read is counted. Past the count, nothing is known.
+//! A short schema can describe a very large type: one that refers to itself twice doubles its parts
+//! with each level. So each schema is read once for each number of remaining references, and the
+//! parts are counted. Beyond the limits the type is unknown.
 
 use std::collections::HashMap;
 
 use super::shape::{MAX_DEPTH, Shape, Type, name_kinds};
 use crate::value::{Kinds, Object, Value};
 
-/// References that are followed one behind the other. Deeper, nothing is known.
+/// The maximum number of references in a chain. A deeper part has an unknown type.
 const REFERENCES: usize = 16;
 
-/// Schemas that are read, and types that are made one in unions.
+/// The maximum number of schemas read, and types merged in unions, together.
 const PARTS: usize = 100_000;
 
-/// The type of a value that a schema describes.
+/// Returns the type of the values that a schema describes.
 pub(super) fn of_schema(schema: Value<'_>) -> Type {
     let mut reader = SchemaReader { root: schema, known: HashMap::new(), left: PARTS };
     reader.read(schema, At { depth: MAX_DEPTH, references: REFERENCES })
 }
 
-/// How much deeper a schema is followed.
+/// The remaining depth of nesting and of references.
 #[derive(Debug, Clone, Copy)]
 struct At {
     depth: usize,
@@ -38,10 +38,10 @@ impl At {
     }
 }
 
-/// Reads a schema, with the document that its references point into.
+/// A reader of a schema. `root` is the document that its references point into.
 struct SchemaReader<'s> {
     root: Value<'s>,
-    /// The types that are known, by the address of the schema and the references left there.
+    /// The types read so far, by the address of the schema and the number of remaining references.
     known: HashMap<(usize, usize), Type>,
     left: usize,
 }
@@ -120,21 +120,21 @@ impl<'s> SchemaReader<'s> {
             Some(Value::Bool(true)) => Some(Type::any()),
             Some(schema @ Value::Object(_)) => Some(self.read(schema, at).or_null()),
             _ if object.get("patternProperties").is_some() => Some(Type::any()),
-            // A schema that lists its properties means to list them: a typing slip is likelier
-            // than a member nobody wrote down, and it is only a warning.
+            // A schema that lists its properties is taken as complete: a typing error is more
+            // likely than an undocumented member, and it only causes a warning.
             _ => None,
         };
         Shape { members, others, ..Shape::default() }
     }
 
-    /// Counts what is read; false where that is too much.
+    /// Counts parts. Returns false if the limit is exceeded.
     fn spend(&mut self, parts: usize) -> bool {
         let left = self.left.checked_sub(parts);
         self.left = left.unwrap_or(0);
         left.is_some()
     }
 
-    /// A reference into the same document: `#/$defs/issue`.
+    /// Resolves a reference into the same document: `#/$defs/issue`.
     fn resolve(&self, reference: &str) -> Option<Value<'s>> {
         let mut target = self.root;
         for key in reference.strip_prefix('#')?.split('/').skip(1) {
@@ -145,7 +145,7 @@ impl<'s> SchemaReader<'s> {
     }
 }
 
-/// What making two types one counts at most: larger ones are not made one.
+/// The maximum number of types that one merge of two types counts as. Larger shapes are not merged.
 const UNION: usize = 4_096;
 
 fn required_names<'s>(object: Object<'s>) -> std::collections::HashSet<&'s str> {
@@ -155,7 +155,7 @@ fn required_names<'s>(object: Object<'s>) -> std::collections::HashSet<&'s str> 
     }
 }
 
-/// The address of an object that outlives the reading.
+/// Returns the address of an object that outlives the reader.
 fn address(object: Object<'_>) -> Option<usize> {
     match object {
         Object::Owned(object) => Some(std::ptr::from_ref(object).addr()),
@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(found.clone().not_null().kinds.only(), Some(Kind::Object));
             found = found.member("b", false).0;
         }
-        // Deeper, nothing is known, so nothing is warned of either.
+        // Deeper parts have an unknown type, so they cause no warnings.
         assert!(found.member("b", false).0.member("misspelt", false).1);
         let unions = r##"{"$ref":"#/$defs/u","$defs":{"u":{"oneOf":[{"properties":{"a":{"$ref":"#/$defs/u"}}},{"properties":{"b":{"$ref":"#/$defs/u"},"c":{"items":{"$ref":"#/$defs/u"}}}},{"anyOf":[{"$ref":"#/$defs/u"},{"$ref":"#/$defs/u"}]}]}}}"##;
         Type::of_schema(&schema(unions));

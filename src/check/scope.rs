@@ -1,6 +1,7 @@
-//! Names: the locals of lambdas and mappers, and the roots of the context.
+//! Name resolution: the locals of lambdas and mappers, and the variables of the context. Does not
+//! infer types.
 
-use super::host::{Host, Strangers};
+use super::host::{Host, UndeclaredRoots};
 use super::shape::Type;
 use super::{Name, Table};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -9,21 +10,21 @@ use crate::source::Span;
 use crate::syntax::ExprId;
 use crate::value::Kinds;
 
-/// The names in sight, and what they turned out to be.
+/// The visible names, and the resolutions so far.
 pub(super) struct Scope {
     locals: Vec<(Box<str>, Type)>,
     deepest: usize,
     pub(super) names: Table<ExprId, Name>,
     pub(super) roots: Vec<Root>,
     root_places: Table<Box<str>, u16>,
-    /// The first name that a program has no number for.
+    /// The first name beyond [`MOST_NAMES`].
     overflow: Option<Span>,
 }
 
-/// A name that was found.
+/// A resolved name.
 pub(super) struct Found {
     pub(super) value: Type,
-    pub(super) case_blind: bool,
+    pub(super) case_insensitive: bool,
 }
 
 impl Scope {
@@ -38,35 +39,35 @@ impl Scope {
         }
     }
 
-    /// The slot of the next local.
+    /// Returns the slot of the next local.
     pub(super) fn next_slot(&mut self) -> u16 {
-        // A loop without a lambda needs a local of its own too.
+        // A loop without a lambda also needs a local.
         self.deepest = self.deepest.max(self.locals.len() + 1);
         slot(self.locals.len())
     }
 
-    /// Brings a name into sight.
+    /// Makes a name visible.
     pub(super) fn push(&mut self, name: &str, value: Type) {
         self.locals.push((name.into(), value));
         self.deepest = self.deepest.max(self.locals.len());
     }
 
-    /// How many names are in sight, to come back to.
+    /// Returns the number of visible locals, for [`Self::truncate`].
     pub(super) fn height(&self) -> usize {
         self.locals.len()
     }
 
-    /// Lets names go out of sight.
+    /// Removes the locals above a height.
     pub(super) fn truncate(&mut self, height: usize) {
         self.locals.truncate(height);
     }
 
-    /// How many locals there are at most at a time.
+    /// Returns the maximum number of locals in use at a time.
     pub(super) fn locals(&self) -> u16 {
         slot(self.deepest)
     }
 
-    /// What is wrong where there are more names than a program can tell apart.
+    /// Returns the diagnostic for a source with more names than a program can number.
     pub(super) fn too_many(&self) -> Option<Diagnostic> {
         let locals = (self.deepest >= MOST_NAMES).then(Span::default);
         let message = format!("the source has more than {MOST_NAMES} names");
@@ -77,12 +78,12 @@ impl Scope {
         )
     }
 
-    /// Whether a local has the name.
+    /// Returns true if a local has the name.
     pub(super) fn is_local(&self, name: &str) -> bool {
         self.locals.iter().any(|(local, _)| **local == *name)
     }
 
-    /// Looks a name up, and notes what it is; what is wrong with it comes along.
+    /// Resolves a name and records the result. The diagnostic reports an undeclared name.
     pub(super) fn resolve(
         &mut self,
         id: ExprId,
@@ -93,23 +94,23 @@ impl Scope {
         if let Some(at) = self.locals.iter().rposition(|(local, _)| **local == *name) {
             self.names.insert(id, Name::Local(slot(at)));
             let value = self.locals.get(at).map_or_else(Type::any, |(_, value)| value.clone());
-            return (Found { value, case_blind: false }, None);
+            return (Found { value, case_insensitive: false }, None);
         }
         let declared = host.roots.iter().find(|root| *root.name == *name);
-        let case_blind = declared.is_some_and(|root| root.case_blind);
-        let root = self.root(name, case_blind, span);
+        let case_insensitive = declared.is_some_and(|root| root.case_insensitive);
+        let root = self.root(name, case_insensitive, span);
         self.names.insert(id, Name::Root(root));
         match declared {
-            Some(declared) => (Found { value: declared.value.clone(), case_blind }, None),
+            Some(declared) => (Found { value: declared.value.clone(), case_insensitive }, None),
             None => {
-                // What is missing may come with another context: nothing is concluded from it.
+                // Another context may contain the name, so its type is unknown.
                 let value = Type::any();
-                (Found { value, case_blind }, self.unknown(name, span, host))
+                (Found { value, case_insensitive }, self.unknown(name, span, host))
             }
         }
     }
 
-    fn root(&mut self, name: &str, case_blind: bool, span: Span) -> u16 {
+    fn root(&mut self, name: &str, case_insensitive: bool, span: Span) -> u16 {
         if let Some(known) = self.root_places.get(name) {
             return *known;
         }
@@ -118,18 +119,18 @@ impl Scope {
             self.overflow.get_or_insert(span);
             return place;
         }
-        self.roots.push(Root { name: name.into(), case_blind });
+        self.roots.push(Root { name: name.into(), case_insensitive });
         self.root_places.insert(name.into(), place);
         place
     }
 
     fn unknown(&self, name: &str, span: Span, host: &Host) -> Option<Diagnostic> {
         let (code, message) = match host.strangers {
-            Strangers::Taken => return None,
-            Strangers::Warned => {
+            UndeclaredRoots::Allow => return None,
+            UndeclaredRoots::Warn => {
                 (Code::W0101, format!("the context has no `{name}`, so it is null"))
             }
-            Strangers::Refused => (Code::E0102, format!("there is no `{name}` here")),
+            UndeclaredRoots::Deny => (Code::E0102, format!("there is no `{name}` here")),
         };
         Some(Diagnostic::new(code, span, message).maybe_help(self.advice(name, host)))
     }
@@ -153,20 +154,20 @@ impl Scope {
             .iter()
             .find(|root| root.value.kinds == Kinds::ANY && root.value.shape.is_none());
         match (host.strangers, unknown) {
-            (Strangers::Refused, Some(root)) => Some(format!(
+            (UndeclaredRoots::Deny, Some(root)) => Some(format!(
                 "did you mean `{}.{name}`? a text has quotes: `\"{name}\"`",
                 root.name
             )),
-            (Strangers::Refused, None) => Some(format!("a text has quotes: `\"{name}\"`")),
+            (UndeclaredRoots::Deny, None) => Some(format!("a text has quotes: `\"{name}\"`")),
             _ => None,
         }
     }
 }
 
-/// How many roots, and how many locals, a program may have; the last number stands for none.
+/// The maximum number of variables, and of locals, of a program. The last number is reserved.
 const MOST_NAMES: usize = u16::MAX as usize;
 
-/// The number of a name; past the last, [`Scope::too_many`] tells of it.
+/// Returns the slot of a name. [`Scope::too_many`] reports names beyond the limit.
 fn slot(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }

@@ -1,4 +1,5 @@
-//! What is known of a value before it is there: its kinds, and the shape of lists and objects.
+//! Types: the kinds of a value, and the types of the elements and members inside it. Does not know
+//! the syntax.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -6,55 +7,56 @@ use std::sync::{Arc, OnceLock};
 use super::schema_type;
 use crate::value::{Kind, Kinds, OwnedValue, Value};
 
-/// What is known of a value.
+/// The static type of a value.
 #[derive(Debug, Clone)]
 pub struct Type {
-    /// The kinds it may have.
+    /// The possible kinds.
     pub kinds: Kinds,
-    /// What is known of what is in it.
+    /// The types of its elements and members, if they are known.
     pub shape: Option<Arc<Shape>>,
-    /// Whether it may be a secret, or hold one.
+    /// True if it may be a secret or contain one (taint).
     pub secret: bool,
-    /// Whether it is a digest as bytes, or holds one.
+    /// True if it is a digest as bytes, or contains one.
     pub digest: bool,
-    /// Whether it is text with a digest written out in it, or holds such text.
+    /// True if it is a string with an encoded digest in it, or contains one.
     pub digest_text: bool,
-    /// Whether it counts as true, where that is certain.
+    /// The truth of the value, if it is certain.
     pub truth: Option<bool>,
 }
 
-/// What is known of what is in a list or object.
+/// The types of the elements of a list or the members of an object.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
-    /// The members of an object that are known.
+    /// The known members of an object.
     pub members: BTreeMap<Box<str>, Type>,
-    /// What other members an object has; none where it has no others.
+    /// The type of all other members. `None` if the object has no others.
     pub others: Option<Type>,
     /// The elements of a list.
     pub elements: Option<Type>,
-    /// How large it is; counted where a type gets it.
+    /// The size, computed by [`Type::shaped`] and in unions.
     pub(super) size: Size,
-    /// What any element or member may be, found when it is first asked for.
+    /// The union of all elements and members, computed on first use.
     pub(super) joined: OnceLock<Option<Type>>,
 }
 
-/// How much there is in a shape. Parts are shared, so a short source can make a shape that is
-/// enormous for whoever walks it.
+/// The size of a shape. Parts are shared, so a short source can make a shape that is too large to
+/// walk.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Size {
     depth: usize,
-    /// How many types are in it, one that is shared counted wherever it is.
+    /// The number of types in it. A shared type counts at each occurrence.
     types: usize,
 }
 
-/// How deep a value is looked into; deeper, nothing is known.
+/// The maximum nesting depth of a type, in levels. A deeper part has an unknown type.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// How many types two shapes may have that are made one; of larger ones, nothing is known.
+/// The maximum number of types in two shapes to be merged. Merging larger ones gives an unknown
+/// shape.
 const MAX_TYPES: usize = 2_048;
 
 impl Type {
-    /// A value of one of these kinds.
+    /// Returns the type of a value of these kinds.
     pub fn of(kinds: Kinds) -> Self {
         let truth = match kinds.only() {
             Some(Kind::Null) => Some(false),
@@ -64,17 +66,17 @@ impl Type {
         Self { kinds, shape: None, secret: false, digest: false, digest_text: false, truth }
     }
 
-    /// A value of which nothing is known; not a secret.
+    /// Returns the type of an unknown value that is not a secret.
     pub fn any() -> Self {
         Self::of(Kinds::ANY)
     }
 
-    /// An object with members of one type.
+    /// Returns the type of an object with members of one type.
     pub fn object_of(value: Self) -> Self {
         Self::of(Kinds::OBJECT).shaped(Shape { others: Some(value), ..Shape::default() })
     }
 
-    /// A list with elements of one type.
+    /// Returns the type of a list with elements of one type.
     pub fn list_of(element: Self) -> Self {
         let (secret, digest, written) = (element.secret, element.digest, element.digest_text);
         let mut list =
@@ -83,7 +85,7 @@ impl Type {
         list
     }
 
-    /// The same, with what is known of what is in it; past a depth, nothing is.
+    /// Sets the types of the elements and members. A shape deeper than `MAX_DEPTH` is dropped.
     #[must_use]
     pub fn shaped(mut self, mut shape: Shape) -> Self {
         shape.size = shape.measured();
@@ -91,7 +93,7 @@ impl Type {
         self
     }
 
-    /// The same, or null.
+    /// Adds null to the kinds.
     #[must_use]
     pub fn or_null(mut self) -> Self {
         self.kinds = self.kinds | Kinds::NULL;
@@ -99,24 +101,24 @@ impl Type {
         self
     }
 
-    /// The same, but not null.
+    /// Removes null from the kinds.
     #[must_use]
     pub fn not_null(mut self) -> Self {
         self.kinds = self.kinds.without(Kinds::NULL);
         self
     }
 
-    /// Whether it may be null.
+    /// Returns true if the value may be null.
     pub fn may_be_null(&self) -> bool {
         self.kinds.contains(Kind::Null)
     }
 
-    /// What is known where it is one or the other.
+    /// Returns the union of two types.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let shape = match (self.shape, other.shape) {
             (Some(a), Some(b)) => Shape::either(a, &b),
-            // An empty or missing one says nothing against what the other knows.
+            // A value that is no list or object does not contradict the shape of the other type.
             (Some(shape), None) if !other.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
             (None, Some(shape)) if !self.kinds.meets(Kinds::LIST | Kinds::OBJECT) => Some(shape),
             _ => None,
@@ -131,7 +133,7 @@ impl Type {
         }
     }
 
-    /// The type of the elements of a list, or of the values of an object.
+    /// Returns the type of the elements of a list, or of the members of an object.
     pub fn element(&self) -> Self {
         let mut element = self.known_element().unwrap_or_else(Self::any);
         element.secret |= self.secret;
@@ -146,12 +148,13 @@ impl Type {
         shape.joined.get_or_init(|| shape.parts().cloned().reduce(Self::or)).clone()
     }
 
-    /// The type of a member, and whether there is such a member as far as is known.
-    pub fn member(&self, name: &str, case_blind: bool) -> (Self, bool) {
+    /// Returns the type of a member. The second result is false if the member is known to be
+    /// missing.
+    pub fn member(&self, name: &str, case_insensitive: bool) -> (Self, bool) {
         let Some(shape) = self.shape.as_deref() else {
             return (self.unknown_member(), true);
         };
-        let found = if case_blind {
+        let found = if case_insensitive {
             shape
                 .members
                 .iter()
@@ -179,22 +182,23 @@ impl Type {
         member
     }
 
-    /// The names of the members that are known.
+    /// Returns the names of the known members.
     pub fn member_names(&self) -> impl Iterator<Item = &str> {
         self.shape.iter().flat_map(|shape| shape.members.keys().map(|name| &**name))
     }
 
-    /// What a sample tells: the value and all like it. Any of it may be missing another time.
+    /// Returns the type of a sample and similar values. Any part may be null or missing in other
+    /// values.
     pub fn of_sample(value: &OwnedValue) -> Self {
         sample(value.borrow(), MAX_DEPTH)
     }
 
-    /// Whether a document is a JSON Schema, and not the shorthand for one.
+    /// Returns true if a document is a JSON Schema, and not the shorthand for one.
     pub fn is_schema(schema: &OwnedValue) -> bool {
         !is_shorthand(schema.borrow())
     }
 
-    /// What a JSON Schema tells (draft 7 and 2020-12, as far as it speaks of types), or its
+    /// Returns the type for a JSON Schema (draft 7 and 2020-12, limited to types), or for its
     /// shorthand, `{ "action": "string" }`.
     pub fn of_schema(schema: &OwnedValue) -> Self {
         let value = schema.borrow();
@@ -207,14 +211,14 @@ impl Type {
 }
 
 impl Type {
-    /// How many types it is made of, one that is shared counted wherever it is.
+    /// Returns the number of types in it. A shared type counts at each occurrence.
     pub(super) fn types(&self) -> usize {
         self.shape.as_deref().map_or(1, |shape| shape.size.types.saturating_add(1))
     }
 }
 
 impl Shape {
-    /// What is in it, of any name and place.
+    /// Returns the types of all elements and members.
     fn parts(&self) -> impl Iterator<Item = &Type> {
         self.elements.iter().chain(self.members.values()).chain(&self.others)
     }
@@ -230,7 +234,7 @@ impl Shape {
         })
     }
 
-    /// What is known where it is one or the other; nothing, where finding out would take long.
+    /// Returns the union of two shapes, or `None` if the merge would be too large.
     fn either(one: Arc<Self>, other: &Arc<Self>) -> Option<Arc<Self>> {
         if Arc::ptr_eq(&one, other) {
             return Some(one);
@@ -290,7 +294,7 @@ fn sample(value: Value<'_>, depth: usize) -> Type {
     }
 }
 
-/// The words that only a JSON Schema has at its top.
+/// The keywords that mark a JSON Schema at its top level.
 const SCHEMA_WORDS: [&str; 10] = [
     "$schema",
     "$ref",

@@ -1,4 +1,4 @@
-//! `hookgate backup`: a copy of the store, while the gateway runs.
+//! `hookgate backup`: copies the store while the gateway runs.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::gateway::store::Store;
 /// The arguments of `backup`.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
-    /// The file to write; to go back to it, stop the gateway and put it in the store's place
+    /// File to write. To restore it, stop the gateway and replace the store with this file
     file: PathBuf,
     #[command(flatten)]
     configuration: ConfigurationArguments,

@@ -1,4 +1,5 @@
-//! `hookgate check`: what is wrong with expressions and mappers, without running them.
+//! `hookgate check`: reports errors in expressions, mappers and configurations without running
+//! them.
 
 use std::path::PathBuf;
 
@@ -13,32 +14,33 @@ use crate::engine::{Diagnostics, Engine, OwnedValue, RootDeclaration, Source, Ty
 /// The arguments of `check`.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` is standard input;
-    /// a folder with `hookgate.toml`, or one of its listeners
+    /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` for standard input; a
+    /// folder with `hookgate.toml`, or one of its listeners
     #[arg(value_name = "FILE", required_unless_present = "expr")]
     files: Vec<PathBuf>,
     /// An expression
     #[arg(short = 'e', long = "expr", value_name = "EXPR", allow_hyphen_values = true)]
     expr: Vec<String>,
-    /// A JSON Schema of `parsed_body`, or its shorthand
+    /// JSON Schema of `parsed_body`, or its shorthand
     #[arg(long, value_name = "FILE", conflicts_with = "sample")]
     schema: Option<PathBuf>,
-    /// A sample of `parsed_body`, or of a whole request with `parsed_body` in it
+    /// Sample of `parsed_body`, or of a whole request that contains `parsed_body`
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// Another name that expressions may read; may be repeated
+    /// Additional variable that expressions may read; may be repeated
     #[arg(long = "root", value_name = "NAME")]
     roots: Vec<String>,
-    /// The expressions verify requests: warn of what may be missing or in the future
+    /// Check the expressions as verifications: warn about values that may be missing or in the
+    /// future
     #[arg(long)]
     verification: bool,
     /// Exit with 1 for warnings too
     #[arg(long, value_enum, value_name = "WHAT")]
     deny: Option<Deny>,
-    /// A warning that is not told, by its code; may be repeated
+    /// Code of a warning to suppress; may be repeated
     #[arg(long, value_name = "CODE")]
     allow: Vec<String>,
-    /// How diagnostics are told
+    /// Output format of diagnostics
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -69,7 +71,7 @@ impl Check {
             }
             match Given::of_file(file) {
                 Ok(given) => all.push(diagnose(given, &engine)),
-                // The other files are checked all the same.
+                // The other files are still checked.
                 Err(error) => {
                     output::complain(&error.to_string());
                     unread = true;
@@ -140,7 +142,7 @@ fn diagnose(given: Given, engine: &Engine) -> Diagnostics {
     }
 }
 
-/// What a sample tells of the request: of its body, or of every name in it.
+/// Returns the declarations that follow from a sample: of the body, or of every variable in it.
 fn sampled(sample: &OwnedValue) -> Vec<RootDeclaration> {
     let body = |value: &OwnedValue| Type::of_sample(value).not_null();
     match sample {
@@ -150,7 +152,7 @@ fn sampled(sample: &OwnedValue) -> Vec<RootDeclaration> {
             object
                 .iter()
                 .map(|(name, value)| match declared(name) {
-                    // Headers, parameters and the like differ from request to request.
+                    // Headers, parameters and similar variables differ from request to request.
                     Some(root) if &**name != "parsed_body" => root,
                     _ => RootDeclaration::new(name.clone()).of(body(value)),
                 })

@@ -1,4 +1,4 @@
-//! `hookgate compile`: what a source becomes on its way to running.
+//! `hookgate compile`: shows the tokens, the syntax tree or the bytecode of a source.
 
 use std::fmt::Write;
 
@@ -16,21 +16,21 @@ use crate::syntax::tokens;
 pub(super) struct Compile {
     #[command(flatten)]
     source: SourceArguments,
-    /// The stage to show
+    /// Stage to show
     #[arg(long, value_enum, default_value = "bytecode")]
     emit: Stage,
-    /// How diagnostics are told
+    /// Output format of diagnostics
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stage {
-    /// What the lexer makes
+    /// Tokens of the lexer
     Tokens,
-    /// What the parser makes
+    /// Syntax tree of the parser
     Ast,
-    /// What the machine runs, and what the program reads
+    /// Bytecode, and the variables that the program reads
     Bytecode,
 }
 
@@ -68,7 +68,7 @@ impl Compile {
     }
 }
 
-/// A line a token: its place, and what it is.
+/// Returns one line for each token: its position, its text and its kind.
 fn show_tokens(source: &Source) -> String {
     let mut out = String::new();
     for (span, token) in tokens(source.text()) {

@@ -1,4 +1,4 @@
-//! Configurations of the gateway, as commands read them.
+//! The configuration of the gateway, as commands read it. Knows no command.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,16 @@ use super::{Error, Exit};
 use crate::diagnostic::Diagnostics;
 use crate::gateway::{Configuration, ConfigurationError, HOOKGATE, load_listener};
 
-/// Which configuration a command works on.
+/// The argument that selects a configuration.
 #[derive(Debug, Args)]
 pub(super) struct ConfigurationArguments {
-    /// The folder with `hookgate.toml` and `listeners/`
+    /// Folder with `hookgate.toml` and `listeners/`
     #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
     pub(super) config: PathBuf,
 }
 
 impl ConfigurationArguments {
-    /// Reads it; secrets need not be set.
+    /// Reads the configuration. Missing secrets are not an error.
     pub(super) fn read(&self) -> Result<Configuration, Error> {
         Configuration::read(&self.config, false).map_err(|error| {
             if let ConfigurationError::Faults(faults) = &error {
@@ -29,12 +29,12 @@ impl ConfigurationArguments {
     }
 }
 
-/// Tells the faults of a configuration on standard error.
+/// Prints the errors of a configuration to standard error.
 pub(super) fn tell_faults(faults: &[Diagnostics]) {
     faults.iter().for_each(|one| output::tell(one, Format::Text));
 }
 
-/// What is to be said of a configuration's folder or one of its files; nothing where the path is
+/// Returns the diagnostics of a configuration folder or of one of its files; `None` if the path is
 /// neither.
 pub(super) fn check(path: &Path) -> Result<Option<Vec<Diagnostics>>, Error> {
     if path.is_dir() {
@@ -65,7 +65,7 @@ fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {
         Ok(configuration) => {
             let files = 1 + configuration.listeners.len();
             let mut told = configuration.warnings;
-            // Files without a word are counted too.
+            // Files without diagnostics are counted too.
             let quiet = files.saturating_sub(told.len());
             let empty = || crate::engine::Source::new(path.display().to_string(), "");
             told.extend((0..quiet).map(|_| Diagnostics::new(empty(), Vec::new())));
@@ -76,7 +76,7 @@ fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {
     }
 }
 
-/// Runs work of the gateway's to its end.
+/// Runs asynchronous work to its end.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(work);
@@ -84,7 +84,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
     Ok(done)
 }
 
-/// How a command ends that found something, or did not.
+/// Returns the exit code of a command that found something or nothing.
 pub(super) fn ended(found: bool) -> Exit {
     if found { Exit::Fault } else { Exit::Done }
 }

@@ -1,4 +1,4 @@
-//! `hookgate deliveries`: what was sent, to whom, and what came of it.
+//! `hookgate deliveries`: lists deliveries with their attempts, and sends events again.
 
 use std::collections::HashMap;
 
@@ -22,42 +22,42 @@ pub(super) struct Deliveries {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List deliveries, the newest first
+    /// List deliveries, newest first
     List {
-        /// Only those of this tenant
+        /// Only deliveries of this tenant
         #[arg(long)]
         tenant: Option<String>,
-        /// Only those to this subscription
+        /// Only deliveries to this subscription
         #[arg(long)]
         subscription: Option<String>,
-        /// Only those of this event
+        /// Only deliveries of this event
         #[arg(long)]
         event: Option<String>,
-        /// Only those in this state: `waiting`, `delivered`, `diverted`, `dropped`, `filtered`
+        /// Only deliveries in this state: `waiting`, `delivered`, `diverted`, `dropped`, `filtered`
         #[arg(long)]
         state: Option<String>,
-        /// At most so many
+        /// Number of deliveries to list
         #[arg(long, default_value_t = 20)]
         limit: usize,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
     /// Show a delivery with its attempts
     Show {
-        /// Its number
+        /// Number of the delivery
         id: i64,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How it is told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
     /// Send the event of a delivery to its subscription again
     Resend {
-        /// Its number
+        /// Number of the delivery
         id: i64,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -85,7 +85,7 @@ impl Deliveries {
     }
 }
 
-/// An id as it is stored.
+/// Converts an id to its stored form.
 pub(super) fn id_of(text: &str) -> Result<String, Error> {
     let id = uuid_of(text).map(|id| id.to_string());
     id.ok_or_else(|| Error::Usage(format!("`{text}` is no id: a UUID or a ULID")))
@@ -99,7 +99,7 @@ fn state_of(name: &str) -> Result<State, Error> {
     })
 }
 
-/// Ids as their API and the messages write them.
+/// Ids in the form of their API.
 #[derive(Default)]
 pub(super) struct Shown(HashMap<String, Api>);
 
@@ -121,7 +121,7 @@ impl Shown {
         shown_id(self.0.get(id).copied().unwrap_or(Api::Socotra), id)
     }
 
-    /// The id of an event, as `webhook-id` has it.
+    /// Returns the id of an event in the form of `webhook-id`.
     pub(super) fn event(id: &str) -> String {
         locator(id.parse().unwrap_or_default())
     }
@@ -206,7 +206,7 @@ fn list(
     Ok(Exit::Done)
 }
 
-/// The delivery of a number.
+/// Returns the delivery with a number.
 async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Error> {
     let filter = DeliveryFilter { id: Some(id), limit: 1, ..DeliveryFilter::default() };
     let found = store.deliveries(&filter).await?.pop();

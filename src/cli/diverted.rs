@@ -1,4 +1,4 @@
-//! `hookgate diverted`: events that were given up and are kept, to be sent again.
+//! `hookgate diverted`: lists the dead letters of subscriptions, and sends them again.
 
 use clap::{Args, Subcommand};
 
@@ -19,22 +19,22 @@ pub(super) struct Diverted {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List events that are kept, the oldest first
+    /// List dead letters, oldest first
     List {
-        /// Only those for this subscription
+        /// Only dead letters of this subscription
         #[arg(long)]
         subscription: Option<String>,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Send events again: one, or all that are kept for a subscription
+    /// Send dead letters again: one, or all of a subscription
     Resend {
-        /// The subscription
+        /// Subscription
         subscription: String,
-        /// The event; left out: all
+        /// Event; default: all
         event: Option<String>,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -82,7 +82,7 @@ fn list(
     Ok(Exit::Done)
 }
 
-/// Writes the events that are kept for a subscription.
+/// Writes the dead letters of a subscription.
 async fn list_of(store: &impl DeliveryStore, id: &str, list: &mut List) -> Result<(), Error> {
     let filter = DivertedFilter { subscription_id: id.to_owned(), ..DivertedFilter::default() };
     let mut shown = Shown::default();
@@ -141,7 +141,7 @@ fn resend(
             if page.iter().all(|(_, record)| record.at >= began) {
                 break;
             }
-            // Those that a gateway gives up again meanwhile are not sent once more.
+            // Dead letters that a gateway adds meanwhile are not sent again.
             for (sequence, record) in page.into_iter().filter(|(_, record)| record.at < began) {
                 (after, found) = (Some(sequence), found + 1);
                 let what = (record.subscription_id, record.event_id);

@@ -1,4 +1,4 @@
-//! `hookgate eval`: the answer of an expression or a mapper.
+//! `hookgate eval`: prints the result of an expression or a mapper.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `hookgate explain`: the value of every part, and which parts decided.
+//! `hookgate explain`: prints the value of every part, and marks the parts that decided the result.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `hookgate explain-code`: what the code of a diagnostic means.
+//! `hookgate explain-code`: prints the explanation of a diagnostic code.
 
 use std::fmt::Write;
 
@@ -10,9 +10,9 @@ use crate::diagnostic::{Code, CodeRow, Setting, all_codes, nearest};
 /// The arguments of `explain-code`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainCode {
-    /// The code, as `E0107`; all are listed, if it is left out
+    /// Code, such as `E0107`; without it, lists all codes
     code: Option<String>,
-    /// Write the page of the code, or the list of all as a page
+    /// Write the reference page of the code, or of all codes
     #[arg(long)]
     markdown: bool,
 }
@@ -58,7 +58,7 @@ fn indented(source: &str) -> String {
     })
 }
 
-/// The page of a code: `docs/errors/E0107.md`.
+/// Returns the page of a code: `docs/errors/E0107.md`.
 fn page(row: &CodeRow) -> String {
     let language = match row.setting {
         Setting::Mapper => "json",
@@ -78,7 +78,7 @@ fn page(row: &CodeRow) -> String {
     out
 }
 
-/// The list of all codes: `docs/errors.md`.
+/// Returns the list of all codes: `docs/errors.md`.
 fn index() -> String {
     let mut out = String::from(
         "# Diagnostics\n\n\

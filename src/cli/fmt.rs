@@ -1,4 +1,4 @@
-//! `hookgate fmt`: expressions in their canonical layout.
+//! `hookgate fmt`: writes expressions in their canonical layout.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,11 @@ use crate::mapper;
 /// The arguments of `fmt`.
 #[derive(Debug, Args)]
 pub(super) struct Fmt {
-    /// Files with expressions, rewritten in place; none, or `-`: standard input to standard output
+    /// Files with expressions, rewritten in place; without files, or with `-`: standard input to
+    /// standard output
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write nothing; name the files that would change, and exit with 1 if there are any
+    /// Write nothing; print the files that would change, and exit with 1 if there are any
     #[arg(long)]
     check: bool,
 }
@@ -27,7 +28,7 @@ impl Fmt {
         let files = if self.files.is_empty() { &stdin } else { self.files.as_slice() };
         let mut exit = Exit::Done;
         for file in files {
-            // Every file is looked at, whatever became of those before it.
+            // An error in one file does not stop the others.
             let ended = match self.file(file) {
                 Err(error @ Error::Output(_)) => return Err(error),
                 Err(error) => error.tell(),

@@ -1,4 +1,4 @@
-//! `hookgate functions`: the registry, for people and as the reference page.
+//! `hookgate functions`: prints the function registry, as a list or as the reference page.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::diagnostic::nearest;
 /// The arguments of `functions`.
 #[derive(Debug, Args)]
 pub(super) struct Functions {
-    /// A function to show; all are listed, if it is left out
+    /// Function to show; without it, lists all functions
     name: Option<String>,
     /// Write the reference page
     #[arg(long, conflicts_with = "name")]
@@ -47,7 +47,7 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// A line a function, family by family.
+/// Returns one line for each function, grouped by family.
 fn list() -> String {
     let mut out = String::new();
     let mut family = None;
@@ -62,7 +62,7 @@ fn list() -> String {
     out
 }
 
-/// Everything there is to know of a function.
+/// Returns the full description of a function.
 fn one(function: &Function) -> String {
     let mut out = format!("{}\n\n{}\n\n", function.signature(), function.doc);
     for param in function.params.iter().filter(|param| !param.is_lambda()) {
@@ -75,7 +75,7 @@ fn one(function: &Function) -> String {
     out
 }
 
-/// The reference page: `docs/functions.md`.
+/// Returns the reference page: `docs/functions.md`.
 fn page() -> String {
     let mut out = String::from(
         "# Functions\n\n\
@@ -112,16 +112,16 @@ fn section(function: &Function, out: &mut String) {
 }
 
 fn null_words(function: &Function) -> &'static str {
-    use crate::builtins::NullSubject;
+    use crate::builtins::NullPropagation;
     if function.params.is_empty() {
         return "";
     }
     match function.null {
-        NullSubject::Null => "Of null, null.",
-        NullSubject::False => "Of null, false.",
-        NullSubject::True => "Of null, true.",
-        NullSubject::Zero => "Of null, 0.",
-        NullSubject::Fault => "Null is an error.",
-        NullSubject::Passed => "",
+        NullPropagation::Null => "Of null, null.",
+        NullPropagation::False => "Of null, false.",
+        NullPropagation::True => "Of null, true.",
+        NullPropagation::Zero => "Of null, 0.",
+        NullPropagation::Fault => "Null is an error.",
+        NullPropagation::Passed => "",
     }
 }

@@ -1,4 +1,4 @@
-//! `hookgate init`: a listener for a provider, ready to be filled in.
+//! `hookgate init`: writes a listener for a provider, ready to be completed.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -14,21 +14,21 @@ use crate::listener::{Recipe, find_recipe, recipe_names};
 /// The arguments of `init`.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The provider; all are listed, if it is left out
+    /// Provider; without it, lists all providers
     provider: Option<String>,
-    /// The folder with `hookgate.toml` and `listeners/`; what is missing is made
+    /// Folder with `hookgate.toml` and `listeners/`; missing ones are created
     #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
     config: PathBuf,
-    /// The name of the listener, and of its file
+    /// Name of the listener and of its file
     #[arg(long)]
     name: Option<String>,
-    /// The tenant that its events belong to
+    /// Tenant that the events belong to
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Write the listener's file to standard output, and nothing else
+    /// Write only the listener's file, to standard output
     #[arg(long)]
     print: bool,
-    /// Write the page of all providers: what each signs, and what it leaves out
+    /// Write the page of all providers: the signed and the unsigned parts of their requests
     #[arg(long, conflicts_with = "provider")]
     markdown: bool,
 }
@@ -60,7 +60,7 @@ impl Init {
         Ok(Exit::Done)
     }
 
-    /// Makes `hookgate.toml` where there is none; answers the public URL.
+    /// Creates `hookgate.toml` if it is missing. Returns the public URL.
     fn gateway_file(&self) -> Result<String, Error> {
         let folder = self.config.join("listeners");
         std::fs::create_dir_all(&folder).map_err(|error| Error::Write {
@@ -87,7 +87,9 @@ impl Init {
 fn unknown(provider: &str) -> Error {
     let near = nearest(&provider.to_lowercase(), recipe_names());
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Error::Usage(format!("there is no recipe `{provider}`{near} `hookgate init` lists them all"))
+    Error::Usage(format!(
+        "there is no recipe `{provider}`{near}; `hookgate init` lists all recipes"
+    ))
 }
 
 fn list() -> String {
@@ -120,7 +122,7 @@ fn gateway_file() -> String {
     )
 }
 
-/// The file of a listener, with what there is to decide as comments.
+/// Returns the file of a listener, with the optional keys as comments.
 fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String {
     let mut out = format!(
         "# {}: {}\n\
@@ -175,7 +177,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
     out
 }
 
-/// What to do next, here and at the provider.
+/// Returns the next steps, here and at the provider.
 fn steps(recipe: &Recipe, url: &str, path: &str) -> String {
     let main = recipe.secrets.first().map_or("", |secret| &secret.name);
     let setup = recipe.setup.replace("{url}", url).replace("{secret}", main);

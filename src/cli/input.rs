@@ -1,4 +1,4 @@
-//! What the commands are given: sources, contexts, secrets, the time.
+//! The inputs of commands: sources, contexts, secrets and the time. Knows no command.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,45 +10,45 @@ use super::Error;
 use super::output::Format;
 use crate::check::Checked;
 use crate::engine::{
-    Context, Diagnostics, Engine, Number, OwnedValue, RootDeclaration, Secrets, Source, Strangers,
-    Time, Value,
+    Context, Diagnostics, Engine, Number, OwnedValue, RootDeclaration, Secrets, Source, Time,
+    UndeclaredRoots, Value,
 };
 use crate::mapper;
 use crate::value::read_json;
 
-/// Where a source comes from.
+/// The arguments that select a source.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct SourceArguments {
-    /// The expression
+    /// Expression
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expr: Option<String>,
-    /// A file with the expression; `-` is standard input
+    /// File with the expression; `-` for standard input
     #[arg(long, short = 'f', value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A Data Mapper document: JSON, TOML or YAML
+    /// Mapper document: JSON, TOML or YAML
     #[arg(long, short = 'm', value_name = "FILE")]
     mapper: Option<PathBuf>,
 }
 
-/// What a source is run against.
+/// The arguments that set the context of an evaluation.
 #[derive(Debug, Args)]
 pub(super) struct ContextArguments {
-    /// A JSON object whose keys are the names that the expression reads; `-` is standard input
+    /// JSON object whose keys are the variables of the expression; `-` for standard input
     #[arg(long, short = 'c', value_name = "FILE")]
     context: Option<PathBuf>,
-    /// The time of the evaluation, RFC 3339; the clock's, if it is left out
+    /// Time of the evaluation, RFC 3339; default: the current time
     #[arg(long, value_name = "TIME")]
     now: Option<String>,
-    /// A secret for trying out; may be repeated, also with one name
+    /// Secret for this evaluation; may be repeated, also with the same name
     #[arg(long = "secret", value_name = "NAME=VALUE")]
     secrets: Vec<String>,
-    /// How diagnostics are told
+    /// Output format of diagnostics
     #[arg(long, value_enum, default_value = "text")]
     pub(super) format: Format,
 }
 
-/// A source that is an expression or a mapper document.
+/// A source: an expression or a mapper document.
 pub(super) enum Given {
     Expression(Source),
     Mapper(Source, mapper::Format),
@@ -70,11 +70,11 @@ impl SourceArguments {
 }
 
 impl SourceArguments {
-    /// Reads the source, and what it is run against; standard input is read only once.
+    /// Reads the source and its context. Only one of them can be standard input.
     pub(super) fn with_context(
         &self,
         context: &ContextArguments,
-    ) -> Result<(Given, Surroundings), Error> {
+    ) -> Result<(Given, EvaluationContext), Error> {
         let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
         let source = self.file.iter().chain(&self.mapper).any(is_stdin);
         if source && context.context.as_ref().is_some_and(is_stdin) {
@@ -87,7 +87,7 @@ impl SourceArguments {
 }
 
 impl Given {
-    /// Reads a file: a document by its name is a mapper, anything else an expression.
+    /// Reads a file: a mapper if its extension is that of a document, otherwise an expression.
     pub(super) fn of_file(path: &Path) -> Result<Self, Error> {
         match mapper::Format::of_path(path) {
             Some(_) => mapper_source(path),
@@ -95,7 +95,7 @@ impl Given {
         }
     }
 
-    /// Checks it.
+    /// Checks the source.
     pub(super) fn check(self, engine: &Engine) -> Result<Checked, Diagnostics> {
         match self {
             Self::Expression(source) => engine.check(source),
@@ -111,19 +111,20 @@ fn mapper_source(path: &Path) -> Result<Given, Error> {
     Ok(Given::Mapper(source, format))
 }
 
-/// Reads a file as a source; `-` is standard input.
+/// Reads a file as a source; `-` for standard input.
 pub(super) fn source(path: &Path) -> Result<Source, Error> {
     let name = name(path);
     let text = String::from_utf8(bytes(path)?).map_err(|_| Error::Read {
         name: name.clone(),
         reason: "it is not UTF-8 text".to_owned(),
     })?;
-    // Some editors put a mark in front that says the file is UTF-8.
+    // Some editors write a byte order mark at the start of a UTF-8 file.
     let text = text.strip_prefix('\u{feff}').map(ToOwned::to_owned).unwrap_or(text);
     Ok(Source::new(name, text))
 }
 
-/// An expression may begin with a minus sign, and a mistyped option looks like one.
+/// Refuses a mistyped option. An expression may begin with a minus sign, so the parser accepts
+/// options as expressions.
 fn refuse_option(expr: &str) -> Result<(), Error> {
     let option = expr.strip_prefix("--").is_some_and(|rest| rest.starts_with(char::is_alphabetic));
     if option {
@@ -133,7 +134,7 @@ fn refuse_option(expr: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads a file; `-` is standard input.
+/// Reads a file; `-` for standard input.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     let read = if path.as_os_str() == "-" {
         let mut content = Vec::new();
@@ -157,21 +158,21 @@ fn name(path: &Path) -> String {
 /// Reads a file as JSON.
 pub(super) fn json(path: &Path) -> Result<OwnedValue, Error> {
     let content = bytes(path)?;
-    // Some editors put a mark in front that says the file is UTF-8.
+    // Some editors write a byte order mark at the start of a UTF-8 file.
     read_json(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content))
         .map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
 }
 
-/// What a source is run against, read.
-pub(super) struct Surroundings {
+/// The context of an evaluation, after it was read.
+pub(super) struct EvaluationContext {
     roots: OwnedValue,
     now: Option<Time>,
     secrets: Secrets,
 }
 
 impl ContextArguments {
-    /// Reads what is asked for.
-    pub(super) fn read(&self) -> Result<Surroundings, Error> {
+    /// Reads the context.
+    pub(super) fn read(&self) -> Result<EvaluationContext, Error> {
         let roots = match &self.context {
             Some(path) => json(path)?,
             None => OwnedValue::Object(Default::default()),
@@ -181,7 +182,7 @@ impl ContextArguments {
                 "the context is a JSON object whose keys are the names".to_owned(),
             ));
         }
-        Ok(Surroundings { roots, now: self.now()?, secrets: self.secrets()? })
+        Ok(EvaluationContext { roots, now: self.now()?, secrets: self.secrets()? })
     }
 
     fn now(&self) -> Result<Option<Time>, Error> {
@@ -196,7 +197,7 @@ impl ContextArguments {
     fn secrets(&self) -> Result<Secrets, Error> {
         let mut secrets = Secrets::default();
         for given in &self.secrets {
-            // The value is not repeated in the complaint: it may be half a secret.
+            // The message does not repeat the value: it may be part of a secret.
             let (name, value) =
                 given.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                     Error::Usage("a secret is given as `--secret NAME=VALUE`".to_owned())
@@ -216,8 +217,8 @@ fn clock() -> Option<Time> {
     Time::new(now.fixed_offset())
 }
 
-impl Surroundings {
-    /// The context to run against.
+impl EvaluationContext {
+    /// Returns the context for a run.
     pub(super) fn context(&self) -> Context<'_> {
         let mut context = Context::of(&self.roots);
         context.set_secrets(&self.secrets);
@@ -227,24 +228,25 @@ impl Surroundings {
         context
     }
 
-    /// The roots of the context.
+    /// Returns the variables of the context.
     pub(super) fn roots(&self) -> Value<'_> {
         self.roots.borrow()
     }
 
-    /// An engine that knows the names of the context: any other is null, with a warning.
+    /// Returns an engine that knows the variables of the context. Any other variable is null, with
+    /// a warning.
     pub(super) fn engine(&self) -> Engine {
         let names = self.roots().as_object().into_iter().flat_map(|object| object.iter());
         let roots = names.map(|(name, _)| {
             let root = RootDeclaration::new(name);
-            // HTTP header names match in any case, in whatever context they are given.
-            if name == "headers" { root.case_blind() } else { root }
+            // HTTP header names are case-insensitive in every context.
+            if name == "headers" { root.case_insensitive() } else { root }
         });
-        Engine::new().roots(roots).strangers(Strangers::Warned)
+        Engine::new().roots(roots).strangers(UndeclaredRoots::Warn)
     }
 }
 
-/// A number of the command line's own, so that messages can count.
+/// Formats a count with its noun, in singular or plural.
 pub(super) fn counted(count: usize, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", Number::count(count))

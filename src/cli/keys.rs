@@ -1,4 +1,4 @@
-//! `hookgate keys`: credentials of senders.
+//! `hookgate keys`: creates, lists and revokes credentials, and rotates the encryption key.
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -20,22 +20,22 @@ pub(super) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a key, and show it this once
+    /// Create a key, and show it this once
     Create(Create),
-    /// List keys, without what is secret of them
+    /// List keys, without their secrets
     List {
-        /// Only those of this tenant
+        /// Only keys of this tenant
         #[arg(long)]
         tenant: Option<String>,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Revoke a key: from now on it is refused
+    /// Revoke a key: it is refused from now on
     Revoke {
-        /// Its id: what stands between the first two underscores of the key
+        /// Id of the key: the part between its first two underscores
         id: String,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -47,29 +47,29 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Create {
-    /// The tenant that it belongs to
+    /// Tenant that the key belongs to
     #[arg(long)]
     tenant: String,
-    /// What it is for: sent as it is, or exchanged for access tokens
+    /// Use of the key: sent as it is, or exchanged for access tokens
     #[arg(long, value_enum, default_value = "api")]
     kind: Kind,
-    /// What it allows: `send` to listeners that check a credential; `webhooks`, `webhooks:read`,
-    /// `events`… in the management API; may be repeated
+    /// Scope of the key: `send` to listeners with a credential verification; `webhooks`,
+    /// `webhooks:read`, `events`… in the management API; may be repeated
     #[arg(long = "scope", value_name = "SCOPE", default_value = "send")]
     scopes: Vec<String>,
-    /// A listener that it is limited to, by id or name: it sends to it, and sees what came to it;
-    /// may be repeated. Without, all of the tenant's
+    /// Listener that the key is limited to, by id or name: it can send to this listener and read
+    /// its events; may be repeated. Default: all listeners of the tenant
     #[arg(long = "listener", value_name = "LISTENER")]
     listeners: Vec<String>,
-    /// What its owner calls it
+    /// Label for the owner of the key
     #[arg(long, default_value = "")]
     label: String,
-    /// When it ends, from now: `90d`
+    /// Lifetime from now: `90d`
     #[arg(long, value_name = "TIME")]
     expires_in: Option<String>,
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// How it is told
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

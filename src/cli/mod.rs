@@ -1,7 +1,6 @@
-//! The command line: one file a command.
+//! The command line: one file for each command.
 //!
-//! Answers go to standard output, everything said about them to standard error. Exit codes: see
-//! [`Exit`].
+//! Answers go to standard output, messages to standard error. Exit codes: see [`Exit`].
 
 #[cfg(feature = "gateway")]
 mod backup;
@@ -55,14 +54,14 @@ use clap::{Parser, Subcommand};
 
 use crate::printable::escape_line;
 
-/// How a command ended; of several ends the worst counts.
+/// The exit code of a command. Of several, the largest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// It did what it was asked.
+    /// Success.
     Done = 0,
-    /// What it was given has a fault, told on standard error.
+    /// An error in the input, reported on standard error.
     Fault = 1,
-    /// It was called in a way that means nothing: an unknown option, a file that is not there.
+    /// Wrong usage, such as an unknown option or a missing file.
     Usage = 2,
 }
 
@@ -82,63 +81,63 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Evaluate an expression or a mapper, and print the answer as JSON
+    /// Evaluate an expression or a mapper, and print the result as JSON
     Eval(eval::Eval),
     /// Check expressions and mappers without running them
     Check(check::Check),
-    /// Show the value of every part of an expression, and which parts decided
+    /// Show the value of every part of an expression, and the parts that decided the result
     Explain(explain::Explain),
     /// Write expressions in their canonical layout
     Fmt(fmt::Fmt),
-    /// Show what an expression becomes: its tokens, its tree, its bytecode
+    /// Show the tokens, the syntax tree or the bytecode of an expression
     Compile(compile::Compile),
     /// List the functions of the language, or show one
     Functions(functions::Functions),
-    /// Tell what the code of a diagnostic means, with an example
+    /// Explain the code of a diagnostic, with an example
     ExplainCode(explain_code::ExplainCode),
-    /// Print the JSON Schema of a kind of configuration file, or the reference of all
+    /// Print the JSON Schema of a configuration file, or the reference of all files
     Schema(schema::Schema),
-    /// Try expressions at a prompt
+    /// Evaluate expressions at a prompt
     Repl(repl::Repl),
     /// Run the gateway
     #[cfg(feature = "gateway")]
     Serve(serve::Serve),
-    /// Write a listener for a provider, and say what to do there
+    /// Write a listener for a provider, and print the setup steps
     #[cfg(feature = "gateway")]
     Init(init::Init),
-    /// Run requests through listeners, and compare what becomes of them
+    /// Run requests through listeners, and compare the results with the expected ones
     #[cfg(feature = "gateway")]
     Test(test::Test),
-    /// Send a request as the provider would, to a gateway that runs
+    /// Send a request as the provider would, to a running gateway
     #[cfg(feature = "gateway")]
     Send(send::Send),
-    /// Look at requests: what came, what became of it, and why
+    /// List requests with their outcomes and reasons
     #[cfg(feature = "gateway")]
     Requests(requests::Requests),
-    /// Run stored requests through a changed listener, and show what would differ
+    /// Run stored requests through a changed listener, and show the differences
     #[cfg(feature = "gateway")]
     Replay(replay::Replay),
-    /// Look at subscriptions, and mend them
+    /// List subscriptions, end suspensions and rotate secrets
     #[cfg(feature = "gateway")]
     Subscriptions(subscriptions::Subscriptions),
-    /// Look at deliveries, and send them again
+    /// List deliveries, and send events again
     #[cfg(feature = "gateway")]
     Deliveries(deliveries::Deliveries),
-    /// Look at events that were given up and are kept, and send them again
+    /// List dead letters, and send them again
     #[cfg(feature = "gateway")]
     Diverted(diverted::Diverted),
-    /// Make, list and revoke the keys of senders and of those who subscribe
+    /// Create, list and revoke keys of senders and subscribers
     #[cfg(feature = "gateway")]
     Keys(keys::Keys),
-    /// Make and list tenants
+    /// Create and list tenants
     #[cfg(feature = "gateway")]
     Tenants(tenants::Tenants),
-    /// Copy the store, while the gateway runs
+    /// Copy the store while the gateway runs
     #[cfg(feature = "gateway")]
     Backup(backup::Backup),
 }
 
-/// Runs the command that the arguments ask for; the first is the name of the program.
+/// Runs the command that the arguments select. The first argument is the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let given: Vec<OsString> = arguments.into_iter().collect();
     let arguments = match Arguments::try_parse_from(&given) {
@@ -183,42 +182,43 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ended.unwrap_or_else(|error| error.tell()).into()
 }
 
-/// Help and version are answers; anything else that the parser says is about wrong usage.
+/// Prints a message of the argument parser. Help and version are answers; all other messages report
+/// wrong usage.
 fn usage(error: &clap::Error, given: &[OsString]) -> ExitCode {
     if error.use_stderr() {
-        // It quotes the arguments, which a script may have from anywhere.
+        // The message quotes the arguments, and a script may take them from untrusted input.
         let shown = given.iter().map(|one| escape_line(&one.to_string_lossy()).into_owned());
         let escaped = Arguments::try_parse_from(shown).err();
         output::usage(escaped.as_ref().unwrap_or(error).render().to_string().trim_end());
         return Exit::Usage.into();
     }
-    // Nothing is left to do where the message cannot be written.
+    // Nothing can be done if the message cannot be written.
     let _ = error.print();
     Exit::Done.into()
 }
 
-/// Why a command could not do its work.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
-    /// A file or stream could not be read.
+    /// A file or stream that cannot be read.
     #[error("cannot read {name}: {reason}")]
     Read { name: String, reason: String },
-    /// A file could not be written.
+    /// A file that cannot be written.
     #[error("cannot write {name}: {reason}")]
     Write { name: String, reason: String },
-    /// Something was asked that means nothing.
+    /// Wrong usage, or a request that cannot be fulfilled.
     #[error("{0}")]
     Usage(String),
-    /// The reader of our output went away, or the output is full.
+    /// An output that is closed or full.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }
 
 impl Error {
-    /// Tells it on standard error.
+    /// Reports the error on standard error. Returns the exit code.
     fn tell(self) -> Exit {
         match self {
-            // Whoever closed the pipe has seen enough.
+            // A closed pipe is not an error: its reader needs no more output.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
             error => {
                 output::complain(&error.to_string());

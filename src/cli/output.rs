@@ -1,5 +1,5 @@
-//! What the commands say, and where. All of it is escaped here, so that nothing that a sender or a
-//! tenant wrote acts on the terminal.
+//! The output of the commands. All text is escaped here, so that text of senders and tenants cannot
+//! control the terminal.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -10,17 +10,17 @@ use super::Error;
 use crate::diagnostic::{Colour, Diagnostics, render_all, to_json};
 use crate::printable::{escape_line, escape_lines};
 
-/// How to say things.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For tools.
+    /// JSON for tools.
     Json,
 }
 
-/// A field of a line: what is not ours does not end the line. Everything else that acts on a
-/// terminal is escaped where it is written.
+/// Escapes a field, so that it cannot end its line. The functions that write escape all other
+/// control characters.
 pub(super) fn field(text: &str) -> Cow<'_, str> {
     escape_line(text)
 }
@@ -35,7 +35,7 @@ pub(super) fn text(text: &str) -> Result<(), Error> {
     Ok(stdout().lock().write_all(escape_lines(text).as_bytes())?)
 }
 
-/// Writes the content of a file to standard output: as it is, except to a terminal.
+/// Writes the content of a file to standard output: unchanged, except to a terminal.
 pub(super) fn content(content: &str) -> Result<(), Error> {
     match stdout().is_terminal() {
         true => text(content),
@@ -43,15 +43,15 @@ pub(super) fn content(content: &str) -> Result<(), Error> {
     }
 }
 
-/// A list that is written item by item, so that a long one is never held as a whole: a line for
-/// each item, or one JSON array.
+/// A list that is written item by item, so that a long list is never held in memory as a whole: one
+/// line for each item, or one JSON array.
 pub(super) struct List {
     format: Format,
     items: usize,
 }
 
 impl List {
-    /// A list without items.
+    /// Returns a list without items.
     pub(super) fn new(format: Format) -> Self {
         Self { format, items: 0 }
     }
@@ -70,7 +70,7 @@ impl List {
         }
     }
 
-    /// Writes the end.
+    /// Writes the end of the list.
     pub(super) fn end(self) -> Result<(), Error> {
         match (self.format, self.items) {
             (Format::Text, _) => Ok(()),
@@ -80,20 +80,20 @@ impl List {
     }
 }
 
-/// Writes one line of complaint to standard error.
+/// Writes a one-line error message to standard error.
 pub(super) fn complain(words: &str) {
-    // Nothing is left to do where even this cannot be written.
+    // Nothing can be done if this message cannot be written.
     let _ = writeln!(stderr().lock(), "hookgate: {}", escape_line(words));
 }
 
-/// Tells diagnostics on standard error; none, nothing.
+/// Writes diagnostics to standard error, if there are any.
 pub(super) fn tell(diagnostics: &Diagnostics, format: Format) {
     if !diagnostics.list.is_empty() {
         let _ = write!(stderr().lock(), "{}", shown(diagnostics, format));
     }
 }
 
-/// Diagnostics as text or JSON, ended by a newline.
+/// Formats diagnostics as text or JSON, with a final newline.
 pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
     match format {
         Format::Json => {
@@ -104,13 +104,14 @@ pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
     }
 }
 
-/// Colour only on a terminal, and not where the user asks for none (no-color.org).
+/// Returns the colour mode: on only for a terminal, and off if the user sets `NO_COLOR`
+/// (no-color.org).
 fn colour() -> Colour {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if wanted && stderr().is_terminal() { Colour::On } else { Colour::Off }
 }
 
-/// Tells the diagnostics of several sources as one JSON array; each names its source.
+/// Writes the diagnostics of several sources as one JSON array. Each diagnostic names its source.
 pub(super) fn tell_joined(all: &[Diagnostics]) {
     let mut joined = Vec::new();
     for Diagnostics { source, list, .. } in all {
@@ -132,7 +133,7 @@ pub(super) fn remark(words: &str) {
     let _ = writeln!(stderr().lock(), "{}", escape_line(words));
 }
 
-/// Writes what is said of arguments that are not understood to standard error.
+/// Writes a message about wrong arguments to standard error.
 pub(super) fn usage(words: &str) {
     let _ = writeln!(stderr().lock(), "{}", escape_lines(words));
 }

@@ -1,4 +1,5 @@
-//! The page of providers, from their recipes: what is signed, what is not, what becomes of replays.
+//! The page of providers, from their recipes: signed parts, unsigned parts, and the handling of
+//! replays.
 
 use std::fmt::Write as _;
 
@@ -24,7 +25,7 @@ the request's keys, or what was signed, were accepted before: then it is answere
 |---|---|---|---|---|
 ";
 
-/// The page.
+/// Returns the page.
 pub(super) fn page() -> String {
     let mut out = HEAD.to_owned();
     for recipe in recipe_names().filter_map(find_recipe) {

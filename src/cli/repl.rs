@@ -1,4 +1,4 @@
-//! `hookgate repl`: expressions at a prompt.
+//! `hookgate repl`: evaluates expressions at a prompt.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, stdin};
@@ -13,7 +13,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper};
 
-use super::input::{ContextArguments, Given, Surroundings};
+use super::input::{ContextArguments, EvaluationContext, Given};
 use super::session::Session;
 use super::{Error, Exit, output};
 use crate::builtins;
@@ -25,7 +25,7 @@ use crate::engine::{Diagnostics, Engine, Source, Value};
 pub(super) struct Repl {
     #[command(flatten)]
     context: ContextArguments,
-    /// Where lines are kept for the next time
+    /// File that keeps the entered lines
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ impl Repl {
         let history = self.history.or_else(default_history);
         let mut editor = editor(Completions { names: names(&surroundings) })?;
         if let Some(history) = &history {
-            // No history yet is how everyone begins.
+            // The first start has no history.
             let _ = editor.load_history(history);
         }
         output::remark("Hookgate. `:help` tells what can be typed, Ctrl-D leaves.");
@@ -53,7 +53,7 @@ impl Repl {
         if let Some(history) = &history {
             keep_history(&mut editor, history);
         }
-        // At a terminal people see what went wrong; a script needs to be told.
+        // A user at a terminal sees the errors; a script needs the exit code.
         Ok(if stdin().is_terminal() { Exit::Done } else { ended })
     }
 }
@@ -68,7 +68,7 @@ fn terminal(error: &ReadlineError) -> Error {
     Error::Read { name: "the terminal".to_owned(), reason: error.to_string() }
 }
 
-/// Answers line by line until the input ends; the worst end of a line is that of all.
+/// Answers each line until the input ends. Returns the largest exit code of all lines.
 fn converse(
     editor: &mut Editor<Completions, FileHistory>,
     session: &mut Session<'_>,
@@ -85,7 +85,7 @@ fn converse(
         if line.is_empty() {
             continue;
         }
-        // A line that cannot be kept is no reason to stop.
+        // An error of the history does not stop the prompt.
         let _ = editor.add_history_entry(line);
         let given = |text: &str| Given::Expression(Source::new("input", text));
         let ended = match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
@@ -124,12 +124,13 @@ fn keep_history(editor: &mut Editor<Completions, FileHistory>, path: &Path) {
     }
 }
 
-/// How deep members of the context are completed, and how many names there are at most.
+/// Depth in levels to which members of the context are completed, and the number of names to
+/// complete.
 const COMPLETED_DEPTH: usize = 6;
 const COMPLETED_NAMES: usize = 2_000;
 
-/// The functions, and the paths of the context.
-fn names(surroundings: &Surroundings) -> Vec<String> {
+/// Returns the names to complete: the functions, and the paths of the context.
+fn names(surroundings: &EvaluationContext) -> Vec<String> {
     let mut names: Vec<String> =
         builtins::all().map(|function| format!("${}(", function.name)).collect();
     if let Value::Object(roots) = surroundings.roots() {
@@ -182,7 +183,7 @@ impl Completer for Completions {
             .last()
             .map_or(at, |(start, _)| start);
         let word = typed.get(start..).unwrap_or("");
-        // After a dot, a function stands alone; its name begins at the dollar sign.
+        // After a dot, a function is completed on its own. Its name begins at the dollar sign.
         let (start, word) = match word.rfind('$') {
             Some(dollar) => (start + dollar, word.get(dollar..).unwrap_or("")),
             None => (start, word),
@@ -198,7 +199,7 @@ impl Completer for Completions {
 }
 
 impl Validator for Completions {
-    /// What is only not finished goes on in the next line.
+    /// Continues an unfinished expression in the next line.
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let input = context.input();
         if input.starts_with(':') || input.trim().is_empty() || input.ends_with("\n\n") {

@@ -1,4 +1,4 @@
-//! `hookgate replay`: stored requests through a listener that was changed, sending nothing.
+//! `hookgate replay`: runs stored requests through a changed listener. Sends nothing.
 
 use std::path::PathBuf;
 
@@ -18,15 +18,15 @@ use crate::listener::Listener;
 pub(super) struct Replay {
     #[command(flatten)]
     which: Which,
-    /// The changed file of the listener; without, the configuration as it is now
+    /// Changed file of the listener; default: the current configuration
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// At most so many, the newest
+    /// Number of requests to replay, newest first
     #[arg(long, default_value_t = 1000)]
     limit: usize,
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// How differences are told
+    /// Output format of differences
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -1,4 +1,4 @@
-//! `hookgate requests`: what came, what became of it, and why.
+//! `hookgate requests`: lists stored requests with their outcomes and reasons.
 
 use clap::{Args, Subcommand};
 
@@ -21,47 +21,47 @@ pub(super) struct Requests {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List requests, the newest first
+    /// List requests, newest first
     List {
         #[command(flatten)]
         which: Which,
-        /// At most so many
+        /// Number of requests to list
         #[arg(long, default_value_t = 50)]
         limit: usize,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Show a request as it was logged
+    /// Show the log of a request
     Show {
-        /// Its id
+        /// Id of the request
         id: String,
         #[command(flatten)]
         configuration: ConfigurationArguments,
     },
 }
 
-/// Which requests.
+/// The arguments that select requests.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Only those of this listener, by id or name
+    /// Only requests to this listener, by id or name
     #[arg(long)]
     listener: Option<String>,
-    /// Only those with this outcome
+    /// Only requests with this outcome
     #[arg(long)]
     outcome: Option<String>,
-    /// Not before: a time in RFC 3339, or how long ago, `2h`
+    /// Only requests from this time on: RFC 3339, or a time span before now, `2h`
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Before: the same
+    /// Only requests before this time, in the same form
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }
 
 impl Which {
-    /// The filter of the store, with the listener's id where it was named.
+    /// Returns the filter for the store, with the id of a listener that is given by name.
     pub(super) fn filter(
         &self,
         configuration: &Configuration,
@@ -88,7 +88,7 @@ impl Which {
     }
 }
 
-/// A time, or how long ago.
+/// Parses a time, or a time span before now.
 fn moment(text: &str) -> Result<i64, Error> {
     if let Ok(time) = text.parse::<Time>() {
         return Ok(micros_of(time));
@@ -137,8 +137,8 @@ fn list(
     Ok(Exit::Done)
 }
 
-/// The listeners whose secrets a stored request may hold: they may have been configured, or moved
-/// to another listener, after it was stored.
+/// Returns the listeners whose secrets a stored request may contain: a secret may have been
+/// configured, or moved to another listener, after the request was stored.
 fn listeners_of<'c>(
     configuration: &'c Configuration,
     one: &'c RequestRecord,
@@ -196,7 +196,7 @@ fn summary(one: &RequestRecord) -> serde_json::Value {
     })
 }
 
-/// The request in the shape that logs are printed in, with what became of it beside.
+/// Prints the log of a request, with its outcome, status and reasons.
 fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(arguments)?;
     let found = block_on(store.request(id))??;

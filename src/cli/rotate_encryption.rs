@@ -1,4 +1,4 @@
-//! `hookgate keys rotate-encryption`: everything in the store is encrypted with a new key.
+//! `hookgate keys rotate-encryption`: encrypts everything in the store with a new key.
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use crate::gateway::{KEY_VARIABLE, KeyId, Resealed, rotate_encryption};
 pub(super) struct RotateEncryption {
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// How the counts are told
+    /// Output format of the counts
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -1,4 +1,4 @@
-//! `hookgate schema`: what may stand in a configuration file, for editors and for people.
+//! `hookgate schema`: prints the schema of a configuration file, for editors and for people.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::{Error, Exit, output};
 use crate::config::{Table, quoted_list, reference, schema};
 use crate::listener::{LISTENER, RECIPE, all_findings, all_outcomes};
 
-/// The kinds of files, and the table that each has as its root.
+/// The kinds of files, each with its root table.
 const FILES: &[(&str, &Table)] = &[
     #[cfg(feature = "gateway")]
     ("gateway", &crate::gateway::GATEWAY),
@@ -21,10 +21,10 @@ const FILES: &[(&str, &Table)] = &[
 /// The arguments of `schema`.
 #[derive(Debug, Args)]
 pub(super) struct Schema {
-    /// The kind of file: gateway, listener, recipe or test
+    /// Kind of file: gateway, listener, recipe or test
     #[arg(value_name = "KIND", required_unless_present = "markdown")]
     kind: Option<String>,
-    /// Write the reference page in place of the JSON Schema; of all kinds, if none is given
+    /// Write the reference page instead of the JSON Schema; without a kind, of all kinds
     #[arg(long)]
     markdown: bool,
 }
@@ -49,7 +49,7 @@ impl Schema {
     }
 }
 
-/// The reference page: `docs/configuration.md`.
+/// Returns the reference page: `docs/configuration.md`.
 fn page(roots: impl Iterator<Item = &'static Table>) -> String {
     let mut tables: Vec<&'static Table> = Vec::new();
     for table in roots.flat_map(Table::all) {
@@ -68,7 +68,7 @@ fn page(roots: impl Iterator<Item = &'static Table>) -> String {
     page
 }
 
-/// What may become of a request, and what the steps may find.
+/// Returns the tables of outcomes and of reason codes.
 fn outcomes() -> String {
     let mut out = String::from(
         "\n## Outcomes\n\nWhat may become of a request.\n\n\

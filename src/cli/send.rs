@@ -1,4 +1,4 @@
-//! `hookgate send`: a request as the provider would make it, to a gateway that runs.
+//! `hookgate send`: sends a request as the provider would, to a running gateway.
 
 use std::path::PathBuf;
 
@@ -13,18 +13,18 @@ use crate::listener::{Listener, Request, find_recipe};
 /// The arguments of `send`.
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// The listener, by id or name
+    /// Listener, by id or name
     listener: String,
-    /// A file with the body; `-` is standard input
+    /// File with the body; `-` for standard input
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// A header to send along; may be repeated
+    /// Additional header; may be repeated
     #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// The address of the gateway for senders; without, that of the configuration
+    /// Address of the gateway for senders; default: that of the configuration
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// The time that is signed, RFC 3339; the clock's, if it is left out
+    /// Time to sign, RFC 3339; default: the current time
     #[arg(long, value_name = "TIME")]
     now: Option<String>,
     /// Print the request, and send nothing
@@ -76,7 +76,7 @@ impl Send {
         self.headers.iter().map(pair).collect()
     }
 
-    /// The method and the headers of the request, signed where there is a recipe that can.
+    /// Returns the method and the headers of the request, signed if the listener has a recipe.
     fn signed(
         &self,
         configuration: &Configuration,
@@ -122,7 +122,7 @@ impl Send {
     }
 }
 
-/// The path that senders post to.
+/// Returns the path for senders.
 fn path(listener: &Listener) -> String {
     format!("/webhooks/v1/listeners/{}/notify", listener.id)
 }

@@ -12,7 +12,7 @@ use crate::gateway::{ConfigurationError, ServeError, serve};
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// The folder with `hookgate.toml` and `listeners/`
+    /// Folder with `hookgate.toml` and `listeners/`
     #[arg(long, short = 'C', value_name = "FOLDER", default_value = ".")]
     config: PathBuf,
 }
@@ -27,8 +27,8 @@ impl Serve {
                 ));
             }
         }));
-        // Waits until all tasks are dropped, and the store with them: its log is then empty. A reload
-        // may hang on a thread that nothing ends, so there is a limit.
+        // Waits until all tasks are dropped, and the store with them: its write-ahead log is then
+        // empty. The limit is for a reload that hangs, because its thread cannot be ended.
         runtime.shutdown_timeout(Duration::from_secs(2));
         match served {
             Ok(()) => Ok(Exit::Done),

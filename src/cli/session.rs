@@ -1,29 +1,28 @@
-//! A source run against a context, and everything that is said of it: what `eval`, `explain` and
-//! the prompt have in common.
+//! The evaluation of a source with its output: the shared part of `eval`, `explain` and the prompt.
 
-use super::input::{Given, Surroundings};
+use super::input::{EvaluationContext, Given};
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::check::Checked;
 use crate::engine::{Diagnostic, Diagnostics, Engine, Machine, Program};
 use crate::explain::{to_json, to_text};
 
-/// What sources are run against, and how their faults are told.
+/// The context of evaluations, and the output format.
 pub(super) struct Session<'s> {
     engine: Engine,
-    surroundings: &'s Surroundings,
+    surroundings: &'s EvaluationContext,
     machine: Machine,
     format: Format,
 }
 
 impl<'s> Session<'s> {
-    pub(super) fn new(surroundings: &'s Surroundings, format: Format) -> Self {
+    pub(super) fn new(surroundings: &'s EvaluationContext, format: Format) -> Self {
         let engine = surroundings.engine();
         let machine = engine.machine();
         Self { engine, surroundings, machine, format }
     }
 
-    /// Runs a source, and answers on standard output.
+    /// Runs a source, and prints the result to standard output.
     pub(super) fn eval(&mut self, given: Given) -> Result<Exit, Error> {
         let (checked, program) = match self.compile(given) {
             Ok(compiled) => compiled,
@@ -40,7 +39,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Runs a source, and explains on standard output what came out.
+    /// Runs a source, and prints the explanation of the result to standard output.
     pub(super) fn explain(&mut self, given: Given) -> Result<Exit, Error> {
         let context = self.surroundings.context();
         let explained = given.check(&self.engine).and_then(|checked| {
@@ -71,7 +70,7 @@ impl<'s> Session<'s> {
     }
 }
 
-/// Tells the warnings of a source and what stopped it, together: with JSON there is one array.
+/// Writes the warnings and the run-time error of a source together: JSON output is a single array.
 fn tell(checked: Checked, trap: Option<Diagnostic>, format: Format) -> Exit {
     let exit = if trap.is_some() { Exit::Fault } else { Exit::Done };
     let list = checked.warnings.into_iter().chain(trap).collect();

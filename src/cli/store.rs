@@ -1,4 +1,4 @@
-//! The store of a configuration, as commands open it beside a gateway.
+//! The store of a configuration, for commands that run beside a gateway. Knows no command.
 
 use super::Error;
 use super::configuration::{ConfigurationArguments, block_on};
@@ -11,7 +11,8 @@ use crate::gateway::{
     unlock_for_command,
 };
 
-/// Opens the store of a configuration. Files that the command makes are for its user alone.
+/// Opens the store of a configuration. Only the user of the command can access the files that it
+/// creates.
 pub(super) fn open(
     arguments: &ConfigurationArguments,
 ) -> Result<(Configuration, SqliteStore), Error> {
@@ -21,7 +22,7 @@ pub(super) fn open(
     Ok((configuration, store))
 }
 
-/// The keys that a store is encrypted with.
+/// Returns the encryption keys of a store.
 pub(super) fn unlock(configuration: &Configuration, store: &SqliteStore) -> Result<Keyring, Error> {
     let path = configuration.path(&configuration.settings.store);
     Ok(block_on(unlock_for_command(store, &path))??)
@@ -33,7 +34,7 @@ impl From<EncryptionError> for Error {
     }
 }
 
-/// A change with what is written down about it.
+/// Returns a change with its audit record.
 pub(super) fn change<T>(what: T, action: &str, target: &str) -> Change<T> {
     let audit = AuditRecord::new(now(), COMMAND_LINE, action, target);
     Change { what, audit }
@@ -51,12 +52,12 @@ pub(super) const PAGE_ROWS: usize = 500;
 /// Bytes of rows that are read from the store at a time.
 pub(super) const PAGE_BYTES: usize = 4 << 20;
 
-/// The part of a list after a sequence number.
+/// Returns the request for the page after a sequence number.
 pub(super) fn page_after(after: Option<i64>) -> PageRequest {
     PageRequest { after, offset: 0, limit: PAGE_ROWS, bytes: PAGE_BYTES }
 }
 
-/// The requests that a filter selects, read a page at a time.
+/// The requests that a filter selects, read page by page.
 pub(super) struct RequestPages<'s> {
     store: &'s SqliteStore,
     filter: RequestFilter,
@@ -69,7 +70,7 @@ impl<'s> RequestPages<'s> {
         Self { store, filter: RequestFilter { bytes: Some(PAGE_BYTES), ..filter }, left }
     }
 
-    /// The next requests; empty after the last.
+    /// Returns the next requests; an empty list after the last one.
     pub(super) async fn next(&mut self) -> Result<Vec<RequestRecord>, Error> {
         self.filter.limit = self.left.min(PAGE_ROWS);
         let page = match self.left {
@@ -82,12 +83,12 @@ impl<'s> RequestPages<'s> {
     }
 }
 
-/// The time in microseconds.
+/// Returns the time in microseconds.
 pub(super) fn now() -> i64 {
     Clock::System.micros()
 }
 
-/// Writes down what an operator did at the command line.
+/// Records an operator's action in the audit log.
 pub(super) async fn audit(
     store: &SqliteStore,
     action: &str,

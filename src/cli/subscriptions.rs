@@ -1,4 +1,4 @@
-//! `hookgate subscriptions`: who gets events, as an operator sees it.
+//! `hookgate subscriptions`: lists and repairs subscriptions, for operators.
 
 use clap::{Args, Subcommand};
 
@@ -6,9 +6,11 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::store::{now, open, page_after, unlock};
 use super::{Error, Exit};
-use crate::delivery::{Api, Definition, Standing, locator};
+use crate::delivery::{Api, Definition, SubscriptionHealth, locator};
 use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
-use crate::gateway::{Acting, ActingError, Clock, Keyring, MASK, micros_in, time_of, unsealed};
+use crate::gateway::{
+    Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, micros_in, time_of, unsealed,
+};
 
 /// The arguments of `subscriptions`.
 #[derive(Debug, Args)]
@@ -21,34 +23,34 @@ pub(super) struct Subscriptions {
 enum Command {
     /// List subscriptions
     List {
-        /// Only those of this tenant
+        /// Only subscriptions of this tenant
         #[arg(long)]
         tenant: Option<String>,
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Show a subscription, without what is secret of it
+    /// Show a subscription, without its secrets
     Show {
-        /// Its id, as a UUID or a ULID
+        /// Id of the subscription, a UUID or a ULID
         id: String,
         #[command(flatten)]
         configuration: ConfigurationArguments,
     },
-    /// End a subscription's suspension
+    /// End the suspension of a subscription
     Unsuspend {
-        /// Its id, as a UUID or a ULID
+        /// Id of the subscription, a UUID or a ULID
         id: String,
         #[command(flatten)]
         configuration: ConfigurationArguments,
     },
-    /// Make a fresh signing secret, and show it this once; the old one signs too for a while
+    /// Create a new signing secret, and show it this once; the old one also signs for a while
     Rotate {
-        /// Its id, as a UUID or a ULID
+        /// Id of the subscription, a UUID or a ULID
         id: String,
-        /// The secret of its alert endpoint, in place of its own
+        /// Rotate the secret of the alert endpoint instead
         #[arg(long)]
         alert: bool,
         #[command(flatten)]
@@ -67,13 +69,13 @@ impl Subscriptions {
     }
 }
 
-impl From<ActingError> for Error {
-    fn from(error: ActingError) -> Self {
+impl From<SubscriptionAdminError> for Error {
+    fn from(error: SubscriptionAdminError) -> Self {
         Self::Usage(error.to_string())
     }
 }
 
-/// An id as the API of a subscription writes it.
+/// Returns an id in the form that the API of its subscription uses.
 pub(super) fn shown_id(api: Api, id: &str) -> String {
     match api {
         Api::Socotra => locator(id.parse().unwrap_or_default()),
@@ -82,7 +84,7 @@ pub(super) fn shown_id(api: Api, id: &str) -> String {
 }
 
 fn state(record: &SubscriptionRecord) -> String {
-    match (record.enabled, record.standing.suspended_at) {
+    match (record.enabled, record.health.suspended_at) {
         (false, _) => "disabled".to_owned(),
         (true, Some(at)) => format!("suspended {}", time_of(at)),
         (true, None) => "active".to_owned(),
@@ -119,7 +121,7 @@ fn to_json(keyring: &Keyring, record: &SubscriptionRecord) -> Result<serde_json:
         "alert": alert.as_ref().map(|alert| &alert.url),
         "filter": filter,
         "transform": transform,
-        "failures": record.standing.failures,
+        "failures": record.health.failures,
         "lastFailure": record.last_failure,
         "createdAt": time_of(record.created_at).to_string(),
         "updatedAt": time_of(record.updated_at).to_string(),
@@ -166,7 +168,7 @@ fn line(keyring: &Keyring, record: &SubscriptionRecord) -> Result<String, Error>
 fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     let keyring = unlock(&configuration, &store)?;
-    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
+    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
     output::answer(&format!("{:#}", to_json(&keyring, &record)?))?;
     Ok(Exit::Done)
@@ -175,9 +177,9 @@ fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error>
 fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     let keyring = unlock(&configuration, &store)?;
-    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
+    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
-        record.standing = Standing::default();
+        record.health = SubscriptionHealth::default();
     }))??;
     output::remark(&format!("`{id}` is not suspended"));
     Ok(Exit::Done)
@@ -186,7 +188,7 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
 fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     let keyring = unlock(&configuration, &store)?;
-    let acting = Acting { store: &store, keyring: &keyring, clock: Clock::System };
+    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
     let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
     output::answer(&secret)?;

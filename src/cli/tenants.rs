@@ -1,4 +1,4 @@
-//! `hookgate tenants`: who shares a gateway.
+//! `hookgate tenants`: creates and lists the tenants of a gateway.
 
 use clap::{Args, Subcommand};
 
@@ -18,11 +18,11 @@ pub(super) struct Tenants {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a tenant
+    /// Create a tenant
     Create {
-        /// Its id, as listeners name it: letters, digits, `-` and `_`
+        /// Id of the tenant, as listeners name it: letters, digits, `-` and `_`
         id: String,
-        /// What it is called
+        /// Name of the tenant
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
@@ -32,7 +32,7 @@ enum Command {
     List {
         #[command(flatten)]
         configuration: ConfigurationArguments,
-        /// How they are told
+        /// Output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },

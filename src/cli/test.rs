@@ -1,4 +1,5 @@
-//! `hookgate test`: requests run through listeners, and what becomes of them compared.
+//! `hookgate test`: runs requests through listeners, and compares the results with the expected
+//! ones.
 
 mod cases;
 mod files;
@@ -12,43 +13,43 @@ use super::configuration::{ConfigurationArguments, block_on, ended};
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::engine::Time;
-use crate::gateway::{Settings, Trial};
+use crate::gateway::{DryRun, Settings};
 use crate::listener::{Listener, Mismatch, Sample};
 
 /// The arguments of `test`.
 #[derive(Debug, Args)]
 pub(super) struct Test {
-    /// Test files, or folders with `*.test.toml`; without, those of the configuration
+    /// Test files, or folders with `*.test.toml`; default: those of the configuration
     files: Vec<PathBuf>,
     #[command(flatten)]
     configuration: ConfigurationArguments,
-    /// A JSON file with signed requests, each with its secret and its time
+    /// JSON file with signed requests, each with its secret and its time
     #[arg(long, value_name = "FILE", requires = "listener", conflicts_with = "files")]
     requests: Option<PathBuf>,
-    /// The listener of the requests: a recipe, a listener's file, or a listener's name
+    /// Listener of the requests: a recipe, a listener's file, or a listener's name
     #[arg(long, value_name = "LISTENER")]
     listener: Option<String>,
-    /// Only tests whose name has this in it
+    /// Only tests whose name contains this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// How results are told
+    /// Output format of results
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// A test, ready to be run.
+/// A test that is ready to run.
 struct Prepared {
-    /// The file it stands in.
+    /// File that contains the test.
     file: String,
     sample: Sample,
     listener: Listener,
     settings: Settings,
 }
 
-/// What a test came to.
+/// The result of a test.
 struct Outcome {
     file: String,
     name: String,
@@ -109,9 +110,12 @@ async fn run_all(prepared: Vec<Prepared>) -> Result<Vec<Outcome>, Error> {
     Ok(outcomes)
 }
 
-/// Runs a test, and those that follow it in the same gateway.
-async fn run(one: Prepared, outcomes: &mut Vec<Outcome>) -> Result<(), crate::gateway::TrialError> {
-    let trial = Trial::new(one.listener, &one.settings).await?;
+/// Runs a test, and the tests that follow it in the same gateway.
+async fn run(
+    one: Prepared,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), crate::gateway::DryRunError> {
+    let trial = DryRun::new(one.listener, &one.settings).await?;
     let mut now = one.sample.now.unwrap_or(usual_time());
     let mut samples = vec![&one.sample];
     samples.extend(&one.sample.then);
@@ -133,7 +137,7 @@ async fn run(one: Prepared, outcomes: &mut Vec<Outcome>) -> Result<(), crate::ga
     Ok(())
 }
 
-/// The time of tests that do not say one: the same every day.
+/// Returns the default time of tests. It is constant, so that results do not depend on the day.
 fn usual_time() -> Time {
     "2025-08-20T12:00:00Z".parse().unwrap_or(Time::EPOCH)
 }

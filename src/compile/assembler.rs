@@ -1,4 +1,5 @@
-//! A chunk while it is written: instructions, and the tables they refer to.
+//! The assembler: builds a chunk from instructions and the tables that they refer to. Does not know
+//! the syntax tree.
 
 use crate::builtins::Pattern;
 use crate::check::Table;
@@ -6,7 +7,7 @@ use crate::program::{Callee, Chunk, Instruction, Path};
 use crate::source::Span;
 use crate::value::{OwnedValue, Value};
 
-/// Writes a chunk. Equal constants, paths and callees are kept once.
+/// A chunk under construction. Equal strings, paths and callees are stored once.
 #[derive(Debug, Default)]
 pub(super) struct Assembler<'c> {
     pub(super) chunk: Chunk,
@@ -15,19 +16,19 @@ pub(super) struct Assembler<'c> {
 }
 
 impl<'c> Assembler<'c> {
-    /// Appends an instruction, and answers its place.
+    /// Appends an instruction, and returns its index.
     pub(super) fn emit(&mut self, instruction: Instruction, span: Span) -> usize {
         self.chunk.code.push(instruction);
         self.chunk.spans.push(span);
         self.chunk.code.len() - 1
     }
 
-    /// The place of the next instruction.
+    /// Returns the index of the next instruction.
     pub(super) fn here(&self) -> u32 {
         index(self.chunk.code.len())
     }
 
-    /// Lets an instruction that jumps lead to the next one.
+    /// Sets the target of a jump to the next instruction.
     pub(super) fn land(&mut self, at: usize) {
         let here = self.here();
         let Some(instruction) = self.chunk.code.get_mut(at) else {
@@ -57,7 +58,7 @@ impl<'c> Assembler<'c> {
         place
     }
 
-    /// No constant is a secret.
+    /// Adds a constant. A constant is never a secret.
     fn new_constant(&mut self, value: Value<'_>) -> u32 {
         self.chunk.constants.push(value.to_owned_value().unwrap_or(OwnedValue::Null));
         index(self.chunk.constants.len() - 1)
@@ -73,7 +74,7 @@ impl<'c> Assembler<'c> {
         place
     }
 
-    /// The place of a callee; nothing where there are too many.
+    /// Returns the index of a callee. `None` if there are too many.
     pub(super) fn callee(&mut self, callee: &Callee) -> Option<u16> {
         let known = self.chunk.functions.iter().position(|known| known.name == callee.name);
         let place = known.unwrap_or_else(|| {
@@ -92,7 +93,7 @@ impl<'c> Assembler<'c> {
         index(place)
     }
 
-    /// Adds a pattern, where it has room beside the others.
+    /// Adds a pattern, unless the patterns together exceed the limit, in bytes.
     pub(super) fn pattern(&mut self, pattern: Pattern, limit: usize) {
         let is_new = self.chunk.patterns.iter().all(|known| known.text() != pattern.text());
         let bytes: usize = self.chunk.patterns.iter().map(Pattern::held_bytes).sum();
@@ -102,7 +103,8 @@ impl<'c> Assembler<'c> {
     }
 }
 
-/// A place in a table. A source of the largest size has far fewer places than there are.
+/// Returns an index as stored in an instruction. A source of the maximum size needs far fewer than
+/// `u32::MAX`.
 pub(super) fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -1,28 +1,29 @@
-//! Constant folding: what an expression answers before anything runs.
+//! Constant folding: evaluates expressions with constant operands at compile time. Does not know
+//! instructions.
 //!
-//! The operations of `value` and the functions of `builtins` do the folding, so a folded answer
-//! is the answer. Where they fault, nothing is folded, and the fault is left to running.
+//! The operations of `value` and the functions of `builtins` compute the constants, so folding
+//! never changes a result. An operation that faults is not folded; the fault occurs at run time.
 
-use crate::builtins::{self, Code, Env, NullSubject, PatternCache, Role};
+use crate::builtins::{self, Code, Env, NullPropagation, PatternCache, Role};
 use crate::check::Checked;
 use crate::program::Callee;
 use crate::syntax::{Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
 use crate::value::{self, Budget, Fault, Heap, OwnedValue, Value};
 
-/// What a list or object of constants may take up: its elements stand in the source, so it may be
-/// as large as what people write down.
+/// The budget to fold a list or object of constants, in bytes and steps. Its elements are written
+/// in the source, so it may be as large as the source allows.
 const LITERAL_BUDGET: Budget = Budget { bytes: 256 << 10, steps: 100_000 };
 
-/// What any other folded expression may build and do: enough for words and lists, too little for a
-/// program to grow by.
+/// The budget to fold any other expression, in bytes and steps: enough for strings and lists, and
+/// too little for the program to grow much.
 const BUDGET: Budget = Budget { bytes: 4 << 10, steps: 2_000 };
 
-/// What a node always comes to.
+/// The constant value of a node.
 #[derive(Clone)]
 enum Constant<'c> {
-    /// What stands in the source.
+    /// A literal of the source.
     Literal(Value<'c>),
-    /// What was found before running; a box, since most constants are literals.
+    /// A folded value. Boxed, because most constants are literals.
     Folded(Box<OwnedValue>),
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Constants<'c> {
 }
 
 impl<'c> Constants<'c> {
-    /// Folds a tree; with `fold` off, only literals are constants.
+    /// Folds a tree. With `fold` off, only literals are constants.
     pub(super) fn of(checked: &'c Checked, fold: bool, pattern_bytes: usize) -> Self {
         let mut constants = Self {
             checked,
@@ -65,7 +66,7 @@ impl<'c> Constants<'c> {
         constants
     }
 
-    /// The constant that a node is, if it is one.
+    /// Returns the constant value of a node, if it has one.
     pub(super) fn get(&self, id: ExprId) -> Option<Value<'_>> {
         self.of.get(id.index())?.as_ref().map(Constant::value)
     }
@@ -86,7 +87,7 @@ impl<'c> Constants<'c> {
     }
 
     fn fold(&self, id: ExprId, expr: &Expr) -> Option<OwnedValue> {
-        // Most of what a rule has reads something.
+        // Most expressions of a rule read a variable and cannot be folded.
         match expr {
             Expr::Name(_) => return None,
             Expr::Run { first: base, .. } | Expr::Chain { base, .. } => self.get(*base)?,
@@ -147,7 +148,7 @@ impl<'c> Constants<'c> {
         Some(left)
     }
 
-    /// `AND` and `OR` of constants: the first operand that decides, or the last.
+    /// Folds `AND` and `OR` (short-circuit): the first operand that decides, or the last.
     fn short(&self, operands: &[ExprId], stops_at: bool) -> Option<OwnedValue> {
         let mut last = None;
         for id in operands {
@@ -183,15 +184,15 @@ impl<'c> Constants<'c> {
         }
     }
 
-    /// A call of a function of the language's own code; what the host's code answers is not
-    /// known before it runs.
+    /// Folds a call of a built-in function. The result of a host's function is not known before the
+    /// run.
     fn call<'h>(&'h self, heap: &'h Heap, place: Place, args: &[Value<'h>]) -> Option<Value<'h>> {
         let Some(Callee::Builtin(function)) = self.checked.callees.get(&place) else {
             return None;
         };
         let has_code = matches!(function.code, Code::Native(_));
-        // A digest compares in constant time, which a constant text would not remember.
-        let is_encoder = function.null == NullSubject::Fault;
+        // A digest is compared in constant time. A constant string would lose that property.
+        let is_encoder = function.null == NullPropagation::Fault;
         let takes_pattern = function.params.iter().any(|param| param.role == Role::Pattern);
         if !has_code || is_encoder || takes_pattern {
             return None;
@@ -201,7 +202,7 @@ impl<'c> Constants<'c> {
     }
 }
 
-/// What an operator answers.
+/// Applies an operator.
 fn operate<'a>(
     heap: &'a Heap,
     operator: Operator,

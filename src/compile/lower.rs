@@ -1,4 +1,4 @@
-//! Lowering: an instruction sequence for each node of the tree.
+//! Lowering: emits the instructions for each node of the tree. Does not execute them.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
 use crate::value::Value;
 
-/// How to compile.
+/// The options of the compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// Whether to fold constants.
+    /// True to fold constants.
     pub fold: bool,
-    /// Whether to note the value of every part, for an explanation.
+    /// True to record the value of every part of the source, for an explanation.
     pub mark: bool,
-    /// Whether a program that is nothing but tests is also read as a tree, to be run as that.
+    /// True to build the predicate tree of a program that only makes tests.
     pub direct: bool,
-    /// How large a literal regular expression may be, in bytes of its compiled form.
+    /// The maximum size of the compiled form of one literal regular expression, in bytes.
     pub pattern_bytes: usize,
-    /// How large all literal regular expressions may be together. One beyond that is compiled when
-    /// it is met, as one is that is no literal.
+    /// The maximum size of all compiled literal regular expressions together, in bytes. A literal
+    /// beyond it is compiled at run time, like a pattern that is not a literal.
     pub patterns_bytes: usize,
 }
 
 impl Default for Options {
-    /// A program as it is run: folded, and without marks.
+    /// Returns the options for ordinary runs: constants folded, no marks.
     fn default() -> Self {
         Self {
             fold: true,
@@ -40,19 +40,20 @@ impl Default for Options {
     }
 }
 
-/// A program, and the parts of the source that its marks name.
+/// A program, and the parts of the source that its marks refer to.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     /// The program.
     pub program: Program,
-    /// The part that each mark is for.
+    /// The part of the source for each mark.
     pub places: Vec<Place>,
 }
 
 /// Compiles a checked source.
 ///
 /// # Errors
-/// What the verifier finds: a fault of the compiler, never of the source.
+/// Returns an error if the verifier rejects the program. That is a defect of the compiler, never of
+/// the source.
 pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malformed> {
     let (chunk, places) = lowered(checked, options);
     let program = match options.direct {
@@ -62,8 +63,8 @@ pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malforme
     Ok(Compiled { program, places })
 }
 
-/// The chunk of a source. What it takes to write one is as large again, and gone before the chunk
-/// is verified.
+/// Lowers a source to a chunk. The working memory is as large as the chunk, and is freed before the
+/// chunk is verified.
 fn lowered(checked: &Checked, options: Options) -> (Chunk, Vec<Place>) {
     let constants = Constants::of(checked, options.fold, options.pattern_bytes);
     let mut lowering = Lowering {
@@ -93,15 +94,15 @@ struct Lowering<'c> {
     out: Assembler<'c>,
     places: Vec<Place>,
     options: Options,
-    /// Keys of a path that is not whole yet: room for them is made once.
+    /// The keys of an unfinished path. The buffer is allocated once.
     keys: Vec<Key>,
 }
 
-/// What an argument list is lowered from: the value before the dot, if there is one, and the
-/// arguments in parentheses.
+/// The arguments of a call: the value before the dot, if there is one, and the arguments in
+/// parentheses.
 #[derive(Clone, Copy)]
 struct Arguments<'c> {
-    /// Whether the first argument is on the stack already.
+    /// True if the first argument is on the stack already.
     subject_on_stack: bool,
     rest: &'c [ExprId],
 }
@@ -165,7 +166,7 @@ impl<'c> Lowering<'c> {
             }
             Expr::Chain { base, steps } => self.chain(id, *base, steps),
             Expr::Let { bindings, body } => self.bind(id, bindings, *body),
-            // The checker lets none of these through; a literal is a constant.
+            // The checker rejects the first two; literals are constants.
             Expr::Lambda { .. }
             | Expr::Error
             | Expr::Null
@@ -185,7 +186,8 @@ impl<'c> Lowering<'c> {
         self.out.emit(Instruction::Interpolate { count: index(parts.len()) }, span);
     }
 
-    /// Operators of one precedence, from left to right; a fault in one shows the run up to it.
+    /// Lowers operators of one precedence, from left to right. A fault reports the span of the run
+    /// up to the operator's operand.
     fn run(&mut self, first: ExprId, rest: &[Run], span: Span) {
         self.expr(first);
         for run in rest {
@@ -195,7 +197,7 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    /// Operands until one decides; each jump keeps its value as the answer.
+    /// Lowers `AND` and `OR` (short-circuit). Each jump keeps the deciding value as the result.
     fn short(&mut self, operands: &[ExprId], jump: fn(u32) -> Instruction, span: Span) {
         let mut exits = Vec::new();
         for (at, operand) in operands.iter().enumerate() {
@@ -225,7 +227,8 @@ impl<'c> Lowering<'c> {
 
     fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) {
         let first = self.frame(Place::whole(id));
-        // All values first: a loop in one of them uses the slots that the names come to have.
+        // Evaluates all values first: a loop in one of them uses the slots that the names get
+        // later.
         bindings.iter().for_each(|binding| self.expr(binding.value));
         for (at, binding) in bindings.iter().enumerate().rev() {
             let slot = first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
@@ -251,8 +254,8 @@ impl<'c> Lowering<'c> {
         self.out.emit(Instruction::Path { path }, span);
     }
 
-    /// A chain: literal keys from a name are one path, which ends at a place in a list, since
-    /// that may fail and shows the chain up to it; every other step is an instruction.
+    /// Lowers a chain. Literal keys after a name form one path. The path ends at an index, because
+    /// an index may fault and must report the chain up to it. Every other step is an instruction.
     fn chain(&mut self, id: ExprId, base: ExprId, steps: &'c [Step]) {
         let mut attempts = self.attempts(id, steps);
         let done = if matches!(self.tree.expr(base), Expr::Name(_)) && !self.options.mark {
@@ -278,8 +281,9 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    /// Begins an attempt for each `.$TRY(…)` of a chain, before the chain: what stands before the
-    /// dot is what may fail. Answers the steps with their attempts, the innermost last.
+    /// Emits a `try` for each `.$TRY(…)` of a chain. It goes before the chain, because the value
+    /// before the dot may fault. Returns the steps with their `try` instructions, the innermost
+    /// last.
     fn attempts(&mut self, id: ExprId, steps: &[Step]) -> Vec<(usize, usize)> {
         let mut attempts = Vec::new();
         for (at, step) in steps.iter().enumerate().rev() {
@@ -302,7 +306,7 @@ impl<'c> Lowering<'c> {
         self.out.land(end);
     }
 
-    /// The literal keys that a chain begins with, up to the first place in a list.
+    /// Returns the leading literal keys of a chain, up to and including the first index.
     fn keys(&mut self, steps: &[Step]) -> Arc<[Key]> {
         for step in steps {
             let key = self.key(step);
@@ -315,7 +319,7 @@ impl<'c> Lowering<'c> {
         self.keys.drain(..).collect()
     }
 
-    /// The literal key of a step, if it has one.
+    /// Returns the literal key of a step, if it has one.
     fn key(&self, step: &Step) -> Option<Key> {
         match &step.kind {
             StepKind::Member(name) => Some(Key::Name(name.clone())),
@@ -381,7 +385,7 @@ impl<'c> Lowering<'c> {
         self.out.emit(Instruction::Call { function, count }, span);
     }
 
-    /// Adds a literal pattern to the program; the checker has read it before.
+    /// Adds a literal pattern to the program. The checker has validated it.
     fn pattern(&mut self, arg: ExprId) {
         let literal = self.constants.get(arg).and_then(Value::as_text);
         let compiled = literal.map(|text| Pattern::new(text, self.options.pattern_bytes));
@@ -390,7 +394,7 @@ impl<'c> Lowering<'c> {
         }
     }
 
-    /// A loop: its arguments, then the body between `begin` and `next`.
+    /// Lowers a loop: its arguments, then the body between `begin` and `next`.
     fn repeat(
         &mut self,
         place: Place,
@@ -405,7 +409,7 @@ impl<'c> Lowering<'c> {
         });
         let mut arguments = u8::from(args.subject_on_stack);
         for arg in args.rest {
-            // A lambda is the body; a null in its place is a lambda left out.
+            // A lambda is the body. A null in its place omits the lambda.
             let is_body = matches!(self.tree.expr(*arg), Expr::Lambda { .. })
                 || self.is_lambda_place(callee, args, *arg);
             if !is_body {

@@ -1,8 +1,7 @@
 //! The compiler: from a checked tree to bytecode.
 //!
-//! Constants are folded by the operations themselves, and only where they answer: folding never
-//! raises a fault that running would not, and never hides one. Knows nothing of the machine that
-//! runs what comes out.
+//! Constant folding uses the run-time operations, and keeps only results: it never causes a fault
+//! that a run would not have, and never hides one. Does not know the virtual machine.
 
 mod assembler;
 mod fold;

@@ -1,8 +1,9 @@
-//! Time spans as people write them: `90`, `90s`, `10m`, `24h`, `30d`.
+//! Durations as users write them: `90`, `90s`, `10m`, `24h`, `30d`. Knows no configuration key.
 
 use std::time::Duration;
 
-/// Reads a time span: a whole number with `s`, `m`, `h` or `d`; without, seconds.
+/// Parses a duration: a whole number followed by `s`, `m`, `h` or `d`. A number without a unit is
+/// in seconds.
 ///
 /// ```
 /// use hookgate::config::duration;

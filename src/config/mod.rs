@@ -1,6 +1,6 @@
-//! Configuration: files in TOML, what may stand in them, and where each part stands.
+//! Configuration files in TOML: their schema, and their values with the position of each part.
 //!
-//! Knows no listener and no server: each brings the rows of its own files.
+//! Knows neither listeners nor the server: each of them supplies the schema of its own files.
 
 pub mod duration;
 pub mod reference;
@@ -8,17 +8,17 @@ pub mod schema;
 mod shape;
 
 pub(crate) use shape::quoted_list;
-pub use shape::{Field, Table, Takes, optional, required};
+pub use shape::{Default, Field, FieldType, Table, optional, required};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;
 use crate::document::{self, Node};
 use crate::source::Source;
 
-/// How deep a configuration may nest: deeper than any that means something.
+/// Limit on the nesting of a configuration, in levels. No valid configuration nests this deep.
 const DEPTH: u16 = 64;
 
-/// A file that was read and held to what may stand in it.
+/// A configuration file that was read and checked against its schema.
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) source: Source,
@@ -26,8 +26,8 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Reads a file, and everything that is wrong with what stands in it; what is right can be
-    /// looked at all the same.
+    /// Reads a file and collects all its errors. The document is returned even if it has errors, so
+    /// that the caller can still use the valid parts.
     pub(crate) fn read_all(
         source: Source,
         table: &'static Table,
@@ -41,7 +41,7 @@ impl Layer {
         }
     }
 
-    /// Reads a file.
+    /// Reads a file. Returns an error if the file has any error.
     pub(crate) fn read(source: Source, table: &'static Table) -> Result<Self, Diagnostics> {
         let (layer, found) = Self::read_all(source, table)?;
         let source = layer.source;
@@ -54,16 +54,17 @@ impl Layer {
     }
 }
 
-/// Reads a file and holds it to what may stand in it.
+/// Reads a file and checks it against its schema.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Returns all errors of the file.
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, Diagnostics> {
     Layer::read(source, table).map(|layer| layer.root)
 }
 
-/// A document says that it is no mapper; here it is no configuration.
+/// Replaces the code of a file that cannot be read: `crate::document` reports an invalid mapper,
+/// and here the file is a configuration.
 fn unreadable(mut diagnostic: Diagnostic) -> Diagnostic {
     if diagnostic.code == Code::E0501 {
         diagnostic.code = Code::E0600;

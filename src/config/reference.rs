@@ -1,10 +1,11 @@
-//! The reference page of configuration files, made from the rows: a section a table, a row a key.
+//! The reference page of configuration files, generated from the schema: a section for each table,
+//! a row for each key. Knows no configuration file.
 
 use std::fmt::Write;
 
-use super::{Field, Table, Takes, quoted_list};
+use super::{Default, Field, FieldType, Table, quoted_list};
 
-/// The sections of tables, in Markdown.
+/// Renders the sections of the tables in Markdown.
 pub fn sections(tables: &[&'static Table]) -> String {
     tables.iter().fold(String::new(), |mut out, table| {
         section(table, &mut out);
@@ -17,7 +18,7 @@ fn section(table: &Table, out: &mut String) {
     if !table.one_of.is_empty() {
         let _ = writeln!(out, "It has exactly one of {}.", quoted_list(table.one_of));
     }
-    out.push_str("\n| key | value | what it is |\n|---|---|---|\n");
+    out.push_str("\n| key | value | default | meaning |\n|---|---|---|---|\n");
     for field in table.fields {
         let _ = writeln!(out, "{}", row(field).replace('\n', " "));
     }
@@ -26,16 +27,21 @@ fn section(table: &Table, out: &mut String) {
 fn row(field: &Field) -> String {
     let required = if field.required { ", required" } else { "" };
     let doc = field.doc.replace('|', "\\|");
-    format!("| `{}` | {}{required} | {doc} |", field.name, words(&field.takes))
+    let default = match field.default {
+        Default::None => String::new(),
+        Default::Value(value) => format!("`{}`", value.replace('|', "\\|")),
+        Default::Derived(words) => words.to_owned(),
+    };
+    format!("| `{}` | {}{required} | {default} | {doc} |", field.name, words(&field.takes))
 }
 
-/// What may stand at a place, with links to the tables.
-fn words(takes: &Takes) -> String {
+/// Describes the values that a field accepts, with links to the sections of tables.
+fn words(takes: &FieldType) -> String {
     match takes {
-        Takes::List(item) => format!("a list, each {}", words(item)),
-        Takes::Map(each) => format!("a table, each {}", words(each)),
-        Takes::Table(table) => format!("[{}](#{})", table.name, table.anchor()),
-        Takes::OneOf(options) => options.iter().map(words).collect::<Vec<_>>().join(", or "),
+        FieldType::List(item) => format!("a list, each {}", words(item)),
+        FieldType::Map(each) => format!("a table, each {}", words(each)),
+        FieldType::Table(table) => format!("[{}](#{})", table.name, table.anchor()),
+        FieldType::OneOf(options) => options.iter().map(words).collect::<Vec<_>>().join(", or "),
         other => other.phrase(),
     }
 }

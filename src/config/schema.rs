@@ -1,13 +1,13 @@
-//! JSON Schemas of configuration files, for editors: made from the rows (draft 2020-12).
+//! JSON Schemas of configuration files for editors, generated from the schema rows (draft 2020-12).
 //!
-//! A schema takes what the reader takes, as far as JSON Schema can say it: that an expression
-//! compiles is for `hookgate check`.
+//! A JSON Schema accepts the same files as the reader, as far as JSON Schema can express the rules.
+//! For example, only `hookgate check` tests that an expression compiles.
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Table, Takes};
+use super::{Field, FieldType, Table};
 
-/// The JSON Schema of the files that have a table as their root.
+/// Returns the JSON Schema of the files whose root is the given table.
 pub fn of(root: &'static Table) -> Value {
     let mut schema = table(root);
     schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
@@ -45,30 +45,45 @@ fn described(field: &Field) -> Value {
     let mut schema = value(&field.takes);
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".to_owned(), field.doc.into());
+        if let Some(default) = field.default_text() {
+            schema.insert("default".to_owned(), default_value(&field.takes, default));
+        }
     }
     schema
 }
 
-fn value(takes: &Takes) -> Value {
+/// Converts a default to a JSON value.
+fn default_value(takes: &FieldType, default: &str) -> Value {
+    if let FieldType::List(item) = takes {
+        return json!([default_value(item, default)]);
+    }
+    let is_text = matches!(takes, FieldType::Text | FieldType::Word(_) | FieldType::Duration);
+    let parsed = serde_json::from_str(default).ok().filter(|_| !is_text);
+    parsed.unwrap_or_else(|| default.into())
+}
+
+fn value(takes: &FieldType) -> Value {
     match takes {
-        Takes::Text | Takes::Expression | Takes::Template => json!({ "type": "string" }),
-        Takes::Word(words) => json!({ "enum": words }),
-        Takes::Uuid => json!({ "type": "string", "format": "uuid" }),
-        Takes::Duration => json!({ "anyOf": [
+        FieldType::Text | FieldType::Expression | FieldType::Template => {
+            json!({ "type": "string" })
+        }
+        FieldType::Word(words) => json!({ "enum": words }),
+        FieldType::Uuid => json!({ "type": "string", "format": "uuid" }),
+        FieldType::Duration => json!({ "anyOf": [
             { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
             { "type": "integer", "minimum": 0 },
         ]}),
-        Takes::Bool => json!({ "type": "boolean" }),
-        Takes::Count(least, most) => {
+        FieldType::Bool => json!({ "type": "boolean" }),
+        FieldType::Count(least, most) => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
-        Takes::Number => json!({ "type": "number" }),
-        Takes::Any => json!({}),
-        Takes::List(item) => json!({ "type": "array", "items": value(item) }),
-        Takes::Table(table) => json!({ "$ref": format!("#/$defs/{}", table.anchor()) }),
-        Takes::Map(each) => json!({ "type": "object", "additionalProperties": value(each) }),
-        Takes::Mapper => json!({ "type": "object" }),
-        Takes::OneOf(options) => {
+        FieldType::Number => json!({ "type": "number" }),
+        FieldType::Any => json!({}),
+        FieldType::List(item) => json!({ "type": "array", "items": value(item) }),
+        FieldType::Table(table) => json!({ "$ref": format!("#/$defs/{}", table.anchor()) }),
+        FieldType::Map(each) => json!({ "type": "object", "additionalProperties": value(each) }),
+        FieldType::Mapper => json!({ "type": "object" }),
+        FieldType::OneOf(options) => {
             json!({ "anyOf": options.iter().map(value).collect::<Vec<_>>() })
         }
     }

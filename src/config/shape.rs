@@ -1,7 +1,8 @@
-//! What may stand in a configuration file: tables of rows, a row a key.
+//! The schema of configuration files: tables of rows, one row for each key.
 //!
-//! Reading, the JSON Schema for editors and the reference page are all made from the rows. Every
-//! fault of a file is told, not only the first.
+//! The reader, the JSON Schemas for editors and the reference page all use these rows. The check
+//! reports all errors of a file, not only the first. This module does not know the meaning of any
+//! key.
 
 use super::duration;
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -11,18 +12,23 @@ use crate::source::Span;
 /// A table of a configuration file.
 #[derive(Debug)]
 pub struct Table {
-    /// What it is called in messages and in the reference.
+    /// The name in messages and in the reference.
     pub name: &'static str,
-    /// What it is for.
+    /// The purpose of the table.
     pub doc: &'static str,
-    /// Its keys.
+    /// The keys of the table.
     pub fields: &'static [Field],
-    /// Keys of which exactly one has to be there; empty where there is no such choice.
+    /// A group of keys of which exactly one is required. Empty if the table has no such group.
     pub one_of: &'static [&'static str],
 }
 
 impl Table {
-    /// This table and those that may stand in it, each once, in the order they are met in.
+    /// Returns the row of a key.
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Returns this table and all tables nested in it. Each occurs once, in the order of discovery.
     pub fn all(&'static self) -> Vec<&'static Self> {
         let mut found = Vec::new();
         self.collect(&mut found);
@@ -37,7 +43,7 @@ impl Table {
         self.fields.iter().for_each(|field| field.takes.collect(found));
     }
 
-    /// Its name as a link has it: `a-public-key-check`.
+    /// Returns the name as an anchor for links: `a-public-key-check`.
     pub fn anchor(&self) -> String {
         let lower = self.name.to_lowercase();
         let kept = lower.chars().filter(|c| c.is_alphanumeric() || *c == ' ');
@@ -50,61 +56,102 @@ impl Table {
 pub struct Field {
     /// The key.
     pub name: &'static str,
-    /// What may stand there.
-    pub takes: Takes,
-    /// Whether it has to be there.
+    /// The type of the value.
+    pub takes: FieldType,
+    /// True if the key is required.
     pub required: bool,
-    /// What it means, with its unit and what it is if left out.
+    /// The meaning, with the unit.
     pub doc: &'static str,
+    /// The value that applies if a file omits the key.
+    pub default: Default,
+    /// The name of the key in earlier versions. The check rejects it and shows the current name in
+    /// the help.
+    pub old_name: Option<&'static str>,
 }
 
-/// A key that may be left out.
-pub const fn optional(name: &'static str, takes: Takes, doc: &'static str) -> Field {
-    Field { name, takes, required: false, doc }
+/// The value of a key that a file omits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// No default: the feature is off, or the key is required.
+    None,
+    /// A fixed value, as a file would write it, without quotes.
+    Value(&'static str),
+    /// A value that depends on other keys, described in words.
+    Derived(&'static str),
 }
 
-/// A key that has to be there.
-pub const fn required(name: &'static str, takes: Takes, doc: &'static str) -> Field {
-    Field { name, takes, required: true, doc }
+/// Creates a row for an optional key.
+pub const fn optional(name: &'static str, takes: FieldType, doc: &'static str) -> Field {
+    Field { name, takes, required: false, doc, default: Default::None, old_name: None }
 }
 
-/// What may stand at a place.
+/// Creates a row for a required key.
+pub const fn required(name: &'static str, takes: FieldType, doc: &'static str) -> Field {
+    Field { name, takes, required: true, doc, default: Default::None, old_name: None }
+}
+
+impl Field {
+    /// Sets a fixed default, as a file would write it, without quotes.
+    pub const fn or(self, value: &'static str) -> Self {
+        Self { default: Default::Value(value), ..self }
+    }
+
+    /// Sets a default that depends on other keys, described in words.
+    pub const fn or_derived(self, words: &'static str) -> Self {
+        Self { default: Default::Derived(words), ..self }
+    }
+
+    /// Sets the name that the key had in earlier versions.
+    pub const fn renamed_from(self, old_name: &'static str) -> Self {
+        Self { old_name: Some(old_name), ..self }
+    }
+
+    /// Returns the default as text if it is a fixed value.
+    pub fn default_text(&self) -> Option<&'static str> {
+        match self.default {
+            Default::Value(value) => Some(value),
+            Default::None | Default::Derived(_) => None,
+        }
+    }
+}
+
+/// The type of a configuration value.
 #[derive(Debug, Clone, Copy)]
-pub enum Takes {
-    /// Any text.
+pub enum FieldType {
+    /// Any string.
     Text,
     /// An expression of the rule language.
     Expression,
-    /// A text template: the inside of a text with `${…}`.
+    /// A string template: the content of a string with `${…}`.
     Template,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A UUID.
     Uuid,
-    /// A time span: `10m`, or seconds.
+    /// A duration: `10m`, or a number of seconds.
     Duration,
     /// True or false.
     Bool,
-    /// A whole number in a range, both ends in it.
+    /// A whole number in an inclusive range.
     Count(u64, u64),
     /// Any number.
     Number,
     /// Any scalar, list or table.
     Any,
-    /// A list of these.
-    List(&'static Takes),
-    /// A table with these keys.
+    /// A list of values of one type.
+    List(&'static FieldType),
+    /// A table with a fixed set of keys.
     Table(&'static Table),
-    /// A table with keys of the author's choice.
-    Map(&'static Takes),
+    /// A table with keys that the author chooses, and values of one type.
+    Map(&'static FieldType),
     /// A table that is a Data Mapper document.
     Mapper,
-    /// One of these.
-    OneOf(&'static [Takes]),
+    /// A value of any of these types.
+    OneOf(&'static [FieldType]),
 }
 
-impl Takes {
-    /// What it is, for people.
+impl FieldType {
+    /// Describes the type for messages.
     pub fn phrase(&self) -> String {
         match self {
             Self::Text => "a text".to_owned(),
@@ -137,7 +184,7 @@ impl Takes {
         }
     }
 
-    /// Whether what stands there is of this kind, as far as can be said without looking into it.
+    /// Returns true if the value has this type. Does not check the content of lists and tables.
     fn fits(&self, node: &Node) -> bool {
         match (self, &node.content) {
             (Self::Any, _) => true,
@@ -159,17 +206,18 @@ impl Takes {
     }
 }
 
-/// Faults of a file that are looked for: more than a hundred are never reported.
+/// Maximum number of errors in one file after which the check stops. Reports show at most a hundred
+/// of them.
 const MAX_FAULTS: usize = 200;
 
-/// Holds a document to a table; answers what is wrong with it, up to a limit.
+/// Checks a document against a table. Returns its errors, up to `MAX_FAULTS`.
 pub(super) fn check(node: &Node, table: &'static Table) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     table_of(node, table, &mut found);
     found
 }
 
-fn value(node: &Node, takes: &Takes, key: &str, found: &mut Vec<Diagnostic>) {
+fn value(node: &Node, takes: &FieldType, key: &str, found: &mut Vec<Diagnostic>) {
     if !takes.fits(node) {
         let message = format!("`{key}` takes {}, not {}", takes.phrase(), node.phrase());
         let wrong = Diagnostic::new(Code::E0602, node.span, message);
@@ -177,14 +225,14 @@ fn value(node: &Node, takes: &Takes, key: &str, found: &mut Vec<Diagnostic>) {
         return;
     }
     match (takes, &node.content) {
-        (Takes::List(item), Content::List(items)) => {
+        (FieldType::List(item), Content::List(items)) => {
             items.iter().for_each(|node| value(node, item, key, found));
         }
-        (Takes::Table(table), _) => table_of(node, table, found),
-        (Takes::Map(inner), Content::Object(entries)) => {
+        (FieldType::Table(table), _) => table_of(node, table, found),
+        (FieldType::Map(inner), Content::Object(entries)) => {
             entries.iter().for_each(|entry| value(&entry.value, inner, &entry.key.text, found));
         }
-        (Takes::OneOf(options), _) => {
+        (FieldType::OneOf(options), _) => {
             if let Some(option) = options.iter().find(|option| option.fits(node)) {
                 value(node, option, key, found);
             }
@@ -241,27 +289,32 @@ fn choice(node: &Node, entries: &[Entry], table: &'static Table, found: &mut Vec
 
 fn unknown(key: &str, span: Span, table: &Table) -> Diagnostic {
     let names = || table.fields.iter().map(|field| field.name);
-    let help = match nearest(key, names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("{} has {}", table.name, quoted_list(&names().collect::<Vec<_>>())),
+    let renamed = table.fields.iter().find(|field| field.old_name == Some(key));
+    let help = match (renamed, nearest(key, names())) {
+        (Some(field), _) => format!("`{key}` was renamed: write `{}`", field.name),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => {
+            format!("{} has {}", table.name, quoted_list(&names().collect::<Vec<_>>()))
+        }
     };
     let message = format!("{} has no key `{}`", table.name, shortened(key));
     Diagnostic::new(Code::E0601, span, message).help(help)
 }
 
-/// Where to point when something is missing: a table of many lines has no line of its own.
+/// Returns the position to report for a missing key: the first entry. The span of a whole table
+/// could cover many lines.
 fn head(node: &Node, entries: &[Entry]) -> Span {
     entries.first().map_or(node.span, |entry| entry.key.span)
 }
 
-fn near_word(node: &Node, takes: &Takes) -> Option<String> {
-    let (Takes::Word(words), Content::Text(text)) = (takes, &node.content) else {
+fn near_word(node: &Node, takes: &FieldType) -> Option<String> {
+    let (FieldType::Word(words), Content::Text(text)) = (takes, &node.content) else {
         return None;
     };
     nearest(&text.value, words.iter().copied()).map(|near| format!("did you mean `{near}`?"))
 }
 
-/// `a`, `b` or `c`.
+/// Formats words as `a`, `b` or `c`.
 pub(crate) fn quoted_list(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.as_slice() {
@@ -271,10 +324,61 @@ pub(crate) fn quoted_list(words: &[&str]) -> String {
     }
 }
 
-/// The usual form of RFC 9562, section 4, in any case.
+/// Returns true if the text is a UUID in the usual form of RFC 9562, section 4, in upper or lower
+/// case.
 pub(crate) fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     lengths == [8, 4, 4, 4, 12]
         && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Default, FieldType, Table, duration, optional};
+    use crate::config::Layer;
+    use crate::source::Source;
+
+    static TABLE: Table = Table {
+        name: "a test",
+        doc: "",
+        fields: &[optional("timeout", FieldType::Duration, "").or("10s").renamed_from("time")],
+        one_of: &[],
+    };
+
+    #[test]
+    fn an_old_name_of_a_key_is_refused_with_the_new_one() {
+        let (_, found) = Layer::read_all(Source::new("a.toml", "time = 3"), &TABLE).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].help.as_deref(), Some("`time` was renamed: write `timeout`"));
+    }
+
+    fn fits(takes: &FieldType, default: &str) -> bool {
+        match takes {
+            FieldType::Duration => duration::parse(default).is_some(),
+            FieldType::Count(least, most) => {
+                default.parse().is_ok_and(|number: u64| (*least..=*most).contains(&number))
+            }
+            FieldType::Bool => default.parse::<bool>().is_ok(),
+            FieldType::Word(words) => words.contains(&default),
+            FieldType::List(item) => fits(item, default),
+            FieldType::OneOf(options) => options.iter().any(|option| fits(option, default)),
+            _ => !default.is_empty(),
+        }
+    }
+
+    #[test]
+    fn every_default_fits_its_key() {
+        let mut roots = vec![&crate::listener::LISTENER, &crate::listener::RECIPE];
+        #[cfg(feature = "gateway")]
+        roots.push(&crate::gateway::GATEWAY);
+        for table in roots.into_iter().flat_map(Table::all) {
+            for field in table.fields {
+                if let Default::Value(default) = field.default {
+                    let key = field.name;
+                    assert!(fits(&field.takes, default), "{}: `{key}`: {default}", table.name);
+                }
+            }
+        }
+    }
 }

@@ -1,31 +1,31 @@
-//! How an attempt ended, and what a receiver's answer asks for.
+//! The result of an attempt, and the wait that a receiver requests. Knows no policy.
 
 use std::time::Duration;
 
 use crate::value::Time;
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// There was an answer, with this status.
+pub enum AttemptResult {
+    /// The receiver responded with this status.
     Answered(u16),
-    /// There was none in time.
+    /// No response within the time limit.
     TimedOut,
-    /// Nobody could be reached, or the connection broke before there was an answer.
+    /// The receiver was not reachable, or the connection broke before a response.
     Unreachable,
-    /// The address is one that nothing may be sent to.
+    /// The address is forbidden (SSRF protection).
     Forbidden,
-    /// There is nothing that could be sent: the `transform` failed.
+    /// No message could be built, for example because the `transform` failed.
     Unmade,
 }
 
-impl Ended {
-    /// Whether the receiver took it: any status of the 2xx class. A redirect is none.
+impl AttemptResult {
+    /// Returns true if the receiver accepted the delivery: a 2xx status. A redirect is a failure.
     pub fn is_success(self) -> bool {
         matches!(self, Self::Answered(200..=299))
     }
 
-    /// The status, or 0 where there was no answer.
+    /// Returns the status, or 0 without a response.
     pub fn status(self) -> u16 {
         match self {
             Self::Answered(status) => status,
@@ -34,7 +34,7 @@ impl Ended {
     }
 }
 
-/// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110, section 10.2.3).
+/// Returns the wait that `Retry-After` requests: seconds, or a date (RFC 9110, section 10.2.3).
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What is sent: an event in the envelope of the API that a subscription was made by.
+//! Message bodies: an event in the envelope of the API that created the subscription. Knows no
+//! transport.
 
 use std::borrow::Cow;
 
@@ -10,36 +11,37 @@ use uuid::Uuid;
 use super::subscription::{Api, Receiver};
 use crate::value::Time;
 
-/// An event on its way out.
+/// An event to send.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'e> {
-    /// Its id.
+    /// The id of the event.
     pub id: Uuid,
-    /// The request that it came by.
+    /// The request that carried the event.
     pub request: Uuid,
-    /// Its type.
+    /// The event type.
     pub kind: &'e str,
-    /// When it was accepted.
+    /// The time of acceptance.
     pub at: Time,
-    /// Its data, as JSON.
+    /// The event data, as JSON.
     pub data: &'e str,
 }
 
-/// An id as Socotra writes it: a ULID (<https://github.com/ulid/spec>). Ids are UUIDs of version
-/// 7, which begin with the time as ULIDs do.
+/// Returns an id as a ULID, as Socotra writes ids (<https://github.com/ulid/spec>). The ids are
+/// UUIDs of version 7, which begin with the time like ULIDs.
 pub fn locator(id: Uuid) -> String {
     Ulid::from(id.as_u128()).to_string()
 }
 
-/// The body that a subscription of an API gets. `user` stands for whoever acted: what arrives at
-/// a listener has no user of ours.
+/// Returns the body for a subscription of an API. `user` stands for the actor, because a webhook
+/// has no user of the gateway.
 pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
-    // On one line, as streams and files have it: inside of texts JSON has no line breaks.
+    // One line, for streams and files. JSON strings contain no line breaks, so these are only
+    // whitespace.
     let data = match event.data.contains(['\n', '\r']) {
         true => Cow::Owned(event.data.replace(['\n', '\r'], "")),
         false => Cow::Borrowed(event.data),
     };
-    // What was stored is JSON; where it is not, nothing is better than half of it.
+    // Stored data is JSON. Null is better than a part of damaged data.
     let data = serde_json::from_str(&data).unwrap_or(RawValue::NULL);
     let body = match api {
         Api::Socotra | Api::Sink => serde_json::to_string(&EventResponse {
@@ -52,11 +54,11 @@ pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
         }),
         Api::Awork => serde_json::to_string(&AworkEvent::of(event, data, user)),
     };
-    // Texts and JSON always have a form as JSON.
+    // Strings and JSON always have a form as JSON.
     body.unwrap_or_default()
 }
 
-/// Socotra's `EventResponse`: the same in deliveries and in its list of events.
+/// Socotra's `EventResponse`, the same in deliveries and in the list of events.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventResponse<'e> {
@@ -69,7 +71,7 @@ struct EventResponse<'e> {
     data: &'e RawValue,
 }
 
-/// awork's payload, as its guide documents it.
+/// awork's payload, as in its guide.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AworkEvent<'e> {
@@ -92,7 +94,7 @@ struct Actor {
     last_name: &'static str,
 }
 
-/// What an entity may say of itself.
+/// The members of an entity that the awork payload needs.
 #[derive(Default, Deserialize)]
 struct Entity {
     id: Option<serde_json::Value>,
@@ -121,51 +123,51 @@ impl<'e> AworkEvent<'e> {
     }
 }
 
-/// A time with seven digits of its second.
+/// Formats a time with seven decimal digits of the second.
 fn awork_time(at: Time) -> String {
     let at = at.get().to_utc();
     let tenths_of_micros = at.timestamp_subsec_nanos() / 100;
     format!("{}.{tenths_of_micros:07}+00:00", at.format("%Y-%m-%dT%H:%M:%S"))
 }
 
-/// What an alert endpoint is told when a delivery is given up. The form is ours: no vendor
-/// documents one.
+/// The notice that an alert endpoint gets when a delivery fails for good. The format is our own: no
+/// vendor documents one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
     /// The subscription.
     pub webhook_locator: String,
-    /// What its owner calls it.
+    /// The name that the owner chose.
     pub webhook_name: String,
     /// The event.
     pub event_locator: String,
-    /// Its type.
+    /// The event type.
     pub event_type: String,
-    /// When it was given up.
+    /// The time of failure.
     pub failure_timestamp: String,
-    /// What failed, as the policy has it.
+    /// The matching trigger of the policy.
     pub failure_trigger: String,
-    /// What failed, in words.
+    /// The failure in words.
     pub failure_message: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Whether the event is kept, to be sent again.
+    /// True if the event is in the dead-letter queue.
     pub diverted: bool,
-    /// Whether the subscription was suspended.
+    /// True if the subscription was suspended.
     pub suspended: bool,
 }
 
 impl Notice {
-    /// The body for a receiver: a message for Slack, JSON for any other.
+    /// Returns the body for a receiver: a message for Slack, JSON for others.
     pub fn body(&self, receiver: Receiver) -> String {
         match receiver {
             Receiver::Slack => serde_json::json!({ "text": self.in_words() }).to_string(),
-            // Texts and numbers always have a form as JSON.
+            // Strings and numbers always have a form as JSON.
             Receiver::Custom | Receiver::File => serde_json::to_string(self).unwrap_or_default(),
         }
     }
 
-    /// The same for a person to read.
+    /// Returns the notice as text.
     fn in_words(&self) -> String {
         let Self { webhook_name, event_type, failure_message, attempts, .. } = self;
         let kept = if self.diverted { ", and it is kept to be sent again" } else { "" };

@@ -1,14 +1,14 @@
-//! What a channel of Slack gets: a message that a person reads.
+//! Messages for a Slack channel, for people to read. Knows no endpoints.
 
 use serde_json::{Value, json};
 
-/// Members of an entity that name it, the best first.
+/// Members of an entity that contain its name, best first.
 const NAMES: &[&str] = &["name", "title", "subject", "summary", "key", "id"];
 
-/// Members that hold its address.
+/// Members of an entity that contain its link.
 const LINKS: &[&str] = &["link", "html_url", "url"];
 
-/// The message of an event: what happened, to what, with a link
+/// Returns the Slack message of an event: the event type, the name of the entity, and a link
 /// (<https://api.slack.com/reference/surfaces/formatting>).
 ///
 /// ```
@@ -37,7 +37,7 @@ pub fn slack_message(kind: &str, entity: &Value) -> Value {
     json!({ "text": format!("*{}*{about}", escaped(&words(kind))) })
 }
 
-/// A type of event as words: `Task comment added`.
+/// Returns an event type as words: `Task comment added`.
 fn words(kind: &str) -> String {
     let words = kind.replace(['_', '.', '-'], " ");
     let mut letters = words.trim().chars();
@@ -47,7 +47,7 @@ fn words(kind: &str) -> String {
     }
 }
 
-/// A name in one line that fits one.
+/// Returns a name on one line, with at most 200 characters.
 fn shortened(name: &str) -> String {
     let line: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(200) {
@@ -56,7 +56,7 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// Slack reads three characters as its own.
+/// Escapes the three control characters of Slack.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,52 +1,54 @@
-//! What comes after an attempt.
+//! The decision after an attempt: retry, or end the delivery. Knows no clock; the caller passes the
+//! time.
 
 use std::time::Duration;
 
-use super::attempt::Ended;
+use super::attempt::AttemptResult;
 use super::policy::{LONGEST, Policy, Trigger};
 
-/// What is known of a delivery when an attempt has ended.
+/// The history of a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
-    /// Attempts so far, this one too.
+    /// Attempts so far, including this one.
     pub attempts: u32,
-    /// How this one ended.
-    pub ended: Ended,
-    /// How long the receiver asks to wait.
+    /// The result of this attempt.
+    pub ended: AttemptResult,
+    /// The wait that the receiver requests.
     pub retry_after: Option<Duration>,
 }
 
-/// What comes next.
+/// The next step of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The receiver took it.
+    /// The receiver accepted the delivery.
     Delivered,
-    /// It is tried again.
+    /// The delivery is attempted again.
     Again {
-        /// When, in microseconds since the epoch.
+        /// The time of the next attempt, in microseconds since the epoch.
         at: i64,
-        /// What failed.
+        /// The matching trigger of the policy.
         trigger: Trigger,
     },
-    /// It is given up, and the policy says what else is done.
+    /// The delivery failed for good: it is exhausted, or a retry cannot help.
     GivenUp {
-        /// What failed.
+        /// The matching trigger of the policy.
         trigger: Trigger,
-        /// Whether it is kept, to be sent again by hand.
+        /// True if the event goes to the dead-letter queue.
         divert: bool,
     },
-    /// It is given up, and the policy is not for such failures.
+    /// The delivery failed for good, and no trigger of the policy matches.
     Ignored,
 }
 
-/// What comes after an attempt. `now` is in microseconds since the epoch; `jitter`, from 0 to 1,
-/// makes the wait longer by up to a tenth, so that what failed together is not tried together.
+/// Returns the next step after an attempt. `now` is in microseconds since the epoch. `jitter`, from
+/// 0 to 1, extends the backoff by up to a tenth, so that deliveries that failed together are not
+/// retried together.
 ///
 /// ```
-/// use hookgate::delivery::{Ended, History, Next, Policy, Retry, Trigger, next_attempt};
+/// use hookgate::delivery::{AttemptResult, History, Next, Policy, Retry, Trigger, next_attempt};
 ///
 /// let policy = Policy { retry: Some(Retry::exponential(10, 3)), ..Policy::indifferent() };
-/// let history = History { attempts: 2, ended: Ended::Answered(503), retry_after: None };
+/// let history = History { attempts: 2, ended: AttemptResult::Answered(503), retry_after: None };
 /// let next = next_attempt(&policy, &history, 0, 0.0);
 /// assert_eq!(next, Next::Again { at: 20_000_000, trigger: Trigger::Class(5) });
 /// ```
@@ -57,8 +59,8 @@ pub fn next_attempt(policy: &Policy, history: &History, now: i64, jitter: f64) -
     let Some(trigger) = policy.trigger(history.ended) else {
         return Next::Ignored;
     };
-    // An address does not become a good one by waiting, and neither does a `transform`.
-    let hopeless = matches!(history.ended, Ended::Forbidden | Ended::Unmade);
+    // A retry helps neither a forbidden address nor a failed `transform`.
+    let hopeless = matches!(history.ended, AttemptResult::Forbidden | AttemptResult::Unmade);
     let wait = policy.retry.filter(|_| !hopeless).and_then(|retry| retry.wait(history.attempts));
     match wait {
         Some(wait) => {
@@ -71,7 +73,7 @@ pub fn next_attempt(policy: &Policy, history: &History, now: i64, jitter: f64) -
     }
 }
 
-/// A wait that is up to a tenth longer.
+/// Extends a wait by up to a tenth.
 fn jittered(wait: Duration, jitter: f64) -> Duration {
     let longer = wait.mul_f64(jitter.clamp(0.0, 1.0) / 10.0);
     wait.saturating_add(longer)

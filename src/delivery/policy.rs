@@ -1,41 +1,41 @@
-//! The failure policy of a subscription: which failures count, how often to try again, and what
-//! happens when it is given up.
+//! The failure policy of a subscription: the failures that count, the retries with their backoff,
+//! and the action after the last one. Knows no clock.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Ended;
+use super::attempt::AttemptResult;
 
-/// What is done about deliveries that fail.
+/// The failure policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// The failures that it is for; any other ends a delivery at once, and nothing else happens.
+    /// The failures that the policy handles. Any other failure ends the delivery.
     pub triggers: Vec<Trigger>,
-    /// How to try again; none: it is not tried again.
+    /// The retries; `None` for no retry.
     pub retry: Option<Retry>,
-    /// Whether what is given up is kept, to be sent again by hand.
+    /// True if an exhausted delivery goes to the dead-letter queue.
     pub divert: bool,
-    /// When the subscription is suspended.
+    /// The condition of suspension.
     pub suspend: Suspend,
 }
 
-/// A failure that a policy is for.
+/// A failure that a policy handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trigger {
     /// One status: `404`.
     Status(u16),
     /// A class of statuses by its first digit: `4xx`, `5xx`.
     Class(u16),
-    /// No answer: it took too long, nobody could be reached, or nothing could be sent.
+    /// No response: timeout, receiver not reachable, or message not sent.
     Timeout,
-    /// Anything but success.
+    /// Any failure.
     Any,
 }
 
 impl Trigger {
-    /// The trigger of a name: a status from 400 to 599, `4xx`, `5xx`, `timeout`.
+    /// Returns the trigger with a name: a status from 400 to 599, `4xx`, `5xx`, `timeout`.
     ///
     /// ```
     /// use hookgate::delivery::Trigger;
@@ -57,20 +57,20 @@ impl Trigger {
         }
     }
 
-    /// Whether it is for this end of an attempt.
-    pub fn is_for(self, ended: Ended) -> bool {
+    /// Returns true if the trigger matches the result of an attempt.
+    pub fn is_for(self, ended: AttemptResult) -> bool {
         match (self, ended) {
             (_, ended) if ended.is_success() => false,
             (Self::Any, _) => true,
-            (Self::Status(status), Ended::Answered(answered)) => status == answered,
-            (Self::Class(class), Ended::Answered(answered)) => answered / 100 == class,
+            (Self::Status(status), AttemptResult::Answered(answered)) => status == answered,
+            (Self::Class(class), AttemptResult::Answered(answered)) => answered / 100 == class,
             (Self::Timeout, ended) => ended.status() == 0,
             _ => false,
         }
     }
 }
 
-/// As it is written in a policy.
+/// The spelling in a policy.
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,47 +82,47 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// How the times between attempts grow.
+/// The growth of the backoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
-    /// They stay the same.
+    /// Constant.
     Linear,
-    /// Each is twice the last.
+    /// Doubled after each retry.
     Exponential,
 }
 
-/// How to try again.
+/// The retries of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
-    /// How the times between attempts grow.
+    /// The growth of the backoff.
     pub pattern: Pattern,
-    /// The time before the first retry, in seconds.
+    /// The wait before the first retry, in seconds.
     pub interval: u64,
-    /// How often it is tried again after the first time.
+    /// The number of retries after the first attempt.
     pub attempts: u32,
-    /// No time between attempts is longer, in seconds.
+    /// The maximum wait between two attempts, in seconds.
     pub longest: u64,
 }
 
-/// No wait is longer than a day, whatever is configured or asked for.
+/// Maximum wait, in seconds: one day, whatever is configured or requested by the receiver.
 pub(super) const LONGEST: u64 = 86_400;
 
-/// What waits longer than this was planned by a clock that was wrong: the longest wait, and the
-/// tenth that chance may add to it.
+/// Maximum wait with its jitter of a tenth. A delivery that waits longer was planned while the
+/// clock was ahead (clock skew).
 pub const LONGEST_WAIT: Duration = Duration::from_secs(LONGEST + LONGEST / 10);
 
 impl Retry {
-    /// Tries again at equal times.
+    /// Returns retries with a constant wait.
     pub fn linear(interval: u64, attempts: u32) -> Self {
         Self { pattern: Pattern::Linear, interval, attempts, longest: LONGEST }
     }
 
-    /// Tries again at times that double.
+    /// Returns retries with a wait that doubles.
     pub fn exponential(interval: u64, attempts: u32) -> Self {
         Self { pattern: Pattern::Exponential, interval, attempts, longest: LONGEST }
     }
 
-    /// The wait before a retry, counted from 1; none where there are no more.
+    /// Returns the wait before a retry, counted from 1. `None` if there is no such retry.
     pub fn wait(&self, retry: u32) -> Option<Duration> {
         if retry == 0 || retry > self.attempts {
             return None;
@@ -136,20 +136,20 @@ impl Retry {
     }
 }
 
-/// When a subscription is suspended.
+/// The condition that suspends a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Suspend {
     /// Never.
     Never,
-    /// When the first delivery is given up.
+    /// The first delivery that fails for good.
     GivenUp,
-    /// When more attempts than so many failed with no success between them.
+    /// More than this number of failed attempts in a row.
     Beyond(u32),
 }
 
 impl Policy {
-    /// What Socotra documents for a webhook without a policy: indifference to whether a delivery
-    /// succeeds (its webhooks guide).
+    /// Returns Socotra's documented policy for a webhook without one: failures have no effect (its
+    /// webhooks guide).
     pub fn indifferent() -> Self {
         Self {
             triggers: vec![Trigger::Class(4), Trigger::Class(5), Trigger::Timeout],
@@ -159,8 +159,8 @@ impl Policy {
         }
     }
 
-    /// What awork documents for every webhook: ten retries, and a pause when more than ten
-    /// attempts fail without a success (its webhooks guide). The times are ours.
+    /// Returns awork's documented policy for every webhook: ten retries, and a pause after more
+    /// than ten failed attempts in a row (its webhooks guide). The waits are our own.
     pub fn awork() -> Self {
         let retry =
             Retry { pattern: Pattern::Exponential, interval: 10, attempts: 10, longest: 3600 };
@@ -172,7 +172,7 @@ impl Policy {
         }
     }
 
-    /// For a sink on this machine: it is tried until it works.
+    /// Returns the policy of a sink on this machine: retries until it works.
     pub fn sink() -> Self {
         let retry =
             Retry { pattern: Pattern::Exponential, interval: 1, attempts: u32::MAX, longest: 60 };
@@ -184,7 +184,7 @@ impl Policy {
         }
     }
 
-    /// For notices of failures: three retries, and no notice of a notice.
+    /// Returns the policy of failure notices: three retries, and no notice about a notice.
     pub fn notices() -> Self {
         Self {
             triggers: vec![Trigger::Any],
@@ -194,8 +194,8 @@ impl Policy {
         }
     }
 
-    /// The trigger that matches an end of an attempt, the most particular first.
-    pub fn trigger(&self, ended: Ended) -> Option<Trigger> {
+    /// Returns the trigger that matches the result of an attempt, the most specific first.
+    pub fn trigger(&self, ended: AttemptResult) -> Option<Trigger> {
         self.triggers.iter().copied().filter(|trigger| trigger.is_for(ended)).min()
     }
 }

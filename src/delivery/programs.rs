@@ -1,7 +1,8 @@
-//! The programs of a subscription: `filter`, which decides whether an event is wanted, and
-//! `transform`, which makes its body.
+//! The programs of a subscription: `filter`, which selects events, and `transform`, which builds
+//! the body.
 //!
-//! Subscribers write them, so they see the event and nothing else: no secret, no request.
+//! Subscribers write them. So they can read the event and nothing else: no secret, no request
+//! (sandbox).
 
 use std::ops::ControlFlow;
 
@@ -13,13 +14,13 @@ use crate::engine::{
     Context, Engine, Limits, Machine, PatternShare, Program, RootDeclaration, RuleSet, Source,
 };
 
-/// How much work one of them may do for one event.
+/// Maximum steps of one program for one event.
 pub const STEPS: u64 = 10_000;
 
-/// Bytes of the compiled regular expressions of one of them.
+/// Maximum bytes of the compiled regular expressions of one program.
 const PATTERN_BYTES: usize = 1 << 20;
 
-/// The engine that compiles them.
+/// Returns the engine that compiles the programs.
 pub fn engine() -> Engine {
     let event = RootDeclaration::new("event");
     let limits =
@@ -27,41 +28,41 @@ pub fn engine() -> Engine {
     Engine::new().roots([event]).without_secrets().limits(limits)
 }
 
-/// The programs of a subscription, compiled.
+/// The compiled programs of a subscription.
 #[derive(Debug, Clone, Default)]
 pub struct Programs {
     filter: Option<Program>,
     transform: Option<Program>,
 }
 
-/// Why an event is not sent that a filter does not want.
+/// The reason of a delivery that the filter ended.
 pub const UNWANTED: &str = "the filter does not hold";
 
-/// Whether an event is wanted.
+/// The result of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// It is.
+    /// The event is sent.
     Yes,
     /// The filter does not hold.
     No,
-    /// The filter failed, for this reason; losing events over that would be worse than sending
-    /// too many, so it is.
+    /// The filter failed, for this reason. The event is sent: a lost event is worse than an
+    /// unwanted one.
     Unknown(String),
 }
 
 impl Programs {
-    /// Compiles them.
+    /// Compiles the programs.
     ///
     /// # Errors
-    /// What is wrong with them; the sources are named `filter` and `transform`.
+    /// Returns the diagnostics of the programs. The sources are named `filter` and `transform`.
     pub fn compile(filter: Option<&str>, transform: Option<&str>) -> Result<Self, Diagnostics> {
         Self::compile_with(&engine(), filter, transform)
     }
 
-    /// Compiles them for a tenant: their regular expressions count in its share of a pool.
+    /// Compiles the programs for a tenant. Their regular expressions count in its share of a pool.
     ///
     /// # Errors
-    /// What is wrong with them; the sources are named `filter` and `transform`.
+    /// Returns the diagnostics of the programs. The sources are named `filter` and `transform`.
     pub fn compile_in(
         share: &PatternShare,
         filter: Option<&str>,
@@ -81,38 +82,38 @@ impl Programs {
         Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
     }
 
-    /// These programs with another one's `transform`.
+    /// Returns these programs with the `transform` of another.
     #[must_use]
     pub fn with_transform_of(self, other: Self) -> Self {
         Self { transform: other.transform, ..self }
     }
 
-    /// Compiles their regular expressions, which takes time, where that was not done yet.
+    /// Compiles the regular expressions that are not compiled yet. This takes time.
     pub fn warm(&self) {
         self.filter.iter().chain(&self.transform).for_each(Program::warm);
     }
 
-    /// Whether their regular expressions are compiled.
+    /// Returns true if all regular expressions are compiled.
     pub fn is_warm(&self) -> bool {
         self.filter.iter().chain(&self.transform).all(Program::is_warm)
     }
 
-    /// Whether there is a `filter`.
+    /// Returns true if there is a `filter`.
     pub fn filters(&self) -> bool {
         self.filter.is_some()
     }
 
-    /// The filter, if there is one.
+    /// Returns the `filter`.
     pub fn filter(&self) -> Option<&Program> {
         self.filter.as_ref()
     }
 
-    /// Whether there is a `transform`.
+    /// Returns true if there is a `transform`.
     pub fn transforms(&self) -> bool {
         self.transform.is_some()
     }
 
-    /// Whether an event is wanted.
+    /// Evaluates the filter for an event.
     pub fn wants(&self, machine: &mut Machine, event: &Json) -> Wanted {
         let Some(filter) = &self.filter else {
             return Wanted::Yes;
@@ -124,10 +125,10 @@ impl Programs {
         }
     }
 
-    /// The body that `transform` makes of an event, if there is one.
+    /// Returns the body that `transform` builds from an event. `None` without a `transform`.
     ///
     /// # Errors
-    /// Why it failed, without anything that the event says.
+    /// Returns the reason of the failure, without data of the event.
     pub fn body(&self, machine: &mut Machine, event: &Json) -> Option<Result<String, String>> {
         let transform = self.transform.as_ref()?;
         Some(match machine.eval(transform, &context(event)) {
@@ -137,19 +138,19 @@ impl Programs {
     }
 }
 
-/// The filters of many subscriptions: each answers what it answers alone, and what they read of an
-/// event is found once.
+/// The filters of many subscriptions. Each gives the same result as alone, but common
+/// subexpressions are evaluated once for an event.
 #[derive(Debug, Clone, Default)]
 pub struct Filters(RuleSet);
 
 impl Filters {
-    /// The filters, in this order.
+    /// Returns a set of filters in this order.
     pub fn of<'p>(filters: impl IntoIterator<Item = &'p Program>) -> Self {
         Self(RuleSet::new(filters.into_iter().cloned()))
     }
 
-    /// The places of the filters that do not hold of an event. After each one `go_on` is asked
-    /// whether the next is to be asked too. One that failed does not count.
+    /// Returns the indexes of the filters that do not hold for an event. A filter that failed is
+    /// not included. Calls `go_on` after each filter, and stops if it returns false.
     ///
     /// ```
     /// use hookgate::delivery::{Filters, Programs, engine};
@@ -186,7 +187,7 @@ fn context(event: &Json) -> Context<'_> {
 }
 
 impl Event<'_> {
-    /// The event as programs see it.
+    /// Returns the event as JSON, as programs see it.
     pub fn to_json(&self) -> Json {
         json!({
             "id": self.id.to_string(),

@@ -1,5 +1,6 @@
-//! Our signature on what we deliver: Standard Webhooks, version 1
-//! (<https://github.com/standard-webhooks/standard-webhooks>, `spec/standard-webhooks.md`).
+//! The signature of deliveries: Standard Webhooks, version 1
+//! (<https://github.com/standard-webhooks/standard-webhooks>, `spec/standard-webhooks.md`). Knows
+//! no store and no clock.
 
 use std::fmt;
 
@@ -9,37 +10,38 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The secret that a subscription's deliveries are signed with.
+/// The secret that signs the deliveries of a subscription.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Zeroizing<String>);
 
-/// It is not shown.
+/// Debug output without the secret.
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningSecret(…)")
     }
 }
 
-/// Why a text is no signing secret.
+/// The reason why a string is no signing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SigningSecretError {
-    /// It is empty.
+    /// The secret is empty.
     #[error("a signing secret has to have something in it")]
     Empty,
-    /// It says that it is Base64, and is not.
+    /// The part after `whsec_` is not Base64.
     #[error("what follows `whsec_` in a signing secret has to be Base64")]
     NoBase64,
-    /// It is longer than anybody needs.
+    /// The secret is longer than 512 bytes.
     #[error("a signing secret has at most 512 bytes")]
     Long,
 }
 
 impl SigningSecret {
-    /// Takes `whsec_` and Base64, as Standard Webhooks has it, or any other text, whose bytes
-    /// are the key.
+    /// Reads a secret: `whsec_` and Base64, as in Standard Webhooks, or any other string, whose
+    /// bytes are the key.
     ///
     /// # Errors
-    /// Where it is empty, too long, or no Base64 after `whsec_`.
+    /// Returns an error if the secret is empty or too long, or if the part after `whsec_` is not
+    /// Base64.
     pub fn read(text: &str) -> Result<Self, SigningSecretError> {
         if text.len() > 512 {
             return Err(SigningSecretError::Long);
@@ -52,12 +54,12 @@ impl SigningSecret {
         }
     }
 
-    /// A secret of random bytes, written as Standard Webhooks has it.
+    /// Returns a secret of random bytes, in the format of Standard Webhooks.
     pub fn of_random(bytes: &[u8; 32]) -> Self {
         Self(Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(bytes))))
     }
 
-    /// The text, for whoever is to know it.
+    /// Returns the secret as a string. Callers must not log it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -70,12 +72,12 @@ impl SigningSecret {
         key.map(Zeroizing::new).map_err(|_| SigningSecretError::NoBase64)
     }
 
-    /// The signature of a message, with its version: `v1,…`. The time is in seconds.
+    /// Returns the signature of a message, with its version: `v1,…`. The time is in seconds.
     ///
     /// ```
     /// use hookgate::delivery::SigningSecret;
     ///
-    /// // The example that the reference libraries test themselves with.
+    /// // The test vector of the reference libraries.
     /// let secret = SigningSecret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
     /// let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, br#"{"test": 2432232314}"#);
     /// assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -83,7 +85,7 @@ impl SigningSecret {
     /// ```
     pub fn sign(&self, id: &str, seconds: i64, body: &[u8]) -> String {
         let key = self.key().unwrap_or_default();
-        // An HMAC takes a key of any length.
+        // An HMAC accepts a key of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else {
             return String::new();
         };

@@ -1,11 +1,12 @@
-//! What a subscription is: where its events go, which they are, and what is done about failures.
+//! The definition of a subscription: its receiver, its event types and its failure policy. Knows no
+//! store and no transport.
 
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use super::signing::SigningSecret;
 
-/// The API that a subscription was made by; it decides the envelope of what is sent.
+/// The API that created a subscription. It decides the envelope of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Api {
     /// Socotra's webhooks.
@@ -17,7 +18,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// Its name.
+    /// Returns the name of the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Socotra => "socotra",
@@ -26,24 +27,24 @@ impl Api {
         }
     }
 
-    /// The one of a name.
+    /// Returns the API with a name.
     pub fn find(name: &str) -> Option<Self> {
         [Self::Socotra, Self::Awork, Self::Sink].into_iter().find(|api| api.name() == name)
     }
 }
 
-/// What takes the events.
+/// The kind of receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Receiver {
-    /// A server, that gets JSON.
+    /// A server that gets JSON.
     Custom,
-    /// A channel of Slack, that gets a message.
+    /// A Slack channel that gets messages.
     Slack,
-    /// A file on the gateway's machine, that gets a line.
+    /// A file on the machine of the gateway, with one line for each event.
     File,
 }
 
-/// The receiver of a URL. Slack's incoming webhooks have a host of their own
+/// Returns the kind of receiver of a host. Slack's incoming webhooks have a host of their own
 /// (<https://api.slack.com/messaging/webhooks>).
 pub fn receiver_of(host: &str) -> Receiver {
     match host.eq_ignore_ascii_case("hooks.slack.com") {
@@ -52,64 +53,65 @@ pub fn receiver_of(host: &str) -> Receiver {
     }
 }
 
-/// What a subscription says. All of it is stored encrypted: URLs and headers carry secrets.
+/// The definition of a subscription. All of it is stored encrypted, because URLs and headers
+/// contain secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
-    /// What its owner calls it.
+    /// The name that the owner chose.
     pub name: String,
-    /// What takes the events.
+    /// The kind of receiver.
     pub receiver: Receiver,
-    /// Where they go.
+    /// The endpoint of the receiver.
     pub endpoint: Endpoint,
-    /// The types of events that it wants; `*` is any.
+    /// The event types that it is subscribed to; `*` is any.
     pub events: Vec<String>,
-    /// What is done about failures.
+    /// The failure policy.
     pub policy: Policy,
-    /// Who is told when a delivery is given up.
+    /// The endpoint that gets a notice when a delivery fails for good.
     pub alert: Option<Endpoint>,
     /// The language of messages.
     pub language: Option<String>,
-    /// Whether only changes of main entities are wanted. Every event of ours is about one entity,
-    /// so this is kept for its owner and changes nothing.
+    /// True if the owner wants only changes of main entities. Each event is about one entity, so
+    /// this is stored for the owner and has no effect.
     pub main_entity_only: bool,
-    /// An expression that has to hold of an event.
+    /// A filter: an expression that must hold for an event.
     pub filter: Option<String>,
-    /// An expression that makes the body, in place of the envelope.
+    /// A transform: an expression that builds the body, instead of the envelope.
     pub transform: Option<String>,
 }
 
-/// A URL with what is sent along.
+/// A URL with its headers and signing secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// The URL; for a file its path.
+    /// The URL; the path for a file.
     pub url: String,
-    /// Headers with their values, in the order they were given.
+    /// Headers with their values, in the order of the definition.
     pub headers: Vec<(String, Vec<String>)>,
-    /// Whether the server's certificate has to be good.
+    /// True if the certificate of the server is verified.
     pub verify_tls: bool,
-    /// Whether what is sent is signed.
+    /// True if messages are signed.
     pub signed: bool,
-    /// A label of the secret, so that its owner knows which one is in use.
+    /// A label that tells the owner which secret is in use.
     pub tag: Option<String>,
-    /// The secret that it is signed with.
+    /// The signing secret.
     #[serde(with = "revealed")]
     pub secret: Option<SigningSecret>,
-    /// The secret before that one, while both are in use.
+    /// The previous secret, while both sign.
     pub previous: Option<Previous>,
 }
 
-/// A secret that is being replaced.
+/// A signing secret that is being replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Previous {
     /// The secret.
     #[serde(with = "revealed")]
     pub secret: Option<SigningSecret>,
-    /// How long it still signs, in microseconds since the epoch.
+    /// The time until which it still signs, in microseconds since the epoch.
     pub until: i64,
 }
 
 impl Endpoint {
-    /// An endpoint with a URL alone.
+    /// Returns an endpoint with a URL and the defaults.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -122,10 +124,9 @@ impl Endpoint {
         }
     }
 
-    /// Sends to another URL, or checks certificates otherwise, from now on. Write-only values were
-    /// given for one destination: where the URL changes beyond its query, or certificates are no
-    /// longer checked, the values of headers and the signing secrets are dropped. Answers whether
-    /// they were.
+    /// Changes the URL or the certificate verification. Write-only values were given for one
+    /// destination. So header values and signing secrets are dropped if the URL changes outside its
+    /// query, or if certificates are no longer verified. Returns true if they were dropped.
     ///
     /// ```
     /// use hookgate::delivery::Endpoint;
@@ -148,8 +149,8 @@ impl Endpoint {
         moved || unchecked
     }
 
-    /// Signs with another secret from now on; the old one signs too until a time, so that nothing
-    /// is refused while the receiver changes over.
+    /// Rotates the signing secret. The old one also signs until a time, so that the receiver
+    /// rejects nothing while it changes its configuration.
     pub fn rotate(&mut self, secret: SigningSecret, until: i64) {
         if self.secret.as_ref() == Some(&secret) {
             return;
@@ -158,8 +159,8 @@ impl Endpoint {
         self.previous = old.map(|old| Previous { secret: Some(old), until });
     }
 
-    /// The signatures of a message, by every secret that is in use: as `webhook-signature` has
-    /// them, with a space between. The times are in microseconds.
+    /// Returns the signatures of a message, one for each secret in use, separated by spaces as in
+    /// `webhook-signature`. Times are in microseconds.
     pub fn signatures(&self, id: &str, now: i64, body: &[u8]) -> Option<String> {
         let secret = self.secret.as_ref().filter(|_| self.signed)?;
         let old = self.previous.as_ref().filter(|previous| previous.until > now);
@@ -171,13 +172,13 @@ impl Endpoint {
     }
 }
 
-/// The part of a URL that says who is sent to. Two that are written differently count as two: on
-/// shared hosts the path is the receiver, and only the receiver knows which paths are the same.
+/// Returns the part of a URL that identifies the receiver. Two spellings count as two receivers: on
+/// shared hosts the path is the receiver, and only the receiver knows which paths are equal.
 fn destination(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-/// Secrets as text: only for what is encrypted next.
+/// Serialization of secrets in plain text. Only for values that are encrypted next.
 mod revealed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -198,7 +199,8 @@ mod revealed {
     }
 }
 
-/// What headers of a subscription may not set: they belong to the message, the connection, or us.
+/// Headers that a subscription cannot set. They belong to the message, the connection or the
+/// gateway.
 const RESERVED: &[&str] = &[
     "connection",
     "content-encoding",
@@ -215,7 +217,7 @@ const RESERVED: &[&str] = &[
     "webhook-timestamp",
 ];
 
-/// What is wrong with a header that a subscription configures (RFC 9110, section 5).
+/// Returns the fault of a header that a subscription configures, if any (RFC 9110, section 5).
 ///
 /// ```
 /// use hookgate::delivery::header_fault;

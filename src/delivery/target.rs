@@ -1,24 +1,25 @@
-//! Which addresses may be sent to.
+//! SSRF protection: the addresses that deliveries may be sent to.
 //!
-//! A subscriber names a URL, and could name one inside our own network: what its name resolves to
-//! is held to this, at each connection.
+//! A subscriber chooses the URL, which could point into the operator's own network. So the resolved
+//! address is checked at each connection. This module does not resolve names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-/// Why nothing is sent to an address. The words leave the address out: whoever names a host is not
-/// told what it resolves to in here.
+/// The reason why an address is forbidden. The message does not contain the address: the owner of a
+/// host name must not learn what the name resolves to in this network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it leads to {kind}, and deliveries there are not allowed")]
 pub struct Refusal {
     /// The address.
     pub address: IpAddr,
-    /// What kind of address it is.
+    /// The kind of the address.
     pub kind: &'static str,
 }
 
-/// Whether an address is refused, and why. Networks that are allowed by name are not.
+/// Returns the reason why an address is forbidden, if it is. Addresses in `allowed` networks are
+/// never forbidden.
 ///
 /// ```
 /// use hookgate::delivery::refusal;
@@ -35,7 +36,7 @@ pub fn refusal(address: IpAddr, allowed: &[IpNet]) -> Option<Refusal> {
     let kind = match address {
         IpAddr::V4(address) => special_v4(address),
         IpAddr::V6(address) => match inner(address) {
-            // What an address stands for is held to the same, and may be allowed by its own name.
+            // The embedded address is checked too, and may be allowed by its own network.
             Some(inner) if allowed.iter().any(|network| network.contains(&IpAddr::V4(inner))) => {
                 None
             }
@@ -46,11 +47,12 @@ pub fn refusal(address: IpAddr, allowed: &[IpNet]) -> Option<Refusal> {
     kind.map(|kind| Refusal { address, kind })
 }
 
-/// The blocks of the IANA registry of special-purpose IPv4 addresses (RFC 6890), and multicast.
+/// Returns the kind of an IPv4 address in the IANA special-purpose registry (RFC 6890), or
+/// multicast.
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
     let [a, b, c, d] = address.octets();
     Some(match (a, b, c) {
-        // Azure's service for its machines, which has a public address.
+        // Azure's metadata service has this public address.
         (168, 63, 129) if d == 16 => "an address of a metadata service",
         (0, ..) => "an address of this network",
         (127, ..) => "a loopback address",
@@ -67,7 +69,7 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
     })
 }
 
-/// The blocks of the registry for IPv6.
+/// Returns the kind of an IPv6 address in the IANA special-purpose registry.
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     let [a, b, c, ..] = address.segments();
     Some(match (a, b) {
@@ -87,8 +89,8 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     })
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, translated (RFC 6052),
-/// or by 6to4 (RFC 3056).
+/// Returns the IPv4 address that is embedded in an IPv6 address: mapped, compatible, translated
+/// (RFC 6052) or 6to4 (RFC 3056).
 fn inner(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let of = |high: u16, low: u16| {

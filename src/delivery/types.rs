@@ -1,6 +1,7 @@
-//! The types of events that awork documents (its webhooks guide). Socotra's are an open set.
+//! The event types that awork documents in its webhooks guide. Socotra's event types are an open
+//! set. Knows nothing of the events themselves.
 
-/// For receivers of any kind.
+/// Event types for receivers of any kind.
 pub const AWORK_TYPES: &[&str] = &[
     "absence_added",
     "absence_deleted",
@@ -39,8 +40,8 @@ pub const AWORK_TYPES: &[&str] = &[
     "user_updated",
 ];
 
-/// For Slack. awork publishes no list; these are the ones that people read about in a channel,
-/// the documented example `task_comment_added` among them.
+/// Event types for Slack. awork publishes no list; these are the events that people read in a
+/// channel, with the documented example `task_comment_added`.
 pub const AWORK_SLACK_TYPES: &[&str] = &[
     "project_added",
     "project_comment_added",

@@ -1,18 +1,16 @@
-//! The codes of diagnostics: one table, a row a code.
+//! The codes of diagnostics: one table, with a row for each code. Does not know where they occur.
 //!
-//! A code is stable: it keeps its meaning for ever. To add one, write its row; nothing else
-//! changes. Its page in `docs/errors/` is written from the row, and a test holds the row to its
-//! example.
+//! A code is stable and keeps its meaning for ever. To add one, add its row; nothing else changes.
+//! Its page in `docs/errors/` is generated from the row, and a test verifies the row's example.
 
 use std::fmt;
 
 use super::Severity;
 
-/// Makes the enum, the names and the table of the rows.
+/// Generates the enum, the names and the table from the rows.
 macro_rules! codes {
     ($($code:ident { title: $title:literal, explanation: $explanation:literal, example: $example:literal, fixed: $fixed:expr, setting: $setting:ident, })+) => {
-        /// The code of a diagnostic. `E` codes cannot run, or stopped a run; `W` codes are
-        /// warnings.
+        /// The code of a diagnostic. `E` codes prevent or stop a run; `W` codes are warnings.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -23,7 +21,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// The code as it is written: `E0107`.
+            /// Returns the code as written: `E0107`.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$code => stringify!($code),)+
@@ -43,18 +41,18 @@ macro_rules! codes {
 }
 
 impl Code {
-    /// The code of a name, in any case.
+    /// Returns the code with a name, in any case.
     pub fn find(name: &str) -> Option<Self> {
         let row = ROWS.iter().find(|row| row.code.name().eq_ignore_ascii_case(name))?;
         Some(row.code)
     }
 
-    /// Warnings begin with `W`.
+    /// Returns the severity: codes with `W` are warnings.
     pub fn severity(self) -> Severity {
         if self.name().starts_with('W') { Severity::Warning } else { Severity::Error }
     }
 
-    /// What the table says of it.
+    /// Returns the row of the code.
     pub fn row(self) -> Option<&'static CodeRow> {
         ROWS.iter().find(|row| row.code == self)
     }
@@ -66,39 +64,39 @@ impl fmt::Display for Code {
     }
 }
 
-/// Everything there is to know of a code.
+/// The row of a code.
 #[derive(Debug, Clone, Copy)]
 pub struct CodeRow {
     /// The code.
     pub code: Code,
-    /// What it is, in a few words.
+    /// A short description.
     pub title: &'static str,
-    /// Why it is, and what to do.
+    /// The cause, and the remedy.
     pub explanation: &'static str,
-    /// A source that gives it; empty where it is too large to show.
+    /// A source that causes it. Empty if it is too large to show.
     pub example: &'static str,
-    /// The example mended, where that is a matter of spelling.
+    /// The corrected example, if the spelling is the cause.
     pub fixed: Option<&'static str>,
-    /// What the example needs around it.
+    /// The environment that the example needs.
     pub setting: Setting,
 }
 
-/// What an example of a code needs around it to give the code.
+/// The environment of an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
     /// A rule over a request.
     Rule,
     /// A rule over a request, with the secret `NAME` set.
     Secret,
-    /// A rule over a request, in a host that offers no secrets.
+    /// A rule over a request, in a host without secrets.
     NoSecrets,
-    /// A rule over a request, in a host that gives no clock.
+    /// A rule over a request, in a host without a clock.
     NoClock,
     /// A rule that verifies a request.
     Verification,
     /// A rule over a request whose payload has a sample: `{"issue": {"id": 1}}`.
     Shaped,
-    /// A rule over a context that declares no names.
+    /// A rule over a context without declared variables.
     Open,
     /// A mapper document.
     Mapper,
@@ -106,11 +104,11 @@ pub enum Setting {
     Listener,
     /// The files of listeners, with a line `# Another file:` between them.
     Listeners,
-    /// A source of more than the limit.
+    /// A source beyond the size limit.
     Large,
 }
 
-/// Every code, in order.
+/// Returns every row, in order.
 pub fn all_codes() -> impl Iterator<Item = &'static CodeRow> {
     ROWS.iter()
 }

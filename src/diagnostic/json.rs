@@ -1,13 +1,13 @@
-//! Diagnostics as JSON, for tools.
+//! Diagnostics as JSON, for tools. Does not know their causes.
 
 use serde_json::{Value, json};
 
 use super::{Diagnostic, Label};
 use crate::source::Source;
 
-/// The diagnostics as a JSON array of `{code, severity, message, labels, help}`, each label
-/// `{start, end, line, column, text}`: byte offsets, and a line and a column in characters, both
-/// from 1.
+/// Returns the diagnostics as a JSON array of `{code, severity, message, labels, help}`. Each label
+/// is `{start, end, line, column, text}`: byte offsets, and a line and a column in characters, both
+/// counted from 1.
 pub fn to_json(source: &Source, diagnostics: &[Diagnostic]) -> Value {
     diagnostics.iter().map(|one| diagnostic(source, one)).collect()
 }

@@ -1,8 +1,8 @@
-//! Diagnostics: what is told to people who write rules.
+//! Diagnostics: messages to the authors of rules.
 //!
-//! A diagnostic has a code, a severity, a message, labels in the source and, where there is
-//! one, advice. Knows how to show itself as text and as JSON; every part of the language makes
-//! them, and this module knows none of those parts.
+//! A diagnostic has a code, a severity, a message, labels in the source and optional advice. This
+//! module renders them as text and as JSON. All parts of the language create them, and this module
+//! knows none of those parts.
 
 mod codes;
 mod json;
@@ -21,17 +21,17 @@ pub use terminal::{Colour, render, render_all};
 use crate::printable::escape_line;
 use crate::source::{Source, Span};
 
-/// Whether a diagnostic stands in the way.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// It runs, but probably not as meant.
+    /// The source runs, but probably not as intended.
     Warning,
-    /// It cannot run.
+    /// The source cannot run.
     Error,
 }
 
 impl Severity {
-    /// The word for it: `warning`, `error`.
+    /// Returns its name: `warning`, `error`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -40,32 +40,32 @@ impl Severity {
     }
 }
 
-/// A place in the source, and what is said of it.
+/// A span in the source with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// The place.
+    /// The span.
     pub span: Span,
-    /// What is said; may be empty.
+    /// The text; may be empty.
     pub text: String,
 }
 
-/// Something told to the author of a rule.
+/// A message to the author of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Its code: `E0107`.
     pub code: Code,
-    /// Whether it stands in the way.
+    /// Its severity.
     pub severity: Severity,
-    /// What is wrong: lower case, no full stop, the author's words in backticks.
+    /// The problem: lower case, no full stop, the author's words in backticks.
     pub message: String,
-    /// Where; the first one is the place itself, the others explain.
+    /// The spans. The first is the location of the problem; the others explain it.
     pub labels: Vec<Label>,
-    /// What to write instead.
+    /// Advice on what to write instead.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// A diagnostic at a place; its severity is that of its code.
+    /// Returns a diagnostic at a span. Its severity is that of its code.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -76,7 +76,7 @@ impl Diagnostic {
         }
     }
 
-    /// Says something of the place itself.
+    /// Sets the text of the first label.
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {
         if let Some(first) = self.labels.first_mut() {
@@ -85,39 +85,39 @@ impl Diagnostic {
         self
     }
 
-    /// Points at another place too.
+    /// Adds a label.
     #[must_use]
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label { span, text: text.into() });
         self
     }
 
-    /// Adds what to write instead.
+    /// Adds advice on what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds what to write instead, where that is known.
+    /// Adds advice if there is any.
     #[must_use]
     pub fn maybe_help(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self
     }
 
-    /// The place itself.
+    /// Returns the span of the problem.
     pub fn span(&self) -> Span {
         self.labels.first().map(|label| label.span).unwrap_or_default()
     }
 
-    /// Whether it stands in the way.
+    /// Returns true for an error.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 }
 
-/// One line: `error[E0107]: …`.
+/// Writes one line: `error[E0107]: …`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = escape_line(&self.message);
@@ -125,23 +125,23 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The diagnostics of one source, in its order, with the source they speak of.
+/// The diagnostics of one source, in source order.
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     /// The source.
     pub source: Source,
-    /// What is said of it; at most a hundred.
+    /// The diagnostics, at most 100.
     pub list: Vec<Diagnostic>,
-    /// How many more there were.
+    /// The number of diagnostics left out.
     pub more: usize,
 }
 
-/// How many diagnostics of one source are kept.
+/// The maximum number of diagnostics kept for one source.
 const MOST: usize = 100;
 
 impl Diagnostics {
-    /// Diagnostics sorted by place, errors before warnings at the same place. Of very many, a
-    /// hundred are kept, errors rather than warnings.
+    /// Sorts diagnostics by span, errors before warnings at the same position. Beyond the maximum,
+    /// warnings are dropped before errors.
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
         list.sort_by_key(order);
         list.dedup();
@@ -154,14 +154,14 @@ impl Diagnostics {
         Self { source, list, more }
     }
 
-    /// The same, with so many more that were left out before.
+    /// Adds to the number of diagnostics left out.
     #[must_use]
     pub fn and_more(mut self, more: usize) -> Self {
         self.more = self.more.saturating_add(more);
         self
     }
 
-    /// Whether one of them is an error.
+    /// Returns true if at least one is an error.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(Diagnostic::is_error)
     }
@@ -171,7 +171,7 @@ fn order(one: &Diagnostic) -> (u32, std::cmp::Reverse<Severity>, Code) {
     (one.span().start, std::cmp::Reverse(one.severity), one.code)
 }
 
-/// A line each, without the source.
+/// Writes one line for each diagnostic, without the source.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, one) in self.list.iter().enumerate() {
@@ -189,8 +189,8 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// The name nearest to one that is unknown, if one is near: at most a third of its letters
-/// differ. What comes back is written as the candidate is.
+/// Returns the candidate nearest to an unknown name, if the distance is at most a third of the
+/// name's length, or 1.
 ///
 /// ```
 /// use hookgate::diagnostic::nearest;
@@ -208,8 +208,8 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (distance <= allowed).then_some(candidate)
 }
 
-/// How many letters to insert, drop, change or swap with their neighbour; a change of case is
-/// half as far as a change of letter, rounded down over the word.
+/// Returns the number of letters to insert, delete, change or swap with a neighbour. Ignores case,
+/// and compares at most 64 letters.
 fn distance(left: &str, right: &str) -> usize {
     let fold =
         |text: &str| -> Vec<char> { text.chars().flat_map(char::to_lowercase).take(64).collect() };

@@ -1,4 +1,4 @@
-//! Diagnostics as text, with the source and carets under it.
+//! Diagnostics as text with source excerpts and carets. Does not know their causes.
 
 use codespan_reporting::diagnostic as shown;
 use codespan_reporting::files::{Files, SimpleFile};
@@ -13,16 +13,16 @@ use super::{Diagnostic, Diagnostics, Severity};
 use crate::printable::{Printable, escape_line, escape_lines};
 use crate::source::Source;
 
-/// Whether to colour what is shown.
+/// The use of colour in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
-    /// With the escape codes of a terminal.
+    /// Terminal escape codes.
     On,
     /// Plain text.
     Off,
 }
 
-/// The diagnostics as text: message, source with carets, help.
+/// Returns the diagnostics as text: message, source with carets, advice.
 pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
     let mut out = Escaping(Printable::lines(match colour {
         Colour::On => Buffer::ansi(),
@@ -45,7 +45,7 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> St
     String::from_utf8_lossy(out.0.inner.as_slice()).into_owned()
 }
 
-/// The diagnostics as text, and how many more there are.
+/// Returns the diagnostics as text, with the number of those left out.
 pub fn render_all(diagnostics: &Diagnostics, colour: Colour) -> String {
     let mut shown = render(&diagnostics.source, &diagnostics.list, colour);
     if diagnostics.more > 0 {
@@ -54,8 +54,8 @@ pub fn render_all(diagnostics: &Diagnostics, colour: Colour) -> String {
     shown
 }
 
-/// A buffer in which colours are ours, and what is written is escaped: sources, file names and
-/// messages hold what their authors wrote.
+/// A buffer that keeps our colours and escapes the text: sources, file names and messages contain
+/// text of their authors.
 struct Escaping(Printable<Buffer>);
 
 impl Write for Escaping {
@@ -89,8 +89,8 @@ fn emit<'f, F: Files<'f, FileId = ()>>(
     one: &Diagnostic,
     place: impl Fn(Range<usize>) -> Option<Range<usize>>,
 ) {
-    // Writing to memory does not fail; a label outside the file would, and then the message
-    // alone is better than nothing.
+    // Writing to memory never fails. A label outside the file would; then only the message is
+    // written.
     if term::emit_to_write_style(out, config, file, &convert(one, place)).is_err() {
         let _ = writeln!(out, "{one}");
     }

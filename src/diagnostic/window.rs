@@ -1,21 +1,20 @@
-//! A source with its long lines cut, so that a line as long as a file is not shown whole for
-//! each thing that is said of it. Lines and columns stay those of the source.
+//! A source with long lines shortened, so that a line as long as a file is not printed in full for
+//! every diagnostic. Lines and columns stay those of the source. Does not know diagnostics.
 
 use std::ops::Range;
 
 use codespan_reporting::files::{Error, Files, line_starts};
 
-/// The longest line that is shown whole, in bytes.
+/// The maximum length of a line shown in full, in bytes.
 const LONGEST: usize = 400;
 
-/// How much of a long line is shown before what is spoken of; after it comes the rest of
-/// [`LONGEST`].
+/// The part of a long line shown before the position, in bytes. The rest of [`LONGEST`] follows it.
 const BEFORE: usize = 120;
 
-/// What stands for what is cut off.
+/// The mark of an omitted part.
 const CUT: &str = "…";
 
-/// A source, cut for one diagnostic.
+/// A source, shortened for one diagnostic.
 #[derive(Debug)]
 pub(super) struct Window<'s> {
     name: &'s str,
@@ -23,28 +22,28 @@ pub(super) struct Window<'s> {
     lines: Vec<Line>,
 }
 
-/// A line, in the source and as it is shown.
+/// A line, in the source and in the output.
 #[derive(Debug, Clone)]
 struct Line {
-    /// Where it begins in the source.
+    /// Its offset in the source.
     start: usize,
-    /// Where it begins as it is shown.
+    /// Its offset in the output.
     shown: usize,
-    /// What of the source is shown.
+    /// The shown range of the source.
     kept: Range<usize>,
-    /// How many bytes the mark of the cut before takes.
+    /// The length of the mark before the shown range, in bytes.
     mark: usize,
-    /// How many characters are cut off before.
+    /// The number of characters omitted before the shown range.
     skipped: usize,
 }
 
-/// Whether a text has a line that is too long to be shown.
+/// Returns true if a text has a line that is too long to show in full.
 pub(super) fn is_needed(text: &str) -> bool {
     text.split('\n').any(|line| line.len() > LONGEST)
 }
 
 impl<'s> Window<'s> {
-    /// The source, cut around the places; the first of them in a line counts.
+    /// Shortens a source around positions. Only the first position in a line counts.
     pub(super) fn new(name: &'s str, source: &str, places: &[usize]) -> Self {
         let mut window = Self { name, text: String::new(), lines: Vec::new() };
         let mut start = 0;
@@ -71,7 +70,7 @@ impl<'s> Window<'s> {
         self.lines.push(Line { start: line.start, shown, kept, mark: mark.len(), skipped });
     }
 
-    /// Where a place of the source is shown, or the nearest that is.
+    /// Returns the output offset of a source offset, or of the nearest shown one.
     fn place(&self, at: usize) -> usize {
         let after = self.lines.partition_point(|line| line.start <= at);
         let Some(line) = self.lines.get(after.saturating_sub(1)) else {
@@ -81,14 +80,14 @@ impl<'s> Window<'s> {
         line.shown + line.mark + inside
     }
 
-    /// Where a stretch of the source is shown; nothing, where it is cut off.
+    /// Returns the output range of a source range. `None` if it is omitted.
     pub(super) fn range(&self, range: Range<usize>) -> Option<Range<usize>> {
         let shown = self.place(range.start)..self.place(range.end);
         (range.is_empty() || !shown.is_empty()).then_some(shown)
     }
 }
 
-/// As much of a long line as is shown, with the place in it.
+/// Returns the shown range of a long line, around a position.
 fn around(source: &str, line: &Range<usize>, place: usize) -> Range<usize> {
     let mut start = place.saturating_sub(BEFORE).max(line.start);
     let mut end = (start + LONGEST).min(line.end);

@@ -1,4 +1,4 @@
-//! The formats that a mapper is written in, and how to tell which one it is.
+//! The formats of mapper documents, and their detection. Does not read any of them.
 
 use std::path::Path;
 
@@ -6,19 +6,20 @@ use serde_json::value::RawValue;
 
 use crate::source::Source;
 
-/// A format of documents.
+/// A document format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JSON.
     Json,
     /// TOML.
     Toml,
-    /// YAML 1.2 with its core schema: `yes`, `no` and `on` are text. No anchors, aliases and tags.
+    /// YAML 1.2 with its core schema: `yes`, `no` and `on` are strings. Anchors, aliases and tags
+    /// are not supported.
     Yaml,
 }
 
 impl Format {
-    /// The format that a file's extension says.
+    /// Returns the format for a file extension.
     ///
     /// ```
     /// use hookgate::document::Format;
@@ -35,13 +36,13 @@ impl Format {
             .find_map(|(name, format)| extension.eq_ignore_ascii_case(name).then_some(format))
     }
 
-    /// The format that the name of a file says.
+    /// Returns the format for the extension of a file name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::of_path(Path::new(name))
     }
 
-    /// The format of a text without a name: JSON where it parses as JSON, else YAML. TOML is
-    /// never guessed, since much of it is YAML too, with another meaning.
+    /// Detects the format of a text without a file name: JSON if it parses as JSON, otherwise YAML.
+    /// TOML is never detected: much TOML is also valid YAML with a different meaning.
     ///
     /// ```
     /// use hookgate::document::Format;
@@ -53,7 +54,7 @@ impl Format {
         if serde_json::from_str::<&RawValue>(text).is_ok() { Self::Json } else { Self::Yaml }
     }
 
-    /// The format of a source: by its name, or else by its text.
+    /// Returns the format of a source: from its name, or otherwise from its text.
     pub fn of_source(source: &Source) -> Self {
         Self::of_name(source.name()).unwrap_or_else(|| Self::of_text(source.text()))
     }

@@ -1,5 +1,5 @@
-//! Mappers in JSON. serde_json reads, borrowing each part from the source, so that where it
-//! stands is a difference of addresses.
+//! Reads JSON documents. serde_json borrows each part from the source, so the position of a part is
+//! the difference of two addresses. Knows no mappers and no configuration.
 
 use std::fmt;
 
@@ -82,7 +82,7 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// The entries of an object as they are written.
+/// The entries of an object as raw text, in source order.
 struct Entries<'s>(Vec<(&'s RawValue, &'s RawValue)>);
 
 impl<'s> Deserialize<'s> for Entries<'s> {

@@ -1,7 +1,7 @@
-//! Documents: what JSON, TOML and YAML have in common, with the place of every part.
+//! Documents: the common syntax tree of JSON, TOML and YAML, with the position of every part.
 //!
-//! A file a format; each reads into the same small tree. Knows nothing of what a document is
-//! for: mappers and configurations are read by it alike.
+//! Each format has its own file and is read into the same small tree. This module does not know the
+//! purpose of a document: both mappers and configuration files use it.
 
 mod format;
 mod json;
@@ -19,14 +19,14 @@ use crate::source::Span;
 pub(crate) use crate::value::shortened;
 use crate::value::{Number, OwnedObject, OwnedValue};
 
-/// A part of a document.
+/// A value in a document.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) content: Content,
     pub(crate) span: Span,
 }
 
-/// What a part of a document is.
+/// The content of a value.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     Null,
@@ -44,7 +44,7 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
-/// A key, and where it stands.
+/// A key with its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
     pub(crate) text: String,
@@ -52,14 +52,14 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Whether it calls an operator: `MAP()`.
+    /// Returns true if the key calls an operator: `MAP()`.
     pub(crate) fn is_call(&self) -> bool {
         self.text.ends_with("()")
     }
 }
 
 impl Node {
-    /// What it is, for people.
+    /// Describes the value for messages.
     pub(crate) fn phrase(&self) -> &'static str {
         match &self.content {
             Content::Null => "null",
@@ -72,15 +72,15 @@ impl Node {
     }
 }
 
-/// Looking into a document that was held to what may stand in it: what is not there, or is
-/// something else, is nothing.
+/// Accessors for a document that was checked against its schema. A missing part or a part of
+/// another type reads as `None` or as empty.
 impl Node {
-    /// The part under a key.
+    /// Returns the value under a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|entry| entry.key.text == key).map(|entry| &entry.value)
     }
 
-    /// The entries of an object.
+    /// Returns the entries of an object.
     pub(crate) fn entries(&self) -> &[Entry] {
         match &self.content {
             Content::Object(entries) => entries,
@@ -88,7 +88,7 @@ impl Node {
         }
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.content {
             Content::List(items) => items,
@@ -96,7 +96,7 @@ impl Node {
         }
     }
 
-    /// The text.
+    /// Returns the string with its position.
     pub(crate) fn as_text(&self) -> Option<&Text> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -104,12 +104,12 @@ impl Node {
         }
     }
 
-    /// What the text says.
+    /// Returns the content of the string.
     pub(crate) fn as_str(&self) -> Option<&str> {
         self.as_text().map(|text| &*text.value)
     }
 
-    /// The truth value.
+    /// Returns the boolean.
     pub(crate) fn as_bool(&self) -> Option<bool> {
         match self.content {
             Content::Bool(value) => Some(value),
@@ -117,7 +117,7 @@ impl Node {
         }
     }
 
-    /// The whole number that is not negative.
+    /// Returns the number if it is a whole number and not negative.
     pub(crate) fn as_count(&self) -> Option<u64> {
         match self.content {
             Content::Number(number) => number.as_integer().and_then(|n| u64::try_from(n).ok()),
@@ -125,7 +125,7 @@ impl Node {
         }
     }
 
-    /// The part as a value.
+    /// Converts the document part to a value of the language.
     pub(crate) fn to_value(&self) -> OwnedValue {
         match &self.content {
             Content::Null => OwnedValue::Null,
@@ -143,7 +143,7 @@ impl Node {
     }
 }
 
-/// Reads a document that nests at most so deep.
+/// Reads a document that is nested at most `depth` levels.
 pub(crate) fn read(text: &str, format: Format, depth: u16) -> Result<Node, Diagnostic> {
     let depth = Depth { left: depth, limit: depth };
     match format {
@@ -153,7 +153,7 @@ pub(crate) fn read(text: &str, format: Format, depth: u16) -> Result<Node, Diagn
     }
 }
 
-/// How much deeper a document may nest.
+/// The number of levels that a document may still nest, and the limit for messages.
 #[derive(Debug, Clone, Copy)]
 struct Depth {
     left: u16,
@@ -169,24 +169,24 @@ impl Depth {
     }
 }
 
-/// The diagnostic of a document with nothing in it.
+/// Returns the diagnostic for an empty document.
 pub(crate) fn empty() -> Diagnostic {
     Diagnostic::new(Code::E0013, Span::default(), "the mapper is empty")
         .help("for an object without keys, write `{}`")
 }
 
-/// The diagnostic of what is nested too deeply.
+/// Returns the diagnostic for a part that is nested too deeply.
 pub(crate) fn too_deep(span: Span, limit: u16) -> Diagnostic {
     Diagnostic::new(Code::E0018, span, format!("this is nested more than {limit} deep"))
         .help("map a part of it elsewhere, or name a value once: `EVAL()` has `args` for that")
 }
 
-/// The diagnostic of what a format does not allow.
+/// Returns the diagnostic for syntax that the format does not allow.
 fn unreadable(span: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::E0501, span, message)
 }
 
-/// A number from its digits; like a literal, an integer is exact or an error.
+/// Parses a number from its digits. As in literals, an integer is exact or an error.
 fn number(digits: &str, span: Span) -> Result<Content, Diagnostic> {
     let integral = digits.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
     match digits.parse::<Number>() {
@@ -212,7 +212,7 @@ fn out_of_range(span: Span, written: &str) -> Diagnostic {
     )
 }
 
-/// An object whose keys are different ones.
+/// Builds an object. Duplicate keys are an error.
 fn object(entries: Vec<Entry>) -> Result<Content, Diagnostic> {
     let mut seen: HashMap<&str, Span> = HashMap::new();
     for Entry { key, .. } in &entries {

@@ -1,34 +1,35 @@
-//! Texts of documents: what they say, and where in the source each part of that stands.
+//! Strings of documents: their value, and the source position of each byte of it. Knows no format
+//! beyond its quoting style.
 
 use std::ops::Range;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-/// A text.
+/// A string.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
-    /// What it says, escapes resolved.
+    /// The value, with escapes resolved.
     pub(crate) value: String,
-    /// Where it is written, quotes and all.
+    /// The position in the source, including the quotes.
     pub(crate) span: Span,
-    /// Where each byte of it stands in the source, and the end; empty where nobody can say.
+    /// The source offset of each byte of the value, and of its end. Empty if the alignment failed.
     places: Vec<u32>,
 }
 
-/// How a text was written, as far as it matters to find a part of it again.
+/// The quoting style of a string, as needed to find a part of the string in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Without escapes; white space at the ends of lines may be folded.
+    /// Without escapes. White space at line ends may be folded.
     Plain,
-    /// Without escapes but `''`.
+    /// Without escapes except `''`.
     Single,
-    /// With escapes that begin with a backslash.
+    /// With escapes that start with a backslash.
     Escaped,
 }
 
 impl Text {
-    /// A text that is written in a range of the source, quotes left out.
+    /// Creates a string from its source range without the quotes.
     pub(super) fn new(
         value: String,
         span: Span,
@@ -43,7 +44,8 @@ impl Text {
         Self { value, span, places }
     }
 
-    /// Where a part of the text stands in the source; the whole text where nobody can say.
+    /// Returns the source position of a part of the string, or of the whole string if the part
+    /// cannot be located.
     pub(crate) fn place(&self, part: Span) -> Span {
         let place = |offset: u32| self.places.get(offset as usize).copied();
         match (place(part.start), place(part.end)) {
@@ -52,7 +54,7 @@ impl Text {
         }
     }
 
-    /// A diagnostic of the text, with its places in the source.
+    /// Moves the labels of a diagnostic from positions in the string to positions in the source.
     pub(crate) fn placed(&self, mut diagnostic: Diagnostic) -> Diagnostic {
         for label in &mut diagnostic.labels {
             label.span = self.place(label.span);
@@ -61,14 +63,14 @@ impl Text {
     }
 }
 
-/// Finds the bytes of a text in what was written for it. Nothing where they part: then it was
-/// written in a way that is not worth following.
+/// Aligns the bytes of a value with its source text. Returns `None` if they do not match: the
+/// source then uses an uncommon escape that this function does not support.
 fn align(raw: &str, value: &str, style: Style) -> Option<Vec<u32>> {
     let mut places = Vec::with_capacity(value.len() + 1);
     let mut at = 0;
     for (done, character) in value.char_indices() {
         let rest = raw.get(at..)?;
-        // A block ends in a line end that need not be written.
+        // A block value ends in a line break that the source may omit.
         if rest.is_empty() && value.get(done..)?.trim().is_empty() {
             places.resize(value.len(), u32::try_from(at).ok()?);
             break;
@@ -81,13 +83,14 @@ fn align(raw: &str, value: &str, style: Style) -> Option<Vec<u32>> {
     raw.get(at..)?.trim().is_empty().then_some(places)
 }
 
-/// The place of the next character of a text in what is left, and how many bytes write it.
+/// Finds the next character of a value in the remaining source. Returns its offset and the length
+/// of its spelling in bytes.
 fn find(rest: &str, character: char, style: Style) -> Option<(usize, usize)> {
     for (at, written) in rest.char_indices() {
         let after = rest.get(at..)?;
         if style == Style::Escaped && written == '\\' {
             match escape_length(after, character) {
-                // A line that goes on in the next one.
+                // A line continuation.
                 None => continue,
                 Some(length) => return Some((at, length)),
             }

@@ -1,4 +1,5 @@
-//! Mappers in TOML. A dotted key of TOML nests by itself; a date has no meaning in a mapper.
+//! Reads TOML documents. Dotted keys of TOML nest; dates are not supported. Knows no mappers and no
+//! configuration.
 
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue, Error};
@@ -47,7 +48,7 @@ impl Reader<'_> {
             let key = Key { text: key.get_ref().to_string(), span };
             entries.push(Entry { key, value: self.node(value, depth)? });
         }
-        // The parser sorts by name; what an author wrote first comes first.
+        // The parser sorts by name. This restores the order of the source.
         entries.sort_by_key(|entry| entry.key.span.start);
         object(entries)
     }

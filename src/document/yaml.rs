@@ -1,5 +1,5 @@
-//! Mappers in YAML 1.2, scalars by its core schema: `yes`, `no`, `on` and `off` are text, and so
-//! is a date. No anchors, aliases and tags: what stands there is what is meant.
+//! Reads YAML 1.2 documents with the core schema: `yes`, `no`, `on`, `off` and dates are strings.
+//! Anchors, aliases and tags are rejected, so that a document means exactly the text that it shows.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marks, StrInput};
 
@@ -27,7 +27,8 @@ pub(super) fn read(source: &str, depth: Depth) -> Result<Node, Diagnostic> {
 struct Reader<'s> {
     source: &'s str,
     events: Parser<'s, StrInput<'s>>,
-    /// Where each character starts; empty where that is its number.
+    /// The byte offset of each character. Empty if the source is ASCII: the offset is then the
+    /// character index.
     starts: Vec<usize>,
 }
 
@@ -52,7 +53,7 @@ impl<'s> Reader<'s> {
         Span::new(self.offset(marks.start.index()), self.offset(marks.end.index()))
     }
 
-    /// The byte that a character starts at.
+    /// Returns the byte offset of a character.
     fn offset(&self, character: usize) -> usize {
         match self.starts.is_empty() {
             true => character.min(self.source.len()),
@@ -87,7 +88,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Refuses anchors, aliases and tags.
+    /// Rejects anchors, aliases and tags.
     fn refuse(&self, event: &Event<'s>, span: Span) -> Result<(), Diagnostic> {
         let (anchor, tag) = match event {
             Event::Alias(_) => (true, false),
@@ -133,7 +134,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A key is its text, whatever that would be as a value: `1`, `true`.
+    /// Returns the text of a key, even if it would be another type as a value: `1`, `true`.
     fn key(&self, event: Event<'s>, span: Span) -> Result<Key, Diagnostic> {
         self.refuse(&event, span)?;
         match event {
@@ -155,13 +156,13 @@ impl<'s> Reader<'s> {
         Text::new(value.to_owned(), span, self.source, inner, style)
     }
 
-    /// A block's span takes the white space after it along.
+    /// Returns a span without trailing white space: the span of a block value includes it.
     fn trimmed(&self, span: Span) -> Span {
         let written = self.source.get(span.range()).unwrap_or("").trim_end();
         Span::new(span.start as usize, span.start as usize + written.len())
     }
 
-    /// A scalar without quotes.
+    /// Reads a scalar without quotes.
     fn plain(&self, value: &str, span: Span) -> Result<Content, Diagnostic> {
         match value {
             "" | "~" | "null" | "Null" | "NULL" => return Ok(Content::Null),
@@ -185,7 +186,7 @@ fn anchored(span: Span) -> Diagnostic {
         .help("write the value out, or name it once: `EVAL()` has `args` for that")
 }
 
-/// What a scalar without quotes is written as.
+/// The type of a scalar without quotes.
 enum Written<'s> {
     Integer(&'s str, u32),
     Decimal,
@@ -212,7 +213,7 @@ impl<'s> Written<'s> {
     }
 }
 
-/// `.5`, `1.`, `1.5e-3`, `1e3`
+/// Returns true for a float: `.5`, `1.`, `1.5e-3`, `1e3`.
 fn is_decimal(unsigned: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {

@@ -1,6 +1,6 @@
-//! The embedding API: compile once, run often.
+//! The embedding API: compile once, run often. Does not know listeners or the gateway.
 //!
-//! An [`Engine`] knows what the host offers and how large things may get; it turns sources into
+//! An [`Engine`] holds the declarations of the host and the limits, and compiles sources to
 //! [`Program`]s. A [`Machine`] runs them against [`Context`]s.
 //!
 //! ```
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use crate::builtins::{Args, Env, Function, Param, PatternPool, PatternShare};
 pub(crate) use crate::builtins::{PatternCost, pattern_cost};
-pub use crate::check::{RootDeclaration, Strangers, Type};
+pub use crate::check::{RootDeclaration, Type, UndeclaredRoots};
 pub use crate::diagnostic::{Diagnostic, Diagnostics};
 pub use crate::explain::Explanation;
 pub use crate::mapper::Format;
@@ -45,7 +45,7 @@ use crate::program::Malformed;
 use crate::source::Span;
 use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
 
-/// What a host offers to programs, and how large they may get. Cheap to clone.
+/// The declarations of a host and the limits for its programs. Cheap to clone.
 ///
 /// ```
 /// use hookgate::engine::{Context, Engine, Function, Kinds, Param, Value};
@@ -80,12 +80,12 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// An engine that takes any name: what the context does not have is null.
+    /// Returns an engine that accepts any name. A name that the context does not contain is null.
     pub fn new() -> Self {
         Self {
             host: Host {
                 roots: Vec::new(),
-                strangers: Strangers::Taken,
+                strangers: UndeclaredRoots::Allow,
                 functions: Vec::new(),
                 secrets: true,
                 verification: false,
@@ -99,68 +99,68 @@ impl Engine {
         }
     }
 
-    /// An engine for rules over webhook requests: their names are declared, and any other name
-    /// is an error.
+    /// Returns an engine for rules over webhook requests. The request variables are declared; any
+    /// other name is an error.
     pub fn for_requests() -> Self {
         Self::new().roots(request_roots())
     }
 
-    /// Declares the names of the context; any other name is then an error.
+    /// Declares variables of the context. Any other name is then an error.
     #[must_use]
     pub fn roots(mut self, roots: impl IntoIterator<Item = RootDeclaration>) -> Self {
         for root in roots {
             self.host.roots.retain(|known| known.name != root.name);
             self.host.roots.push(root);
         }
-        self.host.strangers = Strangers::Refused;
+        self.host.strangers = UndeclaredRoots::Deny;
         self
     }
 
-    /// What becomes of names that are not declared.
+    /// Sets the handling of undeclared names.
     #[must_use]
-    pub fn strangers(mut self, strangers: Strangers) -> Self {
+    pub fn strangers(mut self, strangers: UndeclaredRoots) -> Self {
         self.host.strangers = strangers;
         self
     }
 
-    /// Adds a function of the host's own. It comes before one of the language with its name.
+    /// Adds a function of the host. It takes precedence over a built-in function of the same name.
     #[must_use]
     pub fn function(mut self, function: Function) -> Self {
         self.host.functions.push(Arc::new(function));
         self
     }
 
-    /// Compiles without `$SECRET` and `$SECRETS`: for programs of people who may not read them.
+    /// Disables `$SECRET` and `$SECRETS`, for programs of authors who may not read secrets.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
         self.host.secrets = false;
         self
     }
 
-    /// Compiles rules that verify requests: what may be missing on both sides of an `==`, or lie
-    /// in the future, gets a warning.
+    /// Enables the warnings for verifications: an `==` whose sides may both be missing, and
+    /// timestamps in the future.
     #[must_use]
     pub fn verification(mut self) -> Self {
         self.host.verification = true;
         self
     }
 
-    /// Does not tell warnings of these codes.
+    /// Suppresses warnings with these codes.
     #[must_use]
     pub fn allow(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
         self.host.allowed.extend(codes);
         self
     }
 
-    /// Sets how large a source may be.
+    /// Sets the limits on sources.
     #[must_use]
     pub fn syntax_limits(mut self, limits: SyntaxLimits) -> Self {
         self.syntax = limits;
         self
     }
 
-    /// Sets how much one evaluation may do, and how large its regular expressions may be.
-    /// [`Engine::machine`] makes machines with these limits.
+    /// Sets the limits of one evaluation and of its regular expressions. [`Engine::machine`]
+    /// returns machines with these limits.
     ///
     /// ```
     /// use hookgate::engine::{Context, Engine, Limits};
@@ -180,8 +180,8 @@ impl Engine {
         self
     }
 
-    /// Keeps the compiled forms of literal regular expressions in a pool, which bounds their bytes
-    /// for many programs together.
+    /// Keeps the compiled forms of literal regular expressions in a pool. The pool bounds their
+    /// total size for many programs.
     ///
     /// ```
     /// use hookgate::engine::{Engine, PatternPool};
@@ -200,12 +200,12 @@ impl Engine {
         self
     }
 
-    /// A machine with the engine's limits.
+    /// Returns a machine with the engine's limits.
     pub fn machine(&self) -> Machine {
         Machine::new(self.limits)
     }
 
-    /// What the host offers.
+    /// Returns the declarations of the host.
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -213,24 +213,24 @@ impl Engine {
     /// Compiles an expression.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     pub fn compile(&self, source: &str) -> Result<Program, Diagnostics> {
         self.compile_source(Source::new("rule", source))
     }
 
-    /// Compiles an expression with a name for its diagnostics.
+    /// Compiles an expression from a named source. Diagnostics show the name.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     pub fn compile_source(&self, source: Source) -> Result<Program, Diagnostics> {
         let checked = self.check(source)?;
         self.lower(&checked)
     }
 
-    /// Compiles a text template: the inside of a text, without its quotes.
+    /// Compiles a string template: the content of a string, without its quotes.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     ///
     /// ```
     /// use hookgate::engine::{Context, Engine};
@@ -247,10 +247,10 @@ impl Engine {
         self.lower(&checked)
     }
 
-    /// Checks a text template; what comes back has its warnings.
+    /// Checks a string template. The result includes its warnings.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     pub fn check_template(&self, source: Source) -> Result<Checked, Diagnostics> {
         check(parse_template(source, self.syntax)?, &self.host)
     }
@@ -258,7 +258,7 @@ impl Engine {
     /// Compiles a mapper document, whose leaves are expressions.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     ///
     /// ```
     /// use hookgate::engine::{Context, Engine, Format, Source};
@@ -284,15 +284,15 @@ impl Engine {
         self.lower(&checked)
     }
 
-    /// Checks a mapper document; what comes back has its warnings.
+    /// Checks a mapper document. The result includes its warnings.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     pub fn check_mapper(&self, source: Source, format: Format) -> Result<Checked, Diagnostics> {
         self.check_document(mapper::parse(source, format, self.syntax)?)
     }
 
-    /// Checks a mapper that is a part of a document; its places are those in the document.
+    /// Checks a mapper that is a part of a document. Its spans refer to the document.
     pub(crate) fn check_mapper_part(
         &self,
         source: Source,
@@ -308,10 +308,10 @@ impl Engine {
         })
     }
 
-    /// Runs what was checked, and explains what came out.
+    /// Runs a checked source and explains the result.
     ///
     /// # Errors
-    /// Where the program would be larger than a program may be.
+    /// Returns an error if the program exceeds the size of a program.
     pub fn explain(
         &self,
         checked: &Checked,
@@ -321,10 +321,10 @@ impl Engine {
         explain(checked, context, machine).map_err(|malformed| too_large(checked, &malformed))
     }
 
-    /// Reads an expression, and no more.
+    /// Parses an expression without checking it.
     ///
     /// # Errors
-    /// The faults of its syntax.
+    /// Returns the syntax errors.
     pub fn parse(&self, source: Source) -> Result<Parsed, Diagnostics> {
         parse(source, self.syntax).map_err(|mut diagnostics| {
             self.name_functions(&mut diagnostics);
@@ -332,7 +332,7 @@ impl Engine {
         })
     }
 
-    /// Syntax knows no functions: what a call without its `$` means is told here.
+    /// Adds advice to calls without `$`. The parser cannot, because it does not know the functions.
     fn name_functions(&self, diagnostics: &mut Diagnostics) {
         for one in &mut diagnostics.list {
             if one.code == Code::E0015 {
@@ -345,15 +345,15 @@ impl Engine {
         }
     }
 
-    /// Checks an expression; what comes back has its warnings.
+    /// Checks an expression. The result includes its warnings.
     ///
     /// # Errors
-    /// The diagnostics, where one of them is an error.
+    /// Returns the diagnostics if at least one is an error.
     pub fn check(&self, source: Source) -> Result<Checked, Diagnostics> {
         check(self.parse(source)?, &self.host)
     }
 
-    /// Checks an expression, and answers everything there is to say of it.
+    /// Checks an expression, and returns all its diagnostics.
     pub fn diagnose(&self, source: Source) -> Diagnostics {
         match self.check(source) {
             Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings)
@@ -362,19 +362,19 @@ impl Engine {
         }
     }
 
-    /// Compiles what was checked.
+    /// Compiles a checked source.
     ///
     /// # Errors
-    /// Where the program would be larger than a program may be.
+    /// Returns an error if the program exceeds the size of a program.
     pub fn lower(&self, checked: &Checked) -> Result<Program, Diagnostics> {
         self.lower_with(checked, Options::default()).map(|compiled| compiled.program)
     }
 
-    /// Compiles what was checked in another way than it is run: without folding, or with marks
-    /// for an explanation. The limit on patterns is the engine's.
+    /// Compiles a checked source with other options: without folding, or with marks for an
+    /// explanation. The limits on patterns are the engine's.
     ///
     /// # Errors
-    /// Where the program would be larger than a program may be.
+    /// Returns an error if the program exceeds the size of a program.
     pub fn lower_with(&self, checked: &Checked, options: Options) -> Result<Compiled, Diagnostics> {
         let Host { pattern_bytes, patterns_bytes, .. } = self.host;
         let options = Options { pattern_bytes, patterns_bytes, ..options };
@@ -393,8 +393,8 @@ fn too_large(checked: &Checked, malformed: &Malformed) -> Diagnostics {
     Diagnostics::new(checked.parsed.source.clone(), vec![diagnostic])
 }
 
-/// What is usually meant by an unknown name in a document: a constant, which needs quotes of its
-/// own beside the document's, or an operator without its `()`.
+/// Adds the likely cause of an unknown name in a document: a constant, which needs quotes of its
+/// own inside those of the document, or an operator without its `()`.
 fn advise_in_document(diagnostics: &mut Diagnostics) {
     for one in &mut diagnostics.list {
         let word = diagnostics.source.slice(one.span());

@@ -1,16 +1,16 @@
-//! The names of a webhook request, and what is known of them.
+//! The request variables and their types. Does not know the values of a request.
 
 use crate::check::{RootDeclaration, Type};
 use crate::value::Kinds;
 
-/// The names under which rules read a webhook request.
+/// Returns the declarations of the variables of a webhook request.
 pub fn request_roots() -> Vec<RootDeclaration> {
     let text = || Type::of(Kinds::TEXT);
     let texts_or_lists = Type::of(Kinds::TEXT).or(Type::list_of(text()));
     vec![
         RootDeclaration::new("parsed_body"),
-        RootDeclaration::new("headers").of(Type::object_of(text().or_null())).case_blind(),
-        // A key that the query repeats is a list.
+        RootDeclaration::new("headers").of(Type::object_of(text().or_null())).case_insensitive(),
+        // A key that occurs more than once in the query is a list.
         RootDeclaration::new("query_params").of(Type::object_of(texts_or_lists.or_null())),
         RootDeclaration::new("raw_body").of(Type::of(Kinds::TEXT | Kinds::BYTES)),
         RootDeclaration::new("http_method").of(text()),

@@ -1,14 +1,15 @@
-//! Which parts decided.
+//! Marks the parts that decided the result. Does not run programs.
 //!
-//! Of a false `AND` its first false operand, of a true one all of them; `OR` the other way round;
-//! through `NOT`, `IF`, parentheses, and comparisons of such; of `$ANY`, `$ALL`, `$FIND` and
-//! `$FILTER` the body, in the run that is shown. Of a run that failed, the part that did.
+//! In a false `AND` the first false operand decides; in a true one all operands do. `OR` is the
+//! reverse. The marks continue through `NOT`, `IF`, parentheses, and comparisons of such parts. In
+//! `$ANY`, `$ALL`, `$FIND` and `$FILTER` the body of the shown iteration decides. In a failed run
+//! the failed part decides.
 
 use super::trace::Traced;
 use super::{Part, Role, State};
 use crate::syntax::{Expr, Tree};
 
-/// Marks the parts that decided, from the whole inward, and puts the parts into one another.
+/// Marks the deciding parts from the root inward, and builds the tree of parts.
 pub(super) fn decide(tree: &Tree, root: &mut Traced) {
     mark(tree, root);
     nest(root);
@@ -27,14 +28,14 @@ fn mark(tree: &Tree, traced: &mut Traced) {
         Expr::And(_) if is_whole(tree, traced) => deciding_operands(tree, traced, false),
         Expr::Or(_) if is_whole(tree, traced) => deciding_operands(tree, traced, true),
         Expr::Not(_) | Expr::Group(_) | Expr::If { .. } if is_whole(tree, traced) => {
-            // The branches that did not run decided nothing; every condition that did run did.
+            // A branch that did not run decided nothing. Every condition that ran did.
             traced.inner.iter_mut().for_each(|inner| mark(tree, inner));
         }
         _ => inside(tree, traced),
     }
 }
 
-/// Whether the part is its whole expression, not the first steps of a chain.
+/// Returns true if the part is its whole expression, not the first steps of a chain.
 fn is_whole(tree: &Tree, traced: &Traced) -> bool {
     traced.part.span == tree.span(traced.id)
 }
@@ -49,7 +50,8 @@ fn deciding_operands(tree: &Tree, traced: &mut Traced, stops_at: bool) {
     }
 }
 
-/// In a clause, what asks of elements decides, and conditions that are compared.
+/// Marks the deciding parts inside a clause: the body of a test of elements, and compared
+/// conditions.
 fn inside(tree: &Tree, traced: &mut Traced) {
     let compares = matches!(tree.expr(traced.id), Expr::Run { .. });
     for inner in &mut traced.inner {

@@ -1,14 +1,13 @@
-//! Explanations as JSON, for tools.
+//! Explanations as JSON, for tools. Does not compute them.
 
 use serde_json::{Map, Value, json};
 
 use super::{Explanation, Part, State};
 use crate::value::OwnedValue;
 
-/// The explanation as JSON: `{source, answer | trap, deciding, root}`. Each part has `start`,
-/// `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `large`, `skipped`,
-/// `failed`), `value`
-/// where it has one, `decides`, `turn` in the body of a lambda, and `parts`.
+/// Returns the explanation as JSON: `{source, answer | trap, deciding, root}`. Each part has
+/// `start`, `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `large`, `skipped`,
+/// `failed`), `value` if it has one, `decides`, `turn` in the body of a lambda, and `parts`.
 pub fn to_json(explanation: &Explanation) -> Value {
     let deciding = explanation.deciding();
     let deciding: Value =
@@ -19,7 +18,7 @@ pub fn to_json(explanation: &Explanation) -> Value {
             ("trap", crate::diagnostic::to_json(&explanation.source, &[trap.diagnostic()]))
         }
     };
-    // A run has one trap; diagnostics come as an array.
+    // A run has at most one trap, but diagnostics are an array.
     let outcome = match (name, outcome) {
         ("trap", Value::Array(list)) => list.into_iter().next().unwrap_or(Value::Null),
         (_, outcome) => outcome,
@@ -32,7 +31,7 @@ pub fn to_json(explanation: &Explanation) -> Value {
     out.into()
 }
 
-/// A value as JSON, as our own writer prints it.
+/// Converts a value to JSON through the value's own writer.
 fn value(value: &OwnedValue) -> Value {
     serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
 }

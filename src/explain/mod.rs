@@ -1,9 +1,8 @@
-//! Explanations: which parts of a source had which values, which did not run, and which of them
-//! decided.
+//! Explanations: the values of the parts of a source in one run, the parts that did not run, and
+//! the parts that decided. Does not know the command line.
 //!
-//! The program is compiled once more with marks, and the machine notes each part's value as it
-//! runs: what is explained is a run, not a guess at one. An ordinary program has no marks, and
-//! pays nothing.
+//! The program is compiled again with marks, and the machine records the value of each part. So an
+//! explanation describes a real run. An ordinary program has no marks, and no cost.
 
 mod decide;
 mod json;
@@ -20,74 +19,74 @@ use crate::source::{Source, Span};
 use crate::value::OwnedValue;
 use crate::vm::{Context, Machine, Trap};
 
-/// What a run of a source came to, part by part.
+/// The explanation of one run.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// The source.
     pub source: Source,
-    /// The answer, or what stopped the run.
+    /// The result, or the trap that stopped the run.
     pub answer: Result<OwnedValue, Trap>,
-    /// The whole, with its parts in it.
+    /// The root part, which contains all others.
     pub root: Part,
 }
 
 /// A part of a source in a run.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Where it was written.
+    /// Its span in the source.
     pub span: Span,
-    /// What it is.
+    /// Its role in the explanation.
     pub role: Role,
-    /// What became of it.
+    /// Its state after the run.
     pub state: State,
-    /// Whether it decided the answer: of a false `AND` the first operand that was false, of a
-    /// true one all of them; of an `OR` the other way round.
+    /// True if it decided the result: in a false `AND` the first false operand, in a true one all
+    /// operands; in an `OR` the reverse.
     pub decides: bool,
-    /// The run of a loop's body that is shown, where it is one.
+    /// The shown iteration, if the part is the body of a loop.
     pub turn: Option<Turn>,
-    /// The parts in it; literals only where they may decide.
+    /// The parts inside it. Literals are included only if they may decide.
     pub parts: Vec<Part>,
 }
 
-/// What a part is, as far as explaining goes.
+/// The role of a part in an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// `AND`, `OR`, `NOT`, `IF` and parentheses: what decides is in it.
+    /// `AND`, `OR`, `NOT`, `IF` and parentheses: the deciding parts are inside it.
     Connective,
-    /// Anything else: a comparison, a call, a path.
+    /// Any other part: a comparison, a call, a path.
     Clause,
     /// The body of a lambda.
     Body,
 }
 
-/// What became of a part.
+/// The state of a part after a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// It had a value.
+    /// A part with a value.
     Value(OwnedValue),
-    /// It had a value that is not shown.
+    /// A part with a secret value, which is hidden.
     Secret,
-    /// It had a value that is too large to show.
+    /// A part with a value too large to show.
     Large,
-    /// It did not run.
+    /// A part that did not run.
     Skipped,
-    /// It stopped the run, or what a `$TRY` caught.
+    /// A part that stopped the run, or failed inside a `$TRY`.
     Failed,
 }
 
-/// Which run of a loop's body is shown.
+/// The shown iteration of a loop's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// The run, counted from zero.
+    /// The iteration, counted from zero.
     pub at: usize,
-    /// How many runs there were.
+    /// The number of iterations.
     pub of: usize,
-    /// The runs whose answer counted as true.
+    /// The iterations with a result that counts as true.
     pub passed: Vec<usize>,
 }
 
 impl Explanation {
-    /// The smallest parts that decided, in the order of the source.
+    /// Returns the smallest parts that decided, in source order.
     pub fn deciding(&self) -> Vec<&Part> {
         let mut found = Vec::new();
         gather(&self.root, &mut found);
@@ -107,10 +106,10 @@ fn gather<'p>(part: &'p Part, found: &mut Vec<&'p Part>) {
     }
 }
 
-/// Runs a checked source against a context, and explains what came out.
+/// Runs a checked source against a context, and explains the result.
 ///
 /// # Errors
-/// Where the program would be larger than a program may be.
+/// Returns an error if the program exceeds the size of a program.
 ///
 /// ```
 /// use hookgate::engine::{Context, Engine, Machine, Source};

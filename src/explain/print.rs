@@ -1,4 +1,4 @@
-//! Explanations as text: the source, with each part's value under it.
+//! Explanations as text: the source, with the values of its parts below. Does not compute them.
 
 use std::fmt::Write;
 
@@ -7,11 +7,11 @@ use crate::printable::escape_line;
 use crate::source::Source;
 use crate::value::OwnedValue;
 
-/// How much of a value is shown.
+/// The maximum length of a shown value, in characters.
 const SHOWN_CHARACTERS: usize = 60;
 
-/// The explanation as text: each line of the source with the values of its parts under it, what
-/// was skipped, and which parts decided.
+/// Returns the explanation as text: each line of the source with the values of its parts below, the
+/// skipped parts, and the parts that decided.
 pub fn to_text(explanation: &Explanation) -> String {
     let source = &explanation.source;
     let mut rows = Vec::new();
@@ -37,7 +37,7 @@ pub fn to_text(explanation: &Explanation) -> String {
     out
 }
 
-/// What stands under a line of the source.
+/// A row below a line of the source.
 struct Row {
     line: usize,
     column: usize,
@@ -45,7 +45,7 @@ struct Row {
     words: String,
 }
 
-/// Rows for a part and what is in it, inner parts first.
+/// Collects the rows of a part and of the parts inside it, inner parts first.
 fn gather(source: &Source, part: &Part, turn: Option<&Turn>, rows: &mut Vec<Row>) {
     let turn = part.turn.as_ref().or(turn);
     if part.state != State::Skipped {
@@ -76,7 +76,7 @@ fn row(source: &Source, part: &Part, turn: Option<&Turn>) -> Row {
         let underline = "~".repeat(end.column.saturating_sub(start.column).max(1));
         return Row { line: start.line, column: start.column - 1, underline, words };
     }
-    // A part of several lines is told under its last, from there back to its first.
+    // A part of several lines is shown below its last line, with the number of its first.
     let underline = format!("^ from line {}:", start.line);
     Row { line: end.line, column: end.column.saturating_sub(2), underline, words }
 }

@@ -1,8 +1,9 @@
-//! From the marks of a run to the tree of parts.
+//! Builds the tree of parts from the marks of a run. Does not know which parts decided.
 //!
-//! Marks come in the order of the run, a part's after those in it. A loop's body is marked once a
-//! run: the marks of one run stand between the body's mark and the one before it. So a part is
-//! looked for in a stretch of marks, and a body in the stretch of the run that is shown.
+//! Marks are in the order of the run: the mark of a part follows the marks of the parts inside it.
+//! A loop's body is marked once for each iteration. The marks of an iteration are between the
+//! body's mark and the body's previous mark. So a part is searched in a range of marks, and a body
+//! in the range of the shown iteration.
 
 use crate::check::Table;
 use std::cell::Cell;
@@ -16,35 +17,35 @@ use crate::syntax::{Expr, ExprId, Part as TextPart, Place, Step, StepKind, Tree}
 use crate::value::Value;
 use crate::vm::{Mark, Trap};
 
-/// The marks of a run, and the tree they are for.
+/// The marks of a run with the tree that they refer to.
 pub(super) struct Trace<'t, 'a> {
     tree: &'t Tree,
     callees: &'t Table<Place, Callee>,
     marks: &'t [Mark<'a>],
-    /// Where in the marks each place stands.
+    /// The indexes of the marks of each place.
     at: Table<Place, Vec<usize>>,
     trap: Option<&'t Trap>,
-    /// How much of values may still be copied.
+    /// The remaining bytes of values to copy.
     left: Cell<usize>,
 }
 
-/// A part, and the expression it is of.
+/// A part with its expression.
 pub(super) struct Traced {
     pub(super) part: Part,
     pub(super) id: ExprId,
     pub(super) inner: Vec<Traced>,
-    /// What the part counted as, where it had a value.
+    /// The truth of its value, if it had one.
     pub(super) truth: Option<bool>,
-    /// Whether it is the body of a loop that asks of elements: `$ANY`, `$ALL`, `$FIND`, `$FILTER`.
+    /// True for the body of a loop that tests elements: `$ANY`, `$ALL`, `$FIND`, `$FILTER`.
     pub(super) asks: bool,
 }
 
-/// How much of values is copied for one part, and for all of an explanation.
+/// The maximum size of the values copied for one part, and for a whole explanation, in bytes.
 const PART_BYTES: usize = 256 << 10;
 const ALL_BYTES: usize = 8 << 20;
 
-/// Takes a value off the room that is left, as large as it is written out; lists that share what
-/// is in them may be far larger than they were built. Answers whether it fits.
+/// Subtracts the expanded size of a value from `left`. Lists that share parts may be much larger
+/// than their memory. Returns false if the value does not fit.
 fn fits(value: Value<'_>, left: &mut usize) -> bool {
     let content = match value {
         Value::List(list) => list.iter().all(|item| fits(item, left)).then_some(0),
@@ -94,7 +95,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         self.expr(self.tree.root(), 0..self.marks.len())
     }
 
-    /// What loop a call is, if it is one.
+    /// Returns the kind of loop of a call, if it is one.
     fn loop_of(&self, call: Place) -> Option<LoopKind> {
         match self.callees.get(&call)?.code {
             Code::Loop(kind) => Some(kind),
@@ -102,7 +103,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
     }
 
-    /// Whether a call asks its lambda of each element, so that the lambda decides.
+    /// Returns true if a call tests each element with its lambda, so that the lambda decides.
     fn asks(&self, call: Place) -> bool {
         use LoopKind::{All, Any, Filter, Find};
         matches!(self.loop_of(call), Some(Any | All | Find | Filter))
@@ -113,7 +114,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         matches!(code, Some(Code::Form(Form::Try)))
     }
 
-    /// The marks of a place in a stretch.
+    /// Returns the indexes of the marks of a place in a range.
     fn found(&self, place: Place, within: &Range<usize>) -> &[usize] {
         let all = self.at.get(&place).map(Vec::as_slice).unwrap_or(&[]);
         let from = all.partition_point(|at| *at < within.start);
@@ -171,7 +172,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
     }
 
-    /// The parts of an expression that are worth showing: literals only where they may decide.
+    /// Collects the inner parts to show. Literals are included only if they may decide.
     fn inner(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
         match self.tree.expr(id) {
             Expr::Chain { base, steps } => self.chain(id, *base, steps, within, inner),
@@ -183,7 +184,7 @@ impl<'t, 'a> Trace<'t, 'a> {
                     }
                 }
             }
-            // What a connective chooses among may be a literal, and then that is what decided.
+            // An operand of a connective may be a literal, and may be the one that decided.
             expr if self.role(id) == Role::Connective => {
                 expr.each_child(|child| inner.push(self.expr(child, within.clone())));
             }
@@ -216,15 +217,15 @@ impl<'t, 'a> Trace<'t, 'a> {
                 _ => self.child(*arg, within, inner),
             }
         }
-        // What is tried runs first of all: without a value, it failed.
+        // The first argument of `$TRY` always runs first. Without a value, it failed.
         let tried = inner.first_mut().filter(|_| self.tries(call));
         if let Some(tried) = tried.filter(|tried| tried.part.state == State::Skipped) {
             tried.part.state = State::Failed;
         }
     }
 
-    /// The parts of a chain: what stands before each call, and what the calls are given. Members
-    /// on the way are told by what comes of them.
+    /// Collects the parts of a chain: the value before each call, and the arguments. Members in
+    /// between are only shown through the value of their chain.
     fn chain(
         &self,
         id: ExprId,
@@ -256,7 +257,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         }
     }
 
-    /// What stands before the dot of a call.
+    /// Returns the part before the dot of a call.
     fn subject(
         &self,
         id: ExprId,
@@ -272,8 +273,8 @@ impl<'t, 'a> Trace<'t, 'a> {
         self.traced(id, span, self.value(place, within), Role::Clause, Vec::new())
     }
 
-    /// The body of a lambda, in the run that tells most: the first that passed, of `$ALL` the
-    /// first that did not, else the last.
+    /// Returns the body of a lambda in the most informative iteration: the first that passed; for
+    /// `$ALL` the first that did not; otherwise the last.
     fn body(&self, call: Place, body: ExprId, within: &Range<usize>) -> Traced {
         let runs = self.found(Place::whole(body), within);
         let truthy = |at: &usize| self.marks.get(*at).is_some_and(|mark| mark.value.is_truthy());

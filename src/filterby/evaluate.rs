@@ -1,4 +1,4 @@
-//! Filters held against rows.
+//! Evaluation of filters against rows. Knows no sources and no lists.
 
 use std::cmp::Ordering;
 
@@ -7,36 +7,36 @@ use serde_json::Value;
 
 use super::tree::{Comparison, Filter, Literal, Operand};
 
-/// What a filter may ask for besides its row.
+/// The context of an evaluation, apart from the row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Surroundings {
-    /// The time.
+pub struct FilterContext {
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// The user who asks.
+    /// The id of the user who sent the request.
     pub me: String,
 }
 
-/// A value that is compared.
+/// A value to compare.
 enum Compared<'v> {
     Null,
     Boolean(bool),
     Number(f64),
     Text(std::borrow::Cow<'v, str>),
     Time(DateTime<Utc>),
-    /// A list or an object, or a literal that is none of its kind: it equals nothing.
+    /// A list, an object or an invalid literal. It equals nothing.
     Nothing,
 }
 
-/// A row, and the elements that have names in it.
+/// A row, with the named elements of its lists.
 struct Row<'r> {
     row: &'r Value,
     elements: Vec<(&'r str, &'r Value)>,
-    surroundings: &'r Surroundings,
+    surroundings: &'r FilterContext,
 }
 
 impl Filter {
-    /// Whether it holds of a row.
-    pub fn holds(&self, row: &Value, surroundings: &Surroundings) -> bool {
+    /// Returns true if the filter holds for a row.
+    pub fn holds(&self, row: &Value, surroundings: &FilterContext) -> bool {
         Row { row, elements: Vec::new(), surroundings }.holds(self)
     }
 }
@@ -159,7 +159,7 @@ impl<'r> Row<'r> {
     }
 }
 
-/// A time as filters and rows write it; without an offset it is UTC.
+/// Parses a time in the formats of filters and rows. Without an offset it is UTC.
 fn time(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
@@ -170,7 +170,8 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     times.or_else(date).map(|time| time.and_utc())
 }
 
-/// How two values compare; values of different kinds do not, but null differs from all else.
+/// Compares two values. Values of different kinds have no order, and differ from each other. A time
+/// and a string compare as times.
 fn compare(left: &Compared<'_>, right: &Compared<'_>) -> Option<Ordering> {
     match (left, right) {
         (Compared::Null, Compared::Null) => Some(Ordering::Equal),

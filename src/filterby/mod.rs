@@ -1,8 +1,8 @@
-//! `filterby` and `orderby`, the filters and orders of lists as awork documents them
+//! `filterby` and `orderby`: the filters and sort orders of lists, as awork documents them
 //! (<https://developers.awork.com/filtering>, <https://developers.awork.com/ordering>).
 //!
-//! A language of its own beside that of rules: parsed by LALRPOP over `grammar/filterby.lalrpop`,
-//! and held against rows of JSON. Knows nothing of where rows come from.
+//! A language apart from the rule language: LALRPOP parses it with `grammar/filterby.lalrpop`, and
+//! filters are evaluated against rows of JSON. Knows nothing of the source of the rows.
 
 mod evaluate;
 mod order;
@@ -11,7 +11,7 @@ mod tree;
 
 use lalrpop_util::lalrpop_mod;
 
-pub use evaluate::Surroundings;
+pub use evaluate::FilterContext;
 pub use order::Order;
 pub use tree::Filter;
 
@@ -31,31 +31,32 @@ lalrpop_mod!(
     "/filterby.rs"
 );
 
-/// Why a text is no filter or no order.
+/// The reason why a string is no filter or no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// A filter is at most so long.
+/// Maximum length of a filter, in bytes.
 const LONGEST: usize = 4096;
 
-/// Brackets in a filter are at most so deep.
+/// Maximum number of opening brackets, and of the letters `not`, in a filter. Bounds the nesting.
 const DEEPEST: usize = 50;
 
 impl Filter {
-    /// Reads a filter over rows with these members; names are found in any case.
+    /// Parses a filter over rows with these members. Member names are case-insensitive.
     ///
     /// ```
-    /// use hookgate::filterby::{Filter, Surroundings};
+    /// use hookgate::filterby::{Filter, FilterContext};
     ///
     /// let filter = Filter::read("isActive eq true and startswith(name,'Post')", &["name", "isActive"])?;
     /// let row = serde_json::json!({ "name": "Post to Slack", "isActive": true });
-    /// assert!(filter.holds(&row, &Surroundings::default()));
+    /// assert!(filter.holds(&row, &FilterContext::default()));
     /// # Ok::<(), hookgate::filterby::Refused>(())
     /// ```
     ///
     /// # Errors
-    /// Where it is none: what stands where, or which member there is not.
+    /// Returns an error if the string is no filter, with the position, or if it names an unknown
+    /// member.
     pub fn read(text: &str, members: &[&str]) -> Result<Self, Refused> {
         if text.len() > LONGEST {
             return Err(Refused(format!("a filter has at most {LONGEST} bytes")));

@@ -1,4 +1,4 @@
-//! Orders of lists.
+//! Sort orders of lists. Knows nothing of the source of the rows.
 
 use std::cmp::Ordering;
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::Refused;
 
-/// An order of rows: members, the first one first, each up or down.
+/// A sort order: members by priority, each ascending or descending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order(Vec<(String, bool)>);
 
 impl Order {
-    /// Reads an order over rows with these members: `Name desc,CreatedOn`; names are found in
-    /// any case.
+    /// Parses a sort order over rows with these members, such as `Name desc,CreatedOn`. Member
+    /// names are case-insensitive.
     ///
     /// ```
     /// use hookgate::filterby::Order;
@@ -25,7 +25,7 @@ impl Order {
     /// ```
     ///
     /// # Errors
-    /// Where it is none, or names a member that there is not.
+    /// Returns an error if the string is no sort order, or if it names an unknown member.
     pub fn read(text: &str, members: &[&str]) -> Result<Self, Refused> {
         let mut keys = Vec::new();
         for part in text.split(',') {
@@ -45,7 +45,7 @@ impl Order {
         Ok(Self(keys))
     }
 
-    /// Keeps of a row what this order compares, and drops the rest.
+    /// Keeps the members of a row that this order compares, and drops the others.
     pub fn project(&self, mut row: Value) -> Value {
         if let Some(members) = row.as_object_mut() {
             members.retain(|member, _| self.0.iter().any(|(key, _)| key == member));
@@ -53,7 +53,7 @@ impl Order {
         row
     }
 
-    /// How two rows compare.
+    /// Compares two rows.
     pub fn compare(&self, left: &Value, right: &Value) -> Ordering {
         for (member, down) in &self.0 {
             let order = values(left.get(member), right.get(member));
@@ -73,7 +73,7 @@ fn values(left: Option<&Value>, right: Option<&Value>) -> Ordering {
         (Some(Value::Number(left)), Some(Value::Number(right))) => {
             left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal)
         }
-        // What is not there comes first.
+        // Missing and null values come first.
         (left, right) => is_there(left).cmp(&is_there(right)),
     }
 }

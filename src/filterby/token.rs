@@ -1,8 +1,8 @@
-//! The tokens of filters.
+//! The lexer of filters. Knows nothing of the grammar.
 
 use logos::Logos;
 
-/// A token.
+/// A token of a filter.
 #[derive(Debug, Clone, PartialEq, Logos)]
 #[logos(skip r"[ \t]+")]
 pub(crate) enum Token<'s> {
@@ -90,7 +90,7 @@ pub(crate) struct Unknown {
     place: usize,
 }
 
-/// The tokens of a text with their places.
+/// Splits a filter into its tokens, each with its position.
 pub(super) fn lex(
     text: &str,
 ) -> impl Iterator<Item = Result<(usize, Token<'_>, usize), Unknown>> + '_ {
@@ -103,7 +103,7 @@ pub(super) fn lex(
     })
 }
 
-/// What stands between the quotes, `''` read as a quote.
+/// Returns the string between the quotes, with `''` read as a quote.
 fn unquoted(text: &str) -> String {
     quoted(text).replace("''", "'")
 }

@@ -1,44 +1,45 @@
-//! Filters as trees.
+//! The syntax tree of filters. Member names are resolved here; values are compared elsewhere.
 
 use super::Refused;
 
 /// A filter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    /// All of them hold.
+    /// True if all filters hold.
     And(Vec<Filter>),
-    /// One of them holds.
+    /// True if one of the filters holds.
     Or(Vec<Filter>),
-    /// It does not hold.
+    /// True if the filter does not hold.
     Not(Box<Filter>),
-    /// Two values compare so.
+    /// A comparison of two operands.
     Compare(Operand, Comparison, Operand),
-    /// A member is one of these values.
+    /// True if a member equals one of the values.
     In(Vec<String>, Vec<Literal>),
-    /// A text starts so.
+    /// True if a string starts with another.
     StartsWith(Operand, String),
-    /// A text ends so.
+    /// True if a string ends with another.
     EndsWith(Operand, String),
-    /// A text has this in it.
+    /// True if a string contains another.
     Contains(Operand, String),
-    /// Of a list one element is such, by the name that it has there.
+    /// True if the filter holds for one element of a list, which has this name in the filter.
     Any(Vec<String>, String, Box<Filter>),
-    /// So many elements of a list are such.
+    /// A comparison of a number with the number of elements of a list, or of those for which a
+    /// filter holds.
     Count(Vec<String>, Option<(String, Box<Filter>)>, Comparison, f64),
 }
 
-/// What is compared.
+/// An operand of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
     /// A member of the row.
     Path(Vec<String>),
-    /// The same in small letters.
+    /// A member in lower case.
     Lower(Vec<String>),
-    /// A value as it is written.
+    /// A literal.
     Literal(Literal),
 }
 
-/// How two values compare.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     Equal,
@@ -49,30 +50,30 @@ pub enum Comparison {
     LessEqual,
 }
 
-/// A value as it is written.
+/// A literal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {
     Null,
     Boolean(bool),
     Text(String),
     Number(f64),
-    /// A time, as text.
+    /// A time, as written.
     Time(String),
-    /// A UUID, as text.
+    /// A UUID, as written.
     Guid(String),
-    /// The user.
+    /// The id of the user.
     Me,
     Now,
-    /// The start of today, and so many days.
+    /// The start of today, plus a number of days.
     Today(i64),
-    /// The start of this week, and so many days.
+    /// The start of this week, plus a number of days.
     Week(i64),
-    /// The start of this month, and so many months.
+    /// The start of this month, plus a number of months.
     Month(u32),
 }
 
 impl Filter {
-    /// All of some hold; of one, it does.
+    /// Returns a filter that holds if all filters hold. A single filter is returned unchanged.
     pub(super) fn and(mut all: Vec<Self>) -> Self {
         match (all.len(), all.pop()) {
             (1, Some(one)) => one,
@@ -80,7 +81,8 @@ impl Filter {
         }
     }
 
-    /// One of some holds; of one, it does.
+    /// Returns a filter that holds if one of the filters holds. A single filter is returned
+    /// unchanged.
     pub(super) fn or(mut all: Vec<Self>) -> Self {
         match (all.len(), all.pop()) {
             (1, Some(one)) => one,
@@ -88,7 +90,8 @@ impl Filter {
         }
     }
 
-    /// Gives every member the name that rows have for it; `bound` are the names of elements.
+    /// Replaces each member name with its spelling in the rows. `bound` has the names of list
+    /// elements.
     pub(super) fn resolve(
         &mut self,
         members: &[&str],

@@ -1,9 +1,9 @@
-//! A document: what is to be printed, in order, and where lines may end. Knows nothing of the
-//! language.
+//! A document: the text to print, in order, with the positions of possible line breaks. Knows
+//! nothing of the language.
 
 use std::borrow::Cow;
 
-/// What a line's end is where the group around it stays on one line.
+/// The replacement of a line break in a group that fits on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flat {
     /// `{ a }`
@@ -12,33 +12,33 @@ pub(super) enum Flat {
     Nothing,
 }
 
-/// A part of a document.
+/// An event of a document.
 #[derive(Debug)]
 pub(super) enum Event<'s> {
-    /// Printed as it is; may hold newlines.
+    /// Text to print unchanged. It may contain newlines.
     Text(Cow<'s, str>),
-    /// A space, except where a line begins or ends.
+    /// A space, except at the start or end of a line.
     Space,
-    /// The end of a line, where the innermost group is broken.
+    /// A line break if the innermost group is broken.
     Line(Flat),
-    /// Printed where the innermost group is broken.
+    /// Text to print if the innermost group is broken.
     IfBroken(&'static str),
-    /// The start of what goes on one line if it can.
+    /// The start of a group, which is printed on one line if it fits.
     Open {
-        /// Whether something inside ends a line anyway.
+        /// True if a comment inside ends a line, so that the group must be broken.
         broken: bool,
-        /// The event that closes it.
+        /// The index of its `Close` event.
         end: usize,
     },
     /// The end of a group.
     Close,
-    /// From here lines begin further to the right.
+    /// Increases the indentation of the following lines.
     Indent,
-    /// From here lines begin where this one does.
+    /// Sets the indentation of the following lines to that of this line.
     Align,
-    /// From here lines begin where they did before the last `Indent` or `Align`.
+    /// Restores the indentation before the last `Indent` or `Align`.
     Dedent,
-    /// A comment after what stands on its line.
+    /// A comment after other text on its line.
     Trailing(&'s str),
     /// A comment on a line of its own.
     Own(&'s str),
@@ -46,13 +46,13 @@ pub(super) enum Event<'s> {
     Blank,
 }
 
-/// The parts in order.
+/// The events in order.
 #[derive(Debug, Default)]
 pub(super) struct Document<'s> {
     pub(super) events: Vec<Event<'s>>,
-    /// The groups that are not closed yet, outermost first.
+    /// The indexes of the open groups, outermost first.
     open: Vec<usize>,
-    /// How many of the parts around never break.
+    /// The number of enclosing parts that never break.
     flat: usize,
 }
 
@@ -105,7 +105,7 @@ impl<'s> Document<'s> {
         self.events.push(Event::Dedent);
     }
 
-    /// From here nothing breaks, up to [`Self::end_flat`].
+    /// Disables line breaks up to [`Self::end_flat`].
     pub(super) fn begin_flat(&mut self) {
         self.flat += 1;
     }
@@ -128,12 +128,12 @@ impl<'s> Document<'s> {
         self.events.push(Event::Blank);
     }
 
-    /// A comment ends a line, and so breaks every group around it.
+    /// Marks every open group as broken, because a comment ends a line.
     fn break_open(&mut self) {
         for opening in self.open.iter().rev() {
             match self.events.get_mut(*opening) {
                 Some(Event::Open { broken, .. }) if !*broken => *broken = true,
-                // What is around a broken group was broken with it.
+                // The groups around a broken group are broken already.
                 _ => return,
             }
         }

@@ -1,16 +1,18 @@
-//! From a document to text: which groups fit on their line. One pass over the events, after one
-//! that measures them; no recursion, and linear in time.
+//! The layout: turns a document into text, and decides which groups fit on a line. One pass
+//! measures the events, a second one prints them: no recursion, linear time. Knows nothing of the
+//! language.
 
 use super::COLUMNS;
 use super::document::{Document, Event, Flat};
 
-/// How far each level of nesting moves to the right.
+/// The indentation of each nesting level, in columns.
 const INDENT: usize = 4;
 
-/// Deeper levels move no further, so that a small source cannot become a huge text of spaces.
+/// The maximum indentation, in columns, so that a small source cannot become a very large text of
+/// spaces.
 const MAX_INDENT: usize = 64;
 
-/// Prints a document. It does not end with a newline.
+/// Prints a document, without a final newline.
 pub(super) fn print(document: &Document<'_>) -> String {
     let mut layout = Layout::new(&document.events);
     for (at, event) in document.events.iter().enumerate() {
@@ -19,14 +21,14 @@ pub(super) fn print(document: &Document<'_>) -> String {
     layout.out
 }
 
-/// Where on its line the printing is.
+/// The position on the current line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Here {
-    /// At the beginning; nothing is printed, not even the indent.
+    /// The start of the line. Nothing is printed yet, not even the indentation.
     Start,
-    /// After a text, and a space perhaps that is not printed yet.
+    /// After a text, and possibly a space that is not printed yet.
     Middle { space: bool },
-    /// After a comment: nothing else fits on this line.
+    /// After a comment, which ends the line.
     End,
 }
 
@@ -34,13 +36,13 @@ struct Layout {
     measure: Measure,
     out: String,
     column: usize,
-    /// The levels that lines begin at, innermost last.
+    /// The indentation levels, innermost last.
     levels: Vec<usize>,
-    /// The level that this line begins at; after a comment, the next line. It is taken where
-    /// the end of the line before stands, so that what indents itself has its first line outside.
+    /// The level of this line; after a comment, of the next line. It is set at the end of the
+    /// previous line, so that the first line of an indented part keeps the outer indentation.
     margin: usize,
     here: Here,
-    /// Whether the groups around are broken, outermost first.
+    /// True for each enclosing group that is broken, outermost first.
     broken: Vec<bool>,
 }
 
@@ -90,7 +92,8 @@ impl Layout {
         self.broken.push(broken);
     }
 
-    /// Whether a group fits on the line, with what follows it there in any case.
+    /// Returns true if a group fits on the line, with the text after it up to the next possible
+    /// break.
     fn fits(&self, at: usize, end: usize) -> bool {
         let before = match self.here {
             Here::Start | Here::End => indent(self.margin),
@@ -109,7 +112,7 @@ impl Layout {
         }
     }
 
-    /// Prints what is due before a text.
+    /// Prints the pending space or indentation before a text.
     fn reach_middle(&mut self) {
         self.end_comment();
         match self.here {
@@ -136,7 +139,7 @@ impl Layout {
         self.margin = self.level();
     }
 
-    /// A line that only a comment ends: what follows begins where the comment would have.
+    /// Ends a line after a comment. The next text gets the indentation of the comment's line.
     fn end_comment(&mut self) {
         if self.here == Here::End {
             self.end_line();
@@ -149,14 +152,14 @@ impl Layout {
         self.column = 0;
     }
 
-    /// A comment at the end of a line.
+    /// Prints a comment at the end of a line.
     fn trailing(&mut self, comment: &str) {
         self.space();
         self.text(comment);
         self.after_comment();
     }
 
-    /// A comment on a line of its own.
+    /// Prints a comment on its own line.
     fn own(&mut self, comment: &str) {
         if self.here != Here::Start {
             self.newline();
@@ -182,13 +185,13 @@ fn indent(level: usize) -> usize {
     (level * INDENT).min(MAX_INDENT)
 }
 
-/// How wide the events are on one line.
+/// The widths of the events on one line, in columns.
 struct Measure {
-    /// The width of all events before each, where nothing is broken.
+    /// The total width before each event, if no group is broken.
     flat: Vec<usize>,
-    /// The same with what is printed in broken groups only.
+    /// The same, if all groups are broken.
     broken: Vec<usize>,
-    /// The next event, from each on, where the line may end.
+    /// The index of the next possible line break, from each event on.
     stop: Vec<usize>,
 }
 
@@ -202,8 +205,8 @@ impl Measure {
         Self { flat, broken, stop: stops(events) }
     }
 
-    /// The width of a group from its first event to its last, on one line, and of what follows
-    /// up to where the line may end; what is around the group is broken.
+    /// Returns the width of a group on one line, plus the text after it up to the next possible
+    /// break. The groups around it count as broken.
     fn width(&self, first: usize, last: usize) -> usize {
         let stop = self.stop.get(last).copied().unwrap_or(last);
         between(&self.flat, first, last) + between(&self.broken, last, stop)
@@ -236,7 +239,8 @@ fn stops(events: &[Event<'_>]) -> Vec<usize> {
     stops
 }
 
-/// The width of an event where nothing is broken; of a text with newlines, of its widest line.
+/// Returns the width of an event if no group is broken. A text with newlines is as wide as its
+/// widest line.
 fn width(event: &Event<'_>) -> usize {
     match event {
         Event::Text(text) => text.split('\n').map(|line| line.chars().count()).max().unwrap_or(0),

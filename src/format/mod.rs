@@ -1,8 +1,8 @@
 //! The formatter: a source in its canonical layout, and its tree as an outline for people.
 //!
-//! Knows syntax alone: not what names mean, nor which functions there are. `walk` turns the tree
-//! into a document, token by token in the order of the source, so that `cursor` meets every
-//! comment on the way; `layout` decides where the document's lines end.
+//! Knows only syntax, not the meaning of names or the functions. `walk` turns the tree into a
+//! document, token by token in source order, so that `cursor` finds every comment. `layout` breaks
+//! the document into lines.
 
 mod cursor;
 mod document;
@@ -15,11 +15,11 @@ pub use outline::show_tree;
 
 use crate::syntax::{Expr, Parsed, Part};
 
-/// How many characters a line may have, where it can be broken.
+/// The maximum line width, in characters, if a line can be broken.
 const COLUMNS: usize = 100;
 
-/// Lays a source out anew. It means the same, keeps its comments, and formatting it again
-/// changes nothing. It ends with a newline, except a text template, where one would be content.
+/// Formats a source. The result has the same meaning and comments, and formatting it again changes
+/// nothing. It ends with a newline, except for a string template, where a newline would be content.
 ///
 /// ```
 /// use hookgate::format::format;
@@ -39,12 +39,12 @@ pub fn format(parsed: &Parsed) -> String {
     out
 }
 
-/// Whether the source is the inside of a text rather than an expression.
+/// Returns true if the source is a string template, not an expression.
 fn is_template(parsed: &Parsed) -> bool {
     let root = parsed.tree.node(parsed.tree.root());
     let words = parsed.source.slice(root.span);
     match &root.expr {
-        // A text in quotes is shorter than its words by the quotes at least.
+        // A quoted string is shorter than its source by at least the quotes.
         Expr::Text(text) => *words.replace("\\${", "${") == **text,
         Expr::Template(parts) => match parts.first() {
             Some(Part::Text(_, span)) => span.start == root.span.start,

@@ -1,18 +1,19 @@
-//! The tree as an outline for people: a line a node, what is inside it further to the right.
+//! The tree as an outline for people: one line for each node, indented by depth. Does not format
+//! sources.
 
 use std::fmt::Write;
 
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Parsed, Part, StepKind};
 
-/// How many characters of a node's words are shown.
+/// The maximum length of a node's source excerpt, in characters.
 const EXCERPT: usize = 60;
 
-/// Deeper levels move no further to the right.
+/// The maximum indentation, in levels.
 const MAX_LEVEL: usize = 40;
 
-/// Shows a tree: what each node is, the bytes it covers, and its words. The steps of a chain are
-/// shown as if they were nodes.
+/// Returns the outline of a tree: the kind of each node, its byte range, and an excerpt of its
+/// source. The steps of a chain are listed like nodes.
 ///
 /// ```
 /// use hookgate::format::show_tree;
@@ -67,7 +68,7 @@ impl Outline<'_> {
         let place = format!("{}..{}", span.start, span.end);
         let head = format!("{:indent$}{kind}", "");
         let words = excerpt(self.parsed.source.slice(span));
-        // A `String` takes everything that is written to it.
+        // Writing to a `String` never fails.
         let _ = writeln!(self.out, "{head:<14} {place:<5} {words}");
     }
 }
@@ -106,7 +107,7 @@ fn step_kind(step: &StepKind) -> &'static str {
     }
 }
 
-/// The beginning of the words, on one line.
+/// Returns the start of a source excerpt, on one line.
 fn excerpt(words: &str) -> String {
     let mut characters = words.chars();
     let mut shown: String = characters.by_ref().take(EXCERPT).collect();

@@ -1,13 +1,14 @@
-//! From a tree to a document: what each kind of expression looks like.
+//! Turns a tree into a document: the layout of each kind of expression. Does not decide where lines
+//! break.
 //!
-//! Tokens are written in the order of the source. The tree's depth is bounded, so this recurses.
+//! Tokens are written in source order. The depth of the tree is limited, so this may recurse.
 
 use super::document::{Document, Flat};
 use super::writer::{BRACES, PARENS, SQUARES, Writer};
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Param, Parsed, Part, Run, Step, StepKind, Token};
 
-/// The document of a source.
+/// Returns the document of a source.
 pub(super) fn document(parsed: &Parsed, template: bool) -> Document<'_> {
     let mut writer = Writer::new(parsed);
     let root = parsed.tree.root();
@@ -32,7 +33,7 @@ impl<'s> Writer<'s> {
             Expr::Null => self.sign(&Token::Null),
             Expr::Bool(true) => self.sign(&Token::True),
             Expr::Bool(false) => self.sign(&Token::False),
-            // A `Let` is made by mappers and stands in no source.
+            // Only mappers create a `Let`; a source never contains one.
             Expr::Number(_) | Expr::Text(_) | Expr::Name(_) | Expr::Let { .. } | Expr::Error => {
                 self.verbatim(node.span);
             }
@@ -55,7 +56,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// Whether an expression breaks into lines without brackets around them.
+    /// Returns true if an expression breaks into lines without brackets around them.
     fn is_loose(&self, id: ExprId) -> bool {
         matches!(
             self.tree().expr(id),
@@ -63,7 +64,7 @@ impl<'s> Writer<'s> {
         )
     }
 
-    /// A part of something with several: its further lines are to the right of its first.
+    /// Writes one of several parts. Its further lines are indented.
     fn item(&mut self, id: &ExprId) {
         self.comments();
         if self.is_loose(*id) {
@@ -73,13 +74,13 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// A keyword with the space after it.
+    /// Writes a keyword and a space.
     fn word(&mut self, word: &Token<'static>) {
         self.sign(word);
         self.space();
     }
 
-    /// What a keyword is the beginning of.
+    /// Writes the expression after a keyword.
     fn after_word(&mut self, id: ExprId) {
         if self.cursor.is_pending() {
             self.indent(|this| this.expr(id));
@@ -88,7 +89,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// What `=>` or `:` leads to: on a line of its own if it has no brackets to break.
+    /// Writes the expression after `=>` or `:`, on its own line if it has no brackets to break.
     fn target(&mut self, id: ExprId) {
         if self.cursor.is_pending() || !self.is_loose(id) {
             self.space();
@@ -135,8 +136,8 @@ impl<'s> Writer<'s> {
         });
     }
 
-    /// Whether a run has one operator, and a list or object behind it: `a IN [b, c]` is best
-    /// broken in the list.
+    /// Returns true if a run is one operator before a list or object: `a IN [b, c]` breaks best
+    /// inside the list.
     fn ends_in_brackets(&self, rest: &[Run]) -> bool {
         let [only] = rest else {
             return false;
@@ -148,8 +149,8 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// An operator, which begins a line. A comment behind it in the source stands before it: it
-    /// ended the line above, or is about the operand.
+    /// Writes an operator at the start of a line. A comment after it in the source goes before it:
+    /// it either ended the line above, or describes the operand.
     fn operator(&mut self, spelling: &'static str, breaks: bool) {
         for word in spelling.split(' ') {
             self.cursor.hop(word.len());
@@ -202,7 +203,7 @@ impl<'s> Writer<'s> {
         self.after_word(answer);
     }
 
-    /// `$F(a, b)`
+    /// Writes `$F(a, b)`.
     fn call(&mut self, name: &str, args: &[ExprId]) {
         let name = format!("${}", name.to_ascii_uppercase());
         let bytes = name.len();
@@ -210,8 +211,8 @@ impl<'s> Writer<'s> {
         self.items(&PARENS, args, Self::item);
     }
 
-    /// `a.b[0].$F(x)`. A single call breaks its arguments; several break the chain, and from the
-    /// first on all of it is further to the right.
+    /// Writes `a.b[0].$F(x)`. A single call breaks its arguments. Several calls break the chain,
+    /// and all steps from the first call on are indented.
     fn chain(&mut self, base: ExprId, steps: &'s [Step]) {
         let calls = steps.iter().filter(|step| matches!(step.kind, StepKind::Call(_)));
         let breaks = calls.count() > 1;
@@ -255,7 +256,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// The dot of a step, which is passed already.
+    /// Writes the dot of a step. The cursor is past it already.
     fn dot(&mut self) {
         self.comments();
         self.document.text(Token::Dot.spelling());
@@ -281,7 +282,7 @@ impl<'s> Writer<'s> {
         self.target(body);
     }
 
-    /// `x`, without parentheses.
+    /// Writes `x`, without parentheses.
     fn lone_param(&mut self, param: &'s Param) {
         while self.skip(&Token::ParenOpen) {}
         self.token(&*param.name, param.name.len());
@@ -302,7 +303,7 @@ impl<'s> Writer<'s> {
         self.sign(&Token::ParenClose);
     }
 
-    /// A text with expressions in it.
+    /// Writes a string with interpolations.
     fn quoted(&mut self, parts: &'s [Part], span: Span) {
         let (start, end) = (span.start as usize, span.end as usize);
         self.comments();
@@ -320,8 +321,8 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// `${e}`, on one line: a comment could not stand there, and a line's end would only hide in
-    /// the text.
+    /// Writes `${e}` on one line: a comment is not allowed there, and a line break would be hard to
+    /// see in the string.
     fn interpolation(&mut self, id: ExprId) {
         self.sign(&Token::InterpolationStart);
         self.document.begin_flat();

@@ -1,5 +1,5 @@
-//! Writes tokens into a document, with the comments of the source between them. Knows brackets
-//! and commas, and nothing of expressions.
+//! Writes tokens with the comments between them into a document. Knows brackets and commas, and
+//! nothing of expressions.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::document::{Document, Flat};
 use crate::source::Span;
 use crate::syntax::{Parsed, Token, Tree};
 
-/// A pair of brackets, and what is inside them on either side.
+/// A pair of brackets, and the padding inside them.
 #[derive(Debug)]
 pub(super) struct Brackets {
     open: Token<'static>,
@@ -26,7 +26,7 @@ pub(super) const SQUARES: Brackets =
 pub(super) const BRACES: Brackets =
     Brackets { open: Token::BraceOpen, close: Token::BraceClose, inside: Flat::Space };
 
-/// The source on one side, the document on the other.
+/// A writer from a source to a document.
 pub(super) struct Writer<'s> {
     parsed: &'s Parsed,
     pub(super) cursor: Cursor<'s>,
@@ -43,33 +43,33 @@ impl<'s> Writer<'s> {
         &self.parsed.tree
     }
 
-    /// A token of so many bytes in the source; comments that stand before it come first.
+    /// Writes a token that is `bytes` long in the source, after the comments before it.
     pub(super) fn token(&mut self, text: impl Into<Cow<'s, str>>, bytes: usize) {
         self.comments();
         self.document.text(text);
         self.cursor.take(bytes);
     }
 
-    /// A keyword or sign, in its one spelling.
+    /// Writes a keyword or sign in its canonical spelling.
     pub(super) fn sign(&mut self, token: &Token<'static>) {
         let spelling = token.spelling();
         self.token(spelling, spelling.len());
     }
 
-    /// A part of the source as it is written.
+    /// Writes a part of the source unchanged.
     pub(super) fn verbatim(&mut self, span: Span) {
         let words = self.parsed.source.slice(span);
         self.token(words, words.len());
     }
 
-    /// The same inside a text, where what follows is content too.
+    /// Writes a part of a string unchanged. The text after it is content too, so it is not scanned.
     pub(super) fn raw(&mut self, span: Span) {
         let words = self.parsed.source.slice(span);
         self.document.text(words);
         self.cursor.raw(words.len());
     }
 
-    /// Past a keyword or sign, if it is next. It is printed later, or not at all.
+    /// Moves past a keyword or sign, if it is next. It is printed later or not at all.
     pub(super) fn skip(&mut self, token: &Token<'static>) -> bool {
         let found = self.cursor.is_at(token.spelling());
         if found {
@@ -82,7 +82,7 @@ impl<'s> Writer<'s> {
         self.document.space();
     }
 
-    /// Where a line may end. What ends the line in the source goes before.
+    /// Writes a possible line break, after a comment that ends the line in the source.
     pub(super) fn line(&mut self, flat: Flat) {
         if let Some(comment) = self.cursor.next_trailing() {
             self.document.trailing(comment.words);
@@ -90,7 +90,7 @@ impl<'s> Writer<'s> {
         self.document.line(flat);
     }
 
-    /// The comments that stand before what comes next.
+    /// Writes the comments before the next token.
     pub(super) fn comments(&mut self) {
         while let Some(Comment { words, trailing, apart }) = self.cursor.next_comment() {
             if apart {
@@ -107,7 +107,7 @@ impl<'s> Writer<'s> {
         }
     }
 
-    /// What goes on one line if it can. Comments before it do not break it.
+    /// Writes a group, which stays on one line if it fits. Comments before it do not break it.
     pub(super) fn group(&mut self, inside: impl FnOnce(&mut Self)) {
         self.comments();
         self.document.open();
@@ -121,7 +121,7 @@ impl<'s> Writer<'s> {
         self.document.dedent();
     }
 
-    /// Something in brackets, on lines of its own if it does not fit.
+    /// Writes a bracketed part, on lines of its own if it does not fit.
     pub(super) fn bracketed(&mut self, brackets: &Brackets, inside: impl FnOnce(&mut Self)) {
         self.group(|this| {
             this.sign(&brackets.open);
@@ -137,7 +137,7 @@ impl<'s> Writer<'s> {
         });
     }
 
-    /// Items in brackets, with commas.
+    /// Writes items in brackets, with commas.
     pub(super) fn items<T>(&mut self, brackets: &Brackets, items: &[T], each: fn(&mut Self, &T)) {
         if items.is_empty() {
             return self.no_items(brackets);
@@ -153,7 +153,7 @@ impl<'s> Writer<'s> {
         });
     }
 
-    /// Brackets with at most comments in them.
+    /// Writes brackets that contain only comments or nothing.
     fn no_items(&mut self, brackets: &Brackets) {
         self.sign(&brackets.open);
         if self.cursor.is_pending() {
@@ -168,8 +168,8 @@ impl<'s> Writer<'s> {
         self.sign(&brackets.close);
     }
 
-    /// A comma, or the one after the last item, which only stands at the end of a line. Comments
-    /// that stand before it come after it.
+    /// Writes a comma. After the last item it is written only at the end of a line. Comments before
+    /// it are written after it.
     fn comma(&mut self, between: bool) {
         if between {
             self.document.text(Token::Comma.spelling());
@@ -179,7 +179,7 @@ impl<'s> Writer<'s> {
         self.skip_comma();
     }
 
-    /// Past a comma, if one is next and is printed already or not at all.
+    /// Moves past a comma, if it is next. It is already printed, or not printed at all.
     pub(super) fn skip_comma(&mut self) {
         if self.cursor.is_at(Token::Comma.spelling()) {
             self.cursor.take(1);

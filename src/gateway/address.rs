@@ -1,8 +1,8 @@
-//! Where a request comes from, behind proxies that are trusted.
+//! The address of a sender, behind trusted proxies. Does not decide on a request.
 //!
 //! `X-Forwarded-For` is read as bytes: a client may send a header that is not UTF-8, and a proxy
-//! appends its hop to it all the same. Each proxy writes the address it accepted the connection
-//! from at the right end, so the header is read from there, and no further than it is needed.
+//! still appends its hop to it. Each proxy writes the address of its peer at the right end. So the
+//! header is read from the right, and only as far as needed.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,22 +10,22 @@ use std::net::IpAddr;
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The peer of the connection.
+    /// Peer of the connection.
     pub peer: IpAddr,
-    /// The sender behind the proxies that are trusted, or why it is not known. It is never
-    /// replaced by another address: a check of addresses fails where it is not known.
+    /// Sender behind the trusted proxies, or the reason why the sender is unknown. No other address
+    /// replaces an unknown one: an address verification then fails.
     pub sender: Result<IpAddr, Unknown>,
 }
 
-/// Why the address of a sender is not known.
+/// The reason why the address of a sender is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
-    /// Only trusted proxies are named: the last of them does not say who sent the request.
+    /// All hops are trusted proxies: the last of them does not name the sender.
     NoHop,
-    /// The hop that is needed is no address.
+    /// The needed hop is not an IP address.
     UnreadableHop,
 }
 
@@ -40,42 +40,42 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// What counts as one sender at a limit.
+/// A group of senders that a limit counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Group {
-    /// An IPv4 address, or a network of IPv6 addresses that one host or one site has to itself.
+    /// An IPv4 address, or the network of one IPv6 host or site.
     Sender(IpAddr),
-    /// Everyone behind this proxy whose address is not known.
+    /// All senders behind this proxy whose address is unknown.
     UnknownBehind(IpAddr),
 }
 
-/// Bits of the network that one IPv6 host has to itself.
+/// Prefix length of the network of one IPv6 host, in bits.
 const HOST_PREFIX: u8 = 64;
 
-/// Bits of the network that one IPv6 site has to itself: it may use any of the 65,536 networks for
-/// hosts in it (RFC 6177).
+/// Prefix length of the network of one IPv6 site, in bits. A site may use all of its 65,536 host
+/// networks (RFC 6177).
 const SITE_PREFIX: u8 = 48;
 
 impl Origin {
-    /// The origin of a request with these headers.
+    /// Returns the origin of a request with these headers.
     pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let forwarded = headers.get_all("x-forwarded-for");
         let sender = sender(peer, forwarded.iter().map(|value| value.as_bytes()), trusted);
         Self { peer: peer.to_canonical(), sender }
     }
 
-    /// The sender's address, where it is known.
+    /// Returns the sender's address, if it is known.
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.sender.ok()
     }
 
-    /// The group that failures are counted by.
+    /// Returns the group by which failures are counted.
     pub(super) fn host(&self) -> Group {
         self.group(HOST_PREFIX)
     }
 
-    /// The group that challenges are counted by. It is wider than a host's: a challenge needs no
-    /// secret, and whoever has a site has all networks in it.
+    /// Returns the group by which challenges are counted. The group is wider than a host: a
+    /// challenge needs no secret, and the owner of a site can use every network in it.
     pub(super) fn site(&self) -> Group {
         self.group(SITE_PREFIX)
     }
@@ -88,15 +88,16 @@ impl Origin {
     }
 }
 
-/// The network that the host of a peer has to itself: its connections are counted together.
+/// Returns the network of a peer's host. Connections are counted by this network.
 pub(super) fn host_network(peer: IpAddr) -> IpAddr {
     network(peer.to_canonical(), HOST_PREFIX)
 }
 
-/// The sender's address: the right-most hop that is no trusted proxy. A hop left of that one was
-/// written by the sender, and may be anything, so it is not looked at. A hop that is no address
-/// ends the search: the proxy that wrote it means somebody, and left of it stands what that
-/// somebody wrote.
+/// Returns the sender's address: the right-most hop that is not a trusted proxy.
+///
+/// The sender controls all hops to the left of that hop, so they are not read. A hop that is not an
+/// address ends the search: the proxy that wrote it names a peer, and that peer wrote the hops
+/// further left.
 fn sender<'h>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'h [u8]>,
@@ -111,9 +112,9 @@ fn sender<'h>(
     Ok(sender)
 }
 
-/// Whether an address is that of a trusted proxy.
+/// Returns true if an address belongs to a trusted proxy.
 pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    // A network of IPv4 addresses may be configured in its form for IPv6, `::ffff:10.0.0.0/104`.
+    // An IPv4 network may be configured in IPv6 notation: `::ffff:10.0.0.0/104`.
     let mapped = match address {
         IpAddr::V4(address) => IpAddr::V6(address.to_ipv6_mapped()),
         IpAddr::V6(_) => address,
@@ -121,7 +122,7 @@ pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&address) || network.contains(&mapped))
 }
 
-/// The address of a hop, with or without a port, brackets or quotes.
+/// Parses the address of a hop, with or without a port, brackets or quotes.
 fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     let bare = std::str::from_utf8(hop.trim_ascii()).ok()?.trim_matches('"');
     if let Ok(address) = bare.parse() {
@@ -133,7 +134,7 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     bare.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// The address itself for IPv4, and the network of an IPv6 address.
+/// Returns an IPv4 address unchanged, and the network of an IPv6 address.
 fn network(address: IpAddr, prefix: u8) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -174,7 +175,7 @@ mod tests {
         Origin::of(address(peer), &headers, &trusted())
     }
 
-    /// A peer, the values of its headers, and the sender.
+    /// A peer, its header values, and the expected sender.
     type Row = (&'static str, &'static [&'static [u8]], Result<&'static str, Unknown>);
 
     #[test]
@@ -182,12 +183,12 @@ mod tests {
         const NO_HOP: Result<&str, Unknown> = Err(Unknown::NoHop);
         const UNREADABLE: Result<&str, Unknown> = Err(Unknown::UnreadableHop);
         let table: &[Row] = &[
-            // A peer that is no proxy is the sender, whatever it writes.
+            // A peer that is not a proxy is the sender, whatever its headers contain.
             ("192.0.2.9", &[], Ok("192.0.2.9")),
             ("192.0.2.9", &[b"198.51.100.1"], Ok("192.0.2.9")),
             ("192.0.2.9", &[b"\xff"], Ok("192.0.2.9")),
             ("::ffff:192.0.2.9", &[b"198.51.100.1"], Ok("192.0.2.9")),
-            // A proxy appends, and a sender may write anything left of it.
+            // A proxy appends; the sender controls the hops to the left.
             (PROXY, &[b"192.0.2.7"], Ok("192.0.2.7")),
             (PROXY, &[b"192.0.2.7, 198.51.100.1"], Ok("198.51.100.1")),
             (PROXY, &[b"\xff, 198.51.100.1"], Ok("198.51.100.1")),
@@ -207,11 +208,11 @@ mod tests {
             (PROXY, &[b"[2001:db8:2::7]"], Ok("2001:db8:2::7")),
             (PROXY, &[b"\"[2001:db8:2::7]:443\""], Ok("2001:db8:2::7")),
             (PROXY, &[b" \t198.51.100.1\t "], Ok("198.51.100.1")),
-            // The hop that is needed is not there.
+            // The needed hop is missing.
             (PROXY, &[], NO_HOP),
             (PROXY, &[b"10.2.3.4"], NO_HOP),
             (PROXY, &[b"10.2.3.4, 10.2.3.5", b"10.2.3.6"], NO_HOP),
-            // It is there, and is no address: nothing left of it is believed.
+            // The needed hop is not an address: no hop to its left is trusted.
             (PROXY, &[b""], UNREADABLE),
             (PROXY, &[b"\xff"], UNREADABLE),
             (PROXY, &[b"192.0.2.7, \xff"], UNREADABLE),

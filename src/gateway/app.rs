@@ -1,4 +1,5 @@
-//! The gateway as one thing: its configuration, its store, its clock, its counters.
+//! The shared state of a gateway: configuration, store, clock, limits and counters. Runs nothing
+//! itself.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -7,51 +8,52 @@ use zeroize::Zeroizing;
 
 use super::clock::Clock;
 use super::configuration::Configuration;
-use super::deliver::{Arrivals, Filters};
+use super::deliver::{DeliveryNotifier, Filters};
 use super::encryption::Keyring;
 use super::http::Memory;
 use super::http::readiness::Readiness;
-use super::limits::Buckets;
 use super::manage::Budget;
 use super::metrics::Metrics;
+use super::offload::Offload;
 use super::patterns::Patterns;
+use super::rate_limit::TokenBuckets;
 use super::store::Store;
-use super::throttle::Throttle;
 
-/// A gateway, shared by all that it does at a time.
+/// A gateway, shared by all of its tasks.
 pub struct App {
-    /// What is stored.
+    /// The store.
     pub store: Arc<dyn Store>,
     /// The clock.
     pub clock: Clock,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
-    /// The rate limits.
-    pub buckets: Buckets,
-    /// Where senders that keep failing wait for each other.
-    pub throttle: Throttle,
-    /// The memory that requests may hold.
+    /// Token buckets of the rate limits.
+    pub buckets: TokenBuckets,
+    /// Permits for work outside the runtime threads, such as verification for senders that keep
+    /// failing.
+    pub offload: Offload,
+    /// Memory budget of requests.
     pub memory: Memory,
-    /// The bounds of the management address.
+    /// Limits of the management address.
     pub(super) management: Budget,
-    /// Whether the store takes requests.
+    /// Readiness of the store.
     pub(super) readiness: Readiness,
-    /// The keys that what is kept is encrypted with.
+    /// Keys for encryption at rest.
     pub keyring: Keyring,
-    /// Who has something to deliver.
-    pub arrivals: Arrivals,
-    /// The filters of those who want events.
+    /// Notifications of new deliveries.
+    pub notifier: DeliveryNotifier,
+    /// Filters of subscriptions and sinks, for the fan-out.
     pub(super) filters: Filters,
-    /// The compiled regular expressions of subscribers.
+    /// Compiled regular expressions of subscribers.
     pub patterns: Patterns,
-    /// The key that access tokens are signed with.
+    /// Key that signs access tokens.
     pub token_key: Zeroizing<[u8; 32]>,
     configuration: RwLock<Arc<Configuration>>,
     stop: watch::Sender<bool>,
 }
 
 impl App {
-    /// A gateway of its parts.
+    /// Returns a gateway built from its parts.
     pub fn new(
         configuration: Configuration,
         store: Arc<dyn Store>,
@@ -65,13 +67,13 @@ impl App {
             store,
             clock,
             metrics: Metrics::default(),
-            buckets: Buckets::default(),
-            throttle: Throttle::default(),
+            buckets: TokenBuckets::default(),
+            offload: Offload::default(),
             memory,
             management,
             readiness: Readiness::default(),
             keyring,
-            arrivals: Arrivals::default(),
+            notifier: DeliveryNotifier::default(),
             filters: Filters::default(),
             patterns: Patterns::default(),
             token_key,
@@ -80,28 +82,28 @@ impl App {
         }
     }
 
-    /// Tells everything that runs to stop.
+    /// Requests a shutdown of all tasks.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Whether it was told to stop.
+    /// Returns true if a shutdown was requested.
     pub fn is_stopping(&self) -> bool {
         *self.stop.borrow()
     }
 
-    /// Follows whether it is to stop.
+    /// Returns a receiver that reports the shutdown request.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.stop.subscribe()
     }
 
-    /// The configuration as it is now. A request keeps the one it began with.
+    /// Returns the current configuration. A request keeps the configuration that it began with.
     pub fn configuration(&self) -> Arc<Configuration> {
-        // A writer only swaps a pointer, so a panic leaves nothing half written.
+        // A writer only swaps a pointer, so a panic leaves no partial change.
         Arc::clone(&self.configuration.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another configuration in its place.
+    /// Replaces the configuration.
     pub fn replace(&self, configuration: Configuration) {
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(configuration);

@@ -1,4 +1,5 @@
-//! The clock of the gateway: the system's, or one that a test sets.
+//! The clock of the gateway: the system clock, or a clock that a test sets. Also detects clock
+//! skew.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,35 +10,35 @@ use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::engine::Time;
 
-/// Keeps ids of one moment in the order they were made.
+/// Keeps ids of the same moment in order of creation.
 static ORDER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 /// A clock.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
-    /// The system's.
+    /// The system clock.
     #[default]
     System,
-    /// One that stands still where it was set, in microseconds since the epoch.
+    /// A clock that stands still, in microseconds since the epoch.
     Pinned(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands still.
+    /// Returns a clock that stands still.
     pub fn pinned(at: Time) -> Self {
         let clock = Self::Pinned(Arc::default());
         clock.set(at);
         clock
     }
 
-    /// Sets a clock that stands still; the system's is left alone.
+    /// Sets a pinned clock. Has no effect on the system clock.
     pub fn set(&self, at: Time) {
         if let Self::Pinned(micros) = self {
             micros.store(micros_of(at), Ordering::SeqCst);
         }
     }
 
-    /// The time in microseconds since the epoch.
+    /// Returns the time in microseconds since the epoch.
     pub fn micros(&self) -> i64 {
         match self {
             Self::System => {
@@ -48,62 +49,63 @@ impl Clock {
         }
     }
 
-    /// A new id: a UUID of version 7, which begins with the time, so that ids sort by it.
+    /// Returns a new id: a UUID version 7. The id begins with the time, so ids sort by time.
     pub fn id(&self) -> Uuid {
         let micros = u64::try_from(self.micros()).unwrap_or(0);
         let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1000;
-        // An order is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The context is valid at any time, so a panic elsewhere leaves no partial change.
         let order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
         let at = Timestamp::from_unix(&*order, micros / 1_000_000, nanos);
         Uuid::new_v7(at)
     }
 
-    /// The time.
+    /// Returns the time.
     pub fn now(&self) -> Time {
         time_of(self.micros())
     }
 }
 
-/// What steers a clock gently moves it by less than this between two looks.
-const SET: i64 = 10 * 1_000_000;
+/// Deviation that counts as a clock that was set, in microseconds. Time synchronisation that slews
+/// a clock moves it by less between two calls.
+const SKEW_THRESHOLD_MICROS: i64 = 10 * 1_000_000;
 
-/// Notices when a clock is set, by the time that went by.
+/// A detector for clocks that are set: it compares the clock with the elapsed time.
 #[derive(Debug)]
-pub(super) struct Steady {
+pub(super) struct ClockSkewDetector {
     clock: Clock,
     at: Instant,
     micros: i64,
 }
 
-impl Steady {
-    /// Looks at a clock for the first time.
+impl ClockSkewDetector {
+    /// Starts with the current time of a clock.
     pub(super) fn new(clock: Clock) -> Self {
         let micros = clock.micros();
         Self { clock, at: Instant::now(), micros }
     }
 
-    /// By how many microseconds the clock was set since it was last looked at: forward, or back
-    /// where they are negative; none where it only went on.
+    /// Returns the microseconds by which the clock was set since the last call: positive for
+    /// forward, negative for back. Returns `None` if the clock was not set.
     pub(super) fn was_set(&mut self) -> Option<i64> {
         let (at, micros) = (Instant::now(), self.clock.micros());
         let passed = micros_in(at.saturating_duration_since(self.at));
         let by = micros.saturating_sub(self.micros).saturating_sub(passed);
         (self.at, self.micros) = (at, micros);
-        (by.saturating_abs() >= SET).then_some(by)
+        (by.saturating_abs() >= SKEW_THRESHOLD_MICROS).then_some(by)
     }
 }
 
-/// A time in microseconds since the epoch.
+/// Converts a time to microseconds since the epoch.
 pub fn micros_of(time: Time) -> i64 {
     time.get().timestamp_micros()
 }
 
-/// A span in microseconds; what is longer than they can count is as long as they can.
+/// Converts a duration to microseconds; `i64::MAX` if it is too long.
 pub fn micros_in(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The time of microseconds since the epoch, in UTC; what no time can be is the epoch.
+/// Converts microseconds since the epoch to a time in UTC; the epoch if they are out of range.
 pub fn time_of(micros: i64) -> Time {
     let at = DateTime::from_timestamp_micros(micros).map(|at| at.fixed_offset());
     at.and_then(Time::new).unwrap_or(Time::EPOCH)

@@ -1,6 +1,7 @@
-//! The configuration as a whole: `hookgate.toml` and `listeners/*.toml`, read as one set.
+//! The whole configuration: `hookgate.toml` and `listeners/*.toml`, read as one set. Serves
+//! nothing.
 //!
-//! A set is good as a whole or not at all: nothing replaces a good one by halves.
+//! A set with an error is refused as a whole. So a valid configuration is never replaced in part.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,47 +16,48 @@ use crate::engine::Source;
 use crate::listener::{External, Listener, Outside, load, shared_sources};
 use crate::source::Span;
 
-/// A configuration that holds.
+/// A valid configuration.
 #[derive(Debug)]
 pub struct Configuration {
-    /// The folder it was read from.
+    /// Folder that contains the configuration.
     pub folder: PathBuf,
-    /// The gateway's own settings.
+    /// Settings of the gateway.
     pub settings: Settings,
-    /// The listeners by id.
+    /// Listeners by id.
     pub listeners: BTreeMap<Box<str>, Arc<Listener>>,
-    /// What is worth telling, though it runs.
+    /// Warnings of a valid configuration.
     pub warnings: Vec<Diagnostics>,
-    /// What its files looked like before they were read: a change after that is noticed.
+    /// State of the files before they were read. A later change is detected by comparison.
     pub(super) seen: Fingerprint,
 }
 
-/// Why a configuration does not hold.
+/// The reason why a configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigurationError {
-    /// A file is not there, or cannot be read.
+    /// A file that is missing or cannot be read.
     #[error("cannot read {path}: {reason}")]
     Unreadable {
-        /// Which one.
+        /// Path of the file.
         path: String,
-        /// Why not.
+        /// Reason of the failure.
         reason: String,
     },
-    /// Files have faults.
+    /// Files with errors.
     #[error("the configuration has faults")]
     Faults(Vec<Diagnostics>),
 }
 
 impl Configuration {
-    /// Reads the configuration in a folder. With `needed`, a secret that is not set is an error.
+    /// Reads the configuration in a folder. If `needed` is true, a missing secret is an error.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Returns all errors of the configuration.
     pub fn read(folder: &Path, needed: bool) -> Result<Self, ConfigurationError> {
         Self::read_with(folder, needed, &ConfigFiles::default())
     }
 
-    /// The same, with what reads its files: that knows them all, those of a faulty one too.
+    /// Reads the configuration with a given file reader. The reader knows all files afterwards,
+    /// also those of an invalid configuration.
     pub(super) fn read_with(
         folder: &Path,
         needed: bool,
@@ -99,13 +101,13 @@ impl Configuration {
         }
     }
 
-    /// The listener of an id or a name.
+    /// Returns a listener by its id or name.
     pub fn find(&self, name: &str) -> Option<&Arc<Listener>> {
         let by_id = self.listeners.get(name.to_ascii_lowercase().as_str());
         by_id.or_else(|| self.listeners.values().find(|listener| *listener.name == *name))
     }
 
-    /// The file of a listener, by its id or name.
+    /// Returns the file of a listener, by its id or name.
     pub fn file_of(&self, name: &str) -> Option<PathBuf> {
         let wanted = self.find(name)?;
         listener_files(&self.folder).ok()?.into_iter().find(|path| {
@@ -114,16 +116,16 @@ impl Configuration {
         })
     }
 
-    /// A path of the configuration: relative ones are relative to its folder.
+    /// Returns a path of the configuration. A relative path is relative to the folder.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 }
 
-/// The name of the gateway's own file.
+/// Name of the gateway's own file.
 pub const HOOKGATE: &str = "hookgate.toml";
 
-/// Compiles the listener of a file, whose secrets and files are relative to a folder.
+/// Compiles the listener of a file. Its secrets and files are relative to a folder.
 pub fn load_listener(
     folder: &Path,
     name: &str,
@@ -133,7 +135,7 @@ pub fn load_listener(
     load_listener_with(folder, name, text, Outside { secrets_needed: needed, ..Outside::none() })
 }
 
-/// The same, with secrets and settings that come before those of the file.
+/// Compiles a listener with secrets and settings that override those of the file.
 pub fn load_listener_with(
     folder: &Path,
     name: &str,
@@ -146,7 +148,7 @@ pub fn load_listener_with(
     load_from(&ConfigFiles::default(), &policy, name, text, given)
 }
 
-/// The same, with the sources that its tenant may use.
+/// Compiles a listener with the sources that its tenant may use.
 fn load_from(
     files: &ConfigFiles,
     policy: &SourcePolicy<'_>,
@@ -169,7 +171,7 @@ fn same_id(name: &str, text: &str, other: &Listener) -> Diagnostics {
     Diagnostics::new(source, vec![Diagnostic::new(Code::E0605, span, message)])
 }
 
-/// The files of the listeners, in order of their names.
+/// Returns the files of the listeners, sorted by name.
 fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
     let folder = folder.join("listeners");
     let unreadable = |error: std::io::Error| ConfigurationError::Unreadable {
@@ -195,25 +197,25 @@ fn shown(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
-/// Takes note of the listeners that there are: a new one changes the configuration.
+/// Records the current listener files: a new file changes the configuration.
 pub(super) fn note_listeners(folder: &Path, seen: &mut Fingerprint) {
     for path in listener_files(folder).unwrap_or_default() {
         seen.note(path);
     }
 }
 
-/// Takes note of files that others read when the configuration is used.
+/// Records the files that other modules read when the configuration is used.
 fn note_files(folder: &Path, settings: &mut Settings, files: &ConfigFiles) {
     let tls = settings.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    let authorities = settings.delivery.authorities.iter();
-    for path in tls.chain(authorities) {
+    let ca_file = settings.delivery.ca_file.iter();
+    for path in tls.chain(ca_file) {
         files.note(folder.join(path));
     }
     let state = |path: &PathBuf| FileState::of(&folder.join(path));
-    settings.delivery.authorities_seen = settings.delivery.authorities.as_ref().and_then(state);
+    settings.delivery.ca_file_seen = settings.delivery.ca_file.as_ref().and_then(state);
 }
 
-/// The files that hold secrets: those that listeners name, and the private key of TLS.
+/// Returns the files that hold secrets: those that listeners name, and the private key of TLS.
 pub(super) fn secret_files(configuration: &Configuration) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in listener_files(&configuration.folder).unwrap_or_default() {
@@ -228,7 +230,8 @@ pub(super) fn secret_files(configuration: &Configuration) -> Vec<PathBuf> {
     files
 }
 
-/// The files that the secrets of a listener come from: one, or several for a rotation.
+/// Returns the files that hold the secrets of a listener. A secret has several files during a
+/// rotation.
 fn sources(listener: &Node) -> impl Iterator<Item = &str> {
     let secrets = listener.get("secrets").map(Node::entries).unwrap_or_default();
     let nodes = secrets.iter().flat_map(|secret| match secret.value.items() {

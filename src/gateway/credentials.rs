@@ -1,9 +1,10 @@
-//! Credentials of senders: API keys, and access tokens for clients (RFC 6749, section 4.4).
+//! Credentials of senders: API keys, and access tokens for clients (RFC 6749, section 4.4). Decides
+//! on a key, not on a request.
 //!
-//! A key is `hg_<id>_<256 random bits>`: it is found by its id, and stored as a hash. An access
-//! token is a JSON Web Token of one fixed form, signed with the gateway's own key; its client is
-//! looked up at each use, so that a revoked one is refused at once, and a change of its scopes or
-//! listeners holds at once.
+//! A key is `hg_<id>_<256 random bits>`. The store finds it by its id and holds only its hash. An
+//! access token is a JSON Web Token of one fixed form, signed with the gateway's own key. Each use
+//! looks up its client, so a revoked client is refused at once, and changed scopes and listeners
+//! apply at once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -19,28 +20,28 @@ use super::scopes::{SEND, permits};
 use super::store::{Key, KeyKind, StoreError};
 use crate::listener::Presented;
 
-/// How long an access token is good, in seconds.
+/// Lifetime of an access token, in seconds.
 pub(super) const TOKEN_LIFE: i64 = 3600;
 
-/// The head of every access token: one algorithm, and no other is read.
+/// JOSE header of every access token. No other algorithm is accepted.
 const HEAD: &str = r#"{"alg":"HS256","typ":"at+jwt"}"#;
 
 const MICROS: i64 = 1_000_000;
 
-/// A key that was made: what is shown once, and what is stored.
+/// A new key: the text that is shown once, and the fields to store.
 pub struct Made {
-    /// The key as its owner sends it.
+    /// Key as its owner sends it.
     pub shown: String,
-    /// Its id.
+    /// Id of the key.
     pub id: String,
-    /// The SHA-256 of the whole key.
+    /// SHA-256 of the whole key.
     pub hash: [u8; 32],
 }
 
-/// Makes a key.
+/// Generates a key.
 ///
 /// # Errors
-/// Where the system gives no random bytes.
+/// Returns an error if the system provides no random bytes.
 pub fn make() -> Result<Made, super::encryption::EncryptionError> {
     let mut random = [0; 40];
     SystemRandom::new()
@@ -53,11 +54,11 @@ pub fn make() -> Result<Made, super::encryption::EncryptionError> {
     Ok(Made { shown, id, hash })
 }
 
-/// What is known of a credential that a request presents to a listener: the key has to be good,
-/// and to allow `send`.
+/// Looks up the credential that a request presents to a listener. The key must be valid and permit
+/// `send`.
 ///
 /// # Errors
-/// Where the store does not answer.
+/// Returns an error if the store does not answer.
 pub(super) async fn look_up(app: &App, presented: Option<&str>) -> Result<Presented, StoreError> {
     let Some(presented) = presented else {
         return Ok(Presented::None);
@@ -69,16 +70,16 @@ pub(super) async fn look_up(app: &App, presented: Option<&str>) -> Result<Presen
     })
 }
 
-/// The key of a caller of the management API, whether it sends the key or an access token.
+/// Returns the key of a caller of the management API, who sends the key or an access token.
 ///
 /// # Errors
-/// Where the store does not answer.
+/// Returns an error if the store does not answer.
 pub(super) async fn manager(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
     Ok(bearer(app, presented).await?.ok())
 }
 
-/// The key behind a bearer credential: an API key, or the client of an access token. Where it is
-/// refused, the reason for the log.
+/// Returns the key of a bearer credential: an API key, or the client of an access token. Returns
+/// the reason for the log if the credential is refused.
 async fn bearer(app: &App, presented: &str) -> Result<Result<Key, &'static str>, StoreError> {
     if presented.starts_with("hg_") {
         let key = key(app, presented).await?.filter(|key| key.kind == KeyKind::Api);
@@ -87,34 +88,34 @@ async fn bearer(app: &App, presented: &str) -> Result<Result<Key, &'static str>,
     token(app, presented).await
 }
 
-/// A key as it is now, if it is still good.
+/// Returns the current state of a key, if the key is still valid.
 ///
 /// # Errors
-/// Where the store does not answer.
+/// Returns an error if the store does not answer.
 pub(super) async fn current_key(app: &App, id: &str) -> Result<Option<Key>, StoreError> {
     let now = app.clock.micros();
     Ok(app.store.key(id).await?.filter(|key| is_good(key, now)))
 }
 
-/// How long a key is: `hg_`, 16 digits, `_`, and 32 bytes in base64.
+/// Length of a key in bytes: `hg_`, 16 digits, `_`, and 32 bytes in Base64.
 const KEY_LENGTH: usize = 63;
 
-/// Bytes of an access token: those that are made here have a few hundred, or as many as the
-/// listeners of their key come to.
+/// Largest access token, in bytes. The gateway's own tokens have a few hundred bytes, and more if
+/// their key has many listeners.
 const MOST_TOKEN_BYTES: usize = 16 << 10;
 
-/// The id of a key, where the text has the form of one. Others are not looked up: a stranger may
-/// present anything.
+/// Returns the id of a key, if the text has the form of a key. Other texts cause no lookup, because
+/// unauthenticated senders may send anything.
 fn key_id(presented: &str) -> Option<&str> {
     let (id, secret) = presented.strip_prefix("hg_")?.split_once('_')?;
     let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     (is_id && presented.len() == KEY_LENGTH && secret.is_ascii()).then_some(id)
 }
 
-/// The value of `Authorization`, where there is one.
+/// Returns the value of `Authorization`, if present.
 ///
 /// # Errors
-/// Where it is repeated or is not ASCII: nobody can say which credential is meant.
+/// Returns an error if the header is repeated or not ASCII: the credential is then ambiguous.
 pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Unusable> {
     let mut values = headers.get_all("authorization").iter();
     match (values.next(), values.next()) {
@@ -124,11 +125,11 @@ pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Unusabl
     }
 }
 
-/// A header that does not say which credential is meant.
+/// An ambiguous credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unusable;
 
-/// The key that was presented, if it is known and good.
+/// Returns the presented key, if it is known and valid.
 async fn key(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
     let Some(id) = key_id(presented) else {
         return Ok(None);
@@ -151,13 +152,13 @@ fn is_good(key: &Key, now: i64) -> bool {
 }
 
 fn signed(app: &App, part: &str) -> String {
-    // An HMAC takes a key of any length.
+    // An HMAC accepts a key of any length.
     let mac = Hmac::<Sha256>::new_from_slice(app.token_key.as_slice());
     let mac = mac.map(|mac| mac.chain_update(part.as_bytes()).finalize().into_bytes());
     mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default()
 }
 
-/// The client of an access token, as [`bearer`] answers it.
+/// Returns the client of an access token, in the same form as [`bearer`].
 async fn token(app: &App, presented: &str) -> Result<Result<Key, &'static str>, StoreError> {
     let unknown = Err("the token is none of ours, or expired");
     let parts = presented.rsplit_once('.').filter(|_| presented.len() <= MOST_TOKEN_BYTES);
@@ -184,18 +185,18 @@ async fn token(app: &App, presented: &str) -> Result<Result<Key, &'static str>, 
     }
 }
 
-/// The answer of the token endpoint.
+/// The response of the token endpoint.
 pub(super) struct Issued {
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// The body.
+    /// Body.
     pub body: Value,
 }
 
-/// Answers a request for an access token: a form, with the client in it or in `Authorization`.
+/// Answers a request for an access token. The client is in the form or in `Authorization`.
 ///
 /// # Errors
-/// Where the store does not answer.
+/// Returns an error if the store does not answer.
 pub(super) async fn issue(
     app: &App,
     headers: &HeaderMap,
@@ -209,7 +210,7 @@ pub(super) async fn issue(
         Some(_) => return Ok(refused(400, "unsupported_grant_type")),
         None => return Ok(refused(400, "invalid_request")),
     }
-    // A header that does not say which client is meant does not leave the choice to the form.
+    // An ambiguous header is refused. It does not fall back to the client in the form.
     let client = match authorization(headers) {
         Err(Unusable) => None,
         Ok(header) => header.and_then(basic).or(form.client_id.zip(form.client_secret)),
@@ -223,8 +224,8 @@ pub(super) async fn issue(
     }
 }
 
-/// The fields of a request for an access token. Bytes that are not UTF-8 become U+FFFD, which is
-/// in no id and no secret.
+/// The fields of a request for an access token. Bytes that are not UTF-8 become U+FFFD, which
+/// occurs in no id and no secret.
 #[derive(Default)]
 struct Form {
     grant_type: Option<String>,
@@ -233,7 +234,7 @@ struct Form {
 }
 
 impl Form {
-    /// Reads the form in one pass; none where a field is repeated (RFC 6749, section 3.2).
+    /// Parses the form in one pass; `None` if a field is repeated (RFC 6749, section 3.2).
     fn read(form: &[u8]) -> Option<Self> {
         let mut read = Self::default();
         for (name, value) in form_urlencoded::parse(form) {
@@ -251,7 +252,7 @@ impl Form {
     }
 }
 
-/// `Basic`, with id and secret form-encoded (RFC 6749, section 2.3.1).
+/// Parses `Basic` credentials with a form-encoded id and secret (RFC 6749, section 2.3.1).
 fn basic(authorization: &str) -> Option<(String, String)> {
     let (scheme, encoded) = authorization.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -1,4 +1,5 @@
-//! File modes: files that the gateway writes are for their owner alone.
+//! File modes: only the owner can access the files that the gateway writes. Knows no file in
+//! particular.
 
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -7,28 +8,28 @@ use std::path::Path;
 use rustix::fs::Mode;
 use rustix::process::umask;
 
-/// The mode of a file that its owner alone may read and write.
+/// Mode of a file that only its owner may read and write.
 const OWNER_ONLY: u32 = 0o600;
 
-/// The bits of the group and of other users.
+/// Mode bits of the group and of other users.
 const NOT_OWNER: u32 = 0o077;
 
-/// The bits that let users who are neither owner nor in the group read or write.
+/// Mode bits that let other users read or write; the group is not included.
 const OTHER_USERS: u32 = 0o006;
 
-/// Sets the umask of this process to 077: files and folders that it creates are for its user alone.
+/// Sets the umask of this process to 077: only its user can access new files and folders.
 pub fn restrict_umask() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Options that create a file for its owner alone, whatever the umask is.
+/// Returns options that create a file with the mode 600, independent of the umask.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(OWNER_ONLY);
     options
 }
 
-/// Takes the rights of the group and of other users from a file of the gateway.
+/// Removes the permissions of the group and of other users from a file of the gateway.
 pub(super) fn restrict(path: &Path) {
     let Some(mode) = mode(path).filter(|mode| mode & NOT_OWNER != 0) else {
         return;
@@ -42,7 +43,8 @@ pub(super) fn restrict(path: &Path) {
     }
 }
 
-/// Warns of a file that other users can read or write. Its owner decides: it may be shared.
+/// Logs a warning if other users can read or write a file. The mode is not changed: the owner may
+/// share the file on purpose.
 pub(super) fn warn_if_open(path: &Path) {
     if let Some(mode) = mode(path).filter(|mode| mode & OTHER_USERS != 0) {
         let file = path.display();
@@ -53,7 +55,7 @@ pub(super) fn warn_if_open(path: &Path) {
     }
 }
 
-/// The permission bits of a file; nothing where it does not exist.
+/// Returns the permission bits of a file; `None` if the file does not exist.
 fn mode(path: &Path) -> Option<u32> {
     let metadata = std::fs::metadata(path).ok()?;
     Some(metadata.permissions().mode() & 0o777)

@@ -1,4 +1,5 @@
-//! The files of a configuration: read in one place, so that each of them is watched.
+//! The files of a configuration. All reads pass here, so that each file is watched. Does not know
+//! the content of the files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,22 +9,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// Bytes of a file of a configuration.
+/// Largest configuration file, in bytes.
 const FILE_BYTES: u64 = 16 << 20;
 
-/// Reads files, and remembers what each of them looked like before it was read. Clones share what
-/// they remember, so it can be asked while another thread still reads.
+/// A file reader that records the state of each file before it reads it. Clones share the record,
+/// so one thread can ask for it while another thread still reads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConfigFiles(Arc<Mutex<Fingerprint>>);
 
-/// What files look like from outside, by path. A file that changes looks different afterwards.
+/// The states of files by path. A file that changes has another state afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fingerprint(BTreeMap<PathBuf, Option<FileState>>);
 
-/// What a file looks like from outside.
+/// The state of a file, without its content.
 ///
-/// Symbolic links are followed: Kubernetes replaces the files of a volume by turning a link to
-/// their folder, and no file there ever changes.
+/// Symbolic links are followed: Kubernetes updates the files of a volume by switching a link to
+/// their folder, and never changes a file in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     target: PathBuf,
@@ -34,7 +35,7 @@ pub struct FileState {
 }
 
 impl FileState {
-    /// The state of a file; nothing where there is none.
+    /// Returns the state of a file; `None` if the file does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         let target = std::fs::canonicalize(path).ok()?;
         let data = std::fs::metadata(&target).ok()?;
@@ -49,20 +50,20 @@ impl FileState {
 }
 
 impl Fingerprint {
-    /// Takes note of what a file looks like now.
+    /// Records the current state of a file.
     pub(super) fn note(&mut self, path: PathBuf) {
         let state = FileState::of(&path);
         self.0.insert(path, state);
     }
 
-    /// The same files as they look now.
+    /// Returns the current states of the same files.
     pub(super) fn now(&self) -> Self {
         let mut now = Self::default();
         self.0.keys().cloned().for_each(|path| now.note(path));
         now
     }
 
-    /// Adds the files of another, which was made later.
+    /// Adds the files of a newer fingerprint.
     pub(super) fn extend(&mut self, newer: Self) {
         self.0.extend(newer.0);
     }
@@ -72,9 +73,9 @@ impl ConfigFiles {
     /// Reads a file.
     ///
     /// # Errors
-    /// Why it cannot be read, in words.
+    /// Returns the reason as text.
     pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        // Before it is read: a change while it is read is seen then.
+        // Recorded before the read, so that a change during the read is detected.
         self.note(path.to_owned());
         let file = File::open(path).map_err(|error| error.to_string())?;
         let mut content = Vec::new();
@@ -85,32 +86,33 @@ impl ConfigFiles {
         }
     }
 
-    /// Reads a file that is text.
+    /// Reads a text file.
     ///
     /// # Errors
-    /// Why it cannot be read, in words.
+    /// Returns the reason as text.
     pub(super) fn read_text(&self, path: &Path) -> Result<String, String> {
         let content = self.read(path)?;
         String::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())
     }
 
-    /// Takes note of files that were looked at.
+    /// Records the states in a fingerprint.
     pub(super) fn extend(&self, looked: Fingerprint) {
         self.seen().extend(looked);
     }
 
-    /// Takes note of a file that someone else reads.
+    /// Records a file that another module reads.
     pub(super) fn note(&self, path: PathBuf) {
         self.seen().note(path);
     }
 
-    /// What the files looked like before they were read.
+    /// Returns the states of the files before they were read.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         self.seen().clone()
     }
 
     fn seen(&self) -> MutexGuard<'_, Fingerprint> {
-        // An insertion is whole or not there, so a panic elsewhere leaves nothing half done.
+        // An insertion is complete or has not happened, so a panic elsewhere leaves no partial
+        // change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,10 @@
-//! Ids: as clients write them, and those that are always the same for a name.
+//! Ids: the forms that clients write, and ids that are derived from a name.
 
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 use uuid::Uuid;
 
-/// An id that is always the same for a text.
+/// Returns the id that is derived from a string: the same string always has the same id.
 pub(super) fn derived_id(text: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let mut bytes = [0; 16];
@@ -12,8 +12,8 @@ pub(super) fn derived_id(text: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// The UUID of a tenant, as Socotra's routes have it: the id itself where that is one, or always
-/// the same made from it.
+/// Returns the UUID of a tenant in Socotra's routes: the tenant's id if that is a UUID, or a UUID
+/// derived from it.
 ///
 /// ```
 /// use hookgate::gateway::tenant_locator;
@@ -26,7 +26,7 @@ pub fn tenant_locator(tenant: &str) -> Uuid {
     tenant.parse().unwrap_or_else(|_| derived_id(&format!("tenant\n{tenant}")))
 }
 
-/// An id as a client gives it: a ULID, or a UUID.
+/// Parses an id of a client: a ULID or a UUID.
 pub fn uuid_of(text: &str) -> Option<Uuid> {
     match Ulid::from_string(text) {
         Ok(ulid) => Some(Uuid::from_u128(ulid.into())),

@@ -1,21 +1,21 @@
-//! The gateway's own log: a line an occurrence, to standard error.
+//! The gateway's own log: one line for each event, on standard error.
 
 use tracing::level_filters::LevelFilter;
 
 use super::settings::Settings;
 use crate::printable::Printable;
 
-/// Begins to log. Where something logs already, that stays.
+/// Starts the log. A logger that is already installed stays.
 pub(super) fn begin(settings: &Settings) {
     let level = settings.log_level.parse().unwrap_or(LevelFilter::INFO);
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
-        // What senders and tenants wrote neither acts on a terminal nor looks like a line of ours.
+        // Escaped: text of senders and tenants must not control a terminal or imitate a log line.
         .with_writer(|| Printable::line(std::io::stderr()))
-        // Told where else? To tell of a log that takes no more, in that log, would panic.
+        // An error of the log has no other place to go. Reporting it in the same log would panic.
         .log_internal_errors(false)
         .with_target(false);
-    // A second subscriber is refused, and the first goes on.
+    // A second subscriber is refused, and the first one stays.
     let _ = if settings.log_json {
         builder.json().flatten_event(true).try_init()
     } else {

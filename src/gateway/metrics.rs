@@ -1,4 +1,4 @@
-//! What is counted, in the format of Prometheus.
+//! The metrics, in the format of Prometheus. Does not know the code that counts.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use crate::listener::Outcome;
 use crate::printable::escape_line;
 
-/// The counters of a gateway.
+/// The metrics of a gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -22,31 +22,32 @@ pub struct Metrics {
     attempts: Family<Taken, Counter>,
     attempt_duration: Histogram,
     deliveries: Family<Ends, Counter>,
-    /// Bytes that the checks of signatures hashed.
+    /// Bytes that signature verifications hashed.
     pub hashed_bytes: Counter,
     waiting: Gauge,
-    /// Connections that are open.
+    /// Open connections.
     pub connections: Gauge,
-    /// Times that the configuration was read again, and held.
+    /// Configuration reloads that succeeded.
     pub reloads: Counter,
-    /// Times that the configuration was read again, and was refused.
+    /// Configuration reloads that were refused.
     pub reloads_refused: Counter,
 }
 
-/// Only what the operator named becomes a label: a sender cannot make new ones.
+/// The labels of requests. Only names from the configuration become labels, so a sender cannot
+/// create time series.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     listener: String,
     outcome: String,
 }
 
-/// Whether receivers took what was sent.
+/// The label of attempts: accepted by the receiver or not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Taken {
     taken: &'static str,
 }
 
-/// How looks at deliveries ended.
+/// The label of deliveries: their result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Ends {
     result: &'static str,
@@ -124,12 +125,12 @@ impl Metrics {
         self.attempt_duration.observe(took.as_secs_f64());
     }
 
-    /// Counts what came of a delivery.
+    /// Counts the result of a delivery.
     pub fn delivery(&self, result: &'static str) {
         self.deliveries(result, 1);
     }
 
-    /// Counts what came of several.
+    /// Counts the result of several deliveries.
     pub fn deliveries(&self, result: &'static str, number: usize) {
         if number > 0 {
             let number = u64::try_from(number).unwrap_or(u64::MAX);
@@ -137,15 +138,15 @@ impl Metrics {
         }
     }
 
-    /// Says how many deliveries wait.
+    /// Sets the number of waiting deliveries.
     pub fn waiting(&self, number: usize) {
         self.waiting.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
-    /// Everything that was counted, as Prometheus reads it.
+    /// Returns all metrics in the text format of Prometheus.
     pub fn text(&self) -> String {
         let mut out = String::new();
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = encode(&mut out, &self.registry);
         out
     }

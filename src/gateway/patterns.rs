@@ -1,6 +1,6 @@
-//! The programs of subscribers are compiled beside the threads of the runtime: one at a time for a
-//! tenant, a bounded number in all, with a timeout. The bytes of their regular expressions are
-//! bounded by tenant and in all.
+//! Compilation of subscribers' programs outside the runtime threads: one at a time for each tenant,
+//! a bounded number in total, with a timeout. The bytes of compiled regular expressions are bounded
+//! for each tenant and in total. Does not run the programs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -14,28 +14,29 @@ use crate::engine::{PatternPool, PatternShare};
 /// Bytes of the compiled patterns of all tenants.
 const ALL_BYTES: usize = 64 << 20;
 
-/// Bytes of the compiled patterns of a tenant.
+/// Bytes of the compiled patterns of one tenant.
 const TENANT_BYTES: usize = 16 << 20;
 
-/// How long a caller waits for a program: for its turn, and for the compiler.
+/// Longest time that a caller waits for a program: for its turn and for the compiler.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Compiled patterns, and who compiles.
+/// The compiled patterns, and the limits on compilation.
 pub struct Patterns {
     pool: Arc<PatternPool>,
-    /// By tenant: held while a program of it is compiled.
+    /// Semaphores by tenant, held while a program of the tenant is compiled.
     compiling: Mutex<HashMap<String, Weak<Semaphore>>>,
-    /// Held while a program of any tenant is compiled: half of the processors are left to others.
+    /// Held while a program of any tenant is compiled. Half of the processors stay free for other
+    /// work.
     compilers: Arc<Semaphore>,
 }
 
-/// Why a program was not compiled.
+/// The reason why a program was not compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// Other programs took too long.
+    /// A timeout, because other programs were compiled first or the program takes too long.
     #[error("the program was not compiled within {} s, because others were first; try again", TIMEOUT.as_secs())]
     Timeout,
-    /// The compiler panicked.
+    /// A panic of the compiler.
     #[error("the compiler of programs failed")]
     Failed,
 }
@@ -52,13 +53,13 @@ impl Default for Patterns {
 }
 
 impl Patterns {
-    /// The share of a tenant.
+    /// Returns the share of a tenant in the pattern pool.
     pub fn share(&self, tenant: &str) -> PatternShare {
         self.pool.share(tenant)
     }
 
-    /// Compiles the patterns of programs that are about to run. They may have made room for others
-    /// since they ran.
+    /// Compiles the patterns of programs that are about to run. The pool may have evicted them
+    /// since their last run.
     pub(super) async fn warm(&self, tenant: &str, programs: &Programs) {
         if programs.is_warm() {
             return;
@@ -69,11 +70,13 @@ impl Patterns {
         }
     }
 
-    /// Runs the compiler for a tenant on a thread beside the runtime.
+    /// Runs the compiler for a tenant on a thread outside the runtime.
+    ///
+    /// The turn of a tenant ends with the work, not with the wait. So a tenant has at most one
+    /// compiler at any time.
     ///
     /// # Errors
-    /// Where it takes too long, with the time for others' programs. The turn of the tenant ends
-    /// with the work and not with the wait, so a tenant has one compiler at any time.
+    /// Returns an error if the compilation, including the wait for other programs, takes too long.
     pub(super) async fn compile<T: Send + 'static>(
         &self,
         tenant: &str,
@@ -90,7 +93,7 @@ impl Patterns {
     ) -> Result<T, CompileError> {
         let (turn, compilers) = (self.turn(tenant), Arc::clone(&self.compilers));
         let compiled = async {
-            // Neither is ever closed.
+            // The semaphores are never closed.
             let turn = turn.acquire_owned().await.map_err(|_| CompileError::Failed)?;
             let compiler = compilers.acquire_owned().await.map_err(|_| CompileError::Failed)?;
             let work = move || {
@@ -102,9 +105,9 @@ impl Patterns {
         tokio::time::timeout(timeout, compiled).await.map_err(|_| CompileError::Timeout)?
     }
 
-    /// What a tenant holds while it compiles.
+    /// Returns the semaphore that a tenant holds while it compiles.
     fn turn(&self, tenant: &str) -> Arc<Semaphore> {
-        // A table is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The table is valid at any time, so a panic elsewhere leaves no partial change.
         let mut compiling = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = compiling.get(tenant).and_then(Weak::upgrade) {
             return turn;

@@ -1,4 +1,4 @@
-//! One request to a gateway: what `hookgate send` does.
+//! The HTTP client of `hookgate send`: sends one request. Does not sign it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,38 +17,38 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::listener::Response;
 
-/// Why a request did not get its answer.
+/// The reason why a request got no response.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
-    /// The URL is none that can be posted to.
+    /// A URL that cannot be posted to.
     #[error("`{0}` is no URL to post to")]
     Url(String),
-    /// Nobody answers there.
+    /// An address that does not answer.
     #[error("cannot reach {address}: {reason}")]
     Unreachable {
-        /// Where.
+        /// Host and port.
         address: String,
-        /// Why not.
+        /// Reason of the failure.
         reason: String,
     },
-    /// The request is none that HTTP knows.
+    /// A request that is not valid HTTP.
     #[error("the request cannot be sent: {0}")]
     Request(#[from] hyper::http::Error),
-    /// The connection ended before the answer did.
+    /// A connection that ended before the response was complete.
     #[error("no answer: {0}")]
     Answer(#[from] hyper::Error),
-    /// It took too long.
+    /// A response that took too long.
     #[error("no answer within {} s", LIMIT.as_secs())]
     Slow,
 }
 
-/// How long an answer may take.
+/// Longest time for a response.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Sends a request, and answers what came back.
+/// Sends a request and returns the response.
 ///
 /// # Errors
-/// Where nobody answers, or not as HTTP has it.
+/// Returns an error if no server answers, or the response is not valid HTTP.
 pub async fn post(
     url: &str,
     method: &str,
@@ -83,12 +83,12 @@ pub async fn post(
     tokio::time::timeout(LIMIT, answered).await.map_err(|_| PostError::Slow)?
 }
 
-/// TLS that trusts whom the system trusts.
+/// Returns a TLS connector that trusts the certificates of the system.
 fn connector() -> TlsConnector {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    // The provider knows both versions of the protocol.
+    // The provider supports both protocol versions, so the first branch always applies.
     let config = match builder.with_safe_default_protocol_versions() {
         Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
         Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),

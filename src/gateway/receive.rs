@@ -1,4 +1,5 @@
-//! The accept path: an HTTP request in, a decision, what it changes stored, an answer out.
+//! The accept path: reads an HTTP request, gets the decision of the listener, stores the result and
+//! answers. Does not decide.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -16,26 +17,26 @@ use hyper::{Method, Request as HttpRequest, StatusCode};
 
 use super::address::Origin;
 use super::app::App;
+use super::captured_request::CapturedRequest;
 use super::clock::{micros_in, micros_of};
 use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
 use super::deliver::HOPS;
 use super::http::body::{self, Incoming};
 use super::http::copy_size;
-use super::limits::{Meter, Policies};
-use super::raw::Original;
+use super::offload::Load;
+use super::rate_limit::{Policies, RateLimiter};
 use super::settings::Limits;
 use super::store::{DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, StoreError};
-use super::throttle::Load;
 use crate::engine::{Machine, Time};
 use crate::listener::rate::Admission;
 use crate::listener::{
-    Decision, Finding, Limiter, Listener, Log, Outcome, Presented, Reason, Request, Response,
-    Surroundings, decide, error_response, log_entry, presented,
+    Decision, DecisionContext, Finding, Limiter, Listener, Log, Outcome, Presented, Reason,
+    Request, Response, decide, error_response, log_entry, presented,
 };
 
-/// Bytes of a body that is held to a schema where it was read. Larger ones may take a part of a
-/// second, within the steps of a validation.
+/// Largest body, in bytes, that is validated against a schema on the runtime thread. A larger body
+/// may take a fraction of a second within the step limit of a validation.
 const VALIDATED_IN_PLACE: usize = 4 << 10;
 
 thread_local! {
@@ -43,7 +44,7 @@ thread_local! {
     static MACHINE: RefCell<Machine> = RefCell::new(Machine::default());
 }
 
-/// `/webhooks/v1/listeners/{id}/notify`.
+/// Handles `/webhooks/v1/listeners/{id}/notify`.
 pub(super) async fn notify(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -52,7 +53,7 @@ pub(super) async fn notify(
 ) -> HttpResponse {
     let configuration = app.configuration();
     let began = Instant::now();
-    // An id that is not UTF-8 is as unknown as any other.
+    // An id that is not UTF-8 is handled like any unknown id.
     let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
     let Some(listener) = configuration.listeners.get(id.as_str()).map(Arc::clone) else {
         app.metrics.count("", Outcome::UnknownListener, began.elapsed());
@@ -64,7 +65,7 @@ pub(super) async fn notify(
     http(response, head_only)
 }
 
-/// What one request is received with. It is cheap to clone for work on another thread.
+/// The context of one request. Cheap to clone for work on another thread.
 #[derive(Clone)]
 struct Receiver {
     app: Arc<App>,
@@ -79,7 +80,7 @@ struct Arrived {
     incoming: Incoming,
 }
 
-/// The head of a request, with what is read of it.
+/// The head of a request, with the values that are derived from it.
 struct Head {
     id: String,
     url: String,
@@ -102,14 +103,14 @@ impl Receiver {
             Err(outcome) => return self.refuse(&head, outcome),
         };
         let load = self.load(&head, &incoming);
-        let Some(turn) = self.app.throttle.turn(load, limits.body_time).await else {
+        let Some(turn) = self.app.offload.acquire(load, limits.body_timeout).await else {
             return match load {
                 Load::Failing => self.refuse(&head, Outcome::TooManyFailures),
                 _ => self.refuse(&head, Outcome::Unavailable),
             };
         };
-        // The head is copied as text when the body is there, and not before: a stream that waits
-        // for its body holds one head.
+        // The head is copied as strings only after the body has arrived. So a stream that waits for
+        // its body holds one copy.
         let copied = incoming.count_copy(&self.app.memory, copy_size(&head.parts.headers));
         if let Err(outcome) = copied {
             return self.refuse(&head, outcome);
@@ -137,7 +138,7 @@ impl Receiver {
         }
     }
 
-    /// Decides of a request where it was read, and stores it.
+    /// Decides on a request on the thread that read it, and stores the result.
     async fn process(&self, mut arrived: Arrived, known: &Presented) -> Response {
         if let Err(response) = self.unpack(&mut arrived) {
             return response;
@@ -161,10 +162,10 @@ impl Receiver {
         look_up(&self.app, presented(&self.listener, &arrived.request(&headers))).await
     }
 
-    /// Unpacks a request and decides of it, on a thread for such work.
+    /// Decompresses a request and decides on it, on a thread for such work.
     ///
     /// # Errors
-    /// The response to a request that is not stored. It is logged.
+    /// Returns the response to a request that is not stored. Such a request is logged.
     fn work(
         &self,
         mut arrived: Arrived,
@@ -179,20 +180,20 @@ impl Receiver {
         Ok((arrived, decision))
     }
 
-    /// Unpacks a body that is packed.
+    /// Decompresses a compressed body.
     ///
     /// # Errors
-    /// The response where it does not unpack.
+    /// Returns the response to a body that cannot be decompressed.
     fn unpack(&self, arrived: &mut Arrived) -> Result<(), Response> {
         let most = self.configuration.settings.limits.body;
         let unpacked = arrived.incoming.unpack(most);
         unpacked.map_err(|outcome| self.refuse(&arrived.head, outcome))
     }
 
-    /// A decision that is to be stored.
+    /// Returns a decision that has to be stored.
     ///
     /// # Errors
-    /// The response to a request that is not stored. It is logged.
+    /// Returns the response to a request that is not stored. Such a request is logged.
     fn decide(
         &self,
         request: &Request<'_>,
@@ -210,9 +211,9 @@ impl Receiver {
         Err(decision.response)
     }
 
-    /// The work that a request brings.
+    /// Returns the class of work that a request causes.
     fn load(&self, head: &Head, incoming: &Incoming) -> Load {
-        if self.meter(head.origin).is_failing() {
+        if self.rate_limiter(head.origin).is_failing() {
             Load::Failing
         } else if self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE) {
             Load::Validation
@@ -238,8 +239,8 @@ impl Receiver {
         }
     }
 
-    fn meter(&self, origin: Origin) -> Meter<'_> {
-        Meter {
+    fn rate_limiter(&self, origin: Origin) -> RateLimiter<'_> {
+        RateLimiter {
             buckets: &self.app.buckets,
             listener: &self.listener.id,
             origin,
@@ -250,8 +251,9 @@ impl Receiver {
 
     fn decision(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
         let decision = MACHINE.with_borrow_mut(|machine| {
-            let mut meter = self.meter(origin);
-            let mut surroundings = Surroundings { machine, limiter: &mut meter, presented: known };
+            let mut rate_limiter = self.rate_limiter(origin);
+            let mut surroundings =
+                DecisionContext { machine, limiter: &mut rate_limiter, presented: known };
             decide(&self.listener, request, request.received_at, &mut surroundings)
         });
         if let (Err(unknown), Outcome::VerificationFailed) = (origin.sender, decision.outcome) {
@@ -269,7 +271,7 @@ impl Receiver {
         }
     }
 
-    /// Stores a request that becomes no event, from a sender who is verified.
+    /// Stores a request without an event, from a verified sender.
     async fn keep(&self, request: &Request<'_>, decision: Decision) -> Response {
         let entry = Entry {
             request: self.logged(request, &decision),
@@ -286,10 +288,13 @@ impl Receiver {
         }
     }
 
-    /// Notes a request of a stranger, whose log is made only if it is wanted.
+    /// Records a request that is not stored in the rejected-request log. The log entry is built
+    /// only if the log accepts it.
     fn note(&self, request: &Request<'_>, decision: &Decision) {
         let at = micros_of(request.received_at);
-        self.app.store.note_with(&self.listener.id, at, &mut || self.logged(request, decision));
+        self.app
+            .store
+            .record_rejected_with(&self.listener.id, at, &mut || self.logged(request, decision));
     }
 
     async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
@@ -308,7 +313,7 @@ impl Receiver {
         let entry = Entry { request: record, event, dedup, raw, challenge: false };
         match self.app.store.keep(entry, now).await {
             Ok(Kept::New) => {
-                self.app.arrivals.announce(&self.listener.tenant);
+                self.app.notifier.notify_tenant(&self.listener.tenant);
                 self.count(request.id, Outcome::Accepted, &decision.reasons);
                 decision.response
             }
@@ -351,15 +356,15 @@ impl Receiver {
         }
     }
 
-    /// The original, encrypted, where it is to be kept and there is a key for it.
+    /// Returns the captured request, encrypted, if the listener captures requests and a key exists.
     fn original(&self, request: &Request<'_>) -> Option<Vec<u8>> {
-        if !self.listener.keep_raw {
+        if !self.listener.capture {
             return None;
         }
-        let original = zeroize::Zeroizing::new(Original::of(request).to_json());
+        let original = zeroize::Zeroizing::new(CapturedRequest::of(request).to_json());
         self.app
             .keyring
-            .seal(&Original::place(&self.listener.tenant, request.id), original.as_bytes())
+            .seal(&CapturedRequest::place(&self.listener.tenant, request.id), original.as_bytes())
             .map_err(|error| tracing::error!(request = request.id, %error, "not kept"))
             .ok()
     }
@@ -393,7 +398,7 @@ impl Receiver {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// One line of the gateway's own log, and the counters.
+    /// Writes one line to the gateway's log, and counts the request.
     fn count(&self, id: &str, outcome: Outcome, reasons: &[Reason]) {
         self.app.metrics.count(&self.listener.name, outcome, self.began.elapsed());
         let told = |reason: &&Reason| reason.finding != Finding::Passed;
@@ -410,26 +415,28 @@ impl Receiver {
         }
     }
 
-    /// A request that ends before there is anything to decide.
+    /// Refuses a request before a decision is possible.
     fn refuse(&self, head: &Head, outcome: Outcome) -> Response {
-        // A lack of ours is no failure of the sender.
+        // A lack of resources in the gateway is not a failure of the sender.
         let is_noted = outcome == Outcome::Unavailable
-            || matches!(self.meter(head.origin).fail(), Admission::Admitted { .. });
+            || matches!(self.rate_limiter(head.origin).fail(), Admission::Admitted { .. });
         self.count(&head.id, outcome, &[]);
         if is_noted {
             let at = micros_of(head.received_at);
-            self.app.store.note_with(&self.listener.id, at, &mut || self.bare(head, outcome));
+            self.app
+                .store
+                .record_rejected_with(&self.listener.id, at, &mut || self.bare(head, outcome));
         }
         let mut response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
         if matches!(outcome, Outcome::Unavailable | Outcome::TooManyFailures) {
             response.set_header("Retry-After", "5".to_owned());
         }
-        // What was not read of the body would be taken for the next request.
+        // Unread bytes of the body would be parsed as the next request.
         response.set_header("Connection", "close".to_owned());
         response
     }
 
-    /// The log of a request whose body was not read.
+    /// Returns the log record of a request whose body was not read.
     fn bare(&self, head: &Head, outcome: Outcome) -> RequestRecord {
         let none = Incoming::empty();
         let texts = head.texts();
@@ -449,20 +456,21 @@ impl Receiver {
     }
 }
 
-/// What the log says of a request whose event was accepted before.
+/// Returns the log entry of a request whose event was accepted before.
 fn repeat() -> Repeat {
     let reason = Reason::new("deduplicate", Finding::SeenBefore, Finding::SeenBefore.doc());
     Repeat { outcome: Outcome::Duplicate.name().to_owned(), reason: json(&reason) }
 }
 
-/// Texts and lists of them always have a form as JSON.
+/// Serialises strings and lists of strings, which always succeeds.
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// How often an event was delivered by gateways before it came here: the most that any of the
-/// headers says, as what stands between may add one and leave the others. A count that cannot be
-/// read is taken for a loop; gateways write digits.
+/// Returns the number of gateways that delivered the event before: the largest count of all
+/// headers, because an intermediary may add a header and leave the others.
+///
+/// A count that cannot be parsed is treated as a loop, because gateways write digits.
 fn hops(request: &Request<'_>) -> u32 {
     let values = request.headers_named(HOPS).flat_map(|value| value.split(','));
     let count = |value: &str| {
@@ -478,9 +486,11 @@ fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)>
 }
 
 impl Head {
-    /// The headers as text. Programs read text: bytes that are not UTF-8 become U+FFFD. That passes
-    /// no check that the bytes would not pass: a signature over them differs, and no secret has
-    /// U+FFFD in it.
+    /// Returns the headers as strings, because programs read strings. Bytes that are not UTF-8
+    /// become U+FFFD.
+    ///
+    /// This cannot make a verification succeed: a signature over these strings differs from one
+    /// over the bytes, and no secret contains U+FFFD.
     fn texts(&self) -> Vec<(&str, Cow<'_, str>)> {
         let headers = self.parts.headers.iter();
         headers
@@ -513,7 +523,7 @@ impl Arrived {
     }
 }
 
-/// Whether a request is stored before it is answered: those of senders who are verified.
+/// Returns true if a request is stored before it is answered: those of verified senders.
 fn is_stored(decision: &Decision) -> bool {
     match decision.outcome {
         Outcome::Accepted => true,
@@ -522,10 +532,10 @@ fn is_stored(decision: &Decision) -> bool {
     }
 }
 
-/// Bytes of a request for an access token. The form has three short fields.
+/// Largest body of a request for an access token, in bytes. The form has three short fields.
 const TOKEN_BODY: usize = 16 << 10;
 
-/// `POST /oauth/v1/token`.
+/// Handles `POST /oauth/v1/token`.
 pub(super) async fn token(
     State(app): State<Arc<App>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -565,23 +575,25 @@ pub(super) async fn token(
     http(answer, false)
 }
 
-/// Counts a client that could not be authenticated, by the same address as listeners do.
+/// Counts a failed client authentication against its address. Returns false if the address has too
+/// many. Addresses are grouped as for listeners.
 fn may_fail(app: &App, configuration: &Configuration, origin: Origin) -> bool {
-    let mut meter = Meter {
+    let mut rate_limiter = RateLimiter {
         buckets: &app.buckets,
         listener: "oauth",
         origin,
         policies: Policies::from(&configuration.settings.limits),
         now: app.clock.micros(),
     };
-    let admitted = matches!(meter.fail(), Admission::Admitted { .. });
+    let admitted = matches!(rate_limiter.fail(), Admission::Admitted { .. });
     if let (Err(unknown), true) = (origin.sender, admitted) {
         tracing::warn!(peer = %origin.peer, "a client's address is not known: {unknown}");
     }
     admitted
 }
 
-/// A response as HTTP has it. Nothing that a sender wrote may be guessed to be a page.
+/// Converts a response to HTTP. `nosniff` keeps browsers from treating a sender's text as a web
+/// page.
 fn http(response: Response, head_only: bool) -> HttpResponse {
     let mut headers = HeaderMap::new();
     for (name, value) in &response.headers {

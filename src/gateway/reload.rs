@@ -1,5 +1,5 @@
-//! Hot reload: files are watched, and a configuration that changed is read again beside the
-//! gateway, on a thread of its own. A bad one is refused as a whole, and the old one stays.
+//! Hot reload: watches the files, and reads a changed configuration on a thread of its own while
+//! the gateway runs. An invalid configuration is refused as a whole, and the old one stays.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,36 +15,36 @@ use super::files::{ConfigFiles, Fingerprint};
 use super::http::tls::{Certificates, TlsConfig, TlsError};
 use super::serve::tell_fixed;
 
-/// How often files are looked at for changes.
+/// Interval at which files are checked for changes.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// How long a reload may take. Reading and compiling a large configuration takes a second.
+/// Longest time for a reload. Reading and compiling a large configuration takes a second.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Reloads that hang at a time: a thread cannot be ended, so no more are begun.
+/// Reloads that may hang at the same time. A thread cannot be ended, so no further reload starts.
 const HANGING: usize = 8;
 
 /// Watches the files of the configuration.
 pub(super) struct Watcher {
     app: Arc<App>,
     certificates: Option<Arc<Certificates>>,
-    /// What its files looked like before they were read the last time.
+    /// State of the files before the last read.
     seen: Fingerprint,
-    /// Counts the reloads that hang.
+    /// Its reference count is the number of hanging reloads.
     hanging: Arc<()>,
 }
 
-/// A configuration that was read, and its certificates.
+/// A configuration that was read, with its certificates.
 struct Fresh {
     configuration: Configuration,
     certificates: Option<Result<TlsConfig, TlsError>>,
 }
 
-/// What came of looking at the files.
+/// The result of a check of the files.
 enum Looked {
-    /// They are as they were.
+    /// No change.
     Same,
-    /// They changed: what reading them gave.
+    /// A change, and the result of the reload.
     Read(Box<Result<Fresh, ConfigurationError>>),
 }
 
@@ -54,7 +54,7 @@ impl Watcher {
         Self { app, certificates, seen, hanging: Arc::default() }
     }
 
-    /// Reads the configuration again whenever a file of it changes, and when told to.
+    /// Reloads the configuration when one of its files changes, and on SIGHUP.
     pub(super) async fn run(mut self, mut hang_up: Signal) {
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -71,7 +71,7 @@ impl Watcher {
         }
     }
 
-    /// Looks at the files, and reads them where they changed.
+    /// Checks the files, and reads them if they changed or a reload was requested.
     async fn look(&mut self, told: bool) {
         let folder = self.app.configuration().folder.clone();
         let (files, before) = (ConfigFiles::default(), ConfigFiles::default());
@@ -106,7 +106,7 @@ impl Watcher {
             }
             Err(refused) => {
                 refused.report();
-                // When one of its files changes, or one of those that run, it is tried again.
+                // Retried when a file of the new or of the running configuration changes.
                 self.seen = before.fingerprint();
                 self.seen.extend(files.fingerprint());
                 self.app.metrics.reloads_refused.inc();
@@ -114,7 +114,7 @@ impl Watcher {
         }
     }
 
-    /// Takes a configuration over.
+    /// Activates a configuration.
     async fn take(&self, fresh: Fresh) {
         let new = fresh.configuration;
         tell_fixed(&self.app.configuration().settings, &new.settings);
@@ -142,7 +142,7 @@ fn read(folder: &Path, files: &ConfigFiles, tls: bool) -> Result<Fresh, Configur
     Ok(Fresh { configuration, certificates })
 }
 
-/// Why a configuration is not taken over.
+/// The reason why a reload was refused.
 enum Refused {
     Faulty(ConfigurationError),
     Failed(String),

@@ -1,35 +1,36 @@
-//! Replays: what would become of a stored request now.
+//! Replay: decides again on a stored request, with the current listener. Stores nothing.
 //!
-//! Of a request whose original was kept everything is decided again. Of others only the log is
-//! there: their verification counts as it was recorded, and the rest is decided from the log.
+//! A captured request is decided completely. Of other requests only the log exists: the recorded
+//! verification result is kept, and the rest is decided from the log.
 
+use super::captured_request::CapturedRequest;
 use super::clock::time_of;
 use super::encryption::Keyring;
-use super::raw::Original;
 use super::store::RequestRecord;
 use crate::engine::{Machine, Time};
 use crate::listener::{
-    Decision, Finding, Listener, Outcome, Presented, Reason, Request, Surroundings, Unlimited,
+    Decision, DecisionContext, Finding, Listener, Outcome, Presented, Reason, Request, Unlimited,
     decide, decide_verified, whole_log,
 };
 
-/// What would become of a stored request.
+/// The result of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
-    /// The request.
+    /// Id of the request.
     pub id: String,
-    /// What became of it.
+    /// Recorded outcome.
     pub before: String,
-    /// What would become of it now.
+    /// Outcome of the replay.
     pub after: String,
-    /// Why.
+    /// Reasons of the new outcome.
     pub reasons: Vec<String>,
-    /// Whether its signature was checked again.
+    /// True if the verification ran again.
     pub verified_again: bool,
 }
 
 impl Replayed {
-    /// Whether it would come out otherwise. A repeat is an event that was there already.
+    /// Returns true if the outcome changed. A duplicate counts as accepted: its event was stored
+    /// before.
     pub fn differs(&self) -> bool {
         let as_decided = |outcome: &str| match outcome {
             "duplicate" | "rate_limited" => "accepted".to_owned(),
@@ -39,7 +40,7 @@ impl Replayed {
         as_decided(&self.before) != as_decided(&self.after)
     }
 
-    /// As a JSON object.
+    /// Converts to a JSON object.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "id": self.id,
@@ -52,15 +53,15 @@ impl Replayed {
     }
 }
 
-/// Decides of a stored request again.
+/// Decides again on a stored request.
 pub fn replay(
     listener: &Listener,
     record: &RequestRecord,
     raw: Option<&[u8]>,
     keyring: &Keyring,
 ) -> Replayed {
-    let place = Original::place(&record.tenant, &record.id);
-    let original = raw.and_then(|raw| Original::of_json(&keyring.open(&place, raw).ok()?));
+    let place = CapturedRequest::place(&record.tenant, &record.id);
+    let original = raw.and_then(|raw| CapturedRequest::of_json(&keyring.open(&place, raw).ok()?));
     let decided = match original {
         Some(original) => of_original(listener, record, &original).map(|one| (one, true)),
         None => of_log(listener, record).map(|one| (one, false)),
@@ -89,7 +90,7 @@ pub fn replay(
 fn of_original(
     listener: &Listener,
     record: &RequestRecord,
-    original: &Original,
+    original: &CapturedRequest,
 ) -> Option<Decision> {
     let (raw_body, unpacked) = original.bodies()?;
     let headers: Vec<(&str, &str)> =
@@ -159,7 +160,7 @@ fn query_of(params: Option<&serde_json::Value>) -> String {
 }
 
 fn run(listener: &Listener, request: &Request<'_>, now: Time, verdict: Option<bool>) -> Decision {
-    let mut surroundings = Surroundings {
+    let mut surroundings = DecisionContext {
         machine: &mut Machine::default(),
         limiter: &mut Unlimited,
         presented: &Presented::None,

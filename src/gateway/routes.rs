@@ -1,4 +1,5 @@
-//! The routes: those of senders, and those of operators, at two addresses.
+//! The routes of the two addresses: those for senders, and those for operators. The handlers are in
+//! other modules.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::app::App;
 use super::manage::routes;
 use super::receive::{notify, token};
 
-/// What senders reach, and nothing else.
+/// Returns the routes for senders.
 pub fn sender_routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/webhooks/v1/listeners/{id}/notify", any(notify))
@@ -21,7 +22,7 @@ pub fn sender_routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// What operators reach.
+/// Returns the routes for operators.
 pub fn management_routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(healthy))
@@ -32,7 +33,7 @@ pub fn management_routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The documented answer for a listener that is not there: no body.
+/// Answers 404 without a body: the documented response for an unknown listener.
 async fn nothing() -> StatusCode {
     StatusCode::NOT_FOUND
 }
@@ -41,7 +42,8 @@ async fn healthy() -> &'static str {
     "ok\n"
 }
 
-/// Whether requests would be taken: the store has to answer, and the gateway may not be stopping.
+/// Answers 200 if the gateway accepts requests: the store must answer, and no shutdown may be in
+/// progress.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();

@@ -1,7 +1,8 @@
-//! Scopes of keys: the permissions that a key of a tenant can have.
+//! The scopes of keys: the permissions that a key of a tenant can have. Does not know the
+//! operations that need them.
 
-/// All scopes: groups and their permissions as Socotra lists them, and those of awork. A group
-/// alone stands for all of its permissions.
+/// All scopes: the groups and permissions that Socotra lists, and those of awork. A group includes
+/// all of its permissions.
 pub const SCOPES: &[&str] = &[
     "send",
     "admin",
@@ -22,11 +23,11 @@ pub const SCOPES: &[&str] = &[
     "workspace-manage-config:write",
 ];
 
-/// The permission that a listener asks for where it checks a credential.
+/// Scope that a key needs to send to a listener with a credential verification.
 pub(super) const SEND: &str = "send";
 
-/// Whether scopes include a permission: `webhooks:write` is included in itself, in `webhooks`, and
-/// in `admin`.
+/// Returns true if the scopes include a permission: `webhooks:write` is included in itself, in
+/// `webhooks`, and in `admin`.
 ///
 /// ```
 /// use hookgate::gateway::permits;

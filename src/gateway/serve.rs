@@ -1,4 +1,5 @@
-//! Running: everything put together, kept up to date, and stopped in order.
+//! The life of a gateway: builds all parts, keeps them running, and stops them in order. Handles no
+//! request itself.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +11,6 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::ages::Ages;
 use super::app::App;
 use super::clock::{Clock, micros_in};
 use super::configuration::{Configuration, ConfigurationError, secret_files};
@@ -21,59 +21,60 @@ use super::http::descriptors;
 use super::http::server::Server;
 use super::http::tls::{Certificates, TlsError};
 use super::reload::Watcher;
+use super::retention_clock::RetentionClock;
 use super::routes::{management_routes, sender_routes};
 use super::settings::{Limits, Settings};
 use super::store::{
-    Mode, NotePolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
+    Mode, RejectedLogPolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
 };
 
-/// Why a gateway does not run.
+/// The reason why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The configuration does not hold.
+    /// An invalid configuration.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    /// The store cannot be opened.
+    /// A store that cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Store(#[from] StoreError),
-    /// The certificates are not taken.
+    /// Certificates that cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The store cannot be unlocked.
+    /// A store that cannot be unlocked.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
-    /// Nothing could be delivered.
+    /// HTTP clients for deliveries that cannot be built.
     #[error("nothing could be delivered: {0}")]
     Clients(#[from] ClientsError),
-    /// The address is taken, or not ours.
+    /// An address that is in use or not available.
     #[error("cannot listen at {address}: {reason}")]
     Listen {
-        /// Which address.
+        /// Address to listen at.
         address: SocketAddr,
-        /// Why not.
+        /// Reason of the failure.
         reason: String,
     },
-    /// The system does not do what a server needs.
+    /// A system call that failed.
     #[error("the system refused: {0}")]
     System(#[from] std::io::Error),
 }
 
-/// How often what is too old is deleted.
+/// Interval at which rows past their retention are deleted.
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// The same where space is what there is too little of: deleting makes some.
+/// The same while space is short or limited: deletion frees space.
 const PRUNE_SPACE: Duration = Duration::from_secs(5);
 
-/// How long until deleting is tried again that found no space.
+/// Pause before deletion is tried again after the store was full.
 const SPACE_PAUSE: Duration = Duration::from_millis(1500);
 
-/// Rows of a kind that one step of deleting examines.
+/// Rows of each kind that one step of deletion examines.
 const STEP: usize = 500;
 
-/// The same where the log has little space for what a step changes.
+/// The same after the store was full: a small step needs little space in the write-ahead log.
 const SMALL_STEP: usize = 5;
 
-/// A gateway that listens, before it serves.
+/// A gateway that listens and does not serve yet.
 pub struct Gateway {
     app: Arc<App>,
     certificates: Option<Arc<Certificates>>,
@@ -83,8 +84,8 @@ pub struct Gateway {
     signals: Signals,
 }
 
-/// What it is told by signals. It listens to them before it says that it is there: one that comes
-/// earlier would end it.
+/// The signal handlers. They are installed before the gateway reports that it listens: an earlier
+/// signal would end the process.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -101,24 +102,27 @@ impl Signals {
     }
 }
 
-/// The store of a configuration.
+/// Opens the store of a configuration.
 ///
 /// # Errors
-/// Where it cannot be opened.
+/// Returns an error if the store cannot be opened.
 pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteStore, StoreError> {
     let settings = &configuration.settings;
     let mut options = SqliteOptions::new(configuration.path(&settings.store), mode);
-    // The log counts as the store, and must not be most of it.
+    // The write-ahead log counts towards `retention.bytes`, and may take at most a quarter of it.
     let share = settings.retention.bytes.map_or(u64::MAX, |bytes| bytes / 4);
     options.wal_bytes = settings.wal_bytes.min(share);
-    options.notes = NotePolicy { bytes: settings.retention.refused_bytes, ..NotePolicy::default() };
+    options.rejected_log = RejectedLogPolicy {
+        bytes: settings.retention.rejected_bytes,
+        ..RejectedLogPolicy::default()
+    };
     SqliteStore::open(options)
 }
 
-/// The gateway of a configuration and a store.
+/// Builds the gateway of a configuration and a store.
 ///
 /// # Errors
-/// Where the store does not answer, or the keys that it is encrypted with are not given.
+/// Returns an error if the store does not answer, or its encryption keys are missing.
 pub async fn app(
     configuration: Configuration,
     store: Arc<dyn Store>,
@@ -131,10 +135,10 @@ pub async fn app(
 }
 
 impl Gateway {
-    /// Opens everything that a gateway needs, whose time a clock says.
+    /// Opens all parts of a gateway: certificates, store, addresses, delivery clients and sinks.
     ///
     /// # Errors
-    /// Whatever stands in its way.
+    /// Returns the first error.
     pub async fn open(configuration: Configuration, clock: Clock) -> Result<Self, ServeError> {
         let signals = Signals::listen()?;
         let settings = configuration.settings.clone();
@@ -154,18 +158,18 @@ impl Gateway {
         Ok(Self { app, certificates, clients, senders, management, signals })
     }
 
-    /// The addresses that it listens at: for senders, for management.
+    /// Returns the addresses at which the gateway listens: for senders, and for management.
     ///
     /// # Errors
-    /// What the system answers.
+    /// Returns the error of the system.
     pub fn addresses(&self) -> std::io::Result<(SocketAddr, SocketAddr)> {
         Ok((self.senders.local_addr()?, self.management.local_addr()?))
     }
 
-    /// Serves until a signal says to stop; what is in flight is finished.
+    /// Serves until a signal requests a shutdown, and finishes requests in flight.
     ///
     /// # Errors
-    /// Where the store does not take what is left.
+    /// Returns an error if the store cannot write its remaining data.
     pub async fn serve(self) -> Result<(), ServeError> {
         let stopped = self.app.stopping();
         let settings = self.app.configuration().settings.clone();
@@ -177,10 +181,15 @@ impl Gateway {
         let management = Server::for_management(app, management, limits);
         let (close_senders, senders_closed) = watch::channel(false);
         let (close_management, management_closed) = watch::channel(false);
-        let senders = tokio::spawn(senders.run(self.senders, senders_closed, settings.drain));
-        let management =
-            tokio::spawn(management.run(self.management, management_closed, settings.drain));
-        let delivering = deliver::run(Arc::clone(app), self.clients, stopped, settings.drain);
+        let senders =
+            tokio::spawn(senders.run(self.senders, senders_closed, settings.drain_timeout));
+        let management = tokio::spawn(management.run(
+            self.management,
+            management_closed,
+            settings.drain_timeout,
+        ));
+        let delivering =
+            deliver::run(Arc::clone(app), self.clients, stopped, settings.drain_timeout);
         let delivering = tokio::spawn(delivering);
         let Signals { mut terminate, mut interrupt, hang_up } = self.signals;
         let pruning = tokio::spawn(prune_regularly(Arc::clone(app)));
@@ -192,7 +201,7 @@ impl Gateway {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: requests in flight are finished");
-        // From now on `/readyz` answers 503; the management address is open until the end.
+        // From now on `/readyz` answers 503. The management address stays open until the end.
         self.app.stop();
         tokio::time::sleep(settings.shutdown_delay).await;
         close_senders.send_replace(true);
@@ -211,8 +220,8 @@ impl Gateway {
     }
 }
 
-/// Speaks with one sender over a stream that is no socket, as [`Gateway::serve`] does over one: for
-/// tests of what strangers send.
+/// Serves one sender over a stream that is not a socket, in the same way as [`Gateway::serve`]. For
+/// tests of hostile input.
 #[doc(hidden)]
 pub async fn converse<S>(app: &Arc<App>, stream: S, peer: SocketAddr)
 where
@@ -223,7 +232,7 @@ where
     server.converse(stream, peer).await;
 }
 
-/// The limits, with no more connections than the system lets files be open.
+/// Returns the limits, with the connections reduced to the limit on open files.
 fn bounded(settings: &Settings) -> Limits {
     let limits = settings.limits;
     let files = descriptors::raise();
@@ -238,7 +247,7 @@ fn bounded(settings: &Settings) -> Limits {
     Limits { connections: most, ..limits }
 }
 
-/// So many connections may wait to be let in. Beyond, senders try again after a second.
+/// Connections that may wait to be accepted. Further senders try again after a second.
 const BACKLOG: u32 = 4096;
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -247,7 +256,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // Else an address is not free for a while after a gateway that had it.
+        // Otherwise the address stays in use for a while after the previous gateway has ended.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -256,7 +265,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
 }
 
-/// Tells those who rotate beside the gateway which key it seals with.
+/// Records the encryption key in use at regular intervals, for a key rotation that runs beside the
+/// gateway.
 async fn record_keys(app: Arc<App>) {
     let start = tokio::time::Instant::now() + HEARTBEAT;
     let mut heartbeat = tokio::time::interval_at(start, HEARTBEAT);
@@ -268,10 +278,9 @@ async fn record_keys(app: Arc<App>) {
     }
 }
 
-/// Deletes what is old, now and then. While there is no space for what is new, and where the store
-/// has a limit in bytes, that is looked at more often.
+/// Deletes old rows every `PRUNE`; every `PRUNE_SPACE` if the store is full or limited in bytes.
 async fn prune_regularly(app: Arc<App>) {
-    let mut ages = Ages::new(&app.clock, newest(&app).await);
+    let mut retention_clock = RetentionClock::new(&app.clock, newest(&app).await);
     let mut tick = tokio::time::interval(PRUNE_SPACE);
     let mut pruned: Option<tokio::time::Instant> = None;
     loop {
@@ -279,13 +288,13 @@ async fn prune_regularly(app: Arc<App>) {
         let limited = app.configuration().settings.retention.bytes.is_some();
         let is_due = pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE);
         if limited || is_due || app.store.is_full() {
-            delete_old(&app, &mut ages).await;
+            delete_old(&app, &mut retention_clock).await;
             pruned = Some(tokio::time::Instant::now());
         }
     }
 }
 
-/// What only a new start changes.
+/// Logs a warning if settings changed that apply only after a restart.
 pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
     let changed = old.listen != new.listen
         || old.management != new.management
@@ -302,17 +311,18 @@ pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
     }
 }
 
-/// When the last request came that is known; none where there is none, or the store does not say.
+/// Returns the time of the latest stored request; `None` if there are no requests or the store does
+/// not answer.
 async fn newest(app: &App) -> Option<i64> {
     let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
     let found = app.store.requests(&newest).await.ok()?;
     found.first().map(|request| request.received_at)
 }
 
-/// Deletes what is older than it is kept, a few rows at a time: requests come first.
-async fn delete_old(app: &App, ages: &mut Ages) {
+/// Deletes rows past their retention, a few at a time. Requests come first.
+async fn delete_old(app: &App, retention_clock: &mut RetentionClock) {
     let retention = retention(&app.configuration());
-    let now = ages.now();
+    let now = retention_clock.now();
     let mut step = STEP;
     loop {
         match app.store.prune(&retention, now, step).await {
@@ -330,22 +340,22 @@ async fn delete_old(app: &App, ages: &mut Ages) {
     }
 }
 
-/// How long things are kept, as the store has it.
+/// Converts the retention settings to those of the store.
 fn retention(configuration: &Configuration) -> super::store::Retention {
     let kept = &configuration.settings.retention;
     super::store::Retention {
         requests_us: micros_in(kept.requests),
         events_us: micros_in(kept.events),
         deliveries_us: micros_in(kept.deliveries),
-        diverted_us: micros_in(kept.diverted),
-        refused_us: micros_in(kept.refused),
+        diverted_us: micros_in(kept.dead_letters),
+        refused_us: micros_in(kept.rejected),
         challenges_us: micros_in(kept.requests),
         audit_us: micros_in(kept.audit),
         max_bytes: kept.bytes,
     }
 }
 
-/// Warns of files with secrets or events that other users of the machine can use.
+/// Logs a warning for each file with secrets or events that other users of the machine can access.
 fn warn_of_open_files(configuration: &Configuration) {
     let sinks = configuration.settings.sinks.iter().map(|sink| configuration.path(&sink.path));
     secret_files(configuration).into_iter().chain(sinks).for_each(|file| warn_if_open(&file));
@@ -354,7 +364,7 @@ fn warn_of_open_files(configuration: &Configuration) {
 /// Reads a configuration and serves it.
 ///
 /// # Errors
-/// Whatever stands in the way.
+/// Returns the first error.
 pub async fn serve(folder: &Path, tell: impl FnOnce(&Gateway)) -> Result<(), ServeError> {
     restrict_umask();
     let configuration = Configuration::read(folder, true)?;

@@ -1,4 +1,4 @@
-//! The gateway's own settings, from `hookgate.toml`.
+//! The settings of the gateway, from `hookgate.toml`. Opens nothing: other modules use the values.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use uuid::Uuid;
 
+use super::config_keys::{GATEWAY, SINKS};
 use super::files::FileState;
-use super::rows::GATEWAY;
 use super::sources::TenantSources;
-use crate::config::{Layer, duration};
+use crate::config::{FieldType, Layer, duration};
 use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
@@ -20,60 +20,60 @@ use crate::engine::Source;
 /// The settings of a gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The URL that providers reach the gateway by, without a slash at its end.
+    /// URL at which providers reach the gateway, without a trailing slash.
     pub public_url: String,
-    /// The address for senders.
+    /// Address for senders.
     pub listen: SocketAddr,
-    /// The address for management.
+    /// Address for management.
     pub management: SocketAddr,
-    /// Networks whose word on the sender's address is believed.
+    /// Networks whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The files with certificate and key.
+    /// Files with the certificate and the key.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// How long requests may take after the gateway is told to stop.
-    pub drain: Duration,
-    /// How long new senders are accepted after `/readyz` says that the gateway stops.
+    /// Longest time for requests in progress after a shutdown was requested.
+    pub drain_timeout: Duration,
+    /// Time for which new senders are accepted after `/readyz` reports the shutdown.
     pub shutdown_delay: Duration,
-    /// Names that the management address may be called by, besides `localhost`.
+    /// Host names of the management address, in addition to `localhost`.
     pub management_hosts: Vec<String>,
-    /// How large, long and many requests may be.
+    /// Limits on the size, duration and number of requests.
     pub limits: Limits,
-    /// The file of the database.
+    /// File of the database.
     pub store: PathBuf,
     /// Bytes of the write-ahead log at which it is restarted.
     pub wal_bytes: u64,
-    /// How long what is stored is kept.
+    /// Retention of stored data.
     pub retention: Retention,
-    /// How events are delivered.
+    /// Settings of deliveries.
     pub delivery: Delivery,
-    /// The sinks on this machine.
+    /// Sinks on this machine.
     pub sinks: Vec<Sink>,
-    /// The sources of secrets by tenant.
+    /// Sources of secrets by tenant.
     pub tenants: BTreeMap<String, TenantSources>,
-    /// Whether the log is JSON.
+    /// True if the log is JSON.
     pub log_json: bool,
-    /// What is logged at least.
+    /// Lowest level that is logged.
     pub log_level: String,
 }
 
-/// How large, long and many requests may be.
+/// Limits on the size, duration and number of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a body.
+    /// Largest body, in bytes.
     pub body: usize,
-    /// How many headers.
+    /// Headers of one request.
     pub headers: usize,
-    /// Bytes of all headers.
+    /// Bytes of all headers of one request.
     pub header_bytes: usize,
-    /// How long headers may take.
-    pub header_time: Duration,
-    /// How long a body may take.
-    pub body_time: Duration,
-    /// How long a connection may be idle after a request.
+    /// Longest time for the headers.
+    pub header_timeout: Duration,
+    /// Longest time for the body.
+    pub body_timeout: Duration,
+    /// Longest time that a connection may be idle after a request.
     pub idle_timeout: Duration,
-    /// How long a peer may take to read the next part of an answer.
+    /// Longest time for a peer to read the next part of an answer.
     pub write_timeout: Duration,
-    /// How many connections.
+    /// Connections in total.
     pub connections: usize,
     /// Connections of one address.
     pub connections_per_address: usize,
@@ -85,124 +85,122 @@ pub struct Limits {
     pub memory: usize,
     /// Bytes of all answers of the management address.
     pub management_memory: usize,
-    /// Streams of events that are open at a time.
+    /// Open event streams.
     pub streams: usize,
-    /// Streams of events of one tenant that are open at a time.
+    /// Open event streams of one tenant.
     pub streams_per_tenant: usize,
-    /// Failures of an address in a minute.
-    pub failures: u64,
-    /// Challenges of a listener that are answered in a minute.
-    pub challenges: u64,
-    /// Challenges of an address in a minute.
-    pub challenges_per_address: u64,
+    /// Failures of one address in a minute.
+    pub failures_per_minute: u64,
+    /// Answered challenges of one listener in a minute.
+    pub challenges_per_minute: u64,
+    /// Challenges of one address in a minute.
+    pub challenges_per_minute_per_address: u64,
 }
 
-/// How long what is stored is kept.
+/// Retention of stored data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Logs of requests that were taken.
+    /// Logs of accepted requests.
     pub requests: Duration,
     /// Events.
     pub events: Duration,
-    /// Deliveries that ended, with their attempts.
+    /// Ended deliveries, with their attempts.
     pub deliveries: Duration,
-    /// Events that are kept to be sent again.
-    pub diverted: Duration,
-    /// Events that are kept to be sent again to a subscription.
-    pub diverted_rows: usize,
-    /// Events that are kept to be sent again to the subscriptions of a tenant.
-    pub diverted_rows_per_tenant: usize,
-    /// Logs of requests that were refused.
-    pub refused: Duration,
-    /// Bytes of those.
-    pub refused_bytes: u64,
-    /// The audit log.
+    /// Dead letters.
+    pub dead_letters: Duration,
+    /// Dead letters of one subscription.
+    pub dead_letter_rows: usize,
+    /// Dead letters of one tenant.
+    pub dead_letter_rows_per_tenant: usize,
+    /// Rejected-request log.
+    pub rejected: Duration,
+    /// Bytes of the rejected-request log.
+    pub rejected_bytes: u64,
+    /// Audit log.
     pub audit: Duration,
-    /// Bytes of the database.
+    /// Bytes of the database and its write-ahead log.
     pub bytes: Option<u64>,
 }
 
-/// How events are delivered.
+/// Settings of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Networks that are sent to though they are private.
+    /// Private networks that are permitted as destinations.
     pub allow: Vec<IpNet>,
-    /// How long a connection may take to be made.
-    pub connect_time: Duration,
-    /// How long an attempt may take in all.
-    pub time: Duration,
-    /// Attempts at a time to one receiver.
+    /// Longest time to connect.
+    pub connect_timeout: Duration,
+    /// Longest time for one attempt.
+    pub timeout: Duration,
+    /// Concurrent attempts to one receiver.
     pub concurrency: usize,
-    /// Attempts in a second to one receiver.
+    /// Attempts a second to one receiver.
     pub rate: u32,
-    /// Attempts at a time in all.
+    /// Concurrent attempts in total.
     pub in_flight: usize,
-    /// How often an event may go through gateways.
+    /// Gateways that an event may pass through.
     pub hops: u32,
-    /// The user that events are said to come from.
-    pub user: Uuid,
-    /// A file with certificates that are trusted besides those of the system.
-    pub authorities: Option<PathBuf>,
-    /// What that file looked like: settings with another one are others.
-    pub authorities_seen: Option<FileState>,
-    /// How long a replaced signing secret still signs.
+    /// User that events name as their actor.
+    pub actor_id: Uuid,
+    /// File of certificates that are trusted in addition to those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// State of that file. A changed file makes the settings differ.
+    pub ca_file_seen: Option<FileState>,
+    /// Time for which a replaced signing secret still signs.
     pub rotation: Duration,
-    /// Deliveries that may wait for a subscription.
+    /// Deliveries that may wait for one subscription.
     pub waiting_rows: usize,
-    /// Bytes of the events and bodies that may wait for a subscription, as they are stored.
+    /// Stored bytes of events and bodies that may wait for one subscription.
     pub waiting_bytes: u64,
-    /// How long a delivery may wait.
+    /// Longest time that a delivery may wait.
     pub waiting_age: Duration,
-    /// Deliveries that may wait for a tenant.
+    /// Deliveries that may wait for one tenant.
     pub waiting_rows_per_tenant: usize,
     /// Deliveries that may wait for all tenants.
     pub waiting_rows_total: usize,
-    /// Name servers, in place of the system's.
+    /// Name servers that replace those of the system.
     pub name_servers: Vec<SocketAddr>,
-    /// How long a name may take to be looked up.
-    pub resolve_time: Duration,
-    /// Names that are looked up at a time.
+    /// Longest time to resolve a name.
+    pub resolve_timeout: Duration,
+    /// Concurrent name lookups.
     pub lookups: usize,
-    /// Subscriptions of a tenant.
+    /// Subscriptions of one tenant.
     pub subscriptions_per_tenant: usize,
 }
 
 impl Delivery {
-    /// Files that deliveries may have open: connections that are used, those that are kept for the
-    /// next message, and sockets for look-ups.
+    /// Returns the file descriptors that deliveries may use: connections in use, idle connections,
+    /// and sockets for lookups.
     pub fn files(&self) -> usize {
         self.in_flight.saturating_mul(2).saturating_add(self.lookups.saturating_mul(2))
     }
 }
 
-/// A file that events are written to, a line each.
+/// A file that receives events, one line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
-    /// What it is called.
+    /// Name of the sink.
     pub name: String,
-    /// The tenant whose events it takes.
+    /// Tenant whose events are written.
     pub tenant: String,
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// The types that it takes; `*` is any.
+    /// Event types that are written; `*` for all.
     pub events: Vec<String>,
-    /// An expression that has to hold of an event.
+    /// Expression over an event. Only events for which it is true are written.
     pub filter: Option<String>,
-    /// An expression that makes the line.
+    /// Expression that builds the line.
     pub transform: Option<String>,
-    /// Bytes of a file, before the next one is begun.
+    /// Bytes of a file before the next one is started.
     pub bytes: u64,
-    /// How many files are kept.
+    /// Files that are kept.
     pub files: u32,
 }
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 impl Settings {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with the file.
+    /// Returns all errors of the file.
     pub fn read(name: &str, text: &str) -> Result<Self, Diagnostics> {
         let layer = Layer::read(Source::new(name, text), &GATEWAY)?;
         let mut reader = Reader { root: &layer.root, found: Vec::new() };
@@ -214,6 +212,14 @@ impl Settings {
     }
 }
 
+/// Returns the default of a key, from its row.
+fn default(table: &str, key: &str) -> Option<&'static str> {
+    let FieldType::Table(table) = GATEWAY.field(table)?.takes else {
+        return None;
+    };
+    table.field(key)?.default_text()
+}
+
 struct Reader<'r> {
     root: &'r Node,
     found: Vec<Diagnostic>,
@@ -223,66 +229,65 @@ impl<'r> Reader<'r> {
     fn settings(&mut self) -> Settings {
         Settings {
             public_url: self.public_url(),
-            listen: self.address("listen", 8080),
-            management: self.address("management", 8081),
+            listen: self.address("listen"),
+            management: self.address("management"),
             trusted_proxies: self.networks("server", "trusted_proxies"),
             tls: self.tls(),
-            drain: self.time("server", "drain", Duration::from_secs(30)),
-            shutdown_delay: self.time("server", "shutdown_delay", Duration::ZERO),
+            drain_timeout: self.time("server", "drain_timeout"),
+            shutdown_delay: self.time("server", "shutdown_delay"),
             management_hosts: self.management_hosts(),
             limits: self.limits(),
-            store: self.text("store", "path").unwrap_or("hookgate.db").into(),
-            wal_bytes: self.count("store", "wal_bytes", 64 << 20),
+            store: self.text_or_default("store", "path").into(),
+            wal_bytes: self.count("store", "wal_bytes"),
             retention: self.retention(),
             delivery: self.delivery(),
             sinks: self.sinks(),
             tenants: self.tenants(),
-            log_json: self.text("log", "format") == Some("json"),
-            log_level: self.text("log", "level").unwrap_or("info").to_owned(),
+            log_json: self.text_or_default("log", "format") == "json",
+            log_level: self.text_or_default("log", "level").to_owned(),
         }
     }
 
     fn limits(&self) -> Limits {
-        let size = |key, usual: u64| {
-            usize::try_from(self.count("limits", key, usual)).unwrap_or(usize::MAX)
-        };
-        let header_time = self.time("limits", "header_time", Duration::from_secs(10));
+        let size = |key| usize::try_from(self.count("limits", key)).unwrap_or(usize::MAX);
+        let header_timeout = self.time("limits", "header_timeout");
+        let idle_timeout =
+            self.at("limits", "idle_timeout").map(|_| self.time("limits", "idle_timeout"));
         Limits {
-            body: size("body", 1 << 20),
-            headers: size("headers", 100),
-            header_bytes: size("header_bytes", 32 << 10),
-            header_time,
-            body_time: self.time("limits", "body_time", Duration::from_secs(20)),
-            idle_timeout: self.time("limits", "idle_timeout", header_time),
-            write_timeout: self.time("limits", "write_timeout", Duration::from_secs(10)),
-            connections: size("connections", 12_000),
-            connections_per_address: size("connections_per_address", 1000),
-            connections_per_proxy: size("connections_per_proxy", 8000),
-            streams_per_connection: size("streams_per_connection", 32),
-            memory: size("memory", 64 << 20),
-            management_memory: size("management_memory", 64 << 20),
-            streams: size("streams", 200),
-            streams_per_tenant: size("streams_per_tenant", 50),
-            failures: self.count("limits", "failures", 60),
-            challenges: self.count("limits", "challenges", 600),
-            challenges_per_address: self.count("limits", "challenges_per_address", 30),
+            body: size("body"),
+            headers: size("headers"),
+            header_bytes: size("header_bytes"),
+            header_timeout,
+            body_timeout: self.time("limits", "body_timeout"),
+            idle_timeout: idle_timeout.unwrap_or(header_timeout),
+            write_timeout: self.time("limits", "write_timeout"),
+            connections: size("connections"),
+            connections_per_address: size("connections_per_address"),
+            connections_per_proxy: size("connections_per_proxy"),
+            streams_per_connection: size("streams_per_connection"),
+            memory: size("memory"),
+            management_memory: size("management_memory"),
+            streams: size("streams"),
+            streams_per_tenant: size("streams_per_tenant"),
+            failures_per_minute: self.count("limits", "failures_per_minute"),
+            challenges_per_minute: self.count("limits", "challenges_per_minute"),
+            challenges_per_minute_per_address: self
+                .count("limits", "challenges_per_minute_per_address"),
         }
     }
 
     fn retention(&self) -> Retention {
-        let size = |key, usual: u64| {
-            usize::try_from(self.count("retention", key, usual)).unwrap_or(usize::MAX)
-        };
+        let size = |key| usize::try_from(self.count("retention", key)).unwrap_or(usize::MAX);
         Retention {
-            requests: self.time("retention", "requests", DAY * 30),
-            events: self.time("retention", "events", DAY * 30),
-            deliveries: self.time("retention", "deliveries", DAY * 30),
-            diverted: self.time("retention", "diverted", DAY * 365),
-            diverted_rows: size("diverted_rows", 100_000),
-            diverted_rows_per_tenant: size("diverted_rows_per_tenant", 1_000_000),
-            refused: self.time("retention", "refused", DAY * 7),
-            refused_bytes: self.count("retention", "refused_bytes", 64 << 20),
-            audit: self.time("retention", "audit", DAY * 365),
+            requests: self.time("retention", "requests"),
+            events: self.time("retention", "events"),
+            deliveries: self.time("retention", "deliveries"),
+            dead_letters: self.time("retention", "dead_letters"),
+            dead_letter_rows: size("dead_letter_rows"),
+            dead_letter_rows_per_tenant: size("dead_letter_rows_per_tenant"),
+            rejected: self.time("retention", "rejected"),
+            rejected_bytes: self.count("retention", "rejected_bytes"),
+            audit: self.time("retention", "audit"),
             bytes: self.at("retention", "bytes").and_then(Node::as_count),
         }
     }
@@ -295,16 +300,24 @@ impl<'r> Reader<'r> {
         self.at(table, key).and_then(Node::as_str)
     }
 
-    fn count(&self, table: &str, key: &str, usual: u64) -> u64 {
-        self.at(table, key).and_then(Node::as_count).unwrap_or(usual)
+    /// Returns the number of a key, or its default.
+    fn count(&self, table: &str, key: &str) -> u64 {
+        let given = self.at(table, key).and_then(Node::as_count);
+        given.or_else(|| default(table, key)?.parse().ok()).unwrap_or_default()
     }
 
-    fn time(&self, table: &str, key: &str, usual: Duration) -> Duration {
-        let Some(node) = self.at(table, key) else {
-            return usual;
-        };
-        let seconds = node.as_count().map(Duration::from_secs);
-        seconds.or_else(|| node.as_str().and_then(duration::parse)).unwrap_or(usual)
+    /// Returns the duration of a key, or its default.
+    fn time(&self, table: &str, key: &str) -> Duration {
+        let given = self.at(table, key).and_then(|node| {
+            let seconds = node.as_count().map(Duration::from_secs);
+            seconds.or_else(|| node.as_str().and_then(duration::parse))
+        });
+        given.or_else(|| duration::parse(default(table, key)?)).unwrap_or_default()
+    }
+
+    /// Returns the string of a key, or its default.
+    fn text_or_default(&self, table: &str, key: &str) -> &'r str {
+        self.text(table, key).or_else(|| default(table, key)).unwrap_or_default()
     }
 
     fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
@@ -324,43 +337,42 @@ impl<'r> Reader<'r> {
         url.to_owned()
     }
 
-    fn address(&mut self, key: &str, port: u16) -> SocketAddr {
-        let usual = SocketAddr::from(([127, 0, 0, 1], port));
-        let Some(node) = self.at("server", key) else {
-            return usual;
-        };
-        let text = node.as_str().unwrap_or("");
-        text.parse().unwrap_or_else(|_| {
-            let message = format!("`{text}` is no address to listen at");
-            self.wrong(node, message, "write an IP address and a port: `0.0.0.0:8080`");
-            usual
-        })
+    fn address(&mut self, key: &str) -> SocketAddr {
+        let unspecified = SocketAddr::from(([127, 0, 0, 1], 0));
+        let text = self.text_or_default("server", key);
+        match (text.parse(), self.at("server", key)) {
+            (Ok(address), _) => address,
+            (Err(_), Some(node)) => {
+                let message = format!("`{text}` is not an address to listen at");
+                self.wrong(node, message, "write an IP address and a port: `0.0.0.0:8080`");
+                unspecified
+            }
+            (Err(_), None) => unspecified,
+        }
     }
 
     fn delivery(&mut self) -> Delivery {
-        let size =
-            |key, usual| usize::try_from(self.count("delivery", key, usual)).unwrap_or(usize::MAX);
-        let small =
-            |key, usual| u32::try_from(self.count("delivery", key, usual)).unwrap_or(u32::MAX);
+        let size = |key| usize::try_from(self.count("delivery", key)).unwrap_or(usize::MAX);
+        let small = |key| u32::try_from(self.count("delivery", key)).unwrap_or(u32::MAX);
         Delivery {
-            connect_time: self.time("delivery", "connect_time", Duration::from_secs(10)),
-            time: self.time("delivery", "time", Duration::from_secs(30)),
-            concurrency: size("concurrency", 8),
-            in_flight: size("in_flight", 512),
-            rate: small("rate", 200),
-            hops: small("hops", 5),
-            authorities: self.text("delivery", "authorities").map(PathBuf::from),
-            authorities_seen: None,
-            rotation: self.time("delivery", "rotation", DAY),
-            waiting_rows: size("waiting_rows", 100_000),
-            waiting_bytes: self.count("delivery", "waiting_bytes", 256 << 20),
-            waiting_age: self.time("delivery", "waiting_age", DAY * 30),
-            waiting_rows_per_tenant: size("waiting_rows_per_tenant", 1_000_000),
-            waiting_rows_total: size("waiting_rows_total", 4_000_000),
-            resolve_time: self.time("delivery", "resolve_time", Duration::from_secs(5)),
-            lookups: size("lookups", 256),
-            subscriptions_per_tenant: size("subscriptions_per_tenant", 20_000),
-            user: self.user(),
+            connect_timeout: self.time("delivery", "connect_timeout"),
+            timeout: self.time("delivery", "timeout"),
+            concurrency: size("concurrency"),
+            in_flight: size("in_flight"),
+            rate: small("rate"),
+            hops: small("hops"),
+            ca_file: self.text("delivery", "ca_file").map(PathBuf::from),
+            ca_file_seen: None,
+            rotation: self.time("delivery", "rotation"),
+            waiting_rows: size("waiting_rows"),
+            waiting_bytes: self.count("delivery", "waiting_bytes"),
+            waiting_age: self.time("delivery", "waiting_age"),
+            waiting_rows_per_tenant: size("waiting_rows_per_tenant"),
+            waiting_rows_total: size("waiting_rows_total"),
+            resolve_timeout: self.time("delivery", "resolve_timeout"),
+            lookups: size("lookups"),
+            subscriptions_per_tenant: size("subscriptions_per_tenant"),
+            actor_id: self.actor_id(),
             name_servers: self.name_servers(),
             allow: self.networks("delivery", "allow"),
         }
@@ -382,8 +394,8 @@ impl<'r> Reader<'r> {
         servers
     }
 
-    fn user(&mut self) -> Uuid {
-        let Some(node) = self.at("delivery", "user") else {
+    fn actor_id(&mut self) -> Uuid {
+        let Some(node) = self.at("delivery", "actor_id") else {
             return Uuid::nil();
         };
         let text = node.as_str().unwrap_or("");
@@ -440,7 +452,7 @@ impl<'r> Reader<'r> {
         networks
     }
 
-    /// The names in lower case, without a port: a `Host` is compared without its own.
+    /// Returns the names in lower case, without a port: the port of `Host` is not compared.
     fn management_hosts(&mut self) -> Vec<String> {
         let mut hosts = Vec::new();
         for node in self.at("server", "management_hosts").map(Node::items).unwrap_or_default() {
@@ -464,7 +476,10 @@ impl<'r> Reader<'r> {
 
 fn sink(node: &Node) -> Sink {
     let text = |key: &str| node.get(key).and_then(Node::as_str).map(ToOwned::to_owned);
-    let count = |key: &str| node.get(key).and_then(Node::as_count);
+    let count = |key: &str| {
+        let default = || SINKS.field(key)?.default_text()?.parse().ok();
+        node.get(key).and_then(Node::as_count).or_else(default).unwrap_or_default()
+    };
     let events = node.get("events").map(Node::items).unwrap_or_default();
     let events: Vec<String> =
         events.iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect();
@@ -475,12 +490,12 @@ fn sink(node: &Node) -> Sink {
         events: if events.is_empty() { vec!["*".to_owned()] } else { events },
         filter: text("filter"),
         transform: text("transform"),
-        bytes: count("bytes").unwrap_or(64 << 20),
-        files: count("files").and_then(|files| u32::try_from(files).ok()).unwrap_or(5),
+        bytes: count("bytes"),
+        files: u32::try_from(count("files")).unwrap_or(u32::MAX),
     }
 }
 
-/// What is wrong with a program of a sink, at its place in the file.
+/// Returns the errors of a sink's program, at their position in the file.
 fn program_faults(node: &Node) -> Vec<Diagnostic> {
     let Some(text) = node.as_text() else {
         return Vec::new();

@@ -1,9 +1,10 @@
-//! Whose sources of secrets and files are: what the listeners of each tenant may name.
+//! Access control for sources: the variables and files that the listeners of each tenant may name.
+//! Does not know the listeners.
 //!
-//! A tenant with a list uses what the list names, and others do not. A tenant without one uses
-//! what is below the configuration's folder, and variables that are not the gateway's own. The
-//! gateway's own files are nobody's: the store with all that stands beside it, the key, private
-//! keys, sinks, and the configuration itself.
+//! A tenant with a list may use the sources that the list names; other tenants may not. A tenant
+//! without a list may use files below the configuration's folder, and variables that do not belong
+//! to the gateway. No tenant may use the gateway's own files: the store with all files beside it,
+//! its key, private keys, sinks, and the configuration itself.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -18,28 +19,28 @@ use crate::listener::{External, SourceRefusal, plain_path, usual_sources};
 /// The sources of a tenant, as `hookgate.toml` lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TenantSources {
-    /// Variables of the environment; `ACME_*` is all that begin so. None: no list.
+    /// Environment variables; `ACME_*` for all that begin with `ACME_`. `None`: no list.
     pub secret_env: Option<Vec<String>>,
-    /// Files; `secrets/acme/` is all below. None: no list.
+    /// Files; `secrets/acme/` for all files below. `None`: no list.
     pub secret_files: Option<Vec<String>>,
 }
 
-/// What every SQLite database begins with: stores, and backups of them.
+/// First bytes of every SQLite database: stores and their backups.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
-/// Where the store is if nothing says so.
+/// Default path of the store.
 const STORE: &str = "hookgate.db";
 
-/// Which sources the listeners of a configuration may name.
+/// The policy that decides which sources listeners may name.
 pub(super) struct SourcePolicy<'c> {
     folder: &'c Path,
     tenants: BTreeMap<String, TenantSources>,
-    /// The gateway's own files: nothing whose name begins with one is read.
+    /// The gateway's own files. A path that begins with one of them is never read.
     own: Vec<PathBuf>,
 }
 
 impl<'c> SourcePolicy<'c> {
-    /// The policy of a configuration; without settings, that of a gateway that has none.
+    /// Returns the policy of a configuration. Without settings, the defaults apply.
     pub(super) fn new(folder: &'c Path, settings: Option<&Settings>) -> Self {
         let mut own = vec![Path::new(super::HOOKGATE), Path::new("listeners")];
         own.push(settings.map_or(Path::new(STORE), |settings| &settings.store));
@@ -55,10 +56,10 @@ impl<'c> SourcePolicy<'c> {
         }
     }
 
-    /// Checks that a tenant may use what a listener of it names.
+    /// Checks that a tenant may use a source that one of its listeners names.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Returns the reason of a refusal.
     pub(super) fn check(&self, tenant: &str, external: External<'_>) -> Result<(), SourceRefusal> {
         self.refuse_own(external)?;
         let list = match external {
@@ -91,7 +92,7 @@ impl<'c> SourcePolicy<'c> {
         }
     }
 
-    /// Whether a path is one of the gateway's own files, or leads to one.
+    /// Returns true if a path names one of the gateway's own files, or resolves to one.
     fn is_own(&self, path: &Path) -> bool {
         let resolved = path.canonicalize().ok();
         self.own.iter().any(|own| {
@@ -103,7 +104,7 @@ impl<'c> SourcePolicy<'c> {
         })
     }
 
-    /// Refuses what only another tenant's list names.
+    /// Refuses a source that the list of another tenant names.
     fn refuse_others(&self, tenant: &str, external: External<'_>) -> Result<(), SourceRefusal> {
         let others = self.tenants.iter().filter(|(other, _)| *other != tenant);
         let names = |(_, sources): &(&String, &TenantSources)| {
@@ -118,15 +119,15 @@ impl<'c> SourcePolicy<'c> {
         }
     }
 
-    /// Reads a file that a listener names: a regular one that is not the gateway's own, by whatever
-    /// name.
+    /// Reads a file that a listener names. The file must be a regular file, and none of the
+    /// gateway's own under any name.
     ///
     /// # Errors
-    /// Why it cannot be read, in words.
+    /// Returns the reason as text.
     pub(super) fn read(&self, files: &ConfigFiles, name: &str) -> Result<Vec<u8>, String> {
         let path = self.folder.join(name);
         if let Err(reason) = self.check_file(&path) {
-            // Another file in its place is to be read.
+            // Watched: another file may take its place.
             files.note(path);
             return Err(reason);
         }
@@ -139,10 +140,10 @@ impl<'c> SourcePolicy<'c> {
 
     fn check_file(&self, path: &Path) -> Result<(), String> {
         let Ok(metadata) = path.metadata() else {
-            // Reading it tells why not.
+            // The read reports the reason.
             return Ok(());
         };
-        // Opening a pipe would wait for whoever writes to it.
+        // Opening a pipe would block until another process writes to it.
         if !metadata.is_file() {
             return Err("it is not a regular file".to_owned());
         }
@@ -152,7 +153,8 @@ impl<'c> SourcePolicy<'c> {
         }
     }
 
-    /// The gateway's own files as they are now: other names may lead to them.
+    /// Returns the metadata of the gateway's own files. Other names, such as hard links, may lead
+    /// to them.
     fn own_files(&self) -> impl Iterator<Item = Metadata> {
         let beside = self.own.iter().map(|own| {
             let mut key = own.as_os_str().to_owned();
@@ -167,14 +169,14 @@ fn same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Whether a path is another, something below it, or has a name that begins with it: `store.db-wal`
-/// and `store.db.key` belong to `store.db`.
+/// Returns true if a path begins with the path of an own file. So `store.db-wal` and `store.db.key`
+/// belong to `store.db`, as does a file below an own folder.
 fn begins_with(path: &Path, own: &Path) -> bool {
     let (path, own) = (path.as_os_str().as_encoded_bytes(), own.as_os_str().as_encoded_bytes());
     path.starts_with(own)
 }
 
-/// A path without `.` and `..`, as it is written.
+/// Removes `.` and `..` from a path without reading the file system.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -189,7 +191,8 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// A file whose folder is resolved: the file itself may not be there, and one beside it is.
+/// Resolves only the folder of a file: the file itself may be missing while a file beside it
+/// exists.
 fn resolved_beside(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
@@ -203,7 +206,8 @@ fn list_of<'s>(sources: &'s TenantSources, external: External<'_>) -> Option<&'s
     }
 }
 
-/// Whether a list names something: `ACME_*` all that begin so, `secrets/acme/` all below.
+/// Returns true if a list names a source: `ACME_*` names all that begin so, `secrets/acme/` all
+/// below.
 fn matches(list: &[String], external: External<'_>) -> bool {
     list.iter().any(|pattern| match external {
         External::SecretVariable(name) => match pattern.strip_suffix('*') {
@@ -218,7 +222,7 @@ fn is_listed(pattern: &str, path: &str) -> bool {
     let (path, listed) = (plain_path(path), plain_path(pattern));
     let climbs = path.split('/').any(|part| part == "..");
     match pattern.strip_suffix('*') {
-        // What is behind a beginning must not climb out of it again.
+        // The rest of the path must not leave the prefix again.
         Some(beginning) => !climbs && path.starts_with(&plain_path_of_beginning(beginning)),
         None if pattern.ends_with('/') => {
             !climbs && path.strip_prefix(&listed).is_some_and(|rest| rest.starts_with('/'))
@@ -227,7 +231,8 @@ fn is_listed(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// A beginning keeps the slash at its end: `secrets/acme/*` is not `secrets/acmeother`.
+/// Normalises a prefix and keeps a trailing slash: `secrets/acme/*` does not match
+/// `secrets/acmeother`.
 fn plain_path_of_beginning(beginning: &str) -> String {
     let slash = if beginning.ends_with('/') && beginning.len() > 1 { "/" } else { "" };
     format!("{}{slash}", plain_path(beginning))

@@ -1,7 +1,7 @@
-//! From a listener file to a listener: every program compiled, every secret read, every fault
-//! told at its place.
+//! Compiles a listener file to a listener: compiles every program, reads every secret, and reports
+//! every error at its position.
 //!
-//! Reads no files and no environment: [`Outside`] does, for whoever calls.
+//! Reads neither files nor the environment itself: the caller does, through [`Outside`].
 
 mod checks;
 mod parts;
@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::config_keys::LISTENER;
 use super::lints;
 use super::recipe::{Recipe, find_recipe, recipe_names};
-use super::rows::LISTENER;
 use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
@@ -26,29 +26,29 @@ use crate::engine::{
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
 
-/// Secrets of one name that are active at once, while one replaces another.
+/// Maximum number of active secrets with one name. Several are active during a key rotation.
 const MOST_ACTIVE: usize = 16;
 
-/// What stands outside of a listener's file, for those who may look there.
+/// The caller's access to everything outside a listener file.
 pub struct Outside<'o> {
-    /// Reads a file, its name relative to the configuration's folder; an error is in words.
+    /// Reads a file by its name relative to the configuration folder. An error is a message.
     pub file: &'o dyn Fn(&str) -> Result<Vec<u8>, String>,
-    /// Reads a variable of the environment.
+    /// Reads an environment variable.
     pub environment: &'o dyn Fn(&str) -> Option<String>,
-    /// Whether a tenant may use what its listener names.
+    /// Returns an error if a tenant may not use a source that its listener names.
     pub sources: &'o dyn Fn(&str, External<'_>) -> Result<(), SourceRefusal>,
-    /// Whether a secret that is not set is an error, or only a warning.
+    /// True if a missing secret is an error. Otherwise it is a warning.
     pub secrets_needed: bool,
-    /// Settings that come before those of the file.
+    /// Variables that take precedence over those of the file.
     pub vars: Vec<(Box<str>, OwnedValue)>,
-    /// Secrets, as they are written, in place of those that the file names: for trying out.
+    /// Encoded secrets that replace those of the file, for tests.
     pub secrets: Vec<(String, Vec<String>)>,
-    /// The URL that the provider posts to, in place of the file's.
+    /// The URL that the provider posts to. It replaces the URL of the file.
     pub url: Option<String>,
 }
 
 impl Outside<'static> {
-    /// No files, and no environment.
+    /// Returns a context without files and environment.
     pub fn none() -> Self {
         Self {
             file: &|_| Err("there are no files here".to_owned()),
@@ -62,24 +62,24 @@ impl Outside<'static> {
     }
 }
 
-/// What came of a listener's file.
+/// The result of loading a listener file.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The listener, where nothing stands in its way.
+    /// The listener, if the file has no errors.
     pub listener: Option<Listener>,
-    /// What is to be said, a source each: of the file, of its recipe.
+    /// The diagnostics, grouped by source: the file and its recipe.
     pub diagnostics: Vec<Diagnostics>,
     /// The sources of its secrets.
     pub sources: Option<SecretSources>,
 }
 
 impl Loaded {
-    /// What came of a file that cannot be read as one of a listener.
+    /// Creates the result for a file that cannot be read as a listener.
     fn unread(diagnostics: Diagnostics) -> Self {
         Self { listener: None, diagnostics: vec![diagnostics], sources: None }
     }
 
-    /// Whether something stands in the way.
+    /// Returns true if there is any error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostics::has_errors)
     }
@@ -99,7 +99,7 @@ pub fn load(name: &str, text: &str, outside: &Outside<'_>) -> Loaded {
         }
     };
     let mut assembly = Assembly::new(&file, recipe, outside);
-    // A key that nobody knows keeps no rule from being looked at.
+    // An unknown key does not prevent the checks of the other keys.
     assembly.told = found;
     let listener = assembly.listener();
     let sources = assembly.secret_sources();
@@ -131,11 +131,11 @@ fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
     Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))
 }
 
-/// A part of a configuration, and which file it stands in.
+/// A part of a configuration, with the file that contains it.
 #[derive(Debug, Clone, Copy)]
 struct Part<'n> {
     node: &'n Node,
-    /// Whether it stands in the recipe.
+    /// True if the part is in the recipe.
     of_recipe: bool,
 }
 
@@ -156,35 +156,35 @@ impl<'n> Part<'n> {
         self.node.get(key).and_then(Node::as_str)
     }
 
-    /// Where it stands, for what is said of it later.
+    /// Returns its position, for later diagnostics.
     fn place(self) -> lints::At {
         lints::At { span: self.node.span, of_recipe: self.of_recipe }
     }
 
-    /// One part, or those of a list.
+    /// Returns the part itself if it is a string, otherwise the items of the list.
     fn one_or_more(self) -> Vec<Self> {
         if self.node.as_text().is_some() { vec![self] } else { self.items().collect() }
     }
 }
 
-/// A listener that is being put together.
+/// The state of compiling a listener.
 struct Assembly<'a> {
     file: &'a Layer,
     recipe: Option<&'static Recipe>,
     outside: &'a Outside<'a>,
-    /// Compiles programs of the listener.
+    /// The engine that compiles the programs of the listener.
     engine: Engine,
-    /// Compiles what verifies.
+    /// The engine that compiles the rules of verifications.
     verifying: Engine,
     secrets: Secrets,
-    /// The names of the secrets, whether they are set or not.
+    /// The names of all secrets, including secrets that are not set.
     secret_names: Vec<Box<str>>,
-    /// The sources of the secrets, each where it is named.
+    /// The sources of the secrets, with the position of each name.
     named: Vec<(External<'a>, Span)>,
     samples: Vec<OwnedValue>,
-    /// The names of the secrets that checks verify with.
+    /// The names of the secrets that verifications use.
     verifying_secrets: Vec<Box<str>>,
-    /// Whether a check that is enforced needs something that only the sender has.
+    /// True if an enforced verification requires a secret that only the sender has.
     secured: bool,
     told: Vec<Diagnostic>,
     told_of_recipe: Vec<Diagnostic>,
@@ -229,7 +229,7 @@ impl<'a> Assembly<'a> {
             url: self.url(),
             provider: self.recipe.map(|recipe| recipe.name.into()),
             methods: self.methods(),
-            keep_raw: self.file.root.get("keep_raw").and_then(Node::as_bool).unwrap_or(false),
+            capture: self.file.root.get("capture").and_then(Node::as_bool).unwrap_or(false),
             event_types: self.event_types(),
             redaction: self.redaction(&checks),
             vars,
@@ -270,7 +270,7 @@ impl<'a> Assembly<'a> {
         Some(url.into())
     }
 
-    /// A part of the configuration: the file's, or else the recipe's.
+    /// Returns a part of the configuration: from the file, or otherwise from the recipe.
     fn part(&self, key: &str) -> Option<Part<'a>> {
         let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
         own.or_else(|| self.recipe_part(key))
@@ -281,13 +281,14 @@ impl<'a> Assembly<'a> {
         Some(Part { node, of_recipe: true })
     }
 
-    /// A list that the file adds to: the recipe's part, then the file's.
+    /// Returns the items of a list that the file extends: those of the recipe, then those of the
+    /// file.
     fn parts(&self, key: &str) -> Vec<Part<'a>> {
         let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
         self.recipe_part(key).into_iter().chain(own).flat_map(Part::items).collect()
     }
 
-    /// A text that the file has to have; it was held to that.
+    /// Returns a required string. The schema check has already reported a missing one.
     fn required(&self, key: &str) -> &'a str {
         self.file.root.get(key).and_then(Node::as_str).unwrap_or("")
     }
@@ -340,7 +341,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Whether the tenant may use what its listener names; tells where it may not.
+    /// Returns true if the tenant may use a source. Otherwise reports an error.
     fn may_use(&mut self, part: Part<'_>, external: External<'_>) -> bool {
         let tenant = self.required("tenant");
         let Err(SourceRefusal { reason, help }) = (self.outside.sources)(tenant, external) else {
@@ -351,7 +352,7 @@ impl<'a> Assembly<'a> {
         false
     }
 
-    /// The sources of its secrets, for whoever knows those of others.
+    /// Returns the sources of the secrets, for a comparison with those of other listeners.
     fn secret_sources(&self) -> SecretSources {
         let mut sources = SecretSources {
             tenant: self.required("tenant").into(),
@@ -376,7 +377,8 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Tells the checker what the schema, or else the samples, say of the body.
+    /// Declares the type of the body to the type checker: from the schema, or otherwise from the
+    /// samples.
     fn know_body(&mut self, schema: Option<&Schema>) {
         let sampled = || self.samples.iter().map(Type::of_sample).reduce(Type::or);
         let shape = schema.map(|schema| schema.shape.clone()).or_else(sampled);
@@ -406,7 +408,7 @@ impl<'a> Assembly<'a> {
                 self.unset(part, format!("the secret `{name}` is not set"), None);
             }
             if sources.len() > MOST_ACTIVE {
-                // A forged request is hashed once for each.
+                // Each active secret adds one hash of a forged request.
                 self.wrong(part, format!("at most {MOST_ACTIVE} secrets are active at once"));
                 continue;
             }
@@ -418,7 +420,7 @@ impl<'a> Assembly<'a> {
         self.require_secrets();
     }
 
-    /// The encoding that a recipe's secret is written in.
+    /// Returns the encoding that the recipe defines for a secret.
     fn encoding_of(&self, name: &str) -> Option<Encoding> {
         let secrets = self.recipe.map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
         secrets.iter().find(|secret| secret.name == name).map(|secret| secret.encoding)
@@ -465,7 +467,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// The secret that a source holds; what is wrong with it otherwise, in words.
+    /// Reads the secret from a source. An error is a message.
     fn content_of(&self, external: External<'_>) -> Result<Zeroizing<String>, String> {
         let content = match external {
             External::SecretVariable(variable) => (self.outside.environment)(variable)
@@ -485,7 +487,7 @@ impl<'a> Assembly<'a> {
         self.tell_if_allowed(part.of_recipe, diagnostic);
     }
 
-    /// A recipe's secrets that the file does not give.
+    /// Reports secrets that the recipe requires and the file does not define.
     fn require_secrets(&mut self) {
         let Some(recipe) = self.recipe else {
             return;
@@ -533,13 +535,14 @@ impl<'a> Assembly<'a> {
         OwnedValue::Object(OwnedObject::new(vars.into_iter().collect()).0)
     }
 
-    /// Checks an expression and says what is wrong with it at its place in the file.
+    /// Checks an expression and reports its errors at their positions in the file.
     fn checked(&mut self, part: Part<'_>, engine: &Engine) -> Option<Checked> {
         let text = part.node.as_text()?;
         self.checked_text(part, text, engine, &text.value, 0)
     }
 
-    /// The same, of an expression that was wrapped: it begins so many bytes into the source.
+    /// Checks an expression that is wrapped in other source text. It starts `before` bytes into
+    /// that source.
     fn checked_text(
         &mut self,
         part: Part<'_>,
@@ -582,7 +585,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// A listener reads only the secrets that its file lists.
+    /// Reports secrets that an expression reads and the file does not define.
     fn known_secrets(&mut self, part: Part<'_>, checked: &Checked) {
         let mut names: Vec<&str> = checked.secrets.values().map(|name| &**name).collect();
         names.sort_unstable();
@@ -593,7 +596,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn known_secret(&mut self, part: Part<'_>, name: &str) {
-        // What a recipe needs and the file does not give was told already.
+        // Missing secrets of a recipe were already reported.
         if part.of_recipe || self.secret_names.iter().any(|known| **known == *name) {
             return;
         }
@@ -623,7 +626,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// An expression, or a mapper as a table.
+    /// Compiles an expression, or a mapper written as a table.
     fn program_or_mapper(&mut self, part: Part<'_>) -> Option<Program> {
         if part.node.as_text().is_some() {
             return self.program(part);
@@ -649,7 +652,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// A text template, as header values are.
+    /// Compiles a string template, such as a header value.
     fn template(&mut self, part: Part<'_>) -> Option<Program> {
         let text = part.node.as_text()?;
         let name = self.name_of(part);
@@ -667,7 +670,7 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// Whether a name is one of a request's.
+/// Returns true if a name is a request variable.
 fn is_root(name: &str) -> bool {
     request_roots().iter().any(|root| *root.name == *name)
 }

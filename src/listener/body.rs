@@ -1,34 +1,34 @@
-//! Bodies: what a content type makes of bytes.
+//! Parsing of bodies by their content type. Knows no listeners.
 
 use super::request::Request;
 use crate::engine::OwnedValue;
 use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
 
-/// A body that was looked at.
+/// A parsed body.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// What rules read as `parsed_body`; null where there is nothing to parse, or it does not.
+    /// The value of `parsed_body`. Null if there is nothing to parse or the body is not valid.
     pub parsed: OwnedValue,
-    /// Whether it was JSON.
+    /// True if the body was parsed as JSON.
     pub(super) is_json: bool,
-    /// Why a body that is declared as JSON is none.
+    /// The error of a body that is declared as JSON but is not valid JSON.
     pub malformed: Option<JsonError>,
 }
 
-/// What a content type says of a body.
+/// The format that a content type declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It is JSON: what does not parse is an error.
+    /// JSON. An invalid body is an error.
     Json,
-    /// It may be JSON: many senders declare text, or nothing.
+    /// Possibly JSON: many senders declare text, or no content type.
     Perhaps,
-    /// Keys and values, as a web form sends them.
+    /// A web form of keys and values.
     Form,
-    /// Something that is not parsed.
+    /// A format that is not parsed.
     Other,
 }
 
-/// Parses the body as its content type says. Of JSON, only what is wanted is built.
+/// Parses the body by its content type. Builds only the wanted parts of a JSON body.
 pub(super) fn parse(request: &Request<'_>, wanted: &Projection) -> Body {
     parsed(request.header("content-type"), request.unpacked, wanted)
 }
@@ -48,12 +48,12 @@ fn parsed(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body
     }
 }
 
-/// What a content type makes of a body, where that is anything.
+/// Parses a body by its content type. Returns null if there is nothing to parse.
 pub(super) fn parse_as(content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
     parsed(content_type, bytes, &Projection::whole()).parsed
 }
 
-/// The kind that a `Content-Type` means: its parameters do not count, nor does its case.
+/// Returns the format of a `Content-Type`. Ignores its parameters and its case.
 fn kind(content_type: Option<&str>) -> Kind {
     let Some(declared) = content_type else {
         return Kind::Perhaps;
@@ -69,7 +69,7 @@ fn kind(content_type: Option<&str>) -> Kind {
     }
 }
 
-/// A form, or a query, as an object: a key that is repeated has a list.
+/// Parses a form or a query to an object. The value of a repeated key is a list.
 pub(super) fn form(bytes: &[u8]) -> OwnedValue {
     let mut entries: Vec<(Box<str>, Vec<OwnedValue>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
@@ -89,7 +89,8 @@ pub(super) fn form(bytes: &[u8]) -> OwnedValue {
     OwnedValue::Object(OwnedObject::new(entries.collect()).0)
 }
 
-/// Slack and others send JSON in a form's field `payload`: rules read what is in it.
+/// Parses JSON in the form field `payload`, which Slack and others send, so that rules can read its
+/// content.
 fn with_payload(form: OwnedValue) -> OwnedValue {
     let OwnedValue::Object(object) = &form else {
         return form;

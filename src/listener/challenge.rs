@@ -1,4 +1,5 @@
-//! Challenges: a provider asks whether the listener is there, and wants a certain answer.
+//! Challenges: requests with which a provider tests a listener and expects a specific response.
+//! Knows no rate limits.
 
 use super::condition::Condition;
 use super::reason::{Failed, Finding};
@@ -10,17 +11,18 @@ use crate::value::OwnedObject;
 /// An entry of an object.
 type Entry = (Box<str>, OwnedValue);
 
-/// A challenge, and how it is answered.
+/// A challenge with its response.
 #[derive(Debug)]
 pub(super) struct Challenge {
     pub(super) name: Box<str>,
     pub(super) detect: Condition,
     pub(super) methods: Vec<Box<str>>,
-    /// Whether the request has to pass verification first.
+    /// True if the request must pass verification first.
     pub(super) verified: bool,
     pub(super) reply: Reply,
     pub(super) tokens: Vec<Token>,
-    /// What is signed for a sender whom nobody verified, and the pattern it has to match.
+    /// The request texts that are signed for unverified senders, with the pattern that each must
+    /// match.
     pub(super) signed: Vec<Signed>,
 }
 
@@ -34,17 +36,17 @@ pub(super) struct Token {
     pub(super) encoding: Encoding,
 }
 
-/// A part of a request that its sender chose and the response signs.
+/// A request text that the sender chose and the response signs.
 #[derive(Debug)]
 pub(super) struct Signed {
-    /// The path as it is written.
+    /// The path in source form.
     pub(super) shown: Box<str>,
     pub(super) path: Program,
     pub(super) pattern: regex::Regex,
 }
 
 impl Challenge {
-    /// The programs that it runs.
+    /// Returns the programs of the challenge.
     pub(super) fn programs(&self) -> Vec<&Program> {
         let tokens = self.tokens.iter().map(|token| &token.payload);
         let signed = self.signed.iter().map(|signed| &signed.path);
@@ -52,14 +54,14 @@ impl Challenge {
         detect.chain(tokens).chain(signed).chain(self.reply.programs()).collect()
     }
 
-    /// Whether a request is this challenge. An error is no challenge: the detection of one
-    /// provider's may read what other requests do not have.
+    /// Returns true if a request is this challenge. An error counts as false: the condition of one
+    /// provider may read parts that other requests do not have.
     pub(super) fn is(&self, machine: &mut Machine, bound: &Bound<'_, '_>, method: &str) -> bool {
         self.methods.iter().any(|one| **one == *method)
             && self.detect.holds(machine, bound).unwrap_or(false)
     }
 
-    /// The answer, or why there is none.
+    /// Builds the response, or returns the reason for a failure.
     pub(super) fn answer<'a>(
         &self,
         machine: &mut Machine,
@@ -95,7 +97,8 @@ impl Challenge {
 }
 
 impl Signed {
-    /// Refuses what is no token: signing whatever a stranger sends would sign deliveries too.
+    /// Rejects a text that is not a token: signing arbitrary texts of any sender would sign forged
+    /// deliveries too.
     fn check(&self, machine: &mut Machine, context: &Context<'_>) -> Result<(), Failed> {
         let value = machine.eval(&self.path, context);
         let is_token = value

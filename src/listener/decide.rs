@@ -1,7 +1,8 @@
-//! Deciding: from a request to what becomes of it.
+//! The decision pipeline: from a request to its outcome.
 //!
-//! The steps stand in [`Pass::steps`], in order; each goes on, or stops with an outcome. Nothing
-//! here awaits, stores or asks the clock: whoever calls gives the time, and acts on the decision.
+//! [`Pipeline::steps`] contains the steps in order. Each step continues, or stops with an outcome.
+//! Nothing here awaits, stores or reads a clock: the caller passes the time and acts on the
+//! decision.
 
 use std::borrow::Cow;
 
@@ -14,37 +15,37 @@ use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
 use crate::engine::{Bound, Context, Machine, OwnedValue, Time};
 
-/// What became of a request, and why.
+/// The decision on a request, with its reasons.
 #[derive(Debug)]
 pub struct Decision {
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What each step found.
+    /// The result of each step.
     pub reasons: Vec<Reason>,
-    /// What the sender is answered.
+    /// The response to the sender.
     pub response: Response,
-    /// The event, where the request is one.
+    /// The event, if the request is accepted.
     pub event: Option<Event>,
-    /// What the event is recognised by when it comes again.
+    /// The deduplication keys of the event.
     pub dedup: Option<DedupKeys>,
     /// The parts of the request, for its log.
     pub parts: Parts,
-    /// Whether the request passed its checks, and one that is enforced needed something that only
-    /// the sender has: others are what strangers send, whatever became of them.
+    /// True if the request passed verification, and an enforced verification requires a secret that
+    /// only the sender has. Otherwise any sender can send such a request.
     pub secured: bool,
-    /// Bytes that the checks of signatures hashed. A forged request costs its body once for each
-    /// secret, hash function and payload, however many signatures it has.
+    /// Bytes that verifications of signatures hashed. A forged request costs one hash of its body
+    /// for each secret, hash function and payload, regardless of the number of signatures in it.
     pub hashed_bytes: u64,
 }
 
 impl Decision {
-    /// The data of the event, if there is one.
+    /// Returns the data of the event, if there is one.
     pub fn event_data(&self, request: &Request<'_>) -> Option<OwnedValue> {
         let event = self.event.as_ref()?;
         Some(event.data.clone().unwrap_or_else(|| Parts::whole_body(request)))
     }
 
-    /// The end of a request that there was nothing to decide of: it could not be read.
+    /// Creates the decision for a request that could not be read.
     pub fn ended(listener: &Listener, request: &Request<'_>, outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -59,42 +60,42 @@ impl Decision {
     }
 }
 
-/// What a request became.
+/// The event of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Its type.
+    /// The event type.
     pub kind: Option<Box<str>>,
-    /// The provider's own id of it.
+    /// The provider's id of the event.
     pub provider_id: Option<Box<str>>,
-    /// Its data; none where that is the parsed body as it is, so that nothing copies it.
+    /// The data. `None` means the whole parsed body, so that it is not copied.
     pub data: Option<OwnedValue>,
 }
 
-/// Rate limits, as far as a decision asks them.
+/// The rate limits of a decision.
 pub trait Limiter {
-    /// Takes a request that was verified.
+    /// Takes a token for a verified request.
     fn admit(&mut self, policy: Policy) -> Admission;
 
     /// Counts a request that failed verification.
     fn fail(&mut self) -> Admission;
 
-    /// Takes a challenge, before it is answered.
+    /// Takes a token for a challenge, before the response to it.
     fn challenge(&mut self, challenger: Challenger) -> Admission;
 
-    /// Counts a challenge of a stranger that was answered.
+    /// Counts an answered challenge of an unverified sender.
     fn answered(&mut self) {}
 }
 
-/// Who sends a challenge.
+/// The sender of a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Challenger {
-    /// Anyone: the challenge is answered without verification.
+    /// Any sender: the challenge is answered without verification.
     Stranger,
-    /// A sender who passed the listener's checks.
+    /// A sender that passed the listener's verifications.
     Verified,
 }
 
-/// A limiter that takes everything: for tests, samples and replays.
+/// A limiter without limits, for tests, samples and replays.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unlimited;
 
@@ -112,21 +113,21 @@ impl Limiter for Unlimited {
     }
 }
 
-/// What a decision needs besides the request.
-pub struct Surroundings<'s> {
-    /// What programs run on.
+/// The context of a decision besides the request.
+pub struct DecisionContext<'s> {
+    /// The VM that runs the programs.
     pub machine: &'s mut Machine,
-    /// The limits on rates.
+    /// The rate limiter.
     pub limiter: &'s mut dyn Limiter,
-    /// What is known of the credential that the request presents.
+    /// The result of the lookup of the credential in the request.
     pub presented: &'s Presented,
 }
 
-/// Decides what becomes of a request.
+/// Decides a request.
 ///
 /// ```
 /// use hookgate::engine::{Machine, Time};
-/// use hookgate::listener::{Outcome, Outside, Presented, Request, Surroundings, Unlimited, decide, load};
+/// use hookgate::listener::{Outcome, Outside, Presented, Request, DecisionContext, Unlimited, decide, load};
 ///
 /// let file = r#"
 /// id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
@@ -152,7 +153,7 @@ pub struct Surroundings<'s> {
 ///     remote_address: None,
 ///     received_at: "2025-08-17T12:30:00Z".parse()?,
 /// };
-/// let mut surroundings = Surroundings {
+/// let mut surroundings = DecisionContext {
 ///     machine: &mut Machine::default(),
 ///     limiter: &mut Unlimited,
 ///     presented: &Presented::None,
@@ -165,7 +166,7 @@ pub fn decide(
     listener: &Listener,
     request: &Request<'_>,
     now: Time,
-    surroundings: &mut Surroundings<'_>,
+    surroundings: &mut DecisionContext<'_>,
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
     let passed = run(listener, request, &parts, now, surroundings, None);
@@ -174,14 +175,14 @@ pub fn decide(
 
 fn decision(listener: &Listener, passed: Passed, parts: Parts) -> Decision {
     let Passed { ended, mut reasons, secured, hashed_bytes } = passed;
-    // A sender that has the secret may write it where an error quotes it.
+    // A sender that knows the secret could place it in data that an error message quotes.
     for reason in &mut reasons {
         if let Cow::Owned(shown) = listener.redaction.text(&reason.message) {
             reason.message = shown;
         }
     }
     match ended {
-        Ok(Taken { event, dedup, response }) => Decision {
+        Ok(Accepted { event, dedup, response }) => Decision {
             outcome: Outcome::Accepted,
             reasons,
             response,
@@ -191,7 +192,7 @@ fn decision(listener: &Listener, passed: Passed, parts: Parts) -> Decision {
             secured,
             hashed_bytes,
         },
-        Err(Stop { outcome, response }) => Decision {
+        Err(Rejection { outcome, response }) => Decision {
             outcome,
             reasons,
             response,
@@ -204,13 +205,13 @@ fn decision(listener: &Listener, passed: Passed, parts: Parts) -> Decision {
     }
 }
 
-/// Decides of a request as [`decide`] does, with a verdict that was recorded in place of its
-/// checks: for requests of which only a log is left.
+/// Decides a request as [`decide`] does, but with a recorded result instead of the verifications.
+/// Used if only the log of the request is left.
 pub fn decide_verified(
     listener: &Listener,
     request: &Request<'_>,
     now: Time,
-    surroundings: &mut Surroundings<'_>,
+    surroundings: &mut DecisionContext<'_>,
     verdict: bool,
 ) -> Decision {
     let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
@@ -218,9 +219,9 @@ pub fn decide_verified(
     decision(listener, passed, parts)
 }
 
-/// What the steps came to.
+/// The result of the pipeline.
 struct Passed {
-    ended: Step<Taken>,
+    ended: StepResult<Accepted>,
     reasons: Vec<Reason>,
     secured: bool,
     hashed_bytes: u64,
@@ -231,13 +232,13 @@ fn run(
     request: &Request<'_>,
     parts: &Parts,
     now: Time,
-    surroundings: &mut Surroundings<'_>,
+    surroundings: &mut DecisionContext<'_>,
     verdict: Option<bool>,
 ) -> Passed {
     let mut context = parts.context(request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let conditions = listener.conditions.bind(&context);
-    let mut pass = Pass {
+    let mut pass = Pipeline {
         listener,
         request,
         parts,
@@ -251,46 +252,46 @@ fn run(
         hashed_bytes: 0,
     };
     let ended = pass.steps();
-    let Pass { reasons, secured, hashed_bytes, .. } = pass;
+    let Pipeline { reasons, secured, hashed_bytes, .. } = pass;
     Passed { ended, reasons, secured, hashed_bytes }
 }
 
-/// A request on its way through the steps.
-struct Pass<'p, 's, 'c> {
+/// The state of a request in the pipeline.
+struct Pipeline<'p, 's, 'c> {
     listener: &'p Listener,
     request: &'p Request<'c>,
     parts: &'p Parts,
     context: &'p Context<'c>,
-    /// What is asked of every request, bound to this one.
+    /// The conditions that are evaluated for every request, bound to this one.
     conditions: &'p Bound<'p, 'c>,
     now: Time,
-    surroundings: &'p mut Surroundings<'s>,
-    /// What was found when the request was verified, where that was before.
+    surroundings: &'p mut DecisionContext<'s>,
+    /// The recorded result of an earlier verification, if there is one.
     verdict: Option<bool>,
     reasons: Vec<Reason>,
-    /// Whether it passed a check that needs something that only the sender has.
+    /// True if an enforced verification with a secret passed.
     secured: bool,
-    /// Bytes that the checks hashed.
+    /// Bytes that verifications hashed.
     hashed_bytes: u64,
 }
 
-/// A request that is taken.
-struct Taken {
+/// The result for an accepted request.
+struct Accepted {
     event: Event,
     dedup: Option<DedupKeys>,
     response: Response,
 }
 
-/// Where a request stops.
-struct Stop {
+/// The outcome of a stopped request.
+struct Rejection {
     outcome: Outcome,
     response: Response,
 }
 
-type Step<T = ()> = Result<T, Stop>;
+type StepResult<T = ()> = Result<T, Rejection>;
 
-impl Pass<'_, '_, '_> {
-    fn steps(&mut self) -> Step<Taken> {
+impl Pipeline<'_, '_, '_> {
+    fn steps(&mut self) -> StepResult<Accepted> {
         self.method()?;
         self.challenge()?;
         let verified = self.verify()?;
@@ -301,14 +302,14 @@ impl Pass<'_, '_, '_> {
         let dedup = self.deduplicate(&verified);
         let event = self.map(&verified);
         let response = self.respond();
-        Ok(Taken { event, dedup, response })
+        Ok(Accepted { event, dedup, response })
     }
 
     fn note(&mut self, reason: Reason) {
         self.reasons.push(reason);
     }
 
-    fn method(&mut self) -> Step {
+    fn method(&mut self) -> StepResult {
         let taken = self.listener.all_methods();
         if taken.contains(&self.request.method) {
             return Ok(());
@@ -320,10 +321,10 @@ impl Pass<'_, '_, '_> {
         ));
         let mut response = Response::empty(Outcome::MethodNotAllowed.status());
         response.set_header("Allow", taken.join(", "));
-        Err(Stop { outcome: Outcome::MethodNotAllowed, response })
+        Err(Rejection { outcome: Outcome::MethodNotAllowed, response })
     }
 
-    fn challenge(&mut self) -> Step {
+    fn challenge(&mut self) -> StepResult {
         let method = self.request.method;
         let found = self
             .listener
@@ -333,7 +334,7 @@ impl Pass<'_, '_, '_> {
         let Some(challenge) = found else {
             return self.plain_method();
         };
-        // A stranger who fails verification takes no challenge from those who pass it.
+        // A sender that fails verification must not use up the challenge limit of verified senders.
         let challenger = match challenge.verified {
             true if self.verify()?.secured => Challenger::Verified,
             _ => Challenger::Stranger,
@@ -347,7 +348,7 @@ impl Pass<'_, '_, '_> {
                 let message = format!("answered with {}", response.status);
                 let reason = Reason::new("challenge", Finding::Answered, message);
                 self.note(reason.of(challenge.name.clone()));
-                Err(Stop { outcome: Outcome::Challenged, response })
+                Err(Rejection { outcome: Outcome::Challenged, response })
             }
             Err((finding, message)) => {
                 self.note(Reason::new("challenge", finding, message).of(challenge.name.clone()));
@@ -360,10 +361,10 @@ impl Pass<'_, '_, '_> {
         }
     }
 
-    /// Holds a challenge to its limits. Past those of strangers, one that passes the checks all the
-    /// same is let in: most providers sign their challenges too, and strangers, however many, must
-    /// not keep those out.
-    fn admit_challenge(&mut self, challenger: Challenger, name: &str) -> Step<Challenger> {
+    /// Applies the rate limits of challenges. If the limit for unverified senders is exceeded, a
+    /// challenge that passes the verifications is still accepted: most providers sign their
+    /// challenges too, and a flood of unverified requests must not block them.
+    fn admit_challenge(&mut self, challenger: Challenger, name: &str) -> StepResult<Challenger> {
         let admission = self.surroundings.limiter.challenge(challenger);
         let Admission::Refused { retry_after } = admission else {
             return Ok(challenger);
@@ -379,8 +380,8 @@ impl Pass<'_, '_, '_> {
         Err(too_many(Outcome::RateLimited, "too many challenges", retry_after))
     }
 
-    /// A method that only challenges come by brings no event.
-    fn plain_method(&mut self) -> Step {
+    /// Stops a request with a method that is allowed only for challenges.
+    fn plain_method(&mut self) -> StepResult {
         if self.listener.methods.iter().any(|method| **method == *self.request.method) {
             return Ok(());
         }
@@ -389,11 +390,11 @@ impl Pass<'_, '_, '_> {
         self.note(Reason::new("method", Finding::MethodNotTaken, message));
         let mut response = Response::empty(Outcome::MethodNotAllowed.status());
         response.set_header("Allow", self.listener.all_methods().join(", "));
-        Err(Stop { outcome: Outcome::MethodNotAllowed, response })
+        Err(Rejection { outcome: Outcome::MethodNotAllowed, response })
     }
 
-    /// Runs the checks, and counts a request that fails them.
-    fn verify(&mut self) -> Step<Verified> {
+    /// Runs the verifications, and counts a request that fails them.
+    fn verify(&mut self) -> StepResult<Verified> {
         let verified = self.checked();
         verified.ok_or_else(|| match self.surroundings.limiter.fail() {
             Admission::Admitted { .. } => stop(
@@ -408,7 +409,7 @@ impl Pass<'_, '_, '_> {
         })
     }
 
-    /// Runs the checks.
+    /// Runs the verifications.
     fn checked(&mut self) -> Option<Verified> {
         let mut evidence = Evidence {
             request: self.request,
@@ -433,7 +434,7 @@ impl Pass<'_, '_, '_> {
         verified
     }
 
-    fn rate_limit(&mut self, verified: &Verified) -> Step {
+    fn rate_limit(&mut self, verified: &Verified) -> StepResult {
         let policy = self.listener.rate_policy(verified.secured);
         let Admission::Refused { retry_after } = self.surroundings.limiter.admit(policy) else {
             return Ok(());
@@ -451,8 +452,8 @@ impl Pass<'_, '_, '_> {
         Err(stop)
     }
 
-    /// A body that says it is JSON and is none: told only to senders who are verified.
-    fn well_formed(&mut self, _: &Verified) -> Step {
+    /// Stops a request with an invalid JSON body. Only verified senders get this error.
+    fn well_formed(&mut self, _: &Verified) -> StepResult {
         let Some(error) = &self.parts.body.malformed else {
             return Ok(());
         };
@@ -461,7 +462,7 @@ impl Pass<'_, '_, '_> {
         Err(stop(Outcome::MalformedBody, "ErrorMalformedBody", &message))
     }
 
-    fn schema(&mut self, _: &Verified) -> Step {
+    fn schema(&mut self, _: &Verified) -> StepResult {
         let Some(schema) = &self.listener.schema else {
             return Ok(());
         };
@@ -478,10 +479,10 @@ impl Pass<'_, '_, '_> {
             "message": "the body is not as the schema has it",
             "violations": violations,
         }});
-        Err(Stop { outcome: Outcome::SchemaViolated, response: Response::json(status, &body) })
+        Err(Rejection { outcome: Outcome::SchemaViolated, response: Response::json(status, &body) })
     }
 
-    fn filter(&mut self, _: &Verified) -> Step {
+    fn filter(&mut self, _: &Verified) -> StepResult {
         let Some(filter) = &self.listener.filter else {
             return Ok(());
         };
@@ -490,7 +491,8 @@ impl Pass<'_, '_, '_> {
                 Ok(holds) if holds == filter.keeps => return Ok(()),
                 Ok(true) => (Finding::FilterTrue, "`drop_when` holds"),
                 Ok(false) => (Finding::FilterFalse, "`keep_when` does not hold"),
-                // Losing events over a mistake in a filter is worse than keeping too many.
+                // After an error in a filter the event is kept: losing events is worse than keeping
+                // too many.
                 Err(trap) => {
                     self.note(Reason::new(
                         "filter",
@@ -501,7 +503,7 @@ impl Pass<'_, '_, '_> {
                 }
             };
         self.note(Reason::new("filter", finding, message));
-        Err(Stop { outcome: Outcome::Filtered, response: self.respond() })
+        Err(Rejection { outcome: Outcome::Filtered, response: self.respond() })
     }
 
     fn deduplicate(&mut self, verified: &Verified) -> Option<DedupKeys> {
@@ -519,7 +521,7 @@ impl Pass<'_, '_, '_> {
         let provider_id = events.id.as_ref().and_then(|program| self.text("id", program));
         let data = events.data.as_ref().and_then(|program| {
             let value = self.surroundings.machine.eval(program, self.context);
-            // The machine lets no secret out, so every answer can be owned.
+            // The VM never returns a secret, so every value can be converted to an owned one.
             let owned = value.map(|value| value.to_owned_value().unwrap_or(OwnedValue::Null));
             owned.map_err(|trap| self.note(map_error("data", trap.place_in(program)))).ok()
         });
@@ -537,7 +539,7 @@ impl Pass<'_, '_, '_> {
         }
     }
 
-    /// The answer to a request that is taken.
+    /// Builds the response to an accepted request.
     fn respond(&mut self) -> Response {
         let made = self
             .listener
@@ -559,27 +561,27 @@ fn map_error(name: &str, message: String) -> Reason {
     Reason::new("map", Finding::MapError, message).of(name)
 }
 
-/// The documented answer of the notify endpoint.
+/// Returns the documented response of the notify endpoint.
 fn received() -> Response {
     Response::written(200, r#"{"message":"Event received successfully","status":"RECEIVED"}"#)
 }
 
-fn stop(outcome: Outcome, code: &str, message: &str) -> Stop {
-    Stop { outcome, response: error_response(outcome.status(), code, message) }
+fn stop(outcome: Outcome, code: &str, message: &str) -> Rejection {
+    Rejection { outcome, response: error_response(outcome.status(), code, message) }
 }
 
-fn too_many(outcome: Outcome, message: &str, retry_after: std::time::Duration) -> Stop {
+fn too_many(outcome: Outcome, message: &str, retry_after: std::time::Duration) -> Rejection {
     let mut stop = stop(outcome, "ErrorTooManyRequests", message);
     stop.response.set_header("Retry-After", seconds(retry_after));
     stop
 }
 
-/// An error as senders are told it.
+/// Builds an error response for senders.
 pub fn error_response(status: u16, code: &str, message: &str) -> Response {
     Response::json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
 }
 
-/// Whole seconds, rounded up: an answer that says when must not be early.
+/// Returns whole seconds, rounded up: a retry at that time must not be too early.
 fn seconds(duration: std::time::Duration) -> String {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0)).to_string()
 }

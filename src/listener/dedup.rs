@@ -1,4 +1,4 @@
-//! Deduplication: what tells one event from another.
+//! Deduplication: the keys that identify an event. Knows no deduplication index; the store has it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::reason::{Finding, Reason};
 use super::verify::Signed;
 use crate::engine::{Context, Machine, Program};
 
-/// How repeats of one event are recognised.
+/// The deduplication settings of a listener.
 #[derive(Debug)]
 pub(super) struct Dedup {
     pub(super) keys: Vec<(Box<str>, Program)>,
@@ -16,18 +16,18 @@ pub(super) struct Dedup {
     pub(super) by_signature: BySignature,
 }
 
-/// Which requests are recognised by what was signed, too.
+/// The use of the signed content as a deduplication key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum BySignature {
     None,
-    /// Those without a signed time.
+    /// Used for requests without a signed time that is checked.
     #[default]
     Timeless,
     All,
 }
 
 impl BySignature {
-    /// What a listener's file says.
+    /// Converts the setting of a listener file.
     pub(super) fn of(set: Option<bool>) -> Self {
         match set {
             None => Self::default(),
@@ -36,7 +36,8 @@ impl BySignature {
         }
     }
 
-    /// Whether one is, whose signed time is held to the clock or not.
+    /// Returns true if the signed content of a request is a key. `timed` is true if its signed time
+    /// is checked.
     pub(super) fn takes(self, timed: bool) -> bool {
         match self {
             Self::None => false,
@@ -52,20 +53,20 @@ impl Default for Dedup {
     }
 }
 
-/// What an event is recognised by: any of these keys.
+/// The deduplication keys of an event. A repeat has at least one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DedupKeys {
-    /// Hashes: of the listener's keys, of what was signed.
+    /// Hashes: one of the listener's keys, one of the signed content.
     pub hashes: Vec<[u8; 32]>,
-    /// How long they are remembered.
+    /// The time for which the keys are kept.
     pub window: Duration,
 }
 
-/// How long keys are remembered where the listener does not say.
+/// Default time for which keys are kept.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
 
 impl Dedup {
-    /// What a request is recognised by; nothing where it is not.
+    /// Returns the deduplication keys of a request, or `None` if it has none.
     pub(super) fn keys_of(
         &self,
         machine: &mut Machine,
@@ -80,7 +81,7 @@ impl Dedup {
         (!hashes.is_empty()).then_some(DedupKeys { hashes, window: self.window })
     }
 
-    /// The hash of a request's keys; none where all of them are null.
+    /// Returns the hash of the configured keys, or `None` if all of them are null.
     fn key(
         &self,
         machine: &mut Machine,
@@ -105,7 +106,7 @@ impl Dedup {
                     "null".to_owned()
                 }
             };
-            // Each with its length: `a` and `bc` must not be `ab` and `c`.
+            // The length precedes each value, so that `a` and `bc` differ from `ab` and `c`.
             hash.update((value.len() as u64).to_le_bytes());
             hash.update(value.as_bytes());
         }

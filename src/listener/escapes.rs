@@ -1,26 +1,26 @@
-//! Escapes: a text as its readers decode it, level by level, with the place of each byte.
+//! Decoding of escapes in a text, level by level, with the original position of each byte.
 //!
 //! A secret may be written with escapes of JSON (`\/`, `\u0053`), of URLs and forms (`%2F`) and of
-//! XML (`&#47;`), mixed, and within one another: JSON in a string of JSON, JSON in a form. Decoding
-//! is lenient: what is not an escape stays as it is.
+//! XML (`&#47;`). They may be mixed and nested: JSON in a string of JSON, JSON in a form. Decoding
+//! is lenient: text that is not an escape stays unchanged. Knows no secrets, only their bytes.
 
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
 use memchr::memchr3;
 
-/// How many levels are decoded: a form with JSON in JSON in JSON has four.
+/// Maximum number of decoded levels. A form with JSON in JSON in JSON has four.
 const MAX_LEVELS: usize = 6;
 
-/// The bytes that secrets are made of: an escape of any other byte is not one of a secret.
+/// The set of bytes that occur in secrets. An escape of any other byte cannot be part of a secret.
 #[derive(Clone, Copy, Default)]
 pub(super) struct SecretBytes([u64; 4]);
 
-/// A byte may be escaped by four at most, as a character in UTF-8.
+/// The decoded bytes of an escape: at most four, a character in UTF-8.
 type Decoded = ArrayVec<u8, 4>;
 
 impl SecretBytes {
-    /// Adds the bytes of a secret, or of an encoding of it.
+    /// Adds the bytes of a secret or of an encoding of it.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
@@ -33,17 +33,18 @@ impl SecretBytes {
         self.0.get(usize::from(byte >> 6)).is_some_and(|word| word & (1 << (byte & 63)) != 0)
     }
 
-    /// Whether an escape may stand for a byte of a secret, or begin another escape.
+    /// Returns true if an escape can be part of a secret or the start of another escape.
     fn concerns(&self, decoded: &[u8]) -> bool {
         decoded.iter().any(|byte| matches!(byte, b'\\' | b'%' | b'&') || self.has(*byte))
     }
 
-    /// Whether a text has an escape that may be part of a secret.
+    /// Returns true if a text has an escape that can be part of a secret.
     fn are_escaped_in(&self, text: &[u8]) -> bool {
         let mut rest = text;
         while let Some(at) = memchr3(b'\\', b'%', b'&', rest) {
             let begun = rest.get(at..).unwrap_or_default();
-            // A run of backslashes is one backslash less at each level: what counts is behind it.
+            // Each level halves a run of backslashes. At some level its last backslash starts the
+            // escape behind it.
             let run = begun.iter().take_while(|byte| **byte == b'\\').count();
             if run > 1 && self.has(b'\\') {
                 return true;
@@ -59,7 +60,8 @@ impl SecretBytes {
         false
     }
 
-    /// Whether a text holds something once it is decoded, at any level.
+    /// Returns true if the predicate holds for a decoded level of the text. Does not test the text
+    /// itself.
     pub(super) fn any_level(&self, text: &[u8], mut holds: impl FnMut(&[u8]) -> bool) -> bool {
         let mut level: Vec<u8> = Vec::new();
         for number in 0..MAX_LEVELS {
@@ -77,7 +79,7 @@ impl SecretBytes {
         false
     }
 
-    /// All levels of a text, the first as it is.
+    /// Returns all levels of a text. The first one is the text itself.
     pub(super) fn levels(&self, text: &str) -> Vec<Level> {
         let starts = (0..=text.len()).collect();
         let mut levels = vec![Level { bytes: text.as_bytes().to_vec(), starts }];
@@ -92,15 +94,15 @@ impl SecretBytes {
     }
 }
 
-/// A text, decoded so often, and where each of its bytes began in the text as it was sent.
+/// A decoded level of a text, with the position of each byte in the original text.
 pub(super) struct Level {
     pub(super) bytes: Vec<u8>,
-    /// One more than bytes: the end.
+    /// One entry more than bytes: the last one is the end.
     starts: Vec<usize>,
 }
 
 impl Level {
-    /// The stretch of the text as it was sent that stands for a stretch of this level.
+    /// Returns the range of the original text that corresponds to a range of this level.
     pub(super) fn source(&self, range: &Range<usize>) -> Range<usize> {
         let place = |at: usize| self.starts.get(at).copied().unwrap_or(0);
         place(range.start)..place(range.end)
@@ -121,12 +123,12 @@ impl Level {
     }
 }
 
-/// Where decoded bytes come from.
+/// The origin of decoded bytes.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// They stand there as they are.
+    /// Unescaped bytes that start at this offset.
     Plain(usize),
-    /// An escape that begins there stands for all of them.
+    /// An escape at this offset encodes all of the bytes.
     Escape(usize),
 }
 
@@ -152,7 +154,7 @@ fn decode(text: &[u8], mut push: impl FnMut(&[u8], Place)) {
     }
 }
 
-/// The bytes that an escape stands for, and how long it is.
+/// Decodes the escape at the start of a text. Returns its bytes and its length.
 fn escape(text: &[u8]) -> Option<(Decoded, usize)> {
     match text {
         [b'\\', b'u', ..] => unicode(text),
@@ -182,7 +184,7 @@ fn character(letter: char) -> Decoded {
     letter.encode_utf8(&mut [0; 4]).bytes().collect()
 }
 
-/// A number in hex, of up to eight digits.
+/// Parses a hexadecimal number of up to eight digits.
 fn hex(digits: &[u8]) -> Option<u32> {
     let fine = !digits.is_empty() && digits.len() <= 8;
     fine.then_some(())?;
@@ -195,7 +197,7 @@ fn to_byte(number: u32) -> Option<u8> {
     u8::try_from(number).ok()
 }
 
-/// `\u` and four digits; two of them where they are a surrogate pair.
+/// Decodes `\u` with four digits, or two of them that form a surrogate pair.
 fn unicode(text: &[u8]) -> Option<(Decoded, usize)> {
     let unit = |at: usize| {
         let begun = text.get(at..at + 6)?;
@@ -210,10 +212,10 @@ fn unicode(text: &[u8]) -> Option<(Decoded, usize)> {
     Some((character(letter), 6))
 }
 
-/// The longest entity that is read: `&#x10ffff;`.
+/// Maximum length of an entity, in bytes: `&#x10ffff;`.
 const LONGEST_ENTITY: usize = 10;
 
-/// A character reference of XML and HTML: by number, or one of the five names of XML.
+/// Decodes a character reference of XML and HTML: a number, or one of the five names of XML.
 fn entity(text: &[u8]) -> Option<(Decoded, usize)> {
     let end = text.iter().take(LONGEST_ENTITY).position(|byte| *byte == b';')?;
     let name = text.get(1..end)?;

@@ -1,4 +1,5 @@
-//! What is suspicious about a listener as a whole, beside what is wrong with its programs.
+//! Lints for a listener as a whole: suspicious settings that are not errors of a single program.
+//! Knows no files.
 
 use super::request::{Parts, Request};
 use super::verify::Kind;
@@ -12,31 +13,31 @@ use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, StepKind, Tree};
 use crate::value::Projection;
 
-/// A place that something is said of.
+/// The position of a lint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
     pub(super) span: Span,
     pub(super) of_recipe: bool,
 }
 
-/// A rule that was seen.
+/// A rule with its syntax tree and its compiled program.
 pub(super) struct Seen {
     pub(super) checked: Checked,
     pub(super) program: Program,
     pub(super) at: At,
 }
 
-/// What was seen of a listener's checks.
+/// The verifications of a listener, as the lints need them.
 #[derive(Default)]
 pub(super) struct Lints {
     pub(super) rules: Vec<Seen>,
-    /// What signatures cover.
+    /// The texts that signatures cover.
     pub(super) payloads: Vec<Program>,
-    /// The signed times, which a signature has to cover.
+    /// The signed times, which a signature must cover.
     pub(super) times: Vec<(Program, At)>,
 }
 
-/// Looks at a listener, and tells what is suspicious.
+/// Checks a listener and reports suspicious settings.
 pub(super) fn listener(listener: &Listener, lints: &Lints, mut tell: impl FnMut(bool, Diagnostic)) {
     for rule in &lints.rules {
         if passes_on_nothing(listener, &rule.program) {
@@ -54,7 +55,7 @@ pub(super) fn listener(listener: &Listener, lints: &Lints, mut tell: impl FnMut(
     }
 }
 
-/// A rule that an empty request passes checks nobody.
+/// Returns true if an empty request passes a rule: such a rule verifies no sender.
 fn passes_on_nothing(listener: &Listener, rule: &Program) -> bool {
     with(listener, &[], b"", "", |parts, request| {
         let mut context = parts.context(request, &listener.vars);
@@ -93,7 +94,8 @@ fn with<T>(
     run(&Parts::of(&request, (&listener.id, &listener.name), &Projection::whole()), &request)
 }
 
-/// `$LOWERCASE(headers["content-type"]) == "application/json"`: senders add `; charset=utf-8`.
+/// Finds comparisons such as `$LOWERCASE(headers["content-type"]) == "application/json"`, which
+/// fail because senders add `; charset=utf-8`.
 fn compares_content_type(tree: &Tree) -> bool {
     tree.iter().any(|(_, expr)| {
         let Expr::Run { first, rest } = expr else {
@@ -109,7 +111,8 @@ fn compares_content_type(tree: &Tree) -> bool {
     })
 }
 
-/// The header itself, or the header in small letters; a part of it was taken out on purpose.
+/// Returns true for the header itself or the header in lower case. An expression that takes a part
+/// of the header does so on purpose.
 fn is_whole_content_type(tree: &Tree, id: ExprId) -> bool {
     match tree.expr(tree.ungrouped(id)) {
         Expr::Call { name, args, .. } => {
@@ -147,7 +150,8 @@ fn content_type(span: Span) -> Diagnostic {
         .help("look at the part before the parameters: `$STARTS_WITH($LOWERCASE(headers[\"content-type\"]), \"application/json\")`")
 }
 
-/// A time that no signature covers can be set to now by whoever replays a request.
+/// Reports times that no signature covers: an attacker who replays a request can set them to the
+/// current time.
 fn uncovered(lints: &Lints, program: &Program, at: At, tell: &mut impl FnMut(bool, Diagnostic)) {
     if lints.payloads.is_empty() {
         return;
@@ -169,13 +173,13 @@ fn is_covered(read: &Read, covered: &[Read]) -> bool {
             reads("url") || reads("raw_query") || covered.iter().any(|one| begins(read, one))
         }
         "parsed_body" => reads("raw_body") || covered.iter().any(|one| begins(read, one)),
-        // What the gateway or its operator says is nothing that a sender could set.
+        // The gateway or its operator sets these values, so a sender cannot change them.
         "received_at" | "vars" | "listener_metadata" | "remote_address" => true,
         root => reads(root),
     }
 }
 
-/// Whether a path is one that is covered, or below one.
+/// Returns true if a path is a covered path or below one.
 fn begins(read: &Read, covered: &Read) -> bool {
     let same = |(a, b): (&Key, &Key)| match (a, b) {
         (Key::Name(a), Key::Name(b)) => a.eq_ignore_ascii_case(b),
@@ -186,7 +190,8 @@ fn begins(read: &Read, covered: &Read) -> bool {
         && read.keys.iter().zip(&*covered.keys).all(same)
 }
 
-/// Whether a key to tell repeats by is null in every sample. Without samples nothing is known.
+/// Returns true if a deduplication key is null in every sample. Returns false if there are no
+/// samples.
 pub(super) fn never_there(listener: &Listener, key: &Program, bodies: &[OwnedValue]) -> bool {
     let recipe = listener.provider.as_deref().and_then(find_recipe);
     let samples = recipe.map(|recipe| recipe.samples.as_slice()).unwrap_or_default();
@@ -225,12 +230,12 @@ fn has(
         let mut context = parts.context(request, &listener.vars);
         context.set_now(request.received_at);
         let mut machine = Machine::default();
-        // An error is told where it happens, and is no absence.
+        // An error is reported at its own position and does not count as a missing value.
         machine.eval(key, &context).map_or(true, |value| !value.is_null())
     })
 }
 
-/// The diagnostic of such a key.
+/// Returns the diagnostic for a key that is null in every sample.
 pub(super) fn key_is_never_there(node: &Node) -> Diagnostic {
     Diagnostic::new(
         Code::W0605,
@@ -240,7 +245,7 @@ pub(super) fn key_is_never_there(node: &Node) -> Diagnostic {
     .help("a key is a path in the body, `event_id`, or an expression, `headers[\"x-delivery\"]`")
 }
 
-/// Whether a check asks for a secret of a name.
+/// Returns the names of the secrets that verifications use.
 pub(super) fn verifies_with(listener_checks: &[super::verify::Check]) -> Vec<Box<str>> {
     let mut names: Vec<Box<str>> = Vec::new();
     for check in listener_checks {

@@ -1,4 +1,5 @@
-//! What is written of a request, in the shape that the listener's documentation prints.
+//! The log entry of a request, in the format that the listener's documentation shows. Knows no log
+//! files and no store.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,19 +11,20 @@ use super::request::{Parts, Request};
 use super::{Listener, Outcome};
 use crate::engine::{OwnedValue, Value};
 
-/// What is written of a request: redacted, and without the reasons, which stand beside it.
+/// The redacted log of a request, without the reasons, which are stored separately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// The request without its body, or with it, where it cannot stand apart: an object in JSON.
+    /// The request as a JSON object. Contains the body only if the body cannot be stored
+    /// separately.
     pub entry: String,
-    /// The body as it was sent, where nothing in it is left out by its path: it says everything,
-    /// and [`whole_log`] puts it back.
+    /// The body, if no path of it is redacted. Known secrets in it are redacted. [`whole_log`] puts
+    /// it back into the entry.
     pub body: Option<String>,
-    /// Whether the body is the sender's to the letter, and JSON.
+    /// True if the body is JSON and unchanged by redaction.
     pub verbatim_json: bool,
 }
 
-/// As it is shown: one JSON object with everything in it.
+/// Formats the complete log as one JSON object.
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut whole = serde_json::from_str(&self.entry).unwrap_or(serde_json::Value::Null);
@@ -31,11 +33,11 @@ impl fmt::Display for Log {
     }
 }
 
-/// The log of a request.
+/// Builds the log of a request.
 pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision) -> Log {
     let apart = apart(listener, request);
     let entry = |secrets| Entry { listener, request, decision, secrets }.json(apart.is_none());
-    // Nearly no request holds a secret, and one look at all of it tells.
+    // Almost no request contains a secret, so the whole entry is searched once.
     let mut json = entry(Secret::LookedForLater);
     if listener.redaction.is_in(&json) {
         json = entry(Secret::LeftOut);
@@ -45,7 +47,7 @@ pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision
     Log { entry: json, body: body.map(Cow::into_owned), verbatim_json }
 }
 
-/// The log of a request on its way into JSON.
+/// The data for the JSON of a log entry.
 struct Entry<'e> {
     listener: &'e Listener,
     request: &'e Request<'e>,
@@ -82,8 +84,8 @@ impl Entry<'_> {
         out.push_str(",\"parsed_body\":");
         let before = out.len();
         let mut hidden = self.value(out, "parsed_body", whole.borrow());
-        // What was read in another form than the paths are for may hold what they leave out, at a
-        // place that nobody found: in a form, even in the name of a field.
+        // A body in another format than the paths expect may contain redacted values at an
+        // unexpected position, even in the name of a form field.
         if !hidden && !request.raw_body.is_empty() && self.is_in_another_form(whole.borrow()) {
             hidden = true;
             if !matches!(whole, OwnedValue::Null) {
@@ -94,7 +96,7 @@ impl Entry<'_> {
         self.text(out, ",\"raw_body\":", &raw_body(request, hidden));
     }
 
-    /// Whether paths below the body were written for another form of body than this one has.
+    /// Returns true if the redaction paths were written for another format than this body has.
     fn is_in_another_form(&self, body: Value<'_>) -> bool {
         let redaction = &self.listener.redaction;
         redaction.hides_below("parsed_body")
@@ -111,17 +113,17 @@ impl Entry<'_> {
     }
 }
 
-/// Most logs without their bodies are shorter.
+/// Initial capacity of a log entry, in bytes. Most logs without their bodies are shorter.
 const ROOM: usize = 1024;
 
-/// The body, where it is a text as it was sent and no path of it is left out.
+/// Returns the body if it is text without content encoding and no path of it is redacted.
 fn apart<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a str> {
     let as_sent = request.raw_body == request.unpacked;
     let shown = as_sent && !listener.redaction.hides_below("parsed_body");
     std::str::from_utf8(request.raw_body).ok().filter(|_| shown)
 }
 
-/// A stored log with the body that was stored apart, raw and parsed.
+/// Adds a separately stored body to a stored log, raw and parsed.
 pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
     let (Some(log), Some(body)) = (log.as_object_mut(), body) else {
         return;
@@ -136,7 +138,7 @@ pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
     log.insert("raw_body".to_owned(), body.into());
 }
 
-/// What stopped the request, in one line; empty where nothing did.
+/// Returns the reasons that stopped the request in one line. Empty if the request was not stopped.
 fn error_message(decision: &Decision) -> String {
     let fine = [Outcome::Accepted, Outcome::Challenged, Outcome::Filtered, Outcome::Duplicate];
     if fine.contains(&decision.outcome) {
@@ -147,7 +149,8 @@ fn error_message(decision: &Decision) -> String {
     told.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// The body as it was sent. Where a path of it is not shown, or could not be found, none of it is.
+/// Returns the body as sent. Returns a placeholder if a path of the body is redacted or could not
+/// be found.
 fn raw_body<'r>(request: &Request<'r>, hidden: bool) -> Cow<'r, str> {
     match std::str::from_utf8(request.raw_body) {
         _ if hidden => Cow::Borrowed(HIDDEN),

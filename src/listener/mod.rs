@@ -1,19 +1,19 @@
-//! Listeners: what receives a provider's webhooks, compiled from its configuration, and the
-//! decision what becomes of a request.
+//! Listeners: the compiled configuration of a webhook endpoint, and the decision on each request.
 //!
-//! Plain functions over values: knows no sockets, no store, no files and no clock. Files, the
-//! environment and the time come from whoever calls.
+//! Pure functions over values: knows no sockets, no store, no files and no clock. The caller
+//! supplies files, the environment and the time.
 
 mod assemble;
 mod body;
 mod challenge;
 mod condition;
+mod config_keys;
 mod decide;
 mod dedup;
 mod escapes;
 mod lints;
 mod log;
-mod needles;
+mod multi_search;
 mod oracle;
 mod outcome;
 pub mod rate;
@@ -22,7 +22,6 @@ mod recipe;
 mod redact;
 mod request;
 mod response;
-mod rows;
 mod sample;
 mod schema;
 mod secret;
@@ -31,8 +30,9 @@ mod spellings;
 mod verify;
 
 pub use assemble::{Loaded, Outside, load};
+pub use config_keys::{LISTENER, RECIPE, SAMPLE};
 pub use decide::{
-    Challenger, Decision, Event, Limiter, Surroundings, Unlimited, decide, decide_verified,
+    Challenger, Decision, DecisionContext, Event, Limiter, Unlimited, decide, decide_verified,
     error_response,
 };
 pub use dedup::DedupKeys;
@@ -43,7 +43,6 @@ pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
 pub use response::Response;
-pub use rows::{LISTENER, RECIPE, SAMPLE};
 pub use sample::{Mismatch, Sample, Sent, SignError};
 pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
 pub use sources::{
@@ -65,33 +64,33 @@ use crate::value::Projection;
 /// A listener, compiled from its configuration.
 #[derive(Debug)]
 pub struct Listener {
-    /// Its id, a UUID in small letters.
+    /// The id, a UUID in lower case.
     pub id: Box<str>,
-    /// What logs and commands call it.
+    /// The name in logs and commands.
     pub name: Box<str>,
-    /// The tenant that its events belong to.
+    /// The tenant of its events.
     pub tenant: Box<str>,
-    /// The URL that the provider posts to, where it is not made of the gateway's.
+    /// The URL that the provider posts to, if it is not derived from the URL of the gateway.
     pub url: Option<Box<str>>,
-    /// The recipe that filled it.
+    /// The recipe that supplies its defaults.
     pub provider: Option<Box<str>>,
-    /// The methods that events come by.
+    /// The HTTP methods of events.
     pub methods: Vec<Box<str>>,
-    /// Whether original requests are kept.
-    pub keep_raw: bool,
-    /// The event types that it declares.
+    /// True if captured requests are stored.
+    pub capture: bool,
+    /// The declared event types.
     pub event_types: Vec<Box<str>>,
-    /// What must not be written to a log.
+    /// The redaction rules for logs.
     pub redaction: Redaction,
     vars: OwnedValue,
     secrets: Secrets,
     checks: Vec<Check>,
     challenges: Vec<Challenge>,
-    /// The patterns of tokens that anyone can have signed, by the secret that signs them.
+    /// The patterns of tokens that any sender can have signed, with the secret that signs them.
     token_patterns: Vec<(Box<str>, regex::Regex)>,
-    /// What its programs read of a body.
+    /// The parts of the body that its programs read.
     wanted: Projection,
-    /// What is asked of every request.
+    /// The conditions that are evaluated for every request.
     conditions: RuleSet,
     rate: Option<rate::Policy>,
     schema: Option<Schema>,
@@ -101,15 +100,15 @@ pub struct Listener {
     response: Option<Reply>,
 }
 
-/// Which requests become events.
+/// The filter: the condition for accepting events.
 #[derive(Debug)]
 struct Filter {
     condition: Condition,
-    /// Whether they do where it holds, or where it does not.
+    /// True for `keep_when`, false for `drop_when`.
     keeps: bool,
 }
 
-/// What a request becomes.
+/// The mapping from a request to an event.
 #[derive(Debug, Default)]
 struct Events {
     kind: Option<Program>,
@@ -118,12 +117,12 @@ struct Events {
 }
 
 impl Listener {
-    /// Whether bodies are held to a schema.
+    /// Returns true if the listener has a schema for bodies.
     pub fn has_schema(&self) -> bool {
         self.schema.is_some()
     }
 
-    /// Finds what its programs read of a body.
+    /// Determines the parts of the body that its programs read.
     fn find_wanted(&mut self) {
         let mut wanted = Projection::default();
         if self.schema.is_some() {
@@ -133,7 +132,7 @@ impl Listener {
             if &*read.root != "parsed_body" {
                 continue;
             }
-            // From a place in a list on, everything is wanted.
+            // From the first list index on, the whole value is wanted.
             let names = read.keys.iter().map_while(|key| match key {
                 Key::Name(name) => Some(&**name),
                 Key::Index(_) => None,
@@ -143,7 +142,7 @@ impl Listener {
         self.wanted = wanted;
     }
 
-    /// Puts the conditions together that are asked of every request.
+    /// Combines the conditions that are evaluated for every request.
     fn put_conditions_together(&mut self) {
         let challenges = self.challenges.iter_mut().map(|challenge| &mut challenge.detect);
         let rules = self.checks.iter_mut().filter_map(|check| match &mut check.kind {
@@ -154,7 +153,7 @@ impl Listener {
         self.conditions = together(challenges.chain(rules).chain(filter));
     }
 
-    /// All its programs.
+    /// Returns all its programs.
     fn programs(&self) -> Vec<&Program> {
         let checks = self.checks.iter().flat_map(|check| check.kind.programs());
         let challenges = self.challenges.iter().flat_map(Challenge::programs);
@@ -166,7 +165,7 @@ impl Listener {
         checks.chain(challenges).chain(filter).chain(keys).chain(events).chain(response).collect()
     }
 
-    /// The methods that events and challenges come by.
+    /// Returns the methods of events and of challenges.
     pub fn all_methods(&self) -> Vec<&str> {
         let mut methods: Vec<&str> = self.methods.iter().map(|method| &**method).collect();
         for method in self.challenges.iter().flat_map(|challenge| &challenge.methods) {
@@ -177,23 +176,23 @@ impl Listener {
         methods
     }
 
-    /// Whether a check that is enforced needs something that only the sender has.
+    /// Returns true if an enforced verification requires a secret that only the sender has.
     pub fn is_secured(&self) -> bool {
         self.checks.iter().any(|check| check.enforce && check.is_secret())
     }
 
-    /// How many requests are taken.
+    /// Returns the rate limit for requests.
     fn rate_policy(&self, secured: bool) -> rate::Policy {
         let usual = if secured { rate::Policy::SECURED } else { rate::Policy::UNSECURED };
         self.rate.unwrap_or(usual)
     }
 
-    /// Whether a check asks for a credential.
+    /// Returns true if a verification requires a credential.
     pub fn checks_credentials(&self) -> bool {
         self.credential_header().is_some()
     }
 
-    /// The header that a credential is looked for in, where a check asks for one.
+    /// Returns the header that contains the credential, if a verification requires one.
     fn credential_header(&self) -> Option<&str> {
         self.checks.iter().find_map(|check| match &check.kind {
             Kind::Credential(credential) => Some(&*credential.header),

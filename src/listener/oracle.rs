@@ -1,23 +1,24 @@
-//! Signing oracles: what a response or a rule signs with a secret. A challenge that signs what its
-//! sender chose, with the secret that signs deliveries, lets anyone sign a delivery.
+//! Detection of signing oracles: texts that a response or a rule signs with a secret. If a
+//! challenge signs a text of the sender's choice with the secret that signs deliveries, any sender
+//! can have a delivery signed. Knows no configuration.
 
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, StepKind, Tree};
 
-/// Where a program uses a secret.
+/// A use of a secret in a program.
 pub(super) struct Use {
     pub(super) secret: Box<str>,
-    /// The text whose HMAC it makes, as it is written.
+    /// The source of the message of its HMAC, if the secret is the key of one.
     pub(super) message: Option<String>,
-    /// The same where it is a path, and that is all it does with it.
+    /// The same source if the message is a plain path.
     pub(super) signed: Option<String>,
-    /// Whether it only compares with it.
+    /// True if the secret is only compared.
     pub(super) compares: bool,
 }
 
-/// Where a program uses secrets.
+/// Returns the uses of secrets in a program.
 pub(super) fn uses(checked: &Checked) -> Vec<Use> {
     let tree = &checked.parsed.tree;
     let mut found: Vec<Use> = checked
@@ -34,12 +35,12 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
             }
         })
         .collect();
-    // The table has no order, and what is told should have one.
+    // The table has no order, but diagnostics need one.
     found.sort_by(|a, b| (&a.secret, &a.signed).cmp(&(&b.secret, &b.signed)));
     found
 }
 
-/// The diagnostic of a response that signs more than a token.
+/// Returns the diagnostic for a response that signs more than a token.
 pub(super) fn refused(span: Span, secret: &str) -> Diagnostic {
     let message =
         format!("this signs what a stranger chooses with `{secret}`, which signs deliveries too");
@@ -48,7 +49,8 @@ pub(super) fn refused(span: Span, secret: &str) -> Diagnostic {
     )
 }
 
-/// The diagnostic of a rule that takes what a challenge signs for strangers.
+/// Returns the diagnostic for a rule that may accept a signature which a challenge gives to any
+/// sender.
 pub(super) fn unguarded(span: Span, secret: &str) -> Diagnostic {
     let message = format!(
         "what this signs with `{secret}` cannot be told from the tokens that a challenge signs for strangers"
@@ -58,10 +60,10 @@ pub(super) fn unguarded(span: Span, secret: &str) -> Diagnostic {
     )
 }
 
-/// What stands around the use of a secret.
+/// The expression around the use of a secret.
 #[derive(Default)]
 struct Around {
-    /// The message of the HMAC that it is the key of.
+    /// The message of the HMAC whose key is the secret.
     message: Option<ExprId>,
     compares: bool,
 }
@@ -110,7 +112,7 @@ fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
     Around::default()
 }
 
-/// The place of a path with literal keys from a name.
+/// Returns the span of an expression that is a path from a name with literal keys.
 fn path(tree: &Tree, id: ExprId) -> Option<Span> {
     let id = tree.ungrouped(id);
     let is_path = match tree.expr(id) {

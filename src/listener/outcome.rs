@@ -1,13 +1,13 @@
-//! What may become of a request: one table, a row an outcome.
+//! The outcomes of requests: one table with a row for each outcome.
 //!
-//! The name is what logs, metrics and tests say. To add one, write its row.
+//! Logs, metrics and tests use the name. To add an outcome, write its row. Knows no pipeline.
 
 use std::fmt;
 
-/// Makes the enum and the table of the rows.
+/// Generates the enum and the table from the rows.
 macro_rules! outcomes {
     ($($outcome:ident { name: $name:literal, status: $status:literal, retry: $retry:literal, doc: $doc:literal, })+) => {
-        /// What became of a request.
+        /// The outcome of a request.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Outcome {
             $(
@@ -19,7 +19,7 @@ macro_rules! outcomes {
         const ROWS: &[&OutcomeRow] = &[$(Outcome::$outcome.row()),+];
 
         impl Outcome {
-            /// What the table says of it.
+            /// Returns its row of the table.
             pub const fn row(self) -> &'static OutcomeRow {
                 match self {
                     $(Self::$outcome => &OutcomeRow {
@@ -35,18 +35,18 @@ macro_rules! outcomes {
     };
 }
 
-/// Everything there is to know of an outcome.
+/// The properties of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeRow {
     /// The outcome.
     pub outcome: Outcome,
-    /// Its name in logs, metrics and tests.
+    /// The name in logs, metrics and tests.
     pub name: &'static str,
-    /// The HTTP status, where the listener does not say otherwise.
+    /// The HTTP status, unless the listener defines another one.
     pub status: u16,
-    /// Whether the sender does well to send the same request again.
+    /// True if the sender should send the same request again.
     pub retry: bool,
-    /// What it means.
+    /// The meaning.
     pub doc: &'static str,
 }
 
@@ -90,17 +90,17 @@ outcomes! {
 }
 
 impl Outcome {
-    /// Its name in logs, metrics and tests.
+    /// Returns the name in logs, metrics and tests.
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
-    /// The HTTP status, where the listener does not say otherwise.
+    /// Returns the HTTP status, unless the listener defines another one.
     pub fn status(self) -> u16 {
         self.row().status
     }
 
-    /// The outcome of a name.
+    /// Returns the outcome with a name.
     pub fn find(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.outcome)
     }
@@ -112,7 +112,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Every outcome, in order.
+/// Returns every outcome, in order.
 pub fn all_outcomes() -> impl Iterator<Item = &'static OutcomeRow> {
     ROWS.iter().copied()
 }

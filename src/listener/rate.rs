@@ -1,70 +1,70 @@
-//! Rate limits: plain functions over a bucket, the policy and the time.
+//! The token bucket of a rate limiter: pure functions over a bucket, a policy and the time.
 //!
-//! The bucket keeps one number: the time at which it would be empty again (the generic cell rate
-//! algorithm of ITU-T I.371). It knows no clock; whoever asks says what time it is.
+//! A bucket stores one number: the time at which it would be empty again (the generic cell rate
+//! algorithm of ITU-T I.371). Knows no clock: the caller passes the time.
 
 use std::time::Duration;
 
-/// How many requests are taken.
+/// The rate limit for requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// So many requests…
+    /// Number of requests in each period.
     pub requests: u64,
-    /// …in so much time.
+    /// The period.
     pub per: Duration,
-    /// How many at once, after a pause.
+    /// Maximum number of requests at once after a pause.
     pub burst: u64,
 }
 
 impl Policy {
-    /// Five a second, with a burst of ten seconds' worth: for senders that are verified.
+    /// Five requests a second, with a burst of ten seconds' worth: for verified senders.
     pub const SECURED: Self = Self { requests: 5, per: Duration::from_secs(1), burst: 50 };
 
-    /// One in ten seconds: for senders that nothing secret verifies.
+    /// One request in ten seconds: for senders that no secret verifies.
     pub const UNSECURED: Self = Self { requests: 1, per: Duration::from_secs(10), burst: 1 };
 
-    /// Microseconds from one request to the next.
+    /// Returns the interval between requests, in microseconds.
     fn interval(self) -> i64 {
         let per = i64::try_from(self.per.as_micros()).unwrap_or(i64::MAX);
         (per / i64::try_from(self.requests.max(1)).unwrap_or(i64::MAX)).max(1)
     }
 
-    /// Microseconds that the bucket may be ahead of the clock.
+    /// Returns the capacity of the bucket as a time, in microseconds.
     fn depth(self) -> i64 {
         self.interval().saturating_mul(i64::try_from(self.burst.max(1)).unwrap_or(i64::MAX))
     }
 }
 
-/// What is used up, as the time at which nothing would be.
+/// The used part of a bucket, stored as the time at which nothing of it is in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bucket {
     empty_at: i64,
 }
 
 impl Bucket {
-    /// Whether nothing of it is used up: it is as good as a new one.
+    /// Returns true if nothing of the bucket is in use: it equals a new one.
     pub fn is_unused(self, now: i64) -> bool {
         self.empty_at <= now
     }
 }
 
-/// What became of a request at a limit.
+/// The answer of a rate limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may go on.
+    /// The request may continue.
     Admitted {
-        /// How many more may follow at once.
+        /// Number of further requests that may follow at once.
         remaining: u64,
     },
-    /// It may not, for now.
+    /// The request exceeds the limit.
     Refused {
-        /// When the next one may; never zero.
+        /// Time until the next request may continue; never zero.
         retry_after: Duration,
     },
 }
 
-/// Takes a request from a bucket, if there is one left. The time is in microseconds since the
-/// epoch.
+/// Takes a token for a request from a bucket, if there is one. The time is in microseconds since
+/// the epoch.
 ///
 /// ```
 /// use hookgate::listener::rate::{Admission, Bucket, Policy, admit};
@@ -78,8 +78,8 @@ pub enum Admission {
 /// ```
 pub fn admit(bucket: &mut Bucket, policy: Policy, now: i64) -> Admission {
     let (interval, depth) = (policy.interval(), policy.depth());
-    // More than it holds can be used up only by a clock that was set back since: it begins anew,
-    // so that nobody is locked out until the clock has caught up.
+    // The bucket can exceed its capacity only if the clock was set back since. It is then reset, so
+    // that no sender is blocked until the clock has caught up.
     let is_beyond = bucket.empty_at > now.saturating_add(depth);
     let empty_at = if is_beyond { now } else { bucket.empty_at.max(now) };
     let next = empty_at.saturating_add(interval);
@@ -94,7 +94,7 @@ pub fn admit(bucket: &mut Bucket, policy: Policy, now: i64) -> Admission {
     Admission::Admitted { remaining: u64::try_from(left).unwrap_or(0) }
 }
 
-/// Whether [`admit`] would take a request; nothing is taken.
+/// Returns true if [`admit`] would take a token. Takes none.
 pub fn has_room(mut bucket: Bucket, policy: Policy, now: i64) -> bool {
     matches!(admit(&mut bucket, policy, now), Admission::Admitted { .. })
 }

@@ -1,16 +1,17 @@
-//! Why a request ended as it did: what each step found, in words for whoever reads the log.
+//! The reasons for an outcome: a reason code and a message from each step, for the readers of the
+//! log.
 //!
-//! A reason never holds a secret, and never a digest that was computed: with it a reader of the
-//! log could sign.
+//! A reason never contains a secret or a computed digest: with a digest, a reader of the log could
+//! sign. Knows no pipeline.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Makes the enum and the names of the rows.
+/// Generates the enum and its names from the rows.
 macro_rules! findings {
     ($($finding:ident { name: $name:literal, doc: $doc:literal, })+) => {
-        /// What a step found.
+        /// A reason code: the result of a step.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Finding {
             $(
@@ -20,14 +21,14 @@ macro_rules! findings {
         }
 
         impl Finding {
-            /// Its name in logs and tests.
+            /// Returns the name in logs and tests.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$finding => $name,)+
                 }
             }
 
-            /// What it means.
+            /// Returns the meaning.
             pub fn doc(self) -> &'static str {
                 match self {
                     $(Self::$finding => $doc,)+
@@ -92,27 +93,28 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every finding, in order.
+/// Returns every reason code, in order.
 pub fn all_findings() -> impl Iterator<Item = Finding> {
     FINDINGS.iter().copied()
 }
 
-/// Why something failed, and the same in words.
+/// The reason code of a failure, with its message.
 pub(super) type Failed = (Finding, String);
 
-/// What one step found, and what that was about.
+/// The result of one step, with its subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// What was found.
+    /// The reason code.
     pub finding: Finding,
-    /// The same in words, with what was expected.
+    /// The message, with the expected value.
     pub message: String,
-    /// The name of the check, rule or challenge, where the step has several.
+    /// The name of the verification, rule or challenge, if the step has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Box<str>>,
     /// The step: `verify`, `filter`.
     pub step: &'static str,
-    /// Whether it counted: a check that is only monitored records and lets pass.
+    /// True if the result counts. A verification that is only monitored records its result and lets
+    /// the request pass.
     #[serde(skip_serializing_if = "is_true")]
     pub enforced: bool,
 }
@@ -123,12 +125,12 @@ fn is_true(value: &bool) -> bool {
 }
 
 impl Reason {
-    /// What a step found.
+    /// Creates the result of a step.
     pub fn new(step: &'static str, finding: Finding, message: impl Into<String>) -> Self {
         Self { step, name: None, finding, message: message.into(), enforced: true }
     }
 
-    /// The same, of the check with this name.
+    /// Sets the name of the verification, rule or challenge.
     #[must_use]
     pub fn of(mut self, name: impl Into<Box<str>>) -> Self {
         self.name = Some(name.into());
@@ -136,7 +138,7 @@ impl Reason {
     }
 }
 
-/// One line: ``verify `signature`: digest_differs: …``.
+/// Formats one line: ``verify `signature`: digest_differs: …``.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.step)?;

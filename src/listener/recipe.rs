@@ -1,13 +1,13 @@
-//! Recipes: what is known of providers, a file each.
+//! Recipes: the known settings of providers, one file for each.
 //!
-//! A recipe is data: a listener's configuration with its secrets and settings left open, words
-//! on what to do at the provider, and signed sample requests that are its tests.
+//! A recipe is data: a listener configuration without its secrets and variables, instructions for
+//! the setup at the provider, and signed sample requests as its tests. Knows no requests.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::assemble::{Loaded, Outside, load};
-use super::rows::RECIPE;
+use super::config_keys::RECIPE;
 use super::sample::Sample;
 use super::secret::Encoding;
 use crate::config::Layer;
@@ -15,85 +15,86 @@ use crate::diagnostic::Diagnostics;
 use crate::document::Node;
 use crate::engine::{OwnedValue, Source};
 
-/// The files, by provider; the build script lists what is in `recipes/`.
+/// The recipe files, by provider. The build script lists the content of `recipes/`.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
-/// What is known of a provider.
+/// The recipe of a provider.
 #[derive(Debug)]
 pub struct Recipe {
     /// The name in configurations: `github`.
     pub name: &'static str,
-    /// The provider's name as it writes it.
+    /// The provider's name in its own spelling.
     pub title: String,
-    /// The page that says how it signs.
+    /// The provider's documentation of its signatures.
     pub documentation: String,
-    /// What to do at the provider, a step a line.
+    /// Instructions for the setup at the provider, one step a line.
     pub setup: String,
-    /// What the signature covers.
+    /// The parts of a request that the signature covers.
     pub covers: Vec<String>,
-    /// What matters and is not covered.
+    /// The relevant parts that the signature does not cover.
     pub unsigned: Vec<String>,
-    /// The secrets that it needs; the first is the main one.
+    /// The required secrets. The first one is the main one.
     pub secrets: Vec<RecipeSecret>,
-    /// The settings that it needs.
+    /// The required variables.
     pub vars: Vec<RecipeVar>,
-    /// Its tests.
+    /// The tests of the recipe.
     pub samples: Vec<Sample>,
     pub(super) layer: Layer,
 }
 
-/// A secret that a recipe needs.
+/// A secret that a recipe requires.
 #[derive(Debug)]
 pub struct RecipeSecret {
-    /// The name that programs read it by.
+    /// The name in programs.
     pub name: String,
-    /// What it is at the provider.
+    /// The provider's term for it.
     pub what: String,
-    /// How the provider writes it.
+    /// The encoding that the provider uses.
     pub encoding: Encoding,
-    /// Whether the listener works without it.
+    /// True if the listener works without it.
     pub optional: bool,
 }
 
-/// A setting that a recipe needs.
+/// A variable that a recipe requires.
 #[derive(Debug)]
 pub struct RecipeVar {
-    /// The name that programs read it by.
+    /// The name in programs.
     pub name: String,
-    /// What it is at the provider.
+    /// The provider's term for it.
     pub what: String,
-    /// What it is, where a listener does not say.
+    /// The default value.
     pub default: Option<OwnedValue>,
 }
 
-/// What becomes of a request that is sent again.
+/// The replay protection of a recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replays {
-    /// How many seconds a signed time may be from now; none where no time is signed.
+    /// Maximum distance of a signed time from now, in seconds. `None` if no time is signed.
     pub tolerance: Option<u64>,
-    /// How long the request is recognised, as it is written; none where it is not.
+    /// The time for which a repeat is recognised, as a configuration value. `None` if there are no
+    /// deduplication keys.
     pub window: Option<String>,
 }
 
-/// The names of all recipes, in order.
+/// Returns the names of all recipes, in order.
 pub fn recipe_names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
-/// The recipe of a provider. It is read once.
+/// Returns the recipe of a provider. Each file is parsed once.
 pub fn find_recipe(name: &str) -> Option<&'static Recipe> {
     static READ: OnceLock<HashMap<&'static str, OnceLock<Option<Recipe>>>> = OnceLock::new();
     let all = READ.get_or_init(|| FILES.iter().map(|(name, _)| (*name, OnceLock::new())).collect());
     let (name, text) = FILES.iter().find(|(known, _)| *known == name)?;
-    // A test reads every recipe; one with a fault does not ship.
+    // A test parses every recipe, so no invalid recipe ships.
     all.get(name)?.get_or_init(|| Recipe::read(name, text).ok()).as_ref()
 }
 
 impl Recipe {
-    /// Reads a recipe.
+    /// Parses a recipe.
     ///
     /// # Errors
-    /// Everything that is wrong with the file.
+    /// Returns all errors of the file.
     pub fn read(name: &'static str, text: &str) -> Result<Self, Diagnostics> {
         let layer = Layer::read(Source::new(format!("{name}.toml"), text), &RECIPE)?;
         let text = |key: &str| layer.root.get(key).and_then(Node::as_str).unwrap_or("").to_owned();
@@ -122,7 +123,7 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// What becomes of a request that is sent again, where a listener leaves it to the recipe.
+    /// Returns the replay protection of a listener that keeps the defaults of the recipe.
     pub fn replays(&self) -> Replays {
         let listener = self.layer.root.get("listener");
         let checks = listener.and_then(|part| part.get("verify")).map(Node::items);
@@ -160,8 +161,7 @@ fn var(name: &str, node: &Node) -> RecipeVar {
 }
 
 impl Recipe {
-    /// A listener of this provider with these secrets, as they are written, and settings: for
-    /// trying out.
+    /// Creates a listener of this provider with encoded secrets and variables, for tests.
     pub fn listener(
         &self,
         secrets: &[(String, Vec<String>)],
@@ -171,7 +171,7 @@ impl Recipe {
         load(self.name, &self.trial_file(), &outside)
     }
 
-    /// The file of a listener of this provider that leaves everything to the recipe.
+    /// Returns a listener file that takes everything from the recipe.
     pub fn trial_file(&self) -> String {
         format!(
             "id = \"00000000-0000-0000-0000-000000000000\"\nname = {0:?}\ntenant = \"trial\"\nprovider = {0:?}\n",

@@ -1,24 +1,25 @@
-//! Redaction: what must not be written to any log.
+//! Redaction of logs.
 //!
-//! Headers and paths that a listener names, credentials and cookies always, and any text that
-//! holds a known secret, as it is and as it is usually written otherwise: encoded, and escaped.
-//! What was stored is redacted again when it is shown: a secret may have been configured later.
+//! Hides the headers and paths that a listener names, all credentials and cookies, and any text
+//! that contains a known secret: plain, encoded or escaped. Stored logs are redacted again when
+//! they are shown, because a secret may have been configured later. Knows no log files and no
+//! store.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use super::escapes::SecretBytes;
-use super::needles::Needles;
+use super::multi_search::MultiSearch;
 use super::spellings::Spellings;
 use crate::config::quoted_list;
 use crate::engine::{Secrets, Value};
 use crate::value::write_json;
 
-/// What stands in place of what is not shown.
+/// The placeholder for redacted values.
 pub(super) const HIDDEN: &str = "<redacted>";
 
-/// Headers that carry credentials, whatever a listener says.
+/// Headers with credentials. They are redacted for every listener.
 const HEADERS: &[&str] = &[
     "authorization",
     "proxy-authorization",
@@ -28,17 +29,17 @@ const HEADERS: &[&str] = &[
     "x-webhook-token",
 ];
 
-/// What of a request is logged, and can be left out by a path.
+/// The logged parts of a request in which paths can be redacted.
 const ROOTS: &[&str] = &["parsed_body", "headers", "query_params"];
 
-/// What a listener's logs leave out.
+/// The redaction rules of a listener.
 #[derive(Default)]
 pub struct Redaction {
     headers: Vec<String>,
     paths: Vec<Vec<Step>>,
-    /// The known secrets, in the ways they are written.
-    secrets: Needles,
-    /// What they are made of, so that escapes of it are decoded.
+    /// The known secrets in all their encodings.
+    secrets: MultiSearch,
+    /// The bytes of the secrets: escapes of these bytes must be decoded.
     bytes: SecretBytes,
 }
 
@@ -56,7 +57,7 @@ impl Step {
     }
 }
 
-/// Without the secrets.
+/// Omits the secrets.
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { headers, paths, .. } = self;
@@ -65,18 +66,18 @@ impl fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// Leaves a header out.
+    /// Redacts a header.
     pub(super) fn add_header(&mut self, name: &str) {
         self.headers.push(name.to_ascii_lowercase());
     }
 
-    /// Leaves out what is at a path, `parsed_body.users[*].email`.
+    /// Redacts the values at a path such as `parsed_body.users[*].email`.
     pub(super) fn add_path(&mut self, path: &str) -> Result<(), String> {
         let steps = steps(path).ok_or_else(|| {
             format!("`{path}` is no path: `parsed_body.users[*].email`, `query_params[\"a b\"]`")
         })?;
         match steps.as_slice() {
-            // Headers have one name in any case.
+            // Header names are case-insensitive.
             [Step::Key(root), Step::Key(name)] if root == "headers" => self.add_header(name),
             [Step::Key(root), ..] if ROOTS.contains(&&**root) => self.paths.push(steps),
             _ => return Err(format!("`{path}` begins with none of {}", quoted_list(ROOTS))),
@@ -84,21 +85,21 @@ impl Redaction {
         Ok(())
     }
 
-    /// Leaves out every text that holds one of these secrets, encoded or escaped too.
+    /// Redacts every text that contains one of these secrets, also encoded or escaped.
     pub(super) fn know(&mut self, secrets: &Secrets) {
         let spellings = Spellings::of(secrets);
         self.bytes = spellings.bytes;
-        self.secrets = Needles::new(spellings.into_needles());
+        self.secrets = MultiSearch::new(spellings.into_needles());
     }
 
-    /// Whether a header is left out.
+    /// Returns true if a header is redacted.
     pub(super) fn hides_header(&self, name: &str) -> bool {
         let named = |list: &str| list.eq_ignore_ascii_case(name);
         HEADERS.iter().any(|header| named(header))
             || self.headers.iter().any(|header| named(header))
     }
 
-    /// A text without known secrets.
+    /// Returns a text without known secrets.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if !self.is_in(text) {
             return Cow::Borrowed(text);
@@ -114,7 +115,7 @@ impl Redaction {
         Cow::Owned(shown)
     }
 
-    /// A text in JSON without known secrets in its texts; it stays JSON.
+    /// Redacts known secrets in the strings of a JSON text. The result is still JSON.
     pub fn json(&self, json: String) -> String {
         if !self.is_in(&json) {
             return json;
@@ -128,7 +129,7 @@ impl Redaction {
         }
     }
 
-    /// Where known secrets are in a text, in order, none of them twice.
+    /// Returns the ranges of known secrets in a text, in order and without overlaps.
     fn ranges(&self, text: &str) -> Vec<Range<usize>> {
         let levels = self.bytes.levels(text);
         let mut found: Vec<Range<usize>> = levels
@@ -148,13 +149,13 @@ impl Redaction {
         ranges
     }
 
-    /// Whether something below a root is left out.
+    /// Returns true if a path below a variable is redacted.
     pub(super) fn hides_below(&self, root: &str) -> bool {
         self.paths.iter().any(|path| path.first() == Some(&Step::Key(root.to_owned())))
     }
 
-    /// Whether a body that was not read as JSON, or is no object or list at its top, may hold what
-    /// a path leaves out at a place where nobody looks.
+    /// Returns true if no redaction path below a variable fits the type of the value at its top.
+    /// The value may then contain the redacted data at another position.
     pub(super) fn misses(&self, root: &str, value: Value<'_>) -> bool {
         let below = self.paths.iter().filter(|path| path.first().is_some_and(|step| step.is(root)));
         let fits = |path: &Vec<Step>| match (path.get(1), value) {
@@ -165,8 +166,8 @@ impl Redaction {
         below.clone().next().is_some() && !below.into_iter().any(fits)
     }
 
-    /// Whether a text holds a known secret, in any way that it is written: where a text in JSON does
-    /// not, none of the texts in it does.
+    /// Returns true if a text contains a known secret in any encoding. If a JSON text contains
+    /// none, then none of its strings does.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let text = text.as_bytes();
         self.secrets.are_in(text)
@@ -174,7 +175,7 @@ impl Redaction {
                 && self.bytes.any_level(text, |decoded| self.secrets.are_in(decoded)))
     }
 
-    /// Leaves out of a stored log what the configuration hides by now.
+    /// Redacts a stored log with the rules of the current configuration.
     pub fn stored_log(&self, log: &mut serde_json::Value) {
         let Some(entries) = log.as_object_mut() else {
             return;
@@ -198,19 +199,19 @@ impl Redaction {
         self.stored_texts(log);
     }
 
-    /// Leaves out what paths and headers hide below a root; answers whether a path did.
+    /// Redacts the paths and headers below a variable. Returns true if a path matched.
     fn stored(&self, root: &str, value: &mut serde_json::Value) -> bool {
         if let (Some(headers), "headers") = (value.as_object_mut(), root) {
             let hidden = headers.iter_mut().filter(|(name, _)| self.hides_header(name));
             hidden.for_each(|(_, value)| *value = HIDDEN.into());
         }
         let paths = self.paths.iter().filter(|path| path.first().is_some_and(|step| step.is(root)));
-        // All of them, whatever the first ones hid.
+        // Applies all paths, even if an earlier one matched.
         let hidden = paths.filter(|path| hide_at(value, path.get(1..).unwrap_or_default()));
         hidden.count() > 0
     }
 
-    /// Leaves known secrets out of all texts of a value, and the keys of its objects.
+    /// Redacts known secrets in all strings of a value and in the keys of its objects.
     pub fn stored_texts(&self, value: &mut serde_json::Value) {
         match value {
             serde_json::Value::String(text) => {
@@ -232,8 +233,8 @@ impl Redaction {
         }
     }
 
-    /// Writes a value under a root as JSON, without what is left out of it by its path, and without
-    /// known secrets where they are looked for; answers whether anything at a path was left out.
+    /// Writes a value below a variable as JSON, with its paths redacted and, depending on
+    /// `secrets`, without known secrets. Returns true if a path matched.
     pub(super) fn write(
         &self,
         out: &mut String,
@@ -250,16 +251,16 @@ impl Redaction {
     }
 }
 
-/// What is done about known secrets in texts.
+/// The treatment of known secrets in texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Secret {
-    /// They are left out.
+    /// Redacted while writing.
     LeftOut,
-    /// Nothing: whoever writes looks afterwards whether there are any.
+    /// Not redacted: the caller searches the result afterwards.
     LookedForLater,
 }
 
-/// A value on its way into JSON.
+/// The state of writing a value as JSON.
 struct Walk<'w> {
     redaction: &'w Redaction,
     out: &'w mut String,
@@ -316,14 +317,14 @@ impl Walk<'_> {
             }
             other => match other.as_text() {
                 Some(text) => self.text(text),
-                // Writing to a text does not fail.
+                // Writing to a string does not fail.
                 None => drop(write_json(self.out, other)),
             },
         }
     }
 }
 
-/// Leaves out what is at a path of a stored value; answers whether anything was there.
+/// Redacts the values at a path of a stored value. Returns true if the path matched.
 fn hide_at(value: &mut serde_json::Value, path: &[Step]) -> bool {
     let Some((step, rest)) = path.split_first() else {
         *value = HIDDEN.into();
@@ -347,26 +348,26 @@ fn hide_at(value: &mut serde_json::Value, path: &[Step]) -> bool {
     }
 }
 
-/// What is left of the paths behind a step.
+/// Returns the rest of the paths after a matching step.
 fn below<'p>(paths: &[&'p [Step]], wanted: impl Fn(&Step) -> bool) -> Vec<&'p [Step]> {
     let matching = paths.iter().filter_map(|path| path.split_first());
     matching.filter(|(first, _)| wanted(first)).map(|(_, rest)| rest).collect()
 }
 
-/// Writes a text as JSON.
+/// Writes a string as JSON.
 pub(super) fn write_text(out: &mut String, text: &str) {
-    // Writing to a text does not fail.
+    // Writing to a string does not fail.
     let _ = write_json(out, Value::Text(text));
 }
 
-/// A text as it is in JSON, between the quotes.
+/// Returns a string as JSON without the quotes.
 pub(super) fn inside(text: &str) -> String {
     let mut json = String::new();
     write_text(&mut json, text);
     json.get(1..json.len() - 1).unwrap_or_default().to_owned()
 }
 
-/// The steps of a path: names behind dots, keys and places in brackets, `[*]` for all.
+/// Parses a path: names after dots, keys and indices in brackets, `[*]` for all elements.
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path;

@@ -1,4 +1,4 @@
-//! A request as it arrived, and what programs read of it.
+//! A received request, and the values that programs read from it. Knows no sockets.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,49 +7,50 @@ use super::body::{self, Body};
 use crate::engine::{Context, OwnedValue, Time, Value};
 use crate::value::{OwnedObject, Projection};
 
-/// A request as it arrived; what arrived is borrowed.
+/// A received request. Its data is borrowed.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// Its id, which logs and events name.
+    /// The id in logs and events.
     pub id: &'a str,
     /// The method: `POST`.
     pub method: &'a str,
-    /// The public URL with its raw query, as it is configured and signed; never from `Host`.
+    /// The public URL with its raw query, from the configuration, as senders sign it; never from
+    /// `Host`.
     pub url: &'a str,
-    /// The query as it was sent, without the `?`.
+    /// The query as sent, without the `?`.
     pub raw_query: &'a str,
-    /// The headers in their order; a repeated one stands several times.
+    /// The headers in order. A repeated header occurs several times.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body as it was sent, which is what senders sign.
+    /// The body as sent. Senders sign this form.
     pub raw_body: &'a [u8],
     /// The body without its content encoding.
     pub unpacked: &'a [u8],
-    /// The address it came from, behind the proxies that are trusted.
+    /// The client address behind the trusted proxies.
     pub remote_address: Option<IpAddr>,
-    /// When it arrived.
+    /// The time of receipt.
     pub received_at: Time,
 }
 
 impl<'a> Request<'a> {
-    /// A header by its name in any case: the first of that name.
+    /// Returns the first header with a name. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers_named(name).next()
     }
 
-    /// A header by its name in any case; none where it is repeated.
+    /// Returns the header with a name, or `None` if it is repeated. Names are case-insensitive.
     pub fn only_header(&self, name: &str) -> Option<&'a str> {
         let mut values = self.headers_named(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// The values of a header by its name in any case.
+    /// Returns all values of a header. Names are case-insensitive.
     pub fn headers_named(&self, name: &str) -> impl Iterator<Item = &'a str> {
         let named = self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| *value)
     }
 }
 
-/// What programs read of a request: its parts as values.
+/// The parts of a request as values for programs.
 pub struct Parts {
     pub(super) headers: OwnedValue,
     pub(super) query: OwnedValue,
@@ -59,7 +60,7 @@ pub struct Parts {
     metadata: OwnedValue,
 }
 
-/// Without what was sent, which may hold anything.
+/// Omits the sent data, which may contain anything.
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { received_at, metadata, .. } = self;
@@ -70,7 +71,7 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// Without what was sent, which may hold anything.
+/// Omits the sent data, which may contain anything.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, method, remote_address, received_at, .. } = self;
@@ -84,8 +85,8 @@ impl fmt::Debug for Request<'_> {
 }
 
 impl Parts {
-    /// Takes a request apart, for a listener of this id and name; of a body in JSON only what is
-    /// wanted.
+    /// Parses a request for a listener with this id and name. Builds only the wanted parts of a
+    /// JSON body.
     pub fn of(request: &Request<'_>, listener: (&str, &str), wanted: &Projection) -> Self {
         let text = |text: &str| OwnedValue::Text(text.into());
         let (id, name) = listener;
@@ -106,7 +107,7 @@ impl Parts {
         }
     }
 
-    /// The context that a listener's programs run against.
+    /// Returns the context in which the programs of a listener run.
     pub fn context<'a>(&'a self, request: &Request<'a>, vars: &'a OwnedValue) -> Context<'a> {
         let mut context = Context::new();
         context
@@ -124,38 +125,39 @@ impl Parts {
         context
     }
 
-    /// Everything that was parsed of the body; null where there is nothing.
+    /// Returns the whole parsed body. Null if there is nothing to parse.
     pub fn whole_body(request: &Request<'_>) -> OwnedValue {
         body::parse(request, &Projection::whole()).parsed
     }
 
-    /// What was wanted of the parsed body; null where there is none.
+    /// Returns the wanted parts of the parsed body. Null if they are missing.
     pub fn parsed_body(&self) -> &OwnedValue {
         &self.body.parsed
     }
 
-    /// The headers as one object, a repeated one joined.
+    /// Returns the headers as an object. Repeated headers are joined.
     pub fn headers(&self) -> &OwnedValue {
         &self.headers
     }
 
-    /// The query as an object.
+    /// Returns the query as an object.
     pub fn query(&self) -> &OwnedValue {
         &self.query
     }
 
-    /// When the request arrived, as text.
+    /// Returns the time of receipt as text.
     pub fn received_at(&self) -> &str {
         &self.received_at
     }
 }
 
-/// A body is text where it is UTF-8, so that rules can read it; hashing either hashes its bytes.
+/// Returns a body as a string if it is UTF-8, so that rules can read it, otherwise as bytes. Both
+/// hash to the same digest.
 pub(super) fn text_or_bytes(bytes: &[u8]) -> Value<'_> {
     std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text)
 }
 
-/// The headers as an object. A repeated one is joined by `, `, as RFC 9110, section 5.3 has it.
+/// Converts headers to an object. A repeated header is joined by `, `, as in RFC 9110, section 5.3.
 fn joined(headers: &[(&str, &str)]) -> OwnedValue {
     let mut entries: Vec<(Box<str>, String)> = Vec::with_capacity(headers.len());
     for (name, value) in headers {

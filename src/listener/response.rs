@@ -1,8 +1,8 @@
-//! Responses that a listener makes from a request.
+//! Responses to senders, built from programs of the listener. Knows no sockets.
 
 use crate::engine::{Context, Machine, Program, Value};
 
-/// A response: what goes back to the sender.
+/// A response to a sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response {
     /// The HTTP status.
@@ -13,7 +13,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// How a response is made.
+/// The configuration of a response.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
     pub(super) status: Option<u16>,
@@ -22,29 +22,29 @@ pub(super) struct Reply {
 }
 
 impl Response {
-    /// A response of JSON.
+    /// Creates a JSON response.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
         Self::written(status, body.to_string())
     }
 
-    /// A response of JSON that is written already.
+    /// Creates a response from serialized JSON.
     pub(super) fn written(status: u16, json: impl Into<String>) -> Self {
         let headers = vec![content_type("application/json")];
         Self { status, headers, body: json.into().into_bytes() }
     }
 
-    /// A response without a body.
+    /// Creates a response without a body.
     pub fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
-    /// A header by its name in any case.
+    /// Returns a header. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Sets a header; one of that name is replaced.
+    /// Sets a header and replaces an existing one.
     pub fn set_header(&mut self, name: &str, value: String) {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value));
@@ -56,12 +56,12 @@ fn content_type(value: &str) -> (String, String) {
 }
 
 impl Reply {
-    /// The programs that make it.
+    /// Returns the programs of the response.
     pub(super) fn programs(&self) -> impl Iterator<Item = &Program> {
         self.headers.iter().map(|(_, program)| program).chain(&self.body)
     }
 
-    /// Makes the response to a request.
+    /// Builds the response to a request.
     pub(super) fn make(
         &self,
         machine: &mut Machine,
@@ -84,8 +84,8 @@ impl Reply {
     }
 }
 
-/// A text answers as it is; whatever has structure answers as JSON, so that what a sender wrote
-/// stays inside its quotes.
+/// Sets the body. A string is sent unchanged. A structured value is sent as JSON, so that data of
+/// the sender stays inside its quotes.
 fn set_body(response: &mut Response, value: Value<'_>) -> Result<(), String> {
     let (kind, body) = match value {
         Value::Null => return Ok(()),
@@ -110,16 +110,16 @@ fn header_value(name: &str, value: Value<'_>) -> Result<Option<String>, String> 
             None => return Err(format!("the header `{name}` is {}", other.kind().phrase())),
         },
     };
-    // A line end in a header would end it, and begin another of the sender's choice.
+    // A line break would end the header and start another one that the sender controls.
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(format!("the header `{name}` would have a control character in it"));
     }
     Ok(Some(text))
 }
 
-/// What a sender wrote must not run as a page.
+/// Prevents that data of the sender is rendered as HTML.
 fn refuse_html(response: &mut Response) {
-    // Readers take the last type of several, and pass over what is none.
+    // Clients use the last of several types and skip invalid ones.
     let is_html = |value: &str| {
         let pages = ["text/html", "application/xhtml+xml", "image/svg+xml"];
         value

@@ -1,6 +1,6 @@
-//! Samples: requests with what is expected of them, and requests made as a provider makes them.
+//! Samples: requests with their expected results, and requests signed like those of a provider.
 //!
-//! The tests of recipes and `hookgate test` read them alike.
+//! The tests of recipes and `hookgate test` use them. Knows no files.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,70 +14,70 @@ use crate::document::Node;
 use crate::engine::{Engine, Machine, OwnedValue, Time};
 use crate::value::Projection;
 
-/// A request, and what is expected of it.
+/// A request with its expected result.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
-    /// What it is, in words.
+    /// A description.
     pub name: String,
-    /// Where it was published.
+    /// The place of publication.
     pub source: Option<String>,
-    /// The outcome.
+    /// The expected outcome.
     pub expect: String,
-    /// A finding that has to be among the reasons.
+    /// A reason code that the decision must contain.
     pub reason: Option<String>,
     /// The method.
     pub method: String,
-    /// The public URL, where it is not made from the listener.
+    /// The public URL, if it is not derived from the listener.
     pub url: Option<String>,
     /// The raw query.
     pub query: String,
     /// The headers.
     pub headers: Vec<(String, String)>,
-    /// The body, where it stands in the sample.
+    /// The body, if the sample contains it.
     pub body: Option<Vec<u8>>,
-    /// The file with the body.
+    /// The file that contains the body.
     pub body_file: Option<String>,
     /// The time of the request.
     pub now: Option<Time>,
-    /// The address that it comes from.
+    /// The client address.
     pub remote_address: Option<String>,
-    /// Secrets as they are written, the newest of a name first.
+    /// Encoded secrets, the newest of a name first.
     pub secrets: Vec<(String, Vec<String>)>,
-    /// Settings.
+    /// Variables.
     pub vars: Vec<(Box<str>, OwnedValue)>,
-    /// The status of the response.
+    /// The expected status of the response.
     pub status: Option<u64>,
-    /// Headers of the response.
+    /// Expected headers of the response.
     pub response_headers: Vec<(String, String)>,
-    /// The content type of the response, without its parameters.
+    /// The expected content type of the response, without parameters.
     pub response_type: Option<String>,
-    /// The body of the response, byte for byte.
+    /// The expected body of the response, byte for byte.
     pub response_body: Option<String>,
-    /// The body of the response, as JSON.
+    /// The expected body of the response, as JSON.
     pub response_json: Option<String>,
-    /// The type of the event.
+    /// The expected type of the event.
     pub event_type: Option<String>,
-    /// The provider's id of the event.
+    /// The expected provider id of the event.
     pub event_id: Option<String>,
-    /// The data of the event, as JSON.
+    /// The expected data of the event, as JSON.
     pub event_data: Option<String>,
-    /// Requests that follow, to the same listener.
+    /// Further requests to the same listener.
     pub then: Vec<Sample>,
 }
 
-/// In what a request did not do as expected.
+/// A difference between the expected and the actual result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// What it is about: `outcome`, `response body`.
+    /// The compared part: `outcome`, `response body`.
     pub what: String,
-    /// What was expected.
+    /// The expected value.
     pub wanted: String,
-    /// What came.
+    /// The actual value.
     pub found: String,
 }
 
 impl Sample {
-    /// Reads a sample that was held to what may stand in one.
+    /// Reads a sample that was checked against its schema.
     pub(crate) fn of(node: &Node) -> Self {
         let text = |key: &str| node.get(key).and_then(Node::as_str).map(ToOwned::to_owned);
         let encoded = || text("body_base64").and_then(|text| STANDARD.decode(text).ok());
@@ -119,7 +119,7 @@ impl Sample {
         }
     }
 
-    /// Everything in which what came differs from what was expected.
+    /// Returns all differences between the expected and the actual result.
     pub fn mismatches(
         &self,
         outcome: &str,
@@ -176,7 +176,7 @@ impl Sample {
     }
 }
 
-/// JSON that differs in more than white space and the order of keys.
+/// Reports JSON that differs in more than white space and the order of keys.
 fn json_differs(differs: &mut impl FnMut(&str, &str, &str), what: &str, wanted: &str, found: &str) {
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     if parsed(wanted).is_none() || parsed(wanted) != parsed(found) {
@@ -184,7 +184,7 @@ fn json_differs(differs: &mut impl FnMut(&str, &str, &str), what: &str, wanted: 
     }
 }
 
-/// A table, or a list of pairs.
+/// Reads pairs from a table or from a list of pairs.
 fn pairs(node: &Node) -> Vec<(String, String)> {
     let text = |node: &Node| node.as_str().unwrap_or("").to_owned();
     let of_table = node.entries().iter().map(|entry| (entry.key.text.clone(), text(&entry.value)));
@@ -211,7 +211,7 @@ fn time(node: &Node) -> Option<Time> {
     }
 }
 
-/// A request as a provider makes it.
+/// A request signed like those of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     /// The method.
@@ -220,27 +220,27 @@ pub struct Sent {
     pub headers: Vec<(String, String)>,
 }
 
-/// Why a request could not be made.
+/// The error of a request that could not be signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// Only the provider can: it has the private key.
+    /// Only the provider can sign: it has the private key.
     #[error("only the provider can sign its requests: `{0}` signs with a private key")]
     Impossible(String),
-    /// A header could not be made.
+    /// A header could not be computed.
     #[error("the header `{header}` could not be made: {reason}")]
     Header {
-        /// Which one.
+        /// The name of the header.
         header: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
 
 impl Recipe {
-    /// Makes the headers of a request as the provider does, with the secrets of a listener.
+    /// Computes the headers of a request like the provider, with the secrets of a listener.
     ///
     /// # Errors
-    /// Where only the provider can, or a header's expression is stopped.
+    /// Returns an error if only the provider can sign, or if the expression of a header fails.
     pub fn sign(
         &self,
         listener: &Listener,
@@ -265,7 +265,7 @@ impl Recipe {
     }
 }
 
-/// The value of a header, which sees those before it.
+/// Computes the value of a header. Its expression can read the headers before it.
 fn made(
     listener: &Listener,
     request: &Request<'_>,

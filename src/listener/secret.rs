@@ -1,4 +1,4 @@
-//! Secrets as they are configured: how they are written, and what they are.
+//! Decoding of configured secrets. Knows no sources of secrets.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
@@ -6,22 +6,22 @@ use zeroize::Zeroizing;
 
 use crate::engine::Secrets;
 
-/// How a secret is written.
+/// The encoding of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// As the text itself.
+    /// The text itself.
     #[default]
     Utf8,
-    /// In hex, in any case.
+    /// Hex, in upper or lower case.
     Hex,
-    /// In base64.
+    /// Base64.
     Base64,
-    /// In base64, behind `whsec_` or `whpk_` (Standard Webhooks).
+    /// Base64 with the prefix `whsec_` or `whpk_` (Standard Webhooks).
     Whsec,
 }
 
 impl Encoding {
-    /// The encoding of a name.
+    /// Returns the encoding with a name.
     pub fn find(name: &str) -> Option<Self> {
         Some(match name {
             "utf8" => Self::Utf8,
@@ -32,7 +32,7 @@ impl Encoding {
         })
     }
 
-    /// Its name.
+    /// Returns the name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "utf8",
@@ -43,17 +43,17 @@ impl Encoding {
     }
 }
 
-/// Adds a secret that is written so to those of a name. The text itself is in no message.
+/// Decodes a secret and adds it to the secrets of a name. No message contains its text.
 ///
 /// # Errors
-/// What is wrong with it, in words: it is empty, or is not written so.
+/// Returns a message if the secret is empty or not in the encoding.
 pub fn decode(
     secrets: &mut Secrets,
     name: &str,
     written: &str,
     encoding: Encoding,
 ) -> Result<(), String> {
-    // Files end in a line end that belongs to no secret.
+    // Files end in a line break that is not part of the secret.
     let written = written.trim_end_matches(['\r', '\n']);
     if written.is_empty() {
         return Err(format!("the secret `{name}` is empty"));
@@ -78,8 +78,8 @@ pub fn decode(
     Ok(())
 }
 
-/// Base64 whose last letter has bits that say nothing: secrets that somebody shortened by a
-/// letter are used, and other libraries take them.
+/// Decodes base64 and ignores unused bits of the last letter. Some secrets in use were shortened by
+/// a letter, and other libraries accept them.
 fn loose(text: &str) -> Option<Vec<u8>> {
     let config = base64::engine::GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)

@@ -1,8 +1,8 @@
-//! What a listener's file names outside of itself, and whether its tenant may use it.
+//! External sources that a listener file names, and the permission of its tenant to use them.
 //!
-//! Whoever writes a listener must not read another tenant's secrets through it, nor the gateway's
-//! own. Here are the rules that need neither files nor settings; whoever loads a listener gives
-//! those of its configuration.
+//! The author of a listener must not read secrets of another tenant or of the gateway through it.
+//! This module has the rules that need neither files nor settings. The loader of a listener
+//! supplies the rules of its configuration.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,14 +11,14 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::engine::Source;
 use crate::source::Span;
 
-/// Something outside of a listener's file that the file names.
+/// A source outside a listener file that the file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum External<'n> {
-    /// A variable of the environment that holds a secret.
+    /// An environment variable that contains a secret.
     SecretVariable(&'n str),
-    /// A file that holds a secret.
+    /// A file that contains a secret.
     SecretFile(&'n str),
-    /// A file with something else: a schema, a sample, public keys.
+    /// A file with other content: a schema, a sample, public keys.
     File(&'n str),
 }
 
@@ -31,23 +31,23 @@ impl fmt::Display for External<'_> {
     }
 }
 
-/// Why a tenant may not use something.
+/// The reason why a tenant may not use a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRefusal {
     /// The reason.
     pub reason: String,
-    /// What to write instead.
+    /// Advice for the author.
     pub help: String,
 }
 
-/// The variables of the environment that are the gateway's own begin with this.
+/// The prefix of environment variables that belong to the gateway.
 pub const OWN_VARIABLES: &str = "HOOKGATE_";
 
-/// What a tenant may use that no configuration says anything of: variables that are not the
-/// gateway's own, and files below the configuration's folder.
+/// Checks a source that no configuration mentions. Rejects variables of the gateway, and files with
+/// secrets outside the configuration folder.
 ///
 /// # Errors
-/// Why it may not.
+/// Returns the reason if the tenant may not use the source.
 pub fn usual_sources(tenant: &str, external: External<'_>) -> Result<(), SourceRefusal> {
     match external {
         External::SecretVariable(name) if name.starts_with(OWN_VARIABLES) => Err(SourceRefusal {
@@ -68,12 +68,12 @@ pub fn usual_sources(tenant: &str, external: External<'_>) -> Result<(), SourceR
     }
 }
 
-/// Whether a path leads out of the folder that it is relative to, as far as it can be read from it.
+/// Returns true if a path can lead out of its base folder. Checks only the text of the path.
 fn is_outside(path: &str) -> bool {
     path.starts_with('/') || path.split('/').any(|part| part == "..")
 }
 
-/// A path without what does not change where it leads: `./`, `//`.
+/// Returns a path without parts that do not change its target: `./`, `//`.
 pub fn plain_path(path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     let joined = parts.collect::<Vec<_>>().join("/");
@@ -87,9 +87,9 @@ pub struct SecretSources {
     pub tenant: Box<str>,
     /// The file of the listener.
     pub source: Source,
-    /// Each source, where it is named.
+    /// Each source with the position of its name.
     pub(super) named: Vec<(String, Span)>,
-    /// Whether the file says that it may share them.
+    /// True if the file declares that it may share them.
     pub(super) may_share: bool,
 }
 
@@ -103,7 +103,7 @@ impl SecretSources {
     }
 }
 
-/// Warns of the sources that listeners of several tenants name, a list for each listener.
+/// Warns about sources that listeners of several tenants name. Returns one list for each listener.
 pub fn shared_sources(listeners: &[SecretSources]) -> Vec<Diagnostics> {
     let mut tenants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for listener in listeners {

@@ -1,4 +1,4 @@
-//! The ways a secret is written: what has to be looked for so that it is found.
+//! The encodings of secrets that redaction has to search for. Knows no logs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -6,29 +6,31 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use zeroize::Zeroizing;
 
 use super::escapes::SecretBytes;
-use super::needles::Needle;
+use super::multi_search::Needle;
 use super::redact::inside;
 use crate::engine::Secrets;
 
-/// What a URL holds as it is (RFC 3986, section 2.3).
+/// All characters except those that a URL contains unescaped (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A shorter secret stands in too many texts by chance: hiding those would hide everything.
+/// Minimum length of a secret for redaction, in bytes. A shorter one occurs in many texts by
+/// chance.
 const SHORTEST: usize = 4;
 
-/// A shorter secret is not looked for in the middle of base64: too few letters are its own.
+/// Minimum length of a secret for the search inside longer base64, in bytes. A shorter one
+/// determines too few letters.
 const SHORTEST_IN_BASE64: usize = 8;
 
-/// The spellings of all secrets.
+/// The encodings of all secrets.
 #[derive(Default)]
 pub(super) struct Spellings {
-    needles: Vec<Needle>,
-    /// The bytes that escapes have to be decoded for.
+    multi_search: Vec<Needle>,
+    /// The bytes whose escapes must be decoded.
     pub(super) bytes: SecretBytes,
 }
 
 impl Spellings {
-    /// The spellings of secrets.
+    /// Computes the encodings of secrets.
     pub(super) fn of(secrets: &Secrets) -> Self {
         let mut spellings = Self::default();
         for secret in secrets.contents() {
@@ -40,10 +42,11 @@ impl Spellings {
         spellings
     }
 
-    /// The longest first: where one secret begins with another, the rest of it would be left.
+    /// Returns the texts to find, the longest first: if one secret starts with another, a match of
+    /// the shorter one would leave the rest.
     pub(super) fn into_needles(mut self) -> Vec<Needle> {
-        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
-        self.needles
+        self.multi_search.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
+        self.multi_search
     }
 
     fn add(&mut self, secret: &[u8]) {
@@ -76,19 +79,19 @@ impl Spellings {
 
     fn add_text(&mut self, text: &str) {
         self.push(inside(text), false);
-        // As forms write spaces, beside other escapes.
+        // Forms encode a space as `+`, among other escapes.
         self.push(text.replace(' ', "+"), false);
-        // As headers in Latin-1 are read.
+        // Headers in Latin-1 are read with replacement characters.
         self.push(text.replace(|c: char| !c.is_ascii(), "\u{fffd}"), false);
         self.push(text.to_owned(), false);
     }
 
-    /// The letters that are the secret's own in the base64 of something longer: they depend on how
-    /// many bytes are before it.
+    /// Adds the letters that a secret determines in the base64 of a longer text. They depend on the
+    /// number of bytes before it.
     fn add_in_base64(&mut self, secret: &[u8]) {
         for before in 0..3_usize {
             let shifted = Zeroizing::new([&vec![0; before], secret].concat());
-            // A letter that has bits of what is before or after is not the secret's own.
+            // A letter that also encodes bits of neighbouring bytes is excluded.
             let first = (before * 8).div_ceil(6);
             let last = shifted.len() * 8 / 6;
             for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
@@ -100,14 +103,14 @@ impl Spellings {
 
     fn push(&mut self, text: String, within_base64: bool) {
         let text = Zeroizing::new(text);
-        let known = self.needles.iter().any(|known| known.text == text);
+        let known = self.multi_search.iter().any(|known| known.text == text);
         if !known && !text.is_empty() {
-            self.needles.push(Needle { text, within_base64 });
+            self.multi_search.push(Needle { text, within_base64 });
         }
     }
 }
 
-/// The same with `%2f` in place of `%2F`.
+/// Converts escapes to lower case: `%2f` instead of `%2F`.
 fn small_escapes(escaped: &str) -> String {
     let mut left = 0;
     let letters = escaped.chars().map(|letter| match (letter, left) {

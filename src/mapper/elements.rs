@@ -1,5 +1,5 @@
-//! Operators that look at each of several values: in what they run for one, `item` is the value,
-//! and `loop` has its `key`, `index0` and `index1`.
+//! Operators that process each element of a list or object. Inside them, `item` is the element and
+//! `loop` has its `key`, `index0` and `index1`. Lowers them only; the VM runs the loops.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,15 @@ use crate::value::Number;
 const ITEM: &str = "item";
 const LOOP: &str = "loop";
 
-/// What a loop gives its body beside the element: the key or the place, and the place.
+/// The names of the other parameters of a loop body: the key or index of the element, and its
+/// index.
 const PLACE: &str = "(place)";
 const INDEX: &str = "(index)";
 
-/// An element with its places, where several loops are to see them.
+/// The name of an element together with its positions, for sorting by several keys.
 const ENTRY: &str = "(entry)";
 
-/// Whether something is sorted from the greatest on.
+/// The name of the flag for descending order.
 const DESCENDING: &str = "(descending)";
 
 pub(super) fn map(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
@@ -38,7 +39,7 @@ pub(super) fn filter(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     lowering.call("FILTER()", args, call.span)
 }
 
-/// A lambda of a parameter's mapper.
+/// Lowers a parameter to a lambda over the elements.
 fn each(lowering: &mut Lowering, call: &Call<'_>, name: &str) -> ExprId {
     match call.get(name) {
         Some(node) => lambda(lowering, node, call.span),
@@ -64,7 +65,7 @@ fn abstracted(lowering: &mut Lowering, names: &[&str], body: ExprId, span: Span)
     lowering.add(Expr::Lambda { params, body }, span)
 }
 
-/// Whether `loop` is spoken of in what was lowered since; where it is not, it is not made.
+/// Returns true if the nodes added since `since` refer to `loop`. `loop` is built only if they do.
 fn mentions_loop(lowering: &Lowering, since: usize) -> bool {
     let fresh = lowering.tree.len() - since;
     lowering
@@ -75,8 +76,8 @@ fn mentions_loop(lowering: &Lowering, since: usize) -> bool {
         .any(|(_, expr)| matches!(expr, Expr::Name(name) if **name == *LOOP))
 }
 
-/// `loop`, from the key or place of an element and its place. A list has no keys: there the two
-/// are the same, and the key is null.
+/// Builds `loop` from the key or index of an element and its index. For a list both are equal, and
+/// `key` is null.
 fn around(lowering: &mut Lowering, place: ExprId, index: ExprId, span: Span) -> Binding {
     let is_list = run(lowering, place, Operator::Equal, index, span);
     let null = lowering.add(Expr::Null, span);
@@ -133,8 +134,9 @@ pub(super) fn sort(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     }
 }
 
-/// Sorts by the last key first: equal elements stay as they were, so the keys before it weigh
-/// more. The elements take their places along, which every key may ask for.
+/// Lowers a sort with several keys to one stable sort for each key, the last key first. Equal
+/// elements keep their order, so earlier keys take precedence. Each element is sorted together with
+/// its positions, because any key may use `loop`.
 fn sort_by_several(lowering: &mut Lowering, call: &Call<'_>, keys: &[Node]) -> ExprId {
     let span = call.span;
     let descending = lowering.argument(call, "desc");
@@ -155,7 +157,7 @@ fn sort_by_several(lowering: &mut Lowering, call: &Call<'_>, keys: &[Node]) -> E
     lowering.bind(vec![Binding { name: DESCENDING.into(), value: descending }], answer, span)
 }
 
-/// A lambda of an element with its places, and its key.
+/// Builds the lambda for one sort key over an element with its positions.
 fn entry_key(lowering: &mut Lowering, key: &Node, span: Span) -> ExprId {
     let before = lowering.tree.len();
     let body = lowering.value(key);
@@ -194,7 +196,7 @@ pub(super) fn coalesce(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     }
 }
 
-/// An item of a list or object that is written out.
+/// An item of a list or object literal.
 struct Item<'n> {
     key: Option<Key>,
     node: Cow<'n, Node>,
@@ -215,7 +217,7 @@ fn written_out<'n>(lowering: &mut Lowering, node: &'n Node) -> Option<Vec<Item<'
     }
 }
 
-/// `a OR b OR c`, or null where all of them are false.
+/// Lowers to `a OR b OR c`; the result is null if all operands are false.
 fn first_true(lowering: &mut Lowering, call: &Call<'_>, items: &[Item<'_>]) -> ExprId {
     let values: Vec<ExprId> = items.iter().map(|item| operand(lowering, &item.node)).collect();
     let first = any_of(lowering, values, call.span);
@@ -230,7 +232,8 @@ fn any_of(lowering: &mut Lowering, mut operands: Vec<ExprId>, span: Span) -> Opt
     }
 }
 
-/// An item as an operand. Nobody has to be told that its `AND` binds tighter.
+/// Lowers an item as an operand. `AND` is grouped, because the author did not write the `OR` and
+/// needs no hint about its precedence.
 fn operand(lowering: &mut Lowering, node: &Node) -> ExprId {
     let value = lowering.value(node);
     match lowering.tree.expr(value) {
@@ -239,8 +242,9 @@ fn operand(lowering: &mut Lowering, node: &Node) -> ExprId {
     }
 }
 
-/// The first item that passes stands in a list until it is found: it may itself be false. The
-/// condition is unfolded for each item, so that none after the first runs.
+/// Finds the first item that passes the condition. Items are wrapped in a list, because the item
+/// itself may be false. The condition is copied for each item, so that it does not run after the
+/// first match.
 fn first_that_passes(
     lowering: &mut Lowering,
     call: &Call<'_>,
@@ -251,7 +255,7 @@ fn first_that_passes(
     let before = lowering.diagnostics.len();
     let mut found = Vec::new();
     for (at, item) in items.iter().enumerate() {
-        // What is wrong in the condition need not be told again.
+        // Errors of the condition are reported only once.
         let sound = lowering.diagnostics.len() == before && lowering.unfold(condition);
         found.push(match sound {
             true => one_that_passes(lowering, item, at, condition, span),
@@ -261,7 +265,7 @@ fn first_that_passes(
     match any_of(lowering, found, span) {
         Some(first) => element(lowering, first, 0, span),
         None => {
-            // Nothing runs it, but what is wrong in it is told.
+            // The condition never runs, but its errors are reported.
             lowering.value(condition);
             lowering.add(Expr::Null, span)
         }

@@ -1,4 +1,4 @@
-//! Operators that are one expression each.
+//! Operators that lower to a single expression, without a loop over elements. Evaluates nothing.
 
 use super::keys;
 use super::lower::{Call, Lowering};
@@ -8,7 +8,7 @@ use crate::document::{Content, Entry, Node, Text};
 use crate::source::{Source, Span};
 use crate::syntax::{Binding, Expr, ExprId, Operator, Run, SyntaxLimits, parse};
 
-/// A function of one argument that bears the operator's name.
+/// Lowers to a call of the function with the name of the operator and one argument.
 pub(super) fn function(lowering: &mut Lowering, call: &Call<'_>, name: &str) -> ExprId {
     let argument = match call.get("items") {
         Some(node) => lowering.value(node),
@@ -30,7 +30,7 @@ pub(super) fn eval(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     lowering.bind(bindings, body, call.span)
 }
 
-/// Whether an expression could say the name.
+/// Returns true if an expression can use the name.
 fn is_name(text: &str) -> bool {
     let parsed = parse(Source::new("name", text), SyntaxLimits::default());
     parsed.is_ok_and(|parsed| match parsed.tree.expr(parsed.tree.root()) {
@@ -51,10 +51,10 @@ pub(super) fn conditional(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     lowering.add(Expr::If { arms: vec![(condition, answer)], otherwise }, call.span)
 }
 
-/// The key as text, under a name that no mapping can say.
+/// The name of the key converted to a string. No mapping can use this name.
 const KEY: &str = "(key)";
 
-/// A ladder of comparisons, so that only the value which is found runs.
+/// Lowers to a chain of comparisons, so that only the matching value is evaluated.
 pub(super) fn lookup(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
     let key = lowering.argument(call, "key");
     let key = lowering.call("TEXT()", vec![key], call.span);
@@ -117,7 +117,8 @@ fn arguments(lowering: &mut Lowering, args: &Node) -> ExprId {
     lowering.value(args)
 }
 
-/// An object of the names that a template reads: of all names around it, it sees no others.
+/// Builds an object with all names that the template reads. A template sees no other names of its
+/// context.
 fn surroundings(lowering: &mut Lowering, template: &Template, text: &Text) -> ExprId {
     let reads = template.reads();
     let mut entries = Vec::new();

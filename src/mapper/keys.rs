@@ -1,7 +1,7 @@
-//! Dotted keys: `a.b` is the key `b` in an object under `a`, and `\.` is a dot.
+//! Dotted keys: `a.b` is the key `b` in an object under `a`. `\.` is a literal dot.
 //!
-//! One level is taken apart at a time: what is left of a key is the key of the object below, and
-//! is taken apart with that.
+//! Each call splits one level. The rest of the key becomes a key of the nested object and is split
+//! when that object is processed. Knows neither operators nor expressions.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -11,12 +11,12 @@ use crate::document::{Content, Entry, Key, Node};
 use crate::source::Span;
 use crate::value::shortened;
 
-/// The entries of an object with the first part of each key as the key.
+/// Returns the entries of an object, grouped by the first part of each key.
 pub(super) fn nested<'e>(
     entries: &'e [Entry],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Cow<'e, [Entry]> {
-    // What dotted keys have put together may hold a key twice, what was read may not.
+    // The reader rejects duplicate keys, but grouping dotted keys can create new ones.
     let mut seen = HashSet::new();
     let plain = |key: &str| !key.contains('.');
     if entries.iter().all(|Entry { key, .. }| plain(&key.text) && seen.insert(&key.text)) {
@@ -39,7 +39,7 @@ struct Level {
 }
 
 impl Level {
-    /// Adds an entry; two objects under one key are one.
+    /// Adds an entry. Two objects under the same key are merged.
     fn add(&mut self, entry: Entry, diagnostics: &mut Vec<Diagnostic>) {
         let place = self.places.get(&entry.key.text);
         let Some(known) = place.and_then(|place| self.entries.get_mut(*place)) else {
@@ -54,7 +54,7 @@ impl Level {
     }
 }
 
-/// The entry with the first part of its key, and the rest of the key below.
+/// Returns the entry with the first part of its key; the rest of the key becomes a nested object.
 fn below(entry: &Entry) -> Result<Entry, Diagnostic> {
     let Entry { key, value } = entry;
     let (first, rest) = match first_dot(&key.text).and_then(|dot| key.text.split_at_checked(dot)) {
@@ -75,7 +75,7 @@ fn below(entry: &Entry) -> Result<Entry, Diagnostic> {
     Ok(Entry { key: part(&first.replace("\\.", ".")), value })
 }
 
-/// The first dot without a backslash before it.
+/// Returns the offset of the first dot that has no backslash before it.
 fn first_dot(key: &str) -> Option<usize> {
     let mut dots = key.match_indices('.').map(|(at, _)| at);
     dots.find(|at| !key.get(..*at).is_some_and(|before| before.ends_with('\\')))

@@ -1,7 +1,7 @@
-//! Lowering: from a document to a tree as any expression has it.
+//! Lowering: converts a document to the syntax tree of an expression.
 //!
-//! Everything becomes nodes that expressions have too, and calls of functions. Names that are
-//! made up here have parentheses in them, so that no author can write one.
+//! The result uses only the nodes of ordinary expressions and calls of functions. Generated names
+//! contain parentheses, so no author can write them. Knows no format of documents.
 
 use super::keys;
 use super::operators::{Operator, Parameter, Shape, Takes, operators};
@@ -10,7 +10,7 @@ use crate::document::{Content, Entry, Node, Text, too_deep};
 use crate::source::{Source, Span};
 use crate::syntax::{Binding, Expr, ExprId, SyntaxLimits, Tree, parse};
 
-/// The tree of a document, or all that is wrong with it.
+/// Returns the syntax tree of a document, or all its errors.
 pub(super) fn tree(document: &Node, limits: SyntaxLimits) -> Result<Tree, Vec<Diagnostic>> {
     let mut lowering = Lowering::new(limits);
     let root = lowering.value(document);
@@ -18,33 +18,34 @@ pub(super) fn tree(document: &Node, limits: SyntaxLimits) -> Result<Tree, Vec<Di
     if lowering.diagnostics.is_empty() { Ok(lowering.tree) } else { Err(lowering.diagnostics) }
 }
 
-/// A tree that is being made.
+/// The state of lowering a document.
 pub(super) struct Lowering {
     pub(super) tree: Tree,
     pub(super) diagnostics: Vec<Diagnostic>,
     limits: SyntaxLimits,
-    /// How deep it is in the document.
+    /// The current nesting level in the document.
     level: u16,
-    /// How many bytes were lowered once more.
+    /// The total size of the parts that were lowered again, in bytes.
     unfolded: usize,
-    /// Whether a limit was passed, which is told once.
+    /// True if a limit was exceeded. The error is reported once.
     stopped: bool,
 }
 
-/// A call of an operator whose parameters were looked at.
+/// A call of an operator with checked parameters.
 pub(super) struct Call<'n> {
-    /// Where its name stands.
+    /// The position of the operator name.
     pub(super) span: Span,
     arguments: Vec<(&'static str, &'n Node)>,
 }
 
 impl<'n> Call<'n> {
-    /// What was given for a parameter; nothing where it was left out, or null.
+    /// Returns the argument of a parameter, or `None` if it is omitted. Null omits an optional
+    /// argument.
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         self.arguments.iter().find(|(known, _)| *known == name).map(|(_, node)| *node)
     }
 
-    /// The text that was given for a parameter.
+    /// Returns the argument of a parameter if it is a string.
     pub(super) fn text(&self, name: &str) -> Option<&'n Text> {
         match &self.get(name)?.content {
             Content::Text(text) => Some(text),
@@ -52,7 +53,7 @@ impl<'n> Call<'n> {
         }
     }
 
-    /// The entries of the object that was given for a parameter.
+    /// Returns the entries of the argument if it is an object.
     pub(super) fn entries(&self, name: &str) -> Option<&'n [Entry]> {
         match &self.get(name)?.content {
             Content::Object(entries) => Some(entries),
@@ -71,7 +72,8 @@ impl Lowering {
         self.diagnostics.push(diagnostic);
     }
 
-    /// A node. Past the limit on depth it is an error node, reported once.
+    /// Adds a node. A node beyond the depth limit becomes an error node; the error is reported
+    /// once.
     pub(super) fn add(&mut self, expr: Expr, span: Span) -> ExprId {
         let id = self.tree.add(expr, span);
         if self.tree.depth(id) <= self.limits.depth {
@@ -81,15 +83,15 @@ impl Lowering {
         self.tree.add(Expr::Error, span)
     }
 
-    /// Reports that a limit was passed; nothing is looked into after that.
+    /// Reports an exceeded limit and stops the lowering.
     fn stop(&mut self, diagnostic: Diagnostic) {
         if !std::mem::replace(&mut self.stopped, true) {
             self.report(diagnostic);
         }
     }
 
-    /// Counts a part that is lowered once more. Answers whether that is within the limit, which
-    /// keeps what is unfolded in proportion to what is written.
+    /// Counts a part that is lowered again. Returns false if a limit is exceeded. The limit keeps
+    /// the size of the tree proportional to the size of the source.
     pub(super) fn unfold(&mut self, node: &Node) -> bool {
         let most = self.limits.bytes.saturating_mul(4);
         self.unfolded = self.unfolded.saturating_add(node.span.range().len());
@@ -99,9 +101,9 @@ impl Lowering {
         !self.stopped
     }
 
-    /// What a part of the document answers.
+    /// Lowers a part of the document.
     pub(super) fn value(&mut self, node: &Node) -> ExprId {
-        // Dotted keys go deeper than the document does.
+        // Dotted keys can nest deeper than the document itself.
         if self.level > self.limits.depth {
             self.stop(too_deep(node.span, self.limits.depth));
         }
@@ -126,7 +128,7 @@ impl Lowering {
         self.add(expr, node.span)
     }
 
-    /// What a parameter answers; null where it was left out.
+    /// Lowers the argument of a parameter; null if it is omitted.
     pub(super) fn argument(&mut self, call: &Call<'_>, name: &str) -> ExprId {
         match call.get(name) {
             Some(node) => self.value(node),
@@ -134,7 +136,7 @@ impl Lowering {
         }
     }
 
-    /// The expression that a text is.
+    /// Parses a string as an expression.
     fn expression(&mut self, text: &Text) -> ExprId {
         match parse(Source::new("expression", text.value.as_str()), self.limits) {
             Ok(parsed) => self.tree.graft(parsed.tree, |span| text.place(span)),
@@ -183,7 +185,7 @@ impl Lowering {
         self.add(Expr::Error, span)
     }
 
-    /// Looks into the arguments of a call that is wrong itself, for what is wrong inside.
+    /// Lowers the arguments of an invalid call, to report the errors inside them too.
     fn look_into(&mut self, operator: &Operator, call: &Call<'_>) {
         for parameter in operator.parameters() {
             let mapper = matches!(parameter.shape, Shape::Mapper | Shape::List | Shape::Expression);
@@ -193,7 +195,8 @@ impl Lowering {
         }
     }
 
-    /// The arguments of a call, by parameter; those that do not fit are reported and left out.
+    /// Returns the arguments of a call by parameter. Arguments of the wrong type are reported and
+    /// skipped.
     fn arguments<'n>(
         &mut self,
         operator: &'static Operator,
@@ -242,22 +245,22 @@ impl Lowering {
         given
     }
 
-    /// A call of a function.
+    /// Adds a call of a function.
     pub(super) fn call(&mut self, name: &str, args: Vec<ExprId>, span: Span) -> ExprId {
         self.add(Expr::Call { name: name.into(), name_span: span, args }, span)
     }
 
-    /// A name.
+    /// Adds a name.
     pub(super) fn name(&mut self, name: &str, span: Span) -> ExprId {
         self.add(Expr::Name(name.into()), span)
     }
 
-    /// A text that is itself.
+    /// Adds a string literal.
     pub(super) fn literal(&mut self, text: &str, span: Span) -> ExprId {
         self.add(Expr::Text(text.into()), span)
     }
 
-    /// Names for values, in a body.
+    /// Binds names to values in a body.
     pub(super) fn bind(&mut self, bindings: Vec<Binding>, body: ExprId, span: Span) -> ExprId {
         if bindings.is_empty() { body } else { self.add(Expr::Let { bindings, body }, span) }
     }
@@ -356,7 +359,7 @@ fn wrong_shape(operator: &Operator, parameter: Parameter, node: &Node) -> Diagno
     Diagnostic::new(Code::E0506, node.span, message).maybe_help(help)
 }
 
-/// Names in words: `` `a`, `b` and `c` ``.
+/// Formats names as `` `a`, `b` and `c` ``.
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.split_last() {

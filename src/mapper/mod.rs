@@ -1,11 +1,11 @@
 //! The Data Mapper: documents whose leaves are expressions.
 //!
-//! A document in JSON, TOML or YAML becomes a tree like that of any expression, and goes through
-//! the checker, the compiler and the machine as one: [`crate::document`] reads the three formats,
-//! `keys` takes dotted keys apart, `operators` is the table of what stands in `NAME()`, and
-//! `lower` makes the tree.
+//! A document in JSON, TOML or YAML is lowered to the same syntax tree as an expression. The
+//! checker, the compiler and the VM then process it like any expression. [`crate::document`] reads
+//! the three formats, `keys` splits dotted keys, `operators` is the table of all operators
+//! `NAME()`, and `lower` builds the tree.
 //!
-//! Knows syntax and the words of operators; knows no bytecode and no values of a context.
+//! Knows the syntax and the operators; knows no bytecode and no runtime values.
 
 mod elements;
 mod forms;
@@ -21,11 +21,12 @@ use crate::document::{self, Node};
 use crate::source::{Source, Span};
 use crate::syntax::{Parsed, SyntaxLimits};
 
-/// Reads a mapper document: a text in it is an expression, another scalar is itself, an object
-/// with the one key `NAME()` is an operator.
+/// Parses a mapper document. A string is an expression, any other scalar is a literal, and an
+/// object with the single key `NAME()` is a call of an operator.
 ///
 /// # Errors
-/// The faults of the document; where it reads, those of all its expressions.
+/// Returns the errors of the document. If the document itself is valid, returns the errors of all
+/// its expressions.
 ///
 /// ```
 /// use hookgate::mapper::{Format, parse};
@@ -48,7 +49,7 @@ pub fn parse(source: Source, format: Format, limits: SyntaxLimits) -> Result<Par
     parse_part(source, &document, limits)
 }
 
-/// Makes a tree of a part of a document that was read.
+/// Parses a part of a document that was already read.
 pub(crate) fn parse_part(
     source: Source,
     part: &Node,
@@ -60,7 +61,7 @@ pub(crate) fn parse_part(
     }
 }
 
-/// What can be said before reading.
+/// Returns an error if the source is too large or empty.
 fn refused(source: &Source, limits: SyntaxLimits) -> Option<Diagnostic> {
     let length = source.text().len();
     if length > limits.bytes {

@@ -1,67 +1,67 @@
-//! The operators of mappers: one table, a row an operator.
+//! The operators of mappers: one table with a row for each operator.
 //!
-//! To add one: write its row, and how it lowers in `elements` (what looks at each of several
-//! values) or `forms` (the others). Reading, checks of parameters, messages and the reference page
-//! read the row; a test runs its example.
+//! To add an operator, write its row and its lowering: in `elements` if it processes each element
+//! of a list or object, otherwise in `forms`. The reader, the parameter checks, the messages and
+//! the reference page use the row. A test runs its example. Knows no bytecode.
 
 use super::elements;
 use super::forms;
 use super::lower::{Call, Lowering};
 use crate::syntax::ExprId;
 
-/// An operator: everything there is to know of it.
+/// An operator with its documentation, parameters and lowering.
 #[derive(Debug)]
 pub struct Operator {
-    /// Its name without the parentheses.
+    /// The name without the parentheses.
     pub name: &'static str,
-    /// What stands under its name.
+    /// The parameters of the operator.
     pub takes: Takes,
-    /// One line: what it answers.
+    /// One line: the result of the operator.
     pub doc: &'static str,
-    /// A document with its answer; it runs as a test.
+    /// A document with its result; a test runs it.
     pub example: Example,
     pub(super) lower: fn(&mut Lowering, &Call<'_>) -> ExprId,
 }
 
-/// What stands under the name of an operator.
+/// The parameters of an operator.
 #[derive(Debug, Clone, Copy)]
 pub enum Takes {
-    /// One value: `{ "STRIP_HTML()": "body" }`.
+    /// A single unnamed parameter: `{ "STRIP_HTML()": "body" }`.
     One(Parameter),
-    /// An object of parameters.
+    /// An object of named parameters.
     Named(&'static [Parameter]),
 }
 
 /// A parameter of an operator.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What may stand there.
+    /// The accepted type.
     pub shape: Shape,
-    /// Whether it has to be there. Null is as if it were not.
+    /// True if the parameter is required. For an optional parameter, null means that it is omitted.
     pub required: bool,
 }
 
-/// What may stand in the place of a parameter.
+/// The accepted type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Any mapper.
     Mapper,
-    /// A list of mappers, or a mapper that answers a list.
+    /// A list of mappers, or a mapper whose result is a list.
     List,
-    /// An object, written out.
+    /// An object literal.
     Object,
-    /// The text of an expression.
+    /// The source of an expression.
     Expression,
-    /// Text that is itself, no expression.
+    /// A literal string, not an expression.
     Text,
     /// A Mustache template.
     Template,
 }
 
 impl Shape {
-    /// What it is, for people.
+    /// Describes the type for messages.
     pub fn phrase(self) -> &'static str {
         match self {
             Self::Mapper => "any value",
@@ -74,30 +74,30 @@ impl Shape {
     }
 }
 
-/// A document, a context for it, and what it answers: all JSON.
+/// A document, a context and the result, all as JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct Example {
     /// The mapper.
     pub document: &'static str,
-    /// The context, an object of its names.
+    /// The context: an object of variables.
     pub context: &'static str,
-    /// The answer.
+    /// The result.
     pub answer: &'static str,
 }
 
-/// Every operator, in the order of the reference page.
+/// Returns all operators in the order of the reference page.
 pub fn operators() -> impl Iterator<Item = &'static Operator> {
     OPERATORS.iter()
 }
 
 impl Operator {
-    /// The operator of a key: `MAP()`.
+    /// Returns the operator of a key such as `MAP()`.
     pub(super) fn find(key: &str) -> Option<&'static Self> {
         let name = key.strip_suffix("()")?;
         operators().find(|operator| operator.name == name)
     }
 
-    /// Its parameters; one without a name of its own is the only one.
+    /// Returns the parameters. A single unnamed parameter is returned as the only one.
     pub fn parameters(&self) -> &[Parameter] {
         match &self.takes {
             Takes::One(parameter) => std::slice::from_ref(parameter),

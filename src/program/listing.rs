@@ -1,10 +1,11 @@
-//! A program as text, for people.
+//! The listing of a program as text for people. Does not execute it.
 
 use std::fmt::Write;
 
 use super::{Base, Chunk, Instruction, Path, path::write_keys};
 
-/// The instructions, a line each: place, mnemonic, operands, and what they refer to.
+/// Returns one line for each instruction: index, mnemonic, operands, and the values that they refer
+/// to.
 pub(super) fn listing(chunk: &Chunk) -> String {
     let mut out = String::new();
     for (at, instruction) in chunk.code.iter().enumerate() {

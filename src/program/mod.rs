@@ -1,20 +1,21 @@
-//! Programs: bytecode and everything it refers to, checked before it runs.
+//! Programs: bytecode with its tables, verified before it runs. Does not know source syntax or the
+//! virtual machine.
 //!
-//! A program is immutable and cheap to clone. It knows the paths it reads, whether it reads the
-//! clock and which secrets it names, so a host can parse only those parts of a body.
+//! A program is immutable and cheap to clone. It lists the paths and secrets that it reads, and if
+//! it reads the clock, so a host can parse only the necessary parts of a body.
 
-mod direct;
 mod instruction;
 mod listing;
 mod path;
+mod predicate;
 mod set;
 mod verify;
 
 use std::sync::Arc;
 
-pub use direct::{Comparison, Node, Question};
 pub use instruction::{Instruction, InstructionRow, instruction_table};
 pub use path::{Base, Key, Path, Read};
+pub use predicate::{Comparison, Node, Question};
 pub use set::RuleSet;
 pub(crate) use set::{Member, Step};
 pub use verify::{Malformed, verify};
@@ -30,24 +31,24 @@ pub const LANGUAGE_VERSION: u32 = 1;
 #[derive(Debug, Clone)]
 pub struct Program(Arc<Chunk>);
 
-// A host compiles once and runs everywhere.
+// A host compiles a program once and runs it in any thread.
 const _: () = {
     const fn shared<T: Send + Sync + Clone>() {}
     shared::<Program>();
 };
 
-/// What a program consists of.
+/// The contents of a program.
 #[derive(Debug, Clone, Default)]
 pub struct Chunk {
     /// The source it was compiled from.
     pub source: Option<Source>,
     /// The instructions.
     pub code: Vec<Instruction>,
-    /// Where each instruction comes from.
+    /// The span in the source for each instruction.
     pub spans: Vec<Span>,
     /// The constants.
     pub constants: Vec<OwnedValue>,
-    /// The names it reads from the context.
+    /// The variables that it reads from the context.
     pub roots: Vec<Root>,
     /// The paths it reads.
     pub paths: Vec<Path>,
@@ -59,24 +60,24 @@ pub struct Chunk {
     pub loops: Vec<Loop>,
     /// The names of the secrets it reads.
     pub secrets: Vec<Box<str>>,
-    /// How many local values it has at most at a time.
+    /// The maximum number of locals in use at a time.
     pub locals: u16,
-    /// How deep its stack gets; the verifier counts.
+    /// The maximum stack height, computed by the verifier.
     pub stack: u16,
-    /// The same as a tree of tests, where it is no more than that.
+    /// The predicate tree, if the program only makes tests.
     pub direct: Option<Node>,
 }
 
-/// A name that a program reads from the context.
+/// A variable that a program reads from the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     /// The name.
     pub name: Box<str>,
-    /// Whether its members are found in any case, as HTTP headers are.
-    pub case_blind: bool,
+    /// True if its members are case-insensitive, as HTTP headers are.
+    pub case_insensitive: bool,
 }
 
-/// A function that a program calls: a row of the language's, or of the host's.
+/// A function that a program calls: a row of the built-in functions or of the host's.
 #[derive(Debug, Clone)]
 pub enum Callee {
     /// A function of the language.
@@ -85,7 +86,7 @@ pub enum Callee {
     Host(Arc<Function>),
 }
 
-/// Whether they are the same row.
+/// Compares the identity of the rows.
 impl PartialEq for Callee {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -110,48 +111,48 @@ impl std::ops::Deref for Callee {
 /// A loop of a program.
 #[derive(Debug, Clone)]
 pub struct Loop {
-    /// What is done with the body's answers.
+    /// The handling of the body's results.
     pub kind: LoopKind,
-    /// The function it came from, for its words.
+    /// The function that it was compiled from, for messages.
     pub callee: Callee,
-    /// How many arguments stand on the stack when it begins: the subject, and what the kind
-    /// takes besides.
+    /// The number of arguments on the stack at the start: the subject, and the others of its kind.
     pub arguments: u8,
     /// The first local of its parameters.
     pub slot: u16,
-    /// How many parameters its body has.
+    /// The number of parameters of its body.
     pub params: u8,
-    /// Where the body begins.
+    /// The index of the body's first instruction.
     pub body: u32,
-    /// Where the code goes on after it.
+    /// The index of the first instruction after the loop.
     pub end: u32,
 }
 
-/// Bytes of a constant, a path or a function beside its text.
+/// The estimated memory of a constant, a path or a function besides its text, in bytes.
 const BYTES_PER_PART: usize = 128;
 
 impl Program {
-    /// A program of a chunk that holds what it says.
+    /// Verifies a chunk, and returns its program.
     ///
     /// # Errors
-    /// What the verifier finds wrong with it.
+    /// Returns an error if the verifier rejects the chunk.
     pub fn new(mut chunk: Chunk) -> Result<Self, Malformed> {
         chunk.stack = verify(&chunk)?;
-        chunk.direct = direct::direct(&chunk);
+        chunk.direct = predicate::direct(&chunk);
         Ok(Self(Arc::new(chunk)))
     }
 
-    /// The same, to be run by its instructions alone: what the tree of a program is held to.
+    /// Returns the same program without a predicate tree, to compare the tree against its
+    /// instructions.
     ///
     /// # Errors
-    /// What the verifier finds wrong with it.
+    /// Returns an error if the verifier rejects the chunk.
     pub fn of_instructions(mut chunk: Chunk) -> Result<Self, Malformed> {
         chunk.stack = verify(&chunk)?;
         chunk.direct = None;
         Ok(Self(Arc::new(chunk)))
     }
 
-    /// The same, whose regular expressions are kept in a pool.
+    /// Shares its regular expressions through a pool.
     #[must_use]
     pub fn pooled(mut self, share: &PatternShare) -> Self {
         let chunk = Arc::make_mut(&mut self.0);
@@ -160,61 +161,61 @@ impl Program {
         self
     }
 
-    /// Bytes of memory that it takes, estimated, without its regular expressions.
+    /// Returns the estimated memory of the program in bytes, without its regular expressions.
     pub fn bytes(&self) -> usize {
         let chunk = &*self.0;
         let source = chunk.source.as_ref().map_or(0, |source| source.text().len());
         let code = chunk.code.len() * (size_of::<Instruction>() + size_of::<Span>());
         let parts = chunk.constants.len() + chunk.paths.len() + chunk.functions.len();
-        // Constants and paths have texts of the source once more, and once more in the tree.
+        // Constants and paths copy parts of the source, and so does the predicate tree.
         3 * source + 2 * code + parts * BYTES_PER_PART
     }
 
-    /// Whether its literal regular expressions are compiled. Compiling them takes time, which a
-    /// run does where it was not done before.
+    /// Returns true if its literal regular expressions are compiled. Otherwise the first run
+    /// compiles them, which takes time.
     pub fn is_warm(&self) -> bool {
         self.0.patterns.iter().all(Pattern::is_compiled)
     }
 
-    /// Compiles its literal regular expressions. One that fails fails again where it is run.
+    /// Compiles its literal regular expressions. A failure is ignored here and occurs again at run
+    /// time.
     pub fn warm(&self) {
         for pattern in &self.0.patterns {
             let _ = pattern.regex();
         }
     }
 
-    /// What the program consists of.
+    /// Returns the contents of the program.
     pub fn chunk(&self) -> &Chunk {
         &self.0
     }
 
-    /// The source it was compiled from.
+    /// Returns the source that it was compiled from.
     pub fn source(&self) -> Option<&Source> {
         self.0.source.as_ref()
     }
 
-    /// The paths of the context it reads, as far as they are literal, in the order of their
-    /// first use.
+    /// Returns the literal paths that it reads from the context, in the order of first use.
     pub fn reads(&self) -> Vec<Read> {
         path::reads(&self.0)
     }
 
-    /// Whether it reads the clock.
+    /// Returns true if it reads the clock.
     pub fn reads_clock(&self) -> bool {
         self.0.code.contains(&Instruction::Now)
     }
 
-    /// The names of the secrets it reads.
+    /// Returns the names of the secrets that it reads.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.0.secrets.iter().map(|name| &**name)
     }
 
-    /// The version of the language it was compiled from.
+    /// Returns the version of the language that it was compiled from.
     pub fn language_version(&self) -> u32 {
         LANGUAGE_VERSION
     }
 
-    /// The instructions as text, a line each, with what they refer to.
+    /// Returns the listing: one line for each instruction, with the values that it refers to.
     pub fn listing(&self) -> String {
         listing::listing(&self.0)
     }

@@ -1,4 +1,4 @@
-//! Paths: what a program reads, by literal keys from a root or a local.
+//! Paths: literal keys from a variable or a local. Does not resolve them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use super::{Chunk, Instruction};
 /// A path with literal keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Path {
-    /// Where it begins.
+    /// The variable or local at its start.
     pub base: Base,
-    /// The keys and places from there.
+    /// The keys and indexes from there.
     pub keys: Arc<[Key]>,
 }
 
-/// Where a path begins.
+/// The start of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Base {
-    /// A root of the context, by its place in the program's roots.
+    /// A variable of the context, by its index in the program's roots.
     Root(u16),
-    /// A local: a lambda's parameter, a mapper's name.
+    /// A local: a parameter of a lambda, or a name of a mapper.
     Local(u16),
-    /// What the programs of a rule set find once; only in its trees.
+    /// A step that the programs of a rule set share. Occurs only in the predicate trees of a set.
     Shared(u16),
 }
 
@@ -30,23 +30,23 @@ pub enum Base {
 pub enum Key {
     /// A member.
     Name(Arc<str>),
-    /// A place in a list, text or bytes.
+    /// An index into a list, a string or bytes.
     Index(i64),
 }
 
 /// A path of the context that a program reads.
 ///
-/// What is read is everything below it: a program that reads `parsed_body.issue` may hand the
-/// whole issue to a function.
+/// It includes everything below it: a program that reads `parsed_body.issue` may pass the whole
+/// issue to a function.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Read {
-    /// The root.
+    /// The variable.
     pub root: Box<str>,
     /// The keys from there.
     pub keys: Arc<[Key]>,
 }
 
-/// As a rule writes it.
+/// Writes the path in the syntax of a rule.
 impl fmt::Display for Read {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.root)?;
@@ -54,7 +54,7 @@ impl fmt::Display for Read {
     }
 }
 
-/// Writes keys as a rule does: `.name`, `["x-name"]`, `[0]`.
+/// Writes keys in the syntax of a rule: `.name`, `["x-name"]`, `[0]`.
 pub(super) fn write_keys(f: &mut impl fmt::Write, keys: &[Key]) -> fmt::Result {
     for key in keys {
         match key {
@@ -72,7 +72,7 @@ fn is_word(name: &str) -> bool {
     first && characters.all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// The paths of the context in a chunk, without repetition.
+/// Returns the paths of the context in a chunk, without duplicates.
 pub(super) fn reads(chunk: &Chunk) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
     for instruction in &chunk.code {

@@ -1,15 +1,15 @@
-//! Rule sets: programs that are asked of the same context, and share what they read.
+//! Rule sets: programs that run against the same context and share work. Does not evaluate them.
 //!
-//! Of the paths of all programs, each step is taken once for a context, and a test that several
-//! programs make of it is made once. What a program is told to cost stays what it costs alone.
+//! The paths of all programs are resolved once for a context. A test that several programs contain
+//! (a common subexpression) is evaluated once. Each program is still charged its full cost.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::direct::Node;
+use super::predicate::Node;
 use super::{Base, Key, Path, Program};
 
-/// Programs that run against one context after the other, all of them or until one decides.
+/// Programs that run in order against one context, all of them or until one decides.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -36,26 +36,26 @@ pub struct RuleSet {
     tests: usize,
 }
 
-/// A program of a set, and its tree over the steps and tests of the set.
+/// A program of a set. Its predicate tree refers to the shared steps and tests of the set.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) program: Program,
     pub(crate) tree: Option<Node>,
 }
 
-/// A step that leads on from the context, or from an earlier step.
+/// A step from the context, or from an earlier step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
-    /// To a root.
+    /// A variable.
     Root(Box<str>),
-    /// To a member of a root, by its name in any case.
+    /// A member of a variable, by its case-insensitive name.
     Blind(Box<str>, Arc<str>),
-    /// To a member of what an earlier step led to.
+    /// A member of the value at an earlier step.
     Member(u16, Arc<str>),
 }
 
 impl RuleSet {
-    /// A set of these programs, in this order.
+    /// Returns a set of programs, in this order.
     pub fn new(programs: impl IntoIterator<Item = Program>) -> Self {
         let mut steps = Steps::default();
         let mut members: Vec<Member> = programs
@@ -79,17 +79,17 @@ impl RuleSet {
         Self { members, steps: steps.list, tests: tests.shared }
     }
 
-    /// How many programs there are.
+    /// Returns the number of programs.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if the set has no programs.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// The programs, in order.
+    /// Returns the programs, in order.
     pub fn programs(&self) -> impl Iterator<Item = &Program> {
         self.members.iter().map(|member| &member.program)
     }
@@ -102,13 +102,13 @@ impl RuleSet {
         &self.steps
     }
 
-    /// How many tests are made once for all who make them.
+    /// Returns the number of shared tests.
     pub(crate) fn tests(&self) -> usize {
         self.tests
     }
 }
 
-/// The steps of a set, each once.
+/// The steps of a set, without duplicates.
 #[derive(Default)]
 struct Steps {
     list: Vec<Step>,
@@ -116,8 +116,8 @@ struct Steps {
 }
 
 impl Steps {
-    /// Makes a path begin at the step that it ends in, where all of it can be shared: what costs
-    /// steps of work to find, or may fault, is found by each program itself.
+    /// Replaces a path by its shared last step, if all steps can be shared. An index is not shared:
+    /// it costs steps of work and may fault, so each program resolves it.
     fn share(&mut self, path: &mut Path, program: &Program) {
         let Base::Root(root) = path.base else {
             return;
@@ -132,7 +132,7 @@ impl Steps {
         let Some(names) = path.keys.iter().map(name).collect::<Option<Vec<_>>>() else {
             return;
         };
-        let end = match (root.case_blind, names.as_slice()) {
+        let end = match (root.case_insensitive, names.as_slice()) {
             (true, [header]) => self.place(Step::Blind(root.name.clone(), header.clone())),
             (true, _) => None,
             (false, names) => {
@@ -145,7 +145,7 @@ impl Steps {
         }
     }
 
-    /// The place of a step; none where there are too many.
+    /// Returns the index of a step. `None` if there are too many.
     fn place(&mut self, step: Step) -> Option<u16> {
         if let Some(place) = self.places.get(&step) {
             return Some(*place);
@@ -157,7 +157,7 @@ impl Steps {
     }
 }
 
-/// The tests of a set that are worth remembering, by the path that they read first.
+/// The tests of a set that are worth caching, by their shared path.
 #[derive(Default)]
 struct Tests {
     known: HashMap<u16, Vec<Test>>,
@@ -167,7 +167,7 @@ struct Tests {
 struct Test {
     node: Node,
     times: usize,
-    /// Its place among those that are shared.
+    /// Its index among the shared tests.
     place: Option<u32>,
 }
 
@@ -184,7 +184,7 @@ impl Tests {
         }
     }
 
-    /// Marks those tests of a tree that were met more than once.
+    /// Marks the tests of a tree that occur more than once in the set.
     fn share(&mut self, node: &mut Node) {
         let shared = self.shared;
         let test = worth(node).and_then(|path| {
@@ -202,7 +202,7 @@ impl Tests {
     }
 }
 
-/// The shared path of a test that takes longer than to look whether it was made.
+/// Returns the shared path of a test that costs more than a cache lookup.
 fn worth(node: &Node) -> Option<u16> {
     let (Node::InSmall { path, .. } | Node::IsSmall { path, .. }) = node else {
         return None;

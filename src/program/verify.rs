@@ -1,26 +1,27 @@
-//! The verifier: what holds before a program runs, so that running need not ask.
+//! The bytecode verifier: it guarantees these properties before a program runs, so the machine does
+//! not test them. Does not execute code.
 //!
-//! Jumps go forward and stay in the code, so that only loops, which count their steps, come back
-//! to an instruction; operands lie in their tables; every instruction is reached with one
-//! height of the stack, whichever way it is reached; the end is a `return`.
+//! Jumps go forward and stay in the code, so only loops, which count their steps, return to an
+//! instruction. Operands are inside their tables. Every instruction is reached with one stack
+//! height, on every path. The last instruction is a `return`.
 
 use super::{Chunk, Instruction};
 use crate::builtins::Code;
 
-/// Why a chunk is no program.
+/// The reason that a chunk is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("instruction {at}: {what}")]
 pub struct Malformed {
-    /// The instruction.
+    /// The index of the instruction.
     pub at: usize,
-    /// What is wrong with it.
+    /// The violated rule.
     pub what: &'static str,
 }
 
-/// Checks a chunk, and answers how deep its stack gets.
+/// Verifies a chunk, and returns its maximum stack height.
 ///
 /// # Errors
-/// The first instruction that breaks a rule.
+/// Returns an error for the first instruction that breaks a rule.
 pub fn verify(chunk: &Chunk) -> Result<u16, Malformed> {
     if chunk.spans.len() != chunk.code.len() {
         return Err(Malformed { at: 0, what: "code and spans differ in length" });
@@ -33,7 +34,7 @@ pub fn verify(chunk: &Chunk) -> Result<u16, Malformed> {
     u16::try_from(heights.deepest).map_err(|_| Malformed { at: 0, what: "the stack is too deep" })
 }
 
-/// The height of the stack before each instruction, as far as it was reached.
+/// The stack height before each reachable instruction found so far.
 struct Heights {
     of: Vec<Option<usize>>,
     pending: Vec<usize>,
@@ -58,7 +59,7 @@ impl Heights {
     }
 }
 
-/// The place a jump leads to: always one that comes later.
+/// Returns the target of a jump, which must come later.
 fn forward(at: usize, target: u32) -> Result<usize, Malformed> {
     let target = target as usize;
     if target > at { Ok(target) } else { Err(Malformed { at, what: "it leads back" }) }
@@ -112,7 +113,7 @@ fn step(chunk: &Chunk, at: usize, heights: &mut Heights) -> Result<(), Malformed
             let Some(info) = chunk.loops.get(index as usize) else {
                 return Err(Malformed { at, what: "there is no such loop" });
             };
-            // Only the body comes before, and a turn of it counts as work.
+            // Only the body may precede it, and each iteration counts as work.
             if info.end as usize != at + 1 || info.body as usize > at {
                 return Err(Malformed { at, what: "the loop does not end here" });
             }

@@ -1,16 +1,16 @@
-//! Members, places and slices.
+//! Members, indexes and slices. Does not know the machine's fast paths.
 
 use super::fault;
 use crate::value::{Fault, FaultKind, Heap, Number, Object, Value};
 
-/// The value under a key.
+/// Returns the value under a key.
 pub(super) fn find<'a>(object: Object<'a>, key: &str) -> Option<Value<'a>> {
     let blind = matches!(object, Object::BlindOwned(_) | Object::BlindJson(_));
     let is_it = |name: &str| name == key || (blind && name.eq_ignore_ascii_case(key));
     object.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
-/// Null where there is no such member, or nothing that has members.
+/// Returns a member. Null if it is missing, or if the value has no members.
 pub(super) fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
     match value {
         Value::Object(object) => find(object, key).unwrap_or(Value::Null),
@@ -18,7 +18,7 @@ pub(super) fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
     }
 }
 
-/// `value[index]`.
+/// Evaluates `value[index]`.
 pub(super) fn index<'a>(
     heap: &'a Heap,
     value: Value<'a>,
@@ -45,7 +45,7 @@ pub(super) fn index<'a>(
     }
 }
 
-/// `value[from:to]`.
+/// Evaluates `value[from:to]`.
 pub(super) fn slice<'a>(
     heap: &'a Heap,
     value: Value<'a>,
@@ -67,7 +67,7 @@ pub(super) fn slice<'a>(
     sequence.part(heap, start, end)
 }
 
-/// What has places, taken apart.
+/// A sequence split into its elements.
 enum Sequence<'a> {
     List(Vec<Value<'a>>),
     Characters(Value<'a>, Vec<char>),
@@ -96,7 +96,7 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// What is at one place: an element, a text of one character, bytes of one byte.
+    /// Returns the element at an index: a list element, a string of one character, or one byte.
     fn single(&self, heap: &'a Heap, place: usize) -> Result<Value<'a>, Fault> {
         match self {
             Self::List(items) => Ok(items.get(place).copied().unwrap_or(Value::Null)),
@@ -104,7 +104,7 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// What stands from one place up to another, as secret as the whole.
+    /// Returns a part of the sequence, with the taint of the whole.
     fn part(&self, heap: &'a Heap, start: usize, end: usize) -> Result<Value<'a>, Fault> {
         let count = end.saturating_sub(start);
         match self {
@@ -137,7 +137,7 @@ fn whole(value: Value<'_>) -> Result<i128, Fault> {
     match value {
         Value::Number(Number::Int(integer)) => Ok(integer.into()),
         Value::Number(Number::Big(integer)) => Ok(integer.into()),
-        // A cast beyond what it can hold saturates, and is out of range either way.
+        // A cast beyond the range saturates, and is out of range either way.
         Value::Number(Number::Decimal(decimal)) if decimal.fract() == 0.0 => Ok(decimal as i128),
         _ => Err(fault(FaultKind::BadIndex, "a place is an integer")),
     }

@@ -1,4 +1,4 @@
-//! `+ - * /` and the sign.
+//! The operators `+ - * /` and negation. Does not know limits.
 
 use super::exact::{Exact, nanos};
 use super::{fault, interpolate};
@@ -61,8 +61,8 @@ fn is_text(value: Value<'_>) -> bool {
     matches!(value, Value::Text(_) | Value::Encoded(_) | Value::SecretText(_))
 }
 
-/// Exactly with two integers, else with the nearest decimals. No integer here has more than 64
-/// bits, so nothing overflows but a product, and that is out of range wherever it stops.
+/// Calculates exactly for two integers, otherwise with the nearest floats. Integers have at most 64
+/// bits, so only a product can overflow, and then it is out of range anyway.
 fn calculated<'a>(
     left: Number,
     right: Number,
@@ -87,7 +87,7 @@ fn quotient<'a>(left: Number, right: Number) -> Result<Value<'a>, Fault> {
     number.map(Value::Number).ok_or_else(out_of_range)
 }
 
-/// A time so many seconds later, or earlier, at its own offset.
+/// Returns a time moved by seconds, in its own offset.
 fn moved<'a>(time: Time, seconds: Number, sign: i128) -> Result<Value<'a>, Fault> {
     let there = || {
         let distance = Exact::as_written(seconds).to_nanos()?;

@@ -1,4 +1,4 @@
-//! Equality, order and membership.
+//! Equality, ordering and membership. Does not count work.
 
 use std::cmp::Ordering;
 
@@ -6,8 +6,8 @@ use super::exact::Exact;
 use super::{access, fault};
 use crate::value::{Fault, FaultKind, Object, Value};
 
-/// Deep, by value; different kinds are unequal, but time with number, and a secret with text or
-/// bytes by content.
+/// Returns true if two values are equal by content, at any depth. Different kinds are unequal,
+/// except a time with a number, and a secret with a string or bytes by content.
 pub(super) fn equal(left: Value<'_>, right: Value<'_>) -> bool {
     if let (Some(a), Some(b)) = (quantity(left), quantity(right)) {
         return a.compare(&b).is_eq();
@@ -23,7 +23,7 @@ pub(super) fn equal(left: Value<'_>, right: Value<'_>) -> bool {
     }
 }
 
-/// Whether each key of one is a key of the other, as written, with an equal value.
+/// Returns true if both have the same keys, in exact case, with equal values.
 fn same_entries(left: Object<'_>, right: Object<'_>) -> bool {
     left.len() == right.len()
         && left.iter().all(|(key, a)| right.iter().any(|(other, b)| key == other && equal(a, b)))
@@ -40,7 +40,7 @@ fn same_content(left: Value<'_>, right: Value<'_>) -> bool {
     }
 }
 
-/// A number, or a time as seconds since the epoch.
+/// Returns a number, or a time as seconds since the epoch.
 fn quantity(value: Value<'_>) -> Option<Exact> {
     match value {
         Value::Number(number) => Some(Exact::of_number(number)),
@@ -49,7 +49,8 @@ fn quantity(value: Value<'_>) -> Option<Exact> {
     }
 }
 
-/// Numbers and times by size, texts by code points; nothing where one is null.
+/// Returns the order of numbers and times by size, and of strings by code points. `None` if one is
+/// null.
 pub(super) fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, Fault> {
     if left.is_null() || right.is_null() {
         return Ok(None);
@@ -63,7 +64,7 @@ pub(super) fn order(left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering
     }
 }
 
-/// The order of sort keys: null first, false before true, else as `<` has it.
+/// Returns the order of sort keys: null first, false before true, otherwise as `<`.
 pub(super) fn sort_order(left: Value<'_>, right: Value<'_>) -> Result<Ordering, Fault> {
     match (left, right) {
         (Value::Null, Value::Null) => Ok(Ordering::Equal),
@@ -74,7 +75,7 @@ pub(super) fn sort_order(left: Value<'_>, right: Value<'_>) -> Result<Ordering, 
     }
 }
 
-/// `needle IN haystack`.
+/// Evaluates `needle IN haystack`.
 pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
     match haystack {
         Value::Null => Ok(false),
@@ -88,7 +89,7 @@ pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, F
     }
 }
 
-/// Whether a text is a substring: tried at every place.
+/// Returns true if a string is a substring. Tries every offset.
 fn is_part(part: &str, text: &str) -> bool {
     text.char_indices().any(|(at, _)| text.split_at(at).1.starts_with(part)) || part.is_empty()
 }

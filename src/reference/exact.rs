@@ -1,18 +1,18 @@
-//! Numbers and times as the exact decimal digits they stand for.
+//! Numbers and times as exact decimal digits. Does not use floating-point arithmetic.
 //!
-//! Slow and beyond doubt: two numbers are compared the way one does it on paper.
+//! Slow and simple: two numbers are compared digit by digit, as on paper.
 
 use std::cmp::Ordering;
 
 use crate::value::{Number, Time};
 
-/// Every finite decimal is written out in full with so many digits after the point.
+/// The number of fraction digits that represents every finite float exactly.
 const ALL_DIGITS: usize = 1074;
 
-/// How many digits there are in a second's nanoseconds.
+/// The number of fraction digits of a second in nanoseconds.
 const NANO_DIGITS: usize = 9;
 
-/// A number in digits: no zeros in front, none behind, no sign to nothing.
+/// A number in digits, without leading or trailing zeros, and without a sign on zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exact {
     negative: bool,
@@ -29,7 +29,7 @@ impl Exact {
         }
     }
 
-    /// A number as it is written: of a decimal, the fewest digits that mean it.
+    /// Returns the number as written: for a float, the shortest digits that identify it.
     pub(super) fn as_written(number: Number) -> Self {
         match number {
             Number::Decimal(decimal) => Self::read(&decimal.to_string()),
@@ -37,12 +37,12 @@ impl Exact {
         }
     }
 
-    /// A time as seconds since the epoch.
+    /// Returns a time as seconds since the epoch.
     pub(super) fn of_time(time: Time) -> Self {
         Self::of_nanos(nanos(time))
     }
 
-    /// Nanoseconds as seconds.
+    /// Returns nanoseconds as seconds.
     pub(super) fn of_nanos(nanos: i128) -> Self {
         let sign = if nanos < 0 { "-" } else { "" };
         let digits = format!("{:0>10}", nanos.unsigned_abs());
@@ -71,14 +71,15 @@ impl Exact {
         }
     }
 
-    /// Compares without the signs: a longer whole part is larger, else the first digit decides.
+    /// Compares without signs: the longer whole part is larger; for equal lengths the first
+    /// different digit decides.
     fn size(&self, other: &Self) -> Ordering {
         let whole = self.whole.len().cmp(&other.whole.len());
         whole.then(self.whole.cmp(&other.whole)).then(self.fraction.cmp(&other.fraction))
     }
 
-    /// The seconds as nanoseconds, rounded to the nearest, halves away from zero; nothing where
-    /// it is absurdly large.
+    /// Returns the seconds as nanoseconds, rounded to the nearest, halves away from zero. `None` if
+    /// the value does not fit.
     pub(super) fn to_nanos(&self) -> Option<i128> {
         let digits = format!("{:0<10}", self.fraction);
         let (kept, rest) = digits.split_at(NANO_DIGITS);
@@ -87,7 +88,7 @@ impl Exact {
         Some(if self.negative { -size } else { size })
     }
 
-    /// The nearest number: an integer where it is whole.
+    /// Returns the nearest number: an integer if it is whole.
     pub(super) fn to_number(&self) -> Number {
         let sign = if self.negative { "-" } else { "" };
         let written = format!("{sign}0{}", self.whole);
@@ -101,7 +102,7 @@ impl Exact {
     }
 }
 
-/// Nanoseconds since the epoch.
+/// Returns the nanoseconds since the epoch.
 pub(super) fn nanos(time: Time) -> i128 {
     let at = time.get();
     i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())

@@ -1,9 +1,9 @@
-//! Texts put together of parts.
+//! String concatenation. Does not count work.
 
 use crate::value::{Fault, Heap, Value};
 
-/// The parts in one text: null adds nothing, scalars and collections as JSON prints them. With
-/// bytes among them it is bytes; with a secret, secret.
+/// Joins parts to one string. Null adds nothing; scalars and collections are written as JSON. The
+/// result is bytes if a part is bytes, and secret if a part is secret.
 pub(super) fn joined<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a>, Fault> {
     let secret = parts.iter().any(|part| part.holds_secret());
     let raw = parts.iter().any(|part| matches!(part, Value::Bytes(_) | Value::SecretBytes(_)));
@@ -29,7 +29,7 @@ fn content(part: Value<'_>) -> Vec<u8> {
     }
 }
 
-/// A part in text: texts and times as they are, the rest as JSON.
+/// Returns a part as text: strings and times unchanged, the rest as JSON.
 fn shown(part: Value<'_>) -> String {
     match part {
         Value::Null => String::new(),
@@ -39,7 +39,7 @@ fn shown(part: Value<'_>) -> String {
     }
 }
 
-/// A value as compact JSON, with what secrets hold.
+/// Returns a value as compact JSON, including the content of secrets.
 fn json(value: Value<'_>) -> String {
     match value {
         Value::Null => "null".to_owned(),

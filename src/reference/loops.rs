@@ -1,4 +1,4 @@
-//! `MAP FILTER ANY ALL FIND REDUCE SORT`.
+//! The loops `MAP FILTER ANY ALL FIND REDUCE SORT`. Does not know bytecode.
 
 use super::compare::sort_order;
 use super::{Answer, At, build_object, fault, truth};
@@ -6,10 +6,10 @@ use crate::builtins::LoopKind;
 use crate::source::Span;
 use crate::value::{Fault, FaultKind, Heap, Number, Value};
 
-/// An element of a list with its place, or of an object with its key.
+/// An element of a list with its index, or of an object with its key.
 type Element<'a> = (Value<'a>, Value<'a>);
 
-/// What a loop answers, given its arguments but for the lambda, and what the lambda does.
+/// Runs a loop. `args` are its arguments without the lambda; `body` evaluates the lambda.
 pub(super) fn run<'a>(
     heap: &'a Heap,
     kind: LoopKind,
@@ -72,7 +72,7 @@ pub(super) fn run<'a>(
     }
 }
 
-/// The answer for null: tests fail, all of nothing pass, and the rest is missing too.
+/// Returns the result for null: `$ANY` is false, `$ALL` is true, and all others are null.
 fn of_nothing<'a>(kind: LoopKind) -> Value<'a> {
     match kind {
         LoopKind::Any => Value::Bool(false),
@@ -87,7 +87,7 @@ fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, 
             Ok(list.iter().enumerate().map(|(at, value)| (value, count(at))).collect())
         }
         Value::Object(object) if !matches!(kind, LoopKind::Reduce | LoopKind::Sort) => {
-            // What is made with a secret is secret, keys too.
+            // An object made with a secret is secret, and so are its keys.
             let secret = object.holds_secret();
             let key = |key| if secret { Value::SecretText(key) } else { Value::Text(key) };
             Ok(object.iter().map(|(name, value)| (value, key(name))).collect())
@@ -100,7 +100,7 @@ fn count<'a>(at: usize) -> Value<'a> {
     Value::Number(Number::from(at as u64))
 }
 
-/// A list of a list's elements, an object of an object's.
+/// Collects elements into a list for a list, or an object for an object.
 fn collected<'a>(
     heap: &'a Heap,
     subject: Value<'a>,
@@ -119,7 +119,7 @@ fn collected<'a>(
     build_object(heap, &entries, subject.holds_secret())
 }
 
-/// Each element is put behind those that do not come after it.
+/// Sorts by insertion: each element goes after those that it does not precede.
 fn sorted<'a>(
     heap: &'a Heap,
     elements: &[Element<'a>],

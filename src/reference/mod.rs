@@ -1,11 +1,10 @@
-//! The reference evaluator: what programs mean, by a plain walk over the tree.
+//! The reference evaluator: the semantics of programs, as a plain recursive walk over the tree.
 //!
-//! It is written from the page that defines the language, and not from the machine: names are
-//! found by scope, operators are worked out anew with the plainest algorithms, and nothing is
-//! optimised. Tests hold the machine to it. The code of native functions is the one thing both
-//! share.
+//! It is written from the language specification, not from the machine. Names are resolved by
+//! scope, operators are implemented again with the simplest algorithms, and nothing is optimised.
+//! Tests compare the machine with it. Both share only the code of native functions.
 //!
-//! Knows no limits: a heap far larger than the machine's stands in for them.
+//! Knows no limits: a heap far larger than the machine's replaces them.
 
 mod access;
 mod arithmetic;
@@ -22,15 +21,15 @@ use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, Ste
 use crate::value::{Budget, Fault, FaultKind, Heap, OwnedValue, Value};
 use crate::vm::{Context, Trap};
 
-/// What a program may build and do here: enough that only the machine meets a limit first.
+/// The budget in bytes and steps. It is so large that only the machine exceeds a limit.
 const BUDGET: Budget = Budget { bytes: 1 << 30, steps: 1 << 40 };
 
 const PATTERN_BYTES: usize = 1 << 20;
 
-/// What a checked source answers for a context.
+/// Evaluates a checked source in a context.
 ///
 /// # Errors
-/// The fault that stops it, at its place: the same kind at the same place as the machine's.
+/// Returns the fault that stops it, with the same kind and span as the machine.
 ///
 /// ```
 /// use hookgate::engine::{Context, Engine, Source};
@@ -66,11 +65,11 @@ struct Walk<'a> {
     env: Env<'a>,
 }
 
-/// The names in sight at a place, innermost first.
+/// The visible names, innermost first.
 enum Scope<'s, 'a> {
-    /// Only those of the context.
+    /// Only the variables of the context.
     Outside,
-    /// Names with their values, and what is in sight around them.
+    /// Named values, and the scope around them.
     Inside { names: &'s [(&'a str, Value<'a>)], around: &'s Scope<'s, 'a> },
 }
 
@@ -91,7 +90,7 @@ type Answer<'a> = Result<Value<'a>, Trap>;
 impl<'a> Walk<'a> {
     fn eval(&self, id: ExprId, scope: &Scope<'_, 'a>) -> Answer<'a> {
         match self.tree.expr(id) {
-            // The checker lets neither of the last two through.
+            // The checker rejects the last two.
             Expr::Null | Expr::Lambda { .. } | Expr::Error => Ok(Value::Null),
             Expr::Bool(value) => Ok(Value::Bool(*value)),
             Expr::Number(number) => Ok(Value::Number(*number)),
@@ -113,14 +112,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A local, or else a root of the context, or else null.
+    /// Returns a local, otherwise a variable of the context, otherwise null.
     fn name(&self, name: &str, scope: &Scope<'_, 'a>) -> Value<'a> {
         if let Some(local) = scope.local(name) {
             return local;
         }
         let value = self.context.get(name);
-        let blind = self.checked.roots.iter().any(|root| *root.name == *name && root.case_blind);
-        if blind { case_blind(value) } else { value }
+        let blind =
+            self.checked.roots.iter().any(|root| *root.name == *name && root.case_insensitive);
+        if blind { case_insensitive(value) } else { value }
     }
 
     fn all(&self, ids: &[ExprId], scope: &Scope<'_, 'a>) -> Result<Vec<Value<'a>>, Trap> {
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
         self.env.heap.list(&items).at(self.tree.span(id))
     }
 
-    /// Entries in order; of a key that comes twice the first place and the last value.
+    /// Evaluates the entries in order. A repeated key keeps its first position and its last value.
     fn object(
         &self,
         id: ExprId,
@@ -173,8 +173,8 @@ impl<'a> Walk<'a> {
         build_object(self.env.heap, &kept, false).at(self.tree.span(id))
     }
 
-    /// Operators of one precedence, from left to right. Each covers the run from its start to
-    /// the end of its right operand.
+    /// Evaluates operators of one precedence, from left to right. A fault has the span from the
+    /// start of the run to the end of the right operand.
     fn run(&self, id: ExprId, first: ExprId, rest: &[Run], scope: &Scope<'_, 'a>) -> Answer<'a> {
         let mut left = self.eval(first, scope)?;
         for run in rest {
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
         Ok(left)
     }
 
-    /// The first operand whose truth is the one looked for, or the last.
+    /// Returns the first operand with the wanted truth, or the last operand.
     fn first_that(&self, operands: &[ExprId], wanted: bool, scope: &Scope<'_, 'a>) -> Answer<'a> {
         let mut answer = Value::Null;
         for operand in operands {
@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
         self.eval(body, &Scope::Inside { names: &names, around: scope })
     }
 
-    /// The steps of a chain in order. A fault skips all steps up to the next `$TRY`.
+    /// Evaluates the steps of a chain in order. A fault skips all steps up to the next `$TRY`.
     fn chain(
         &self,
         id: ExprId,
@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
         self.callee(place).is_some_and(|callee| matches!(callee.code, Code::Form(Form::Try)))
     }
 
-    /// A call, with the value before the dot if there is one.
+    /// Evaluates a call, with the value before the dot if there is one.
     fn call(
         &self,
         place: Place,
@@ -336,7 +336,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The value, or the fallback where it failed; a limit is not caught.
+    /// Returns the value, or the fallback if it failed. An exceeded limit is not caught.
     fn or_fallback(
         &self,
         value: Answer<'a>,
@@ -367,7 +367,7 @@ impl<'a> Walk<'a> {
         Ok(answer)
     }
 
-    /// The active secrets whose name stands in the call, or before its dot, as literal text.
+    /// Returns the active secrets for the literal name in the call or before its dot.
     fn secrets(&self, place: Place, args: &[ExprId]) -> Vec<Value<'a>> {
         let written = match (self.tree.expr(place.expr), place.step) {
             (Expr::Chain { base, .. }, Some(_)) => Some(*base),
@@ -395,7 +395,7 @@ impl<'a> Walk<'a> {
             let is_body = callee.param(at + before_the_dot).is_some_and(|param| param.is_lambda());
             match self.tree.expr(*arg) {
                 Expr::Lambda { params, body } => lambda = Some((params.as_slice(), *body)),
-                // A null in the place of a lambda leaves it out.
+                // A null in the place of a lambda omits it.
                 _ if is_body => {}
                 _ => values.push(self.eval(*arg, scope)?),
             }
@@ -412,7 +412,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// `"" 0 null false [] {}` and empty bytes are false, all else true.
+/// Returns false for `""`, `0`, null, false, `[]`, `{}` and empty bytes, and true for all other
+/// values.
 fn truth(value: Value<'_>) -> bool {
     match value {
         Value::Null => false,
@@ -449,15 +450,15 @@ fn operate<'a>(
     Ok(Value::Bool(holds))
 }
 
-/// A root whose members are found in any case. `{ "map": { … } }` reads as what is in it.
-fn case_blind(value: Value<'_>) -> Value<'_> {
+/// Makes the members of a variable case-insensitive. `{ "map": { … } }` reads as the inner object.
+fn case_insensitive(value: Value<'_>) -> Value<'_> {
     let Value::Object(object) = value else {
         return value;
     };
     let entries: Vec<(&str, Value<'_>)> = object.iter().collect();
     match entries.as_slice() {
-        [("map", Value::Object(inner))] => Value::Object(inner.case_blind()),
-        _ => Value::Object(object.case_blind()),
+        [("map", Value::Object(inner))] => Value::Object(inner.case_insensitive()),
+        _ => Value::Object(object.case_insensitive()),
     }
 }
 
@@ -480,9 +481,9 @@ fn fault(kind: FaultKind, message: &str) -> Fault {
     Fault::new(kind, message)
 }
 
-/// Puts a place to what went wrong.
+/// Adds a span to a fault.
 trait At<T> {
-    /// The answer, or the trap of the fault at a place.
+    /// Returns the value, or a trap at the span.
     fn at(self, span: Span) -> Result<T, Trap>;
 }
 

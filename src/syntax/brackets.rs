@@ -1,4 +1,4 @@
-//! Which brackets are open, and what is wrong with them.
+//! The stack of open brackets, and the diagnostics for unbalanced ones. Does not know the grammar.
 
 use super::token::Token;
 use crate::diagnostic::{Code, Diagnostic};
@@ -36,8 +36,8 @@ impl Bracket {
         }
     }
 
-    /// Whether a closing bracket of this kind closes an open one of that kind: `}` ends both
-    /// objects and interpolations.
+    /// Returns true if a closing bracket of this kind closes an open one of the given kind. `}`
+    /// ends both objects and interpolations.
     fn closes(self, open: Self) -> bool {
         self == open || (self == Self::Brace && open == Self::Interpolation)
     }
@@ -50,12 +50,12 @@ pub(super) struct Brackets {
     limit: usize,
 }
 
-/// What a closing bracket does.
+/// The effect of a closing bracket.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    /// The bracket it closes; none where nothing opens it.
+    /// The bracket that it closes. `None` if no bracket is open.
     pub(super) closed: Option<Bracket>,
-    /// Brackets inside that were never closed.
+    /// The brackets inside that were never closed.
     pub(super) missing: Vec<Bracket>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
@@ -81,15 +81,15 @@ impl Brackets {
         self.open.pop()
     }
 
-    /// Where the innermost open bracket of a kind was opened.
+    /// Returns the span of the innermost open bracket of a kind.
     pub(super) fn innermost(&self, bracket: Bracket) -> Option<Span> {
         let found = self.open.iter().rev().find(|(open, _)| *open == bracket);
         found.map(|(_, span)| *span)
     }
 
-    /// Closes the innermost bracket of the kind that is not below the floor; what is open inside
-    /// it was forgotten. With none of the kind, it stands for the end of the innermost bracket,
-    /// or is one too many.
+    /// Closes the innermost bracket of this kind at or above `floor`. Brackets still open inside it
+    /// are reported as never closed. If none of this kind is open, the innermost bracket is closed
+    /// and reported as closed by the wrong sign. If no bracket is open, the sign is reported.
     pub(super) fn close(&mut self, bracket: Bracket, span: Span, floor: usize) -> Closing {
         let inside = self.open.get(floor..).unwrap_or(&[]);
         let found = inside.iter().rposition(|(open, _)| bracket.closes(*open));
@@ -113,13 +113,14 @@ impl Brackets {
     }
 }
 
-/// The diagnostic of nesting beyond the limit.
+/// Returns the diagnostic for nesting beyond the limit.
 pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
     Diagnostic::new(Code::E0018, span, format!("this is nested more than {limit} deep"))
         .help("compute a part of it elsewhere: in the listener's mapper, or in a rule of its own")
 }
 
-/// The diagnostic of a bracket without its end, and where the end was expected.
+/// Returns the diagnostic for a bracket without its end. `expected` is the span where the end is
+/// missing.
 pub(super) fn never_closed(bracket: Bracket, opening: Span, expected: Span) -> Diagnostic {
     let (open, close) = (bracket.opening().spelling(), bracket.closing().spelling());
     Diagnostic::new(Code::E0011, expected, format!("this `{open}` is never closed"))

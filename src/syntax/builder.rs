@@ -1,10 +1,10 @@
-//! What the grammar's actions call: makes nodes, and reports what the grammar lets through so
-//! that it can be explained.
+//! The actions of the grammar: they make nodes, and report constructs that the grammar accepts only
+//! so that the message can explain them. Does not read tokens.
 
 use lalrpop_util::ErrorRecovery;
 
 use super::brackets::too_deep;
-use super::pace::Pace;
+use super::recovery_limit::RecoveryLimit;
 use super::token::Token;
 use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
 use super::words;
@@ -12,20 +12,20 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::value::Number;
 
-/// Makes the tree of one source.
+/// The builder of the syntax tree of one source.
 pub(super) struct Builder<'s> {
     pub(super) tree: Tree,
     pub(super) diagnostics: Vec<Diagnostic>,
     source: &'s str,
-    pace: &'s Pace,
+    pace: &'s RecoveryLimit,
     max_depth: u16,
     too_deep: bool,
 }
 
-/// How many characters of the author's a message quotes at most.
+/// The longest part of the source that a message quotes, in characters.
 const QUOTED: usize = 40;
 
-/// What a lambda was written as: its parameters are checked to be names.
+/// The head of a lambda. Its parameters must be names, which the builder verifies.
 pub(super) enum LambdaHead<'s> {
     /// `x =>`, `(x) =>`
     One(ExprId),
@@ -34,12 +34,12 @@ pub(super) enum LambdaHead<'s> {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(source: &'s str, pace: &'s Pace, max_depth: u16) -> Self {
+    pub(super) fn new(source: &'s str, pace: &'s RecoveryLimit, max_depth: u16) -> Self {
         let (tree, diagnostics) = (Tree::with_room(source), Vec::new());
         Self { tree, diagnostics, source, pace, max_depth, too_deep: false }
     }
 
-    /// Tells of something; once enough is told, no more.
+    /// Reports a diagnostic, unless the limit on diagnostics is reached.
     fn report(&mut self, diagnostic: Diagnostic) {
         if !self.pace.is_full() {
             self.pace.tell();
@@ -47,13 +47,13 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// What is written there, where that is short.
+    /// Returns the source of an expression, or `…` if it is longer than [`QUOTED`].
     fn quoted(&self, id: ExprId) -> &'s str {
         let written = self.source.get(self.tree.span(id).range());
         written.filter(|written| written.chars().nth(QUOTED).is_none()).unwrap_or("…")
     }
 
-    /// A node. Past the limit on depth it is an error node, reported once.
+    /// Adds a node. A node deeper than the limit becomes an error node; the first one is reported.
     pub(super) fn node(&mut self, start: usize, expr: Expr, end: usize) -> ExprId {
         self.pace.acted();
         let span = Span::new(start, end);
@@ -70,7 +70,8 @@ impl<'s> Builder<'s> {
 
     pub(super) fn number(&mut self, start: usize, digits: &str, end: usize) -> ExprId {
         let number = match digits.parse::<Number>() {
-            // A run of digits beyond the integers is a slip, not a wish for a rounded number.
+            // A run of digits beyond the integers is a mistake: the author does not want a
+            // rounded number.
             Ok(Number::Decimal(_)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => None,
             other => other.ok(),
         };
@@ -99,7 +100,7 @@ impl<'s> Builder<'s> {
         self.node(start, expr, end)
     }
 
-    /// Operators of one precedence; a single operand is itself.
+    /// Adds a run of operators of one precedence. A single operand is returned unchanged.
     pub(super) fn run(
         &mut self,
         start: usize,
@@ -138,8 +139,8 @@ impl<'s> Builder<'s> {
         self.node(start, Expr::Or(operands), end)
     }
 
-    /// `IF c THEN a ELSE b`. An `ELSE IF` joins the ladder that it begins: the ladder's arms are
-    /// kept last first until the whole is read, so that joining one costs nothing.
+    /// Adds `IF c THEN a ELSE b`. An `ELSE IF` joins the ladder that starts with it. Arms are kept
+    /// in reverse order until the source is read, so that each join takes constant time.
     pub(super) fn conditional(
         &mut self,
         start: usize,
@@ -200,7 +201,7 @@ impl<'s> Builder<'s> {
         self.node(start, Expr::Lambda { params, body }, end)
     }
 
-    /// A lambda where an expression stands.
+    /// Reports a lambda outside an argument list.
     pub(super) fn stray_lambda(&mut self, start: usize, end: usize) -> ExprId {
         self.report(
             Diagnostic::new(
@@ -213,7 +214,7 @@ impl<'s> Builder<'s> {
         self.node(start, Expr::Error, end)
     }
 
-    /// `name(…)`: a call without its dollar sign.
+    /// Reports `name(…)`: a call without its dollar sign.
     pub(super) fn call_without_dollar(
         &mut self,
         start: usize,
@@ -225,7 +226,7 @@ impl<'s> Builder<'s> {
         self.node(start, Expr::Error, end)
     }
 
-    /// `.name(…)`: the same as a step.
+    /// Reports `.name(…)`: a step that calls a function without its dollar sign.
     pub(super) fn step_without_dollar(
         &mut self,
         start: usize,
@@ -237,20 +238,20 @@ impl<'s> Builder<'s> {
         Step { kind: StepKind::Member(name.into()), span: own, own }
     }
 
-    /// A step whose chain is not known yet.
+    /// Returns a step. Its span starts at its own dot or bracket until the chain is known.
     pub(super) fn step(&mut self, start: usize, kind: StepKind, end: usize) -> Step {
         self.pace.acted();
         let own = Span::new(start, end);
         Step { kind, span: own, own }
     }
 
-    /// The name of a function that is called.
+    /// Returns the name of a called function, and counts the action for the error-recovery limit.
     pub(super) fn called(&mut self, name: &'s str) -> &'s str {
         self.pace.acted();
         name
     }
 
-    /// One of several parameters.
+    /// Returns one of several parameters, and counts the action for the error-recovery limit.
     pub(super) fn parameter(
         &mut self,
         start: usize,
@@ -272,7 +273,7 @@ impl<'s> Builder<'s> {
         );
     }
 
-    /// `a ? b : c`
+    /// Reports `a ? b : c`, and shows the `IF` to write instead.
     pub(super) fn ternary(
         &mut self,
         start: usize,
@@ -293,7 +294,7 @@ impl<'s> Builder<'s> {
         self.node(start, Expr::Error, end)
     }
 
-    /// Where the parser went on after something it did not expect.
+    /// Reports a syntax error and adds an error node, so that the parser can continue after it.
     pub(super) fn recovered(
         &mut self,
         start: usize,
@@ -307,14 +308,14 @@ impl<'s> Builder<'s> {
     }
 }
 
-/// The first of several, with room for as many as there mostly are.
+/// Returns a list with the first of several items. Its capacity fits most lists.
 pub(super) fn several<T>(first: T) -> Vec<T> {
     let mut all = Vec::with_capacity(3);
     all.push(first);
     all
 }
 
-/// An operator and its operand.
+/// Returns an operator with its right operand.
 pub(super) fn operation(start: usize, operator: Operator, end: usize, operand: ExprId) -> Run {
     Run { operator, span: Span::new(start, end), operand }
 }

@@ -1,18 +1,19 @@
-//! What people type from other languages, refused with the right spelling shown.
+//! Signs from other languages, reported with the correct spelling. Does not know where a sign may
+//! occur.
 
 use super::token::Token;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
-/// What becomes of a sign of another language.
+/// The handling of a sign from another language.
 pub(super) struct Foreign {
-    /// What is told of it.
+    /// The diagnostic. `None` if the parser reports the sign.
     pub(super) diagnostic: Option<Diagnostic>,
-    /// The token to read in its place, so that the rest is read too.
+    /// The token to read instead, so that the rest of the source is read too. `None` for none.
     pub(super) token: Option<Token<'static>>,
 }
 
-/// The signs, what to read in their place, and what to write.
+/// The signs, the tokens to read instead, and the advice to the author.
 const OPERATORS: &[(&str, Option<Token<'static>>, &str)] = &[
     ("&&", Some(Token::And), "write `AND`: `a AND b`"),
     ("||", Some(Token::Or), "write `OR`: `a OR b`"),
@@ -39,7 +40,8 @@ const OPERATORS: &[(&str, Option<Token<'static>>, &str)] = &[
     ("/*", None, "a comment begins with `#` and ends with its line"),
 ];
 
-/// A sign of another language. `?` is left to the parser, which sees both of its answers.
+/// Returns the diagnostic and the replacement for a sign of another language. `?` is left to the
+/// parser, which knows both branches.
 pub(super) fn operator(sign: &str, span: Span) -> Foreign {
     let Some((_, token, advice)) = OPERATORS.iter().find(|(known, ..)| *known == sign) else {
         return Foreign { diagnostic: None, token: Some(Token::Question) };
@@ -50,7 +52,7 @@ pub(super) fn operator(sign: &str, span: Span) -> Foreign {
     Foreign { diagnostic: Some(diagnostic), token: token.clone() }
 }
 
-/// A character that is no token.
+/// Returns the diagnostic for a character that starts no token.
 pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
     let advice = match character {
         '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{ab}' | '\u{bb}' => {
@@ -76,13 +78,13 @@ pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
         .maybe_help(advice)
 }
 
-/// `${` in an interpolation, outside of a text.
+/// Returns the diagnostic for `${` in an interpolation but outside a string.
 pub(super) fn inner_interpolation(span: Span) -> Diagnostic {
     Diagnostic::new(Code::E0001, span, "`${` begins here while another `${` is open")
         .help("is the `}` of the one before missing? Inside an interpolation, a name is enough: `${a + b}`")
 }
 
-/// A number that does not read.
+/// Returns the diagnostic for a malformed number.
 pub(super) fn number(words: &str, span: Span) -> Diagnostic {
     if words.starts_with('.') {
         return Diagnostic::new(

@@ -1,11 +1,12 @@
-//! Trees taken into other trees: nodes keep their order, their places and spans move.
+//! Copies one syntax tree into another. Nodes keep their order; ids and spans are adjusted. Does
+//! not know what the trees mean.
 
 use super::tree::{Expr, ExprId, Part, StepKind, Tree};
 use crate::source::Span;
 
 impl Tree {
-    /// Takes in the nodes of another tree, whose spans are here where `place` says. Answers what
-    /// its root has become.
+    /// Appends the nodes of another tree, and maps its spans with `place`. Returns the new id of
+    /// its root.
     ///
     /// ```
     /// use hookgate::source::Source;
@@ -82,7 +83,7 @@ impl Expr {
         }
     }
 
-    /// Calls with each span that is not the node's own.
+    /// Calls `call` with each span inside the node, except the span of the node itself.
     fn each_span_mut(&mut self, call: &mut impl FnMut(&mut Span)) {
         match self {
             Self::Template(parts) => {

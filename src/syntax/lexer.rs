@@ -1,9 +1,9 @@
-//! The lexer: logos finds the pieces, and this puts them together.
+//! The lexer: logos splits the source into raw tokens, and this module combines them into tokens.
+//! Does not know the grammar.
 //!
-//! There are two kinds of ground: expressions, and the inside of a text. Each has a logos enum;
-//! a stack says on which ground we are, since texts hold expressions that hold texts. Brackets
-//! are matched here too, so that a missing one is named at its place and the parser always sees
-//! a balanced source.
+//! There are two modes: expression and string. Each has a logos enum. A stack holds the modes,
+//! because strings contain expressions that contain strings. The lexer also matches brackets, so a
+//! missing bracket is reported where it is missing, and the parser always sees a balanced source.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -12,13 +12,13 @@ use logos::Logos;
 
 use super::brackets::{Bracket, Brackets, too_deep};
 use super::foreign;
-use super::pace::MAX_DIAGNOSTICS;
-use super::pending::Pending;
+use super::nesting::NestingStack;
+use super::recovery_limit::MAX_DIAGNOSTICS;
 use super::token::Token;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
-/// The pieces of an expression.
+/// A raw token of an expression.
 #[derive(Logos, Debug, Clone, Copy, PartialEq)]
 #[logos(skip r"[\p{White_Space}\u{feff}]+")]
 enum Piece {
@@ -102,7 +102,7 @@ enum Piece {
     Foreign,
 }
 
-/// The pieces of a text.
+/// A raw token of a string.
 #[derive(Logos, Debug, Clone, Copy, PartialEq)]
 enum TextPiece {
     #[regex(r#"[^"'\\$]+"#)]
@@ -125,51 +125,52 @@ enum TextPiece {
     Backslash,
 }
 
-/// What of a text we are in.
+/// The state of one open string.
 #[derive(Debug, Clone, Copy)]
-struct TextGround {
-    /// The quote that ends it; none in a template, which ends with the source.
+struct StringMode {
+    /// The quote that ends it. `None` in a template, which ends with the source.
     quote: Option<char>,
-    /// Where it began.
+    /// The offset of its first byte.
     start: usize,
-    /// How many brackets were open there: an interpolation ends when they are so many again.
+    /// The number of open brackets at its start. An interpolation ends when the count is equal
+    /// again.
     brackets: usize,
 }
 
-/// What a lexer found besides tokens.
+/// The results of the lexer besides tokens.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// What is wrong.
+    /// The diagnostics.
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// Where the comments are.
+    /// The spans of the comments.
     pub(super) comments: Vec<Span>,
-    /// Whether it gave up before the end.
+    /// True if the lexer stopped before the end.
     pub(super) stopped: bool,
 }
 
 /// A token with the offsets of its first byte and of the byte after its last.
 pub(super) type Spanned<'s> = (usize, Token<'s>, usize);
 
-/// Makes tokens of a source.
+/// Splits a source into tokens.
 pub(super) struct Lexer<'s> {
     source: &'s str,
     at: usize,
-    texts: Vec<TextGround>,
-    /// Whether we are inside the innermost text rather than in an interpolation of it.
+    texts: Vec<StringMode>,
+    /// True inside the innermost string, false in an interpolation of it.
     in_text: bool,
     brackets: Brackets,
-    pending: Pending,
+    pending: NestingStack,
     max_depth: usize,
     ready: VecDeque<Spanned<'s>>,
     after_dot: bool,
-    /// Whether a text of nothing but plain characters is one token.
+    /// True if a string of plain characters is emitted as one token.
     whole_texts: bool,
     done: bool,
     pub(super) findings: Findings,
 }
 
 impl<'s> Lexer<'s> {
-    /// A lexer of an expression, with how deep brackets may nest.
+    /// Returns a lexer for an expression. `max_depth` limits the nesting of brackets.
     pub(super) fn new(source: &'s str, max_depth: usize) -> Self {
         Self {
             source,
@@ -177,7 +178,7 @@ impl<'s> Lexer<'s> {
             texts: Vec::new(),
             in_text: false,
             brackets: Brackets::new(max_depth),
-            pending: Pending::new(),
+            pending: NestingStack::new(),
             max_depth,
             ready: VecDeque::new(),
             after_dot: false,
@@ -187,23 +188,22 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// A lexer of a text template: the inside of a text, without quotes.
+    /// Returns a lexer for a string template: the content of a string, without quotes.
     pub(super) fn template(source: &'s str, max_depth: usize) -> Self {
         let mut lexer = Self::new(source, max_depth);
-        lexer.texts.push(TextGround { quote: None, start: 0, brackets: 0 });
+        lexer.texts.push(StringMode { quote: None, start: 0, brackets: 0 });
         lexer.in_text = true;
         lexer.ready.push_back((0, Token::TextStart, 0));
         lexer
     }
 
-    /// The same, with one token for a text where there is nothing in it to tell apart: most are
-    /// such.
+    /// Emits one token for a string without escapes and interpolations. Most strings have neither.
     pub(super) fn with_whole_texts(mut self) -> Self {
         self.whole_texts = true;
         self
     }
 
-    /// Tells of something. Where so much is wrong, nobody reads on.
+    /// Reports a diagnostic. Stops at [`MAX_DIAGNOSTICS`], because nobody reads more.
     fn report(&mut self, diagnostic: Diagnostic) {
         self.findings.diagnostics.push(diagnostic);
         if self.findings.diagnostics.len() >= MAX_DIAGNOSTICS {
@@ -211,7 +211,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Ends the tokens here; what the parser makes of the end is no fault of the source.
+    /// Stops the lexer. Later parser errors come from the missing tokens, not from the source.
     fn give_up(&mut self) {
         self.findings.stopped = true;
         self.done = true;
@@ -233,7 +233,7 @@ impl<'s> Lexer<'s> {
         self.ready.push_back((start, token, end));
     }
 
-    /// Reads on until a token is ready, or the source ends.
+    /// Reads until a token is ready or the source ends.
     fn advance(&mut self) {
         if self.in_text {
             self.text_piece();
@@ -292,13 +292,13 @@ impl<'s> Lexer<'s> {
         self.emit(start, token, end);
     }
 
-    /// A comment reaches to the end of its line; in an interpolation there is none.
+    /// Reads a comment up to the end of its line. Comments are not allowed in an interpolation.
     fn comment(&mut self, start: usize, end: usize) {
         if self.texts.is_empty() {
             self.findings.comments.push(Span::new(start, end));
             return;
         }
-        // The run of them is skipped: each would be read up to the end of its line again.
+        // Skips all adjacent `#`: otherwise each would be read to the end of its line again.
         let run = self.source.get(start..).unwrap_or("").bytes().take_while(|byte| *byte == b'#');
         self.at = start + run.count();
         self.report(
@@ -314,7 +314,7 @@ impl<'s> Lexer<'s> {
 
     fn unknown(&mut self, start: usize, words: &'s str) {
         let character = words.chars().next().unwrap_or(' ');
-        // One character at a time: what follows it may well be readable.
+        // Skips one character only: the next one may be readable.
         self.at = start + character.len_utf8();
         let span = Span::new(start, self.at);
         let inner = character == '$' && !self.texts.is_empty() && self.rest().starts_with('{');
@@ -342,7 +342,7 @@ impl<'s> Lexer<'s> {
 
     fn bad_number(&mut self, start: usize, words: &'s str, end: usize) {
         self.report(foreign::number(words, Span::new(start, end)));
-        // `xs.0` is a place in a list, perhaps; `12ab` is surely an operand.
+        // `xs.0` may be an attempt to index a list; `12ab` is certainly an operand.
         let token = if words.starts_with('.') { Token::Error } else { Token::Number("0") };
         self.emit(start, token, end);
     }
@@ -385,7 +385,7 @@ impl<'s> Lexer<'s> {
             self.at = end + text.len() + quote.len();
             return self.emit(start, Token::Text(text), self.at);
         }
-        self.texts.push(TextGround {
+        self.texts.push(StringMode {
             quote: quote.chars().next(),
             start,
             brackets: self.brackets.depth(),
@@ -424,7 +424,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// The content of a piece of text; moves past it.
+    /// Returns the content of a raw token of a string, and moves past it.
     fn text_content(
         &mut self,
         piece: Option<TextPiece>,
@@ -433,7 +433,7 @@ impl<'s> Lexer<'s> {
     ) -> Cow<'s, str> {
         let start = self.at;
         self.at += words.len();
-        // A template has no quotes to get past, so a backslash in it only keeps `${` literal.
+        // A template has no quotes to escape, so a backslash in it only keeps `${` literal.
         if raw && words != "\\${" {
             return Cow::Borrowed(words);
         }
@@ -455,7 +455,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// `\uXXXX`, with the second half of a surrogate pair where it is the first.
+    /// Decodes `\uXXXX`, with the second half of a surrogate pair after a first half.
     fn unicode(&mut self, start: usize, words: &'s str) -> Cow<'s, str> {
         let mut units = vec![hex_unit(words)];
         let mut next = TextPiece::lexer(self.rest());
@@ -512,7 +512,7 @@ impl<'s> Lexer<'s> {
         self.emit(start, Token::TextEnd, self.at);
     }
 
-    fn end_of_source_in_text(&mut self, ground: TextGround) {
+    fn end_of_source_in_text(&mut self, ground: StringMode) {
         let end = self.source.len();
         if ground.quote.is_some() {
             let opening = Span::new(ground.start, ground.start + 1);
@@ -534,7 +534,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// The end of the source, on expression ground: what is open is reported and closed.
+    /// Ends the source in expression mode. Open brackets are reported and closed.
     fn end(&mut self) {
         let end = self.source.trim_end().len();
         while let Some((bracket, opening)) = self.brackets.pop() {
@@ -565,14 +565,14 @@ impl<'s> Iterator for Lexer<'s> {
     }
 }
 
-/// The tokens of an expression with their places, for a look at this stage; what is wrong is
-/// told by [`super::parse`].
+/// Returns the tokens of an expression with their spans, to inspect this stage. [`super::parse`]
+/// reports the errors.
 pub fn tokens(source: &str) -> Vec<(Span, Token<'_>)> {
     let lexer = Lexer::new(source, usize::from(u16::MAX));
     lexer.map(|(start, token, end)| (Span::new(start, end), token)).collect()
 }
 
-/// What stands before the quote that ends a text, where all of it is plain.
+/// Returns the content of a plain string up to its closing quote. `None` if it is not plain.
 fn plain_text<'s>(rest: &'s str, quote: &str) -> Option<&'s str> {
     let length = rest.bytes().position(|byte| matches!(byte, b'"' | b'\'' | b'\\' | b'$'))?;
     let (text, after) = rest.split_at_checked(length)?;

@@ -1,17 +1,16 @@
-//! Syntax: from text to a tree, and nothing of what the tree means.
+//! Syntax: from source text to a syntax tree. Does not know the meaning of the tree.
 //!
-//! `lexer` makes tokens (logos), the grammar in `grammar/` makes a tree of them (LALRPOP), and
-//! `tree` is that tree. Faults are collected rather than thrown: one run reports as many as it
-//! can tell apart.
+//! `lexer` makes tokens (logos), the grammar in `grammar/` builds a tree from them (LALRPOP), and
+//! `tree` defines that tree. One run collects all the errors that it can tell apart.
 
 mod brackets;
 mod builder;
 mod foreign;
 mod graft;
 mod lexer;
-mod pace;
+mod nesting;
 mod parser;
-mod pending;
+mod recovery_limit;
 mod token;
 mod tree;
 mod words;

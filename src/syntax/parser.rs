@@ -1,10 +1,10 @@
-//! From a source to its tree.
+//! The parser: from a source to its syntax tree. Does not know the meaning of names.
 
 use lalrpop_util::lalrpop_mod;
 
 use super::builder::Builder;
 use super::lexer::{Findings, Lexer};
-use super::pace::{MAX_DIAGNOSTICS, Pace};
+use super::recovery_limit::{MAX_DIAGNOSTICS, RecoveryLimit};
 use super::tree::{ExprId, Tree};
 use super::words;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -27,20 +27,21 @@ lalrpop_mod!(
     "/hookgate.rs"
 );
 
-/// How large a source may be.
+/// The limits on a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyntaxLimits {
-    /// Bytes of the source.
+    /// The maximum size of the source, in bytes.
     pub bytes: usize,
-    /// How deep it may nest; more than 256 is taken as 256, since what walks a tree recurses.
+    /// The maximum nesting depth, in levels. Values above 256 count as 256, because code that walks
+    /// a tree is recursive.
     pub depth: u16,
 }
 
-/// How deep a source may nest, whatever the host says.
+/// The maximum nesting depth that a host can set, in levels.
 const MAX_DEPTH: u16 = 256;
 
 impl SyntaxLimits {
-    /// The limits as they are kept.
+    /// Returns the limits with the depth capped at [`MAX_DEPTH`].
     pub(crate) fn bounded(self) -> Self {
         Self { depth: self.depth.min(MAX_DEPTH), ..self }
     }
@@ -52,21 +53,21 @@ impl Default for SyntaxLimits {
     }
 }
 
-/// A source that was read without a fault: the first stage of a program.
+/// A source without syntax errors: the first stage of a program.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// The source.
     pub source: Source,
-    /// Its tree.
+    /// Its syntax tree.
     pub tree: Tree,
-    /// Where its comments are.
+    /// The spans of its comments.
     pub comments: Vec<Span>,
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// Every fault that can be told apart in one run.
+/// Returns every error that can be told apart in one run.
 ///
 /// ```
 /// use hookgate::source::Source;
@@ -79,11 +80,11 @@ pub fn parse(source: Source, limits: SyntaxLimits) -> Result<Parsed, Diagnostics
     read(source, limits, false)
 }
 
-/// Reads a text template: the inside of a text, without its quotes. `\${` is a literal `${`, and
-/// every other backslash is itself.
+/// Parses a string template: the content of a string, without its quotes. `\${` is a literal `${`;
+/// every other backslash is literal.
 ///
 /// # Errors
-/// Every fault that can be told apart in one run.
+/// Returns every error that can be told apart in one run.
 pub fn parse_template(source: Source, limits: SyntaxLimits) -> Result<Parsed, Diagnostics> {
     read(source, limits, true)
 }
@@ -103,7 +104,8 @@ fn read(source: Source, limits: SyntaxLimits, template: bool) -> Result<Parsed, 
     Err(diagnostics)
 }
 
-/// A token that does not fit right behind another is the same fault told twice.
+/// Drops each unexpected-token error directly after another error: it is a consequence of the
+/// first.
 fn drop_echoes(diagnostics: &mut Diagnostics) {
     let source = &diagnostics.source;
     let mut told: Option<Span> = None;
@@ -116,7 +118,7 @@ fn drop_echoes(diagnostics: &mut Diagnostics) {
     });
 }
 
-/// What can be said before reading.
+/// Returns the diagnostic for a source that is too large or empty, before it is read.
 fn refused(source: &Source, limits: SyntaxLimits, template: bool) -> Option<Diagnostic> {
     let text = source.text();
     if text.len() > limits.bytes {
@@ -138,7 +140,7 @@ fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
     let depth = usize::from(limits.depth);
     let lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
     let mut lexer = lexer.with_whole_texts();
-    let pace = Pace::default();
+    let pace = RecoveryLimit::default();
     let mut build = Builder::new(text, &pace, limits.depth);
     let tokens = (&mut lexer).take_while(|(_, token, _)| pace.allows(token)).map(Ok::<_, ()>);
     let root = grammar::SourceParser::new().parse(&mut build, tokens);
@@ -149,8 +151,8 @@ fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
     (tree, findings)
 }
 
-/// Puts together what lexer and parser found. A lexer that gave up makes the parser's faults
-/// echoes of its own.
+/// Combines the results of lexer and parser. If the lexer stopped early, the parser's errors are
+/// consequences of that, and are dropped.
 fn finish(
     build: &mut Builder<'_>,
     findings: &mut Findings,
@@ -160,7 +162,7 @@ fn finish(
     let mut found = std::mem::take(&mut build.diagnostics);
     match root {
         Ok(root) => tree.set_root(root),
-        // Where the tokens were cut off, this would be told of the cut.
+        // With the token stream cut off, this error would be about the cut.
         Err(diagnostic) if found.len() < MAX_DIAGNOSTICS => found.extend(diagnostic),
         Err(_) => {}
     }

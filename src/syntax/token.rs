@@ -1,27 +1,27 @@
-//! Tokens, as the parser sees them.
+//! The tokens that the parser reads. Does not know the grammar.
 
 use std::borrow::Cow;
 
-/// A token, borrowing its words from the source.
+/// A token. It borrows its text from the source.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Token<'s> {
     /// A name, or any word after a dot.
     Name(&'s str),
     /// `$NAME`, without the dollar sign.
     Function(&'s str),
-    /// A number as it is written.
+    /// A number as written.
     Number(&'s str),
-    /// A text without interpolations and escapes, with its quotes: only the parser gets one.
+    /// A string without interpolations and escapes, with its quotes. Only the parser receives it.
     Text(&'s str),
-    /// The quote that begins a text.
+    /// The quote that starts a string.
     TextStart,
-    /// A piece of text, its escapes resolved.
+    /// A part of a string, with its escapes resolved.
     Chunk(Cow<'s, str>),
-    /// `${` in a text.
+    /// `${` in a string.
     InterpolationStart,
     /// The `}` that ends an interpolation.
     InterpolationEnd,
-    /// The quote that ends a text.
+    /// The quote that ends a string.
     TextEnd,
     /// `AND`
     And,
@@ -83,14 +83,14 @@ pub enum Token<'s> {
     Dot,
     /// `=>`
     Arrow,
-    /// `?`, which only other languages have.
+    /// `?`, an operator of other languages.
     Question,
-    /// Something that is no token, already reported.
+    /// An unreadable token that is already reported.
     Error,
 }
 
 impl Token<'_> {
-    /// What a message calls it: a name, or the sign itself in backticks.
+    /// Returns the description for messages: a name, or the sign in backticks.
     pub fn describe(&self) -> String {
         match self {
             Self::Name(name) => format!("the name `{name}`"),
@@ -102,7 +102,7 @@ impl Token<'_> {
         }
     }
 
-    /// The keyword of a word, in any case.
+    /// Returns the keyword for a word, in any case.
     pub fn keyword(word: &str) -> Option<Token<'static>> {
         const LONGEST: usize = 5;
         const KEYWORDS: [(&str, Token<'static>); 10] = [
@@ -117,7 +117,7 @@ impl Token<'_> {
             ("false", Token::False),
             ("null", Token::Null),
         ];
-        // Most words are longer than any of them.
+        // Most words are longer than any keyword.
         if word.len() > LONGEST {
             return None;
         }
@@ -125,7 +125,8 @@ impl Token<'_> {
         found.map(|(_, token)| token.clone())
     }
 
-    /// How the formatter spells a token that has one spelling; empty for the others.
+    /// Returns the formatter's spelling of a token that has one spelling, and an empty string for
+    /// the others.
     pub fn spelling(&self) -> &'static str {
         match self {
             Self::InterpolationStart => "${",

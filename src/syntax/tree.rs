@@ -1,8 +1,9 @@
-//! The syntax tree: nodes in one arena, named by their place in it.
+//! The syntax tree: nodes in one arena, identified by their index. Does not know the meaning of
+//! names.
 //!
-//! Runs of one operator, chains of members and `ELSE IF` ladders are flat nodes. The depth of
-//! every node is bounded when it is made, so whatever walks a tree may recurse, and dropping it
-//! recurses nowhere.
+//! Runs of one operator, chains of members and `ELSE IF` ladders are flat nodes. The depth of every
+//! node is limited when it is made, so code that walks a tree may recurse, and dropping a tree
+//! needs no recursion.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -12,39 +13,39 @@ use super::words;
 use crate::source::Span;
 use crate::value::Number;
 
-/// The place of a node in its tree.
+/// The index of a node in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExprId(pub(super) u32);
 
 impl ExprId {
-    /// The place as an index, for tables beside the tree.
+    /// Returns the index, for tables beside the tree.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A part of a source that has a value: an expression, or a chain up to one of its steps.
+/// A part of a source with a value: an expression, or a chain up to one of its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The expression.
     pub expr: ExprId,
-    /// The step, where the expression is a chain and this is not all of it.
+    /// The step, counted from zero. `None` for the whole expression.
     pub step: Option<u32>,
 }
 
 impl Place {
-    /// An expression as a whole.
+    /// Returns the place of a whole expression.
     pub fn whole(expr: ExprId) -> Self {
         Self { expr, step: None }
     }
 
-    /// A chain up to and with a step, counted from zero.
+    /// Returns the place of a chain up to and including a step, counted from zero.
     pub fn step(expr: ExprId, step: usize) -> Self {
         Self { expr, step: Some(u32::try_from(step).unwrap_or(u32::MAX)) }
     }
 }
 
-/// A tree of one source.
+/// The syntax tree of one source.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     pub(super) nodes: Vec<Node>,
@@ -52,14 +53,14 @@ pub struct Tree {
     pub(super) optional: BTreeSet<ExprId>,
 }
 
-/// A node: what it is, and where it was written.
+/// A node with its span and depth.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it is.
+    /// The expression.
     pub expr: Expr,
-    /// Where it was written.
+    /// Its span in the source.
     pub span: Span,
-    /// How deep the tree under it is, counted from 1.
+    /// The depth of the tree under it, in levels, counted from 1.
     pub depth: u16,
 }
 
@@ -88,11 +89,11 @@ pub enum Expr {
     Negate(ExprId),
     /// `NOT a`
     Not(ExprId),
-    /// `a + b - c`: operators of one precedence, from left to right
+    /// `a + b - c`: operators of one precedence, from left to right.
     Run {
         /// The first operand.
         first: ExprId,
-        /// The operators with the operands after them.
+        /// The operators, each with its right operand.
         rest: Vec<Run>,
     },
     /// `a AND b AND c`
@@ -101,23 +102,23 @@ pub enum Expr {
     Or(Vec<ExprId>),
     /// `IF a THEN b ELSE IF c THEN d ELSE e`
     If {
-        /// The conditions with their answers, in order.
+        /// The conditions with their results, in order.
         arms: Vec<(ExprId, ExprId)>,
-        /// The answer where none holds.
+        /// The result if no condition is true.
         otherwise: Option<ExprId>,
     },
     /// `$F(a, b)`
     Call {
         /// The name as written, without the dollar sign.
         name: Box<str>,
-        /// Where the name stands, with the dollar sign.
+        /// The span of the name, with the dollar sign.
         name_span: Span,
         /// The arguments.
         args: Vec<ExprId>,
     },
     /// `a.b["c"][0].$F(x)`
     Chain {
-        /// What the chain begins with.
+        /// The expression that starts the chain.
         base: ExprId,
         /// The steps in order.
         steps: Vec<Step>,
@@ -129,18 +130,18 @@ pub enum Expr {
         /// The body.
         body: ExprId,
     },
-    /// Names for values, in the body; only mappers have it.
+    /// Named values, visible in the body. Only mappers produce it.
     Let {
-        /// The names with their values; each value sees what is outside.
+        /// The names with their values. A value cannot use the names of the same `Let`.
         bindings: Vec<Binding>,
-        /// Where the names are seen.
+        /// The expression that can use the names.
         body: ExprId,
     },
-    /// Where the source could not be read; already reported.
+    /// A part of the source that could not be parsed; the error is already reported.
     Error,
 }
 
-/// A part of a text with interpolations.
+/// A part of a string with interpolations.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
     /// Literal text.
@@ -154,7 +155,7 @@ pub enum Part {
 pub struct Run {
     /// The operator.
     pub operator: Operator,
-    /// Where the operator stands.
+    /// The span of the operator.
     pub span: Span,
     /// The operand to its right.
     pub operand: ExprId,
@@ -190,7 +191,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// How it is spelled.
+    /// Returns its spelling.
     pub fn spelling(self) -> &'static str {
         match self {
             Self::Add => "+",
@@ -208,12 +209,12 @@ impl Operator {
         }
     }
 
-    /// Whether it compares, and so answers a truth value.
+    /// Returns true for a comparison, which returns a boolean.
     pub fn is_comparison(self) -> bool {
         !matches!(self, Self::Add | Self::Subtract | Self::Multiply | Self::Divide)
     }
 
-    /// Whether it asks for an order: `<`, `<=`, `>`, `>=`.
+    /// Returns true for an ordering: `<`, `<=`, `>`, `>=`.
     pub fn is_ordering(self) -> bool {
         matches!(self, Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual)
     }
@@ -222,15 +223,15 @@ impl Operator {
 /// A step of a chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// What the step does.
+    /// The operation of the step.
     pub kind: StepKind,
-    /// The chain up to and with this step.
+    /// The span of the chain up to and including this step.
     pub span: Span,
-    /// The step alone, from its dot or bracket.
+    /// The span of the step alone, from its dot or bracket.
     pub own: Span,
 }
 
-/// What a step of a chain does.
+/// The operation of a chain step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StepKind {
     /// `.name`
@@ -239,18 +240,18 @@ pub enum StepKind {
     Index(ExprId),
     /// `[from:to]`
     Slice(Option<ExprId>, Option<ExprId>),
-    /// `.$F(args)`; a box, since most steps are members, and small.
+    /// `.$F(args)`. Boxed to keep the enum small, because most steps are members.
     Call(Box<Called>),
 }
 
-/// A function that is called on what stands before it.
+/// A function called on the value before the dot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Called {
     /// The name as written, without the dollar sign.
     pub name: Box<str>,
-    /// Where the name stands, with the dollar sign.
+    /// The span of the name, with the dollar sign.
     pub name_span: Span,
-    /// The arguments after the value itself.
+    /// The arguments in the parentheses, without the value before the dot.
     pub args: Vec<ExprId>,
 }
 
@@ -259,11 +260,11 @@ pub struct Called {
 pub struct Param {
     /// Its name.
     pub name: Box<str>,
-    /// Where it stands.
+    /// Its span.
     pub span: Span,
 }
 
-/// A name for a value.
+/// A named value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Binding {
     /// The name.
@@ -272,17 +273,17 @@ pub struct Binding {
     pub value: ExprId,
 }
 
-/// So many bytes of a source are mostly written for a node.
+/// The typical number of source bytes for a node, to reserve memory.
 const BYTES_PER_NODE: usize = 10;
 
 impl Tree {
-    /// An empty tree, with room for the nodes that a source mostly has.
+    /// Returns an empty tree with capacity for the nodes of a typical source of this length.
     pub(super) fn with_room(source: &str) -> Self {
         let nodes = Vec::with_capacity(source.len() / BYTES_PER_NODE + 1);
         Self { nodes, ..Self::default() }
     }
 
-    /// Adds a node; its children have to be in the tree already.
+    /// Adds a node. Its children must already be in the tree.
     pub fn add(&mut self, expr: Expr, span: Span) -> ExprId {
         let mut depth = 0;
         expr.each_child(|child| depth = depth.max(self.depth(child)));
@@ -290,45 +291,46 @@ impl Tree {
         ExprId(u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX))
     }
 
-    /// Says which node the whole is.
+    /// Sets the root node.
     pub fn set_root(&mut self, root: ExprId) {
         self.root = Some(root);
     }
 
-    /// The node that the whole is.
+    /// Returns the root node.
     pub fn root(&self) -> ExprId {
         self.root.unwrap_or(ExprId(0))
     }
 
-    /// Says that a name may be one that nobody has: a template looks there last.
+    /// Marks a name as optional: it is not reported if it is undeclared. A name in a section of a
+    /// template may be a key of the section's element instead.
     pub fn set_optional(&mut self, name: ExprId) {
         self.optional.insert(name);
     }
 
-    /// Whether a name may be one that nobody has.
+    /// Returns true if a name is optional.
     pub fn is_optional(&self, name: ExprId) -> bool {
         self.optional.contains(&name)
     }
 
-    /// How many nodes there are.
+    /// Returns the number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if the tree has no nodes.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// A node.
+    /// Returns a node. An unknown id gives an error node.
     pub fn node(&self, id: ExprId) -> &Node {
         static NOWHERE: Node =
             Node { expr: Expr::Error, span: Span { start: 0, end: 0 }, depth: 1 };
         self.nodes.get(id.0 as usize).unwrap_or(&NOWHERE)
     }
 
-    /// Every node, children before their parents; only the arms of an `ELSE IF` ladder may come
-    /// after it.
+    /// Returns every node, children before their parents. Only the arms of an `ELSE IF` ladder may
+    /// come after the ladder's node.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (ExprId, &Expr)> {
         self.nodes
             .iter()
@@ -336,22 +338,22 @@ impl Tree {
             .map(|(at, node)| (ExprId(u32::try_from(at).unwrap_or(u32::MAX)), &node.expr))
     }
 
-    /// What a node is.
+    /// Returns the expression of a node.
     pub fn expr(&self, id: ExprId) -> &Expr {
         &self.node(id).expr
     }
 
-    /// Where a node was written.
+    /// Returns the span of a node.
     pub fn span(&self, id: ExprId) -> Span {
         self.node(id).span
     }
 
-    /// How deep the tree under a node is.
+    /// Returns the depth of the tree under a node.
     pub fn depth(&self, id: ExprId) -> u16 {
         self.node(id).depth
     }
 
-    /// The node inside any number of parentheses.
+    /// Returns the node inside all enclosing parentheses.
     pub fn ungrouped(&self, mut id: ExprId) -> ExprId {
         while let Expr::Group(inner) = self.expr(id) {
             id = *inner;
@@ -359,29 +361,31 @@ impl Tree {
         id
     }
 
-    /// Whether two nodes, of two trees perhaps, are the same expression, wherever it stands.
+    /// Returns true if two nodes, possibly of two trees, are the same expression, regardless of
+    /// spans.
     pub fn same(&self, id: ExprId, other: &Self, other_id: ExprId) -> bool {
         let shape = self.shape(id);
         let mut rest = words::Rest(&shape);
         words::write_shape(other, other_id, &mut rest).is_ok() && rest.0.is_empty()
     }
 
-    /// The expression in a form that two trees can be compared by: no spans, no ids.
+    /// Returns a form of the expression that is equal for equal expressions of two trees: no spans,
+    /// no ids.
     pub fn shape(&self, id: ExprId) -> String {
         let mut out = String::new();
-        // A text takes whatever is written to it.
+        // Writing to a `String` never fails.
         let _ = words::write_shape(self, id, &mut out);
         out
     }
 
-    /// Hashes the expression: [the same](Self::same) ones have the same hash.
+    /// Hashes the expression. Expressions that are [the same](Self::same) have equal hashes.
     pub(crate) fn hash_shape(&self, id: ExprId, hasher: &mut impl Hasher) {
         let _ = words::write_shape(self, id, &mut words::Hashed(hasher));
     }
 }
 
 impl Expr {
-    /// Calls with each child, in the order of the source.
+    /// Calls `call` with each child, in source order.
     pub fn each_child(&self, mut call: impl FnMut(ExprId)) {
         match self {
             Self::Null
@@ -433,7 +437,7 @@ impl Expr {
 }
 
 impl StepKind {
-    /// Calls with each expression in the step.
+    /// Calls `call` with each expression in the step.
     pub fn each_child(&self, call: &mut impl FnMut(ExprId)) {
         match self {
             Self::Member(_) => {}
@@ -445,8 +449,8 @@ impl StepKind {
 }
 
 impl Tree {
-    /// Puts an arm in front of a conditional that is the `ELSE` of it, so that a ladder is one
-    /// node. Answers whether the node is one.
+    /// Prepends an arm to a conditional that is its `ELSE` branch, so that a ladder is one node.
+    /// Returns false if the node is not a conditional.
     pub(super) fn join_ladder(
         &mut self,
         ladder: ExprId,
@@ -466,7 +470,7 @@ impl Tree {
         true
     }
 
-    /// Turns the ladders' arms, which are read last first, into their order.
+    /// Reverses the arms of each ladder into source order. They are read last first.
     pub(super) fn order_ladders(&mut self) {
         for node in &mut self.nodes {
             if let Expr::If { arms, .. } = &mut node.expr {

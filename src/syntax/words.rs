@@ -1,4 +1,4 @@
-//! Words for what the parser did not expect, and a tree's shape in words.
+//! Syntax-error messages, and the fingerprint of a tree. Does not know the meaning of names.
 
 use std::fmt::{self, Write};
 use std::hash::Hasher;
@@ -10,8 +10,7 @@ use super::tree::{Expr, ExprId, Part, StepKind, Tree};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
-/// The diagnostic of a token that the grammar has no place for, or nothing where it was told
-/// already.
+/// Returns the diagnostic for an unexpected token. `None` if it is already reported.
 pub(super) fn unexpected(
     source: &str,
     error: &ParseError<usize, Token<'_>, ()>,
@@ -34,7 +33,7 @@ pub(super) fn unexpected(
     }
 }
 
-/// What is shown of a token: of a text the quote, since it may be long.
+/// Returns the span to mark for a token. A string may be long, so only its quote is marked.
 fn shown(start: usize, token: &Token<'_>, end: usize) -> Span {
     Span::new(start, if matches!(token, Token::Text(_)) { start + 1 } else { end })
 }
@@ -53,12 +52,12 @@ fn expects(expected: &[String], what: &str) -> bool {
     expected.iter().any(|one| one.trim_matches('"') == what)
 }
 
-/// Whether a value could stand there.
+/// Returns true if a value is allowed at this position.
 fn expects_value(expected: &[String]) -> bool {
     expects(expected, "name") && expects(expected, "number")
 }
 
-/// What could stand there, in words rather than in tokens.
+/// Returns the description of the allowed input, in words instead of tokens.
 fn wanted(expected: &[String]) -> String {
     let mut words = Vec::new();
     if expects_value(expected) {
@@ -139,13 +138,13 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
     Some(advice)
 }
 
-/// Writes the expression with every part in parentheses: no spans, no ids, no layout.
+/// Writes the expression with every part in parentheses, without spans, ids and layout.
 pub(super) fn write_shape<W: Write>(tree: &Tree, id: ExprId, out: &mut W) -> fmt::Result {
     match tree.expr(id) {
         Expr::Null => out.write_str("null"),
         Expr::Bool(value) => write!(out, "{value}"),
         Expr::Number(number) => {
-            // 2.0 and 2 are equal, but not the same node.
+            // 2.0 and 2 are equal, but they are different nodes.
             let decimal = if number.as_integer().is_none() { "d" } else { "" };
             write!(out, "{number}{decimal}")
         }
@@ -247,7 +246,7 @@ fn write_list<W: Write>(
     out.write_str(")")
 }
 
-/// What of a text is still to come, while it is compared with what is written.
+/// The rest of a string that is compared with the written parts.
 pub(super) struct Rest<'s>(pub(super) &'s str);
 
 impl Write for Rest<'_> {
@@ -257,7 +256,7 @@ impl Write for Rest<'_> {
     }
 }
 
-/// Hashes what is written.
+/// A writer that hashes its input.
 pub(super) struct Hashed<'h, H>(pub(super) &'h mut H);
 
 impl<H: Hasher> Write for Hashed<'_, H> {

@@ -1,12 +1,13 @@
-//! Members, indexes and slices.
+//! Access to members, elements and slices. Does not know where in the source it is used.
 
 use super::fault::{Fault, FaultKind};
 use super::{Heap, List, Number, Value};
 
-/// The member under a key: null where there is none, and of null, scalars and lists.
+/// Returns the member under a key. A missing member, and any member of null, a scalar or a list, is
+/// null.
 ///
 /// # Errors
-/// A fault where the limit on steps is passed.
+/// Returns an error if the step limit is exceeded.
 #[inline]
 pub fn member<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Value<'a>, Fault> {
     match value {
@@ -15,19 +16,19 @@ pub fn member<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Value<'a>,
     }
 }
 
-/// `value[index]`: an element of a list, a character of a text, a byte of bytes, the member of
-/// an object. Negative indexes count from the end; out of range, a null index, and anything of
-/// null or a scalar is null.
+/// Evaluates `value[index]`: an element of a list, a character of a string, a byte of bytes, or a
+/// member of an object. Negative indexes count from the end. An index out of range, a null index,
+/// and any index into null or a scalar give null.
 ///
 /// # Errors
-/// A fault for an index that is not an integer into something with a sequence, or not a text
-/// into an object; or where a limit is passed.
+/// Returns an error for an index into a sequence that is not an integer, for a key of an object
+/// that is not a string, or if a limit is exceeded.
 pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<Value<'a>, Fault> {
     if index.is_null() {
         return Ok(Value::Null);
     }
     if let Some(key) = index.as_text() {
-        // A key into what has no keys is a missing member.
+        // A string index into a value without keys reads a missing member.
         heap.work_on_bytes(key.len())?;
         return member(heap, value, key);
     }
@@ -55,11 +56,11 @@ pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<V
     }
 }
 
-/// `value[from:to]`: part of a list, a text by characters, or bytes. Bounds are clamped,
-/// negative ones count from the end, a null one is open.
+/// Evaluates `value[from:to]`: a part of a list, of a string (by characters), or of bytes. Bounds
+/// are clamped; negative ones count from the end; a null bound is open.
 ///
 /// # Errors
-/// A fault for a bound that is not an integer, or where a limit is passed.
+/// Returns an error for a bound that is not an integer, or if a limit is exceeded.
 pub fn slice<'a>(
     heap: &'a Heap,
     value: Value<'a>,
@@ -97,14 +98,14 @@ fn slice_list<'a>(
     part.finish()
 }
 
-/// The part of the text by characters; bounds as in a slice of a list of its characters.
+/// Returns a part of a string. The bounds count characters, as in a slice of a list of characters.
 fn slice_text(text: &str, from: Option<i128>, to: Option<i128>) -> &str {
     let (start, end) = clamp(from, to, text.chars().count());
     let offset = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(offset, _)| offset);
     text.get(offset(start)..offset(end)).unwrap_or("")
 }
 
-/// The character at a place, negative from the end.
+/// Returns the character at an index. A negative index counts from the end.
 fn character(text: &str, at: i128) -> Option<&str> {
     let (offset, found) = match usize::try_from(at) {
         Ok(at) => text.char_indices().nth(at)?,
@@ -116,7 +117,7 @@ fn character(text: &str, at: i128) -> Option<&str> {
     text.get(offset..offset + found.len_utf8())
 }
 
-/// Bytes of the same secrecy as the value they are part of.
+/// Returns bytes with the taint of the value that they are part of.
 fn like<'a>(value: Value<'_>, bytes: &'a [u8]) -> Value<'a> {
     match value {
         Value::SecretBytes(_) => Value::SecretBytes(bytes),
@@ -124,7 +125,7 @@ fn like<'a>(value: Value<'_>, bytes: &'a [u8]) -> Value<'a> {
     }
 }
 
-/// Text of the same secrecy as the text it is part of.
+/// Returns a string with the taint of the string that it is part of.
 fn like_text<'a>(value: Value<'_>, text: &'a str) -> Value<'a> {
     match value {
         Value::SecretText(_) => Value::SecretText(text),
@@ -133,10 +134,10 @@ fn like_text<'a>(value: Value<'_>, text: &'a str) -> Value<'a> {
     }
 }
 
-/// Far beyond the end of anything.
+/// An index beyond the end of any sequence.
 const FAR: f64 = (1u128 << 100) as f64;
 
-/// The integer that an index is; one that is absurdly large is only as large as it has to be.
+/// Returns the integer of an index. A very large float is clamped to ±[`FAR`].
 fn whole(index: Value<'_>) -> Result<i128, Fault> {
     let number = index.as_number().map(|number| match number {
         Number::Decimal(value) if value.fract() == 0.0 => Some(value.clamp(-FAR, FAR) as i128),
@@ -162,13 +163,13 @@ fn bound(value: Value<'_>) -> Result<Option<i128>, Fault> {
     whole(value).map(Some)
 }
 
-/// The place an index means in a sequence, if it is inside it.
+/// Returns the offset that an index means in a sequence. `None` if it is out of range.
 fn place(index: i128, length: usize) -> Option<usize> {
     let at = if index < 0 { index + length as i128 } else { index };
     usize::try_from(at).ok().filter(|at| *at < length)
 }
 
-/// The bounds of a slice, inside the sequence and in order.
+/// Returns the bounds of a slice, clamped to the sequence and in order.
 fn clamp(from: Option<i128>, to: Option<i128>, length: usize) -> (usize, usize) {
     let inside = |bound: i128| {
         let at = if bound < 0 { bound + length as i128 } else { bound };

@@ -1,4 +1,4 @@
-//! Equality, order and membership.
+//! Equality, ordering and membership. Does not know where in the source they are used.
 
 use std::cmp::Ordering;
 
@@ -7,14 +7,15 @@ use subtle::ConstantTimeEq;
 use super::fault::{Fault, FaultKind};
 use super::{Heap, List, Object, Value};
 
-/// Whether two values are equal: deep, by value. Numbers compare by exact mathematical value,
-/// times by instant, a time with a number as seconds since the epoch; different kinds are
-/// unequal, but for a secret, which compares with text and bytes by content.
+/// Returns true if two values are equal by content, at any depth. Numbers compare by exact
+/// mathematical value, times by instant, and a time with a number as seconds since the epoch.
+/// Values of different kinds are unequal, except that a secret compares with strings and bytes by
+/// content.
 ///
-/// Bytes, secrets, and text that spells a digest compare in constant time.
+/// Bytes, secrets, and strings with an encoded digest compare in constant time.
 ///
 /// # Errors
-/// A fault where the limit on steps is passed.
+/// Returns an error if the step limit is exceeded.
 pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fault> {
     Ok(match (left, right) {
         (Value::Null, Value::Null) => true,
@@ -34,8 +35,8 @@ pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fau
     })
 }
 
-/// Whether two texts are the same. Keys and words are short, and to call a comparison of memory
-/// takes longer than to compare two words that overlap.
+/// Returns true if two strings are equal. Keys and words are short, and a call of `memcmp` takes
+/// longer than two overlapping word comparisons.
 #[inline]
 pub(crate) fn same_text(left: &str, right: &str) -> bool {
     let same_length = left.len() == right.len();
@@ -43,13 +44,13 @@ pub(crate) fn same_text(left: &str, right: &str) -> bool {
     same_length && if is_short(left) { same_short(a, b) } else { a == b }
 }
 
-/// Whether [`same_short`] is for a text.
+/// Returns true if a string fits [`same_short`]: 1 to 32 bytes.
 #[inline]
 pub(super) fn is_short(text: &str) -> bool {
     (1..=32).contains(&text.len())
 }
 
-/// Whether bytes of the same short length are the same.
+/// Returns true if two short byte strings of the same length are equal.
 #[inline]
 pub(super) fn same_short(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
@@ -65,7 +66,7 @@ fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
-/// Equality of what may be secret or a digest: in constant time, since leaving early would tell
+/// Compares content that may be a secret or a digest, in constant time: an early exit would reveal
 /// how much of it matched.
 fn equal_content(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fault> {
     let secret = is_secret(left) || is_secret(right);
@@ -96,8 +97,8 @@ fn equal_lists(heap: &Heap, left: List<'_>, right: List<'_>) -> Result<bool, Fau
     Ok(true)
 }
 
-/// Keys compare as they are written, also those that are found in any case: equality is the same
-/// from either side.
+/// Compares objects. Keys compare case-sensitively even in case-insensitive objects, so that
+/// equality is symmetric.
 fn equal_objects(heap: &Heap, left: Object<'_>, right: Object<'_>) -> Result<bool, Fault> {
     if left.len() != right.len() {
         return Ok(false);
@@ -112,12 +113,12 @@ fn equal_objects(heap: &Heap, left: Object<'_>, right: Object<'_>) -> Result<boo
     Ok(true)
 }
 
-/// The order of two values for `<`, `<=`, `>` and `>=`: number with number, time with time, time
-/// with number (seconds since the epoch), text with text by code point. `None` where either is
-/// null: no comparison with null holds.
+/// Returns the order of two values for `<`, `<=`, `>` and `>=`: two numbers, two times, a time with
+/// a number (seconds since the epoch), or two strings by code point. `None` if either is null: no
+/// comparison with null is true.
 ///
 /// # Errors
-/// A fault for any other pair, or where the limit on steps is passed.
+/// Returns an error for any other pair, or if the step limit is exceeded.
 pub fn ordering(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, Fault> {
     let order = match (left, right) {
         (Value::Null, _) | (_, Value::Null) => return Ok(None),
@@ -128,7 +129,7 @@ pub fn ordering(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Option
         _ => match (left.as_text(), right.as_text()) {
             (Some(a), Some(b)) => {
                 heap.work_on_bytes(a.len().min(b.len()))?;
-                // Bytes of UTF-8 sort as the code points they spell.
+                // UTF-8 bytes sort in the order of their code points.
                 a.cmp(b)
             }
             _ => return Err(no_order(left, right)),
@@ -150,10 +151,10 @@ fn no_order(left: Value<'_>, right: Value<'_>) -> Fault {
     }
 }
 
-/// The order of two sort keys: null first, then as [`ordering`]. False comes before true.
+/// Returns the order of two sort keys: null first, then as [`ordering`]. False sorts before true.
 ///
 /// # Errors
-/// A fault for keys of mixed kinds, or where the limit on steps is passed.
+/// Returns an error for keys of mixed kinds, or if the step limit is exceeded.
 pub fn sort_order(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Ordering, Fault> {
     if let (Value::Bool(a), Value::Bool(b)) = (left, right) {
         return Ok(a.cmp(&b));
@@ -164,11 +165,11 @@ pub fn sort_order(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Orde
     }
 }
 
-/// Whether `needle IN haystack`: text in text, value in list, key in object. Null on either side
-/// of a text or object, or a null haystack: false.
+/// Evaluates `needle IN haystack`: a string in a string, a value in a list, a key in an object. A
+/// null haystack gives false, and so does a null needle in a string or object.
 ///
 /// # Errors
-/// A fault for any other pair, or where the limit on steps is passed.
+/// Returns an error for any other pair, or if the step limit is exceeded.
 pub fn contains(heap: &Heap, needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
     match haystack {
         Value::Null => Ok(false),

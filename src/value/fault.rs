@@ -1,65 +1,65 @@
-//! What goes wrong with values, without saying where: the caller adds the place.
+//! Faults of operations on values. They have no span; the caller adds it.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The classes of faults. Each has a code of its own in the diagnostics.
+/// The class of a fault. Each class has its own diagnostic code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// An operator met a kind of value that it does not work on.
+    /// An operator applied to an unsupported kind of value.
     WrongOperand,
-    /// A function was given a kind of value that it does not take.
+    /// A function argument of an unsupported kind.
     WrongArgument,
-    /// A number left its range.
+    /// A number out of range.
     OutOfRange,
     /// A division by zero.
     DivisionByZero,
-    /// Two values that have no order.
+    /// A comparison of two values without an order.
     NoOrder,
     /// An index or slice bound that is not an integer.
     BadIndex,
-    /// Text that should spell a number, and does not.
+    /// A string that is not a valid number.
     NotANumber,
-    /// Text that should spell a time, and does not; or a time out of range.
+    /// A string that is not a valid time, or a time out of range.
     NotATime,
-    /// Data that does not decode: hex, base64, JSON, forms.
+    /// Malformed data: hex, base64, JSON, forms.
     BadData,
-    /// Null where a value has to be.
+    /// Null instead of a required value.
     Null,
-    /// A secret that is not set, or empty.
+    /// A secret that is missing or empty.
     NoSecret,
-    /// A secret on its way out.
+    /// A secret in the result.
     SecretLeaves,
     /// A regular expression that does not compile.
     BadPattern,
-    /// An argument of the right kind with a value that means nothing: a zone, a range, a key.
+    /// An argument of the right kind with an invalid value: a zone, a range, a key.
     BadArgument,
-    /// A key that an object has twice.
+    /// A duplicate key of an object.
     RepeatedKey,
-    /// The clock was read, and the host gave none.
+    /// A read of the clock without a time from the host.
     NoClock,
-    /// More work than the limit on steps.
+    /// The step limit is exceeded.
     StepLimit,
-    /// More built than the limit on memory.
+    /// The memory limit is exceeded.
     MemoryLimit,
-    /// Nested deeper than the limit.
+    /// The nesting limit is exceeded.
     DepthLimit,
-    /// A regular expression larger than the limit.
+    /// A regular expression beyond the size limit.
     PatternLimit,
 }
 
 impl FaultKind {
-    /// Whether it is a limit, which `$TRY` does not catch.
+    /// Returns true for a limit, which `$TRY` does not catch.
     pub fn is_limit(self) -> bool {
         matches!(self, Self::StepLimit | Self::MemoryLimit | Self::DepthLimit | Self::PatternLimit)
     }
 }
 
-/// How many characters of a text a message shows.
+/// The maximum length of a string in a message, in characters.
 const SHOWN: usize = 60;
 
-/// A text in a message: in quotes, and no more than the start of a long one.
+/// Returns a string in quotes for a message. A long one is shortened to its start.
 pub(crate) fn quoted(text: &str) -> String {
     match cut(text) {
         Some(start) => format!("{start:?}…"),
@@ -67,7 +67,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// A text in a message that has its own marks around it: no more than the start of a long one.
+/// Returns a string for a message that adds its own quotes. A long one is shortened to its start.
 pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     match cut(text) {
         Some(start) => format!("{start}…").into(),
@@ -75,13 +75,13 @@ pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The start of a text that is too long to show.
+/// Returns the start of a string that is too long for a message.
 fn cut(text: &str) -> Option<&str> {
     let (end, _) = text.char_indices().nth(SHOWN)?;
     text.get(..end)
 }
 
-/// Why an operation on values has no answer.
+/// The reason that an operation on values failed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fault(Box<Parts>);
 
@@ -93,30 +93,30 @@ struct Parts {
 }
 
 impl Fault {
-    /// A fault with its message: lower case, no full stop, the author's words in backticks.
-    /// Never the content of a secret.
+    /// Returns a fault with its message: lower case, no full stop, the author's words in backticks.
+    /// The message must not contain a secret.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts { kind, message: message.into(), help: None }))
     }
 
-    /// Adds what to write instead.
+    /// Adds advice on what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
     }
 
-    /// The class of the fault.
+    /// Returns the class of the fault.
     pub fn kind(&self) -> FaultKind {
         self.0.kind
     }
 
-    /// What happened.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to write instead, where that is known.
+    /// Returns the advice on what to write instead, if there is one.
     pub fn advice(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -1,7 +1,7 @@
-//! Where one evaluation builds its values: an arena with a budget.
+//! The heap of one evaluation: an arena with a budget. Does not know programs.
 //!
-//! Nothing in it is freed one by one; the whole is emptied before the next evaluation, which
-//! keeps values `Copy` and lets them refer to one another freely.
+//! Values are not freed one by one. The arena is emptied before the next evaluation, so values are
+//! `Copy` and may refer to one another freely.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,39 +11,38 @@ use bumpalo::Bump;
 use super::fault::{Fault, FaultKind};
 use super::{BuiltList, BuiltObject, Value};
 
-/// An arena for texts, bytes, lists and objects, with a limit on what is built in it and a
-/// count of the work done.
+/// An arena for strings, bytes, lists and objects, with a limit on memory and on work.
 ///
-/// Work is counted in steps: an element, or 64 bytes of text, hash or pattern input.
+/// Work is counted in steps. A step is an element, or 64 bytes of string, hash or pattern input.
 #[derive(Debug)]
 pub struct Heap {
     arena: Bump,
-    /// The room in the arena when nothing is in it.
+    /// The capacity of the arena when it is empty, in bytes.
     empty: usize,
     limits: Budget,
     left: Cell<Budget>,
 }
 
-/// How much one evaluation may build and do.
+/// The budget of one evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes of values built.
+    /// The size of the values that it may build, in bytes.
     pub bytes: usize,
-    /// Steps of work.
+    /// The steps of work that it may do.
     pub steps: u64,
 }
 
-/// What a list or object built here knows of what is in it, so that nobody has to look again.
+/// Properties of a built list or object, stored so that its content is not scanned again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Nature {
-    /// Whether a secret is in it, at any depth, or it was made with one.
+    /// True if it contains a secret at any depth, or was made with one.
     pub(super) secret: bool,
-    /// How many lists and objects deep the evaluation built it.
+    /// The depth of built lists and objects, in levels.
     depth: u16,
 }
 
-/// How deep lists and objects that an evaluation builds may nest. Everything that walks them
-/// may recurse, because of it.
+/// The maximum nesting depth of built lists and objects, in levels. It allows all code that walks
+/// them to recurse.
 const BUILT_DEPTH: u16 = 128;
 
 impl Nature {
@@ -75,24 +74,24 @@ fn too_deep() -> Fault {
     )
 }
 
-/// An emptied heap keeps at most this much for the next evaluation.
+/// The maximum memory that an emptied heap keeps for the next evaluation, in bytes.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// What one step of work covers, in bytes of text.
+/// The number of string bytes that one step of work covers.
 const BYTES_PER_STEP: usize = 64;
 
 impl Heap {
-    /// An empty heap with its budget.
+    /// Returns an empty heap with its budget.
     pub fn new(limits: Budget) -> Self {
         let arena = Bump::new();
         let empty = arena.chunk_capacity();
         Self { arena, empty, limits, left: Cell::new(limits) }
     }
 
-    /// Empties the heap and renews its budget.
+    /// Empties the heap and resets its budget.
     #[inline]
     pub fn reset(&mut self, limits: Budget) {
-        // Where nothing was built, there is nothing to empty.
+        // An arena without allocations needs no reset.
         if self.arena.chunk_capacity() != self.empty {
             self.clear();
         }
@@ -110,20 +109,20 @@ impl Heap {
         self.empty = self.arena.chunk_capacity();
     }
 
-    /// Renews the budget, and leaves what was built where it is.
+    /// Resets the budget, and keeps all values.
     pub fn renew(&self, limits: Budget) {
         self.left.set(limits);
     }
 
-    /// What is left of the budget.
+    /// Returns the remaining budget.
     pub(crate) fn left(&self) -> Budget {
         self.left.get()
     }
 
-    /// Counts work.
+    /// Charges work, in steps.
     ///
     /// # Errors
-    /// A fault where the limit on steps is passed.
+    /// Returns an error if the step limit is exceeded.
     #[inline]
     pub fn work(&self, steps: usize) -> Result<(), Fault> {
         let mut left = self.left.get();
@@ -137,30 +136,30 @@ impl Heap {
         }
     }
 
-    /// Whether reading this many bytes of text is work that counts.
+    /// Returns true if reading this number of bytes costs at least one step.
     #[inline]
     pub(crate) fn counts(bytes: usize) -> bool {
         bytes >= BYTES_PER_STEP
     }
 
-    /// Counts the work of reading this many bytes of text.
+    /// Charges the work of reading a number of bytes.
     ///
     /// # Errors
-    /// A fault where the limit on steps is passed.
+    /// Returns an error if the step limit is exceeded.
     #[inline]
     pub fn work_on_bytes(&self, bytes: usize) -> Result<(), Fault> {
-        // Most texts of a request are too short to count.
+        // Most strings of a request are too short to cost a step.
         if Self::counts(bytes) { self.work(bytes / BYTES_PER_STEP) } else { Ok(()) }
     }
 
-    /// Lets a value leave as an answer. Lists and objects may share what is in them, and whoever
-    /// takes the answer sees it as often as it is shared: written out, it keeps to the same limits
-    /// as what is built.
+    /// Returns a value as the result of the evaluation. Lists and objects may share parts, and a
+    /// reader of the result sees a part at each occurrence. So the fully expanded size must stay
+    /// within the memory and depth limits.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn release<'a>(&self, answer: Value<'a>) -> Result<Value<'a>, Fault> {
-        // What was only read is as large and as deep as it came.
+        // A value that was only read keeps the size and depth of the input.
         if matches!(
             answer,
             Value::List(super::List::Built(_)) | Value::Object(super::Object::Built(_))
@@ -195,64 +194,64 @@ impl Heap {
         Ok(())
     }
 
-    /// Copies a text in.
+    /// Copies a string to the heap.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// Returns an error if the memory limit is exceeded.
     pub fn text(&self, text: &str) -> Result<&str, Fault> {
         self.charge(text.len())?;
         Ok(self.arena.alloc_str(text))
     }
 
-    /// Copies bytes in.
+    /// Copies bytes to the heap.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// Returns an error if the memory limit is exceeded.
     pub fn bytes(&self, bytes: &[u8]) -> Result<&[u8], Fault> {
         self.charge(bytes.len())?;
         Ok(self.arena.alloc_slice_copy(bytes))
     }
 
-    /// Starts a text that is written piece by piece.
+    /// Returns a builder for a string.
     pub fn text_builder(&self) -> TextBuilder<'_> {
         TextBuilder { heap: self, text: bumpalo::collections::String::new_in(&self.arena) }
     }
 
-    /// Starts bytes that are written piece by piece.
+    /// Returns a builder for bytes.
     pub fn bytes_builder(&self) -> BytesBuilder<'_> {
         BytesBuilder { heap: self, bytes: bumpalo::collections::Vec::new_in(&self.arena) }
     }
 
-    /// Starts a list that is filled element by element.
+    /// Returns a builder for a list.
     pub fn list_builder(&self) -> ListBuilder<'_> {
         let items = bumpalo::collections::Vec::new_in(&self.arena);
         ListBuilder { heap: self, items, secret: false }
     }
 
-    /// Starts an object that is filled entry by entry.
+    /// Returns a builder for an object.
     pub fn object_builder(&self) -> ObjectBuilder<'_> {
         let entries = bumpalo::collections::Vec::new_in(&self.arena);
         ObjectBuilder { heap: self, entries, secret: false }
     }
 
-    /// A list of these values.
+    /// Builds a list of values.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// Returns an error if the memory limit is exceeded.
     pub fn list<'a>(&'a self, items: &[Value<'a>]) -> Result<Value<'a>, Fault> {
         self.charge(size_of_val(items))?;
         self.list_of(self.arena.alloc_slice_copy(items), false)
     }
 
-    /// Room for values that the machine keeps while it runs: its stack. Not charged.
+    /// Allocates slots for the machine's stack. They are not charged to the budget.
     pub fn slots(&self, count: usize) -> &mut [Value<'_>] {
         self.arena.alloc_slice_fill_copy(count, Value::Null)
     }
 
-    /// Makes room for the bytes in the budget.
+    /// Charges memory, in bytes.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// Returns an error if the memory limit is exceeded.
     pub fn charge(&self, bytes: usize) -> Result<(), Fault> {
         let mut left = self.left.get();
         match left.bytes.checked_sub(bytes) {
@@ -295,17 +294,17 @@ impl Heap {
     }
 }
 
-/// A text on the heap, written piece by piece.
+/// A builder for a string on the heap.
 pub struct TextBuilder<'a> {
     heap: &'a Heap,
     text: bumpalo::collections::String<'a>,
 }
 
 impl<'a> TextBuilder<'a> {
-    /// Appends a text.
+    /// Appends a string.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn push(&mut self, text: &str) -> Result<(), Fault> {
         self.heap.work_on_bytes(text.len())?;
         self.heap.charge(text.len())?;
@@ -316,48 +315,48 @@ impl<'a> TextBuilder<'a> {
     /// Appends a character.
     ///
     /// # Errors
-    /// A fault where the limit on memory is passed.
+    /// Returns an error if the memory limit is exceeded.
     pub fn push_char(&mut self, character: char) -> Result<(), Fault> {
         self.push(character.encode_utf8(&mut [0; 4]))
     }
 
-    /// Appends what the value displays as.
+    /// Appends the displayed form of a value.
     ///
     /// # Errors
-    /// A fault where a limit is passed, before more than that is written.
+    /// Returns an error as soon as a limit is exceeded, before the excess is written.
     pub fn push_display(&mut self, value: impl fmt::Display) -> Result<(), Fault> {
         use fmt::Write;
         let before = self.text.len();
         let mut pieces = Pieces { text: self, fault: None };
-        // Writing to a text fails for its limit alone, and that is kept.
+        // Writing fails only at a limit, and the fault of that is kept in `pieces`.
         let _ = write!(pieces, "{value}");
         pieces.fault.map_or(Ok(()), Err)?;
-        // Pieces may each be too short to count.
+        // Each piece may be too short to cost a step.
         self.heap.work_on_bytes(self.text.len() - before)
     }
 
-    /// How many bytes were written.
+    /// Returns the number of bytes written.
     pub fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// Whether nothing was written yet.
+    /// Returns true if nothing was written yet.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// The text written so far.
+    /// Returns the string written so far.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Ends the text.
+    /// Finishes the string.
     pub fn finish(self) -> &'a str {
         self.text.into_bump_str()
     }
 }
 
-/// What a value displays as on its way into a text, paid for piece by piece.
+/// A writer that charges memory for each piece of a displayed value.
 struct Pieces<'t, 'a> {
     text: &'t mut TextBuilder<'a>,
     fault: Option<Fault>,
@@ -374,7 +373,7 @@ impl fmt::Write for Pieces<'_, '_> {
     }
 }
 
-/// Bytes on the heap, written piece by piece.
+/// A builder for bytes on the heap.
 pub struct BytesBuilder<'a> {
     heap: &'a Heap,
     bytes: bumpalo::collections::Vec<'a, u8>,
@@ -384,7 +383,7 @@ impl<'a> BytesBuilder<'a> {
     /// Appends bytes.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.heap.work_on_bytes(bytes.len())?;
         self.heap.charge(bytes.len())?;
@@ -392,13 +391,13 @@ impl<'a> BytesBuilder<'a> {
         Ok(())
     }
 
-    /// Ends the bytes.
+    /// Finishes the bytes.
     pub fn finish(self) -> &'a [u8] {
         self.bytes.into_bump_slice()
     }
 }
 
-/// A list on the heap, filled element by element.
+/// A builder for a list on the heap.
 pub struct ListBuilder<'a> {
     heap: &'a Heap,
     items: bumpalo::collections::Vec<'a, Value<'a>>,
@@ -406,10 +405,10 @@ pub struct ListBuilder<'a> {
 }
 
 impl<'a> ListBuilder<'a> {
-    /// Appends an element, one step of work.
+    /// Appends an element, for one step of work.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn push(&mut self, item: Value<'a>) -> Result<(), Fault> {
         self.heap.work(1)?;
         self.heap.charge(size_of::<Value<'_>>())?;
@@ -417,31 +416,31 @@ impl<'a> ListBuilder<'a> {
         Ok(())
     }
 
-    /// The elements so far.
+    /// Returns the elements so far.
     pub fn items(&self) -> &[Value<'a>] {
         &self.items
     }
 
-    /// The elements so far, to reorder them.
+    /// Returns the elements so far, to reorder them.
     pub fn items_mut(&mut self) -> &mut [Value<'a>] {
         &mut self.items
     }
 
-    /// Says that the list was made with a secret: even how long it is may tell of it.
+    /// Marks the list as made with a secret: even its length may reveal the secret.
     pub fn make_secret(&mut self) {
         self.secret = true;
     }
 
-    /// Ends the list.
+    /// Finishes the list.
     ///
     /// # Errors
-    /// A fault where it is nested too deeply.
+    /// Returns an error if it is nested too deeply.
     pub fn finish(self) -> Result<Value<'a>, Fault> {
         self.heap.list_of(self.items.into_bump_slice(), self.secret)
     }
 }
 
-/// An object on the heap, filled entry by entry.
+/// A builder for an object on the heap.
 pub struct ObjectBuilder<'a> {
     heap: &'a Heap,
     entries: bumpalo::collections::Vec<'a, (&'a str, Value<'a>)>,
@@ -449,11 +448,11 @@ pub struct ObjectBuilder<'a> {
 }
 
 impl<'a> ObjectBuilder<'a> {
-    /// Appends an entry, one step of work. Where a key comes again, `finish` keeps its first
-    /// place and its last value.
+    /// Appends an entry, for one step of work. For a repeated key, `finish` keeps the first
+    /// position and the last value.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn push(&mut self, key: &'a str, value: Value<'a>) -> Result<(), Fault> {
         self.heap.work(1)?;
         self.heap.charge(size_of::<(&str, Value<'_>)>())?;
@@ -461,23 +460,23 @@ impl<'a> ObjectBuilder<'a> {
         Ok(())
     }
 
-    /// Says that the object was made with a secret: its keys may tell of it too.
+    /// Marks the object as made with a secret: its keys may reveal the secret too.
     pub fn make_secret(&mut self) {
         self.secret = true;
     }
 
-    /// Ends the object, a repeated key keeping its first place and its last value.
+    /// Finishes the object. A repeated key keeps its first position and its last value.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn finish(self) -> Result<Value<'a>, Fault> {
         self.build().map(|(object, _)| object)
     }
 
-    /// Ends the object, and tells a key that came twice, if one did.
+    /// Finishes the object. Also returns a repeated key, if there is one.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns an error if a limit is exceeded.
     pub fn build(mut self) -> Result<(Value<'a>, Option<&'a str>), Fault> {
         let heap = self.heap;
         let mut order = sorted_order(heap, &self.entries)?;
@@ -501,7 +500,7 @@ impl<'a> ObjectBuilder<'a> {
     }
 }
 
-/// The entries' places in the order of their keys, equal keys in the order they came in.
+/// Returns the indexes of the entries sorted by key. Equal keys keep their order.
 fn sorted_order<'a>(
     heap: &'a Heap,
     entries: &[(&str, Value<'_>)],
@@ -513,7 +512,7 @@ fn sorted_order<'a>(
     Ok(order)
 }
 
-/// Gives each key's first entry the value of its last one, and drops the others.
+/// Sets the first entry of each key to the value of its last entry, and drops the others.
 fn keep_last_values<'a>(
     entries: &mut bumpalo::collections::Vec<'a, (&'a str, Value<'a>)>,
     order: &[u32],

@@ -1,29 +1,29 @@
-//! The kinds of values, and sets of them.
+//! The kinds of values, and sets of kinds. Does not know values.
 
 use std::fmt;
 use std::ops::BitOr;
 
-/// What a value is. A secret is a kind of its own, whatever it holds.
+/// The kind of a value. A secret is a kind of its own, regardless of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
-    /// Nothing: an absent member, or `NULL`.
+    /// A missing member, or `NULL`.
     Null,
     /// `TRUE` or `FALSE`.
     Boolean,
-    /// An exact integer or a decimal.
+    /// An exact integer or a float.
     Number,
-    /// Unicode text.
+    /// A Unicode string.
     Text,
-    /// Values in order.
+    /// An ordered sequence of values.
     List,
-    /// Values by text key, in order.
+    /// Values by string key, in order.
     Object,
     /// An instant with its UTC offset.
     Time,
     /// Raw bytes: a digest, decoded data.
     Bytes,
-    /// A secret of the host's.
+    /// A secret of the host.
     Secret,
 }
 
@@ -41,7 +41,7 @@ impl Kind {
         Self::Secret,
     ];
 
-    /// The word for it, as `$KIND` answers it: `text`.
+    /// Returns its name, as `$KIND` returns it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// The word with its article, for messages: `a text`.
+    /// Returns its name with an article, for messages: `a number`.
     pub fn phrase(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -78,7 +78,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A set of kinds: what a parameter takes, what an expression may be.
+/// A set of kinds: the kinds that a parameter accepts, or that an expression may have.
 ///
 /// ```
 /// use hookgate::value::{Kind, Kinds};
@@ -91,7 +91,7 @@ impl fmt::Display for Kind {
 pub struct Kinds(u16);
 
 impl Kinds {
-    /// No kind: the expression never answers.
+    /// No kind: the expression never returns.
     pub const NONE: Self = Self(0);
     /// Only null.
     pub const NULL: Self = Self::of(Kind::Null);
@@ -99,7 +99,7 @@ impl Kinds {
     pub const BOOLEAN: Self = Self::of(Kind::Boolean);
     /// Only numbers.
     pub const NUMBER: Self = Self::of(Kind::Number);
-    /// Only text.
+    /// Only strings.
     pub const TEXT: Self = Self::of(Kind::Text);
     /// Only lists.
     pub const LIST: Self = Self::of(Kind::List);
@@ -113,55 +113,55 @@ impl Kinds {
     pub const SECRET: Self = Self::of(Kind::Secret);
     /// Every kind, secrets too.
     pub const ALL: Self = Self((1 << Kind::ALL.len()) - 1);
-    /// Everything but secrets.
+    /// Every kind except secrets.
     pub const ANY: Self = Self(Self::ALL.0 & !Self::SECRET.0);
 
-    /// The set of one kind.
+    /// Returns the set of one kind.
     pub const fn of(kind: Kind) -> Self {
         Self(1 << kind as u8)
     }
 
-    /// Both sets together, in constants; elsewhere `|` says the same.
+    /// Returns the union. `const`, unlike the operator `|`.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in both.
+    /// Returns the intersection.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is in this and not in the other.
+    /// Returns the kinds of this set that are not in the other.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether the kind is in the set.
+    /// Returns true if the kind is in the set.
     pub const fn contains(self, kind: Kind) -> bool {
         self.0 & Self::of(kind).0 != 0
     }
 
-    /// Whether the sets share a kind.
+    /// Returns true if the sets share a kind.
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether there is no kind in it.
+    /// Returns true if the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The one kind of the set, if it has exactly one.
+    /// Returns the kind of a set with exactly one kind.
     pub fn only(self) -> Option<Kind> {
         let mut kinds = self.iter();
         let first = kinds.next()?;
         kinds.next().is_none().then_some(first)
     }
 
-    /// The kinds in the set.
+    /// Returns the kinds in the set.
     pub fn iter(self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(move |kind| self.contains(*kind))
     }
@@ -181,13 +181,13 @@ impl From<Kind> for Kinds {
     }
 }
 
-/// `a number, a text or null`.
+/// Lists the kinds in words: `a number, a list or null`.
 impl fmt::Display for Kinds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::ANY || *self == Self::ALL {
             return f.write_str("any value");
         }
-        // Null reads best last: "a text or null".
+        // Null reads best last: "a list or null".
         let present = self.iter().filter(|kind| *kind != Kind::Null);
         let mut words: Vec<&str> = present.map(Kind::phrase).collect();
         if self.contains(Kind::Null) {

@@ -1,4 +1,4 @@
-//! Lists, wherever they live.
+//! Lists in all their memory representations. Does not know their use.
 
 use super::heap::Nature;
 use super::{OwnedValue, Value};
@@ -6,11 +6,11 @@ use super::{OwnedValue, Value};
 /// A list that borrows its elements.
 #[derive(Debug, Clone, Copy)]
 pub enum List<'a> {
-    /// Elements of a value of ours: a body, a constant.
+    /// The elements of an owned value: a body, a constant.
     Owned(&'a Vec<OwnedValue>),
-    /// Elements of a JSON value of the embedder's.
+    /// The elements of a JSON value of the host.
     Json(&'a Vec<serde_json::Value>),
-    /// Elements built by the evaluation.
+    /// The elements built by the evaluation.
     Built(&'a BuiltList<'a>),
 }
 
@@ -22,7 +22,7 @@ pub struct BuiltList<'a> {
 }
 
 impl<'a> List<'a> {
-    /// How many elements there are.
+    /// Returns the number of elements.
     pub fn len(self) -> usize {
         match self {
             Self::Owned(items) => items.len(),
@@ -31,12 +31,12 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if it has no elements.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The element at a place counted from zero.
+    /// Returns the element at an index, counted from zero.
     #[inline]
     pub fn get(self, at: usize) -> Option<Value<'a>> {
         match self {
@@ -46,12 +46,12 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The elements in order.
+    /// Returns the elements in order.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = Value<'a>> + ExactSizeIterator {
         (0..self.len()).map(move |at| self.get(at).unwrap_or(Value::Null))
     }
 
-    /// Whether a secret is among the elements, or in one of them.
+    /// Returns true if it contains a secret, at any depth.
     pub fn holds_secret(self) -> bool {
         matches!(self, Self::Built(list) if list.nature.secret)
     }

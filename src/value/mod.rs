@@ -1,12 +1,12 @@
-//! Values: what rules work on.
+//! The values of the rule language.
 //!
-//! A [`Value`] borrows: from the request, from the program's constants, or from the [`Heap`] of
-//! one evaluation. It is three words and `Copy`, so reading a path copies nothing and dropping
-//! costs nothing. An [`OwnedValue`] holds its content: a body that was read, a constant, an
-//! answer that outlives the evaluation.
+//! A [`Value`] borrows from the request, from the program's constants, or from the [`Heap`] of one
+//! evaluation. It is three words and `Copy`, so reading a path copies nothing and dropping a value
+//! costs nothing. An [`OwnedValue`] owns its content: a parsed body, a constant, a result that
+//! outlives the evaluation.
 //!
-//! Knows nothing of source text, functions or programs: operations here say what went wrong
-//! ([`Fault`]), and callers say where.
+//! Knows nothing of source text, functions or programs: operations return a [`Fault`], and callers
+//! add the span.
 
 mod access;
 mod compare;
@@ -43,46 +43,46 @@ pub use owned::{OwnedObject, OwnedValue};
 pub use time::Time;
 
 /// A value that borrows its content.
-// A tag of a whole word: beside a byte of it the truth values would have theirs, and copying in
-// pieces waits for each.
+// The tag is a whole word. A one-byte tag would share its word with the boolean, and a copy in
+// parts stalls on each part.
 #[repr(u64)]
 #[derive(Clone, Copy)]
 pub enum Value<'a> {
-    /// Nothing.
+    /// Null.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// A text.
+    /// A string.
     Text(&'a str),
-    /// A text that spells a digest (hex, base64), alone or inside more text. It is text in every
-    /// way, but compares in constant time.
+    /// A string with an encoded digest (hex, base64), alone or in other text. It behaves as a
+    /// string, but compares in constant time.
     Encoded(&'a str),
     /// A list.
     List(List<'a>),
     /// An object.
     Object(Object<'a>),
-    /// An instant.
+    /// A time.
     Time(Time),
     /// Bytes.
     Bytes(&'a [u8]),
-    /// A secret that is text, or text made with one.
+    /// A secret string, or a string made with a secret.
     SecretText(&'a str),
-    /// A secret that is bytes, or bytes made with one.
+    /// Secret bytes, or bytes made with a secret.
     SecretBytes(&'a [u8]),
 }
 
-// The machine copies values at every step: three words is what a text needs with its tag.
+// The machine copies values at every step. A string reference and a tag need three words.
 const _: () = assert!(size_of::<Value<'_>>() == 24);
 
 impl<'a> Value<'a> {
-    /// A whole number.
+    /// Returns the number of a count.
     pub fn count(count: usize) -> Self {
         Self::Number(Number::count(count))
     }
 
-    /// What kind of value it is.
+    /// Returns the kind of the value.
     pub fn kind(self) -> Kind {
         match self {
             Self::Null => Kind::Null,
@@ -97,12 +97,13 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is null.
+    /// Returns true if it is null.
     pub fn is_null(self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// Whether it counts as true in a condition: `"" 0 null false [] {}` and empty bytes do not.
+    /// Returns true if it counts as true in a condition. `""`, `0`, null, false, `[]`, `{}` and
+    /// empty bytes count as false.
     pub fn is_truthy(self) -> bool {
         match self {
             Self::Null => false,
@@ -116,7 +117,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is a secret, or a list or object with one in it.
+    /// Returns true if it is a secret, or a list or object that contains one.
     pub fn holds_secret(self) -> bool {
         match self {
             Self::SecretText(_) | Self::SecretBytes(_) => true,
@@ -126,7 +127,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text, if it is one. A secret is not.
+    /// Returns the string, if it is one and not a secret.
     pub fn as_text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) | Self::Encoded(text) => Some(text),
@@ -134,7 +135,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The bytes of a text, of bytes or of a secret: what is hashed, signed and compared.
+    /// Returns the content of a string, of bytes or of a secret, to hash, sign or compare it.
     pub fn content(self) -> Option<&'a [u8]> {
         match self {
             Self::Text(text) | Self::Encoded(text) | Self::SecretText(text) => {
@@ -145,7 +146,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The number, if it is one.
+    /// Returns the number, if it is one.
     pub fn as_number(self) -> Option<Number> {
         match self {
             Self::Number(number) => Some(number),
@@ -153,7 +154,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The truth value, if it is one.
+    /// Returns the boolean, if it is one.
     pub fn as_bool(self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(value),
@@ -161,7 +162,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The list, if it is one.
+    /// Returns the list, if it is one.
     pub fn as_list(self) -> Option<List<'a>> {
         match self {
             Self::List(list) => Some(list),
@@ -169,7 +170,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The object, if it is one.
+    /// Returns the object, if it is one.
     pub fn as_object(self) -> Option<Object<'a>> {
         match self {
             Self::Object(object) => Some(object),
@@ -177,7 +178,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The time, if it is one.
+    /// Returns the time, if it is one.
     pub fn as_time(self) -> Option<Time> {
         match self {
             Self::Time(time) => Some(time),
@@ -185,7 +186,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The bytes, if it is bytes.
+    /// Returns the bytes, if it is bytes.
     pub fn as_bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -193,20 +194,20 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value with content of its own, or nothing where a secret is in it.
+    /// Copies the value. `None` if it is or contains a secret.
     pub fn to_owned_value(self) -> Option<OwnedValue> {
         OwnedValue::from_value(self)
     }
 }
 
-/// The value as compact JSON. A secret shows as `"<secret>"`, wherever it is.
+/// Writes compact JSON. A secret is written as `"<secret>"`.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_json(f, *self)
     }
 }
 
-/// Kind and content; the content of a secret never.
+/// Writes kind and content, but never the content of a secret.
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

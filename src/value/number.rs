@@ -1,23 +1,23 @@
-//! Numbers: exact integers from -2^63 to 2^64-1, and decimals.
+//! Numbers: exact integers from -2^63 to 2^64-1, and floats. Does not know time units.
 //!
-//! Webhook ids are large, so integers never pass through a float. There is no NaN and no
-//! infinity: the operation that would make one is a fault.
+//! Webhook ids are large, so integers are never converted to floats. There is no NaN and no
+//! infinity: an operation that would produce one is a fault.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use super::fault::{Fault, FaultKind, quoted, shortened};
 
-/// An exact integer or a finite decimal.
+/// An exact integer or a finite float.
 ///
-/// `Big` holds only what `Int` cannot, so that equal integers have one form.
+/// `Big` only holds integers that do not fit `Int`, so equal integers have one form.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Number {
     /// An integer from -2^63 to 2^63-1.
     Int(i64),
     /// An integer from 2^63 to 2^64-1.
     Big(u64),
-    /// A finite decimal; never -0.
+    /// A finite float; never -0.
     Decimal(f64),
 }
 
@@ -25,12 +25,12 @@ impl Number {
     /// Zero.
     pub const ZERO: Self = Self::Int(0);
 
-    /// The decimal, or nothing where it is infinite or not a number. -0 becomes 0.
+    /// Returns the number of a float. `None` for infinity and NaN. -0 becomes 0.
     pub fn decimal(value: f64) -> Option<Self> {
         value.is_finite().then_some(Self::Decimal(value + 0.0))
     }
 
-    /// The integer, or nothing where it is below -2^63 or above 2^64-1.
+    /// Returns the number of an integer. `None` below -2^63 and above 2^64-1.
     pub fn integer(value: i128) -> Option<Self> {
         match i64::try_from(value) {
             Ok(small) => Some(Self::Int(small)),
@@ -38,12 +38,12 @@ impl Number {
         }
     }
 
-    /// A length or a count.
+    /// Returns the number of a length or count.
     pub fn count(value: usize) -> Self {
         Self::from(value as u64)
     }
 
-    /// The exact integer, if it is one by kind (2.0 is a decimal).
+    /// Returns the integer, if it is an integer by type (2.0 is a float).
     pub fn as_integer(self) -> Option<i128> {
         match self {
             Self::Int(value) => Some(i128::from(value)),
@@ -52,10 +52,10 @@ impl Number {
         }
     }
 
-    /// The exact integer, if the number is whole: 2.0 gives 2.
+    /// Returns the integer, if the number is whole: 2.0 gives 2.
     pub fn as_whole(self) -> Option<i128> {
         match self {
-            // Beyond 2^100 nothing here counts with it, and the cast would saturate.
+            // No caller needs integers beyond 2^100, and the cast would saturate.
             Self::Decimal(value) if value.fract() == 0.0 && value.abs() < 2f64.powi(100) => {
                 Some(value as i128)
             }
@@ -63,7 +63,7 @@ impl Number {
         }
     }
 
-    /// The nearest decimal.
+    /// Returns the nearest float.
     pub fn to_f64(self) -> f64 {
         match self {
             Self::Int(value) => value as f64,
@@ -72,7 +72,7 @@ impl Number {
         }
     }
 
-    /// Whether the number is zero, and so false as a condition.
+    /// Returns true if the number is zero, which counts as false.
     pub fn is_zero(self) -> bool {
         match self {
             Self::Int(value) => value == 0,
@@ -81,7 +81,7 @@ impl Number {
         }
     }
 
-    /// Compares by exact mathematical value: no integer is rounded to a decimal first.
+    /// Compares by exact mathematical value: an integer is never rounded to a float.
     pub fn compare(self, other: Self) -> Ordering {
         match (self.as_integer(), other.as_integer()) {
             (Some(left), Some(right)) => left.cmp(&right),
@@ -91,34 +91,34 @@ impl Number {
         }
     }
 
-    /// The sum.
+    /// Returns the sum.
     ///
     /// # Errors
-    /// A fault where it leaves the range of its kind.
+    /// Returns an error if it is out of the range of its type.
     pub fn checked_add(self, other: Self) -> Result<Self, Fault> {
         self.combine(other, "+", i128::checked_add, |a, b| a + b)
     }
 
-    /// The difference.
+    /// Returns the difference.
     ///
     /// # Errors
-    /// A fault where it leaves the range of its kind.
+    /// Returns an error if it is out of the range of its type.
     pub fn checked_sub(self, other: Self) -> Result<Self, Fault> {
         self.combine(other, "-", i128::checked_sub, |a, b| a - b)
     }
 
-    /// The product.
+    /// Returns the product.
     ///
     /// # Errors
-    /// A fault where it leaves the range of its kind.
+    /// Returns an error if it is out of the range of its type.
     pub fn checked_mul(self, other: Self) -> Result<Self, Fault> {
         self.combine(other, "*", i128::checked_mul, |a, b| a * b)
     }
 
-    /// The quotient: an exact integer where the division comes out even, else a decimal.
+    /// Returns the quotient: an exact integer if the division has no remainder, otherwise a float.
     ///
     /// # Errors
-    /// A fault for division by zero, or where the quotient leaves the range.
+    /// Returns an error for a division by zero, or if the quotient is out of range.
     pub fn checked_div(self, other: Self) -> Result<Self, Fault> {
         if other.is_zero() {
             return Err(Fault::new(
@@ -135,10 +135,10 @@ impl Number {
         Self::decimal(self.to_f64() / other.to_f64()).ok_or_else(|| out_of_range(self, "/", other))
     }
 
-    /// The number with its sign turned.
+    /// Returns the negated number.
     ///
     /// # Errors
-    /// A fault where an integer would fall below -2^63.
+    /// Returns an error if an integer would be below -2^63.
     pub fn checked_neg(self) -> Result<Self, Fault> {
         let negated = match self.as_integer() {
             Some(value) => Self::integer(-value),
@@ -179,7 +179,7 @@ fn out_of_range(left: Number, sign: &str, right: Number) -> Fault {
 }
 
 fn compare_integer_decimal(integer: i128, decimal: f64) -> Ordering {
-    // Every integer here lies well within ±2^65, so a decimal beyond that decides by its sign.
+    // Every integer here is within ±2^65, so a float beyond that decides by its sign.
     if decimal >= 2f64.powi(65) {
         return Ordering::Less;
     }
@@ -207,8 +207,8 @@ impl From<u64> for Number {
     }
 }
 
-/// Reads a number as the language and JSON write it: digits, a fraction, an exponent, a sign
-/// in front. Integers in range are exact; integers beyond it become decimals, as in JSON.
+/// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
+/// fraction, an exponent. Integers in range are exact; others become floats, as in JSON.
 impl std::str::FromStr for Number {
     type Err = Fault;
 
@@ -231,8 +231,8 @@ impl std::str::FromStr for Number {
     }
 }
 
-/// Whether the text is a sign, digits, a fraction and an exponent, the last three as JSON has
-/// them: what `f64::from_str` takes beyond that (`inf`, `.5`, `1.`) is not a number here.
+/// Returns true if the text is a sign, digits, a fraction and an exponent, the last three as in
+/// JSON. `f64::from_str` also accepts `inf`, `.5` and `1.`, which are not numbers here.
 fn is_decimal_notation(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -249,8 +249,8 @@ fn is_decimal_notation(text: &str) -> bool {
         && exponent.is_none_or(|text| digits(text.strip_prefix(['-', '+']).unwrap_or(text)))
 }
 
-/// As JSON prints it: whole decimals without `.0`, so that 2.0 reads `2`. Whole decimals up to
-/// 2^64 are written out exactly, larger ones with an exponent.
+/// Writes the number as JSON does: whole floats without `.0`, so 2.0 prints as `2`. Whole floats up
+/// to 2^64 are written exactly, larger ones with an exponent.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -259,7 +259,7 @@ impl fmt::Display for Number {
             Self::Decimal(value) if value.fract() == 0.0 && value.abs() <= 2f64.powi(64) => {
                 write!(f, "{}", value as i128)
             }
-            // The shortest digits that read back as the same decimal.
+            // The shortest digits that parse to the same float.
             Self::Decimal(value) if (1e-5..1e16).contains(&value.abs()) => write!(f, "{value}"),
             Self::Decimal(value) => write!(f, "{value:e}"),
         }

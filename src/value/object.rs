@@ -1,4 +1,5 @@
-//! Objects, wherever they live: text keys and their values, in order.
+//! Objects in all their memory representations: string keys and values, in order. Does not know
+//! their use.
 
 use super::compare::{is_short, same_short};
 use super::heap::Nature;
@@ -6,42 +7,43 @@ use super::{Fault, Heap, OwnedObject, OwnedValue, Value};
 
 /// An object that borrows its entries.
 ///
-/// The `Blind` forms are the same content with keys that match in any ASCII case, as HTTP
-/// header names do (RFC 9110, section 5.1).
+/// The `Blind` forms have the same content with keys that match in any ASCII case, as HTTP header
+/// names do (RFC 9110, section 5.1).
 #[derive(Debug, Clone, Copy)]
 pub enum Object<'a> {
-    /// Entries of a value of ours: a body, a constant.
+    /// The entries of an owned value: a body, a constant.
     Owned(&'a OwnedObject),
-    /// Entries of a JSON value of the embedder's, in the order it keeps.
+    /// The entries of a JSON value of the host, in its order.
     Json(&'a serde_json::Map<String, serde_json::Value>),
     /// Entries built by the evaluation.
     Built(&'a BuiltObject<'a>),
-    /// As `Owned`, keys in any case.
+    /// As `Owned`, with case-insensitive keys.
     BlindOwned(&'a OwnedObject),
-    /// As `Json`, keys in any case.
+    /// As `Json`, with case-insensitive keys.
     BlindJson(&'a serde_json::Map<String, serde_json::Value>),
 }
 
-/// How many keys a scan looks at for a step. Most differ in length already.
+/// The number of keys that a scan compares in one step. Most keys already differ in length.
 pub(crate) const SCANNED_PER_STEP: usize = 8;
 
-/// A map with more members than this has more than one leaf, and only its order finds them.
+/// The maximum number of members of a JSON map to scan. A larger map has more than one leaf, and
+/// needs a search by key order.
 const SCANNED_MEMBERS: usize = 11;
 
-/// The member of a JSON map. Of a small one the keys are looked at one after the other: most
-/// differ in length already, while the map's own search compares their bytes for an order.
+/// Returns a member of a JSON map. The keys of a small map are scanned: most differ in length,
+/// while the map's own search compares bytes for an order.
 #[inline]
 pub(crate) fn json_member<'a>(
     map: &'a serde_json::Map<String, serde_json::Value>,
     key: &str,
 ) -> Option<&'a serde_json::Value> {
-    // Without a call, a scan has no registers to keep.
+    // A scan without function calls saves no registers.
     if map.len() > SCANNED_MEMBERS || !is_short(key) {
         return searched(map, key);
     }
     let is_it = |name: &str| name.len() == key.len() && same_short(name.as_bytes(), key.as_bytes());
     let mut members = map.iter();
-    // The first apart: with it the iterator begins, and does not ask again whether it has.
+    // Reading the first entry separately starts the iterator, so later steps need no test for that.
     let (first, value) = members.next()?;
     if is_it(first) {
         return Some(value);
@@ -49,7 +51,7 @@ pub(crate) fn json_member<'a>(
     members.find(|(name, _)| is_it(name)).map(|(_, value)| value)
 }
 
-/// Not inlined: a scan would pay for the registers of a search.
+/// Searches a large map. Not inlined, because the scan would pay for the registers of the search.
 #[inline(never)]
 fn searched<'a>(
     map: &'a serde_json::Map<String, serde_json::Value>,
@@ -62,13 +64,13 @@ fn searched<'a>(
 #[derive(Debug)]
 pub struct BuiltObject<'a> {
     pub(super) entries: &'a [(&'a str, Value<'a>)],
-    /// Places in `entries`, by key: a search never takes longer than its logarithm.
+    /// The indexes of `entries`, sorted by key for a binary search.
     pub(super) order: &'a [u32],
     pub(super) nature: Nature,
 }
 
 impl<'a> Object<'a> {
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(self) -> usize {
         match self {
             Self::Owned(object) | Self::BlindOwned(object) => object.len(),
@@ -77,12 +79,12 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if it has no entries.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// The value under a key.
+    /// Returns the value under a key.
     #[inline]
     pub fn get(self, key: &str) -> Option<Value<'a>> {
         match self {
@@ -95,11 +97,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The value under a key, and the work of finding it: keys in any case have no order to find
-    /// one by.
+    /// Returns the value under a key, and charges the work: case-insensitive keys need a scan.
     ///
     /// # Errors
-    /// A fault where the limit on steps is passed.
+    /// Returns an error if the step limit is exceeded.
     #[inline]
     pub fn find(self, heap: &Heap, key: &str) -> Result<Option<Value<'a>>, Fault> {
         if let Self::BlindOwned(_) | Self::BlindJson(_) = self {
@@ -108,7 +109,7 @@ impl<'a> Object<'a> {
         Ok(self.get(key))
     }
 
-    /// The value under a key that is written just so, whatever case keys are found in.
+    /// Returns the value under a key by exact case, also in a case-insensitive object.
     pub(super) fn get_as_written(self, key: &str) -> Option<Value<'a>> {
         match self {
             Self::BlindOwned(object) => object.get(key).map(OwnedValue::borrow),
@@ -117,7 +118,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The entries in order.
+    /// Returns the entries in order.
     pub fn iter(self) -> Entries<'a> {
         match self {
             Self::Owned(object) | Self::BlindOwned(object) => Entries::Owned(object.iter()),
@@ -126,10 +127,10 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The same entries, with keys that match in any case. What an evaluation built stays as
-    /// it is.
+    /// Returns the same entries with case-insensitive keys. An object built by the evaluation is
+    /// returned unchanged.
     #[must_use]
-    pub fn case_blind(self) -> Self {
+    pub fn case_insensitive(self) -> Self {
         match self {
             Self::Owned(object) => Self::BlindOwned(object),
             Self::Json(map) => Self::BlindJson(map),
@@ -137,7 +138,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether a secret is among the values, or in one of them.
+    /// Returns true if it contains a secret, at any depth.
     pub fn holds_secret(self) -> bool {
         matches!(self, Self::Built(object) if object.nature.secret)
     }
@@ -157,11 +158,11 @@ impl<'a> BuiltObject<'a> {
 /// The entries of an object, in order.
 #[derive(Debug)]
 pub enum Entries<'a> {
-    /// Of a value of ours.
+    /// The entries of an owned value.
     Owned(std::slice::Iter<'a, (Box<str>, OwnedValue)>),
-    /// Of a JSON value of the embedder's.
+    /// The entries of a JSON value of the host.
     Json(serde_json::map::Iter<'a>),
-    /// Of an object built by the evaluation.
+    /// The entries of an object built by the evaluation.
     Built(std::slice::Iter<'a, (&'a str, Value<'a>)>),
 }
 

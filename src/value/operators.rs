@@ -1,14 +1,14 @@
-//! Arithmetic, and text put together.
+//! Arithmetic and string concatenation. Does not know where in the source they are used.
 
 use super::Value;
 use super::fault::{Fault, FaultKind};
 use super::heap::Heap;
 
-/// `left + right`: numbers add, text joins text, a time moves by seconds. Null with anything is
-/// null.
+/// Evaluates `left + right`: adds numbers, joins strings, or moves a time by seconds. Null with any
+/// value gives null.
 ///
 /// # Errors
-/// A fault for any other pair, for numbers out of range, or where a limit is passed.
+/// Returns an error for any other pair, for numbers out of range, or if a limit is exceeded.
 pub fn add<'a>(heap: &'a Heap, left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
@@ -22,11 +22,11 @@ pub fn add<'a>(heap: &'a Heap, left: Value<'a>, right: Value<'a>) -> Result<Valu
     }
 }
 
-/// `left - right`: numbers subtract, a time moves back by seconds, times give the seconds
-/// between them. Null with anything is null.
+/// Evaluates `left - right`: subtracts numbers, moves a time back by seconds, or returns the
+/// seconds between two times. Null with any value gives null.
 ///
 /// # Errors
-/// A fault for any other pair, or for numbers or times out of range.
+/// Returns an error for any other pair, or for numbers or times out of range.
 pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
@@ -37,10 +37,10 @@ pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
     }
 }
 
-/// `left * right`. Null with anything is null.
+/// Evaluates `left * right`. Null with any value gives null.
 ///
 /// # Errors
-/// A fault for anything but numbers, or where the product is out of range.
+/// Returns an error for values other than numbers, or if the product is out of range.
 pub fn multiply<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
@@ -49,11 +49,12 @@ pub fn multiply<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
     }
 }
 
-/// `left / right`: an integer where it comes out even, else a decimal. Null with anything is
-/// null.
+/// Evaluates `left / right`: an integer if the division has no remainder, otherwise a float. Null
+/// with any value gives null.
 ///
 /// # Errors
-/// A fault for anything but numbers, for division by zero, or where the quotient is out of range.
+/// Returns an error for values other than numbers, for a division by zero, or if the quotient is
+/// out of range.
 pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault> {
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
@@ -62,10 +63,10 @@ pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault>
     }
 }
 
-/// `-value`. Of null, null.
+/// Evaluates `-value`. Null gives null.
 ///
 /// # Errors
-/// A fault for anything but a number, or where it would fall below the least integer.
+/// Returns an error for a value other than a number, or if the result is below the least integer.
 pub fn negate(value: Value<'_>) -> Result<Value<'_>, Fault> {
     match value {
         Value::Null => Ok(Value::Null),
@@ -112,12 +113,12 @@ fn is_textual(value: Value<'_>) -> bool {
     matches!(value, Value::Text(_) | Value::Encoded(_) | Value::SecretText(_))
 }
 
-/// The parts of an interpolated text put together: null adds nothing; numbers, booleans, lists,
-/// objects and times as JSON prints them, without quotes around a time; text with bytes is
-/// bytes; with a secret, it is secret.
+/// Joins the parts of an interpolated string. Null adds nothing. Numbers, booleans, lists, objects
+/// and times are written as in JSON, a time without quotes. The result is bytes if a part is bytes,
+/// and secret if a part is secret.
 ///
 /// # Errors
-/// A fault where a limit is passed.
+/// Returns an error if a limit is exceeded.
 pub fn interpolate<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a>, Fault> {
     join(heap, parts)
 }

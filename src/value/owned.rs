@@ -1,33 +1,33 @@
-//! Values with content of their own.
+//! Owned values. Does not know the evaluation that they come from.
 
 use std::fmt;
 
 use super::compare::same_text;
 use super::{List, Number, Object, Time, Value};
 
-/// A value that holds its content. Never a secret: those do not outlive an evaluation.
+/// A value that owns its content. Never a secret: secrets do not outlive an evaluation.
 #[derive(Clone, PartialEq)]
 pub enum OwnedValue {
-    /// Nothing.
+    /// Null.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// A text.
+    /// A string.
     Text(Box<str>),
     /// A list.
     List(Vec<OwnedValue>),
     /// An object.
     Object(OwnedObject),
-    /// An instant.
+    /// A time.
     Time(Time),
     /// Bytes.
     Bytes(Box<[u8]>),
 }
 
 impl OwnedValue {
-    /// Copies a value's content, or answers nothing where a secret is in it.
+    /// Copies the content of a value. `None` if it is or contains a secret.
     pub(super) fn from_value(value: Value<'_>) -> Option<Self> {
         if value.holds_secret() {
             return None;
@@ -45,7 +45,7 @@ impl OwnedValue {
         })
     }
 
-    // Loops rather than chains of adapters: deep values go through here on small stacks.
+    // Loops use less stack than iterator chains: deep values are copied on small stacks.
     fn from_list(list: List<'_>) -> Option<Self> {
         let mut items = Vec::with_capacity(list.len());
         for item in list.iter() {
@@ -62,7 +62,7 @@ impl OwnedValue {
         Some(Self::Object(OwnedObject::new(entries).0))
     }
 
-    /// The value, borrowing from this one.
+    /// Returns the value, borrowed.
     #[inline]
     pub fn borrow(&self) -> Value<'_> {
         match self {
@@ -78,7 +78,7 @@ impl OwnedValue {
     }
 }
 
-/// The value as compact JSON.
+/// Writes compact JSON.
 impl fmt::Display for OwnedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.borrow().fmt(f)
@@ -97,20 +97,21 @@ impl<'a> From<&'a OwnedValue> for Value<'a> {
     }
 }
 
-/// Entries with text keys, in the order they came in.
+/// Entries with string keys, in their original order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OwnedObject {
     entries: Vec<(Box<str>, OwnedValue)>,
-    /// Places in `entries` by key; empty for objects so small that a scan is quicker.
+    /// The indexes of `entries` sorted by key. Empty for a small object, where a scan is faster.
     order: Box<[u32]>,
 }
 
-/// Up to here a scan that compares lengths first beats a binary search.
+/// The maximum number of entries to scan: up to here a scan that compares lengths first is faster
+/// than a binary search.
 const SCANNED_ENTRIES: usize = 8;
 
 impl OwnedObject {
-    /// An object of these entries, and a key that came twice, if one did; of equal keys the
-    /// last value counts, in the place of the first.
+    /// Returns an object of these entries, and a repeated key if there is one. A repeated key keeps
+    /// its first position and its last value.
     pub fn new(mut entries: Vec<(Box<str>, OwnedValue)>) -> (Self, Option<Box<str>>) {
         if entries.len() <= SCANNED_ENTRIES && !repeats(&entries) {
             return (Self { entries, order: Box::default() }, None);
@@ -133,17 +134,17 @@ impl OwnedObject {
         (Self { entries, order }, repeated)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if it has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The value under a key.
+    /// Returns the value under a key.
     #[inline]
     pub fn get(&self, key: &str) -> Option<&OwnedValue> {
         if self.order.is_empty() {
@@ -157,18 +158,18 @@ impl OwnedObject {
         self.order.get(found).and_then(entry).map(|(_, value)| value)
     }
 
-    /// The entries in order, for whoever makes something else of them.
+    /// Returns the owned entries, in order.
     pub fn into_entries(self) -> Vec<(Box<str>, OwnedValue)> {
         self.entries
     }
 
-    /// The entries in order.
+    /// Returns the entries in order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Box<str>, OwnedValue)> {
         self.entries.iter()
     }
 }
 
-/// Whether a key comes twice; for few entries.
+/// Returns true if a key is repeated. Quadratic, so only for few entries.
 fn repeats(entries: &[(Box<str>, OwnedValue)]) -> bool {
     let mut rest = entries;
     while let Some(((key, _), behind)) = rest.split_first() {

@@ -1,7 +1,7 @@
-//! Times: instants with their UTC offset, to the nanosecond.
+//! Times: instants with a UTC offset, in nanoseconds. Does not read the clock.
 //!
-//! All arithmetic is checked, and every time lies in the years 0 to 9999, so that what is
-//! printed as RFC 3339 reads back.
+//! All arithmetic is checked. Every time is in the years 0 to 9999, so its RFC 3339 form parses
+//! back.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Write};
@@ -14,12 +14,11 @@ use super::number::Number;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
-/// From here on a bare number is milliseconds since the epoch: as seconds it would be the year
+/// The least number that is read as milliseconds since the epoch. As seconds it would be the year
 /// 5138.
 const MILLIS_FROM: f64 = 1e11;
 
-/// An instant, and the offset from UTC that it is shown in. Times are equal and ordered by
-/// instant, whatever their offsets.
+/// An instant, with the UTC offset to display it in. Equality and order ignore the offset.
 #[derive(Clone, Copy)]
 pub struct Time(DateTime<FixedOffset>);
 
@@ -27,12 +26,12 @@ impl Time {
     /// The first second of 1970, in UTC.
     pub const EPOCH: Self = Self(match FixedOffset::east_opt(0) {
         Some(utc) => DateTime::from_naive_utc_and_offset(DateTime::UNIX_EPOCH.naive_utc(), utc),
-        // Worked out when the crate is compiled, which would fail here.
+        // Evaluated at compile time, so a failure would stop the build.
         None => unreachable!(),
     });
 
-    /// The time, where its year is 0 to 9999. A leap second is the first instant of the next
-    /// minute.
+    /// Returns a time. `None` if the year is outside 0 to 9999. A leap second becomes the first
+    /// instant of the next minute.
     pub fn new(at: DateTime<FixedOffset>) -> Option<Self> {
         let nanos = at.timestamp_subsec_nanos();
         let at = match nanos.checked_sub(NANOS_PER_SECOND as u32) {
@@ -42,34 +41,34 @@ impl Time {
             }
             None => at,
         };
-        // An offset moves a time by less than a day, and to apply it takes longer than to look.
+        // An offset moves a time by less than a day. This test is faster than applying the offset.
         let is_inside = (1..=9998).contains(&at.naive_utc().year());
         (is_inside || (0..=9999).contains(&at.year())).then_some(Self(at))
     }
 
-    /// The time in UTC, where its year is 0 to 9999 and it is no leap second.
+    /// Returns a time in UTC. `None` if the year is outside 0 to 9999, or for a leap second.
     pub(crate) fn from_utc(at: NaiveDateTime) -> Option<Self> {
         let is_leap = at.and_utc().timestamp_subsec_nanos() >= NANOS_PER_SECOND as u32;
         let holds = !is_leap && (0..=9999).contains(&at.year());
         holds.then(|| Self(DateTime::from_naive_utc_and_offset(at, utc())))
     }
 
-    /// The instant as chrono has it.
+    /// Returns the instant as a chrono type.
     pub fn get(self) -> DateTime<FixedOffset> {
         self.0
     }
 
-    /// The time so many nanoseconds from the epoch, shown in an offset.
+    /// Returns the time at a number of nanoseconds since the epoch, in an offset.
     fn from_epoch_nanos(nanos: i128, offset: FixedOffset) -> Option<Self> {
         let seconds = i64::try_from(nanos.div_euclid(NANOS_PER_SECOND)).ok()?;
         let rest = u32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).ok()?;
         Self::new(DateTime::from_timestamp(seconds, rest)?.with_timezone(&offset))
     }
 
-    /// The time of a Unix time: seconds, or from 10^11 on milliseconds; in UTC.
+    /// Returns the time of a Unix time in UTC: in seconds, or in milliseconds from 10^11 on.
     ///
     /// # Errors
-    /// A fault where the year leaves 0 to 9999.
+    /// Returns an error if the year is outside 0 to 9999.
     pub fn from_epoch(number: Number) -> Result<Self, Fault> {
         let in_millis = number.to_f64().abs() >= MILLIS_FROM;
         let scale = if in_millis { NANOS_PER_SECOND / 1000 } else { NANOS_PER_SECOND };
@@ -83,39 +82,39 @@ impl Time {
             })
     }
 
-    /// Nanoseconds since the epoch.
+    /// Returns the nanoseconds since the epoch.
     fn epoch_nanos(self) -> i128 {
         i128::from(self.0.timestamp()) * NANOS_PER_SECOND
             + i128::from(self.0.timestamp_subsec_nanos())
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since the epoch, rounded down.
     pub fn epoch_seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// Whole milliseconds since the epoch, rounded down.
+    /// Returns the whole milliseconds since the epoch, rounded down.
     pub fn epoch_millis(self) -> i64 {
         self.0.timestamp_millis()
     }
 
-    /// Seconds since the epoch: an integer where they are whole, else a decimal.
+    /// Returns the seconds since the epoch: an integer if they are whole, otherwise a float.
     pub fn to_number(self) -> Number {
         seconds_of(self.epoch_nanos())
     }
 
-    /// The time so many seconds later.
+    /// Returns the time a number of seconds later.
     ///
     /// # Errors
-    /// A fault where the year leaves 0 to 9999.
+    /// Returns an error if the year is outside 0 to 9999.
     pub fn plus_seconds(self, seconds: Number) -> Result<Self, Fault> {
         self.moved(scaled_nanos(seconds, NANOS_PER_SECOND))
     }
 
-    /// The time so many seconds earlier.
+    /// Returns the time a number of seconds earlier.
     ///
     /// # Errors
-    /// A fault where the year leaves 0 to 9999.
+    /// Returns an error if the year is outside 0 to 9999.
     pub fn minus_seconds(self, seconds: Number) -> Result<Self, Fault> {
         self.moved(scaled_nanos(seconds, NANOS_PER_SECOND).map(|delta| -delta))
     }
@@ -127,16 +126,16 @@ impl Time {
             .ok_or_else(|| self.out_of_range())
     }
 
-    /// The seconds from another time to this one.
+    /// Returns the seconds from another time to this one.
     pub fn seconds_since(self, other: Self) -> Number {
         seconds_of(self.epoch_nanos() - other.epoch_nanos())
     }
 
-    /// The time so many years and months, then days, later by the calendar in its own offset. A
-    /// day that the month does not have becomes its last.
+    /// Returns the time a number of years and months, then days later, by the calendar in its own
+    /// offset. A day that the month does not have becomes the last day of the month.
     ///
     /// # Errors
-    /// A fault where the year leaves 0 to 9999.
+    /// Returns an error if the year is outside 0 to 9999.
     pub fn plus_date(self, years: i64, months: i64, days: i64) -> Result<Self, Fault> {
         let shifted = || {
             let months = years.checked_mul(12)?.checked_add(months)?;
@@ -146,7 +145,7 @@ impl Time {
                 ..0 => self.0.checked_sub_months(count)?,
                 _ => self.0.checked_add_months(count)?,
             };
-            // The offset is the same on each day, so days may be counted in UTC.
+            // All days have the same offset, so days are added in UTC.
             let (at, count) = (moved.naive_utc(), Days::new(days.unsigned_abs()));
             let at =
                 if days < 0 { at.checked_sub_days(count)? } else { at.checked_add_days(count)? };
@@ -155,15 +154,15 @@ impl Time {
         shifted().ok_or_else(|| self.out_of_range())
     }
 
-    /// The same instant, shown in another offset.
+    /// Returns the same instant in another offset.
     ///
     /// # Errors
-    /// A fault where the year there leaves 0 to 9999.
+    /// Returns an error if the year in that offset is outside 0 to 9999.
     pub fn in_offset(self, offset: FixedOffset) -> Result<Self, Fault> {
         Self::new(self.0.with_timezone(&offset)).ok_or_else(|| self.out_of_range())
     }
 
-    /// Compares the time as seconds since the epoch with a number, exactly.
+    /// Compares the time, as seconds since the epoch, with a number, exactly.
     pub fn compare_number(self, number: Number) -> Ordering {
         let nanos = self.epoch_nanos();
         let Some(seconds) = number.as_integer() else {
@@ -180,7 +179,8 @@ impl Time {
     }
 }
 
-/// A number of units as nanoseconds, rounded to the nearest; nothing where it is absurdly large.
+/// Converts a number of units to nanoseconds, rounded to the nearest. `None` beyond the supported
+/// size.
 fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
     if let Some(whole) = number.as_integer() {
         return whole.checked_mul(nanos_per_unit);
@@ -189,8 +189,8 @@ fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
     if value.abs() > 1e15 {
         return None;
     }
-    // The digits that people wrote, not those of the nearest binary fraction: 1755647957.123 is
-    // a time with 123 milliseconds.
+    // Uses the decimal digits, not the binary fraction: 1755647957.123 is a time with 123
+    // milliseconds.
     let digits = value.abs().to_string();
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
     let places = nanos_per_unit.ilog10() as usize;
@@ -201,15 +201,15 @@ fn scaled_nanos(number: Number, nanos_per_unit: i128) -> Option<i128> {
     Some(if value < 0.0 { -size } else { size })
 }
 
-/// Nanoseconds as the nearest number of seconds.
+/// Returns nanoseconds as the nearest number of seconds.
 fn seconds_of(nanos: i128) -> Number {
     let size = nanos.unsigned_abs();
     let (whole, rest) = (size / NANOS_PER_SECOND as u128, size % NANOS_PER_SECOND as u128);
     if rest == 0 {
         return Number::integer(nanos / NANOS_PER_SECOND).unwrap_or(Number::ZERO);
     }
-    // Reading digits rounds once; adding a fraction to the whole would round twice, and a
-    // nanosecond before a whole second would be lost in it.
+    // Parsing digits rounds once. Adding a fraction to the whole part would round twice, and lose a
+    // nanosecond before a whole second.
     let sign = if nanos < 0 { "-" } else { "" };
     let mut digits = ArrayString::<40>::new();
     let written = write!(digits, "{sign}{whole}.{rest:09}");
@@ -217,7 +217,7 @@ fn seconds_of(nanos: i128) -> Number {
 }
 
 fn compare_nanos_decimal(nanos: i128, seconds: f64) -> Ordering {
-    // Times stay within the years 0 to 9999, below 10^12 seconds either way.
+    // Times are in the years 0 to 9999, within 10^12 seconds of the epoch.
     if seconds.abs() >= 1e12 {
         return if seconds > 0.0 { Ordering::Less } else { Ordering::Greater };
     }
@@ -228,8 +228,8 @@ fn compare_nanos_decimal(nanos: i128, seconds: f64) -> Ordering {
         .then_with(|| compare_fraction(nanos.rem_euclid(NANOS_PER_SECOND), seconds - floor))
 }
 
-/// Compares `nanos / 10^9` with a fraction from 0 up to 1, exactly: a fraction is a whole number
-/// of 2^-90, or too small to matter beside a nanosecond.
+/// Compares `nanos / 10^9` with a fraction in 0..1, exactly: the fraction is a multiple of 2^-90,
+/// or its rest is negligible compared with a nanosecond.
 fn compare_fraction(nanos: i128, fraction: f64) -> Ordering {
     let scaled = fraction * 2f64.powi(90);
     let exact = (nanos << 90).cmp(&((scaled as i128).saturating_mul(NANOS_PER_SECOND)));
@@ -239,7 +239,7 @@ fn compare_fraction(nanos: i128, fraction: f64) -> Ordering {
     }
 }
 
-/// The offset of UTC itself.
+/// Returns the offset of UTC.
 pub(super) fn utc() -> FixedOffset {
     chrono::Offset::fix(&chrono::Utc)
 }
@@ -264,7 +264,7 @@ impl Ord for Time {
     }
 }
 
-/// Reads RFC 3339: `2025-08-17T12:30:00Z`.
+/// Parses RFC 3339: `2025-08-17T12:30:00Z`.
 impl std::str::FromStr for Time {
     type Err = Fault;
 
@@ -277,7 +277,7 @@ impl std::str::FromStr for Time {
     }
 }
 
-/// RFC 3339: `Z` for UTC, a fraction only where there is one.
+/// Writes RFC 3339: `Z` for UTC, and a fraction only if there is one.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))

@@ -1,4 +1,4 @@
-//! What a program is run against: values by root, the time, the secrets.
+//! The context of an evaluation: values by variable, the time, the secrets. Does not know programs.
 
 use arrayvec::ArrayVec;
 use smallvec::SmallVec;
@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::secrets::Secrets;
 use crate::value::{Object, OwnedObject, OwnedValue, Time, Value, json_member, same_text};
 
-/// The context of one evaluation. It borrows everything, so making one costs a few words.
+/// The context of one evaluation. It borrows everything, so it costs only a few words.
 ///
 /// ```
 /// use hookgate::vm::Context;
@@ -20,9 +20,9 @@ use crate::value::{Object, OwnedObject, OwnedValue, Time, Value, json_member, sa
 #[derive(Debug, Clone, Default)]
 pub struct Context<'c> {
     roots: ArrayVec<Root<'c>, INLINE_ROOTS>,
-    /// Roots beyond the first ones, which a request does not have.
+    /// The variables beyond the first ones. A request has none.
     more: Vec<Root<'c>>,
-    /// An object whose members are roots too, behind those that were set.
+    /// An object whose members are variables too. Variables set one by one come first.
     object: Option<Object<'c>>,
     now: Option<Time>,
     secrets: Option<&'c Secrets>,
@@ -30,21 +30,22 @@ pub struct Context<'c> {
 
 type Root<'c> = (&'c str, Value<'c>);
 
-/// A request has no more roots than this, so making its context allocates nothing.
+/// The number of variables stored inline. A request has no more, so its context allocates nothing.
 const INLINE_ROOTS: usize = 12;
 
 impl<'c> Context<'c> {
-    /// A context without anything in it: every root reads as null.
+    /// Returns an empty context: every variable is null.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A context of an object whose keys are the roots. They are looked up when they are read.
+    /// Returns a context whose variables are the members of an object. They are looked up when
+    /// read.
     pub fn of(roots: impl Into<Value<'c>>) -> Self {
         Self { object: roots.into().as_object(), ..Self::default() }
     }
 
-    /// Sets a root. A root that was set before is replaced.
+    /// Sets a variable, and replaces an earlier value.
     pub fn set(&mut self, root: &'c str, value: impl Into<Value<'c>>) -> &mut Self {
         let value = value.into();
         for entry in self.roots.iter_mut().chain(&mut self.more) {
@@ -59,19 +60,19 @@ impl<'c> Context<'c> {
         self
     }
 
-    /// Sets the time of the evaluation, the only clock that a program sees.
+    /// Sets the time of the evaluation, the only clock that a program can read.
     pub fn set_now(&mut self, now: Time) -> &mut Self {
         self.now = Some(now);
         self
     }
 
-    /// Gives the program the host's secrets.
+    /// Sets the secrets of the host.
     pub fn set_secrets(&mut self, secrets: &'c Secrets) -> &mut Self {
         self.secrets = Some(secrets);
         self
     }
 
-    /// The value of a root; null where it is not set.
+    /// Returns the value of a variable, or null if it is not set.
     #[inline]
     pub fn get(&self, root: &str) -> Value<'c> {
         if let Some((_, value)) = self.find(root) {
@@ -80,14 +81,14 @@ impl<'c> Context<'c> {
         self.object.and_then(|object| object.get(root)).unwrap_or(Value::Null)
     }
 
-    /// A root that was set.
+    /// Returns a variable that was set directly.
     #[inline]
     fn find(&self, root: &str) -> Option<&Root<'c>> {
         let is_root = |entry: &&Root<'c>| same_text(entry.0, root);
         self.roots.iter().find(is_root).or_else(|| self.more.iter().find(is_root))
     }
 
-    /// The object of a root, where it stands: nothing is copied to look at it.
+    /// Returns a reference to the object in a variable, without a copy.
     #[inline(always)]
     pub(super) fn object(&self, root: &str) -> Option<Document<'c>> {
         if !self.roots.is_empty()
@@ -108,7 +109,7 @@ impl<'c> Context<'c> {
         }
     }
 
-    /// The roots that are set.
+    /// Returns the variables with their values.
     pub fn roots(&self) -> impl Iterator<Item = (&'c str, Value<'c>)> {
         let set = self.roots.iter().chain(&self.more);
         let is_set = move |root: &str| set.clone().any(|(name, _)| *name == root);
@@ -117,12 +118,12 @@ impl<'c> Context<'c> {
         self.roots.iter().chain(&self.more).copied().chain(rest)
     }
 
-    /// The time of the evaluation.
+    /// Returns the time of the evaluation.
     pub fn now(&self) -> Option<Time> {
         self.now
     }
 
-    /// The active secrets of a name that are not empty.
+    /// Returns the active, non-empty secrets with a name.
     pub fn secrets(&self, name: &str) -> impl Iterator<Item = Value<'c>> {
         self.secrets
             .into_iter()
@@ -130,14 +131,14 @@ impl<'c> Context<'c> {
     }
 }
 
-/// An object of a document, where it stands.
+/// A reference to an object of a document.
 #[derive(Clone, Copy)]
 pub(super) enum Document<'c> {
     Json(&'c serde_json::Map<String, serde_json::Value>),
     Owned(&'c OwnedObject),
 }
 
-/// Where a value's object stands, if it is one of a document.
+/// Returns a reference to the object, if the value is one of a document.
 #[inline]
 pub(super) fn document<'c>(value: &Value<'c>) -> Option<Document<'c>> {
     match value {
@@ -147,13 +148,13 @@ pub(super) fn document<'c>(value: &Value<'c>) -> Option<Document<'c>> {
     }
 }
 
-/// The value of a root whose members are found in any case. A log entry's `{ "map": { … } }`
-/// reads as what is in it.
-pub(super) fn case_blind(value: Value<'_>) -> Value<'_> {
+/// Makes the members of a variable case-insensitive. `{ "map": { … } }` of a log entry reads as the
+/// inner object.
+pub(super) fn case_insensitive(value: Value<'_>) -> Value<'_> {
     let Value::Object(object) = value else {
         return value;
     };
-    Value::Object(logged(object).unwrap_or(object).case_blind())
+    Value::Object(logged(object).unwrap_or(object).case_insensitive())
 }
 
 fn logged(object: Object<'_>) -> Option<Object<'_>> {

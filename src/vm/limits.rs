@@ -1,17 +1,19 @@
-//! How much one evaluation may do.
+//! The limits of one evaluation. Does not enforce them.
 
 use crate::value::Budget;
 
 /// The limits of one evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Steps of work: an element, or 64 bytes of text, hash or pattern input.
+    /// The maximum steps of work. A step is an element, or 64 bytes of string, hash or pattern
+    /// input.
     pub steps: u64,
-    /// Bytes of values built.
+    /// The maximum size of the values built, in bytes.
     pub memory: usize,
-    /// Bytes of a regular expression's compiled form.
+    /// The maximum size of the compiled form of one regular expression, in bytes.
     pub pattern: usize,
-    /// Bytes of the compiled forms of all regular expressions that a program has as literals.
+    /// The maximum size of the compiled literal regular expressions of a program together, in
+    /// bytes.
     pub patterns: usize,
 }
 
@@ -22,7 +24,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What a heap may be used for.
+    /// Returns the budget of the heap.
     pub(super) fn budget(self) -> Budget {
         Budget { bytes: self.memory, steps: self.steps }
     }

@@ -1,7 +1,7 @@
-//! Loops: what is done with the body's answer for each element.
+//! Loops: the handling of the body's result for each element. Does not know instructions.
 //!
-//! To add a kind: its variant in `builtins::LoopKind`, and what the compiler then asks for here:
-//! what it begins with, what it does with an answer, and what it leaves.
+//! To add a kind, add its variant to `builtins::LoopKind`, and implement here its initial state,
+//! the handling of a result, and its final result.
 
 use crate::builtins::{Env, LoopKind, null_answer};
 use crate::program::Loop;
@@ -9,7 +9,7 @@ use crate::value::{
     self, Entries, Fault, FaultKind, Kind, List, ListBuilder, ObjectBuilder, Value,
 };
 
-/// A loop that runs: where it is in its subject, and what it has gathered.
+/// A running loop: its position in the subject, and the results so far.
 pub(super) struct Frame<'a> {
     kind: LoopKind,
     elements: Elements<'a>,
@@ -18,12 +18,12 @@ pub(super) struct Frame<'a> {
     descending: bool,
 }
 
-/// An element of a subject: its value, and its place in a list or its key in an object.
+/// An element of a subject: its value, and its index in a list or its key in an object.
 #[derive(Clone, Copy)]
 pub(super) struct Element<'a> {
     pub(super) value: Value<'a>,
     pub(super) place: Value<'a>,
-    /// Its place counted from zero, in a list and in an object.
+    /// Its index counted from zero, in a list and in an object.
     pub(super) index: usize,
 }
 
@@ -37,15 +37,15 @@ enum Gathered<'a> {
     List(ListBuilder<'a>),
     Object(ObjectBuilder<'a>),
     Value(Value<'a>),
-    /// Keys with their elements, side by side.
+    /// The keys and their elements, in two parallel lists.
     Keyed(ListBuilder<'a>, ListBuilder<'a>),
 }
 
-/// How a loop goes on.
+/// The next action of a loop.
 pub(super) enum Turn<'a> {
-    /// With this element.
+    /// Run the body with this element.
     Element(Element<'a>),
-    /// Not at all: this is its answer.
+    /// End the loop with this result.
     Answer(Value<'a>),
 }
 
@@ -62,7 +62,7 @@ impl<'a> Elements<'a> {
                 let (key, value) = entries.next()?;
                 let index = *at;
                 *at += 1;
-                // The keys of an object made with a secret may tell of it.
+                // The keys of an object made with a secret may reveal it.
                 let place = if *secret { Value::SecretText(key) } else { Value::Text(key) };
                 Some(Element { value, place, index })
             }
@@ -71,7 +71,7 @@ impl<'a> Elements<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Begins a loop with its arguments; answers at once where there is nothing to run.
+    /// Starts a loop with its arguments. Returns a result if there is nothing to run.
     pub(super) fn begin(
         env: &Env<'a>,
         info: &Loop,
@@ -89,7 +89,7 @@ impl<'a> Frame<'a> {
                 if info.callee.result.contains(Kind::Object) =>
             {
                 let mut object = env.heap.object_builder();
-                // The keys of an object made with a secret stay with what comes of it.
+                // The result stays tainted by the keys of an object made with a secret.
                 if subject.holds_secret() {
                     object.make_secret();
                 }
@@ -113,7 +113,7 @@ impl<'a> Frame<'a> {
         Ok((Some(frame), turn))
     }
 
-    /// Takes the body's answer for the current element.
+    /// Processes the body's result for the current element.
     pub(super) fn next(&mut self, env: &Env<'a>, answer: Value<'a>) -> Result<Turn<'a>, Fault> {
         let Element { value, place, .. } = self.current;
         match (self.kind, &mut self.gathered) {
@@ -138,7 +138,7 @@ impl<'a> Frame<'a> {
         self.advance(env)
     }
 
-    /// What the parameters of the body are set to, in their order.
+    /// Returns the values of the body's parameters, in order.
     pub(super) fn parameters(&self, element: Element<'a>) -> [Value<'a>; 3] {
         match &self.gathered {
             Gathered::Value(accumulated) => {
@@ -229,7 +229,7 @@ fn push<'a>(object: &mut ObjectBuilder<'a>, key: Value<'a>, value: Value<'a>) ->
     }
 }
 
-/// The elements in the order of their keys; equal keys in the order they came in.
+/// Returns the elements sorted by key. The sort is stable.
 fn sorted<'a>(
     env: &Env<'a>,
     keys: ListBuilder<'a>,
@@ -248,8 +248,8 @@ fn sorted<'a>(
     list.finish()
 }
 
-/// Sorts stably by a comparison that may fail, each comparison a step of work. The library's
-/// sorts take none that fails: with an order that contradicts itself they may panic.
+/// Sorts stably with a comparison that may fail. Each comparison is a step of work. The sorts of
+/// the standard library do not accept a failing comparison, and may panic on an inconsistent order.
 fn merge_sort<T: Copy>(
     env: &Env<'_>,
     mut items: Vec<T>,

@@ -1,11 +1,11 @@
-//! The machine: one loop over the instructions.
+//! The stack machine: one loop over the instructions. Does not know source syntax.
 
 use smallvec::SmallVec;
 
-use super::context::{Context, case_blind};
-use super::direct::{Walk, at_once};
+use super::context::{Context, case_insensitive};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
+use super::predicate::{Walk, at_once};
 use super::set::Shared;
 use super::trap::{At, Trap};
 use crate::builtins::{Env, PatternCache, invoke};
@@ -13,8 +13,8 @@ use crate::program::{Base, Chunk, Instruction, Key, Loop, Node, Path, Program};
 use crate::source::Span;
 use crate::value::{self, Fault, FaultKind, Heap, OwnedValue, Value};
 
-/// A machine, to be used again and again: it keeps its memory between runs, and what one run
-/// built lives in it until the next.
+/// A reusable machine. It keeps its memory between runs. The values of a run stay valid until the
+/// next run.
 ///
 /// ```
 /// use hookgate::engine::Engine;
@@ -43,16 +43,16 @@ impl Default for Machine {
     }
 }
 
-/// The value of a part of the source, as a run met it: the place is the mark's.
+/// The value of a part of the source, recorded during a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark<'a> {
-    /// Which of the program's places.
+    /// The index of the part in the program's places.
     pub place: u32,
-    /// What it was.
+    /// The value.
     pub value: Value<'a>,
 }
 
-/// What a run tells while it goes on. The ordinary one tells nothing, and costs nothing.
+/// An observer of a run. The default one ignores all values and costs nothing.
 trait Observer<'a> {
     fn mark(&mut self, place: u32, value: Value<'a>);
 }
@@ -64,7 +64,7 @@ impl<'a> Observer<'a> for Silent {
     fn mark(&mut self, _: u32, _: Value<'a>) {}
 }
 
-/// A loop over a million elements is not explained element by element.
+/// The maximum number of marks of a run. A loop over a million elements is not explained in full.
 const MAX_MARKS: usize = 100_000;
 
 impl<'a> Observer<'a> for Vec<Mark<'a>> {
@@ -76,7 +76,7 @@ impl<'a> Observer<'a> for Vec<Mark<'a>> {
 }
 
 impl Machine {
-    /// A machine with its limits.
+    /// Returns a machine with these limits.
     pub fn new(limits: Limits) -> Self {
         Self {
             heap: Heap::new(limits.budget()),
@@ -85,15 +85,15 @@ impl Machine {
         }
     }
 
-    /// How much one evaluation may do.
+    /// Returns the limits of one evaluation.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Runs a program. The answer borrows from program, context and machine.
+    /// Runs a program. The result borrows from program, context and machine.
     ///
     /// # Errors
-    /// The trap that stopped it.
+    /// Returns the trap that stopped the run.
     pub fn eval<'a>(
         &'a mut self,
         program: &'a Program,
@@ -106,16 +106,16 @@ impl Machine {
             if let Some(Ok(answer)) = walked.map(|answer| release(&this.heap, answer)) {
                 return Ok(answer);
             }
-            // The machine says what is wrong, and where.
+            // The machine finds the fault and its span.
             this.heap.renew(this.limits.budget());
         }
         this.run(program, context, &mut Silent)
     }
 
-    /// Runs a program, and answers whether its answer counts as true.
+    /// Runs a program. Returns true if its result counts as true.
     ///
     /// # Errors
-    /// The trap that stopped it.
+    /// Returns the trap that stopped the run.
     pub fn test<'a>(
         &'a mut self,
         program: &'a Program,
@@ -134,7 +134,7 @@ impl Machine {
         self.run(program, context, &mut Silent).map(Value::is_truthy)
     }
 
-    /// Runs a program that was compiled with marks; answers what they noted, and the answer.
+    /// Runs a program compiled with marks. Returns the recorded values and the result.
     pub fn trace<'a>(
         &'a mut self,
         program: &'a Program,
@@ -146,7 +146,7 @@ impl Machine {
         (marks, answer)
     }
 
-    /// Walks the tree of a program in a set; answers nothing where it meets a fault.
+    /// Evaluates the predicate tree of a program in a set. `None` if it meets a fault.
     #[inline]
     pub(super) fn test_shared<'a>(
         &'a mut self,
@@ -159,7 +159,7 @@ impl Machine {
         self.walk(program.chunk(), context, Some(shared)).truth(tree)
     }
 
-    /// A walk over a program that is a tree.
+    /// Returns an evaluator for a program with a predicate tree.
     #[inline]
     fn walk<'r, 'a>(
         &'a self,
@@ -175,7 +175,8 @@ impl Machine {
         Walk { chunk, context, heap, patterns, locals, last: None, shared }
     }
 
-    /// Runs the instructions. Not inlined: it would make a walk pay for its frame.
+    /// Runs the instructions. Not inlined, so that the predicate tree does not pay for its stack
+    /// frame.
     #[inline(never)]
     fn run<'a>(
         &'a self,
@@ -214,26 +215,26 @@ struct Run<'r, 'a> {
     height: usize,
     locals: &'a mut [Value<'a>],
     roots: &'a mut [Value<'a>],
-    // Rules seldom nest deeper, and then entering a loop allocates nothing.
+    // Rules rarely nest loops deeper, so starting a loop allocates nothing.
     loops: SmallVec<[Frame<'a>; 2]>,
     attempts: SmallVec<[Attempt; 2]>,
 }
 
-/// Where a fault goes on, and what it finds there.
+/// The state to restore when a fault is caught.
 struct Attempt {
     target: u32,
     height: usize,
     loops: usize,
 }
 
-/// Where the run goes on.
+/// The next instruction.
 enum Flow {
     Next,
     To(u32),
     Return,
 }
 
-/// An answer leaves the machine only without secrets, and within the limits.
+/// Returns a result from the machine. It must contain no secrets and stay within the limits.
 #[inline]
 fn release<'a>(heap: &Heap, answer: Value<'a>) -> Result<Value<'a>, Fault> {
     if answer.holds_secret() {
@@ -248,7 +249,7 @@ fn secret_leaves() -> Fault {
         .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`")
 }
 
-/// The verifier excludes it; a program that reaches it is refused rather than trusted.
+/// Returns the fault for a state that the verifier excludes. The run fails instead of continuing.
 #[cold]
 fn broken() -> Fault {
     Fault::new(FaultKind::BadArgument, "the program is damaged")
@@ -258,7 +259,7 @@ impl<'a> Run<'_, 'a> {
     fn resolve_roots(&mut self) {
         for (slot, root) in self.roots.iter_mut().zip(&self.chunk.roots) {
             let value = self.context.get(&root.name);
-            *slot = if root.case_blind { case_blind(value) } else { value };
+            *slot = if root.case_insensitive { case_insensitive(value) } else { value };
         }
     }
 
@@ -286,7 +287,7 @@ impl<'a> Run<'_, 'a> {
         self.chunk.spans.get(at).copied().unwrap_or_default()
     }
 
-    /// Goes on at the innermost attempt, or stops with the trap.
+    /// Continues at the innermost `try`, or returns the trap.
     fn catch(&mut self, fault: Fault, at: usize) -> Result<usize, Trap> {
         if fault.kind().is_limit() {
             return Err(fault).at(self.span(at));
@@ -323,7 +324,7 @@ impl<'a> Run<'_, 'a> {
         top.copied().ok_or_else(broken)
     }
 
-    /// Takes so many values off the stack, and pushes what is made of them.
+    /// Replaces the top `count` values by the result of `make`.
     fn gather(
         &mut self,
         count: usize,
@@ -356,7 +357,7 @@ impl<'a> Run<'_, 'a> {
         })
     }
 
-    /// Jumps with the value on top as the answer, or drops it and goes on.
+    /// Jumps and keeps the top value as the result, or drops it and continues.
     #[inline]
     fn keep_if(&mut self, keep: bool, target: u32) -> Result<Flow, Fault> {
         if keep {
@@ -494,7 +495,7 @@ impl<'a> Run<'_, 'a> {
         let base = match path.base {
             Base::Root(root) => self.roots.get(usize::from(root)),
             Base::Local(slot) => self.locals.get(usize::from(slot)),
-            // Not in instructions: the verifier refuses it.
+            // Not possible in instructions: the verifier rejects it.
             Base::Shared(_) => None,
         };
         let mut value = *base.ok_or_else(broken)?;
@@ -552,9 +553,9 @@ impl<'a> Run<'_, 'a> {
         Ok(Flow::To(info.end))
     }
 
-    /// Sets the body's parameters, and runs it.
+    /// Sets the parameters of the body, and runs it.
     fn enter(&mut self, info: &Loop, element: Element<'a>) -> Result<Flow, Fault> {
-        // The whole body counts for each element: its instructions are work too.
+        // Each element is charged for the whole body, because its instructions are work too.
         self.env.heap.work(info.end.saturating_sub(info.body) as usize)?;
         let frame = self.loops.last().ok_or_else(broken)?;
         let parameters = frame.parameters(element);

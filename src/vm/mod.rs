@@ -1,13 +1,13 @@
 //! The stack machine: runs programs against contexts.
 //!
-//! Knows programs, values and functions; no source syntax, no clock, no host. What a run needs
-//! from outside is in its [`Context`]; how much it may do is in its [`Limits`].
+//! Knows programs, values and functions, and nothing of source syntax, clocks or the host. A run
+//! gets its input from a [`Context`], and its bounds from [`Limits`].
 
 mod context;
-mod direct;
 mod limits;
 mod loops;
 mod machine;
+mod predicate;
 mod secrets;
 mod set;
 mod simple;

@@ -1,4 +1,4 @@
-//! The host's secrets, by name.
+//! The secrets of the host, by name. Does not know their source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::value::Value;
 
-/// Secrets by name; each name has the active ones, the newest first. Wiped when dropped, never
-/// shown.
+/// Secrets by name. Each name has its active secrets, the newest first. They are erased from memory
+/// on drop, and never printed.
 ///
 /// ```
 /// use hookgate::vm::Secrets;
@@ -27,12 +27,12 @@ enum Content {
 }
 
 impl Secrets {
-    /// Adds an active secret of a name, after those it has.
+    /// Adds an active secret with a name, after the existing ones.
     pub fn add(&mut self, name: &str, secret: impl Into<String>) {
         self.push(name, Content::Text(Zeroizing::new(secret.into())));
     }
 
-    /// The same, for a secret that is bytes: one that was written in hex or base64.
+    /// Adds a secret of bytes, such as one written in hex or base64.
     pub fn add_bytes(&mut self, name: &str, secret: impl Into<Vec<u8>>) {
         self.push(name, Content::Bytes(Zeroizing::new(secret.into())));
     }
@@ -41,17 +41,17 @@ impl Secrets {
         self.0.entry(name.into()).or_default().push(content);
     }
 
-    /// The names that have a secret.
+    /// Returns the names that have a secret.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|name| &**name)
     }
 
-    /// All secrets, for whoever has to keep them out of what is written.
+    /// Returns all secrets, for code that removes them from output.
     pub(crate) fn contents(&self) -> impl Iterator<Item = Value<'_>> {
         self.0.values().flatten().map(Content::value)
     }
 
-    /// The active secrets of a name that are not empty.
+    /// Returns the active, non-empty secrets with a name.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = Value<'_>> {
         let known = self.0.get(name).map(Vec::as_slice).unwrap_or(&[]);
         known.iter().map(Content::value).filter(|secret| secret.is_truthy())
@@ -67,7 +67,7 @@ impl Content {
     }
 }
 
-/// The names, and how many secrets each has.
+/// Writes the names with the number of secrets of each.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.0.iter().map(|(name, active)| (name, active.len()))).finish()

@@ -1,36 +1,37 @@
-//! Rule sets, run: what their programs read is found once for a context, then each is walked.
+//! Evaluation of rule sets: resolves the shared paths once for a context, then runs each program.
+//! Does not build sets.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 
-use super::context::{Context, case_blind};
+use super::context::{Context, case_insensitive};
 use super::machine::Machine;
 use super::trap::Trap;
 use crate::program::{Member, RuleSet, Step};
 use crate::value::{Object, OwnedValue, SCANNED_PER_STEP, Value, json_member};
 
-/// What the programs of a set share while they run against one context.
+/// The shared results of a set for one context.
 pub(super) struct Shared<'c> {
-    /// Where the steps of the set led.
+    /// The values at the shared steps.
     found: &'c [Found<'c>],
-    /// What the tests of the set answered.
+    /// The results of the shared tests, once evaluated.
     answers: &'c [Cell<Option<Answer>>],
 }
 
-/// A set with no more steps, or tests, allocates nothing when it runs.
+/// The number of steps, and of tests, stored inline. A set up to this size allocates nothing.
 const INLINE: usize = 32;
 
-/// Where a step led.
+/// The value at a step.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'c> {
     pub(super) end: End<'c>,
-    /// The steps of work that it counts for, each time that it is read.
+    /// The steps of work charged for each read.
     pub(super) work: usize,
 }
 
-/// What stands there. What belongs to a document stays where it is.
+/// The end of a step. A value of a document is kept by reference.
 #[derive(Clone, Copy)]
 pub(super) enum End<'c> {
     Json(&'c serde_json::Value),
@@ -38,7 +39,7 @@ pub(super) enum End<'c> {
     Other(Value<'c>),
 }
 
-/// What a test answered, and what it cost.
+/// The result of a test, and its cost.
 #[derive(Clone, Copy)]
 pub(super) struct Answer {
     pub(super) truth: bool,
@@ -65,7 +66,7 @@ fn take<'c>(step: &Step, context: &Context<'c>, before: &[Found<'c>]) -> Found<'
             Found { end: from.map_or(End::Other(Value::Null), |end| end.member(key)), work: 0 }
         }
         Step::Blind(root, key) => {
-            let Value::Object(object) = case_blind(context.get(root)) else {
+            let Value::Object(object) = case_insensitive(context.get(root)) else {
                 return Found { end: End::Other(Value::Null), work: 0 };
             };
             let work = match object {
@@ -103,7 +104,7 @@ impl<'c> End<'c> {
     }
 }
 
-/// A rule set with what its programs read of one context: to be asked more than once.
+/// A rule set with the values of its shared paths for one context. It can be evaluated repeatedly.
 pub struct Bound<'r, 'c> {
     set: &'c RuleSet,
     context: &'r Context<'c>,
@@ -112,14 +113,14 @@ pub struct Bound<'r, 'c> {
 }
 
 impl<'c> Bound<'_, 'c> {
-    /// The context that it is bound to.
+    /// Returns its context.
     pub fn context(&self) -> &Context<'c> {
         self.context
     }
 }
 
 impl RuleSet {
-    /// Finds what the programs read of a context.
+    /// Resolves the shared paths of the set in a context.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -152,11 +153,11 @@ impl RuleSet {
 }
 
 impl Machine {
-    /// Asks the programs of a set, in order, whether their answers count as true, until the caller
-    /// breaks off. Each has the limits of an evaluation of its own, and answers what it answers
-    /// alone; `each` gets its place in the set, and the answer or the trap that stopped it.
+    /// Runs the programs of a set in order until `each` breaks. `each` gets the index of a program,
+    /// and true if its result counts as true, or the trap that stopped it. Each program has the
+    /// limits and the result of a separate evaluation.
     ///
-    /// Answers what the caller broke off with.
+    /// Returns the value that `each` broke with.
     pub fn test_set<B>(
         &mut self,
         set: &RuleSet,
@@ -166,7 +167,7 @@ impl Machine {
         self.test_bound(&set.bind(context), each)
     }
 
-    /// The same, of a set whose paths were found before.
+    /// Runs a set whose shared paths are already resolved, as [`Self::test_set`] does.
     pub fn test_bound<B>(
         &mut self,
         bound: &Bound<'_, '_>,
@@ -180,7 +181,7 @@ impl Machine {
         None
     }
 
-    /// Asks one program of a set, by its place; nothing where there is none.
+    /// Runs one program of a set. `None` if the index is out of range.
     pub fn test_member(
         &mut self,
         bound: &Bound<'_, '_>,

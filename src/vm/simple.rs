@@ -1,4 +1,5 @@
-//! The simple form of running: a machine of its own, and an answer of its own.
+//! The simple way to run a program: with a new machine, and an owned result. Does not keep memory
+//! between runs.
 
 use super::context::Context;
 use super::machine::Machine;
@@ -8,24 +9,24 @@ use crate::source::Span;
 use crate::value::{Fault, FaultKind, OwnedValue};
 
 impl Program {
-    /// Runs the program once. To run often, keep a [`Machine`].
+    /// Runs the program once. To run it often, keep a [`Machine`].
     ///
     /// # Errors
-    /// The trap that stopped it.
+    /// Returns the trap that stopped the run.
     pub fn eval(&self, context: &Context<'_>) -> Result<OwnedValue, Trap> {
         let mut machine = Machine::default();
         let answer = machine.eval(self, context)?;
         answer
             .to_owned_value()
-            // The machine lets no secret out; this says so once more.
+            // The machine already excludes secrets; this is a second safeguard.
             .ok_or_else(|| Fault::new(FaultKind::SecretLeaves, "the answer would hold a secret"))
             .at(Span::default())
     }
 
-    /// Runs the program once, and answers whether its answer counts as true.
+    /// Runs the program once. Returns true if its result counts as true.
     ///
     /// # Errors
-    /// The trap that stopped it.
+    /// Returns the trap that stopped the run.
     pub fn test(&self, context: &Context<'_>) -> Result<bool, Trap> {
         Machine::default().test(self, context)
     }

@@ -1,4 +1,4 @@
-//! What stops a run: a fault, and the place it happened at.
+//! Traps: a fault with the span where it happened. Does not print source excerpts.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use crate::program::Program;
 use crate::source::Span;
 use crate::value::{Fault, FaultKind};
 
-/// A fault with its place in the source.
+/// A fault with its span in the source.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Trap(Box<(Fault, Span)>);
 
 impl Trap {
-    /// A fault at a place.
+    /// Returns a trap of a fault at a span.
     pub fn new(fault: Fault, span: Span) -> Self {
         Self(Box::new((fault, span)))
     }
 
-    /// The fault.
+    /// Returns the fault.
     pub fn fault(&self) -> &Fault {
         &self.0.0
     }
 
-    /// Where it happened.
+    /// Returns the span of the fault.
     pub fn span(&self) -> Span {
         self.0.1
     }
 
-    /// Its code in the diagnostics.
+    /// Returns its diagnostic code.
     pub fn code(&self) -> Code {
         code(self.fault().kind())
     }
 
-    /// The code, and the part of the program that it happened at: for logs. What the fault says
-    /// quotes values, which may be left out of logs by their path.
+    /// Returns the code and the part of the source that faulted, for logs. The fault's message is
+    /// left out, because it quotes values that redaction may exclude from logs.
     pub fn place_in(&self, program: &Program) -> String {
         let code = self.code();
         let title = code.row().map_or("", |row| row.title);
@@ -43,14 +43,14 @@ impl Trap {
         }
     }
 
-    /// The trap as it is told to the author.
+    /// Returns the diagnostic for the author.
     pub fn diagnostic(&self) -> Diagnostic {
         Diagnostic::new(self.code(), self.span(), self.fault().message())
             .maybe_help(self.fault().advice())
     }
 }
 
-/// The code of a kind of fault.
+/// Returns the code of a kind of fault.
 fn code(kind: FaultKind) -> Code {
     match kind {
         FaultKind::WrongOperand => Code::E0301,
@@ -76,7 +76,7 @@ fn code(kind: FaultKind) -> Code {
     }
 }
 
-/// Code and message.
+/// Writes code and message.
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code(), self.fault())
@@ -91,9 +91,9 @@ impl fmt::Debug for Trap {
 
 impl std::error::Error for Trap {}
 
-/// Puts a place to what went wrong.
+/// Adds a span to a fault.
 pub(super) trait At<T> {
-    /// The answer, or the trap of the fault at a place.
+    /// Returns the value, or a trap at the span.
     fn at(self, span: Span) -> Result<T, Trap>;
 }
 

@@ -1,4 +1,5 @@
-//! Rules that only read and compare allocate nothing, once a machine has run.
+//! Allocation tests: on a machine that has run once, a rule that only reads and compares allocates
+//! nothing.
 
 #[path = "../counting.rs"]
 mod counting;
@@ -35,7 +36,7 @@ fn request() -> Vec<(&'static str, OwnedValue)> {
     ]
 }
 
-/// How often a run with a fresh context asks for memory, after one that warmed the machine up.
+/// Returns the number of allocations of a run with a new context, after a first run.
 fn allocations(rule: &str) -> usize {
     let program: Program = Engine::for_requests().compile(rule).unwrap();
     let request = request();
@@ -97,7 +98,7 @@ fn loops_that_only_test_allocate_nothing() {
     }
 }
 
-/// Counts that find nothing where there is something would prove nothing.
+/// Verifies that the counter detects an allocation; otherwise a count of zero would prove nothing.
 #[test]
 fn an_allocation_is_counted() {
     let before = asked();

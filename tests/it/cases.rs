@@ -1,6 +1,6 @@
-//! Expressions with contexts and answers, from files in `tests/cases/`.
+//! Expressions with contexts and expected results, from files in `tests/cases/`.
 
-use hookgate::engine::{Context, Engine, Secrets, Source, Strangers, Time};
+use hookgate::engine::{Context, Engine, Secrets, Source, Time, UndeclaredRoots};
 use hookgate::value::{OwnedValue, read_json};
 
 /// A case of a file: `{id, text, context?, now?, secrets?, expected | code}`.
@@ -16,7 +16,7 @@ struct Case {
 
 fn cases(path: &str) -> Vec<Case> {
     let file = std::fs::read(path).expect(path);
-    // Through our own reader: numbers are exact, and objects keep their order.
+    // Uses our own reader, which keeps numbers exact and objects in order.
     let OwnedValue::List(list) = read_json(&file).expect(path) else { panic!("{path} is a list") };
     list.iter().map(|case| of(case, path)).collect()
 }
@@ -48,9 +48,9 @@ fn of(case: &OwnedValue, path: &str) -> Case {
     }
 }
 
-/// The answer as JSON, or the code of what stopped it.
+/// Returns the result as JSON, or the code of the error.
 fn run(case: &Case) -> Result<String, String> {
-    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let mut context = Context::of(&case.context);
     context.set_secrets(&case.secrets);
     let now = case.now.as_deref().unwrap_or("2025-08-20T00:00:00Z");
@@ -68,7 +68,7 @@ fn check(path: &str) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The cases of a file that do not answer what they say.
+/// Returns the cases of a file with an unexpected result.
 fn wrong(path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut seen = 0;

@@ -1,5 +1,5 @@
-//! The command line, as others call it: answers on standard output, everything said about them on
-//! standard error, 0 for done, 1 for a fault, 2 for bad usage.
+//! The command line as a user calls it: results on standard output, messages on standard error;
+//! exit status 0 for success, 1 for an error, 2 for wrong usage.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -29,7 +29,7 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-/// A file of a test's own, removed when it is done.
+/// A temporary file of one test, removed on drop.
 struct File(std::path::PathBuf);
 
 impl File {

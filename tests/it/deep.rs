@@ -1,11 +1,11 @@
-//! Deep and large inputs on a small stack: an answer or an error, never a crash.
+//! Deep and large inputs on a small stack: they give a result or an error, never a crash.
 
 use hookgate::compile::Options;
-use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Strangers, Value};
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, UndeclaredRoots, Value};
 use hookgate::reference;
 use hookgate::value::{self, Budget, Heap, OwnedObject, read_json};
 
-/// Half a megabyte: less than any thread a host would run rules on.
+/// The stack size in bytes: smaller than any thread on which a host would run rules.
 const SMALL_STACK: usize = 512 << 10;
 
 fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
@@ -14,16 +14,16 @@ fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
 }
 
 fn engine() -> Engine {
-    Engine::for_requests().strangers(Strangers::Taken)
+    Engine::for_requests().strangers(UndeclaredRoots::Allow)
 }
 
-/// What a source comes to on a small stack: what it answers, shown, or the code of an error. The
-/// machine and the reference agree where it runs.
+/// Returns the outcome of a source on a small stack: the displayed result, or the code of an error.
+/// Asserts that the machine and the reference agree.
 fn outcome(source: String) -> String {
     outcome_in(source, OwnedValue::Null)
 }
 
-/// The same, with a value under the name `x`.
+/// Returns the outcome of a source with a value named `x`.
 fn outcome_in(source: String, x: OwnedValue) -> String {
     on_a_small_stack(move || {
         let engine = engine();
@@ -63,7 +63,7 @@ fn outcome_in(source: String, x: OwnedValue) -> String {
     })
 }
 
-/// The deepest of a family of sources that is accepted, and what it answers.
+/// Returns the greatest accepted depth of a family of sources, and the result at that depth.
 fn deepest(nested: impl Fn(usize) -> String) -> (usize, String) {
     let accepted = |deep: &usize| engine().check(Source::new("rule", nested(*deep))).is_ok();
     let deep = (1..=140).rev().find(accepted).unwrap();
@@ -141,7 +141,7 @@ fn a_ladder_of_two_thousand_rungs_answers() {
     assert_eq!(outcome(ladder(2_000, "\"none\"")), "\"none\"");
     let last = OwnedValue::Number(1_999i64.into());
     assert_eq!(outcome_in(ladder(2_000, "NULL"), last), "1999");
-    // The last rung has no `ELSE`.
+    // The last branch has no `ELSE`.
     assert_eq!(outcome(format!("{}IF x THEN 1", ladder(2_000, ""))), "null");
 }
 
@@ -323,7 +323,7 @@ fn large_answers_and_long_work_are_limits_and_not_crashes() {
 
 #[test]
 fn a_shared_value_is_compared_within_the_limit() {
-    // Two lists of 2^40 elements by path, in forty by memory.
+    // Two lists of 2^40 elements when expanded, and of forty in memory.
     let doubled = "$RANGE(40).$REDUCE([1], (a, b) => [a, a])";
     for source in [
         format!("$RANGE(1).$MAP(z => {doubled}) == $RANGE(1).$MAP(z => {doubled})"),
@@ -340,7 +340,7 @@ fn a_shared_value_is_compared_within_the_limit() {
 
 #[test]
 fn an_answer_that_shares_its_parts_is_no_trap_for_who_takes_it() {
-    // As an owned value, and as text, it would have 2^40 elements.
+    // Expanded to an owned value or to text, it would have 2^40 elements.
     let source = "$RANGE(40).$REDUCE([1], (a, b) => [a, a])";
     let answer = on_a_small_stack(move || {
         let program = engine().compile(source).unwrap();
@@ -352,7 +352,7 @@ fn an_answer_that_shares_its_parts_is_no_trap_for_who_takes_it() {
 #[test]
 fn a_sort_that_is_stopped_midway_ends_in_its_limit() {
     use hookgate::engine::{Limits, OwnedValue};
-    // A generator of its own: the order of the list is what matters, and it has to be the same.
+    // A separate generator: the list must have the same order in every run.
     let mut state = 7u64;
     let mut next = move || {
         state =

@@ -1,4 +1,4 @@
-//! Delivery as far as it is decided without doing it.
+//! The decisions of delivery, without network or store.
 
 mod filterby;
 mod model;

@@ -1,5 +1,5 @@
-//! Diagnostics as people read them: sources in `tests/cases/diagnostics/*.rule`, and what is told
-//! of each beside it. `UPDATE_EXPECT=1` rewrites what is told; read the diff.
+//! Diagnostics as people read them: sources in `tests/cases/diagnostics/*.rule`, each with the
+//! expected messages in a file beside it. `UPDATE_EXPECT=1` rewrites these files; review the diff.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use hookgate::diagnostic::{Colour, Diagnostic, render, to_json};
 use hookgate::engine::{Engine, RootDeclaration, Source, Type};
 use hookgate::value::read_json;
 
-/// An engine for a source: its first line may be a comment that names what it needs.
+/// Returns the engine for a source. A comment in its first line may name the required settings.
 fn engine(text: &str) -> Engine {
     let engine = Engine::for_requests();
     let first = text.lines().next().unwrap_or("");
@@ -26,7 +26,7 @@ fn engine(text: &str) -> Engine {
     }
 }
 
-/// The sources that are told of.
+/// Returns the source files.
 fn rules() -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir("tests/cases/diagnostics")
         .unwrap()
@@ -79,14 +79,14 @@ fn places_count_characters_and_offsets_count_bytes() {
     assert_eq!((label["start"].as_u64(), label["end"].as_u64()), (Some(21), Some(25)));
 }
 
-/// What a help suggests in place of what it is told of: ``did you mean `x`?``.
+/// Returns the name that a help suggests: ``did you mean `x`?``.
 fn suggested(one: &Diagnostic) -> Option<&str> {
     let (_, rest) = one.help.as_deref()?.split_once("did you mean `")?;
     rest.split('`').next()
 }
 
-/// The source with a suggestion followed: the name takes the place of the name. A label may begin
-/// with the dot before a member, or lack the dollar sign of a function.
+/// Returns the source with the suggestion applied: the suggested name replaces the name. A label
+/// may start with the dot before a member, or omit the dollar sign of a function.
 fn followed(text: &str, one: &Diagnostic, name: &str) -> String {
     let range = one.span().range();
     let written = &text[range.clone()];

@@ -1,8 +1,8 @@
-//! The documentation holds: every block runs as it says, every link leads somewhere, and the
-//! generated pages are what the program writes.
+//! Documentation tests: every code block runs with its documented result, every link has a target,
+//! and the generated pages are up to date.
 //!
-//! With `UPDATE_EXPECT=1` the answers in blocks and the generated pages are rewritten; the diff
-//! is then read.
+//! With `UPDATE_EXPECT=1` the results in blocks and the generated pages are rewritten; review the
+//! diff.
 
 mod blocks;
 mod codes;
@@ -14,18 +14,20 @@ mod schemas;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The pages that people write: the README and `docs/*.md`.
+/// Returns the pages of the repository and of the book, without those of single errors.
 fn written_pages() -> Vec<PathBuf> {
-    let mut pages = vec![root().join("README.md")];
-    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            pages.push(path);
+    let mut pages = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    for folder in ["docs", "docs/how-to"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
         }
     }
     pages.sort();
@@ -37,12 +39,12 @@ fn read(path: &Path) -> String {
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-/// Whether expectations are to be rewritten.
+/// Returns true if expectations are to be rewritten.
 fn updating() -> bool {
     std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1")
 }
 
-/// The path as people write it, from the root of the repository.
+/// Returns the path from the root of the repository.
 fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

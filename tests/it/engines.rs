@@ -1,5 +1,5 @@
-//! Engines of others, fed with what makes parsers recurse, copy or go back: an answer or an error,
-//! within a stack of a megabyte. A case that explodes ends the test run.
+//! Third-party parsers with inputs that cause recursion, copies or backtracking: they give a result
+//! or an error within a stack of one megabyte. A stack overflow ends the test run.
 
 use hookgate::engine::{Engine, Format, Source};
 use hookgate::listener::{Outside, load};
@@ -9,7 +9,7 @@ fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static)
     thread.join().unwrap()
 }
 
-/// Reads a document as a mapper.
+/// Compiles a document as a mapper.
 fn mapper(text: String, format: Format) -> Result<(), String> {
     on_a_small_stack(move || {
         let read = Engine::for_requests().compile_mapper(Source::new("map", text), format);
@@ -17,7 +17,7 @@ fn mapper(text: String, format: Format) -> Result<(), String> {
     })
 }
 
-/// Reads a listener file.
+/// Loads a listener file.
 fn listener(text: String) -> bool {
     on_a_small_stack(move || load("open.toml", &text, &Outside::none()).listener.is_some())
 }

@@ -1,11 +1,11 @@
-//! Explanations: they agree with the run, and name what decided.
+//! Explanations: they agree with the run, and name the deciding parts.
 
-use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Strangers, Time};
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Source, Time, UndeclaredRoots};
 use hookgate::explain::{Explanation, explain, to_json, to_text};
 use hookgate::value::read_json;
 
 fn explained(text: &str, context: &OwnedValue) -> Explanation {
-    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let checked = engine.check(Source::new("rule", text)).unwrap();
     let mut context = Context::of(context);
     context.set_now(Time::from_epoch(1_755_648_000i64.into()).unwrap());
@@ -127,7 +127,7 @@ fn explanations_as_json_hold_every_part() {
 
 #[test]
 fn explanations_agree_with_the_run() {
-    // Every expression of the language's cases, explained.
+    // Explains every expression of the language cases.
     let mut seen = 0;
     for file in std::fs::read_dir("tests/cases/language").unwrap() {
         let OwnedValue::List(cases) =
@@ -140,7 +140,7 @@ fn explanations_agree_with_the_run() {
             let Some(OwnedValue::Text(text)) = case.get("text") else { panic!("a text") };
             let context =
                 case.get("context").cloned().unwrap_or(OwnedValue::Object(Default::default()));
-            let engine = Engine::for_requests().strangers(Strangers::Taken);
+            let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
             let Ok(checked) = engine.check(Source::new("case", &**text)) else { continue };
             let mut roots = Context::of(&context);
             roots.set_now(Time::from_epoch(1_755_648_000i64.into()).unwrap());

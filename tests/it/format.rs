@@ -1,4 +1,4 @@
-//! The formatter: cases of how it lays sources out, and its laws for every source.
+//! The formatter: cases of layouts, and properties of every source.
 
 use std::fmt::Write;
 use std::fs;
@@ -20,7 +20,7 @@ fn formatted(text: &str) -> String {
     format(&read(text).unwrap_or_else(|| panic!("does not read:\n{text}")))
 }
 
-/// The comments of a source in alphabetical order, without the white space at their ends.
+/// Returns the comments of a source in alphabetical order, without trailing white space.
 fn comments(parsed: &Parsed) -> Vec<&str> {
     let words = parsed.comments.iter().map(|span| parsed.source.slice(*span).trim_end());
     let mut words: Vec<&str> = words.collect();
@@ -28,7 +28,8 @@ fn comments(parsed: &Parsed) -> Vec<&str> {
     words
 }
 
-/// What holds for every source: the same tree, the same comments, and nothing left to do.
+/// Asserts the properties of every source: the same tree, the same comments, and a second run
+/// changes nothing.
 fn keeps_the_laws(text: &str) {
     let before = read(text).unwrap_or_else(|| panic!("does not read:\n{text}"));
     let out = format(&before);
@@ -52,13 +53,14 @@ fn case_files(extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The cases of a file: each begins with a line `=== name`. What stands above them is for people.
+/// Returns the cases of a file. Each starts with a line `=== name`. The text above the first is a
+/// description.
 fn cases(text: &str) -> Vec<(&str, &str)> {
     let cases = text.split("\n=== ").skip(1);
     cases.map(|case| case.split_once('\n').unwrap_or((case, ""))).collect()
 }
 
-/// Runs the cases of a file, and answers the file with the expectations as they came out.
+/// Runs the cases of a file, and returns the file with the actual results.
 fn run_cases(text: &str) -> String {
     let mut actual = text.split("\n=== ").next().unwrap().to_owned();
     for (name, case) in cases(text) {
@@ -69,7 +71,7 @@ fn run_cases(text: &str) -> String {
     actual
 }
 
-/// With `UPDATE_EXPECT=1`, the files are written anew; read the difference.
+/// Rewrites the files with `UPDATE_EXPECT=1`; review the diff.
 #[test]
 fn a_source_is_laid_out_as_the_cases_show() {
     for path in case_files("txt") {
@@ -108,7 +110,7 @@ fn a_comment_survives_between_any_two_tokens() {
         }
         for comment in [" # c\n", "\n# c\n", " # c\n# d\n", "\n\n# c\n\n# d\n\n"] {
             let text = format!("{before}{comment}{after}");
-            // In the text `#` is content or a fault.
+            // Inside a string `#` is content, or an error.
             if read(&text).is_some() {
                 keeps_the_laws(&text);
             }
@@ -183,7 +185,7 @@ not            0..22 not a.b[1:] in \"t${c}\"
     assert_eq!(show_tree(&parsed), expected);
 }
 
-/// Writes a source that reads, its turns taken from bytes: the same bytes, the same source.
+/// A generator of valid sources, controlled by bytes: the same bytes give the same source.
 struct Author<'b> {
     bytes: std::slice::Iter<'b, u8>,
     out: String,
@@ -199,12 +201,12 @@ impl<'b> Author<'b> {
         author.out
     }
 
-    /// One of so many turns; the first when there is nothing left to decide.
+    /// Returns one of `turns` choices, and the first one at the end of the bytes.
     fn pick(&mut self, turns: u8) -> u8 {
         self.bytes.next().map_or(0, |byte| byte % turns)
     }
 
-    /// White space, and comments where they may stand.
+    /// Writes white space, and comments where they are allowed.
     fn trivia(&mut self) {
         let turn = self.pick(12);
         self.comments += 1;
@@ -238,7 +240,7 @@ impl<'b> Author<'b> {
         self.token(tokens[usize::from(turn)]);
     }
 
-    /// The loosest expression; `fuel` bounds how deep it gets.
+    /// Writes an expression of the lowest precedence. `fuel` limits its depth.
     fn expr(&mut self, fuel: u8) {
         if fuel == 0 || self.pick(8) != 1 {
             return self.or(fuel);
@@ -246,7 +248,7 @@ impl<'b> Author<'b> {
         self.token("iF");
         self.expr(fuel - 1);
         self.token("THEN");
-        // Without an `ELSE` of its own, an inner one would take ours.
+        // An inner conditional without its own `ELSE` would take this one.
         self.or(fuel - 1);
         if self.pick(4) != 1 {
             self.token("else");

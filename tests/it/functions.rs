@@ -1,13 +1,13 @@
-//! The registry: every row is whole, and does what its examples say.
+//! The function registry: every row is complete, and its examples give the documented results.
 
 use std::collections::HashSet;
 
 use hookgate::builtins::{self, Code, Family, Function, Mode, Role};
-use hookgate::engine::{Context, Engine, Machine, Secrets, Strangers, Time};
+use hookgate::engine::{Context, Engine, Machine, Secrets, Time, UndeclaredRoots};
 
-/// What an example answers: JSON, or the code of the first error.
+/// Returns the result of an example: JSON, or the code of the first error.
 fn answer(source: &str) -> String {
-    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let program = match engine.compile(source) {
         Ok(program) => program,
         Err(found) => {

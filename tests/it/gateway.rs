@@ -1,4 +1,4 @@
-//! The gateway over real sockets and a real database.
+//! The gateway with real sockets and a real database.
 
 mod access;
 mod awork;

@@ -1,4 +1,4 @@
-//! Functions of the host's own.
+//! Functions defined by the host.
 
 use hookgate::engine::{
     Args, Context, Diagnostics, Engine, Env, Fault, FaultKind, Function, Kinds, Param, Secrets,
@@ -37,7 +37,7 @@ fn engine() -> Engine {
         }))
 }
 
-/// What a rule answers, or the code of the diagnostic with its message.
+/// Returns the result of a rule, or the code of the diagnostic with its message.
 fn answer(rule: &str) -> String {
     let told = |found: Diagnostics| {
         let error = found.list.iter().find(|one| one.is_error()).unwrap();
@@ -98,7 +98,7 @@ fn arguments_are_checked_as_those_of_the_language_are() {
 
 #[test]
 fn what_is_made_with_a_secret_stays_secret() {
-    // The checker sees it before it runs, and where it cannot, the run does.
+    // The checker rejects it if it can infer the secret; otherwise the run fails.
     assert!(answer("$SHOUT($SECRET('KEY'))").starts_with("E0203"));
     assert!(answer("$BOTH($SECRET('KEY'))").starts_with("E0203"));
     assert_eq!(answer("$BOTH($SECRET('KEY'))[0] == 'hunter2'"), "true");
@@ -120,7 +120,7 @@ fn an_answer_of_another_kind_than_declared_is_a_fault() {
     let told = answer("$SAME(n)");
     assert_eq!(told, "E0302: `$SAME` answers a text by its declaration, and answered a number");
     assert!(answer("$SAME([n])").contains("answered a list"));
-    // The kind of what a secret holds counts; what it holds is not told.
+    // The kind of a secret's content is considered; the content is not reported.
     assert_eq!(answer("$SAME($SECRET('KEY')) == 'hunter2'"), "true");
 }
 

@@ -1,26 +1,26 @@
-//! Sources made to take long, or much memory, from whoever only reads or checks them.
+//! Hostile sources: reading and checking them must not take much time or memory.
 
 use std::time::Duration;
 
 use hookgate::diagnostic::{Code, Colour, Diagnostics, render_all, to_json};
-use hookgate::engine::{Context, Engine, Source, Strangers};
+use hookgate::engine::{Context, Engine, Source, UndeclaredRoots};
 use hookgate::syntax::SyntaxLimits;
 
-/// What everything here takes at most, in a build without optimisation: what it stands against
-/// took minutes.
+/// The maximum processor time of a case, in an unoptimised build. Before the fixes the cases took
+/// minutes.
 const LONG: Duration = Duration::from_secs(5);
 
 fn engine() -> Engine {
-    Engine::for_requests().strangers(Strangers::Taken)
+    Engine::for_requests().strangers(UndeclaredRoots::Allow)
 }
 
-/// The processor time of this thread: it does not depend on what else runs on the machine.
+/// Returns the processor time of this thread, which does not depend on other processes.
 pub(crate) fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap()
 }
 
-/// What is told of a source, within the time that is allowed.
+/// Returns the diagnostics of a source. Asserts that they take less than the allowed time.
 fn told_soon(source: String) -> Diagnostics {
     let begun = processor_time();
     let shown: String = source.chars().take(40).collect();
@@ -53,7 +53,7 @@ fn shapes_that_share_their_parts_are_joined_soon() {
     };
     let one = format!("IF x THEN {} ELSE {}", doubled("p"), doubled("q"));
     assert!(!told_soon(format!("({one})[0].a.b")).has_errors());
-    // Joined again and again, by many members that are read at a place nobody knows.
+    // The union is computed many times, for many members that are read at an unknown index.
     let members: Vec<String> = (0..1_500).map(|at| format!("\"{at}\": [p, q][x]")).collect();
     let read = vec!["y[x]"; 3_000].join(", ");
     let source =
@@ -71,7 +71,7 @@ fn an_object_made_of_a_secret_one_is_a_secret() {
     ] {
         assert!(codes(&told_soon(source.clone())).contains(&Code::E0203), "{source}");
     }
-    // The digests of a list of secrets are no secrets.
+    // The digests of a list of secrets are not secret.
     let source = "$SECRETS('NAME').$MAP(s => $HMAC_SHA256(s, raw_body).$HEX())";
     assert_eq!(codes(&told_soon(source.to_owned())), []);
 }
@@ -125,7 +125,7 @@ fn long_sources_that_pile_nothing_up_are_read_whole() {
         let told = told_soon(source);
         assert!(!told.list.iter().any(|one| one.is_error()), "{told}");
     }
-    // A lambda with many parameters is refused for them, and not for how it is written.
+    // A lambda with many parameters is rejected for their number, not for its syntax.
     let names: Vec<String> = (0..5_000).map(|at| format!("p{at}")).collect();
     let told = told_soon(format!("[1].$MAP(({}) => 1)", names.join(", ")));
     assert_eq!(codes(&told), [Code::E0110]);
@@ -147,7 +147,7 @@ fn a_run_of_hashes_in_an_interpolation_is_one_fault() {
     assert!(!told_soon(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
 }
 
-/// An engine that takes sources of a size that no host offers by itself.
+/// Returns an engine that accepts larger sources than the default limits.
 fn engine_for_large() -> Engine {
     engine().syntax_limits(SyntaxLimits { bytes: 4 << 20, depth: 128 })
 }
@@ -207,7 +207,7 @@ fn of_very_many_diagnostics_a_hundred_are_told() {
     assert!(shown.len() < 100_000, "{}", shown.len());
     assert!(shown.ends_with("note: and 6405 more\n\n"), "{shown}");
     assert_eq!(to_json(&told.source, &told.list).as_array().unwrap().len(), 100);
-    // Warnings make room for errors.
+    // Errors displace warnings.
     let warnings = "raw_body == 1, ".repeat(300);
     let told = Engine::for_requests().diagnose(Source::new("rule", format!("[{warnings}nope]")));
     assert!(told.has_errors() && told.list.len() == 100 && told.more == 201);
@@ -225,7 +225,7 @@ fn a_long_line_is_shown_around_what_is_spoken_of() {
     assert!(lines[at].chars().count() < 450 && lines[at].starts_with("2 │ …"), "{shown}");
     let column = |line: &str, sign: &str| line.split(sign).next().unwrap().chars().count();
     assert_eq!(column(lines[at], "nope"), column(lines[at + 1], "^^^^"), "{shown}");
-    // A long source that is all one fault, and one that ends too early.
+    // A long source that is one error throughout, and one that ends too early.
     for source in
         [format!("({}", "a + ".repeat(500)), format!("\"{}", "é\n".repeat(500)), "é".repeat(900)]
     {

@@ -1,4 +1,4 @@
-//! Listeners: recipes against their samples, decisions, configuration and its diagnostics.
+//! Listeners: recipes with their samples, decisions, configuration and its diagnostics.
 
 mod challenge;
 mod configuration;
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Limiter, Listener, Loaded, Outside, Presented, Request, Surroundings, Unlimited,
+    Decision, DecisionContext, Limiter, Listener, Loaded, Outside, Presented, Request, Unlimited,
     decide, load,
 };
 use ring::hmac;
@@ -22,7 +22,7 @@ use ring::hmac;
 /// The head of a listener's file.
 const HEAD: &str =
     "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"acme\"\n";
-/// The secrets that `KEY` has: the newer first.
+/// The secrets named `KEY`, the newer one first.
 const SECRETS: &str = "secrets.KEY = [{ env = \"KEY\" }, { env = \"OLD\" }]\n";
 const KEY: &str = "s3cret-of-today";
 const OLD: &str = "s3cret-of-yesterday";
@@ -30,7 +30,7 @@ const URL: &str = "https://hooks.example.com/hook";
 /// The time of requests, in seconds since the epoch.
 const NOW: i64 = 1_755_691_200;
 
-/// A body that is posted to a URL, with nothing else to it.
+/// Returns a request that posts a body to a URL, without anything else.
 fn bare<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
     Request {
         id: "1",
@@ -45,7 +45,7 @@ fn bare<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
     }
 }
 
-/// Loads a listener's file behind the head.
+/// Loads a listener's file that starts with the head.
 fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
     let outside = Outside {
         environment: &|name| match name {
@@ -64,13 +64,13 @@ fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
     load("a.toml", &format!("{HEAD}{rest}"), &outside)
 }
 
-/// A listener without secrets.
+/// Returns a listener without secrets.
 fn open(rest: &str) -> Listener {
     let loaded = loaded(rest, &[]);
     loaded.listener.unwrap_or_else(|| panic!("{rest}\n{:?}", told(&loaded.diagnostics)))
 }
 
-/// A listener with the secret `KEY`.
+/// Returns a listener with the secret `KEY`.
 fn secured(rest: &str) -> Listener {
     open(&format!("{SECRETS}{rest}"))
 }
@@ -79,7 +79,7 @@ fn told(diagnostics: &[hookgate::diagnostic::Diagnostics]) -> Vec<String> {
     diagnostics.iter().map(ToString::to_string).collect()
 }
 
-/// A request that is sent to a listener.
+/// A request to send to a listener.
 #[derive(Clone)]
 struct Sent {
     method: &'static str,
@@ -123,7 +123,7 @@ impl Sent {
         self
     }
 
-    /// Sent later than usual, or earlier.
+    /// Moves the time of the request by seconds.
     fn after(mut self, seconds: i64) -> Self {
         self.now = Time::from_epoch((NOW + seconds).into()).unwrap();
         self
@@ -135,7 +135,7 @@ impl Sent {
 
     fn limited(&self, listener: &Listener, limiter: &mut dyn Limiter) -> Decision {
         self.seen(|request| {
-            let mut surroundings = Surroundings {
+            let mut surroundings = DecisionContext {
                 machine: &mut Machine::default(),
                 limiter,
                 presented: &self.presented,
@@ -165,14 +165,14 @@ impl Sent {
     }
 }
 
-/// The outcome, and every finding that is not `passed`.
+/// Returns the outcome, and every reason code except `passed`.
 fn came(decision: &Decision) -> String {
     let findings = decision.reasons.iter().map(|one| one.finding.name());
     let findings: Vec<&str> = findings.filter(|name| *name != "passed").collect();
     [&[decision.outcome.name()], findings.as_slice()].concat().join(" ")
 }
 
-/// What a decision said, in one text.
+/// Returns the messages of a decision as one text.
 fn said(decision: &Decision) -> String {
     decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -181,7 +181,7 @@ fn body(decision: &Decision) -> &str {
     std::str::from_utf8(&decision.response.body).unwrap()
 }
 
-/// An HMAC, made by another library than the one that is tested.
+/// Returns an HMAC, computed by a different library than the tested one.
 fn mac(algorithm: hmac::Algorithm, secret: &str, message: impl AsRef<[u8]>) -> Vec<u8> {
     let key = hmac::Key::new(algorithm, secret.as_bytes());
     hmac::sign(&key, message.as_ref()).as_ref().to_vec()

@@ -1,4 +1,4 @@
-//! What users rely on, through the public API. One binary: it links once.
+//! Integration tests of the public API. One binary, so it links once.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
 //! Mappers: the cases of `tests/cases/mapper`, the examples of the operators, and the limits.
 //!
-//! A case is a document, a context, and what comes of it: an answer, or a trap; before those, what
-//! the checker tells. `UPDATE_EXPECT=1` writes down what came; read the diff.
+//! A case is a document, a context, the expected diagnostics, and the expected result or trap.
+//! `UPDATE_EXPECT=1` writes the actual results; review the diff.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn documents_nest_to_the_limit_and_no_deeper() {
     assert_eq!(codes(&json(127), Format::Yaml), []);
     assert_eq!(codes(&json(129), Format::Yaml), [Code::E0018]);
     assert_eq!(codes(&format!("a = {}", json(79)), Format::Toml), []);
-    // The parser of TOML has a limit of its own, below ours.
+    // The TOML parser has a lower depth limit of its own.
     assert_eq!(codes(&format!("a = {}", json(129)), Format::Toml), [Code::E0501]);
 }
 
@@ -169,7 +169,7 @@ proptest::proptest! {
     }
 }
 
-/// What documents of all formats are made of.
+/// The tokens that documents of all formats consist of.
 #[rustfmt::skip]
 const PARTS: &[&str] = &[
     "{", "}", "[", "]", ":", ": ", ",", ", ", "\n", "\n  ", "\r\n", " ", "\t", "- ", "? ", "|",
@@ -180,7 +180,7 @@ const PARTS: &[&str] = &[
     "expression", "item", "loop", "{{", "}}", "{{#", "{{/",
 ];
 
-/// The codes of what is told of a document; nothing where it compiles.
+/// Returns the codes of the diagnostics of a document. Empty if it compiles.
 fn codes(text: &str, format: Format) -> Vec<Code> {
     match Engine::new().compile_mapper(Source::new("mapper", text), format) {
         Ok(_) => Vec::new(),
@@ -192,10 +192,10 @@ fn codes(text: &str, format: Format) -> Vec<Code> {
     }
 }
 
-/// One case of a file.
+/// A case of a file.
 struct Case {
     name: String,
-    /// The format; `request` where the names are those of a request.
+    /// The format; `request` for the variables of a request.
     options: String,
     document: String,
     context: Option<String>,
@@ -319,7 +319,7 @@ fn tell(source: &Source, diagnostics: &[Diagnostic], out: &mut String) {
     }
 }
 
-/// `E0502 1:3 "MAPP()" there is no operator …`, with the other places and the help under it.
+/// Writes `E0502 1:3 "MAPP()" there is no operator …`, followed by the other labels and the help.
 fn line(source: &Source, diagnostic: &Diagnostic, out: &mut String) {
     let at = source.position(diagnostic.span().start as usize);
     let (code, message) = (diagnostic.code, &diagnostic.message);

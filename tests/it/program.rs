@@ -1,11 +1,12 @@
-//! Programs that are none: the verifier refuses them, and says which instruction is wrong.
+//! Invalid programs: the verifier rejects them, and names the invalid instruction.
 
 use hookgate::builtins::{self, LoopKind};
 use hookgate::engine::{Engine, OwnedValue};
 use hookgate::program::{Base, Callee, Chunk, Instruction, Loop, Path, Program};
 use hookgate::source::Span;
 
-/// Two constants, a text and null; a local; a function; a loop with its body from 3 to 4.
+/// Returns a chunk with two constants, a string and null; a local; a function; and a loop with its
+/// body from 3 to 4.
 fn chunk(code: &[Instruction]) -> Chunk {
     let map = Callee::Builtin(builtins::find("MAP").unwrap());
     let body = Loop {
@@ -29,7 +30,7 @@ fn chunk(code: &[Instruction]) -> Chunk {
     }
 }
 
-/// The instruction that is wrong, and what is wrong with it.
+/// Returns the index of the invalid instruction, and the violated rule.
 fn malformed(code: &[Instruction]) -> (usize, &'static str) {
     let malformed = Program::new(chunk(code)).unwrap_err();
     (malformed.at, malformed.what)

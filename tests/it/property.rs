@@ -1,7 +1,7 @@
-//! Generated programs against generated contexts: the machine, folded and unfolded, against the
-//! reference evaluator; and what the checker says of a program against what it does.
+//! Generated programs in generated contexts: the machine with and without folding is compared with
+//! the reference evaluator, and the results of the checker with the run.
 //!
-//! `PROPTEST_CASES=100000` looks longer. What was found once stays in
+//! `PROPTEST_CASES=100000` runs more cases. Cases that failed once are kept in
 //! `tests/cases/differential.json`.
 
 mod agree;
@@ -22,7 +22,7 @@ use agree::{Taken, agree, engine, keeps_its_shape, take};
 use choices::{Choices, List, choices};
 use contexts::{Fixed, Given};
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
+/// Returns a configuration with the usual number of cases, or the number in `PROPTEST_CASES`.
 pub(super) fn cases(usual: u32) -> ProptestConfig {
     let asked = std::env::var_os("PROPTEST_CASES").is_some();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -50,7 +50,7 @@ proptest! {
     }
 }
 
-/// A generator of programs that the checker mostly refuses would test nothing.
+/// Most generated programs must pass the checker; otherwise the tests would test nothing.
 #[test]
 fn most_generated_programs_run() {
     use proptest::strategy::ValueTree;
@@ -80,7 +80,7 @@ struct Found {
     answer: serde_json::Value,
 }
 
-/// What generated cases found once: the rule, what it was run against, and what it means.
+/// Runs the generated cases that failed once: the rule, its context, and the expected result.
 #[test]
 fn what_was_found_once_stays_mended() {
     let found = include_str!("../cases/differential.json");

@@ -1,4 +1,4 @@
-//! The table of resources in `SECURITY.md`: each resource, who can consume it, and what bounds that.
+//! The table of resources in `SECURITY.md`: each resource, its consumers, and their bounds.
 //!
 //! The section `## Resources` has a part for each resource, `### Memory` and so on, with a table of
 //! four columns: consumer, bound, where it is set, tests. A cell of the matrix is a row. Where a
@@ -30,7 +30,7 @@ struct Row {
     tests: String,
 }
 
-/// The parts of the section, with their names in lower case.
+/// Returns the parts of the section, with their names in lower case.
 fn parts(page: &str) -> Vec<(String, Vec<Row>)> {
     let section = page.split("\n## ").find(|section| section.starts_with("Resources\n"));
     let section = section.expect("SECURITY.md has no section `## Resources`");
@@ -53,7 +53,7 @@ fn row(line: &str) -> Row {
     Row { consumer, bound, set_by, tests }
 }
 
-/// What is wrong with a row, besides who it is about.
+/// Returns the defects of a row, apart from its consumer.
 fn faults(row: &Row, tests: &BTreeSet<String>) -> Vec<String> {
     if let Some(reason) = row.bound.strip_prefix("none:") {
         let words = reason.split_whitespace().count();
@@ -75,7 +75,7 @@ fn faults(row: &Row, tests: &BTreeSet<String>) -> Vec<String> {
     faults
 }
 
-/// The names of all tests in a folder.
+/// Collects the names of all tests in a directory.
 fn tests_of(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

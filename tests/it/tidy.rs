@@ -1,9 +1,10 @@
-//! The house: which module may name which, as the table in `docs/architecture.md` has it.
+//! The structure of the repository: the modules that each module may use, as in the table in
+//! `docs/architecture.md`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Each module and what it may name besides itself, as the table says.
+/// Returns each module with the modules that it may use besides itself, from the table.
 fn table() -> Vec<(String, Vec<String>)> {
     let page = std::fs::read_to_string("docs/architecture.md").unwrap();
     let rows = page.lines().skip_while(|line| !line.starts_with("| module |")).skip(2);
@@ -28,7 +29,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The modules of the crate that a file names outside of comments and tests.
+/// Returns the modules of the crate that a file names outside comments and tests.
 fn named(text: &str) -> BTreeSet<String> {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -85,7 +86,7 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn objects_keep_the_order_that_serde_json_gives_them() {
-    // `preserve_order` anywhere among the dependencies would slow every read down.
+    // The feature `preserve_order` in any dependency would slow down every read.
     let object: serde_json::Value = serde_json::from_str(r#"{"b": 1, "a": 2}"#).unwrap();
     assert_eq!(object.to_string(), r#"{"a":2,"b":1}"#);
 }
@@ -101,7 +102,7 @@ fn the_tests_that_the_threat_model_names_are_there() {
         let test = format!("fn {name}(");
         code.iter().any(|text| text.contains(&test))
     };
-    // A test is named as a sentence; settings have a dot in front of their last word.
+    // A test is named as a sentence; settings have a dot before their last word.
     let quoted = page.split('`').skip(1).step_by(2);
     let is_sentence = |name: &&str| name.matches('_').count() >= 3 && !name.contains('.');
     let named: BTreeSet<&str> = quoted.filter(is_sentence).collect();
@@ -110,7 +111,7 @@ fn the_tests_that_the_threat_model_names_are_there() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// A version as numbers, without what follows `-` or `+`.
+/// Returns a version as numbers, without the part after `-` or `+`.
 fn version(text: &str) -> Vec<u64> {
     let numbers = text.split(['-', '+']).next().unwrap();
     numbers.split('.').map(|number| number.parse().unwrap()).collect()
@@ -139,4 +140,124 @@ fn locked_crates_have_the_versions_that_advisories_ask_for() {
         }
     }
     assert!(checked >= 8, "{checked}");
+}
+
+/// Words that no doc comment begins with: a first line is a noun phrase or a verb.
+const OPENINGS: &[&str] = &["What", "Whether", "How", "It", "Who", "Whoever", "So many", "Those"];
+
+/// Phrases without a noun, which a reader cannot search for.
+const INDEFINITE: &[&str] =
+    &["whoever", "so many", "what came", "is none", "what is told", "what became", "for want of"];
+
+/// The doc comments and comments of a file, a block of lines each, with the line of each block.
+fn comments(text: &str) -> Vec<(usize, String)> {
+    let mut blocks: Vec<(usize, String)> = Vec::new();
+    let mut last = 0;
+    for (at, line) in text.lines().enumerate() {
+        let Some(comment) = line.trim_start().strip_prefix("//") else {
+            continue;
+        };
+        let words = comment.trim_start_matches(['/', '!']).trim();
+        match blocks.last_mut() {
+            Some((_, block)) if last + 1 == at => {
+                block.push(' ');
+                block.push_str(words);
+            }
+            _ => blocks.push((at + 1, words.to_owned())),
+        }
+        last = at;
+    }
+    blocks
+}
+
+#[test]
+fn comments_are_plain_english_with_standard_terms() {
+    let mut all = Vec::new();
+    files(Path::new("src"), &mut all);
+    let (mut blocks, mut openings, mut indefinite) = (0, Vec::new(), Vec::new());
+    for path in all {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (line, block) in comments(&text) {
+            blocks += 1;
+            let place = format!("{}:{line}: {block}", path.display());
+            let first = |opening: &&&str| {
+                let rest = block.strip_prefix(**opening);
+                rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            };
+            if OPENINGS.iter().find(first).is_some() {
+                openings.push(place.clone());
+            }
+            let lower = block.to_lowercase();
+            if INDEFINITE.iter().any(|phrase| lower.contains(phrase)) {
+                indefinite.push(place);
+            }
+        }
+    }
+    assert!(blocks > 3000, "{blocks}");
+    let share = openings.len() * 100 / blocks;
+    assert!(share < 3, "{share} % of the comments:\n{}", openings.join("\n"));
+    assert!(indefinite.len() < 10, "{}", indefinite.join("\n"));
+}
+
+/// Terms that the documentation has to explain, each in at least one of its pages.
+const TERMS: &[&str] = &[
+    "backoff",
+    "dead-letter queue",
+    "group commit",
+    "write-ahead log",
+    "checkpoint",
+    "queue",
+    "worker",
+    "fan-out",
+    "token bucket",
+    "backpressure",
+    "SSRF",
+    "latency",
+    "throughput",
+    "durable",
+    "idempotent",
+    "hot reload",
+    "syntax tree",
+    "short-circuit",
+    "constant folding",
+    "type inference",
+    "taint",
+    "sandbox",
+    "mitigation",
+    "replay protection",
+    "clock skew",
+    "deduplication index",
+    "predicate tree",
+    "encryption at rest",
+    "memory budget",
+];
+
+#[test]
+fn the_terms_of_the_field_occur_in_the_documentation() {
+    let mut pages: Vec<String> = ["README.md", "SECURITY.md", "CONTRIBUTING.md"]
+        .map(|page| std::fs::read_to_string(page).unwrap().to_lowercase())
+        .to_vec();
+    for entry in std::fs::read_dir("docs").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(std::fs::read_to_string(path).unwrap().to_lowercase());
+        }
+    }
+    let is_there = |term: &&&str| pages.iter().any(|page| page.contains(&term.to_lowercase()));
+    let missing: Vec<_> = TERMS.iter().filter(|term| !is_there(term)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_book_lists_every_page() {
+    let summary = std::fs::read_to_string("docs/SUMMARY.md").unwrap();
+    for folder in ["docs", "docs/how-to", "docs/errors"] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let page = path.strip_prefix("docs").unwrap().display().to_string();
+            if page.ends_with(".md") && page != "SUMMARY.md" {
+                assert!(summary.contains(&format!("({page})")), "docs/SUMMARY.md lacks {page}");
+            }
+        }
+    }
 }

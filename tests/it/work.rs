@@ -1,21 +1,24 @@
-//! What an evaluation does is counted before it is done: hostile inputs meet a limit early.
+//! Work limits: work is charged before it is done, so hostile inputs reach a limit early.
 
 use std::time::{Duration, Instant};
 
 use hookgate::builtins::{self, Code, Function, Param, Role};
-use hookgate::engine::{Context, Engine, Kind, Limits, Machine, OwnedValue, Strangers, Value};
+use hookgate::engine::{
+    Context, Engine, Kind, Limits, Machine, OwnedValue, UndeclaredRoots, Value,
+};
 use hookgate::value::{
     Budget, Heap, OwnedObject, interpolate, read_json, read_json_into, write_json_text,
 };
 
-/// Steps for a thirtieth of a second or so: an input that takes much longer is not counted.
+/// Returns a machine whose steps last about a thirtieth of a second. An input that takes much
+/// longer is not charged correctly.
 fn machine(steps: u64) -> Machine {
     Machine::new(Limits { steps, ..Limits::default() })
 }
 
-/// The answer of a rule for a value under the name `x`, or its trap's code and message.
+/// Returns the result of a rule with a value named `x`, or the code and message of its trap.
 fn outcome(machine: &mut Machine, rule: &str, x: Value<'_>) -> Result<String, (String, String)> {
-    let engine = Engine::for_requests().strangers(Strangers::Taken);
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let program = match engine.compile(rule) {
         Ok(program) => program,
         Err(found) => return Err(("compile".to_owned(), format!("{found:?}"))),
@@ -45,16 +48,16 @@ fn patterns_made_one_after_the_other_meet_the_limit() {
     let rule = r#"$RANGE(3000).$MAP(i => $MATCH("a", "\\w{12}${i}"))"#;
     assert_eq!(code(rule, &OwnedValue::Null), "E0401");
     assert!(before.elapsed() < Duration::from_secs(60));
-    // One that is met again is compiled once.
+    // A pattern that occurs again is compiled once.
     let rule = r#"$RANGE(3000).$MAP(i => $MATCH("a", "\\w${x}"))"#;
     assert_eq!(code(rule, &text("{2}".to_owned())), "answer");
 }
 
-/// Functions that answer without looking at every element: `$ALL` stops at one that fails, and
-/// `$RENDER` reads what its template names.
+/// Functions that do not read every element: `$ALL` stops at one that fails, and `$RENDER` reads
+/// only the names in its template.
 const AT_ONCE: &[&str] = &["FIRST", "LAST", "LENGTH", "KIND", "ALL", "RENDER"];
 
-/// An argument that fits a parameter, written in a rule.
+/// Returns the source of an argument that fits a parameter.
 fn argument(param: &Param) -> String {
     match param.role {
         Role::Lambda { least, .. } if least > 1 => return "(a, b) => b".to_owned(),
@@ -68,9 +71,9 @@ fn argument(param: &Param) -> String {
     fits.map_or("NULL", |(_, written)| written).to_owned()
 }
 
-/// Calls of a function with `x` in the place of each parameter that takes such a kind.
+/// Returns calls of a function with `x` as each parameter that accepts the kind.
 fn calls(function: &'static Function, kind: Kind) -> impl Iterator<Item = String> {
-    // A loop walks its subject; what else it takes, it hands on.
+    // A loop reads its subject; other arguments are passed on.
     let is_loop = matches!(function.code, Code::Loop(_));
     let takes = move |at: &usize| {
         let param = &function.params[*at];
@@ -100,7 +103,7 @@ fn no_function_walks_a_list_or_an_object_uncounted() {
     ];
     let mut machine = machine(MANY as u64 / 64);
     let mut uncounted = Vec::new();
-    // A form hands its arguments on, and has no code that could walk them.
+    // A form passes its arguments on, and has no code that could read them.
     let walks = |function: &&Function| {
         !matches!(function.code, Code::Form(_)) && !AT_ONCE.contains(&function.name)
     };
@@ -204,7 +207,7 @@ fn no_message_quotes_a_payload_at_length() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
-/// What a heap of so many bytes and steps leaves undone of some work.
+/// Returns true if a heap with this budget refuses the work.
 fn refused(bytes: usize, steps: u64, work: impl FnOnce(&Heap) -> bool) -> bool {
     !work(&Heap::new(Budget { bytes, steps }))
 }
@@ -267,7 +270,7 @@ fn groups_and_fingerprints_take_memory_that_counts() {
 
 #[test]
 fn patterns_that_a_text_can_make_slow_meet_the_limit() {
-    // Of so many characters with no order in them each that comes may begin a match.
+    // In a random sequence of two characters, each character may start a match.
     let mut state = 1_u64;
     let mixed: String = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -1,4 +1,4 @@
-//! Digests and checksums of messages.
+//! Digests and checksums of messages. Knows no keys.
 
 use md5::Md5;
 use sha1::Sha1;
@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::CONTENT;
 use crate::builtins::registry::{
-    Code, Example, Family, Function, Native, NullSubject, Param, example,
+    Code, Example, Family, Function, Native, NullPropagation, Param, example,
 };
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value};
 
 const PARTS: &[Param] = &[Param::new("part", CONTENT), Param::new("more", CONTENT).rest()];
 
-/// The row of a digest.
+/// Builds the row of a digest function.
 const fn row(
     name: &'static str,
     doc: &'static str,
@@ -27,8 +27,8 @@ const fn row(
         result: Kinds::BYTES,
         doc,
         examples,
-        null: NullSubject::Fault,
-        releases: true,
+        null: NullPropagation::Fault,
+        declassifies: true,
         code: Code::Native(code),
     }
 }
@@ -98,9 +98,9 @@ pub(super) const CRC32: Function = Function {
         example("$CRC32(\"\")", "0"),
         example("$CRC32(missing)", "E0310"),
     ],
-    null: NullSubject::Fault,
-    // A checksum of a short secret tells the secret.
-    releases: false,
+    null: NullPropagation::Fault,
+    // A checksum of a short secret reveals the secret.
+    declassifies: false,
     code: Code::Native(crc32),
 };
 

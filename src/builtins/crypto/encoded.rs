@@ -1,4 +1,4 @@
-//! Bytes as keys and signatures spell them: hex, or base64 in any of its forms.
+//! Decoding of keys and signatures: hex, or base64 in any form. Knows no key formats.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 
 use crate::value::Value;
 
-/// The bytes that a value is or spells, if it does.
+/// Returns the bytes of a value: its own bytes, or the bytes that its text encodes.
 pub(super) fn bytes_of(value: Value<'_>) -> Option<Cow<'_, [u8]>> {
     match value {
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => Some(Cow::Borrowed(bytes)),
@@ -15,7 +15,7 @@ pub(super) fn bytes_of(value: Value<'_>) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The text of a text or a secret.
+/// Returns the text of a string or of a secret.
 pub(super) fn text_of(value: Value<'_>) -> Option<&str> {
     match value {
         Value::SecretText(text) => Some(text),
@@ -23,8 +23,8 @@ pub(super) fn text_of(value: Value<'_>) -> Option<&str> {
     }
 }
 
-/// Decodes hex where all of it is hex digits in pairs, else base64 in either alphabet, padded
-/// or not.
+/// Decodes hex if the whole text is pairs of hex digits. Otherwise decodes base64 in the standard
+/// or the URL-safe alphabet, with or without padding.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     if let Ok(bytes) = hex::decode(text) {
         return Some(bytes);

@@ -1,4 +1,5 @@
-//! Message authentication codes: what most senders sign with.
+//! HMACs (message authentication codes), which most webhook senders use for signatures. Knows no
+//! header of a sender.
 
 use ::hmac::{EagerHash, Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -6,14 +7,14 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::CONTENT;
 use crate::builtins::registry::{
-    Code, Example, Family, Function, Native, NullSubject, Param, example,
+    Code, Example, Family, Function, Native, NullPropagation, Param, example,
 };
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
 
 const PARAMS: &[Param] = &[Param::new("secret", CONTENT), Param::new("message", CONTENT)];
 
-/// The row of a hash function's HMAC.
+/// Builds the row of an HMAC function.
 const fn row(
     name: &'static str,
     doc: &'static str,
@@ -27,8 +28,8 @@ const fn row(
         result: Kinds::BYTES,
         doc,
         examples,
-        null: NullSubject::Fault,
-        releases: true,
+        null: NullPropagation::Fault,
+        declassifies: true,
         code: Code::Native(code),
     }
 }
@@ -99,7 +100,7 @@ pub(super) const SHA512: Function = row(
     sign::<Sha512>,
 );
 
-/// The blocks that an HMAC hashes beside its message.
+/// Number of blocks that an HMAC hashes in addition to its message. Each counts as one step.
 const BLOCKS: usize = 4;
 
 fn sign<'a, D: EagerHash>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
@@ -110,17 +111,17 @@ fn sign<'a, D: EagerHash>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>
     env.heap.bytes(&code.into_bytes()).map(Value::Bytes)
 }
 
-/// Whether a code is the HMAC of a message, in constant time.
+/// Returns true if a code is the HMAC of a message. The comparison runs in constant time.
 pub(super) fn verify<D: EagerHash>(secret: &[u8], message: &[u8], code: &[u8]) -> bool {
     keyed::<D>(secret).is_some_and(|mac| mac.chain_update(message).verify_slice(code).is_ok())
 }
 
-/// Always there: an HMAC takes a key of any length.
+/// Creates an HMAC. Never returns `None`: an HMAC accepts a key of any length.
 fn keyed<D: EagerHash>(secret: &[u8]) -> Option<Hmac<D>> {
     Hmac::new_from_slice(secret).ok()
 }
 
-/// The bytes of an argument that is a secret to sign with.
+/// Returns the bytes of an argument that is a signing secret. An empty secret is a fault.
 pub(super) fn secret<'a>(args: Args<'_, 'a>, at: usize) -> Result<&'a [u8], Fault> {
     let secret = args.content(at)?;
     if secret.is_empty() {

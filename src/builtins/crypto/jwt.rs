@@ -1,7 +1,7 @@
-//! JSON Web Tokens (RFC 7515, RFC 7519): the claims of those whose signature is right.
+//! JSON Web Tokens (RFC 7515, RFC 7519): returns the claims of tokens with a valid signature.
 //!
-//! Knows no clock and no issuer: `exp`, `nbf`, `iss` and `aud` are claims like any others, for
-//! the rule to compare.
+//! Knows no clock and no issuer: `exp`, `nbf`, `iss` and `aud` are ordinary claims, which the rule
+//! has to compare.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::key::{self, ReadKey};
 use super::{CONTENT, hmac, public_key};
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, quoted, read_json_into};
 
@@ -18,7 +18,8 @@ pub(super) const JWT_VERIFY: Function = Function {
     name: "JWT_VERIFY",
     family: Family::Crypto,
     params: &[
-        // It takes secrets only to refuse them: its answer is what stands in the token.
+        // The row accepts secrets only so that the code can reject them: the result is the content
+        // of the token.
         Param::new("token", Kinds::TEXT.or(Kinds::SECRET)),
         Param::new("key", CONTENT),
         Param::new("algorithms", Kinds::TEXT.or(Kinds::LIST)),
@@ -38,18 +39,18 @@ pub(super) const JWT_VERIFY: Function = Function {
         example("$JWT_VERIFY(missing, $SECRET('ZOOM'), \"HS256\")", "E0310"),
         example("$JWT_VERIFY(\"no token\", $SECRET('ZOOM'), [\"HS256\", \"none\"])", "E0314"),
     ],
-    null: NullSubject::Fault,
-    releases: true,
+    null: NullPropagation::Fault,
+    declassifies: true,
     code: Code::Native(jwt_verify),
 };
 
-/// A way to sign, by its name in a token's header.
+/// A signature algorithm with its name in the header of a token.
 struct Algorithm {
     name: &'static str,
     scheme: Scheme,
 }
 
-/// What the key is, and how a signature is verified with it.
+/// The type of key and the verification of a signature with it.
 enum Scheme {
     Secret(fn(&[u8], &[u8], &[u8]) -> bool),
     PublicKey(ReadKey, &'static dyn VerificationAlgorithm),
@@ -94,10 +95,10 @@ fn jwt_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault>
     }
 }
 
-/// A compact token, taken apart.
+/// A token in compact form, split into its parts.
 struct Token<'a> {
     header: Object<'a>,
-    /// Header and claims as they were signed.
+    /// Header and claims in the encoded form that was signed.
     signed: &'a str,
     claims: &'a str,
     signature: Vec<u8>,
@@ -118,7 +119,7 @@ impl<'a> Token<'a> {
         Ok(header.map(|header| Self { header, signed, claims, signature }))
     }
 
-    /// Whether the signature is right by the algorithm that the header names, if that is
+    /// Returns true if the signature is valid for the algorithm in the header and that algorithm is
     /// allowed.
     fn is_signed(
         &self,
@@ -126,7 +127,7 @@ impl<'a> Token<'a> {
         args: Args<'_, 'a>,
         allowed: &[&Algorithm],
     ) -> Result<bool, Fault> {
-        // Extensions that a reader must understand: none are understood.
+        // `crit` lists extensions that the reader must understand. No extension is supported.
         if self.header.get("crit").is_some() {
             return Ok(false);
         }
@@ -150,7 +151,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The part of a token that is an object, if it is one.
+/// Decodes a part of a token as a JSON object. Returns `None` if it is not one.
 fn read_object<'a>(heap: &'a Heap, part: &str) -> Result<Option<Value<'a>>, Fault> {
     let Some(json) = decode(part).and_then(|bytes| String::from_utf8(bytes).ok()) else {
         return Ok(None);
@@ -163,13 +164,14 @@ fn read_object<'a>(heap: &'a Heap, part: &str) -> Result<Option<Value<'a>>, Faul
     }
 }
 
-/// Base64 as tokens have it: one spelling for each signature, and no other.
+/// Decodes base64 as tokens use it: URL-safe and without padding. No other spelling is accepted, so
+/// each signature has exactly one encoding.
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// The algorithms that the last argument names, where the key can be a key of each. What a
-/// token says itself has no part in this.
+/// Returns the algorithms that the last argument allows, after a check that the key fits them. The
+/// header of the token has no influence.
 fn allowed(heap: &Heap, args: Args<'_, '_>) -> Result<Vec<&'static Algorithm>, Fault> {
     let mut allowed = Vec::new();
     match args.value(2) {
@@ -195,8 +197,8 @@ fn named(args: Args<'_, '_>, name: Value<'_>) -> Result<&'static Algorithm, Faul
     })
 }
 
-/// Refuses what would let a stranger sign with a public key: HMAC takes any bytes for its
-/// secret, and the token says whether it is an HMAC.
+/// Rejects arguments that would allow an attacker to sign with a public key: HMAC accepts any bytes
+/// as its secret, and the token selects the algorithm.
 fn check_key(args: Args<'_, '_>, allowed: &[&Algorithm]) -> Result<(), Fault> {
     let by_secret = allowed.iter().filter(|known| matches!(known.scheme, Secret(_))).count();
     if allowed.is_empty() {

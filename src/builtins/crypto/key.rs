@@ -1,8 +1,8 @@
-//! Public keys, in the spellings that senders publish them in.
+//! Public keys in the formats in which senders publish them.
 //!
-//! A key is what an operator wrote, so what does not decode is a fault that says what was
-//! wanted. Whose key it is, and until when it holds, nobody here knows: a certificate counts
-//! for the key in it.
+//! The operator writes the key, so a key that does not decode is a fault that names the expected
+//! format. This module does not check owners or expiry dates: of a certificate it uses only the
+//! key.
 
 use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode, Reader, SliceReader};
@@ -17,10 +17,10 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const ELLIPTIC_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 
-/// Reads a public key from a value, or says what it should have been.
+/// A function that reads a public key from a value, or returns the expected format as its error.
 pub(super) type ReadKey = fn(Value<'_>) -> Result<Vec<u8>, String>;
 
-/// The public key of an argument.
+/// Returns the public key in an argument.
 pub(super) fn argument(args: Args<'_, '_>, at: usize, read: ReadKey) -> Result<Vec<u8>, Fault> {
     read(args.value(at)).map_err(|wanted| {
         args.meaningless(at, wanted).help(
@@ -29,7 +29,7 @@ pub(super) fn argument(args: Args<'_, '_>, at: usize, read: ReadKey) -> Result<V
     })
 }
 
-/// The 32 bytes of an Ed25519 key: raw, as `whpk_` spells them, or in a SPKI.
+/// Reads the 32 bytes of an Ed25519 key: raw, with the prefix `whpk_`, or in a SPKI.
 pub(super) fn ed25519(value: Value<'_>) -> Result<Vec<u8>, String> {
     let bytes = spelled(value, "whpk_");
     let key = bytes.and_then(|bytes| match bytes.len() {
@@ -40,7 +40,7 @@ pub(super) fn ed25519(value: Value<'_>) -> Result<Vec<u8>, String> {
         .ok_or_else(|| "an Ed25519 public key, and this is none".to_owned())
 }
 
-/// The uncompressed point of a P-256 key: raw, or in a SPKI.
+/// Reads the uncompressed point of a P-256 key: raw, or in a SPKI.
 pub(super) fn p256(value: Value<'_>) -> Result<Vec<u8>, String> {
     let is_point = |key: &[u8]| key.len() == 65 && key.first() == Some(&4);
     let is_p256 = |info: &SubjectPublicKeyInfoRef<'_>| {
@@ -54,7 +54,7 @@ pub(super) fn p256(value: Value<'_>) -> Result<Vec<u8>, String> {
     })
 }
 
-/// The PKCS#1 form of an RSA key: that itself, or in a SPKI.
+/// Reads an RSA key in PKCS#1 form: raw, or in a SPKI.
 pub(super) fn rsa(value: Value<'_>) -> Result<Vec<u8>, String> {
     let wanted = || "an RSA public key, and this is none".to_owned();
     let bytes = spelled(value, "").ok_or_else(wanted)?;
@@ -66,7 +66,7 @@ pub(super) fn rsa(value: Value<'_>) -> Result<Vec<u8>, String> {
     Ok(key)
 }
 
-/// How long the modulus of a PKCS#1 key is, in bits of whole bytes.
+/// Returns the length of the modulus of a PKCS#1 key in bits, rounded up to whole bytes.
 fn modulus_bits(key: &[u8]) -> Option<usize> {
     let mut reader = SliceReader::new(key).ok()?;
     let numbers = reader.sequence(|numbers| {
@@ -80,7 +80,7 @@ fn modulus_bits(key: &[u8]) -> Option<usize> {
     usable.then(|| modulus.as_bytes().len() * 8)
 }
 
-/// The bytes that a value is or spells: PEM, hex or base64, behind a prefix if it has one.
+/// Decodes the bytes of a value: raw, PEM, hex or base64, with an optional prefix.
 fn spelled(value: Value<'_>, prefix: &str) -> Option<Vec<u8>> {
     let Some(text) = text_of(value) else {
         return value.content().map(<[u8]>::to_vec);
@@ -90,15 +90,15 @@ fn spelled(value: Value<'_>, prefix: &str) -> Option<Vec<u8>> {
     decode(compact.strip_prefix(prefix).unwrap_or(&compact))
 }
 
-/// What stands between the first and the last line of PEM, whatever they say it is: the bytes
-/// say that themselves.
+/// Returns the content between the first and the last line of PEM. The label is ignored, because
+/// the content itself shows its type.
 fn pem_body(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("-----BEGIN ")?;
     let (_, rest) = rest.split_once("-----")?;
     rest.split_once("-----END ").map(|(body, _)| body)
 }
 
-/// The key of a SPKI or a certificate, where its algorithm is the one wanted.
+/// Returns the key in a SPKI or a certificate if it has the wanted algorithm.
 fn subject_key(
     der: &[u8],
     wanted: impl Fn(&SubjectPublicKeyInfoRef<'_>) -> bool,
@@ -108,7 +108,7 @@ fn subject_key(
     info.subject_public_key.as_bytes().map(<[u8]>::to_vec)
 }
 
-/// The key of an X.509 certificate: of the fields that are signed, the one that is a SPKI.
+/// Returns the key of an X.509 certificate: the first of its signed fields that is a SPKI.
 fn in_certificate(der: &[u8]) -> Option<SubjectPublicKeyInfoRef<'_>> {
     let certificate = AnyRef::from_der(der).ok()?;
     let mut parts = SliceReader::new(certificate.value()).ok()?;

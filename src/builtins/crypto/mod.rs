@@ -1,8 +1,9 @@
 //! Functions of the crypto family: digests, signatures, secrets.
 //!
-//! They trap on null, all but the comparison: an absent signature must never equal an absent
-//! digest. Whatever a stranger sends is verified or it is not; only what the rule's author gave
-//! (a key, a hash, an algorithm) can be a fault.
+//! All of them fail on null, except the comparison `$SECURE_EQUALS`: a missing signature must never
+//! equal a missing digest. Data of a sender never causes a fault: it passes the verification or
+//! does not. Only arguments of the rule's author (a key, a hash function, an algorithm) can cause a
+//! fault. Knows no requests and no store of secrets.
 
 mod digest;
 mod encoded;
@@ -36,5 +37,5 @@ pub(super) const FUNCTIONS: &[Function] = &[
     secret::SECRETS,
 ];
 
-/// What has bytes to hash, to sign or to compare.
+/// The kinds that have bytes to hash, sign or compare.
 const CONTENT: Kinds = Kinds::TEXT.or(Kinds::BYTES).or(Kinds::SECRET);

@@ -1,4 +1,4 @@
-//! Verification of signatures that were made with a private key.
+//! Verification of public-key signatures. Knows no headers and no key formats.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 
 use super::encoded::bytes_of;
 use super::{CONTENT, key};
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Value, quoted};
 
@@ -36,8 +36,8 @@ pub(super) const ED25519_VERIFY: Function = Function {
         ),
         example("$ED25519_VERIFY(\"3d4017c3\", \"r\", \"92a009a9\")", "E0314"),
     ],
-    null: NullSubject::Fault,
-    releases: true,
+    null: NullPropagation::Fault,
+    declassifies: true,
     code: Code::Native(ed25519_verify),
 };
 
@@ -63,8 +63,8 @@ pub(super) const ECDSA_P256_VERIFY: Function = Function {
         example("$ECDSA_P256_VERIFY(\"a key\", \"Hello\", \"MEUCIGHQ\")", "E0314"),
         example("$ECDSA_P256_VERIFY(missing, \"Hello\", \"MEUCIGHQ\")", "E0310"),
     ],
-    null: NullSubject::Fault,
-    releases: true,
+    null: NullPropagation::Fault,
+    declassifies: true,
     code: Code::Native(ecdsa_p256_verify),
 };
 
@@ -82,8 +82,8 @@ pub(super) const RSA_VERIFY: Function = Function {
         example("$RSA_VERIFY(\"a key\", \"Hello\", \"cC4hiUPo\", \"sha256\")", "E0314"),
         example("$RSA_VERIFY(missing, \"Hello\", \"cC4hiUPo\", \"sha256\")", "E0310"),
     ],
-    null: NullSubject::Fault,
-    releases: true,
+    null: NullPropagation::Fault,
+    declassifies: true,
     code: Code::Native(rsa_verify),
 };
 
@@ -101,7 +101,7 @@ fn ecdsa_p256_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>,
             return Err(args.meaningless(3, format!("`sha1` or `sha256`, not {}", quoted(other))));
         }
     }
-    // DER comes to more than 64 bytes, but for one signature in some 2^48.
+    // A DER signature has more than 64 bytes, except for about one signature in 2^48.
     let is_raw = bytes_of(args.value(2)).is_some_and(|signature| signature.len() == 64);
     let algorithm = if is_raw {
         &signature::ECDSA_P256_SHA256_FIXED
@@ -111,7 +111,7 @@ fn ecdsa_p256_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>,
     verify_argument(env, args, algorithm, &key)
 }
 
-/// ECDSA over a SHA-1, which eBay still signs with and ring does not offer.
+/// Verifies ECDSA over SHA-1. eBay still uses it, and ring does not support it.
 fn ecdsa_sha1(heap: &Heap, key: &[u8], args: Args<'_, '_>) -> Result<bool, Fault> {
     let message = args.content(1)?;
     heap.work(VERIFICATION)?;
@@ -147,8 +147,8 @@ fn rsa_algorithm(args: Args<'_, '_>) -> Result<&'static RsaParameters, Fault> {
     })
 }
 
-/// Verifies the signature that is the third argument: one that does not decode is what a
-/// stranger sends, and no fault.
+/// Verifies the signature in the third argument. A signature that does not decode returns false and
+/// is not a fault, because the sender supplies it.
 fn verify_argument<'a>(
     env: &Env<'a>,
     args: Args<'_, 'a>,
@@ -162,10 +162,10 @@ fn verify_argument<'a>(
     verify(env.heap, algorithm, key, message, &signature).map(Value::Bool)
 }
 
-/// What a verification costs beside its message, in steps.
+/// Cost of a verification in steps, in addition to the cost of its message.
 const VERIFICATION: usize = 2000;
 
-/// Whether a signature of a message is right.
+/// Returns true if a signature of a message is valid.
 pub(super) fn verify(
     heap: &Heap,
     algorithm: &'static dyn VerificationAlgorithm,

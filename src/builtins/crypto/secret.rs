@@ -1,9 +1,10 @@
-//! Secrets of the host's, and comparison with them.
+//! Secrets of the host, and comparison in constant time. Knows no store of secrets: the VM supplies
+//! them.
 
 use subtle::ConstantTimeEq;
 
 use super::CONTENT;
-use crate::builtins::registry::{Code, Family, Form, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Form, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Value};
 
@@ -21,8 +22,8 @@ pub(super) const SECURE_EQUALS: Function = Function {
         example("$SECURE_EQUALS($SECRET('ZOOM'), missing)", "false"),
         example("$SECURE_EQUALS(\"\", $SECRET('EMPTY'))", "E0311"),
     ],
-    null: NullSubject::False,
-    releases: true,
+    null: NullPropagation::False,
+    declassifies: true,
     code: Code::Native(secure_equals),
 };
 
@@ -37,8 +38,8 @@ pub(super) const SECRET: Function = Function {
         example("$KIND($SECRET('ZOOM'))", "\"secret\""),
         example("$SECRET('EMPTY') == \"\"", "E0311"),
     ],
-    null: NullSubject::Fault,
-    releases: false,
+    null: NullPropagation::Fault,
+    declassifies: false,
     code: Code::Form(Form::Secret),
 };
 
@@ -53,8 +54,8 @@ pub(super) const SECRETS: Function = Function {
         example("$SECRETS('ZOOM').$ANY(secret => secret == \"zoom\")", "false"),
         example("$SECRETS('EMPTY').$ANY(secret => secret == \"\")", "E0311"),
     ],
-    null: NullSubject::Fault,
-    releases: false,
+    null: NullPropagation::Fault,
+    declassifies: false,
     code: Code::Form(Form::Secrets),
 };
 
@@ -64,7 +65,7 @@ fn secure_equals<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault
     if args.value(1).is_null() {
         return Ok(Value::Bool(false));
     }
-    // In constant time: leaving early would tell how much of it matched.
+    // In constant time: an early exit would reveal the length of the matching prefix.
     let equal = args.content(0)?.ct_eq(args.content(1)?);
     Ok(Value::Bool(equal.into()))
 }

@@ -1,12 +1,12 @@
-//! What examples of the rows cannot show: published vectors, keys, tokens and signatures that
-//! are none, and what becomes of secrets.
+//! Tests beyond the examples of the rows: published vectors, invalid keys, tokens and signatures,
+//! and the protection of secrets.
 
 use serde_json::Value as Json;
 
 use crate::builtins::testing::told as call;
 use crate::value::Value;
 
-/// Signatures by every scheme, and what must not pass for one.
+/// Valid signatures for every scheme, and invalid ones that must be rejected.
 fn vectors() -> Json {
     serde_json::from_str(include_str!("vectors.json")).unwrap()
 }
@@ -28,7 +28,7 @@ fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// RFC 2202 (SHA-1) and RFC 4231 (the others): secret and message in hex, codes.
+/// RFC 2202 (SHA-1) and RFC 4231 (the others): secret and message in hex, and the expected codes.
 #[test]
 fn hmacs_are_those_of_the_rfcs() {
     let cases = [
@@ -220,7 +220,7 @@ fn a_key_that_is_none_is_the_fault_of_its_author() {
             let answer = call(name, &args[..count]);
             assert!(answer.starts_with("BadArgument"), "{name} {what}: {answer}");
         }
-        // The content of a secret is not told, be it no key.
+        // An error message never shows the content of a secret, even if that is not a valid key.
         let mut args = args;
         args[0] = Value::SecretText(key);
         let answer = call("RSA_VERIFY", &args);
@@ -290,7 +290,7 @@ fn a_signature_of_another_hash_is_false_and_an_unknown_hash_a_fault() {
 #[test]
 fn tokens_of_the_rfc_give_their_claims() {
     const CLAIMS: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-    // The appendix has the point as two numbers.
+    // The appendix gives the point as two numbers.
     let x = base64url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU");
     let y = base64url("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
     let point = [vec![4], x, y].concat();
@@ -323,7 +323,7 @@ fn base64url(text: &str) -> Vec<u8> {
     super::encoded::decode(text).unwrap()
 }
 
-/// The key to the tokens of an algorithm.
+/// Returns the key for the tokens of an algorithm.
 fn key<'v>(vectors: &'v Json, algorithm: &str) -> Value<'v> {
     match &algorithm[..2] {
         "HS" => Value::SecretText(text(&vectors["secret"])),

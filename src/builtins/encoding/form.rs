@@ -1,11 +1,12 @@
-//! Texts of keys and values taken apart: forms, and headers such as `t=1,v1=ab`.
+//! Parsers for texts of keys and values: forms, and headers such as `t=1,v1=ab`. Knows no header
+//! names.
 
 use std::collections::HashMap;
 
 use smallvec::{SmallVec, smallvec};
 
 use super::url::{Plus, decoded};
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Value};
 
@@ -22,8 +23,8 @@ pub(super) const PARSE_FORM: Function = Function {
         example(r#"$PARSE_FORM("a=%zz")"#, "E0309"),
         example("$PARSE_FORM(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(parse_form),
 };
 
@@ -47,8 +48,8 @@ pub(super) const PARSE_PAIRS: Function = Function {
         example(r#"$PARSE_PAIRS("a=1", ",", missing)"#, "E0310"),
         example(r#"$PARSE_PAIRS(missing, ",", "=")"#, "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(parse_pairs),
 };
 
@@ -80,14 +81,14 @@ fn parse_pairs<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault
     pairs.finish()
 }
 
-/// Keys in the order they came in, each with its values.
+/// Keys in order of appearance, each with its values.
 struct Grouped<'a> {
     heap: &'a Heap,
     places: HashMap<&'a str, usize>,
     groups: Vec<Group<'a>>,
 }
 
-/// A key with its values: mostly one.
+/// A key with its values. Most keys have one value.
 type Group<'a> = (&'a str, SmallVec<[Value<'a>; 1]>);
 
 impl<'a> Grouped<'a> {

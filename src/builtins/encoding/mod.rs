@@ -1,11 +1,11 @@
-//! The encoding family: its rows in the order of the reference page. JSON stands here; the rest
-//! with its code in the file of its subject.
+//! The encoding family: its rows in the order of the reference page. JSON is in this file; the
+//! other rows are in the files of their topics. Knows no cryptography.
 
 mod form;
 mod spelling;
 mod url;
 
-use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value, read_json_into, write_json_text};
 
@@ -38,8 +38,8 @@ const PARSE_JSON: Function = Function {
         example(r#"$PARSE_JSON('{"a": 1, "a": 2}')"#, "E0316"),
         example("$PARSE_JSON(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(parse_json),
 };
 
@@ -54,8 +54,8 @@ const STRINGIFY_JSON: Function = Function {
         example(r#""é\n".$STRINGIFY_JSON()"#, r#""\"é\\n\"""#),
         example("$STRINGIFY_JSON(missing)", r#""null""#),
     ],
-    null: NullSubject::Passed,
-    releases: false,
+    null: NullPropagation::Passed,
+    declassifies: false,
     code: Code::Native(stringify_json),
 };
 

@@ -1,16 +1,16 @@
-//! Bytes spelled as text, and back: hex and base64.
+//! Encoding of bytes as text and decoding: hex and base64. Knows no key formats.
 
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
 
-/// What senders spell is taken with padding or without, and whatever the bits are that no byte
-/// uses: keys in use are spelled by hand.
+/// Accepts base64 with or without padding, and with any trailing bits: some keys in use were
+/// written by hand.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -30,8 +30,8 @@ pub(super) const HEX: Function = Function {
         example(r#""é".$HEX()"#, r#""c3a9""#),
         example("$HEX(missing)", "E0310"),
     ],
-    null: NullSubject::Fault,
-    releases: false,
+    null: NullPropagation::Fault,
+    declassifies: false,
     code: Code::Native(hex),
 };
 
@@ -48,8 +48,8 @@ pub(super) const UNHEX: Function = Function {
         example(r#"$UNHEX("0x")"#, "E0309"),
         example("$UNHEX(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(unhex),
 };
 
@@ -64,8 +64,8 @@ pub(super) const BASE64: Function = Function {
         example(r#"$UNHEX("fbff").$BASE64()"#, r#""+/8=""#),
         example("$BASE64(missing)", "E0310"),
     ],
-    null: NullSubject::Fault,
-    releases: false,
+    null: NullPropagation::Fault,
+    declassifies: false,
     code: Code::Native(base64),
 };
 
@@ -80,8 +80,8 @@ pub(super) const BASE64URL: Function = Function {
         example(r#"$BASE64URL("é")"#, r#""w6k""#),
         example("$BASE64URL(missing)", "E0310"),
     ],
-    null: NullSubject::Fault,
-    releases: false,
+    null: NullPropagation::Fault,
+    declassifies: false,
     code: Code::Native(base64url),
 };
 
@@ -98,8 +98,8 @@ pub(super) const UNBASE64: Function = Function {
         example(r#"$UNBASE64("w 6k")"#, "E0309"),
         example("$UNBASE64(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(unbase64),
 };
 
@@ -114,8 +114,8 @@ pub(super) const BYTES: Function = Function {
         example(r#"$BYTES($UNHEX("00")).$LENGTH()"#, "1"),
         example("$BYTES(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(bytes),
 };
 
@@ -131,16 +131,17 @@ fn base64url<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
     spelled(env, args, |content| URL_SAFE_NO_PAD.encode(content))
 }
 
-/// Written in one go: the crate's own way to a text goes by its characters.
+/// Encodes hex into one buffer. The function of the crate that returns a string works character by
+/// character.
 fn hex_of(content: &[u8]) -> String {
     let mut digits = vec![0; content.len().saturating_mul(2)];
-    // The room is what it takes.
+    // The buffer has exactly the required size.
     let _ = ::hex::encode_to_slice(content, &mut digits);
     String::from_utf8(digits).unwrap_or_default()
 }
 
-/// Text that spells the argument. Bytes are likely a digest, so their text compares in constant
-/// time from here on.
+/// Encodes the argument as text. Bytes are probably a digest, so the resulting text is compared in
+/// constant time from here on.
 fn spelled<'a>(
     env: &Env<'a>,
     args: Args<'_, 'a>,
@@ -178,7 +179,7 @@ fn alphabet_of(text: &str) -> &'static GeneralPurpose {
     if text.contains(['-', '_']) { &URL_ALPHABET } else { &STANDARD_ALPHABET }
 }
 
-/// The fault of a character that a spelling does not have.
+/// Returns the fault for a character that the encoding does not contain.
 fn misspelt(spelling: &str, text: &str, at: usize) -> Fault {
     let found = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or_default();
     let found = found.escape_debug();

@@ -1,8 +1,8 @@
-//! Percent-encoding (RFC 3986).
+//! Percent-encoding (RFC 3986). Knows no URL structure.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Heap, Kinds, Value};
 
@@ -17,8 +17,8 @@ pub(super) const URLENCODE: Function = Function {
         example(r#""A-z_0.9~".$URLENCODE()"#, r#""A-z_0.9~""#),
         example("$URLENCODE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(urlencode),
 };
 
@@ -35,12 +35,12 @@ pub(super) const URLDECODE: Function = Function {
         example(r#"$URLDECODE("%ff")"#, "E0309"),
         example("$URLDECODE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(urldecode),
 };
 
-/// All but what RFC 3986 calls unreserved.
+/// All characters except those that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn urlencode<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
@@ -55,7 +55,7 @@ fn urldecode<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
     decoded(env.heap, args.text(0)?, Plus::Stays).map(Value::Text)
 }
 
-/// What a `+` means.
+/// The meaning of a `+`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Plus {
     /// A plus, as in a path.
@@ -64,7 +64,7 @@ pub(super) enum Plus {
     IsSpace,
 }
 
-/// The text with its escapes decoded; itself, where it has none.
+/// Decodes the escapes of a text. Returns the text itself if it contains no `%` and no `+`.
 pub(super) fn decoded<'a>(heap: &'a Heap, text: &'a str, plus: Plus) -> Result<&'a str, Fault> {
     if !text.contains(['%', '+']) {
         return Ok(text);
@@ -89,7 +89,7 @@ pub(super) fn decoded<'a>(heap: &'a Heap, text: &'a str, plus: Plus) -> Result<&
     heap.text(text)
 }
 
-/// The byte of the two digits after a `%`, and what follows them.
+/// Returns the byte for the two digits after a `%`, and the remaining input.
 fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, rest) = after.split_at_checked(2)?;
     let mut byte = [0];

@@ -1,5 +1,5 @@
-//! The list family: its rows in the order of the reference page. The loops have no code here,
-//! since the compiler lowers them; the rest stands with its code.
+//! The list family: its rows in the order of the reference page. Loops have no code here, because
+//! the compiler lowers them. The code of the other functions is next to their rows.
 
 mod loops;
 mod range;
@@ -7,7 +7,7 @@ mod unique;
 
 use std::cmp::Ordering;
 
-use super::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Number, Value, ordering};
 
@@ -41,8 +41,8 @@ const FLATTEN: Function = Function {
         example("[[1], [2, 3]].$FLATTEN()", "[1,2,3]"),
         example("$FLATTEN(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(flatten),
 };
 
@@ -57,8 +57,8 @@ const FIRST: Function = Function {
         example("[].$FIRST()", "null"),
         example("$FIRST(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(first),
 };
 
@@ -73,8 +73,8 @@ const LAST: Function = Function {
         example("[].$LAST()", "null"),
         example("$LAST(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(last),
 };
 
@@ -90,8 +90,8 @@ const REVERSE: Function = Function {
         example("$REVERSE(missing)", "null"),
         example("$REVERSE($PARSE_JSON(\"12\"))", "E0302"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(reverse),
 };
 
@@ -108,8 +108,8 @@ const SUM: Function = Function {
         example("$SUM($PARSE_JSON('[1, \"2\"]'))", "E0302"),
         example("$SUM(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(sum),
 };
 
@@ -126,8 +126,8 @@ const MIN: Function = Function {
         example("$MIN($PARSE_JSON('[1, \"2\"]'))", "E0305"),
         example("$MIN(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(min),
 };
 
@@ -144,8 +144,8 @@ const MAX: Function = Function {
         example("$MAX($PARSE_JSON('[{}]'))", "E0305"),
         example("$MAX(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(max),
 };
 
@@ -154,7 +154,7 @@ fn flatten<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     for item in args.list(0)?.iter() {
         match item {
             Value::List(list) => {
-                // Empty lists add nothing and are walked all the same.
+                // Empty lists add no elements, but visiting them is work.
                 env.heap.work(1)?;
                 list.iter().try_for_each(|inner| flat.push(inner))?;
             }
@@ -180,7 +180,7 @@ fn reverse<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 
 fn sum<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let list = args.list(0)?;
-    // Nulls are looked at too.
+    // Nulls are visited too.
     env.heap.work(list.len())?;
     let mut total = Number::ZERO;
     for item in list.iter().filter(|item| !item.is_null()) {
@@ -208,13 +208,14 @@ fn max<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     foremost(env, args, Ordering::Greater)
 }
 
-/// The element that stands in this order to all others.
+/// Returns the element that has the given order relative to all others.
 fn foremost<'a>(env: &Env<'a>, args: Args<'_, 'a>, order: Ordering) -> Result<Value<'a>, Fault> {
     let list = args.list(0)?;
     env.heap.work(list.len())?;
     let mut best = Value::Null;
     for item in list.iter().filter(|item| !item.is_null()) {
-        // The first is compared with itself, so that what has no order fails alone too.
+        // The first element is compared with itself, so that a single element without an order
+        // fails too.
         let other = if best.is_null() { item } else { best };
         if ordering(env.heap, item, other)? == Some(order) || best.is_null() {
             best = item;

@@ -1,6 +1,6 @@
-//! Lists of numbers.
+//! Lists of consecutive numbers.
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value};
 
@@ -23,8 +23,8 @@ pub(super) const RANGE: Function = Function {
         example("$RANGE(1.5)", "E0314"),
         example("$RANGE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(range),
 };
 

@@ -1,11 +1,11 @@
-//! Elements that are equal to an earlier one left out, without comparing all with all.
+//! Removal of duplicate elements, with a hash table instead of comparing all pairs.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
 use smallvec::SmallVec;
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Object, Value, equal};
 
@@ -23,12 +23,12 @@ pub(super) const UNIQUE: Function = Function {
         ),
         example("$UNIQUE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(unique),
 };
 
-/// Different values of one fingerprint: mostly one.
+/// Different values with the same fingerprint. Usually one.
 type Alike<'a> = SmallVec<[Value<'a>; 1]>;
 
 fn unique<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
@@ -56,14 +56,14 @@ fn is_among(heap: &Heap, item: Value<'_>, others: &[Value<'_>]) -> Result<bool, 
     Ok(false)
 }
 
-/// A number that equal values share; the same in every run, since the work counted depends on
-/// it. Recurses as deep as values nest.
+/// Returns a hash that equal values share. The hash is the same in every run, because the counted
+/// work depends on it. Recursion is as deep as the nesting of values.
 fn fingerprint(heap: &Heap, value: Value<'_>) -> Result<u64, Fault> {
     let mut hasher = DefaultHasher::new();
     match value {
         Value::Null => {}
         Value::Bool(value) => hasher.write_u8(u8::from(value)),
-        // Equal numbers have the same nearest decimal, and a time equals its seconds.
+        // Equal numbers have the same nearest float, and a time equals its number of seconds.
         Value::Number(number) => hasher.write_u64(number.to_f64().to_bits()),
         Value::Time(time) => hasher.write_u64(time.to_number().to_f64().to_bits()),
         Value::List(list) => {
@@ -73,7 +73,7 @@ fn fingerprint(heap: &Heap, value: Value<'_>) -> Result<u64, Fault> {
             }
         }
         Value::Object(object) => hasher.write_u64(fingerprint_of_entries(heap, object)?),
-        // Texts, bytes and secrets compare by content.
+        // Strings, bytes and secrets are compared by content.
         other => {
             let content = other.content().unwrap_or(&[]);
             heap.work_on_bytes(content.len())?;
@@ -83,7 +83,8 @@ fn fingerprint(heap: &Heap, value: Value<'_>) -> Result<u64, Fault> {
     Ok(hasher.finish())
 }
 
-/// A sum, since equal objects may have their entries in different orders.
+/// Sums the hashes of the entries, because equal objects may have their entries in different
+/// orders.
 fn fingerprint_of_entries(heap: &Heap, object: Object<'_>) -> Result<u64, Fault> {
     heap.work(object.len())?;
     let mut sum = 0u64;

@@ -1,9 +1,10 @@
-//! Mustache templates, as <https://mustache.github.io/mustache.5.html> has them, without partials
-//! and inheritance: a template is one text and reads nothing but the value it is given. Lambdas
-//! need no refusal, since no value is one.
+//! Mustache templates as <https://mustache.github.io/mustache.5.html> defines them, without
+//! partials and inheritance. A template is a single text and reads only the value that it is given.
+//! Lambdas need no rejection, because no value is a lambda.
 //!
-//! A parsed template is flat: its text, and parts that point into it. A section says how many of
-//! the parts after it are inside, so parsing is one loop and dropping is free.
+//! A parsed template is flat: its text, and parts that refer to ranges of it. A section stores the
+//! number of following parts that are inside it. So parsing is one loop, and dropping does not
+//! recurse.
 
 mod parse;
 mod render;
@@ -19,13 +20,13 @@ pub struct Template {
     parts: Vec<Part>,
 }
 
-/// Why a template does not parse.
+/// The error of a template that does not parse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TemplateError {
-    /// What is wrong: lower case, no full stop.
+    /// The message: lower case, no full stop.
     pub message: String,
-    /// Where, in bytes from the start of the template.
+    /// The position, in bytes from the start of the template.
     pub offset: usize,
 }
 
@@ -34,19 +35,19 @@ pub struct TemplateError {
 pub struct TemplateRead<'t> {
     /// The first part of the name, or `.`.
     pub name: &'t str,
-    /// Where it stands, in bytes from the start of the template.
+    /// The position, in bytes from the start of the template.
     pub offset: usize,
-    /// Whether it stands in a section, whose value may have it before the root is asked.
+    /// True if the name is inside a section. The value of the section is searched before the root.
     pub in_section: bool,
 }
 
-/// How long a template may be, in bytes.
+/// Maximum size of a template, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// How deep sections may nest. Rendering recurses once for each.
+/// Maximum nesting of sections, in levels. Rendering recurses once for each level.
 const MAX_DEPTH: usize = 32;
 
-/// A stretch of the template's text, from one byte offset up to another.
+/// A range of the template's text, in byte offsets; the end is exclusive.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     start: u32,
@@ -55,12 +56,12 @@ struct Stretch {
 
 #[derive(Debug, Clone, Copy)]
 enum Part {
-    /// Text as it is.
+    /// Literal text.
     Text(Stretch),
-    /// `{{name}}` or, not escaped, `{{{name}}}` and `{{&name}}`.
+    /// `{{name}}`, or without escaping `{{{name}}}` and `{{&name}}`.
     Value { name: Stretch, escaped: bool },
-    /// `{{#name}}…{{/name}}` or, inverted, `{{^name}}…{{/name}}`; the next `inside` parts are
-    /// what it holds.
+    /// `{{#name}}…{{/name}}`, or inverted `{{^name}}…{{/name}}`. The next `inside` parts are its
+    /// content.
     Section { name: Stretch, inverted: bool, inside: u32 },
 }
 
@@ -68,8 +69,8 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Where a tag or a section is not closed, a name or a delimiter is none, sections nest too
-    /// deeply, or the template asks for partials or inheritance.
+    /// Returns an error if a tag or a section is not closed, a name or a delimiter is invalid,
+    /// sections nest too deeply, or the template uses partials or inheritance.
     ///
     /// ```
     /// use hookgate::builtins::Template;
@@ -83,13 +84,14 @@ impl Template {
         Ok(Self { source: source.into(), parts })
     }
 
-    /// The names it may read at the root: the first part of every name in it, those inside
-    /// sections too, which look there last. `{{.}}` is no name.
+    /// Returns the names that the template may read at the root: the first part of every name in
+    /// it. Names in sections are included, because their lookup ends at the root. `{{.}}` is not a
+    /// name.
     pub fn names(&self) -> BTreeSet<&str> {
         self.reads().into_iter().map(|read| read.name).filter(|name| *name != ".").collect()
     }
 
-    /// Every name in it, in order: the first part of each, and `.`.
+    /// Returns every read in order: the first part of each name, or `.`.
     pub fn reads(&self) -> Vec<TemplateRead<'_>> {
         let mut reads = Vec::new();
         let mut section_end = 0;
@@ -108,11 +110,11 @@ impl Template {
         reads
     }
 
-    /// The template filled from a value. Where a secret is in the value, its content may be in
-    /// the text, and the caller has to treat that as a secret.
+    /// Renders the template with a value. If the value contains a secret, the result may contain it
+    /// too, and the caller has to treat the result as secret.
     ///
     /// # Errors
-    /// A fault where a limit is passed.
+    /// Returns a fault if a limit is exceeded.
     pub fn render<'a>(&self, heap: &'a Heap, root: Value<'a>) -> Result<&'a str, Fault> {
         render::render(self, heap, root)
     }

@@ -1,9 +1,10 @@
-//! Templates read: tags found, lines that hold nothing but a tag taken out.
+//! Parsing of templates: finds the tags, and removes lines that contain only a tag. Knows no
+//! values.
 
 use super::{MAX_BYTES, MAX_DEPTH, Part, Stretch, TemplateError};
 use crate::value::shortened;
 
-/// The parts of a template.
+/// Parses a template into its parts.
 pub(super) fn parts(source: &str) -> Result<Vec<Part>, TemplateError> {
     if source.len() > MAX_BYTES {
         return error(MAX_BYTES, format!("a template is at most {MAX_BYTES} bytes long"));
@@ -21,24 +22,24 @@ fn error<T>(offset: usize, message: impl Into<String>) -> Result<T, TemplateErro
 
 struct Parser<'s> {
     source: &'s str,
-    /// Up to here the source is read.
+    /// The offset up to which the source was parsed.
     at: usize,
     delimiters: (&'s str, &'s str),
     parts: Vec<Part>,
-    /// The sections that are open.
+    /// The open sections.
     sections: Vec<Open<'s>>,
 }
 
-/// A section that is not closed yet.
+/// A section without its closing tag so far.
 struct Open<'s> {
     name: &'s str,
-    /// The place of its part.
+    /// The index of its part.
     part: usize,
-    /// Where its tag starts.
+    /// The offset of its tag.
     offset: usize,
 }
 
-/// A tag and its place, delimiters included.
+/// A tag with its position, including the delimiters.
 struct Tag<'s> {
     start: usize,
     end: usize,
@@ -99,8 +100,9 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
-    /// Where the text before a tag ends and the text after it starts, if the tag has lines of
-    /// its own: those go with it. A value never does.
+    /// Returns the end of the text before a tag and the start of the text after it, if the tag is
+    /// alone on its lines. These lines are removed with the tag. Returns `None` for a value, which
+    /// stays in its line.
     fn own_lines(&self, tag: &Tag<'_>) -> Option<(usize, usize)> {
         if matches!(tag.kind, Kind::Value { .. }) {
             return None;
@@ -156,20 +158,20 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// The place of a name, which is part of the source.
+    /// Returns the range of a name in the source.
     fn stretch(&self, name: &str) -> Stretch {
         let start = name.as_ptr() as usize - self.source.as_ptr() as usize;
         Stretch { start: short(start), end: short(start + name.len()) }
     }
 }
 
-/// An offset or count inside a template, which [`MAX_BYTES`] keeps small.
+/// Converts an offset or a count in a template, which [`MAX_BYTES`] bounds.
 fn short(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
 impl<'s> Kind<'s> {
-    /// Reads what is between the delimiters.
+    /// Parses the content between the delimiters.
     fn read(offset: usize, content: &'s str) -> Result<Self, TemplateError> {
         let mut characters = content.chars();
         let sign = characters.next();
@@ -200,7 +202,7 @@ impl<'s> Kind<'s> {
     }
 }
 
-/// A name: `.`, or parts between dots.
+/// Parses a name: `.`, or parts separated by dots.
 fn name(offset: usize, text: &str) -> Result<&str, TemplateError> {
     let name = text.trim();
     if name.is_empty() {

@@ -1,9 +1,10 @@
-//! Templates filled: names looked up from the innermost section outwards.
+//! Rendering of templates: looks up names from the innermost section outwards. Knows no syntax of
+//! tags.
 
 use super::{Part, Stretch, Template};
 use crate::value::{Fault, Heap, TextBuilder, Value, write_json_text};
 
-/// The template filled from a value.
+/// Renders a template with a value.
 pub(super) fn render<'a>(
     template: &Template,
     heap: &'a Heap,
@@ -18,12 +19,12 @@ struct Page<'t, 'a> {
     template: &'t Template,
     heap: &'a Heap,
     out: TextBuilder<'a>,
-    /// The root, and the value of each section around the place being written.
+    /// The root value, followed by the value of each enclosing section.
     contexts: Vec<Value<'a>>,
 }
 
 impl<'a> Page<'_, 'a> {
-    /// Recurses once for each section inside, which the parser limits.
+    /// Renders parts. Recurses once for each nested section; the parser limits the nesting.
     fn parts(&mut self, parts: &[Part]) -> Result<(), Fault> {
         let mut rest = parts;
         while let Some((part, after)) = rest.split_first() {
@@ -68,8 +69,9 @@ impl<'a> Page<'_, 'a> {
         if escaped { push_escaped(&mut self.out, text) } else { self.out.push(text) }
     }
 
-    /// The first part of a name is sought in every context, innermost first; the parts after it
-    /// only in what was found, so that a missing one does not read as something further out.
+    /// Looks up a name. The first part of the name is searched in every context, innermost first.
+    /// The other parts are searched only in the value found, so that a missing member never
+    /// resolves to an outer context.
     fn lookup(&self, name: Stretch) -> Result<Value<'a>, Fault> {
         let name = self.template.words(name);
         self.heap.work_on_bytes(name.len())?;
@@ -93,7 +95,7 @@ impl<'a> Page<'_, 'a> {
     }
 }
 
-/// The member of an object, or the element of a list by its place.
+/// Returns the member of an object, or the element of a list by its index.
 fn step<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Option<Value<'a>>, Fault> {
     match value {
         Value::Object(object) => object.find(heap, key),
@@ -104,8 +106,8 @@ fn step<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Option<Value<'a>
     }
 }
 
-/// A value as a template shows it: nothing for null, JSON for all that is no text, without
-/// quotes around times and bytes.
+/// Converts a value to text for a template: null is empty, and any value that is not a string is
+/// JSON. Times and bytes have no quotes.
 fn written<'a>(heap: &'a Heap, value: Value<'a>) -> Result<&'a str, Fault> {
     let mut text = heap.text_builder();
     match value {
@@ -129,7 +131,7 @@ fn push_escaped(out: &mut TextBuilder<'_>, text: &str) -> Result<(), Fault> {
     out.push(rest)
 }
 
-/// What HTML would read as markup, in text and in quoted attributes.
+/// Characters with a meaning in HTML text or quoted attributes.
 const ESCAPED: [char; 5] = ['&', '<', '>', '"', '\''];
 
 fn entity(character: char) -> &'static str {
@@ -153,7 +155,7 @@ mod tests {
         Template::parse(template).unwrap().render(&heap(), root.borrow()).unwrap().to_owned()
     }
 
-    /// Cases of the specification, <https://github.com/mustache/spec>.
+    /// Checks a case of the specification, <https://github.com/mustache/spec>.
     #[track_caller]
     fn check(template: &str, root: &str, text: &str) {
         assert_eq!(rendered(template, root), text, "{template}");

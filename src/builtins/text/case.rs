@@ -1,6 +1,6 @@
-//! Small letters and capitals, by Unicode and the same in every locale.
+//! Lower case, upper case and title case by Unicode, the same in every locale.
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Value};
 
@@ -16,8 +16,8 @@ pub(super) const LOWERCASE: Function = Function {
         example("$LOWERCASE(missing)", "null"),
         example(r#"$LOWERCASE($PARSE_JSON("12"))"#, "E0302"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(lowercase),
 };
 
@@ -32,8 +32,8 @@ pub(super) const UPPERCASE: Function = Function {
         example(r#""straße".$UPPERCASE()"#, r#""STRASSE""#),
         example("$UPPERCASE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(uppercase),
 };
 
@@ -49,8 +49,8 @@ pub(super) const TITLECASE: Function = Function {
         example(r#"$TITLECASE("élan vital")"#, r#""Élan Vital""#),
         example("$TITLECASE(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(titlecase),
 };
 
@@ -67,7 +67,8 @@ fn uppercase<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
 fn titlecase<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let mut titled = env.heap.text_builder();
     let mut in_word = false;
-    // The whole text first: what a sigma becomes depends on the letters around it.
+    // The whole text is converted first, because the lower case of a sigma depends on its
+    // neighbours.
     for character in args.text(0)?.to_lowercase().chars() {
         if in_word {
             titled.push_char(character)?;
@@ -79,7 +80,8 @@ fn titlecase<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
     Ok(Value::Text(titled.finish()))
 }
 
-/// A capital may be several letters, of which only the first stays large: `ß` starts `Ss`.
+/// Appends a title-case letter. The upper case may be several letters, of which only the first
+/// stays upper case: `ß` becomes `Ss`.
 fn push_capital(text: &mut crate::value::TextBuilder<'_>, character: char) -> Result<(), Fault> {
     let mut capital = character.to_uppercase();
     if let Some(first) = capital.next() {
@@ -88,8 +90,8 @@ fn push_capital(text: &mut crate::value::TextBuilder<'_>, character: char) -> Re
     capital.flat_map(char::to_lowercase).try_for_each(|rest| text.push_char(rest))
 }
 
-/// Whether the character after this one is inside a word. Apostrophes and combining marks do
-/// not end one.
+/// Returns true if the next character is inside a word. Apostrophes and combining marks do not end
+/// a word.
 fn continues_word(character: char, in_word: bool) -> bool {
     match character {
         '\'' | '’' | '\u{300}'..='\u{36f}' => in_word,
@@ -97,8 +99,8 @@ fn continues_word(character: char, in_word: bool) -> bool {
     }
 }
 
-/// The new text, or the old one where nothing changed: most header names and states are as they
-/// should be already.
+/// Returns the new text, or the old one without a copy if nothing changed. Most header names and
+/// states are already in the wanted case.
 fn changed<'a>(env: &Env<'a>, old: &'a str, new: &str) -> Result<Value<'a>, Fault> {
     Ok(Value::Text(if old == new { old } else { env.heap.text(new)? }))
 }

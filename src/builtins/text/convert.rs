@@ -1,6 +1,6 @@
-//! Values as text, and markup as plain text.
+//! Conversion of values to strings, and of markup to plain text.
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env, Template, html};
 use crate::value::{Fault, FaultKind, Kinds, Value, interpolate};
 
@@ -18,8 +18,8 @@ pub(super) const TEXT: Function = Function {
         example(r#"$TEXT($UNHEX("ff"))"#, "E0309"),
         example("$TEXT(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(text),
 };
 
@@ -38,8 +38,8 @@ pub(super) const STRIP_HTML: Function = Function {
         example(r#"$STRIP_HTML("1 < 2 <!-- no -->")"#, r#""1 < 2""#),
         example("$STRIP_HTML(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(strip_html),
 };
 
@@ -63,8 +63,8 @@ pub(super) const RENDER: Function = Function {
         example(r#"$RENDER("x", missing)"#, "E0310"),
         example(r#"$RENDER(missing, {})"#, "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(render),
 };
 

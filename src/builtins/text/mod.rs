@@ -1,10 +1,10 @@
-//! The text family: its rows in the order of the reference page; each stands with its code in
-//! the file of its subject.
+//! The text family: its rows in the order of the reference page. Each row is next to its code, in
+//! the file of its topic.
 
 mod case;
 mod convert;
+mod lookahead;
 mod parts;
-mod reach;
 mod search;
 
 use super::registry::Function;

@@ -1,6 +1,6 @@
-//! Texts taken apart, measured and put together.
+//! Functions that split, measure and join strings.
 
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value, interpolate, slice};
 
@@ -15,8 +15,8 @@ pub(super) const TRIM: Function = Function {
         example(r#"$TRIM("\n\ta  b\u00a0")"#, r#""a  b""#),
         example("$TRIM(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(trim),
 };
 
@@ -39,8 +39,8 @@ pub(super) const CONCAT: Function = Function {
         example(r#"$CONCAT(["v0:", $BYTES("é")])"#, r#""76303ac3a9""#),
         example("$CONCAT(missing)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(concat),
 };
 
@@ -58,8 +58,8 @@ pub(super) const SPLIT: Function = Function {
         example(r#"$SPLIT("a,b", missing)"#, "E0310"),
         example(r#"$SPLIT(missing, ",")"#, "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(split),
 };
 
@@ -77,8 +77,8 @@ pub(super) const LENGTH: Function = Function {
         example("$LENGTH(missing)", "0"),
         example(r#"$LENGTH($PARSE_JSON("12"))"#, "E0302"),
     ],
-    null: NullSubject::Zero,
-    releases: false,
+    null: NullPropagation::Zero,
+    declassifies: false,
     code: Code::Native(length),
 };
 
@@ -101,8 +101,8 @@ pub(super) const SUBSTRING: Function = Function {
         example(r#"$SUBSTRING("abc", 0.5)"#, "E0314"),
         example("$SUBSTRING(missing, 1)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(substring),
 };
 
@@ -124,8 +124,8 @@ pub(super) const PAD_LEFT: Function = Function {
         example(r#"$PAD_LEFT("x", 3, "")"#, "E0314"),
         example("$PAD_LEFT(missing, 3)", "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(pad_left),
 };
 
@@ -138,7 +138,7 @@ fn concat<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let separator = args.value(1);
     env.heap.work(list.len())?;
     let mut parts = Vec::new();
-    // A null leaves its separator out too: `$CONCAT([first, middle, last], " ")` has one space.
+    // A null also omits its separator: `$CONCAT([first, middle, last], " ")` has one space.
     for item in list.iter().filter(|item| !item.is_null()) {
         if !parts.is_empty() && !separator.is_null() {
             parts.push(separator);
@@ -193,7 +193,7 @@ fn pad_left<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
         return Err(args.meaningless(2, "at least one character, not an empty text"));
     }
     let lacking = width.saturating_sub(text.chars().count());
-    // Counted before a single one is written, so that an absurd width fails at once.
+    // Counted before the first character is written, so that an absurd width fails at once.
     env.heap.work_on_bytes(lacking)?;
     let mut padded = env.heap.text_builder();
     for character in fill.chars().cycle().take(lacking) {

@@ -1,9 +1,9 @@
-//! Texts searched: prefixes, suffixes and regular expressions.
+//! Functions that search strings: prefixes, suffixes and regular expressions.
 
 use regex::{Captures, Match, Regex};
 
-use super::reach::{Reach, reach};
-use crate::builtins::registry::{Code, Family, Function, NullSubject, Param, example};
+use super::lookahead::{Reach, reach};
+use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
 
@@ -25,8 +25,8 @@ pub(super) const REPLACE: Function = Function {
         example(r#"$REPLACE("a", "a", "\1")"#, "E0314"),
         example(r#"$REPLACE(missing, "a", "b")"#, "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(replace),
 };
 
@@ -42,8 +42,8 @@ pub(super) const STARTS_WITH: Function = Function {
         example(r#"$STARTS_WITH(missing, "x")"#, "false"),
         example(r#"$STARTS_WITH("x", missing)"#, "E0310"),
     ],
-    null: NullSubject::False,
-    releases: false,
+    null: NullPropagation::False,
+    declassifies: false,
     code: Code::Native(starts_with),
 };
 
@@ -59,8 +59,8 @@ pub(super) const ENDS_WITH: Function = Function {
         example(r#"$ENDS_WITH(missing, "x")"#, "false"),
         example(r#"$ENDS_WITH("x", missing)"#, "E0310"),
     ],
-    null: NullSubject::False,
-    releases: false,
+    null: NullPropagation::False,
+    declassifies: false,
     code: Code::Native(ends_with),
 };
 
@@ -77,8 +77,8 @@ pub(super) const MATCH: Function = Function {
         example(r#"$MATCH(missing, "a")"#, "false"),
         example(r#"$MATCH("a", $CONCAT(["("]))"#, "E0313"),
     ],
-    null: NullSubject::False,
-    releases: false,
+    null: NullPropagation::False,
+    declassifies: false,
     code: Code::Native(matches),
 };
 
@@ -101,8 +101,8 @@ pub(super) const EXTRACT: Function = Function {
         example(r#"$EXTRACT("a", "(a)", 2)"#, "E0314"),
         example(r#"$EXTRACT(missing, "a")"#, "null"),
     ],
-    null: NullSubject::Null,
-    releases: false,
+    null: NullPropagation::Null,
+    declassifies: false,
     code: Code::Native(extract),
 };
 
@@ -130,7 +130,7 @@ fn extract<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     Ok(found.map_or(Value::Null, |found| Value::Text(found.as_str())))
 }
 
-/// The group to extract, counted as the pattern counts them: 0 is the whole match.
+/// Returns the group to extract, in the numbering of the pattern: 0 is the whole match.
 fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
     let group = match args.value(2) {
         Value::Null => return Ok(usize::from(regex.captures_len() > 1)),
@@ -169,7 +169,8 @@ fn replace<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     replaced.finish()
 }
 
-/// A group that the pattern does not have would be a typo that shows in no result.
+/// Returns a fault for a group that the pattern does not have: without it, no result would show the
+/// typo.
 fn check_groups(with: &str, regex: &Regex) -> Result<(), Fault> {
     let last = regex.captures_len() - 1;
     let beyond = pieces(with).find_map(|piece| match piece {
@@ -187,29 +188,29 @@ fn check_groups(with: &str, regex: &Regex) -> Result<(), Fault> {
     .help("a backslash itself is written `\\\\`, which in a text literal takes four"))
 }
 
-/// How much of a text that a search may look at beyond its match is a step, as everywhere.
+/// Bytes that a search may read beyond its match that count as one step, as in other functions.
 const BYTES_PER_STEP: usize = 64;
 
-/// The same for searches that may look at all that is left, and mostly do not: so much that a
-/// million steps are a second at the most, and so little that some thousand matches in a hundred
-/// kilobytes are still within them.
+/// Bytes that count as one step for a search that may read all the remaining text but rarely does.
+/// With this value a million steps take at most a second, and some thousand matches in a hundred
+/// kilobytes still fit into them.
 const FAR_BYTES_PER_STEP: usize = 256;
 
-/// A text in which matches are being replaced, from left to right.
+/// A text whose matches are being replaced, from left to right.
 struct Replaced<'e, 'a> {
     env: &'e Env<'a>,
     text: &'a str,
-    /// What each search may look at; nothing where that is all that is left.
+    /// The lookahead of each search; `None` if a search may read all the remaining text.
     reach: Option<Reach>,
-    /// How often each byte of that counts.
+    /// The number of times that each of these bytes counts.
     weight: usize,
-    /// Up to here the text is written.
+    /// The offset up to which the text was written.
     done: usize,
     out: TextBuilder<'a>,
 }
 
 impl<'a> Replaced<'_, 'a> {
-    /// Writes what stands before a match.
+    /// Writes the text before a match.
     fn keep_until(&mut self, found: Match<'a>) -> Result<(), Fault> {
         let left = self.text.len() - self.done;
         let steps = match self.reach {
@@ -246,13 +247,13 @@ impl<'a> Replaced<'_, 'a> {
     }
 }
 
-/// A piece of the text that replaces a match.
+/// A piece of the replacement text.
 enum Piece<'t> {
     Text(&'t str),
     Group(usize),
 }
 
-/// The pieces in order. A backslash before anything but a digit or another backslash is itself.
+/// Returns the pieces in order. A backslash is literal unless a digit or another backslash follows.
 fn pieces(with: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = with;
     std::iter::from_fn(move || {

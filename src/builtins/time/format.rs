@@ -1,4 +1,4 @@
-//! Formats of times in strftime's notation, for reading and for writing.
+//! Time formats in strftime notation, for reading and writing. Knows no zone database.
 
 use chrono::format::{Item, ParseErrorKind, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, NaiveTime, TimeZone};
@@ -7,26 +7,28 @@ use super::zone::Zone;
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Time, Value, quoted, shortened};
 
-/// A format whose every specifier has a meaning.
+/// A format with only supported specifiers.
 pub(super) struct Format<'a> {
     text: &'a str,
     items: Vec<Item<'a>>,
 }
 
-/// What a format is for, and the specifier that means nothing there.
+/// The purpose of a format. Each purpose has a specifier that it does not support.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
-    /// To read: names of zones are ambiguous, so `%Z` would read and be ignored.
+    /// To read. `%Z` is rejected: zone abbreviations are ambiguous, and it would be read and
+    /// ignored.
     Reading,
-    /// To write: `%#z` is any way to write an offset.
+    /// To write. `%#z` is rejected: it reads an offset in any notation, so it defines none for
+    /// writing.
     Writing,
 }
 
-/// Longer ones are no formats, and each specifier may write twenty times its length.
+/// Maximum length of a format, in bytes. A specifier may write twenty times its own length.
 const LONGEST: usize = 1000;
 
 impl<'a> Format<'a> {
-    /// The format that an argument holds, if it was given.
+    /// Returns the format in an argument, or `None` if it is omitted.
     pub(super) fn argument(
         args: Args<'_, 'a>,
         at: usize,
@@ -46,8 +48,8 @@ impl<'a> Format<'a> {
         Ok(Some(Self { text, items: StrftimeItems::new(text).collect() }))
     }
 
-    /// Reads a text of this format. The zone is for texts that name none; without it they are
-    /// UTC.
+    /// Reads a text in this format. A text without an offset is in `zone`, or in UTC if that is
+    /// `None`.
     pub(super) fn read(&self, text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
         let mut parsed = Parsed::new();
         let read = parse(&mut parsed, text, self.items.iter());
@@ -83,14 +85,14 @@ impl<'a> Format<'a> {
         .help("a time needs its year, month and day (`%Y-%m-%d`), or `%s`; the hour is `%H`, or `%I` with `%p`")
     }
 
-    /// Writes a time as the clocks of a zone show it.
+    /// Writes a time in the local time of a zone.
     pub(super) fn write<'h>(
         &self,
         env: &Env<'h>,
         time: Time,
         zone: Zone,
     ) -> Result<Value<'h>, Fault> {
-        // An instant whose year leaves 0 to 9999 in that zone fails here.
+        // Fails if the year in that zone is outside 0 to 9999.
         let shown = zone.show(time)?.get();
         match zone {
             Zone::Named(zone) => self.write_at(env, shown.with_timezone(&zone)),
@@ -109,7 +111,7 @@ impl<'a> Format<'a> {
     }
 }
 
-/// What a text said: an instant, or what clocks show.
+/// The result of reading: an instant, or a local time.
 enum Read {
     Instant(DateTime<chrono::Utc>),
     Local(chrono::NaiveDateTime),
@@ -123,7 +125,7 @@ fn local_time(parsed: &mut Parsed) -> chrono::ParseResult<Read> {
     Ok(Read::Local(date.and_time(clock(parsed)?)))
 }
 
-/// The time of day; midnight where the format is a date's, the full hour where it has no
+/// Returns the time of day: midnight if the format has only a date, and the full hour if it has no
 /// minutes.
 fn clock(parsed: &mut Parsed) -> chrono::ParseResult<NaiveTime> {
     let hour = parsed.hour_div_12().or(parsed.hour_mod_12());
@@ -136,7 +138,7 @@ fn clock(parsed: &mut Parsed) -> chrono::ParseResult<NaiveTime> {
     parsed.to_naive_time()
 }
 
-/// The first specifier of a format that means nothing.
+/// Returns the first unsupported specifier of a format.
 fn wrong_specifier(format: &str, purpose: Purpose) -> Option<&str> {
     let refused = match purpose {
         Purpose::Reading => "%Z",
@@ -154,14 +156,14 @@ fn wrong_specifier(format: &str, purpose: Purpose) -> Option<&str> {
     None
 }
 
-/// The specifier that a text starts with: `%` and up to four more (`%:::z`).
+/// Returns the specifier at the start of a text: `%` and up to four more characters (`%:::z`).
 fn specifier(from: &str) -> Option<&str> {
     let starts = (2..=5).filter_map(|length| from.get(..length));
     let mut known = starts.filter(|part| StrftimeItems::new(part).all(|item| item != Item::Error));
     known.next()
 }
 
-/// What to show of a specifier that is none: as far as its letter.
+/// Returns the part of an unknown specifier to show: up to its letter.
 fn unknown(from: &str) -> &str {
     let after = from.char_indices().skip(1);
     let letter = after.take(4).find(|(_, character)| character.is_alphabetic());

@@ -1,7 +1,7 @@
 //! Functions of the time family.
 //!
-//! The clock is not among them: `$TIME()` is a form that the compiler lowers, and reads what
-//! the host gave.
+//! Knows no clock: `$TIME()` is a form that the compiler lowers, and it reads the time that the
+//! host supplies.
 
 mod format;
 mod parse;
@@ -14,7 +14,7 @@ use chrono::Datelike;
 use self::format::{Format, Purpose};
 pub(crate) use self::parse::usual_time;
 use self::zone::Zone;
-use super::registry::{Code, Family, Form, Function, NullSubject, Param, example};
+use super::registry::{Code, Family, Form, Function, NullPropagation, Param, example};
 use super::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Time, Value};
 
@@ -30,8 +30,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$TIME() - 3600", "\"2025-08-19T23:00:00Z\""),
             example("$TIME() - 1755648000 == 0", "true"),
         ],
-        null: NullSubject::Passed,
-        releases: false,
+        null: NullPropagation::Passed,
+        declassifies: false,
         code: Code::Form(Form::Time),
     },
     Function {
@@ -66,8 +66,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$PARSE_TIME(\"2025-03-30T02:30:00\", NULL, \"Europe/Berlin\")", "E0308"),
             example("$PARSE_TIME(\"17 Aug\", \"%d %Q\")", "E0314"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(parse_time),
     },
     Function {
@@ -84,8 +84,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("missing.$FORMAT_TIME()", "null"),
             example("$TIME().$FORMAT_TIME(\"%Q\")", "E0314"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(format_time),
     },
     Function {
@@ -106,8 +106,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$TIME().$ADD_DATE(8000, 0, 0)", "E0308"),
             example("$TIME().$ADD_DATE(0, 0, 1.5)", "E0314"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(add_date),
     },
     Function {
@@ -127,8 +127,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$ADD_TIME(missing, 1, 0, 0)", "null"),
             example("$TIME().$ADD_TIME(99999999, 0, 0)", "E0308"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(add_time),
     },
     Function {
@@ -142,8 +142,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$EPOCH($PARSE_TIME(\"1969-12-31T23:59:59.5Z\"))", "-1"),
             example("$EPOCH(missing)", "null"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(epoch),
     },
     Function {
@@ -157,8 +157,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$PARSE_TIME(\"1970-01-01T00:00:00.0019Z\").$EPOCH_MILLIS()", "1"),
             example("$EPOCH_MILLIS(missing)", "null"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(epoch_millis),
     },
     Function {
@@ -173,8 +173,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("$TIME().$IN_ZONE(\"America/New_York\").$WEEKDAY()", "2"),
             example("$WEEKDAY(missing)", "null"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(weekday),
     },
     Function {
@@ -190,8 +190,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             example("missing.$IN_ZONE(\"UTC\")", "null"),
             example("$TIME().$IN_ZONE(\"Berlin\")", "E0314"),
         ],
-        null: NullSubject::Null,
-        releases: false,
+        null: NullPropagation::Null,
+        declassifies: false,
         code: Code::Native(in_zone),
     },
 ];
@@ -208,7 +208,7 @@ fn parse_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let time = match (args.value(0), format) {
         (Value::Time(time), _) => time,
         (Value::Number(number), None) => Time::from_epoch(number)?,
-        // Digits may be a date: `$PARSE_TIME(20250817, "%Y%m%d")`.
+        // Digits can be a date: `$PARSE_TIME(20250817, "%Y%m%d")`.
         (Value::Number(number), Some(format)) => format.read(&number.to_string(), zone)?,
         (_, None) => parse::read(args.text(0)?, zone)?,
         (_, Some(format)) => format.read(args.text(0)?, zone)?,
@@ -257,7 +257,7 @@ fn in_zone<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     zone.show(args.time(0)?).map(Value::Time)
 }
 
-/// So many digits, and nothing else, as a number.
+/// Parses exactly `count` digits as a number.
 fn digits(text: &str, count: usize) -> Option<u32> {
     let all_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| all_digits)

@@ -1,7 +1,7 @@
-//! Times as people and machines write them, read without being told the format.
+//! Parsing of times in common notations, without a given format.
 //!
-//! Every form says which it is: none is tried that could be another, so a text never changes
-//! its meaning with its digits.
+//! Each notation is unambiguous: no text can match two of them, so the digits of a text never
+//! change its meaning. Knows no zone database.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -9,11 +9,12 @@ use super::zone::{Zone, read_offset};
 use super::{digits, two_digits};
 use crate::value::{Fault, FaultKind, Number, Time, quoted};
 
-/// More than any of the forms takes, so that a long text is not read at all.
+/// Maximum length of a text, in bytes. It is more than any notation needs; longer texts are not
+/// parsed.
 const LONGEST: usize = 80;
 
-/// Reads RFC 3339, ISO dates and local times, RFC 2822, and Unix times in digits. The zone is
-/// for texts that name none; without it they are UTC.
+/// Parses RFC 3339, ISO dates and local times, RFC 2822, and Unix times in digits. A text without
+/// an offset is in `zone`, or in UTC if that is `None`.
 pub(super) fn read(text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
     if let Some(time) = usual_time(text) {
         return Ok(time);
@@ -32,12 +33,12 @@ pub(super) fn read(text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
     at.ok_or_else(|| not_a_time(text))
 }
 
-/// The time of a text in the form that most webhooks write: `2025-08-17T12:30:00Z`.
+/// Parses a time in the notation that most webhooks use: `2025-08-17T12:30:00Z`.
 pub(crate) fn usual_time(text: &str) -> Option<Time> {
     read_utc(text.as_bytes()).and_then(Time::from_utc)
 }
 
-/// The digits of that form stand where they always do.
+/// Reads the digits of that notation from their fixed positions.
 fn read_utc(text: &[u8]) -> Option<NaiveDateTime> {
     let [
         y1,
@@ -76,14 +77,14 @@ fn not_a_time(text: &str) -> Fault {
         .help("read are RFC 3339 (`2025-08-17T12:30:00Z`), ISO dates (`2025-08-17`), RFC 2822 (`Sun, 17 Aug 2025 12:30:00 GMT`) and Unix times in seconds or milliseconds; any other form is given as a format: `$PARSE_TIME(text, \"%d.%m.%Y\")`")
 }
 
-/// A Unix time: digits with a sign and a fraction if it has them.
+/// Parses a Unix time: digits with an optional sign and fraction.
 fn read_unix(text: &str) -> Option<Number> {
     // Numbers may have exponents, times may not.
     let is_plain = !text.contains(['e', 'E']);
     text.parse().ok().filter(|_| is_plain)
 }
 
-/// `2025-08-17`, or that with a time behind `T` or a space, and an offset if it has one.
+/// Parses `2025-08-17`, optionally followed by `T` or a space and a time, and an optional offset.
 fn read_iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
     let (date, rest) = text.split_at_checked("2025-08-17".len())?;
     let date = read_date(date)?;
@@ -107,20 +108,20 @@ fn read_date(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, two_digits(month)?, two_digits(day)?)
 }
 
-/// `12:30`, `12:30:00` or `12:30:00.25`.
+/// Parses `12:30`, `12:30:00` or `12:30:00.25`.
 fn read_clock(text: &str) -> Option<NaiveTime> {
     let (hour, rest) = text.split_once(':')?;
     let (minute, rest) = rest.split_once(':').unwrap_or((rest, "00"));
     let (second, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
     let (second, nanos) = match (two_digits(second)?, read_fraction(fraction)?) {
-        // A leap second is to chrono the second second of :59.
+        // chrono represents a leap second as :59 with nanoseconds above 10^9.
         (60, nanos) => (59, nanos + 1_000_000_000),
         ordinary => ordinary,
     };
     NaiveTime::from_hms_nano_opt(two_digits(hour)?, two_digits(minute)?, second, nanos)
 }
 
-/// The digits behind the point, as nanoseconds; what is finer is cut off.
+/// Parses the digits after the point as nanoseconds. Further digits are cut off.
 fn read_fraction(text: &str) -> Option<u32> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

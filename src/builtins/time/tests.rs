@@ -1,9 +1,9 @@
-//! Every form of a time, clocks that change, and the ends of the calendar.
+//! Tests of every time notation, of clock changes, and of the limits of the calendar.
 
 use crate::builtins::testing::told as call;
 use crate::value::{Number, Time, Value};
 
-/// The answer of a function without the quotes of its JSON.
+/// Returns the result of a function without the quotes of its JSON.
 fn answer(name: &str, args: &[Value<'_>]) -> String {
     call(name, args).trim_matches('"').to_owned()
 }
@@ -19,7 +19,7 @@ fn int(number: i64) -> Value<'static> {
 #[test]
 fn a_time_is_read_in_each_of_the_forms() {
     for (text, expected) in [
-        // RFC 3339, and what ISO 8601 leaves out of it.
+        // RFC 3339, and shorter forms of ISO 8601.
         ("2025-08-17T12:30:00Z", "2025-08-17T12:30:00Z"),
         ("2025-08-17t12:30:00z", "2025-08-17T12:30:00Z"),
         ("2025-08-17 12:30:00Z", "2025-08-17T12:30:00Z"),
@@ -138,10 +138,10 @@ fn a_zone_is_for_texts_that_name_none() {
         ("2025-08-17", "-03:30", "2025-08-17T00:00:00-03:30"),
         ("2025-08-17", "UTC", "2025-08-17T00:00:00Z"),
         ("1755433800", "Asia/Tokyo", "2025-08-17T12:30:00Z"),
-        // The clocks go back: 02:30 comes twice.
+        // The clocks go back: 02:30 occurs twice.
         ("2025-10-26T02:30:00", "Europe/Berlin", "2025-10-26T02:30:00+02:00"),
         ("2025-11-02T01:30:00", "America/New_York", "2025-11-02T01:30:00-04:00"),
-        // Clocks that went by the sun, 53 minutes and 28 seconds before Greenwich's.
+        // Local mean time, 53 minutes and 28 seconds ahead of Greenwich.
         ("1880-01-01T00:53:28", "Europe/Berlin", "1880-01-01T00:53:00+00:53"),
     ] {
         let args = [text.into(), Value::Null, zone.into()];

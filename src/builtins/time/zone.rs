@@ -1,6 +1,6 @@
-//! Zones: names of the IANA database and fixed offsets, and what clocks show in them.
+//! Time zones: names of the IANA database, fixed offsets, and local times.
 //!
-//! Knows when clocks change; knows no way of writing a time down.
+//! Knows the clock changes of zones; knows no notation of times.
 
 use chrono::{Datelike, FixedOffset, NaiveDateTime, Offset, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -8,20 +8,20 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use crate::builtins::Args;
 use crate::value::{Fault, FaultKind, Time, quoted};
 
-/// A place's clocks, or an offset that never changes.
+/// A named zone, or a fixed offset.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Zone {
     /// A zone of the IANA database.
     Named(Tz),
-    /// So far from UTC, always.
+    /// A fixed offset from UTC.
     Fixed(FixedOffset),
 }
 
 impl Zone {
-    /// Universal time.
+    /// Coordinated Universal Time.
     pub(super) const UTC: Self = Self::Named(Tz::UTC);
 
-    /// The zone that an argument names, if it was given.
+    /// Returns the zone that an argument names, or `None` if it is omitted.
     pub(super) fn argument(args: Args<'_, '_>, at: usize) -> Result<Option<Self>, Fault> {
         let Some(name) = args.optional_text(at)? else {
             return Ok(None);
@@ -41,7 +41,7 @@ impl Zone {
         }
     }
 
-    /// The zone that a time is shown in as it is.
+    /// Returns the zone of a time: UTC, or its offset.
     pub(super) fn of(time: Time) -> Self {
         match *time.get().offset() {
             offset if offset == Utc.fix() => Self::UTC,
@@ -49,7 +49,7 @@ impl Zone {
         }
     }
 
-    /// The same instant as the clocks here show it.
+    /// Converts a time to this zone; the instant stays the same.
     pub(super) fn show(self, time: Time) -> Result<Time, Fault> {
         let offset = match self {
             Self::Named(zone) => zone.offset_from_utc_datetime(&time.get().naive_utc()).fix(),
@@ -58,8 +58,8 @@ impl Zone {
         time.in_offset(in_minutes(offset))
     }
 
-    /// The instant at which the clocks here show a local time: the earlier one where they show
-    /// it twice.
+    /// Returns the instant of a local time in this zone: the earlier one if the local time occurs
+    /// twice.
     pub(super) fn at_local(self, local: NaiveDateTime) -> Result<Time, Fault> {
         if !(0..=9999).contains(&local.year()) {
             return Err(out_of_years(local));
@@ -89,14 +89,14 @@ fn out_of_years(local: NaiveDateTime) -> Fault {
     Fault::new(FaultKind::NotATime, format!("`{local:?}` is not in the years 0 to 9999"))
 }
 
-/// An offset in whole minutes: RFC 3339 writes no others, and the clocks of before 1900 were
-/// off by seconds too.
+/// Truncates an offset to whole minutes. RFC 3339 writes only whole minutes, and before 1900
+/// offsets had seconds too.
 fn in_minutes(offset: FixedOffset) -> FixedOffset {
     let seconds = offset.local_minus_utc();
     FixedOffset::east_opt(seconds - seconds % 60).unwrap_or(offset)
 }
 
-/// Reads `Z`, `+02:00`, `+0200` or `+02`.
+/// Parses `Z`, `+02:00`, `+0200` or `+02`.
 pub(super) fn read_offset(text: &str) -> Option<FixedOffset> {
     if matches!(text, "Z" | "z") {
         return Some(Utc.fix());
@@ -116,8 +116,8 @@ pub(super) fn read_offset(text: &str) -> Option<FixedOffset> {
     FixedOffset::east_opt(sign * seconds).filter(|_| minutes < 60)
 }
 
-/// What to write instead of a name that is no zone's: the name in its own case, or the zone
-/// that a city gave its name to.
+/// Returns advice for an unknown zone name: the same name in its correct case, or the zone of a
+/// city with that name.
 fn advice(name: &str) -> String {
     let wanted = name.replace(' ', "_");
     let is_near = |zone: &&Tz| {

@@ -1,4 +1,5 @@
-//! Signed requests in JSON, each with its own secret and time: published vectors of providers.
+//! Tests from signed requests in JSON, each with its own secret and time, such as the published
+//! test vectors of providers.
 
 use std::path::Path;
 
@@ -60,7 +61,7 @@ struct ChallengeResponse {
     body: Option<String>,
 }
 
-/// The requests of a file, for one listener.
+/// Prepares the requests of a file for one listener.
 pub(super) fn prepare(path: &Path, named: &str, folder: &Path) -> Result<Vec<Prepared>, Error> {
     let content = input::bytes(path)?;
     let cases: Vec<Case> = serde_json::from_slice(&content).map_err(|error| Error::Read {
@@ -78,11 +79,12 @@ pub(super) fn prepare(path: &Path, named: &str, folder: &Path) -> Result<Vec<Pre
     Ok(prepared)
 }
 
-/// What stands for a secret that the request does not have: the listener has to have one.
+/// Placeholder for a secret that the request does not have. The listener needs a value.
 const UNUSED: &str = "7573656420627920";
 
 impl Case {
-    /// What the request brings to the listener: every secret that it has is the request's.
+    /// Returns the external values of the listener: each of its secrets is the secret of the
+    /// request.
     fn outside(&self, named: &str, sample: &Sample) -> Outside<'static> {
         let secret = if self.secret.is_empty() { UNUSED } else { &self.secret };
         let names = find_recipe(named).map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
@@ -136,14 +138,14 @@ impl Case {
         Ok(sample)
     }
 
-    /// The URL that was posted to. Where it is a part of what is signed and of nothing else, it
-    /// stands beside the secret: `verificationToken; endpoint http://…`.
+    /// Returns the URL of the request. If the URL is used only in the signature, it is in the field
+    /// of the secret's encoding: `verificationToken; endpoint http://…`.
     fn endpoint(&self) -> Option<String> {
         let beside = || self.secret_encoding.split_once("endpoint ");
         self.url.clone().or_else(|| beside().map(|(_, url)| url.trim().to_owned()))
     }
 
-    /// The query, which some have only in the URL.
+    /// Returns the query; some requests have it only in the URL.
     fn full_query(&self) -> String {
         let of_url = || self.url.as_deref().and_then(|url| url.split_once('?'));
         match self.query.as_str() {
@@ -152,7 +154,8 @@ impl Case {
         }
     }
 
-    /// Settings: what the scheme names besides the signature; without a time, no tolerance.
+    /// Returns the settings: the names that the scheme sets besides the signature. A request
+    /// without a time has no tolerance.
     fn variables(&self) -> Vec<(Box<str>, OwnedValue)> {
         let text = |text: &str| OwnedValue::Text(text.into());
         let of_scheme = self.scheme.iter().filter_map(|(name, value)| {

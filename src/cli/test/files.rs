@@ -1,4 +1,4 @@
-//! Test files: `*.test.toml`, requests with what is expected of them.
+//! Test files, `*.test.toml`: requests with their expected results.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::gateway::{
 };
 use crate::listener::{Listener, Outcome, Outside, Sample, find_recipe, load};
 
-/// The tests of files and folders.
+/// Prepares the tests of files and folders.
 pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>, Error> {
     let mut files = Vec::new();
     if paths.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>,
     Ok(prepared)
 }
 
-/// The test files of a folder and those in it.
+/// Collects the test files of a folder and of its subfolders.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Read {
         name: folder.display().to_string(),
@@ -76,9 +76,9 @@ fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
     Ok(prepared)
 }
 
-/// What the tests of a file have in common.
+/// The common part of the tests in a file.
 struct Base {
-    /// The listener's file: its name, its text, the folder of its configuration.
+    /// File of the listener: its name, its text, and the folder of its configuration.
     listener: (String, String, PathBuf),
     settings: Settings,
     common: Sample,
@@ -107,7 +107,7 @@ impl Base {
         Ok(Self { listener: (file.display().to_string(), text, above), settings, common })
     }
 
-    /// What a test does not say itself.
+    /// Adds the values that a test takes from the common part.
     fn complete(&self, sample: &mut Sample, path: &Path) -> Result<(), Error> {
         for (name, active) in &self.common.secrets {
             if !sample.secrets.iter().any(|(known, _)| known == name) {
@@ -157,12 +157,12 @@ fn read_body(sample: &mut Sample, near: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A URL as a listener's file has it.
+/// Returns a URL without its query, as in a listener's file.
 pub(super) fn without_query(url: &str) -> String {
     url.split('?').next().unwrap_or(url).to_owned()
 }
 
-/// The file of a listener of the configuration, by its name or id.
+/// Returns the file of a listener of the configuration, by its name or id.
 fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
     let configuration = Configuration::read(folder, false).map_err(|error| {
         if let ConfigurationError::Faults(faults) = &error {
@@ -175,13 +175,13 @@ fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::Usage(format!("the configuration has no listener `{name}`")))
 }
 
-/// The settings of a gateway that nobody configured.
+/// Returns the default settings of a gateway.
 pub(super) fn usual_settings() -> Result<Settings, Error> {
     Settings::read(HOOKGATE, "public_url = \"https://hooks.example.com\"\n")
         .map_err(|faults| Error::Usage(faults.to_string()))
 }
 
-/// The listener of a recipe, a file or a name, with what a request brings.
+/// Returns the listener of a recipe, a file or a name, with the external values of a request.
 pub(super) fn listener_of(
     named: &str,
     folder: &Path,

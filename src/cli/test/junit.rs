@@ -1,11 +1,11 @@
-//! Results as JUnit XML, which most build servers read.
+//! Test results as JUnit XML, which most build servers read.
 
 use std::fmt::Write as _;
 
 use super::Outcome;
 use crate::printable::{escape_line, escape_lines};
 
-/// The report of all tests, a suite a file.
+/// Returns the report of all tests, with one suite for each file.
 pub(super) fn report(outcomes: &[Outcome]) -> String {
     let mut files: Vec<&str> = outcomes.iter().map(|one| one.file.as_str()).collect();
     files.dedup();
@@ -48,12 +48,12 @@ fn test(out: &mut String, one: &Outcome) {
     );
 }
 
-/// Text as XML has it. Controls, which XML cannot say at all, are shown as escapes.
+/// Escapes a text for XML. XML cannot represent control characters, so they are written as escapes.
 fn escaped(text: &str) -> String {
     html_escape::encode_safe(&escape_lines(text)).into_owned()
 }
 
-/// The same on one line, as an attribute.
+/// Escapes a text for an attribute, on one line.
 fn attribute(text: &str) -> String {
     html_escape::encode_safe(&escape_line(text)).into_owned()
 }

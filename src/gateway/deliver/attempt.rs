@@ -1,4 +1,4 @@
-//! One attempt: a request to the receiver, and what came of it.
+//! One attempt: an HTTP request to the receiver, and its result. Knows no policy and no store.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -10,64 +10,69 @@ use hyper::{Request, Response};
 
 use super::HOPS;
 use super::client::{Clients, ConnectError};
-use crate::delivery::{Ended, Endpoint, retry_after};
+use crate::delivery::{AttemptResult, Endpoint, retry_after};
 use crate::gateway::clock::time_of;
 
-/// What is sent.
+/// The message of an attempt.
 pub(super) struct Message<'m> {
-    /// The endpoint that it goes to.
+    /// The endpoint of the receiver.
     pub endpoint: &'m Endpoint,
-    /// Its id: the same for each attempt.
+    /// The message id; the same for each attempt.
     pub id: &'m str,
-    /// Its body.
+    /// The body.
     pub body: &'m str,
-    /// How many gateways it went through, this one too.
+    /// The number of gateways on the way, including this one.
     pub hops: u32,
     /// The time, in microseconds since the epoch.
     pub now: i64,
 }
 
-/// What came of it.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Came {
-    pub ended: Ended,
-    /// Why it was not taken, in words.
+pub(super) struct AttemptReport {
+    pub ended: AttemptResult,
+    /// The reason of the failure, in words.
     pub reason: Option<String>,
     pub retry_after: Option<Duration>,
     pub took: Duration,
 }
 
-impl Came {
-    /// Something that could not be sent at all.
-    pub(super) fn unsent(ended: Ended, reason: String) -> Self {
+impl AttemptReport {
+    /// Returns the report of a message that could not be sent.
+    pub(super) fn unsent(ended: AttemptResult, reason: String) -> Self {
         Self { ended, reason: Some(reason), retry_after: None, took: Duration::ZERO }
     }
 }
 
-/// Of an answer's body so much is read, that its connection can be used again; nothing is kept.
-const ANSWER_BYTES: usize = 64 << 10;
+/// Maximum bytes of a response body that are read, so that the connection can be used again. The
+/// bytes are dropped.
+const MAX_RESPONSE_BYTES: usize = 64 << 10;
 
-/// An answer whose status is known may take so long for the rest.
-const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// Time limit for the response body, after the status is known.
+const RESPONSE_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sends a message, and says what came of it, within a time.
-pub(super) async fn send(clients: &Clients, message: &Message<'_>, limit: Duration) -> Came {
+/// Sends a message within a time limit. Returns its result.
+pub(super) async fn send(
+    clients: &Clients,
+    message: &Message<'_>,
+    limit: Duration,
+) -> AttemptReport {
     let began = Instant::now();
     let request = match request(message) {
         Ok(request) => request,
-        Err(reason) => return Came::unsent(Ended::Unmade, reason),
+        Err(reason) => return AttemptReport::unsent(AttemptResult::Unmade, reason),
     };
     let client = clients.get(message.endpoint.verify_tls);
-    let mut came = match tokio::time::timeout(limit, client.request(request)).await {
+    let mut report = match tokio::time::timeout(limit, client.request(request)).await {
         Ok(Ok(response)) => answered(response, message.now).await,
         Ok(Err(error)) => failed(&error),
         Err(_) => {
             let reason = format!("no answer within {} s", limit.as_secs_f32());
-            Came::unsent(Ended::TimedOut, reason)
+            AttemptReport::unsent(AttemptResult::TimedOut, reason)
         }
     };
-    came.took = began.elapsed();
-    came
+    report.took = began.elapsed();
+    report
 }
 
 fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
@@ -85,7 +90,7 @@ fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
     }
     let body = Full::new(Bytes::copy_from_slice(message.body.as_bytes()));
     let mut request = request.body(body).map_err(|error| error.to_string())?;
-    // What was configured comes in place of what is usual, and several values are several headers.
+    // Configured headers replace the default ones. Each value becomes a header line of its own.
     for (name, values) in &endpoint.headers {
         let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header"))?;
         request.headers_mut().remove(&name);
@@ -98,9 +103,9 @@ fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
     Ok(request)
 }
 
-async fn answered(response: Response<Incoming>, now: i64) -> Came {
+async fn answered(response: Response<Incoming>, now: i64) -> AttemptReport {
     let status = response.status().as_u16();
-    let ended = Ended::Answered(status);
+    let ended = AttemptResult::Answered(status);
     let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after = wait.and_then(|text| retry_after(text, time_of(now)));
     let reason = match status {
@@ -108,39 +113,39 @@ async fn answered(response: Response<Incoming>, now: i64) -> Came {
         300..=399 => Some(format!("the receiver answered {status}; redirects are not followed")),
         _ => Some(format!("the receiver answered {status}")),
     };
-    // Whatever comes after the status changes nothing.
-    let _ = tokio::time::timeout(ANSWER_TIME, drain(response.into_body())).await;
-    Came { ended, reason, retry_after, took: Duration::ZERO }
+    // Only the status counts.
+    let _ = tokio::time::timeout(RESPONSE_BODY_TIMEOUT, drain(response.into_body())).await;
+    AttemptReport { ended, reason, retry_after, took: Duration::ZERO }
 }
 
-/// Reads a body to its end, or to where it is too long: then its connection is closed.
+/// Reads a body to its end or to the size limit. Above the limit, the connection is closed.
 async fn drain(mut body: Incoming) {
-    if body.size_hint().lower() > ANSWER_BYTES as u64 {
+    if body.size_hint().lower() > MAX_RESPONSE_BYTES as u64 {
         return;
     }
     let mut read = 0;
     while let Some(Ok(frame)) = body.frame().await {
         read += frame.data_ref().map_or(0, Bytes::len);
-        if read > ANSWER_BYTES {
+        if read > MAX_RESPONSE_BYTES {
             return;
         }
     }
 }
 
-fn failed(error: &hyper_util::client::legacy::Error) -> Came {
+fn failed(error: &hyper_util::client::legacy::Error) -> AttemptReport {
     let mut source = error.source();
     let mut innermost = error.to_string();
     while let Some(error) = source {
         if let Some(connect) = error.downcast_ref::<ConnectError>() {
             let ended = match connect {
-                ConnectError::Forbidden(_) => Ended::Forbidden,
-                ConnectError::Slow(_) => Ended::TimedOut,
-                _ => Ended::Unreachable,
+                ConnectError::Forbidden(_) => AttemptResult::Forbidden,
+                ConnectError::Slow(_) => AttemptResult::TimedOut,
+                _ => AttemptResult::Unreachable,
             };
-            return Came::unsent(ended, connect.to_string());
+            return AttemptReport::unsent(ended, connect.to_string());
         }
         innermost = error.to_string();
         source = error.source();
     }
-    Came::unsent(Ended::Unreachable, format!("no answer: {innermost}"))
+    AttemptReport::unsent(AttemptResult::Unreachable, format!("no answer: {innermost}"))
 }

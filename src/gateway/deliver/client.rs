@@ -1,5 +1,5 @@
-//! The HTTP client of deliveries: it connects only where it may, trusts whom the system trusts,
-//! follows no redirects and knows no proxies.
+//! The HTTP client of deliveries. It has SSRF protection, uses the certificate authorities of the
+//! system, follows no redirects and uses no proxies. Knows nothing of events.
 
 use std::io;
 use std::net::SocketAddr;
@@ -38,11 +38,11 @@ use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
 use crate::gateway::settings::Delivery;
 
-/// A client.
+/// A client with a connection pool.
 type Pooled = Client<Connector, Full<Bytes>>;
 
-/// The clients of deliveries: one that holds servers to their certificates, and one for those
-/// whose subscription says not to.
+/// The clients of deliveries: one verifies the certificates of servers, and one does not, for
+/// subscriptions that disable verification.
 #[derive(Clone)]
 pub(in crate::gateway) struct Clients {
     verifying: Pooled,
@@ -50,40 +50,40 @@ pub(in crate::gateway) struct Clients {
     resolver: Arc<Resolver>,
 }
 
-/// Why there are no clients.
+/// An error while the clients are created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
     /// TLS cannot be used.
     #[error("TLS cannot be used: {0}")]
     Tls(#[from] rustls::Error),
-    /// Names cannot be looked up.
+    /// The DNS resolver cannot be created.
     #[error("names cannot be looked up: {0}")]
     Resolver(String),
-    /// A file with certificates cannot be read.
+    /// The file with certificate authorities cannot be read.
     #[error("cannot read the certificates in {path}: {reason}")]
     Authorities {
         /// The file.
         path: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
 
-/// How long a connection that is not used stays open.
+/// Time that an unused connection stays open.
 const IDLE: Duration = Duration::from_secs(30);
 
 impl Clients {
-    /// The clients of the settings; `authorities` is the file that they name.
+    /// Creates the clients of the settings. `ca_file` is the path of the configured file.
     ///
     /// # Errors
-    /// Where TLS cannot be used, or the file cannot be read.
+    /// Returns an error if TLS cannot be used, or if the file cannot be read.
     pub(in crate::gateway) fn new(
         settings: &Delivery,
-        authorities: Option<&Path>,
+        ca_file: Option<&Path>,
     ) -> Result<Self, ClientsError> {
         let verifying = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots(authorities)?)
+            .with_root_certificates(roots(ca_file)?)
             .with_no_client_auth();
         let trusting = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
@@ -97,7 +97,7 @@ impl Clients {
             let connector = Connector {
                 tls: TlsConnector::from(Arc::new(tls)),
                 allow: settings.allow.clone().into(),
-                time: settings.connect_time,
+                time: settings.connect_timeout,
                 resolver: Arc::clone(&resolver),
                 open: Arc::clone(&open),
                 most: settings.in_flight,
@@ -114,15 +114,15 @@ impl Clients {
         Ok(Self { verifying: client(verifying), trusting: client(trusting), resolver })
     }
 
-    /// Looks up the name of a URL for a tenant, so that an attempt finds it known. An attempt does
-    /// not wait for the look-ups of others.
+    /// Looks up the host of a URL for a tenant, before an attempt begins. So the time of an attempt
+    /// does not include a wait for other look-ups.
     ///
     /// # Errors
-    /// Where it leads nowhere, or no look-up could begin.
+    /// Returns an error if the name does not resolve, or if no look-up could begin.
     pub(super) async fn look_up(&self, tenant: &str, url: &str) -> Result<(), LookupError> {
         let uri: Uri = url.parse().unwrap_or_default();
         match host_of(&uri) {
-            // What is no URL to send to is told by the attempt.
+            // The attempt reports an invalid URL.
             "" => Ok(()),
             host => self.resolver.resolve(tenant, host).await.map(drop),
         }
@@ -133,15 +133,15 @@ impl Clients {
     }
 }
 
-/// The host of a URL, an address without its brackets.
+/// Returns the host of a URL; an IPv6 address without its brackets.
 fn host_of(uri: &Uri) -> &str {
     uri.host().unwrap_or("").trim_matches(['[', ']'])
 }
 
-fn roots(authorities: Option<&Path>) -> Result<RootCertStore, ClientsError> {
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ClientsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = authorities {
+    if let Some(path) = ca_file {
         let unreadable =
             |reason: String| ClientsError::Authorities { path: path.display().to_string(), reason };
         let certificates = CertificateDer::pem_file_iter(path)
@@ -157,7 +157,8 @@ fn roots(authorities: Option<&Path>) -> Result<RootCertStore, ClientsError> {
     Ok(roots)
 }
 
-/// Takes any certificate, for a subscription that says so; the handshake itself is checked.
+/// Accepts any certificate, for a subscription without TLS verification. Signatures of the
+/// handshake are still verified.
 #[derive(Debug)]
 struct AnyCertificate(CryptoProvider);
 
@@ -198,21 +199,21 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Makes connections.
+/// Opens connections.
 #[derive(Clone)]
 pub(super) struct Connector {
     tls: TlsConnector,
     allow: Arc<[IpNet]>,
     time: Duration,
     resolver: Arc<Resolver>,
-    /// Connections that are open.
+    /// Number of open connections.
     open: Arc<AtomicUsize>,
-    /// With more than this open, a connection is closed after its message: those that wait for
-    /// another message need files too.
+    /// Limit of open connections. Above it, a connection is closed after its message, because idle
+    /// connections use file descriptors too.
     most: usize,
 }
 
-/// A connection that is counted as long as it is open.
+/// Counts an open connection until it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -228,27 +229,27 @@ impl Drop for Counted {
     }
 }
 
-/// Why there is no connection.
+/// An error while a connection is opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    /// Nothing may be sent there.
+    /// The address is forbidden (SSRF protection).
     #[error(transparent)]
     Forbidden(#[from] Refusal),
-    /// The name leads nowhere.
+    /// The name does not resolve.
     #[error("the name `{host}` was not resolved: {reason}")]
     Name {
-        /// Which name.
+        /// The name.
         host: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// Nobody answers there.
+    /// The TCP connection failed.
     #[error("no connection: {0}")]
     Refused(io::Error),
-    /// There is no trust.
+    /// The TLS handshake failed.
     #[error("no TLS: {0}")]
     Tls(io::Error),
-    /// It took too long.
+    /// The time limit is over.
     #[error("no connection within {} s", .0.as_secs_f32())]
     Slow(Duration),
 }
@@ -280,8 +281,9 @@ impl Connector {
         Ok(stream(Transport::Tls(TokioIo::new(Box::new(tls)))))
     }
 
-    /// Connects to the first address that answers. Each is checked after the name is resolved,
-    /// and what is checked is what is connected to, so a name cannot change between the two.
+    /// Connects to the first address that accepts. Addresses are checked after the name is
+    /// resolved, and the connection uses the checked address. So a DNS answer that changes in
+    /// between (DNS rebinding) has no effect.
     async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
         let addresses = self.resolve(host, port).await?;
         let mut refused = None;
@@ -298,7 +300,7 @@ impl Connector {
                 ConnectError::Name { host: host.to_owned(), reason: "it has no address".to_owned() }
             }
         };
-        // One that does not answer takes no more than its share of the time.
+        // An address that does not respond uses at most its share of the time.
         let share = self.time / u32::try_from(allowed.len()).unwrap_or(u32::MAX).max(1);
         for address in allowed {
             last = match tokio::time::timeout(share, connect(address)).await {
@@ -310,7 +312,8 @@ impl Connector {
         Err(last)
     }
 
-    /// The addresses of a name, which the attempt looked up before it began.
+    /// Returns the addresses of a name. They are cached, because the name was looked up before the
+    /// attempt.
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
         let name_error = |reason: String| ConnectError::Name { host: host.to_owned(), reason };
         match self.resolver.resolve("", host).await {
@@ -320,7 +323,7 @@ impl Connector {
     }
 }
 
-/// Of an answer that nobody reads so much waits in the system at most.
+/// Receive buffer of a socket, in bytes: the maximum of an unread response in the kernel.
 const UNREAD_BYTES: u32 = 64 << 10;
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -349,12 +352,12 @@ impl tower::Service<Uri> for Connector {
 /// A connection.
 pub(super) struct Stream {
     transport: Transport,
-    /// Whether it is closed after one message.
+    /// True if the connection is closed after one message.
     once: bool,
     _counted: Counted,
 }
 
-/// How it speaks, with TLS or without.
+/// The transport, with TLS or without.
 enum Transport {
     Plain(TokioIo<TcpStream>),
     Tls(TokioIo<Box<TlsStream<TcpStream>>>),

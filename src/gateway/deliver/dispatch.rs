@@ -1,4 +1,5 @@
-//! Which lanes run: those with something to do, now or when its time comes.
+//! The dispatcher: starts a worker for each subscription with due deliveries. It does not send
+//! anything itself.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,21 +10,21 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::client::{Clients, ClientsError};
 use super::fanout::fan_out;
-use super::lane::{Ended, Lane, Next, Rhythm, Shared};
 use super::shares::Shares;
+use super::worker::{Next, Shared, SubscriptionWorker, Throttle, WorkerExit};
 use crate::gateway::app::App;
-use crate::gateway::clock::Steady;
+use crate::gateway::clock::ClockSkewDetector;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::Upcoming;
 
-/// How often the store is asked who has something to do, besides those who tell: what another
-/// process wrote, and what is due.
+/// Poll interval of the store. Polling finds deliveries that other processes wrote, and those that
+/// became due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Looks at the store of all lanes at a time.
+/// Maximum reads of the store at a time, for all workers.
 const READS: usize = 16;
 
-/// Delivers until told to stop, and then finishes what is in flight, for as long as that may take.
+/// Delivers until the shutdown, then waits up to `drain` for the attempts in flight.
 pub(in crate::gateway) async fn run(
     app: Arc<App>,
     clients: Clients,
@@ -51,14 +52,14 @@ pub(in crate::gateway) async fn run(
         resting: HashMap::new(),
         rhythms: HashMap::new(),
         refused: None,
-        steady: Steady::new(app.clock.clone()),
+        steady: ClockSkewDetector::new(app.clock.clone()),
         set_back: 0,
     };
     let mut look = tokio::time::interval(LOOK);
     loop {
         let until_due = dispatch.until_due();
         tokio::select! {
-            woken = app.arrivals.next() => {
+            woken = app.notifier.next() => {
                 for (subscription, tenant) in woken {
                     dispatch.wake(subscription, tenant);
                 }
@@ -78,9 +79,9 @@ pub(in crate::gateway) async fn run(
     }
 }
 
-/// Waits until told to stop.
+/// Waits for the shutdown.
 pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
-    // Whoever would tell is gone where waiting fails, which says the same.
+    // An error means that the sender is gone, which is a shutdown too.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -88,25 +89,24 @@ struct Dispatch {
     app: Arc<App>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
-    lanes: JoinSet<Ended>,
-    /// Whose lane a task is, should it end without a word: the subscription and its tenant.
+    lanes: JoinSet<WorkerExit>,
+    /// The subscription and the tenant of each task, in case the task panics.
     names: HashMap<Id, (String, String)>,
     running: HashMap<String, Running>,
-    /// When lanes that do not run have something to do.
+    /// The next due time of workers that do not run.
     due: Due,
-    /// Until when lanes are left alone, whatever they have to do.
+    /// The end of the pause of each worker.
     resting: HashMap<String, i64>,
-    /// How receivers are treated whose lanes do not run.
-    rhythms: HashMap<String, Rhythm>,
-    /// Settings that were not taken over.
+    /// The throttles of receivers whose workers do not run.
+    rhythms: HashMap<String, Throttle>,
+    /// Settings that could not be applied.
     refused: Option<Delivery>,
-    steady: Steady,
-    /// Microseconds that the clock was set back by, and the store was not told of.
+    steady: ClockSkewDetector,
+    /// Microseconds by which the clock was set back and that the store has not corrected yet.
     set_back: i64,
 }
 
-/// When lanes have something to do, in microseconds since the epoch: found by the subscription, and
-/// by the time.
+/// The due times of workers, in microseconds since the epoch, indexed by subscription and by time.
 #[derive(Default)]
 struct Due {
     times: HashMap<String, (i64, String)>,
@@ -130,7 +130,7 @@ impl Due {
         self.order.first().map(|(at, ..)| *at)
     }
 
-    /// The first that is due, with its tenant.
+    /// Removes the first entry that is due. Returns its subscription and tenant.
     fn pop(&mut self, now: i64) -> Option<(String, String)> {
         if self.first()? > now {
             return None;
@@ -141,10 +141,11 @@ impl Due {
     }
 }
 
-/// A lane that runs.
+/// A running worker.
 struct Running {
     wake: Arc<Notify>,
-    /// Whether it was woken since it began: it may have looked before.
+    /// True if a notification came since the worker started. The worker may have read the store
+    /// before.
     again: bool,
 }
 
@@ -168,24 +169,24 @@ impl Dispatch {
         let wake = Arc::new(Notify::new());
         let running = Running { wake: Arc::clone(&wake), again: false };
         self.running.insert(subscription.clone(), running);
-        let rhythm = self.rhythms.remove(&subscription);
-        let rhythm = rhythm.unwrap_or_else(|| Rhythm::new(&self.settings()));
-        let lane = Lane {
+        let throttle = self.rhythms.remove(&subscription);
+        let throttle = throttle.unwrap_or_else(|| Throttle::new(&self.settings()));
+        let worker = SubscriptionWorker {
             app: Arc::clone(&self.app),
             shared: Arc::clone(&self.shared),
             subscription: subscription.clone(),
             tenant: tenant.clone(),
             stop: self.stop.clone(),
         };
-        let task = self.lanes.spawn(lane.run(wake, rhythm));
+        let task = self.lanes.spawn(worker.run(wake, throttle));
         self.names.insert(task.id(), (subscription, tenant));
     }
 
-    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, WorkerExit), JoinError>) {
         let (id, ended) = match ended {
             Ok((id, ended)) => (id, Some(ended)),
             Err(error) => {
-                tracing::error!(%error, "a lane of deliveries broke");
+                tracing::error!(%error, "a worker of deliveries broke");
                 (error.id(), None)
             }
         };
@@ -194,20 +195,20 @@ impl Dispatch {
         };
         let again = self.running.remove(&subscription).is_some_and(|running| running.again);
         match ended {
-            Some(Ended { rhythm, next: Next::Rest(until), .. }) => {
-                self.rhythms.insert(subscription.clone(), rhythm);
+            Some(WorkerExit { throttle, next: Next::Rest(until), .. }) => {
+                self.rhythms.insert(subscription.clone(), throttle);
                 self.resting.insert(subscription.clone(), until);
                 self.due.insert(subscription, tenant, until);
             }
-            Some(Ended { rhythm, next: Next::Due(due), .. }) => {
-                self.rhythms.insert(subscription.clone(), rhythm);
+            Some(WorkerExit { throttle, next: Next::Due(due), .. }) => {
+                self.rhythms.insert(subscription.clone(), throttle);
                 match due {
                     _ if again => self.wake(subscription, tenant),
                     Some(due) => self.due.insert(subscription, tenant, due),
                     None => {}
                 }
             }
-            // It is looked for again with all others.
+            // The next poll finds its deliveries again.
             None => {}
         }
     }
@@ -231,13 +232,13 @@ impl Dispatch {
         self.take_over_settings();
         self.follow_clock().await;
         let settings = self.settings();
-        self.rhythms.retain(|_, rhythm| !rhythm.is_fresh(&settings));
+        self.rhythms.retain(|_, throttle| !throttle.is_fresh(&settings));
         let now = self.app.clock.micros();
         match self.app.store.upcoming(now).await {
             Ok(upcoming) => {
                 for Upcoming { subscription_id: subscription, tenant, at } in upcoming {
                     match self.running.get(&subscription) {
-                        // It may wait for an attempt that takes long.
+                        // The worker may wait for a slow attempt.
                         Some(running) if at <= now => running.wake.notify_one(),
                         Some(_) => {}
                         None => {
@@ -252,7 +253,8 @@ impl Dispatch {
         }
     }
 
-    /// Where the clock was set back, what was planned by it as it was would come that much later.
+    /// Corrects due times after the clock was set back. Otherwise deliveries would be late by that
+    /// time.
     async fn follow_clock(&mut self) {
         let by = self.steady.was_set().unwrap_or(0);
         let seconds = by.saturating_abs() / 1_000_000;
@@ -274,7 +276,7 @@ impl Dispatch {
         }
     }
 
-    /// Takes over settings that changed.
+    /// Applies changed settings (hot reload).
     fn take_over_settings(&mut self) {
         let configuration = self.app.configuration();
         let now = &configuration.settings.delivery;
@@ -295,10 +297,10 @@ impl Dispatch {
     }
 }
 
-/// The clients of the configuration.
+/// Creates the HTTP clients of the configuration.
 pub(in crate::gateway) fn clients(app: &App) -> Result<Clients, ClientsError> {
     let configuration = app.configuration();
     let delivery = &configuration.settings.delivery;
-    let authorities = delivery.authorities.as_ref().map(|path| configuration.path(path));
-    Clients::new(delivery, authorities.as_deref())
+    let ca_file = delivery.ca_file.as_ref().map(|path| configuration.path(path));
+    Clients::new(delivery, ca_file.as_deref())
 }

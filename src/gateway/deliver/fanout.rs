@@ -1,6 +1,7 @@
-//! Fan-out: from stored events to deliveries, a bounded step at a time, each tenant in its turn.
+//! The fan-out loop: events become deliveries in bounded steps, and tenants take turns.
 //!
-//! What a step writes, the store says; here is in which order tenants are served, and who is told.
+//! The store decides which deliveries a step writes. This module decides the order of the tenants
+//! and notifies the workers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,47 +11,49 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use super::dispatch::told;
-use super::sending::with_event;
+use super::task::with_event;
 use crate::gateway::app::App;
 use crate::gateway::clock::micros_in;
 use crate::gateway::configuration::Configuration;
 use crate::gateway::store::{BacklogLimits, EventRecord, FanOutTurn, FannedOut, StoreError};
 
-/// Events and deliveries that one transaction writes.
+/// Maximum events and deliveries that one transaction writes.
 const ROWS: usize = 512;
 
-/// Tenants that share a transaction.
+/// Maximum tenants in one transaction.
 const TENANTS: usize = 16;
 
-/// Events of a tenant whose filters are asked before those of others.
+/// Maximum events of a tenant whose filters are evaluated in one turn.
 const EVENTS: usize = 32;
 
-/// What the filters of these events may take together; the rest is asked in the next turn.
+/// Time limit for the filters of these events. The rest is evaluated in the next turn.
 const FILTERING: Duration = Duration::from_millis(20);
 
-/// Tenants whose filters are asked at a time.
+/// Maximum tenants whose filters are evaluated at a time.
 const FILTERED_TENANTS: usize = 4;
 
-/// How often the store is asked for tenants with events to fan out, besides those who tell: after a
-/// start, and where whoever stored an event was gone before it could tell.
+/// Poll interval for tenants with events to fan out. Polling finds events of an earlier run, and
+/// events without a notification because the caller stopped waiting.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often all backlogs are looked at.
+/// Interval between two checks of all backlogs.
 const TRIM: Duration = Duration::from_secs(5);
 
-/// How often a tenant without subscriptions has a turn, which only moves its mark.
+/// Time between two turns of a tenant without subscriptions. Such a turn only advances the
+/// progress.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How long nobody is listened to after tenants that have no subscriptions.
-const REST: Duration = Duration::from_millis(2);
+/// Pause of the notifications after those of tenants without subscriptions, so that not each event
+/// of such a tenant wakes this task.
+const QUIET_NOTIFICATION_PAUSE: Duration = Duration::from_millis(2);
 
-/// How long a store that does not answer is left alone.
+/// Pause after an error of the store.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
-/// Transactions in a row that make backlogs smaller.
+/// Maximum trimming transactions in a row.
 const TRIMS: usize = 4;
 
-/// The bounds of what waits, as the settings have them.
+/// Returns the backlog limits of the settings.
 pub(in crate::gateway) fn limits(configuration: &Configuration) -> BacklogLimits {
     let (delivery, kept) = (&configuration.settings.delivery, &configuration.settings.retention);
     BacklogLimits {
@@ -59,25 +62,25 @@ pub(in crate::gateway) fn limits(configuration: &Configuration) -> BacklogLimits
         age_us: micros_in(delivery.waiting_age),
         tenant_rows: delivery.waiting_rows_per_tenant,
         total_rows: delivery.waiting_rows_total,
-        diverted_rows: kept.diverted_rows,
-        diverted_rows_per_tenant: kept.diverted_rows_per_tenant,
+        dead_letter_rows: kept.dead_letter_rows,
+        dead_letter_rows_per_tenant: kept.dead_letter_rows_per_tenant,
     }
 }
 
-/// Fans events out until told to stop. What is left then is done after the next start.
+/// Fans out events until the shutdown. The rest is fanned out after the next start.
 pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut fan = FanOut::new(Arc::clone(&app));
     let mut look = tokio::time::interval(LOOK);
     let mut trim = tokio::time::interval(TRIM);
     loop {
         let (ready, quiet) = (fan.is_ready(), fan.quiet_until());
-        let resting = fan.rests_until;
+        let paused = fan.notifications_wait_until;
         tokio::select! {
             biased;
             () = told(&mut stop) => return,
-            tenants = app.arrivals.next_tenants(), if resting.is_none() => fan.add_all(tenants),
-            () = tokio::time::sleep_until(resting.unwrap_or(quiet).into()), if resting.is_some() => {
-                fan.rests_until = None;
+            tenants = app.notifier.next_tenants(), if paused.is_none() => fan.add_all(tenants),
+            () = tokio::time::sleep_until(paused.unwrap_or(quiet).into()), if paused.is_some() => {
+                fan.notifications_wait_until = None;
             }
             Some(asked) = fan.asking.join_next() => fan.asked(asked),
             _ = look.tick() => fan.look().await,
@@ -88,23 +91,24 @@ pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver
     }
 }
 
-/// Where tenants stand.
+/// The queues of the fan-out loop.
 struct FanOut {
     app: Arc<App>,
-    /// Tenants with something to do, none of them twice.
+    /// Tenants with events to fan out.
     known: BTreeSet<String>,
-    /// Those whose turn comes, in this order.
+    /// Tenants that wait for their turn, in order.
     queue: VecDeque<String>,
-    /// Those whose filters are to be asked.
+    /// Tenants whose filters have to be evaluated.
     to_ask: VecDeque<String>,
-    /// Those whose filters are being asked.
+    /// Tenants whose filters are being evaluated.
     asking: JoinSet<FanOutTurn>,
-    /// Those whose filters were asked.
+    /// Tenants with evaluated filters.
     turns: VecDeque<FanOutTurn>,
-    /// Tenants without subscriptions: when they have a turn again.
+    /// Tenants without subscriptions, with the time of their next turn.
     quiet: BTreeMap<String, Instant>,
-    /// Until when nobody is listened to: those who told last have no subscriptions.
-    rests_until: Option<Instant>,
+    /// Time until which notifications wait, because the last ones were of tenants without
+    /// subscriptions.
+    notifications_wait_until: Option<Instant>,
     alarms: Alarms,
 }
 
@@ -118,36 +122,37 @@ impl FanOut {
             asking: JoinSet::new(),
             turns: VecDeque::new(),
             quiet: BTreeMap::new(),
-            rests_until: None,
+            notifications_wait_until: None,
             alarms: Alarms::default(),
         }
     }
 
-    /// A tenant has something to do.
+    /// Adds a tenant with events to fan out.
     fn add(&mut self, tenant: String) {
         if self.known.insert(tenant.clone()) && !self.quiet.contains_key(&tenant) {
             self.queue.push_back(tenant);
         }
     }
 
-    /// Tenants have something to do. Where none of them has subscriptions, the next ones are heard
-    /// a moment later, so that each event of theirs does not wake this task.
+    /// Adds the tenants of some notifications. If none of them has subscriptions, the next
+    /// notifications wait a moment.
     fn add_all(&mut self, tenants: impl Iterator<Item = String>) {
         let mut all_quiet = true;
         for tenant in tenants {
             all_quiet &= self.quiet.contains_key(&tenant);
             self.add(tenant);
         }
-        self.rests_until = all_quiet.then(|| Instant::now() + REST);
+        self.notifications_wait_until =
+            all_quiet.then(|| Instant::now() + QUIET_NOTIFICATION_PAUSE);
     }
 
-    /// Whether a step can be made now.
+    /// Returns true if a step can run now.
     fn is_ready(&self) -> bool {
         let may_ask = self.asking.len() < FILTERED_TENANTS;
         !self.turns.is_empty() || !self.queue.is_empty() || (may_ask && !self.to_ask.is_empty())
     }
 
-    /// When a tenant without subscriptions has a turn again.
+    /// Returns the time of the next turn of a tenant without subscriptions.
     fn quiet_until(&self) -> Instant {
         self.quiet.values().min().copied().unwrap_or_else(|| Instant::now() + LOOK)
     }
@@ -164,7 +169,7 @@ impl FanOut {
         }
     }
 
-    /// Takes tenants whose turn it is: those with filters have them asked first, aside.
+    /// Takes the next tenants. If a tenant has filters, they are evaluated first, in another task.
     fn begin(&mut self) {
         while self.turns.len() < TENANTS
             && let Some(tenant) = self.queue.pop_front()
@@ -186,7 +191,8 @@ impl FanOut {
             Ok(turn) => self.turns.push_back(turn),
             Err(error) => {
                 tracing::error!(%error, "the filters of a tenant were not asked");
-                // Whose they were is found again with all others.
+                // The panicked task does not return its tenant. The next poll finds the tenant
+                // again.
                 let waiting = self.queue.iter().chain(&self.to_ask).cloned();
                 self.known =
                     waiting.chain(self.turns.iter().map(|one| one.tenant.clone())).collect();
@@ -194,7 +200,7 @@ impl FanOut {
         }
     }
 
-    /// One transaction for the tenants whose turn it is.
+    /// Runs one transaction for the tenants whose turn it is.
     async fn step(&mut self) {
         self.begin();
         let number = self.turns.len().min(TENANTS);
@@ -203,7 +209,7 @@ impl FanOut {
             return;
         }
         let tenants: Vec<String> = turns.iter().map(|turn| turn.tenant.clone()).collect();
-        // What comes from now on is for the next turn.
+        // New events belong to the next turn.
         for tenant in &tenants {
             self.known.remove(tenant);
         }
@@ -230,7 +236,7 @@ impl FanOut {
         self.app.metrics.deliveries("filtered", fanned.filtered);
         self.count_diverted(fanned.diverted);
         if !fanned.subscriptions.is_empty() {
-            self.app.arrivals.wake_of(&fanned.tenant, fanned.subscriptions);
+            self.app.notifier.notify_subscriptions_of(&fanned.tenant, fanned.subscriptions);
         }
         if !fanned.subscribed {
             self.quiet.insert(fanned.tenant.clone(), Instant::now() + QUIET);
@@ -248,7 +254,7 @@ impl FanOut {
         self.alarms.tell();
     }
 
-    /// Asks the store which tenants have events to fan out.
+    /// Polls the store for tenants with events to fan out.
     async fn look(&mut self) {
         match self.app.store.pending_tenants().await {
             Ok(tenants) => tenants.into_iter().for_each(|tenant| self.add(tenant)),
@@ -260,7 +266,7 @@ impl FanOut {
         self.alarms.tell();
     }
 
-    /// Makes backlogs smaller that have too much.
+    /// Trims backlogs that are above their limits.
     async fn trim(&mut self) {
         let limits = limits(&self.app.configuration());
         for _ in 0..TRIMS {
@@ -284,7 +290,7 @@ impl FanOut {
     }
 }
 
-/// Asks the filters of a tenant about its next events. Where that cannot be done, lanes ask them.
+/// Evaluates the filters of a tenant for its next events. If that fails, the workers evaluate them.
 async fn ask_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
     let events = match app.store.pending_events(&tenant, EVENTS).await {
         Ok(events) => events,
@@ -302,7 +308,7 @@ fn ask(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
     let (began, hops) = (Instant::now(), app.configuration().settings.delivery.hops);
     let mut turn = FanOutTurn { tenant, upto: Some(0), unwanted: Vec::new() };
     for event in events {
-        // One that goes round in a loop ends for that reason, wanted or not.
+        // An event in a loop ends for that reason, even if a filter does not hold.
         if event.hops < hops {
             let json = || with_event(event, |event| event.to_json());
             let unwanted = app.filters.unwanted(&turn.tenant, &event.event_type, json);
@@ -316,17 +322,17 @@ fn ask(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
     turn
 }
 
-/// Tells of backlogs that were too large: once in a period, however often it happens.
+/// Warnings about backlogs above their limits: at most once in a period.
 #[derive(Default)]
 struct Alarms {
     counted: HashMap<String, usize>,
     told: Option<Instant>,
 }
 
-/// How often it is told.
+/// Time between two warnings.
 const ALARM: Duration = Duration::from_secs(60);
 
-/// Subscriptions that are named in one period.
+/// Maximum subscriptions that one warning names.
 const NAMED: usize = 20;
 
 impl Alarms {

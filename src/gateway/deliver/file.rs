@@ -1,13 +1,16 @@
-//! Sinks: files on this machine, a line of JSON an event, as subscriptions of their own.
+//! Sinks: files on this machine, one line of JSON for each event. Each sink is a subscription.
+//! Knows nothing of HTTP.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::attempt::Came;
+use super::attempt::AttemptReport;
 use super::subscribed::{sealed, unsealed};
-use crate::delivery::{Api, Definition, Ended, Endpoint, Policy, Receiver, Standing};
+use crate::delivery::{
+    Api, AttemptResult, Definition, Endpoint, Policy, Receiver, SubscriptionHealth,
+};
 use crate::gateway::app::App;
 use crate::gateway::file_modes::private;
 use crate::gateway::identity::derived_id;
@@ -16,8 +19,8 @@ use crate::gateway::store::{
     AuditRecord, Change, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
 
-/// Writes a line to the file of a sink, and says what came of it.
-pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> Came {
+/// Writes a line to the file of a sink. Returns the result.
+pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> AttemptReport {
     let began = Instant::now();
     let written = tokio::task::spawn_blocking(move || {
         append(&path, &line, sink.bytes, sink.files)
@@ -28,9 +31,13 @@ pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> Came {
         Ok(Err(reason)) => Some(reason),
         Err(error) => Some(error.to_string()),
     };
-    Came {
-        // A file has no statuses; the one that stands for success says that it was taken.
-        ended: if error.is_none() { Ended::Answered(200) } else { Ended::Unreachable },
+    AttemptReport {
+        // A file has no status. 200 stands for success.
+        ended: if error.is_none() {
+            AttemptResult::Answered(200)
+        } else {
+            AttemptResult::Unreachable
+        },
         reason: error,
         retry_after: None,
         took: began.elapsed().max(Duration::from_micros(1)),
@@ -51,19 +58,19 @@ fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
     let gap = if ends_whole(&mut file)? { "" } else { "\n" };
     let before = file.metadata()?.len();
     if let Err(error) = file.write_all(format!("{gap}{line}\n").as_bytes()) {
-        // On a full volume each attempt would leave a piece of the line.
+        // On a full volume, each attempt would leave a part of the line.
         file.set_len(before)?;
         return Err(error);
     }
     file.sync_data()?;
-    // A new name is on disk only when its folder is.
+    // A new name is durable only after its directory is synced.
     match path.parent().filter(|_| !path_was_there) {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
 }
 
-/// Whether the last line has its end: a crash may have cut it.
+/// Returns true if the last line is complete. A crash may have cut it.
 fn ends_whole(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);
@@ -74,7 +81,8 @@ fn ends_whole(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// `PATH.1` is the file before this one, `PATH.2` the one before that; the oldest goes.
+/// Rotates the file: `PATH.1` is the previous file, `PATH.2` the one before. The oldest file is
+/// deleted.
 fn rotate(path: &Path, files: u32) -> io::Result<()> {
     if files <= 1 {
         return std::fs::remove_file(path);
@@ -92,7 +100,8 @@ fn rotate(path: &Path, files: u32) -> io::Result<()> {
     std::fs::rename(path, numbered(1))
 }
 
-/// Makes the sinks of the configuration subscriptions, and ends those that are gone from it.
+/// Creates and updates a subscription for each sink of the configuration. Deletes those of removed
+/// sinks.
 pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> {
     let configuration = app.configuration();
     let filter = SubscriptionFilter { api: Some(Api::Sink), ..SubscriptionFilter::default() };
@@ -117,7 +126,7 @@ pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// The id of a sink: always the same for its tenant and its name.
+/// Returns the id of a sink. It depends only on the tenant and the name.
 fn id(sink: &Sink) -> String {
     derived_id(&format!("sink\n{}\n{}", sink.tenant, sink.name)).to_string()
 }
@@ -160,7 +169,7 @@ async fn create(
         tenant: sink.tenant.clone(),
         api: Api::Sink,
         enabled: true,
-        standing: Standing::default(),
+        health: SubscriptionHealth::default(),
         last_failure: None,
         events: definition.events.clone(),
         sealed,

@@ -1,9 +1,9 @@
-//! The filters of subscriptions, asked together when an event is fanned out: all that may want it
-//! share what they read, and for those that do not nothing else has to be done.
+//! Filters of a tenant, evaluated together when an event is fanned out: they share common
+//! subexpressions, and a subscription whose filter does not hold needs no further work.
 //!
-//! Lanes tell which filters there are. What is said here holds for one version of a subscription;
-//! the transaction that writes the deliveries looks whether that is still the one. A filter that is
-//! not asked here is asked by its lane.
+//! Workers register the filters. A result is valid for one version of a subscription; the
+//! transaction that writes the deliveries checks the version. A filter that is not evaluated here
+//! is evaluated by its worker.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,34 +16,34 @@ use crate::engine::{Machine, Program};
 use crate::gateway::store::Unwanted;
 
 thread_local! {
-    /// A machine keeps its memory from event to event.
+    /// The machine keeps its memory between events.
     static MACHINE: RefCell<Machine> = RefCell::new(engine().machine());
 }
 
-/// What all filters of an event may take, since the tenant's next events wait for them. Those that
-/// are not asked by then are asked by their lanes.
+/// Time limit for the filters of one event, because the next events of the tenant wait. Workers
+/// evaluate the rest.
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// Filters that change one after the other are put together once for all of them.
+/// Time to wait for further changes before the filters are combined again.
 const SETTLED: Duration = Duration::from_millis(200);
 
-/// Bytes of the programs of a tenant that are kept here.
+/// Maximum bytes of the filter programs of one tenant.
 const TENANT_BYTES: usize = 16 << 20;
 
-/// The filters that are known, by tenant. Each tenant has a lock of its own: putting one's filters
-/// together keeps no other's senders waiting.
+/// The known filters, by tenant. Each tenant has its own lock, so combining the filters of one
+/// tenant does not delay the senders of another.
 #[derive(Default)]
 pub(in crate::gateway) struct Filters(Mutex<HashMap<String, Arc<Mutex<Tenant>>>>);
 
-/// Those of one tenant.
+/// The filters of one tenant.
 #[derive(Default)]
 struct Tenant {
     known: BTreeMap<String, Known>,
-    /// The types of events that they name.
+    /// The event types that the filters name.
     types: BTreeSet<String>,
-    /// Those that may want a type of events, as far as it was asked for.
+    /// The combined filters, by event type. Built on first use.
     together: HashMap<String, Arc<Together>>,
-    /// Whether what was put together is not what is known, and since when it was.
+    /// True if the combined filters are out of date. `made` is the time of their last reset.
     stale: bool,
     made: Option<Instant>,
 }
@@ -55,17 +55,17 @@ struct Known {
     filter: Program,
 }
 
-/// Filters that are asked together, and whose they are.
+/// Combined filters, and the subscription of each.
 struct Together {
     filters: delivery::Filters,
     whose: Vec<Unwanted>,
 }
 
-/// What stands for every type.
+/// The event type that stands for all types.
 const ANY: &str = "*";
 
 impl Filters {
-    /// Takes note of a subscription as it is now.
+    /// Registers the current filter of a subscription.
     pub(super) fn learn(&self, subscribed: &Subscribed) {
         let record = &subscribed.record;
         let Some(filter) = subscribed.programs.filter() else {
@@ -80,7 +80,7 @@ impl Filters {
         let others: usize = tenant.known.values().map(|known| known.filter.bytes()).sum();
         let others = others - known.map_or(0, |known| known.filter.bytes());
         if others + filter.bytes() > TENANT_BYTES {
-            // Its lane asks it, and holds it only while there is something to deliver.
+            // The worker evaluates it, and holds the program only while it has deliveries.
             tenant.stale |= tenant.known.remove(&record.id).is_some();
             return;
         }
@@ -93,7 +93,7 @@ impl Filters {
         tenant.stale = true;
     }
 
-    /// Takes note that a subscription is gone, or has no filter.
+    /// Removes the filter of a subscription that was deleted or has no filter.
     pub(in crate::gateway) fn forget(&self, tenant: &str, subscription: &str) {
         if let Some(tenant) = self.of(tenant) {
             let mut tenant = lock(&tenant);
@@ -101,13 +101,13 @@ impl Filters {
         }
     }
 
-    /// Whether filters of a tenant are known.
+    /// Returns true if a tenant has known filters.
     pub(super) fn any(&self, tenant: &str) -> bool {
         self.of(tenant).is_some_and(|tenant| !lock(&tenant).known.is_empty())
     }
 
-    /// Whose filters do not want an event of a tenant and a type. The event is only made where
-    /// there are filters.
+    /// Returns the subscriptions whose filters do not hold for an event. Calls `event` only if
+    /// there are filters for its type.
     pub(super) fn unwanted(
         &self,
         tenant: &str,
@@ -130,13 +130,13 @@ impl Filters {
     }
 }
 
-/// What is known is whole at any time, so a panic elsewhere leaves nothing half done.
+/// The state is complete at any time, so a panic elsewhere leaves it usable.
 fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tenant {
-    /// The filters that an event of a type is asked of.
+    /// Returns the combined filters for an event type.
     fn asked(&mut self, kind: &str) -> Arc<Together> {
         if self.stale && self.made.is_none_or(|made| made.elapsed() > SETTLED) {
             self.together.clear();
@@ -145,7 +145,7 @@ impl Tenant {
             self.stale = false;
             self.made = Some(Instant::now());
         }
-        // A sender may name any number of types; of those that nobody names there is one set.
+        // A sender can use any number of types. All types that no filter names share one set.
         let kind = if self.types.contains(kind) { kind } else { ANY };
         if let Some(together) = self.together.get(kind) {
             return Arc::clone(together);

@@ -1,29 +1,29 @@
-//! Delivering: stored events are fanned out to subscriptions, and what waits for those is sent,
-//! each receiver in a lane of its own, so that none waits for another.
+//! Delivery: stored events are fanned out to subscriptions, and waiting deliveries are sent. Each
+//! subscription has a worker of its own, so no receiver delays another.
 //!
-//! What an answer means and what comes next, [`crate::delivery`] says.
+//! The meaning of a response and the next step are decided in [`crate::delivery`].
 
-mod arrivals;
 mod attempt;
 mod client;
 mod dispatch;
 mod fanout;
 mod file;
 mod filters;
-mod lane;
+mod notifier;
 mod resolver;
-mod sending;
 mod shares;
 mod subscribed;
+mod task;
+mod worker;
 
-pub use arrivals::Arrivals;
 pub(super) use client::Clients;
 pub use client::ClientsError;
 pub(super) use dispatch::{clients, run};
 pub(super) use file::sync_sinks;
 pub(super) use filters::Filters;
-pub(super) use sending::with_event;
+pub use notifier::DeliveryNotifier;
 pub use subscribed::{Subscribed, UnreadableSubscription, sealed, unsealed};
+pub(super) use task::with_event;
 
-/// The header that counts gateways on the way, so that a loop comes to an end.
+/// The header that counts the gateways on the way, so that a loop ends.
 pub(super) const HOPS: &str = "hookgate-hops";

@@ -1,5 +1,5 @@
-//! Names of receivers: looked up by a resolver that does not block threads, within a time, a few at
-//! a time that tenants share, and remembered for a while.
+//! DNS resolver for the names of receivers: does not block threads, has a time limit, shares its
+//! look-ups fairly among tenants, and caches results. Does not decide which addresses are allowed.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,67 +16,67 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use super::shares::{Class, Shares};
 use crate::gateway::settings::Delivery;
 
-/// Looks names up.
+/// The resolver with its cache.
 pub(super) struct Resolver {
     dns: TokioResolver,
     shares: Arc<Shares>,
-    /// How long one look-up may take.
+    /// Time limit of one look-up.
     time: Duration,
     known: Mutex<HashMap<String, Known>>,
 }
 
-/// What was found of a name.
+/// A cached result of a name.
 #[derive(Clone)]
 struct Known {
     found: Result<Arc<[IpAddr]>, String>,
     until: Instant,
 }
 
-/// Why a name has no addresses.
+/// An error of a look-up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LookupError {
-    /// No look-up could begin: others have all of them. It says nothing of the name.
+    /// No look-up could begin: others use all of them. This is no fault of the name.
     #[error("too many names are looked up already; `delivery.lookups` says how many may be")]
     Busy,
-    /// It leads nowhere, or its server does not answer.
+    /// The name does not resolve, or its server does not respond.
     #[error("{0}")]
     Failed(String),
-    /// It ends in a number, so it is an address, in a form that is not taken.
+    /// The last label is a number, so the host is an address in a form that is not accepted.
     #[error("it is not resolved: an address is written as four numbers with dots between")]
     Number,
 }
 
-/// How long a look-up may wait for others.
+/// Maximum wait for other look-ups.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// What is found is good for so long at least: an attempt begins with it.
+/// Minimum lifetime of a cached address, so that the attempt after a look-up finds it in the cache.
 const SHORTEST: Duration = Duration::from_secs(15);
 
-/// What is found is good for so long at most, whatever its server says.
+/// Maximum lifetime of a cached address, even if the TTL is longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A name that leads nowhere is not looked up again for so long.
+/// Lifetime of a cached failure.
 const NEGATIVE: Duration = Duration::from_secs(5);
 
-/// So many names are remembered.
+/// Maximum number of cached names.
 const NAMES: usize = 10_000;
 
-/// Addresses of one name that are tried.
+/// Maximum number of addresses that are tried for one name.
 const ADDRESSES: usize = 16;
 
 impl Resolver {
-    /// The resolver of the settings: the system's name servers, unless they name others.
+    /// Creates the resolver. Uses the name servers of the settings, or those of the system.
     pub(super) fn new(settings: &Delivery) -> Result<Self, NetError> {
         let (config, mut options) = match settings.name_servers.is_empty() {
             true => system(),
             false => (named(&settings.name_servers), ResolverOpts::default()),
         };
-        // Twice in the time of a look-up, so that one lost packet is no failure.
-        options.timeout = settings.resolve_time.mul_f64(0.45).min(options.timeout);
+        // Two tries fit into the time of a look-up, so one lost packet is no failure.
+        options.timeout = settings.resolve_timeout.mul_f64(0.45).min(options.timeout);
         options.attempts = 1;
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.max_active_requests = settings.lookups.saturating_mul(4).max(64);
-        // What is found is remembered here, with what fails.
+        // Results are cached here, failures too.
         options.cache_size = 0;
         let mut builder =
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
@@ -84,15 +84,15 @@ impl Resolver {
         Ok(Self {
             dns: builder.build()?,
             shares: Shares::new(settings.lookups),
-            time: settings.resolve_time,
+            time: settings.resolve_timeout,
             known: Mutex::default(),
         })
     }
 
-    /// The addresses of a name, for a tenant. Addresses themselves need no look-up.
+    /// Returns the addresses of a name, for a tenant. An IP address needs no look-up.
     ///
     /// # Errors
-    /// Where the name leads nowhere, or no look-up could begin.
+    /// Returns an error if the name does not resolve, or if no look-up could begin.
     pub(super) async fn resolve(
         &self,
         tenant: &str,
@@ -115,7 +115,7 @@ impl Resolver {
         let Ok(_permit) = permit else {
             return Err(LookupError::Busy);
         };
-        // Someone else may have looked it up meanwhile.
+        // Another caller may have looked the name up meanwhile.
         match self.known(host).filter(|known| known.until > Instant::now()) {
             Some(known) => known.found.map_err(LookupError::Failed),
             None => self.look_up(host).await,
@@ -131,7 +131,7 @@ impl Resolver {
                 let until = answer.valid_until().clamp(now + SHORTEST, now + LONGEST);
                 (Ok(addresses), until)
             }
-            // So is the resolver itself, not the name.
+            // The resolver is busy; the name is not at fault.
             Err(NetError::Busy) => return Err(LookupError::Busy),
             Err(error) => (Err(self.reason(&error)), now + NEGATIVE),
         };
@@ -139,7 +139,7 @@ impl Resolver {
         found.map_err(LookupError::Failed)
     }
 
-    /// Why a name was not resolved, in words for its subscriber.
+    /// Returns the reason of a failed look-up, in words for the subscriber.
     fn reason(&self, error: &NetError) -> String {
         match error {
             error if error.is_nx_domain() => "there is no such name".to_owned(),
@@ -167,13 +167,13 @@ impl Resolver {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        // A map is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The map is complete at any time, so a panic elsewhere leaves it usable.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether the last label of a host is a number, as in `0x7f.1`: other resolvers read an address in
-/// that, and no name ends so.
+/// Returns true if the last label of a host is a number, as in `0x7f.1`. Other resolvers read such
+/// a host as an address, and no name ends in a number.
 fn ends_in_number(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or("");
@@ -183,7 +183,8 @@ fn ends_in_number(host: &str) -> bool {
     }
 }
 
-/// The system's name servers; where it names none, one on this machine, as the system does.
+/// Returns the name servers of the system. Without any, uses one on this machine, as the system
+/// does.
 fn system() -> (ResolverConfig, ResolverOpts) {
     match hickory_resolver::system_conf::read_system_conf() {
         Ok((config, options)) if !config.name_servers().is_empty() => (config, options),

@@ -1,25 +1,26 @@
-//! Permits that tenants share: attempts that may run, names that may be looked up.
+//! Fair shares: a number of permits that tenants share, for running attempts and DNS look-ups.
 //!
-//! A holder cannot be made to give back, so what is fair is decided before: a tenant gets one more
-//! only while it holds fewer than are free. With `n` tenants that want all they can get, each holds
-//! one part in `n + 1`, and as many stay free for whoever comes next. Those that fail or hang have
-//! half of that, so that they leave something to their own tenant's good ones too.
+//! A permit cannot be taken back, so fairness is decided before it is given: a tenant gets another
+//! one only while it holds fewer than are free. If `n` tenants want as many as possible, each holds
+//! one part in `n + 1`, and the same number stays free for the next tenant. Failing or hanging
+//! receivers get half of that, so that they leave permits to the healthy receivers of their own
+//! tenant. The permits do not know what they are used for.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// What is known of the one who asks.
+/// The recent behaviour of a receiver or a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Nothing bad.
+    /// No recent failure.
     Steady,
     /// The last attempts failed or hung.
     Failing,
 }
 
-/// A number of permits that tenants share.
+/// Permits that tenants share.
 #[derive(Debug)]
 pub(super) struct Shares(Mutex<State>);
 
@@ -31,7 +32,7 @@ struct State {
     turns: VecDeque<Arc<str>>,
 }
 
-/// What a tenant holds, and who of it waits, the first come first.
+/// The permits of a tenant, and its waiting callers in order of arrival.
 #[derive(Debug, Default)]
 struct Tenant {
     steady: Queue,
@@ -44,7 +45,7 @@ struct Queue {
     waiting: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// One permit; it is given back when it is dropped.
+/// One permit. Dropping it returns it.
 #[derive(Debug)]
 pub(super) struct Permit {
     shares: Arc<Shares>,
@@ -58,17 +59,17 @@ impl Drop for Permit {
     }
 }
 
-/// A permit that was given, and who waits for it.
+/// A permit, and the caller that waits for it.
 type Given = (oneshot::Sender<Permit>, Permit);
 
 impl Shares {
-    /// So many permits.
+    /// Returns a number of free permits.
     pub(super) fn new(permits: usize) -> Arc<Self> {
         let state = State { free: permits, tenants: HashMap::new(), turns: VecDeque::new() };
         Arc::new(Self(Mutex::new(state)))
     }
 
-    /// A permit, where the tenant may have one and nobody of it waits.
+    /// Returns a permit if the tenant may have one and no caller of the tenant waits.
     pub(super) fn try_acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Option<Permit> {
         let mut state = self.lock();
         let free = state.free;
@@ -84,7 +85,7 @@ impl Shares {
         Some(Permit { shares: Arc::clone(self), tenant, class })
     }
 
-    /// Waits for a permit. Whoever stops waiting loses their place.
+    /// Waits for a permit. A caller that stops waiting loses its position.
     pub(super) async fn acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Permit {
         loop {
             if let Some(permit) = self.try_acquire(tenant, class) {
@@ -92,7 +93,7 @@ impl Shares {
             }
             let (give, given) = oneshot::channel();
             self.lock().wait(tenant, class, give);
-            // It may have come free between the two.
+            // A permit may have become free in between.
             self.serve();
             if let Ok(permit) = given.await {
                 return permit;
@@ -105,13 +106,13 @@ impl Shares {
         self.serve();
     }
 
-    /// Gives what is free to those who wait.
+    /// Gives free permits to waiting callers.
     fn serve(self: &Arc<Self>) {
         loop {
             let Some((give, permit)) = self.next_given() else {
                 return;
             };
-            // Whoever waited may be gone: the permit comes back, is dropped, and so given back.
+            // The caller may have stopped waiting. The permit is then dropped, and so returned.
             drop(give.send(permit));
         }
     }
@@ -122,7 +123,7 @@ impl Shares {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in there can panic half way.
+        // No code under the lock can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,7 +160,8 @@ impl State {
         }
     }
 
-    /// The next who gets a permit: tenants take turns, and within one the first come is first.
+    /// Returns the next caller that gets a permit. Tenants take turns; within a tenant the order is
+    /// that of arrival.
     fn next(&mut self) -> Option<(oneshot::Sender<Permit>, Arc<str>, Class)> {
         for _ in 0..self.turns.len() {
             let name = self.turns.pop_front()?;
@@ -238,7 +240,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// As many permits as a tenant gets.
+    /// Takes as many permits as a tenant gets.
     fn all(shares: &Arc<Shares>, tenant: &str, class: Class) -> Vec<Permit> {
         std::iter::from_fn(|| shares.try_acquire(tenant, class)).collect()
     }

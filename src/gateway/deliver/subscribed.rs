@@ -1,4 +1,5 @@
-//! A subscription as it is used: what the store has of it, what it says, its programs compiled.
+//! A subscription in use: its record, its decrypted definition and its compiled programs. Sends
+//! nothing.
 
 use std::sync::Arc;
 
@@ -7,40 +8,40 @@ use crate::gateway::encryption::{AssociatedData, EncryptionError, Keyring, place
 use crate::gateway::patterns::{CompileError, Patterns};
 use crate::gateway::store::{SealedColumn, SubscriptionRecord};
 
-/// A subscription.
+/// A subscription in use.
 #[derive(Debug, Clone)]
 pub struct Subscribed {
-    /// What the store has of it.
+    /// The stored record.
     pub record: SubscriptionRecord,
-    /// What it says.
+    /// The decrypted definition.
     pub definition: Arc<Definition>,
-    /// Its programs.
+    /// The compiled filter and transform.
     pub programs: Programs,
 }
 
-/// Why a subscription cannot be used.
+/// The reason why a subscription cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableSubscription {
-    /// It was encrypted with another key.
+    /// The definition cannot be decrypted, for example because another key encrypted it.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
-    /// What was encrypted is none.
+    /// The decrypted definition cannot be parsed.
     #[error("what is stored of the subscription `{0}` cannot be read")]
     Damaged(String),
-    /// Its filter or transform does not compile any more.
+    /// The filter or transform no longer compiles.
     #[error("the filter or transform of the subscription `{0}` does not compile: {1}")]
     Program(String, String),
-    /// Its filter or transform is not compiled yet.
+    /// The filter or transform could not be compiled yet.
     #[error("the filter or transform of the subscription `{0}`: {1}")]
     NotCompiled(String, CompileError),
 }
 
 impl Subscribed {
-    /// Reads what the store has of a subscription. Its programs are compiled beside the threads of
-    /// the runtime.
+    /// Decrypts and compiles a subscription. Compilation runs outside the threads of the runtime.
     ///
     /// # Errors
-    /// Where it was encrypted with another key, is damaged, or does not compile.
+    /// Returns an error if the definition cannot be decrypted or parsed, or if a program does not
+    /// compile.
     pub(super) async fn open(
         keyring: &Keyring,
         patterns: &Patterns,
@@ -64,10 +65,10 @@ impl Subscribed {
     }
 }
 
-/// What a subscription says, from what is stored of it.
+/// Decrypts the definition of a subscription.
 ///
 /// # Errors
-/// Where it was encrypted with another key, or is damaged.
+/// Returns an error if another key encrypted it, or if it is damaged.
 pub fn unsealed(
     keyring: &Keyring,
     record: &SubscriptionRecord,
@@ -76,22 +77,22 @@ pub fn unsealed(
     serde_json::from_slice(&json).map_err(|_| UnreadableSubscription::Damaged(record.id.clone()))
 }
 
-/// The place of a subscription's definition in the store.
+/// Returns the associated data of a definition in the store.
 fn place_of<'a>(tenant: &'a str, id: &'a str) -> AssociatedData<'a> {
     place(SealedColumn::Subscriptions, tenant, id)
 }
 
-/// The definition of a subscription of a tenant, encrypted for its row.
+/// Encrypts the definition of a subscription for its row.
 ///
 /// # Errors
-/// Where there is no key to encrypt with, or the system gives no random bytes.
+/// Returns an error if there is no key to encrypt with, or if the system returns no random bytes.
 pub fn sealed(
     keyring: &Keyring,
     tenant: &str,
     id: &str,
     definition: &Definition,
 ) -> Result<Vec<u8>, EncryptionError> {
-    // Texts and lists of them always have a form as JSON.
+    // Strings and lists of strings always have a form as JSON.
     let json = zeroize::Zeroizing::new(serde_json::to_vec(definition).unwrap_or_default());
     keyring.seal(&place_of(tenant, id), &json)
 }

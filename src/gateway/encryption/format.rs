@@ -1,31 +1,32 @@
-//! The bytes of a sealed value, and what it is bound to.
+//! The bytes of an encrypted value, and its associated data. Holds no key.
 
 use super::key::KeyId;
 
-/// The first byte of a sealed value.
+/// The first byte of an encrypted value: the version of the format.
 pub(super) const VERSION: u8 = 1;
 
-/// Bytes of a nonce of XChaCha20.
+/// Length of an XChaCha20 nonce, in bytes.
 pub(super) const NONCE: usize = 24;
 
-/// Bytes of the version and the key id.
+/// Length of the version and the key id, in bytes.
 pub(super) const HEADER: usize = 1 + KeyId::LENGTH;
 
-/// The place of a sealed value in the store; it opens nowhere else.
+/// The place of an encrypted value in the store. The value opens only there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AssociatedData<'a> {
     /// The table.
     pub table: &'a str,
     /// The column.
     pub column: &'a str,
-    /// The tenant that the value belongs to; empty where it is the gateway's own.
+    /// The tenant that owns the value; empty for a value of the gateway itself.
     pub tenant: &'a str,
     /// The id of the row.
     pub row: &'a str,
 }
 
 impl AssociatedData<'_> {
-    /// Behind the header each part with its length in front, so that no two places look the same.
+    /// Returns the header, then each part with its length in front. So two places never have the
+    /// same bytes.
     pub(super) fn bytes(&self, header: &[u8; HEADER]) -> Vec<u8> {
         let Self { table, column, tenant, row } = self;
         let mut bytes = header.to_vec();
@@ -38,7 +39,7 @@ impl AssociatedData<'_> {
     }
 }
 
-/// The parts of a sealed value.
+/// The parts of an encrypted value.
 pub(super) struct Sealed<'s> {
     pub(super) key: KeyId,
     pub(super) nonce: [u8; NONCE],
@@ -46,7 +47,7 @@ pub(super) struct Sealed<'s> {
 }
 
 impl<'s> Sealed<'s> {
-    /// The parts of a value of the current version.
+    /// Splits a value of the current version into its parts.
     pub(super) fn parse(sealed: &'s [u8]) -> Option<Self> {
         let (version, rest) = sealed.split_first()?;
         let (key, rest) = rest.split_first_chunk::<{ KeyId::LENGTH }>()?;
@@ -55,7 +56,7 @@ impl<'s> Sealed<'s> {
     }
 }
 
-/// The header of what a key seals.
+/// Returns the header of the values that a key seals.
 pub(super) fn header(key: KeyId) -> [u8; HEADER] {
     let mut header = [VERSION; HEADER];
     for (to, from) in header.iter_mut().skip(1).zip(key.bytes()) {

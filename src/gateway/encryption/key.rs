@@ -1,4 +1,4 @@
-//! A key, and the id that names it without giving it away.
+//! An encryption key, and the id that names it without revealing it. Knows no store.
 
 use std::fmt;
 
@@ -13,43 +13,44 @@ use zeroize::Zeroizing;
 use super::format::{AssociatedData, NONCE, Sealed, header};
 use super::{EncryptionError, random};
 
-/// What is hashed in front of a key for its id, so that the hash is of use for nothing else.
+/// Domain separation: the prefix that is hashed before a key for its id, so that the hash has no
+/// other use.
 const ID_DOMAIN: &[u8] = b"hookgate encryption key id, version 1\n";
 
-/// The id of a key: the first bytes of a hash of it. Not a secret.
+/// The id of a key: the first 8 bytes of its hash. The id is not secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; Self::LENGTH]);
 
 impl KeyId {
-    /// Its bytes.
+    /// Length of an id, in bytes.
     pub const LENGTH: usize = 8;
 
-    /// An id of its bytes.
+    /// Returns the id with these bytes.
     pub fn new(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the id.
     pub fn bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
 }
 
-/// In hex.
+/// The id in hex.
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-/// As in messages.
+/// Debug output equals the display form.
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// A key, wiped when dropped.
+/// An encryption key. Dropping it wipes its bytes.
 #[derive(Clone)]
 pub(super) struct EncryptionKey {
     id: KeyId,
@@ -57,7 +58,7 @@ pub(super) struct EncryptionKey {
 }
 
 impl EncryptionKey {
-    /// A key of its bytes.
+    /// Returns a key with its id.
     pub(super) fn new(bytes: [u8; 32]) -> Self {
         let bytes = Zeroizing::new(bytes);
         let digest = Sha256::new().chain_update(ID_DOMAIN).chain_update(bytes.as_slice());
@@ -67,19 +68,19 @@ impl EncryptionKey {
         Self { id: KeyId(id), bytes }
     }
 
-    /// A key of 32 bytes, in hex or base64.
+    /// Parses a key of 32 bytes in hex or base64.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let bytes = hex::decode(text).or_else(|_| STANDARD_PAD_INDIFFERENT.decode(text));
         let bytes = Zeroizing::new(bytes.ok()?);
         bytes.as_slice().try_into().ok().map(Self::new)
     }
 
-    /// Its id.
+    /// Returns the id of the key.
     pub(super) fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The cipher wipes its copy of the key when dropped.
+    /// Returns the cipher. Dropping it wipes its copy of the key.
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(&(*self.bytes).into())
     }
@@ -112,7 +113,7 @@ impl EncryptionKey {
         UnboundKey::new(&AES_256_GCM, self.bytes.as_slice()).ok().map(LessSafeKey::new)
     }
 
-    /// Opens a value of the format before version 1: a nonce, and AES-256-GCM of the value without
+    /// Opens a value of the format before version 1: a nonce and an AES-256-GCM ciphertext, without
     /// associated data.
     pub(super) fn open_legacy(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, content) = sealed.split_at_checked(NONCE_LEN)?;
@@ -124,7 +125,7 @@ impl EncryptionKey {
         Some(content)
     }
 
-    /// Seals as versions before did.
+    /// Seals a value in the format before version 1.
     #[cfg(test)]
     pub(super) fn seal_legacy(&self, plaintext: &[u8]) -> Option<Vec<u8>> {
         let nonce = random::<NONCE_LEN>().ok()?;
@@ -145,7 +146,8 @@ mod tests {
         let base64 = "ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8=";
         let id = |text| EncryptionKey::parse(text).map(|key| key.id().to_string());
         assert_eq!(id(hex), id(base64));
-        // Stores hold ids: another way of making them would refuse all of them.
+        // Stores contain ids. If ids were computed in another way, existing stores could not be
+        // unlocked.
         assert_eq!(id(hex).as_deref(), Some("0d17e8d67fe103e6"));
         for none in ["", "abc", "00112233", &hex[2..], "not a key"] {
             assert_eq!(id(none), None, "{none}");

@@ -1,8 +1,9 @@
-//! Encryption at rest: what the store keeps secret is sealed before it is given to it.
+//! Encryption at rest: secret values are encrypted before the store gets them.
 //!
-//! A sealed value is `version ‖ key id ‖ nonce ‖ ciphertext ‖ tag`, by XChaCha20-Poly1305 with a
-//! random nonce. The associated data names the table, the column, the tenant and the row, so that
-//! a value does not open anywhere else. Knows nothing of what is sealed.
+//! An encrypted value is `version ‖ key id ‖ nonce ‖ ciphertext ‖ tag`. The AEAD is
+//! XChaCha20-Poly1305 with a random nonce. The associated data names the table, the column, the
+//! tenant and the row, so a value opens only at its own place. The module does not know the meaning
+//! of the values.
 
 mod format;
 mod key;
@@ -25,25 +26,25 @@ use self::format::Sealed;
 use self::key::EncryptionKey;
 use super::store::StoreError;
 
-/// Keys to encrypt with: one seals, all open.
+/// Encryption keys: one seals new values, all open existing ones.
 #[derive(Clone, Default)]
 pub struct Keyring {
     keys: Vec<EncryptionKey>,
-    /// The key that seals; none where the store has no key yet.
+    /// The key that seals; `None` if the store has no key yet.
     sealing: Option<KeyId>,
-    /// Whether values of the format before version 1 are opened: until all of them were sealed
-    /// again.
+    /// True if values of the format before version 1 are opened. This ends when all of them are
+    /// converted.
     opens_legacy: bool,
 }
 
-/// Shows the ids of the keys, never a key.
+/// Debug output with the ids of the keys, never with a key.
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keyring").field("keys", &self.ids()).finish_non_exhaustive()
     }
 }
 
-/// Why something cannot be sealed or opened, or a store cannot be unlocked.
+/// An error of encryption, or the reason why a store cannot be unlocked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EncryptionError {
     /// A key is not 32 bytes in hex or base64.
@@ -52,15 +53,15 @@ pub enum EncryptionError {
          separated by commas, and `openssl rand -hex 32` makes one"
     )]
     BadKey,
-    /// The file that holds the key cannot be used.
+    /// The key file cannot be used.
     #[error("cannot use the key in {path}: {reason}")]
     File {
         /// The file.
         path: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The system gave no random bytes.
+    /// The system returned no random bytes.
     #[error("the system gave no random bytes")]
     NoRandom,
     /// The store needs keys that were not given.
@@ -70,35 +71,35 @@ pub enum EncryptionError {
         listed(.missing), presence(.given)
     )]
     MissingKeys {
-        /// The keys that are needed and not there.
+        /// The keys that are needed and missing.
         missing: Vec<KeyId>,
-        /// The keys that are there.
+        /// The keys that were given.
         given: Vec<KeyId>,
-        /// The file that may hold a key.
+        /// The path of the key file, which may be missing.
         file: String,
     },
-    /// A store of an older version does not open with the keys that were given.
+    /// No value of a store of an older version opens with the given keys.
     #[error(
         "no value of this store opens with the keys that were given ({}): it was encrypted by an \
          older version with another key; give that key in {KEY_VARIABLE}, or put back the file \
          {file}", presence(.given)
     )]
     WrongKey {
-        /// The keys that are there.
+        /// The keys that were given.
         given: Vec<KeyId>,
-        /// The file that may hold a key.
+        /// The path of the key file, which may be missing.
         file: String,
     },
     /// There is no key to seal with.
     #[error("the store has no encryption key yet: start the gateway once, which sets one up")]
     NoSealingKey,
-    /// A value was sealed with a key that is not there.
+    /// The key of a value is missing.
     #[error("this was encrypted with another key, {0}: add it to {KEY_VARIABLE}")]
     UnknownKey(KeyId),
-    /// A value was changed, or belongs to another row.
+    /// The value was changed, or it belongs to another row.
     #[error("this was encrypted with another key, or changed")]
     Damaged,
-    /// The gateway that runs seals with another key.
+    /// The running gateway seals with another key.
     #[error(
         "the gateway that runs encrypts with the key {running}, and the first key given here is \
          {first}: restart the gateway with {KEY_VARIABLE} beginning with the new key, and the old \
@@ -107,16 +108,16 @@ pub enum EncryptionError {
     OtherSealingKey {
         /// The key of the gateway.
         running: KeyId,
-        /// The key that is first here.
+        /// The first key of this process.
         first: KeyId,
     },
-    /// Values of the format before version 1 are left.
+    /// Values of the format before version 1 remain.
     #[error("the store is of an older version: start the gateway once, which converts it")]
     NotConverted,
-    /// Values kept changing while they were sealed again.
+    /// The gateway or a command still wrote values with another key during the rotation.
     #[error("values were still written with another key while they were rotated; rotate again")]
     StillWritten,
-    /// The store does not answer.
+    /// The store reported an error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -135,7 +136,7 @@ fn presence(ids: &[KeyId]) -> String {
 }
 
 impl Keyring {
-    /// The ids of its keys, the first first.
+    /// Returns the ids of the keys, in order.
     pub fn ids(&self) -> Vec<KeyId> {
         self.keys.iter().map(EncryptionKey::id).collect()
     }
@@ -144,7 +145,7 @@ impl Keyring {
         self.keys.iter().find(|key| key.id() == id)
     }
 
-    /// The key that seals.
+    /// Returns the id of the key that seals.
     pub fn sealing(&self) -> Option<KeyId> {
         self.sealing
     }
@@ -152,7 +153,7 @@ impl Keyring {
     /// Seals a value for its place.
     ///
     /// # Errors
-    /// Where there is no key to seal with, or the system gives no random bytes.
+    /// Returns an error if there is no key to seal with, or if the system returns no random bytes.
     pub fn seal(
         &self,
         place: &AssociatedData<'_>,
@@ -165,7 +166,8 @@ impl Keyring {
     /// Opens a value at its place.
     ///
     /// # Errors
-    /// Where it was sealed with a key that is not here, for another place, or changed.
+    /// Returns an error if the key is missing, or if the value was changed or belongs to another
+    /// place.
     pub fn open(
         &self,
         place: &AssociatedData<'_>,
@@ -187,7 +189,7 @@ impl Keyring {
     }
 }
 
-/// Random bytes.
+/// Returns random bytes.
 fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, EncryptionError> {
     let mut bytes = Zeroizing::new([0; N]);
     SystemRandom::new().fill(bytes.as_mut()).map_err(|_| EncryptionError::NoRandom)?;
@@ -218,7 +220,7 @@ mod tests {
             AssociatedData { column: "content", ..PLACE },
             AssociatedData { tenant: "other", ..PLACE },
             AssociatedData { row: "2", ..PLACE },
-            // The same bytes, divided otherwise.
+            // The same bytes, divided in another way.
             AssociatedData { tenant: "acme1", row: "", ..PLACE },
             AssociatedData { tenant: "acm", row: "e1", ..PLACE },
         ];

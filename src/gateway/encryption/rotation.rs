@@ -1,7 +1,8 @@
-//! Rotation: values that other keys sealed, or another format, are sealed again.
+//! Key rotation: values that were encrypted with another key or format are encrypted again.
 //!
-//! Runs beside a gateway, a page of values in a transaction at a time. It can be stopped at any
-//! time and begun again: values that are as they should be are left alone.
+//! Runs while the gateway runs, one page of values in a transaction. It can be stopped and started
+//! again at any time: values with the right key are not changed. Does not know the meaning of the
+//! values.
 
 use zeroize::Zeroizing;
 
@@ -14,27 +15,27 @@ use crate::gateway::store::{
     EncryptionState, EncryptionStore, Replacement, SealedColumn, SealedValue,
 };
 
-/// Bytes of the token key as older versions stored it, not sealed.
+/// Length of the token key that older versions stored in plain text, in bytes.
 const LEGACY_SERVER_SECRET: usize = 32;
 
-/// How often all values are looked at, until none is sealed with another key.
+/// Maximum passes over all values, until none is encrypted with another key.
 const MAX_PASSES: usize = 5;
 
-/// The values of a column that were sealed again.
+/// The result of a rotation for one column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resealed {
     /// The column.
     pub column: SealedColumn,
-    /// How many were sealed again.
+    /// Values that were encrypted again.
     pub resealed: usize,
-    /// How many are there in all.
+    /// Values in the column.
     pub values: usize,
-    /// How many do not open, and were left alone.
+    /// Values that do not open. They were not changed.
     pub unreadable: usize,
 }
 
 impl Keyring {
-    /// Opens a value that the store lists.
+    /// Opens a value that the store listed.
     pub(super) fn open_value(
         &self,
         column: SealedColumn,
@@ -50,7 +51,7 @@ impl Keyring {
     }
 }
 
-/// The place of a value.
+/// Returns the associated data of a value.
 pub(in crate::gateway) fn place<'a>(
     column: SealedColumn,
     tenant: &'a str,
@@ -59,10 +60,10 @@ pub(in crate::gateway) fn place<'a>(
     AssociatedData { table: column.table(), column: column.column(), tenant, row }
 }
 
-/// Seals all values with the key that seals which are sealed otherwise.
+/// Encrypts again all values that the sealing key did not seal.
 ///
 /// # Errors
-/// Where the store does not answer, or there is no key to seal with.
+/// Returns an error if the store fails, or if there is no key to seal with.
 pub(super) async fn reseal(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
@@ -88,7 +89,7 @@ pub(super) async fn reseal(
     Ok(all)
 }
 
-/// The values of a page that are sealed otherwise, sealed again.
+/// Encrypts again the values of a page that another key or format sealed.
 fn replacements(
     keyring: &Keyring,
     target: KeyId,
@@ -112,11 +113,12 @@ fn replacements(
     Ok(replacements)
 }
 
-/// Seals all values with the first key of the environment, and then forgets the other keys.
+/// Encrypts all values with the first key of the environment, then deletes the other keys from the
+/// store.
 ///
 /// # Errors
-/// Where the store is not converted, keys are missing, the gateway that runs seals with another
-/// key, or the store does not answer. Values that do not open keep their key known.
+/// Returns an error if the store is not converted, if keys are missing, if the running gateway
+/// seals with another key, or if the store fails. If some values do not open, no key is deleted.
 pub async fn rotate_encryption(
     store: &(impl EncryptionStore + ?Sized),
     path: &std::path::Path,
@@ -151,7 +153,8 @@ pub async fn rotate_encryption(
     Err(EncryptionError::StillWritten)
 }
 
-/// A gateway that seals with another key would go on to do so, and could not open what it finds.
+/// Returns an error if a running gateway seals with another key. It would continue to do so, and
+/// could not open the rotated values.
 fn allowed_beside(state: &EncryptionState, first: KeyId, now: i64) -> Result<(), EncryptionError> {
     let Some(holder) = &state.holder else {
         return Ok(());

@@ -1,4 +1,5 @@
-//! Where keys come from: the environment, and a file beside the store.
+//! The sources of keys: the environment, and a file beside the store. Does not check that a key is
+//! the right one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use zeroize::Zeroizing;
 use super::key::EncryptionKey;
 use super::{EncryptionError, Keyring, random};
 
-/// The variable of the environment that holds the keys: 32 bytes each, in hex or base64, separated
-/// by commas; the first encrypts, all decrypt.
+/// The environment variable with the keys: 32 bytes each, in hex or base64, separated by commas or
+/// white space. The first encrypts, all decrypt.
 pub const KEY_VARIABLE: &str = "HOOKGATE_KEY";
 
-/// The file beside a store that holds its key where the environment does not.
+/// Returns the path of the key file beside a store.
 pub(super) fn key_file(store: &Path) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(".key");
@@ -20,8 +21,8 @@ pub(super) fn key_file(store: &Path) -> PathBuf {
 }
 
 impl Keyring {
-    /// The keys of the environment, and behind them those of the file beside a store; none where
-    /// neither is there.
+    /// Reads the keys of the environment, then those of the key file beside a store. The keyring is
+    /// empty if both are missing.
     pub(super) fn read(store: &Path) -> Result<Self, EncryptionError> {
         let mut keyring = Self::default();
         match std::env::var(KEY_VARIABLE).map(Zeroizing::new) {
@@ -33,7 +34,7 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// Adds the keys of a text; nothing where one of them is not a key.
+    /// Adds all keys of a string. Returns `None` at the first part that is not a key.
     fn add_all(&mut self, text: &str) -> Option<()> {
         let separator = |c: char| c == ',' || c.is_whitespace();
         for one in text.split(separator).filter(|one| !one.is_empty()) {
@@ -57,8 +58,8 @@ impl Keyring {
         }
     }
 
-    /// Makes the file of a key beside a store, readable by its owner alone. Where two processes do
-    /// so at once, one makes it, and both use it.
+    /// Creates the key file beside a store, readable by its owner only. If two processes do this at
+    /// once, one creates the file and both use it.
     pub(super) fn make_file(&mut self, store: &Path) -> Result<(), EncryptionError> {
         let file = key_file(store);
         let text = Zeroizing::new(hex::encode(random::<32>()?.as_slice()));
@@ -75,14 +76,14 @@ fn unusable(file: &Path, reason: &str) -> EncryptionError {
     EncryptionError::File { path: file.display().to_string(), reason: reason.to_owned() }
 }
 
-/// Makes a file with a text. It appears whole, or not at all: a key that was cut is no key, and
-/// what it sealed would be lost.
+/// Creates a file with a content. It appears complete or not at all: a key that was cut is no key,
+/// and everything encrypted with it would be lost.
 fn make(file: &Path, text: &str) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // For its owner alone, as temporary files are made.
+    // Temporary files are readable by their owner only.
     let mut made = tempfile::NamedTempFile::new_in(folder)?;
     io::Write::write_all(&mut made, text.as_bytes())?;
     made.as_file().sync_all()?;

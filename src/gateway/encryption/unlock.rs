@@ -1,5 +1,5 @@
-//! Unlocking a store: its keys are checked before anything is served, set up where the store is
-//! new, and what an older version sealed is converted.
+//! Unlocking a store: checks its keys before anything is served, creates a key for a new store, and
+//! converts values of older versions. Knows nothing of requests.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,30 +15,30 @@ use crate::gateway::store::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, SealedColumn, Store,
 };
 
-/// The content of a check value.
+/// The plaintext of a check value.
 const CHECK_CONTENT: &[u8] = b"hookgate key check";
 
-/// How often a gateway records the key that it seals with.
+/// Interval at which a gateway records its sealing key.
 pub(in crate::gateway) const HEARTBEAT: Duration = Duration::from_secs(60);
 
-/// A gateway that did not record its key for so long does not run.
+/// Time without such a record after which a gateway counts as stopped.
 pub(super) const HOLDER_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// The place of the check value of a key, which is named by its id.
+/// Returns the associated data of the check value of a key.
 fn check_place(id: &str) -> AssociatedData<'_> {
     AssociatedData { table: "encryption_keys", column: "check_value", tenant: "", row: id }
 }
 
-/// The name of the file that may hold a key, for messages.
+/// Returns the path of the key file, for messages.
 pub(super) fn key_file_name(store: &Path) -> String {
     key_file(store).display().to_string()
 }
 
-/// The keys of a store, for the gateway that runs on it. In a new store that was given no key, the
-/// file of a key is made.
+/// Returns the keys of a store, for the gateway that runs on it. Creates the key file for a new
+/// store if no key was given.
 ///
 /// # Errors
-/// Where the keys that the store needs were not given, or the store does not answer.
+/// Returns an error if keys of the store are missing, or if the store fails.
 pub(in crate::gateway) async fn unlock(
     store: &(impl EncryptionStore + ?Sized),
     path: &Path,
@@ -57,7 +57,7 @@ pub(in crate::gateway) async fn unlock(
     }
     register(store, &keyring, &state, now).await?;
     match report_keys(store, &keyring, now).await {
-        // A store that is full is served all the same, and has space again when it was pruned.
+        // A full store is served anyway. Pruning frees space later.
         Err(EncryptionError::Store(error)) if error.passes() => {
             tracing::warn!(%error, "the encryption key in use was not recorded");
         }
@@ -69,11 +69,11 @@ pub(in crate::gateway) async fn unlock(
     Ok(keyring)
 }
 
-/// The keys of a store, for a command beside the gateway: it seals with a key that the store
-/// knows already, so that a gateway that runs opens what it seals.
+/// Returns the keys of a store, for a command beside the gateway. It seals with a key that is
+/// registered in the store, so a running gateway can open the values.
 ///
 /// # Errors
-/// Where the keys that the store needs were not given, or the store does not answer.
+/// Returns an error if keys of the store are missing, or if the store fails.
 pub async fn unlock_for_command(
     store: &(impl EncryptionStore + ?Sized),
     path: &Path,
@@ -87,7 +87,7 @@ pub async fn unlock_for_command(
     Ok(keyring)
 }
 
-/// Checks that every key is there that the store may need, and is the right one.
+/// Checks that every registered key is present and right.
 pub(super) fn check(
     keyring: &Keyring,
     state: &EncryptionState,
@@ -120,7 +120,7 @@ pub(super) fn check(
     }
 }
 
-/// Registers the key that seals, unless the store knows it.
+/// Registers the sealing key, unless it is registered already.
 pub(super) async fn register(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
@@ -136,7 +136,7 @@ pub(super) async fn register(
     Ok(store.register_key(key, now).await?)
 }
 
-/// Records which key the gateway seals with, for those who rotate beside it.
+/// Records the sealing key of the gateway, for a rotation that runs beside it.
 pub(in crate::gateway) async fn report_keys(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
@@ -147,8 +147,8 @@ pub(in crate::gateway) async fn report_keys(
     Ok(store.record_key_holder(Some(holder)).await?)
 }
 
-/// Checks that the keys are those of a store of an older version, which has no check value: of the
-/// first values of each kind some have to open.
+/// Checks the keys of a store of an older version, which has no check value. In the first page of
+/// each column, some value must open.
 async fn probe(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
@@ -165,8 +165,8 @@ async fn probe(
     Ok(())
 }
 
-/// Seals again what an older version sealed. Values that do not open stay as they are, and are
-/// tried again at the next start.
+/// Converts the values of an older version. Values that do not open are not changed, and are tried
+/// again at the next start.
 async fn convert(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &mut Keyring,
@@ -193,10 +193,11 @@ async fn convert(
     Ok(())
 }
 
-/// The key that access tokens are signed with: made at the first start, and sealed in the store.
+/// Returns the key that signs access tokens. Creates it at the first start, and stores it
+/// encrypted.
 ///
 /// # Errors
-/// Where it does not open, or the store does not answer.
+/// Returns an error if the key does not open, or if the store fails.
 pub(in crate::gateway) async fn token_key(
     store: &(impl Store + ?Sized),
     keyring: &Keyring,

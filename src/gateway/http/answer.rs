@@ -1,4 +1,5 @@
-//! A request in progress, from its head to the last byte of its answer.
+//! A request in progress, from its head to the last byte of its answer. Knows nothing of the
+//! content of either.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use tokio::sync::Notify;
 
 use super::connections::{Place, Unstarted};
 
-/// One request in progress; it ends when nothing refers to it.
+/// One request in progress. The request ends when the last reference to this value is dropped.
 #[derive(Debug)]
 pub(super) struct InProgress {
     place: Arc<Place>,
     began: Instant,
     is_received: AtomicBool,
-    /// Milliseconds at which a part of the answer was handed on; zero while there is none.
+    /// Time at which a part of the answer was handed to the connection, in milliseconds since the
+    /// request began; zero if the peer has read everything.
     waiting_since: AtomicU64,
     answered: Notify,
 }
@@ -36,22 +38,24 @@ impl InProgress {
         })
     }
 
-    /// Notes that nothing more comes of the request: from now on it is not given up for others.
+    /// Marks the request as completely received. From now on the connection is not closed to make
+    /// room for others.
     pub(super) fn received(&self) {
         if !self.is_received.swap(true, Ordering::Relaxed) {
             self.place.entry.activity.work();
         }
     }
 
-    /// Notes that the head was refused: a connection that goes on with that is closed.
+    /// Records that the head was refused. Closes the connection once too many of its heads were
+    /// refused.
     pub(super) fn refuse(&self) {
         if !self.place.entry.activity.refuse() {
             self.place.entry.evicted.notify_one();
         }
     }
 
-    /// Notes that the request waits for memory, if the connection and its address may wait with
-    /// one more.
+    /// Records that the request waits for memory. Returns `None` if too many requests of the
+    /// connection or of its address wait already.
     pub(super) fn wait(self: &Arc<Self>) -> Option<Waiting> {
         if !self.place.entry.activity.wait() {
             return None;
@@ -63,7 +67,7 @@ impl InProgress {
         Some(Waiting(Arc::clone(self)))
     }
 
-    /// Counts the request among those that were read and whose task does not run yet.
+    /// Counts the request as read but not started, until the result is dropped.
     pub(super) fn unstarted(&self) -> Unstarted {
         self.place.unstarted()
     }
@@ -72,14 +76,14 @@ impl InProgress {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
-    /// Notes that the peer has a part of the answer to read.
+    /// Records that the peer has a part of the answer to read.
     pub(super) fn hand_over(&self) {
         if self.waiting_since.swap(self.now(), Ordering::Relaxed) == 0 {
             self.answered.notify_one();
         }
     }
 
-    /// Resolves when the peer has not read a part of the answer for so long.
+    /// Resolves when the peer has not read a part of the answer within the timeout.
     pub(super) async fn unread(&self, timeout: Duration) {
         loop {
             let since = match self.waiting_since.load(Ordering::Relaxed) {
@@ -98,7 +102,7 @@ impl InProgress {
     }
 }
 
-/// A request that waits for memory.
+/// A request that waits for memory, until it is dropped.
 pub(super) struct Waiting(Arc<InProgress>);
 
 impl Drop for Waiting {
@@ -117,7 +121,7 @@ impl Drop for InProgress {
     }
 }
 
-/// The body of a request, which notes when it is there.
+/// The body of a request. Marks the request as received when the body ends.
 #[derive(Debug)]
 pub(super) struct Received {
     body: Incoming,
@@ -157,14 +161,15 @@ impl Body for Received {
     }
 }
 
-/// Bytes of an answer that are handed on at a time: so much is held where a peer does not read.
+/// Bytes of an answer that are handed on at a time. The connection holds one such part if the peer
+/// does not read.
 const PART: usize = 16 << 10;
 
-/// The body of an answer, in parts, with the request that it ends.
+/// The body of an answer, sent in parts. Keeps its request in progress until it is dropped.
 #[derive(Debug)]
 pub(super) struct Answer {
     body: AxumBody,
-    /// What is left of a part of the body.
+    /// Bytes of the current body frame that are not handed on yet.
     rest: Bytes,
     request: Arc<InProgress>,
 }
@@ -174,7 +179,7 @@ impl Answer {
         Self { body, rest: Bytes::new(), request }
     }
 
-    /// The next part, of what is left.
+    /// Takes the next part of `rest`.
     fn part(&mut self) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let part = self.rest.split_to(self.rest.len().min(PART));
         self.request.hand_over();
@@ -195,7 +200,7 @@ impl Body for Answer {
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending => {
-                // The peer has read everything so far: it waits for us.
+                // The peer has read everything so far and waits for the gateway.
                 self.request.waiting_since.store(0, Ordering::Relaxed);
                 Poll::Pending
             }

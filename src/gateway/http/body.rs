@@ -1,4 +1,5 @@
-//! A request as it comes over HTTP: bounded in size, time and memory.
+//! The body reader: reads the body of a request, bounded in size, time and memory. Does not parse
+//! the body.
 
 use std::io::Read;
 use std::time::Duration;
@@ -10,32 +11,32 @@ use hyper::HeaderMap;
 use hyper::body::Body;
 use tokio::time::Instant;
 
-use super::memory::{BEGINNING, Held, Memory};
+use super::memory::{BEGINNING, Memory, Reservation};
 use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
 
-/// A body that was read, as long as it is needed; the memory it takes is counted until then.
+/// A body that was read. Its memory stays reserved until this value is dropped.
 #[derive(Debug)]
 pub(in crate::gateway) struct Incoming {
-    /// The body as it was sent.
+    /// The body as received.
     pub raw: Bytes,
     encoding: Encoding,
-    /// The body without its encoding, where it has one.
+    /// The decompressed body, if it was compressed.
     unpacked: Option<Vec<u8>>,
-    memory: Held,
+    memory: Reservation,
 }
 
 impl Incoming {
-    /// No body.
+    /// Returns an empty body.
     pub(in crate::gateway) fn empty() -> Self {
         let encoding = Encoding::Identity;
-        Self { raw: Bytes::new(), encoding, unpacked: None, memory: Held::default() }
+        Self { raw: Bytes::new(), encoding, unpacked: None, memory: Reservation::default() }
     }
 
-    /// Counts a copy that is made beside the body, for as long as the body is there.
+    /// Reserves memory for a copy of the body, until the body is dropped.
     ///
     /// # Errors
-    /// `Unavailable` where there is no room for it.
+    /// Returns `Unavailable` if the memory budget has no room.
     pub(in crate::gateway) fn count_copy(
         &mut self,
         memory: &Memory,
@@ -44,16 +45,18 @@ impl Incoming {
         self.memory.copy(memory, bytes)
     }
 
-    /// Whether the body may have more than some bytes when it is unpacked.
+    /// Returns true if the decompressed body may be larger than `bytes`.
     pub(in crate::gateway) fn may_exceed(&self, bytes: usize) -> bool {
         self.raw.len() > bytes || matches!(self.encoding, Encoding::Gzip)
     }
 
-    /// Unpacks the body, where it is packed: work for the sender, so it is done when the sender's
-    /// turn has come. The memory for it is held already.
+    /// Decompresses the body if it is compressed.
+    ///
+    /// This costs CPU time on behalf of the sender, so it runs when it is the sender's turn. The
+    /// memory is already reserved.
     ///
     /// # Errors
-    /// The outcome of a body that does not unpack, or to more than is allowed.
+    /// Returns the outcome if the body cannot be decompressed, or is larger than `most` bytes.
     pub(in crate::gateway) fn unpack(&mut self, most: usize) -> Result<(), Outcome> {
         if matches!(self.encoding, Encoding::Gzip) {
             self.unpacked = Some(unpack(&self.raw, most)?);
@@ -61,28 +64,30 @@ impl Incoming {
         Ok(())
     }
 
-    /// The body without its encoding, once it is unpacked.
+    /// Returns the decompressed body; the body as received if it was not compressed.
     pub(in crate::gateway) fn unpacked(&self) -> &[u8] {
         self.unpacked.as_deref().unwrap_or(&self.raw)
     }
 }
 
-/// How long a body is looked at before it is said to stall.
+/// Interval at which the pace of a body is measured.
 const PACE_TIME: Duration = Duration::from_secs(1);
 
-/// Bytes that a body has to bring in that time, where others wait for the memory that it holds.
+/// Bytes a second that a body must deliver while other requests wait for memory.
 const PACE: usize = 16 << 10;
 
-/// A body that brought nothing for so long gives way to a request that finds no room.
+/// Shortest time over which the pace of a body is measured. A body that stalls for this time gives
+/// way to a request that finds no memory.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// A long body is held twice: as it came, and as the log and the event have it.
+/// Copies of a long body that memory is reserved for: the body as received, and the copy in the
+/// request log and the event.
 const COPIES: usize = 2;
 
-/// Reads a body, as much of it as is allowed and as long as it may take.
+/// Reads a body within the limits on size and time.
 ///
 /// # Errors
-/// The outcome of a body that is too large, too slow, or packed in a way that is not taken.
+/// Returns the outcome of a body that is too large or too slow, or has an unsupported encoding.
 pub(in crate::gateway) async fn read<B>(
     headers: &HeaderMap,
     body: B,
@@ -92,7 +97,8 @@ pub(in crate::gateway) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    // The server has refused a length that is no number: it is told here for its size alone.
+    // The HTTP server has already refused a length that is not a number. Here only the size is
+    // checked.
     let declared =
         headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > limits.body as u64) {
@@ -100,17 +106,17 @@ where
     }
     let declared = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(limits.body);
     let encoding = encoding(headers)?;
-    // What unpacks may be as large as the limit, whatever came.
+    // A compressed body may decompress to the limit, however small it is.
     let unpacks = match encoding {
         Encoding::Identity => 0,
         Encoding::Gzip => limits.body,
     };
-    let mut held = Held::default();
+    let mut held = Reservation::default();
     let size = Size { most: limits.body, declared, unpacks };
     let reading = collect(body, size, memory, &mut held);
-    let raw = within(limits.body_time, reading).await??;
+    let raw = within(limits.body_timeout, reading).await??;
     if matches!(encoding, Encoding::Gzip) {
-        within(limits.body_time, held.long(memory, unpacks)).await??;
+        within(limits.body_timeout, held.long(memory, unpacks)).await??;
     }
     Ok(Incoming { raw, encoding, unpacked: None, memory: held })
 }
@@ -119,13 +125,13 @@ async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, 
     tokio::time::timeout(limit, work).await.map_err(|_| Outcome::RequestTimeout)
 }
 
-/// How large a body may be.
+/// The sizes that bound a body, in bytes.
 struct Size {
-    /// Beyond this it is refused.
+    /// Largest body that is accepted.
     most: usize,
-    /// What it says that it is, or the most.
+    /// Length that the sender declares, or the limit.
     declared: usize,
-    /// What it may unpack to besides.
+    /// Additional bytes that the decompressed body may take.
     unpacks: usize,
 }
 
@@ -133,12 +139,12 @@ async fn collect<B>(
     mut body: B,
     size: Size,
     memory: &Memory,
-    held: &mut Held,
+    held: &mut Reservation,
 ) -> Result<Bytes, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    // Most bodies come in one piece, which is left where it is.
+    // Most bodies arrive in one piece, which is used without a copy.
     let mut first = Bytes::new();
     let mut raw = BytesMut::new();
     let mut seen = 0;
@@ -163,7 +169,7 @@ where
         let Some(frame) = frame else {
             return Ok(if raw.is_empty() { first } else { raw.freeze() });
         };
-        // A sender that goes away in the middle sent no request.
+        // A sender that disconnects in the middle of a body has not sent a request.
         let frame = frame.map_err(|_| Outcome::RequestTimeout)?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -172,7 +178,7 @@ where
         if length > size.most {
             return Err(Outcome::BodyTooLarge);
         }
-        // The beginning was counted with the head.
+        // The memory for the first bytes was reserved with the head.
         if length > BEGINNING {
             held.long(memory, size.declared.saturating_mul(COPIES).saturating_add(size.unpacks))
                 .await?;
@@ -182,7 +188,8 @@ where
             continue;
         }
         if length > BEGINNING {
-            // Once: what grows by doubling takes up to twice what is counted.
+            // One allocation for the whole body: a buffer that grows by doubling takes up to twice
+            // the memory that is reserved.
             raw.reserve(size.declared.saturating_sub(raw.len()));
         }
         raw.extend_from_slice(&std::mem::take(&mut first));
@@ -190,12 +197,13 @@ where
     }
 }
 
-/// Bytes that a body has to bring in a time.
+/// Returns the bytes that a body must deliver in a time.
 fn pace(time: Duration) -> usize {
     usize::try_from(time.as_millis()).unwrap_or(usize::MAX).saturating_mul(PACE) / 1000
 }
 
-/// Resolves when a body has to be looked at: with true when another request finds no room.
+/// Resolves when the pace of the body must be measured; with true if another request finds no
+/// memory.
 async fn stalls(memory: &Memory, looked: Instant) -> bool {
     let pressed = memory.pressed();
     tokio::select! {
@@ -215,7 +223,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Outcome> {
     let (first, more) = (named.next(), named.next());
     let name = match (first, more) {
         (None, _) => return Ok(Encoding::Identity),
-        // One that is not ASCII is refused as any other that is not known.
+        // A name that is not ASCII is refused like any unknown encoding.
         (Some(value), None) => value.to_str().unwrap_or("?").trim().to_ascii_lowercase(),
         _ => return Err(Outcome::UnsupportedEncoding),
     };
@@ -226,7 +234,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Outcome> {
     }
 }
 
-/// Unpacks gzip (RFC 1952), as far as is allowed: a few bytes can be a thousand times as many.
+/// Decompresses gzip (RFC 1952) up to a limit: a few bytes can decompress to a thousand times as
+/// many.
 fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Outcome> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);

@@ -1,4 +1,5 @@
-//! One connection, from its first byte to its last: TLS, the version of HTTP, requests, the end.
+//! One connection, from the first byte to the last: TLS handshake, HTTP version, requests, close.
+//! Does not know the other connections: `connections` decides which one is closed.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -21,24 +22,25 @@ use super::guard::{Guard, PREFACE};
 use super::service::Service;
 use super::tls::{Certificates, Handshake};
 
-/// How long an idle connection may take to end once it is told to.
+/// Time that an idle connection may take to close after a shutdown was requested.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How long a new connection waits before it is read, where its address has many connections
-/// without a request. In a flood most of them give way meanwhile, and cost next to nothing.
+/// Delay before a new connection is read if its address has many connections without a request. In
+/// a flood most of these connections are closed during the delay and cost almost nothing.
 const CROWD_DELAY: Duration = Duration::from_millis(50);
 
-/// Bytes of bodies that an HTTP/2 connection may send before they are read: until then they are
-/// kept beside the memory for bodies. It is the least that there may be (RFC 9113, section 6.9.2).
+/// Flow-control window of an HTTP/2 connection: bytes of bodies that a peer may send before they
+/// are read. These bytes are held outside the memory budget for bodies. This is the smallest window
+/// that RFC 9113, section 6.9.2, allows.
 const WINDOW: u32 = 65_535;
 
-/// The same of one stream.
+/// Flow-control window of one HTTP/2 stream, in bytes.
 const STREAM_WINDOW: u32 = 32 << 10;
 
-/// Bytes that HTTP/2 keeps of answers that were not written.
+/// Bytes of an answer that HTTP/2 buffers for each stream before they are written.
 const SEND_BUFFER: usize = 32 << 10;
 
-/// Streams that a peer may make us reset before the connection is closed.
+/// Streams that the gateway resets because of errors of the peer before the connection is closed.
 const RESETS: usize = 64;
 
 /// One connection.
@@ -50,9 +52,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Serves a socket until it is closed.
+    /// Serves a socket until the connection is closed.
     pub(super) async fn serve(self, stream: TcpStream, certificates: Option<Arc<Certificates>>) {
-        // Answers are small: waiting for more to send with them would only delay them.
+        // Answers are small. Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         if self.place.is_crowded() {
             let delay = tokio::time::sleep(CROWD_DELAY);
@@ -68,14 +70,14 @@ impl Connection {
         }
         let handshake = Box::pin(certificates.accept(Handshake::new(stream)));
         match self.before_requests("tls", handshake).await {
-            // Boxed: connections without TLS do not carry its room.
+            // Boxed, so that connections without TLS do not reserve memory for this future.
             Some(Ok(stream)) => Box::pin(self.speak(stream)).await,
             Some(Err(error)) => tracing::debug!(peer = %self.peer, %error, "no handshake"),
             None => {}
         }
     }
 
-    /// Speaks HTTP over a stream until it is closed.
+    /// Serves HTTP over a stream until the connection is closed.
     pub(super) async fn speak<S>(self, mut stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -94,26 +96,27 @@ impl Connection {
             return self.http1(guard, ready).await;
         }
         if self.place.charge(HTTP2) {
-            // Rare beside HTTP/1.1, and larger: other connections do not carry its room.
+            // Boxed: HTTP/2 is rarer than HTTP/1.1 and its future is larger, so other connections
+            // do not reserve memory for it.
             let guard = Guard::http2(stream, place, &self.service.limits);
             Box::pin(self.http2(guard, ready)).await;
         }
     }
 
-    /// Does what comes before the first request, within its time, unless the connection has to
-    /// give way or the gateway stops.
+    /// Runs one stage before the first request, within the header timeout. Returns `None` if the
+    /// stage timed out, the connection must give way to another one, or the gateway stops.
     async fn before_requests<T>(&self, stage: &str, work: impl Future<Output = T>) -> Option<T> {
         let mut stop = self.stop.clone();
         let peer = self.peer;
         tokio::select! {
-            // First: a connection that gives way before it was read costs next to nothing.
+            // Eviction first: a connection that is closed before it was read costs almost nothing.
             biased;
             () = self.place.entry.evicted.notified() => {
                 tracing::debug!(%peer, stage, "the connection gave way to another one");
                 None
             }
             done = work => Some(done),
-            () = tokio::time::sleep(self.service.limits.header_time) => {
+            () = tokio::time::sleep(self.service.limits.header_timeout) => {
                 tracing::debug!(%peer, stage, "the connection timed out");
                 None
             }
@@ -128,7 +131,7 @@ impl Connection {
         let limits = &self.service.limits;
         let mut builder = http1::Builder::new();
         builder
-            // The activity of the connection has the clock.
+            // The timeout comes from the connection's `Activity`.
             .header_read_timeout(None)
             .max_headers(limits.headers)
             .max_buf_size(limits.header_bytes.max(8192))
@@ -168,7 +171,7 @@ impl Connection {
         self.drive(connection, ready, |connection| connection.graceful_shutdown()).await;
     }
 
-    /// Drives a connection to its end, and ends it when a stage takes too long.
+    /// Drives a connection to its end. Closes the connection when a stage exceeds its timeout.
     async fn drive<C>(&self, connection: C, ready: Instant, shut: impl Fn(Pin<&mut C>))
     where
         C: Future<Output = hyper::Result<()>>,
@@ -177,7 +180,7 @@ impl Connection {
         let limits = &self.service.limits;
         let mut connection = std::pin::pin!(connection);
         let mut stop = self.stop.clone();
-        let mut timer = std::pin::pin!(tokio::time::sleep(limits.header_time));
+        let mut timer = std::pin::pin!(tokio::time::sleep(limits.header_timeout));
         let (mut is_stopping, mut is_evicted) = (false, false);
         let mut closes_at = None;
         loop {
@@ -229,7 +232,8 @@ impl Connection {
     }
 }
 
-/// Reads as many bytes as tell the version; nothing where none come.
+/// Reads enough bytes to detect the HTTP version. Returns the number of bytes, and true for HTTP/2;
+/// `None` if the peer sends nothing.
 async fn version<S: AsyncRead + Unpin>(
     stream: &mut S,
     first: &mut [u8; PREFACE.len()],
@@ -242,18 +246,19 @@ async fn version<S: AsyncRead + Unpin>(
         match (is_preface, length) {
             (_, 0) => return None,
             (true, length) if length == PREFACE.len() => return Some((length, true)),
-            // A beginning of the preface without its end is no HTTP/2.
+            // A stream that ends within the preface is not HTTP/2.
             (true, _) if read > 0 => {}
             _ => return Some((length, false)),
         }
     }
 }
 
-/// The executor of the streams of one HTTP/2 connection: each ends when its answer is not read.
+/// The executor for the streams of one HTTP/2 connection. Ends a stream when the peer does not read
+/// its answer.
 #[derive(Debug, Clone)]
 struct Streams {
-    /// The request whose stream is spawned next: the server calls the service for a request and
-    /// spawns its stream in turn.
+    /// The request whose stream is spawned next. The HTTP server calls the service for a request
+    /// and then spawns its stream, so the two alternate.
     latest: Arc<Mutex<Option<Arc<InProgress>>>>,
     timeout: Duration,
 }
@@ -278,7 +283,7 @@ where
             tokio::select! {
                 biased;
                 () = stream => {}
-                // The stream is reset when it is dropped.
+                // Dropping the stream resets it.
                 () = request.unread(timeout) => {
                     tracing::debug!("an answer was not read");
                 }

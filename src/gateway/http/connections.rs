@@ -1,10 +1,12 @@
-//! The connections that are open: how many, of which address, and which of them gives way.
+//! The open connections: their number, their addresses, and the choice of the connection to close
+//! when a limit is reached. Does not know HTTP.
 //!
-//! There are three bounds: all connections, those of one address, and the memory that all may need
-//! whatever their peers do. A connection past a bound takes the place of another one: of the
-//! address with the most connections, first the oldest that has not sent a request, then the
-//! oldest that is idle, then the oldest whose request has not arrived. A request that arrived is
-//! never given up.
+//! Three limits apply: the number of connections in total, the number for each address, and the
+//! memory that all connections may need whatever their peers do. A connection beyond a limit evicts
+//! another one: of the same address if its own limit is reached, otherwise of the address with the
+//! most connections. The order of eviction is: the oldest that has not sent a request, the oldest
+//! that is idle, the oldest whose request has not arrived completely. A request that has arrived
+//! is never given up.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -17,39 +19,40 @@ use super::activity::Activity;
 use crate::gateway::address::host_network;
 use crate::gateway::settings::Limits;
 
-/// Bytes that a connection of HTTP/1.1 may need: its task, its read buffer of 8 KiB.
+/// Bytes that an HTTP/1.1 connection may need: its task and its read buffer of 8 KiB.
 const PLAIN: usize = 16 << 10;
 
-/// Bytes that TLS may need besides: handshake and records.
+/// Additional bytes that TLS may need: handshake and records.
 pub(super) const TLS: usize = 16 << 10;
 
-/// Bytes that a read buffer of HTTP/1.1 may need besides once a request is longer than 8 KiB.
+/// Additional bytes that the read buffer of HTTP/1.1 may need once a request is longer than 8 KiB.
 pub(super) const GROWN: usize = 48 << 10;
 
-/// Bytes that HTTP/2 may need besides: a frame, what is to be written, streams that are closed.
+/// Additional bytes that HTTP/2 may need: a frame, the write buffer, open and closed streams.
 pub(super) const HTTP2: usize = 56 << 10;
 
-/// Bytes that all connections may need, for each that `limits.connections` allows.
+/// Bytes in the memory budget of all connections, for each connection that `limits.connections`
+/// allows.
 const EACH: usize = 24 << 10;
 
-/// Connections that were told to close and have not yet: past that, accepting waits for them.
+/// Evicted connections that are not closed yet. Beyond this number, accepting waits.
 const CLOSING: usize = 64;
 
-/// Connections of one address that are looked at for one that gives way.
+/// Connections of one address that are examined in the search for one to evict.
 const LOOKS: usize = 256;
 
-/// Requests of one address that may wait for memory at a time: requests of others find a place
-/// beside them.
+/// Maximum requests of one address that wait for memory at a time. The limit leaves places in the
+/// queue for other addresses.
 const WAITING: usize = 8;
 
-/// Requests of HTTP/2 that were read and whose tasks do not run yet: past that, no more are read.
-/// Each holds what its task holds, and a read of a few KiB may bring many.
+/// Maximum HTTP/2 requests that are read but whose tasks have not started. Beyond this number no
+/// HTTP/2 connection is read: one read of a few KiB can contain many requests.
 const UNSTARTED: usize = 1024;
 
-/// Connections of one address without a request that are a crowd.
+/// Connections of one address without a request, above which the address counts as crowded.
 const CROWD: usize = 128;
 
-/// Addresses that are looked at.
+/// Addresses that are examined in the search for a connection to evict.
 const ADDRESSES: usize = 16;
 
 /// All connections of one listening address.
@@ -61,7 +64,7 @@ pub(super) struct Connections {
     bounds: Bounds,
 }
 
-/// A request whose task does not run yet.
+/// A request that is read but whose task has not started.
 #[derive(Debug)]
 pub(super) struct Unstarted(Arc<Connections>);
 
@@ -85,12 +88,12 @@ struct State {
     closing: usize,
     memory: usize,
     addresses: HashMap<IpAddr, Address>,
-    /// Addresses by the number of their connections; trusted proxies come last.
+    /// Addresses by their number of connections. Trusted proxies are the last to be evicted.
     ranking: BTreeSet<(bool, usize, IpAddr)>,
     next: u64,
 }
 
-/// The connections of one address, in the order in which they came.
+/// The connections of one address, oldest first.
 #[derive(Debug, Default)]
 struct Address {
     is_proxy: bool,
@@ -105,21 +108,21 @@ struct Address {
 pub(super) struct Entry {
     address: IpAddr,
     number: u64,
-    /// What it is doing.
+    /// Current activity of the connection.
     pub activity: Activity,
-    /// Tells it to close.
+    /// Signal to close the connection.
     pub evicted: Notify,
     charge: Mutex<Charge>,
 }
 
-/// The memory that a connection is charged with; changed under the lock of all connections.
+/// The memory that a connection is charged with. Changes only under the lock of all connections.
 #[derive(Debug)]
 struct Charge {
     bytes: usize,
     is_evicted: bool,
 }
 
-/// The place of an open connection, free again when it is dropped.
+/// The place of an open connection. Dropping the value frees the place.
 #[derive(Debug)]
 pub(super) struct Place {
     connections: Arc<Connections>,
@@ -143,11 +146,12 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the counts are changed.
+        // No code panics while the counts are changed, so a poisoned lock is safe to use.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a connection; none where no other one gives way.
+    /// Admits a connection. Returns `None` if a limit is reached and no other connection can be
+    /// evicted.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, is_proxy: bool) -> Option<Place> {
         let address = if is_proxy { peer.to_canonical() } else { host_network(peer) };
         let mut state = self.lock();
@@ -172,7 +176,7 @@ impl Connections {
         Some(Place { connections: Arc::clone(self), entry })
     }
 
-    /// Closes others until there is room; false where that does not help.
+    /// Evicts connections until there is room. Returns false if no more can be evicted.
     fn make_room(&self, state: &mut State, bytes: usize, connections: usize) -> bool {
         loop {
             let fits = state.memory + bytes <= self.bounds.memory
@@ -186,12 +190,12 @@ impl Connections {
         }
     }
 
-    /// Whether as many connections are open as may be.
+    /// Returns true if the limit on open connections is reached.
     pub(super) fn is_full(&self) -> bool {
         self.lock().open >= self.bounds.connections
     }
 
-    /// Closes one that has not sent a request, where files are short.
+    /// Evicts a connection that has not sent a request. Called when file descriptors run out.
     pub(super) fn evict_half_open(&self) -> bool {
         let mut state = self.lock();
         let mut addresses = state.addresses.iter();
@@ -202,7 +206,7 @@ impl Connections {
         state.evict_of(address)
     }
 
-    /// Waits while too many connections are still closing.
+    /// Waits while too many evicted connections are not closed yet.
     pub(super) async fn settle(&self) {
         loop {
             let closed = self.closed.notified();
@@ -213,7 +217,7 @@ impl Connections {
         }
     }
 
-    /// Waits until no connection is left.
+    /// Waits until all connections are closed.
     pub(super) async fn empty(&self) {
         loop {
             let closed = self.closed.notified();
@@ -246,7 +250,7 @@ impl State {
         self.ranking.insert((!is_proxy, before + 1, entry.address));
     }
 
-    /// Takes out a connection that ended or is told to; its memory is free.
+    /// Removes a connection that ended or is evicted, and frees its memory.
     fn remove(&mut self, entry: &Entry, bytes: usize) {
         let Some(address) = self.addresses.get_mut(&entry.address) else {
             return;
@@ -266,14 +270,14 @@ impl State {
         self.memory -= bytes;
     }
 
-    /// Tells one connection to close: of the address with the most.
+    /// Evicts a connection of the address with the most connections.
     fn evict(&mut self) -> bool {
         let addresses: Vec<IpAddr> =
             self.ranking.iter().rev().take(ADDRESSES).map(|(_, _, address)| *address).collect();
         addresses.into_iter().any(|address| self.evict_of(address))
     }
 
-    /// Tells one connection of an address to close.
+    /// Evicts one connection of an address.
     fn evict_of(&mut self, address: IpAddr) -> bool {
         let victim = self.addresses.get(&address).and_then(Address::victim);
         let Some(victim) = victim else {
@@ -296,7 +300,7 @@ impl Address {
         self.half_open.len() + self.established.len()
     }
 
-    /// The connection that gives way first.
+    /// Returns the connection to evict first.
     fn victim(&self) -> Option<Arc<Entry>> {
         if let Some((_, oldest)) = self.half_open.first_key_value() {
             return Some(Arc::clone(oldest));
@@ -314,7 +318,7 @@ impl Entry {
 }
 
 impl Place {
-    /// Notes that a request begins.
+    /// Records that a request begins.
     pub(super) fn begin(&self) {
         if !self.entry.activity.begin() {
             return;
@@ -327,7 +331,8 @@ impl Place {
         }
     }
 
-    /// Notes that a request waits for memory; false where too many of its address do.
+    /// Records that a request waits for memory. Returns false if too many requests of its address
+    /// wait already.
     pub(super) fn wait(&self) -> bool {
         let mut state = self.connections.lock();
         let Some(address) = state.addresses.get_mut(&self.entry.address) else {
@@ -340,27 +345,28 @@ impl Place {
         true
     }
 
-    /// Notes that a request waits no longer.
+    /// Records that a request no longer waits.
     pub(super) fn go_on(&self) {
         let mut state = self.connections.lock();
-        // An address whose connections all gave way is counted anew.
+        // The entry is new if all connections of the address were evicted meanwhile.
         if let Some(address) = state.addresses.get_mut(&self.entry.address) {
             address.waiting = address.waiting.saturating_sub(1);
         }
     }
 
-    /// Counts a request whose task does not run yet.
+    /// Counts a request as read but not started, until the result is dropped.
     pub(super) fn unstarted(&self) -> Unstarted {
         self.connections.unstarted.fetch_add(1, Ordering::Relaxed);
         Unstarted(Arc::clone(&self.connections))
     }
 
-    /// Whether the tasks of requests that were read have to run before more are read.
+    /// Returns true if too many HTTP/2 requests are read but not started.
     pub(super) fn is_backed_up(&self) -> bool {
         self.connections.unstarted.load(Ordering::Relaxed) >= UNSTARTED
     }
 
-    /// Whether its address has many connections that have not sent a request.
+    /// Returns true if the address has many connections without a request. Always false for a
+    /// trusted proxy.
     pub(super) fn is_crowded(&self) -> bool {
         let state = self.connections.lock();
         state
@@ -369,7 +375,8 @@ impl Place {
             .is_some_and(|address| !address.is_proxy && address.half_open.len() > CROWD)
     }
 
-    /// Charges the connection with more memory; false where there is none, or it has to close.
+    /// Charges the connection with more memory. Returns false if none is free, or the connection
+    /// is evicted.
     pub(super) fn charge(&self, bytes: usize) -> bool {
         let mut state = self.connections.lock();
         if self.entry.charge().is_evicted {
@@ -379,7 +386,7 @@ impl Place {
             return false;
         }
         let mut charge = self.entry.charge();
-        // It may be the one that gave way.
+        // `make_room` may have evicted this connection.
         if charge.is_evicted {
             return false;
         }

@@ -1,11 +1,12 @@
-//! How many files may be open, and how many connections that leaves room for.
+//! The limit on open files, and the number of connections that it allows. Knows only the numbers,
+//! not the files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the store, the log and the files of the configuration need besides connections.
+/// File descriptors for the store, the log and the configuration files.
 const OWN: usize = 64;
 
-/// Lets this process open as many files as it may let itself; answers how many that are.
+/// Raises the soft limit on open files of this process to its hard limit. Returns the limit.
 pub(in crate::gateway) fn raise() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -16,8 +17,8 @@ pub(in crate::gateway) fn raise() -> usize {
     current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
-/// So many connections as are wanted, and no more than leave room for the store and for
-/// deliveries: senders that only connect must not keep those from what they need.
+/// Returns the number of connections: as many as `wanted`, but few enough to leave file descriptors
+/// for the store and for deliveries. Senders that only connect must not use those up.
 pub(in crate::gateway) fn connections(wanted: usize, files: usize, in_flight: usize) -> usize {
     let others = in_flight.saturating_add(OWN).min(files / 2);
     wanted.min(files - others).max(1)

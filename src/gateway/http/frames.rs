@@ -1,14 +1,15 @@
-//! The frames that an HTTP/2 peer sends (RFC 9113, section 4), watched on their way in.
+//! The frames that an HTTP/2 peer sends (RFC 9113, section 4), inspected before the HTTP/2
+//! implementation reads them.
 //!
-//! The HTTP/2 implementation bounds streams, windows and header lists. Not bounded there, and
-//! bounded here: control frames, memory behind the dynamic table, fields of trailers, and header
-//! blocks that do not end.
+//! The HTTP/2 implementation bounds streams, windows and header lists. This file bounds the rest:
+//! control frames, memory behind the dynamic table, trailer fields, and header blocks that do not
+//! end. It decodes no field.
 
 use std::time::Instant;
 
 use super::hpack::Scanner;
 
-/// Why a connection is closed.
+/// The reason to close a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Violation {
     #[error("too many HTTP/2 control frames")]
@@ -19,39 +20,40 @@ pub(super) enum Violation {
     Fields,
 }
 
-/// What has to be known of the frames that were read.
+/// Facts about the frames read so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// A header block began and has not ended.
+    /// True while a header block has begun and not ended.
     pub is_head_open: bool,
-    /// A header block goes on in further frames: its fields are held decoded.
+    /// True if a header block continued in further frames. Its fields are held decoded.
     pub is_head_continued: bool,
-    /// Bytes that may be kept by the dynamic table, before the peer knows its size.
+    /// Bytes that the dynamic table may hold until the peer has acknowledged its size.
     pub table: usize,
 }
 
-/// The frames of one connection.
+/// The frame reader of one connection.
 #[derive(Debug)]
 pub(super) struct Frames {
     head: [u8; 9],
     have: usize,
-    /// Bytes of the payload that are left.
+    /// Bytes of the payload that are still to come.
     left: usize,
     kind: u8,
     flags: u8,
-    /// Bytes of padding length and priority that come before a header block.
+    /// Bytes of padding length and priority that precede a header block.
     before_block: usize,
     is_padded: bool,
     padding: usize,
     scanner: Scanner,
     /// Fields that a header block may have.
     most_fields: usize,
-    /// The highest stream so far: a header block on an older one is a trailer section.
+    /// The highest stream number so far. A header block on this or an earlier stream is a trailer
+    /// section.
     last_stream: u32,
     is_trailer: bool,
     is_acknowledged: bool,
     tokens: Tokens,
-    /// Bytes so far, and how many there were when a buffer was counted last.
+    /// Bytes read so far, and their number when a table buffer was last counted.
     bytes: usize,
     charged: usize,
     seen: Seen,
@@ -67,29 +69,30 @@ const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// Fields of a head that are no headers: its method, its target.
+/// Allowance for the pseudo-header fields of a head, such as `:method` and `:path`.
 const PSEUDO: usize = 8;
 
 /// Fields that a trailer section may have.
 const TRAILERS: usize = 32;
 
-/// A buffer that a field in the dynamic table may keep.
+/// Bytes of the buffer that a field in the dynamic table keeps alive.
 const BUFFER: usize = 16 << 10;
 
-/// Fields that came within so many bytes keep the same buffer.
+/// Bytes within which fields of the dynamic table share a buffer.
 const SHARED: usize = 8 << 10;
 
-/// Tokens for control frames of one connection: as many at once, and so many more a second.
+/// Token bucket for the control frames of one connection: its capacity in tokens, and the tokens
+/// added each second.
 const BURST: f64 = 400.0;
 const A_SECOND: f64 = 50.0;
 
-/// A request may be followed by some control frames: an update of its window, a PING.
+/// Tokens that a request adds: a few control frames may follow it, such as WINDOW_UPDATE and PING.
 const A_REQUEST: f64 = 4.0;
 
-/// Data in either direction asks for updates of windows: one for so many bytes.
+/// Bytes of data that add one token, in either direction: data causes WINDOW_UPDATE frames.
 const A_TOKEN: f64 = 4096.0;
 
-/// A stream that is taken back costs as much as the request that it was.
+/// Tokens that a RST_STREAM frame takes: a cancelled stream has cost as much as its request.
 const RESET: f64 = 10.0;
 
 #[derive(Debug)]
@@ -118,8 +121,11 @@ impl Tokens {
 }
 
 impl Frames {
-    /// The frames that come after the preface, where a head may have so many headers. A head of a
-    /// few more is answered with 431; one of many more is not even decoded.
+    /// Returns a reader for the frames after the preface. `headers` is the limit on headers of a
+    /// head.
+    ///
+    /// A head with somewhat more headers is answered with 431. A head with more than twice as many
+    /// is not decoded at all.
     pub(super) fn new(headers: usize) -> Self {
         Self {
             most_fields: headers.saturating_mul(2).saturating_add(PSEUDO),
@@ -142,15 +148,15 @@ impl Frames {
         }
     }
 
-    /// Notes bytes that were written to the peer.
+    /// Counts bytes that were written to the peer.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.tokens.add(bytes as f64 / A_TOKEN);
     }
 
-    /// Reads on.
+    /// Reads the next bytes.
     ///
     /// # Errors
-    /// Why the connection has to be closed.
+    /// Returns the reason to close the connection.
     pub(super) fn read(&mut self, mut bytes: &[u8]) -> Result<Seen, Violation> {
         self.bytes = self.bytes.saturating_add(bytes.len());
         while !bytes.is_empty() {
@@ -179,7 +185,7 @@ impl Frames {
         Ok(self.seen)
     }
 
-    /// A frame begins, of which the head is there.
+    /// Begins a frame whose header is complete.
     fn begin(&mut self) -> Result<(), Violation> {
         let [a, b, c, kind, flags, d, e, f, g] = self.head;
         self.left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
@@ -217,7 +223,7 @@ impl Frames {
         }
     }
 
-    /// A part of the payload; `left` still counts it.
+    /// Reads a part of the payload. `left` still counts this part.
     fn payload(&mut self, bytes: &[u8]) -> Result<(), Violation> {
         if !matches!(self.kind, HEADERS | CONTINUATION) {
             return Ok(());
@@ -238,7 +244,7 @@ impl Frames {
         Ok(())
     }
 
-    /// A frame ends.
+    /// Ends a frame.
     fn end(&mut self) -> Result<(), Violation> {
         self.have = 0;
         if !matches!(self.kind, HEADERS | CONTINUATION) {
@@ -256,7 +262,7 @@ impl Frames {
         Ok(())
     }
 
-    /// Counts the buffer that a field in the table keeps, once for all that came with it.
+    /// Counts the buffer that a field in the table keeps alive, once for all fields that share it.
     fn charge_table(&mut self) {
         if self.seen.table == 0 || self.bytes - self.charged > SHARED {
             self.seen.table += BUFFER;

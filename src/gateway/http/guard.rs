@@ -1,5 +1,5 @@
-//! A connection's stream of bytes, with its limits: what is read is counted and charged, what is
-//! written has a clock.
+//! The byte stream of a connection with its limits: counts and charges the bytes that are read, and
+//! applies the write timeout. Does not interpret a request.
 
 use std::io;
 use std::pin::Pin;
@@ -14,45 +14,45 @@ use super::connections::{GROWN, Place};
 use super::frames::{Frames, Seen};
 use crate::gateway::settings::Limits;
 
-/// The first bytes of HTTP/2 (RFC 9113, section 3.4).
+/// The connection preface of HTTP/2 (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Bytes of a request of HTTP/1.1 past which its read buffer grows.
+/// Bytes of an HTTP/1.1 request above which its read buffer grows.
 const SMALL: usize = 8 << 10;
 
-/// Bytes of decoded fields that a header block may come to before it ends.
+/// Bytes that the decoded fields of a header block may take before the block ends.
 const OPEN_BLOCK: usize = 160 << 10;
 
-/// Bytes that are read from a connection before it is another one's turn: of HTTP/1.1, and of
-/// HTTP/2, where a byte may be a field.
+/// Bytes that are read from one connection before another connection gets its turn: for HTTP/1.1,
+/// and for HTTP/2, where each byte may be a field.
 const TURN: usize = 32 << 10;
 const HTTP2_TURN: usize = 8 << 10;
 
-/// Bytes that a peer has to read within the write timeout.
+/// Bytes that a peer must read within the write timeout.
 const PACE: usize = 16 << 10;
 
-/// What speaks on a connection.
+/// The protocol of a connection, with its accounting.
 #[derive(Debug)]
 enum Protocol {
     Http1 { is_grown: bool },
     Http2 { frames: Box<Frames>, charged: usize, is_head_charged: bool },
 }
 
-/// The bytes of a connection, behind those that were read to tell its protocol.
+/// The byte stream of a connection. Returns first the bytes that were read to detect the protocol.
 #[derive(Debug)]
 pub(super) struct Guard<S> {
     inner: S,
     place: Arc<Place>,
     protocol: Protocol,
     first: [u8; PREFACE.len()],
-    /// Which of the first bytes were not handed on yet.
+    /// Range of the first bytes that are not returned yet.
     pending: std::ops::Range<usize>,
     /// Bytes that were read without a pause.
     turn: usize,
     writing: WriteClock,
 }
 
-/// The time since which a peer has not read enough.
+/// The time since which the peer has not read enough.
 #[derive(Debug)]
 struct WriteClock {
     timeout: Duration,
@@ -66,13 +66,13 @@ struct Blocked {
 }
 
 impl<S> Guard<S> {
-    /// A connection of HTTP/1.1 of which some bytes were read.
+    /// Returns the guard of an HTTP/1.1 connection. `first` are the bytes that were already read.
     pub(super) fn http1(inner: S, place: Arc<Place>, first: &[u8], timeout: Duration) -> Self {
         let protocol = Protocol::Http1 { is_grown: false };
         Self::new(inner, place, protocol, first, timeout)
     }
 
-    /// A connection of HTTP/2 whose preface was read.
+    /// Returns the guard of an HTTP/2 connection whose preface was already read.
     pub(super) fn http2(inner: S, place: Arc<Place>, limits: &Limits) -> Self {
         let frames = Box::new(Frames::new(limits.headers));
         let protocol = Protocol::Http2 { frames, charged: 0, is_head_charged: false };
@@ -147,7 +147,7 @@ fn charge(place: &Place, bytes: usize) -> io::Result<()> {
 }
 
 impl WriteClock {
-    /// Follows a write of so many bytes.
+    /// Applies the write timeout to the result of a write of `wanted` bytes.
     fn follow(
         &mut self,
         cx: &mut Context<'_>,
@@ -192,7 +192,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             let end = guard.pending.start + length;
             buffer.put_slice(guard.first.get(guard.pending.start..end).unwrap_or_default());
             guard.pending.start = end;
-            // The preface of HTTP/2 is no frame.
+            // The preface of HTTP/2 is not a frame and begins no head.
             if matches!(guard.protocol, Protocol::Http1 { .. }) {
                 guard.place.entry.activity.head_begins();
             }

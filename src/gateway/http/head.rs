@@ -1,5 +1,5 @@
-//! The head of a request, before any route: its size, and what RFC 9112 and RFC 9113 ask of
-//! `Host` and `Transfer-Encoding`.
+//! The head of a request, before any route: its size, and the rules of RFC 9112 and RFC 9113 for
+//! `Host` and `Transfer-Encoding`. Knows no listener.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use hyper::{StatusCode, Version};
 
 use crate::gateway::settings::Limits;
 
-/// Why a head is refused.
+/// The reason to refuse a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HeadError {
     #[error("the headers are too many or too large")]
@@ -41,17 +41,17 @@ impl HeadError {
     }
 }
 
-/// Bytes that a field takes beside its name and value: its entry in the map, and in lists of texts
-/// that are made of it.
+/// Bytes that a field takes in addition to its name and value: its entry in the map, and in the
+/// lists of strings that are built from the map.
 const FIELD: usize = 180;
 
-/// Bytes of the state of a request.
+/// Bytes that the state of a request takes.
 const REQUEST: usize = 4 << 10;
 
-/// Bytes of a stream of HTTP/2 besides: its own state, and the buffer that its head was read into.
+/// Additional bytes of an HTTP/2 stream: its state, and the buffer that its head was read into.
 const STREAM: usize = 8 << 10;
 
-/// Bytes that a head holds.
+/// Returns the bytes that a head takes in memory.
 pub(super) fn size(head: &Parts) -> usize {
     let fields = head.headers.iter();
     let fields: usize = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum();
@@ -60,13 +60,14 @@ pub(super) fn size(head: &Parts) -> usize {
     REQUEST + stream + target + fields
 }
 
-/// Bytes of a copy of a head as text: bytes that are no UTF-8 are three bytes each there.
+/// Returns the bytes that a copy of a head as strings takes for values that are not UTF-8. A
+/// replaced byte takes three bytes there.
 pub(in crate::gateway) fn copy_size(headers: &HeaderMap) -> usize {
     let values = headers.values().map(hyper::header::HeaderValue::as_bytes);
     values.filter(|value| std::str::from_utf8(value).is_err()).map(|value| value.len() * 3).sum()
 }
 
-/// Checks what holds for every route.
+/// Checks the rules that apply to every route.
 pub(super) fn check(head: &Parts, limits: &Limits) -> Result<(), HeadError> {
     let bytes: usize =
         head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -77,7 +78,7 @@ pub(super) fn check(head: &Parts, limits: &Limits) -> Result<(), HeadError> {
     check_host(head)
 }
 
-/// RFC 9112, section 6.1: only `chunked` is known, once.
+/// Checks `Transfer-Encoding` (RFC 9112, section 6.1). Only `chunked` is supported, once.
 fn check_coding(headers: &HeaderMap) -> Result<(), HeadError> {
     let mut chunked = 0;
     for value in headers.get_all(TRANSFER_ENCODING) {
@@ -96,7 +97,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), HeadError> {
     }
 }
 
-/// RFC 9112, section 3.2, and RFC 9113, section 8.3.1.
+/// Checks `Host` (RFC 9112, section 3.2, and RFC 9113, section 8.3.1).
 fn check_host(head: &Parts) -> Result<(), HeadError> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next());
@@ -111,7 +112,7 @@ fn check_host(head: &Parts) -> Result<(), HeadError> {
         };
         return if needed { Err(HeadError::Host) } else { Ok(()) };
     };
-    // A target without an authority has an empty host.
+    // `Host` is empty if the target has no authority.
     if host.is_empty() && !is_http2 {
         return Ok(());
     }
@@ -127,8 +128,9 @@ fn authority(bytes: &[u8]) -> Option<Authority> {
     (!authority.as_str().contains('@')).then_some(authority)
 }
 
-/// Checks that a request names this machine by an address, by `localhost`, or by a name that is
-/// configured: a page in a browser, whose name was rebound to this machine, names itself.
+/// Checks that a request names this machine by an IP address, by `localhost` or by a configured
+/// name. This stops DNS rebinding: a page in a browser, whose name was pointed at this machine,
+/// sends its own name.
 pub(super) fn check_allowed(head: &Parts, names: &[String]) -> Result<(), HeadError> {
     let target = head.uri.authority().cloned();
     let named = || authority(head.headers.get(HOST)?.as_bytes());

@@ -1,44 +1,44 @@
-//! Header blocks of HTTP/2 as far as memory depends on them (RFC 7541): which fields are put into
-//! the dynamic table, and how many fields there are. Nothing is decoded.
+//! A scanner for HTTP/2 header blocks (RFC 7541), limited to the facts that memory depends on: the
+//! fields that enter the dynamic table, and the number of fields. Decodes nothing.
 //!
-//! A field in the dynamic table keeps the whole buffer that it was read into, so the table's size
-//! in bytes does not bound its memory. The table is announced with size 0; this scanner sees
-//! whether a peer keeps to that.
+//! A field in the dynamic table keeps alive the whole buffer that it was read into. So the size of
+//! the table in bytes does not bound its memory. The gateway announces a table of size 0; this
+//! scanner detects a peer that uses a table anyway.
 
-/// A scanner of the header blocks of one connection, in order.
+/// A scanner for the header blocks of one connection, in order.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     state: State,
     /// Fields of the block so far.
     fields: usize,
-    /// Whether the block puts a field into the dynamic table.
+    /// True if the block adds a field to the dynamic table.
     inserts: bool,
-    /// Whether the peer ever set the table's size to 0.
+    /// True if the last table size that the peer set is 0.
     is_table_empty: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 enum State {
-    /// A representation begins.
+    /// The start of a representation.
     #[default]
     Field,
-    /// An integer goes on: what it is for, its value so far, its next shift.
+    /// An integer that continues: its purpose, its value so far, and its next shift.
     Integer(Purpose, u64, u32),
-    /// A string's length begins; so many strings follow, this one among them.
+    /// The start of a string length, and the number of strings to come, including this one.
     String(u8),
-    /// So many bytes of a string are left, and so many strings after it.
+    /// The bytes of a string to skip, and the number of strings after it.
     Skip(u64, u8),
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
-    /// An index of a field that stands whole in a table.
+    /// An index of a complete field in a table.
     Indexed,
-    /// An index of a name, or 0: a name follows.
+    /// An index of a name; 0 if the name follows as a string.
     Name,
     /// The size of the dynamic table.
     Size,
-    /// The length of a string, and how many strings come after it.
+    /// The length of a string, and the number of strings after it.
     Length(u8),
 }
 
@@ -50,12 +50,12 @@ impl Scanner {
         self.inserts = false;
     }
 
-    /// Fields of the block so far.
+    /// Returns the number of fields of the block so far.
     pub(super) fn fields(&self) -> usize {
         self.fields
     }
 
-    /// Whether the block puts a field into a table that the peer did not empty.
+    /// Returns true if the block adds a field to a table that the peer did not set to size 0.
     pub(super) fn fills_table(&self) -> bool {
         self.inserts && !self.is_table_empty
     }
@@ -90,7 +90,7 @@ impl Scanner {
                 let value = value.saturating_add(part);
                 match byte & 0x80 {
                     0 => self.value(purpose, value),
-                    // The decoder refuses integers of more bytes.
+                    // The decoder refuses longer integers.
                     _ => self.state = State::Integer(purpose, value, (shift + 7).min(56)),
                 }
             }
@@ -98,7 +98,7 @@ impl Scanner {
         }
     }
 
-    /// The first byte of a representation (section 6).
+    /// Reads the first byte of a representation (section 6).
     fn field(&mut self, byte: u8) {
         let (purpose, mask) = match byte {
             0x80.. => (Purpose::Indexed, 0x7f),
@@ -112,7 +112,7 @@ impl Scanner {
         self.integer(purpose, byte, mask);
     }
 
-    /// The first byte of an integer (section 5.1).
+    /// Reads the first byte of an integer (section 5.1).
     fn integer(&mut self, purpose: Purpose, byte: u8, mask: u8) {
         let value = byte & mask;
         match value == mask {
@@ -194,7 +194,7 @@ mod tests {
         scanner.begin();
         scanner.scan(b"\x40\x01a\x01b");
         assert!(!scanner.fills_table());
-        // 4096 again.
+        // The table size is 4096 again.
         scanner.begin();
         scanner.scan(b"\x3f\xe1\x1f\x40\x01a\x01b");
         assert!(scanner.fills_table());

@@ -1,12 +1,13 @@
-//! The memory that requests may hold, all of them together.
+//! The memory budget that all requests share. Knows sizes, not requests.
 //!
-//! The budget has two parts. A request takes its head and the beginning of its body from the first
-//! part, and a long body takes all that it may come to from the second. So a short request finds
-//! room whatever long ones hold, and no two long bodies wait for what the other has.
+//! The budget has two parts. A request reserves its head and the first bytes of its body from the
+//! first part. A long body reserves its largest possible size from the second part, at once. So
+//! long bodies cannot use up the memory for short requests, and two long bodies cannot wait for
+//! each other.
 //!
-//! A request that finds no room presses: bodies that stall give way at once, and the request waits
-//! for what they held. The heads of requests that wait have a part of the budget of their own; a
-//! head that does not fit there is dropped before anything else is read.
+//! A request that finds no memory signals memory pressure. Bodies that stall then give way at once,
+//! and the request waits for their memory. A third part of the budget is for the heads of waiting
+//! requests. A head that does not fit there is dropped before anything else is read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,21 +18,21 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::listener::Outcome;
 
-/// Bytes of a body that are its beginning: they are counted with the head, so that no request that
-/// began waits for them.
+/// Bytes of a body that are reserved together with the head, so that a request that began does not
+/// wait for them.
 pub(in crate::gateway) const BEGINNING: usize = 16 << 10;
 
-/// A permit stands for so many bytes.
+/// Bytes that one permit of the semaphore stands for.
 const PERMIT: usize = 1024;
 
-/// Heads that may wait for memory at a time. Past that they are refused.
+/// Heads that may wait for memory at the same time. Further heads are refused.
 const HEADS: usize = 1024;
 
-/// Long bodies that may wait: each holds its beginning.
+/// Long bodies that may wait for memory at the same time. Each of them holds its first bytes.
 const BODIES: usize = 256;
 
-/// How often requests that wait press: each time, more bodies have stalled for long enough to give
-/// way, and all that stall are woken.
+/// Shortest time between two signals of memory pressure. Each signal wakes all bodies that are
+/// being read; those that have stalled for long enough by then give way.
 const PRESS: Duration = Duration::from_millis(25);
 
 /// The memory budget of all requests.
@@ -39,10 +40,10 @@ const PRESS: Duration = Duration::from_millis(25);
 pub struct Memory {
     short: Part,
     long: Part,
-    /// For the heads of requests that wait for room.
+    /// For the heads of requests that wait for memory.
     queued: Arc<Semaphore>,
     pressed: Notify,
-    /// When it was pressed last, in milliseconds since the beginning.
+    /// Time of the last signal, in milliseconds since `began`.
     pressed_at: AtomicU64,
     began: Instant,
 }
@@ -55,22 +56,22 @@ struct Part {
     most_waiting: usize,
 }
 
-/// A reservation of one request, for as long as it exists.
+/// The memory reservation of one request, until it is dropped.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Held {
+pub(in crate::gateway) struct Reservation {
     short: Option<OwnedSemaphorePermit>,
     long: Option<OwnedSemaphorePermit>,
 }
 
-/// The place of a head that waits for room.
+/// The place of a waiting head in the queue.
 #[derive(Debug)]
 pub(super) struct Queued {
     place: OwnedSemaphorePermit,
 }
 
 impl Memory {
-    /// A budget of so many bytes: half is for heads and the beginnings of bodies, an eighth for
-    /// heads that wait.
+    /// Returns a budget of `bytes` bytes. Half of it is for heads and the first bytes of bodies, an
+    /// eighth for the heads of waiting requests.
     pub(in crate::gateway) fn new(bytes: usize) -> Self {
         Self {
             short: Part::new(bytes / 2, HEADS),
@@ -82,43 +83,43 @@ impl Memory {
         }
     }
 
-    /// Whether requests that come soon have to wait.
+    /// Returns true if less than an eighth of a part is free: the next requests may have to wait.
     pub(super) fn is_scarce(&self) -> bool {
         self.short.is_scarce() || self.long.is_scarce()
     }
 
-    /// Resolves when a request finds no room.
+    /// Resolves at the next signal of memory pressure.
     pub(super) fn pressed(&self) -> Notified<'_> {
         self.pressed.notified()
     }
 
-    /// Reserves room for a head, if there is some.
-    pub(super) fn try_admit(&self, bytes: usize) -> Option<Held> {
+    /// Reserves memory for a head without waiting. Returns `None` if no memory is free.
+    pub(super) fn try_admit(&self, bytes: usize) -> Option<Reservation> {
         let wanted = self.short.wanted(bytes);
         if self.short.is_scarce() {
-            // Before there is none: then the next request finds room without waiting.
+            // Early, while some memory is left: the next request then does not have to wait.
             self.press();
         }
         let short = Arc::clone(&self.short.free).try_acquire_many_owned(wanted).ok()?;
-        Some(Held { short: Some(short), long: None })
+        Some(Reservation { short: Some(short), long: None })
     }
 
-    /// A place among the heads that wait for room; none where they hold as much as they may.
+    /// Reserves a place in the queue of heads. Returns `None` if the queue is full.
     pub(super) fn queue(&self, bytes: usize) -> Option<Queued> {
         let wanted = u32::try_from(permits(bytes)).ok()?;
         Arc::clone(&self.queued).try_acquire_many_owned(wanted).ok().map(|place| Queued { place })
     }
 
-    /// Waits for room for a head.
+    /// Reserves memory for a head, and waits for it if necessary.
     ///
     /// # Errors
-    /// `Unavailable` where too many wait already.
-    pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Held, Outcome> {
+    /// Returns `Unavailable` if too many requests wait already.
+    pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Reservation, Outcome> {
         let _place = queued.place;
-        Ok(Held { short: Some(self.take(&self.short, bytes).await?), long: None })
+        Ok(Reservation { short: Some(self.take(&self.short, bytes).await?), long: None })
     }
 
-    /// Asks bodies that stall to give way.
+    /// Signals memory pressure: bodies that stall give way.
     fn press(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let last = self.pressed_at.load(Ordering::Relaxed);
@@ -132,7 +133,7 @@ impl Memory {
         }
     }
 
-    /// Takes from a part, and presses for as long as it has to wait.
+    /// Reserves memory from a part, and signals memory pressure while it waits.
     async fn take(&self, part: &Part, bytes: usize) -> Result<OwnedSemaphorePermit, Outcome> {
         let wanted = part.wanted(bytes);
         if let Ok(taken) = Arc::clone(&part.free).try_acquire_many_owned(wanted) {
@@ -161,7 +162,8 @@ impl Part {
         self.free.available_permits() < self.all / 8
     }
 
-    /// A request that wants more than all there is gets all.
+    /// Returns the permits for a number of bytes. A request larger than the whole part gets the
+    /// whole part.
     fn wanted(&self, bytes: usize) -> u32 {
         u32::try_from(permits(bytes).min(self.all)).unwrap_or(u32::MAX)
     }
@@ -175,7 +177,7 @@ impl Part {
     }
 }
 
-/// A place among those that wait.
+/// A place among the requests that wait, until it is dropped.
 struct Place<'p>(&'p AtomicUsize);
 
 impl Drop for Place<'_> {
@@ -184,8 +186,8 @@ impl Drop for Place<'_> {
     }
 }
 
-impl Held {
-    /// Takes all that a long body may come to, once.
+impl Reservation {
+    /// Reserves the largest size that a long body may reach, once.
     pub(super) async fn long(&mut self, memory: &Memory, bytes: usize) -> Result<(), Outcome> {
         if self.long.is_none() {
             self.long = Some(memory.take(&memory.long, bytes).await?);
@@ -193,10 +195,11 @@ impl Held {
         Ok(())
     }
 
-    /// Takes room for a copy of a head that is made now; without any, the copy is not made.
+    /// Reserves memory for a copy, without waiting.
     ///
     /// # Errors
-    /// `Unavailable` where there is none: whoever holds a body does not wait for others.
+    /// Returns `Unavailable` if there is no memory. A request that holds a body must not wait for
+    /// others.
     pub(in crate::gateway) fn copy(
         &mut self,
         memory: &Memory,

@@ -1,8 +1,9 @@
 //! Connections and HTTP: from the socket to a request with a bounded head and a bounded body.
 //!
-//! Every stage of a connection has a timeout ([`STAGES`]), every byte that is held has a bound
-//! ([`memory`], [`connections`]), and what RFC 9112 and RFC 9113 forbid is refused before a route
-//! sees it ([`head`]).
+//! Every stage of a connection has a timeout ([`STAGES`]). All memory that a connection or a
+//! request holds is bounded ([`memory`], [`connections`]). Requests that RFC 9112 and RFC 9113
+//! forbid are refused before a route sees them ([`head`]). This module knows no listener and no
+//! route.
 
 mod activity;
 mod answer;

@@ -1,4 +1,5 @@
-//! Whether the gateway takes requests, for probes: asked of the store once a second at most.
+//! The readiness of the gateway, for probes. Checks the store at most once a second. Does not know
+//! the reasons of the store.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::gateway::store::Store;
 
-/// How long an answer is good. A check writes to the store and syncs it.
+/// Time for which a result is reused. A check writes to the store and syncs it.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The last check of the store.
@@ -20,11 +21,10 @@ struct Check {
 }
 
 impl Readiness {
-    /// Checks the store, unless that was done a moment ago. Callers at the same time share one
-    /// check.
+    /// Checks the store, unless a recent result exists. Concurrent callers share one check.
     ///
     /// # Errors
-    /// Why the store would not take a request.
+    /// Returns the reason if the store cannot accept a request.
     pub(in crate::gateway) async fn check(&self, store: &dyn Store) -> Result<(), String> {
         let mut last = self.0.lock().await;
         if let Some(check) = last.as_ref().filter(|check| check.at.elapsed() < FRESH) {

@@ -1,4 +1,5 @@
-//! Listening: connections in, as many as there may be, each for as long as it may take.
+//! The server of one listening address: accepts connections within the limits, and stops in order.
+//! Does not read from a connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,24 +18,24 @@ use crate::gateway::address::is_trusted;
 use crate::gateway::app::App;
 use crate::gateway::settings::Limits;
 
-/// A server at one address.
+/// The server of one listening address.
 pub(in crate::gateway) struct Server {
     service: Arc<Service>,
     connections: Arc<Connections>,
     certificates: Option<Arc<Certificates>>,
 }
 
-/// How long to wait where the system has no more file descriptors.
+/// Pause after a failed accept, for example when the system has no more file descriptors.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
-/// How often the log says that connections give way.
+/// Shortest time between two warnings that connections are evicted.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// The management address has this part of the connections.
+/// Divisor of `limits.connections` that gives the number of connections for the management address.
 const MANAGEMENT: usize = 8;
 
 impl Server {
-    /// The server for senders.
+    /// Returns the server for senders.
     pub(in crate::gateway) fn for_senders(
         app: &Arc<App>,
         routes: Router,
@@ -44,7 +45,7 @@ impl Server {
         Self::new(app, routes, limits, false, certificates)
     }
 
-    /// The server for management.
+    /// Returns the server for management.
     pub(in crate::gateway) fn for_management(
         app: &Arc<App>,
         routes: Router,
@@ -66,8 +67,8 @@ impl Server {
         Self { service: Arc::new(service), connections, certificates }
     }
 
-    /// Accepts connections until told to stop, then lets requests in progress finish until the
-    /// deadline. Connections without one are closed at once.
+    /// Accepts connections until `stop` is set. Then lets requests in progress finish within
+    /// `drain`. Connections without a request are closed at once.
     pub(in crate::gateway) async fn run(
         self,
         listener: TcpListener,
@@ -96,7 +97,7 @@ impl Server {
         }
     }
 
-    /// Serves an accepted connection, if there is a place for it.
+    /// Serves an accepted connection if a place is free or another connection can be evicted.
     fn take(
         &self,
         stream: TcpStream,
@@ -135,7 +136,7 @@ impl Server {
         Connection { service: Arc::clone(&self.service), place: Arc::new(place), peer, stop }
     }
 
-    /// Speaks with one peer over a stream that is no socket, as if it were one.
+    /// Serves one peer over a stream that is not a socket, in the same way as a socket.
     pub(in crate::gateway) async fn converse<S>(self, stream: S, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -147,7 +148,7 @@ impl Server {
     }
 }
 
-/// Reports that all places are taken, and not at every connection.
+/// Logs that all connections are in use, at most once per `QUIET`.
 fn report_full(told: &mut Option<Instant>, connections: usize) {
     if told.is_none_or(|told| told.elapsed() >= QUIET) {
         tracing::warn!(

@@ -1,5 +1,5 @@
-//! What stands between a decoded head and the routes: the checks that hold for every route, and
-//! the memory that the head is counted in before it waits for anything.
+//! The layer between a decoded head and the routes: runs the checks that apply to every route, and
+//! reserves memory for the head before the request waits for anything. Does not know the routes.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,33 +16,33 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, InProgress, Received, Waiting};
 use super::head::{self, HeadError};
-use super::memory::{BEGINNING, Held, Queued};
+use super::memory::{BEGINNING, Queued, Reservation};
 use crate::gateway::app::App;
 use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
 
-/// What requests are handed to.
+/// The service that answers all requests of one listening address.
 pub(super) struct Service {
     pub app: Arc<App>,
     pub routes: Router,
     pub limits: Limits,
-    /// Whether `Host` is compared with `server.management_hosts`.
+    /// True for the management address, where `Host` is checked against `server.management_hosts`.
     pub is_management: bool,
 }
 
-/// How long a head waits for memory. What it waits for is held by bodies that stall, and those
-/// give way sooner.
+/// Longest time that a head waits for memory. Bodies that stall hold this memory, and they give way
+/// sooner.
 const ADMISSION: Duration = Duration::from_secs(2);
 
 /// A request after the checks of its head.
 enum Admitted {
-    Now(Request<Incoming>, Held),
+    Now(Request<Incoming>, Reservation),
     Later(Request<Incoming>, Wait),
     Refused(Response<AxumBody>),
 }
 
-/// The place of a request that waits for memory. It is taken before the request is handed to a
-/// task of its own: many such tasks may be there before the first one runs.
+/// The place of a request that waits for memory. It is reserved before the request gets a task of
+/// its own, because many such tasks can exist before the first one runs.
 struct Wait {
     bytes: usize,
     queued: Queued,
@@ -50,8 +50,10 @@ struct Wait {
 }
 
 impl Service {
-    /// Answers a request. The head is checked and counted before this returns: a refused one is
-    /// dropped at once.
+    /// Answers a request.
+    ///
+    /// The head is checked and its memory reserved before this function returns its future. So a
+    /// refused request is dropped at once.
     pub(super) fn call(
         self: &Arc<Self>,
         peer: SocketAddr,
@@ -102,8 +104,8 @@ impl Service {
         }
     }
 
-    /// Waits for memory.
-    async fn wait(&self, wait: Wait) -> Option<Held> {
+    /// Waits for memory. Returns `None` after the timeout.
+    async fn wait(&self, wait: Wait) -> Option<Reservation> {
         let admission = self.app.memory.admit(wait.queued, wait.bytes);
         tokio::time::timeout(ADMISSION, admission).await.ok()?.ok()
     }
@@ -120,7 +122,7 @@ impl Service {
         &self,
         peer: SocketAddr,
         mut request: Request<Incoming>,
-        _held: Held,
+        _held: Reservation,
         progress: &Arc<InProgress>,
     ) -> Response<AxumBody> {
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -146,7 +148,7 @@ impl Service {
     }
 }
 
-/// An answer to a request that no route sees.
+/// Returns the answer to a request that reaches no route.
 fn answer(version: Version, status: StatusCode, code: &str, message: &str) -> Response<AxumBody> {
     let body = serde_json::json!({ "error": { "code": code, "message": message } });
     let mut response = Response::new(AxumBody::from(body.to_string()));
@@ -155,7 +157,7 @@ fn answer(version: Version, status: StatusCode, code: &str, message: &str) -> Re
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if version < Version::HTTP_2 {
-        // The body is not read: it would be taken for the next request.
+        // The body is not read. Without `close`, its bytes would be parsed as the next request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -1,21 +1,22 @@
-//! The stages of a connection, a row each: no stage is without a timeout.
+//! The stages of a connection, one row each. Every stage has a timeout. The rows are data only: the
+//! code of each stage applies its timeout.
 
 /// A stage of a connection with its timeout.
 #[derive(Debug, Clone, Copy)]
 pub struct StageRow {
-    /// The name, as it stands in the log.
+    /// Name of the stage in the log.
     pub name: &'static str,
-    /// The setting that has the timeout.
+    /// Configuration key of the timeout.
     pub setting: &'static str,
-    /// The timeout by default.
+    /// Default timeout.
     pub default: &'static str,
-    /// When the stage begins and ends.
+    /// Start and end of the stage.
     pub doc: &'static str,
-    /// The test that holds the stage to its timeout.
+    /// Name of the test that proves the timeout.
     pub test: &'static str,
 }
 
-/// The stages in the order in which a connection goes through them.
+/// The stages in the order in which a connection passes through them.
 pub const STAGES: &[StageRow] = &[
     StageRow {
         name: "accept",
@@ -26,28 +27,28 @@ pub const STAGES: &[StageRow] = &[
     },
     StageRow {
         name: "tls",
-        setting: "limits.header_time",
+        setting: "limits.header_timeout",
         default: "10s",
         doc: "From the connection to the end of the TLS handshake, of which at most 16 KiB are read.",
         test: "a_tls_handshake_that_stalls_or_is_too_large_is_closed",
     },
     StageRow {
         name: "version",
-        setting: "limits.header_time",
+        setting: "limits.header_timeout",
         default: "10s",
         doc: "From the connection or the end of the handshake to the bytes that tell HTTP/1.1 from HTTP/2.",
         test: "stages_before_the_first_request_end_with_the_header_timeout",
     },
     StageRow {
         name: "head",
-        setting: "limits.header_time",
+        setting: "limits.header_timeout",
         default: "10s",
         doc: "From the first byte of a head to its end; the first head is due so long after the connection or the handshake.",
         test: "stages_before_the_first_request_end_with_the_header_timeout",
     },
     StageRow {
         name: "body",
-        setting: "limits.body_time",
+        setting: "limits.body_timeout",
         default: "20s",
         doc: "From the end of the head to the end of the body. A body that stalls gives way after 0.05 s when a request finds no memory.",
         test: "bodies_that_stall_and_hold_memory_give_way_to_others",
@@ -68,7 +69,7 @@ pub const STAGES: &[StageRow] = &[
     },
     StageRow {
         name: "drain",
-        setting: "server.drain",
+        setting: "server.drain_timeout",
         default: "30s",
         doc: "From the signal to stop to the end of requests in progress. Connections without one are closed at once.",
         test: "shutdown_does_not_wait_for_connections_without_a_request",

@@ -1,4 +1,5 @@
-//! TLS: certificates, read again when their files change, and handshakes of a bounded size.
+//! TLS: certificates, which are read again when their files change, and handshakes of a bounded
+//! size. Does not watch the files.
 
 use std::io;
 use std::path::Path;
@@ -14,53 +15,54 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// The certificates that connections are answered with.
+/// The certificates of the server. They can be replaced while it runs.
 pub struct Certificates(RwLock<Arc<ServerConfig>>);
 
-/// Certificates that were read, and are not used yet.
+/// Certificates that were read and are not in use yet.
 pub(in crate::gateway) struct TlsConfig(Arc<ServerConfig>);
 
 impl TlsConfig {
-    /// Reads certificate and key.
+    /// Reads a certificate chain and its key.
     pub(in crate::gateway) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         config(certificate, key).map(|config| Self(Arc::new(config)))
     }
 }
 
-/// Why certificates are not taken.
+/// The reason why certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read, or is no PEM of what it should be.
+    /// A file that cannot be read, or is not PEM of the expected kind.
     #[error("cannot read {path}: {reason}")]
     Unreadable {
-        /// Which one.
+        /// Path of the file.
         path: String,
-        /// Why not.
+        /// Reason of the failure.
         reason: String,
     },
-    /// Certificate and key do not belong together, or are not taken.
+    /// A certificate and a key that do not match or are not supported.
     #[error("the certificate cannot be used: {0}")]
     Unusable(String),
 }
 
 impl Certificates {
-    /// Reads certificate and key.
+    /// Reads a certificate chain and its key.
     ///
     /// # Errors
-    /// Where they cannot be read, or do not belong together.
+    /// Returns an error if a file cannot be read, or if certificate and key do not match.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         TlsConfig::read(certificate, key).map(|config| Self(RwLock::new(config.0)))
     }
 
-    /// Puts others in their place.
+    /// Replaces the certificates.
     pub(in crate::gateway) fn replace(&self, config: TlsConfig) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = config.0;
     }
 
-    /// Answers a handshake.
+    /// Accepts a TLS handshake.
     ///
     /// # Errors
-    /// Where the peer does not speak TLS, or not a version or suite that is known.
+    /// Returns an error if the peer does not speak TLS, or offers no supported version or cipher
+    /// suite.
     pub(super) async fn accept<S>(
         &self,
         stream: Handshake<S>,
@@ -77,14 +79,14 @@ impl Certificates {
     }
 }
 
-/// Bytes that are kept of an answer that the peer does not read.
+/// Bytes of an answer that TLS buffers while the peer does not read.
 const RECORDS: usize = 16 << 10;
 
-/// Bytes that a peer may send before its handshake ends: a hello has some hundred, and a few
-/// thousand with keys of the newest kinds.
+/// Bytes that a peer may send before its handshake ends. A ClientHello has some hundred bytes, and
+/// a few thousand with post-quantum key shares.
 const HELLO: usize = 16 << 10;
 
-/// A stream that gives a peer so many bytes for its handshake.
+/// A stream that limits the bytes of a peer's handshake.
 #[derive(Debug)]
 pub(super) struct Handshake<S> {
     inner: S,

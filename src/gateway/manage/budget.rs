@@ -1,8 +1,9 @@
-//! The bounds of the management address: the memory of all answers together, and open streams.
+//! The limits of the management address: the memory of all answers together, and the number of open
+//! streams. Knows no operation.
 //!
-//! A call reserves what building its answer can take before it reads anything. What is left of the
-//! reservation when the answer is built stays with the bytes of the answer, until the last of them
-//! is written or its connection ends. So answers that nobody reads are counted too.
+//! A call reserves the memory that its answer may take before it reads anything. When the answer is
+//! built, the part of the reservation that its bytes need is kept until the last byte is written or
+//! the connection ends. So answers that the client does not read are counted too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +16,13 @@ use super::call::Fault;
 use crate::gateway::http::Memory;
 use crate::gateway::settings::Limits;
 
-/// A permit stands for this many bytes.
+/// Bytes that one permit of the semaphore stands for.
 const PERMIT_BYTES: usize = 1024;
 
-/// A tenant may hold one part in this many of the memory.
+/// Divisor of the memory that gives the share of one tenant.
 const TENANT_SHARE: usize = 4;
 
-/// How long a call waits for memory before it is told to come again.
+/// Longest time that a call waits for memory.
 const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const MEMORY_USED: &str =
@@ -29,13 +30,13 @@ const MEMORY_USED: &str =
 const STREAMS_USED: &str = "as many streams are open as may be (`limits.streams`, \
      `limits.streams_per_tenant`); try again later";
 
-/// The bounds, shared by all calls.
+/// The limits, shared by all calls.
 #[derive(Debug)]
 pub struct Budget {
-    /// Memory of request bodies, apart from that of senders.
+    /// Memory budget of request bodies, separate from that of senders.
     pub(super) forms: Memory,
     memory: Arc<Semaphore>,
-    /// Permits of one tenant at most.
+    /// Permits that one tenant may hold.
     share: usize,
     tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
     streams: Arc<Mutex<HashMap<String, usize>>>,
@@ -53,14 +54,16 @@ impl Budget {
         }
     }
 
-    /// Waits for memory, and gives up after a few seconds.
+    /// Reserves memory, and waits for it for at most `RESERVE_TIMEOUT`.
     pub(super) async fn reserve(&self, tenant: &str, bytes: usize) -> Result<Reservation, Fault> {
         let reserved = tokio::time::timeout(RESERVE_TIMEOUT, self.wait(tenant, bytes)).await;
         reserved.unwrap_or(Err(Fault::Many(MEMORY_USED)))
     }
 
-    /// Waits for memory: first for that of the tenant, so that its own answers are what a tenant
-    /// waits for. A call that asks for more than the share of a tenant gets all of the share.
+    /// Reserves memory, and waits for it without a timeout.
+    ///
+    /// The share of the tenant comes first, so that a tenant waits for its own answers. A call for
+    /// more than the share gets the whole share.
     pub(super) async fn wait(&self, tenant: &str, bytes: usize) -> Result<Reservation, Fault> {
         let wanted = permits(bytes).min(self.share);
         let wanted = u32::try_from(wanted).map_err(|_| Fault::Many(MEMORY_USED))?;
@@ -72,14 +75,14 @@ impl Budget {
         Ok(Reservation { share, memory })
     }
 
-    /// The memory of a tenant. Tenants are made by operators, so there are few of them.
+    /// Returns the share of a tenant. Operators create the tenants, so this map stays small.
     fn share_of(&self, tenant: &str) -> Arc<Semaphore> {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || Arc::new(Semaphore::new(self.share));
         Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
     }
 
-    /// Opens a stream of a tenant, unless there are too many.
+    /// Opens a stream of a tenant, unless too many are open.
     pub(super) fn open_stream(&self, limits: &Limits, tenant: &str) -> Result<OpenStream, Fault> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = streams.values().sum();
@@ -96,7 +99,7 @@ fn permits(bytes: usize) -> usize {
     bytes.div_ceil(PERMIT_BYTES).max(1)
 }
 
-/// A stream that is open; it is counted until it is dropped.
+/// An open stream, counted until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenStream {
     streams: Arc<Mutex<HashMap<String, usize>>>,
@@ -119,7 +122,7 @@ pub(super) struct Reservation {
     memory: OwnedSemaphorePermit,
 }
 
-/// Bytes of an answer, with the memory that is counted for them.
+/// Bytes of an answer, with their memory reservation.
 struct Held {
     bytes: Box<[u8]>,
     _reservation: Reservation,
@@ -132,9 +135,10 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Reservation {
-    /// Gives back what the bytes do not need, and keeps the rest as long as the bytes are kept.
+    /// Releases the memory that the bytes do not need, and keeps the rest until the bytes are
+    /// dropped.
     pub(super) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
-        // Without what the buffer has room for besides.
+        // Without the spare capacity of the buffer.
         let bytes = bytes.into_boxed_slice();
         let needed = permits(bytes.len());
         for held in [&mut self.share, &mut self.memory] {

@@ -1,4 +1,4 @@
-//! One call of an operation: what was given, and what is answered.
+//! One call of an operation: its input, its answer and its faults. Knows no operation.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::gateway::app::App;
 use crate::gateway::http::body::Incoming;
 use crate::gateway::store::StoreError;
 
-/// A call, by someone who may.
+/// A call from an authorised caller.
 pub(super) struct Call {
     pub app: Arc<App>,
     pub caller: Caller,
@@ -25,7 +25,7 @@ pub(super) struct Call {
     pub body: Incoming,
 }
 
-/// What is answered.
+/// The answer to a call.
 pub(super) struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -34,67 +34,67 @@ pub(super) struct Answer {
 
 /// The content of an answer.
 pub(super) enum Content {
-    /// All of it, which takes the memory that was reserved for the call.
+    /// A complete body. Its memory comes from the reservation of the call.
     Bytes(Vec<u8>),
-    /// Parts that come later, each with the memory that it takes.
+    /// A body in parts that are produced later, each with its own reservation.
     Stream(Body),
 }
 
-/// Bytes of a message about what is wrong, and of the name of a member: what was sent must not
-/// come back whole.
+/// Longest error message, and longest name of a member in it, in bytes. An answer must not echo a
+/// whole request.
 const MESSAGE_BYTES: usize = 512;
 
-/// Members that an answer tells about.
+/// Invalid members that an answer lists.
 const MEMBERS: usize = 20;
 
-/// Why a call is not answered as it should be.
+/// The reason why a call fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// There is no key, or none that is good.
+    /// No key, or a key that is unknown or invalid.
     #[error("a key that is known and good is needed: `Authorization: Bearer hg_…`")]
     Unauthenticated,
-    /// The key does not allow it.
+    /// A key without the needed permission.
     #[error("{0}")]
     Forbidden(String),
-    /// What is asked for is not there, or another tenant's.
+    /// An object that does not exist or belongs to another tenant.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// The body cannot be read.
+    /// A body that cannot be parsed.
     #[error("{0}")]
     Model(String),
-    /// Members of the body are wrong.
+    /// Invalid members of the body or parameters of the query, with their errors.
     #[error("{}", .0.iter().map(|(property, wrong)| format!("{property}: {wrong}")).collect::<Vec<_>>().join("; "))]
     Members(Vec<(String, String)>),
-    /// A filter or an order is none.
+    /// An invalid filter or order, or one that selects too many rows.
     #[error("{0}")]
     Filter(String),
-    /// The body is too large, or comes too slowly.
+    /// A body that is too large, too slow or cannot be decompressed: the status and the message.
     #[error("{1}")]
     Body(u16, &'static str),
-    /// Someone else changed it at the same time, again and again.
+    /// Concurrent changes by others, in every attempt.
     #[error("it was changed by someone else at the same time; try again")]
     Changed,
-    /// The tenant has as much of something as it may.
+    /// A quota of the tenant that is used up.
     #[error("{0}")]
     Quota(String),
-    /// Too many do the same.
+    /// Too many concurrent calls or streams.
     #[error("{0}")]
     Many(&'static str),
-    /// The store does not do its work.
+    /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something is wrong here.
+    /// An internal error.
     #[error("{0}")]
     Server(String),
 }
 
 impl Fault {
-    /// Something about one member of a body or a query.
+    /// Returns a fault about one member of a body or parameter of a query.
     pub(super) fn member(property: &str, wrong: impl Into<String>) -> Self {
         Self::Members(vec![(property.to_owned(), wrong.into())])
     }
 
-    /// What is wrong with members, as far as an answer tells it.
+    /// Returns the invalid members with their errors, shortened for an answer.
     pub(super) fn members(&self) -> Option<Vec<(String, String)>> {
         let Self::Members(members) = self else {
             return None;
@@ -103,12 +103,12 @@ impl Fault {
         Some(shown.map(|(name, wrong)| (excerpt(name), excerpt(wrong))).collect())
     }
 
-    /// What is wrong in words, as far as an answer tells it.
+    /// Returns the error message, shortened for an answer.
     pub(super) fn message(&self) -> String {
         excerpt(&self.to_string())
     }
 
-    /// Its HTTP status.
+    /// Returns the HTTP status.
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Unauthenticated => 401,
@@ -124,24 +124,24 @@ impl Fault {
 }
 
 impl Answer {
-    /// JSON.
+    /// Returns an answer with a JSON body.
     pub(super) fn json(value: &impl Serialize) -> Result<Self, Fault> {
         let text = serde_json::to_vec(value).map_err(|error| Fault::Server(error.to_string()))?;
         Ok(Self::bytes(200, "application/json", text))
     }
 
-    /// A body of a kind.
+    /// Returns an answer with a text body of a content type.
     pub(super) fn text(status: u16, kind: &str, text: String) -> Self {
         Self::bytes(status, kind, text.into_bytes())
     }
 
-    /// The bytes of a body of a kind.
+    /// Returns an answer with a body of a content type.
     pub(super) fn bytes(status: u16, kind: &str, bytes: Vec<u8>) -> Self {
         let headers = vec![("content-type", kind.to_owned())];
         Self { status, headers, content: Content::Bytes(bytes) }
     }
 
-    /// Nothing: it is done.
+    /// Returns an answer without a body: 204.
     pub(super) fn done() -> Self {
         Self { status: 204, headers: Vec::new(), content: Content::Bytes(Vec::new()) }
     }
@@ -151,7 +151,7 @@ impl Answer {
         self
     }
 
-    /// The answer as HTTP has it, with the memory that was reserved for the call.
+    /// Converts the answer to HTTP. Its bytes keep the memory that they need of the reservation.
     pub(super) fn into_http(self, reservation: Option<Reservation>) -> HttpResponse {
         let body = match (self.content, reservation) {
             (Content::Bytes(bytes), _) if bytes.is_empty() => Body::empty(),
@@ -175,8 +175,8 @@ impl Answer {
     }
 }
 
-/// A fault in the form that Hookgate's own routes and those of Socotra have: Socotra documents
-/// none.
+/// Returns a fault in the format of Hookgate's own routes. The Socotra routes use it too, because
+/// Socotra documents no error format.
 pub(super) fn plain_fault(fault: &Fault) -> Answer {
     let code = match fault {
         Fault::Unauthenticated => "ErrorUnauthenticated",
@@ -202,7 +202,7 @@ pub(super) fn plain_fault(fault: &Fault) -> Answer {
     Answer::text(fault.status(), "application/json", json!({ "error": error }).to_string())
 }
 
-/// A text of an answer about what is wrong: the beginning of a long one.
+/// Returns a string for an error message, shortened to `MESSAGE_BYTES`.
 fn excerpt(text: &str) -> String {
     match text.len() > MESSAGE_BYTES {
         true => format!("{}…", first_bytes(text, MESSAGE_BYTES)),
@@ -210,23 +210,23 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// The first bytes of a text, as far as whole characters go.
+/// Returns at most the first `most` bytes of a string, without splitting a character.
 pub(super) fn first_bytes(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 impl Call {
-    /// A part of the path.
+    /// Returns a parameter of the path.
     pub(super) fn part(&self, name: &str) -> &str {
         self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    /// A parameter of the query; of several the first.
+    /// Returns a parameter of the query; the first if it is repeated.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// All values of a parameter, with those apart that commas divide.
+    /// Returns all values of a parameter, split at commas.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         let given = self
             .query
@@ -236,7 +236,7 @@ impl Call {
         parts.map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
     }
 
-    /// A number in the query, from one to another.
+    /// Returns a number from the query; `usual` if the parameter is missing.
     pub(super) fn number(
         &self,
         name: &str,
@@ -252,7 +252,7 @@ impl Call {
         })
     }
 
-    /// A truth value in the query.
+    /// Returns a boolean from the query.
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Fault> {
         match self.parameter(name) {
             None => Ok(None),
@@ -262,7 +262,7 @@ impl Call {
         }
     }
 
-    /// The body as JSON of a form; members that it does not have are refused.
+    /// Parses the body as a JSON form. Forms refuse unknown members.
     pub(super) fn form<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let body = self.body.unpacked();
         if body.is_empty() {
@@ -271,7 +271,7 @@ impl Call {
         serde_json::from_slice(body).map_err(|error| Fault::Model(error.to_string()))
     }
 
-    /// The same query with another offset, as `Link` has it (RFC 8288): where a list goes on.
+    /// Returns the `Link` value (RFC 8288) of the next page: the same query with another offset.
     pub(super) fn next_page(&self, offset: usize) -> String {
         let others = self.query.iter().filter(|(name, _)| name != "offset");
         let query = form_urlencoded::Serializer::new(String::new())

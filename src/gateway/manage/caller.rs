@@ -1,4 +1,4 @@
-//! Who calls the management API, and what they may do.
+//! The caller of the management API and its permissions. Does not know the operations.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::gateway::app::App;
 use crate::gateway::credentials::{authorization, manager};
 use crate::gateway::scopes::{SEND, permits};
 
-/// What an operation does with keys that are limited to listeners (`keys create --listener`).
+/// The treatment of keys that are limited to listeners (`keys create --listener`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListenerLimit {
-    /// It answers with what came to the listeners of the key, and with nothing else.
+    /// The operation answers only with data of the key's listeners.
     Applied,
-    /// Its objects belong to all listeners of the tenant: such a key is refused.
+    /// The operation refuses such a key, because its objects belong to all listeners of the tenant.
     Refused,
 }
 
 impl ListenerLimit {
-    /// The name of it in the description.
+    /// Returns the name in the OpenAPI description.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -28,23 +28,23 @@ impl ListenerLimit {
     }
 }
 
-/// A caller: the key that it presents.
+/// A caller, identified by its key.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    /// The id of the key.
+    /// Id of the key.
     pub key: String,
-    /// The tenant of the key.
+    /// Tenant of the key.
     pub tenant: String,
-    /// The scopes of the key.
+    /// Scopes of the key.
     pub scopes: Vec<String>,
-    /// The listeners that the key is limited to; empty for all of the tenant's.
+    /// Listeners that the key is limited to; empty for all listeners of the tenant.
     pub listeners: Vec<String>,
 }
 
 impl Caller {
-    /// Who presents a key or an access token in `Authorization`.
+    /// Authenticates the key or access token in `Authorization`.
     pub(super) async fn of(app: &Arc<App>, headers: &HeaderMap) -> Result<Self, Fault> {
-        // One that is repeated, or is not ASCII, presents nothing.
+        // A header that is repeated or not ASCII counts as missing.
         let header = authorization(headers).ok().flatten();
         let (scheme, presented) = header.and_then(|text| text.split_once(' ')).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -61,13 +61,13 @@ impl Caller {
         }
     }
 
-    /// A caller that presented no key, for operations that ask for none.
+    /// Returns the caller of operations that need no key.
     pub(super) fn anonymous() -> Self {
         let (key, tenant) = (String::new(), String::new());
         Self { key, tenant, scopes: Vec::new(), listeners: Vec::new() }
     }
 
-    /// Refuses the key of a sender: its scopes open listeners and no operation.
+    /// Refuses the key of a sender: its scope permits sending to listeners, and no operation.
     pub(super) fn manages(&self) -> Result<(), Fault> {
         match self.scopes.iter().all(|scope| scope == SEND) {
             true => Err(Fault::Forbidden("the key is one of a sender".to_owned())),
@@ -75,7 +75,7 @@ impl Caller {
         }
     }
 
-    /// Refuses a key that is limited to listeners where an operation cannot apply that limit.
+    /// Refuses a key that is limited to listeners if the operation cannot apply that limit.
     pub(super) fn is_within(&self, limit: ListenerLimit) -> Result<(), Fault> {
         if self.listeners.is_empty() || limit == ListenerLimit::Applied {
             return Ok(());
@@ -85,13 +85,13 @@ impl Caller {
         Err(Fault::Forbidden(reason.to_owned()))
     }
 
-    /// Whether the key shows what came to a listener.
+    /// Returns true if the key gives access to the data of a listener.
     pub(super) fn sees(&self, listener: &str) -> bool {
         let is_it = |one: &String| one.eq_ignore_ascii_case(listener);
         self.listeners.is_empty() || self.listeners.iter().any(is_it)
     }
 
-    /// Holds the caller to a permission.
+    /// Returns an error if the caller does not have a permission.
     pub(super) fn may(&self, permission: &'static str) -> Result<(), Fault> {
         match permits(&self.scopes, permission) {
             true => Ok(()),

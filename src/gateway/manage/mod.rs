@@ -1,8 +1,8 @@
-//! The management API: subscriptions as Socotra and awork document them, the stream of events,
-//! and the description of all of it.
+//! The management API: subscriptions in the APIs that Socotra and awork document, the event stream,
+//! and the OpenAPI description. Does not deliver.
 //!
-//! An operation is a row: its route, what it needs, what it answers, and the function that does
-//! it. The router, the check of permissions and `/openapi.json` are made from the rows.
+//! An operation is a row: its route, its permissions, its schemas, and the function that runs it.
+//! The router, the permission check and `/openapi.json` are built from the rows.
 
 mod awork;
 mod budget;
@@ -17,11 +17,11 @@ mod subscriptions;
 
 pub use budget::Budget;
 pub(super) use operation::routes;
-pub use subscriptions::{Acting, ActingError, COMMAND_LINE, MASK};
+pub use subscriptions::{COMMAND_LINE, MASK, SubscriptionAdmin, SubscriptionAdminError};
 
 use operation::Operation;
 
-/// Every operation.
+/// Returns all operations.
 fn operations() -> impl Iterator<Item = &'static Operation> {
     [socotra::OPERATIONS, awork::OPERATIONS, stream::OPERATIONS, openapi::OPERATIONS]
         .into_iter()

@@ -1,5 +1,5 @@
-//! The description of the API, made from the rows of its operations and the types of its bodies:
-//! OpenAPI 3.1 (<https://spec.openapis.org/oas/v3.1.0>).
+//! The OpenAPI 3.1 description of the API (<https://spec.openapis.org/oas/v3.1.0>), built from the
+//! operation rows and the types of their bodies. Runs no other operation.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
 use super::{awork, operations};
 use crate::listener::all_outcomes;
 
-/// The operations.
+/// Operation that answers with the description.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     id: "describe",
     group: Group::Hookgate,
@@ -39,8 +39,8 @@ async fn describe(call: Call) -> Result<Answer, Fault> {
     Answer::json(&description(&call.app.configuration().settings.public_url))
 }
 
-/// The description of all operations, of the routes of operators, and of those of senders, which
-/// are at the public URL.
+/// Returns the description of all operations, of the routes for operators, and of the routes for
+/// senders, which are at the public URL.
 fn description(public_url: &str) -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
@@ -75,8 +75,8 @@ fn description(public_url: &str) -> Value {
     })
 }
 
-/// Where answers lead: an operation, what it may be followed by, and the part of its path that
-/// the answer holds.
+/// Links between operations: the operation that answers, an operation that can follow, its path
+/// parameter, and the member of the answer that gives the value.
 const LINKS: [(&str, &str, &str, &str); 13] = [
     ("createWebhook", "fetchWebhook", "webhookLocator", "locator"),
     ("createWebhook", "updateWebhook", "webhookLocator", "locator"),
@@ -107,7 +107,7 @@ fn links(operation: &Operation) -> Map<String, Value> {
     .collect()
 }
 
-/// The routes of senders.
+/// Returns the routes for senders.
 fn of_senders() -> [(&'static str, Map<String, Value>); 2] {
     let methods = [
         ("post", "notify", "Send a webhook"),
@@ -167,8 +167,8 @@ fn of_senders() -> [(&'static str, Map<String, Value>); 2] {
     ]
 }
 
-/// What becomes of a webhook, by status: as the table of outcomes has it. A listener's own
-/// response, or that to a challenge, may have another good status.
+/// Returns the responses to a webhook by status, from the table of outcomes. A response that the
+/// listener sets, or that answers a challenge, may have another 2xx status.
 fn outcomes() -> Value {
     let mut docs: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for row in all_outcomes() {
@@ -180,7 +180,7 @@ fn outcomes() -> Value {
     Value::Object(described.collect())
 }
 
-/// The routes of operators: path, summary, what is answered, and with which statuses.
+/// Routes for operators: path, summary, content type and statuses.
 const OF_OPERATORS: [(&str, &str, &str, &[u16]); 3] = [
     ("/healthz", "Whether it runs", "text/plain", &[200]),
     ("/readyz", "Whether it takes requests", "text/plain", &[200, 503]),
@@ -233,7 +233,7 @@ fn tag(group: Group) -> &'static str {
     }
 }
 
-/// The parts of a path that stand for something.
+/// Returns the parameters of a path.
 fn path_parameters(path: &str) -> impl Iterator<Item = Value> + '_ {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
         json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })

@@ -1,4 +1,4 @@
-//! Operations as rows, and the router that they make.
+//! Operations as rows, and the router that is built from them. Knows no operation in particular.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,49 +20,49 @@ use crate::gateway::app::App;
 use crate::gateway::http::body;
 use crate::gateway::settings::Limits;
 
-/// What an operation answers, later.
+/// The future answer of an operation.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
 
 /// An operation.
 pub(super) struct Operation {
-    /// Its name.
+    /// Name of the operation.
     pub id: &'static str,
-    /// The group that it belongs to, which decides how errors look.
+    /// API that the operation belongs to. Decides the error format.
     pub group: Group,
     pub method: &'static str,
     pub path: &'static str,
     pub summary: &'static str,
-    /// What the key has to allow: nothing, where any good key will do. None: nobody has to say who
-    /// they are.
+    /// Permissions that the key must have. Empty: any valid key. `None`: no key.
     pub permissions: Option<&'static [&'static str]>,
-    /// What the operation does with keys that are limited to listeners.
+    /// Treatment of keys that are limited to listeners.
     pub limited: ListenerLimit,
-    /// What the answer can hold.
+    /// Size class of the answer.
     pub weight: Weight,
     /// Parameters of the query.
     pub parameters: &'static [Parameter],
-    /// The form of the body.
+    /// Schema of the body.
     pub request: Option<SchemaOf>,
     pub success: Success,
-    /// The errors that it answers besides those of who calls.
+    /// Error statuses in addition to those of authentication.
     pub errors: &'static [u16],
     pub run: fn(Call) -> Answering,
 }
 
-/// What the answer of an operation can hold: memory is reserved for it.
+/// The size class of an answer. Decides the memory that is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weight {
-    /// One subscription, or less.
+    /// At most one subscription.
     Object,
-    /// Events or their bodies, or a page of anything.
+    /// Events with their bodies, or a page of any list.
     Page,
 }
 
-/// Bytes of the body of a call: forms are smaller than what senders send.
+/// Largest body of a call, in bytes: forms are smaller than the bodies of senders.
 const FORM_BYTES: usize = 512 << 10;
 
 impl Weight {
-    /// Bytes that are reserved: what is read, what is made of it, and room to grow.
+    /// Returns the bytes to reserve: for the data that is read, the answer built from it, and
+    /// growth.
     fn bytes(self, limits: &Limits) -> usize {
         match self {
             Self::Object => 4 << 20,
@@ -71,10 +71,10 @@ impl Weight {
     }
 }
 
-/// The form of something, as JSON Schema.
+/// A function that returns a JSON Schema.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// What is answered when it went well.
+/// The answer of a successful call.
 pub(super) struct Success {
     pub status: u16,
     pub content: &'static str,
@@ -82,24 +82,24 @@ pub(super) struct Success {
     pub doc: &'static str,
 }
 
-/// The form of a type.
+/// Returns the JSON Schema of a type.
 pub(super) fn form<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Schema {
     schemas.subschema_for::<T>()
 }
 
 impl Success {
-    /// JSON of a form.
+    /// Returns a success with a JSON body.
     pub(super) const fn json(schema: SchemaOf, doc: &'static str) -> Self {
         Self { status: 200, content: "application/json", schema: Some(schema), doc }
     }
 
-    /// Nothing: it is done.
+    /// Returns a success without a body: 204.
     pub(super) const fn done(doc: &'static str) -> Self {
         Self { status: 204, content: "", schema: None, doc }
     }
 }
 
-/// A group of operations.
+/// The API that an operation belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
     Socotra,
@@ -114,7 +114,7 @@ pub(super) struct Parameter {
     pub doc: &'static str,
 }
 
-/// What a parameter is.
+/// The type of a parameter.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Text,
@@ -124,7 +124,7 @@ pub(super) enum Kind {
     Texts,
 }
 
-/// The routes of all operations.
+/// Returns the routes of all operations.
 pub(in crate::gateway) fn routes() -> Router<Arc<App>> {
     let mut router = Router::new();
     for operation in operations() {

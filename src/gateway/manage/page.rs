@@ -1,4 +1,5 @@
-//! A page of a list: a JSON array that is written item by item, and bounded in bytes.
+//! A page of a list: a JSON array that is written item by item and bounded in bytes. Does not know
+//! the items' types.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,8 @@ use serde::Serialize;
 
 use super::call::{Answer, Fault};
 
-/// Bytes of a page. An item that does not fit ends the page; one item is always taken.
+/// Largest page, in bytes. An item that does not fit ends the page; the first item is always
+/// accepted.
 pub(super) const PAGE_BYTES: usize = 2 << 20;
 
 /// Rows that are read from the store at a time.
@@ -15,10 +17,10 @@ pub(super) const BATCH_ROWS: usize = 100;
 /// Bytes that are read from the store at a time.
 pub(super) const BATCH_BYTES: usize = 512 << 10;
 
-/// Rows that a filter or an order which SQL cannot express looks at.
+/// Rows that a filter or an order examines if SQL cannot express it.
 pub(super) const SCAN_ROWS: usize = 10_000;
 
-/// How long it looks at them.
+/// Longest duration of such a scan.
 const SCAN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A scan of rows by a filter or an order that SQL cannot express, bounded in rows and in time.
@@ -32,7 +34,7 @@ impl Scan {
         Self { rows: 0, began: Instant::now() }
     }
 
-    /// Counts rows that are looked at next; answers why not, where there are too many.
+    /// Counts the next rows. Returns the reason to refuse the scan if it exceeds a bound.
     pub(super) fn refusal(&mut self, rows: usize) -> Option<String> {
         self.rows += rows;
         if self.rows > SCAN_ROWS {
@@ -50,17 +52,18 @@ pub(super) struct JsonPage {
 }
 
 impl JsonPage {
-    /// An array by itself.
+    /// Starts a page that is an array.
     pub(super) fn array() -> Self {
         Self::after("[")
     }
 
-    /// An array after the beginning of the text around it, which opens the array.
+    /// Starts a page whose array is inside another text. `beginning` is that text up to and
+    /// including `[`.
     pub(super) fn after(beginning: &str) -> Self {
         Self { text: beginning.into(), items: 0 }
     }
 
-    /// Writes an item; answers whether it fits into the page.
+    /// Writes an item. Returns false if the item does not fit into the page.
     pub(super) fn push(&mut self, item: &impl Serialize) -> Result<bool, Fault> {
         let before = self.text.len();
         if self.items > 0 {
@@ -76,17 +79,17 @@ impl JsonPage {
         Ok(true)
     }
 
-    /// How many items it has.
+    /// Returns the number of items.
     pub(super) fn items(&self) -> usize {
         self.items
     }
 
-    /// The page as an answer.
+    /// Returns the page as an answer.
     pub(super) fn answer(self) -> Answer {
         self.answer_before("]")
     }
 
-    /// The page as an answer, before the end of the text around it, which closes the array.
+    /// Returns the page as an answer. `end` is the text after the items, beginning with `]`.
     pub(super) fn answer_before(mut self, end: &str) -> Answer {
         self.text.extend_from_slice(end.as_bytes());
         Answer::bytes(200, "application/json", self.text)

@@ -1,6 +1,6 @@
-//! Events as a stream, for whoever cannot be reached: server-sent events
-//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>), that go on where the last
-//! one ended.
+//! The event stream, for clients that cannot receive webhooks: server-sent events
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>). A client that reconnects
+//! continues after its last event. The stream stores nothing about its clients.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::gateway::deliver::with_event;
 use crate::gateway::identity::uuid_of;
 use crate::gateway::store::{EventFilter, EventRecord, StoreError};
 
-/// The operations.
+/// Operation of the event stream.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     id: "streamEvents",
     group: Group::Hookgate,
@@ -65,23 +65,23 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     run: |call| Box::pin(stream(call)),
 }];
 
-/// A stream ends after so long; its client comes back, and goes on where it was.
+/// Longest duration of a stream. The client then reconnects and continues after its last event.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// How often something is sent, that a connection which is gone is noticed.
+/// Interval of heartbeats. A heartbeat detects a connection that is gone.
 const BEAT: Duration = Duration::from_secs(15);
 
 /// Events that are read at a time.
 const BATCH_EVENTS: usize = 20;
 
-/// Bytes of events that are read at a time: events of this size or one larger event are held until
-/// the client takes them, and no more are read until then.
+/// Bytes of events that are read at a time. Events of this size, or one larger event, are held
+/// until the client takes them. No more are read until then (backpressure).
 const BATCH_BYTES: usize = 64 << 10;
 
-/// Bytes that a transform may make of an event.
+/// Bytes that a transform may produce for an event.
 const TRANSFORM_BYTES: usize = 4 << 20;
 
-/// A follower: what it wants, and where it is.
+/// A client of the stream: its selection of events and its position.
 struct Follower {
     app: Arc<App>,
     caller: Caller,
@@ -90,9 +90,10 @@ struct Follower {
     machine: Machine,
     api: Api,
     after: i64,
-    /// The first bytes: headers go out at once, and a client knows that it is connected.
+    /// First bytes. They send the response headers at once, so the client knows that it is
+    /// connected.
     hello: Option<Bytes>,
-    arrivals: watch::Receiver<u64>,
+    notifier: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
     began: Instant,
     _open: OpenStream,
@@ -110,7 +111,7 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
         api,
         after,
         hello: Some(Bytes::from_static(b": hello\n\n")),
-        arrivals: call.app.arrivals.events(),
+        notifier: call.app.notifier.events(),
         stop: call.app.stopping(),
         app: Arc::clone(&call.app),
         caller: call.caller,
@@ -124,7 +125,7 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
     Ok(Answer { status: 200, headers, content: Content::Stream(Body::from_stream(parts)) })
 }
 
-/// Which events, in which envelope.
+/// Returns the envelope, the event types and the programs of the stream.
 async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     let share = call.app.patterns.share(&call.caller.tenant);
     let Some(id) = call.parameter("subscription") else {
@@ -154,7 +155,7 @@ async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     Ok((found.record.api, definition.events, programs))
 }
 
-/// The place to go on after: of the event that is named, or of the last one there is.
+/// Returns the position to continue after: that of the named event, or that of the latest event.
 async fn after(call: &Call) -> Result<i64, Fault> {
     let header = call.headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let Some(named) = header.or(call.parameter("after")).filter(|named| !named.is_empty()) else {
@@ -165,21 +166,21 @@ async fn after(call: &Call) -> Result<i64, Fault> {
     let event = event.filter(|event| event.tenant == call.caller.tenant);
     match event {
         Some(event) => Ok(event.place),
-        // It is kept no longer: everything that is kept came after it.
+        // The event is no longer stored. All events that are still stored came later.
         None => Ok(0),
     }
 }
 
 impl Follower {
-    /// What to send next; none when the gateway stops. It is asked for when the client has taken
-    /// what was sent before.
+    /// Returns the next bytes to send, or `None` when the stream ends. The server calls it when the
+    /// client has taken the previous bytes.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(hello) = self.hello.take() {
             return Some(hello);
         }
         let mut stop = self.stop.clone();
         while !*stop.borrow_and_update() {
-            self.arrivals.mark_unchanged();
+            self.notifier.mark_unchanged();
             let memory = tokio::select! {
                 memory = self.app.management.wait(&self.caller.tenant, self.batch_memory()) => memory,
                 _ = stop.changed() => return None,
@@ -195,7 +196,7 @@ impl Follower {
                 }
             }
             tokio::select! {
-                _ = self.arrivals.changed() => {}
+                _ = self.notifier.changed() => {}
                 _ = stop.changed() => return None,
                 () = tokio::time::sleep(BEAT) => return self.beat().await,
             }
@@ -203,22 +204,22 @@ impl Follower {
         None
     }
 
-    /// Memory that reading events, and writing them, can take.
+    /// Returns the memory that reading and writing one batch of events can take.
     fn batch_memory(&self) -> usize {
         let limits = self.app.configuration().settings.limits;
         let transformed = if self.programs.transforms() { TRANSFORM_BYTES } else { 0 };
         BATCH_BYTES.max(limits.body).saturating_mul(4).saturating_add(transformed)
     }
 
-    /// A comment that keeps the connection, as long as the stream may go on: its key is still
-    /// good for it, and the stream not so old that its client should come back.
+    /// Returns a comment that keeps the connection open. Returns `None`, which ends the stream, if
+    /// the key is no longer valid or has changed, or if the stream is older than `LONGEST`.
     async fn beat(&mut self) -> Option<Bytes> {
         let key = current_key(&self.app, &self.caller.key).await.ok().flatten()?;
         let same = key.listeners == self.caller.listeners && key.scopes == self.caller.scopes;
         (same && self.began.elapsed() < LONGEST).then(|| Bytes::from_static(b":\n\n"))
     }
 
-    /// Reads on; answers what to send of it, or none where there was nothing to read.
+    /// Reads the next batch. Returns the bytes to send, or `None` if there were no events.
     async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let filter = EventFilter {
             tenant: Some(self.caller.tenant.clone()),
@@ -229,7 +230,7 @@ impl Follower {
             bytes: Some(BATCH_BYTES),
             ..EventFilter::default()
         };
-        // What comes later than this is looked for the next time.
+        // Read before the events: an event that is stored in between is found the next time.
         let last = self.app.store.last_place().await?;
         let records = self.app.store.events(&filter).await?;
         if records.is_empty() {
@@ -240,21 +241,22 @@ impl Follower {
         Ok(Some(self.parts(records).await))
     }
 
-    /// Events as they are sent.
+    /// Returns the events in the format of the stream.
     async fn parts(&mut self, records: Vec<EventRecord>) -> Vec<u8> {
         let mut text = Vec::new();
         for record in records {
             self.after = record.place;
             text.extend(self.part(&record).unwrap_or_default().into_bytes());
-            // Other tasks have their turn between two events.
+            // Yields to other tasks after each event.
             tokio::task::yield_now().await;
         }
         text
     }
 
-    /// An event as it is sent; none where it is not wanted.
+    /// Returns an event in the format of the stream; `None` if it is filtered out or its transform
+    /// fails.
     fn part(&mut self, record: &EventRecord) -> Option<String> {
-        let user = self.app.configuration().settings.delivery.user;
+        let user = self.app.configuration().settings.delivery.actor_id;
         let (programs, machine, api) = (&self.programs, &mut self.machine, self.api);
         with_event(record, |event| {
             let json = (programs.filters() || programs.transforms()).then(|| event.to_json());
@@ -270,7 +272,7 @@ impl Follower {
                 }
                 None => envelope(api, event, user),
             };
-            // JSON on one line, and a type that has no line breaks.
+            // The JSON is one line. The type must not contain line breaks.
             let kind = event.kind.replace(['\r', '\n'], " ");
             let id = locator(event.id);
             Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n"))

@@ -1,5 +1,5 @@
-//! What both APIs and the command line do with subscriptions: find, make, change, delete, with a
-//! word in the audit log.
+//! Operations on subscriptions that both APIs and the command line share: find, create, change and
+//! delete, with an entry in the audit log. Knows neither format of the APIs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::call::{Call, Fault};
 use super::caller::Caller;
 use super::page::{BATCH_BYTES, BATCH_ROWS};
 use crate::delivery::{
-    Api, Definition, Endpoint, Programs, SigningSecret, Standing, header_fault, refusal,
+    Api, Definition, Endpoint, Programs, SigningSecret, SubscriptionHealth, header_fault, refusal,
 };
 use crate::diagnostic::Diagnostics;
 use crate::engine::PatternShare;
@@ -27,10 +27,10 @@ use crate::gateway::store::{
     AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
 
-/// What stands in answers for secrets, and what keeps the old one where it is sent back.
+/// Mask that answers contain instead of secrets. Sending it back keeps the stored value.
 pub const MASK: &str = "********";
 
-/// Headers of an endpoint.
+/// Headers of one endpoint.
 pub(super) const HEADERS: usize = 50;
 
 /// Values of one header.
@@ -39,19 +39,20 @@ const HEADER_VALUES: usize = 20;
 /// Bytes of all headers of an endpoint, with names and values.
 const HEADER_BYTES: usize = 32 << 10;
 
-/// Bytes of all that a subscription says: each is held in memory while it has deliveries.
+/// Bytes of an encrypted definition. Each definition is held in memory while its subscription has
+/// deliveries.
 const DEFINITION_BYTES: usize = 64 << 10;
 
 /// Bytes of a filter, and of a transform.
 const PROGRAM_BYTES: usize = 64 << 10;
 
-/// How long a change waits for the fan-out of what was accepted before it.
+/// Longest time that a change waits for the fan-out of events that were accepted before it.
 const FAN_OUT_WAIT: Duration = Duration::from_secs(2);
 
-/// How often it looks whether that is done.
+/// Interval at which a change checks the fan-out.
 const FAN_OUT_LOOK: Duration = Duration::from_millis(5);
 
-/// A subscription with what it says.
+/// A subscription with its decrypted definition.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub record: SubscriptionRecord,
@@ -71,14 +72,14 @@ impl From<EncryptionError> for Fault {
 }
 
 impl Call {
-    /// What is written down about a change.
+    /// Returns the audit record of a change.
     pub(super) fn audit(&self, action: &str, target: &str) -> AuditRecord {
         let detail = serde_json::json!({ "tenant": self.caller.tenant }).to_string();
         let now = self.app.clock.micros();
         AuditRecord { detail, ..AuditRecord::new(now, &self.caller.key, action, target) }
     }
 
-    /// A subscription of the caller's tenant that was made by an API.
+    /// Returns a subscription of the caller's tenant that was created by an API.
     pub(super) async fn subscription(&self, api: Api, id: &str) -> Result<Found, Fault> {
         let missing = Fault::NotFound("webhook");
         let Some(id) = uuid_of(id) else {
@@ -92,14 +93,14 @@ impl Call {
         Ok(Found { record, definition })
     }
 
-    /// A filter for the subscriptions of the caller's tenant that were made by an API.
+    /// Returns a filter for the subscriptions of the caller's tenant that were created by an API.
     pub(super) fn own_subscriptions(&self, api: Api) -> SubscriptionFilter {
         let tenant = Some(self.caller.tenant.clone());
         SubscriptionFilter { tenant, api: Some(api), ..SubscriptionFilter::default() }
     }
 
-    /// Some subscriptions that a filter selects, each with its sequence number: those after a
-    /// sequence number, or after an offset.
+    /// Returns a batch of subscriptions that a filter selects, each with its sequence number. The
+    /// batch starts after a sequence number or an offset.
     pub(super) async fn batch(
         &self,
         filter: &SubscriptionFilter,
@@ -115,7 +116,7 @@ impl Call {
         found.collect()
     }
 
-    /// Makes a subscription.
+    /// Creates a subscription.
     pub(super) async fn create(
         &self,
         api: Api,
@@ -130,7 +131,7 @@ impl Call {
             tenant: self.caller.tenant.clone(),
             api,
             enabled,
-            standing: Standing::default(),
+            health: SubscriptionHealth::default(),
             last_failure: None,
             events: definition.events.clone(),
             sealed: sealed(&self.app.keyring, &self.caller.tenant, &id, &definition)?,
@@ -151,7 +152,7 @@ impl Call {
         }
     }
 
-    /// Refuses what would wait for a subscription beyond its bounds.
+    /// Returns an error if the backlog of a subscription or of its tenant is full.
     pub(super) async fn check_backlog(&self, subscription: &str) -> Result<(), Fault> {
         let configuration = self.app.configuration();
         let delivery = &configuration.settings.delivery;
@@ -171,8 +172,8 @@ impl Call {
         Ok(())
     }
 
-    /// Waits until the events that were accepted before this call have their deliveries, for a
-    /// while: what is changed now is for the events that come after it.
+    /// Waits until the events that were accepted before this call have their deliveries, for at
+    /// most `FAN_OUT_WAIT`. The change then applies only to later events.
     async fn wait_for_fan_out(&self) -> Result<(), Fault> {
         let (store, tenant) = (&self.app.store, &self.caller.tenant);
         let until = Instant::now() + FAN_OUT_WAIT;
@@ -184,7 +185,8 @@ impl Call {
         Ok(())
     }
 
-    /// Changes a subscription; where someone else did meanwhile, the change is made to theirs.
+    /// Changes a subscription. If another call changed it meanwhile, applies the change again to
+    /// the new version.
     pub(super) async fn update(
         &self,
         api: Api,
@@ -213,7 +215,7 @@ impl Call {
         Err(Fault::Changed)
     }
 
-    /// Deletes a subscription with all that belongs to it.
+    /// Deletes a subscription with everything that belongs to it.
     pub(super) async fn delete(&self, api: Api, id: &str) -> Result<(), Fault> {
         let found = self.subscription(api, id).await?;
         let audit = self.audit("subscriptions.delete", &found.record.id);
@@ -225,7 +227,8 @@ impl Call {
         }
     }
 
-    /// Whether a URL may be delivered to, as far as can be told without its name being resolved.
+    /// Checks that a URL is a permitted destination, without resolving its name (SSRF protection).
+    /// Returns its host.
     pub(super) fn check_url(&self, property: &str, url: &str) -> Result<String, Fault> {
         let allow = &self.app.configuration().settings.delivery.allow;
         let wrong = |wrong: String| Fault::member(property, wrong);
@@ -249,7 +252,7 @@ impl Call {
     }
 }
 
-/// Holds what a subscription says to a size, unless it was larger before.
+/// Returns an error if an encrypted definition is too large, unless it was as large before.
 fn check_size(record: &SubscriptionRecord, before: usize) -> Result<(), Fault> {
     let size = record.sealed.len();
     match size > DEFINITION_BYTES.max(before) {
@@ -261,7 +264,8 @@ fn check_size(record: &SubscriptionRecord, before: usize) -> Result<(), Fault> {
     }
 }
 
-/// The form of a URL that may be delivered to: those of most; addresses in brackets are taken too.
+/// Returns the schema of destination URLs. The schema covers the usual URLs; IP addresses in
+/// brackets are accepted too.
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
@@ -271,21 +275,21 @@ pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// The fresh secret of a subscription.
+/// Generates a signing secret.
 pub(super) fn fresh_secret() -> Result<SigningSecret, EncryptionError> {
     let mut random = zeroize::Zeroizing::new([0; 32]);
     SystemRandom::new().fill(random.as_mut()).map_err(|_| EncryptionError::NoRandom)?;
     Ok(SigningSecret::of_random(&random))
 }
 
-/// Puts new values of headers in the place of old ones; a masked value keeps the old.
+/// Sets the values of a header. A masked value keeps the stored one.
 pub(super) fn put_header(
     endpoint: &mut Endpoint,
     property: &str,
     name: &str,
     values: Vec<String>,
 ) -> Result<(), Fault> {
-    // An empty collection is as good as none (the overview of Socotra's API).
+    // An empty collection counts as missing (overview of Socotra's API).
     if values.is_empty() {
         return Ok(());
     }
@@ -335,16 +339,16 @@ fn header_bytes(endpoint: &Endpoint) -> usize {
     endpoint.headers.iter().map(|(name, all)| name.len() + values(all)).sum()
 }
 
-/// Texts of programs, and the properties that they were given in.
+/// Source texts of programs, with the properties that contain them.
 pub(super) struct ProgramTexts<'t> {
-    /// The filter, with its property.
+    /// Property and text of the filter.
     pub(super) filter: Option<(&'static str, &'t str)>,
-    /// The transform, with its property.
+    /// Property and text of the transform.
     pub(super) transform: Option<(&'static str, &'t str)>,
 }
 
 impl Call {
-    /// Compiles the programs of a definition, to see that they can be.
+    /// Compiles the programs of a definition to validate them.
     async fn check_programs(&self, definition: &Definition) -> Result<(), Fault> {
         let texts = ProgramTexts {
             filter: definition.filter.as_deref().map(|text| ("filter", text)),
@@ -353,8 +357,8 @@ impl Call {
         self.compile(None, texts).await.map(drop)
     }
 
-    /// Compiles programs beside the threads of the runtime. Where they are to run, their patterns
-    /// count in a share.
+    /// Compiles programs on threads outside the async runtime. With a `share`, their patterns count
+    /// in it.
     pub(super) async fn compile(
         &self,
         share: Option<PatternShare>,
@@ -391,7 +395,7 @@ impl From<CompileError> for Fault {
     }
 }
 
-/// A text with the property that it was given in.
+/// A source text with the property that contains it.
 type Given = Option<(&'static str, String)>;
 
 fn compile_programs(
@@ -414,7 +418,7 @@ fn compile_programs(
     Ok(programs)
 }
 
-/// What is wrong with a program, as something about a property.
+/// Converts the errors of a program to a fault about a property.
 fn program_fault(property: &str, faults: &Diagnostics) -> Fault {
     let tell = |fault: &crate::diagnostic::Diagnostic| {
         let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
@@ -423,49 +427,52 @@ fn program_fault(property: &str, faults: &Diagnostics) -> Fault {
     Fault::Members(faults.list.iter().map(tell).collect())
 }
 
-/// Who acts at the command line, as the audit log has it.
+/// Actor of the command line in the audit log.
 pub const COMMAND_LINE: &str = "command line";
 
-/// Someone who acts on subscriptions beside a gateway: the command line.
-pub struct Acting<'a> {
+/// Administration of subscriptions outside a gateway: the command line.
+pub struct SubscriptionAdmin<'a> {
     /// The store.
     pub store: &'a dyn Store,
-    /// The keys that subscriptions are encrypted with.
+    /// Keys that encrypt subscriptions.
     pub keyring: &'a Keyring,
     /// The clock.
     pub clock: Clock,
 }
 
-/// Why a subscription was not changed.
+/// The reason why a subscription was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ActingError {
-    /// It is not there.
+pub enum SubscriptionAdminError {
+    /// A subscription that does not exist.
     #[error("there is no subscription `{0}`")]
     Missing(String),
-    /// It has no alert endpoint.
+    /// A subscription without an alert endpoint.
     #[error("the subscription `{0}` has no alert endpoint")]
     NoAlert(String),
-    /// Someone else changed it at the same time, again and again.
+    /// Concurrent changes by others, in every attempt.
     #[error("the subscription was changed by someone else at the same time; try again")]
     Changed,
-    /// It cannot be read.
+    /// A subscription that cannot be decrypted or parsed.
     #[error(transparent)]
     Unreadable(#[from] UnreadableSubscription),
-    /// It cannot be encrypted.
+    /// A subscription that cannot be encrypted.
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
-    /// The store does not answer.
+    /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl Acting<'_> {
-    /// A subscription by its id, as a UUID or a ULID.
+impl SubscriptionAdmin<'_> {
+    /// Returns a subscription by its id, a UUID or a ULID.
     ///
     /// # Errors
-    /// Where it is not there, or cannot be read.
-    pub async fn find(&self, id: &str) -> Result<(SubscriptionRecord, Definition), ActingError> {
-        let missing = || ActingError::Missing(id.to_owned());
+    /// Returns an error if the subscription does not exist or cannot be read.
+    pub async fn find(
+        &self,
+        id: &str,
+    ) -> Result<(SubscriptionRecord, Definition), SubscriptionAdminError> {
+        let missing = || SubscriptionAdminError::Missing(id.to_owned());
         let uuid = uuid_of(id).ok_or_else(missing)?;
         let record = self.store.subscription(&uuid.to_string()).await?.ok_or_else(missing)?;
         let definition = unsealed(self.keyring, &record)?;
@@ -475,13 +482,13 @@ impl Acting<'_> {
     /// Changes a subscription.
     ///
     /// # Errors
-    /// Where it is not there, or cannot be read or stored.
+    /// Returns an error if the subscription does not exist, or cannot be read or stored.
     pub async fn change(
         &self,
         id: &str,
         action: &str,
         change: impl Fn(&mut SubscriptionRecord, &mut Definition),
-    ) -> Result<(), ActingError> {
+    ) -> Result<(), SubscriptionAdminError> {
         for _ in 0..5 {
             let (mut record, mut definition) = self.find(id).await?;
             change(&mut record, &mut definition);
@@ -492,19 +499,24 @@ impl Acting<'_> {
                 return Ok(());
             }
         }
-        Err(ActingError::Changed)
+        Err(SubscriptionAdminError::Changed)
     }
 
-    /// A fresh signing secret, of the endpoint or of the alert endpoint, which signs from now on;
-    /// the old one signs too until a time.
-    /// Answers it as it is shown once.
+    /// Generates a signing secret for the endpoint or the alert endpoint. The new secret signs from
+    /// now on; the old one also signs until `until`, in microseconds. Returns the new secret, which
+    /// is shown only once.
     ///
     /// # Errors
-    /// Where the subscription is not there, or cannot be read or stored.
-    pub async fn rotate(&self, id: &str, alert: bool, until: i64) -> Result<String, ActingError> {
+    /// Returns an error if the subscription does not exist, or cannot be read or stored.
+    pub async fn rotate(
+        &self,
+        id: &str,
+        alert: bool,
+        until: i64,
+    ) -> Result<String, SubscriptionAdminError> {
         let secret = fresh_secret()?;
         if alert && self.find(id).await?.1.alert.is_none() {
-            return Err(ActingError::NoAlert(id.to_owned()));
+            return Err(SubscriptionAdminError::NoAlert(id.to_owned()));
         }
         self.change(id, "subscriptions.rotate", |_, definition| {
             match definition.alert.as_mut().filter(|_| alert) {
@@ -517,7 +529,7 @@ impl Acting<'_> {
     }
 }
 
-/// The types that the listeners declare which a caller sees.
+/// Returns the event types that the listeners visible to a caller declare.
 pub(super) fn declared_types(app: &Arc<App>, caller: &Caller) -> Vec<String> {
     let configuration = app.configuration();
     let listeners = configuration.listeners.values();

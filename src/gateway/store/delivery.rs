@@ -1,111 +1,112 @@
-//! What is stored of subscriptions and deliveries, and how it is asked for.
+//! Subscriptions, deliveries, attempts and dead letters: the records and the trait. The store does
+//! not know the content of a subscription; it is encrypted.
 
 use async_trait::async_trait;
 
 use super::{AuditRecord, EventRecord, StoreError};
-use crate::delivery::{Api, Standing, Verdict};
+use crate::delivery::{Api, AttemptEffect, SubscriptionHealth};
 
-/// A subscription. What it says is encrypted; what the store has to know of it is not.
+/// A subscription. Its definition is encrypted; the fields that the store needs are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionRecord {
-    /// Its id.
+    /// The id of the subscription.
     pub id: String,
-    /// The tenant that it belongs to.
+    /// The tenant that owns the subscription.
     pub tenant: String,
-    /// The API that it was made by.
+    /// The API that created the subscription.
     pub api: Api,
-    /// Whether its owner wants events.
+    /// True if the owner enabled the subscription.
     pub enabled: bool,
-    /// How it stands with its receiver.
-    pub standing: Standing,
-    /// Why the last one failed that did.
+    /// The failures in a row and the suspension.
+    pub health: SubscriptionHealth,
+    /// The reason of the last failed attempt.
     pub last_failure: Option<String>,
-    /// The types of events that it wants; `*` is any.
+    /// The event types that it is subscribed to; `*` is any.
     pub events: Vec<String>,
-    /// What it says, encrypted.
+    /// The definition, encrypted.
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: i64,
-    /// When its owner last changed it.
+    /// The time of the last change by its owner.
     pub updated_at: i64,
-    /// Counts its changes.
+    /// The version; it grows with each change.
     pub version: i64,
 }
 
-/// Which subscriptions.
+/// A filter of subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubscriptionFilter {
-    /// Of this tenant.
+    /// Selects subscriptions of this tenant.
     pub tenant: Option<String>,
-    /// Made by this API.
+    /// Selects subscriptions that this API created.
     pub api: Option<Api>,
-    /// Enabled by its owner, or not.
+    /// Selects by the setting of the owner: enabled or not.
     pub enabled: Option<bool>,
-    /// Suspended after failures, or not.
+    /// Selects by suspension after failures: suspended or not.
     pub suspended: Option<bool>,
-    /// Enabled and not suspended, or anything else.
+    /// Selects subscriptions that are enabled and not suspended (true), or all others (false).
     pub active: Option<bool>,
-    /// With one of these types of events; empty: with any.
+    /// Selects subscriptions with one of these event types; empty selects all.
     pub event_types: Vec<String>,
 }
 
-/// A part of a list, bounded in rows and in bytes.
+/// A page of a list, bounded in rows and bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The sequence number of the last row of the page before; none: from the first row.
+    /// The sequence number of the last row of the previous page. `None`: from the first row.
     pub after: Option<i64>,
-    /// How many rows to skip.
+    /// Rows to skip.
     pub offset: usize,
-    /// How many rows at most.
+    /// Maximum number of rows.
     pub limit: usize,
-    /// How many bytes at most; at least one row is read.
+    /// Maximum number of bytes. At least one row is returned.
     pub bytes: usize,
 }
 
-/// A page of a list: each row with its sequence number.
+/// The rows of a page, each with its sequence number.
 pub type Page<T> = Vec<(i64, T)>;
 
-/// Which attempts of a subscription.
+/// A filter of the attempts of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AttemptFilter {
-    /// Of this subscription.
+    /// The subscription.
     pub subscription_id: String,
-    /// To send events of these listeners; empty: of any.
+    /// Selects attempts for events of these listeners; empty selects all.
     pub listeners: Vec<String>,
 }
 
-/// Which diverted events of a subscription.
+/// A filter of the diverted events (dead letters) of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DivertedFilter {
-    /// Of this subscription.
+    /// The subscription.
     pub subscription_id: String,
-    /// This event.
+    /// Selects this event.
     pub event_id: Option<String>,
-    /// Events of these listeners; empty: of any.
+    /// Selects events of these listeners; empty selects all.
     pub listeners: Vec<String>,
 }
 
-/// What became of a delivery.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is to be tried, now or later.
+    /// An attempt is due, now or later.
     Waiting,
-    /// The receiver took it.
+    /// The receiver accepted the delivery.
     Delivered,
-    /// It was given up, and is kept to be sent again.
+    /// The delivery failed, and its event is in the dead-letter queue.
     Diverted,
-    /// It was given up.
+    /// The delivery ended without success, and no dead letter was kept.
     Dropped,
-    /// The subscription's filter did not want it.
+    /// The filter of the subscription did not hold.
     Filtered,
 }
 
 impl State {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] =
         [Self::Waiting, Self::Delivered, Self::Diverted, Self::Dropped, Self::Filtered];
 
-    /// Its name.
+    /// Returns the name of the state.
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -116,7 +117,7 @@ impl State {
         }
     }
 
-    /// The one of a name.
+    /// Returns the state with a name.
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
@@ -125,7 +126,7 @@ impl State {
 /// One event on its way to one subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {
-    /// Its number.
+    /// The number of the delivery.
     pub id: i64,
     /// The tenant.
     pub tenant: String,
@@ -133,32 +134,33 @@ pub struct DeliveryRecord {
     pub subscription_id: String,
     /// The event.
     pub event_id: String,
-    /// Whether it tells an alert endpoint of a failure, in place of bringing the event.
+    /// True if this is a failure notice for the alert endpoint, instead of the event.
     pub notice: bool,
-    /// Whether someone asked for it to be sent again.
+    /// True if an operator or client requested that the event is sent again.
     pub resent: bool,
-    /// What became of it.
+    /// The state of the delivery.
     pub state: State,
-    /// Attempts so far.
+    /// The number of attempts so far.
     pub attempts: u32,
-    /// When it is to be tried, where it waits.
+    /// The time of the next attempt, if the delivery is waiting.
     pub next_at: i64,
-    /// Why it ended, or was not taken the last time.
+    /// The reason of the last failed attempt, or of the end.
     pub reason: Option<String>,
-    /// When the event was accepted.
+    /// The time of acceptance of the event. For a notice or a resent event: the time at which the
+    /// delivery was created.
     pub created_at: i64,
-    /// When it ended.
+    /// The time of the end.
     pub ended_at: Option<i64>,
 }
 
-/// A delivery that is to be tried now.
+/// A delivery with a lease: one worker attempts it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Work {
+pub struct LeasedDelivery {
     /// The delivery.
     pub delivery: DeliveryRecord,
-    /// The event, where it is still there.
+    /// The event, if it is still stored.
     pub event: Option<EventRecord>,
-    /// The body of the first attempt: each repeats it.
+    /// The body of the first attempt. Each attempt sends the same body.
     pub body: Option<String>,
 }
 
@@ -169,7 +171,7 @@ pub struct Upcoming {
     pub subscription_id: String,
     /// Its tenant.
     pub tenant: String,
-    /// When the next delivery is to be tried.
+    /// The time of the next attempt.
     pub at: i64,
 }
 
@@ -178,210 +180,209 @@ pub struct Upcoming {
 pub struct AttemptRecord {
     /// The delivery.
     pub delivery_id: i64,
-    /// Its number, from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
-    /// When it began.
+    /// The start of the attempt.
     pub at: i64,
-    /// The status of the answer; 0 where there was none.
+    /// The HTTP status of the response; 0 without a response.
     pub status: u16,
-    /// Whether the receiver took it.
+    /// True if the receiver accepted the delivery.
     pub ok: bool,
-    /// Why not.
+    /// The reason of the failure.
     pub reason: Option<String>,
-    /// How long it took, in microseconds.
+    /// The duration, in microseconds.
     pub duration_us: u64,
 }
 
-/// How an attempt, or a look at a delivery, ended.
+/// The result of one attempt, or of a delivery that needs no attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// It is tried again.
+pub enum DeliveryOutcome {
+    /// The delivery is attempted again.
     Again {
-        /// When.
+        /// The time of the next attempt.
         at: i64,
     },
-    /// The receiver took it.
+    /// The receiver accepted the delivery.
     Delivered,
-    /// It is kept, to be sent again.
+    /// The delivery failed. Its event goes to the dead-letter queue.
     Diverted {
-        /// What failed, as the policy has it.
+        /// The trigger of the failure policy, or `suspended`.
         trigger: String,
     },
-    /// It is given up.
+    /// The delivery ends without a dead letter.
     Dropped,
-    /// It was not wanted.
+    /// The filter of the subscription did not hold.
     Filtered,
 }
 
-/// What is to be stored of a delivery.
+/// The changes to store after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
+pub struct DeliveryUpdate {
     /// The delivery.
     pub delivery_id: i64,
-    /// The attempt, if there was one.
+    /// The attempt, if one was made.
     pub attempt: Option<AttemptRecord>,
-    /// What was sent; kept of the first attempt, as each repeats it.
+    /// The body that was sent. The store keeps that of the first attempt.
     pub body: Option<String>,
-    /// How it ended.
-    pub end: End,
-    /// Why.
+    /// The result.
+    pub end: DeliveryOutcome,
+    /// The reason of the result.
     pub reason: Option<String>,
-    /// The notice for the alert endpoint.
+    /// The body of the failure notice for the alert endpoint.
     pub notice: Option<String>,
-    /// What the attempt means for the subscription; none where it means nothing.
-    pub verdict: Option<Verdict>,
+    /// The effect of the attempt on the subscription. `None` without an effect.
+    pub effect: Option<AttemptEffect>,
 }
 
-/// An event that is kept for a subscription, to be sent again.
+/// A dead letter: an event that is kept for a subscription, so that it can be sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DivertedRecord {
     /// The subscription.
     pub subscription_id: String,
     /// The event.
     pub event_id: String,
-    /// The request that it came by.
+    /// The request that carried the event.
     pub request_id: String,
-    /// When it was given up.
+    /// The time of failure.
     pub at: i64,
-    /// What failed, as the policy has it.
+    /// The trigger of the failure policy, or `suspended` or `backlog`.
     pub trigger: String,
-    /// What failed, in words.
+    /// The failure in words.
     pub message: String,
 }
 
-/// Which deliveries, the newest first.
+/// A filter of deliveries. The newest deliveries come first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
-    /// Of this tenant.
+    /// Selects deliveries of this tenant.
     pub tenant: Option<String>,
-    /// Of this subscription.
+    /// Selects deliveries to this subscription.
     pub subscription_id: Option<String>,
-    /// Of this event.
+    /// Selects deliveries of this event.
     pub event_id: Option<String>,
-    /// In this state.
+    /// Selects deliveries in this state.
     pub state: Option<State>,
-    /// With this number.
+    /// Selects the delivery with this number.
     pub id: Option<i64>,
-    /// With a lower number than this: those that follow a page.
+    /// Selects deliveries with a lower number: the next page.
     pub before: Option<i64>,
-    /// At most so many.
+    /// The maximum number of rows.
     pub limit: usize,
 }
 
-/// A change that an operator or a client makes, with what the audit log says of it. Both are
-/// stored, or neither.
+/// A change by an operator or a client, with its audit entry. Both are stored in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<T> {
-    /// What is changed.
+    /// The change.
     pub what: T,
-    /// What is written down about it.
+    /// The audit entry.
     pub audit: AuditRecord,
 }
 
-/// What is asked of a store about subscriptions and deliveries.
+/// Subscriptions and deliveries in a store.
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
-    /// Makes a subscription.
+    /// Creates a subscription.
     async fn create_subscription(
         &self,
         change: Change<SubscriptionRecord>,
     ) -> Result<(), StoreError>;
 
-    /// Makes a subscription, if its tenant has fewer than `most`; answers whether it had.
+    /// Creates a subscription if its tenant has fewer than `most`. Returns true if it was created.
     async fn create_subscription_within(
         &self,
         change: Change<SubscriptionRecord>,
         most: usize,
     ) -> Result<bool, StoreError>;
 
-    /// Changes what its owner says of a subscription, if its version is still the one given;
-    /// answers whether it was. Failures go on being counted, unless they are set to none.
+    /// Updates the settings of the owner, if the version is still that of `change`. Returns true if
+    /// it was. Keeps the failure count, unless the new count is 0.
     async fn update_subscription(
         &self,
         change: Change<SubscriptionRecord>,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes a subscription with all that belongs to it; answers whether there was one.
+    /// Deletes a subscription with everything that belongs to it. Returns true if it existed.
     async fn delete_subscription(&self, change: Change<String>) -> Result<bool, StoreError>;
 
-    /// A subscription.
+    /// Returns a subscription.
     async fn subscription(&self, id: &str) -> Result<Option<SubscriptionRecord>, StoreError>;
 
-    /// Subscriptions, the oldest first.
+    /// Returns the subscriptions that a filter selects, oldest first.
     async fn subscriptions(
         &self,
         filter: &SubscriptionFilter,
     ) -> Result<Vec<SubscriptionRecord>, StoreError>;
 
-    /// A page of subscriptions, the oldest first.
+    /// Returns a page of subscriptions, oldest first.
     async fn subscription_page(
         &self,
         filter: &SubscriptionFilter,
         page: PageRequest,
     ) -> Result<Page<SubscriptionRecord>, StoreError>;
 
-    /// The number of subscriptions that a filter selects.
+    /// Returns the number of subscriptions that a filter selects.
     async fn count_subscriptions(&self, filter: &SubscriptionFilter) -> Result<usize, StoreError>;
 
-    /// Takes deliveries of a subscription that are to be tried now; nobody else gets them until
-    /// the lease ends.
-    async fn take(
+    /// Leases due deliveries of a subscription. No other caller gets them until the lease ends.
+    async fn lease(
         &self,
         subscription_id: &str,
         now: i64,
         lease_until: i64,
         limit: usize,
-    ) -> Result<Vec<Work>, StoreError>;
+    ) -> Result<Vec<LeasedDelivery>, StoreError>;
 
-    /// Stores how an attempt ended, and what follows; answers whether the subscription became
-    /// suspended by it.
-    async fn settle(&self, settlement: Settlement, now: i64) -> Result<bool, StoreError>;
+    /// Stores the result of an attempt with its effects. Returns true if it suspended the
+    /// subscription.
+    async fn settle(&self, update: DeliveryUpdate, now: i64) -> Result<bool, StoreError>;
 
-    /// When each subscription with waiting deliveries is to be tried next.
+    /// Returns the time of the next attempt for each subscription with waiting deliveries.
     async fn upcoming(&self, now: i64) -> Result<Vec<Upcoming>, StoreError>;
 
-    /// When a subscription is to be tried next.
+    /// Returns the time of the next attempt of a subscription.
     async fn next_due(&self, subscription_id: &str, now: i64) -> Result<Option<i64>, StoreError>;
 
-    /// Ends all leases: those who had them are gone. What is to be tried later than any policy
-    /// lets it wait was planned by a clock that was ahead, and is due now.
+    /// Ends all leases: their workers no longer run. Also makes deliveries due that wait longer
+    /// than any policy allows: their time was set while the clock was ahead (clock skew).
     async fn end_leases(&self, now: i64) -> Result<(), StoreError>;
 
-    /// The clock was set back to `now` by so many microseconds: what waits beyond it waits that
-    /// much less.
+    /// Corrects waiting deliveries after the clock was set back to `now` by `by` microseconds:
+    /// attempts planned after `now` move earlier by that time.
     async fn set_back(&self, by: i64, now: i64) -> Result<(), StoreError>;
 
-    /// Deliveries.
+    /// Returns the deliveries that a filter selects.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>, StoreError>;
 
-    /// The attempts of a delivery, the first one first.
+    /// Returns the attempts of a delivery, in order.
     async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// A page of the attempts of a subscription, the newest first.
+    /// Returns a page of the attempts of a subscription, newest first.
     async fn attempt_page(
         &self,
         filter: &AttemptFilter,
         page: PageRequest,
     ) -> Result<Page<AttemptRecord>, StoreError>;
 
-    /// The number of attempts that a filter selects.
+    /// Returns the number of attempts that a filter selects.
     async fn count_attempts(&self, filter: &AttemptFilter) -> Result<usize, StoreError>;
 
-    /// What a delivery sends, once it was tried.
+    /// Returns the stored body of a delivery. An event has one from its first attempt on.
     async fn body(&self, delivery_id: i64) -> Result<Option<String>, StoreError>;
 
-    /// A page of the events that are kept for a subscription, the oldest first.
+    /// Returns a page of the dead letters of a subscription, oldest first.
     async fn diverted_page(
         &self,
         filter: &DivertedFilter,
         page: PageRequest,
     ) -> Result<Page<DivertedRecord>, StoreError>;
 
-    /// Deletes one of them, given as subscription and event; answers whether there was one.
+    /// Deletes a dead letter, named by subscription and event. Returns true if it existed.
     async fn delete_diverted(&self, change: Change<(String, String)>) -> Result<bool, StoreError>;
 
-    /// Sends an event to a subscription again, given as subscription and event; answers the new
-    /// delivery, or none where either is not there. One that still waits is brought forward.
+    /// Sends an event to a subscription again. `change` names the subscription and the event.
+    /// Returns the new delivery, or `None` if either does not exist. If a delivery of the event
+    /// still waits, that one becomes due now.
     async fn resend(
         &self,
         change: Change<(String, String)>,

@@ -1,29 +1,29 @@
-//! Sealed values as the store has them, and what it knows of the keys that sealed them. The store
-//! holds no key, and opens nothing.
+//! Encrypted values of the store, and the keys that encrypted them. The store holds no key and
+//! decrypts nothing.
 
 use async_trait::async_trait;
 
 use super::StoreError;
 
-/// A column of sealed values.
+/// A column of encrypted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealedColumn {
     /// The definitions of subscriptions, with their URLs, headers and signing secrets.
     Subscriptions,
-    /// Original requests.
+    /// Captured requests.
     Originals,
-    /// Secrets that providers handed over.
+    /// Secrets that providers sent.
     CapturedSecrets,
-    /// The gateway's own secrets: the key that signs access tokens.
+    /// Secrets of the gateway itself: the key that signs access tokens.
     ServerSecrets,
 }
 
 impl SealedColumn {
-    /// All of them.
+    /// All columns.
     pub const ALL: [Self; 4] =
         [Self::Subscriptions, Self::Originals, Self::CapturedSecrets, Self::ServerSecrets];
 
-    /// The name of its table.
+    /// Returns the name of the table.
     pub fn table(self) -> &'static str {
         match self {
             Self::Subscriptions => "subscriptions",
@@ -33,7 +33,7 @@ impl SealedColumn {
         }
     }
 
-    /// Its own name.
+    /// Returns the name of the column.
     pub fn column(self) -> &'static str {
         match self {
             Self::Subscriptions | Self::CapturedSecrets => "sealed",
@@ -42,88 +42,89 @@ impl SealedColumn {
     }
 }
 
-/// A sealed value, and the place that it is bound to.
+/// An encrypted value, with the row that its associated data binds it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// The number of its row.
+    /// The SQLite row id.
     pub rowid: i64,
-    /// The tenant that it belongs to; empty where it is the gateway's own.
+    /// The tenant that owns the value; empty for a value of the gateway itself.
     pub tenant: String,
-    /// The id of its row.
+    /// The id of the row.
     pub row: String,
-    /// The value.
+    /// The ciphertext.
     pub sealed: Vec<u8>,
 }
 
-/// A sealed value in place of another.
+/// A new ciphertext for a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
-    /// The number of the row.
+    /// The SQLite row id.
     pub rowid: i64,
-    /// What was there: where something else is by now, that stays.
+    /// The expected old value. If the row has another value by now, the row is not changed.
     pub old: Vec<u8>,
-    /// What comes in its place.
+    /// The new value.
     pub new: Vec<u8>,
 }
 
-/// A key that values of the store may be sealed with.
+/// A key that values of the store may be encrypted with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredKey {
-    /// Its id.
+    /// The id of the key.
     pub id: Vec<u8>,
-    /// A known value that it sealed: who opens it has the key.
+    /// A known plaintext, encrypted with the key. Decrypting it proves that a key is the right one.
     pub check_value: Vec<u8>,
 }
 
-/// The keys of the gateway that runs on a store.
+/// The encryption key of the gateway that runs on a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
-    /// The id of the key that it seals with.
+    /// The id of the key that the gateway encrypts with.
     pub sealing: Vec<u8>,
-    /// When it last said so.
+    /// The time at which the gateway last recorded the key.
     pub seen_at: i64,
 }
 
-/// What a store knows of the keys to it.
+/// The encryption state of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncryptionState {
-    /// The keys that values may be sealed with.
+    /// The keys that values may be encrypted with.
     pub keys: Vec<RegisteredKey>,
-    /// The gateway that runs, or ran until it crashed.
+    /// The gateway that runs on the store, or that ran until it crashed.
     pub holder: Option<KeyHolder>,
-    /// Whether values of the format before version 1 may be left.
+    /// True if values of the format before version 1 may remain.
     pub legacy: bool,
-    /// Whether there is any value that a key is needed for.
+    /// True if the store has a value that needs a key.
     pub has_sealed_values: bool,
 }
 
-/// A store of sealed values.
+/// A store of encrypted values.
 #[async_trait]
 pub trait EncryptionStore: Send + Sync {
-    /// What it knows of its keys.
+    /// Returns the encryption state.
     async fn encryption_state(&self) -> Result<EncryptionState, StoreError>;
 
-    /// Registers a key, unless it is known.
+    /// Registers a key, unless it is registered already.
     async fn register_key(&self, key: RegisteredKey, now: i64) -> Result<(), StoreError>;
 
-    /// Records which keys the gateway on this store has; none where it stops.
+    /// Records the key that the gateway on this store encrypts with. `None` when the gateway stops.
     async fn record_key_holder(&self, holder: Option<KeyHolder>) -> Result<(), StoreError>;
 
-    /// Sealed values behind a row, in order of their rows: a page bounded in rows and bytes; an
-    /// empty one is the end.
+    /// Returns the encrypted values after a row, in row order. A page is bounded in rows and bytes.
+    /// An empty page is the end.
     async fn sealed_values(
         &self,
         column: SealedColumn,
         after: i64,
     ) -> Result<Vec<SealedValue>, StoreError>;
 
-    /// Replaces sealed values in one transaction; answers how many were still as they were read.
+    /// Replaces encrypted values in one transaction. Returns the number of values that had not
+    /// changed since they were read.
     async fn replace_sealed(
         &self,
         column: SealedColumn,
         values: Vec<Replacement>,
     ) -> Result<usize, StoreError>;
 
-    /// Forgets all keys but one, which all values are sealed with by now.
+    /// Deletes all registered keys but one. All values are encrypted with that key by now.
     async fn retire_keys_except(&self, id: Vec<u8>) -> Result<(), StoreError>;
 }

@@ -1,49 +1,49 @@
-//! What goes wrong with a store, in words for an operator.
+//! The errors of a store, worded for an operator. They know no HTTP status.
 
-/// Why a store did not do what it was asked.
+/// An error of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// More is waiting to be stored than may.
+    /// The write queue is full.
     #[error("the store has more to do than it can; try again")]
     Busy,
-    /// There is no room.
+    /// The volume or the database has no space left.
     #[error("the store is full: {0}")]
     Full(String),
-    /// Another process has it.
+    /// Another process holds the lock of the store.
     #[error("{0} is locked: another gateway runs on this store")]
     Locked(String),
-    /// What is there is no store, or damaged.
+    /// The file is damaged, or it is not a store.
     #[error("the store is damaged, or no store: {0}; `hookgate backup` makes copies to go back to")]
     Damaged(String),
-    /// It was written by a newer version.
+    /// A newer version wrote the store.
     #[error(
         "the store is of version {found}, and this program knows {known}: use the newer program"
     )]
     NewerVersion {
-        /// The version that was found.
+        /// The version of the store.
         found: i64,
-        /// The version that is known.
+        /// The newest version that this program knows.
         known: i64,
     },
-    /// What was to be made is there already.
+    /// The row or file to create exists already.
     #[error("{0} is there already")]
     Exists(String),
-    /// Something it refers to is not there.
+    /// A row that the request refers to does not exist.
     #[error("there is no {0}")]
     Missing(String),
-    /// A backup was not made, or stopped.
+    /// A backup was refused or stopped.
     #[error("no backup was made: {0}")]
     Backup(String),
-    /// It was closed.
+    /// The store was closed.
     #[error("the store is closed")]
     Closed,
-    /// The system refused.
+    /// The operating system or the database reported an error.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
 }
 
 impl StoreError {
-    /// Whether the same is likely to work later.
+    /// Returns true if a retry is likely to succeed.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Busy | Self::Full(_) | Self::Unavailable(_))
     }

@@ -1,38 +1,39 @@
-//! Fan-out: what is stored of an event for its subscriptions, after the event itself is stored, and
-//! how much may wait for them.
+//! Fan-out: the traits and records by which events become deliveries of subscriptions, and the
+//! limits of the backlogs. Filters are evaluated by the caller.
 
 use async_trait::async_trait;
 
 use super::{EventRecord, StoreError};
 
-/// A subscription whose filter does not want an event.
+/// A subscription whose filter does not hold for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwanted {
     /// The subscription.
     pub subscription: String,
-    /// The version of it that has that filter.
+    /// The version of the subscription that has this filter.
     pub version: i64,
 }
 
-/// One tenant's part of a step of fan-out.
+/// The turn of one tenant in a fan-out step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FanOutTurn {
     /// The tenant.
     pub tenant: String,
-    /// The place of the last event that filters were asked about; none where there are no filters.
+    /// The sequence number of the last event that filters were evaluated for. `None` without
+    /// filters.
     pub upto: Option<i64>,
-    /// Which filters do not hold, by the place of the event.
+    /// Filters that do not hold, each with the sequence number of the event.
     pub unwanted: Vec<(i64, Unwanted)>,
 }
 
 impl FanOutTurn {
-    /// The turn of a tenant whose filters are not asked, or not here.
+    /// Returns a turn without filter results. The workers evaluate the filters instead.
     pub fn without_filters(tenant: impl Into<String>) -> Self {
         Self { tenant: tenant.into(), upto: None, unwanted: Vec::new() }
     }
 }
 
-/// What one step brought for a tenant.
+/// The result of one fan-out step for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FannedOut {
     /// The tenant.
@@ -41,87 +42,88 @@ pub struct FannedOut {
     pub subscriptions: Vec<String>,
     /// Deliveries that a filter ended.
     pub filtered: usize,
-    /// Waiting deliveries that became dead letters, since there were too many.
+    /// Waiting deliveries that became dead letters because the backlog was full, by subscription.
     pub diverted: Vec<(String, usize)>,
-    /// Whether the tenant has any subscription that takes events.
+    /// True if the tenant has a subscription that takes events.
     pub subscribed: bool,
-    /// Whether there are more events to fan out.
+    /// True if the tenant has more events to fan out.
     pub more: bool,
-    /// Whether more waits than the tenant, or the process, may have.
+    /// True if the tenant, or the process, has more waiting deliveries than its limit.
     pub over: bool,
 }
 
-/// How much may wait for subscriptions, and how many dead letters are kept.
+/// The limits of backlogs and dead-letter queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BacklogLimits {
     /// Waiting deliveries of a subscription.
     pub rows: usize,
-    /// Bytes of their events, as they are stored, and of their bodies.
+    /// Bytes of the stored events and bodies of these deliveries.
     pub bytes: u64,
-    /// Microseconds that a delivery waits.
+    /// Maximum age of a waiting delivery, in microseconds.
     pub age_us: i64,
     /// Waiting deliveries of a tenant.
     pub tenant_rows: usize,
     /// Waiting deliveries of all tenants.
     pub total_rows: usize,
     /// Dead letters of a subscription.
-    pub diverted_rows: usize,
+    pub dead_letter_rows: usize,
     /// Dead letters of a tenant.
-    pub diverted_rows_per_tenant: usize,
+    pub dead_letter_rows_per_tenant: usize,
 }
 
-/// What a look at all backlogs did.
+/// The result of trimming all backlogs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trimmed {
     /// Waiting deliveries that became dead letters, by subscription.
     pub diverted: Vec<(String, usize)>,
     /// Dead letters that were deleted.
     pub deleted: usize,
-    /// Whether there is more to do.
+    /// True if more rows have to be trimmed.
     pub more: bool,
 }
 
-/// Why a delivery is not sent whose event was accepted while its subscription was suspended. Fan-out
-/// writes it with the delivery, so that lifting the suspension a moment later changes nothing.
+/// The reason of a delivery whose event was accepted while its subscription was suspended. Fan-out
+/// stores it with the delivery, so resuming the subscription a moment later does not change the
+/// result.
 pub const SUSPENDED: &str = "the subscription is suspended";
 
-/// What waits for a subscription and its tenant.
+/// The backlog of a subscription and of its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// Waiting deliveries of the subscription.
     pub rows: usize,
-    /// Bytes of their events and bodies.
+    /// Bytes of the events and bodies of these deliveries.
     pub bytes: u64,
-    /// Waiting deliveries of its tenant.
+    /// Waiting deliveries of the tenant.
     pub tenant_rows: usize,
 }
 
-/// What is asked of a store about fan-out.
+/// Fan-out in a store.
 ///
-/// Fan-out goes through the events of each tenant in their order, and writes a delivery for each
-/// subscription that was made before the event, wants its type, and is enabled when its turn
-/// comes. How far it came is stored in the same transaction, so after a crash it goes on there,
-/// and each delivery is written once.
+/// Fan-out reads the events of each tenant in order. It writes a delivery for each subscription
+/// that is older than the event, is subscribed to its type, and is enabled at that moment. The
+/// progress is stored in the same transaction. After a crash, fan-out continues from there, so each
+/// delivery is written once.
 #[async_trait]
 pub trait FanOutStore: Send + Sync {
-    /// The tenants with events to fan out.
+    /// Returns the tenants with events to fan out.
     async fn pending_tenants(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Whether all events of a tenant up to a place are fanned out; without a place, up to the last
-    /// one. Answers that place where they are not.
+    /// Returns `None` if all events of a tenant up to a sequence number are fanned out. Otherwise
+    /// returns that number. Default for `upto`: the last event of the tenant.
     async fn fan_out_lag(&self, tenant: &str, upto: Option<i64>)
     -> Result<Option<i64>, StoreError>;
 
-    /// The next events of a tenant to fan out, in their order; fewer where they are large.
+    /// Returns the next events of a tenant to fan out, in order, at most `limit`.
     async fn pending_events(
         &self,
         tenant: &str,
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError>;
 
-    /// Fans out for each tenant in turn, with at most `rows` events and deliveries for all, and a
-    /// fair part of that for each; fewer while senders wait for the store. Where a subscription
-    /// has more waiting than it may, its oldest deliveries become dead letters.
+    /// Fans out for each tenant in turn. One call writes at most `rows` events and deliveries,
+    /// shared fairly among the tenants, and fewer while senders wait for the store. If a backlog
+    /// exceeds its limit, the oldest deliveries of the subscription become dead letters.
     async fn fan_out(
         &self,
         turns: Vec<FanOutTurn>,
@@ -130,9 +132,9 @@ pub trait FanOutStore: Send + Sync {
         now: i64,
     ) -> Result<Vec<FannedOut>, StoreError>;
 
-    /// Looks at all backlogs: where more waits, or for longer, than may, the oldest deliveries
-    /// become dead letters; where there are more of those than are kept, the oldest are deleted.
-    /// At most `rows` of each subscription in one transaction.
+    /// Trims all backlogs. The oldest deliveries above a limit of rows, bytes or age become dead
+    /// letters. The oldest dead letters above their limit are deleted. One transaction changes at
+    /// most `rows` of each subscription.
     async fn trim(
         &self,
         limits: BacklogLimits,
@@ -140,9 +142,9 @@ pub trait FanOutStore: Send + Sync {
         now: i64,
     ) -> Result<Trimmed, StoreError>;
 
-    /// What waits for a subscription.
+    /// Returns the backlog of a subscription.
     async fn backlog(&self, subscription_id: &str) -> Result<Backlog, StoreError>;
 
-    /// How many deliveries wait in all.
+    /// Returns the number of waiting deliveries of all tenants.
     async fn waiting_rows(&self) -> Result<usize, StoreError>;
 }

@@ -1,6 +1,8 @@
-//! What is stored, and how it is asked for: one trait, and the embedded implementation.
+//! The durable store for requests, events and deliveries: its traits, its records and the embedded
+//! SQLite implementation.
 //!
-//! Nothing in the trait is SQLite's alone. The store knows no clock: times are given to it.
+//! Nothing in the traits is specific to SQLite. The store knows no clock: the caller passes times
+//! in.
 
 mod delivery;
 mod encryption;
@@ -14,9 +16,9 @@ use std::path::Path;
 use async_trait::async_trait;
 
 pub use delivery::{
-    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
-    DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, SubscriptionFilter,
-    SubscriptionRecord, Upcoming, Work,
+    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
+    DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LeasedDelivery, Page,
+    PageRequest, State, SubscriptionFilter, SubscriptionRecord, Upcoming,
 };
 pub use encryption::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,
@@ -28,78 +30,88 @@ pub use fanout::{
 };
 pub use record::{
     AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
-    NoteCounters, NotePolicy, Pruned, Repeat, RequestFilter, RequestRecord, Retention, Tenant,
+    Pruned, RejectedLogPolicy, RejectedLogStats, Repeat, RequestFilter, RequestRecord, Retention,
+    Tenant,
 };
 pub use sqlite::{Mode, SqliteOptions, SqliteStore};
 
-/// What is asked of a store.
+/// A durable store for requests, events, tenants, keys, secrets and the audit log. Deliveries,
+/// encrypted values and fan-out have traits of their own.
 #[async_trait]
 pub trait Store: DeliveryStore + EncryptionStore + FanOutStore {
-    /// Stores a request with its event and what that is recognised by, in one transaction; its
-    /// deliveries are written by fan-out. When this answers, it is on disk. Whoever goes away while
-    /// waiting does not undo it.
+    /// Stores a request with its event and its deduplication keys in one transaction. Fan-out
+    /// writes the deliveries later. Returns when the data is on disk. A caller that stops waiting
+    /// does not undo the write.
     async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError>;
 
-    /// Logs a request that was refused, or that nobody verified: later, and perhaps not, where there
-    /// are too many.
-    fn note(&self, request: RequestRecord);
+    /// Adds a request to the rejected-request log: a rejected request, or one without a verified
+    /// sender. The row is written later. Requests above the limits of [`RejectedLogPolicy`] are
+    /// dropped.
+    fn record_rejected(&self, request: RequestRecord);
 
-    /// The same, of a request to this listener at this time, whose log is made only if it is wanted.
-    fn note_with(&self, listener_id: &str, at: i64, make: &mut dyn FnMut() -> RequestRecord);
+    /// Does the same for a request to a listener at a time. Calls `make` only if the log accepts
+    /// the request.
+    fn record_rejected_with(
+        &self,
+        listener_id: &str,
+        at: i64,
+        make: &mut dyn FnMut() -> RequestRecord,
+    );
 
-    /// What became of the logs of refused requests.
-    fn noted(&self) -> NoteCounters;
+    /// Returns the counters of the rejected-request log.
+    fn rejected_stats(&self) -> RejectedLogStats;
 
-    /// Waits until everything that was given before is stored.
+    /// Waits until all writes that were submitted before are stored.
     async fn flush(&self) -> Result<(), StoreError>;
 
-    /// Logs of requests.
+    /// Returns the request logs that a filter selects.
     async fn requests(&self, filter: &RequestFilter) -> Result<Vec<RequestRecord>, StoreError>;
 
-    /// The log of a request.
+    /// Returns the log of a request.
     async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError>;
 
-    /// The original of a request, encrypted.
+    /// Returns the captured request, encrypted.
     async fn raw(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Events.
+    /// Returns the events that a filter selects.
     async fn events(&self, filter: &EventFilter) -> Result<Vec<EventRecord>, StoreError>;
 
-    /// An event.
+    /// Returns an event.
     async fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError>;
 
-    /// The place of the last event; 0 where there is none.
+    /// Returns the sequence number of the last event, or 0 without events.
     async fn last_place(&self) -> Result<i64, StoreError>;
 
-    /// The challenges of a listener, the newest first.
+    /// Returns the latest challenges of a listener, newest first.
     async fn challenges(
         &self,
         listener_id: &str,
         limit: usize,
     ) -> Result<Vec<ChallengeRecord>, StoreError>;
 
-    /// Makes a tenant.
+    /// Creates a tenant.
     async fn create_tenant(&self, tenant: Tenant) -> Result<(), StoreError>;
 
-    /// All tenants.
+    /// Returns all tenants.
     async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
 
-    /// Stores a key of a tenant that is there.
+    /// Stores a key of an existing tenant.
     async fn create_key(&self, key: Key) -> Result<(), StoreError>;
 
-    /// A key by its id, whether it is good or not.
+    /// Returns a key by its id, even if it is expired or revoked.
     async fn key(&self, id: &str) -> Result<Option<Key>, StoreError>;
 
-    /// The keys of a tenant, or all.
+    /// Returns the keys of a tenant, or of all tenants.
     async fn keys(&self, tenant: Option<&str>) -> Result<Vec<Key>, StoreError>;
 
-    /// Revokes a key; answers whether there was one to revoke.
+    /// Revokes a key. Returns true if an unrevoked key existed.
     async fn revoke_key(&self, id: &str, now: i64) -> Result<bool, StoreError>;
 
-    /// Notes that a key was used: later, and not each time.
+    /// Records the time at which a key was last used. The write happens later and may be skipped.
     fn touch_key(&self, id: &str, now: i64);
 
-    /// Stores a secret that a provider handed over, encrypted; answers whether it was the first.
+    /// Stores a secret that a provider sent, encrypted, unless one with that name exists. Returns
+    /// true if it was stored.
     async fn put_secret(
         &self,
         listener_id: &str,
@@ -108,19 +120,21 @@ pub trait Store: DeliveryStore + EncryptionStore + FanOutStore {
         now: i64,
     ) -> Result<bool, StoreError>;
 
-    /// The secrets of a listener that were handed over, encrypted.
+    /// Returns the secrets that the provider of a listener sent, encrypted.
     async fn secrets(&self, listener_id: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
 
-    /// A secret of the gateway's own, sealed: the one that is there, or this one from now on.
+    /// Returns a secret of the gateway itself, encrypted. Stores `fresh` as that secret if none
+    /// exists.
     async fn server_secret(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
-    /// Writes down what an operator did.
+    /// Adds an entry to the audit log.
     async fn audit(&self, record: AuditRecord) -> Result<(), StoreError>;
 
-    /// What operators did, the newest first.
+    /// Returns the latest audit entries, newest first.
     async fn audits(&self, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Deletes what is older than it is kept, at most so many rows of a kind.
+    /// Deletes rows that are past their retention, and the oldest rows of a store above its size
+    /// limit. Examines at most `step` rows of each kind in each pass.
     async fn prune(
         &self,
         retention: &Retention,
@@ -128,15 +142,15 @@ pub trait Store: DeliveryStore + EncryptionStore + FanOutStore {
         step: usize,
     ) -> Result<Pruned, StoreError>;
 
-    /// Writes a copy of everything, while the store is in use. A file that is there is left alone.
+    /// Writes a copy of the store while it is in use. Never overwrites an existing file.
     async fn backup(&self, path: &Path) -> Result<(), StoreError>;
 
-    /// Whether it would store something now.
+    /// Returns an error if the store cannot accept writes.
     async fn check(&self) -> Result<(), StoreError>;
 
-    /// Whether the last that was to be stored found no space on the volume.
+    /// Returns true if a recent write found no space on the volume.
     fn is_full(&self) -> bool;
 
-    /// Stores what was given, and ends.
+    /// Writes the queued data and stops the store.
     async fn close(&self) -> Result<(), StoreError>;
 }

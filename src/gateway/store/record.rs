@@ -1,188 +1,191 @@
-//! What is stored. Texts are redacted before they come here; times are microseconds since the
-//! epoch, UTC.
+//! The rows of requests, events, keys, tenants and the audit log, and the filters that select them.
+//! The caller redacts the strings before they come here. Times are microseconds since the epoch,
+//! UTC. The records know nothing of the database.
 
 use std::fmt;
 
 /// The log of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestRecord {
-    /// Its id.
+    /// The id of the request.
     pub id: String,
     /// The tenant of its listener.
     pub tenant: String,
     /// The listener's id.
     pub listener_id: String,
-    /// The listener's name.
+    /// The name of the listener.
     pub listener_name: String,
-    /// When it arrived.
+    /// The time of arrival.
     pub received_at: i64,
     /// The name of the outcome.
     pub outcome: String,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The request in the shape that logs have, as JSON.
+    /// The request as JSON, in the form of the logs.
     pub log: String,
-    /// Its body as it was sent, where that stands apart.
+    /// The body as it was sent, if it is stored apart from `log`.
     pub body: Option<String>,
-    /// What the steps found, as JSON.
+    /// The reason codes of all steps, as JSON.
     pub reasons: String,
-    /// The event that it became.
+    /// The event that the request created.
     pub event_id: Option<String>,
-    /// How long it took, in microseconds.
+    /// The processing time, in microseconds.
     pub duration_us: u64,
 }
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventRecord {
-    /// Its id.
+    /// The id of the event.
     pub id: String,
-    /// The tenant that it belongs to.
+    /// The tenant that owns the event.
     pub tenant: String,
-    /// The listener that took it.
+    /// The listener that accepted the event.
     pub listener_id: String,
-    /// The request that it came by.
+    /// The request that carried the event.
     pub request_id: String,
-    /// Its type; empty where it has none.
+    /// The event type; empty if it has none.
     pub event_type: String,
-    /// The provider's own id.
+    /// The event id that the provider sent.
     pub provider_event_id: Option<String>,
-    /// Its data, as JSON; none where that is the body of its request, which the store then reads.
+    /// The event data, as JSON. `None` if the data is the body of its request; the store then reads
+    /// that.
     pub data: Option<String>,
-    /// When it was accepted.
+    /// The time of acceptance.
     pub created_at: i64,
-    /// How often it was delivered by gateways before it came here.
+    /// The number of gateways that delivered the event before it came here.
     pub hops: u32,
-    /// Its place among all events, in the order they were stored; given by the store.
+    /// The sequence number of the event, in the order of storage. The store assigns it.
     pub place: i64,
 }
 
-/// A request that is stored, with all that it changes.
+/// A request to store, with everything that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its log.
+    /// The log of the request.
     pub request: RequestRecord,
-    /// The event that it is.
+    /// The event that the request carried.
     pub event: Option<EventRecord>,
-    /// What the event is recognised by.
+    /// The deduplication keys of the event.
     pub dedup: Option<DedupClaim>,
-    /// The original, encrypted.
+    /// The captured request, encrypted.
     pub raw: Option<Vec<u8>>,
-    /// Whether it is a challenge.
+    /// True if the request is a challenge.
     pub challenge: bool,
 }
 
-/// What an event is recognised by, and what is stored if it is known.
+/// The deduplication keys of an event, and the log fields of a duplicate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DedupClaim {
-    /// Any of these makes it a repeat.
+    /// The keys. An event with any known key is a duplicate.
     pub keys: Vec<[u8; 32]>,
-    /// How long a key is remembered, from the first that had it.
+    /// The deduplication window, in microseconds: the time a key is remembered after its first use.
     pub window_us: i64,
-    /// What the log of the request says otherwise, if it is a repeat.
+    /// The fields that replace those of the request log if the event is a duplicate.
     pub duplicate: Repeat,
 }
 
-/// What the log of a request says where its event was accepted before.
+/// The log fields of a request whose event was accepted before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repeat {
     /// The name of the outcome.
     pub outcome: String,
-    /// What was found, as a JSON object, besides what the other steps found.
+    /// The reason code of deduplication, as a JSON object. It is added to the reason codes of the
+    /// other steps.
     pub reason: String,
 }
 
-/// What became of an entry.
+/// The result of storing an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kept {
-    /// It is stored. Fan-out finds its event by its place.
+    /// The entry is stored. Fan-out finds its event by its sequence number.
     New,
-    /// It was accepted before; only its log is stored.
+    /// The event was accepted before. Only the request log is stored.
     Duplicate {
-        /// The request that was first.
+        /// The request that carried the event first.
         first_request: String,
-        /// When that was.
+        /// The time of that request.
         first_at: i64,
     },
 }
 
-/// Which logs of requests.
+/// A filter of request logs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestFilter {
-    /// Of this tenant.
+    /// Selects requests of this tenant.
     pub tenant: Option<String>,
-    /// Of this listener.
+    /// Selects requests of this listener.
     pub listener_id: Option<String>,
-    /// With this outcome.
+    /// Selects requests with this outcome.
     pub outcome: Option<String>,
-    /// Not before.
+    /// The earliest time of arrival, inclusive.
     pub since: Option<i64>,
-    /// Before.
+    /// The latest time of arrival, exclusive.
     pub until: Option<i64>,
-    /// At most so many.
+    /// The maximum number of rows.
     pub limit: usize,
-    /// At most so many bytes of logs and bodies, but at least one request; none: no limit.
+    /// The maximum bytes of logs and bodies. At least one request is returned. `None`: no limit.
     pub bytes: Option<usize>,
-    /// The newest first, or the oldest.
+    /// True to return the newest requests first, false for the oldest first.
     pub newest_first: bool,
-    /// The id of the last request of the page before.
+    /// The id of the last request of the previous page.
     pub after: Option<String>,
 }
 
-/// Which events.
+/// A filter of events. The oldest events come first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EventFilter {
-    /// Of this tenant.
+    /// Selects events of this tenant.
     pub tenant: Option<String>,
-    /// Of these listeners; empty: of any.
+    /// Selects events of these listeners; empty selects all.
     pub listeners: Vec<String>,
-    /// By this request.
+    /// Selects the event of this request.
     pub request_id: Option<String>,
-    /// Of these types; empty: of any.
+    /// Selects events of these types; empty selects all.
     pub types: Vec<String>,
-    /// Not before.
+    /// The earliest time of acceptance, inclusive.
     pub since: Option<i64>,
-    /// Before.
+    /// The latest time of acceptance, exclusive.
     pub until: Option<i64>,
-    /// After this place.
+    /// Selects events after this sequence number.
     pub after: Option<i64>,
-    /// At most so many, the oldest first.
+    /// The maximum number of events.
     pub limit: usize,
-    /// At most so many bytes of data, but at least one event; none: no limit.
+    /// The maximum bytes of event data. At least one event is returned. `None`: no limit.
     pub bytes: Option<usize>,
 }
 
-/// A challenge that was answered.
+/// A challenge that a listener answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChallengeRecord {
-    /// When.
+    /// The time of the challenge.
     pub at: i64,
-    /// The request.
+    /// The id of the request.
     pub request_id: String,
 }
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// Its id, as listeners name it.
+    /// The id, as listeners name it.
     pub id: String,
-    /// What it is called.
+    /// The display name.
     pub name: String,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: i64,
 }
 
-/// What a key is for.
+/// The use of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
-    /// It is sent as it is.
+    /// An API key, sent with each request.
     Api,
-    /// It is exchanged for access tokens.
+    /// An OAuth client, exchanged for access tokens.
     OAuthClient,
 }
 
 impl KeyKind {
-    /// Its name.
+    /// Returns the name of this kind.
     pub fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -190,7 +193,7 @@ impl KeyKind {
         }
     }
 
-    /// The kind of a name.
+    /// Returns the kind with a name.
     pub fn find(name: &str) -> Option<Self> {
         [Self::Api, Self::OAuthClient].into_iter().find(|kind| kind.name() == name)
     }
@@ -199,31 +202,31 @@ impl KeyKind {
 /// A key of a tenant.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Its id, which is part of it.
+    /// The id, which is also a part of the key.
     pub id: String,
-    /// The tenant that it belongs to.
+    /// The tenant that owns the key.
     pub tenant: String,
-    /// What it is for.
+    /// The use of the key.
     pub kind: KeyKind,
     /// The SHA-256 of the whole key.
     pub hash: [u8; 32],
-    /// What it allows.
+    /// The scopes that the key grants.
     pub scopes: Vec<String>,
-    /// The listeners that it is for; empty for all of the tenant's.
+    /// The listeners that the key is valid for; empty for all listeners of the tenant.
     pub listeners: Vec<String>,
-    /// What its owner calls it.
+    /// The label that the owner chose.
     pub label: String,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: i64,
-    /// When it ends.
+    /// The time of expiry.
     pub expires_at: Option<i64>,
-    /// When it was revoked.
+    /// The time of revocation.
     pub revoked_at: Option<i64>,
-    /// When it was last used, more or less.
+    /// The time of the last use; approximate.
     pub last_used_at: Option<i64>,
 }
 
-/// Without the hash.
+/// Debug output without the hash.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, tenant, kind, label, .. } = self;
@@ -236,23 +239,23 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Something that an operator did.
+/// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// When.
+    /// The time of the action.
     pub at: i64,
-    /// Who.
+    /// The actor.
     pub actor: String,
-    /// What: `keys.create`.
+    /// The action, such as `keys.create`.
     pub action: String,
-    /// To what.
+    /// The target of the action.
     pub target: String,
-    /// What else there is to know, as JSON.
+    /// Further details, as JSON.
     pub detail: String,
 }
 
 impl AuditRecord {
-    /// Something that someone did to something, with nothing else to know.
+    /// Returns an entry without details.
     pub fn new(at: i64, actor: &str, action: &str, target: &str) -> Self {
         Self {
             at,
@@ -264,60 +267,60 @@ impl AuditRecord {
     }
 }
 
-/// How long things are kept.
+/// The retention of each kind of row, in microseconds, and the size limit of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Logs of requests that were taken.
+    /// Retention of the logs of accepted requests.
     pub requests_us: i64,
-    /// Events.
+    /// Retention of events.
     pub events_us: i64,
-    /// Deliveries that ended, with their attempts.
+    /// Retention of ended deliveries, with their attempts.
     pub deliveries_us: i64,
-    /// Events that are kept to be sent again.
+    /// Retention of dead letters.
     pub diverted_us: i64,
-    /// Logs of requests that were refused.
+    /// Retention of the rejected-request log.
     pub refused_us: i64,
-    /// The history of challenges.
+    /// Retention of the challenge history.
     pub challenges_us: i64,
-    /// The audit log.
+    /// Retention of the audit log.
     pub audit_us: i64,
-    /// Bytes of the whole store.
+    /// Maximum bytes of the whole store. `None`: no limit.
     pub max_bytes: Option<u64>,
 }
 
-/// What pruning did.
+/// The result of one pruning step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
-    /// How many rows went.
+    /// Rows that were deleted.
     pub rows: usize,
-    /// How many rows were examined for it.
+    /// Rows that were examined.
     pub examined: usize,
-    /// Whether there are more to go.
+    /// True if more rows may be deleted now.
     pub more: bool,
 }
 
-/// How refused requests are logged.
+/// The limits of the rejected-request log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotePolicy {
-    /// So many of one listener in a second; of more, a sample.
+pub struct RejectedLogPolicy {
+    /// Rows of one listener in a second. Above that, only a sample is logged.
     pub per_second: u32,
-    /// Bytes of all their logs.
+    /// Bytes of the whole log.
     pub bytes: u64,
-    /// Bytes of one log.
+    /// Bytes of the log of one request, and of its body. Longer ones are cut.
     pub cut: usize,
 }
 
-impl Default for NotePolicy {
+impl Default for RejectedLogPolicy {
     fn default() -> Self {
         Self { per_second: 20, bytes: 64 << 20, cut: 4096 }
     }
 }
 
-/// What became of the logs of refused requests.
+/// The counters of the rejected-request log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NoteCounters {
-    /// They were taken.
+pub struct RejectedLogStats {
+    /// Requests that the log accepted.
     pub kept: u64,
-    /// They were left out: there were too many.
+    /// Requests that were dropped because of the limits.
     pub dropped: u64,
 }

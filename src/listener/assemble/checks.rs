@@ -1,4 +1,4 @@
-//! The checks of a listener: from configuration to what runs.
+//! The verifications of a listener: compiles their configuration. Knows no requests.
 
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use crate::check::Checked;
 use crate::config::duration;
 use crate::engine::{Engine, OwnedValue, Program, Value};
 
-/// How far a signed time may be from now where nobody says.
+/// Default tolerance of a signed time: its maximum distance from now.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// What may have been signed, in several forms.
+/// Maximum number of payloads of a verification, for providers that sign in several forms.
 const MOST_PAYLOADS: usize = 4;
 
-/// The functions that verify, by algorithm: what is run with `key`, `message` and `signature`.
+/// The signature algorithms: the name, the name in messages, and the expression to run with `key`,
+/// `message` and `signature`.
 const ALGORITHMS: &[(&str, &str, &str)] = &[
     ("ed25519", "Ed25519", "$ED25519_VERIFY(key, message, signature)"),
     ("ecdsa-p256-sha256", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature)"),
@@ -33,7 +34,7 @@ const ALGORITHMS: &[(&str, &str, &str)] = &[
 ];
 
 impl<'a> Assembly<'a> {
-    /// The checks, and what there is to see of them.
+    /// Compiles the verifications. Also returns the information for the lints.
     pub(super) fn checks(&mut self, vars: &OwnedValue) -> (Vec<Check>, Lints) {
         let tolerance = Override::of(vars);
         let mut lints = Lints::default();
@@ -73,7 +74,8 @@ impl<'a> Assembly<'a> {
         self.addresses(part.get("addresses")?)
     }
 
-    /// What a rule signs with its secrets, besides comparing them.
+    /// Returns the texts that a rule signs with its secrets. Comparisons with a secret do not
+    /// count.
     fn signed_by_rule(&self, checked: &Checked) -> Vec<Signs> {
         let uses = oracle::uses(checked).into_iter().filter(|one| !one.compares);
         uses.map(|one| {
@@ -83,7 +85,8 @@ impl<'a> Assembly<'a> {
         .collect()
     }
 
-    /// Refuses rules that may take what a challenge signs for strangers.
+    /// Rejects rules that may accept a signature which a challenge gives to any sender (signing
+    /// oracle).
     pub(super) fn guard_rules(&mut self, checks: &[Check], lints: &Lints, tokens: &Tokens) {
         let rules = checks.iter().filter_map(|check| match &check.kind {
             Kind::Rule(rule) => Some(rule),
@@ -143,7 +146,7 @@ impl<'a> Assembly<'a> {
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
         let parts = part.get("payload").map(Part::one_or_more).unwrap_or_default();
         if parts.len() > MOST_PAYLOADS {
-            // A forged request is hashed once for each.
+            // Each payload adds one hash of a forged request.
             self.wrong(part, format!("a check has at most {MOST_PAYLOADS} payloads"));
             return Vec::new();
         }
@@ -170,9 +173,9 @@ impl<'a> Assembly<'a> {
     ) -> Option<SignedTime> {
         let time = part.get("time")?;
         let text = time.node.as_text()?;
-        // What senders write as the time is read as the language reads times.
+        // The time in the request is parsed like any time in the language.
         let before = "$PARSE_TIME(";
-        // On a line of its own: the expression may end in a comment.
+        // The closing parenthesis is on its own line, because the expression may end in a comment.
         let source = format!("{before}{}\n)", text.value);
         let engine = self.engine.clone();
         let checked = self.checked_text(time, text, &engine, &source, before.len())?;
@@ -226,7 +229,7 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// A network of IPv4 addresses that are written as IPv6 (RFC 4291, section 2.5.5.2), as one of IPv4.
+/// Converts a network of IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2) to its IPv4 form.
 fn canonical(network: ipnet::IpNet) -> ipnet::IpNet {
     let bare = || {
         let length = network.prefix_len().checked_sub(96)?;
@@ -246,13 +249,13 @@ fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
     named.unwrap_or_else(|| vec![Hash::Sha256, Hash::Sha384, Hash::Sha512])
 }
 
-/// A time span of the configuration; none where it says `off`.
+/// Reads a duration of the configuration. Returns `None` for `off`.
 pub(super) fn span(part: Part<'_>) -> Option<Duration> {
     let seconds = part.node.as_count().map(Duration::from_secs);
     seconds.or_else(|| part.node.as_str().and_then(duration::parse))
 }
 
-/// What `vars.tolerance` says of every signed time.
+/// The value of `vars.tolerance`, which overrides the tolerance of every signed time.
 enum Override {
     None,
     Off,
@@ -278,7 +281,7 @@ impl Override {
     }
 }
 
-/// Whether a setting says how far a signed time may be from now.
+/// Returns true if a value is a valid `vars.tolerance`.
 pub(super) fn is_tolerance(value: &OwnedValue) -> bool {
     Override::from(value.borrow()).is_some()
 }

@@ -1,4 +1,5 @@
-//! The parts of a listener besides its checks: from configuration to what runs.
+//! The parts of a listener except its verifications: compiles their configuration. Knows no
+//! requests.
 
 use std::time::Duration;
 
@@ -19,13 +20,13 @@ use crate::document::Node;
 use crate::engine::{Program, Source};
 use crate::syntax::{Expr, SyntaxLimits, parse};
 
-/// What a text has to look like that is signed for a sender nobody verified.
+/// Default pattern of a challenge token: the texts that are signed for unverified senders.
 const TOKEN_PATTERN: &str = "[A-Za-z0-9_-]{1,128}";
 
-/// The patterns of tokens that anyone can have signed, by the secret that signs them.
+/// The patterns of tokens that any sender can have signed, with the secret that signs them.
 pub(super) type Tokens = [(Box<str>, regex::Regex)];
 
-/// The challenges of a listener, and the patterns of what they sign.
+/// The challenges of a listener, and the patterns of the tokens that they sign.
 #[derive(Default)]
 pub(super) struct Challenges {
     pub(super) challenges: Vec<Challenge>,
@@ -129,7 +130,7 @@ impl<'a> Assembly<'a> {
         dedup
     }
 
-    /// A key as the documentation writes it: a path in the body, or an expression.
+    /// Compiles a key in the notation of the documentation: a path in the body, or an expression.
     fn key(&mut self, part: Part<'_>) -> Option<Program> {
         let text = part.node.as_text()?;
         if !is_path_in_body(&text.value) {
@@ -145,7 +146,7 @@ impl<'a> Assembly<'a> {
     pub(super) fn challenges(&mut self) -> Challenges {
         let mut all = Challenges::default();
         let own = self.file.root.get("challenge").map(|node| Part { node, of_recipe: false });
-        // The file's come first: they are nearer to what this listener sees.
+        // Challenges of the file come first, because they are more specific.
         let parts: Vec<Part<'a>> =
             own.into_iter().chain(self.recipe_part("challenge")).flat_map(Part::items).collect();
         for part in parts {
@@ -163,7 +164,7 @@ impl<'a> Assembly<'a> {
     ) -> Option<Challenge> {
         let detect = part.get("detect").and_then(|part| self.program(part))?;
         let verified = part.get("verified").and_then(|part| part.node.as_bool()).unwrap_or(false);
-        // Checks that are only monitored keep no stranger out.
+        // Verifications that are only monitored reject no sender.
         let trusted = verified && self.secured;
         let pattern = self.token_pattern(part)?;
         let (tokens, mut signed) = self.tokens(part, &pattern);
@@ -226,7 +227,7 @@ impl<'a> Assembly<'a> {
         (tokens, signed)
     }
 
-    /// The programs of a challenge's response, as they were checked.
+    /// Checks the programs of a challenge's response again, for their syntax trees.
     fn response_programs(&mut self, part: Part<'a>) -> Vec<Checked> {
         let body = part.get("body").and_then(|body| match body.node.as_str() {
             Some(text) => self.engine.check(Source::new("body", text)).ok(),
@@ -240,8 +241,8 @@ impl<'a> Assembly<'a> {
         body.into_iter().chain(headers).collect()
     }
 
-    /// What a response signs of what its sender chose: each such text has to be a token, and a
-    /// response that signs anything else is refused.
+    /// Finds request texts that a response signs. Each must match the token pattern. A response
+    /// that signs anything else is rejected.
     fn signed_by_response(
         &mut self,
         part: Part<'a>,
@@ -274,7 +275,8 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// The answer to an accepted request. Where anyone may send one, it signs nothing either.
+    /// Compiles the response to an accepted request. If any sender can send one, the response must
+    /// not sign anything.
     pub(super) fn response(&mut self) -> Option<Reply> {
         let part = self.part("response")?;
         let programs = if self.secured { Vec::new() } else { self.response_programs(part) };
@@ -320,12 +322,13 @@ fn words(part: Part<'_>) -> Vec<Box<str>> {
     part.node.items().iter().filter_map(Node::as_str).map(Into::into).collect()
 }
 
-/// The number that a status begins with: `200 OK`.
+/// Parses the number at the start of a status: `200 OK`.
 fn leading_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// Headers that belong to the connection, names that are none, and pages.
+/// Returns an error for a header that belongs to the connection, for an invalid name, and for a
+/// content type of HTML pages.
 fn refused_header(name: &str, value: &Node) -> Option<String> {
     const CONNECTION: &[&str] = &[
         "connection",
@@ -350,7 +353,7 @@ fn refused_header(name: &str, value: &Node) -> Option<String> {
         .then(|| "an answer to a sender is never a page; write `text/plain`".to_owned())
 }
 
-/// Whether a key is a path whose first name is none of the request's.
+/// Returns true if a key is a path that does not start with a request variable.
 fn is_path_in_body(text: &str) -> bool {
     let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
         return false;

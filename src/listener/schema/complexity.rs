@@ -1,9 +1,10 @@
-//! What a schema can cost, found before it is compiled.
+//! The cost of a schema, estimated before it is compiled.
 //!
-//! A validation is metered by the looks that it takes at the body. This bounds what happens
-//! between two looks: how many schemas apply to one value, through references too, and what each
-//! byte of a text costs that patterns read. It also keeps from the compiler what would make it run
-//! for long: sharing that multiplies, references that go in circles, patterns that are too large.
+//! The meter of a validation counts accesses to the body. This module bounds the work between two
+//! accesses: the number of schemas that apply to one value, also through references, and the cost
+//! of each byte of a string that patterns read. It also rejects schemas that would make the
+//! compiler run for long: shared subschemas that multiply, circular references, large patterns.
+//! Knows no bodies.
 
 use std::collections::HashMap;
 
@@ -12,58 +13,61 @@ use serde_json::{Map, Value};
 
 use crate::engine::{PatternCost, pattern_cost};
 
-/// Values that a schema may have.
+/// Maximum number of values in a schema document.
 const VALUES: usize = 50_000;
 
-/// Schemas that may apply to one value: references and branches followed, each way counted.
+/// Maximum number of schemas that apply to one value, through references and branches. Each path
+/// counts.
 const APPLICATIONS: u64 = 10_000;
 
-/// The same, summed over all schemas that ask what others evaluated (`unevaluatedProperties`): the
-/// compiler follows all ways anew for each.
+/// Maximum sum of applications over all schemas with `unevaluatedProperties` or `unevaluatedItems`:
+/// the compiler follows all paths again for each of them.
 const UNEVALUATED_APPLICATIONS: u64 = 200_000;
 
-/// Schemas that apply to one value without looking at it, as `true` and `{}` do.
+/// Maximum number of schemas that apply to one value without accessing it, such as `true` and `{}`.
 const SILENT: u64 = 256;
 
-/// Silent schemas that a look pays for.
+/// Number of silent schemas that cost one step of an access.
 const SILENT_PER_STEP: u64 = 16;
 
-/// How far one schema leads to the next for the same value.
+/// Maximum length of a chain of schemas that apply to the same value.
 const HEIGHT: usize = 128;
 
-/// Schemas with an identifier of their own.
+/// Maximum number of schemas with an identifier of their own.
 const RESOURCES: usize = 64;
 
-/// Bytes of a regular expression's text.
+/// Maximum length of a regular expression, in bytes.
 const PATTERN_TEXT: usize = 4 << 10;
 
-/// Bytes of a regular expression's compiled form.
+/// Maximum size of the compiled form of a regular expression, in bytes.
 pub(super) const PATTERN_BYTES: usize = 1 << 20;
 
-/// Bytes of the compiled forms of all regular expressions of a schema.
+/// Maximum size of the compiled forms of all regular expressions of a schema, in bytes.
 const PATTERNS_BYTES: usize = 8 << 20;
 
-/// How often a byte counts in a text that is read as a regular expression, which can be quadratic.
+/// Weight of each byte of a string that is parsed as a regular expression, which can take quadratic
+/// time.
 const REGEX_FORMAT: u64 = 4_096;
 
-/// How often a byte counts in a text that is decoded.
+/// Weight of each byte of a string that is decoded.
 const CONTENT: u64 = 64;
 
-/// Schemas of a reference that leads out of the document: to a meta-schema, which is built in.
+/// Number of schemas assumed for a reference to a document outside the schema: a built-in
+/// meta-schema.
 const EXTERNAL: u64 = 256;
 
-/// What a schema can cost.
+/// The cost of a schema.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Complexity {
     silent: u64,
-    /// How often each byte of a text counts that is matched with patterns.
+    /// The weight of each byte of a string: the number of times it counts.
     pub(super) text_weight: u64,
-    /// The same for the names of members: all patterns of the schema may be tried on one.
+    /// The same for the names of members. All patterns of the schema may be tried on one name.
     pub(super) name_weight: u64,
 }
 
 impl Complexity {
-    /// Analyses a schema.
+    /// Analyses a schema. Returns an error if a limit is exceeded.
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
         let mut survey = Survey { root: schema, ..Survey::new(schema) };
         survey.visit(schema)?;
@@ -91,7 +95,7 @@ impl Complexity {
         Ok(Self { silent, ..patterns })
     }
 
-    /// Steps that a look at the body takes.
+    /// Returns the number of steps of an access to the body.
     pub(super) fn step_cost(&self) -> u64 {
         1 + self.silent / SILENT_PER_STEP
     }
@@ -101,15 +105,15 @@ fn too_complex(what: &str, most: u64) -> String {
     format!("the schema is too complex: {what} more than {most} schemas apply to one value")
 }
 
-/// What stands in a schema document.
+/// The content of a schema document.
 struct Survey<'s> {
     root: &'s Value,
     values: usize,
     objects: Vec<&'s Map<String, Value>>,
-    /// Schemas with an identifier of their own, which references are relative to.
+    /// Schemas with an identifier of their own. References are relative to them.
     resources: Vec<(&'s str, &'s Value)>,
     anchors: HashMap<&'s str, Vec<&'s Value>>,
-    /// Patterns that texts are matched with, and those for names.
+    /// Patterns for strings (`texts`) and for member names (`names`).
     texts: Vec<&'s str>,
     names: Vec<&'s str>,
     reads_regex: bool,
@@ -131,7 +135,7 @@ impl<'s> Survey<'s> {
         }
     }
 
-    /// Every object may be a schema: a reference may lead to any place.
+    /// Visits a value. Every object may be a schema, because a reference may point to any position.
     fn visit(&mut self, value: &'s Value) -> Result<(), String> {
         self.values += 1;
         if self.values > VALUES {
@@ -171,7 +175,7 @@ impl<'s> Survey<'s> {
             object.contains_key("contentEncoding") || object.contains_key("contentMediaType");
     }
 
-    /// The schemas that a reference may mean. More than it does mean does no harm.
+    /// Returns the schemas that a reference may mean. Extra ones only raise the estimate.
     fn targets(&self, reference: &str) -> Vec<&'s Value> {
         let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let named =
@@ -192,7 +196,7 @@ impl<'s> Survey<'s> {
     }
 }
 
-/// What patterns cost in texts and names.
+/// Computes the cost of patterns in strings and names.
 fn weigh(survey: &Survey<'_>) -> Result<Complexity, String> {
     let mut costs: HashMap<&str, PatternCost> = HashMap::new();
     for pattern in survey.texts.iter().chain(&survey.names) {
@@ -211,8 +215,8 @@ fn weigh(survey: &Survey<'_>) -> Result<Complexity, String> {
     text_weight = text_weight.saturating_add(if survey.decodes { CONTENT } else { 0 });
     text_weight = text_weight.saturating_add(if survey.reads_regex { REGEX_FORMAT } else { 0 });
     let names = survey.names.iter().map(weight).fold(0, u64::saturating_add);
-    // `additionalProperties` and `unevaluatedProperties` try them again. A name may be held to
-    // `pattern` too.
+    // `additionalProperties` and `unevaluatedProperties` try the patterns again. A name may have to
+    // match `pattern` too.
     let name_weight = names.saturating_mul(3).saturating_add(text_weight);
     Ok(Complexity { silent: 0, text_weight, name_weight })
 }
@@ -227,7 +231,7 @@ fn cost_of(pattern: &str) -> Result<PatternCost, String> {
             "the pattern `{shown}` uses look-around or a back-reference; patterns run in linear time and have neither"
         ));
     }
-    // A pattern that only ECMAScript writes like this is rare: it counts as a large one.
+    // A pattern that only ECMAScript accepts is rare. It counts as a large one.
     let unknown = PatternCost { weight: pattern.len() * 8, bytes: PATTERN_BYTES / 4 };
     let cost = pattern_cost(pattern).unwrap_or(unknown);
     if cost.bytes > PATTERN_BYTES {
@@ -238,7 +242,7 @@ fn cost_of(pattern: &str) -> Result<PatternCost, String> {
     Ok(cost)
 }
 
-/// Whether a pattern has what only a search with backtracking can find.
+/// Returns true if a pattern needs backtracking: look-around or a back-reference.
 fn looks_around(pattern: &str) -> bool {
     let mut escaped = false;
     let mut class = false;
@@ -267,23 +271,24 @@ fn looks_around(pattern: &str) -> bool {
     false
 }
 
-/// What applies to one value, once a schema does.
+/// The schemas that apply to the same value through a schema.
 #[derive(Debug, Clone, Copy)]
 struct Reach {
-    /// Schemas, each way to one counted.
+    /// Number of schemas; each path counts.
     applications: u64,
-    /// Those at the ends of ways that do not look at the value.
+    /// Number of schemas at the ends of paths that do not access the value.
     silent: u64,
     height: usize,
 }
 
 struct Reaches<'s> {
     survey: &'s Survey<'s>,
-    /// By the address of the schema; nothing for one whose reach is being found.
+    /// Keyed by the address of the schema; `None` while the reach is being computed.
     known: HashMap<usize, Option<Reach>>,
 }
 
-/// Keywords whose schemas apply to the same value: a list of schemas, one schema, schemas by name.
+/// Keywords whose schemas apply to the same value: lists of schemas, single schemas, schemas by
+/// name.
 const LISTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 const SINGLE: [&str; 4] = ["not", "if", "then", "else"];
 const NAMED: [&str; 2] = ["dependentSchemas", "dependencies"];
@@ -352,7 +357,7 @@ impl<'s> Reaches<'s> {
     }
 }
 
-/// The schemas that a schema applies to the same value, without those that it refers to.
+/// Returns the schemas that a schema applies to the same value, without references.
 fn branches(object: &Map<String, Value>) -> Vec<&Value> {
     let lists = LISTS.iter().filter_map(|keyword| object.get(*keyword)?.as_array()).flatten();
     let single = SINGLE.iter().filter_map(|keyword| object.get(*keyword));
@@ -362,7 +367,7 @@ fn branches(object: &Map<String, Value>) -> Vec<&Value> {
     lists.chain(single).chain(named).collect()
 }
 
-/// Whether a schema has a keyword that looks at the value.
+/// Returns true if a schema has a keyword that accesses the value.
 fn looks(object: &Map<String, Value>) -> bool {
     object.iter().any(|(keyword, value)| match (keyword.as_str(), value) {
         ("type" | "const", _) => true,
@@ -386,7 +391,7 @@ mod tests {
         Complexity::of(schema).unwrap_err()
     }
 
-    /// Schemas that each apply the next one twice.
+    /// Builds schemas that each apply the next one twice.
     fn doubled(levels: usize, branch: impl Fn(Value) -> Value) -> Value {
         let mut defs = serde_json::Map::new();
         for level in 0..levels {

@@ -1,8 +1,8 @@
-//! Bodies as the validator reads them: through a meter.
+//! Metered access of the validator to bodies.
 //!
-//! The validator knows no limits. It is generic over the form of a value, so the limit stands in
-//! the form: each look at a value is counted, and a look past the limit unwinds out of the
-//! validator. What lies between two looks is bounded when the schema is analysed.
+//! The validator has no limits, but it is generic over the type of JSON values. So the limit is in
+//! that type: each access to a value is counted, and an access beyond the limit unwinds out of the
+//! validator. The analysis of the schema bounds the work between two accesses. Knows no schemas.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,34 +14,34 @@ use serde_json::Value as Plain;
 
 use crate::value::{Number, OwnedObject, OwnedValue};
 
-/// Bytes of text that are read in a step.
+/// Bytes of a string that count as one step.
 const BYTES_PER_STEP: u64 = 64;
 
-/// Stack that a validation uses at most. It recurses through the body and the schema.
+/// Maximum stack of a validation, in bytes. It recurses through the body and the schema.
 const STACK: usize = 768 << 10;
 
-/// What one validation may use.
+/// The limits of one validation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
-    /// Steps in all.
+    /// Maximum number of steps.
     pub(super) steps: u64,
-    /// Steps of a look at a value.
+    /// Steps of an access to a value.
     pub(super) per_access: u64,
-    /// How often each byte of a text counts that a pattern or format may read.
+    /// Weight of each byte of a string that a pattern or format may read.
     pub(super) per_text: u64,
-    /// How often each byte of a member's name counts.
+    /// Weight of each byte of a member name.
     pub(super) per_name: u64,
 }
 
-/// A validation took more than it may.
+/// The error of a validation that exceeds its limits.
 #[derive(Debug)]
 pub(super) struct Exhausted;
 
-/// What is left for the validation that runs on this thread.
+/// The remaining allowance of the validation on this thread.
 #[derive(Debug, Clone, Copy)]
 struct Meter {
     allowance: Allowance,
-    /// The lowest address that its stack may reach.
+    /// The lowest stack address that the validation may reach.
     floor: usize,
 }
 
@@ -64,17 +64,17 @@ pub(super) fn metered<T>(
     let here = 0_u8;
     let floor = std::ptr::from_ref(&here).addr().saturating_sub(STACK);
     let before = METER.replace(Meter { allowance, floor });
-    // The closure only reads, and what it returns is dropped where it unwinds.
+    // The closure only reads, and its result is dropped if it unwinds.
     let outcome = catch_unwind(AssertUnwindSafe(validate));
     METER.set(before);
     outcome.map_err(|cause| match cause.downcast::<Exhausted>() {
         Ok(exhausted) => *exhausted,
-        // A panic of the validator's own is not ours to hide.
+        // A panic of the validator itself is passed on.
         Err(cause) => resume_unwind(cause),
     })
 }
 
-/// Counts a look at a value, and what it takes beyond that.
+/// Counts an access to a value, and its additional cost.
 fn spend(more: impl FnOnce(&Allowance) -> u64) {
     let here = 0_u8;
     let mut meter = METER.get();
@@ -85,7 +85,7 @@ fn spend(more: impl FnOnce(&Allowance) -> u64) {
             meter.allowance.steps = left;
             METER.set(meter);
         }
-        // No message and no hook: this is a return over many frames, and `metered` waits for it.
+        // No message and no panic hook: this is a return over many frames to `metered`.
         None => resume_unwind(Box::new(Exhausted)),
     }
 }
@@ -98,7 +98,7 @@ fn text_steps(text: &str, times: u64) -> u64 {
     (text.len() as u64).saturating_mul(times) / BYTES_PER_STEP
 }
 
-/// The bytes of the longest path in a body: names of members, and places in lists.
+/// Returns the length of the longest path in a body, in bytes: member names and list indices.
 pub(super) fn longest_path(body: &OwnedValue) -> usize {
     match body {
         OwnedValue::List(items) => items.iter().map(|item| 8 + longest_path(item)).max(),
@@ -110,7 +110,7 @@ pub(super) fn longest_path(body: &OwnedValue) -> usize {
     .unwrap_or(0)
 }
 
-/// The form of a body.
+/// The JSON value type of a metered body.
 #[derive(Debug)]
 pub(super) struct Metered;
 
@@ -136,7 +136,7 @@ impl Json for Metered {
     }
 }
 
-/// A name of a member, as a value.
+/// A member name as a value.
 #[derive(Debug)]
 pub(super) struct NameBuffer(OwnedValue);
 
@@ -217,7 +217,8 @@ impl<'a> Node<'a, Metered> for &'a OwnedValue {
         equal(self, expected)
     }
 
-    /// Only errors ask for it. Messages do not repeat values, so none is kept.
+    /// Returns null. Only errors use the value, and messages do not repeat values, so no copy is
+    /// made.
     fn to_value(&self) -> Cow<'a, Plain> {
         look();
         Cow::Owned(Plain::Null)
@@ -239,7 +240,7 @@ fn text_of(value: &OwnedValue) -> Option<&str> {
     }
 }
 
-/// Compares with a value of the schema, as `const` and `enum` do.
+/// Compares a value with a value of the schema, for `const` and `enum`.
 fn equal(value: &OwnedValue, expected: &Plain) -> bool {
     spend(|_| 1);
     match (value, expected) {
@@ -261,7 +262,7 @@ fn equal(value: &OwnedValue, expected: &Plain) -> bool {
     }
 }
 
-/// Copies a value, for `uniqueItems` to compare.
+/// Copies a value for the comparison by `uniqueItems`.
 fn plain(value: &OwnedValue) -> Plain {
     spend(|_| 1);
     match value {
@@ -307,7 +308,7 @@ impl<'a> Object<'a, Metered> for &'a OwnedObject {
     }
 }
 
-/// The members of an object, counted one by one.
+/// The members of an object. Each one counts as an access.
 #[derive(Debug)]
 pub(super) struct Members<'a>(std::slice::Iter<'a, (Box<str>, OwnedValue)>);
 
@@ -341,7 +342,7 @@ impl<'a> Array<'a, Metered> for &'a [OwnedValue] {
     }
 }
 
-/// The elements of a list, counted one by one.
+/// The elements of a list. Each one counts as an access.
 #[derive(Debug)]
 pub(super) struct Elements<'a>(std::slice::Iter<'a, OwnedValue>);
 
@@ -354,7 +355,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Numbers of JSON as ours: a whole one may be read as any type that holds it.
+/// Conversion from numbers of this language. A whole number converts to any type that can hold it.
 trait FromNumber: Sized {
     fn from_number(number: Number) -> Option<Self>;
 }
@@ -394,7 +395,7 @@ impl JsonNumber for Number {
     }
 
     fn to_number(&self) -> Cow<'_, serde_json::Number> {
-        // A decimal of ours is finite.
+        // A float of this language is always finite.
         Cow::Owned(serde_json::Number::from_number(*self).unwrap_or_else(|| 0.into()))
     }
 

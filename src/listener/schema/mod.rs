@@ -1,8 +1,8 @@
-//! Schemas: what a body has to look like.
+//! JSON Schemas for bodies.
 //!
-//! Authors write schemas, strangers write bodies, and the crate that validates has no limits of its
-//! own. So a schema is analysed before it is compiled ([`complexity`]), and a body is read through
-//! a meter that ends a validation at its limit ([`instance`]).
+//! Rule authors write schemas and any sender writes bodies, but the crate for validation has no
+//! limits of its own. So a schema is analysed before it is compiled ([`complexity`]), and a body is
+//! read through a meter that stops a validation at its limit ([`instance`]). Knows no requests.
 
 mod complexity;
 mod instance;
@@ -17,41 +17,43 @@ use self::instance::{Allowance, Exhausted, Metered, longest_path, metered};
 use crate::engine::{OwnedValue, Type};
 use crate::value::read_json;
 
-/// A schema that bodies are held to.
+/// A compiled schema for bodies.
 #[derive(Debug)]
 pub(super) struct Schema {
     validator: Validator<Metered>,
     complexity: Complexity,
-    /// What it tells the checker.
+    /// The type of the body for the type checker.
     pub(super) shape: Type,
 }
 
-/// So many violations are told of one body.
+/// Maximum number of violations reported for one body.
 const MOST: usize = 20;
 
-/// Steps that finding out takes at most whether a body is valid: some hundred milliseconds.
+/// Maximum number of steps for checking a body: some hundred milliseconds.
 const VALIDATION_STEPS: u64 = 2_000_000;
 
-/// Steps that listing the violations of a body takes at most. Each may keep an error in memory.
+/// Maximum number of steps for listing the violations of a body. Each step may keep an error in
+/// memory.
 const VIOLATION_STEPS: u64 = 20_000;
 
-/// Bytes of instance paths that the errors of one body may hold.
+/// Maximum total size of the instance paths in the errors of one body, in bytes.
 const PATH_BYTES: u64 = 8 << 20;
 
-/// Bytes of a schema's text.
+/// Maximum size of a schema, in bytes.
 const SCHEMA_BYTES: usize = 1 << 20;
 
-/// Stack for compiling a schema: the compiler recurses through nested schemas and references.
+/// Stack for compiling a schema, in bytes. The compiler recurses through nested schemas and
+/// references.
 const COMPILER_STACK: usize = 32 << 20;
 
 impl Schema {
-    /// Reads a JSON Schema, or its shorthand.
+    /// Reads a JSON Schema or its shorthand.
     pub(super) fn read(json: &[u8]) -> Result<Self, String> {
         let value = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
         Self::of(&value)
     }
 
-    /// A schema of what was read.
+    /// Builds a schema from a parsed document.
     pub(super) fn of(value: &OwnedValue) -> Result<Self, String> {
         let full = if Type::is_schema(value) { value.clone() } else { shorthand::expand(value)? };
         let text = full.to_string();
@@ -65,8 +67,8 @@ impl Schema {
         Ok(Self { validator, complexity, shape: Type::of_schema(value).not_null() })
     }
 
-    /// Everything in which a body differs: where, and how. A value that is not allowed is not
-    /// repeated, since it is a stranger's.
+    /// Returns the violations of a body, each with its path. Messages do not repeat values of the
+    /// sender.
     pub(super) fn violations(&self, body: &OwnedValue) -> Vec<String> {
         match metered(self.allowance(VALIDATION_STEPS), || self.validator.is_valid(body)) {
             Ok(true) => Vec::new(),
@@ -77,9 +79,10 @@ impl Schema {
         }
     }
 
-    /// The first violations. Where listing them would take too long, only that there are some.
+    /// Returns the first violations. If listing takes too many steps, returns a single general
+    /// message.
     fn differences(&self, body: &OwnedValue) -> Vec<String> {
-        // The crate collects all errors before it hands out the first, each with its path.
+        // The crate collects all errors, each with its path, before it returns the first one.
         let path = longest_path(body).max(64) as u64;
         let steps = VIOLATION_STEPS.min(PATH_BYTES / path);
         let listed = metered(self.allowance(steps), || {
@@ -101,8 +104,8 @@ impl Schema {
     }
 }
 
-/// Compiles a schema that was analysed: references are never fetched, and regular expressions run
-/// in linear time.
+/// Compiles an analysed schema. References are never fetched, and regular expressions run in linear
+/// time.
 fn compiled(json: &serde_json::Value) -> Result<Validator<Metered>, String> {
     let compile = || {
         let patterns =

@@ -1,10 +1,10 @@
-//! The shorthand for schemas: `{ "action": "string" }`.
+//! The shorthand for schemas: `{ "action": "string" }`. Knows no validation.
 
 use crate::engine::OwnedValue;
 use crate::value::OwnedObject;
 
-/// The shorthand `{ "action": "string" }` as a JSON Schema: every member it names has to be
-/// there and of its kind.
+/// Expands the shorthand `{ "action": "string" }` to a JSON Schema. Every named member is required
+/// and must have its type.
 pub(super) fn expand(value: &OwnedValue) -> Result<OwnedValue, String> {
     let text = |text: &str| OwnedValue::Text(text.into());
     let object =

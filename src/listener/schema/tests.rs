@@ -1,4 +1,4 @@
-//! Schemas that take long, and bodies that make them; and that the meter changes no verdict.
+//! Tests of expensive schemas and bodies, and a test that the meter does not change results.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn schema(schema: &Value) -> Schema {
     Schema::read(named(schema).to_string().as_bytes()).unwrap()
 }
 
-/// The schema with its draft, so that it is not taken for the shorthand.
+/// Adds the draft to a schema, so that it is not read as the shorthand.
 fn named(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Value::Object(object) = &mut schema {
@@ -29,7 +29,7 @@ fn refused(schema: &Value, reason: &str) {
     assert!(error.contains(reason), "{error}");
 }
 
-/// A value that nests a member.
+/// Nests a value in a member `depth` times.
 fn nested(depth: usize, member: impl Fn(Value) -> Value, leaf: Value) -> Value {
     (0..depth).fold(leaf, |inner, _| member(inner))
 }
@@ -48,7 +48,7 @@ fn recursive_schemas_validate_deep_bodies() {
     assert_eq!(violations(&tree, &wrong).len(), 1);
 }
 
-/// A union whose branches all go into the same members, and fail only at the bottom.
+/// Builds a union whose branches all descend into the same members and fail only at the bottom.
 fn exploding_union(keyword: &str) -> Value {
     let branch = |number: usize| {
         json!({ "properties": {
@@ -151,7 +151,7 @@ fn patterns_run_in_linear_time_and_have_a_size() {
     let schema = schema(&json!({ "pattern": "^(a+)+$" }));
     let text = "a".repeat(1 << 20) + "!";
     assert_eq!(violations(&schema, &json!(text)).len(), 1);
-    // A pattern with many states costs each byte of a text as often.
+    // A pattern with many states counts each byte of a text that many times.
     let schema = self::schema(&json!({ "pattern": "[ab]*a[ab]{2000}c" }));
     let found = violations(&schema, &json!("ab".repeat(1 << 19)));
     assert!(found[0].contains("steps"), "{found:?}");
@@ -207,7 +207,7 @@ fn unique_items_are_compared_within_the_limit() {
     assert_eq!(violations(&schema, &json!([{ "a": 1, "b": 2 }, { "b": 2, "a": 1 }])).len(), 1);
 }
 
-/// A small generator of numbers: the same ones each time.
+/// A small generator of random numbers with a fixed sequence.
 struct Numbers(u64);
 
 impl Numbers {

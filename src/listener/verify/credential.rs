@@ -1,49 +1,50 @@
-//! Credentials of this gateway: API keys and access tokens.
+//! Verification of credentials of this gateway: API keys and access tokens.
 //!
-//! Knows no store: what is known of a credential is looked up by the gateway, and judged here.
+//! Knows no store: the gateway looks up the credential, and this module evaluates the result.
 
 use super::{Evidence, Found, Passed};
 use crate::listener::Listener;
 use crate::listener::reason::Finding;
 use crate::listener::request::Request;
 
-/// A check for a credential.
+/// A verification that requires a credential.
 #[derive(Debug)]
 pub(in crate::listener) struct Credential {
     pub(in crate::listener) header: Box<str>,
 }
 
-/// What the gateway knows of the credential that a request presents.
+/// The result of the lookup of the credential in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Presented {
-    /// There is none.
+    /// The request has no credential.
     #[default]
     None,
-    /// Nobody knows it, or it is expired or revoked; in words for the log.
+    /// The credential is unknown, expired or revoked; with a message for the log.
     Unknown(&'static str),
-    /// The key is good, and does not have the scope `send`.
+    /// The credential is valid but does not have the scope `send`.
     MissingScope {
-        /// The id of the key, or of the client that the token was issued to.
+        /// The id of the key, or of the client of the token.
         id: String,
     },
-    /// It is good.
+    /// The credential is valid.
     Known {
-        /// The id of the key, or of the client that the token was issued to.
+        /// The id of the key, or of the client of the token.
         id: String,
-        /// The tenant it belongs to.
+        /// The tenant of the credential.
         tenant: String,
-        /// The listeners it is for; empty for all of the tenant's.
+        /// The listeners that the credential is valid for. Empty for all listeners of the tenant.
         listeners: Vec<String>,
     },
 }
 
-/// The credential that a request presents to a listener, if the listener asks for one.
+/// Returns the credential in a request, if the listener requires one.
 pub fn presented<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a str> {
     listener.credential_header().and_then(|header| bearer(request, header))
 }
 
-/// The token in a header; in `Authorization` it stands behind the scheme (RFC 6750, section 2.1).
-/// None where the header is repeated: what stands before the gateway may have looked at another.
+/// Returns the token in a header. In `Authorization` the token follows the scheme (RFC 6750,
+/// section 2.1). Returns `None` for a repeated header: a proxy before the gateway may have checked
+/// the other one.
 pub(super) fn bearer<'a>(request: &Request<'a>, header: &str) -> Option<&'a str> {
     let value = request.only_header(header)?.trim();
     if !header.eq_ignore_ascii_case("authorization") {

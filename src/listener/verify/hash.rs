@@ -1,5 +1,5 @@
-//! Hash functions, and HMACs of messages (RFC 2104): a message is hashed once, with and without the
-//! line end of the body in it.
+//! Hash functions and HMACs of messages (RFC 2104). A message is hashed once, with and without the
+//! last line break of its body. Knows no requests.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -15,7 +15,7 @@ pub(in crate::listener) enum Hash {
 }
 
 impl Hash {
-    /// Every one.
+    /// All hash functions.
     pub(super) const ALL: [Self; 4] = [Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
     pub(in crate::listener) fn find(name: &str) -> Option<Self> {
@@ -37,7 +37,7 @@ impl Hash {
         }
     }
 
-    /// Bytes of a digest.
+    /// Returns the length of a digest in bytes.
     pub(super) fn length(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -47,12 +47,13 @@ impl Hash {
         }
     }
 
-    /// The HMAC of a message. Nothing for a secret that is empty: anyone has that.
+    /// Returns the HMAC of a message, or `None` if the secret is empty: anyone can sign with that.
     pub(in crate::listener) fn sign(self, secret: &[u8], message: &[u8]) -> Option<Vec<u8>> {
         self.digests(secret, &Signable::whole(message)).map(|digests| digests.whole)
     }
 
-    /// The HMAC of a message, and that of the message without the body's line end.
+    /// Returns the HMAC of a message, and the HMAC of the message without the last line break of
+    /// its body.
     pub(super) fn digests(self, secret: &[u8], message: &Signable<'_>) -> Option<Digests> {
         if secret.is_empty() {
             return None;
@@ -66,25 +67,26 @@ impl Hash {
     }
 }
 
-/// A message with the line end that its body ends in, where it has that body in it.
+/// A message, split at the last line break of the body if it contains the body.
 pub(super) struct Signable<'m> {
     before: &'m [u8],
     line_end: &'m [u8],
     after: &'m [u8],
 }
 
-/// Bytes that a message may have behind the body: a time, an id.
+/// Maximum bytes of a message after the body, such as a time or an id.
 const MOST_AFTER: usize = 1024;
 
 impl<'m> Signable<'m> {
-    /// A message of which nothing more is known.
+    /// Creates a message without a known body.
     pub(super) fn whole(message: &'m [u8]) -> Self {
         Self { before: message, line_end: b"", after: b"" }
     }
 
-    /// A message that has a body in it, with nothing behind that has a line end.
+    /// Creates a message that contains a body. Returns `None` if it does not, or if the text after
+    /// the body contains a line feed.
     pub(super) fn with_body(message: &'m [u8], body: &[u8]) -> Option<Self> {
-        // A line end alone may stand anywhere in a message.
+        // A body that is only a line break could match anywhere in a message.
         let line_end = line_end(body).filter(|line_end| body.len() > *line_end)?;
         let behind = message.iter().rev().take(MOST_AFTER).position(|byte| *byte == b'\n')?;
         let (begin, after) = message.split_at_checked(message.len().checked_sub(behind)?)?;
@@ -93,26 +95,27 @@ impl<'m> Signable<'m> {
         begin.ends_with(body).then_some(Self { before, line_end, after })
     }
 
-    /// Bytes of it.
+    /// Returns the length in bytes.
     pub(super) fn len(&self) -> u64 {
         let bytes = self.before.len() + self.line_end.len() + self.after.len();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
 
-/// Bytes of the line end that a body ends in, if it does: proxies and tests add one.
+/// Returns the length in bytes of the line break at the end of a body, if there is one. Proxies and
+/// test tools often add one.
 pub(super) fn line_end(body: &[u8]) -> Option<usize> {
     [b"\r\n".as_slice(), b"\n"].into_iter().find(|end| body.ends_with(end)).map(<[u8]>::len)
 }
 
-/// The HMAC of a message.
+/// The HMACs of a message.
 pub(super) struct Digests {
     pub(super) whole: Vec<u8>,
-    /// That of the message without the body's line end.
+    /// The HMAC of the message without the last line break of its body.
     pub(super) without_line_end: Option<Vec<u8>>,
 }
 
-/// Hashes a message once: before the line end, the state is copied.
+/// Hashes a message once: the state is copied before the line break.
 fn digests<M: Mac + KeyInit + Clone>(secret: &[u8], message: &Signable<'_>) -> Option<Digests> {
     let Signable { before, line_end, after } = message;
     let mac = <M as KeyInit>::new_from_slice(secret).ok()?.chain_update(before);

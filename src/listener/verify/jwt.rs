@@ -1,6 +1,7 @@
-//! Tokens that somebody else issued (RFC 7519), checked against a pinned set of keys (RFC 7517).
+//! Verification of tokens of other issuers (RFC 7519) with a pinned set of keys (RFC 7517).
 //!
-//! The signature is checked by the language's `$JWT_VERIFY`; the claims are held here.
+//! The function `$JWT_VERIFY` verifies the signature; this module checks the claims. Knows no
+//! network: keys are never fetched.
 
 use std::time::Duration;
 
@@ -15,25 +16,26 @@ use crate::engine::{Context, OwnedValue, Program, Value};
 use crate::listener::reason::Finding;
 use crate::value::{Object, read_json};
 
-/// A check for a token that somebody else issued.
+/// A verification that requires a token of another issuer.
 #[derive(Debug)]
 pub(in crate::listener) struct Jwt {
     pub(in crate::listener) header: Box<str>,
     pub(in crate::listener) keys: Keys,
-    /// The algorithms that are taken; what the token says itself has no part in this.
+    /// The allowed algorithms. The header of the token has no influence on them.
     pub(in crate::listener) algorithms: Vec<OwnedValue>,
     pub(in crate::listener) issuer: Box<str>,
     pub(in crate::listener) audience: Box<str>,
     pub(in crate::listener) leeway: Duration,
-    /// Reads `token`, `key` and `algorithm`.
+    /// The program with the variables `token`, `key` and `algorithm`.
     pub(in crate::listener) program: Program,
 }
 
-/// Bytes of a token. Those of the large issuers, with groups in them, are below 8 KiB.
+/// Maximum length of a token, in bytes. Tokens of the large issuers, including groups, are below 8
+/// KiB.
 const MOST_BYTES: usize = 16 << 10;
 
-/// Keys of an issuer. A token without `kid` is tried with each of them; the large issuers publish
-/// below ten.
+/// Maximum number of keys of an issuer. A token without `kid` is tried with each of them. The large
+/// issuers publish less than ten.
 const MOST_KEYS: usize = 32;
 
 /// The public keys of an issuer.
@@ -43,7 +45,7 @@ pub(in crate::listener) struct Keys(Vec<Key>);
 #[derive(Debug)]
 struct Key {
     id: Option<Box<str>>,
-    /// The algorithms that a key of its kind can have made.
+    /// The algorithms for which a key of its type can be used.
     algorithms: &'static [&'static str],
     bytes: Vec<u8>,
 }
@@ -52,7 +54,8 @@ impl Keys {
     /// Reads a JWK Set.
     ///
     /// # Errors
-    /// Why it is none that is taken, in words.
+    /// Returns a message if the file is not a JWK Set, or if it has no supported key or too many
+    /// keys.
     pub(in crate::listener) fn read(json: &[u8]) -> Result<Self, String> {
         let set = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
         let keys = match set.borrow().as_object().and_then(|set| set.get("keys")) {
@@ -85,7 +88,8 @@ fn key(jwk: Object<'_>) -> Option<Key> {
     signs.then(|| Key { id: text("kid").map(Into::into), algorithms, bytes })
 }
 
-/// The PKCS#1 form of an RSA key: a sequence of modulus and exponent (RFC 8017, appendix A.1.1).
+/// Encodes an RSA key in PKCS#1 form: a sequence of modulus and exponent (RFC 8017, appendix
+/// A.1.1).
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
     let (modulus, exponent) = (UintRef::new(modulus).ok()?, UintRef::new(exponent).ok()?);
     let mut numbers = Vec::new();
@@ -154,7 +158,7 @@ impl Jwt {
     }
 }
 
-/// What a token says of itself, read once: which of the keys are tried, and nothing else.
+/// The header of a token, parsed once. It only selects the keys to try.
 struct Head(Option<OwnedValue>);
 
 impl Head {
@@ -167,7 +171,8 @@ impl Head {
         self.0.as_ref().and_then(|head| head.borrow().as_object()?.get(name)?.as_text())
     }
 
-    /// Whether the token may have been made with a key: one that names its key means that one.
+    /// Returns true if the token may have been signed with a key. If both have an id, the ids must
+    /// be equal.
     fn fits(&self, key: &Key) -> bool {
         match (self.text("kid"), &key.id) {
             (Some(named), Some(id)) => named == &**id,
@@ -175,7 +180,7 @@ impl Head {
         }
     }
 
-    /// Whether the token names this algorithm, and a key of this kind can have made it.
+    /// Returns true if the token names this algorithm and the key has the right type for it.
     fn names(&self, key: &Key, algorithm: &OwnedValue) -> bool {
         let name = algorithm.borrow().as_text();
         name.is_some_and(|name| key.algorithms.contains(&name)) && name == self.text("alg")

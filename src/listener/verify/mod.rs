@@ -1,7 +1,7 @@
-//! Verification: whether a request comes from who it should come from.
+//! Verification: checks that a request comes from the expected sender.
 //!
-//! All checks run, also behind one that failed, so that the log tells everything that is wrong.
-//! Errors and null are failures.
+//! All verifications run, even after a failure, so that the log shows every failure. Errors and
+//! null count as failures. Knows no store and no clock.
 
 mod credential;
 mod hash;
@@ -31,16 +31,16 @@ use super::reason::{Failed, Finding, Reason};
 use super::request::Request;
 use crate::engine::{Bound, Context, Machine, Program, Time};
 
-/// A check of a request's sender.
+/// A verification of a listener.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) name: Box<str>,
-    /// Whether a failure stops the request, or is only recorded.
+    /// True if a failure stops the request. Otherwise the failure is only recorded.
     pub(super) enforce: bool,
     pub(super) kind: Kind,
 }
 
-/// What a check looks at.
+/// The type of a verification.
 #[derive(Debug)]
 pub(super) enum Kind {
     Rule(Rule),
@@ -52,7 +52,7 @@ pub(super) enum Kind {
 }
 
 impl Check {
-    /// The header that holds a credential or token.
+    /// Returns the header that contains a credential or token.
     pub(super) fn header(&self) -> Option<&str> {
         match &self.kind {
             Kind::Credential(credential) => Some(&credential.header),
@@ -61,7 +61,7 @@ impl Check {
         }
     }
 
-    /// Whether somebody without a secret could not pass it.
+    /// Returns true if a sender without a secret cannot pass.
     pub(super) fn is_secret(&self) -> bool {
         match &self.kind {
             Kind::Rule(rule) => rule.condition.secrets().next().is_some(),
@@ -71,70 +71,71 @@ impl Check {
     }
 }
 
-/// That a request passed its checks. Only this module makes one, so nothing behind it can be
-/// reached without.
+/// Proof that a request passed verification. Only this module creates one, so later steps cannot
+/// run without verification.
 #[derive(Debug)]
 pub(super) struct Verified {
-    /// What was signed; where there is such, that in which nothing says when.
+    /// The signed content. Content without a checked time is preferred.
     pub(super) signed: Option<Signed>,
-    /// Whether an enforced check needed a secret.
+    /// True if an enforced verification requires a secret.
     pub(super) secured: bool,
 }
 
 impl Verified {
-    /// What was found before, of a request whose original is gone.
+    /// Creates the proof from a recorded result, for a request of which only the log is left.
     pub(super) fn recorded(verdict: bool, secured: bool) -> Option<Self> {
         verdict.then_some(Self { signed: None, secured })
     }
 }
 
-/// What checks look at.
+/// The data that verifications read.
 pub(super) struct Evidence<'e, 'a> {
     pub(super) request: &'e Request<'a>,
     pub(super) context: &'e Context<'e>,
-    /// What is asked of every request, bound to this one.
+    /// The conditions that are evaluated for every request, bound to this one.
     pub(super) conditions: &'e Bound<'e, 'a>,
     pub(super) machine: &'e mut Machine,
     pub(super) now: Time,
-    /// What the gateway knows of the credential that the request presents.
+    /// The result of the lookup of the credential in the request.
     pub(super) presented: &'e Presented,
-    /// Which requests are recognised by what was signed.
+    /// The requests whose signed content is a deduplication key.
     pub(super) recognise: BySignature,
     /// The id of the listener.
     pub(super) listener: &'e str,
     /// The tenant of the listener.
     pub(super) tenant: &'e str,
-    /// Patterns of tokens that anyone can have signed, by the secret that signs them.
+    /// The patterns of tokens that any sender can have signed, with the secret that signs them.
     pub(super) tokens: &'e [(Box<str>, regex::Regex)],
-    /// Bytes that checks hashed so far, each as often as it was hashed.
+    /// Bytes that verifications hashed so far. Each hash of a byte counts.
     pub(super) hashed_bytes: u64,
-    /// Bytes that were looked at without the body's last line end.
+    /// Bytes that were processed again without the last line break of the body.
     pub(super) guessed_bytes: usize,
 }
 
 impl Evidence<'_, '_> {
-    /// Counts a message that a check hashes.
+    /// Counts a message that a verification hashes.
     fn hashes(&mut self, message: &[u8]) {
         let length = u64::try_from(message.len()).unwrap_or(u64::MAX);
         self.hashed_bytes = self.hashed_bytes.saturating_add(length);
     }
 }
 
-/// Why a check failed, or what passed it.
+/// The result of a verification.
 pub(super) type Found = Result<Passed, Failed>;
 
-/// What passed a check, for the log.
+/// The result of a passed verification, for the log.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     pub(super) message: String,
     pub(super) signed: Option<Signed>,
 }
 
-/// What a sender signed.
+/// The content that a sender signed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signed {
     pub(super) hash: [u8; 32],
-    /// Whether it says when, and is held to that: whoever has another can send it again for ever.
+    /// True if it contains a time that is checked. Without such a time, an attacker can replay it
+    /// at any later time.
     pub(super) timed: bool,
 }
 
@@ -144,7 +145,7 @@ impl Passed {
     }
 }
 
-/// Runs all checks, and notes what each found.
+/// Runs all verifications and records the result of each.
 pub(super) fn verify(
     checks: &[Check],
     evidence: &mut Evidence<'_, '_>,
@@ -173,7 +174,7 @@ pub(super) fn verify(
 }
 
 impl Kind {
-    /// The programs that read the request.
+    /// Returns the programs that read the request.
     pub(super) fn programs(&self) -> Vec<&Program> {
         match self {
             Self::Rule(rule) => rule.programs(),

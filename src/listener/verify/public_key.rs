@@ -1,8 +1,8 @@
-//! Signatures that were made with the sender's private key, checked against a pinned public one.
+//! Verification of public-key signatures with a pinned key.
 //!
-//! The verification itself is the language's: `$ED25519_VERIFY` and its like, run with the key,
-//! the message and the signature as names. Each verification hashes the whole message, so there are
-//! few candidates, and those whose length is wrong are not tried.
+//! The functions of the language, such as `$ED25519_VERIFY`, verify the signature. They run with
+//! the key, the message and the signature as variables. Each of them hashes the whole message, so
+//! only a few candidates of a plausible length are tried. Knows no key formats.
 
 use sha2::{Digest, Sha256};
 
@@ -11,24 +11,25 @@ use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program, Value};
 use crate::listener::reason::{Failed, Finding};
 
-/// A signature that was made with a private key.
+/// A public-key signature.
 #[derive(Debug)]
 pub(in crate::listener) struct PublicKey {
-    /// The name of the secret that holds the key.
+    /// The name of the secret that contains the key.
     pub(in crate::listener) key: Box<str>,
-    /// What it is called in words.
+    /// The name of the algorithm in messages.
     pub(in crate::listener) algorithm: Box<str>,
-    /// Reads `key`, `message` and `signature`.
+    /// The program with the variables `key`, `message` and `signature`.
     pub(in crate::listener) program: Program,
     pub(in crate::listener) payloads: Vec<Program>,
     pub(in crate::listener) received: Received,
     pub(in crate::listener) time: Option<SignedTime>,
 }
 
-/// Signatures that are tried: a provider sends one, and a second while it replaces its key.
+/// Maximum number of signatures that are tried. A provider sends one, and a second one during a key
+/// rotation.
 const MOST_CANDIDATES: usize = 4;
 
-/// Bytes of signatures: from those of Ed25519 to those of RSA with 8192 bits.
+/// Accepted lengths of a signature, in bytes. Signatures of RSA with 8192 bits are the longest.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=1024;
 
 impl PublicKey {
@@ -64,7 +65,8 @@ impl PublicKey {
         }))
     }
 
-    /// The candidates that may be signatures, of which there may be a few.
+    /// Returns the candidates of a plausible length. Returns an error if it finds no candidate or
+    /// too many.
     fn plausible(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
         let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
         let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();

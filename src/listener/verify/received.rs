@@ -1,5 +1,5 @@
-//! Signatures as they are received: where they stand, what they begin with, how they are
-//! written.
+//! Extraction of signatures from a request: position, prefix and encoding. Knows no secrets and no
+//! hashes.
 
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
@@ -10,7 +10,7 @@ use super::Evidence;
 use crate::engine::{Program, Value};
 use crate::listener::reason::{Failed, Finding};
 
-/// How a signature is written.
+/// The encoding of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::listener) enum Encoding {
     Hex,
@@ -18,8 +18,8 @@ pub(in crate::listener) enum Encoding {
     Base64Url,
 }
 
-/// Base64 in one alphabet, padded or not, without bits that say nothing: a signature has one
-/// spelling and its padded form.
+/// Base64 in one alphabet, with or without padding. Unused bits must be zero. So each signature has
+/// exactly one spelling and its padded form.
 const fn lenient(alphabet: &base64::alphabet::Alphabet) -> GeneralPurpose {
     let config = GeneralPurposeConfig::new()
         .with_encode_padding(false)
@@ -51,14 +51,14 @@ impl Encoding {
     fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex => hex::decode(text).ok(),
-            // A half of the padding is neither form.
+            // Incomplete padding is neither form.
             _ if text.ends_with('=') && !text.len().is_multiple_of(4) => None,
             Self::Base64 => STANDARD.decode(text).ok(),
             Self::Base64Url => URL_SAFE.decode(text).ok(),
         }
     }
 
-    /// Bytes written so, as senders write them.
+    /// Encodes bytes as senders do.
     pub(in crate::listener) fn encode(self, bytes: &[u8]) -> String {
         match self {
             Self::Hex => hex::encode(bytes),
@@ -69,7 +69,7 @@ impl Encoding {
         }
     }
 
-    /// How many characters so many bytes come to, without padding.
+    /// Returns the length of encoded bytes in characters, without padding.
     pub(in crate::listener) fn length(self, bytes: usize) -> usize {
         match self {
             Self::Hex => bytes * 2,
@@ -78,33 +78,34 @@ impl Encoding {
     }
 }
 
-/// Where signatures stand in a request.
+/// The configuration for finding signatures in a request.
 #[derive(Debug)]
 pub(in crate::listener) struct Received {
     pub(in crate::listener) place: Program,
-    /// What a signature may begin with; empty where it begins with nothing.
+    /// The accepted prefixes of a signature. Empty if signatures have no prefix.
     pub(in crate::listener) prefixes: Vec<Box<str>>,
     pub(in crate::listener) separator: Option<Box<str>>,
     pub(in crate::listener) encoding: Encoding,
 }
 
-/// A signature that a request has.
+/// A signature in a request.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// What it began with.
+    /// The prefix of the signature.
     pub(super) prefix: Box<str>,
     pub(super) bytes: Vec<u8>,
 }
 
-/// Signatures that are looked at. A provider sends one for each active secret and each version of
-/// its scheme; a request with more wants them compared, and fails before anything is hashed.
+/// Maximum number of signatures in a request. A provider sends one for each active secret and each
+/// version of its scheme. A request with more fails before anything is hashed, because the sender
+/// chooses the number of comparisons.
 const MOST_CANDIDATES: usize = 16;
 
-/// Parts that signatures are looked for in, with those that begin with no prefix of a signature:
-/// times, ids, signatures of other versions.
+/// Maximum number of parts that are searched for signatures. It includes parts without the prefix
+/// of a signature: times, ids, signatures of other versions.
 const MOST_PARTS: usize = 128;
 
-/// The parts of a request that may be signatures, as far as they were looked at.
+/// The parts of a request that were searched so far.
 #[derive(Default)]
 struct Seen {
     parts: usize,
@@ -113,7 +114,7 @@ struct Seen {
 }
 
 impl Received {
-    /// The signatures of a request that are written as they should be, or why there is none.
+    /// Returns the signatures of a request in the right encoding, or the reason of the failure.
     pub(super) fn candidates(
         &self,
         evidence: &mut Evidence<'_, '_>,
@@ -124,7 +125,8 @@ impl Received {
             .map_err(|trap| (Finding::MissingSignature, trap.place_in(&self.place)))?;
         let mut seen = Seen::default();
         match value {
-            // What is no text in a list is no signature, and drops no other.
+            // An item of a list that is not a string is not a signature. It does not invalidate the
+            // other items.
             Value::List(list) => list
                 .iter()
                 .filter_map(Value::as_text)
@@ -136,7 +138,7 @@ impl Received {
         self.found(seen)
     }
 
-    /// Looks at the parts of a text.
+    /// Searches the parts of a text.
     fn look_at(&self, text: &str, seen: &mut Seen) -> Result<(), Failed> {
         match &self.separator {
             Some(separator) => {
@@ -157,7 +159,7 @@ impl Received {
         };
         seen.prefixed += 1;
         within(seen.prefixed, MOST_CANDIDATES)?;
-        // One in another encoding is no signature, and drops no other.
+        // A part in another encoding is not a signature. It does not invalidate the other parts.
         if let Some(bytes) = self.encoding.decode(text) {
             seen.decoded.push(Candidate { prefix: prefix.into(), bytes });
         }
@@ -178,12 +180,12 @@ impl Received {
         }
     }
 
-    /// A signature without what it begins with.
+    /// Removes the prefix of a signature. Returns the prefix and the rest.
     fn strip<'p, 't>(&'p self, text: &'t str) -> Option<(&'p str, &'t str)> {
         if self.prefixes.is_empty() {
             return Some(("", text));
         }
-        // The longest first, so that an empty one takes only what no other does.
+        // The longest prefix first, so that an empty one matches only if no other does.
         let mut prefixes: Vec<&str> = self.prefixes.iter().map(|prefix| &**prefix).collect();
         prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
         prefixes.into_iter().find_map(|prefix| text.strip_prefix(prefix).map(|rest| (prefix, rest)))
@@ -196,7 +198,7 @@ impl Received {
     }
 }
 
-/// Refuses a request that has more of something than is looked at.
+/// Returns an error if a number exceeds its limit.
 fn within(number: usize, most: usize) -> Result<(), Failed> {
     if number <= most {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Rules: expressions that have to hold.
+//! Verification by rules: expressions that must be true. Knows no signatures.
 
 use super::signature::is_token;
 use super::{Evidence, Found, Passed};
@@ -6,24 +6,24 @@ use crate::engine::Program;
 use crate::listener::condition::Condition;
 use crate::listener::reason::Finding;
 
-/// An expression that has to hold.
+/// An expression that must be true.
 #[derive(Debug)]
 pub(in crate::listener) struct Rule {
     pub(in crate::listener) condition: Condition,
-    /// What it signs, to compare that with what came.
+    /// The texts that it signs to compare the result with the request.
     pub(in crate::listener) signs: Vec<Signs>,
 }
 
-/// What a rule signs with a secret.
+/// A text that a rule signs with a secret.
 #[derive(Debug)]
 pub(in crate::listener) struct Signs {
     pub(in crate::listener) secret: Box<str>,
-    /// The text; none where nobody can say.
+    /// The text. `None` if it cannot be determined.
     pub(in crate::listener) message: Option<Program>,
 }
 
 impl Rule {
-    /// The programs that read the request.
+    /// Returns the programs that read the request.
     pub(super) fn programs(&self) -> Vec<&Program> {
         let signed = self.signs.iter().filter_map(|signs| signs.message.as_ref());
         signed.chain([&*self.condition]).collect()
@@ -40,7 +40,7 @@ impl Rule {
         }
     }
 
-    /// Whether what it signs is a token, which anyone can have signed by a challenge.
+    /// Returns true if the signed text is a token, which any sender can have signed by a challenge.
     fn takes_token(&self, evidence: &mut Evidence<'_, '_>) -> bool {
         self.signs.iter().any(|signs| {
             let mut patterns = evidence.tokens.iter().filter(|(secret, _)| *secret == signs.secret);

@@ -1,4 +1,4 @@
-//! HMAC signatures (RFC 2104): one secret on both sides.
+//! Verification of HMAC signatures (RFC 2104) with a shared secret. Knows no headers.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -9,24 +9,24 @@ use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program};
 use crate::listener::reason::{Failed, Finding};
 
-/// A signature with the hash function it is of.
+/// A signature with its hash function.
 type Hashed = (Hash, Vec<u8>);
 
-/// Which hash function a signature has.
+/// The choice of the hash function.
 #[derive(Debug)]
 pub(in crate::listener) enum Hashing {
-    /// This one.
+    /// A fixed hash function.
     Fixed(Hash),
-    /// The one that its prefix names, out of these (WebSub, section 7).
+    /// The hash function that the prefix names, out of these (WebSub, section 7).
     Inferred(Vec<Hash>),
 }
 
-/// An HMAC of what the sender signed.
+/// A verification of an HMAC.
 #[derive(Debug)]
 pub(in crate::listener) struct Signature {
     pub(in crate::listener) secret: Box<str>,
     pub(in crate::listener) hashing: Hashing,
-    /// What may have been signed; any of it.
+    /// The possible signed texts. One of them must match.
     pub(in crate::listener) payloads: Vec<Program>,
     pub(in crate::listener) received: Received,
     pub(in crate::listener) time: Option<SignedTime>,
@@ -59,7 +59,7 @@ impl Signature {
         Err((Finding::DigestDiffers, message))
     }
 
-    /// The candidates with their hash functions, as far as their length is right.
+    /// Returns the candidates of the right length with their hash functions.
     fn hashed(&self, candidates: Vec<Candidate>) -> Result<Vec<Hashed>, Failed> {
         let known: Vec<(Hash, Vec<u8>)> = candidates
             .into_iter()
@@ -110,40 +110,41 @@ impl Signature {
     }
 }
 
-/// What matched: which of the active secrets, and the hash of what was signed.
+/// A match: the index of the active secret, and the hash of the signed text.
 struct Matched {
     secret: usize,
-    /// Where the request is to be recognised by that.
+    /// The hash of the signed text, if it is a deduplication key.
     signed: Option<[u8; 32]>,
 }
 
-/// What is known of the messages without the body's last line end.
+/// Information about the messages without the last line break of the body, for the error message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hint {
-    /// No message has the body in it, or the body ends in no line end.
+    /// No message contains the body, or the body does not end in a line break.
     BodyNotSeen,
-    /// No candidate is the digest of one.
+    /// No candidate is the digest of such a message.
     Differs,
-    /// A candidate is the digest of one.
+    /// A candidate is the digest of such a message.
     Matches,
 }
 
-/// Bytes of short bodies that are looked at once more, without their last line end.
+/// Maximum bytes that are processed again without the last line break of the body, for each
+/// request.
 const MOST_GUESSED: usize = 64 << 10;
 
-/// Candidates that are compared with what the secrets make.
+/// The comparison of candidates with the digests of the secrets.
 struct Compared<'s> {
     signature: &'s Signature,
     hashed: &'s [Hashed],
-    /// Whether repeats are recognised by what was signed.
+    /// True if the signed text is a deduplication key.
     recognise: bool,
-    /// What a token looks like, which anyone can have signed.
+    /// The patterns of tokens that any sender can have signed.
     guards: Vec<&'s regex::Regex>,
 }
 
 impl Compared<'_> {
-    /// Which of the active secrets made one of the candidates of one of the payloads; and whether
-    /// one did of a payload without the body's last line end.
+    /// Returns the active secret that matches a candidate for one of the payloads. Sets the hint if
+    /// a candidate matches a payload without the last line break of the body.
     fn run(
         &self,
         evidence: &mut Evidence<'_, '_>,
@@ -162,7 +163,7 @@ impl Compared<'_> {
                 refused = Some((Finding::NoPayload, "what is signed is null".to_owned()));
                 continue;
             };
-            // Anyone can have a token signed, by sending it as a challenge.
+            // Any sender can have a token signed by sending it as a challenge.
             if self.guards.iter().any(|guard| is_token(guard, message)) {
                 refused = Some((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()));
                 continue;
@@ -186,9 +187,9 @@ impl Compared<'_> {
         refused.map_or(Ok(None), Err)
     }
 
-    /// Compares every candidate with every secret, so that the time tells nothing of which one it
-    /// was. A message is hashed once for each secret and each hash function that a candidate names,
-    /// however many candidates there are: their number is the sender's choice.
+    /// Compares every candidate with every secret, so that the time does not reveal which one
+    /// matched. A message is hashed once for each secret and each hash function that a candidate
+    /// names. The number of candidates has no influence, because the sender chooses it.
     fn compare(&self, context: &Context<'_>, message: &Signable<'_>) -> Comparison {
         let mut comparison = Comparison::default();
         for (at, secret) in context.secrets(&self.signature.secret).enumerate() {
@@ -209,9 +210,9 @@ impl Compared<'_> {
         comparison
     }
 
-    /// Where the messages do not have the body itself in them, as where they have its digest:
-    /// whether a candidate is that of a short body without its last line end. A request has
-    /// [`MOST_GUESSED`] bytes hashed for that, whatever its checks.
+    /// Returns true if a candidate matches a short body without its last line break. Used if the
+    /// messages do not contain the body itself, for example if they contain its digest. At most
+    /// [`MOST_GUESSED`] bytes of a request are processed for this, over all verifications.
     fn guess(&self, evidence: &mut Evidence<'_, '_>) -> bool {
         let body = evidence.request.raw_body;
         let Some(line_end) = line_end(body).filter(|_| body.len() <= MOST_GUESSED) else {
@@ -221,7 +222,7 @@ impl Compared<'_> {
         let mut context = evidence.context.clone();
         context.set("raw_body", crate::listener::request::text_or_bytes(trimmed));
         self.signature.payloads.iter().any(|payload| {
-            // Making the message may hash the body, too.
+            // Computing the message may hash the body too.
             evidence.guessed_bytes += body.len();
             if evidence.guessed_bytes > MOST_GUESSED {
                 return false;
@@ -237,30 +238,31 @@ impl Compared<'_> {
         })
     }
 
-    /// Whether a candidate is of a hash function.
+    /// Returns true if a candidate has this hash function.
     fn names(&self, hash: Hash) -> bool {
         self.hashed.iter().any(|(named, _)| *named == hash)
     }
 
-    /// Whether a digest is one of the candidates.
+    /// Returns true if a digest equals one of the candidates.
     fn is_candidate(&self, hash: Hash, digest: &[u8]) -> bool {
         let candidates = self.hashed.iter().filter(|(named, _)| *named == hash);
-        // In constant time, and all of them: leaving early would tell how much of one matched.
+        // In constant time and over all candidates: an early exit would reveal the length of a
+        // matching prefix.
         candidates.fold(false, |found, (_, candidate)| found | bool::from(digest.ct_eq(candidate)))
     }
 }
 
-/// What came of comparing the candidates with the digests of one message.
+/// The result of comparing the candidates with the digests of one message.
 #[derive(Default)]
 struct Comparison {
-    /// The secret that made a candidate.
+    /// The index of the secret that matches a candidate.
     secret: Option<usize>,
-    /// Whether a candidate is the digest of the message without the body's last line end.
+    /// True if a candidate is the digest of the message without the last line break of the body.
     without_line_end: bool,
     hashed_bytes: u64,
 }
 
-/// Whether the whole of a message is a token.
+/// Returns true if a whole message is a token.
 pub(super) fn is_token(pattern: &regex::Regex, message: &[u8]) -> bool {
     std::str::from_utf8(message).is_ok_and(|text| pattern.is_match(text))
 }

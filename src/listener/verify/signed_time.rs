@@ -1,4 +1,4 @@
-//! The time that a sender signed, and how far it may be from now.
+//! The signed time of a request, and its tolerance (replay protection). Knows no clock.
 
 use std::time::Duration;
 
@@ -6,27 +6,28 @@ use super::{Evidence, Signed};
 use crate::engine::{Program, Value};
 use crate::listener::reason::{Failed, Finding};
 
-/// The time that a sender signed.
+/// The signed time of a request.
 #[derive(Debug)]
 pub(in crate::listener) struct SignedTime {
-    /// Answers a time, or null where there is none.
+    /// The program that returns the time, or null if the request has no time.
     pub(in crate::listener) program: Program,
-    /// How far it may be from now, to either side; none where it is not held to the clock.
+    /// Maximum distance from now in either direction, which covers clock skew. `None` if the time
+    /// is not checked.
     pub(in crate::listener) tolerance: Option<Duration>,
 }
 
 impl SignedTime {
-    /// What was signed, with whether a time in it was held to the clock.
+    /// Returns the signed content, and the information if a time in it was checked.
     pub(super) fn signed(time: Option<&Self>, hash: [u8; 32]) -> Signed {
         Signed { hash, timed: Self::is_held(time) }
     }
 
-    /// Whether there is a time that is held to the clock.
+    /// Returns true if there is a time that is checked.
     pub(super) fn is_held(time: Option<&Self>) -> bool {
         time.is_some_and(|time| time.tolerance.is_some())
     }
 
-    /// Holds the time to the clock.
+    /// Checks the distance of the signed time from now.
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Result<(), Failed> {
         let Some(tolerance) = self.tolerance else {
             return Ok(());

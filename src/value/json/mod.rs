@@ -1,4 +1,4 @@
-//! JSON in and out.
+//! JSON input and output. Does not know schemas.
 
 mod project;
 mod read;

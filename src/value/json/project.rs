@@ -1,4 +1,5 @@
-//! JSON read in part: what is asked for is built, and the rest is validated and skipped.
+//! Partial JSON parsing: builds the requested parts, and only validates the rest. Does not know who
+//! reads the parts.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::read::{JsonError, MAX_DEPTH, Owned, Seed, repeated};
 use crate::value::{Number, OwnedObject, OwnedValue};
 
-/// Which parts of a document are asked for.
+/// The parts of a document to build.
 ///
 /// ```
 /// use hookgate::value::{Projection, read_json_part};
@@ -21,18 +22,18 @@ use crate::value::{Number, OwnedObject, OwnedValue};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Projection {
-    /// Whether everything from here on is asked for.
+    /// True to build everything from here on.
     whole: bool,
     members: BTreeMap<Box<str>, Projection>,
 }
 
 impl Projection {
-    /// Everything.
+    /// Requests the whole document.
     pub fn whole() -> Self {
         Self { whole: true, members: BTreeMap::new() }
     }
 
-    /// Asks for what is under these keys, too.
+    /// Requests the value under these keys too.
     pub fn add<'k>(&mut self, keys: impl IntoIterator<Item = &'k str>) {
         let mut here = self;
         for key in keys {
@@ -41,20 +42,20 @@ impl Projection {
         here.whole = true;
     }
 
-    /// Whether everything is asked for.
+    /// Returns true if everything is requested.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
 }
 
-/// Reads the parts of a document that are asked for. An object on the way to them has no other
-/// members; a list on the way is null, as members of it would be.
+/// Parses the requested parts of a document. An object on the path to them contains only requested
+/// members. A list on the path becomes null, because its members would be null.
 ///
 /// # Errors
-/// As [`super::read_json`], but for keys that are repeated where nothing is asked for.
+/// Returns an error as [`super::read_json`] does, except for repeated keys in skipped parts.
 pub fn read_json_part(json: &[u8], wanted: &Projection) -> Result<OwnedValue, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    // Ours counts exactly; theirs stops one level early.
+    // Our depth limit is exact; serde_json's stops one level early.
     reader.disable_recursion_limit();
     let part = Part { wanted, depth: 0 };
     let value = part.deserialize(&mut reader).map_err(JsonError::from)?;
@@ -69,7 +70,7 @@ fn deeper<E: Error>(depth: usize) -> Result<usize, E> {
     Ok(depth + 1)
 }
 
-/// A place of the document on the way to what is asked for.
+/// A position on the path to requested parts.
 struct Part<'p> {
     wanted: &'p Projection,
     depth: usize,
@@ -93,7 +94,7 @@ impl<'de> Visitor<'de> for Part<'_> {
         f.write_str("a JSON value")
     }
 
-    // A scalar on the way is kept: whoever reads a member of it learns that it has none.
+    // A scalar on the path is kept: its members read as missing.
     fn visit_unit<E: Error>(self) -> Result<OwnedValue, E> {
         Ok(OwnedValue::Null)
     }
@@ -143,7 +144,7 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 }
 
-/// A key: what is asked for under it, if anything is.
+/// Reads a key, and returns the part requested under it.
 struct KeyOf<'p> {
     wanted: &'p Projection,
 }
@@ -168,7 +169,7 @@ impl<'p> Visitor<'_> for KeyOf<'p> {
     }
 }
 
-/// A value that nobody asked for: it is validated, to the same depth, and not built.
+/// Validates a skipped value, with the same depth limit.
 struct Skip {
     depth: usize,
 }

@@ -1,9 +1,9 @@
-//! JSON read exactly: integers in range as integers, decimals correctly rounded, keys in their
-//! order, nesting bounded, repeated keys refused.
+//! Exact JSON parsing: integers in range stay integers, floats are rounded correctly, keys keep
+//! their order, nesting is limited, and repeated keys are errors. Does not know schemas.
 //!
-//! One visitor serves both ways of building: owned values for what outlives an evaluation, heap
-//! values for text that a rule parses. serde_json does the reading, so there is one JSON parser
-//! in the process.
+//! One visitor builds both forms: owned values for data that outlives an evaluation, and heap
+//! values for JSON that a rule parses. serde_json does the parsing, so the process has one JSON
+//! parser.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::value::{Fault, FaultKind, Heap, Number, OwnedObject, OwnedValue, Value, quoted};
 
-/// How deep lists and objects may nest in JSON that is read.
+/// The maximum nesting depth of parsed JSON, in levels.
 pub const MAX_DEPTH: usize = 128;
 
-/// Why a text is not JSON that we take, and where.
+/// The reason that a JSON text is rejected, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonError {
-    /// What is wrong: lower case, no full stop.
+    /// The message: lower case, no full stop.
     pub message: String,
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column in bytes, from 1; 0 where the line is empty.
+    /// The column in bytes, counted from 1; 0 for an empty line.
     pub column: usize,
 }
 
@@ -44,7 +44,7 @@ impl From<serde_json::Error> for JsonError {
     }
 }
 
-/// The reader's messages are for programmers; these are for people who write JSON.
+/// Replaces messages for programmers by messages for people who write JSON.
 fn in_our_words(message: &str) -> &str {
     match message {
         "expected ident" => "expected `true`, `false` or `null`",
@@ -58,10 +58,11 @@ fn in_our_words(message: &str) -> &str {
     }
 }
 
-/// Reads JSON into a value of its own.
+/// Parses JSON into an owned value.
 ///
 /// # Errors
-/// Where the text is no JSON, nests deeper than [`MAX_DEPTH`], or repeats a key in an object.
+/// Returns an error if the text is not JSON, nests deeper than [`MAX_DEPTH`], or repeats a key in
+/// an object.
 ///
 /// ```
 /// let value = hookgate::value::read_json(br#"{"id": 18446744073709551615}"#)?;
@@ -72,14 +73,14 @@ pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
     read(json, &Owned).map_err(JsonError::from)
 }
 
-/// Reads JSON into the heap of an evaluation.
+/// Parses JSON into the heap of an evaluation.
 ///
 /// # Errors
-/// A fault where the text is no JSON, nests too deeply, repeats a key, or passes a limit.
+/// Returns an error if the text is not JSON, nests too deeply, repeats a key, or exceeds a limit.
 pub fn read_json_into<'a>(heap: &'a Heap, json: &str) -> Result<Value<'a>, Fault> {
     let build = OnHeap { heap, fault: std::cell::RefCell::new(None) };
     read(json.as_bytes(), &build).map_err(|error| {
-        // A limit passed while building reached serde as an error of its own: ours says more.
+        // serde wraps a fault of a limit in its own error. The original fault says more.
         build.fault.take().unwrap_or_else(|| {
             Fault::new(FaultKind::BadData, format!("this is not JSON: {}", JsonError::from(error)))
         })
@@ -88,14 +89,14 @@ pub fn read_json_into<'a>(heap: &'a Heap, json: &str) -> Result<Value<'a>, Fault
 
 fn read<B: Build>(json: &[u8], build: &B) -> Result<B::Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    // Ours counts exactly; theirs stops one level early.
+    // Our depth limit is exact; serde_json's stops one level early.
     reader.disable_recursion_limit();
     let value = Seed { build, depth: 0 }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
 
-/// How values are made from what is read.
+/// A builder of values during parsing.
 pub(super) trait Build {
     type Value;
     type Key;
@@ -114,7 +115,7 @@ pub(super) trait Build {
         key: Self::Key,
         value: Self::Value,
     ) -> Result<(), String>;
-    /// Ends the object; a key that came twice is an error.
+    /// Finishes the object. A repeated key is an error.
     fn end_object(&self, object: Self::Object) -> Result<Self::Value, String>;
 }
 
@@ -171,7 +172,7 @@ impl Build for Owned {
 
 struct OnHeap<'a> {
     heap: &'a Heap,
-    /// The fault behind the error that serde carries.
+    /// The fault that caused an error of serde.
     fault: std::cell::RefCell<Option<Fault>>,
 }
 
@@ -325,7 +326,7 @@ impl<'de, B: Build> Visitor<'de> for Seed<'_, B> {
     }
 }
 
-/// A key goes straight to where it is built.
+/// Builds a key without a copy in between.
 struct KeySeed<'b, B> {
     build: &'b B,
 }

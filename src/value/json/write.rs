@@ -1,18 +1,18 @@
-//! Values as compact JSON (RFC 8259): whole decimals without `.0`, a time as RFC 3339 text,
-//! bytes as lower-case hex.
+//! Values as compact JSON (RFC 8259): whole floats without `.0`, times as RFC 3339 strings, bytes
+//! as lower-case hex. Does not know who reads it.
 
 use std::fmt::{self, Write};
 
 use crate::value::{Fault, Heap, TextBuilder, Value};
 
-/// What stands in the place of a secret, wherever a value is shown.
+/// The replacement of a secret in all output.
 const HIDDEN: &str = "\"<secret>\"";
 
-/// Writes the value as compact JSON. A secret shows as `"<secret>"`, and so does a list or object
-/// with one in it: what else is there may tell of it.
+/// Writes the value as compact JSON. A secret is written as `"<secret>"`, and so is a list or
+/// object that contains one, because its other parts may reveal the secret.
 ///
 /// # Errors
-/// What the writer answers.
+/// Returns the error of the writer.
 pub fn write_json(out: &mut impl Write, value: Value<'_>) -> fmt::Result {
     if value.holds_secret() {
         return out.write_str(HIDDEN);
@@ -20,11 +20,11 @@ pub fn write_json(out: &mut impl Write, value: Value<'_>) -> fmt::Result {
     write(&mut Shown(out), value)
 }
 
-/// Writes the value as compact JSON to a text on the heap, a secret's content too: the text is
-/// then a secret itself, which is the caller's to say.
+/// Writes the value as compact JSON to a string on the heap, including the content of secrets. The
+/// caller must then mark the string as a secret.
 ///
 /// # Errors
-/// A fault where a limit is passed.
+/// Returns an error if a limit is exceeded.
 pub fn write_json_text(
     heap: &Heap,
     out: &mut TextBuilder<'_>,
@@ -33,15 +33,15 @@ pub fn write_json_text(
     write(&mut Counted { heap, out }, value)
 }
 
-/// Where JSON is written to.
+/// A destination for JSON.
 trait Sink {
     type Error;
 
-    /// Begins a list or object of so many elements.
+    /// Starts a list or object with this number of elements.
     fn begin(&mut self, elements: usize) -> Result<(), Self::Error>;
     fn mark(&mut self, mark: &str) -> Result<(), Self::Error>;
     fn text(&mut self, text: &str) -> Result<(), Self::Error>;
-    /// A value that is no list, object or text.
+    /// Writes a value other than a list, an object or a string.
     fn scalar(&mut self, value: Value<'_>) -> Result<(), Self::Error>;
 }
 
@@ -76,7 +76,7 @@ fn write<S: Sink>(out: &mut S, value: Value<'_>) -> Result<(), S::Error> {
     }
 }
 
-/// Shows a value to people: a secret is hidden, and nothing is counted.
+/// Writes a value for people: secrets are hidden, and no work is charged.
 struct Shown<'w, W>(&'w mut W);
 
 impl<W: Write> Sink for Shown<'_, W> {
@@ -106,7 +106,7 @@ impl<W: Write> Sink for Shown<'_, W> {
     }
 }
 
-/// Builds a text: every part is counted once, where it is written.
+/// Writes to a string on the heap, and charges each part once.
 struct Counted<'t, 'a> {
     heap: &'t Heap,
     out: &'t mut TextBuilder<'a>,

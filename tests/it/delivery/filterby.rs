@@ -1,6 +1,6 @@
-//! Filters and orders of lists.
+//! List filters and sort orders.
 
-use hookgate::filterby::{Filter, Order, Surroundings};
+use hookgate::filterby::{Filter, FilterContext, Order};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -15,9 +15,9 @@ fn row() -> Value {
     })
 }
 
-fn surroundings() -> Surroundings {
-    // A Wednesday.
-    Surroundings { now: "2026-05-13T12:00:00Z".parse().unwrap(), me: "7".to_owned() }
+fn surroundings() -> FilterContext {
+    // This date is a Wednesday.
+    FilterContext { now: "2026-05-13T12:00:00Z".parse().unwrap(), me: "7".to_owned() }
 }
 
 fn holds(text: &str) -> bool {

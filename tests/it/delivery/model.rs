@@ -1,32 +1,32 @@
-//! Policies: what counts as a failure, when it is tried again, when it is given up.
+//! Failure policies: the failures that count, the retries, and the end of retries.
 
 use std::time::Duration;
 
 use hookgate::delivery::{
-    Ended, Filters, History, Next, Policy, Programs, Retry, Standing, Suspend, Trigger, Verdict,
-    Wanted, engine, next_attempt,
+    AttemptEffect, AttemptResult, Filters, History, Next, Policy, Programs, Retry,
+    SubscriptionHealth, Suspend, Trigger, Wanted, engine, next_attempt,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
 const SECOND: i64 = 1_000_000;
 
-fn history(attempts: u32, ended: Ended) -> History {
+fn history(attempts: u32, ended: AttemptResult) -> History {
     History { attempts, ended, retry_after: None }
 }
 
 #[test]
 fn a_trigger_is_for_what_its_name_says() {
     let ends = [
-        Ended::Answered(200),
-        Ended::Answered(302),
-        Ended::Answered(404),
-        Ended::Answered(429),
-        Ended::Answered(500),
-        Ended::Answered(503),
-        Ended::TimedOut,
-        Ended::Unreachable,
-        Ended::Forbidden,
+        AttemptResult::Answered(200),
+        AttemptResult::Answered(302),
+        AttemptResult::Answered(404),
+        AttemptResult::Answered(429),
+        AttemptResult::Answered(500),
+        AttemptResult::Answered(503),
+        AttemptResult::TimedOut,
+        AttemptResult::Unreachable,
+        AttemptResult::Forbidden,
     ];
     let is_for = |name: &str| {
         let trigger = Trigger::find(name).unwrap();
@@ -50,7 +50,7 @@ fn retries_wait_as_the_policy_says_and_then_it_is_given_up() {
         let policy = Policy { retry: Some(retry), ..Policy::indifferent() };
         (1..=12)
             .map_while(|attempts| {
-                match next_attempt(&policy, &history(attempts, Ended::TimedOut), 0, 0.0) {
+                match next_attempt(&policy, &history(attempts, AttemptResult::TimedOut), 0, 0.0) {
                     Next::Again { at, .. } => Some(at.unsigned_abs() / 1_000_000),
                     _ => None,
                 }
@@ -73,36 +73,36 @@ fn what_is_done_at_the_end_is_the_policy() {
         suspend: Suspend::GivenUp,
     };
     let end = |ended| next_attempt(&policy, &history(1, ended), 0, 0.0);
-    assert_eq!(end(Ended::Answered(204)), Next::Delivered);
-    assert_eq!(end(Ended::Answered(404)), Next::Ignored);
+    assert_eq!(end(AttemptResult::Answered(204)), Next::Delivered);
+    assert_eq!(end(AttemptResult::Answered(404)), Next::Ignored);
     let given_up = Next::GivenUp { trigger: Trigger::Class(5), divert: true };
-    assert_eq!(end(Ended::Answered(500)), given_up);
+    assert_eq!(end(AttemptResult::Answered(500)), given_up);
     let awork = Policy::awork();
-    let last = next_attempt(&awork, &history(11, Ended::Answered(302)), 0, 0.0);
+    let last = next_attempt(&awork, &history(11, AttemptResult::Answered(302)), 0, 0.0);
     assert_eq!(last, Next::GivenUp { trigger: Trigger::Any, divert: false });
 }
 
 #[test]
 fn what_suspends_is_the_policy_and_only_an_owner_lifts_it() {
     let policy = |suspend| Policy { suspend, ..Policy::indifferent() };
-    let after = |standing: Standing, suspend, taken, given_up| {
-        standing.after(Verdict::of(&policy(suspend), taken, given_up), 5)
+    let after = |health: SubscriptionHealth, suspend, taken, given_up| {
+        health.after(AttemptEffect::of(&policy(suspend), taken, given_up), 5)
     };
-    let fresh = Standing::default();
-    let failed = Standing { failures: 1, suspended_at: None };
-    let suspended = Standing { failures: 1, suspended_at: Some(5) };
+    let fresh = SubscriptionHealth::default();
+    let failed = SubscriptionHealth { failures: 1, suspended_at: None };
+    let suspended = SubscriptionHealth { failures: 1, suspended_at: Some(5) };
     assert_eq!(after(fresh, Suspend::Never, false, true), failed);
     assert_eq!(after(fresh, Suspend::GivenUp, false, false), failed, "it is tried again");
     assert_eq!(after(fresh, Suspend::GivenUp, false, true), suspended);
     assert_eq!(after(failed, Suspend::GivenUp, true, false), fresh, "a success resets the count");
     assert_eq!(after(fresh, Suspend::Beyond(1), false, true), failed);
-    let twice = Standing { failures: 2, suspended_at: Some(5) };
+    let twice = SubscriptionHealth { failures: 2, suspended_at: Some(5) };
     assert_eq!(after(failed, Suspend::Beyond(1), false, false), twice);
-    // What was on its way when it was suspended may arrive, and changes no more than the count.
-    let lasting = Standing { failures: 0, suspended_at: Some(5) };
+    // A delivery that was in flight at the suspension may succeed, and only changes the count.
+    let lasting = SubscriptionHealth { failures: 0, suspended_at: Some(5) };
     assert_eq!(after(twice, Suspend::Beyond(1), true, false), lasting);
-    let earlier = Standing { failures: 9, suspended_at: Some(1) };
-    let still = Standing { failures: 10, suspended_at: Some(1) };
+    let earlier = SubscriptionHealth { failures: 9, suspended_at: Some(1) };
+    let still = SubscriptionHealth { failures: 10, suspended_at: Some(1) };
     assert_eq!(after(earlier, Suspend::Beyond(1), false, false), still, "since when it is stays");
 }
 
@@ -110,15 +110,15 @@ fn what_suspends_is_the_policy_and_only_an_owner_lifts_it() {
 fn the_most_particular_trigger_is_the_one_that_is_told() {
     let policy =
         Policy { triggers: vec![Trigger::Class(4), Trigger::Status(404)], ..Policy::indifferent() };
-    assert_eq!(policy.trigger(Ended::Answered(404)), Some(Trigger::Status(404)));
-    assert_eq!(policy.trigger(Ended::Answered(400)), Some(Trigger::Class(4)));
+    assert_eq!(policy.trigger(AttemptResult::Answered(404)), Some(Trigger::Status(404)));
+    assert_eq!(policy.trigger(AttemptResult::Answered(400)), Some(Trigger::Class(4)));
 }
 
 #[test]
 fn what_cannot_become_better_is_not_tried_again() {
     let policy =
         Policy { retry: Some(Retry::linear(1, 10)), divert: true, ..Policy::indifferent() };
-    for ended in [Ended::Forbidden, Ended::Unmade] {
+    for ended in [AttemptResult::Forbidden, AttemptResult::Unmade] {
         let next = next_attempt(&policy, &history(1, ended), 0, 0.0);
         assert!(matches!(next, Next::GivenUp { divert: true, .. }), "{next:?}");
     }
@@ -136,7 +136,7 @@ proptest! {
         };
         let policy = Policy { retry: Some(retry), ..Policy::indifferent() };
         let retry_after = Some(Duration::from_secs(asked));
-        let history = History { attempts: number, ended: Ended::Answered(503), retry_after };
+        let history = History { attempts: number, ended: AttemptResult::Answered(503), retry_after };
         let next = next_attempt(&policy, &history, now, jitter);
         if number > attempts {
             let given_up = matches!(next, Next::GivenUp { .. });

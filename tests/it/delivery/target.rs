@@ -1,4 +1,4 @@
-//! Addresses that may not be sent to, in every form that they have.
+//! SSRF protection: forbidden addresses in all their notations.
 
 use hookgate::delivery::refusal;
 

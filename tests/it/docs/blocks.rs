@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hookgate::engine::{
-    Context, Diagnostics, Engine, Machine, OwnedValue, Secrets, Source, Strangers, Time,
+    Context, Diagnostics, Engine, Machine, OwnedValue, Secrets, Source, Time, UndeclaredRoots,
 };
 use hookgate::listener::{Outside, load};
 use hookgate::value::read_json;
@@ -109,7 +109,12 @@ fn configuration(body: &str) -> String {
 }
 
 fn checked(file: &str) -> Option<String> {
-    let outside = Outside { environment: &|_| Some("s3cret".to_owned()), ..Outside::none() };
+    let secret = |name: &str| match name.starts_with("secrets/") {
+        true => Ok(b"s3cret".to_vec()),
+        false => Err("there are only secrets here".to_owned()),
+    };
+    let environment = &|_: &str| Some("s3cret".to_owned());
+    let outside = Outside { file: &secret, environment, ..Outside::none() };
     let loaded = load("listener.toml", file, &outside);
     let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     Some(told.join("\n")).filter(|told| !told.is_empty())
@@ -135,14 +140,14 @@ fn trimmed(text: &str) -> Vec<&str> {
 }
 
 /// What the lines at the top of a block say.
-struct Surroundings {
+struct DecisionContext {
     roots: Vec<OwnedValue>,
     now: Time,
     secrets: Secrets,
 }
 
-fn surroundings(block: &Block<'_>) -> Surroundings {
-    let mut found = Surroundings { roots: vec![], now: time(NOW), secrets: Secrets::default() };
+fn surroundings(block: &Block<'_>) -> DecisionContext {
+    let mut found = DecisionContext { roots: vec![], now: time(NOW), secrets: Secrets::default() };
     for line in &block.lines {
         if let Some(roots) = line.strip_prefix("# with ") {
             let roots = read_json(roots.as_bytes());
@@ -186,8 +191,8 @@ fn examples(block: &Block<'_>) -> String {
 
 /// What a source answers, written as the block has it. Warnings are told where the block tells
 /// of some.
-fn answer(source: &str, surroundings: &Surroundings) -> String {
-    let engine = Engine::for_requests().strangers(Strangers::Taken);
+fn answer(source: &str, surroundings: &DecisionContext) -> String {
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let checked = match engine.check(Source::new("block", source)) {
         Ok(checked) => checked,
         Err(diagnostics) => return codes(&diagnostics),

@@ -2,8 +2,8 @@
 
 use hookgate::diagnostic::{Code, CodeRow, Diagnostics, Setting, Severity, all_codes};
 use hookgate::engine::{
-    Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Strangers,
-    Time, Type,
+    Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Time, Type,
+    UndeclaredRoots,
 };
 use hookgate::listener::{Loaded, Outside, load, shared_sources};
 use hookgate::mapper;
@@ -117,7 +117,7 @@ fn engine(setting: Setting) -> Engine {
             let shape = Type::of_sample(&sample).not_null();
             engine.roots([RootDeclaration::new("parsed_body").of(shape)])
         }
-        Setting::Open => Engine::new().strangers(Strangers::Warned),
+        Setting::Open => Engine::new().strangers(UndeclaredRoots::Warn),
         _ => engine,
     }
 }

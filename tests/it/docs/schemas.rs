@@ -117,7 +117,7 @@ fn the_schema_and_the_reader_agree_on_every_kind_of_value() {
         (HEAD.replace("5b1f1f0c-", "5B1F1F0C-"), true),
         (HEAD.replace("5b1f1f0c-", ""), false),
         (HEAD.replace("5b1f1f0c-", "xb1f1f0c-"), false),
-        (format!("{HEAD}keep_raw = 1"), false),
+        (format!("{HEAD}capture = 1"), false),
         (format!("{HEAD}methods = [\"POST\", \"GET\"]"), true),
         (format!("{HEAD}methods = [\"TRACE\"]"), false),
         (format!("{HEAD}[vars]\na = 1\nb = [\"c\"]"), true),

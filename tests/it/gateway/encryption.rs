@@ -65,7 +65,7 @@ impl Kept {
         let subscribed = Subscribed::new("");
         let listener = format!(
             "id = \"{LISTENER}\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\
-             keep_raw = true\n\n[rate_limit]\nrequests = 100000\n\n\
+             capture = true\n\n[rate_limit]\nrequests = 100000\n\n\
              [secrets]\nGITHUB = {{ file = \"secrets/github\" }}\n"
         );
         subscribed.folder.write("listeners/open.toml", &listener);

@@ -97,7 +97,7 @@ impl Two {
 
 #[test]
 fn hanging_receivers_of_one_tenant_do_not_delay_another_tenants_deliveries() {
-    let two = Two::new("in_flight = 16\ntime = \"30s\"\n");
+    let two = Two::new("in_flight = 16\ntimeout = \"30s\"\n");
     let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
     two.subscribe("acme", 40, |_| hanging.url());
     two.subscribe("globex", 1, |_| good.url());
@@ -111,7 +111,7 @@ fn hanging_receivers_of_one_tenant_do_not_delay_another_tenants_deliveries() {
 
 #[test]
 fn a_tenants_own_good_receivers_get_permits_beside_those_that_hang() {
-    let two = Two::new("in_flight = 16\ntime = \"1s\"\n");
+    let two = Two::new("in_flight = 16\ntimeout = \"1s\"\n");
     let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
     two.subscribe("acme", 30, |_| hanging.url());
     two.happen(LISTENER, "1");
@@ -157,7 +157,7 @@ fn answered(query: &[u8]) -> Vec<u8> {
 fn names_that_no_server_answers_do_not_delay_or_fail_another_tenants_deliveries() {
     let server = name_server();
     let two = Two::new(&format!(
-        "name_servers = [\"{server}\"]\nlookups = 8\nresolve_time = \"2s\"\ntime = \"2s\"\n"
+        "name_servers = [\"{server}\"]\nlookups = 8\nresolve_timeout = \"2s\"\ntimeout = \"2s\"\n"
     ));
     let good = Receiver::good();
     let port = good.address.port();
@@ -243,7 +243,7 @@ fn many(subscriptions: usize) {
 
 #[test]
 fn a_backlog_turns_the_oldest_into_dead_letters_and_never_refuses_the_sender() {
-    let two = Two::new("waiting_rows = 5\nconcurrency = 1\ntime = \"60s\"\n");
+    let two = Two::new("waiting_rows = 5\nconcurrency = 1\ntimeout = \"60s\"\n");
     let hanging = Receiver::new(|_, _| Does::Stalls);
     two.subscribe("acme", 1, |_| hanging.url());
     for id in 0..20 {

@@ -245,7 +245,7 @@ fn the_oldest_of_a_backlog_that_is_too_large_become_dead_letters() {
         let ids: Vec<&str> = dead.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, ["0", "1", "2", "3", "4", "5", "6"]);
         assert!(dead[0].1.starts_with("backlog: ") && dead[0].1.contains("delivery.waiting_rows"));
-        let taken = store.take("one", 20, 100, 10).await.unwrap();
+        let taken = store.lease("one", 20, 100, 10).await.unwrap();
         assert_eq!(taken[0].event.as_ref().unwrap().request_id, "7", "the newest still wait");
 
         // What runs is left alone.
@@ -317,13 +317,13 @@ fn dead_letters_are_bounded_by_rows_and_do_not_keep_events_for_ever() {
         let all = limited(|limits| limits.age_us = 0);
         while store.trim(all, 100, SECOND).await.unwrap().more {}
         assert_eq!(diverted(&store, "one").await.len(), 10);
-        let few = limited(|limits| limits.diverted_rows = 3);
+        let few = limited(|limits| limits.dead_letter_rows = 3);
         let trimmed = store.trim(few, 100, SECOND).await.unwrap();
         assert_eq!(trimmed.deleted, 14);
         let left: Vec<String> =
             diverted(&store, "one").await.into_iter().map(|(id, _)| id).collect();
         assert_eq!(left, ["7", "8", "9"]);
-        let few = limited(|limits| limits.diverted_rows_per_tenant = 2);
+        let few = limited(|limits| limits.dead_letter_rows_per_tenant = 2);
         while store.trim(few, 100, SECOND).await.unwrap().deleted > 0 {}
         let left = diverted(&store, "one").await.len() + diverted(&store, "two").await.len();
         assert!(left <= 2, "{left}");
@@ -363,13 +363,13 @@ fn the_sums_of_backlogs_hold_whatever_becomes_of_deliveries() {
         OR waiting_bytes <> (SELECT coalesce(sum(bytes + coalesce(octet_length(body), 0)), 0)
         FROM deliveries WHERE deliveries.subscription_id = backlogs.subscription_id
         AND state = 'waiting')
-        OR diverted_rows <> (SELECT count(*) FROM diverted
+        OR dead_letter_rows <> (SELECT count(*) FROM diverted
         WHERE diverted.subscription_id = backlogs.subscription_id)";
     assert_eq!(rows(folder.path(), wrong), 0);
     assert_eq!(rows(folder.path(), "SELECT count(*) FROM backlogs"), 2);
     let tenants = "SELECT count(*) FROM tenant_backlogs WHERE subscriptions = 2 AND waiting_rows =
-        (SELECT sum(waiting_rows) FROM backlogs) AND diverted_rows =
-        (SELECT sum(diverted_rows) FROM backlogs)";
+        (SELECT sum(waiting_rows) FROM backlogs) AND dead_letter_rows =
+        (SELECT sum(dead_letter_rows) FROM backlogs)";
     assert_eq!(rows(folder.path(), tenants), 1);
 }
 

@@ -236,7 +236,7 @@ fn headers() -> Vec<Input> {
         input("a method in a header", with("X-HTTP-Method-Override: GET"), &[401]),
         input(
             "a path in a header",
-            with("X-Original-URL: /metrics\r\nX-Rewrite-URL: /metrics"),
+            with("X-CapturedRequest-URL: /metrics\r\nX-Rewrite-URL: /metrics"),
             &[401],
         ),
         input("a content type that is none", with("Content-Type: ;;;=/"), &[401]),
@@ -362,7 +362,7 @@ fn holds(gateway: &Gateway, folder: &Folder) {
 
 fn settled() -> Folder {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 100000\nburst = 100000\n");
-    folder.settings("\n[limits]\nheader_time = \"1s\"\nbody_time = \"1s\"\nfailures = 1000000\n");
+    folder.settings("\n[limits]\nheader_timeout = \"1s\"\nbody_timeout = \"1s\"\nfailures_per_minute = 1000000\n");
     folder
 }
 

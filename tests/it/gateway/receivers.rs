@@ -27,7 +27,7 @@ fn path(locator: &str, rest: &str) -> String {
 
 #[test]
 fn an_event_reaches_everyone_who_wants_it_in_the_envelope_of_their_api() {
-    let subscribed = Subscribed::new("user = \"123e4567-e89b-12d3-a456-426614174000\"\n");
+    let subscribed = Subscribed::new("actor_id = \"123e4567-e89b-12d3-a456-426614174000\"\n");
     let gateway = subscribed.serve();
     let (socotra, awork, other) = (Receiver::good(), Receiver::good(), Receiver::good());
     gateway.subscribe(&subscribed.key, &socotra.url(), &NOTHING);
@@ -657,7 +657,7 @@ fn a_server_is_held_to_its_certificate_unless_the_webhook_says_not_to() {
         }
         list()
     };
-    let trusted = format!("authorities = \"{}\"\n", certificate[0].display());
+    let trusted = format!("ca_file = \"{}\"\n", certificate[0].display());
     assert!(outcome("", true).contains("no TLS"), "{}", outcome("", true));
     assert!(outcome(&trusted, true).contains("delivered"));
     assert!(outcome("", false).contains("delivered"));

@@ -131,7 +131,7 @@ fn requests_beyond_the_rate_are_told_when_to_come_back() {
 #[test]
 fn who_keeps_failing_is_told_to_wait_and_others_are_not() {
     let folder = Folder::with_listener("");
-    folder.settings("\n[limits]\nfailures = 3\n");
+    folder.settings("\n[limits]\nfailures_per_minute = 3\n");
     let gateway = folder.serve();
     let forged = [("X-Hub-Signature-256", "sha256=00")];
     let statuses: Vec<u16> = (0..5).map(|_| gateway.post(&forged, b"{}").status).collect();
@@ -474,7 +474,7 @@ fn idle_connections() -> usize {
 #[test]
 fn slow_and_large_senders_leave_room_for_the_others() {
     let folder = Folder::with_listener(MANY);
-    folder.settings("\n[limits]\nheader_time = \"60s\"\nbody_time = \"2s\"\n");
+    folder.settings("\n[limits]\nheader_timeout = \"60s\"\nbody_timeout = \"2s\"\n");
     let gateway = folder.serve();
     let path = gateway.path(LISTENER);
     let idle: Vec<TcpStream> =
@@ -603,11 +603,11 @@ fn send_makes_what_the_listener_takes_and_replay_shows_what_a_change_would_do() 
 
 #[test]
 fn an_original_that_was_kept_is_verified_again_and_is_not_readable_in_the_store() {
-    let folder = Folder::with_listener("keep_raw = true\n");
+    let folder = Folder::with_listener("capture = true\n");
     // The key of a table comes before the tables.
     let file = folder.path().join("listeners/github.toml");
-    let text = std::fs::read_to_string(&file).unwrap().replace("keep_raw = true\n", "");
-    std::fs::write(&file, text.replace("tenant = \"acme\"", "tenant = \"acme\"\nkeep_raw = true"))
+    let text = std::fs::read_to_string(&file).unwrap().replace("capture = true\n", "");
+    std::fs::write(&file, text.replace("tenant = \"acme\"", "tenant = \"acme\"\ncapture = true"))
         .unwrap();
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     let mut keyed = program();

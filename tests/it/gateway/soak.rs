@@ -75,7 +75,7 @@ fn folder(volume: &Volume) -> Folder {
         &format!(
             "public_url = \"https://hooks.example.com\"\n\n[server]\n\
              listen = \"127.0.0.1:{listen}\"\nmanagement = \"127.0.0.1:{management}\"\n{DRAIN}\n\
-             [store]\npath = \"{}\"\n\n[retention]\nbytes = {}\nrefused_bytes = 16777216\n{DELIVERY}",
+             [store]\npath = \"{}\"\n\n[retention]\nbytes = {}\nrejected_bytes = 16777216\n{DELIVERY}",
             store.display(),
             STORED_MIB << 20,
         ),

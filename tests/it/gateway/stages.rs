@@ -12,7 +12,7 @@ use super::floods::head_to_github;
 use super::running::{Folder, Gateway, answer, borrowed, exchange_as, is_there, signed};
 
 /// Timeouts of a second or two.
-const SHORT: &str = "\n[limits]\nheader_time = \"1s\"\nidle_timeout = \"2s\"\nwrite_timeout = \"1s\"\nbody_time = \"2s\"\n";
+const SHORT: &str = "\n[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nwrite_timeout = \"1s\"\nbody_timeout = \"2s\"\n";
 
 /// What a connection without its timeout would outlast.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -182,7 +182,7 @@ fn an_answer_that_nobody_reads_ends_with_the_write_timeout() {
 #[test]
 fn half_open_connections_give_way_to_new_ones() {
     let folder = Folder::with_listener("");
-    folder.settings("\n[limits]\nconnections = 20\nheader_time = \"60s\"\n");
+    folder.settings("\n[limits]\nconnections = 20\nheader_timeout = \"60s\"\n");
     let gateway = folder.serve();
     // One that has a request in progress stays.
     let mut busy = connect(&gateway, head_to_github("Content-Length: 2\r\n\r\n{").as_bytes());
@@ -204,7 +204,7 @@ fn half_open_connections_give_way_to_new_ones() {
 fn connections_are_bounded_by_address_and_proxies_have_a_bound_of_their_own() {
     let folder = Folder::with_listener("");
     folder.settings(
-        "trusted_proxies = [\"127.0.0.9\"]\n\n[limits]\nheader_time = \"60s\"\n\
+        "trusted_proxies = [\"127.0.0.9\"]\n\n[limits]\nheader_timeout = \"60s\"\n\
          connections_per_address = 10\nconnections_per_proxy = 15\n",
     );
     let gateway = folder.serve();
@@ -223,7 +223,7 @@ fn connections_are_bounded_by_address_and_proxies_have_a_bound_of_their_own() {
 #[test]
 fn shutdown_does_not_wait_for_connections_without_a_request() {
     let folder = Folder::with_listener("");
-    folder.settings("\n[limits]\nheader_time = \"60s\"\n");
+    folder.settings("\n[limits]\nheader_timeout = \"60s\"\n");
     let gateway = folder.serve();
     let settings = frame(SETTINGS, 0, 0, &[]);
     let mut kept = Vec::new();
@@ -334,7 +334,7 @@ fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
         .output();
     assert!(made.unwrap().status.success());
     folder.settings(
-        "tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n\n[limits]\nheader_time = \"5s\"\n",
+        "tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n\n[limits]\nheader_timeout = \"5s\"\n",
     );
     let gateway = folder.serve();
     // A hello that says it has 60,000 bytes, in records of 4 KiB, and lacks the rest.

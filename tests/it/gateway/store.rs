@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use hookgate::delivery::{Api, Standing, Verdict};
+use hookgate::delivery::{Api, AttemptEffect, SubscriptionHealth};
 use hookgate::gateway::store::{
     AttemptFilter, AttemptRecord, AuditRecord, BacklogLimits, Change, DedupClaim, DeliveryFilter,
-    DeliveryStore, DivertedFilter, End, Entry, EventFilter, EventRecord, FanOutStore, FanOutTurn,
-    FannedOut, Kept, Key, KeyKind, Mode, NotePolicy, PageRequest, Repeat, RequestFilter,
-    RequestRecord, Retention, Settlement, SqliteOptions, SqliteStore, State, Store, StoreError,
-    SubscriptionFilter, SubscriptionRecord, Tenant, Unwanted, Work,
+    DeliveryOutcome, DeliveryStore, DeliveryUpdate, DivertedFilter, Entry, EventFilter,
+    EventRecord, FanOutStore, FanOutTurn, FannedOut, Kept, Key, KeyKind, LeasedDelivery, Mode,
+    PageRequest, RejectedLogPolicy, Repeat, RequestFilter, RequestRecord, Retention, SqliteOptions,
+    SqliteStore, State, Store, StoreError, SubscriptionFilter, SubscriptionRecord, Tenant,
+    Unwanted,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -21,8 +22,8 @@ pub(super) const WIDE: BacklogLimits = BacklogLimits {
     age_us: 1 << 60,
     tenant_rows: 1 << 40,
     total_rows: 1 << 40,
-    diverted_rows: 1 << 40,
-    diverted_rows_per_tenant: 1 << 40,
+    dead_letter_rows: 1 << 40,
+    dead_letter_rows_per_tenant: 1 << 40,
 };
 
 /// One step of fan-out for a tenant, of at most so many rows.
@@ -412,7 +413,7 @@ pub(super) fn subscription(id: &str, events: &[&str]) -> Change<SubscriptionReco
         tenant: "acme".to_owned(),
         api: Api::Socotra,
         enabled: true,
-        standing: Standing::default(),
+        health: SubscriptionHealth::default(),
         last_failure: None,
         events: events.iter().map(ToString::to_string).collect(),
         sealed: vec![1, 2, 3],
@@ -434,7 +435,7 @@ fn audit(action: &str) -> AuditRecord {
     }
 }
 
-fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
+fn update(work: &LeasedDelivery, ok: bool, end: DeliveryOutcome) -> DeliveryUpdate {
     let attempt = AttemptRecord {
         delivery_id: work.delivery.id,
         number: work.delivery.attempts + 1,
@@ -444,22 +445,22 @@ fn settlement(work: &Work, ok: bool, end: End) -> Settlement {
         reason: (!ok).then(|| "no".to_owned()),
         duration_us: 1,
     };
-    Settlement {
+    DeliveryUpdate {
         delivery_id: work.delivery.id,
         attempt: Some(attempt),
         body: Some("{}".to_owned()),
         end,
         reason: (!ok).then(|| "no".to_owned()),
         notice: None,
-        verdict: Some(Verdict { taken: ok, suspends: false, beyond: Some(2) }),
+        effect: Some(AttemptEffect { taken: ok, suspends: false, beyond: Some(2) }),
     }
 }
 
 /// Delivers what waits for a subscription, so many at most.
 pub(super) async fn settled(store: &SqliteStore, subscription: &str, number: usize) {
     let now = 2000 * SECOND;
-    for work in store.take(subscription, now, now + SECOND, number).await.unwrap() {
-        store.settle(settlement(&work, true, End::Delivered), now).await.unwrap();
+    for work in store.lease(subscription, now, now + SECOND, number).await.unwrap() {
+        store.settle(update(&work, true, DeliveryOutcome::Delivered), now).await.unwrap();
     }
 }
 
@@ -488,8 +489,8 @@ fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
         let fanned = step(&store, turn, 100).await;
         assert_eq!(fanned.subscriptions, ["changed", "wants"]);
         assert_eq!((fanned.filtered, fanned.more, fanned.subscribed), (1, false, true));
-        assert_eq!(store.take("does not", 10, 100, 10).await.unwrap(), []);
-        assert_eq!(store.take("changed", 10, 100, 10).await.unwrap().len(), 1);
+        assert_eq!(store.lease("does not", 10, 100, 10).await.unwrap(), []);
+        assert_eq!(store.lease("changed", 10, 100, 10).await.unwrap().len(), 1);
         let filter = DeliveryFilter {
             subscription_id: Some("does not".to_owned()),
             limit: 10,
@@ -524,28 +525,29 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
             kept.push(fan_out(&store, "acme").await);
         }
         assert_eq!(kept, [vec!["any", "one"], vec!["any"]]);
-        assert_eq!(store.take("one", 0, 100, 10).await.unwrap(), []);
-        let work = store.take("one", 5, 100, 10).await.unwrap();
+        assert_eq!(store.lease("one", 0, 100, 10).await.unwrap(), []);
+        let work = store.lease("one", 5, 100, 10).await.unwrap();
         assert_eq!(work.len(), 1);
         assert_eq!(work[0].event.as_ref().unwrap().event_type, "a");
-        assert_eq!(store.take("one", 50, 100, 10).await.unwrap(), [], "it is leased");
+        assert_eq!(store.lease("one", 50, 100, 10).await.unwrap(), [], "it is leased");
         assert_eq!(store.next_due("one", 50).await.unwrap(), None);
-        assert_eq!(store.take("one", 100, 200, 10).await.unwrap().len(), 1, "the lease ended");
+        assert_eq!(store.lease("one", 100, 200, 10).await.unwrap().len(), 1, "the lease ended");
         store.end_leases(100).await.unwrap();
         assert_eq!(store.next_due("one", 100).await.unwrap(), Some(1));
         assert_eq!(store.upcoming(100).await.unwrap().len(), 2);
 
         for expected in [false, false, true] {
-            let work = store.take("one", 1000, 2000, 10).await.unwrap().remove(0);
-            let again = settlement(&work, false, End::Again { at: 1000 });
+            let work = store.lease("one", 1000, 2000, 10).await.unwrap().remove(0);
+            let again = update(&work, false, DeliveryOutcome::Again { at: 1000 });
             assert_eq!(store.settle(again, 1000).await.unwrap(), expected);
         }
         let record = store.subscription("one").await.unwrap().unwrap();
-        assert_eq!(record.standing, Standing { failures: 3, suspended_at: Some(1000) });
+        assert_eq!(record.health, SubscriptionHealth { failures: 3, suspended_at: Some(1000) });
         assert_eq!(record.last_failure.as_deref(), Some("no"));
-        let work = store.take("one", 1000, 2000, 10).await.unwrap().remove(0);
+        let work = store.lease("one", 1000, 2000, 10).await.unwrap().remove(0);
         assert_eq!((work.delivery.attempts, work.body.as_deref()), (3, Some("{}")));
-        let diverted = settlement(&work, false, End::Diverted { trigger: "5xx".to_owned() });
+        let diverted =
+            update(&work, false, DeliveryOutcome::Diverted { trigger: "5xx".to_owned() });
         store.settle(diverted, 3000).await.unwrap();
         let event = work.delivery.event_id.clone();
         let kept = DivertedFilter {
@@ -561,11 +563,11 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
         let resend = || Change { what: what.clone(), audit: audit("resend") };
         let first = store.resend(resend(), 4000).await.unwrap().unwrap();
         assert_eq!(store.resend(resend(), 4000).await.unwrap(), Some(first), "it waits already");
-        let work = store.take("one", 4000, 5000, 10).await.unwrap().remove(0);
+        let work = store.lease("one", 4000, 5000, 10).await.unwrap().remove(0);
         assert!(work.delivery.resent);
-        store.settle(settlement(&work, true, End::Delivered), 4000).await.unwrap();
+        store.settle(update(&work, true, DeliveryOutcome::Delivered), 4000).await.unwrap();
         assert_eq!(store.diverted_page(&kept, all).await.unwrap(), []);
-        assert_eq!(store.subscription("one").await.unwrap().unwrap().standing.failures, 0);
+        assert_eq!(store.subscription("one").await.unwrap().unwrap().health.failures, 0);
         let filter = AttemptFilter { subscription_id: "one".to_owned(), listeners: Vec::new() };
         let page = PageRequest { after: None, offset: 4, limit: 2, bytes: 1 << 20 };
         assert_eq!(store.count_attempts(&filter).await.unwrap(), 5);
@@ -597,10 +599,10 @@ fn what_waits_for_a_time_that_no_policy_knows_is_due_when_the_gateway_starts() {
         assert_eq!(store.next_due("one", 0).await.unwrap(), Some(2 * SECOND));
         store.end_leases(SECOND).await.unwrap();
         assert_eq!(store.next_due("one", SECOND).await.unwrap(), Some(SECOND));
-        assert_eq!(store.take("one", SECOND, day, 10).await.unwrap().len(), 1);
+        assert_eq!(store.lease("one", SECOND, day, 10).await.unwrap().len(), 1);
         // Set back by an hour, what is to come comes an hour earlier, and not what is due.
         store.set_back(3600 * SECOND, SECOND).await.unwrap();
-        assert_eq!(store.take("one", SECOND, day, 10).await.unwrap().len(), 1);
+        assert_eq!(store.lease("one", SECOND, day, 10).await.unwrap().len(), 1);
     });
 }
 
@@ -652,14 +654,14 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
             store.keep(entry, 1).await.unwrap();
         }
         fan_out(&store, "acme").await;
-        for work in store.take("one", 1, 2, 10).await.unwrap() {
+        for work in store.lease("one", 1, 2, 10).await.unwrap() {
             let end = match work.event.as_ref().unwrap().request_id.as_str() {
-                "waiting" => End::Again { at: 2000 * SECOND },
-                "diverted" => End::Diverted { trigger: "5xx".to_owned() },
-                _ => End::Delivered,
+                "waiting" => DeliveryOutcome::Again { at: 2000 * SECOND },
+                "diverted" => DeliveryOutcome::Diverted { trigger: "5xx".to_owned() },
+                _ => DeliveryOutcome::Delivered,
             };
-            let ok = end == End::Delivered;
-            store.settle(settlement(&work, ok, end), 1).await.unwrap();
+            let ok = end == DeliveryOutcome::Delivered;
+            store.settle(update(&work, ok, end), 1).await.unwrap();
         }
         let pruned = |now: i64| {
             let store = &store;
@@ -685,24 +687,24 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
 fn logs_of_refused_requests_are_sampled_cut_and_capped() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = SqliteOptions::new(folder.path().join("store.db"), Mode::Serve);
-    options.notes = NotePolicy { per_second: 10, bytes: 100_000, cut: 1000 };
+    options.rejected_log = RejectedLogPolicy { per_second: 10, bytes: 100_000, cut: 1000 };
     let store = SqliteStore::open(options).unwrap();
     run(async {
         for at in 0..1000 {
             let mut refused = request(&at.to_string(), 5);
             refused.outcome = "verification_failed".to_owned();
             refused.body = Some("é".repeat(4000));
-            store.note(refused);
+            store.record_rejected(refused);
         }
         store.flush().await.unwrap();
         let kept = store.requests(&all()).await.unwrap();
         assert_eq!(kept.len(), 20, "ten, and each hundredth");
         assert!(kept.iter().all(|one| one.body.as_ref().unwrap().len() <= 1000));
-        assert_eq!(store.noted().dropped, 980);
+        assert_eq!(store.rejected_stats().dropped, 980);
         for second in 0..200 {
             let mut refused = request(&format!("later {second}"), second * SECOND);
             refused.outcome = "verification_failed".to_owned();
-            store.note(refused);
+            store.record_rejected(refused);
         }
         store.flush().await.unwrap();
         assert!(store.requests(&all()).await.unwrap().len() <= 50);

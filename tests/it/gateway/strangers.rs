@@ -72,7 +72,7 @@ fn an_address_that_a_proxy_does_not_tell_is_unknown_and_fails_the_check() {
 #[test]
 fn failures_are_counted_by_the_address_behind_the_proxy_at_listeners_and_at_the_token_endpoint() {
     let folder = Folder::with_listener("");
-    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures = 2\n"));
+    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures_per_minute = 2\n"));
     let gateway = folder.serve();
     let form = b"grant_type=client_credentials&client_id=a&client_secret=b";
     let fails = |path: &str, forwarded: &[u8]| {
@@ -184,7 +184,8 @@ fn validate(gateway: &Gateway, address: &str, more: &str) -> u16 {
 
 #[test]
 fn challenges_that_nobody_verified_are_cut_and_sampled_and_kept_with_what_is_refused() {
-    let (folder, gateway) = zoom("challenges = 1000000\nchallenges_per_address = 1000000\n");
+    let (folder, gateway) =
+        zoom("challenges_per_minute = 1000000\nchallenges_per_minute_per_address = 1000000\n");
     let more = "x".repeat(100_000);
     for _ in 0..60 {
         assert_eq!(validate(&gateway, "198.51.100.1", &more), 200);
@@ -218,7 +219,7 @@ fn a_stranger_s_challenges_keep_none_of_the_provider_s_out() {
 
 #[test]
 fn a_botnet_s_challenges_keep_no_signed_one_of_the_provider_out() {
-    let (_folder, gateway) = zoom("challenges = 5\nchallenges_per_address = 2\n");
+    let (_folder, gateway) = zoom("challenges_per_minute = 5\nchallenges_per_minute_per_address = 2\n");
     for at in 0..40 {
         validate(&gateway, &format!("198.51.100.{at}"), "");
     }
@@ -251,7 +252,7 @@ fn a_forged_request_costs_its_body_once_however_many_signatures_it_has() {
 #[test]
 fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1000\nburst = 1000\n");
-    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures = 2\n"));
+    folder.settings(&format!("{TRUSTED}\n[limits]\nfailures_per_minute = 2\n"));
     let gateway = folder.serve();
     let large = vec![b'a'; 1_000_000];
     let path = gateway.path(LISTENER);

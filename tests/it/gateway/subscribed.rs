@@ -13,7 +13,7 @@ pub(crate) struct Subscribed {
 }
 
 /// What is delivered to in tests.
-const ALLOW: &str = "allow = [\"127.0.0.0/8\"]\nconnect_time = \"1s\"\ntime = \"1s\"\n";
+const ALLOW: &str = "allow = [\"127.0.0.0/8\"]\nconnect_timeout = \"1s\"\ntimeout = \"1s\"\n";
 
 impl Subscribed {
     pub(crate) fn new(delivery: &str) -> Self {

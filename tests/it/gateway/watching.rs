@@ -130,7 +130,7 @@ fn schema_sample_and_authority_files_are_watched() {
     folder.write("schemas/body.json", r#"{ "type": "object" }"#);
     folder.write("samples/one.json", "{}");
     certificate(folder.path(), "ca.pem");
-    folder.settings("[delivery]\nauthorities = \"ca.pem\"\n");
+    folder.settings("[delivery]\nca_file = \"ca.pem\"\n");
     let gateway = folder.serve();
     assert_eq!(post(&gateway, "old", "[]"), 422);
     folder.write("schemas/body.json", r#"{ "type": "array" }"#);
@@ -140,7 +140,7 @@ fn schema_sample_and_authority_files_are_watched() {
     until("the sample is not read again", || taken(&gateway) > before);
     let before = taken(&gateway);
     certificate(folder.path(), "ca.pem");
-    until("the authorities are not read again", || taken(&gateway) > before);
+    until("the ca_file are not read again", || taken(&gateway) > before);
 }
 
 /// Makes a certificate.
@@ -167,7 +167,7 @@ fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
     far.write("listeners/open.toml", &open);
     let receiver = far.serve();
     let url = format!("https://{}{}", receiver.senders, receiver.path(LISTENER));
-    let subscribed = Subscribed::new("authorities = \"ca.pem\"\n");
+    let subscribed = Subscribed::new("ca_file = \"ca.pem\"\n");
     certificate(subscribed.folder.path(), "ca.pem");
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, &url, &json!({ "divert": true }));
@@ -176,7 +176,7 @@ fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
     until("the stranger is trusted", || list().contains("no TLS"));
     let before = taken(&gateway);
     std::fs::copy(far.path().join("cert.pem"), subscribed.folder.path().join("ca.pem")).unwrap();
-    until("the authorities are not read again", || taken(&gateway) > before);
+    until("the ca_file are not read again", || taken(&gateway) > before);
     // Deliveries take settings over when they are next looked for, within some seconds.
     let mut id = 1;
     until("the new authority is not used", || {

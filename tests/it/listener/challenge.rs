@@ -1,4 +1,4 @@
-//! Challenges: how they are recognised and answered, and that they sign nothing for strangers.
+//! Challenges: detection and answers. They must not sign arbitrary messages.
 
 use hookgate::listener::Outcome;
 
@@ -40,7 +40,7 @@ body = 'parsed_body.challenge'
     assert_eq!(decision.response.header("x-none"), None);
     assert_eq!(decision.response.header("content-type"), Some("text/plain; charset=utf-8"));
     assert!(decision.event.is_none() && decision.dedup.is_none());
-    // Anything else has to be signed, and an error in detection is no challenge.
+    // Any other request must be signed, and a failing detection is not a challenge.
     for text in [r#"{"type":"event"}"#, "{}", "no json", ""] {
         let decision = Sent::json(text).to(&listener);
         assert_eq!(decision.outcome, Outcome::VerificationFailed, "{text}");
@@ -113,7 +113,7 @@ fn verification_that_is_only_monitored_makes_no_challenge_safe() {
     assert_eq!(body(&decision), hex::encode(sha256(KEY, "abc")));
 }
 
-/// Challenges that sign a token with the secret that signs deliveries.
+/// Returns challenges that sign a token with the secret that also signs deliveries.
 fn signing() -> [String; 3] {
     let head = "[[challenge]]\ndetect = 'parsed_body.token != NULL'\n";
     [
@@ -156,13 +156,13 @@ fn a_delivery_with_the_shape_of_a_token_is_none_even_if_it_is_signed() {
     for challenge in signing() {
         for check in [SIGNED, rule] {
             let listener = secured(&format!("{check}{challenge}"));
-            // Signed by the challenge, for whoever asked.
+            // The challenge would sign this text for any caller.
             let decision = sign(Sent::new("123")).to(&listener);
             assert_eq!(came(&decision), "verification_failed token_signed", "{check}{challenge}");
             assert_eq!(came(&sign(Sent::json(r#"{"a":1}"#)).to(&listener)), "accepted");
         }
     }
-    // Without a challenge that signs, such a delivery is one like others.
+    // Without a challenge that signs, such a delivery is an ordinary one.
     assert_eq!(came(&sign(Sent::new("123")).to(&secured(SIGNED))), "accepted");
 }
 

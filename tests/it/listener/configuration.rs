@@ -1,12 +1,12 @@
-//! What is said of listeners' files: files in `tests/cases/configuration/*.toml`, and what is told
-//! of each beside it. `UPDATE_EXPECT=1` rewrites what is told; read the diff.
+//! Diagnostics of listener files: files in `tests/cases/configuration/*.toml`, each with the
+//! expected messages in a file beside it. `UPDATE_EXPECT=1` rewrites these files; review the diff.
 
 use std::path::PathBuf;
 
 use hookgate::diagnostic::{Colour, render_all};
 use hookgate::listener::{Loaded, Outside, load};
 
-/// The files that a case may name.
+/// The files that a case may refer to.
 const FILES: &[(&str, &str)] = &[
     ("issue.json", r#"{ "issue": { "id": 1, "labels": ["bug"] } }"#),
     ("broken.json", r#"{ "issue": "#),
@@ -23,7 +23,7 @@ fn cases() -> Vec<PathBuf> {
     files
 }
 
-/// Loads a case. A first line `# [unset]` makes secrets that are not set warnings.
+/// Loads a case. With a first line `# [unset]`, missing secrets are warnings.
 fn loaded(name: &str, text: &str) -> Loaded {
     let outside = Outside {
         file: &|name| {

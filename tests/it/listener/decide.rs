@@ -1,5 +1,5 @@
-//! What becomes of a request, step by step: methods, bodies, limits, schema, filter, deduplication,
-//! mapping, response. Challenges and checks have files of their own.
+//! The processing of a request, step by step: methods, bodies, limits, schema, filter,
+//! deduplication, mapping, response. Challenges and verifications have their own files.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn a_method_that_is_not_taken_is_told_which_are() {
         (&usual, "post", "method_not_allowed method_not_taken", Some("POST")),
         (&other, "PUT", "accepted", None),
         (&other, "POST", "method_not_allowed method_not_taken", Some("PUT, GET")),
-        // Challenges come by GET and events do not.
+        // Challenges come by GET; events do not.
         (&challenged, "GET", "method_not_allowed method_not_taken", Some("POST, GET")),
         (&challenged, "PUT", "method_not_allowed method_not_taken", Some("POST, GET")),
         (&challenged, "POST", "accepted", None),
@@ -48,7 +48,7 @@ fn a_method_that_is_not_taken_is_told_which_are() {
     }
 }
 
-/// What rules read as `parsed_body`.
+/// Returns the value of `parsed_body` in rules.
 fn parsed(content_type: Option<&str>, text: &str) -> String {
     let sent = match content_type {
         Some(kind) => Sent::new(text).with("content-type", kind),
@@ -119,18 +119,18 @@ fn a_body_that_is_declared_as_json_and_is_none_is_refused_with_the_position() {
         assert_eq!(came(&decision), "malformed_body bad_json", "{text}");
         assert_eq!(decision.response.status, 400);
         assert!(body(&decision).contains(position), "{text}: {}", body(&decision));
-        // A stranger learns nothing of it.
+        // An unverified sender learns nothing about it.
         let decision = Sent::json(&text).to(&listener);
         assert_eq!(decision.outcome, Outcome::VerificationFailed);
         assert!(!body(&decision).contains(position));
-        // Nor is it an error where nothing says that it is JSON.
+        // Without a content type of JSON it is not an error.
         let decision = sign(Sent::new(&text)).to(&listener);
         assert_eq!(came(&decision), "accepted", "{text}");
         assert_eq!(decision.parts.parsed_body().to_string(), "null");
     }
 }
 
-/// A limiter that counts, and refuses what is past its limits.
+/// A rate limiter that counts, and rejects beyond its limits.
 #[derive(Default)]
 struct Counted {
     admitted: Vec<Policy>,
@@ -186,7 +186,7 @@ fn a_challenge_is_counted_after_verification_and_against_the_listener_only_when_
         (&stranger, Sent::json(bad), Outcome::ChallengeFailed, vec![Stranger], 0, false),
         (&verified, Sent::json(good), Outcome::VerificationFailed, vec![], 0, false),
         (&verified, sign(Sent::json(good)), Outcome::Challenged, vec![Verified], 0, true),
-        // Verification that is only monitored verifies nobody.
+        // A verification in monitor mode does not make a sender verified.
         (&monitored, Sent::json(good), Outcome::Challenged, vec![Stranger], 1, false),
     ] {
         let mut limiter = Counted::default();
@@ -198,7 +198,7 @@ fn a_challenge_is_counted_after_verification_and_against_the_listener_only_when_
     }
 }
 
-/// A limiter of a listener that strangers use up.
+/// A rate limiter of a listener whose limit unverified senders have used up.
 #[derive(Default)]
 struct UsedUp {
     failed: usize,
@@ -273,7 +273,7 @@ fn a_request_past_the_limit_is_told_when_to_come_again() {
     let decision = sign(Sent::json("{}")).limited(&listener, &mut limiter);
     assert_eq!(came(&decision), "rate_limited rate_exceeded");
     assert_eq!(decision.response.status, 429);
-    // Rounded up: a sender that waits so long is taken.
+    // Rounded up: a request after this number of seconds is accepted.
     assert_eq!(decision.response.header("retry-after"), Some("7"));
     assert_eq!(decision.response.header("ratelimit"), Some("limit=50, remaining=0, reset=7"));
     assert_eq!((limiter.admitted.len(), limiter.failed), (1, 0));
@@ -318,7 +318,7 @@ json = '''
         for path in ["/action", "/issue/id", "/issue/labels/1"] {
             assert!(told.contains(path), "{told}");
         }
-        // What a stranger wrote is not repeated.
+        // Text from an unverified sender is not repeated.
         assert!(!said(&decision).contains("forty-two") && !told.contains("forty-two"));
         let decision = sign(Sent::json("{}")).to(&listener);
         assert!(said(&decision).contains("action") && said(&decision).contains("issue"));
@@ -351,7 +351,7 @@ fn a_filter_keeps_or_drops_and_an_error_keeps() {
     }
 }
 
-/// The keys that a request is recognised by.
+/// Returns the deduplication keys of a request.
 fn hashes(listener: &hookgate::listener::Listener, text: &str) -> Vec<[u8; 32]> {
     let decision = Sent::json(text).to(listener);
     decision.dedup.map(|dedup| dedup.hashes).unwrap_or_default()
@@ -440,7 +440,7 @@ title = "'#${parsed_body.issue.number}'"
         assert_eq!(came(&decision), "accepted map_error", "{part}");
         let event = decision.event.unwrap();
         assert_eq!((event.kind, event.provider_id), (None, None));
-        // What could not be mapped stays as it came: nothing is lost.
+        // A body that cannot be mapped is kept as received: nothing is lost.
         let data = event.data.map_or_else(|| text.to_owned(), |data| data.to_string());
         assert_eq!(data, text);
     }
@@ -527,7 +527,7 @@ fn a_check_that_is_only_monitored_is_recorded_and_lets_pass() {
 
 #[test]
 fn the_steps_come_in_the_order_of_the_documentation() {
-    // Each request is wrong in two ways; the first step stops it.
+    // Each request is invalid in two ways; the earlier step rejects it.
     let schema = "[schema.shape]\na = \"integer\"\n[filter]\nkeep_when = 'FALSE'\n";
     let listener = secured(&format!("{SIGNED}{schema}"));
     let mut refusing = Counted { refuses: true, ..Counted::default() };

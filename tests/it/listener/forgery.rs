@@ -1,8 +1,8 @@
-//! Forgeries: every single change to what a recipe says is signed is refused, and the log says
-//! why.
+//! Forgeries: every single change to a signed part of a recipe's request is rejected, and the log
+//! gives the reason.
 //!
-//! Nothing here names a provider. What is changed, and what has to be found, comes from a recipe's
-//! own file: a recipe that is added is tried as all others are.
+//! No test names a provider. The changes and the expected reason codes come from the recipe's own
+//! file, so a new recipe is tested like all others.
 
 mod changes;
 mod facts;
@@ -23,7 +23,7 @@ use super::recipes::{complaints, run, seen};
 
 const URL: &str = super::recipes::URL;
 
-/// How many changes of each kind were tried, and on which recipes.
+/// The number of changes of each kind, and the recipes they were tried on.
 #[derive(Default)]
 struct Tally {
     tried: BTreeMap<&'static str, (usize, BTreeSet<&'static str>)>,
@@ -41,7 +41,7 @@ impl Tally {
         self.wrong.push(format!("{} `{}`: {what}: {told}", facts.recipe.name, sample.name));
     }
 
-    /// Holds what was tried to what has to be: kinds, and on how many recipes each at least.
+    /// Asserts a minimum number of changes, and for each kind a minimum number of recipes.
     fn end(self, least: usize, kinds: &[(&str, usize)]) {
         let total: usize = self.tried.values().map(|(count, _)| count).sum();
         for (kind, (count, recipes)) in &self.tried {
@@ -64,13 +64,13 @@ fn listener_of(facts: &Facts, sample: &Sample) -> Listener {
     loaded.listener.unwrap_or_else(|| panic!("{} `{}`: {told}", facts.recipe.name, sample.name))
 }
 
-/// What the checks found that did not pass.
+/// Returns the reason codes of the failed verifications.
 fn failed(decision: &Decision) -> Vec<&'static str> {
     let findings = decision.reasons.iter().map(|one| one.finding.name());
     findings.filter(|name| !["passed", "answered"].contains(name)).collect()
 }
 
-/// What is wrong with how a forgery ended; nothing where it was refused as it should be.
+/// Returns a complaint if a forgery was not rejected as expected.
 fn complaint(facts: &Facts, listener: &Listener, change: &Change) -> Option<String> {
     let decision = run(listener, &change.sample);
     let failed = failed(&decision);
@@ -80,7 +80,7 @@ fn complaint(facts: &Facts, listener: &Listener, change: &Change) -> Option<Stri
         Outcome::MethodNotAllowed => 405,
         _ => return Some(told),
     };
-    // A rule beside the signature may fail, too.
+    // A rule beside the signature may fail too.
     let has_rule = facts.checks.iter().any(|check| check.kind == Kind::Rule);
     let beside = |one: &str| has_rule && one.starts_with("rule_");
     let right = failed.iter().any(|one| change.wanted.contains(one));
@@ -94,7 +94,8 @@ fn complaint(facts: &Facts, listener: &Listener, change: &Change) -> Option<Stri
     leaks(listener, change, &decision, &failed)
 }
 
-/// What the sender is told, or the log does not tell.
+/// Returns a complaint if the sender receives a reason code or a secret, or if the log misses a
+/// reason code.
 fn leaks(
     listener: &Listener,
     change: &Change,
@@ -106,7 +107,7 @@ fn leaks(
     if failed.iter().any(|finding| body.contains(finding)) {
         return Some(format!("the sender is told {body}"));
     }
-    // A shorter one may stand in any word.
+    // A shorter secret may occur in ordinary words.
     let known = change.sample.secrets.iter().flat_map(|(_, texts)| texts);
     let mut known = known.filter(|secret| secret.len() >= 8);
     if known.any(|secret| log.contains(secret.as_str()) || body.contains(secret.as_str())) {
@@ -115,7 +116,8 @@ fn leaks(
     (!failed.iter().all(|finding| log.contains(finding))).then(|| format!("the log: {log}"))
 }
 
-/// Whether the log says that the body's last line end is all that is wrong, where a digest is.
+/// Returns true if each mismatching digest is reported as matching without the body's last line
+/// end.
 fn tells_of_the_line_end(listener: &Listener, change: &Change) -> bool {
     let decision = run(listener, &change.sample);
     let mut digests = decision.reasons.iter().filter(|one| one.finding.name() == "digest_differs");
@@ -188,7 +190,7 @@ fn every_change_to_what_a_recipe_covers_is_refused_and_the_log_says_why() {
 fn every_change_to_a_signature_is_refused_and_the_log_says_why() {
     let mut tally = Tally::default();
     for facts in all() {
-        // The pure arithmetic of public keys is slow without optimisation.
+        // Public-key arithmetic in pure Rust is slow without optimisation.
         let quick = facts.checks.iter().all(|check| check.kind != Kind::PublicKey);
         for (at, sample) in facts.valid().enumerate() {
             let listener = listener_of(&facts, sample);
@@ -241,7 +243,7 @@ fn a_signature_in_another_spelling_of_its_encoding_is_the_same_and_no_second_eve
     tally.end(150, &kinds);
 }
 
-/// Whether a request is taken for the same event as another.
+/// Returns true if a request is deduplicated as a repeat of another.
 fn is_recognised(before: &Decision, after: &Decision) -> bool {
     match (&before.dedup, &after.dedup) {
         (Some(before), Some(after)) => before.hashes.iter().any(|one| after.hashes.contains(one)),
@@ -254,14 +256,15 @@ fn is_recognised(before: &Decision, after: &Decision) -> bool {
 fn a_wrong_or_an_empty_secret_takes_nothing() {
     let mut tally = Tally::default();
     for facts in all() {
-        // A listener is compiled for each secret, which takes long: so with two samples a recipe.
+        // Each secret needs its own compiled listener, which is slow, so only two samples of a
+        // recipe are used.
         for sample in facts.valid().take(2) {
             for (what, secrets) in secrets::wrong(&facts, sample) {
                 tally.count("a wrong secret", &facts);
                 let changed = Sample { secrets, ..sample.clone() };
                 let listener = listener_of(&facts, &changed);
                 let mut wanted = differs(&facts);
-                // The token of a challenge is signed with it, too.
+                // The token of a challenge is signed with it too.
                 wanted.push("token_signed");
                 let change = Change { kind: "a wrong secret", what, sample: changed, wanted };
                 if let Some(told) = complaint(&facts, &listener, &change) {
@@ -284,7 +287,7 @@ fn a_wrong_or_an_empty_secret_takes_nothing() {
     tally.end(600, &[("a wrong secret", 55), ("an empty secret", 55)]);
 }
 
-/// Anyone has the empty secret.
+/// The empty secret is known to everyone.
 #[test]
 fn a_signature_that_is_made_with_no_secret_is_refused() {
     let mut tally = Tally::default();

@@ -1,4 +1,4 @@
-//! Laws of rates and forms, held by requests that are made up.
+//! Properties of rate limits and forms, tested with generated requests.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::{Sent, open};
 
-/// A bucket of tokens as one explains it: it fills with time, and a request takes one.
+/// A plain token bucket: it fills with time, and a request takes one token.
 struct Model {
-    /// In millionths of what one request takes, per unit of the interval.
+    /// The tokens, in units of a millionth of a token per unit of the interval.
     filled: i64,
     at: i64,
 }
@@ -53,7 +53,7 @@ proptest! {
                         let mut bucket = before;
                         matches!(admit(&mut bucket, policy, now + wait), Admission::Admitted { .. })
                     };
-                    // To wait so long is enough, and a moment less is not.
+                    // Waiting this long is enough, and one moment less is not.
                     prop_assert!(takes_after(wait) && !takes_after(wait - 1));
                 }
             }

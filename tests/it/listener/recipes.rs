@@ -1,9 +1,10 @@
-//! Every recipe is held to its samples, and what it sends is what it takes.
+//! Recipes: each accepts and rejects its samples as declared, and accepts the requests that it
+//! signs.
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Event, Listener, Loaded, Outcome, Presented, Recipe, Request, Sample, SignError,
-    Surroundings, Unlimited, decide, find_recipe, recipe_names,
+    Decision, DecisionContext, Event, Listener, Loaded, Outcome, Presented, Recipe, Request,
+    Sample, SignError, Unlimited, decide, find_recipe, recipe_names,
 };
 
 pub(crate) const URL: &str = "https://hooks.example.com/hook";
@@ -17,7 +18,7 @@ pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
     seen(sample, |request| decided(listener, request, request.received_at))
 }
 
-/// A sample as the request that it describes.
+/// Calls `look` with a sample as a request.
 pub(crate) fn seen<T>(sample: &Sample, look: impl FnOnce(&Request<'_>) -> T) -> T {
     let headers: Vec<(&str, &str)> =
         sample.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -41,7 +42,7 @@ pub(crate) fn seen<T>(sample: &Sample, look: impl FnOnce(&Request<'_>) -> T) -> 
 }
 
 fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
-    let mut surroundings = Surroundings {
+    let mut surroundings = DecisionContext {
         machine: &mut Machine::default(),
         limiter: &mut Unlimited,
         presented: &Presented::None,
@@ -121,7 +122,7 @@ fn what_a_recipe_sends_is_what_it_takes() {
         let valid = recipe.samples.iter().filter(|sample| sample.expect == "accepted");
         let sent: Vec<Result<(), String>> =
             valid.filter_map(|sample| sends(recipe, sample, sample.now.unwrap_or(now))).collect();
-        // A provider that signs in two ways sends in one of them.
+        // A provider with two signature schemes sends one of them.
         if !sent.is_empty() {
             assert!(sent.iter().any(Result::is_ok), "{}: {sent:?}", recipe.name);
             tried += 1;
@@ -130,7 +131,7 @@ fn what_a_recipe_sends_is_what_it_takes() {
     assert!(tried > 20, "{tried}");
 }
 
-/// Sends the body of a sample as the provider would; nothing where only the provider can.
+/// Sends the body of a sample as the provider would. `None` if only the provider can sign.
 fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), String>> {
     let listener = recipe.listener(&sample.secrets, &sample.vars).listener?;
     let body = sample.body.clone().unwrap_or_default();

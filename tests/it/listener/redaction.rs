@@ -1,4 +1,4 @@
-//! What is not written to a log.
+//! Redaction: text that must not appear in a log.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Sent, loaded, open, told};
 
-/// The log of a request.
+/// Returns the log entry of a request.
 fn log(listener: &Listener, sent: &Sent) -> Value {
     let decision = sent.to(listener);
     let log = sent.seen(|request| log_entry(listener, request, &decision));
@@ -134,7 +134,7 @@ fn a_path_that_hides_nothing_is_refused() {
     }
 }
 
-/// A listener with secrets from files.
+/// Returns a listener with secrets from files.
 fn knowing(secrets: &[&str]) -> Listener {
     let names: Vec<String> = (0..secrets.len()).map(|at| format!("s{at}")).collect();
     let files: Vec<(&str, &str)> =
@@ -156,12 +156,12 @@ fn a_known_secret_is_hidden_in_the_ways_it_is_usually_written() {
         hex::encode_upper(secret),
         "YS1iX2MuZH5lL2YrZyBoImk=".to_owned(),
         "YS1iX2MuZH5lL2YrZyBoImk".to_owned(),
-        // As paths and queries write it, and as forms do.
+        // In the notations of paths, queries and forms.
         "a-b_c.d~e%2Ff%2Bg%20h%22i".to_owned(),
         "a-b_c.d~e%2ff%2bg%20h%22i".to_owned(),
         "a%2Db%5Fc%2Ed%7Ee%2Ff%2Bg%20h%22i".to_owned(),
         "a-b_c.d%7Ee%2Ff%2Bg+h%22i".to_owned(),
-        // As JSON does.
+        // In the notation of JSON.
         "a-b_c.d~e/f+g h\\\"i".to_owned(),
     ] {
         let text = format!("x {written} y");
@@ -216,7 +216,7 @@ fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
 }
 
 proptest! {
-    /// Wherever a secret stands, in whatever it is written.
+    /// A secret is redacted at any position and in any notation.
     #[test]
     fn no_place_is_overlooked(
         secret in "[a-zA-Z0-9'\"/ +]{8,40}",
@@ -239,17 +239,17 @@ proptest! {
     }
 }
 
-/// Each character of a text as `\u` and four digits.
+/// Returns each character of a text as `\u` and four digits.
 fn unicode(text: &str) -> String {
     text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
-/// Each byte of a text as `%` and two digits.
+/// Returns each byte of a text as `%` and two digits.
 fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
-/// A secret with what escapes and encodings treat in their own ways.
+/// A secret of characters that escapes and encodings treat differently.
 const ESCAPED: &str = "Sup3r/Secret+V\u{e4}lue=0123 456&<'\">";
 
 #[test]
@@ -289,7 +289,7 @@ fn an_escaped_secret_is_hidden_in_every_form_of_a_body() {
             assert!(!log.to_string().contains(part), "{kind}: {log}");
         }
         if content_type == "application/json" && kind != "JSON that is cut" {
-            // What is left is JSON still.
+            // The rest is still JSON.
             serde_json::from_str::<Value>(raw).unwrap();
         }
     }
@@ -326,7 +326,7 @@ fn escapes_of_other_texts_are_left_as_they_were_sent() {
     ] {
         assert_eq!(listener.redaction.text(text), text);
     }
-    // Around a secret too.
+    // Also around a secret.
     let text = r#"{"a":"\/x\n","b":"Sup3r\/Secret+Välue=0123 456&<'\">","c":"%2F\u0053"}"#;
     let shown = r#"{"a":"\/x\n","b":"<redacted>","c":"%2F\u0053"}"#;
     assert_eq!(listener.redaction.text(text), shown);
@@ -354,7 +354,7 @@ fn a_body_read_in_another_form_than_the_paths_are_for_is_hidden() {
         assert!(!log.to_string().contains("4111"), "{kind}: {body}: {log}");
         assert_eq!(log["raw_body"], HIDDEN, "{kind}: {body}");
     }
-    // A form in which the path is found shows what is beside it.
+    // A form in which the path is found shows the other fields.
     let log = log(&listener, &Sent::new("card=4111&name=n").with("Content-Type", form));
     assert_eq!(log["parsed_body"], json!({ "card": HIDDEN, "name": "n" }));
 }
@@ -379,7 +379,7 @@ fn a_stored_log_is_redacted_again_by_the_configuration_of_now() {
 }
 
 proptest! {
-    /// However a secret is escaped, and however often.
+    /// A secret is redacted with any escape, and with nested escapes.
     #[test]
     fn no_escape_is_overlooked(
         secret in "[a-zA-Z0-9/+=&. äö]{6,30}",
@@ -403,7 +403,7 @@ proptest! {
                 false => percent(&written),
             };
         }
-        // A backslash or a sign before it would belong to its first letter.
+        // A backslash or sign before it would belong to its first letter.
         let before = before.replace(['\\', '%', '&'], "");
         let text = format!("{before} {written} {after}");
         let listener = knowing(&[&secret]);

@@ -1,4 +1,4 @@
-//! Tokens that others issue: JSON Web Tokens against a pinned set of keys.
+//! Tokens of an issuer: JSON Web Tokens with a pinned key set.
 
 use hookgate::listener::Listener;
 use ring::rand::SystemRandom;
@@ -20,7 +20,7 @@ fn jwk(id: &str, pair: &Ed25519KeyPair) -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "x": url_safe(pair.public_key().as_ref()) })
 }
 
-/// A listener that takes tokens of these keys.
+/// Returns a listener that accepts tokens signed with these keys.
 fn listener(keys: &[Value], algorithms: &str) -> Listener {
     let set = json!({ "keys": keys }).to_string();
     let check = format!(
@@ -103,7 +103,7 @@ fn the_claims_of_a_token_are_held_to_the_clock_and_the_listener() {
         (without("aud"), BAD),
         (with("iss", json!("https://other.example")), BAD),
         (without("iss"), BAD),
-        // Thirty seconds are left to the clocks.
+        // A clock skew of thirty seconds is tolerated.
         (with("exp", json!(NOW - 29)), "accepted"),
         (with("exp", json!(NOW - 30)), BAD),
         (with("exp", json!((NOW + 60).to_string())), BAD),
@@ -140,7 +140,7 @@ fn a_token_is_signed_with_a_pinned_key_by_an_allowed_algorithm() {
         (good.clone(), "accepted"),
         (signed(&other, json!({ "alg": "EdDSA", "kid": "b" })), "accepted"),
         (signed(&other, json!({ "alg": "EdDSA" })), "accepted"),
-        // The key that it names, and no other.
+        // Only the key that the token names is tried.
         (signed(&other, json!({ "alg": "EdDSA", "kid": "a" })), BAD),
         (signed(&pair, json!({ "alg": "EdDSA", "kid": "c" })), BAD),
         (signed(&ed25519(9), json!({ "alg": "EdDSA", "kid": "a" })), BAD),
@@ -157,7 +157,7 @@ fn a_token_is_signed_with_a_pinned_key_by_an_allowed_algorithm() {
         assert_eq!(came(&presented(&listener, &token)), outcome, "{token}");
     }
     assert_eq!(came(&Sent::json("{}").to(&listener)), "verification_failed missing_credential");
-    // What the listener allows counts, not what the token says.
+    // The listener's algorithms decide, not the token's header.
     let other = self::listener(&[jwk("a", &pair)], "\"RS256\", \"ES256\"");
     assert_eq!(came(&presented(&other, &good)), BAD);
 }

@@ -1,5 +1,5 @@
-//! Checks: what passes, what does not, and what the log says of it. Tokens that others issue have
-//! a file of their own.
+//! Verifications: accepted and rejected requests, and their reason codes in the log. Tokens of an
+//! issuer have their own file.
 
 use hookgate::listener::{Outcome, Presented, presented};
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
@@ -36,7 +36,7 @@ fn all_checks_run_so_that_the_log_tells_all_that_is_wrong() {
     assert_eq!(decision.reasons.len(), 3);
 }
 
-/// A listener with a signature check; more of it comes behind.
+/// Returns a listener file with a signature verification, followed by `more`.
 fn signature(more: &str) -> String {
     format!(
         "{SECRETS}[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nreceived = 'headers[\"x-signature\"]'\n{more}"
@@ -151,7 +151,7 @@ fn base64_of(bytes: &[u8], alphabet: &str) -> String {
     out
 }
 
-/// The same base64 with a bit set that says nothing.
+/// Returns the same base64 with an unused bit set.
 fn last_bit_set(text: &str) -> String {
     let bare = text.trim_end_matches('=');
     let last = bare.chars().last().unwrap();
@@ -169,7 +169,7 @@ fn any_active_secret_may_have_signed_and_the_log_says_which() {
     assert_eq!(old.outcome, Outcome::Accepted);
     assert!(said(&old).contains("`KEY`, number 2"), "{}", said(&old));
     assert_eq!(came(&with("another")), "verification_failed digest_differs");
-    // Anyone has the empty secret.
+    // The empty secret is known to everyone.
     assert_eq!(came(&with("")), "verification_failed digest_differs");
 }
 
@@ -202,14 +202,14 @@ fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
         let decision = sent.to(&listener);
         assert_eq!(came(&decision), "verification_failed digest_differs");
         assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
-        // With each of the secrets, in the same look at the body.
+        // With each of the secrets, in one pass over the body.
         let decision = Sent::json(format!("{BODY}{ending}")).with("X-Signature", hexed(OLD));
         let decision = decision.to(&listener);
         assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
         let sent = (BODY.len() + ending.len()) as u64;
         assert_eq!(decision.hashed_bytes, 2 * sent, "once for each secret");
     }
-    // A body that is followed by something, and one that is signed as its digest.
+    // Payloads with text after the body, and with the digest of the body.
     let time = "1755691200";
     let digest =
         |body: &str| hex::encode(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()));
@@ -226,7 +226,7 @@ fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
             assert_eq!(is_good, more.is_empty(), "{payload} {more:?}");
             assert_eq!(said(&decision).contains("last line end"), hinted, "{payload} {more:?}");
         }
-        // A long body is not looked at twice.
+        // A long body is not hashed a second time.
         let long = format!("{}\n", "a".repeat(100_000));
         let decision =
             Sent::new(&long).with("X-Time", time).with("X-Signature", signed).to(&listener);
@@ -238,7 +238,7 @@ fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
     }
 }
 
-/// A listener with three secrets, two payloads and several hash functions.
+/// Returns a listener with three secrets, two payloads and several hash functions.
 fn costly() -> hookgate::listener::Listener {
     let files = [("1", "first"), ("2", "second"), ("3", "third")];
     let check = r#"
@@ -278,19 +278,19 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
         assert_eq!(came(&decision), format!("verification_failed {finding}"), "{candidates}");
         assert_eq!(decision.hashed_bytes, hashes * once, "{candidates} candidates");
     }
-    // Each hash function that a candidate names, once.
+    // Each hash function of the candidates is computed once.
     let mixed: Vec<String> =
         (0..8).flat_map(|at| [forged("sha1", 20, at), forged("sha512", 64, at)]).collect();
     let decision = Sent::new(&body).with("X-Signature", mixed.join(",")).to(&listener);
     assert_eq!(decision.hashed_bytes, 2 * once);
-    // One that names a hash function and has another's length costs nothing.
+    // A candidate with a length that does not fit its hash function costs nothing.
     let short = forged("sha512", 32, 1);
     let decision = Sent::new(&body).with("X-Signature", short).to(&listener);
     assert_eq!(
         (came(&decision).as_str(), decision.hashed_bytes),
         ("verification_failed wrong_length", 0)
     );
-    // The last of sixteen counts as the first does, with any of the secrets and payloads.
+    // The last of sixteen candidates counts like the first, with any of the secrets and payloads.
     for (secret, payload) in [("first", body.clone()), ("third", format!("v0:{body}"))] {
         let mut all: Vec<String> = (0..15).map(|at| forged("sha256", 32, at)).collect();
         all.push(format!("sha256={}", hex::encode(sha256(secret, payload))));
@@ -314,7 +314,7 @@ fn parts_that_are_no_signatures_are_bounded_and_drop_no_signature() {
         let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
         assert_eq!(came(&decision), outcome, "{others}");
     }
-    // Empty parts are none, and a list of a body may hold anything.
+    // Empty parts are skipped, and a list in a body may contain any value.
     let listener = open(&signature(check).replace("headers[\"x-signature\"]", "parsed_body.s"));
     let decision = Sent::json(r#"{"s":[1,null,{},"v1=zz"]}"#).to(&listener);
     assert_eq!(came(&decision), "verification_failed wrong_encoding");
@@ -362,7 +362,7 @@ fn of_several_payloads_any_may_be_signed() {
     }
 }
 
-/// A listener whose signature covers a time.
+/// Returns a listener whose signature covers a time.
 fn timed(more: &str) -> hookgate::listener::Listener {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = '\"${headers[\"x-time\"]}.${raw_body}\"'\ntime = 'headers[\"x-time\"]'\n";
     open(&format!("{}{more}", signature(check)))
@@ -407,7 +407,7 @@ fn a_signed_time_is_held_to_the_clock_on_both_sides() {
     }
     let without = Sent::json(BODY).with("X-Signature", "00".repeat(32));
     assert_eq!(came(&without.to(&timed(""))), "verification_failed missing_time");
-    // A good time helps nobody without the signature.
+    // A valid time is no use without the signature.
     let forged =
         Sent::json(BODY).with("X-Signature", "00".repeat(32)).with("X-Time", NOW.to_string());
     assert_eq!(came(&forged.to(&timed(""))), "verification_failed digest_differs");
@@ -514,7 +514,7 @@ fn a_credential_stands_behind_bearer_or_in_its_own_header() {
     ] {
         let sent = Sent::json("{}").with(name, value);
         sent.seen(|request| assert_eq!(presented(listener, request), found, "{name}: {value}"));
-        // Of two nobody can say which is meant, whichever is looked at before.
+        // Two values are ambiguous, regardless of the order of the headers.
         let twice = sent.with(&name.to_lowercase(), "Bearer def");
         twice.seen(|request| assert_eq!(presented(listener, request), None, "{name}: {value}"));
     }

@@ -1,5 +1,6 @@
-//! A program is run in every way there is, and the ways agree: folded, unfolded, marked, as a tree,
-//! in a set, in the reference evaluator; and what the checker said of it holds.
+//! Runs a program in every way and compares the results: with and without folding, with marks, as a
+//! predicate tree, in a rule set, and in the reference evaluator. Also tests the results of the
+//! checker.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -8,8 +9,8 @@ use hookgate::check::Checked;
 use hookgate::compile::{Compiled, Options};
 use hookgate::diagnostic::Code;
 use hookgate::engine::{
-    Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, RuleSet, Source,
-    Strangers, Trap, Type, Value,
+    Context, Engine, Limits, Machine, OwnedValue, Program, RootDeclaration, RuleSet, Source, Trap,
+    Type, UndeclaredRoots, Value,
 };
 use hookgate::reference;
 use hookgate::source::Span;
@@ -19,7 +20,7 @@ use proptest::test_runner::TestCaseError;
 
 use super::contexts::{Fixed, Given, only};
 
-/// What a run comes to: an answer, or a code and where.
+/// The outcome of a run: a result, or a code with its span.
 type Outcome = Result<OwnedValue, (Code, Span)>;
 
 fn outcome(run: Result<OwnedValue, Trap>) -> Outcome {
@@ -30,9 +31,9 @@ fn is_limit(outcome: &Outcome) -> bool {
     matches!(outcome, Err((code, _)) if code.to_string().starts_with("E04"))
 }
 
-/// An engine for requests, with other names taken from the context.
+/// Returns an engine for requests that reads undeclared names from the context.
 pub(super) fn engine() -> Engine {
-    Engine::for_requests().strangers(Strangers::Taken)
+    Engine::for_requests().strangers(UndeclaredRoots::Allow)
 }
 
 thread_local! {
@@ -53,14 +54,15 @@ fn machine_run_in(program: &Program, context: &Context<'_>) -> Outcome {
     })
 }
 
-/// A program as the checker takes it, and whether it said that it surely fails.
+/// A checked program, and true if the checker reported that it always fails.
 pub(super) struct Taken {
     pub(super) checked: Checked,
     fails: bool,
 }
 
-/// A program as it is; or, where the checker refuses it since an operation in it surely fails, so
-/// that nothing is certain; or, where it refuses to let a secret out, what may be told of it.
+/// Checks a program. If the checker rejects it because an operation always fails, the program is
+/// wrapped in a condition, so that nothing is certain. If the checker rejects it because of a
+/// secret, it is wrapped in operations that declassify.
 pub(super) fn take(engine: &Engine, source: &str) -> Option<Taken> {
     let check = |source: String| engine.check(Source::new("rule", source));
     let found = match check(source.to_owned()) {
@@ -78,7 +80,7 @@ pub(super) fn take(engine: &Engine, source: &str) -> Option<Taken> {
     Some(Taken { checked: check(told).ok()?, fails: false })
 }
 
-/// Runs a program in every way; they agree.
+/// Runs a program in every way, and asserts equal results.
 pub(super) fn agree(source: &str, given: &Given) -> Result<bool, TestCaseError> {
     let values = given.values();
     let engine = engine();
@@ -91,7 +93,7 @@ pub(super) fn agree(source: &str, given: &Given) -> Result<bool, TestCaseError> 
         reads_enough(&folded, &fixed, &values, &answer)?;
         embedded_alike(&folded, &fixed, &values, given, &answer)?;
     }
-    // The same with all that a sample of the context tells.
+    // The same, with the types that a sample of the context gives.
     let sampled = sampled(&values);
     if let Some(taken) = take(&sampled, source) {
         runs_alike(&sampled, &taken, &fixed, &values)?;
@@ -99,16 +101,16 @@ pub(super) fn agree(source: &str, given: &Given) -> Result<bool, TestCaseError> 
     Ok(true)
 }
 
-/// An engine that knows the shapes of all roots from a sample, which is the context itself.
+/// Returns an engine with the types of all variables from a sample, which is the context itself.
 fn sampled(values: &[(&'static str, OwnedValue)]) -> Engine {
     let sample = |(root, value): &(&'static str, OwnedValue)| {
         let known = RootDeclaration::new(*root).of(Type::of_sample(value));
-        if *root == "headers" { RootDeclaration::new(*root).case_blind() } else { known }
+        if *root == "headers" { RootDeclaration::new(*root).case_insensitive() } else { known }
     };
-    engine().roots(values.iter().map(sample)).strangers(Strangers::Taken)
+    engine().roots(values.iter().map(sample)).strangers(UndeclaredRoots::Allow)
 }
 
-/// The answer that folded, unfolded, marked, again, and meant all are; nothing for a limit.
+/// Returns the common result of all ways to run. `None` if a limit is exceeded.
 fn runs_alike(
     engine: &Engine,
     taken: &Taken,
@@ -137,15 +139,15 @@ fn runs_alike(
     prop_assert_eq!(&answer, &meant, "the machine and the reference");
     prop_assert_eq!(&answer, &machine_run(&folded, fixed, values), "a second run");
     let marked = machine_run(&lower(true, true), fixed, values);
-    // What is marked is folded less, and so takes more steps.
+    // A marked program is folded less, so it takes more steps.
     prop_assert!(marked == answer || is_limit(&marked), "with marks {marked:?}, not {answer:?}");
     sound(taken, &answer)?;
     warnings_hold(engine, &taken.checked, &context)?;
     Ok(Some(answer))
 }
 
-/// A program that is run as a tree answers what its instructions do, takes the same steps to it,
-/// and stops at the same limits.
+/// Asserts that a predicate tree gives the same result as the instructions, with the same steps and
+/// at the same limits.
 fn as_a_tree(
     engine: &Engine,
     taken: &Taken,
@@ -179,7 +181,7 @@ fn as_a_tree(
     Ok(())
 }
 
-/// Programs answer in a set what they answer alone, limits and all.
+/// Asserts that programs in a set give the same results as alone, including limits.
 fn in_a_set<const N: usize>(
     machine: &mut Machine,
     programs: [&Program; N],
@@ -198,7 +200,7 @@ fn in_a_set<const N: usize>(
     Ok(())
 }
 
-/// What a warning says of a part of the source holds whenever that part runs.
+/// Asserts that each warning about a part is true whenever the part runs.
 fn warnings_hold(
     engine: &Engine,
     checked: &Checked,
@@ -230,7 +232,7 @@ fn warnings_hold(
                 Code::W0114 => !value.is_truthy(),
                 Code::W0103 if said.ends_with("unless both are null") => true,
                 Code::W0103 => value.is_truthy() == said.contains("always"),
-                // Of an argument it is the call that fails.
+                // For an argument, the call is the operation that fails.
                 Code::W0108 if said.contains("does not work on") || said.contains("no order") => {
                     !said.ends_with("whenever it runs")
                 }
@@ -242,8 +244,8 @@ fn warnings_hold(
     Ok(())
 }
 
-/// A context that an embedder has as `serde_json::Value` reads the same, where it keeps the order
-/// of keys.
+/// Asserts that a context of `serde_json::Value` gives the same result, if it keeps the order of
+/// keys.
 fn embedded_alike(
     program: &Program,
     fixed: &Fixed,
@@ -263,7 +265,7 @@ fn embedded_alike(
     Ok(())
 }
 
-/// What the checker says of an answer holds; what it says always fails, fails.
+/// Asserts the checker's type of the result, and that a program reported as always failing fails.
 fn sound(taken: &Taken, answer: &Outcome) -> Result<(), TestCaseError> {
     let Taken { checked, fails } = taken;
     prop_assert!(!(*fails && answer.is_ok()), "refused as failing, and answers {answer:?}");
@@ -277,7 +279,7 @@ fn sound(taken: &Taken, answer: &Outcome) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Nothing but what a program says it reads counts for its answer.
+/// Asserts that the result only depends on the paths that the program reports to read.
 fn reads_enough(
     program: &Program,
     fixed: &Fixed,
@@ -289,7 +291,7 @@ fn reads_enough(
         .iter()
         .filter(|(root, _)| *root != "headers" || reads.iter().any(|read| &*read.root == *root))
         .map(|(root, value)| match *root {
-            // In the log's shape the headers lie one level deeper than the path says.
+            // In the log's form the headers are one level deeper than the path.
             "headers" => (*root, value.clone()),
             _ => (*root, only(value, root, &reads)),
         })
@@ -298,7 +300,7 @@ fn reads_enough(
     Ok(())
 }
 
-/// Space and comments around a program do not count.
+/// Asserts that white space and comments around a program change nothing.
 pub(super) fn keeps_its_shape(source: &str) -> Result<(), TestCaseError> {
     let parsed = |source: String| engine().parse(Source::new("rule", source)).ok();
     let (one, other) = (parsed(source.to_owned()), parsed(format!("# why\n\t{source} # so\n ")));

@@ -7,7 +7,7 @@ use hookgate::value::read_json;
 
 use super::choices::Choices;
 
-/// Numbers where something changes: around 2^53, 2^63, 2^64, the reach of decimals.
+/// Boundary numbers: around 2^53, 2^63, 2^64, and the range of floats.
 pub(super) const NUMBERS: &[&str] = &[
     "0",
     "1",
@@ -52,7 +52,7 @@ pub(super) const NUMBERS: &[&str] = &[
     "4294967296",
 ];
 
-/// Texts that functions read something in, and texts that they do not.
+/// Strings that functions can parse, and strings that they cannot.
 pub(super) const TEXTS: &[&str] = &[
     "",
     "a",
@@ -120,10 +120,9 @@ pub(super) const TEXTS: &[&str] = &[
 /// The names of members, in programs and in contexts.
 pub(super) const KEYS: &[&str] = &["a", "b", "id", "name", "x", "items", "n"];
 
-/// What a generated program is run against. It is JSON, but for bytes and a time that JSON does
-/// not have.
+/// The context of a generated program. It is JSON, apart from bytes and a time, which JSON lacks.
 pub(super) struct Given {
-    /// Values by root, as JSON.
+    /// The values by variable, as JSON.
     pub(super) roots: Vec<(&'static str, String)>,
 }
 
@@ -144,13 +143,13 @@ impl Given {
         Self { roots }
     }
 
-    /// The roots as values of ours.
+    /// Returns the variables as owned values.
     pub(super) fn values(&self) -> Vec<(&'static str, OwnedValue)> {
         let read = |json: &str| read_json(json.as_bytes()).expect("generated JSON is JSON");
         self.roots.iter().map(|(root, json)| (*root, read(json))).collect()
     }
 
-    /// As one JSON object, for the report of a failure and the file of cases.
+    /// Returns one JSON object, for the report of a failure and the file of cases.
     pub(super) fn json(&self) -> String {
         let roots: Vec<String> =
             self.roots.iter().map(|(root, json)| format!("{root:?}:{json}")).collect();
@@ -158,7 +157,7 @@ impl Given {
     }
 }
 
-/// The values that every generated program sees beside its JSON.
+/// The values beside the JSON that every generated program can read.
 pub(super) struct Fixed {
     pub(super) now: Time,
     pub(super) earlier: Time,
@@ -179,7 +178,7 @@ impl Fixed {
         }
     }
 
-    /// A context of these roots, with a time, bytes, the clock and the secrets.
+    /// Returns a context of these variables, with a time, bytes, the clock and the secrets.
     pub(super) fn context<'c>(&'c self, values: &'c [(&'static str, OwnedValue)]) -> Context<'c> {
         let mut context = Context::new();
         for (root, value) in values {
@@ -194,7 +193,7 @@ impl Fixed {
     }
 }
 
-/// A root's value with nothing in it but what these paths lead to.
+/// Returns the value of a variable, reduced to the values at these paths.
 pub(super) fn only(value: &OwnedValue, root: &str, reads: &[Read]) -> OwnedValue {
     let paths: Vec<&[hookgate::program::Key]> =
         reads.iter().filter(|read| &*read.root == root).map(|read| &*read.keys).collect();

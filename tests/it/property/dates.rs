@@ -1,6 +1,6 @@
-//! Dates, times and zones against another library, which shares no code with the one in `src`.
+//! Dates, times and zones, compared with a library that shares no code with that in `src`.
 
-use hookgate::engine::{Context, Engine, OwnedValue, Program, Strangers, Time, Trap, Value};
+use hookgate::engine::{Context, Engine, OwnedValue, Program, Time, Trap, UndeclaredRoots, Value};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Timestamp, Zoned};
@@ -10,7 +10,7 @@ use super::cases;
 use super::laws::{nanos, times};
 
 fn compiled(source: &str) -> Program {
-    Engine::new().strangers(Strangers::Taken).compile(source).unwrap()
+    Engine::new().strangers(UndeclaredRoots::Allow).compile(source).unwrap()
 }
 
 fn run(source: &str, given: &[(&str, Value<'_>)]) -> Result<OwnedValue, Trap> {
@@ -36,14 +36,14 @@ fn offset(time: Time) -> i32 {
     time.get().offset().local_minus_utc()
 }
 
-/// The same in the other library: its instant, and the clocks of its offset.
+/// Returns a time in the other library: its instant, in its offset.
 fn theirs(time: Time) -> Zoned {
     let offset = Offset::from_seconds(self::offset(time)).unwrap();
     Timestamp::from_nanosecond(nanos(time)).unwrap().to_zoned(TimeZone::fixed(offset))
 }
 
-/// Directives that both have and mean the same by. Not `%s`: of a time before 1970 it is rounded
-/// down here, as `$EPOCH` is, and towards zero there.
+/// The directives with the same meaning in both libraries. Not `%s`: for a time before 1970 it is
+/// rounded down here, as in `$EPOCH`, and towards zero there.
 const FORMATS: &[&str] = &[
     "%Y-%m-%d",
     "%Y-%m-%dT%H:%M:%S",
@@ -59,11 +59,11 @@ const FORMATS: &[&str] = &[
     "%%%n%t",
 ];
 
-/// Formats that say all there is to a time of whole seconds, but for its offset.
+/// Formats that contain everything of a time in whole seconds, apart from its offset.
 const WHOLE: &[&str] =
     &["%Y-%m-%dT%H:%M:%S", "%F %T", "%d.%m.%Y %H:%M:%S", "%Y/%j %H-%M-%S", "%B %d, %Y %I:%M:%S %p"];
 
-/// Zones with summer times, with none, with halves of hours, and with days that were left out.
+/// Zones with daylight saving time, without it, with half-hour offsets, and with skipped days.
 const ZONES: &[&str] = &[
     "UTC",
     "Europe/Berlin",
@@ -84,7 +84,7 @@ fn zones() -> impl Strategy<Value = &'static str> {
     prop::sample::select(ZONES)
 }
 
-/// From 1972 to 2024: what a database says of the future changes from release to release.
+/// Generates times from 1972 to 2024. Zone databases disagree about the future between releases.
 fn known() -> impl Strategy<Value = i64> {
     63_072_000i64..1_735_689_600
 }
@@ -119,7 +119,7 @@ proptest! {
         match ours {
             Ok(OwnedValue::Time(ours)) => prop_assert_eq!(theirs(ours).datetime(), moved),
             Ok(other) => prop_assert!(false, "{other}"),
-            // In UTC the year may be out of range where it is not in its offset.
+            // In UTC the year may be out of range although it is in range in its offset.
             Err(trap) => prop_assert!(!(1..9999).contains(&moved.year()), "{trap} {moved}"),
         }
     }
@@ -166,7 +166,7 @@ proptest! {
         seconds in known(), zone in zones(), near in any::<bool>(), off in -7_200i64..7_200,
     ) {
         let tz = TimeZone::get(zone).unwrap();
-        // Near a change of clocks, where there is one: elsewhere nothing is in doubt.
+        // Moves the time near a clock change, if there is one: other times are unambiguous.
         let at = Timestamp::new(seconds, 0).unwrap();
         let change = tz.following(at).next().map(|change| change.timestamp());
         let at = change.filter(|at| near && at.as_second() < 1_735_000_000).unwrap_or(at);

@@ -1,15 +1,15 @@
-//! Encodings: what is written reads back, and is what other libraries write.
+//! Encodings: output decodes to the input, and is equal to that of other libraries.
 
 use std::fmt::Write as _;
 
-use hookgate::engine::{Context, Engine, OwnedValue, Program, Strangers, Trap, Value};
+use hookgate::engine::{Context, Engine, OwnedValue, Program, Trap, UndeclaredRoots, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::cases;
 
 fn compiled(source: &str) -> Program {
-    Engine::new().strangers(Strangers::Taken).compile(source).unwrap()
+    Engine::new().strangers(UndeclaredRoots::Allow).compile(source).unwrap()
 }
 
 fn answer(program: &Program, given: Value<'_>) -> Result<OwnedValue, Trap> {
@@ -22,7 +22,7 @@ fn text(answer: Result<OwnedValue, Trap>) -> String {
     answer.unwrap().borrow().as_text().unwrap().to_owned()
 }
 
-/// Base64 as RFC 4648 describes it: six bits a character.
+/// Returns base64 as RFC 4648 describes it: six bits for each character.
 fn base64(bytes: &[u8], alphabet: &[u8; 64], pads: bool) -> String {
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
@@ -67,7 +67,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Texts that are nearly encoded bytes.
+/// Generates strings that are almost valid encodings.
 fn nearly() -> impl Strategy<Value = String> {
     prop_oneof![
         "[0-9a-fA-F]{0,12}",
@@ -110,7 +110,7 @@ proptest! {
             prop_assert!(given.len() % 2 == 1 || given.bytes().any(|one| !one.is_ascii_hexdigit()));
         }
         if let Ok(OwnedValue::Bytes(bytes)) = answer(&compiled("given.$UNBASE64()"), Value::Text(&given)) {
-            // But for bits of the last character that mean nothing, and for padding.
+            // Apart from unused bits of the last character, and padding.
             let bare = given.trim_end_matches('=').replace('-', "+").replace('_', "/");
             let written = base64(&bytes, STANDARD, false);
             let sure = written.len().saturating_sub(usize::from(bytes.len() % 3 > 0));
@@ -137,7 +137,7 @@ proptest! {
         let theirs = percent_encoding::percent_decode_str(&given).decode_utf8().ok();
         match answer(&compiled("given.$URLDECODE()"), Value::Text(&given)) {
             Ok(ours) => prop_assert_eq!(ours.borrow().as_text(), theirs.as_deref()),
-            // They leave a percent alone that begins no escape.
+            // The other library keeps a percent sign that starts no escape.
             Err(_) => {
                 let bytes = given.as_bytes();
                 let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);

@@ -1,4 +1,4 @@
-//! Laws: what holds for all values, whatever they are.
+//! Laws: properties of all values.
 
 use std::cmp::Ordering;
 
@@ -48,7 +48,7 @@ pub(super) fn texts() -> impl Strategy<Value = String> {
     prop_oneof!["[ab]{0,6}", "[aé🙂\u{301}İ]{0,6}", any::<String>()]
 }
 
-/// Values of every kind that outlives an evaluation.
+/// Generates values of every kind that outlives an evaluation.
 pub(super) fn values() -> impl Strategy<Value = OwnedValue> {
     let leaf = prop_oneof![
         Just(OwnedValue::Null),
@@ -70,7 +70,7 @@ pub(super) fn values() -> impl Strategy<Value = OwnedValue> {
     })
 }
 
-/// A number as `mantissa * 2^exponent`, exactly.
+/// Returns a number as `mantissa * 2^exponent`, exactly.
 fn parts(number: Number) -> (i128, i32) {
     if let Some(integer) = number.as_integer() {
         return (integer, 0);
@@ -83,8 +83,7 @@ fn parts(number: Number) -> (i128, i32) {
     (if number.to_f64() < 0.0 { -mantissa } else { mantissa }, exponent)
 }
 
-/// Compares `a * 2^e` with `b * 2^f`: brought to one exponent where they are near, else decided
-/// by size.
+/// Compares `a * 2^e` with `b * 2^f`: with a common exponent if they are close, otherwise by size.
 fn by_fractions(left: Number, right: Number) -> Ordering {
     let ((a, e), (b, f)) = (parts(left), parts(right));
     if a.signum() != b.signum() || a == 0 {
@@ -97,7 +96,7 @@ fn by_fractions(left: Number, right: Number) -> Ordering {
     if by_size.is_ne() {
         return if a < 0 { by_size.reverse() } else { by_size };
     }
-    // Of one size, the exponents are at most 64 apart.
+    // At the same size, the exponents differ by at most 64.
     let least = e.min(f);
     (a << (e - least)).cmp(&(b << (f - least)))
 }
@@ -118,7 +117,7 @@ fn is_order(list: &[Value<'_>; 3]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Python's slices over characters.
+/// Returns Python's slice over characters.
 fn python(text: &[char], from: Option<i128>, to: Option<i128>) -> String {
     let length = text.len() as i128;
     let bound = |bound: Option<i128>, open: i128| match bound {
@@ -143,7 +142,7 @@ fn bound(bound: Option<i128>) -> Value<'static> {
     bound.and_then(Number::integer).map_or(Value::Null, Value::Number)
 }
 
-/// JSON as text, with spaces, escapes and numbers in every spelling.
+/// Generates JSON text, with spaces, escapes and all number notations.
 fn json() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         any::<i64>().prop_map(|n| n.to_string()),
@@ -313,7 +312,7 @@ proptest! {
     fn a_time_is_ordered_among_numbers_by_its_seconds(time in times(), number in numbers()) {
         let nanos = nanos(time);
         let order = ordering(&heap(), Value::Time(time), Value::Number(number)).unwrap().unwrap();
-        // Scaled by 10^9 both stand in one unit; only a decimal far from it need not be exact.
+        // Scaled by 10^9 both have one unit. Only a float far from the time may be inexact.
         let (mantissa, exponent) = parts(number);
         let exact = if exponent >= 0 {
             (exponent <= 20).then(|| nanos.cmp(&((mantissa << exponent) * 1_000_000_000)))
@@ -446,7 +445,7 @@ proptest! {
 
     #[test]
     fn a_time_moves_by_the_nearest_nanosecond(time in times(), seconds in -1e6..1e6f64) {
-        // As written: a decimal is the fewest digits that mean it.
+        // As written: the shortest digits that identify the float.
         let shown = seconds.to_string();
         let (whole, fraction) = shown.split_once('.').unwrap_or((&shown, ""));
         let fraction = format!("{fraction:0<10}");

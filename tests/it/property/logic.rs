@@ -1,7 +1,7 @@
-//! Truth: what `AND`, `OR` and `NOT` answer for every pair and triple of operands, against the tables
-//! of the manual.
+//! Truth tables: the results of `AND`, `OR` and `NOT` for every pair and triple of operands,
+//! compared with the tables of the manual.
 
-use hookgate::engine::{Context, Engine, OwnedValue, Program, Strangers, Trap};
+use hookgate::engine::{Context, Engine, OwnedValue, Program, Trap, UndeclaredRoots};
 use hookgate::value::{OwnedObject, read_json};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::cases;
 use super::laws::{numbers, texts, times, values};
 
-/// Operands as they are written, and whether they count as true; an error names its code.
+/// Operands as written, and their truth; an error names its code.
 const OPERANDS: &[(&str, Truth)] = &[
     ("TRUE", Truth::True),
     ("FALSE", Truth::False),
@@ -33,7 +33,7 @@ enum Truth {
     Error,
 }
 
-/// An answer: the operand by its place, a boolean, or the error of the operand at a place.
+/// A result: the operand at an index, a boolean, or the error of the operand at an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Operand(usize),
@@ -47,13 +47,15 @@ fn value((place, truth): Operand) -> Wanted {
     if truth == Truth::Error { Wanted::Error(place) } else { Wanted::Operand(place) }
 }
 
-/// The operand that decides: the first error, or the first of the truth that stops, or the last.
+/// Returns the deciding operand: the first error or the first with the truth that stops; otherwise
+/// the last.
 fn joined(operands: &[Operand], stops: Truth) -> Wanted {
     let decides = |operand: &&Operand| operand.1 == stops || operand.1 == Truth::Error;
     value(*operands.iter().find(decides).or(operands.last()).unwrap())
 }
 
-/// The error of an operand differs by its place, to tell which of them stopped the run.
+/// Returns the source of an operand. Its error depends on its index, to identify the failed
+/// operand.
 fn operand(name: &str, place: usize) -> String {
     let fails = ["$INTEGER(\"x\")", "$UNHEX(\"x\")", "$PARSE_TIME(\"x\")"][place];
     format!("(IF {name}.fails THEN {fails} ELSE {name}.value)")
@@ -72,10 +74,10 @@ fn compiled(shape: &str) -> Program {
 }
 
 fn engine() -> Engine {
-    Engine::new().strangers(Strangers::Taken)
+    Engine::new().strangers(UndeclaredRoots::Allow)
 }
 
-/// What an operand is in the context.
+/// Returns the value of an operand in the context.
 fn given(operand: usize) -> OwnedValue {
     let (source, truth) = OPERANDS[operand];
     let json = source.replace("TRUE", "true").replace("FALSE", "false").replace("NULL", "null");
@@ -107,7 +109,7 @@ fn holds(program: &Program, what: &str, chosen: &[usize], wanted: Wanted) {
     assert_eq!(shown(program.eval(&context)), wanted, "{what} with {sources:?}");
 }
 
-/// Turned: an error stays, anything else is the other truth.
+/// Returns the negation: an error stays, any other operand becomes the opposite boolean.
 fn turned(wanted: Wanted, operands: &[Operand]) -> Wanted {
     match wanted {
         Wanted::Operand(place) => Wanted::Bool(operands[place].1 == Truth::False),
@@ -152,7 +154,7 @@ fn and_or_and_not_answer_what_their_tables_say_for_every_three_operands() {
                 };
                 let both = turned(join(&[first, second], and), &operands);
                 let either = turned(join(&[first, second], or), &operands);
-                // `AND` binds closer than `OR`.
+                // `AND` binds tighter than `OR`.
                 let last = match first.1 {
                     Truth::True | Truth::Error => value(first),
                     Truth::False => joined(&[second, third], and),
@@ -184,7 +186,7 @@ fn and_or_and_not_answer_what_their_tables_say_for_every_three_operands() {
     assert_eq!(tried, OPERANDS.len().pow(3) * shapes.len());
 }
 
-/// The same of operands that are written into the program, where the compiler knows them.
+/// Tests operands that are literals in the program, and so known to the compiler.
 #[test]
 fn what_is_known_when_it_is_compiled_comes_out_as_what_is_not() {
     let dynamic = ["<a> AND <b>", "<a> OR <b>", "NOT (<a> AND <b>)"].map(compiled);
@@ -201,7 +203,7 @@ fn what_is_known_when_it_is_compiled_comes_out_as_what_is_not() {
             for (program, source) in dynamic.iter().zip(sources) {
                 let known = match engine().compile(&source) {
                     Ok(program) => shown(program.eval(&Context::new())),
-                    // What surely fails is refused before it runs.
+                    // An operation that always fails is rejected before it runs.
                     Err(faults) => faults.list.iter().map(|one| one.code.to_string()).collect(),
                 };
                 let unknown = shown(program.eval(&context)).replace("E0309", "E0307");
@@ -221,7 +223,7 @@ fn answers(source: &str, left: &OwnedValue, right: &OwnedValue) -> Result<bool, 
     engine().compile(source).unwrap().eval(&context).map(|answer| answer == OwnedValue::Bool(true))
 }
 
-/// Two values of one kind that has an order.
+/// Generates two values of one kind that has an order.
 fn of_one_kind() -> impl Strategy<Value = (OwnedValue, OwnedValue)> {
     let number = || numbers().prop_map(OwnedValue::Number);
     let text = || texts().prop_map(|text| OwnedValue::Text(text.into()));

@@ -1,7 +1,6 @@
-//! Generated programs, as text: directed by the kind that is wanted, and now and then not.
+//! Generated programs as text, directed by a wanted kind, and sometimes of another kind.
 //!
-//! Functions and their arguments come from the registry's rows, so a new row is covered by
-//! itself.
+//! Functions and their arguments come from the registry, so a new row is covered automatically.
 
 use hookgate::builtins::{self, Code, Form, Function, LoopKind, Mode, Role};
 use hookgate::engine::{Kind, Kinds};
@@ -9,7 +8,7 @@ use hookgate::engine::{Kind, Kinds};
 use super::choices::Choices;
 use super::contexts::{KEYS, NUMBERS, TEXTS};
 
-/// How tightly an expression holds together, for where parentheses are needed.
+/// The precedence of an expression, to decide if it needs parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Grip {
     Loose,
@@ -37,15 +36,15 @@ fn atom(text: impl Into<String>) -> Text {
 pub(super) struct Program<'c> {
     choices: &'c mut Choices,
     locals: Vec<String>,
-    /// How many more nodes there may be.
+    /// The number of nodes that may still be generated.
     left: usize,
-    /// Once in how many times the kind that is wanted is not what comes.
+    /// The wanted kind is ignored once in this number of times.
     astray: usize,
 }
 
-/// The text of a program.
+/// Returns the text of a program.
 pub(super) fn program(choices: &mut Choices) -> String {
-    // Every third one cares little for kinds.
+    // Every third program mostly ignores kinds.
     let astray = if choices.once_in(3) { 3 } else { 30 };
     let left = 6 + choices.pick(120);
     let mut program = Program { choices, locals: Vec::new(), left, astray };
@@ -68,7 +67,7 @@ impl Program<'_> {
         ])
     }
 
-    /// An expression that is probably of a kind.
+    /// Generates an expression, probably of the wanted kind.
     fn expr(&mut self, wanted: Kind, depth: usize) -> Text {
         let wanted = if self.choices.once_in(self.astray) { self.any_kind() } else { wanted };
         self.left = self.left.saturating_sub(1);
@@ -91,7 +90,7 @@ impl Program<'_> {
         }
     }
 
-    /// An expression as text, in parentheses where it would fall apart, and sometimes besides.
+    /// Generates an expression, in parentheses if it needs them, and sometimes if not.
     fn at_least(&mut self, grip: Grip, wanted: Kind, depth: usize) -> String {
         let Text { text, grip: has } = self.expr(wanted, depth);
         if has < grip || self.choices.once_in(12) { format!("({text})") } else { text }
@@ -195,7 +194,7 @@ impl Program<'_> {
         }
     }
 
-    /// A text in quotes of either kind, with escapes where they are needed.
+    /// Returns a string in quotes of either kind, escaped as necessary.
     fn quoted(&mut self, text: &str) -> String {
         let quote = *self.choices.one(&['"', '\'']);
         let mut out = String::from(quote);
@@ -259,7 +258,7 @@ impl Program<'_> {
         self.call("TRY", args)
     }
 
-    /// What fails wherever it runs, or nearly so.
+    /// Generates an expression that fails in nearly every context.
     fn fault(&mut self) -> Text {
         atom(*self.choices.one(&[
             "(1 / 0)",
@@ -272,7 +271,7 @@ impl Program<'_> {
         ]))
     }
 
-    /// A loop that fails in its body, perhaps not for its first element.
+    /// Generates a loop that fails in its body, possibly not for the first element.
     fn failing_loop(&mut self, depth: usize) -> Text {
         let list = self.loose(Kind::List, depth);
         let condition = self.loose(Kind::Boolean, depth);
@@ -288,7 +287,7 @@ impl Program<'_> {
         self.call(name, vec![list, lambda])
     }
 
-    /// A call in either form.
+    /// Generates a call in either form.
     fn call(&mut self, name: &str, mut args: Vec<String>) -> Text {
         let name = if self.choices.once_in(10) { name.to_lowercase() } else { name.to_owned() };
         if args.is_empty() || self.choices.pick(2) == 0 {
@@ -300,7 +299,7 @@ impl Program<'_> {
         Text { text: format!("{subject}.${name}({})", args.join(", ")), grip: Grip::Chain }
     }
 
-    /// A member, a place, a slice.
+    /// Generates a member, an index or a slice.
     fn part(&mut self, depth: usize) -> Text {
         let wanted = *self.choices.one(&[
             Kind::Object,
@@ -358,7 +357,7 @@ impl Program<'_> {
         let height = self.locals.len();
         let mut names = Vec::new();
         for at in 0..count {
-            // Some names hide those outside.
+            // Some names hide outer ones.
             let fresh = ["e", "k", "acc"][at % 3];
             let name = match self.choices.pick(4) {
                 0 => format!("{fresh}{}", height + at),
@@ -380,7 +379,7 @@ impl Program<'_> {
         }
     }
 
-    /// An example of a row, as part of something larger.
+    /// Generates an example of a row, as part of a larger expression.
     fn example(&mut self) -> Text {
         let function = self.function(|_| true);
         match function.examples {
@@ -394,7 +393,7 @@ impl Program<'_> {
         suiting[self.choices.pick(suiting.len())]
     }
 
-    /// A call of any function that may answer the kind.
+    /// Generates a call of any function that may return the kind.
     fn native(&mut self, wanted: Kind, depth: usize) -> Text {
         let suits = builtins::all().any(|function| function.result.contains(wanted));
         let function = self.function(|function| !suits || function.result.contains(wanted));
@@ -444,7 +443,7 @@ impl Program<'_> {
         self.lambda(answer, least, most, depth)
     }
 
-    /// One of the kinds, seldom null.
+    /// Returns one of the kinds, rarely null.
     fn kind_of(&mut self, kinds: Kinds) -> Kind {
         let present: Vec<Kind> = kinds.without(Kinds::NULL).iter().collect();
         if present.is_empty() || self.choices.once_in(12) {
@@ -453,7 +452,7 @@ impl Program<'_> {
         *self.choices.one(&present)
     }
 
-    /// What only this kind has: its operators and literals.
+    /// Generates an expression specific to this kind: its operators and literals.
     fn own(&mut self, wanted: Kind, depth: usize) -> Text {
         match wanted {
             Kind::Boolean => self.condition(depth),
@@ -538,7 +537,7 @@ impl Program<'_> {
         }
     }
 
-    /// Operands of these kinds with signs between them.
+    /// Generates operands of these kinds with operators between them.
     fn run(
         &mut self,
         signs: &[&str],
@@ -577,7 +576,7 @@ impl Program<'_> {
     fn list(&mut self, depth: usize) -> Text {
         match self.choices.pick(5) {
             4 => {
-                // A loop that goes on after one inside it failed and was caught.
+                // A loop that continues after a loop inside it failed and was caught.
                 let list = self.loose(Kind::List, depth);
                 self.locals.push("c".to_owned());
                 let failing = self.failing_loop(depth).text;
@@ -616,7 +615,7 @@ impl Program<'_> {
         self.call("SORT", args)
     }
 
-    /// `MAP` or `FILTER` over a list or object.
+    /// Generates `MAP` or `FILTER` over a list or object.
     fn gathered(&mut self, over: Kind, depth: usize) -> Text {
         let subject = self.loose(over, depth);
         if self.choices.pick(2) == 0 {
@@ -660,7 +659,7 @@ impl Program<'_> {
     }
 }
 
-/// The text with parentheses, unless it is a word or a chain that begins with one.
+/// Returns the text in parentheses, unless it is a word or a chain that starts with one.
 fn chainable(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_alphanumeric() || "_.$".contains(c));
     let starts = text.starts_with(|c: char| c.is_alphabetic() && c.is_lowercase());

@@ -1,10 +1,10 @@
-//! HMACs of the RFCs: the cases and the codes as they are printed there.
+//! HMAC test cases published in RFCs, with the published codes.
 
-use hookgate::engine::{Context, Engine, Secrets, Strangers, Value};
-use hookgate::listener::{Outcome, Presented, Request, Surroundings, Unlimited, decide};
+use hookgate::engine::{Context, Engine, Secrets, UndeclaredRoots, Value};
+use hookgate::listener::{DecisionContext, Outcome, Presented, Request, Unlimited, decide};
 
-/// Key and message in hex, and the codes of SHA-256, SHA-384 and SHA-512 (RFC 4231, section 4). Of
-/// the fifth case the RFC prints the first 128 bits.
+/// Returns key and message in hex, and the codes of SHA-256, SHA-384 and SHA-512 (RFC 4231, section
+/// 4). For the fifth case the RFC gives only the first 128 bits.
 fn rfc_4231() -> [(String, String, [&'static str; 3]); 7] {
     let hex = |text: &str| text.to_owned();
     [
@@ -78,7 +78,7 @@ fn rfc_4231() -> [(String, String, [&'static str; 3]); 7] {
     ]
 }
 
-/// Key and message in hex, and the code of SHA-1 (RFC 2202, section 3).
+/// Returns key and message in hex, and the code of SHA-1 (RFC 2202, section 3).
 fn rfc_2202() -> [(String, String, &'static str); 7] {
     let hex = |text: &str| text.to_owned();
     [
@@ -120,7 +120,7 @@ fn rfc_2202() -> [(String, String, &'static str); 7] {
     ]
 }
 
-/// Each case: the hash, the key and the message, and how the code begins.
+/// Returns each case: the hash, the key, the message, and the start of the code.
 fn cases() -> Vec<(&'static str, Vec<u8>, Vec<u8>, &'static str)> {
     let bytes = |text: &str| hex::decode(text).unwrap();
     let mut all = Vec::new();
@@ -141,7 +141,7 @@ fn the_functions_of_the_language_make_the_codes_of_the_rfcs() {
     assert_eq!(cases.len(), 28);
     for (hash, key, message, code) in cases {
         let source = format!("$HMAC_{hash}($SECRET(\"KEY\"), message).$HEX()");
-        let program = Engine::new().strangers(Strangers::Taken).compile(&source).unwrap();
+        let program = Engine::new().strangers(UndeclaredRoots::Allow).compile(&source).unwrap();
         let mut secrets = Secrets::default();
         secrets.add_bytes("KEY", key);
         let mut context = Context::new();
@@ -179,14 +179,14 @@ fn a_signature_check_takes_the_codes_of_the_rfcs_and_no_other() {
                 remote_address: None,
                 received_at: "2025-08-20T12:00:00Z".parse().unwrap(),
             };
-            let mut surroundings = Surroundings {
+            let mut surroundings = DecisionContext {
                 machine: &mut hookgate::engine::Machine::default(),
                 limiter: &mut Unlimited,
                 presented: &Presented::None,
             };
             decide(&listener, &request, request.received_at, &mut surroundings).outcome
         };
-        // A code that is cut, as the fifth is, is none.
+        // A truncated code, as in the fifth case, is not accepted.
         let whole = code.len() > 32;
         let taken = if whole { Outcome::Accepted } else { Outcome::VerificationFailed };
         assert_eq!(sent(code), taken, "{hash} {code}");

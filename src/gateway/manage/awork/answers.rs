@@ -1,4 +1,5 @@
-//! What is answered.
+//! The response bodies of the awork API, and the list members that can be filtered and ordered.
+//! Does not read the store.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::Found;
 use crate::gateway::store::AttemptRecord;
 
-/// awork's `WebhookConfig`; `filter` and `transform` are Hookgate's own, where they are set.
+/// awork's `WebhookConfig`. `filter` and `transform` are Hookgate extensions, present only if set.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookConfig {
@@ -21,7 +22,7 @@ pub(super) struct WebhookConfig {
     authentication_type: &'static str,
     language: Option<String>,
     only_trigger_for_main_entity_changes: bool,
-    /// The header's name, and its value masked; a mask that is sent back keeps the value.
+    /// Name of the header, and its masked value. Sending the mask back keeps the value.
     authentication: Option<String>,
     #[schemars(extend("format" = "uuid"))]
     id: String,
@@ -41,7 +42,7 @@ pub(super) struct WebhookConfig {
     transform: Option<String>,
 }
 
-/// The members of a webhook that lists are filtered and ordered by: all but the secret one.
+/// Members of a webhook that lists can be filtered and ordered by: all except the secret one.
 pub(super) const WEBHOOK_MEMBERS: &[&str] = &[
     "name",
     "uri",
@@ -59,8 +60,8 @@ pub(super) const WEBHOOK_MEMBERS: &[&str] = &[
     "updatedBy",
 ];
 
-/// The members of a log that lists are filtered and ordered by.
-/// What was sent is not among them: it would have to be read of each.
+/// Members of a log entry that lists can be filtered and ordered by. `message` is not included: the
+/// gateway would have to read the body of every row.
 pub(super) const LOG_MEMBERS: &[&str] =
     &["webhookId", "responseCode", "createdOn", "reason", "isSuccessful"];
 
@@ -68,12 +69,12 @@ impl WebhookConfig {
     pub(super) fn of(call: &Call, found: &Found) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         let header = definition.endpoint.headers.first();
-        let user = call.app.configuration().settings.delivery.user.to_string();
+        let user = call.app.configuration().settings.delivery.actor_id.to_string();
         Self {
             name: definition.name.clone(),
             uri: definition.endpoint.url.clone(),
             events: definition.events.join(","),
-            is_active: record.enabled && record.standing.suspended_at.is_none(),
+            is_active: record.enabled && record.health.suspended_at.is_none(),
             authentication_type: if header.is_some() { "header" } else { "none" },
             language: definition.language.clone(),
             only_trigger_for_main_entity_changes: definition.main_entity_only,
@@ -94,19 +95,19 @@ impl WebhookConfig {
     }
 }
 
-/// awork's `WebhookLog`: an attempt.
+/// awork's `WebhookLog`: one attempt.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookLog {
-    /// What was sent; of more than 64 KiB the beginning.
+    /// Body that was sent, shortened to at most 64 KiB.
     message: Option<String>,
     #[schemars(extend("format" = "uuid"))]
     webhook_id: String,
-    /// 0 where there was no answer.
+    /// HTTP status of the response; 0 if there was no response.
     response_code: u16,
     #[schemars(extend("format" = "date-time"))]
     created_on: String,
-    /// Why it failed.
+    /// Reason of the failure.
     reason: Option<String>,
     is_successful: bool,
 }

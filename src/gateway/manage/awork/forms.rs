@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The request bodies of the awork API, and their validation. Does not write to the store.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,8 +9,7 @@ use crate::delivery::{
 use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::{declared_types, fresh_secret, put_header, url};
 
-/// awork's `WebhookConfigForm`; `filter` and `transform` are Hookgate's own. Members may be left
-/// out as far as reading goes, so that all that are missing are told together.
+/// awork's `WebhookConfigForm`. `filter` and `transform` are Hookgate extensions.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("required" = ["name", "uri", "events", "isActive", "authenticationType"]))]
@@ -19,7 +18,7 @@ pub(super) struct WebhookConfigForm {
     pub name: Option<String>,
     #[schemars(schema_with = "url")]
     pub uri: Option<String>,
-    /// Types of events, with commas between.
+    /// Event types, separated by commas.
     #[schemars(with = "String", length(min = 1), example = "task_added,project_added")]
     pub events: Option<String>,
     #[schemars(with = "bool")]
@@ -27,20 +26,20 @@ pub(super) struct WebhookConfigForm {
     /// `none` or `header`.
     #[schemars(with = "AuthenticationType")]
     pub authentication_type: Option<String>,
-    /// The header, as `name=value`; needed where the type is `header`.
+    /// Header as `name=value`; required if the type is `header`.
     #[schemars(example = "Authorization=Bearer abc")]
     pub authentication: Option<String>,
-    /// The language of messages.
+    /// Language of messages.
     pub language: Option<String>,
-    /// Kept, and changes nothing: every event here is about one entity.
+    /// Stored without effect: every event concerns one entity.
     pub only_trigger_for_main_entity_changes: Option<bool>,
-    /// An expression over `event` that has to hold of what is sent.
+    /// Expression over `event`. Only events for which it is true are sent.
     pub filter: Option<String>,
-    /// An expression over `event` that makes the body, in place of the envelope.
+    /// Expression over `event` that builds the body, instead of the envelope.
     pub transform: Option<String>,
 }
 
-/// How a receiver knows us.
+/// Method by which a receiver authenticates the gateway.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 #[allow(dead_code, reason = "only its schema is used: what is wrong is told in awork's form")]
@@ -49,14 +48,15 @@ enum AuthenticationType {
     Header,
 }
 
-/// What a form asks for.
+/// The subscription that a form requests.
 pub(super) struct Asked {
     pub enabled: bool,
     pub definition: Definition,
 }
 
 impl WebhookConfigForm {
-    /// What the form asks for; of a webhook that is there, what is masked stays.
+    /// Returns the subscription that the form requests. For an existing webhook, masked values keep
+    /// the stored ones.
     pub(super) fn asked(self, call: &Call, old: Option<&Definition>) -> Result<Asked, Fault> {
         self.complete()?;
         let uri = self.uri.unwrap_or_default();
@@ -66,7 +66,7 @@ impl WebhookConfigForm {
             Some(old) => old.endpoint.clone(),
             None => Endpoint::new(uri.as_str()),
         };
-        // Of another destination nothing is kept that was given for this one.
+        // A new destination keeps no value that was given for the old one.
         endpoint.change_destination(Some(uri), None);
         if endpoint.secret.is_none() {
             endpoint.secret = Some(fresh_secret()?);
@@ -88,7 +88,8 @@ impl WebhookConfigForm {
         Ok(Asked { enabled: self.is_active.unwrap_or(false), definition })
     }
 
-    /// Holds the form to what it has to have, and tells everything that is missing.
+    /// Checks the required members, and reports all missing ones together. For this, members are
+    /// optional when the form is parsed.
     fn complete(&self) -> Result<(), Fault> {
         let texts = [
             ("Name", &self.name, 256),
@@ -119,8 +120,8 @@ impl WebhookConfigForm {
     }
 }
 
-/// The types that webhooks of a tenant may choose from: those that awork documents, and those
-/// that the tenant's listeners declare.
+/// Returns the event types that webhooks of a tenant may choose: those that awork documents, and
+/// those that the tenant's listeners declare.
 pub(super) fn allowed(call: &Call, receiver: Receiver) -> Vec<String> {
     let documented = match receiver {
         Receiver::Slack => AWORK_SLACK_TYPES,
@@ -150,7 +151,7 @@ fn events(call: &Call, receiver: Receiver, text: &str) -> Result<Vec<String>, Fa
     if wrong.is_empty() { Ok(events) } else { Err(Fault::Members(wrong)) }
 }
 
-/// Sets the header that a receiver knows us by.
+/// Sets the header by which a receiver authenticates the gateway.
 fn authenticate(
     endpoint: &mut Endpoint,
     kind: &str,

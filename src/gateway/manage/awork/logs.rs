@@ -1,4 +1,4 @@
-//! The log of a webhook: the attempts to send to it, with what was sent.
+//! The log of a webhook: its delivery attempts with the bodies that were sent. Only reads.
 
 use super::answers::{LOG_MEMBERS, WebhookLog};
 use super::page::Asked;
@@ -7,10 +7,10 @@ use crate::gateway::manage::call::{Answer, Call, Fault, first_bytes};
 use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES, SCAN_ROWS};
 use crate::gateway::store::{AttemptFilter, AttemptRecord, PageRequest};
 
-/// Bytes of a message at most.
+/// Largest message, in bytes.
 const MESSAGE_BYTES: usize = 64 << 10;
 
-/// Bytes of the reason of a failure at most.
+/// Longest reason of a failure, in bytes.
 const REASON_BYTES: usize = 512;
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
@@ -26,7 +26,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let share = message_share(asked.size);
     for mut attempt in attempts {
         attempt.reason = attempt.reason.map(|reason| excerpt(&reason, REASON_BYTES).to_owned());
-        // One body at a time: those of a page can be a thousand times as long as the page.
+        // One body at a time: the bodies of a page can be a thousand times as large as the page.
         let body = call.app.store.body(attempt.delivery_id).await?;
         let message = body.map(|body| excerpt(&body, share).to_owned());
         if !page.push(&WebhookLog::of(&filter.subscription_id, &attempt, message))? {
@@ -36,21 +36,22 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     Ok(asked.answer(page, total))
 }
 
-/// The attempts of a page, as the store has them.
+/// Reads a page of attempts in the order of the store.
 async fn plain(
     call: &Call,
     asked: &Asked,
     filter: &AttemptFilter,
 ) -> Result<(Vec<AttemptRecord>, usize), Fault> {
     let (offset, limit) = (asked.offset(), asked.size);
-    // A page that ends early would be followed by the wrong one. Attempts are short.
+    // No limit in bytes: the next page is requested by number, so a page that ends early would lose
+    // rows. Attempts are short.
     let page = PageRequest { after: None, offset, limit, bytes: usize::MAX };
     let attempts = call.app.store.attempt_page(filter, page).await?;
     let total = call.app.store.count_attempts(filter).await?;
     Ok((attempts.into_iter().map(|(_, attempt)| attempt).collect(), total))
 }
 
-/// The attempts of a page that a filter and an order select, among the newest ones.
+/// Selects a page of attempts by filter and order, among the newest `SCAN_ROWS` attempts.
 async fn selected(
     call: &Call,
     asked: &Asked,
@@ -70,7 +71,7 @@ async fn selected(
             let shown = WebhookLog::of(&filter.subscription_id, &attempt, None);
             let reason = attempt.reason.as_ref().map_or(0, String::len);
             matches.look(&shown, attempt, size_of::<AttemptRecord>() + reason)?;
-            // Other tasks have their turn between some rows, which are small.
+            // Yields to other tasks every 16 rows, because rows are small.
             if place % 16 == 15 {
                 tokio::task::yield_now().await;
             }
@@ -78,13 +79,15 @@ async fn selected(
     }
 }
 
-/// Bytes of each message on a page of a size: half of the page, in equal parts. A page of this API
-/// cannot end early, as the next one is asked for by its number; so its messages are shorter.
+/// Returns the bytes available to each message on a page: half of the page, in equal parts.
+///
+/// A page of this API cannot end early, because the next page is requested by number. So its
+/// messages are shortened.
 fn message_share(rows: usize) -> usize {
     (PAGE_BYTES / 2 / rows.max(1)).min(MESSAGE_BYTES)
 }
 
-/// The beginning of a text that takes at most so many bytes as a string of JSON.
+/// Returns the beginning of a string that takes at most `most` bytes as a JSON string.
 fn excerpt(text: &str, most: usize) -> &str {
     let text = first_bytes(text, most);
     let mut left = most;
@@ -97,7 +100,7 @@ fn excerpt(text: &str, most: usize) -> &str {
     text
 }
 
-/// Bytes of a character in a string of JSON (RFC 8259, section 7).
+/// Returns the bytes that a character takes in a JSON string (RFC 8259, section 7).
 fn escaped_bytes(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

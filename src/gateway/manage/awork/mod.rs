@@ -1,7 +1,7 @@
-//! Subscriptions as awork documents them: its webhooks API
-//! (<https://developers.awork.com/webhooks>), with its pages, filters and errors.
+//! Subscriptions in the API that awork documents (<https://developers.awork.com/webhooks>), with
+//! its pages, filters and errors. Knows nothing of the Socotra API.
 //!
-//! What the documentation leaves open is decided in `docs/delivery.md`.
+//! `docs/delivery.md` lists the decisions on points that awork does not document.
 
 mod answers;
 mod forms;
@@ -13,8 +13,8 @@ use super::call::{Answer, Fault};
 use super::caller::ListenerLimit;
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
 
-/// A fault in the form that awork documents (<https://developers.awork.com/error-handling>); a
-/// missing permission is 401 too.
+/// Returns a fault in the format that awork documents
+/// (<https://developers.awork.com/error-handling>). A missing permission is also 401 there.
 pub(super) fn fault(fault: &Fault) -> Answer {
     let (status, code) = match fault {
         Fault::Unauthenticated | Fault::Forbidden(_) => (401, "unauthorized"),
@@ -30,7 +30,7 @@ pub(super) fn fault(fault: &Fault) -> Answer {
         Fault::Server(_) => (500, "server-error"),
     };
     let body = answers::ErrorResponse::of(code, fault);
-    // Texts and lists of them always have a form as JSON.
+    // Strings and lists of strings always serialise to JSON.
     Answer::text(status, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
@@ -52,13 +52,13 @@ const TYPES: Success = Success::json(form::<Vec<String>>, "The types.");
 const READ: &[&str] = &["workspace-manage-config:read"];
 const WRITE: &[&str] = &["workspace-manage-config:write"];
 
-/// Paths that awork's own documentation spells in two ways.
+/// Paths that awork's documentation spells in two ways.
 pub(super) const SPELLINGS: &[(&str, &str)] = &[
     ("/api/v1/webhooks/eventtypes", "/api/v1/webhooks/eventTypes"),
     ("/api/v1/webhooks/eventtypes/slack", "/api/v1/webhooks/eventTypes/slack"),
 ];
 
-/// The operations.
+/// Operations of the awork API.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "GetWebhooks",
@@ -188,7 +188,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// The form of errors, for the description.
+/// Returns the schema of errors for the OpenAPI description.
 pub(super) fn error_schema(schemas: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemas.subschema_for::<answers::ErrorResponse>()
 }

@@ -1,20 +1,21 @@
-//! Pages of lists, filtered and ordered (<https://developers.awork.com/pagination>).
+//! Pages of lists with filter and order (<https://developers.awork.com/pagination>). Does not know
+//! the rows' types.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::filterby::{Filter, Order, Refused, Surroundings};
+use crate::filterby::{Filter, FilterContext, Order, Refused};
 use crate::gateway::clock::time_of;
 use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::page::JsonPage;
 
-/// What is asked of a list.
+/// The page, filter and order of a list request.
 pub(super) struct Asked {
     pub page: usize,
     pub size: usize,
     filter: Option<Filter>,
     order: Option<Order>,
-    surroundings: Surroundings,
+    surroundings: FilterContext,
 }
 
 impl From<Refused> for Fault {
@@ -24,14 +25,14 @@ impl From<Refused> for Fault {
 }
 
 impl Asked {
-    /// What a call asks of a list whose rows have these members.
+    /// Reads the list request from a call. `members` are the members of its rows.
     pub(super) fn of(call: &Call, members: &[&str]) -> Result<Self, Fault> {
         let given = |name| call.parameter(name).filter(|text| !text.trim().is_empty());
         let filter = given("filterby").map(|text| Filter::read(text, members)).transpose()?;
         let order = given("orderby").map(|text| Order::read(text, members)).transpose()?;
-        let surroundings = Surroundings {
+        let surroundings = FilterContext {
             now: time_of(call.app.clock.micros()).get().to_utc(),
-            me: call.app.configuration().settings.delivery.user.to_string(),
+            me: call.app.configuration().settings.delivery.actor_id.to_string(),
         };
         Ok(Self {
             page: call.number("page", 1, 1..=1_000_000)?,
@@ -42,22 +43,22 @@ impl Asked {
         })
     }
 
-    /// Whether the rows are wanted as they are.
+    /// Returns true if the request has no filter and no order.
     pub(super) fn is_plain(&self) -> bool {
         self.filter.is_none() && self.order.is_none()
     }
 
-    /// How many rows come before the page.
+    /// Returns the number of rows before the page.
     pub(super) fn offset(&self) -> usize {
         (self.page - 1).saturating_mul(self.size)
     }
 
-    /// Rows that the filter and the order select, none so far.
+    /// Returns an empty collector for the rows that filter and order select.
     pub(super) fn matches<T>(&self) -> Matches<'_, T> {
         Matches { asked: self, rows: Vec::new(), bytes: 0 }
     }
 
-    /// A page that was found, of so many rows.
+    /// Returns the answer with a page, and the total number of rows.
     pub(super) fn answer(&self, page: JsonPage, total: usize) -> Answer {
         let items = page.items();
         page.answer()
@@ -68,10 +69,10 @@ impl Asked {
     }
 }
 
-/// Bytes of the rows that are put into an order.
+/// Bytes of the rows that are sorted in memory.
 const ORDER_BYTES: usize = 2 << 20;
 
-/// The rows that a filter holds of: what the order compares of each, and what finds it again.
+/// The rows that match a filter: for each, its sort key and an item that identifies the row.
 pub(super) struct Matches<'a, T> {
     asked: &'a Asked,
     rows: Vec<(Value, T)>,
@@ -79,7 +80,8 @@ pub(super) struct Matches<'a, T> {
 }
 
 impl<T> Matches<'_, T> {
-    /// Looks at a row as it is shown; `item` stands for it, and takes about `bytes`.
+    /// Examines a row in the form of the answer. `item` identifies the row and takes about `bytes`
+    /// bytes.
     pub(super) fn look(
         &mut self,
         shown: &impl Serialize,
@@ -101,7 +103,7 @@ impl<T> Matches<'_, T> {
         Ok(())
     }
 
-    /// The rows of the page that is asked for, and how many there are on all pages.
+    /// Returns the rows of the requested page, and the number of rows on all pages.
     pub(super) fn page(mut self) -> (Vec<T>, usize) {
         if let Some(order) = &self.asked.order {
             self.rows.sort_by(|(left, _), (right, _)| order.compare(left, right));
@@ -112,7 +114,7 @@ impl<T> Matches<'_, T> {
     }
 }
 
-/// About how many bytes a key of an order takes.
+/// Returns the approximate bytes of a sort key.
 fn text_bytes(key: &Value) -> usize {
     const MEMBER: usize = 64;
     let members = key.as_object().into_iter().flatten();

@@ -1,9 +1,9 @@
-//! Webhooks.
+//! The webhook operations of the awork API. Validation is in `forms`.
 
 use super::answers::{WEBHOOK_MEMBERS, WebhookConfig};
 use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
-use crate::delivery::{Api, Receiver, Standing};
+use crate::delivery::{Api, Receiver, SubscriptionHealth};
 use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan};
 use crate::gateway::manage::subscriptions::Found;
@@ -18,7 +18,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     }
 }
 
-/// The webhooks of a page, as the store has them.
+/// Answers with a page of webhooks in the order of the store.
 async fn plain(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     let filter = call.own_subscriptions(API);
     let total = call.app.store.count_subscriptions(&filter).await?;
@@ -37,8 +37,10 @@ async fn plain(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     Ok(asked.answer(page, total))
 }
 
-/// The webhooks of a page that a filter and an order select. Both look at what is encrypted, so
-/// they are looked at one after the other, and those of the page are read again.
+/// Answers with a page of webhooks that filter and order select.
+///
+/// Filter and order use encrypted members, so this function examines the webhooks one by one. It
+/// then reads those of the page again.
 async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     let filter = call.own_subscriptions(API);
     let mut matches = asked.matches();
@@ -57,7 +59,7 @@ async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
             let id = found.record.id;
             let bytes = id.len();
             matches.look(&shown, id, bytes)?;
-            // Other tasks have their turn between two rows.
+            // Yields to other tasks after each row.
             tokio::task::yield_now().await;
         }
     }
@@ -66,7 +68,7 @@ async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     for id in ids {
         match call.subscription(API, &id).await {
             Ok(found) => write(call, &mut page, &found)?,
-            // It was deleted since it was looked at.
+            // The webhook was deleted after it was examined.
             Err(Fault::NotFound(_)) => {}
             Err(fault) => return Err(fault),
         }
@@ -74,8 +76,8 @@ async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
     Ok(asked.answer(page, total))
 }
 
-/// Writes a webhook. A page of this API cannot end early, as the next one is asked for by its
-/// number.
+/// Writes a webhook to the page. A page of this API cannot end early, because the next page is
+/// requested by number.
 fn write(call: &Call, page: &mut JsonPage, found: &Found) -> Result<(), Fault> {
     match page.push(&WebhookConfig::of(call, found))? {
         true => Ok(()),
@@ -104,14 +106,14 @@ pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     let id = call.part("webhookId");
-    // Whose it is comes before what is wrong with the form.
+    // Ownership is checked before the form is validated.
     call.subscription(API, id).await?;
     let form: WebhookConfigForm = call.form()?;
     let change = |found: &mut Found| {
         let asked = form.clone().asked(&call, Some(&found.definition))?;
-        // What was paused runs again where its owner says that it is active.
+        // A suspended webhook resumes when its owner sets it active.
         found.record.enabled = asked.enabled;
-        found.record.standing = Standing::default();
+        found.record.health = SubscriptionHealth::default();
         found.definition = asked.definition;
         Ok(())
     };

@@ -1,4 +1,4 @@
-//! What is answered.
+//! The response bodies of the Socotra API. Does not read the store.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use crate::gateway::manage::MASK;
 use crate::gateway::manage::subscriptions::Found;
 use crate::gateway::store::DivertedRecord;
 
-/// Socotra's `WebhookResponse`; `filter` and `transform` are Hookgate's own, where they are set.
+/// Socotra's `WebhookResponse`. `filter` and `transform` are Hookgate extensions, present only if
+/// set.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookResponse {
@@ -33,8 +34,8 @@ pub(super) struct WebhookResponse {
     transform: Option<String>,
 }
 
-/// Socotra's `EndpointResponse`. Values of headers and the secret are masked; a mask that is sent
-/// back keeps what it stands for.
+/// Socotra's `EndpointResponse`. Header values and the secret are masked. Sending a mask back keeps
+/// the stored value.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct EndpointResponse {
@@ -66,7 +67,7 @@ struct RetryStrategyResponse {
     attempts: u32,
 }
 
-/// A list of webhooks, written item by item: plain, or with `extended=true` in Socotra's `WebhookListResponse`.
+/// List of webhooks: an array, or with `extended=true` Socotra's `WebhookListResponse`.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "only its schema is used: lists are written item by item")]
@@ -79,7 +80,7 @@ pub(super) enum WebhookList {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookListResponse {
-    /// Whether there are no more.
+    /// True if the list ends with this page.
     pub list_completed: bool,
     pub items: Vec<WebhookResponse>,
 }
@@ -98,7 +99,7 @@ pub(super) struct DivertedEventResponse {
     failure_trigger: String,
 }
 
-/// Socotra's `EventResponse`: only described here, as deliveries make it.
+/// Socotra's `EventResponse`, as deliveries contain it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventResponse {
@@ -124,12 +125,13 @@ pub(super) struct EventStreamResponse {
     pub events: Vec<Box<RawValue>>,
 }
 
-/// Nothing to say: an empty object.
+/// Empty object.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Nothing {}
 
 impl WebhookResponse {
-    /// A webhook. A fresh secret is shown, this once: of the endpoint, of the alert endpoint.
+    /// Returns the answer for a webhook. `fresh` selects the new secrets that are shown, which
+    /// happens only once: that of the endpoint, and that of the alert endpoint.
     pub(super) fn of(found: &Found, fresh: [bool; 2]) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         Self {
@@ -138,8 +140,8 @@ impl WebhookResponse {
             enabled: record.enabled,
             endpoint: EndpointResponse::of(&definition.endpoint, fresh[0]),
             failure_handling: FailureHandlingResponse::of(definition, fresh[1]),
-            suspended: record.standing.suspended_at.is_some(),
-            suspended_at: record.standing.suspended_at.map(|at| time_of(at).to_string()),
+            suspended: record.health.suspended_at.is_some(),
+            suspended_at: record.health.suspended_at.map(|at| time_of(at).to_string()),
             event_types: definition.events.clone(),
             filter: definition.filter.clone(),
             transform: definition.transform.clone(),

@@ -1,4 +1,5 @@
-//! What forms make of a subscription.
+//! Conversion of Socotra's forms to subscriptions, and changes to existing subscriptions. Does not
+//! write to the store.
 
 use super::forms::{
     CreateEndpointRequest, CreateWebhookRequest, FailureHandlingCreateRequest,
@@ -13,16 +14,16 @@ use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::{Call, Fault};
 use crate::gateway::manage::subscriptions::{Found, HEADERS, fresh_secret, put_header};
 
-/// Types of events of a subscription.
+/// Event types of one subscription.
 const TYPES: usize = 1000;
 
-/// Triggers in one list of a form: all that there are, and some twice.
+/// Triggers in one list of a form: enough for all triggers, with some repeated.
 const TRIGGERS: usize = 500;
 
-/// Bytes of the label of a secret.
+/// Longest label of a secret, in bytes.
 const TAG_BYTES: usize = 256;
 
-/// A subscription as a form asks for it.
+/// Returns the subscription that a form requests.
 pub(super) fn definition(call: &Call, form: CreateWebhookRequest) -> Result<Definition, Fault> {
     let handling = form.failure_handling;
     let mut policy = Policy::indifferent();
@@ -56,7 +57,7 @@ fn name(name: String) -> Result<String, Fault> {
     Ok(name)
 }
 
-/// Types of events: each once, in the order they were given.
+/// Checks event types and removes duplicates, in the given order.
 fn events(property: &str, given: Vec<String>) -> Result<Vec<String>, Fault> {
     at_most(property, &given, TYPES)?;
     let mut events: Vec<String> = Vec::with_capacity(given.len());
@@ -94,7 +95,7 @@ fn endpoint(call: &Call, property: &str, form: CreateEndpointRequest) -> Result<
     Ok(endpoint)
 }
 
-/// The label of a secret.
+/// Checks the label of a secret.
 fn tag(property: &str, tag: Option<String>) -> Result<Option<String>, Fault> {
     match tag.as_ref().is_some_and(|tag| tag.len() > TAG_BYTES) {
         true => {
@@ -133,7 +134,7 @@ fn triggers(property: &str, names: &[String]) -> Result<Vec<Trigger>, Fault> {
 fn policy(form: &FailureHandlingCreateRequest) -> Result<Policy, Fault> {
     let usual = Policy::indifferent();
     Ok(Policy {
-        // An empty collection is as good as none (the overview of Socotra's API).
+        // An empty collection counts as missing (overview of Socotra's API).
         triggers: match form.triggers.as_ref().filter(|names| !names.is_empty()) {
             Some(names) => triggers("failureHandling.triggers", names)?,
             None => usual.triggers,
@@ -148,7 +149,7 @@ fn suspend(suspend: bool) -> Suspend {
     if suspend { Suspend::GivenUp } else { Suspend::Never }
 }
 
-/// Retries where `attempts` is left out (the webhooks guide).
+/// Default of `attempts` (Socotra's webhooks guide).
 const ATTEMPTS: i64 = 3;
 
 fn retry(form: &RetryStrategyRequest) -> Result<Retry, Fault> {
@@ -166,8 +167,8 @@ fn retry(form: &RetryStrategyRequest) -> Result<Retry, Fault> {
     })
 }
 
-/// Changes a subscription as a form asks: what is removed first, then what is added. Answers
-/// whether fresh signing secrets were made: of the endpoint, of the alert endpoint.
+/// Applies a form to a subscription: removals first, then additions. Returns for the endpoint and
+/// the alert endpoint whether a new signing secret was generated.
 pub(super) fn update(
     call: &Call,
     found: &mut Found,
@@ -212,7 +213,7 @@ pub(super) fn update(
     Ok(fresh)
 }
 
-/// Holds a list of a form to a number of items.
+/// Returns an error if a list of a form has too many items.
 fn at_most<T>(property: &str, items: &[T], most: usize) -> Result<(), Fault> {
     match items.len() > most {
         true => Err(Fault::member(property, format!("has more than {most} items"))),
@@ -220,7 +221,7 @@ fn at_most<T>(property: &str, items: &[T], most: usize) -> Result<(), Fault> {
     }
 }
 
-/// Changes an endpoint; answers whether a fresh signing secret was made.
+/// Changes an endpoint. Returns true if a new signing secret was generated.
 fn change_endpoint(
     call: &Call,
     property: &str,
@@ -248,7 +249,7 @@ fn change_headers(
     added: Headers,
 ) -> Result<(), Fault> {
     at_most(&format!("{property}.removeHeaders"), &removed, HEADERS)?;
-    // A masked value keeps the old one, though its header be removed in the same request.
+    // A masked value keeps the stored value, even if the same request removes its header.
     let before = endpoint.headers.clone();
     for removed in removed {
         endpoint.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(&removed));
@@ -263,8 +264,10 @@ fn change_headers(
     Ok(())
 }
 
-/// Changes the signing secret. Where the old one was `dropped`, it does not sign any more, and a
-/// fresh one is made unless there is one in the form; answers whether one was made.
+/// Changes the signing secret. Returns true if a new one was generated.
+///
+/// If the old secret was `dropped`, it no longer signs. The secret of the form replaces it, or a
+/// generated one.
 fn change_secret(
     call: &Call,
     property: &str,
@@ -286,8 +289,7 @@ fn change_secret(
     Ok(fresh)
 }
 
-/// Changes what is done about failures; answers whether a fresh secret was made for the alert
-/// endpoint.
+/// Changes the failure policy. Returns true if a new secret was generated for the alert endpoint.
 fn change_policy(
     call: &Call,
     definition: &mut Definition,
@@ -333,7 +335,7 @@ fn change_policy(
     }
 }
 
-/// Changes the alert endpoint, or makes one; answers whether a fresh secret was made for it.
+/// Changes or creates the alert endpoint. Returns true if a new secret was generated for it.
 fn change_alert(
     call: &Call,
     definition: &mut Definition,

@@ -1,4 +1,4 @@
-//! Events that were given up and are kept.
+//! Diverted events: Socotra's word for the dead letters of a subscription.
 
 use super::answers::{DivertedEventResponse, Nothing};
 use super::own_tenant;
@@ -10,13 +10,14 @@ use crate::gateway::store::{Change, DivertedFilter, DivertedRecord, PageRequest}
 
 const MISSING: Fault = Fault::NotFound("diverted event");
 
-/// The subscription of the path.
+/// Returns the id of the subscription in the path.
 async fn subscription(call: &Call) -> Result<String, Fault> {
     own_tenant(call)?;
     Ok(call.subscription(Api::Socotra, call.part("webhookLocator")).await?.record.id)
 }
 
-/// Diverted events of the subscription of the path, as far as the caller sees their listeners.
+/// Returns the filter for the diverted events of the subscription in the path, limited to the
+/// listeners that the caller may see.
 async fn filter(call: &Call) -> Result<DivertedFilter, Fault> {
     let subscription_id = subscription(call).await?;
     let listeners = call.caller.listeners.clone();
@@ -40,7 +41,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     let filter = filter(&call).await?;
     let offset = call.number("offset", 0, 0..=1_000_000_000)?;
     let count = call.number("count", 100, 1..=1000)?;
-    // One more, which tells whether the list goes on.
+    // One row more than requested shows if the list continues.
     let page = PageRequest { after: None, offset, limit: count + 1, bytes: PAGE_BYTES };
     let mut list = JsonPage::array();
     let mut more = false;
@@ -62,7 +63,7 @@ pub(super) async fn resend(call: Call) -> Result<Answer, Fault> {
     let what = (found.subscription_id.clone(), found.event_id);
     let sent = call.app.store.resend(Change { what, audit }, call.app.clock.micros()).await?;
     sent.ok_or(MISSING)?;
-    call.app.arrivals.wake([found.subscription_id]);
+    call.app.notifier.notify_subscriptions([found.subscription_id]);
     Answer::json(&Nothing {})
 }
 

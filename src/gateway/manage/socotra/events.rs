@@ -1,4 +1,4 @@
-//! Events.
+//! The event operations of the Socotra API. Only reads.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,19 +15,19 @@ use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES};
 use crate::gateway::store::{EventFilter, EventRecord};
 
-/// An event as webhooks get it.
+/// Returns an event in the envelope that webhooks get.
 fn response(call: &Call, record: &EventRecord) -> Result<Box<RawValue>, Fault> {
-    let user = call.app.configuration().settings.delivery.user;
+    let user = call.app.configuration().settings.delivery.actor_id;
     let text = with_event(record, |event| envelope(Api::Socotra, event, user));
     RawValue::from_string(text).map_err(|error| Fault::Server(error.to_string()))
 }
 
-/// Whether the caller may see an event.
+/// Returns true if the caller may see an event.
 fn is_visible(call: &Call, record: &EventRecord) -> bool {
     record.tenant == call.caller.tenant && call.caller.sees(&record.listener_id)
 }
 
-/// A filter for the events that the caller may see.
+/// Returns a filter for the events that the caller may see.
 fn visible(call: &Call) -> EventFilter {
     EventFilter {
         tenant: Some(call.caller.tenant.clone()),
@@ -63,7 +63,7 @@ pub(super) async fn of_request(call: Call) -> Result<Answer, Fault> {
     Ok(page.answer())
 }
 
-/// Where a page ended, with what it was asked by.
+/// The paging token: the end of the last page, and the parameters of the query.
 #[derive(Serialize, Deserialize)]
 struct Token {
     after: i64,
@@ -123,7 +123,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
         }
         after = record.place;
     }
-    // A place and four texts always have a form as JSON.
+    // The token always serialises to JSON.
     let token = serde_json::to_vec(&Token { after, ..asked }).unwrap_or_default();
     let token = URL_SAFE_NO_PAD.encode(token);
     Ok(page.answer_before(&format!("],\"pagingToken\":\"{token}\"}}")))

@@ -1,5 +1,5 @@
-//! What is asked for. Members that are not here are refused, as a misspelt one would otherwise be
-//! lost without a word.
+//! The request bodies of the Socotra API. Unknown members are refused: a misspelt member would
+//! otherwise be ignored silently.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::gateway::manage::subscriptions::url;
 
 pub(super) type Headers = BTreeMap<String, Vec<String>>;
 
-/// The form of headers: names as HTTP has them, and values of one line of ASCII.
+/// Returns the schema of headers: HTTP field names, and values of one line of ASCII.
 fn headers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["object", "null"],
@@ -26,7 +26,7 @@ fn headers(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// The form of types of events.
+/// Returns the schema of event types.
 fn types(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["array", "null"],
@@ -36,7 +36,7 @@ fn types(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// The form of triggers.
+/// Returns the schema of triggers.
 fn triggers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["array", "null"],
@@ -45,25 +45,25 @@ fn triggers(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Socotra's `CreateWebhookRequest`; `filter` and `transform` are Hookgate's own.
+/// Socotra's `CreateWebhookRequest`. `filter` and `transform` are Hookgate extensions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct CreateWebhookRequest {
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
-    /// Left out: true.
+    /// Default: true.
     pub enabled: Option<bool>,
     pub endpoint: CreateEndpointRequest,
-    /// Left out: nothing is done about failures.
+    /// Failure policy. Default: failures have no consequence.
     pub failure_handling: Option<FailureHandlingCreateRequest>,
     #[schemars(schema_with = "types")]
     pub event_types: Option<Vec<String>>,
-    /// Taken and left alone: there are no automation plugins here.
+    /// Accepted and ignored: Hookgate has no automation plugins.
     #[serde(rename = "useAutomationPlugin")]
     pub _use_automation_plugin: Option<bool>,
-    /// An expression over `event` that has to hold of what is sent.
+    /// Expression over `event`. Only events for which it is true are sent.
     pub filter: Option<String>,
-    /// An expression over `event` that makes the body, in place of the envelope.
+    /// Expression over `event` that builds the body, instead of the envelope.
     pub transform: Option<String>,
 }
 
@@ -75,14 +75,14 @@ pub(super) struct CreateEndpointRequest {
     pub url: String,
     #[schemars(schema_with = "headers")]
     pub headers: Option<Headers>,
-    /// Whether the server's certificate has to be good. Left out: true.
+    /// True to verify the server's certificate. Default: true.
     pub secure_ssl: Option<bool>,
-    /// Whether what is sent is signed, as Standard Webhooks has it. Left out: true.
+    /// True to sign deliveries as in Standard Webhooks. Default: true.
     pub hmac_enabled: Option<bool>,
-    /// The signing secret: `whsec_` and Base64, or a text whose bytes are the key. Left out: one
-    /// is made.
+    /// Signing secret: `whsec_` and Base64, or a string whose bytes are the key. Default: a
+    /// generated secret.
     pub secret: Option<String>,
-    /// A label of the secret.
+    /// Label of the secret.
     #[schemars(length(max = 256))]
     pub tag: Option<String>,
 }
@@ -91,7 +91,7 @@ pub(super) struct CreateEndpointRequest {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct FailureHandlingCreateRequest {
-    /// Statuses (`404`), classes (`4xx`, `5xx`) and `timeout`. Left out: `4xx`, `5xx`, `timeout`.
+    /// Statuses (`404`), classes (`4xx`, `5xx`) and `timeout`. Default: `4xx`, `5xx`, `timeout`.
     #[schemars(schema_with = "triggers")]
     pub triggers: Option<Vec<String>>,
     pub retry_strategy: Option<RetryStrategyRequest>,
@@ -109,12 +109,12 @@ pub(super) struct RetryStrategyRequest {
     /// Seconds before the first retry.
     #[schemars(range(min = 1, max = 86400))]
     pub interval: i64,
-    /// How often it is tried again after the first time. Left out: 3.
+    /// Retries after the first attempt. Default: 3.
     #[schemars(range(min = 1, max = 10))]
     pub attempts: Option<i64>,
 }
 
-/// How the times between retries grow.
+/// Growth of the delay between retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum RetryType {
@@ -122,7 +122,7 @@ pub(super) enum RetryType {
     Exponential,
 }
 
-/// Socotra's `UpdateWebhookRequest`: what is left out stays as it is.
+/// Socotra's `UpdateWebhookRequest`. Missing members stay unchanged.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateWebhookRequest {
@@ -131,18 +131,18 @@ pub(super) struct UpdateWebhookRequest {
     pub enabled: Option<bool>,
     pub endpoint: Option<UpdateEndpointRequest>,
     pub failure_handling: Option<FailureHandlingUpdateRequest>,
-    /// Whether the policy is dropped, before `failureHandling` is looked at.
+    /// True to remove the failure policy, before `failureHandling` is applied.
     pub remove_failure_handling: Option<bool>,
     #[schemars(schema_with = "types")]
     pub add_event_types: Option<Vec<String>>,
     #[schemars(length(max = 1000))]
     pub remove_event_types: Option<Vec<String>>,
-    /// Taken and left alone: there are no automation plugins here.
+    /// Accepted and ignored: Hookgate has no automation plugins.
     #[serde(rename = "useAutomationPlugin")]
     pub _use_automation_plugin: Option<bool>,
-    /// An empty text removes it.
+    /// An empty string removes the filter.
     pub filter: Option<String>,
-    /// An empty text removes it.
+    /// An empty string removes the transform.
     pub transform: Option<String>,
 }
 
@@ -150,19 +150,19 @@ pub(super) struct UpdateWebhookRequest {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateEndpointRequest {
-    /// Where it changes beyond its query, stored values of headers and the stored secret are
-    /// dropped, unless they are given again in the same request.
+    /// New destination. If more than its query changes, the stored header values and the stored
+    /// secret are dropped, unless the same request gives them again.
     #[schemars(schema_with = "url")]
     pub url: Option<String>,
-    /// A header that is there gets these values in place of its own.
+    /// Headers to add. They replace headers of the same name.
     #[schemars(schema_with = "headers")]
     pub add_headers: Option<Headers>,
     #[schemars(length(max = 50))]
     pub remove_headers: Option<Vec<String>>,
-    /// Where it becomes false, stored values are dropped as with another URL.
+    /// False also drops the stored header values and the stored secret, like a new destination.
     pub secure_ssl: Option<bool>,
     pub hmac_enabled: Option<bool>,
-    /// Signs from now on; the secret before it signs too for a while.
+    /// New signing secret. The old secret also signs for a transition period.
     pub secret: Option<String>,
     #[schemars(length(max = 256))]
     pub tag: Option<String>,

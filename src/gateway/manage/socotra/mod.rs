@@ -1,8 +1,9 @@
-//! Subscriptions as Socotra documents them: its webhooks, diverted events and events APIs
+//! Subscriptions in the APIs that Socotra documents: webhooks, diverted events and events
 //! (<https://docs.socotra.com/api/configuration-and-development/webhooks/>,
-//! <https://docs.socotra.com/api/events/diverted-events>, <https://docs.socotra.com/api/events/events>).
+//! <https://docs.socotra.com/api/events/diverted-events>,
+//! <https://docs.socotra.com/api/events/events>). Knows nothing of the awork API.
 //!
-//! What the documentation leaves open is decided in `docs/delivery.md`.
+//! `docs/delivery.md` lists the decisions on points that Socotra does not document.
 
 mod answers;
 mod changes;
@@ -16,12 +17,13 @@ use super::caller::ListenerLimit;
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
 use crate::gateway::identity::tenant_locator;
 
-/// Holds the tenant of the path to the caller's.
+/// Returns an error if the tenant of the path is not the tenant of the caller.
 fn own_tenant(call: &Call) -> Result<(), Fault> {
     let asked = call.part("tenantLocator");
     let own = &call.caller.tenant;
     let same = asked == own || asked.parse() == Ok(tenant_locator(own));
-    // The same for a tenant that there is not: who is there is nobody's business.
+    // A tenant that does not exist gets the same answer, so the answer does not reveal which
+    // tenants exist.
     let other = || Fault::Forbidden("the key is not one of this tenant".to_owned());
     if same { Ok(()) } else { Err(other()) }
 }
@@ -37,7 +39,7 @@ const COUNT: Parameter = Parameter {
     doc: "How many at most; 100 if left out.",
 };
 
-/// The operations.
+/// Operations of the Socotra API.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "fetchWebhook",

@@ -1,9 +1,9 @@
-//! Webhooks.
+//! The webhook operations of the Socotra API. Validation is in `changes`.
 
 use super::answers::WebhookResponse;
 use super::forms::{CreateWebhookRequest, UpdateWebhookRequest};
 use super::{changes, own_tenant};
-use crate::delivery::{Api, Standing};
+use crate::delivery::{Api, SubscriptionHealth};
 use crate::gateway::manage::call::{Answer, Call, Fault};
 use crate::gateway::manage::page::{JsonPage, Scan};
 use crate::gateway::manage::subscriptions::Found;
@@ -37,10 +37,10 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     })
 }
 
-/// A page of webhooks that is being put together.
+/// A page of webhooks that is being built.
 struct List {
     filter: SubscriptionFilter,
-    /// Of this name, which only the encrypted definition has.
+    /// Name to filter by. Only the encrypted definition contains the name.
     name: Option<String>,
     offset: usize,
     count: usize,
@@ -65,9 +65,9 @@ impl List {
         })
     }
 
-    /// Writes webhooks until the page is full; answers whether there are no more.
+    /// Writes webhooks until the page is full. Returns true if the list ends with this page.
     async fn fill(&mut self, call: &Call) -> Result<bool, Fault> {
-        // By name nobody but us can tell which ones are skipped.
+        // With a name, the store cannot skip rows: only the decrypted definition contains the name.
         let (mut skipped, mut offset) = match self.name {
             None => (self.offset, self.offset),
             Some(_) => (0, 0),
@@ -112,7 +112,7 @@ pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
 pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let id = call.part("webhookLocator");
-    // Whose it is comes before what is wrong with the form.
+    // Ownership is checked before the form is validated.
     call.subscription(API, id).await?;
     let form: UpdateWebhookRequest = call.form()?;
     let mut fresh = NONE;
@@ -127,7 +127,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
 pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
     let change = |found: &mut Found| {
-        found.record.standing = Standing::default();
+        found.record.health = SubscriptionHealth::default();
         Ok(())
     };
     let id = call.part("webhookLocator");

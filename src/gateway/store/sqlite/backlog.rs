@@ -1,4 +1,5 @@
-//! Backlogs: how much waits for subscriptions, and what is done where that is too much.
+//! Backlogs: the waiting deliveries of subscriptions and tenants, and the dead letters above the
+//! limits. Knows nothing of receivers.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -7,23 +8,24 @@ use crate::gateway::store::{Backlog, BacklogLimits, Trimmed};
 
 type Read<T> = rusqlite::Result<T>;
 
-/// How the dead letters of a backlog are called, as the trigger of a policy is.
+/// The trigger of dead letters that a backlog limit caused.
 const TRIGGER: &str = "backlog";
 
-/// A subscription, or some of a tenant's, that has more than it may.
+/// A backlog above its limit: of a subscription, or the part of a subscription in that of its
+/// tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Over {
     subscription: String,
-    /// Waiting deliveries that are too many.
+    /// Waiting deliveries above the limit.
     rows: i64,
-    /// Deliveries that were accepted before this time are too old.
+    /// Time of acceptance before which deliveries are above the age limit.
     before: i64,
-    /// Dead letters that are too many.
+    /// Dead letters above the limit.
     diverted: i64,
     reason: String,
 }
 
-/// Whether a subscription has more waiting than it may; the age is not looked at.
+/// Returns the excess of the backlog of a subscription, in rows or bytes. Does not check the age.
 pub(super) fn over(
     connection: &Connection,
     subscription: &str,
@@ -39,13 +41,14 @@ pub(super) fn over(
     Ok(judged(subscription, rows, bytes, limits))
 }
 
-/// How many deliveries are too many, and why. One that is larger than all may be waits alone.
+/// Returns the number of deliveries above the limit, with the reason. A single delivery that is
+/// larger than the byte limit may wait.
 fn judged(subscription: &str, rows: i64, bytes: i64, limits: &BacklogLimits) -> Option<Over> {
     let beyond = rows - most(limits.rows);
     let (rows, reason) = if beyond > 0 {
         (beyond, rows_reason("delivery.waiting_rows", limits.rows))
     } else if rows > 1 && bytes.unsigned_abs() > limits.bytes {
-        // How many have to go is known once they have.
+        // The number of rows to remove is known only after each removal.
         let reason = format!(
             "the backlog has more bytes than `delivery.waiting_bytes` allows ({})",
             limits.bytes
@@ -62,7 +65,7 @@ fn rows_reason(setting: &str, limit: usize) -> String {
     format!("the backlog has more deliveries than `{setting}` allows ({limit})")
 }
 
-/// Whether more waits for a tenant than may.
+/// Returns true if a tenant has more waiting deliveries than its limit.
 pub(super) fn is_tenant_over(
     connection: &Connection,
     tenant: &str,
@@ -75,14 +78,14 @@ pub(super) fn is_tenant_over(
     Ok(rows.unwrap_or(0) > most(limits.tenant_rows))
 }
 
-/// How many deliveries wait in all.
+/// Returns the number of waiting deliveries of all tenants.
 pub(super) fn total(connection: &Connection) -> Read<i64> {
     connection
         .prepare_cached("SELECT coalesce(sum(waiting_rows), 0) FROM tenant_backlogs")?
         .query_row([], |row| row.get(0))
 }
 
-/// What waits for a subscription.
+/// Returns the backlog of a subscription.
 pub(super) fn of(connection: &Connection, subscription: &str) -> Read<Backlog> {
     let count = |number: i64| usize::try_from(number).unwrap_or(0);
     let found = connection
@@ -102,9 +105,9 @@ pub(super) fn of(connection: &Connection, subscription: &str) -> Read<Backlog> {
     Ok(found.unwrap_or_default())
 }
 
-/// Turns the oldest waiting deliveries of a subscription into dead letters, at most so many of
-/// those that are too many; answers how many. Attempts that run are left alone, and a notice that
-/// waits is dropped.
+/// Turns the oldest waiting deliveries of a subscription into dead letters: at most `limit`, and at
+/// most the excess. Returns their number. Skips deliveries with a running attempt, and drops
+/// waiting notices.
 pub(super) fn divert_oldest(
     connection: &Connection,
     subscription: &str,
@@ -137,14 +140,14 @@ pub(super) fn divert_oldest(
     Ok(ended.len())
 }
 
-/// Makes one backlog smaller, by at most so many rows.
+/// Trims one backlog by at most `limit` rows.
 pub(super) fn trim(connection: &Connection, over: &Over, limit: usize, now: i64) -> Read<Trimmed> {
     let mut trimmed = Trimmed::default();
     let diverted = divert_oldest(connection, &over.subscription, over, limit, now)?;
     if diverted > 0 {
         trimmed.diverted.push((over.subscription.clone(), diverted));
     }
-    // Ids of events begin with the time.
+    // Event ids begin with the time.
     trimmed.deleted = connection
         .prepare_cached(
             "DELETE FROM diverted WHERE place IN (SELECT place FROM diverted
@@ -155,10 +158,10 @@ pub(super) fn trim(connection: &Connection, over: &Over, limit: usize, now: i64)
     Ok(trimmed)
 }
 
-/// Backlogs that are looked at in one go, of each kind.
+/// Maximum number of backlogs of each kind in one check.
 const BACKLOGS: i64 = 256;
 
-/// The backlogs that have too much, each with what has to go.
+/// Returns the backlogs above their limits, with the excess of each.
 pub(super) fn all_over(
     connection: &Connection,
     limits: &BacklogLimits,
@@ -170,18 +173,18 @@ pub(super) fn all_over(
     Ok(all)
 }
 
-/// Subscriptions with too many rows, bytes or dead letters.
+/// Returns the subscriptions with too many rows, bytes or dead letters.
 fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
-    let sql = "SELECT subscription_id, waiting_rows, waiting_bytes, diverted_rows FROM backlogs
+    let sql = "SELECT subscription_id, waiting_rows, waiting_bytes, dead_letter_rows FROM backlogs
          WHERE waiting_rows > ?1 OR (waiting_rows > 1 AND waiting_bytes > ?2)
-         OR diverted_rows > ?3 LIMIT ?4";
+         OR dead_letter_rows > ?3 LIMIT ?4";
     let bytes = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
-    let params = params![most(limits.rows), bytes, most(limits.diverted_rows), BACKLOGS];
+    let params = params![most(limits.rows), bytes, most(limits.dead_letter_rows), BACKLOGS];
     let rows = collected(connection, sql, params, |row| {
         Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
     })?;
     let over = rows.into_iter().map(|(subscription, rows, bytes, diverted)| {
-        let diverted = (diverted - most(limits.diverted_rows)).max(0);
+        let diverted = (diverted - most(limits.dead_letter_rows)).max(0);
         let judged = judged(&subscription, rows, bytes, limits);
         let none = Over { subscription, rows: 0, before: 0, diverted: 0, reason: String::new() };
         Over { diverted, ..judged.unwrap_or(none) }
@@ -189,7 +192,7 @@ fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec
     Ok(over.collect())
 }
 
-/// Subscriptions whose oldest delivery waits for too long.
+/// Returns the subscriptions whose oldest delivery is above the age limit.
 fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Vec<Over>> {
     let before = now.saturating_sub(limits.age_us);
     let sql = "SELECT subscription_id FROM backlogs WHERE waiting_rows > 0
@@ -208,9 +211,9 @@ fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Ve
     Ok(over.collect())
 }
 
-/// The largest backlogs of tenants that have too much in all.
+/// Returns the largest backlogs of the tenants that are above their limits.
 fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
-    let sums = "SELECT tenant, waiting_rows, diverted_rows FROM tenant_backlogs
+    let sums = "SELECT tenant, waiting_rows, dead_letter_rows FROM tenant_backlogs
          ORDER BY waiting_rows DESC LIMIT ?1";
     let tenants = collected(connection, sums, [BACKLOGS], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -223,22 +226,22 @@ fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>
             true => rows_reason("delivery.waiting_rows_per_tenant", limits.tenant_rows),
             false => rows_reason("delivery.waiting_rows_total", limits.total_rows),
         };
-        // The tenant with the most gives way where there is too much in all.
+        // If the total is too high, the tenant with the largest backlog gives way.
         let number = own.max(std::mem::take(&mut beyond)).max(0);
         if number > 0 {
             let size = "waiting_rows";
             all.extend(largest(connection, &tenant, size, |rows| (rows.min(number), 0), &reason)?);
         }
-        let number = diverted - most(limits.diverted_rows_per_tenant);
+        let number = diverted - most(limits.dead_letter_rows_per_tenant);
         if number > 0 {
-            let size = "diverted_rows";
+            let size = "dead_letter_rows";
             all.extend(largest(connection, &tenant, size, |rows| (0, rows.min(number)), "")?);
         }
     }
     Ok(all)
 }
 
-/// Backlogs of a tenant that give way, the largest first.
+/// Maximum number of subscriptions of a tenant that give way, largest first.
 const LARGEST: i64 = 8;
 
 fn largest(
@@ -258,7 +261,7 @@ fn largest(
     let number = i64::try_from(found.len()).unwrap_or(1).max(1);
     let over = found.into_iter().zip(0..).map(|((subscription, rows), place)| {
         let (rows, diverted) = part(rows);
-        // All parts together are the whole.
+        // The parts add up to the whole.
         let fair = |count: i64| count / number + i64::from(place < count % number);
         let reason = reason.to_owned();
         Over { subscription, rows: fair(rows), before: i64::MAX, diverted: fair(diverted), reason }

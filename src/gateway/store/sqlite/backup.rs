@@ -1,7 +1,7 @@
-//! Backups: a copy of the database at one moment, while others write.
+//! Backups: a consistent copy of the database while others write.
 //!
-//! The copy is one long read, and the write-ahead log cannot be restarted meanwhile. So the copy
-//! ends before the log, or the copy itself, takes the volume.
+//! The copy is one long read, and the write-ahead log cannot be restarted during it. So the backup
+//! stops before the log or the copy fills the volume. It does not know what the rows mean.
 
 use std::fs::File;
 use std::io;
@@ -17,20 +17,20 @@ use super::{INSTRUCTIONS, connect, fault};
 use crate::gateway::file_modes::private;
 use crate::gateway::store::StoreError;
 
-/// So many times its usual limit may the log have while a backup is made.
+/// Maximum size of the log during a backup, as a multiple of its limit.
 const LOG_FACTOR: u64 = 8;
 
-/// Which part of the free space of a volume has to be left.
+/// Divisor: this part of the free space of a volume must stay free.
 const LEFT: u64 = 8;
 
-/// How often the log and the volume are looked at.
+/// Time between two checks of the log and the volume.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Writes a copy to a new file.
 pub(super) fn write(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
     let shown = path.display().to_string();
     let unavailable = |error: io::Error| StoreError::Unavailable(format!("{shown}: {error}"));
-    // The file is for its owner alone before there is anything in it.
+    // Only the owner can read the file, even before it has content.
     match private().write(true).create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(StoreError::Exists(shown));
@@ -40,7 +40,7 @@ pub(super) fn write(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
     let copied = copy(space, path)
         .and_then(|()| File::open(path).and_then(|file| file.sync_all()).map_err(unavailable));
     if copied.is_err() {
-        // Half a copy only takes space.
+        // An incomplete copy only takes space.
         let _ = std::fs::remove_file(path);
     }
     copied
@@ -59,7 +59,7 @@ fn copy(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
         limits.are_exceeded()
     };
     connection.progress_handler(INSTRUCTIONS, Some(stop)).map_err(fault)?;
-    // One read transaction, so the copy is of one moment; writing goes on meanwhile.
+    // One read transaction, so the copy is consistent. Writes continue meanwhile.
     let copied = connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
     copied.map(drop).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => StoreError::Backup(
@@ -71,14 +71,14 @@ fn copy(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// What a backup may take.
+/// The limits of a backup.
 struct Limits {
     space: Arc<Space>,
-    /// The folder of the copy.
+    /// The directory of the copy.
     folder: PathBuf,
-    /// Bytes of the log.
+    /// Maximum bytes of the log.
     log: u64,
-    /// Bytes that have to be left free: for the store, and for the copy.
+    /// Bytes that must stay free: on the volume of the store, and on that of the copy.
     left: u64,
     left_of_copy: u64,
 }
@@ -98,7 +98,7 @@ impl Limits {
         }
     }
 
-    /// Refuses a copy that the volume has no space for.
+    /// Refuses a copy that does not fit on the volume.
     fn refuse_if_large(&self, connection: &Connection) -> Result<(), StoreError> {
         let number = |name: &str| {
             let read = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -121,6 +121,6 @@ impl Limits {
 }
 
 fn free_in(folder: &Path) -> u64 {
-    // A file system that does not say is taken for a large one.
+    // A file system without this information counts as large.
     statvfs(folder).map_or(u64::MAX / 4, |volume| volume.f_bavail.saturating_mul(volume.f_frsize))
 }

@@ -1,9 +1,10 @@
-//! Checkpoints: the write-ahead log is copied into the database, and then written from its start.
+//! Checkpoints: the write-ahead log is copied into the database, and then restarted from its
+//! beginning.
 //!
-//! A thread of its own copies, when nobody writes or when the log has reached its limit. Only when
-//! all of the log is copied can it be restarted, and under load there is always a little more. So
-//! the thread that writes copies the rest between two transactions; and it copies everything when
-//! the log has twice its limit.
+//! The checkpoint thread copies while the writer is idle, or when the log has reached its limit.
+//! The log can be restarted only when all of it is copied, and under load there is always a small
+//! rest. So the writer thread copies the rest between two transactions. It copies everything when
+//! the log has twice its limit. This module does not know what the transactions write.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,37 +16,39 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::space::{FRAME, LEAST_FREE, Space};
 use super::{BUSY, connect};
 
-/// How often the log and the volume are looked at.
+/// Time between two checks of the log and the volume.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// So many looks without a commit between them, and nobody writes.
+/// Checks in a row without a commit, after which the writer counts as idle.
 const IDLE: u32 = 3;
 
-/// How long the thread that writes waits for readers of the log, at a time.
+/// Time that the writer waits for readers of the log in one checkpoint.
 const RESTART_WAIT: Duration = Duration::from_millis(25);
 
-/// How long until it waits for them again: twice as long each time, up to a second.
+/// Shortest pause between two restarts of the log that readers blocked. Each pause is twice the
+/// last.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two such restarts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the thread that copies is woken.
+/// Shortest time between two wake-ups of the checkpoint thread.
 const WAKE_PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the thread that writes waits for it, if the log is much too long.
+/// Time that the writer sleeps while the checkpoint thread copies a log of four times its limit.
 const COPY_WAIT: Duration = Duration::from_millis(5);
 
-/// How long until space is looked for again where there was none.
+/// Time until the writer tries again to make space, after it found too little.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a log that readers keep is told of.
+/// Time between two warnings about a log that readers keep from restarting.
 const TELL: Duration = Duration::from_secs(60);
 
-/// Frames of the log.
+/// The frames of the write-ahead log.
 #[derive(Debug, Clone, Copy, Default)]
 struct Frames {
-    /// How many it has.
+    /// Frames in the log.
     all: u64,
-    /// How many of them are in the database.
+    /// Frames that are copied into the database.
     copied: u64,
 }
 
@@ -59,15 +62,15 @@ impl Frames {
     }
 }
 
-/// How a checkpoint ended.
+/// The result of a checkpoint.
 enum Ended {
-    /// It did what it could, perhaps not all.
+    /// A part of the log may be left.
     Some(Frames),
-    /// It did all of it.
+    /// The whole log is copied.
     All,
 }
 
-/// Runs a checkpoint of a mode. `NOOP` only counts.
+/// Runs a checkpoint in a mode of SQLite. The mode `NOOP` only counts.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Ended> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
@@ -84,17 +87,19 @@ fn frames(connection: &Connection) -> rusqlite::Result<Frames> {
     })
 }
 
-/// A number that changes with every commit of another connection.
+/// Returns a number that changes with every commit of another connection.
 fn data_version(connection: &Connection) -> i64 {
     connection.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap_or(0)
 }
 
-/// Whether there was no space. A file that may not grow is an input or output error.
+/// Returns true if the error means that no space is left. A file that reached its size limit is an
+/// I/O error.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
 
-/// Looks at the log now and then and when it is woken, until the store ends, and copies it.
+/// Runs the checkpoint thread until the store closes: checks the log at an interval and when it is
+/// woken.
 pub(super) fn run(space: &Arc<Space>, woken: &Receiver<()>) {
     let Ok(connection) = connect(space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE) else {
         tracing::error!("no checkpoints run: the store cannot be opened again");
@@ -109,12 +114,12 @@ pub(super) fn run(space: &Arc<Space>, woken: &Receiver<()>) {
     }
 }
 
-/// The thread that copies.
+/// The state of the checkpoint thread.
 struct Checkpoints<'s> {
     space: &'s Space,
     connection: Connection,
     version: i64,
-    /// Looks since the last commit.
+    /// Checks since the last commit.
     idle: u32,
     told: Option<Instant>,
     failed: bool,
@@ -145,7 +150,8 @@ impl Checkpoints<'_> {
         Ok(())
     }
 
-    /// Readers of old pages keep the log: those of this process are then told to end.
+    /// Records that readers of old pages keep the log, and warns. The reads of this process then
+    /// get a shorter time limit.
     fn tell_pinned(&mut self, pinned: bool, frames: Frames) {
         self.space.pinned.store(pinned, Relaxed);
         if pinned && self.told.is_none_or(|told| told.elapsed() > TELL) {
@@ -167,24 +173,24 @@ impl Checkpoints<'_> {
     }
 }
 
-/// What the thread that writes does to keep the log and the database within their limits.
+/// The limits that the writer thread keeps for the log and the database.
 pub(super) struct Bounds {
     space: Arc<Space>,
-    /// Wakes the thread that copies.
+    /// Wakes the checkpoint thread.
     wake: SyncSender<()>,
     wake_at: Instant,
-    /// The limits that the connection has.
+    /// The limits that the connection has now.
     pages: i64,
     log: u64,
-    /// When the log may be restarted next, and the pause after that.
+    /// The earliest time of the next restart, and the pause after that.
     restart_at: Instant,
     pause: Duration,
-    /// When space may be looked for next.
+    /// The earliest time to make space again.
     room_at: Instant,
 }
 
 impl Bounds {
-    /// The bounds of a store.
+    /// Returns the bounds of a store. The connection has no limits yet.
     pub(super) fn new(space: Arc<Space>, wake: SyncSender<()>) -> Self {
         let now = Instant::now();
         Self {
@@ -199,17 +205,18 @@ impl Bounds {
         }
     }
 
-    /// Whether there is so little space that transactions have to be small.
+    /// Returns true if there is so little space that transactions have to be small.
     pub(super) fn is_tight(&self) -> bool {
         self.space.is_tight()
     }
 
-    /// Bytes that one transaction may bring.
+    /// Returns the maximum bytes of one transaction.
     pub(super) fn batch_bytes(&self) -> u64 {
         self.space.log_limit() / 4
     }
 
-    /// Before and after each transaction: applies limits, and restarts a log that is too long.
+    /// Applies the limits and restarts a log that is too long. Runs before and after each
+    /// transaction.
     pub(super) fn hold(&mut self, connection: &Connection) {
         if let Err(error) = self.apply(connection) {
             tracing::warn!(%error, "the limits of the store are not set");
@@ -231,12 +238,12 @@ impl Bounds {
         let now = Instant::now();
         if now >= self.wake_at {
             self.wake_at = now + WAKE_PAUSE;
-            // It is awake already if the channel is full.
+            // A full channel means that the thread is woken already.
             let _ = self.wake.try_send(());
         }
     }
 
-    /// Gives the connection the limits that hold now.
+    /// Sets the current limits on the connection.
     fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let (pages, log) = (self.space.page_limit(), self.space.log_limit());
         if pages != self.pages {
@@ -251,8 +258,8 @@ impl Bounds {
         Ok(())
     }
 
-    /// Copies the rest of the log, and waits a moment for readers of it, so that the next
-    /// transaction is written at its start.
+    /// Copies the rest of the log and waits shortly for its readers, so that the next transaction
+    /// starts at the beginning of the log.
     fn restart(&mut self, connection: &Connection) {
         let now = Instant::now();
         if now < self.restart_at {
@@ -264,7 +271,7 @@ impl Bounds {
                 self.space.restart.store(false, Relaxed);
                 self.space.log_restarts();
             }
-            // The other thread copies just now. It must not be left behind.
+            // The checkpoint thread copies now. The writer must not outrun it.
             Ok(Ended::Some(frames)) if frames.all == 0 => {
                 if self.space.log_bytes() / 4 >= self.space.log_limit() {
                     std::thread::sleep(COPY_WAIT);
@@ -282,20 +289,20 @@ impl Bounds {
         }
     }
 
-    /// Makes what space can be made on a full volume: the log goes into the database, for which the
-    /// reserve is given up where nothing else is left. Returns whether it was tried.
+    /// Makes space on a full volume: copies the log into the database, and releases the reserve if
+    /// nothing else helps. Returns false if the last try was too recent.
     pub(super) fn make_room(&mut self, connection: &Connection) -> bool {
         if Instant::now() < self.room_at {
             return false;
         }
         let truncate = || matches!(waiting_a_moment(connection, "TRUNCATE"), Ok(Ended::All));
         if !truncate() {
-            // A transaction that found no space leaves what it wrote in the file.
+            // A transaction that found no space leaves its pages in the file.
             if let Err(error) = cut_tail(connection, &self.space) {
                 tracing::debug!(%error, "the end of the write-ahead log was not cut");
             }
             if !truncate() && (!self.space.release_reserve() || !truncate()) {
-                // Each try holds the transactions that wait.
+                // Each try delays the waiting transactions.
                 self.room_at = Instant::now() + ROOM_PAUSE / 4;
             }
         }
@@ -309,14 +316,14 @@ impl Bounds {
         true
     }
 
-    /// Space was made, and it was not enough.
+    /// Records that a transaction found no space, even after space was made.
     pub(super) fn found_full(&mut self) {
         self.space.found_full();
         self.room_at = Instant::now() + ROOM_PAUSE;
     }
 }
 
-/// Runs a checkpoint that waits a moment for readers.
+/// Runs a checkpoint with a short wait for readers.
 fn waiting_a_moment(connection: &Connection, mode: &str) -> rusqlite::Result<Ended> {
     connection.busy_timeout(RESTART_WAIT)?;
     let ended = checkpoint(connection, mode);
@@ -324,12 +331,12 @@ fn waiting_a_moment(connection: &Connection, mode: &str) -> rusqlite::Result<End
     ended
 }
 
-/// Cuts the file of the log behind the last commit.
+/// Truncates the log file after the last commit.
 fn cut_tail(connection: &Connection, space: &Space) -> rusqlite::Result<()> {
     let version = data_version(connection);
     let end = frames(connection)?.bytes().saturating_add(32);
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    // Nobody writes now; and nobody else did since the frames were counted.
+    // The transaction keeps other writers out. The version shows that none wrote since the count.
     if version == data_version(connection)
         && let Ok(file) = std::fs::File::options().write(true).open(space.log_file())
         && file.metadata().is_ok_and(|log| log.len() > end)

@@ -1,24 +1,25 @@
-//! Subscriptions and deliveries: what is written and what is read, a function a kind.
+//! Subscriptions and deliveries: one function for each write and each read. Encrypted definitions
+//! are stored as they are.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::packed::{Packed, Unpacked};
+use super::compression::{Packed, Unpacked};
 use super::reads::{bounded, collected, event, json_list, most};
 use super::writer::{Rank, Tables};
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, LONGEST_WAIT, Standing};
+use crate::delivery::{Api, LONGEST_WAIT, SubscriptionHealth};
 use crate::gateway::clock::micros_in;
 use crate::gateway::store::{
-    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryRecord, DeliveryStore,
-    DivertedFilter, DivertedRecord, End, Page, PageRequest, Settlement, State, StoreError,
-    SubscriptionFilter, SubscriptionRecord, Upcoming, Work,
+    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
+    DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LeasedDelivery, Page,
+    PageRequest, State, StoreError, SubscriptionFilter, SubscriptionRecord, Upcoming,
 };
 
 type Written<T> = Result<T, StoreError>;
 type Read<T> = rusqlite::Result<T>;
 
-/// The stored bytes of an event, which stand with its request where its data is the body.
+/// SQL for the stored bytes of an event. They are in its request if the data is the request body.
 pub(super) const EVENT_BYTES: &str = "coalesce(octet_length(events.data),
     (SELECT octet_length(body) FROM requests WHERE requests.id = events.request_id), 0)";
 
@@ -33,7 +34,7 @@ fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
         tenant: row.get(1)?,
         api: Api::find(&row.get::<_, String>(2)?).unwrap_or(Api::Socotra),
         enabled: row.get(3)?,
-        standing: Standing { suspended_at: row.get(4)?, failures: row.get(5)? },
+        health: SubscriptionHealth { suspended_at: row.get(4)?, failures: row.get(5)? },
         last_failure: row.get(6)?,
         events: serde_json::from_str(&events).unwrap_or_default(),
         sealed: row.get(8)?,
@@ -56,8 +57,8 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
                 record.tenant,
                 record.api.name(),
                 record.enabled,
-                record.standing.suspended_at,
-                record.standing.failures,
+                record.health.suspended_at,
+                record.health.failures,
                 record.last_failure,
                 record.sealed,
                 record.created_at,
@@ -70,7 +71,7 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
     audit(connection, &change.audit)
 }
 
-/// Makes a subscription where its tenant has fewer than so many.
+/// Creates a subscription if its tenant has fewer than `limit`.
 fn create_within(
     connection: &Connection,
     change: &Change<SubscriptionRecord>,
@@ -108,8 +109,8 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
             params![
                 record.id,
                 record.enabled,
-                record.standing.suspended_at,
-                record.standing.failures,
+                record.health.suspended_at,
+                record.health.failures,
                 record.sealed,
                 record.updated_at,
                 record.version,
@@ -127,7 +128,7 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
     Ok(true)
 }
 
-/// Nothing more comes to a subscription.
+/// Stops new deliveries to a subscription.
 fn silence(connection: &Connection, id: &str) -> Written<()> {
     connection
         .execute("DELETE FROM wanted_types WHERE subscription_id = ?1", [id])
@@ -140,7 +141,7 @@ fn silence(connection: &Connection, id: &str) -> Written<()> {
         .map_err(fault)
 }
 
-/// Deletes some deliveries of a subscription; answers how many.
+/// Deletes up to [`STEP`] deliveries of a subscription. Returns their number.
 fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
     connection
         .prepare_cached(
@@ -151,7 +152,7 @@ fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
         .map_err(fault)
 }
 
-/// So many rows are deleted at a time: others wait for the same thread.
+/// Rows deleted in one transaction. Other writes wait for the same thread.
 const STEP: usize = 500;
 
 fn delete(connection: &Connection, change: &Change<String>) -> Written<bool> {
@@ -173,7 +174,7 @@ fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
         subscription_id: row.get(2)?,
         event_id: row.get(3)?,
         notice: row.get(4)?,
-        // Notices are numbered too.
+        // Notices have a number too.
         resent: row.get::<_, i64>(5)? > 0 && !row.get::<_, bool>(4)?,
         state: State::find(&row.get::<_, String>(6)?).unwrap_or(State::Dropped),
         attempts: row.get(7)?,
@@ -190,7 +191,7 @@ fn take(
     now: i64,
     lease_until: i64,
     limit: usize,
-) -> Read<Vec<Work>> {
+) -> Read<Vec<LeasedDelivery>> {
     let sql = format!(
         "UPDATE deliveries SET lease_until = ?3 WHERE id IN
          (SELECT id FROM deliveries WHERE subscription_id = ?1 AND state = 'waiting'
@@ -204,32 +205,34 @@ fn take(
         .prepare_cached(&sql)?
         .query_map(params![subscription, now, lease_until, most(limit)], with_body)?
         .collect::<Read<_>>()?;
-    // What an update returns has no order.
+    // The rows that an update returns have no order.
     taken.sort_by_key(|(delivery, _)| (delivery.next_at, delivery.id));
     taken
         .into_iter()
         .map(|(delivery, body)| {
             let event = event(connection, &delivery.event_id)?;
-            Ok(Work { delivery, event, body })
+            Ok(LeasedDelivery { delivery, event, body })
         })
         .collect()
 }
 
-fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bool> {
-    let Some((subscription, event, notice)) = end(connection, settlement, now)? else {
-        // Meanwhile it was deleted with its subscription, or given up for the backlog.
+fn settle(connection: &Connection, update: &DeliveryUpdate, now: i64) -> Read<bool> {
+    let Some((subscription, event, notice)) = end(connection, update, now)? else {
+        // The delivery was deleted with its subscription, or became a dead letter of the backlog.
         return Ok(false);
     };
-    if let Some(attempt) = &settlement.attempt {
+    if let Some(attempt) = &update.attempt {
         insert_attempt(connection, &subscription, attempt)?;
     }
-    match &settlement.end {
+    match &update.end {
         _ if notice => {}
-        End::Delivered => forget_diverted(connection, &subscription, &event).map(drop)?,
-        End::Diverted { trigger } => divert(connection, settlement, trigger, now)?,
+        DeliveryOutcome::Delivered => {
+            forget_diverted(connection, &subscription, &event).map(drop)?
+        }
+        DeliveryOutcome::Diverted { trigger } => divert(connection, update, trigger, now)?,
         _ => {}
     }
-    if let Some(notice) = &settlement.notice {
+    if let Some(notice) = &update.notice {
         connection
             .prepare_cached(
                 "INSERT INTO deliveries (tenant, subscription_id, event_id, notice, resent, next_at,
@@ -239,25 +242,25 @@ fn settle(connection: &Connection, settlement: &Settlement, now: i64) -> Read<bo
                   AND other.subscription_id = one.subscription_id AND other.notice),
                  ?2, ?3, ?2 FROM deliveries AS one WHERE id = ?1",
             )?
-            .execute(params![settlement.delivery_id, now, Packed::of(notice)])?;
+            .execute(params![update.delivery_id, now, Packed::of(notice)])?;
     }
-    stand(connection, &subscription, settlement, now)
+    stand(connection, &subscription, update, now)
 }
 
-/// Writes how a delivery ended; answers its subscription, its event, and whether it is a notice.
+/// Stores the result of a delivery. Returns its subscription, its event, and true for a notice.
 fn end(
     connection: &Connection,
-    settlement: &Settlement,
+    update: &DeliveryUpdate,
     now: i64,
 ) -> Read<Option<(String, String, bool)>> {
-    let (state, next_at) = match &settlement.end {
-        End::Again { at } => (State::Waiting, Some(*at)),
-        End::Delivered => (State::Delivered, None),
-        End::Diverted { .. } => (State::Diverted, None),
-        End::Dropped => (State::Dropped, None),
-        End::Filtered => (State::Filtered, None),
+    let (state, next_at) = match &update.end {
+        DeliveryOutcome::Again { at } => (State::Waiting, Some(*at)),
+        DeliveryOutcome::Delivered => (State::Delivered, None),
+        DeliveryOutcome::Diverted { .. } => (State::Diverted, None),
+        DeliveryOutcome::Dropped => (State::Dropped, None),
+        DeliveryOutcome::Filtered => (State::Filtered, None),
     };
-    let attempt = settlement.attempt.as_ref();
+    let attempt = update.attempt.as_ref();
     connection
         .prepare_cached(
             "UPDATE deliveries SET state = ?2, next_at = coalesce(?3, next_at), lease_until = 0,
@@ -268,12 +271,12 @@ fn end(
         )?
         .query_row(
             params![
-                settlement.delivery_id,
+                update.delivery_id,
                 state.name(),
                 next_at,
                 attempt.map(|attempt| attempt.number),
-                settlement.body.as_deref().map(Packed::of),
-                settlement.reason,
+                update.body.as_deref().map(Packed::of),
+                update.reason,
                 now,
             ],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -304,10 +307,10 @@ fn insert_attempt(
         .map(drop)
 }
 
-fn divert(connection: &Connection, settlement: &Settlement, trigger: &str, now: i64) -> Read<()> {
+fn divert(connection: &Connection, update: &DeliveryUpdate, trigger: &str, now: i64) -> Read<()> {
     connection
         .prepare_cached(
-            // Not `OR REPLACE`, which deletes without a word to the triggers.
+            // Not `OR REPLACE`: it deletes rows without running the triggers.
             "INSERT INTO diverted (subscription_id, event_id, request_id, at, failed, message)
              SELECT subscription_id, event_id,
              coalesce((SELECT request_id FROM events WHERE events.id = event_id), ''), ?2, ?3, ?4
@@ -315,12 +318,7 @@ fn divert(connection: &Connection, settlement: &Settlement, trigger: &str, now: 
              ON CONFLICT (subscription_id, event_id) DO UPDATE SET at = excluded.at,
              failed = excluded.failed, message = excluded.message",
         )?
-        .execute(params![
-            settlement.delivery_id,
-            now,
-            trigger,
-            settlement.reason.as_deref().unwrap_or(""),
-        ])
+        .execute(params![update.delivery_id, now, trigger, update.reason.as_deref().unwrap_or(""),])
         .map(drop)
 }
 
@@ -330,25 +328,25 @@ fn forget_diverted(connection: &Connection, subscription: &str, event: &str) -> 
         .execute([subscription, event])
 }
 
-/// Writes how a subscription stands after an attempt; answers whether it became suspended by it.
+/// Updates the health of a subscription after an attempt. Returns true if the attempt suspended it.
 fn stand(
     connection: &Connection,
     subscription: &str,
-    settlement: &Settlement,
+    update: &DeliveryUpdate,
     now: i64,
 ) -> Read<bool> {
-    let Some(verdict) = settlement.verdict else {
+    let Some(effect) = update.effect else {
         return Ok(false);
     };
     let before = connection
         .prepare_cached("SELECT failures, suspended_at FROM subscriptions WHERE id = ?1")?
         .query_row([subscription], |row| {
-            Ok(Standing { failures: row.get(0)?, suspended_at: row.get(1)? })
+            Ok(SubscriptionHealth { failures: row.get(0)?, suspended_at: row.get(1)? })
         })?;
-    let after = before.after(verdict, now);
+    let after = before.after(effect, now);
     let suspended = after.suspended_at != before.suspended_at;
-    if after != before || !verdict.taken {
-        // A new version where others have to know: what runs keeps to the one that it read.
+    if after != before || !effect.taken {
+        // A suspension needs a new version: running workers keep the version that they read.
         connection
             .prepare_cached(
                 "UPDATE subscriptions SET failures = ?2, suspended_at = ?3, version = version + ?4,
@@ -359,7 +357,7 @@ fn stand(
                 after.failures,
                 after.suspended_at,
                 suspended,
-                settlement.reason,
+                update.reason,
             ])?;
     }
     Ok(suspended)
@@ -371,7 +369,7 @@ fn resend(
     now: i64,
 ) -> Written<Option<i64>> {
     let (subscription, event) = &change.what;
-    // The number is one that no other delivery of the event to the subscription has.
+    // The number is unique among the deliveries of the event to the subscription.
     let number = "(SELECT coalesce(max(resent), 0) + 1 FROM deliveries
         WHERE subscription_id = ?1 AND event_id = ?2 AND NOT notice)";
     let forward = format!(
@@ -428,9 +426,9 @@ fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
     })
 }
 
-/// Which subscriptions a filter selects, by parameters 1 to 6.
+/// Returns SQL for the subscriptions that a filter selects, with parameters 1 to 6.
 fn selected_subscriptions(filter: &SubscriptionFilter) -> String {
-    // Said so that the index is used where there is one to use.
+    // In this form SQLite can use the index.
     let tenant = if filter.tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" };
     format!(
         "{tenant} AND (?2 IS NULL OR api = ?2) AND (?3 IS NULL OR enabled = ?3)
@@ -473,7 +471,7 @@ fn subscription_page(
     let mut records = Vec::new();
     let mut left = page.bytes;
     for (sequence, id) in ids {
-        // What a subscription says is read only while there is room for it.
+        // Reads the definition of a subscription only while the page has room for it.
         let Some(record) = subscription(connection, &id)? else {
             continue;
         };
@@ -488,20 +486,20 @@ fn subscription_page(
     Ok(records)
 }
 
-/// Which attempts a filter selects, by parameters 1 and 2. The listener is that of the event; where
-/// the event is kept no longer, nobody can tell whose it was.
+/// SQL for the attempts that a filter selects, with parameters 1 and 2. The listener is that of the
+/// event. Once the event is deleted, its listener is unknown and the attempt is not selected.
 const SELECTED_ATTEMPTS: &str = "attempts.subscription_id = ?1
     AND (?2 IS NULL OR EXISTS (SELECT 1 FROM deliveries JOIN events ON events.id = event_id
          WHERE deliveries.id = delivery_id
          AND listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))))";
 
-/// The same of diverted events, with an event as parameter 3.
+/// SQL for the diverted events that a filter selects, with an event as parameter 3.
 const SELECTED_DIVERTED: &str = "subscription_id = ?1
     AND (?2 IS NULL OR EXISTS (SELECT 1 FROM events WHERE events.id = event_id
          AND listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))))
     AND (?3 IS NULL OR event_id = ?3)";
 
-/// A number of rows that SQL counted.
+/// Runs a SQL count and returns it.
 fn counted(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> Read<usize> {
     let rows: i64 = connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
     Ok(usize::try_from(rows).unwrap_or(0))
@@ -580,21 +578,21 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn take(
+    async fn lease(
         &self,
         subscription_id: &str,
         now: i64,
         lease_until: i64,
         limit: usize,
-    ) -> Written<Vec<Work>> {
+    ) -> Written<Vec<LeasedDelivery>> {
         let id = subscription_id.to_owned();
         let take = move |tables: &Tables| take(tables, &id, now, lease_until, limit).map_err(fault);
-        self.writer.run_later(Rank::Last, take).await
+        self.writer.run_background(Rank::Last, take).await
     }
 
-    async fn settle(&self, settlement: Settlement, now: i64) -> Written<bool> {
-        let settle = move |tables: &Tables| settle(tables, &settlement, now).map_err(fault);
-        self.writer.run_later(Rank::Last, settle).await
+    async fn settle(&self, update: DeliveryUpdate, now: i64) -> Written<bool> {
+        let settle = move |tables: &Tables| settle(tables, &update, now).map_err(fault);
+        self.writer.run_background(Rank::Last, settle).await
     }
 
     async fn upcoming(&self, now: i64) -> Written<Vec<Upcoming>> {
@@ -644,7 +642,7 @@ impl DeliveryStore for SqliteStore {
             "SELECT {DELIVERY} FROM deliveries WHERE (?1 IS NULL OR tenant = ?1)
              AND (?2 IS NULL OR subscription_id = ?2) AND (?3 IS NULL OR event_id = ?3)
              AND (?4 IS NULL OR state = ?4) AND {} AND id < ?7 ORDER BY id DESC LIMIT ?6",
-            // Said so that the number is looked up.
+            // In this form SQLite looks the number up in the index.
             if filter.id.is_some() { "id = ?5" } else { "?5 IS NULL" },
         );
         let read = move |connection: &Connection| {

@@ -1,4 +1,5 @@
-//! Sealed values in SQLite: read and replaced a page at a time, so that a gateway goes on beside.
+//! Encrypted values in SQLite: read and replaced one page at a time, so that a gateway can run
+//! meanwhile. Holds no key.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -10,19 +11,19 @@ use crate::gateway::store::{
     SealedValue, StoreError,
 };
 
-/// Rows of a page.
+/// Maximum rows of a page.
 const PAGE_ROWS: usize = 256;
 
-/// Bytes of values after which a page ends.
+/// Bytes of values at which a page ends.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// Reads sealed values with their places.
+/// Returns SQL that reads encrypted values with their associated data.
 fn select(column: SealedColumn) -> &'static str {
     match column {
         SealedColumn::Subscriptions => {
             "SELECT place, tenant, id, sealed FROM subscriptions WHERE place > ?1 ORDER BY place"
         }
-        // An original whose request was deleted is deleted next.
+        // A captured request without a request is about to be pruned.
         SealedColumn::Originals => {
             "SELECT originals.rowid, tenant, request_id, content FROM originals
              JOIN requests ON requests.id = request_id
@@ -83,7 +84,7 @@ fn state(connection: &Connection) -> rusqlite::Result<EncryptionState> {
     let legacy = connection
         .prepare_cached("SELECT legacy FROM encryption_state")?
         .query_row([], |row| row.get(0))?;
-    // The token key of an older version is not sealed: it alone needs no key.
+    // Older versions stored the token key in plain text. Only that value needs no key.
     let sealed = "SELECT EXISTS (SELECT 1 FROM subscriptions) OR EXISTS (SELECT 1 FROM originals)
          OR EXISTS (SELECT 1 FROM captured_secrets)
          OR EXISTS (SELECT 1 FROM server_secrets WHERE length(content) <> 32)";
@@ -107,7 +108,7 @@ fn replace(
     column: SealedColumn,
     values: &[Replacement],
 ) -> rusqlite::Result<usize> {
-    // The bytes of a secret that was not sealed are wiped from the page too.
+    // Also wipes the bytes of a plain-text secret from the page.
     connection.pragma_update(None, "secure_delete", true)?;
     let mut update = connection.prepare_cached(&update(column))?;
     let mut replaced = 0;

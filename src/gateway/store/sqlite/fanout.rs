@@ -1,4 +1,5 @@
-//! Fan-out: the deliveries of events that are stored, a bounded step at a time.
+//! Fan-out: writes the deliveries of stored events in bounded steps. Filters are evaluated
+//! elsewhere.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -8,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::backlog::{self, divert_oldest};
 use super::deliveries::EVENT_BYTES;
 use super::reads::{collected, events, most};
-use super::writer::{ALONE, BESIDE_SENDERS, Rank, Tables};
+use super::writer::{BACKGROUND_TIME_ALONE, BACKGROUND_TIME_BESIDE_SENDERS, Rank, Tables};
 use super::{SqliteStore, fault};
 use crate::delivery::UNWANTED;
 use crate::gateway::store::{
@@ -18,22 +19,22 @@ use crate::gateway::store::{
 
 type Read<T> = rusqlite::Result<T>;
 
-/// Events and deliveries of a step while senders wait for the same thread.
+/// Maximum events and deliveries of a step while senders wait for the writer thread.
 const ROWS_BESIDE_SENDERS: usize = 64;
 
-/// Events and deliveries of a tenant that a step writes, however long they take.
+/// Minimum events and deliveries that a step writes for a tenant, however long they take.
 const LEAST_ROWS: usize = 16;
 
-/// How far fan-out came for a tenant.
+/// The fan-out progress of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Progress {
-    /// Events up to this place are done.
+    /// Sequence number of the last event that is done.
     place: i64,
-    /// Of the event after it, the subscriptions up to this one are done.
+    /// The last subscription that is done for the event after `place`.
     subscription: String,
 }
 
-/// An event whose deliveries are to be written.
+/// An event whose deliveries have to be written.
 struct Pending {
     place: i64,
     id: String,
@@ -42,7 +43,7 @@ struct Pending {
     bytes: i64,
 }
 
-/// One step for several tenants, each with a fair part of what may be written.
+/// Runs one step for several tenants. Each gets a fair share of the rows and the time.
 fn fan_out(
     tables: &Tables,
     turns: &[FanOutTurn],
@@ -51,8 +52,8 @@ fn fan_out(
     now: i64,
 ) -> Read<Vec<FannedOut>> {
     let (rows, time) = match tables.is_crowded() {
-        true => (rows.min(ROWS_BESIDE_SENDERS), BESIDE_SENDERS),
-        false => (rows, ALONE),
+        true => (rows.min(ROWS_BESIDE_SENDERS), BACKGROUND_TIME_BESIDE_SENDERS),
+        false => (rows, BACKGROUND_TIME_ALONE),
     };
     let end = Instant::now() + time;
     let total: i64 = backlog::total(tables)?;
@@ -80,9 +81,9 @@ struct Step<'s> {
     turn: &'s FanOutTurn,
     limits: &'s BacklogLimits,
     now: i64,
-    /// When the step ends, though there is more to write.
+    /// End of the time of the step, even if more has to be written.
     until: Instant,
-    /// Events and deliveries that are written.
+    /// Events and deliveries written so far.
     written: usize,
     /// Events and deliveries that may still be written.
     left: usize,
@@ -99,7 +100,7 @@ impl Step<'_> {
         if fanned.subscribed {
             self.events(&mut after, &mut fanned)?;
         } else {
-            // Subscriptions that are made later begin after what there is now.
+            // A later subscription begins after the events that exist now.
             after = Progress { place: last, ..Progress::default() };
         }
         if after != before {
@@ -132,12 +133,12 @@ impl Step<'_> {
         self.written += 1;
     }
 
-    /// Whether enough is written, or it took long enough.
+    /// Returns true if the step has used up its rows or its time.
     fn is_over(&self) -> bool {
         self.left == 0 || (self.written >= LEAST_ROWS && Instant::now() > self.until)
     }
 
-    /// Writes deliveries of an event; answers whether those are all.
+    /// Writes deliveries of an event. Returns true if all are written.
     fn event(
         &mut self,
         event: &Pending,
@@ -163,7 +164,7 @@ impl Step<'_> {
             if !subscription.takes(event) {
                 continue;
             }
-            // What was said of another version says nothing of this one.
+            // A filter result is valid only for the version that it was computed for.
             let version = subscription.version;
             let filtered = unwanted.contains(&(subscription.id.as_str(), version));
             let written = self.insert(event, &subscription, filtered)?;
@@ -179,7 +180,7 @@ impl Step<'_> {
         Ok(whole)
     }
 
-    /// Writes a delivery; answers whether it was not there yet.
+    /// Writes a delivery. Returns true if it did not exist yet.
     fn insert(&self, event: &Pending, subscription: &Wanting, filtered: bool) -> Read<bool> {
         let state = if filtered { State::Filtered } else { State::Waiting };
         let reason = match subscription.suspended {
@@ -207,8 +208,8 @@ impl Step<'_> {
         Ok(rows > 0)
     }
 
-    /// Where a subscription has more waiting than it may, its oldest deliveries become dead
-    /// letters: two for one that is new, so that a lowered limit is reached soon.
+    /// Turns the oldest deliveries of a backlog above its limit into dead letters: two for each new
+    /// delivery, so that a lowered limit is reached soon.
     fn make_room(&self, subscription: &str, fanned: &mut FannedOut) -> Read<()> {
         let Some(over) = backlog::over(self.tables, subscription, self.limits)? else {
             return Ok(());
@@ -221,7 +222,7 @@ impl Step<'_> {
     }
 }
 
-/// A subscription that names the type of an event.
+/// A subscription to the type of an event.
 struct Wanting {
     id: String,
     version: i64,
@@ -231,7 +232,7 @@ struct Wanting {
 }
 
 impl Wanting {
-    /// Whether it is enabled, and was there before the event.
+    /// Returns true if the subscription is enabled and older than the event.
     fn takes(&self, event: &Pending) -> bool {
         self.enabled && self.since < event.place
     }
@@ -291,8 +292,9 @@ fn pending(
     collected(connection, &sql, params![tenant, after, upto, most(limit)], read)
 }
 
-/// The subscriptions after one that name the type of an event, in the order of their ids. Two
-/// ranges of the index are merged, so that a few of many are found without a look at all.
+/// Returns the subscriptions to the type of an event, in the order of their ids, after the id
+/// `after`. Merges two ranges of the index, so that a few matches among many subscriptions are
+/// found without a full scan.
 fn wanting(
     connection: &Connection,
     tenant: &str,
@@ -321,8 +323,7 @@ fn wanting(
     rows.collect()
 }
 
-/// The tenants whose last event has a place after their progress, found without a look at every
-/// event.
+/// SQL for the tenants whose last event is after their progress. Does not scan all events.
 const PENDING_TENANTS: &str = "
     WITH RECURSIVE tenants (tenant) AS (
         SELECT min(tenant) FROM events
@@ -377,7 +378,7 @@ impl FanOutStore for SqliteStore {
         now: i64,
     ) -> Result<Vec<FannedOut>, StoreError> {
         let run = move |tables: &Tables| fan_out(tables, &turns, &limits, rows, now).map_err(fault);
-        self.writer.run_later(Rank::First, run).await
+        self.writer.run_background(Rank::First, run).await
     }
 
     async fn trim(
@@ -390,7 +391,7 @@ impl FanOutStore for SqliteStore {
         let mut trimmed = Trimmed::default();
         for over in self.read(find).await? {
             let run = move |tables: &Tables| backlog::trim(tables, &over, rows, now).map_err(fault);
-            let part = self.writer.run_later(Rank::First, run).await?;
+            let part = self.writer.run_background(Rank::First, run).await?;
             trimmed.diverted.extend(part.diverted);
             trimmed.deleted += part.deleted;
             trimmed.more |= part.more;

@@ -1,4 +1,5 @@
-//! The lock of a store: one gateway at a time, whichever name it uses for the file.
+//! The lock of a store: one gateway at a time, under any name of the file. Knows nothing of the
+//! content.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,12 +9,12 @@ use std::path::{Path, PathBuf};
 use crate::gateway::file_modes::private;
 use crate::gateway::store::StoreError;
 
-/// The locks of a gateway. They end with the process, or when this is dropped.
+/// The locks of a gateway. They are released when the process ends or when this is dropped.
 ///
-/// One is on a file beside the store, the other on the file of the database itself, by inode: a
-/// hard link has another name and so another file beside it. The second is a `flock`, which does
-/// not collide with the `fcntl` locks of SQLite. Closing a file drops all `fcntl` locks that the
-/// process has on it, so this has to be dropped after the connections.
+/// One lock is on a file beside the store. The other is on the inode of the database file: a hard
+/// link has another name, and so another lock file. The second lock is a `flock`, which does not
+/// conflict with the `fcntl` locks of SQLite. Closing a file drops all `fcntl` locks that the
+/// process has on it, so this must be dropped after the connections.
 pub(super) struct Lock {
     _beside: File,
     _database: File,
@@ -23,7 +24,7 @@ impl Lock {
     /// Takes the locks.
     ///
     /// # Errors
-    /// If another gateway has one of them.
+    /// Returns an error if another gateway holds one of them.
     pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
         let name = beside(database, ".lock");
         let options = || private().create(true).truncate(false).write(true).open(&name);
@@ -43,11 +44,12 @@ fn taken(path: &Path, file: io::Result<File>) -> Result<File, StoreError> {
     }
 }
 
-/// Refuses to work beside a gateway that has the same file open by another hard link: SQLite names
-/// the write-ahead log by the database, so each name would have a log of its own.
+/// Refuses to open a store while a gateway uses the same file through another hard link. SQLite
+/// derives the name of the write-ahead log from the name of the database, so each name would have
+/// its own log.
 ///
 /// # Errors
-/// If a gateway runs on the store by another name.
+/// Returns an error if a gateway runs on the store under another name.
 pub(super) fn refuse_other_name(database: &Path) -> Result<(), StoreError> {
     let links = std::fs::metadata(database).map_or(1, |metadata| metadata.nlink());
     if links < 2 || is_locked(&beside(database, ".lock")) || !is_locked(database) {
@@ -61,11 +63,11 @@ fn is_locked(path: &Path) -> bool {
     File::open(path).is_ok_and(locked)
 }
 
-/// The real path of a database, without symbolic links. A file that does not exist is created
-/// first, for its owner alone: SQLite gives the files beside it the same mode.
+/// Returns the real path of a database, without symbolic links. Creates a missing file first, for
+/// its owner only: SQLite gives the same mode to the files beside it.
 ///
 /// # Errors
-/// If it can be neither found nor created.
+/// Returns an error if the file can be neither found nor created.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     let resolved = path.canonicalize().or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -77,7 +79,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, StoreError> {
     resolved.map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
 }
 
-/// The path of a file beside the database.
+/// Returns the path of a file beside the database.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);

@@ -1,20 +1,21 @@
 //! The embedded store: SQLite with a write-ahead log, synced at each commit.
 //!
-//! One thread writes. What waits for it goes into one transaction, so many requests share one
-//! sync; each is answered only after the commit it is in. Reading has connections of its own.
+//! One thread writes, with group commit: the waiting writes share one transaction and so one sync.
+//! Each caller gets its answer after the commit. Reads use connections of their own. The store does
+//! not know the meaning of what it stores.
 
 mod backlog;
 mod backup;
 mod checkpoint;
+mod compression;
+mod dedup_index;
 mod deliveries;
 mod encryption;
 mod fanout;
 mod lock;
-mod notes;
-mod packed;
 mod prune;
 mod reads;
-mod recent;
+mod rejected_log;
 mod reserve;
 mod schema;
 mod space;
@@ -30,102 +31,106 @@ use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::dedup_index::DedupIndex;
 use self::lock::{Lock, beside, refuse_other_name, resolve};
-use self::notes::Notes;
 use self::prune::Rounds;
-use self::recent::Recent;
+use self::rejected_log::RejectedLog;
 use self::space::{LEAST_LOG, Space};
 use self::writer::{Tables, Writer};
 use self::writes::Prepared;
 use super::{
-    AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, NoteCounters,
-    NotePolicy, Pruned, RequestFilter, RequestRecord, Retention, Store, StoreError, Tenant,
+    AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, Pruned,
+    RejectedLogPolicy, RejectedLogStats, RequestFilter, RequestRecord, Retention, Store,
+    StoreError, Tenant,
 };
 use crate::gateway::file_modes::restrict;
 
-/// Who opens a store.
+/// The kind of process that opens a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A gateway: there is one at a time.
+    /// A gateway. Only one gateway can open a store at a time.
     Serve,
-    /// A command beside it, that reads and writes a little.
+    /// A command beside the gateway, with a few reads and writes.
     Command,
 }
 
-/// How a store is opened.
+/// The options of an open store.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// The file.
+    /// The database file.
     pub path: PathBuf,
-    /// Who opens it.
+    /// The kind of process.
     pub mode: Mode,
-    /// How refused requests are logged.
-    pub notes: NotePolicy,
-    /// Pages of 4096 bytes that the file may have; for tests of what happens when it is full.
+    /// The limits of the rejected-request log.
+    pub rejected_log: RejectedLogPolicy,
+    /// Maximum pages of the file, 4096 bytes each. Tests use it to fill the store.
     pub max_pages: Option<u32>,
-    /// Bytes of the write-ahead log at which it is copied into the database and restarted.
+    /// Size of the write-ahead log, in bytes, at which a checkpoint copies it into the database and
+    /// restarts it.
     pub wal_bytes: u64,
-    /// How long one read may take. It keeps the pages that it may still read in the write-ahead log.
+    /// Time limit of one read. A read keeps the pages that it may still need in the write-ahead
+    /// log.
     pub read_time: Duration,
-    /// Keys of repeats that are found by an index in memory, before they go to one on disk.
+    /// Deduplication keys in the in-memory index. More keys go to the index on disk.
     pub recent_keys: usize,
 }
 
 impl SqliteOptions {
-    /// The usual ones.
+    /// Returns the default options.
     pub fn new(path: impl Into<PathBuf>, mode: Mode) -> Self {
         Self {
             path: path.into(),
             mode,
-            notes: NotePolicy::default(),
+            rejected_log: RejectedLogPolicy::default(),
             max_pages: None,
             wal_bytes: WAL_BYTES,
             read_time: READ_TIME,
-            recent_keys: recent::MOST,
+            recent_keys: dedup_index::MOST,
         }
     }
 }
 
-/// Bytes of the write-ahead log at which it is restarted, where the options do not say.
+/// Default size of the write-ahead log at which it is restarted, in bytes.
 pub(crate) const WAL_BYTES: u64 = 64 << 20;
 
-/// A store in a file.
+/// A store in a SQLite file.
 pub struct SqliteStore {
     writer: Writer,
-    notes: Arc<Notes>,
+    rejected_log: Arc<RejectedLog>,
     rounds: Mutex<Rounds>,
     readers: Arc<Readers>,
 }
 
-/// Connections that read, and what holds the store open.
+/// The reader connections, and the lock of the store.
 struct Readers {
     space: Arc<Space>,
     free: Mutex<Vec<Connection>>,
     read_time: Duration,
-    /// Held as long as there are connections, so that there is one gateway on the store.
+    /// The lock lives as long as the connections, so that only one gateway has the store open.
     _lock: Option<Lock>,
 }
 
-/// How long one process waits for another's transaction.
+/// Time limit for the wait for a transaction of another process.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long one read may take, where the options do not say.
+/// Default time limit of one read.
 const READ_TIME: Duration = Duration::from_secs(10);
 
-/// The same while the log is too long.
+/// Time limit of one read while readers keep the write-ahead log from restarting.
 const SHORT_READ_TIME: Duration = Duration::from_secs(1);
 
-/// Instructions of SQLite between two looks at the time.
+/// SQLite instructions between two checks of the time limit.
 const INSTRUCTIONS: i32 = 4096;
 
-/// Files beside the database, which only its owner may read.
+/// Suffixes of the database and the files beside it. Only the owner may read these files.
 const BESIDE: [&str; 6] = ["", "-wal", "-shm", ".lock", ".reserve", ".key"];
 
 impl SqliteStore {
-    /// Opens a store; a file that is not there is made.
+    /// Opens a store. Creates the file if it does not exist.
     ///
     /// # Errors
-    /// Where another gateway has it, it is damaged or of a newer version, or cannot be opened.
+    /// Returns an error if another gateway has the store open, if the file is damaged or of a newer
+    /// version, or if the file cannot be opened.
     pub fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let path = resolve(&options.path)?;
         let serves = options.mode == Mode::Serve;
@@ -142,27 +147,27 @@ impl SqliteStore {
         let space = Arc::new(Space::new(&path, wal_bytes, options.max_pages, serves));
         space.prepare_to_open();
         let mut connection = match migrated(&path) {
-            // The reserve is there for this.
+            // The reserve exists for this case.
             Err(StoreError::Full(_) | StoreError::Unavailable(_)) if space.release_reserve() => {
                 migrated(&path)?
             }
             opened => opened?,
         };
-        let notes = Arc::new(Notes::new(options.notes));
-        let mut recent = Recent::new(options.recent_keys);
+        let rejected_log = Arc::new(RejectedLog::new(options.rejected_log));
+        let mut dedup_index = DedupIndex::new(options.recent_keys);
         if serves {
-            recent.load(&connection).map_err(fault)?;
+            dedup_index.load(&connection).map_err(fault)?;
         }
         space.follow(&mut connection).map_err(fault)?;
-        let tables = Tables::new(connection, recent);
-        let writer = Writer::begin(tables, Arc::clone(&notes), Arc::clone(&space))?;
+        let tables = Tables::new(connection, dedup_index);
+        let writer = Writer::begin(tables, Arc::clone(&rejected_log), Arc::clone(&space))?;
         let (read_time, free) = (options.read_time, Mutex::default());
         let readers = Arc::new(Readers { space, free, read_time, _lock: lock });
-        Ok(Self { writer, notes, rounds: Mutex::default(), readers })
+        Ok(Self { writer, rejected_log, rounds: Mutex::default(), readers })
     }
 
-    /// Runs a read on a connection of its own, away from what must not wait. A read that takes too
-    /// long is ended.
+    /// Runs a read on a connection of its own, outside the async threads. A read above the time
+    /// limit is interrupted.
     async fn read<T: Send + 'static>(
         &self,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -192,7 +197,7 @@ impl Readers {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 
-    /// Limits the time of the next read.
+    /// Sets the time limit of the next read.
     fn limit(&self, connection: &mut Connection) -> rusqlite::Result<()> {
         let (began, space, time) = (Instant::now(), Arc::clone(&self.space), self.read_time);
         let is_over = move || {
@@ -203,7 +208,7 @@ impl Readers {
     }
 }
 
-/// Opens a database, and brings it to the version that this program knows.
+/// Opens a database and migrates its schema to the current version.
 fn migrated(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path, OpenFlags::default())?;
     schema::migrate(&mut connection)?;
@@ -214,9 +219,9 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
     connection.busy_timeout(BUSY).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Else a statement is planned again for each value that it is run with.
+    // Without this, SQLite plans a statement again for each bound value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;
-    // The first look at the file: whether it is a database at all.
+    // The first access to the file. Reports a file that is not a database.
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
@@ -226,7 +231,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// What SQLite says, in words for an operator.
+/// Converts an error of SQLite into one for an operator.
 fn fault(error: rusqlite::Error) -> StoreError {
     let message = error.to_string();
     match error.sqlite_error_code() {
@@ -248,22 +253,27 @@ impl Store for SqliteStore {
         self.writer.run_with(bytes, keep).await
     }
 
-    fn note(&self, request: RequestRecord) {
-        self.notes.add(request);
+    fn record_rejected(&self, request: RequestRecord) {
+        self.rejected_log.add(request);
     }
 
-    fn note_with(&self, listener_id: &str, at: i64, make: &mut dyn FnMut() -> RequestRecord) {
-        if self.notes.admit(listener_id, at) {
-            self.notes.push(make());
+    fn record_rejected_with(
+        &self,
+        listener_id: &str,
+        at: i64,
+        make: &mut dyn FnMut() -> RequestRecord,
+    ) {
+        if self.rejected_log.admit(listener_id, at) {
+            self.rejected_log.push(make());
         }
     }
 
-    fn noted(&self) -> NoteCounters {
-        self.notes.counters()
+    fn rejected_stats(&self) -> RejectedLogStats {
+        self.rejected_log.counters()
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        self.writer.write_notes().await
+        self.writer.write_rejected().await
     }
 
     async fn requests(&self, filter: &RequestFilter) -> Result<Vec<RequestRecord>, StoreError> {
@@ -333,7 +343,7 @@ impl Store for SqliteStore {
     }
 
     fn touch_key(&self, id: &str, now: i64) {
-        self.notes.touch(id, now);
+        self.rejected_log.touch(id, now);
     }
 
     async fn put_secret(
@@ -381,7 +391,7 @@ impl Store for SqliteStore {
             Ok((pruned, rounds))
         };
         let (pruned, rounds) = self.writer.run(prune).await?;
-        // Only what is committed counts as examined.
+        // Only committed rows count as examined.
         *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) = rounds;
         Ok(pruned)
     }
@@ -404,7 +414,8 @@ impl Store for SqliteStore {
         let flushed = self.flush().await;
         self.writer.end();
         match flushed {
-            // Events are on disk before they are acknowledged; only logs of refused requests wait.
+            // Events are on disk before they are acknowledged. Only the rejected-request log is
+            // buffered.
             Err(error @ StoreError::Full(_)) => {
                 tracing::warn!(%error, "the last logs of refused requests were not written");
                 Ok(())

@@ -1,9 +1,9 @@
-//! Pruning: rows that are older than their retention are deleted, in small steps.
+//! Pruning: deletes rows that are past their retention, in small steps.
 //!
-//! A step examines a bounded number of rows. Where rows have to stay although they are old (an
-//! event that is still to be delivered, the request whose body is its data), a round remembers how
-//! far it came, so that the next step does not examine them again. At the end of a round the table
-//! rests, for longer the more rows had to stay, and then begins anew.
+//! A step examines a bounded number of rows. Some old rows have to stay: an event with a waiting
+//! delivery, or the request whose body is the data of an event. So a round stores its position, and
+//! the next step does not examine the same rows again. At the end of a round the table
+//! pauses, longer if more rows had to stay, and then a new round begins. The caller passes the time.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ToSql};
@@ -13,7 +13,7 @@ use super::reads::first_id;
 use super::writer::Tables;
 use crate::gateway::store::{Pruned, Retention, StoreError};
 
-/// The rounds of all tables that have rows which may have to stay.
+/// The rounds of all tables that can have old rows which must stay.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rounds {
     events: Round,
@@ -21,28 +21,28 @@ pub(super) struct Rounds {
     originals: Round,
     challenges: Round,
     audit: Round,
-    /// The rounds of deleting for space, whatever the age.
+    /// Rounds of deletion for space, regardless of age.
     large_events: Round,
     large_requests: Round,
 }
 
-/// How far a round of a table came.
+/// The position of a round in a table.
 #[derive(Debug, Clone, Default)]
 struct Round {
-    /// The key of the last row that was examined.
+    /// The key of the last examined row.
     after: Option<Value>,
-    /// How many rows had to stay.
+    /// Number of rows that had to stay.
     kept: i64,
-    /// When it ended, and when the next one may begin.
+    /// The end of the round, and the earliest start of the next one.
     ended: Option<(i64, i64)>,
 }
 
-/// How long a table rests for a thousand rows that had to stay, in microseconds.
+/// Pause of a table for each thousand rows that had to stay, in microseconds.
 const REST: i64 = 1_000_000;
 
 impl Round {
-    /// Begins anew if the last round ended before now and the table rested. A clock that was set
-    /// back ends the rest.
+    /// Starts a new round if the last one ended before `now` and the pause is over. A clock that was
+    /// set back ends the pause.
     fn begin(&mut self, now: i64) {
         if let Some((ended, rested)) = self.ended
             && (now > rested || now < ended)
@@ -57,8 +57,8 @@ impl Round {
     }
 }
 
-/// An event stays until its fan-out is done, and as long as it is to be delivered, or kept to be.
-/// The last one stays, so that no place is given twice.
+/// SQL condition: an event may be deleted when its fan-out is done and it has neither a waiting
+/// delivery nor a dead letter. The last event stays, so that no sequence number is used twice.
 macro_rules! event_may_go {
     () => {
         "place < (SELECT max(place) FROM events)
@@ -70,15 +70,15 @@ macro_rules! event_may_go {
     };
 }
 
-/// A request whose body is an event's data stays as long as the event.
+/// SQL condition: a request whose body is the data of an event stays as long as the event.
 macro_rules! request_may_go {
     () => {
         "NOT EXISTS (SELECT 1 FROM events WHERE id = requests.event_id AND data IS NULL)"
     };
 }
 
-/// The next rows of a table: the key, the row, whether it may go, and the request that goes with it.
-/// Ids begin with the time, so those of old rows are before that of a time.
+/// SQL for the next rows of a table: the key, the row id, whether it may be deleted, and the
+/// request that is deleted with it. Ids begin with the time, so older rows have lower ids.
 const EVENTS: &str = concat!(
     "SELECT id, rowid, created_at < ?4 AND ",
     event_may_go!(),
@@ -90,7 +90,8 @@ const REQUESTS: &str = concat!(
     request_may_go!(),
     ", id FROM requests WHERE id > ?1 AND id < ?3 ORDER BY id LIMIT ?2"
 );
-/// Originals go with their requests; these are left by an older version.
+/// SQL for captured requests without a request, which remain from an older version. Others are
+/// deleted with their request.
 const ORIGINALS: &str = "SELECT request_id, rowid,
      NOT EXISTS (SELECT 1 FROM requests WHERE id = request_id), NULL
      FROM originals WHERE request_id > ?1 AND request_id < ?3 ORDER BY request_id LIMIT ?2";
@@ -98,7 +99,7 @@ const CHALLENGES: &str = "SELECT place, rowid, at < ?3, NULL
      FROM challenges WHERE place > ?1 ORDER BY place LIMIT ?2";
 const AUDIT: &str = "SELECT place, rowid, at < ?3, NULL
      FROM audit WHERE place > ?1 ORDER BY place LIMIT ?2";
-/// The oldest, whatever their age: what is still to be delivered is not given up for space.
+/// SQL for the oldest events, regardless of age. Waiting deliveries are never deleted for space.
 const LARGE_EVENTS: &str = concat!(
     "SELECT place, rowid, ",
     event_may_go!(),
@@ -111,7 +112,8 @@ const LARGE_REQUESTS: &str = concat!(
     ", id FROM requests WHERE place > ?1 ORDER BY place LIMIT ?2"
 );
 
-/// Deletes a few rows of each kind that are older than they are kept. The log has so many bytes.
+/// Deletes a few rows of each kind that are past their retention. `log` is the size of the
+/// write-ahead log in bytes.
 pub(super) fn prune(
     tables: &Tables,
     rounds: &mut Rounds,
@@ -128,7 +130,7 @@ pub(super) fn prune(
     Ok(pruning.pruned)
 }
 
-/// A step.
+/// One pruning step.
 struct Pruning<'c> {
     connection: &'c Connection,
     now: i64,
@@ -137,8 +139,8 @@ struct Pruning<'c> {
 }
 
 impl Pruning<'_> {
-    /// Deletes what is older than it is kept. What keeps events comes before them, and they come
-    /// before their requests.
+    /// Deletes rows that are past their retention. The order matters: deliveries keep events, and
+    /// events keep requests.
     fn old(
         &mut self,
         tables: &Tables,
@@ -204,7 +206,7 @@ impl Pruning<'_> {
         Ok(())
     }
 
-    /// Deletes the first rows in an index by time: only rows that go are examined.
+    /// Deletes the oldest rows by a time index. Examines only rows that are deleted.
     fn expired(&mut self, table: &str, key: &str, time: &str, before: i64) -> rusqlite::Result<()> {
         let sql = format!(
             "DELETE FROM {table} WHERE {key} IN
@@ -213,23 +215,23 @@ impl Pruning<'_> {
         self.execute(&sql, &[&before])
     }
 
-    /// Forgets the keys of repeats whose time is over.
+    /// Deletes expired deduplication keys.
     fn keys(&mut self, tables: &Tables) -> rusqlite::Result<()> {
         let expired = "DELETE FROM dedup WHERE (listener_id, key) IN (SELECT listener_id, key
              FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)";
         self.execute(expired, &[&self.now.clone()])?;
-        let rows = tables.recent().forget(self.connection, self.now, self.limit())?;
+        let rows = tables.dedup_index().expire(self.connection, self.now, self.limit())?;
         self.pruned.rows += rows;
         self.count(rows);
         Ok(())
     }
 
-    /// Rows of one kind that a step may examine.
+    /// Returns the maximum rows of one kind that a step examines.
     fn limit(&self) -> i64 {
         i64::try_from(self.step).unwrap_or(i64::MAX)
     }
 
-    /// Deletes rows; the first parameter is how many at most.
+    /// Deletes rows. The first SQL parameter is the maximum number.
     fn execute(&mut self, sql: &str, others: &[&dyn ToSql]) -> rusqlite::Result<()> {
         let limit = self.limit();
         let mut given: Vec<&dyn ToSql> = vec![&limit];
@@ -245,13 +247,14 @@ impl Pruning<'_> {
         self.pruned.more |= examined >= self.step && self.step > 0;
     }
 
-    /// Deletes the oldest where the store, with its log, is larger than it may be. Pages that are
-    /// free are used again, and so do not count.
+    /// Deletes the oldest rows if the store with its log is above its size limit. Free pages do not
+    /// count, because SQLite reuses them.
     fn large(&mut self, rounds: &mut Rounds, most: u64, log: u64) -> rusqlite::Result<()> {
         let number =
             |name: &str| self.connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
-        // A log that others keep long must not cost the events: it counts for half at most.
+        // A log that readers keep long must not cost events: it counts for at most half of the
+        // limit.
         let used = u64::try_from(used).unwrap_or(0).saturating_add(log.min(most / 2));
         if used <= most {
             return Ok(());
@@ -262,7 +265,7 @@ impl Pruning<'_> {
              (SELECT place FROM refused ORDER BY place LIMIT ?1)",
             &[],
         )?;
-        // Requests of strangers never cost an event: while there are some, they go alone.
+        // Rejected requests never cost an event: while there are some, only they are deleted.
         if self.pruned.rows > rows {
             self.pruned.more = true;
             return Ok(());
@@ -282,7 +285,7 @@ impl Pruning<'_> {
     }
 }
 
-/// The key before all others.
+/// Returns a key before all others.
 fn first_key(select: &str) -> Value {
     if select.starts_with("SELECT place") {
         Value::Integer(i64::MIN)
@@ -295,7 +298,7 @@ fn alone(_: &Connection, _: &str) -> rusqlite::Result<usize> {
     Ok(0)
 }
 
-/// Deletes a request that came before a time, with its original.
+/// Deletes a request older than a time, with its captured request.
 fn delete_request(connection: &Connection, request: &str, before: i64) -> rusqlite::Result<usize> {
     let rows = connection
         .prepare_cached("DELETE FROM requests WHERE id = ?1 AND received_at < ?2")?

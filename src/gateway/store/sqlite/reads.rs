@@ -1,8 +1,8 @@
-//! What is read, a function a kind.
+//! Reads: one function for each kind of row. Values stay encrypted.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::packed::Unpacked;
+use super::compression::Unpacked;
 use crate::gateway::store::{
     AuditRecord, ChallengeRecord, EventFilter, EventRecord, Key, KeyKind, RequestFilter,
     RequestRecord, Tenant,
@@ -17,7 +17,7 @@ pub(super) fn collected<T>(
     connection.prepare_cached(sql)?.query_map(params, read)?.collect()
 }
 
-/// At most so many rows, as SQLite counts.
+/// Converts a row limit to the type of SQLite.
 pub(super) fn most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
@@ -74,8 +74,8 @@ pub(super) fn requests(
     bounded(connection, &sql, params, bytes, request_of, size)
 }
 
-/// Rows, one read after the other until their sizes come to more than `bytes`. A row that does not
-/// fit ends the page and is not part of it, unless it is the first.
+/// Reads rows until their sizes exceed `bytes`. A row that does not fit ends the page and is not
+/// returned, unless it is the first.
 pub(super) fn bounded<T>(
     connection: &Connection,
     sql: &str,
@@ -100,7 +100,7 @@ pub(super) fn bounded<T>(
     Ok(page)
 }
 
-/// A list of texts as SQL reads it, with `json_each`; none where the list is empty.
+/// Returns a list of strings as JSON for `json_each`, or `None` if it is empty.
 pub(super) fn json_list(texts: &[String]) -> Option<String> {
     (!texts.is_empty()).then(|| serde_json::Value::from(texts.to_vec()).to_string())
 }
@@ -149,10 +149,10 @@ pub(super) fn events(
          AND created_at >= ?4 AND created_at < ?5 AND place > ?6
          AND (?7 IS NULL OR event_type IN (SELECT value FROM json_each(?7)))
          ORDER BY place LIMIT ?8",
-        // Said so that the index is used where there is one to use.
+        // In this form SQLite can use the index.
         if filter.tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" },
         match filter.request_id {
-            // The log of a request knows its event, so that events need no index for it.
+            // The request log has the event id, so events need no index for it.
             Some(_) => "id = (SELECT event_id FROM requests WHERE requests.id = ?3)",
             None => "?3 IS NULL",
         },
@@ -176,8 +176,8 @@ pub(super) fn events(
     bounded(connection, &sql, params, filter.bytes.unwrap_or(usize::MAX), event_of, size)
 }
 
-/// A place that no event since a time comes before. What was stored a little out of order is
-/// allowed for.
+/// Returns a sequence number before all events since a time. Allows for events that were stored
+/// slightly out of order.
 fn place_before(connection: &Connection, since: i64) -> rusqlite::Result<i64> {
     let first = connection
         .prepare_cached("SELECT place FROM events WHERE id >= ?1 ORDER BY id LIMIT 1")?
@@ -186,11 +186,11 @@ fn place_before(connection: &Connection, since: i64) -> rusqlite::Result<i64> {
     Ok(first.map_or(i64::MAX, |place| place - 1))
 }
 
-/// How far the time that an id begins with may be before the one that is stored beside it, in
-/// microseconds. It may be after it by any time: where the clock is set back, ids go on.
+/// Tolerance in microseconds: the time in an id may be this much before the stored time. It may be
+/// later by any amount, because ids keep growing when the clock is set back.
 const SLACK: i64 = 60_000_000;
 
-/// The lowest id that a request or event of a time can have: ids begin with the time.
+/// Returns the lowest id of a request or event at a time. Ids begin with the time.
 pub(super) fn first_id(micros: i64) -> String {
     let millis = u64::try_from(micros / 1000).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
@@ -224,7 +224,7 @@ const KEY: &str = "SELECT id, tenant, kind, hash, scopes, listeners, label, crea
     expires_at, revoked_at, last_used_at FROM keys";
 
 fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
-    // A key that cannot be read is an error: an empty list of listeners would stand for all.
+    // An unreadable key is an error: an empty list of listeners would mean all listeners.
     let list = |at| {
         let text: String = row.get(at)?;
         serde_json::from_str::<Vec<String>>(&text).map_err(|error| damaged(at, error))

@@ -1,7 +1,7 @@
-//! The reserve: a file beside the store whose space is given up when the volume is full.
+//! The reserve: a file beside the store that is emptied when the volume is full.
 //!
-//! A checkpoint may have to make the database longer, and a deletion writes to the log first. Both
-//! need space, and on a full volume there is none but this.
+//! A checkpoint may have to extend the database, and a deletion writes to the log first. Both need
+//! space, and a full volume has only this. The reserve does not know what the space is used for.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,13 +17,13 @@ use super::lock::beside;
 use super::space::Measured;
 use crate::gateway::file_modes::private;
 
-/// Bytes of the reserve, on a volume that is not small.
+/// Bytes of the reserve on a volume that is not small.
 const BYTES: u64 = 4 << 20;
 
-/// Which part of a small volume the reserve may have.
+/// Divisor of the volume size: the reserve takes at most this part of a small volume.
 const SHARE: u64 = 16;
 
-/// How long until it is tried again to make a reserve that could not be made.
+/// Time until the next try after the reserve could not be created.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// The reserve of a store.
@@ -33,16 +33,18 @@ pub(super) struct Reserve {
     state: Mutex<State>,
 }
 
-/// Whether the reserve has its space.
+/// The state of the reserve.
 enum State {
+    /// The file has its space.
     Held,
+    /// The file is empty.
     GivenUp,
-    /// It could not be made.
+    /// The file could not be created, at this time.
     Failed(Instant),
 }
 
 impl Reserve {
-    /// The reserve of a database on a volume. It is not made yet.
+    /// Returns the reserve of a database on a volume. Does not create the file.
     pub(super) fn of(database: &Path, measured: &Measured) -> Self {
         let path = beside(database, ".reserve");
         let limit = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX) / 4;
@@ -52,13 +54,13 @@ impl Reserve {
         Self { path, bytes, state: Mutex::new(state) }
     }
 
-    /// Bytes that the reserve lacks.
+    /// Returns the bytes that the reserve lacks.
     pub(super) fn missing(&self) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::GivenUp) { self.bytes } else { 0 }
     }
 
-    /// Gives the space up. The name stays. Returns whether there was space to give up.
+    /// Empties the file but keeps its name. Returns true if that freed space.
     pub(super) fn release(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*state, State::Held) {
@@ -77,7 +79,7 @@ impl Reserve {
         }
     }
 
-    /// Takes the space again if there is enough of it.
+    /// Allocates the space again if the volume has enough.
     pub(super) fn restore(&self, measured: &Measured) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = match *state {
@@ -85,7 +87,7 @@ impl Reserve {
             State::GivenUp => true,
             State::Failed(at) => at.elapsed() > PAUSE,
         };
-        // A quarter more, so that it is not taken and given up in turn.
+        // A quarter more than needed, so that the reserve is not allocated and released in turn.
         if !wanted || measured.free < self.bytes.saturating_add(self.bytes / 4) {
             return;
         }
@@ -100,7 +102,7 @@ impl Reserve {
     }
 }
 
-/// Makes a file of so many bytes that have their place on the volume.
+/// Creates a file with allocated space on the volume.
 fn allocate(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = private().create(true).truncate(true).write(true).open(path)?;
     let allocated = match fallocate(&file, FallocateFlags::empty(), 0, bytes) {

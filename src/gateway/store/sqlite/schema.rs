@@ -1,11 +1,11 @@
-//! The tables, and how older files get them.
+//! The schema, and its migrations from older versions. Knows nothing of what the rows mean.
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::fault;
 use crate::gateway::store::StoreError;
 
-/// What each version adds; the first makes everything.
+/// The SQL of each version. The first creates the tables.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE requests (
     place INTEGER PRIMARY KEY,
@@ -274,7 +274,7 @@ CREATE TABLE backlogs (
     tenant TEXT NOT NULL,
     waiting_rows INTEGER NOT NULL DEFAULT 0,
     waiting_bytes INTEGER NOT NULL DEFAULT 0,
-    diverted_rows INTEGER NOT NULL DEFAULT 0
+    dead_letter_rows INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX backlogs_by_tenant ON backlogs (tenant);
 INSERT INTO backlogs SELECT id, tenant,
@@ -288,29 +288,29 @@ CREATE TABLE tenant_backlogs (
     tenant TEXT PRIMARY KEY,
     subscriptions INTEGER NOT NULL,
     waiting_rows INTEGER NOT NULL,
-    diverted_rows INTEGER NOT NULL
+    dead_letter_rows INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO tenant_backlogs SELECT tenant, count(*), sum(waiting_rows), sum(diverted_rows)
+INSERT INTO tenant_backlogs SELECT tenant, count(*), sum(waiting_rows), sum(dead_letter_rows)
     FROM backlogs GROUP BY tenant;
 
 CREATE TRIGGER subscription_is_made AFTER INSERT ON subscriptions BEGIN
     INSERT INTO backlogs (subscription_id, tenant) VALUES (NEW.id, NEW.tenant);
 END;
 CREATE TRIGGER backlog_begins AFTER INSERT ON backlogs BEGIN
-    INSERT INTO tenant_backlogs (tenant, subscriptions, waiting_rows, diverted_rows)
+    INSERT INTO tenant_backlogs (tenant, subscriptions, waiting_rows, dead_letter_rows)
     VALUES (NEW.tenant, 1, 0, 0)
     ON CONFLICT (tenant) DO UPDATE SET subscriptions = subscriptions + 1;
 END;
 CREATE TRIGGER backlog_changes AFTER UPDATE ON backlogs BEGIN
     UPDATE tenant_backlogs SET
     waiting_rows = waiting_rows + NEW.waiting_rows - OLD.waiting_rows,
-    diverted_rows = diverted_rows + NEW.diverted_rows - OLD.diverted_rows
+    dead_letter_rows = dead_letter_rows + NEW.dead_letter_rows - OLD.dead_letter_rows
     WHERE tenant = NEW.tenant;
 END;
 CREATE TRIGGER backlog_ends AFTER DELETE ON backlogs BEGIN
     UPDATE tenant_backlogs SET subscriptions = subscriptions - 1,
     waiting_rows = waiting_rows - OLD.waiting_rows,
-    diverted_rows = diverted_rows - OLD.diverted_rows
+    dead_letter_rows = dead_letter_rows - OLD.dead_letter_rows
     WHERE tenant = OLD.tenant;
 END;
 CREATE TRIGGER delivery_waits AFTER INSERT ON deliveries WHEN NEW.state = 'waiting' BEGIN
@@ -335,17 +335,17 @@ CREATE TRIGGER delivery_goes AFTER DELETE ON deliveries WHEN OLD.state = 'waitin
     WHERE subscription_id = OLD.subscription_id;
 END;
 CREATE TRIGGER event_is_diverted AFTER INSERT ON diverted BEGIN
-    UPDATE backlogs SET diverted_rows = diverted_rows + 1
+    UPDATE backlogs SET dead_letter_rows = dead_letter_rows + 1
     WHERE subscription_id = NEW.subscription_id;
 END;
 CREATE TRIGGER event_is_forgotten AFTER DELETE ON diverted BEGIN
-    UPDATE backlogs SET diverted_rows = diverted_rows - 1
+    UPDATE backlogs SET dead_letter_rows = dead_letter_rows - 1
     WHERE subscription_id = OLD.subscription_id;
 END;
 "];
 
-/// Brings a file to the version that this program knows. Two that start at once do it once. A file
-/// of that version is not written to: its volume may be full.
+/// Migrates a file to the current version. If two processes start at once, only one migrates. A
+/// file of the current version is not written, because its volume may be full.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version(connection)? == known {
@@ -368,11 +368,11 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fault)
 }
 
-/// Pages that a store has to have left to accept events.
+/// Minimum free pages for a store that accepts events.
 const LEAST_PAGES: i64 = 16;
 
-/// Whether the store can take something: its volume may be full, and the database may not grow.
-/// Writes the version that is there again, as a look alone does not show everything.
+/// Returns an error if the store cannot accept writes: the volume is full, or the database may not
+/// grow. Writes the schema version again, because a read alone does not show every failure.
 pub(super) fn check_room(connection: &Connection) -> Result<(), StoreError> {
     let number = |name: &str| {
         connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(fault)

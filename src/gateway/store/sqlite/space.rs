@@ -1,4 +1,5 @@
-//! Space on the volume: how long the write-ahead log may be, and how far the database may grow.
+//! The space of the volume: the limits of the write-ahead log and of the database. Measures files,
+//! and knows nothing of their content.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -12,53 +13,53 @@ use rustix::fs::statvfs;
 use super::lock::beside;
 use super::reserve::Reserve;
 
-/// Bytes of a page of the database.
+/// Bytes of a database page.
 pub(super) const PAGE: u64 = 4096;
 
 /// Bytes of a page in the log, with its header.
 pub(super) const FRAME: u64 = PAGE + 24;
 
-/// Which part of the space that the store can use the log may have.
+/// Divisor: the log may take this part of the usable space.
 const LOG_SHARE: u64 = 8;
 
-/// Bytes that the log may always have: with fewer, each transaction would be a checkpoint.
+/// Minimum limit of the log, in bytes. Below this, each transaction would be a checkpoint.
 pub(super) const LEAST_LOG: u64 = 512 << 10;
 
-/// With less free space than this, opening the store and small deletions need the reserve.
+/// Free bytes below which opening the store and small deletions need the reserve.
 pub(super) const LEAST_FREE: u64 = 128 << 10;
 
-/// How long a store counts as full after a transaction that found no space.
+/// Time for which a store counts as full after a transaction found no space.
 const FULL_TIME: Duration = Duration::from_secs(10);
 
-/// Pages that SQLite lets a database have.
+/// Maximum pages of a SQLite database.
 const MOST_PAGES: i64 = 0xffff_fffe;
 
-/// A look at the volume and at the files of the store.
+/// A measurement of the volume and of the files of the store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
-    /// Bytes of the volume that are free.
+    /// Free bytes of the volume.
     pub(super) free: u64,
     /// Bytes of the whole volume.
     pub(super) total: u64,
-    /// Bytes of the file of the write-ahead log.
+    /// Bytes of the write-ahead log file.
     pub(super) log: u64,
-    /// Bytes of the file of the database.
+    /// Bytes of the database file.
     pub(super) database: u64,
 }
 
 impl Measured {
-    /// Bytes that the log may have now: as many as are set, and no more than its share.
+    /// Returns the current limit of the log, in bytes: the configured one, but at most its share.
     fn log_limit(&self, set: u64) -> u64 {
         set.min(self.share()).max(LEAST_LOG)
     }
 
-    /// The share of the log in the space that the store can use, which includes the log.
+    /// Returns the share of the log in the usable space. The usable space includes the log.
     fn share(&self) -> u64 {
         self.free.saturating_add(self.log) / LOG_SHARE
     }
 
-    /// Pages that the database may have. New pages are in the log first, and the checkpoint then
-    /// needs as much space again, so growth takes half of what is free at most.
+    /// Returns the maximum pages of the database. New pages go to the log first, and the checkpoint
+    /// then needs the same space again. So growth takes at most half of the free space.
     fn page_limit(&self, missing: u64, log_limit: u64) -> i64 {
         let kept = missing.saturating_add(log_limit.saturating_sub(self.log));
         let growth = self.free.saturating_sub(kept) / 2;
@@ -67,33 +68,33 @@ impl Measured {
     }
 }
 
-/// The limits that follow from the last look. One thread looks, and others read.
+/// The limits that follow from the last measurement. One thread measures, others read.
 pub(super) struct Space {
     database: PathBuf,
     log: PathBuf,
-    /// Bytes that the log may have on a volume with enough space.
+    /// Configured limit of the log, in bytes, for a volume with enough space.
     set: u64,
-    /// Pages that the database may have in any case.
+    /// Maximum pages of the database, whatever the space.
     most_pages: i64,
-    /// The reserve; commands have none.
+    /// The reserve; `None` for commands.
     reserve: Option<Reserve>,
     tight: AtomicBool,
     log_limit: AtomicU64,
     page_limit: AtomicI64,
-    /// Frames of the log after the last transaction of the thread that writes.
+    /// Frames in the log after the last transaction of the writer thread.
     frames: AtomicU64,
-    /// The log is to be restarted by the thread that writes.
+    /// True if the writer thread has to restart the log.
     pub(super) restart: AtomicBool,
-    /// A checkpoint found no space.
+    /// True if a checkpoint found no space.
     pub(super) short: AtomicBool,
-    /// Readers keep a long log from being restarted.
+    /// True if readers keep a long log from restarting.
     pub(super) pinned: AtomicBool,
-    /// When a transaction last found no space although space was made for it.
+    /// The time of the last transaction that found no space, even after space was made.
     full: Mutex<Option<Instant>>,
 }
 
 impl Space {
-    /// The space of a database, whose log may have so many bytes.
+    /// Returns the space of a database, with the configured limit of its log in bytes.
     pub(super) fn new(database: &Path, set: u64, most_pages: Option<u32>, reserved: bool) -> Self {
         let mut space = Self {
             database: database.to_owned(),
@@ -114,8 +115,8 @@ impl Space {
         space
     }
 
-    /// Sees to it that a store can be opened on a full volume: the file that its processes share in
-    /// memory has to be made.
+    /// Makes sure that a store can be opened on a full volume: SQLite has to create the
+    /// shared-memory file.
     pub(super) fn prepare_to_open(&self) {
         let measured = self.measure();
         if measured.free < LEAST_FREE {
@@ -125,10 +126,10 @@ impl Space {
         self.set_limits(&self.measure());
     }
 
-    /// Looks at the volume and at the files.
+    /// Measures the volume and the files.
     pub(super) fn measure(&self) -> Measured {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-        // A file system that does not say is taken for a large one.
+        // A file system without this information counts as large.
         let volume = statvfs(&self.database).ok();
         let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
             let volume = volume.as_ref();
@@ -142,7 +143,7 @@ impl Space {
         }
     }
 
-    /// Derives the limits from a look.
+    /// Derives the limits from a measurement.
     pub(super) fn set_limits(&self, measured: &Measured) {
         let log_limit = measured.log_limit(self.set);
         let tight = measured.share() < self.set;
@@ -153,17 +154,17 @@ impl Space {
         self.tight.store(tight, Relaxed);
     }
 
-    /// Whether there is so little space that the log is looked at after each transaction.
+    /// Returns true if there is so little space that the log is checked after each transaction.
     pub(super) fn is_tight(&self) -> bool {
         self.tight.load(Relaxed)
     }
 
-    /// Bytes that the log may have.
+    /// Returns the current limit of the log, in bytes.
     pub(super) fn log_limit(&self) -> u64 {
         self.log_limit.load(Relaxed)
     }
 
-    /// Counts the frames of the log whenever a connection commits.
+    /// Counts the frames of the log at each commit of a connection.
     pub(super) fn follow(self: &Arc<Self>, connection: &mut Connection) -> rusqlite::Result<()> {
         let space = Arc::clone(self);
         connection.wal_hook(Some(move |_: &mut Wal, frames| {
@@ -172,48 +173,48 @@ impl Space {
         }))
     }
 
-    /// Bytes of the log that are in use.
+    /// Returns the bytes of the log in use.
     pub(super) fn log_bytes(&self) -> u64 {
         self.frames.load(Relaxed).saturating_mul(FRAME)
     }
 
-    /// The next transaction is written at the start of the log.
+    /// Records that the next transaction starts at the beginning of the log.
     pub(super) fn log_restarts(&self) {
         self.frames.store(0, Relaxed);
     }
 
-    /// Pages that the database may have.
+    /// Returns the maximum pages of the database.
     pub(super) fn page_limit(&self) -> i64 {
         self.page_limit.load(Relaxed)
     }
 
-    /// A transaction found no space.
+    /// Records that a transaction found no space.
     pub(super) fn found_full(&self) {
         *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether a transaction found no space lately.
+    /// Returns true if a transaction found no space recently.
     pub(super) fn is_full(&self) -> bool {
         let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
         full.is_some_and(|at| at.elapsed() < FULL_TIME)
     }
 
-    /// The file of the log.
+    /// Returns the path of the write-ahead log.
     pub(super) fn log_file(&self) -> &Path {
         &self.log
     }
 
-    /// The file of the database.
+    /// Returns the path of the database.
     pub(super) fn database(&self) -> &Path {
         &self.database
     }
 
-    /// Gives the reserve up. Returns whether there was one.
+    /// Releases the reserve. Returns true if there was one.
     pub(super) fn release_reserve(&self) -> bool {
         self.reserve.as_ref().is_some_and(Reserve::release)
     }
 
-    /// Makes the reserve if there is space for it.
+    /// Allocates the reserve again if the volume has enough space.
     pub(super) fn restore_reserve(&self, measured: &Measured) {
         if let Some(reserve) = &self.reserve {
             reserve.restore(measured);
@@ -242,7 +243,7 @@ mod tests {
     fn growth_leaves_as_much_space_as_the_checkpoint_of_it_needs() {
         let measured = volume(40 * MIB, 2 * MIB);
         assert_eq!(measured.page_limit(0, 2 * MIB), (24 * MIB / PAGE) as i64);
-        // The space of a reserve that was given up is not for growth.
+        // Growth must not use the space of a released reserve.
         assert_eq!(volume(4 * MIB, MIB).page_limit(4 * MIB, MIB), (4 * MIB / PAGE) as i64);
     }
 }

@@ -1,4 +1,7 @@
-//! The thread that writes: whatever waits shares one transaction, and one sync.
+//! The writer thread. Group commit: all waiting writes share one transaction and one sync.
+//!
+//! The writer does not know what an operation writes. Operations come through a bounded queue. If
+//! the queue is full, the caller gets [`StoreError::Busy`] (backpressure).
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -11,71 +14,74 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Bounds};
+use super::dedup_index::DedupIndex;
 use super::fault;
-use super::notes::Notes;
-use super::recent::Recent;
+use super::rejected_log::RejectedLog;
 use super::space::Space;
 use crate::gateway::store::StoreError;
 
-/// What is asked of the thread that writes.
-enum Asked {
-    /// To do this in the next transaction, which brings so many bytes.
-    Work(Box<dyn Work>, u64),
-    /// To do this in one of the next transactions, beside what senders wait for.
-    Later(Box<dyn Work>, Rank),
-    /// To write the logs that wait, and tell when that is done.
-    Notes(Told),
+/// A command to the writer thread.
+enum Command {
+    /// Runs an operation in the next transaction. The number is the bytes that it writes.
+    Write(Box<dyn WriteOperation>, u64),
+    /// Runs an operation in one of the next transactions. No sender waits for it.
+    Background(Box<dyn WriteOperation>, Rank),
+    /// Writes the buffered rejected-request log, then replies.
+    FlushRejected(Reply),
 }
 
-/// Where work stands among that which senders do not wait for.
+/// The position of a background operation in the queue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rank {
-    /// Before all: there is little of it, and much waits for it.
+    /// Before all others: such operations are few, and many deliveries wait for them.
     First,
-    /// Behind what came before.
+    /// After all that wait already.
     Last,
 }
 
-/// Who waits to be told that something was written.
-type Told = oneshot::Sender<Result<(), StoreError>>;
+/// The channel for the result of a write.
+type Reply = oneshot::Sender<Result<(), StoreError>>;
 
-/// What work is done with: the connection, and what is kept in memory beside it.
+/// The connection and the in-memory state that operations work on.
 pub(super) struct Tables {
     connection: Connection,
-    recent: RefCell<Recent>,
+    dedup_index: RefCell<DedupIndex>,
+    /// True if senders wait for the current transaction.
     crowded: Cell<bool>,
-    /// How long one piece of work takes that senders do not wait for, lately.
+    /// Moving average of the duration of one background operation.
     pace: Cell<Duration>,
 }
 
 impl Tables {
-    /// With the index of what came lately.
-    pub(super) fn new(connection: Connection, recent: Recent) -> Self {
-        let recent = RefCell::new(recent);
+    /// Returns tables with an in-memory deduplication index.
+    pub(super) fn new(connection: Connection, dedup_index: DedupIndex) -> Self {
+        let dedup_index = RefCell::new(dedup_index);
         let (crowded, pace) = (Cell::new(false), Cell::new(Duration::ZERO));
-        Self { connection, recent, crowded, pace }
+        Self { connection, dedup_index, crowded, pace }
     }
 
-    /// Whether senders wait for this transaction, so that other work should be short.
+    /// Returns true if senders wait for this transaction. Background operations should then be
+    /// short.
     pub(super) fn is_crowded(&self) -> bool {
         self.crowded.get()
     }
 
-    /// Work that senders do not wait for took so long.
+    /// Adds the duration of a background operation to the moving average.
     fn learn_pace(&self, took: Duration) {
         self.pace.set((self.pace.get() * 7 + took) / 8);
     }
 
-    /// How much of that work fits into a time: a few pieces at least, so that it goes on.
+    /// Returns the number of background operations that fit into a time. A few always fit, so that
+    /// they make progress.
     fn fitting(&self, time: Duration, most: usize) -> usize {
         let pace = self.pace.get().as_nanos().max(1);
         let fitting = usize::try_from(time.as_nanos() / pace).unwrap_or(usize::MAX);
-        fitting.clamp(LATER_LEAST, LATER_LEAST.max(most))
+        fitting.clamp(MIN_BACKGROUND_OPERATIONS, MIN_BACKGROUND_OPERATIONS.max(most))
     }
 
-    /// The index of what events are recognised by.
-    pub(super) fn recent(&self) -> RefMut<'_, Recent> {
-        self.recent.borrow_mut()
+    /// Returns the deduplication index.
+    pub(super) fn dedup_index(&self) -> RefMut<'_, DedupIndex> {
+        self.dedup_index.borrow_mut()
     }
 }
 
@@ -87,29 +93,30 @@ impl Deref for Tables {
     }
 }
 
-/// Work in a transaction. What it did may be undone because of others, and is done again then.
-trait Work: Send {
-    /// Does it, and answers what is wrong where it did not do what it should.
+/// An operation of a transaction. The transaction may be rolled back because of another operation.
+/// The operation then runs again.
+trait WriteOperation: Send {
+    /// Runs the operation. Returns its error if it failed.
     fn run(&mut self, tables: &Tables) -> Result<(), StoreError>;
 
-    /// Whether it found no space.
+    /// Returns true if the operation found no space.
     fn is_full(&self) -> bool;
 
-    /// Tells whoever waits, after the commit, what became of it.
+    /// Sends the result to the caller, after the commit.
     fn tell(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// Work with the answer to it.
-struct Job<T, R> {
+/// An operation with its result.
+struct Operation<T, R> {
     run: R,
-    /// None where it was not done: the transaction could not be begun.
+    /// The result. `None` if the operation did not run because the transaction could not begin.
     answer: Option<Result<T, StoreError>>,
-    /// Whoever waits gets the work back with the answer: what one thread allocates and another
-    /// frees costs both.
+    /// The channel to the caller. The closure goes back with the result: memory that one thread
+    /// allocates and another frees costs both.
     tell: oneshot::Sender<(Result<T, StoreError>, R)>,
 }
 
-impl<T, R> Work for Job<T, R>
+impl<T, R> WriteOperation for Operation<T, R>
 where
     T: Send,
     R: Fn(&Tables) -> Result<T, StoreError> + Send,
@@ -126,7 +133,7 @@ where
     }
 
     fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
-        // Whoever asked may be gone; what they gave is stored all the same.
+        // The caller may have stopped waiting. The data is stored anyway.
         let answer = match (self.answer, committed) {
             (Some(answer), committed) => answer.and_then(|answer| committed.map(|()| answer)),
             (None, committed) => Err(committed.err().unwrap_or(StoreError::Closed)),
@@ -135,47 +142,48 @@ where
     }
 }
 
-/// So much may wait; beyond, whoever comes is told to come back.
-const QUEUE: usize = 4096;
+/// Capacity of the queue, in commands. Above it, callers get [`StoreError::Busy`].
+const QUEUE_OPERATIONS: usize = 4096;
 
-/// So much goes into one transaction.
-const BATCH: usize = 512;
+/// Maximum operations of senders in one transaction.
+const BATCH_OPERATIONS: usize = 512;
 
-/// So much where there is little space: each may write some pages of every tree.
-const SMALL_BATCH: usize = 32;
+/// The same on a volume with little space: each operation may write some pages of every tree.
+const SMALL_BATCH_OPERATIONS: usize = 32;
 
-/// How long work that senders do not wait for may take in a transaction that they wait for.
-pub(super) const BESIDE_SENDERS: Duration = Duration::from_millis(3);
+/// Time for background operations in a transaction that senders wait for.
+pub(super) const BACKGROUND_TIME_BESIDE_SENDERS: Duration = Duration::from_millis(3);
 
-/// The same where nobody waits: whoever comes next waits for it.
-pub(super) const ALONE: Duration = Duration::from_millis(10);
+/// Time for background operations in a transaction that no sender waits for. The next sender has to
+/// wait for that long.
+pub(super) const BACKGROUND_TIME_ALONE: Duration = Duration::from_millis(10);
 
-/// So many pieces of it go into a transaction, however long they take.
-const LATER_LEAST: usize = 4;
+/// Minimum number of background operations in a transaction, however long they take.
+const MIN_BACKGROUND_OPERATIONS: usize = 4;
 
-/// How long the log of a refused request may wait.
-const NOTES: Duration = Duration::from_millis(200);
+/// Maximum time that the log of a rejected request stays in memory.
+const REJECTED_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Hands work to the thread that writes.
+/// The handle of the writer thread.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Asked>>>,
+    queue: Mutex<Option<SyncSender<Command>>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
 impl Writer {
-    /// Starts the threads.
+    /// Starts the writer thread and the checkpoint thread.
     pub(super) fn begin(
         tables: Tables,
-        notes: Arc<Notes>,
+        rejected_log: Arc<RejectedLog>,
         space: Arc<Space>,
     ) -> Result<Self, StoreError> {
-        let (queue, work) = sync_channel(QUEUE);
+        let (queue, work) = sync_channel(QUEUE_OPERATIONS);
         let (wake, woken) = sync_channel(1);
         let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         let bounds = Bounds::new(Arc::clone(&space), wake);
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Writing { tables, notes, bounds }.run(&work))
+            .spawn(move || Writing { tables, rejected_log, bounds }.run(&work))
             .map_err(unavailable)?;
         let copying = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
@@ -184,8 +192,8 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(queue)), threads: Mutex::new(vec![writing, copying]) })
     }
 
-    /// Runs work in the next transaction, and answers when that is on disk. The work may be done
-    /// twice, the first time being undone.
+    /// Runs an operation in the next transaction. Returns its result when the transaction is on
+    /// disk. The operation may run twice; the first run is then rolled back.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
@@ -193,8 +201,8 @@ impl Writer {
         self.run_with(0, run).await
     }
 
-    /// The same, for work that brings many bytes: a transaction has no more of them than the
-    /// write-ahead log has space for.
+    /// Does the same for an operation that writes many bytes. A transaction is bounded in bytes, so
+    /// that it fits into the write-ahead log.
     pub(super) async fn run_with<T: Send + 'static>(
         &self,
         bytes: usize,
@@ -202,13 +210,13 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.send(Asked::Work(Box::new(Job { run, answer: None, tell }), bytes))?;
+        self.send(Command::Write(Box::new(Operation { run, answer: None, tell }), bytes))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
-    /// Runs work that senders do not wait for: a part of it in each transaction, so that the work
-    /// of one tenant's deliveries does not keep the senders of others waiting.
-    pub(super) async fn run_later<T: Send + 'static>(
+    /// Runs a background operation. Each transaction runs only a part of these, so that the
+    /// deliveries of one tenant do not delay the senders of others.
+    pub(super) async fn run_background<T: Send + 'static>(
         &self,
         rank: Rank,
         run: impl Fn(&Tables) -> Result<T, StoreError> + Send + 'static,
@@ -220,18 +228,18 @@ impl Writer {
             answer
         };
         let (tell, told) = oneshot::channel();
-        self.send(Asked::Later(Box::new(Job { run, answer: None, tell }), rank))?;
+        self.send(Command::Background(Box::new(Operation { run, answer: None, tell }), rank))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
-    /// Writes the logs that wait, behind all work that was given before.
-    pub(super) async fn write_notes(&self) -> Result<(), StoreError> {
+    /// Writes the buffered rejected-request log after all operations that were queued before.
+    pub(super) async fn write_rejected(&self) -> Result<(), StoreError> {
         let (tell, told) = oneshot::channel();
-        self.send(Asked::Notes(tell))?;
+        self.send(Command::FlushRejected(tell))?;
         told.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn send(&self, asked: Asked) -> Result<(), StoreError> {
+    fn send(&self, asked: Command) -> Result<(), StoreError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queue.as_ref().ok_or(StoreError::Closed)?;
         queue.try_send(asked).map_err(|error| match error {
@@ -240,7 +248,7 @@ impl Writer {
         })
     }
 
-    /// Takes no more work, and waits for what there is.
+    /// Closes the queue, and waits until its operations are done.
     pub(super) fn end(&self) {
         drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,45 +265,45 @@ impl Drop for Writer {
     }
 }
 
-/// The thread that writes.
+/// The state of the writer thread.
 struct Writing {
     tables: Tables,
-    notes: Arc<Notes>,
+    rejected_log: Arc<RejectedLog>,
     bounds: Bounds,
 }
 
 impl Writing {
-    fn run(mut self, asked: &Receiver<Asked>) {
-        let mut noted = Instant::now();
+    fn run(mut self, asked: &Receiver<Command>) {
+        let mut rejected_written = Instant::now();
         let mut queue = Queue { asked, later: VecDeque::new() };
         self.bounds.hold(&self.tables);
         loop {
-            match queue.next(&self.tables, &self.bounds) {
+            match queue.drain_batch(&self.tables, &self.bounds) {
                 Ok(batch) => {
                     self.tables.crowded.set(batch.crowded);
-                    self.transact(batch.work);
+                    self.commit_batch(batch.work);
                     if let Some(tell) = batch.tell {
-                        // Whoever asked may be gone.
-                        let _ = tell.send(write_notes(&self.tables, &self.notes));
+                        // The caller may have stopped waiting.
+                        let _ = tell.send(write_rejected(&self.tables, &self.rejected_log));
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if noted.elapsed() >= NOTES || self.notes.is_pressing() {
-                tell_of_notes(write_notes(&self.tables, &self.notes));
-                noted = Instant::now();
+            if rejected_written.elapsed() >= REJECTED_INTERVAL || self.rejected_log.is_pressing() {
+                log_rejected_result(write_rejected(&self.tables, &self.rejected_log));
+                rejected_written = Instant::now();
             }
             self.bounds.hold(&self.tables);
         }
-        tell_of_notes(write_notes(&self.tables, &self.notes));
+        log_rejected_result(write_rejected(&self.tables, &self.rejected_log));
         self.bounds.hold(&self.tables);
     }
 
-    /// Runs all work, and tells when that is on disk. Work that finds no space is tried again when
-    /// space was made.
-    fn transact(&mut self, mut all: Vec<Box<dyn Work>>) {
-        let committed = attempt(&self.tables, &mut all);
+    /// Runs all operations, and replies when they are on disk. Operations that found no space run
+    /// again if space could be made.
+    fn commit_batch(&mut self, mut all: Vec<Box<dyn WriteOperation>>) {
+        let committed = try_commit(&self.tables, &mut all);
         if !any_full(&committed, &all) {
             return tell_all(all, &committed);
         }
@@ -305,7 +313,7 @@ impl Writing {
         if !self.bounds.make_room(&self.tables) {
             return tell_all(short, &committed);
         }
-        let committed = attempt(&self.tables, &mut short);
+        let committed = try_commit(&self.tables, &mut short);
         if any_full(&committed, &short) {
             self.bounds.found_full();
         }
@@ -317,54 +325,54 @@ fn is_full(committed: &Result<(), StoreError>) -> bool {
     matches!(committed, Err(StoreError::Full(_)))
 }
 
-/// Whether some of the work found no space.
-fn any_full(committed: &Result<(), StoreError>, all: &[Box<dyn Work>]) -> bool {
+/// Returns true if some operation found no space.
+fn any_full(committed: &Result<(), StoreError>, all: &[Box<dyn WriteOperation>]) -> bool {
     is_full(committed) || all.iter().any(|work| work.is_full())
 }
 
-fn tell_all(all: Vec<Box<dyn Work>>, committed: &Result<(), StoreError>) {
+fn tell_all(all: Vec<Box<dyn WriteOperation>>, committed: &Result<(), StoreError>) {
     for work in all {
         work.tell(committed.clone());
     }
 }
 
-/// What waits for the thread that writes.
+/// The operations that wait for the writer thread.
 struct Queue<'q> {
-    asked: &'q Receiver<Asked>,
-    /// Work that senders do not wait for.
-    later: VecDeque<Box<dyn Work>>,
+    asked: &'q Receiver<Command>,
+    /// Background operations.
+    later: VecDeque<Box<dyn WriteOperation>>,
 }
 
-/// What is done in one transaction.
+/// The operations of one transaction.
 #[derive(Default)]
 struct Batch {
-    work: Vec<Box<dyn Work>>,
-    /// Whether senders wait for it.
+    work: Vec<Box<dyn WriteOperation>>,
+    /// True if senders wait for the transaction.
     crowded: bool,
-    /// Who wants to know that the logs are written.
-    tell: Option<Told>,
+    /// The caller that waits for the rejected-request log.
+    tell: Option<Reply>,
 }
 
 impl Queue<'_> {
-    /// Waits for work, for a while. What senders wait for is taken whole; of the other work a
-    /// part, so that neither waits for ever.
-    fn next(&mut self, tables: &Tables, bounds: &Bounds) -> Result<Batch, RecvTimeoutError> {
-        let most = if bounds.is_tight() { SMALL_BATCH } else { BATCH };
+    /// Waits for operations, at most [`REJECTED_INTERVAL`]. Takes the operations of senders up to
+    /// the batch limits, and a part of the background operations, so that neither waits for ever.
+    fn drain_batch(&mut self, tables: &Tables, bounds: &Bounds) -> Result<Batch, RecvTimeoutError> {
+        let most = if bounds.is_tight() { SMALL_BATCH_OPERATIONS } else { BATCH_OPERATIONS };
         let mut room = bounds.batch_bytes();
         let mut batch = Batch::default();
         let mut next = match self.later.is_empty() {
-            true => Some(self.asked.recv_timeout(NOTES)?),
+            true => Some(self.asked.recv_timeout(REJECTED_INTERVAL)?),
             false => self.asked.try_recv().ok(),
         };
         while let Some(one) = next {
             match one {
-                Asked::Work(work, bytes) => {
+                Command::Write(work, bytes) => {
                     batch.work.push(work);
                     room = room.saturating_sub(bytes);
                 }
-                Asked::Later(work, Rank::First) => self.later.push_front(work),
-                Asked::Later(work, Rank::Last) => self.later.push_back(work),
-                Asked::Notes(tell) => {
+                Command::Background(work, Rank::First) => self.later.push_front(work),
+                Command::Background(work, Rank::Last) => self.later.push_back(work),
+                Command::FlushRejected(tell) => {
                     batch.tell = Some(tell);
                     break;
                 }
@@ -374,47 +382,48 @@ impl Queue<'_> {
         }
         batch.crowded = !batch.work.is_empty();
         let part = match (&batch.tell, batch.crowded) {
-            // Everything that was given before is to be stored.
+            // A flush stores everything that was queued before.
             (Some(_), _) => usize::MAX,
-            (None, true) => tables.fitting(BESIDE_SENDERS, most),
-            (None, false) => tables.fitting(ALONE, most),
+            (None, true) => tables.fitting(BACKGROUND_TIME_BESIDE_SENDERS, most),
+            (None, false) => tables.fitting(BACKGROUND_TIME_ALONE, most),
         };
         batch.work.extend(self.later.drain(..part.min(self.later.len())));
         Ok(batch)
     }
 }
 
-/// The logs of refused requests, in a transaction of their own.
-fn write_notes(tables: &Tables, notes: &Notes) -> Result<(), StoreError> {
-    if notes.is_empty() {
+/// Writes the rejected-request log in a transaction of its own.
+fn write_rejected(tables: &Tables, rejected_log: &RejectedLog) -> Result<(), StoreError> {
+    if rejected_log.is_empty() {
         return Ok(());
     }
-    transaction(tables, || notes.write(tables))
+    transaction(tables, || rejected_log.write(tables))
 }
 
-fn tell_of_notes(written: Result<(), StoreError>) {
+fn log_rejected_result(written: Result<(), StoreError>) {
     if let Err(error) = written {
         tracing::warn!(%error, "the logs of refused requests were not written");
     }
 }
 
-/// Runs all work in one transaction. Answers whether that is on disk.
-fn attempt(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+/// Runs all operations in one transaction. If an operation fails, runs all again with a savepoint
+/// for each. Returns an error if the transaction is not on disk.
+fn try_commit(tables: &Tables, all: &mut [Box<dyn WriteOperation>]) -> Result<(), StoreError> {
     if all.is_empty() {
         return Ok(());
     }
-    match together(tables, all) {
-        Err(Stopped::ByWork) => transaction(tables, || apart(tables, all)),
+    match run_batch(tables, all) {
+        Err(Stopped::ByWork) => transaction(tables, || run_with_savepoints(tables, all)),
         Err(Stopped::ByStore(error)) => Err(error),
         Ok(()) => Ok(()),
     }
 }
 
-/// Why a transaction was undone.
+/// The reason of a rollback.
 enum Stopped {
-    /// Some of the work did not do what it should.
+    /// An operation failed.
     ByWork,
-    /// It could not be begun or committed.
+    /// The transaction could not begin or commit.
     ByStore(StoreError),
 }
 
@@ -424,31 +433,34 @@ impl From<StoreError> for Stopped {
     }
 }
 
-/// Runs all work with nothing in between. Nearly always all of it does what it should; where it
-/// does not, everything is undone.
-fn together(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), Stopped> {
+/// Runs all operations without savepoints: nearly always all of them succeed. A failure rolls
+/// everything back.
+fn run_batch(tables: &Tables, all: &mut [Box<dyn WriteOperation>]) -> Result<(), Stopped> {
     transaction(tables, || {
         if !all.iter_mut().all(|work| work.run(tables).is_ok()) {
             return Err(Stopped::ByWork);
         }
-        tables.recent().settle(tables).map_err(|error| {
-            tracing::warn!(%error, "what repeats are known by was not moved to its tree");
+        tables.dedup_index().compact(tables).map_err(|error| {
+            tracing::warn!(%error, "the deduplication keys were not moved to their table");
             Stopped::ByWork
         })
     })
 }
 
-/// Runs each work so that what it did is undone if it fails, and what others did is not.
-fn apart(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
+/// Runs each operation in a savepoint of its own. A failure rolls back only that operation.
+fn run_with_savepoints(
+    tables: &Tables,
+    all: &mut [Box<dyn WriteOperation>],
+) -> Result<(), StoreError> {
     for work in all {
         tables.execute_batch("SAVEPOINT work").map_err(fault)?;
-        let mark = tables.recent().mark();
+        let mark = tables.dedup_index().mark();
         let end = match work.run(tables) {
             Ok(()) => "RELEASE work",
-            // A full disk undoes everything, whoever it was that met it.
+            // A full disk rolls the whole transaction back, whichever operation found it.
             Err(error) if tables.is_autocommit() => return Err(error),
             Err(_) => {
-                tables.recent().back_to(mark);
+                tables.dedup_index().back_to(mark);
                 "ROLLBACK TO work; RELEASE work"
             }
         };
@@ -457,7 +469,7 @@ fn apart(tables: &Tables, all: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Runs something in a transaction, which is undone where that fails.
+/// Runs a function in a transaction. An error rolls the transaction back.
 fn transaction<E: From<StoreError>>(
     tables: &Tables,
     run: impl FnOnce() -> Result<(), E>,
@@ -466,11 +478,11 @@ fn transaction<E: From<StoreError>>(
     execute("BEGIN IMMEDIATE")?;
     let ended = run().and_then(|()| Ok(execute("COMMIT")?));
     match ended {
-        Ok(()) => tables.recent().committed(),
+        Ok(()) => tables.dedup_index().committed(),
         Err(_) => {
-            // A full disk may have undone it already.
+            // SQLite may have rolled back already, on a full disk.
             let _ = execute("ROLLBACK");
-            tables.recent().undo();
+            tables.dedup_index().undo();
         }
     }
     ended

@@ -1,17 +1,17 @@
-//! What is written, a function a kind; each runs in a transaction that others share.
+//! Writes: one function for each kind of row. Each runs in a shared transaction and may run twice.
 
 use std::borrow::Cow;
 
 use rusqlite::{Connection, params};
 
+use super::compression::Packed;
 use super::fault;
-use super::packed::Packed;
 use super::writer::Tables;
 use crate::gateway::store::{
     AuditRecord, Entry, EventRecord, Kept, Key, Repeat, RequestRecord, StoreError, Tenant,
 };
 
-/// What follows the name of a table of requests.
+/// The columns and values of an insert into a table of requests.
 macro_rules! request_columns {
     () => {
         "(id, tenant, listener_id, listener_name, received_at, outcome, status, log, body, reasons,
@@ -19,8 +19,8 @@ macro_rules! request_columns {
     };
 }
 
-/// An entry that is ready to be stored: what takes time is done before the one thread that writes
-/// gets it.
+/// An entry that is ready to be stored. Slow work such as compression is done before the writer
+/// thread gets it.
 pub(super) struct Prepared {
     entry: Entry,
     log: Packed<'static>,
@@ -37,7 +37,7 @@ impl Prepared {
         Self { entry, log, body, data }
     }
 
-    /// Bytes that it brings.
+    /// Returns the bytes that the entry writes.
     pub(super) fn bytes(&self) -> usize {
         let raw = self.entry.raw.as_ref().map_or(0, Vec::len);
         let packed = [Some(&self.log), self.body.as_ref(), self.data.as_ref()];
@@ -45,7 +45,7 @@ impl Prepared {
     }
 }
 
-/// Stores a request with its event, unless that is known.
+/// Stores a request with its event, unless the event is a duplicate.
 pub(super) fn keep(tables: &Tables, prepared: &Prepared, now: i64) -> Result<Kept, StoreError> {
     keep_rows(tables, prepared, now).map_err(fault)
 }
@@ -56,16 +56,18 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result
     let row = |repeat| RequestRow { request: &entry.request, log, body: body.as_ref(), repeat };
     if let Some(claim) = &entry.dedup {
         let (listener, request) = (&entry.request.listener_id, &entry.request.id);
-        let mut recent = tables.recent();
-        if let Some((first_request, first_at)) = recent.known(connection, listener, claim, now)? {
+        let mut dedup_index = tables.dedup_index();
+        if let Some((first_request, first_at)) =
+            dedup_index.lookup(connection, listener, claim, now)?
+        {
             insert_row(connection, Taken::Requests, &row(Some(&claim.duplicate)))?;
             return Ok(Kept::Duplicate { first_request, first_at });
         }
-        recent.remember(connection, listener, request, claim, now)?;
+        dedup_index.insert(connection, listener, request, claim, now)?;
     }
     insert_row(connection, Taken::Requests, &row(None))?;
     if let Some(event) = &entry.event {
-        // Its place is the mark for fan-out: nothing is written for a subscription here.
+        // Fan-out reads the event from its sequence number on. No delivery is written here.
         insert_event(connection, event, data.as_ref())?;
     }
     if let Some(raw) = &entry.raw {
@@ -79,10 +81,10 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: i64) -> rusqlite::Result
     Ok(Kept::New)
 }
 
-/// Challenges of a listener that are remembered: the newest.
+/// Challenges that are kept for each listener; older ones are deleted.
 const CHALLENGES: i64 = 1000;
 
-/// Remembers that a challenge was answered. Strangers may send many, so the oldest are forgotten.
+/// Records an answered challenge. Unknown senders may send many, so the oldest are deleted.
 pub(super) fn insert_challenge(
     connection: &Connection,
     request: &RequestRecord,
@@ -100,23 +102,23 @@ pub(super) fn insert_challenge(
         .map(drop)
 }
 
-/// The two tables that have logs of requests, with the same columns.
+/// The two tables of request logs. They have the same columns.
 #[derive(Debug, Clone, Copy)]
 enum Taken {
     Requests,
     Refused,
 }
 
-/// The log of a request, on its way into a table.
+/// The log of a request to insert.
 struct RequestRow<'r> {
     request: &'r RequestRecord,
     log: &'r Packed<'r>,
     body: Option<&'r Packed<'r>>,
-    /// Where its event was accepted before.
+    /// The log fields of a duplicate, if its event was accepted before.
     repeat: Option<&'r Repeat>,
 }
 
-/// Inserts the log of a request that was refused.
+/// Inserts the log of a rejected request.
 pub(super) fn insert_refused(
     connection: &Connection,
     request: &RequestRecord,
@@ -155,7 +157,7 @@ fn insert_row(connection: &Connection, table: Taken, row: &RequestRow<'_>) -> ru
         .map(drop)
 }
 
-/// A list in JSON with one more at its end.
+/// Appends an element to a JSON list.
 fn with_reason(list: &str, reason: &str) -> String {
     match list.strip_suffix(']') {
         Some("[") | None => format!("[{reason}]"),
@@ -188,7 +190,8 @@ fn insert_event(
         .map(drop)
 }
 
-/// A row that has to be new.
+/// Converts the result of an insert: a duplicate key or a missing foreign row becomes an error of
+/// its own.
 fn new(result: rusqlite::Result<usize>, what: String, missing: &str) -> Result<(), StoreError> {
     match result {
         Ok(_) => Ok(()),

@@ -30,7 +30,7 @@ fn post_over(stream: &mut TcpStream, id: usize) -> u16 {
 
 #[test]
 fn connections_leave_files_for_everything_else() {
-    let folder = open("[limits]\nheader_time = \"30s\"\n", "");
+    let folder = open("[limits]\nheader_timeout = \"30s\"\n", "");
     let gateway = Gateway::start(folder.path(), under("ulimit -n 256"));
     gateway.logged("so few files may be open connections=128 files=256");
     let mut first = TcpStream::connect(gateway.senders).unwrap();

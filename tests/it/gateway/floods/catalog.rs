@@ -42,7 +42,7 @@ fn path(client: usize) -> String {
     }
 }
 
-/// Strangers, from many addresses.
+/// UndeclaredRoots, from many addresses.
 pub(super) const STRANGERS: &[Kind] = &[
     stranger("silent connections and prefaces, 10,000 from 10,000 addresses", |stage, flood| {
         crowd(flood, flood.size(10_000, 200), |client| {

@@ -23,7 +23,7 @@ fn post(gateway: &Gateway, query: &str, kind: &str, body: &[u8]) -> u16 {
 
 #[test]
 fn heads_that_come_byte_by_byte_are_not_waited_for() {
-    let (_folder, gateway) = with_other("\n[limits]\nheader_time = \"1s\"\n", "");
+    let (_folder, gateway) = with_other("\n[limits]\nheader_timeout = \"1s\"\n", "");
     let mut slow: Vec<TcpStream> =
         (0..50).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     let head = head_to_github("X-Slow: ");
@@ -62,7 +62,7 @@ fn a_head_without_end_is_refused_and_not_kept() {
 
 #[test]
 fn what_stands_around_chunks_has_an_end() {
-    let (_folder, gateway) = with_other("\n[limits]\nbody_time = \"2s\"\n", "");
+    let (_folder, gateway) = with_other("\n[limits]\nbody_timeout = \"2s\"\n", "");
     let chunks = "Transfer-Encoding: chunked\r\n\r\n";
     for (begins, goes_on) in [
         // A chunk's extension, trailers, a size that does not end, chunks of nothing but a size.
@@ -188,7 +188,8 @@ fn a_rule_that_does_too_much_is_stopped_and_holds_up_no_other_listener() {
 
 #[test]
 fn bodies_that_stall_and_hold_memory_give_way_to_others() {
-    let (_folder, gateway) = with_other("\n[limits]\nmemory = 4194304\nbody_time = \"60s\"\n", "");
+    let (_folder, gateway) =
+        with_other("\n[limits]\nmemory = 4194304\nbody_timeout = \"60s\"\n", "");
     // Twice the memory that there is, and each lacks one byte.
     let head = head_to_github("Content-Length: 1048576\r\n\r\n");
     let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();

@@ -96,7 +96,7 @@ impl Stage {
 }
 
 /// A gateway that stops does not wait long for receivers that hang.
-pub(crate) const DRAIN: &str = "drain = \"3s\"\n";
+pub(crate) const DRAIN: &str = "drain_timeout = \"3s\"\n";
 
 /// Deliveries may go to this machine.
 pub(crate) const DELIVERY: &str = "\n[delivery]\nallow = [\"127.0.0.0/8\"]\n";

@@ -1,22 +1,22 @@
-//! Single changes to what a recipe says is signed.
+//! Single changes to the signed parts of a recipe's request.
 
 use hookgate::listener::Sample;
 
 use super::facts::{Facts, Kind, Part, header};
 
-/// A valid request with one thing changed, and what the log has to say of it.
+/// A valid request with one change, and the reason codes expected in the log.
 pub(super) struct Change {
     pub(super) kind: &'static str,
     pub(super) what: String,
     pub(super) sample: Sample,
-    /// The findings that are right; any of them.
+    /// The accepted reason codes; at least one must occur.
     pub(super) wanted: Vec<&'static str>,
 }
 
-/// What is found where a time is not what it was.
+/// The reason codes for a changed time.
 const TIMES: [&str; 4] = ["missing_time", "bad_time", "stale", "future"];
 
-/// What is found where something else is signed than came.
+/// Returns the reason codes for a request that differs from the signed one.
 pub(super) fn differs(facts: &Facts) -> Vec<&'static str> {
     let finding = |kind| match kind {
         Kind::Signature => "digest_differs",
@@ -26,14 +26,14 @@ pub(super) fn differs(facts: &Facts) -> Vec<&'static str> {
     facts.checks.iter().map(|check| finding(check.kind)).collect()
 }
 
-/// The same, with what is found of the time, where that is read from the part that was changed.
+/// Adds the reason codes of the time, if the time is read from the changed part.
 fn differs_at(facts: &Facts, read: &str) -> Vec<&'static str> {
     let timed = facts.checks.iter().any(|check| check.time.contains(read));
     let times = if timed { TIMES.as_slice() } else { &[] };
     differs(facts).into_iter().chain(times.iter().copied()).collect()
 }
 
-/// Every single change to what a recipe covers of a valid sample.
+/// Returns every single change to the parts of a valid sample that the recipe covers.
 pub(super) fn of_covered(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let parts = facts.covered(sample);
     let changes = parts.into_iter().flat_map(|part| match part {
@@ -52,7 +52,7 @@ fn of_method(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let others = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "post"];
     let changed = |method: &&str| {
         let taken = facts.methods.iter().any(|one| one == method);
-        // Where the method says where the signature stands, another finds none.
+        // If the place of the signature depends on the method, another method finds no signature.
         let places = facts.checks.iter().any(|check| check.received.contains("http_method"));
         let none = places.then_some("missing_signature");
         Change {
@@ -69,7 +69,7 @@ fn of_method(facts: &Facts, sample: &Sample) -> Vec<Change> {
     others.iter().map(changed).collect()
 }
 
-/// The URL without its query, and with another.
+/// Returns the URL without its query.
 pub(super) fn address(sample: &Sample) -> String {
     let url = sample.url.as_deref().unwrap_or(super::URL);
     url.split('?').next().unwrap_or(url).to_owned()
@@ -101,7 +101,7 @@ fn of_url(facts: &Facts, sample: &Sample) -> Vec<Change> {
         sample: with_query(sample, &url, &sample.query),
         wanted: differs(facts),
     });
-    // A path in capitals may be what it was.
+    // An upper-case path may be equal to the original.
     changes.filter(|change| !path.is_empty() && self::address(&change.sample) != address).collect()
 }
 
@@ -115,7 +115,7 @@ fn of_query(facts: &Facts, sample: &Sample) -> Vec<Change> {
         ("a repeated pair", format!("{query}&{query}")),
     ];
     for (what, changed) in of_bytes(query.as_bytes()) {
-        // What a URL cannot hold never arrives in one.
+        // Characters that a URL cannot contain never arrive in one.
         let readable = |byte: &u8| byte.is_ascii_graphic();
         if let Ok(changed) = String::from_utf8(changed).map(|text| text.to_owned())
             && changed.bytes().all(|byte| readable(&byte))
@@ -145,7 +145,7 @@ fn of_body(facts: &Facts, sample: &Sample) -> Vec<Change> {
     changed.map(change).collect()
 }
 
-/// A byte of the same class that is another.
+/// Returns a different byte of the same class.
 fn next(byte: u8) -> u8 {
     match byte {
         b'9' | b'z' | b'Z' => byte - 1,
@@ -154,14 +154,14 @@ fn next(byte: u8) -> u8 {
     }
 }
 
-/// Bytes with one thing changed, class by class; what has no byte of a class is left out.
+/// Returns the bytes with one change for each class of byte that occurs.
 pub(super) fn of_bytes(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let replaced = |at: usize, byte: u8| {
         let mut bytes = bytes.to_vec();
         bytes[at] = byte;
         bytes
     };
-    // A letter of an escape means the same in the other case.
+    // The case of a letter in an escape has no meaning.
     let escaped = |at: usize| bytes[at.saturating_sub(2)..at].contains(&b'%');
     let first = |is: fn(&u8) -> bool| (0..bytes.len()).find(|at| is(&bytes[*at]) && !escaped(*at));
     let last =
@@ -200,7 +200,7 @@ pub(super) fn of_bytes(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-/// A sample whose headers of a name have another value; none where it is taken away.
+/// Returns a sample with a header set to another value, or removed.
 pub(super) fn with_header(sample: &Sample, name: &str, value: Option<String>) -> Sample {
     let mut changed = sample.clone();
     match value {
@@ -235,7 +235,8 @@ fn of_header(facts: &Facts, sample: &Sample, name: &str) -> Vec<Change> {
         change("a signed header twice", "another behind".to_owned(), again(false)),
     ];
     for (what, changed) in of_bytes(value.as_bytes()) {
-        // What a header cannot hold never arrives in one, and around its value spaces are dropped.
+        // Characters that a header cannot contain never arrive in one, and spaces around the value
+        // are dropped.
         if let Some(text) = sendable(&changed)
             && text != value
         {
@@ -254,7 +255,7 @@ pub(super) fn sendable(value: &[u8]) -> Option<String> {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte)).then(|| text.to_owned())
 }
 
-/// A value of the same length and kind that is another.
+/// Returns a different value of the same length and class.
 pub(super) fn other(value: &str) -> String {
     let mut bytes = value.as_bytes().to_vec();
     let at = bytes.iter().rposition(u8::is_ascii_alphanumeric).unwrap();
@@ -291,7 +292,7 @@ fn of_pair(facts: &Facts, sample: &Sample, name: &str, pair: &str) -> Vec<Change
         ),
     ];
     for (what, changed) in of_bytes(value.as_bytes()) {
-        // What separates pairs would end this one, and spaces around it are dropped.
+        // A separator would end this pair, and spaces around it are dropped.
         if let Some(text) = sendable(&changed)
             && text != value
             && !text.contains([',', ';', '='])

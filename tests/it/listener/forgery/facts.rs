@@ -1,4 +1,4 @@
-//! What the tests know of a recipe: all of it comes from the recipe's own file.
+//! The facts about a recipe that the tests use. All come from the recipe's own file.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ static HEADERS: LazyLock<Regex> =
 static PAIR: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"^\$PARSE_PAIRS\(.*\)\.(\w+)$"#).unwrap());
 
-/// How a check finds out who sent a request.
+/// The kind of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Signature,
@@ -20,20 +20,20 @@ pub(super) enum Kind {
     Rule,
 }
 
-/// One check of a recipe.
+/// A verification of a recipe.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) kind: Kind,
-    /// The name of the secret, or of the public key; a rule names its own.
+    /// The name of the secret or public key. A rule names its secrets itself.
     pub(super) secret: String,
-    /// Where the signature stands; of a rule all of it.
+    /// The expression for the signature; for a rule, the whole rule.
     pub(super) received: String,
     pub(super) payload: String,
     pub(super) prefixes: Vec<String>,
     pub(super) separator: Option<String>,
     pub(super) algorithm: String,
     pub(super) time: String,
-    /// In seconds.
+    /// The tolerance in seconds.
     pub(super) tolerance: Option<i64>,
 }
 
@@ -58,18 +58,18 @@ impl Check {
         }
     }
 
-    /// Whether the signature stands alone in a header: nothing takes it apart before it is read.
+    /// Returns true if the signature is a whole header, read without parsing.
     pub(super) fn is_plain(&self) -> bool {
         HEADER.find(&self.received).is_some_and(|found| found.as_str() == self.received)
     }
 
-    /// The name of the pair that holds the signature: `t=…,v1=…`.
+    /// Returns the name of the pair that holds the signature: `t=…,v1=…`.
     pub(super) fn pair(&self) -> Option<String> {
         PAIR.captures(&self.received).map(|found| found[1].to_owned())
     }
 }
 
-/// A text, or a list of them.
+/// Returns a string or a list of strings as a list.
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
@@ -80,7 +80,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// Every text in a value.
+/// Returns every string in a value.
 fn sources(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -90,7 +90,7 @@ fn sources(value: &Value) -> Vec<String> {
     }
 }
 
-/// A part of requests that a recipe says is signed, or is not.
+/// A part of requests that a recipe declares as signed or unsigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Method,
@@ -100,11 +100,11 @@ pub(super) enum Part {
     Header(String),
     /// A pair in a header: `header stripe-signature t`.
     Pair(String, String),
-    /// A member of the body, by the names on the way to it.
+    /// A member of the body, by its path.
     Member(Vec<String>),
 }
 
-/// A part, and of which requests it is meant.
+/// A part, with the requests that the declaration applies to.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) part: Part,
@@ -138,20 +138,20 @@ impl Claim {
         Self { part, method, header }
     }
 
-    /// Whether it is meant of this request.
+    /// Returns true if the declaration applies to a request.
     pub(super) fn is_for(&self, sample: &Sample) -> bool {
         self.method.as_ref().is_none_or(|method| *method == sample.method)
             && self.header.as_ref().is_none_or(|name| header(sample, name).is_some())
     }
 }
 
-/// The value of a header by its name in any case.
+/// Returns the value of a header by its case-insensitive name.
 pub(super) fn header<'s>(sample: &'s Sample, name: &str) -> Option<&'s str> {
     let found = sample.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     found.map(|(_, value)| value.as_str())
 }
 
-/// Everything that a recipe's file says and the tests go by.
+/// The facts from a recipe's file.
 pub(super) struct Facts {
     pub(super) recipe: &'static Recipe,
     pub(super) checks: Vec<Check>,
@@ -161,7 +161,7 @@ pub(super) struct Facts {
     listener: Table,
 }
 
-/// All recipes.
+/// Returns the facts of all recipes.
 pub(super) fn all() -> Vec<Facts> {
     recipe_names().map(|name| Facts::of(find_recipe(name).unwrap())).collect()
 }
@@ -183,12 +183,12 @@ impl Facts {
         }
     }
 
-    /// What the signature covers of a request.
+    /// Returns the parts of a request that the signature covers.
     pub(super) fn covered(&self, sample: &Sample) -> Vec<&Part> {
         self.covers.iter().filter(|one| one.is_for(sample)).map(|one| &one.part).collect()
     }
 
-    /// The samples that come through: events, and challenges that have to be signed.
+    /// Returns the accepted samples: events, and challenges that must be signed.
     pub(super) fn valid(&self) -> impl Iterator<Item = &'static Sample> {
         let signed = self.listener.get("challenge").is_some_and(|challenges| {
             let mut all = challenges.as_array().unwrap().iter();
@@ -201,7 +201,7 @@ impl Facts {
         })
     }
 
-    /// The headers that a check reads the signature from, as they stand in a request.
+    /// Returns the headers of a request that a verification reads the signature from.
     pub(super) fn proofs<'s>(&self, sample: &'s Sample) -> Vec<&'s str> {
         let covered = |name: &str| self.covered(sample).contains(&&Part::Header(name.to_owned()));
         let is_proof = |name: &str| {
@@ -219,20 +219,20 @@ impl Facts {
             .collect()
     }
 
-    /// The source of everything that makes an event of a verified request.
+    /// Returns the source of the expressions that build an event from a verified request.
     pub(super) fn event_source(&self) -> String {
         let parts = ["event", "deduplicate", "filter", "response"];
         let parts = parts.iter().filter_map(|name| self.listener.get(*name));
         parts.flat_map(sources).collect::<Vec<_>>().join("\n")
     }
 
-    /// What the file says under `deduplicate.signature`.
+    /// Returns the value of `deduplicate.signature` in the file.
     pub(super) fn recognises_what_was_signed(&self) -> bool {
         let part = self.listener.get("deduplicate").and_then(|part| part.get("signature"));
         part.and_then(Value::as_bool) != Some(false)
     }
 
-    /// Whether a check holds a request to the clock.
+    /// Returns true if a verification compares a time with the clock.
     pub(super) fn is_timed(&self) -> bool {
         self.checks.iter().any(|check| check.tolerance.is_some())
     }

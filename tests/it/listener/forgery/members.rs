@@ -1,4 +1,4 @@
-//! Changes to members of a body of which some are signed.
+//! Changes to members of a body of which only some are signed.
 
 use hookgate::listener::Sample;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::changes::{Change, differs, of_bytes};
 use super::facts::Facts;
 
-/// Where a value stands in a document: a JSON pointer.
+/// The position of a value in a document: a JSON pointer.
 type Place = String;
 
-/// Every change to one member, at each place where the body has it.
+/// Returns every change to one member, at each position where it occurs.
 pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<Change> {
     let Ok(document) = serde_json::from_slice::<Value>(sample.body.as_deref().unwrap_or_default())
     else {
@@ -34,7 +34,7 @@ pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<
     all
 }
 
-/// The scalars at and below a path that may begin anywhere.
+/// Finds the scalars at and below a path, which may start at any depth.
 fn find(value: &Value, path: &[String], at: Place, found: &mut Vec<Place>) {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value)).collect(),
@@ -78,7 +78,7 @@ fn changed(value: &Value) -> Vec<(&'static str, Value)> {
     let texts = bytes.filter_map(|(what, bytes)| Some((what, String::from_utf8(bytes).ok()?)));
     let mut all: Vec<(&str, Value)> =
         texts.filter(|(_, one)| one != text).map(|(what, one)| (what, one.into())).collect();
-    // An empty text is signed as one that is not there.
+    // An empty string is signed like a missing one.
     if !text.is_empty() {
         all.push(("null", Value::Null));
     }

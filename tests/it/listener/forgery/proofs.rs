@@ -1,4 +1,4 @@
-//! Where a request proves its sender, and how that is written otherwise.
+//! The proofs of the sender in a request, and other notations of them.
 
 use std::sync::LazyLock;
 
@@ -11,35 +11,35 @@ use serde_json::Value;
 use super::changes::{address, with_header, with_query};
 use super::facts::{Facts, Kind, header};
 
-/// Where what proves the sender stands in a request: a signature, or a secret that is sent.
+/// The position of a proof in a request: a signature, or a transmitted secret.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Header(String),
-    /// A member of JSON that stands in a header in base64.
+    /// A member of JSON that is base64-encoded in a header.
     Wrapped(String, String),
     Query,
     Body,
 }
 
-/// What proves the sender.
+/// A proof of the sender.
 #[derive(Debug, Clone)]
 pub(super) struct Proof {
     pub(super) place: Place,
     pub(super) text: String,
 }
 
-/// What is long enough to be a digest.
+/// A text long enough for a digest.
 static LONG: LazyLock<Regex> = LazyLock::new(|| Regex::new("[0-9A-Za-z+/_-]{20,}={0,2}").unwrap());
-/// A signature in JSON in base64: `$PARSE_JSON($UNBASE64(headers["x"])).signature`.
+/// A signature in base64-encoded JSON: `$PARSE_JSON($UNBASE64(headers["x"])).signature`.
 static WRAPPED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\$PARSE_JSON\(\$UNBASE64\(headers\["([^"]+)"\]\)\)\.(\w+)"#).unwrap()
 });
-/// A member that a rule compares with something: `item.additionalData.hmacSignature)`.
+/// A member that a rule compares: `item.additionalData.hmacSignature)`.
 static COMPARED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b\w+\.(?:\w+\.)*(\w+)\s*[,)]").unwrap());
 static IN_QUERY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"query_params\.(\w+)").unwrap());
 
-/// All that a request proves its sender by.
+/// Returns all proofs in a request.
 pub(super) fn of(facts: &Facts, sample: &Sample) -> Vec<Proof> {
     let headers = facts.proofs(sample);
     if let Some(wrapped) = wrapped(facts, sample) {
@@ -117,7 +117,7 @@ fn texts_of(value: &Value, name: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A sample whose proofs are written otherwise.
+/// Returns a sample with its proofs rewritten.
 pub(super) fn with(sample: &Sample, proofs: &[Proof], write: impl Fn(&str) -> String) -> Sample {
     let mut changed = sample.clone();
     for proof in proofs {
@@ -126,7 +126,7 @@ pub(super) fn with(sample: &Sample, proofs: &[Proof], write: impl Fn(&str) -> St
             Place::Header(name) => {
                 let value = header(sample, name).unwrap();
                 let value = match LONG.is_match(value) {
-                    // All of its signatures at once: two may be the same.
+                    // Rewrites all signatures at once, because two may be equal.
                     true => LONG.replace_all(value, |found: &Captures<'_>| write(&found[0])).into(),
                     false => text,
                 };
@@ -152,7 +152,7 @@ pub(super) fn with(sample: &Sample, proofs: &[Proof], write: impl Fn(&str) -> St
     changed
 }
 
-/// A sample whose signature headers have another value as a whole.
+/// Returns a sample with the complete values of its signature headers rewritten.
 pub(super) fn whole(
     sample: &Sample,
     proofs: &[Proof],

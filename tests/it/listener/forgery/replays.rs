@@ -1,4 +1,4 @@
-//! Requests that were good once, or are good elsewhere.
+//! Replays: requests that were valid earlier, or are valid for another listener.
 
 use hookgate::engine::{Number, Time};
 use hookgate::listener::{Outcome, Sample, SignError};
@@ -10,14 +10,15 @@ use crate::listener::bare;
 
 const DAY: i64 = 86_400_000;
 
-/// A sample that arrives so many milliseconds later, or earlier.
+/// Returns a sample that arrives a number of milliseconds later; earlier if negative.
 fn later(sample: &Sample, millis: i64) -> Sample {
     let seconds = Number::decimal(millis as f64 / 1000.0).unwrap();
     let now = sample.now.unwrap_or_else(|| super::super::recipes::NOW.parse::<Time>().unwrap());
     Sample { now: Some(now.plus_seconds(seconds).unwrap()), ..sample.clone() }
 }
 
-/// The last distance from its own time, in one direction, at which a sample is still taken.
+/// Returns the greatest distance from its own time, in one direction, at which a sample is
+/// accepted.
 fn edge(taken: impl Fn(i64) -> bool, beyond: i64) -> i64 {
     let (mut inside, mut outside) = (0, beyond);
     assert!(taken(inside) && !taken(outside), "taken at {inside}, refused at {outside}");
@@ -67,7 +68,7 @@ fn a_signed_time_is_taken_within_its_tolerance_to_the_millisecond_and_never_outs
     tally.end(400, &[("too old", 18), ("from the future", 18)]);
 }
 
-/// How a recipe stands to a request that comes again a day later.
+/// Tests a request that arrives again a day later.
 #[test]
 fn a_replay_is_refused_or_recognised_unless_the_recipe_says_that_it_is_not() {
     let mut tally = Tally::default();
@@ -83,7 +84,7 @@ fn a_replay_is_refused_or_recognised_unless_the_recipe_says_that_it_is_not() {
                     if early.outcome == Outcome::Accepted {
                         tally.complain(&facts, sample, "the future", "is taken");
                     }
-                    // Within the tolerance it has to be recognised all the same.
+                    // Within the tolerance the deduplication must detect it.
                     recognised.then_some("refused by its time")
                 }
                 _ if facts.is_timed() => None,
@@ -101,7 +102,7 @@ fn a_replay_is_refused_or_recognised_unless_the_recipe_says_that_it_is_not() {
     tally.end(100, &[("refused by its time", 18), ("recognised", 30)]);
 }
 
-/// Changes to what is not signed, of a request that somebody has.
+/// Returns changes to the unsigned parts of a captured request.
 fn unsigned(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
     let mut all = Vec::new();
     for claim in facts.unsigned.iter().filter(|claim| claim.is_for(sample)) {
@@ -154,7 +155,7 @@ fn who_changes_only_what_is_not_signed_makes_no_second_event() {
     tally.end(80, &[("what is not signed", 20)]);
 }
 
-/// Characters that move from one signed part into the next leave the signed text as it was.
+/// Characters that move from one signed part to the next leave the signed text unchanged.
 #[test]
 fn a_boundary_that_moves_between_signed_parts_makes_no_second_event() {
     let mut tally = Tally::default();
@@ -164,7 +165,7 @@ fn a_boundary_that_moves_between_signed_parts_makes_no_second_event() {
             let before = run(&listener, sample);
             for (what, changed) in moved(&facts, sample) {
                 tally.count("a boundary", &facts);
-                // A body that says it is JSON would be refused for being none.
+                // With a content type of JSON, a body that is not JSON would be rejected.
                 let after = run(&listener, &with_header(&changed, "content-type", None));
                 if after.outcome != Outcome::VerificationFailed && !is_recognised(&before, &after) {
                     tally.complain(&facts, sample, &what, after.outcome.name());
@@ -259,8 +260,9 @@ fn judge(
     }
 }
 
-/// A sample's body as the provider would send it to a listener with the sample's secrets; it has to
-/// be taken there. Nothing where only the provider can sign, or signs another kind of body.
+/// Returns a sample signed as the provider would sign it for a listener with the sample's secrets.
+/// Asserts that the listener accepts it. `None` if only the provider can sign, or signs another
+/// kind of body.
 fn signed(facts: &Facts, sample: &Sample, url: &str) -> Option<Sample> {
     let listener = listener_of(facts, sample);
     let body = sample.body.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Changes to the signature itself, and the spellings of it that are the same.
+//! Changes to the signature itself, and equivalent notations of it.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -11,8 +11,8 @@ use super::changes::{Change, other, sendable};
 use super::facts::{Check, Facts, Kind, header};
 use super::proofs::{Place, Proof, of, whole, with};
 
-/// What is found: by a check of a signature these, by one of a public key those, by a rule that it
-/// does not hold.
+/// Returns the reason codes: `signature` for verifications with a secret, `key` for those with a
+/// public key, and a failed rule for rules.
 fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec<&'static str> {
     let mut all = Vec::new();
     for check in &facts.checks {
@@ -21,7 +21,7 @@ fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec
             Kind::PublicKey => key,
             Kind::Rule => &["rule_false", "rule_error"],
         });
-        // A signature that an expression takes out of something may be none, or another text.
+        // A signature extracted by an expression may be missing, or a different text.
         if check.kind != Kind::Rule && !check.is_plain() {
             all.extend(["missing_signature", "wrong_encoding", "wrong_length"]);
         }
@@ -29,12 +29,12 @@ fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec
     all
 }
 
-/// The check that reads the signature.
+/// Returns the verification that reads the signature.
 fn main(facts: &Facts) -> &Check {
     facts.checks.iter().find(|one| one.kind != Kind::Rule).unwrap_or(&facts.checks[0])
 }
 
-/// Every change that leaves a request without its signature, or with another.
+/// Returns every change that removes the signature or replaces it by another.
 pub(super) fn changes(facts: &Facts, sample: &Sample, every_place: bool) -> Vec<Change> {
     let proofs = of(facts, sample);
     let check = main(facts);
@@ -71,7 +71,7 @@ pub(super) fn changes(facts: &Facts, sample: &Sample, every_place: bool) -> Vec<
     }
     let short = (["wrong_length", "wrong_encoding"], ["wrong_encoding", "signature_wrong"]);
     for (what, keep) in [("a character less", 1), ("two less", 2), ("four less", 4)] {
-        // Without its padding it would be the same.
+        // Counts without padding, because removing padding alone changes nothing.
         let digits = |text: &str| text.trim_end_matches('=').len();
         let cut =
             with(sample, &proofs, |text| text[..digits(text).saturating_sub(keep)].to_owned());
@@ -87,7 +87,7 @@ pub(super) fn changes(facts: &Facts, sample: &Sample, every_place: bool) -> Vec<
         ("quoted", |text| format!("'{text}'")),
         ("escaped", |text| format!("%{:02x}{}", text.as_bytes()[0], &text[1..])),
     ] {
-        // An escape in a query is what it stands for.
+        // An escape in a query is equal to its character.
         if what != "escaped" || !matches!(proofs.first(), Some(Proof { place: Place::Query, .. })) {
             all.push(change(
                 "a truncated signature",
@@ -113,7 +113,7 @@ pub(super) fn changes(facts: &Facts, sample: &Sample, every_place: bool) -> Vec<
     all.extend(of_prefix(sample, &proofs, facts, check));
     all.extend(repeated(sample, &proofs, facts, check));
     all.retain(|change| change.sample != *sample);
-    // Where base64 is read leniently, its last bits mean nothing.
+    // With lenient base64, the last bits have no meaning.
     all.retain(|change| {
         !takes_both(check)
             || change.kind != "a changed signature"
@@ -133,7 +133,7 @@ fn changed_at(text: &str, at: usize) -> String {
     format!("{head}{letter}{}", letters.as_str())
 }
 
-/// Base64 of any kind, as leniently as it can be read.
+/// Returns a base64 decoder for an alphabet that is as lenient as possible.
 fn lenient(alphabet: &base64::alphabet::Alphabet) -> GeneralPurpose {
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -141,7 +141,7 @@ fn lenient(alphabet: &base64::alphabet::Alphabet) -> GeneralPurpose {
     GeneralPurpose::new(alphabet, config)
 }
 
-/// The digest in a text, and whether it is in hex.
+/// Returns the digest in a text, and true if it is in hex.
 fn digest(text: &str) -> Option<(Vec<u8>, bool)> {
     let is_digest = |bytes: &Vec<u8>| [20, 32, 48, 64].contains(&bytes.len());
     let (standard, url) = (&base64::alphabet::STANDARD, &base64::alphabet::URL_SAFE);
@@ -150,7 +150,7 @@ fn digest(text: &str) -> Option<(Vec<u8>, bool)> {
     from_hex.or_else(|| decode().filter(is_digest).map(|bytes| (bytes, false)))
 }
 
-/// A digest, written as another is.
+/// Returns a digest in the notation of another.
 pub(super) fn like(text: &str, bytes: &[u8]) -> String {
     match digest(text) {
         Some((_, true)) => hex::encode(bytes),
@@ -158,7 +158,7 @@ pub(super) fn like(text: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// Whether an expression takes hex and base64 alike before they are compared.
+/// Returns true if an expression normalises hex and base64 before the comparison.
 fn takes_both(check: &Check) -> bool {
     check.received.contains("$UNBASE64(signature).$HEX()")
 }
@@ -209,14 +209,14 @@ fn otherwise_encoded(
     });
     cases.wanted.push("digest_differs");
     all.push(cases);
-    // Base64 of both kinds may be the same text.
+    // Standard and URL-safe base64 may be the same text.
     all.retain(|change| {
         all_differ(&change.sample, sample, facts, |text| text.trim_end_matches('=').to_owned())
     });
     all
 }
 
-/// Whether no proof of a sample is what it was.
+/// Returns true if every proof of a sample differs.
 fn all_differ<T: PartialEq>(
     changed: &Sample,
     sample: &Sample,
@@ -240,7 +240,7 @@ fn of_prefix(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) ->
         let mut others: Vec<&str> =
             others.filter(|one| !check.prefixes.iter().any(|known| known == one)).collect();
         if may_be_none {
-            // What stands alone behind a separator is one without a prefix.
+            // A text alone after a separator is a signature without a prefix.
             others.retain(|one| !one.contains([',', ' ']));
         } else {
             others.push("");
@@ -272,7 +272,8 @@ fn of_prefix(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) ->
     all
 }
 
-/// The signature's header twice: with a wrong one, where only one is taken; with two wrong ones.
+/// Returns samples with the signature header twice: one wrong where a single one is accepted, and
+/// both wrong.
 fn repeated(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) -> Vec<Change> {
     let wrong = with(sample, proofs, |text| changed_at(text, 1));
     let doubled = |first: &Sample, second: &Sample| {
@@ -290,7 +291,7 @@ fn repeated(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) -> 
         wanted: found(facts, &bad, &["signature_wrong", "wrong_encoding"]),
     };
     let mut all = vec![change("both wrong", doubled(&wrong, &wrong))];
-    // Where there may be several signatures, one that is right is enough.
+    // If several signatures are allowed, one valid signature is enough.
     if check.separator.is_none() && !check.received.contains("$PARSE_PAIRS") {
         all.push(change("the right one first", doubled(sample, &wrong)));
         all.push(change("the wrong one first", doubled(&wrong, sample)));
@@ -303,7 +304,7 @@ fn repeated(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) -> 
     }
 }
 
-/// The same signature in the other spellings that its encoding has.
+/// Returns samples with the same signature in the other notations of its encoding.
 pub(super) fn respelled(facts: &Facts, sample: &Sample) -> Vec<(&'static str, Sample)> {
     let proofs = of(facts, sample);
     let check = main(facts);

@@ -1,4 +1,4 @@
-//! What a signature leaves out: recipes list it, and what they list is what can be changed.
+//! Unsigned parts: recipes list them, and exactly these can be changed.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::changes::{address, other, with_header, with_query};
 use super::facts::{Claim, Facts, Part, all, header};
 use super::{Tally, listener_of, run};
 
-/// A sample with a part of it changed; none where it has no such part.
+/// Returns a sample with a part changed. `None` if it has no such part.
 fn changed(facts: &Facts, sample: &Sample, claim: &Claim) -> Option<Sample> {
     if !claim.is_for(sample) {
         return None;
@@ -54,7 +54,8 @@ fn with_body(sample: &Sample, change: impl FnOnce(&mut Value) -> Option<()>) -> 
     Some(Sample { body: Some(body.to_string().into_bytes()), ..sample.clone() })
 }
 
-/// Sets a member, at the first place where its path begins; a path of one name begins at the top.
+/// Sets a member at the first position where its path starts. A path of one name starts at the
+/// root.
 fn set(value: &mut Value, path: &[String]) -> Option<()> {
     let (last, way) = path.split_last()?;
     let object = match way {
@@ -82,7 +83,8 @@ fn find<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> {
     }
 }
 
-/// A checksum of the body stands in the signed text: whoever knows it makes another body with it.
+/// Returns true if the signed text contains a checksum of the body instead of the body. Another
+/// body with the same checksum is easy to make.
 fn sums(facts: &Facts) -> bool {
     facts.checks.iter().any(|check| check.payload.contains("$CRC32(raw_body)"))
 }
@@ -110,7 +112,7 @@ fn what_a_recipe_lists_as_unsigned_can_be_changed_by_anyone_who_has_a_request() 
     tally.end(45, &[("what is not signed", 24)]);
 }
 
-/// Counted in CRC-32 the body can be any: four bytes bring it to any sum.
+/// CRC-32 does not protect the body: four extra bytes give any checksum.
 #[test]
 fn a_checksum_in_the_signed_text_does_not_sign_the_body() {
     let mut tried = 0;
@@ -129,8 +131,8 @@ fn a_checksum_in_the_signed_text_does_not_sign_the_body() {
     assert!(tried > 0);
 }
 
-/// A text with four bytes behind it that bring it to a sum. Each bit of them changes the sum by
-/// bits of its own, so a system of equations over two elements says which.
+/// Appends four bytes that give a text a wanted checksum. Each bit changes fixed bits of the
+/// checksum, so the bytes are the solution of linear equations over GF(2).
 fn with_sum(text: &[u8], sum: u32) -> Vec<u8> {
     let of = |bits: u32| crc32fast::hash(&[text, &bits.to_le_bytes()].concat());
     let base = of(0);
@@ -244,7 +246,7 @@ fn the_case_and_the_order_of_headers_never_matter() {
         name.chars().enumerate().map(case).collect()
     };
     for facts in all() {
-        // Also what is refused has to be refused alike.
+        // Rejected samples must stay rejected for the same reason.
         for sample in &facts.recipe.samples {
             let listener = listener_of(&facts, sample);
             let before = run(&listener, sample);
@@ -261,7 +263,7 @@ fn the_case_and_the_order_of_headers_never_matter() {
             ];
             let names: BTreeSet<String> =
                 sample.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
-            // One that is repeated is joined in its order.
+            // A repeated header is joined in its order.
             if names.len() == sample.headers.len() {
                 all.push(("turned round", turned));
             }

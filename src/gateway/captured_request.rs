@@ -1,4 +1,5 @@
-//! Originals of requests: what is kept, encrypted, so that a signature can be checked again.
+//! Captured requests: complete requests that are stored encrypted, so that a replay can verify
+//! their signature again. Does not encrypt or store them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,34 +10,34 @@ use super::store::SealedColumn;
 use crate::engine::Time;
 use crate::listener::Request;
 
-/// A request as it arrived, with nothing left out.
+/// A complete request, as received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Original {
-    /// The method.
+pub struct CapturedRequest {
+    /// HTTP method.
     pub method: String,
-    /// The public URL.
+    /// Public URL.
     pub url: String,
-    /// The raw query.
+    /// Query as received.
     pub raw_query: String,
-    /// The headers.
+    /// Headers.
     pub headers: Vec<(String, String)>,
-    /// The body in base64.
+    /// Body as received, in Base64.
     body: String,
-    /// The body without its encoding, in base64, where it differs.
+    /// Decompressed body, in Base64, if it differs from the body as received.
     unpacked: Option<String>,
-    /// The sender's address.
+    /// Address of the sender.
     pub remote_address: Option<std::net::IpAddr>,
-    /// When it arrived, RFC 3339.
+    /// Time of arrival, RFC 3339.
     received_at: String,
 }
 
-impl Original {
-    /// The place of the original of a request in the store.
+impl CapturedRequest {
+    /// Returns the associated data under which the captured request is encrypted.
     pub fn place<'a>(tenant: &'a str, request: &'a str) -> AssociatedData<'a> {
         place(SealedColumn::Originals, tenant, request)
     }
 
-    /// The original of a request.
+    /// Captures a request.
     pub fn of(request: &Request<'_>) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let unpacked = (request.unpacked != request.raw_body).then_some(request.unpacked);
@@ -52,18 +53,18 @@ impl Original {
         }
     }
 
-    /// As JSON.
+    /// Serialises to JSON.
     pub fn to_json(&self) -> String {
-        // Texts and lists of texts always have JSON.
+        // Strings and lists of strings always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// From JSON; nothing where it is none of ours.
+    /// Parses JSON; `None` if the JSON is not a captured request.
     pub fn of_json(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
 
-    /// The body as it was sent, and without its encoding.
+    /// Returns the body as received, and the decompressed body.
     pub fn bodies(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         let body = STANDARD.decode(&self.body).ok()?;
         let unpacked = match &self.unpacked {
@@ -73,7 +74,7 @@ impl Original {
         Some((body, unpacked))
     }
 
-    /// When it arrived.
+    /// Returns the time of arrival.
     pub fn received_at(&self) -> Option<Time> {
         self.received_at.parse().ok()
     }

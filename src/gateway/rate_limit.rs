@@ -1,11 +1,12 @@
-//! Rate limits in memory: buckets by listener, and by listener and group of addresses.
+//! Rate limiter: token buckets in memory, for each listener, and for each listener and group of
+//! addresses.
 //!
-//! The arithmetic is [`crate::listener::rate`]'s; here is where the buckets are. They are kept when
-//! the configuration is read again: only the limits change.
+//! [`crate::listener::rate`] has the arithmetic; this file holds the buckets. They survive a hot
+//! reload: only the limits change.
 //!
-//! A bucket of a limit by the minute is as good as new a minute after it was last used. Buckets of
-//! addresses live in two generations of a minute each, so one is forgotten only when forgetting it
-//! changes nothing: nobody resets their own bucket by filling the table from other addresses.
+//! A bucket with a limit per minute equals a new bucket one minute after its last use. The buckets
+//! of addresses live in two generations of one minute each. So a bucket is forgotten only when this
+//! has no effect, and a sender cannot reset its bucket by filling the table from other addresses.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,12 +17,12 @@ use super::address::{Group, Origin};
 use crate::listener::rate::{Admission, Bucket, Policy, admit, has_room};
 use crate::listener::{Challenger, Limiter};
 
-/// All buckets of a gateway.
+/// All token buckets of a gateway.
 #[derive(Debug, Default)]
-pub struct Buckets {
+pub struct TokenBuckets {
     state: Mutex<State>,
-    /// Until when a sender may be failing, in microseconds. Before the first sender that fails too
-    /// often, no request has to look for its bucket.
+    /// Time until which a sender may count as failing, in microseconds. After this time, no request
+    /// has to look up its bucket.
     failing_until: AtomicI64,
 }
 
@@ -35,46 +36,47 @@ struct State {
 /// The buckets of a listener.
 #[derive(Debug)]
 struct Listener {
-    /// Its place among the listeners: a short key for its addresses.
+    /// Number of the listener: a short key for the buckets of its addresses.
     number: u32,
     requests: Bucket,
-    /// Challenges that were answered to strangers.
+    /// Challenges that were answered to unverified senders.
     challenges: Bucket,
-    /// Challenges that were answered to addresses without another in the last minute, when
-    /// `challenges` is used up.
+    /// Challenges that were answered to addresses without another challenge in the last minute,
+    /// while `challenges` is used up.
     first_challenges: Bucket,
-    /// Challenges that were answered to senders who are verified.
+    /// Challenges that were answered to verified senders.
     verified_challenges: Bucket,
 }
 
-/// So many addresses are told apart in a minute, for each of the two limits. Beyond, those that
-/// are new share one bucket for each listener.
+/// Addresses with a bucket of their own in each generation, for each of the two limits. Further new
+/// addresses share one bucket for each listener.
 const MOST_ADDRESSES: usize = 50_000;
 
-/// How long a generation lasts: the depth of a bucket of a limit by the minute.
+/// Duration of a generation in microseconds: the time in which a bucket with a limit per minute
+/// becomes equal to a new one.
 const GENERATION: i64 = 60_000_000;
 
-/// A listener's number and an address.
+/// Number of a listener, and a group of addresses.
 type Key = (u32, Group);
 
-/// Buckets by address, in two generations.
+/// The buckets of addresses, in two generations.
 #[derive(Debug, Default)]
 struct Generations {
-    /// When the younger generation began.
+    /// Start of the younger generation, in microseconds.
     began: i64,
     young: HashMap<Key, Bucket>,
     old: HashMap<Key, Bucket>,
-    /// The buckets that new addresses share when the younger generation is full, by listener.
+    /// Buckets that new addresses share when the younger generation is full, by listener.
     shared: HashMap<u32, Bucket>,
 }
 
 impl Generations {
-    /// The bucket of an address; it becomes one of the younger generation.
+    /// Returns the bucket of an address, and moves it to the younger generation.
     fn bucket(&mut self, key: Key, now: i64) -> &mut Bucket {
         self.turn(now);
         let known = self.young.contains_key(&key);
         if !known && self.young.len() >= MOST_ADDRESSES {
-            // One of the older generation is used where it is, so that it is not forgotten early.
+            // A bucket of the older generation is used in place, so that it is not forgotten early.
             return match self.old.get_mut(&key) {
                 Some(bucket) => bucket,
                 None => self.shared.entry(key.0).or_default(),
@@ -86,12 +88,12 @@ impl Generations {
         self.young.entry(key).or_default()
     }
 
-    /// The bucket of an address as it is, where there is one of its own.
+    /// Returns a copy of the address's own bucket, if there is one.
     fn find(&self, key: Key) -> Option<Bucket> {
         self.young.get(&key).or_else(|| self.old.get(&key)).copied()
     }
 
-    /// Begins a generation when the younger one is old enough. A clock that was set does the same.
+    /// Starts a new generation when the younger one is old enough, or the clock was set.
     fn turn(&mut self, now: i64) {
         if now.abs_diff(self.began) >= GENERATION.unsigned_abs() {
             self.began = now;
@@ -100,38 +102,38 @@ impl Generations {
     }
 }
 
-/// The limits of one request.
+/// The rate limiter of one request.
 #[derive(Debug)]
-pub(super) struct Meter<'b> {
-    /// The buckets.
-    pub buckets: &'b Buckets,
-    /// The listener's id.
+pub(super) struct RateLimiter<'b> {
+    /// The token buckets.
+    pub buckets: &'b TokenBuckets,
+    /// Id of the listener.
     pub listener: &'b str,
-    /// Where the request comes from.
+    /// Origin of the request.
     pub origin: Origin,
-    /// How many there may be.
+    /// Limits.
     pub policies: Policies,
-    /// The time in microseconds.
+    /// Current time in microseconds.
     pub now: i64,
 }
 
-/// Limits by the minute.
+/// Limits per minute.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Policies {
     /// Failures of one address.
     pub failures: u64,
-    /// Challenges of one listener that are answered.
+    /// Answered challenges of one listener.
     pub challenges: u64,
     /// Challenges of one address.
-    pub challenges_per_address: u64,
+    pub challenges_per_minute_per_address: u64,
 }
 
 impl From<&super::settings::Limits> for Policies {
     fn from(limits: &super::settings::Limits) -> Self {
         Self {
-            failures: limits.failures,
-            challenges: limits.challenges,
-            challenges_per_address: limits.challenges_per_address,
+            failures: limits.failures_per_minute,
+            challenges: limits.challenges_per_minute,
+            challenges_per_minute_per_address: limits.challenges_per_minute_per_address,
         }
     }
 }
@@ -140,7 +142,7 @@ fn per_minute(requests: u64) -> Policy {
     Policy { requests, per: Duration::from_secs(60), burst: requests }
 }
 
-impl Limiter for Meter<'_> {
+impl Limiter for RateLimiter<'_> {
     fn admit(&mut self, policy: Policy) -> Admission {
         self.buckets
             .with(|state| admit(&mut state.listener(self.listener).requests, policy, self.now))
@@ -152,7 +154,7 @@ impl Limiter for Meter<'_> {
             let key = (state.listener(self.listener).number, self.origin.host());
             admit(state.failures.bucket(key, self.now), policy, self.now)
         });
-        // The last that was admitted leaves no room, too.
+        // The last admitted failure leaves no room either.
         if !matches!(admission, Admission::Admitted { remaining: 1.. }) {
             let until = self.now.saturating_add(GENERATION);
             self.buckets.failing_until.fetch_max(until, Ordering::Relaxed);
@@ -175,15 +177,15 @@ impl Limiter for Meter<'_> {
         self.buckets.with(|state| {
             let listener = state.listener(self.listener);
             if let Admission::Refused { .. } = admit(&mut listener.challenges, policy, self.now) {
-                // It was let in as the first of its address.
+                // This challenge was admitted as the first of its address.
                 admit(&mut listener.first_challenges, policy, self.now);
             }
         });
     }
 }
 
-impl Meter<'_> {
-    /// Whether the sender failed so often that its next failure is refused. Nothing is counted.
+impl RateLimiter<'_> {
+    /// Returns true if the next failure of the sender would be refused. Counts nothing.
     pub(super) fn is_failing(&self) -> bool {
         if self.now >= self.buckets.failing_until.load(Ordering::Relaxed) {
             return false;
@@ -196,12 +198,13 @@ impl Meter<'_> {
         })
     }
 
-    /// Counts a challenge against its address, and looks whether the listener has room for it. When
-    /// the listener's share is used up, an address without another challenge in the last minute
-    /// still has its first one answered, from a share of the same size: a few addresses cannot
-    /// keep a provider's own challenges out.
+    /// Counts a challenge against its address, and checks the listener's limit.
+    ///
+    /// When the listener's limit is used up, an address without another challenge in the last
+    /// minute still gets its first challenge answered. A second limit of the same size applies to
+    /// these. So a few addresses cannot block the challenges of the provider.
     fn challenge_of_stranger(&self, state: &mut State) -> Admission {
-        let own = per_minute(self.policies.challenges_per_address);
+        let own = per_minute(self.policies.challenges_per_minute_per_address);
         let all = per_minute(self.policies.challenges);
         let key = (state.listener(self.listener).number, self.origin.site());
         let bucket = state.challenges.bucket(key, self.now);
@@ -216,13 +219,14 @@ impl Meter<'_> {
         if has_room {
             return admission;
         }
-        // Refused, so nothing is counted.
+        // Returns a refusal, and so counts nothing.
         admit(&mut listener.challenges, all, self.now)
     }
 }
 
 impl State {
-    /// The buckets of a listener. Only ids of the configuration come here, so there are few.
+    /// Returns the buckets of a listener. Only ids of the configuration reach this map, so it stays
+    /// small.
     fn listener(&mut self, id: &str) -> &mut Listener {
         let number = u32::try_from(self.listeners.len()).unwrap_or(u32::MAX);
         self.listeners.entry(id.into()).or_insert_with(|| Listener::new(number))
@@ -241,9 +245,9 @@ impl Listener {
     }
 }
 
-impl Buckets {
+impl TokenBuckets {
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
-        // A bucket holds one number, so a panic elsewhere leaves none half written.
+        // A bucket is one number, so a panic elsewhere leaves no partial change.
         run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -252,29 +256,34 @@ impl Buckets {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    use super::{Buckets, MOST_ADDRESSES, Meter, Origin, Policies};
+    use super::{MOST_ADDRESSES, Origin, Policies, RateLimiter, TokenBuckets};
     use crate::listener::rate::Admission;
     use crate::listener::{Challenger, Limiter};
 
     const SECOND: i64 = 1_000_000;
 
-    fn meter(buckets: &Buckets, address: impl Into<IpAddr>, now: i64) -> Meter<'_> {
+    fn rate_limiter(
+        buckets: &TokenBuckets,
+        address: impl Into<IpAddr>,
+        now: i64,
+    ) -> RateLimiter<'_> {
         let peer = address.into();
-        let policies = Policies { failures: 3, challenges: 20, challenges_per_address: 5 };
+        let policies =
+            Policies { failures: 3, challenges: 20, challenges_per_minute_per_address: 5 };
         let origin = Origin { peer, sender: Ok(peer) };
-        Meter { buckets, listener: "a", origin, policies, now }
+        RateLimiter { buckets, listener: "a", origin, policies, now }
     }
 
     fn is_admitted(admission: Admission) -> bool {
         matches!(admission, Admission::Admitted { .. })
     }
 
-    /// Asks as a stranger, and is answered where that is admitted.
-    fn asks(buckets: &Buckets, address: impl Into<IpAddr>, now: i64) -> bool {
-        let mut meter = meter(buckets, address, now);
-        let admitted = is_admitted(meter.challenge(Challenger::Stranger));
+    /// Sends a challenge from an unverified sender. Returns true if it is admitted and answered.
+    fn asks(buckets: &TokenBuckets, address: impl Into<IpAddr>, now: i64) -> bool {
+        let mut rate_limiter = rate_limiter(buckets, address, now);
+        let admitted = is_admitted(rate_limiter.challenge(Challenger::Stranger));
         if admitted {
-            meter.answered();
+            rate_limiter.answered();
         }
         admitted
     }
@@ -285,25 +294,25 @@ mod tests {
 
     #[test]
     fn a_flood_from_many_addresses_resets_no_bucket_of_failures_and_is_bounded() {
-        let buckets = Buckets::default();
+        let buckets = TokenBuckets::default();
         let mut now = SECOND;
-        let fails = |address, now| is_admitted(meter(&buckets, address, now).fail());
+        let fails = |address, now| is_admitted(rate_limiter(&buckets, address, now).fail());
         assert!((0..3).all(|_| fails(v4(0), now)));
-        assert!(meter(&buckets, v4(0), now).is_failing());
+        assert!(rate_limiter(&buckets, v4(0), now).is_failing());
         let most = u32::try_from(MOST_ADDRESSES).unwrap();
         for number in 1..3 * most {
             now += 50;
             fails(v4(number), now);
         }
-        // Seven seconds later, a third of a failure is free again.
+        // Seven seconds later, a third of a failure is available again.
         assert!(!fails(v4(0), now), "the flood gave the address a new bucket");
-        assert!(meter(&buckets, v4(0), now).is_failing());
+        assert!(rate_limiter(&buckets, v4(0), now).is_failing());
         let held = buckets.with(|state| state.failures.young.len() + state.failures.old.len());
         assert!(held <= 2 * MOST_ADDRESSES, "{held}");
-        // New addresses share a bucket, and those that do not fail are not held up by it.
+        // New addresses share a bucket. It does not delay addresses that do not fail.
         assert!(!fails(v4(9 * most), now));
-        assert!(!meter(&buckets, v4(9 * most), now).is_failing());
-        // Two minutes later everything is as new.
+        assert!(!rate_limiter(&buckets, v4(9 * most), now).is_failing());
+        // Two minutes later, all buckets are full again.
         now += 120 * SECOND;
         assert!((0..3).all(|_| fails(v4(0), now)));
         assert!((0..3).all(|_| fails(v4(9 * most), now)));
@@ -311,10 +320,10 @@ mod tests {
 
     #[test]
     fn a_bucket_is_kept_over_two_generations_as_long_as_it_is_not_empty() {
-        let buckets = Buckets::default();
-        let fails = |now| is_admitted(meter(&buckets, v4(0), now).fail());
+        let buckets = TokenBuckets::default();
+        let fails = |now| is_admitted(rate_limiter(&buckets, v4(0), now).fail());
         assert!((0..3).all(|_| fails(59 * SECOND)));
-        // The generation turns, and the bucket goes with it.
+        // The generation turns, and the bucket moves along.
         assert!(!fails(60 * SECOND));
         assert!(fails(79 * SECOND), "a third of a minute later there is room for one");
         assert!(!fails(80 * SECOND));
@@ -322,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_stranger_uses_up_its_own_challenges_and_not_those_of_the_listener() {
-        let buckets = Buckets::default();
+        let buckets = TokenBuckets::default();
         // Four a second, for a minute.
         let answered = (0..240).filter(|at| asks(&buckets, v4(1), at * SECOND / 4)).count();
         assert!((5..=10).contains(&answered), "{answered}");
@@ -332,10 +341,10 @@ mod tests {
 
     #[test]
     fn challenges_that_are_not_answered_count_against_the_address_alone() {
-        let buckets = Buckets::default();
+        let buckets = TokenBuckets::default();
         for number in 0..100 {
             for _ in 0..5 {
-                meter(&buckets, v4(number), SECOND).challenge(Challenger::Stranger);
+                rate_limiter(&buckets, v4(number), SECOND).challenge(Challenger::Stranger);
             }
         }
         assert!(!asks(&buckets, v4(0), SECOND));
@@ -344,20 +353,18 @@ mod tests {
 
     #[test]
     fn when_many_addresses_use_up_a_listener_s_challenges_the_first_of_others_is_answered() {
-        let buckets = Buckets::default();
+        let buckets = TokenBuckets::default();
         let answered = (0..200).filter(|at| asks(&buckets, v4(at % 4), SECOND)).count();
         assert_eq!(answered, 20, "as many as the listener answers, from four addresses");
         assert!(!asks(&buckets, v4(0), SECOND));
         assert!(asks(&buckets, v4(77), SECOND));
         assert!(!asks(&buckets, v4(77), SECOND), "one, and no more");
-        // All networks of one IPv6 site are one address.
+        // All networks of one IPv6 site count as one address.
         let site = |host: u16| Ipv6Addr::new(0x2001, 0xdb8, 7, host, 0, 0, 0, 1);
         assert_eq!((0..1000).filter(|host| asks(&buckets, site(*host), SECOND)).count(), 1);
-        // A sender who is verified is counted apart from all of them.
-        assert!(
-            (0..20).all(|_| is_admitted(
-                meter(&buckets, v4(0), SECOND).challenge(Challenger::Verified)
-            ))
-        );
+        // A verified sender is counted separately.
+        assert!((0..20).all(|_| is_admitted(
+            rate_limiter(&buckets, v4(0), SECOND).challenge(Challenger::Verified)
+        )));
     }
 }

@@ -1,32 +1,33 @@
-//! How far a search may look beyond the match that it answers.
+//! Bounds on the match lookahead: the number of bytes that a search may read beyond the match that
+//! it returns.
 //!
-//! A search answers the match that is preferred, so it goes on while a match that would be
-//! preferred may still come: `.*z|a` looks for a `z` to the end of the text before each `a`.
-//! Replacing all matches is then quadratic, though each search is linear.
+//! A search returns the preferred match, so it continues while a preferred match is still possible:
+//! `.*z|a` looks for a `z` up to the end of the text before it returns each `a`. Replacing all
+//! matches is then quadratic, although each search is linear.
 //!
-//! Most patterns cannot do that, and two kinds of them are told here by their text. Where no
-//! repetition is open, the length of a match is bounded, and so is the look. And where single
-//! characters, repeated or not, stand one after the other without alternatives, as in
-//! `\s*,\s*`, an open repetition may run on behind a match, but every match in the part that it
-//! ran over would have been an end for it as well. So it runs over a part without one, and over
-//! each part once. Whatever is not certainly of these kinds counts as the worst.
+//! Most patterns cannot do this. This module recognises two classes of them from their text. First,
+//! patterns without open repetitions: the length of a match is bounded, and so is the lookahead.
+//! Second, sequences of single characters, with or without repetition but without alternatives,
+//! such as `\s*,\s*`. An open repetition may read past a match, but any match inside the part that
+//! it read would also have ended the search. So it reads only parts without a match, and each part
+//! once. Any other pattern counts as the worst case.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What searches for a pattern look at beyond their matches.
+/// The lookahead of all searches for a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reach {
-    /// How often the whole text may be looked at, all searches together.
+    /// Number of passes over the whole text, for all searches together.
     pub(super) passes: usize,
-    /// How many bytes each search may look at besides.
+    /// Number of bytes that each search may read in addition.
     pub(super) bytes: usize,
 }
 
-/// Bytes of a character, at most.
+/// Maximum number of bytes of a character.
 const CHARACTER: usize = 4;
 
-/// The reach of a pattern that compiles; nothing where a search may look at all that is left.
+/// Returns the reach of a valid pattern, or `None` if a search may read all the remaining text.
 pub(super) fn reach(pattern: &str) -> Option<Reach> {
     let mut reader = Reader { rest: pattern.chars().peekable(), open: 0, length: 0, forks: false };
     reader.read()?;
@@ -35,14 +36,14 @@ pub(super) fn reach(pattern: &str) -> Option<Reach> {
         .then(|| Reach { passes: open + 1, bytes: length.saturating_mul(CHARACTER) })
 }
 
-/// Reads a pattern, and gives up at what it does not know.
+/// A reader of a pattern that gives up at unknown syntax.
 struct Reader<'p> {
     rest: Peekable<Chars<'p>>,
-    /// How many repetitions have no end.
+    /// Number of repetitions without an upper bound.
     open: usize,
-    /// How many characters all the others come to at most.
+    /// Maximum number of characters that all other parts match.
     length: usize,
-    /// Whether there is more than one way through the pattern.
+    /// True if the pattern has alternatives or optional groups.
     forks: bool,
 }
 
@@ -68,7 +69,8 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// The start of a group: none, a name, or flags that do not change how the pattern is read.
+    /// Reads the start of a group: plain, with a name, or with flags that do not change the syntax
+    /// of the pattern.
     fn group(&mut self) -> Option<()> {
         if self.rest.next_if_eq(&'?').is_none() {
             return Some(());
@@ -86,7 +88,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A group may stand once or not at all. Repeated, its turns could be cut anywhere.
+    /// Reads the end of a group. A group may be optional. A repeated group is rejected: a match
+    /// could end after any of its repetitions.
     fn after_group(&mut self) -> Option<()> {
         match self.rest.peek() {
             Some('*' | '+' | '{') => None,
@@ -99,7 +102,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A class up to its end. One in another is rare, and not read.
+    /// Reads a character class up to its end. Nested classes are rare and not supported.
     fn class(&mut self) -> Option<()> {
         self.rest.next_if_eq(&'^');
         self.rest.next_if_eq(&']');
@@ -115,7 +118,7 @@ impl Reader<'_> {
         }
     }
 
-    /// How often the character before it is repeated.
+    /// Reads the repetition of the preceding character.
     fn repetition(&mut self) -> Option<()> {
         let most = match self.rest.peek() {
             Some('*' | '+') => {
@@ -140,7 +143,8 @@ impl Reader<'_> {
         self.lazy()
     }
 
-    /// `2}`, `2,3}` and `2,}`: the greatest of the counts, or none where it is open.
+    /// Reads `2}`, `2,3}` or `2,}`. Returns the upper bound, or `Some(None)` if there is no upper
+    /// bound.
     fn counts(&mut self) -> Option<Option<usize>> {
         let (mut least, mut most) = (String::new(), None);
         loop {
@@ -162,7 +166,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A repetition may be lazy, but not be repeated itself.
+    /// Reads the end of a repetition. It may be lazy, but it may not be repeated itself.
     fn lazy(&mut self) -> Option<()> {
         self.rest.next_if_eq(&'?');
         (!matches!(self.rest.peek(), Some('*' | '+' | '?' | '{'))).then_some(())

@@ -1,20 +1,19 @@
-//! Who has something to do, told from those who store events to fan-out, and from fan-out to those
-//! who send them.
+//! Notifications inside the process: from the writers of events to fan-out, and from fan-out to the
+//! workers. Losing one is harmless, because both sides also poll the store.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-/// Tenants with new events, subscriptions with new deliveries, and a count of stored events for
-/// those who follow them.
-pub struct Arrivals {
+/// Tenants with new events, subscriptions with new deliveries, and a counter of stored events.
+pub struct DeliveryNotifier {
     tenants: Waiting<()>,
     subscriptions: Waiting<String>,
     events: watch::Sender<u64>,
 }
 
-impl Default for Arrivals {
+impl Default for DeliveryNotifier {
     fn default() -> Self {
         Self {
             tenants: Waiting::default(),
@@ -24,41 +23,45 @@ impl Default for Arrivals {
     }
 }
 
-impl Arrivals {
-    /// An event of a tenant was stored.
-    pub fn announce(&self, tenant: &str) {
+impl DeliveryNotifier {
+    /// Reports a new event of a tenant.
+    pub fn notify_tenant(&self, tenant: &str) {
         self.events.send_modify(|events| *events += 1);
         self.tenants.add_one(tenant);
     }
 
-    /// These subscriptions have something to do.
-    pub fn wake(&self, subscriptions: impl IntoIterator<Item = String>) {
-        self.wake_of("", subscriptions);
+    /// Reports new work for subscriptions.
+    pub fn notify_subscriptions(&self, subscriptions: impl IntoIterator<Item = String>) {
+        self.notify_subscriptions_of("", subscriptions);
     }
 
-    /// These subscriptions of a tenant have something to do.
-    pub(super) fn wake_of(&self, tenant: &str, subscriptions: impl IntoIterator<Item = String>) {
+    /// Reports new work for subscriptions of a tenant.
+    pub(super) fn notify_subscriptions_of(
+        &self,
+        tenant: &str,
+        subscriptions: impl IntoIterator<Item = String>,
+    ) {
         self.subscriptions.add(subscriptions.into_iter().map(|one| (one, tenant.to_owned())));
     }
 
-    /// Follows the count of events.
+    /// Returns a receiver of the event counter.
     pub(in crate::gateway) fn events(&self) -> watch::Receiver<u64> {
         self.events.subscribe()
     }
 
-    /// Waits until a subscription has something to do, and takes all that have, with their
-    /// tenants where those were told.
+    /// Waits for new work of a subscription, then takes all subscriptions with new work. The tenant
+    /// is empty if it was not reported.
     pub(super) async fn next(&self) -> BTreeMap<String, String> {
         self.subscriptions.take().await
     }
 
-    /// Waits until a tenant has a new event, and takes all that have.
+    /// Waits for a new event of a tenant, then takes all tenants with new events.
     pub(super) async fn next_tenants(&self) -> impl Iterator<Item = String> {
         self.tenants.take().await.into_keys()
     }
 }
 
-/// Names that wait for the one who takes them, with what is known of each.
+/// Names that wait for a consumer, each with a value.
 #[derive(Default)]
 struct Waiting<T> {
     names: Mutex<BTreeMap<String, T>>,
@@ -66,7 +69,7 @@ struct Waiting<T> {
 }
 
 impl Waiting<()> {
-    /// Adds a name. Where it waits already, the one who takes it is told already.
+    /// Adds a name. Sends no second notification for a name that waits already.
     fn add_one(&self, name: &str) {
         let mut names = self.lock();
         if !names.contains_key(name) {
@@ -94,7 +97,7 @@ impl<T> Waiting<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, T>> {
-        // A map is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The map is complete at any time, so a panic elsewhere leaves it usable.
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

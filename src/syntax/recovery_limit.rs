@@ -1,48 +1,48 @@
-//! How far reading has come: what the parser tells of it, and what the tokens are held back for.
+//! The error-recovery limit. Does not know the errors themselves.
 //!
-//! After a fault the parser drops tokens until one fits, and goes over its stack for each. It
-//! cannot be told to give up; but the tokens can end.
+//! After an error the parser drops tokens until one fits, and scans its stack for each. LALRPOP has
+//! no way to abort, but the token stream can end.
 
 use std::cell::Cell;
 
 use super::token::Token;
 
-/// After so many faults the rest are mostly echoes.
+/// The maximum number of errors in one report. Most later errors are consequences of earlier ones.
 pub(super) const MAX_DIAGNOSTICS: usize = 20;
 
-/// How many tokens the grammar takes at most between two of its actions, apart from those that
-/// begin something.
+/// The maximum number of tokens between two actions of the grammar, without tokens that only begin
+/// something.
 const STRIDE: u32 = 8;
 
-/// How many tokens may be dropped beyond that, in all.
+/// The maximum number of tokens beyond [`STRIDE`], in total for a source.
 const MAX_DROPPED: u32 = 64;
 
-/// What tokens and actions share.
+/// The state shared by the token stream and the grammar's actions.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    /// Tokens since the last action.
+pub(super) struct RecoveryLimit {
+    /// The number of tokens since the last action.
     since: Cell<u32>,
     dropped: Cell<u32>,
     told: Cell<usize>,
 }
 
-impl Pace {
-    /// An action of the grammar has run.
+impl RecoveryLimit {
+    /// Records that an action of the grammar ran.
     pub(super) fn acted(&self) {
         self.since.set(0);
     }
 
-    /// The parser's actions have told of something.
+    /// Records that the parser's actions reported an error.
     pub(super) fn tell(&self) {
         self.told.set(self.told.get() + 1);
     }
 
-    /// Whether nothing more is to be told.
+    /// Returns true if [`MAX_DIAGNOSTICS`] is reached.
     pub(super) fn is_full(&self) -> bool {
         self.told.get() >= MAX_DIAGNOSTICS
     }
 
-    /// Whether the parser may have another token.
+    /// Returns true if the parser may read another token.
     pub(super) fn allows(&self, token: &Token<'_>) -> bool {
         if !begins(token) {
             self.since.set(self.since.get().saturating_add(1));
@@ -54,8 +54,8 @@ impl Pace {
     }
 }
 
-/// Tokens that may follow each other with nothing complete in between; how many of them do is
-/// limited where they are read.
+/// Returns true for tokens that may follow each other without a complete node between them. The
+/// lexer limits their nesting.
 fn begins(token: &Token<'_>) -> bool {
     matches!(
         token,

@@ -1,21 +1,22 @@
-//! What earlier conditions say: the expressions that are not null where one is looked at.
+//! Null narrowing: the expressions that earlier conditions prove not to be null. Does not know
+//! which conditions prove it.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::Table;
 use crate::syntax::{ExprId, Tree};
 
-/// The expressions that are not null, by how they are written.
+/// The expressions that are not null, compared by their form.
 #[derive(Clone)]
-pub(super) struct Known<'t> {
+pub(super) struct Narrowing<'t> {
     tree: &'t Tree,
     shapes: Vec<Shape<'t>>,
-    /// How often each is among them: a rule may have thousands of conditions.
+    /// The number of times each occurs in `shapes`. A rule may have thousands of conditions.
     times: Table<Shape<'t>, usize>,
 }
 
-/// An expression that is the same as others that are written like it. Its hash is of what it
-/// looks like, which is written out only where two hashes are the same.
+/// An expression, equal to others of the same form. The hash is computed from the form. The forms
+/// are compared only if two hashes are equal.
 #[derive(Clone, Copy)]
 struct Shape<'t> {
     tree: &'t Tree,
@@ -38,13 +39,13 @@ impl Hash for Shape<'_> {
     }
 }
 
-impl<'t> Known<'t> {
-    /// Nothing known of a tree.
+impl<'t> Narrowing<'t> {
+    /// Returns an empty set for a tree.
     pub(super) fn of(tree: &'t Tree) -> Self {
         Self { tree, shapes: Vec::new(), times: Table::default() }
     }
 
-    /// The tree whose expressions it knows of.
+    /// Returns the tree of the expressions.
     pub(super) fn tree(&self) -> &'t Tree {
         self.tree
     }
@@ -69,7 +70,7 @@ impl<'t> Known<'t> {
         Shape { tree: self.tree, id, hash: hasher.finish() }
     }
 
-    /// How much is known, to come back to with [`Known::truncate`].
+    /// Returns the number of recorded expressions, for [`Narrowing::truncate`].
     pub(super) fn len(&self) -> usize {
         self.shapes.len()
     }
@@ -80,7 +81,7 @@ impl<'t> Known<'t> {
         }
     }
 
-    /// Forgets what has a name in it, which now means something else.
+    /// Forgets the expressions that contain a name, because the name now means something else.
     pub(super) fn forget(&mut self, name: &str) {
         let times = &mut self.times;
         self.shapes.retain(|shape| {

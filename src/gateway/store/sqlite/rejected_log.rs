@@ -1,5 +1,6 @@
-//! Logs of refused requests, and of challenges that nobody verified: taken at once, written later,
-//! and left out where there are too many. What strangers send must not slow or fill the store.
+//! The rejected-request log: buffers rows in memory, writes them later, and drops rows above the
+//! limits. It also holds unverified challenges and the last use of keys. Requests of unknown
+//! senders must not slow or fill the store. The log does not know why a request was rejected.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,12 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::{fault, writes};
-use crate::gateway::store::{NoteCounters, NotePolicy, RequestRecord, StoreError};
+use crate::gateway::store::{RejectedLogPolicy, RejectedLogStats, RequestRecord, StoreError};
 use crate::listener::Outcome;
 
-/// What waits to be written.
-pub(super) struct Notes {
-    policy: NotePolicy,
+/// The buffer of rows to write.
+pub(super) struct RejectedLog {
+    policy: RejectedLogPolicy,
     state: Mutex<State>,
 }
 
@@ -20,42 +21,42 @@ pub(super) struct Notes {
 struct State {
     waiting: Vec<RequestRecord>,
     touched: HashMap<String, i64>,
-    counters: NoteCounters,
-    /// The second that is counted, and how many each listener had in it.
+    counters: RejectedLogStats,
+    /// The current second, and the number of requests of each listener in it.
     second: i64,
     seen: HashMap<String, u32>,
 }
 
-/// So many may wait.
+/// Maximum rows in the buffer, and maximum keys with a new time of use.
 const MOST: usize = 2048;
 
-/// So many are worth a transaction of their own.
+/// Rows in the buffer that start a write before the interval is over.
 const PRESSING: usize = 256;
 
-/// Of more than are wanted in a second, each so many-th is taken all the same.
+/// Sampling rate above the limit per second: every 100th request is logged.
 const SAMPLE: u32 = 100;
 
-/// Microseconds of a second.
+/// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
 
-impl Notes {
-    pub(super) fn new(policy: NotePolicy) -> Self {
+impl RejectedLog {
+    pub(super) fn new(policy: RejectedLogPolicy) -> Self {
         Self { policy, state: Mutex::default() }
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
-        // What waits is whole at any time, so a panic elsewhere leaves nothing half done.
+        // The state is complete at any time, so a panic elsewhere leaves it usable.
         run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a log, or leaves it out.
+    /// Adds a row, or drops it.
     pub(super) fn add(&self, request: RequestRecord) {
         if self.admit(&request.listener_id, request.received_at) {
             self.push(request);
         }
     }
 
-    /// Whether one more log of a listener is wanted. It is counted, wanted or not.
+    /// Returns true if the log accepts one more row of a listener. Counts the request in any case.
     pub(super) fn admit(&self, listener_id: &str, at: i64) -> bool {
         self.with(|state| {
             let second = at / SECOND;
@@ -75,14 +76,14 @@ impl Notes {
         })
     }
 
-    /// Takes a log that is wanted.
+    /// Adds an accepted row.
     pub(super) fn push(&self, mut request: RequestRecord) {
         cut(&mut request.log, self.policy.cut);
         shorten(&mut request.body, self.policy.cut);
         self.with(|state| state.waiting.push(request));
     }
 
-    /// Notes that a key was used.
+    /// Records that a key was used.
     pub(super) fn touch(&self, key: &str, now: i64) {
         self.with(|state| {
             if state.touched.len() < MOST {
@@ -91,7 +92,7 @@ impl Notes {
         });
     }
 
-    pub(super) fn counters(&self) -> NoteCounters {
+    pub(super) fn counters(&self) -> RejectedLogStats {
         self.with(|state| state.counters)
     }
 
@@ -103,7 +104,7 @@ impl Notes {
         self.with(|state| state.waiting.len() >= PRESSING)
     }
 
-    /// Writes what waits, and makes room where there is more than may be.
+    /// Writes the buffered rows, and deletes the oldest rows above the size limit.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
         let (waiting, touched) = self
             .with(|state| (std::mem::take(&mut state.waiting), std::mem::take(&mut state.touched)));
@@ -122,8 +123,8 @@ impl Notes {
         if waiting.is_empty() { Ok(()) } else { self.make_room(connection) }
     }
 
-    /// Deletes the oldest logs, where all of them together are larger than they may be: by their
-    /// number, as each is cut to a size.
+    /// Deletes the oldest rows if the log is above its size limit. The limit is a number of rows,
+    /// because each row is cut to a size.
     fn make_room(&self, connection: &Connection) -> Result<(), StoreError> {
         let each = u64::try_from(self.policy.cut).unwrap_or(u64::MAX).saturating_mul(2).max(1);
         let most = i64::try_from((self.policy.bytes / each).max(1)).unwrap_or(i64::MAX);
@@ -147,8 +148,7 @@ fn shorten(body: &mut Option<String>, most: usize) {
     }
 }
 
-/// Cuts a log that is too long: what is left is a text that says so, and no JSON half of which is
-/// missing.
+/// Cuts a log that is too long. The result is valid JSON that contains the beginning as a string.
 fn cut(log: &mut String, most: usize) {
     if log.len() <= most {
         return;

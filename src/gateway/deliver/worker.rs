@@ -1,4 +1,5 @@
-//! A lane: what waits for one subscription is tried, a few at a time, whatever other lanes do.
+//! A worker: attempts the waiting deliveries of one subscription, a few at a time, independently of
+//! other workers. The failure policy is in [`crate::delivery`].
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -7,75 +8,77 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::client::Clients;
-use super::sending::{Attempted, Sending};
 use super::shares::{Class, Permit, Shares};
 use super::subscribed::Subscribed;
+use super::task::{Attempted, DeliveryTask};
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
 use crate::gateway::clock::micros_in;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::StoreError;
 
-/// A lane of one subscription.
-pub(super) struct Lane {
+/// The worker of one subscription.
+pub(super) struct SubscriptionWorker {
     pub app: Arc<App>,
     pub shared: Arc<Shared>,
     pub subscription: String,
-    /// The tenant of the subscription; empty where nobody told.
+    /// The tenant of the subscription; empty if it is not known yet.
     pub tenant: String,
     pub stop: watch::Receiver<bool>,
 }
 
-/// What all lanes use, as the settings are now.
+/// The state that all workers share.
 pub(super) struct Shared {
-    /// Clients and the settings that they were made of.
+    /// The current settings, and the clients that were created from them.
     pub current: RwLock<(Arc<Delivery>, Clients)>,
-    /// Attempts that may still begin, of all lanes.
+    /// Permits for attempts of all workers.
     pub permits: Arc<Shares>,
-    /// Looks at the store that may still begin, of all lanes: each has a thread and a connection.
+    /// Permits for reads of the store, of all workers. Each read uses a thread and a connection.
     pub reads: Arc<Shares>,
 }
 
 impl Shared {
     fn now(&self) -> (Arc<Delivery>, Clients) {
-        // A writer only swaps it, so a panic leaves nothing half written.
+        // A writer only replaces the value, so a panic leaves it complete.
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// How a receiver is treated, which outlives its lane: how many attempts may run at a time, and
-/// how many may begin.
-pub(super) struct Rhythm {
-    /// Attempts at a time: all that may while they succeed soon, one after a failure, so that a
-    /// receiver that hangs holds little of what others need.
+/// The throttle of a receiver: adaptive concurrency, rate limit and backoff. It outlives the
+/// worker.
+pub(super) struct Throttle {
+    /// Maximum attempts at a time. It is the full concurrency while attempts succeed quickly, and 1
+    /// after a failure, so that a hanging receiver holds few of the shared permits.
     window: usize,
-    /// Attempts that failed with none between them that succeeded soon.
+    /// Failed attempts since the last quick success.
     failures: u32,
-    /// No attempt begins before.
+    /// Time before which no attempt begins.
     not_before: Instant,
-    /// Attempts that may begin at once; so many more in a second.
+    /// Tokens of the token bucket: attempts that may begin now. The configured rate is both its
+    /// capacity and its refill in a second.
     left: f64,
     at: Instant,
 }
 
-/// The pause after the second failure in a row; each is twice the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// Backoff after the second failure in a row. Each further failure doubles it.
+const BACKOFF_BASE: Duration = Duration::from_millis(10);
 
-/// No pause between attempts is longer. What a delivery waits for its own retry is the policy's.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum backoff between attempts to a receiver. The failure policy sets the retry time of a
+/// single delivery.
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-impl Rhythm {
+impl Throttle {
     pub(super) fn new(settings: &Delivery) -> Self {
         let (rate, now) = (f64::from(settings.rate), Instant::now());
         Self { window: settings.concurrency, failures: 0, not_before: now, left: rate, at: now }
     }
 
-    /// Whether it is as that of a receiver that nothing is known of.
+    /// Returns true if the throttle equals that of a new receiver.
     pub(super) fn is_fresh(&self, settings: &Delivery) -> bool {
         self.window >= settings.concurrency && self.at.elapsed() > Duration::from_secs(1)
     }
 
-    /// What is known of the receiver, by its last attempts.
+    /// Returns the class of the receiver by its last attempts.
     fn class(&self) -> Class {
         if self.failures > 0 { Class::Failing } else { Class::Steady }
     }
@@ -87,9 +90,9 @@ impl Rhythm {
             return;
         }
         self.window = 1;
-        // A single failure is no sign that the next attempt fails too.
-        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)) / 2;
-        let pause = if self.failures == 0 { Duration::ZERO } else { doubled.min(LONGEST_PAUSE) };
+        // A single failure does not predict that the next attempt fails too.
+        let doubled = BACKOFF_BASE.saturating_mul(1 << self.failures.min(10)) / 2;
+        let pause = if self.failures == 0 { Duration::ZERO } else { doubled.min(MAX_BACKOFF) };
         self.not_before = Instant::now() + pause;
         self.failures = self.failures.saturating_add(1);
     }
@@ -98,7 +101,7 @@ impl Rhythm {
         let (now, rate) = (Instant::now(), f64::from(settings.rate));
         self.left = (now - self.at).as_secs_f64().mul_add(rate, self.left).min(rate);
         self.at = now;
-        // Never negative, and at most a rate.
+        // Between 0 and the rate.
         if now < self.not_before { 0 } else { self.left.max(0.0) as usize }
     }
 
@@ -106,7 +109,7 @@ impl Rhythm {
         self.left -= f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     }
 
-    /// How long until one more may begin.
+    /// Returns the time until one more attempt may begin.
     fn wait(&self, settings: &Delivery) -> Duration {
         let paced = (1.0 - self.left) / f64::from(settings.rate);
         let paced = Duration::from_secs_f64(paced.clamp(0.001, 1.0));
@@ -114,40 +117,40 @@ impl Rhythm {
     }
 }
 
-/// How a lane ended.
-pub(super) struct Ended {
-    pub rhythm: Rhythm,
+/// The end of a worker run.
+pub(super) struct WorkerExit {
+    pub throttle: Throttle,
     pub next: Next,
 }
 
-/// When a lane is to run again.
+/// The time of the next run.
 pub(super) enum Next {
-    /// When there is something to do: then, if that is known.
+    /// Runs at this time, or at the next notification if no time is known.
     Due(Option<i64>),
-    /// Not before, whatever there is to do: it cannot be done now.
+    /// Runs not before this time, because no delivery is possible now.
     Rest(i64),
 }
 
-/// How long a store that does not answer is left alone.
-const STORE_WAIT: Duration = Duration::from_secs(1);
+/// Pause after an error of the store.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long a subscription that cannot be read is left alone.
+/// Pause for a subscription that cannot be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(60);
 
-/// How long a file that cannot be written is left alone.
+/// Pause for a file that cannot be written.
 const FILE_WAIT: Duration = Duration::from_secs(5);
 
-/// What came of looking for something to do.
+/// The result of starting attempts.
 enum Begun {
-    /// So many attempts began.
+    /// The number of attempts that began.
     Some(usize),
-    /// Nothing can be done for a while.
+    /// No attempt is possible for this time.
     Rest(Duration),
 }
 
-impl Lane {
-    /// Tries everything that waits.
-    pub(super) async fn run(mut self, wake: Arc<Notify>, mut rhythm: Rhythm) -> Ended {
+impl SubscriptionWorker {
+    /// Attempts all due deliveries.
+    pub(super) async fn run(mut self, wake: Arc<Notify>, mut throttle: Throttle) -> WorkerExit {
         let mut flight = JoinSet::new();
         let mut stop = self.stop.clone();
         let mut known = None;
@@ -156,41 +159,46 @@ impl Lane {
             let stopping = *stop.borrow();
             let mut begun = 0;
             if !stopping {
-                match self.begin(&mut flight, &mut rhythm, &mut known).await {
+                match self.begin(&mut flight, &mut throttle, &mut known).await {
                     Ok(Begun::Some(number)) => begun = number,
-                    Ok(Begun::Rest(time)) => return self.rest(flight, rhythm, time).await,
+                    Ok(Begun::Rest(time)) => return self.rest(flight, throttle, time).await,
                     Err(error) => {
                         tracing::warn!(subscription = self.subscription, %error, "no delivery");
-                        tokio::time::sleep(STORE_WAIT).await;
+                        tokio::time::sleep(STORE_RETRY_DELAY).await;
                     }
                 }
             }
-            let paced = !stopping && rhythm.allows(&settings) == 0;
+            let paced = !stopping && throttle.allows(&settings) == 0;
             if flight.is_empty() && begun == 0 && !paced {
-                return Ended { rhythm, next: Next::Due(self.next_due().await) };
+                return WorkerExit { throttle, next: Next::Due(self.next_due().await) };
             }
             tokio::select! {
                 Some(ended) = flight.join_next() => {
                     let came = ended.unwrap_or(Attempted { ok: Some(false), file: false });
                     if let Some(ok) = came.ok {
-                        rhythm.after(ok, &settings);
+                        throttle.after(ok, &settings);
                     }
                     if came.file && came.ok == Some(false) {
-                        return self.rest(flight, rhythm, FILE_WAIT).await;
+                        return self.rest(flight, throttle, FILE_WAIT).await;
                     }
                 }
                 () = wake.notified() => {}
-                () = tokio::time::sleep(rhythm.wait(&settings)), if paced => {}
+                () = tokio::time::sleep(throttle.wait(&settings)), if paced => {}
                 _ = stop.changed(), if !stopping => {}
             }
         }
     }
 
-    /// Ends the lane for a while, once what is in flight has ended.
-    async fn rest(&self, mut flight: JoinSet<Attempted>, rhythm: Rhythm, time: Duration) -> Ended {
+    /// Ends the run with a pause, after the attempts in flight have ended.
+    async fn rest(
+        &self,
+        mut flight: JoinSet<Attempted>,
+        throttle: Throttle,
+        time: Duration,
+    ) -> WorkerExit {
         while flight.join_next().await.is_some() {}
         let until = self.app.clock.micros().saturating_add(micros_in(time));
-        Ended { rhythm, next: Next::Rest(until) }
+        WorkerExit { throttle, next: Next::Rest(until) }
     }
 
     async fn next_due(&self) -> Option<i64> {
@@ -203,16 +211,16 @@ impl Lane {
         })
     }
 
-    /// Begins as many attempts as may run.
+    /// Starts as many attempts as the limits allow.
     async fn begin(
         &mut self,
         flight: &mut JoinSet<Attempted>,
-        rhythm: &mut Rhythm,
+        throttle: &mut Throttle,
         known: &mut Option<Arc<Subscribed>>,
     ) -> Result<Begun, StoreError> {
         let (settings, clients) = self.shared.now();
-        let free = rhythm.window.saturating_sub(flight.len()).min(rhythm.allows(&settings));
-        // Its programs are compiled before it holds permits.
+        let free = throttle.window.saturating_sub(flight.len()).min(throttle.allows(&settings));
+        // The programs are compiled before the worker holds permits.
         if known.is_none() && free > 0 {
             match self.subscribed(known).await? {
                 Known::Gone => return Ok(Begun::Some(0)),
@@ -220,7 +228,7 @@ impl Lane {
                 Known::Good(subscribed) => self.tenant.clone_from(&subscribed.record.tenant),
             }
         }
-        let mut permits = self.permits(free, rhythm.class(), flight.is_empty()).await;
+        let mut permits = self.permits(free, throttle.class(), flight.is_empty()).await;
         if permits.is_empty() || *self.stop.borrow() {
             return Ok(Begun::Some(0));
         }
@@ -229,32 +237,32 @@ impl Lane {
             Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
             Known::Good(subscribed) => subscribed,
         };
-        // A file is written by one at a time.
+        // A file has one writer at a time.
         if subscribed.definition.receiver == Receiver::File {
             permits.truncate(1_usize.saturating_sub(flight.len()));
         }
         let now = self.app.clock.micros();
-        let lease = micros_in(settings.time.saturating_mul(2) + Duration::from_secs(60));
+        let lease = micros_in(settings.timeout.saturating_mul(2) + Duration::from_secs(60));
         let until = now.saturating_add(lease);
         let taken = match permits.len() {
             0 => Vec::new(),
-            some => self.app.store.take(&self.subscription, now, until, some).await?,
+            some => self.app.store.lease(&self.subscription, now, until, some).await?,
         };
         let number = taken.len();
-        rhythm.begun(number);
+        throttle.begun(number);
         for (work, permit) in taken.into_iter().zip(permits) {
-            let sending = Sending {
+            let task = DeliveryTask {
                 app: Arc::clone(&self.app),
                 settings: Arc::clone(&settings),
                 clients: clients.clone(),
                 subscribed: Arc::clone(&subscribed),
             };
-            flight.spawn(async move { sending.deliver(work, permit).await });
+            flight.spawn(async move { task.deliver(work, permit).await });
         }
         Ok(Begun::Some(number))
     }
 
-    /// Takes up to so many of the permits of all lanes; with none in flight, waits for one.
+    /// Takes up to `most` of the shared permits. With no attempt in flight, waits for one.
     async fn permits(&self, most: usize, class: Class, wait: bool) -> Vec<Permit> {
         let all = &self.shared.permits;
         let at_once = std::iter::from_fn(|| all.try_acquire(&self.tenant, class));
@@ -269,7 +277,7 @@ impl Lane {
         permits
     }
 
-    /// The subscription as it is now. What is known is good as long as its version is.
+    /// Returns the current subscription. Reuses the compiled one while its version is unchanged.
     async fn subscribed(&self, known: &mut Option<Arc<Subscribed>>) -> Result<Known, StoreError> {
         let read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
         let Some(record) = self.app.store.subscription(&self.subscription).await? else {
@@ -294,7 +302,7 @@ impl Lane {
     }
 }
 
-/// What is known of a subscription.
+/// The state of a subscription.
 enum Known {
     Good(Arc<Subscribed>),
     Gone,

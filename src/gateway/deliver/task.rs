@@ -1,4 +1,5 @@
-//! One delivery: what is sent, what came of it, and what follows.
+//! One delivery: builds the message, makes the attempt, and stores the result. The policy is in
+//! [`crate::delivery`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,131 +7,134 @@ use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::attempt::{Came, Message, send};
+use super::attempt::{AttemptReport, Message, send};
 use super::client::{Clients, ConnectError};
 use super::file;
 use super::resolver::LookupError;
 use super::shares::Permit;
 use super::subscribed::Subscribed;
 use crate::delivery::{
-    Api, Ended, Event, History, Next, Notice, Policy, Receiver, UNWANTED, Verdict, Wanted, engine,
-    envelope, locator, next_attempt, receiver_of, slack_message,
+    Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Receiver, UNWANTED,
+    Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_message,
 };
 use crate::engine::Machine;
 use crate::gateway::app::App;
 use crate::gateway::clock::{micros_in, time_of};
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::{
-    AttemptRecord, End, EventRecord, SUSPENDED, Settlement, StoreError, Work,
+    AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
+    StoreError,
 };
 
 thread_local! {
-    /// A machine keeps its memory from event to event.
+    /// The machine keeps its memory between events.
     static MACHINE: RefCell<Machine> = RefCell::new(engine().machine());
 }
 
-/// An answer that takes longer counts as one of a receiver that hangs.
-const SOON: Duration = Duration::from_secs(5);
+/// Response time above which a receiver counts as hanging.
+const SLOW_RESPONSE: Duration = Duration::from_secs(5);
 
-/// How long a delivery waits that could not begin for want of something of our own.
-const POSTPONED: Duration = Duration::from_secs(2);
+/// Delay of a delivery that could not begin because a resource of the gateway was busy.
+const POSTPONE_TIME: Duration = Duration::from_secs(2);
 
-/// How long a store that does not answer is left alone.
-const STORE_WAIT: Duration = Duration::from_secs(1);
+/// Pause after an error of the store.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What came of one attempt, as far as the next ones go.
+/// The result of one attempt, for the throttle of the receiver.
 pub(super) struct Attempted {
-    /// Whether it was taken, and soon; none where nothing was sent.
+    /// True if the receiver accepted quickly. `None` if the attempt must not affect the throttle.
     pub ok: Option<bool>,
-    /// Whether it went to a file.
+    /// True if the receiver is a file.
     pub file: bool,
 }
 
-/// One delivery that is being tried.
-pub(super) struct Sending {
+/// One delivery in progress.
+pub(super) struct DeliveryTask {
     pub app: Arc<App>,
     pub settings: Arc<Delivery>,
     pub clients: Clients,
     pub subscribed: Arc<Subscribed>,
 }
 
-impl Sending {
-    /// Tries one delivery and stores what came of it.
-    pub(super) async fn deliver(self, work: Work, permit: Permit) -> Attempted {
+impl DeliveryTask {
+    /// Attempts one delivery and stores the result.
+    pub(super) async fn deliver(self, work: LeasedDelivery, permit: Permit) -> Attempted {
         let _in_flight = permit;
         let subscribed = &self.subscribed;
         self.app.patterns.warm(&subscribed.record.tenant, &subscribed.programs).await;
-        let settlement = match self.unwanted(&work) {
-            Some(settlement) => settlement,
+        let update = match self.unwanted(&work) {
+            Some(update) => update,
             None => self.attempt(&work).await,
         };
-        let soon = u64::try_from(SOON.as_micros()).unwrap_or(u64::MAX);
-        let attempt = settlement.attempt.as_ref();
+        let soon = u64::try_from(SLOW_RESPONSE.as_micros()).unwrap_or(u64::MAX);
+        let attempt = update.attempt.as_ref();
         let ok = attempt.map(|attempt| attempt.ok && attempt.duration_us < soon);
         let file = self.subscribed.definition.receiver == Receiver::File;
-        self.tell(&work, &settlement);
-        let suspended = self.settle(settlement).await;
-        // Nothing is sent to it any more, so there is no reason to wait with what comes next.
+        self.tell(&work, &update);
+        let suspended = self.settle(update).await;
+        // No further attempts follow to a suspended subscription, so it needs no backoff.
         Attempted { ok: ok.filter(|_| !suspended), file }
     }
 
-    /// How a delivery ends that is not to be tried at all.
-    fn unwanted(&self, work: &Work) -> Option<Settlement> {
+    /// Returns the result of a delivery that needs no attempt.
+    fn unwanted(&self, work: &LeasedDelivery) -> Option<DeliveryUpdate> {
         let subscribed = &self.subscribed;
         let (record, delivery) = (&subscribed.record, &work.delivery);
         if delivery.notice {
             let gone = subscribed.definition.alert.is_none();
-            return gone.then(|| ended(work, End::Dropped, "there is no alert endpoint any more"));
+            return gone.then(|| {
+                ended(work, DeliveryOutcome::Dropped, "there is no alert endpoint any more")
+            });
         }
         let Some(event) = &work.event else {
-            return Some(ended(work, End::Dropped, "the event is kept no longer"));
+            return Some(ended(work, DeliveryOutcome::Dropped, "the event is kept no longer"));
         };
         if event.hops >= self.settings.hops {
-            return Some(ended(work, End::Dropped, "the event goes round in a loop"));
+            return Some(ended(work, DeliveryOutcome::Dropped, "the event goes round in a loop"));
         }
         if delivery.resent {
             return None;
         }
         if delivery.attempts == 0 && !wanted(subscribed, event) {
-            return Some(ended(work, End::Filtered, UNWANTED));
+            return Some(ended(work, DeliveryOutcome::Filtered, UNWANTED));
         }
-        // Or it was, when the event was fanned out.
+        // The subscription may have been suspended when the event was fanned out.
         let marked = delivery.attempts == 0 && delivery.reason.as_deref() == Some(SUSPENDED);
-        if record.standing.suspended_at.is_some() || marked {
+        if record.health.suspended_at.is_some() || marked {
             let end = match subscribed.definition.policy.divert {
-                true => End::Diverted { trigger: "suspended".to_owned() },
-                false => End::Dropped,
+                true => DeliveryOutcome::Diverted { trigger: "suspended".to_owned() },
+                false => DeliveryOutcome::Dropped,
             };
             return Some(ended(work, end, SUSPENDED));
         }
-        let disabled = || ended(work, End::Dropped, "the subscription is disabled");
+        let disabled = || ended(work, DeliveryOutcome::Dropped, "the subscription is disabled");
         (!record.enabled).then(disabled)
     }
 
-    async fn attempt(&self, work: &Work) -> Settlement {
+    async fn attempt(&self, work: &LeasedDelivery) -> DeliveryUpdate {
         let at = self.app.clock.micros();
-        let (body, came) = match self.body(work) {
+        let (body, report) = match self.body(work) {
             Ok(body) => {
-                let came = self.send(work, &body, at).await;
-                (Some(body), came)
+                let report = self.send(work, &body, at).await;
+                (Some(body), report)
             }
-            Err(reason) => (None, Some(Came::unsent(Ended::Unmade, reason))),
+            Err(reason) => (None, Some(AttemptReport::unsent(AttemptResult::Unmade, reason))),
         };
-        match came {
-            Some(came) => self.settled(work, at, body, came),
+        match report {
+            Some(report) => self.settled(work, at, body, report),
             None => self.postponed(work),
         }
     }
 
-    /// A delivery that was not tried for want of something of our own: that is no failure of its
-    /// receiver, and no attempt.
-    fn postponed(&self, work: &Work) -> Settlement {
-        let at = self.app.clock.micros().saturating_add(micros_in(POSTPONED));
-        ended(work, End::Again { at }, &LookupError::Busy.to_string())
+    /// Postpones a delivery that could not begin because a resource of the gateway was busy. This
+    /// is neither a failure of the receiver nor an attempt.
+    fn postponed(&self, work: &LeasedDelivery) -> DeliveryUpdate {
+        let at = self.app.clock.micros().saturating_add(micros_in(POSTPONE_TIME));
+        ended(work, DeliveryOutcome::Again { at }, &LookupError::Busy.to_string())
     }
 
-    /// The body: of the first attempt, if there was one.
-    fn body(&self, work: &Work) -> Result<String, String> {
+    /// Returns the body: that of the first attempt, or a new one.
+    fn body(&self, work: &LeasedDelivery) -> Result<String, String> {
         let subscribed = &self.subscribed;
         if let Some(body) = &work.body {
             return Ok(body.clone());
@@ -145,7 +149,7 @@ impl Sending {
                 let made =
                     MACHINE.with_borrow_mut(|machine| subscribed.programs.body(machine, &json));
                 let made = made.unwrap_or_else(|| Ok(String::new()))?;
-                // A text is a message; anything else is one already.
+                // A string is the text of a message. Any other value is a complete message.
                 let is_text = slack && made.starts_with('"');
                 return Ok(if is_text { format!("{{\"text\":{made}}}") } else { made });
             }
@@ -153,12 +157,12 @@ impl Sending {
                 let data = serde_json::from_str(event.data).unwrap_or_default();
                 return Ok(slack_message(event.kind, &data).to_string());
             }
-            Ok(envelope(subscribed.record.api, event, self.settings.user))
+            Ok(envelope(subscribed.record.api, event, self.settings.actor_id))
         })
     }
 
-    /// Sends a message; none where that could not begin.
-    async fn send(&self, work: &Work, body: &str, now: i64) -> Option<Came> {
+    /// Sends a message. Returns `None` if the attempt could not begin.
+    async fn send(&self, work: &LeasedDelivery, body: &str, now: i64) -> Option<AttemptReport> {
         let definition = &self.subscribed.definition;
         if definition.receiver == Receiver::File && !work.delivery.notice {
             let configuration = self.app.configuration();
@@ -168,7 +172,9 @@ impl Sending {
                 Some(sink) => {
                     file::write(definition.endpoint.url.clone().into(), body.to_owned(), sink).await
                 }
-                None => Came::unsent(Ended::Unreachable, "the sink is gone".to_owned()),
+                None => {
+                    AttemptReport::unsent(AttemptResult::Unreachable, "the sink is gone".to_owned())
+                }
             });
         }
         let (endpoint, id) = match (&definition.alert, work.delivery.notice) {
@@ -177,66 +183,73 @@ impl Sending {
         };
         let hops = work.event.as_ref().map_or(0, |event| event.hops).saturating_add(1);
         let message = Message { endpoint, id: &id, body, hops, now };
-        // Before the attempt, whose time is the receiver's alone.
+        // The look-up comes before the attempt, so the time of the attempt is that of the receiver
+        // alone.
         let began = Instant::now();
         match self.clients.look_up(&self.subscribed.record.tenant, &endpoint.url).await {
-            Ok(()) => Some(send(&self.clients, &message, self.settings.time).await),
+            Ok(()) => Some(send(&self.clients, &message, self.settings.timeout).await),
             Err(LookupError::Busy) => None,
             Err(error) => {
                 let ended = match error {
-                    LookupError::Number => Ended::Forbidden,
-                    _ => Ended::Unreachable,
+                    LookupError::Number => AttemptResult::Forbidden,
+                    _ => AttemptResult::Unreachable,
                 };
                 let host = endpoint.url.parse::<hyper::Uri>().unwrap_or_default();
                 let host = host.host().unwrap_or("").to_owned();
                 let reason = ConnectError::Name { host, reason: error.to_string() }.to_string();
-                let came = Came::unsent(ended, reason);
-                Some(Came { took: began.elapsed(), ..came })
+                let report = AttemptReport::unsent(ended, reason);
+                Some(AttemptReport { took: began.elapsed(), ..report })
             }
         }
     }
 
-    /// What follows from an attempt.
-    fn settled(&self, work: &Work, at: i64, body: Option<String>, came: Came) -> Settlement {
+    /// Returns the update of a delivery after an attempt.
+    fn settled(
+        &self,
+        work: &LeasedDelivery,
+        at: i64,
+        body: Option<String>,
+        report: AttemptReport,
+    ) -> DeliveryUpdate {
         let delivery = &work.delivery;
         let number = delivery.attempts.saturating_add(1);
-        let taken = came.ended.is_success();
-        self.app.metrics.attempt(taken, came.took);
+        let taken = report.ended.is_success();
+        self.app.metrics.attempt(taken, report.took);
         let notices = Policy::notices();
         let policy = match delivery.notice {
             true => &notices,
             false => &self.subscribed.definition.policy,
         };
         let history =
-            History { attempts: number, ended: came.ended, retry_after: came.retry_after };
+            History { attempts: number, ended: report.ended, retry_after: report.retry_after };
         let next = next_attempt(policy, &history, self.app.clock.micros(), jitter());
         let given_up = matches!(next, Next::GivenUp { .. });
-        let verdict = Verdict::of(policy, taken, given_up);
+        let effect = AttemptEffect::of(policy, taken, given_up);
         let attempt = AttemptRecord {
             delivery_id: delivery.id,
             number,
             at,
-            status: came.ended.status(),
+            status: report.ended.status(),
             ok: taken,
-            reason: came.reason.clone(),
-            duration_us: u64::try_from(came.took.as_micros()).unwrap_or(u64::MAX),
+            reason: report.reason.clone(),
+            duration_us: u64::try_from(report.took.as_micros()).unwrap_or(u64::MAX),
         };
-        Settlement {
+        DeliveryUpdate {
             delivery_id: delivery.id,
             end: end(next),
-            notice: self.notice(work, &attempt, next, verdict.suspends),
+            notice: self.notice(work, &attempt, next, effect.suspends),
             attempt: Some(attempt),
             body,
-            reason: came.reason,
-            // A notice that is not taken says nothing of the webhook.
-            verdict: (!delivery.notice).then_some(verdict),
+            reason: report.reason,
+            // A failed notice does not affect the webhook.
+            effect: (!delivery.notice).then_some(effect),
         }
     }
 
-    /// The notice for the alert endpoint, where a delivery is given up and there is one.
+    /// Returns the notice for the alert endpoint, if the delivery failed and the endpoint exists.
     fn notice(
         &self,
-        work: &Work,
+        work: &LeasedDelivery,
         attempt: &AttemptRecord,
         next: Next,
         suspended: bool,
@@ -267,51 +280,51 @@ impl Sending {
         Some(notice.body(receiver.unwrap_or(Receiver::Custom)))
     }
 
-    /// Stores what came of a delivery. While the store does not answer, it is tried again: the
-    /// lease keeps others away meanwhile. Answers whether the subscription became suspended by it.
-    async fn settle(&self, settlement: Settlement) -> bool {
+    /// Stores the result of a delivery. Retries while the store fails; the lease keeps other
+    /// workers away meanwhile. Returns true if the result suspended the subscription.
+    async fn settle(&self, update: DeliveryUpdate) -> bool {
         let (app, subscription) = (&self.app, &self.subscribed.record.id);
         for _ in 0..30 {
-            match app.store.settle(settlement.clone(), app.clock.micros()).await {
+            match app.store.settle(update.clone(), app.clock.micros()).await {
                 Ok(suspended) => {
                     if suspended {
                         tracing::warn!(subscription, "it is suspended: too much failed");
                     }
-                    if settlement.notice.is_some() {
-                        app.arrivals.wake([subscription.clone()]);
+                    if update.notice.is_some() {
+                        app.notifier.notify_subscriptions([subscription.clone()]);
                     }
                     return suspended;
                 }
                 Err(StoreError::Closed) => return false,
                 Err(error) => {
-                    tracing::warn!(delivery = settlement.delivery_id, %error, "not stored yet");
-                    tokio::time::sleep(STORE_WAIT).await;
+                    tracing::warn!(delivery = update.delivery_id, %error, "not stored yet");
+                    tokio::time::sleep(STORE_RETRY_DELAY).await;
                 }
             }
         }
         tracing::error!(
-            delivery = settlement.delivery_id,
-            "what came of a delivery was not stored, so it is sent again when its lease ends"
+            delivery = update.delivery_id,
+            "the result of a delivery attempt was not stored, so it is sent again when its lease ends"
         );
         false
     }
 
-    /// One line of the gateway's own log, and the counters.
-    fn tell(&self, work: &Work, settlement: &Settlement) {
-        let result = match &settlement.end {
-            End::Again { .. } => "again",
-            End::Delivered => "delivered",
-            End::Diverted { .. } => "diverted",
-            End::Dropped => "dropped",
-            End::Filtered => "filtered",
+    /// Writes a log line and updates the metrics.
+    fn tell(&self, work: &LeasedDelivery, update: &DeliveryUpdate) {
+        let result = match &update.end {
+            DeliveryOutcome::Again { .. } => "again",
+            DeliveryOutcome::Delivered => "delivered",
+            DeliveryOutcome::Diverted { .. } => "diverted",
+            DeliveryOutcome::Dropped => "dropped",
+            DeliveryOutcome::Filtered => "filtered",
         };
         self.app.metrics.delivery(result);
         let (delivery, event) = (work.delivery.id, work.delivery.event_id.as_str());
         let subscription = self.subscribed.record.id.as_str();
         let tenant = self.subscribed.record.tenant.as_str();
-        let reason = settlement.reason.as_deref().unwrap_or("");
-        match &settlement.end {
-            End::Delivered | End::Filtered => {
+        let reason = update.reason.as_deref().unwrap_or("");
+        match &update.end {
+            DeliveryOutcome::Delivered | DeliveryOutcome::Filtered => {
                 tracing::debug!(delivery, event, subscription, tenant, result, reason, "delivery");
             }
             _ => tracing::warn!(delivery, event, subscription, tenant, result, reason, "delivery"),
@@ -319,16 +332,16 @@ impl Sending {
     }
 }
 
-/// A delivery that ends without an attempt.
-fn ended(work: &Work, end: End, reason: &str) -> Settlement {
-    Settlement {
+/// Returns the update of a delivery that ends or waits without an attempt.
+fn ended(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> DeliveryUpdate {
+    DeliveryUpdate {
         delivery_id: work.delivery.id,
         attempt: None,
         body: None,
         end,
         reason: Some(reason.to_owned()),
         notice: None,
-        verdict: None,
+        effect: None,
     }
 }
 
@@ -348,7 +361,7 @@ fn wanted(subscribed: &Subscribed, event: &EventRecord) -> bool {
     }
 }
 
-/// An event as what is stored of it says.
+/// Runs a function with the event of a stored record.
 pub(in crate::gateway) fn with_event<T>(
     record: &EventRecord,
     run: impl FnOnce(&Event<'_>) -> T,
@@ -363,22 +376,24 @@ pub(in crate::gateway) fn with_event<T>(
     })
 }
 
-/// The id of a message: that of its event, whatever subscription it goes to and however often.
+/// Returns the message id. It is that of the event, for all subscriptions and all attempts.
 fn message_id(event: &str) -> String {
     locator(event.parse().unwrap_or_default())
 }
 
-/// How a delivery ends, or does not, by what comes next.
-fn end(next: Next) -> End {
+/// Converts the decision of the policy into the outcome of a delivery.
+fn end(next: Next) -> DeliveryOutcome {
     match next {
-        Next::Delivered => End::Delivered,
-        Next::Again { at, .. } => End::Again { at },
-        Next::GivenUp { trigger, divert: true } => End::Diverted { trigger: trigger.to_string() },
-        Next::GivenUp { divert: false, .. } | Next::Ignored => End::Dropped,
+        Next::Delivered => DeliveryOutcome::Delivered,
+        Next::Again { at, .. } => DeliveryOutcome::Again { at },
+        Next::GivenUp { trigger, divert: true } => {
+            DeliveryOutcome::Diverted { trigger: trigger.to_string() }
+        }
+        Next::GivenUp { divert: false, .. } | Next::Ignored => DeliveryOutcome::Dropped,
     }
 }
 
-/// A number from 0 to 1, by chance; without chance, none.
+/// Returns a random number from 0 to 1, or 0 without random bytes.
 fn jitter() -> f64 {
     let mut byte = [0; 2];
     match SystemRandom::new().fill(&mut byte) {

@@ -1,29 +1,33 @@
-//! What a search for a pattern costs, by how many places the pattern has.
+//! The cost of a search for a pattern, estimated from the number of its NFA states.
 //!
-//! A search is linear in the text, and a byte of it costs what can be going on there: mostly one
-//! thing, since states of the pattern are made as they are met and are met again. A text can be
-//! made that meets new ones all the time, where the pattern is `[ab]*a[ab]{300}` or the like; then
-//! each byte costs as much as the pattern has places. So it counts that often.
+//! A search is linear in the text, and its cost for each byte is the number of active NFA states.
+//! This is usually one, because the search caches the state sets it meets and meets them again. A
+//! sender can craft a text that always meets new sets, for patterns such as `[ab]*a[ab]{300}`. Each
+//! byte then costs as much as the pattern has states, so it is counted that many times. Knows
+//! neither texts nor limits.
 
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Patterns with no more places than these meet all their states soon, whatever the text.
+/// Maximum number of states of a pattern that counts each byte once. Such a pattern meets all its
+/// state sets soon, for any text.
 const FEW: usize = 8;
 
-/// Bytes of a literal that are a place: little else goes on while one is read.
+/// Bytes of a literal that count as one state: few other states are active while a literal is
+/// matched.
 const LITERAL: usize = 8;
 
-/// How often a byte of the text counts in a search for a pattern.
+/// Returns the weight of a pattern: the number of times that each byte of the text counts in a
+/// search.
 pub(super) fn weight(parsed: &Hir) -> usize {
     let places = places(parsed);
-    // Words of other letters than ASCII's are told apart place by place, however few.
+    // Unicode word boundaries are tested position by position, however few states the pattern has.
     let looks = parsed.properties().look_set();
     let is_plain = !looks.contains_word_unicode();
     if places <= FEW && is_plain { 1 } else { places.max(1) }
 }
 
-/// Each character, class and condition, as often as repetitions with an end repeat it. Recurses
-/// as deep as the parser of patterns lets them nest.
+/// Counts the states: each character, class and condition, multiplied by bounded repetitions.
+/// Recursion is as deep as the pattern parser allows patterns to nest.
 fn places(part: &Hir) -> usize {
     match part.kind() {
         HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => 1,
@@ -34,7 +38,7 @@ fn places(part: &Hir) -> usize {
             places(&repetition.sub).saturating_mul(usize::try_from(times).unwrap_or(usize::MAX))
         }
         HirKind::Concat(parts) => sum(parts),
-        // Words of which any may stand there are searched for all at once.
+        // Alternatives that are all literals are searched at the same time.
         HirKind::Alternation(parts) if parts.iter().all(is_literal) => 1,
         HirKind::Alternation(parts) => sum(parts),
     }

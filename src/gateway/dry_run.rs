@@ -1,5 +1,5 @@
-//! Trials: requests run through the routes, the store and the rest of a gateway that listens
-//! nowhere, with a clock that stands where the request says.
+//! Dry runs: requests that run through the routes, the store and the rest of a gateway that listens
+//! at no address. The clock is set to the time of each request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -21,57 +21,57 @@ use crate::engine::Time;
 use crate::listener::{Event, Listener, Response, Sample};
 use crate::value::read_json;
 
-/// The name of the store in its folder.
+/// File name of the store in its temporary folder.
 const STORE: &str = "trial.db";
 
-/// A gateway to try requests on. What it stores is gone when it is dropped.
-pub struct Trial {
+/// A gateway for dry runs. Its store is deleted when the value is dropped.
+pub struct DryRun {
     app: Arc<App>,
     listener: String,
     _folder: tempfile::TempDir,
 }
 
-/// What became of a request.
+/// The result of a dry run.
 #[derive(Debug)]
-pub struct Came {
-    /// The name of the outcome.
+pub struct DryRunResult {
+    /// Name of the outcome.
     pub outcome: String,
-    /// What the steps found.
+    /// Reason codes of the steps.
     pub findings: Vec<String>,
-    /// The reasons in words.
+    /// Reasons as text.
     pub reasons: Vec<String>,
-    /// The answer.
+    /// Response.
     pub response: Response,
-    /// The event.
+    /// Event, if the request produced one.
     pub event: Option<Event>,
 }
 
-/// Why a request could not be tried.
+/// The reason why a dry run failed.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
-    /// The gateway could not be put together.
+pub enum DryRunError {
+    /// A gateway that cannot be built.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// There is no folder for what is stored.
+    /// A temporary folder that cannot be created.
     #[error("no folder for what is stored: {0}")]
     Folder(#[from] std::io::Error),
-    /// The store does not answer.
+    /// A store that does not answer.
     #[error(transparent)]
     Store(#[from] super::store::StoreError),
-    /// The request is none that HTTP knows.
+    /// A request that is not valid HTTP.
     #[error("the request cannot be sent: {0}")]
     Request(#[from] hyper::http::Error),
-    /// The answer could not be read.
+    /// A response that cannot be read.
     #[error("the answer could not be read: {0}")]
     Answer(#[from] axum::Error),
 }
 
-impl Trial {
-    /// A gateway with one listener.
+impl DryRun {
+    /// Returns a gateway with one listener.
     ///
     /// # Errors
-    /// Where there is no place for what it stores.
-    pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, TrialError> {
+    /// Returns an error if its store cannot be created.
+    pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, DryRunError> {
         let folder = tempfile::tempdir()?;
         let options = SqliteOptions::new(folder.path().join(STORE), Mode::Serve);
         let store = Arc::new(SqliteStore::open(options)?);
@@ -87,21 +87,21 @@ impl Trial {
         Ok(Self { app, listener: id, _folder: folder })
     }
 
-    /// Sends a request, with its body where that does not stand in it.
+    /// Sends a request.
     ///
     /// # Errors
-    /// Where it cannot be sent, or what it left cannot be read.
-    pub async fn send(&self, sample: &Sample, now: Time) -> Result<Came, TrialError> {
+    /// Returns an error if the request cannot be sent, or its stored result cannot be read.
+    pub async fn send(&self, sample: &Sample, now: Time) -> Result<DryRunResult, DryRunError> {
         self.app.clock.set(now);
         let response = self.answer(sample).await?;
         self.app.store.flush().await?;
         let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
         let record = self.app.store.requests(&newest).await?.into_iter().next();
         let event = self.event(record.as_ref()).await?;
-        Ok(came(record, response, event))
+        Ok(dry_run_result(record, response, event))
     }
 
-    async fn answer(&self, sample: &Sample) -> Result<Response, TrialError> {
+    async fn answer(&self, sample: &Sample) -> Result<Response, DryRunError> {
         let path = format!("/webhooks/v1/listeners/{}/notify", self.listener);
         let target = match sample.query.as_str() {
             "" => path,
@@ -132,7 +132,7 @@ impl Trial {
         Ok(Response { status, headers, body })
     }
 
-    async fn event(&self, record: Option<&RequestRecord>) -> Result<Option<Event>, TrialError> {
+    async fn event(&self, record: Option<&RequestRecord>) -> Result<Option<Event>, DryRunError> {
         let Some(id) = record.and_then(|record| record.event_id.as_deref()) else {
             return Ok(None);
         };
@@ -144,20 +144,30 @@ impl Trial {
         }))
     }
 
-    /// How many events there are.
+    /// Returns the number of stored events, at most 1000.
     ///
     /// # Errors
-    /// Where the store does not answer.
-    pub async fn events(&self) -> Result<usize, TrialError> {
+    /// Returns an error if the store does not answer.
+    pub async fn events(&self) -> Result<usize, DryRunError> {
         let all = EventFilter { limit: 1000, ..EventFilter::default() };
         Ok(self.app.store.events(&all).await?.len())
     }
 }
 
-fn came(record: Option<RequestRecord>, response: Response, event: Option<Event>) -> Came {
+fn dry_run_result(
+    record: Option<RequestRecord>,
+    response: Response,
+    event: Option<Event>,
+) -> DryRunResult {
     let Some(record) = record else {
         let (findings, reasons) = (Vec::new(), Vec::new());
-        return Came { outcome: "unknown_listener".to_owned(), findings, reasons, response, event };
+        return DryRunResult {
+            outcome: "unknown_listener".to_owned(),
+            findings,
+            reasons,
+            response,
+            event,
+        };
     };
     let list: Vec<serde_json::Value> = serde_json::from_str(&record.reasons).unwrap_or_default();
     let text = |one: &serde_json::Value, key: &str| {
@@ -172,5 +182,5 @@ fn came(record: Option<RequestRecord>, response: Response, event: Option<Event>)
             format!("{named}: {}: {}", text(one, "finding"), text(one, "message"))
         })
         .collect();
-    Came { outcome: record.outcome, findings, reasons, response, event }
+    DryRunResult { outcome: record.outcome, findings, reasons, response, event }
 }

@@ -1,121 +1,121 @@
-//! Programs as trees of tests: what most filters are.
+//! Predicate trees: programs that only make tests, as most filters do. Does not evaluate them.
 //!
-//! A filter reads a few paths and compares them; on the stack machine more time goes to setting
-//! it up than to the comparisons. Where the instructions of a program are of such kinds alone,
-//! they are read back as a tree, which `vm::direct` walks with the same operations on the same
-//! heap. Wherever that meets a fault, the machine runs from the start and says what it is and
-//! where: there is one account of faults.
+//! A filter reads a few paths and compares them. For such a program the setup of the stack machine
+//! takes longer than the comparisons. If all instructions of a program are tests, this module reads
+//! them back into a tree, which `vm::predicate` evaluates with the same operations on the same
+//! heap. If it meets a fault, the machine runs the program from the start and reports the fault, so
+//! faults are reported in one way only.
 
 use super::{Callee, Chunk, Instruction, Loop, Path};
 use crate::builtins::{Code, LoopKind};
 use crate::value::{Number, OwnedValue};
 
-/// A program, or a part of one, as a tree.
+/// A node of a predicate tree.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     /// A constant.
     Constant(OwnedValue),
-    /// What a path leads to.
+    /// The value at a path.
     Path(Path),
     /// The time of the evaluation.
     Now,
-    /// That time, moved by the calendar.
+    /// The time of the evaluation, moved by a calendar span.
     FromNow {
-        /// By so many years.
+        /// The number of years.
         years: i64,
-        /// By so many months.
+        /// The number of months.
         months: i64,
-        /// By so many days.
+        /// The number of days.
         days: i64,
     },
-    /// Whether a value counts as false.
+    /// True if a value counts as false.
     Not(Box<Node>),
-    /// The first that counts as false, or the last.
+    /// The first operand that counts as false, or the last.
     All(Box<[Node]>),
-    /// The first that counts as true, or the last.
+    /// The first operand that counts as true, or the last.
     Any(Box<[Node]>),
-    /// Two values that are compared.
+    /// A comparison of two values.
     Compare {
-        /// How.
+        /// The operator.
         by: Comparison,
-        /// The values.
+        /// The operands.
         sides: Box<[Node; 2]>,
     },
-    /// Whether what a path leads to equals a text.
+    /// An equality of a path and a string.
     Is {
         /// The path.
         path: Path,
-        /// The text.
+        /// The string.
         text: Box<str>,
-        /// Whether it is asked if it does not.
+        /// True for `!=`.
         negated: bool,
     },
-    /// Whether a path leads to nothing.
+    /// A null test of a path.
     IsNull {
         /// The path.
         path: Path,
-        /// Whether it is asked if it leads to something.
+        /// True to test for not null.
         negated: bool,
     },
-    /// Whether a text is in what a path leads to, in small letters.
+    /// A search for a string in the lower-case form of the value at a path.
     InSmall {
-        /// The text.
+        /// The string.
         part: Box<str>,
         /// The path.
         path: Path,
-        /// The function that makes small letters, for what is no plain text.
+        /// The lower-case function, for values other than plain strings.
         function: Callee,
-        /// Whether it is asked if it is not.
+        /// True for `NOT IN`.
         negated: bool,
     },
-    /// Whether what a path leads to equals a text, in small letters.
+    /// An equality of a string and the lower-case form of the value at a path.
     IsSmall {
-        /// The text.
+        /// The string.
         text: Box<str>,
         /// The path.
         path: Path,
-        /// The function that makes small letters, for what is no plain text.
+        /// The lower-case function, for values other than plain strings.
         function: Callee,
     },
-    /// The time that a text spells which a path leads to.
+    /// The time parsed from the string at a path.
     Moment {
         /// The path.
         path: Path,
-        /// The function that reads it, for what is no text in the usual form.
+        /// The parsing function, for values other than strings in the usual form.
         function: Callee,
     },
-    /// What a function answers.
+    /// A function call.
     Call {
         /// The function.
         function: Callee,
         /// Its arguments.
         args: Box<[Node]>,
     },
-    /// A test that several programs of a rule set make.
+    /// A test that several programs of a rule set share (common subexpression).
     Once {
-        /// Its place among the shared tests of the set.
+        /// Its index among the shared tests of the set.
         test: u32,
         /// The test.
         inner: Box<Node>,
     },
-    /// What a loop over a list answers.
+    /// A loop over a list.
     Each {
-        /// What is asked of the elements.
+        /// The question about the elements.
         question: Question,
         /// The list.
         list: Box<Node>,
         /// The first local of the body's parameters.
         slot: u16,
-        /// How many parameters it has.
+        /// The number of parameters of the body.
         params: u8,
-        /// The steps of work that each element counts for.
+        /// The steps of work charged for each element.
         work: u32,
         /// The body.
         body: Box<Node>,
     },
 }
 
-/// How two values compare.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `==`
@@ -136,19 +136,19 @@ pub enum Comparison {
     NotIn,
 }
 
-/// What is asked of the elements of a list.
+/// The question of a loop about the elements of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Whether one passes.
+    /// True if at least one passes.
     Any,
-    /// Whether all pass.
+    /// True if all pass.
     All,
-    /// How many pass.
+    /// The number of elements that pass.
     Count,
 }
 
 impl Node {
-    /// The parts of a tree, as far as they are trees.
+    /// Returns the children that are nodes.
     pub(super) fn children(&self) -> impl Iterator<Item = &Self> {
         let list: &[Self] = match self {
             Self::All(nodes) | Self::Any(nodes) | Self::Call { args: nodes, .. } => nodes,
@@ -163,7 +163,7 @@ impl Node {
         list.iter().chain(one).chain(other)
     }
 
-    /// The same, to be changed.
+    /// Returns the children that are nodes, to be changed.
     pub(super) fn children_mut(&mut self) -> Box<dyn Iterator<Item = &mut Self> + '_> {
         match self {
             Self::All(nodes) | Self::Any(nodes) | Self::Call { args: nodes, .. } => {
@@ -176,7 +176,7 @@ impl Node {
         }
     }
 
-    /// Hands out each path of the tree, to be changed.
+    /// Calls `change` with each path of the tree.
     pub(super) fn each_path(&mut self, change: &mut impl FnMut(&mut Path)) {
         match self {
             Self::Path(path)
@@ -190,7 +190,7 @@ impl Node {
     }
 }
 
-/// The tree of a chunk that the verifier holds good; none where it does more than such trees do.
+/// Returns the predicate tree of a verified chunk. `None` if the chunk does more than make tests.
 pub(super) fn direct(chunk: &Chunk) -> Option<Node> {
     let end = chunk.code.len().checked_sub(1)?;
     if chunk.code.get(end) != Some(&Instruction::Return) {
@@ -199,19 +199,20 @@ pub(super) fn direct(chunk: &Chunk) -> Option<Node> {
     Reader { chunk, depth: 0, stack: Vec::new() }.read(0, end)
 }
 
-/// A tree that is deeper is left to the machine: walks recurse.
+/// The maximum depth of a predicate tree, in levels, because evaluation is recursive. The machine
+/// runs deeper programs.
 const DEEPEST: u32 = 24;
 
 struct Reader<'c> {
     chunk: &'c Chunk,
-    /// How deep the tree is here.
+    /// The current depth.
     depth: u32,
-    /// What was read and is not part of a node yet; that of the stretches outside lies below.
+    /// The operands that have no parent yet. Those of enclosing ranges are below.
     stack: Vec<Node>,
 }
 
 impl Reader<'_> {
-    /// The tree of a stretch of instructions that leaves one value.
+    /// Reads the tree of a range of instructions that leaves one value.
     fn read(&mut self, start: usize, end: usize) -> Option<Node> {
         self.depth += 1;
         let node = if self.depth > DEEPEST { None } else { self.read_on(start, end) };
@@ -220,7 +221,7 @@ impl Reader<'_> {
     }
 
     fn read_on(&mut self, start: usize, end: usize) -> Option<Node> {
-        // A run of operators without brackets grows to the left, as deep as it is long.
+        // Operators without parentheses nest to the left, so a long run is a deep tree.
         let mut grown = 0;
         let floor = self.stack.len();
         let mut at = start;
@@ -255,7 +256,7 @@ impl Reader<'_> {
         (at == end && self.stack.len() == floor).then_some(node)
     }
 
-    /// An instruction that takes values and leaves one.
+    /// Reads an instruction that takes values and leaves one.
     fn plain(&mut self, instruction: Instruction) -> Option<Node> {
         let by = match instruction {
             Instruction::Constant { constant } => {
@@ -291,7 +292,7 @@ impl Reader<'_> {
         Some(comparison(by, left, right))
     }
 
-    /// Operands until one decides: the jumps between them all lead to one place.
+    /// Reads the operands of `AND` or `OR`. The jumps between them all have the same target.
     fn short(&mut self, jump: Instruction, first: Node, at: usize, target: usize) -> Option<Node> {
         let code = self.chunk.code.get(at + 1..target)?;
         let jumps = code.iter().enumerate().filter(|(_, other)| **other == jump);
@@ -310,7 +311,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A loop, and where the code goes on after what is read.
+    /// Reads a loop. Returns its node and the index of the first instruction after it.
     fn each(&mut self, info: &Loop, list: Node) -> Option<(Node, usize)> {
         let end = info.end as usize;
         let (question, next) = match info.kind {
@@ -331,7 +332,7 @@ impl Reader<'_> {
         Some((node, next))
     }
 
-    /// Whether the instruction there takes the length of the value before it.
+    /// Returns true if the instruction is a call of `$LENGTH`.
     fn is_length(&self, at: usize) -> bool {
         match self.chunk.code.get(at) {
             Some(Instruction::Call { function, count: 1 }) => {
@@ -343,7 +344,7 @@ impl Reader<'_> {
     }
 }
 
-/// A call, in the form of its kind that is quickest.
+/// Returns the fastest node for a call.
 fn call(function: &Callee, args: Box<[Node]>) -> Node {
     let is = |name| matches!(function, Callee::Builtin(function) if function.name == name);
     match &*args {
@@ -367,7 +368,7 @@ fn integer(node: &Node) -> Option<i64> {
     }
 }
 
-/// A comparison, in the form of its kind that is quickest.
+/// Returns the fastest node for a comparison.
 fn comparison(by: Comparison, left: Node, right: Node) -> Node {
     use OwnedValue::{Null, Text};
     let negated = matches!(by, Comparison::NotEqual | Comparison::NotIn);
@@ -406,7 +407,7 @@ fn comparison(by: Comparison, left: Node, right: Node) -> Node {
     }
 }
 
-/// The path that `$LOWERCASE` is called on.
+/// Returns the path argument of a `$LOWERCASE` call.
 fn small<'n>(function: &Callee, args: &'n [Node]) -> Option<&'n Path> {
     let is_small = matches!(function, Callee::Builtin(function) if function.name == "LOWERCASE");
     match args {
@@ -416,7 +417,7 @@ fn small<'n>(function: &Callee, args: &'n [Node]) -> Option<&'n Path> {
 }
 
 impl Comparison {
-    /// Whether an order of two values is as it says.
+    /// Returns true if an ordering satisfies the operator.
     pub(crate) fn holds(self, order: std::cmp::Ordering) -> bool {
         match self {
             Self::Less => order.is_lt(),

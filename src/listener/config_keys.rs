@@ -1,6 +1,6 @@
-//! What may stand in a listener file and in a recipe, a row a key.
+//! The schema of listener files and recipes: a row for each key. Knows no compilation.
 
-use crate::config::{Field, Table, Takes, optional, required};
+use crate::config::{Field, FieldType, Table, optional, required};
 
 /// The encodings of signatures.
 const ENCODINGS: &[&str] = &["hex", "base64", "base64url"];
@@ -9,45 +9,47 @@ const SECRET_ENCODINGS: &[&str] = &["utf8", "hex", "base64", "whsec"];
 /// The hash functions of signatures.
 const HASHES: &[&str] = &["sha1", "sha256", "sha384", "sha512"];
 
-/// One expression, or several.
-const EXPRESSIONS: Takes = Takes::OneOf(&[Takes::Expression, Takes::List(&Takes::Expression)]);
-/// One text, or several.
-const TEXTS: Takes = Takes::OneOf(&[Takes::Text, Takes::List(&Takes::Text)]);
+/// One expression or a list of expressions.
+const EXPRESSIONS: FieldType =
+    FieldType::OneOf(&[FieldType::Expression, FieldType::List(&FieldType::Expression)]);
+/// One string or a list of strings.
+const TEXTS: FieldType = FieldType::OneOf(&[FieldType::Text, FieldType::List(&FieldType::Text)]);
 
-static A_CHECK: Takes = Takes::Table(&CHECK);
-static A_CHALLENGE: Takes = Takes::Table(&CHALLENGES);
-static A_HEADER: Takes = Takes::OneOf(&HEADER_VALUES);
-static HEADER_VALUES: [Takes; 2] = [Takes::Template, Takes::Table(&HEADER)];
+static A_CHECK: FieldType = FieldType::Table(&CHECK);
+static A_CHALLENGE: FieldType = FieldType::Table(&CHALLENGES);
+static A_HEADER: FieldType = FieldType::OneOf(&HEADER_VALUES);
+static HEADER_VALUES: [FieldType; 2] = [FieldType::Template, FieldType::Table(&HEADER)];
 
-static A_SAMPLE: Takes = Takes::Table(&SAMPLE);
+static A_SAMPLE: FieldType = FieldType::Table(&SAMPLE);
 
-/// A listener file.
+/// The schema of a listener file.
 pub static LISTENER: Table = Table {
     name: "a listener",
     doc: "One file a listener, `listeners/NAME.toml`.",
     fields: &[
         required(
             "id",
-            Takes::Uuid,
+            FieldType::Uuid,
             "The listener's id, a UUID: its place in the URL that the provider posts to.",
         ),
-        required("name", Takes::Text, "What logs, metrics and commands call it."),
-        required("tenant", Takes::Text, "The tenant that its events belong to."),
+        required("name", FieldType::Text, "What logs, metrics and commands call it."),
+        required("tenant", FieldType::Text, "The tenant that its events belong to."),
         optional(
             "provider",
-            Takes::Text,
+            FieldType::Text,
             "A recipe that fills in what this file leaves out; `hookgate init` lists them.",
         ),
         optional(
             "url",
-            Takes::Text,
-            "The URL that the provider posts to, without a query, where a proxy writes it anew. Left out: `public_url` and the path of the listener.",
-        ),
-        optional("description", Takes::Text, "Words for whoever reads the file next."),
+            FieldType::Text,
+            "The URL that the provider posts to, without a query, where a proxy writes it anew.",
+        )
+        .or_derived("`public_url` and the path of the listener"),
+        optional("description", FieldType::Text, "Words for whoever reads the file next."),
         SECRETS,
         optional(
             "vars",
-            Takes::Map(&Takes::Any),
+            FieldType::Map(&FieldType::Any),
             "Settings that programs read as `vars.NAME`. `vars.tolerance` overrides the tolerance of every signed time.",
         ),
         METHODS,
@@ -60,14 +62,14 @@ pub static LISTENER: Table = Table {
         EVENT,
         RESPONSE,
         REDACT,
-        KEEP_RAW,
+        CAPTURE,
         SAMPLES,
         ALLOW,
     ],
     one_of: &[],
 };
 
-/// The part of a recipe that a listener is filled from.
+/// The schema of the listener part of a recipe: the defaults for its listeners.
 static FRAGMENT: Table = Table {
     name: "a recipe's listener",
     doc: "What a listener of this provider has if its file does not say otherwise.",
@@ -89,78 +91,85 @@ static FRAGMENT: Table = Table {
 
 const SECRETS: Field = optional(
     "secrets",
-    Takes::Map(&SECRET_SOURCES),
+    FieldType::Map(&SECRET_SOURCES),
     "The secrets that its programs may read, by name; each from the environment or a file. A list has several that are active at once, the newest first.",
 );
-const SECRET_SOURCES: Takes =
-    Takes::OneOf(&[Takes::Table(&SECRET), Takes::List(&Takes::Table(&SECRET))]);
+const SECRET_SOURCES: FieldType =
+    FieldType::OneOf(&[FieldType::Table(&SECRET), FieldType::List(&FieldType::Table(&SECRET))]);
 const METHODS: Field = optional(
     "methods",
-    Takes::List(&Takes::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),
-    "The methods that it takes, besides those of its challenges. Left out: POST.",
-);
+    FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),
+    "The methods that it takes, besides those of its challenges.",
+)
+.or("POST");
 const VERIFY: Field = optional(
     "verify",
-    Takes::List(&A_CHECK),
+    FieldType::List(&A_CHECK),
     "The checks that a request has to pass, all of them. With a provider they come after the recipe's.",
 );
 const CHALLENGE: Field = optional(
     "challenge",
-    Takes::List(&A_CHALLENGE),
+    FieldType::List(&A_CHALLENGE),
     "How a provider's question whether the listener is there is recognised and answered; the first that is recognised counts.",
 );
 const RATE_LIMIT: Field = optional(
     "rate_limit",
-    Takes::Table(&RATE),
-    "How many requests it takes. Left out: 5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds.",
-);
+    FieldType::Table(&RATE),
+    "How many requests it takes.",
+).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds");
 const SCHEMA: Field = optional(
     "schema",
-    Takes::Table(&SCHEMAS),
+    FieldType::Table(&SCHEMAS),
     "What the body has to look like: a JSON Schema (draft 7, 2020-12), or its shorthand.",
 );
-const FILTER: Field = optional("filter", Takes::Table(&FILTERS), "Which requests become events.");
+const FILTER: Field =
+    optional("filter", FieldType::Table(&FILTERS), "Which requests become events.");
 const DEDUPLICATE: Field =
-    optional("deduplicate", Takes::Table(&DEDUP), "How repeats of one event are recognised.");
-const EVENT: Field = optional("event", Takes::Table(&EVENTS), "What a request becomes.");
+    optional("deduplicate", FieldType::Table(&DEDUP), "How repeats of one event are recognised.");
+const EVENT: Field = optional("event", FieldType::Table(&EVENTS), "What a request becomes.");
 const RESPONSE: Field = optional(
     "response",
-    Takes::Table(&RESPONSES),
+    FieldType::Table(&RESPONSES),
     "The answer to an accepted request, where the provider wants its own.",
 );
 const REDACT: Field = optional(
     "redact",
-    Takes::Table(&REDACTION),
+    FieldType::Table(&REDACTION),
     "What must not be written to any log. `Authorization`, cookies and every known secret never are.",
 );
-const KEEP_RAW: Field = optional(
-    "keep_raw",
-    Takes::Bool,
-    "Whether the original request is kept, encrypted, so that its signature can be checked again. Left out: false.",
-);
+const CAPTURE: Field = optional(
+    "capture",
+    FieldType::Bool,
+    "Whether the original request is kept, encrypted, so that its signature can be checked again.",
+)
+.or("false")
+.renamed_from("keep_raw");
 const SAMPLES: Field = optional(
     "samples",
-    Takes::List(&Takes::Text),
+    FieldType::List(&FieldType::Text),
     "Files with sample bodies, for `hookgate check`: members and deduplication keys are held to them.",
 );
-const ALLOW: Field =
-    optional("allow", Takes::List(&Takes::Text), "Warnings that are not told, by their codes.");
+const ALLOW: Field = optional(
+    "allow",
+    FieldType::List(&FieldType::Text),
+    "Warnings that are not told, by their codes.",
+);
 
 static SECRET: Table = Table {
     name: "a secret",
     doc: "Where a secret is read from, at start and at each reload.",
     fields: &[
-        optional("env", Takes::Text, "The environment variable that holds it."),
+        optional("env", FieldType::Text, "The environment variable that holds it."),
         optional(
             "file",
-            Takes::Text,
+            FieldType::Text,
             "The file that holds it, relative to the configuration's folder; a final line end is left out.",
         ),
         optional(
             "encoding",
-            Takes::Word(SECRET_ENCODINGS),
-            "How it is written: as the text itself, in hex, in base64, or with the prefix `whsec_` before base64. Left out: the recipe's, else `utf8`. Stripe's `whsec_` is part of the text: `utf8`.",
-        ),
+            FieldType::Word(SECRET_ENCODINGS),
+            "How it is written: as the text itself, in hex, in base64, or with the prefix `whsec_` before base64. Stripe's `whsec_` is part of the text: `utf8`.",
+        ).or_derived("the recipe's, else `utf8`"),
     ],
     one_of: &["env", "file"],
 };
@@ -169,40 +178,41 @@ static CHECK: Table = Table {
     name: "a check",
     doc: "One check of a request's sender.",
     fields: &[
-        required("name", Takes::Text, "What the log calls it."),
+        required("name", FieldType::Text, "What the log calls it."),
         optional(
             "enforce",
-            Takes::Bool,
-            "With `false` a failure is recorded, and the request goes on. Left out: true.",
-        ),
+            FieldType::Bool,
+            "With `false` a failure is recorded, and the request goes on.",
+        )
+        .or("true"),
         optional(
             "rule",
-            Takes::Expression,
+            FieldType::Expression,
             "An expression that has to hold. Null and errors are failures.",
         ),
         optional(
             "signature",
-            Takes::Table(&SIGNATURE),
+            FieldType::Table(&SIGNATURE),
             "An HMAC of the request, made with a secret that the sender knows too.",
         ),
         optional(
             "public_key",
-            Takes::Table(&PUBLIC_KEY),
+            FieldType::Table(&PUBLIC_KEY),
             "A signature that was made with the sender's private key.",
         ),
         optional(
             "credential",
-            Takes::Table(&CREDENTIAL),
+            FieldType::Table(&CREDENTIAL),
             "An API key or access token of this gateway.",
         ),
         optional(
             "jwt",
-            Takes::Table(&JWT),
+            FieldType::Table(&JWT),
             "A token that somebody else issued, checked against pinned keys.",
         ),
         optional(
             "addresses",
-            Takes::List(&Takes::Text),
+            FieldType::List(&FieldType::Text),
             "The networks that senders are in: `192.0.2.0/24`, `2001:db8::1`.",
         ),
     ],
@@ -216,7 +226,7 @@ const PAYLOAD: Field = required(
 );
 const RECEIVED: Field = required(
     "received",
-    Takes::Expression,
+    FieldType::Expression,
     "Where the signature stands: a text, or a list of candidates.",
 );
 const PREFIX: Field = optional(
@@ -225,40 +235,46 @@ const PREFIX: Field = optional(
     "What a signature begins with; others are passed over. In a list, an empty text means that it may be left out.",
 );
 const SEPARATOR: Field =
-    optional("separator", Takes::Text, "What stands between several signatures in one text.");
+    optional("separator", FieldType::Text, "What stands between several signatures in one text.");
 const TIME: Field = optional(
     "time",
-    Takes::Expression,
+    FieldType::Expression,
     "The time that the sender signed: seconds, milliseconds, or a date that `$PARSE_TIME` reads.",
 );
 const TOLERANCE: Field = optional(
     "tolerance",
-    Takes::OneOf(&[Takes::Duration, Takes::Word(&["off"])]),
-    "How far the signed time may be from now, to either side. Left out: 300 seconds.",
-);
+    FieldType::OneOf(&[FieldType::Duration, FieldType::Word(&["off"])]),
+    "How far the signed time may be from now, to either side.",
+)
+.or("300s");
 
 static SIGNATURE: Table = Table {
     name: "a signature",
     doc: "An HMAC (RFC 2104) of what the sender signed.",
     fields: &[
-        required("secret", Takes::Text, "The name of the secret; all that are active are tried."),
+        required(
+            "secret",
+            FieldType::Text,
+            "The name of the secret; all that are active are tried.",
+        ),
         required(
             "hash",
-            Takes::Word(&["sha1", "sha256", "sha384", "sha512", "inferred"]),
+            FieldType::Word(&["sha1", "sha256", "sha384", "sha512", "inferred"]),
             "The hash function; `inferred` takes it from the signature's own prefix, as WebSub does: `sha256=…`.",
         ),
         optional(
             "hashes",
-            Takes::List(&Takes::Word(HASHES)),
-            "With `inferred`, the hash functions that are allowed. Left out: sha256, sha384 and sha512.",
-        ),
+            FieldType::List(&FieldType::Word(HASHES)),
+            "With `inferred`, the hash functions that are allowed.",
+        )
+        .or_derived("sha256, sha384 and sha512"),
         PAYLOAD,
         RECEIVED,
         PREFIX,
         SEPARATOR,
         required(
             "encoding",
-            Takes::Word(ENCODINGS),
+            FieldType::Word(ENCODINGS),
             "How the signature is written. Hex in any case; base64 in its exact alphabet, padded or not.",
         ),
         TIME,
@@ -273,7 +289,7 @@ static PUBLIC_KEY: Table = Table {
     fields: &[
         required(
             "algorithm",
-            Takes::Word(&[
+            FieldType::Word(&[
                 "ed25519",
                 "ecdsa-p256-sha256",
                 "ecdsa-p256-sha1",
@@ -286,14 +302,14 @@ static PUBLIC_KEY: Table = Table {
         ),
         required(
             "key",
-            Takes::Text,
+            FieldType::Text,
             "The name of the secret that holds the public key or certificate: PEM, hex, base64 or `whpk_`. It is pinned, and never fetched.",
         ),
         PAYLOAD,
         RECEIVED,
         PREFIX,
         SEPARATOR,
-        required("encoding", Takes::Word(ENCODINGS), "How the signature is written."),
+        required("encoding", FieldType::Word(ENCODINGS), "How the signature is written."),
         TIME,
         TOLERANCE,
     ],
@@ -305,9 +321,10 @@ static CREDENTIAL: Table = Table {
     doc: "An API key or access token that this gateway issued.",
     fields: &[optional(
         "header",
-        Takes::Text,
-        "The header that holds it; in `Authorization` it comes after `Bearer `. Left out: `Authorization`.",
-    )],
+        FieldType::Text,
+        "The header that holds it; in `Authorization` it comes after `Bearer `.",
+    )
+    .or("Authorization")],
     one_of: &[],
 };
 
@@ -317,41 +334,42 @@ static JWT: Table = Table {
     fields: &[
         optional(
             "header",
-            Takes::Text,
-            "The header that holds it; in `Authorization` it comes after `Bearer `. Left out: `Authorization`.",
-        ),
+            FieldType::Text,
+            "The header that holds it; in `Authorization` it comes after `Bearer `.",
+        )
+        .or("Authorization"),
         required(
             "jwks",
-            Takes::Text,
+            FieldType::Text,
             "The file with the keys, a JWK Set (RFC 7517), relative to the configuration's folder.",
         ),
         required(
             "algorithms",
-            Takes::List(&Takes::Word(&["RS256", "RS384", "RS512", "ES256", "EdDSA"])),
+            FieldType::List(&FieldType::Word(&["RS256", "RS384", "RS512", "ES256", "EdDSA"])),
             "The algorithms that are taken, whatever the token says.",
         ),
-        required("issuer", Takes::Text, "What `iss` has to be."),
-        required("audience", Takes::Text, "What `aud` has to be, or to have in it."),
-        optional("leeway", Takes::Duration, "How far the clocks may differ. Left out: 30 seconds."),
+        required("issuer", FieldType::Text, "What `iss` has to be."),
+        required("audience", FieldType::Text, "What `aud` has to be, or to have in it."),
+        optional("leeway", FieldType::Duration, "How far the clocks may differ.").or("30s"),
     ],
     one_of: &[],
 };
 
 const STATUS: Field = optional(
     "status",
-    Takes::OneOf(&[Takes::Count(200, 599), Takes::Text]),
+    FieldType::OneOf(&[FieldType::Count(200, 599), FieldType::Text]),
     "The HTTP status: `200`, or `\"200 OK\"`.",
 );
 const HEADERS: Field = optional(
     "headers",
-    Takes::Map(&A_HEADER),
+    FieldType::Map(&A_HEADER),
     "Headers; a text is a template, `{ expr = \"…\" }` an expression.",
 );
 
 static HEADER: Table = Table {
     name: "a header",
     doc: "A header whose value is an expression; where it is null, the header is left out.",
-    fields: &[required("expr", Takes::Expression, "The value.")],
+    fields: &[required("expr", FieldType::Expression, "The value.")],
     one_of: &[],
 };
 
@@ -359,35 +377,38 @@ static CHALLENGES: Table = Table {
     name: "a challenge",
     doc: "A provider's question whether the listener is there.",
     fields: &[
-        optional("name", Takes::Text, "What the log calls it. Left out: `challenge`."),
-        required("detect", Takes::Expression, "An expression that holds for challenges only."),
+        optional("name", FieldType::Text, "What the log calls it.").or("challenge"),
+        required("detect", FieldType::Expression, "An expression that holds for challenges only."),
         optional(
             "methods",
-            Takes::List(&Takes::Word(&["GET", "HEAD", "POST", "PUT"])),
-            "The methods it comes by. Left out: those of the listener.",
-        ),
+            FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT"])),
+            "The methods it comes by.",
+        )
+        .or_derived("those of the listener"),
         STATUS,
         HEADERS,
         optional(
             "body",
-            Takes::OneOf(&[Takes::Expression, Takes::Mapper]),
+            FieldType::OneOf(&[FieldType::Expression, FieldType::Mapper]),
             "The body: an expression or a mapper. Text answers as it is, objects and lists as JSON.",
         ),
         optional(
             "tokens",
-            Takes::Map(&Takes::Table(&TOKEN)),
+            FieldType::Map(&FieldType::Table(&TOKEN)),
             "Signed tokens, which the response reads as `challenge_token[\"NAME\"]`.",
         ),
         optional(
             "verified",
-            Takes::Bool,
-            "Whether the request has to pass verification first. Left out: false.",
-        ),
+            FieldType::Bool,
+            "Whether the request has to pass verification first.",
+        )
+        .or("false"),
         optional(
             "token_pattern",
-            Takes::Text,
-            "What a text has to look like that is signed for a sender nobody verified. Left out: `[A-Za-z0-9_-]{1,128}`.",
-        ),
+            FieldType::Text,
+            "What a text has to look like that is signed for a sender nobody verified.",
+        )
+        .or("[A-Za-z0-9_-]{1,128}"),
     ],
     one_of: &[],
 };
@@ -396,10 +417,10 @@ static TOKEN: Table = Table {
     name: "a token",
     doc: "An HMAC of a part of the challenge.",
     fields: &[
-        required("secret", Takes::Text, "The name of the secret."),
-        required("hash", Takes::Word(HASHES), "The hash function."),
-        required("payload", Takes::Expression, "What is signed: one path of the request."),
-        required("encoding", Takes::Word(ENCODINGS), "How the token is written."),
+        required("secret", FieldType::Text, "The name of the secret."),
+        required("hash", FieldType::Word(HASHES), "The hash function."),
+        required("payload", FieldType::Expression, "What is signed: one path of the request."),
+        required("encoding", FieldType::Word(ENCODINGS), "How the token is written."),
     ],
     one_of: &[],
 };
@@ -408,13 +429,10 @@ static RATE: Table = Table {
     name: "a rate limit",
     doc: "How many requests are taken; counted after verification.",
     fields: &[
-        required("requests", Takes::Count(1, 1_000_000), "How many requests, in so much time."),
-        optional("per", Takes::Duration, "In how much time. Left out: one second."),
-        optional(
-            "burst",
-            Takes::Count(1, 10_000_000),
-            "How many at once, after a pause. Left out: what ten seconds allow, at least one.",
-        ),
+        required("requests", FieldType::Count(1, 1_000_000), "How many requests, in so much time."),
+        optional("per", FieldType::Duration, "In how much time.").or("1s"),
+        optional("burst", FieldType::Count(1, 10_000_000), "How many at once, after a pause.")
+            .or_derived("what ten seconds allow, at least one"),
     ],
     one_of: &[],
 };
@@ -425,13 +443,13 @@ static SCHEMAS: Table = Table {
     fields: &[
         optional(
             "file",
-            Takes::Text,
+            FieldType::Text,
             "A file with a JSON Schema or its shorthand, relative to the configuration's folder.",
         ),
-        optional("json", Takes::Text, "The same as a text."),
+        optional("json", FieldType::Text, "The same as a text."),
         optional(
             "shape",
-            Takes::Map(&Takes::Any),
+            FieldType::Map(&FieldType::Any),
             "The shorthand as a table: `{ action = \"string\" }`. Every member it names has to be there.",
         ),
     ],
@@ -442,8 +460,8 @@ static FILTERS: Table = Table {
     name: "a filter",
     doc: "Which requests become events. An error in it keeps the event, and is recorded.",
     fields: &[
-        optional("keep_when", Takes::Expression, "Requests become events where this holds."),
-        optional("drop_when", Takes::Expression, "Requests become no events where this holds."),
+        optional("keep_when", FieldType::Expression, "Requests become events where this holds."),
+        optional("drop_when", FieldType::Expression, "Requests become no events where this holds."),
     ],
     one_of: &["keep_when", "drop_when"],
 };
@@ -454,19 +472,19 @@ static DEDUP: Table = Table {
     fields: &[
         optional(
             "keys",
-            Takes::List(&Takes::Expression),
+            FieldType::List(&FieldType::Expression),
             "Expressions that together tell events apart. A path that begins with no name of the request is one in `parsed_body`.",
         ),
         optional(
             "window",
-            Takes::Duration,
-            "How long a key is remembered, from 1 second to 24 hours, counted from the first. Left out: 10 minutes.",
-        ),
+            FieldType::Duration,
+            "How long a key is remembered, from 1 second to 24 hours, counted from the first.",
+        ).or("10m"),
         optional(
             "signature",
-            Takes::Bool,
-            "Whether a signed request is also recognised by what was signed. Left out: one that has no signed time is, as it could be replayed for ever. With `true`, also one whose time is held to the clock: for keys that are not signed. With `false`, two events that are the same to the letter are two.",
-        ),
+            FieldType::Bool,
+            "Whether a signed request is also recognised by what was signed. With `true`, also one whose time is held to the clock: for keys that are not signed. With `false`, two events that are the same to the letter are two.",
+        ).or_derived("one that has no signed time is, as it could be replayed for ever"),
     ],
     one_of: &[],
 };
@@ -475,14 +493,19 @@ static EVENTS: Table = Table {
     name: "an event",
     doc: "What a request becomes.",
     fields: &[
-        optional("type", Takes::Expression, "The event's type. Left out: null."),
-        optional("id", Takes::Expression, "The provider's own id of the event. Left out: null."),
+        optional("type", FieldType::Expression, "The event's type."),
+        optional("id", FieldType::Expression, "The provider's own id of the event."),
         optional(
             "data",
-            Takes::OneOf(&[Takes::Expression, Takes::Mapper]),
-            "The event's data: an expression or a mapper. Left out: `parsed_body`.",
+            FieldType::OneOf(&[FieldType::Expression, FieldType::Mapper]),
+            "The event's data: an expression or a mapper.",
+        )
+        .or("parsed_body"),
+        optional(
+            "types",
+            FieldType::List(&FieldType::Text),
+            "The types that subscribers may choose from.",
         ),
-        optional("types", Takes::List(&Takes::Text), "The types that subscribers may choose from."),
     ],
     one_of: &[],
 };
@@ -495,7 +518,7 @@ static RESPONSES: Table = Table {
         HEADERS,
         optional(
             "body",
-            Takes::OneOf(&[Takes::Expression, Takes::Mapper]),
+            FieldType::OneOf(&[FieldType::Expression, FieldType::Mapper]),
             "The body: an expression or a mapper.",
         ),
     ],
@@ -508,43 +531,43 @@ static REDACTION: Table = Table {
     fields: &[
         optional(
             "paths",
-            Takes::List(&Takes::Text),
+            FieldType::List(&FieldType::Text),
             "Paths of the request: `parsed_body.user.email`, `query_params.token`; `[*]` is every element.",
         ),
-        optional("headers", Takes::List(&Takes::Text), "Names of headers."),
+        optional("headers", FieldType::List(&FieldType::Text), "Names of headers."),
     ],
     one_of: &[],
 };
 
-/// A recipe file.
+/// The schema of a recipe file.
 pub static RECIPE: Table = Table {
     name: "a recipe",
     doc: "How one provider signs, challenges and names its deliveries.",
     fields: &[
-        required("title", Takes::Text, "The provider's name as it writes it."),
-        required("documentation", Takes::Text, "The page that says so."),
+        required("title", FieldType::Text, "The provider's name as it writes it."),
+        required("documentation", FieldType::Text, "The page that says so."),
         required(
             "setup",
-            Takes::Text,
+            FieldType::Text,
             "What to do at the provider, a step a line; `{url}` and `{secret}` are filled in.",
         ),
-        required("covers", Takes::List(&Takes::Text), "What the signature covers."),
-        required("unsigned", Takes::List(&Takes::Text), "What matters and is not covered."),
+        required("covers", FieldType::List(&FieldType::Text), "What the signature covers."),
+        required("unsigned", FieldType::List(&FieldType::Text), "What matters and is not covered."),
         optional(
             "secrets",
-            Takes::Map(&Takes::Table(&RECIPE_SECRET)),
+            FieldType::Map(&FieldType::Table(&RECIPE_SECRET)),
             "The secrets that it needs; the first is the main one.",
         ),
         optional(
             "vars",
-            Takes::Map(&Takes::Table(&RECIPE_VAR)),
+            FieldType::Map(&FieldType::Table(&RECIPE_VAR)),
             "Settings that it needs, which are no secrets.",
         ),
-        required("listener", Takes::Table(&FRAGMENT), "What a listener of this provider has."),
-        optional("send", Takes::Table(&SEND), "How the provider makes a delivery."),
+        required("listener", FieldType::Table(&FRAGMENT), "What a listener of this provider has."),
+        optional("send", FieldType::Table(&SEND), "How the provider makes a delivery."),
         required(
             "sample",
-            Takes::List(&Takes::Table(&SAMPLE)),
+            FieldType::List(&FieldType::Table(&SAMPLE)),
             "Requests and what becomes of them: the recipe's tests.",
         ),
     ],
@@ -555,9 +578,9 @@ static RECIPE_SECRET: Table = Table {
     name: "a recipe's secret",
     doc: "A secret that the provider and the listener share, or a key that is pinned.",
     fields: &[
-        required("what", Takes::Text, "What it is at the provider."),
-        optional("encoding", Takes::Word(SECRET_ENCODINGS), "How the provider writes it."),
-        optional("optional", Takes::Bool, "Whether the listener works without it."),
+        required("what", FieldType::Text, "What it is at the provider."),
+        optional("encoding", FieldType::Word(SECRET_ENCODINGS), "How the provider writes it."),
+        optional("optional", FieldType::Bool, "Whether the listener works without it."),
     ],
     one_of: &[],
 };
@@ -566,8 +589,8 @@ static RECIPE_VAR: Table = Table {
     name: "a recipe's setting",
     doc: "A setting that is no secret.",
     fields: &[
-        required("what", Takes::Text, "What it is at the provider."),
-        optional("default", Takes::Any, "What it is, where a listener does not say."),
+        required("what", FieldType::Text, "What it is at the provider."),
+        optional("default", FieldType::Any, "What it is, where a listener does not say."),
     ],
     one_of: &[],
 };
@@ -576,63 +599,69 @@ static SEND: Table = Table {
     name: "sending",
     doc: "How the provider makes a delivery.",
     fields: &[
-        optional("method", Takes::Text, "The method. Left out: POST."),
-        optional("content_type", Takes::Text, "The content type. Left out: application/json."),
+        optional("method", FieldType::Text, "The method.").or("POST"),
+        optional("content_type", FieldType::Text, "The content type.").or("application/json"),
         optional(
             "headers",
-            Takes::List(&Takes::List(&Takes::Text)),
+            FieldType::List(&FieldType::List(&FieldType::Text)),
             "Names and expressions; each sees the headers before it.",
         ),
     ],
     one_of: &[],
 };
 
-/// A request with what is expected of it.
+/// The schema of a request with its expected result.
 pub static SAMPLE: Table = Table {
     name: "a sample",
     doc: "A request, and what becomes of it.",
     fields: &[
-        required("name", Takes::Text, "What is shown, in a user's words."),
-        optional("source", Takes::Text, "Where it was published."),
-        required("expect", Takes::Text, "The outcome."),
-        optional("reason", Takes::Text, "A finding that has to be among the reasons."),
-        optional("method", Takes::Text, "The method. Left out: POST."),
-        optional("url", Takes::Text, "The public URL. Left out: made from the listener."),
-        optional("query", Takes::Text, "The raw query."),
+        required("name", FieldType::Text, "What is shown, in a user's words."),
+        optional("source", FieldType::Text, "Where it was published."),
+        required("expect", FieldType::Text, "The outcome."),
+        optional("reason", FieldType::Text, "A finding that has to be among the reasons."),
+        optional("method", FieldType::Text, "The method.").or("POST"),
+        optional("url", FieldType::Text, "The public URL.").or_derived("made from the listener"),
+        optional("query", FieldType::Text, "The raw query."),
         optional(
             "headers",
-            Takes::OneOf(&[Takes::Map(&Takes::Text), Takes::List(&Takes::List(&Takes::Text))]),
+            FieldType::OneOf(&[
+                FieldType::Map(&FieldType::Text),
+                FieldType::List(&FieldType::List(&FieldType::Text)),
+            ]),
             "Headers; as a list of pairs, where one is repeated.",
         ),
-        optional("body", Takes::Text, "The body as text."),
-        optional("body_base64", Takes::Text, "The body as bytes."),
-        optional("body_file", Takes::Text, "The body as a file, relative to this one."),
+        optional("body", FieldType::Text, "The body as text."),
+        optional("body_base64", FieldType::Text, "The body as bytes."),
+        optional("body_file", FieldType::Text, "The body as a file, relative to this one."),
         optional(
             "now",
-            Takes::OneOf(&[Takes::Number, Takes::Text]),
+            FieldType::OneOf(&[FieldType::Number, FieldType::Text]),
             "The time: seconds since the epoch, or RFC 3339.",
         ),
-        optional("remote_address", Takes::Text, "The address that it comes from."),
+        optional("remote_address", FieldType::Text, "The address that it comes from."),
         optional(
             "secrets",
-            Takes::Map(&Takes::OneOf(&[Takes::Text, Takes::List(&Takes::Text)])),
+            FieldType::Map(&FieldType::OneOf(&[
+                FieldType::Text,
+                FieldType::List(&FieldType::Text),
+            ])),
             "The secrets as the provider shows them.",
         ),
-        optional("vars", Takes::Map(&Takes::Any), "Settings, in place of the listener's."),
-        optional("status", Takes::Count(100, 599), "The HTTP status of the response."),
+        optional("vars", FieldType::Map(&FieldType::Any), "Settings, in place of the listener's."),
+        optional("status", FieldType::Count(100, 599), "The HTTP status of the response."),
         optional(
             "response_headers",
-            Takes::Map(&Takes::Text),
+            FieldType::Map(&FieldType::Text),
             "Headers that the response has to have.",
         ),
-        optional("response_body", Takes::Text, "The response's body, byte for byte."),
-        optional("response_json", Takes::Text, "The response's body, as JSON."),
-        optional("event_type", Takes::Text, "The type of the event."),
-        optional("event_id", Takes::Text, "The provider's id of the event."),
-        optional("event_data", Takes::Text, "The event's data, as JSON."),
+        optional("response_body", FieldType::Text, "The response's body, byte for byte."),
+        optional("response_json", FieldType::Text, "The response's body, as JSON."),
+        optional("event_type", FieldType::Text, "The type of the event."),
+        optional("event_id", FieldType::Text, "The provider's id of the event."),
+        optional("event_data", FieldType::Text, "The event's data, as JSON."),
         optional(
             "then",
-            Takes::List(&A_SAMPLE),
+            FieldType::List(&A_SAMPLE),
             "Requests that follow, to the same listener: a repeat, one too many.",
         ),
     ],

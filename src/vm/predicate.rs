@@ -1,33 +1,34 @@
-//! Programs that are trees of tests, walked without a stack: see `program::direct`.
+//! Evaluation of predicate trees, without a stack: see `program::predicate`. Does not report
+//! faults.
 //!
-//! Every operation and every count of work is the machine's own, so the answer is too. Of a fault
-//! only that there is one is told, by no answer: the machine runs again and says which.
+//! Operations and work counts are those of the machine, so the result is the same. A fault gives
+//! `None`; then the machine runs the program and reports the fault.
 //!
-//! What is always inlined here is so by measurement: a call writes its answer down to be read
-//! again, and that took longer than the test itself.
+//! Functions marked `inline(always)` are inlined because measurements showed it necessary: a call
+//! stores its result to memory and loads it again, which took longer than the test itself.
 
 use memchr::memchr2_iter;
 
-use super::context::{Context, Document, case_blind, document};
+use super::context::{Context, Document, case_insensitive, document};
 use super::set::{Answer, End, Shared};
 use crate::builtins::{Env, PatternCache, invoke, usual_time};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
 use crate::value::{self, Heap, List, Object, OwnedValue, Value};
 
-/// A walk over the tree of a program.
+/// An evaluation of a predicate tree.
 pub(super) struct Walk<'r, 'a> {
     pub(super) chunk: &'a Chunk,
     pub(super) context: &'r Context<'a>,
     pub(super) heap: &'a Heap,
     pub(super) patterns: &'a PatternCache,
     pub(super) locals: &'a mut [Value<'a>],
-    /// The root that was read last, and where it stands: tests mostly read the same one.
+    /// The last variable read, by index, with its document: most tests read the same variable.
     pub(super) last: Option<(u16, Document<'a>)>,
-    /// What the programs of a set share.
+    /// The results shared by the programs of a set.
     pub(super) shared: Option<&'a Shared<'a>>,
 }
 
-/// More arguments than a function takes that filters call.
+/// The maximum number of arguments of a call. Functions that filters call have fewer.
 const MOST_ARGUMENTS: usize = 5;
 
 impl<'a> Walk<'_, 'a> {
@@ -60,8 +61,8 @@ impl<'a> Walk<'_, 'a> {
         })
     }
 
-    /// Whether the value of a node counts as true: most are nothing but that, and have no value to
-    /// carry around. The most common one without a call.
+    /// Returns true if the value of a node counts as true. Most nodes only have a truth, so no
+    /// value is built. The most common test runs without a function call.
     #[inline(always)]
     pub(super) fn truth(&mut self, node: &'a Node) -> Option<bool> {
         match node {
@@ -86,16 +87,16 @@ impl<'a> Walk<'_, 'a> {
             Node::Any(operands) => self.decided(operands, true),
             Node::Not(inner) => Some(!self.truth(inner)?),
             Node::Once { test, inner } => self.once(*test, inner),
-            // A secret may not leave, not even as its truth.
+            // A secret must not leave the machine, not even as a truth value.
             node => {
                 let value = self.value(node)?;
-                // What was built is measured before it leaves, and the machine does that.
+                // The machine measures built values before they leave.
                 (!value.holds_secret() && !is_built(value)).then(|| value.is_truthy())
             }
         }
     }
 
-    /// A test that others of the set make too. Who finds it made is charged what it costs.
+    /// Evaluates a shared test, or reads its cached result. Reading is charged the full cost.
     fn once(&mut self, test: u32, inner: &'a Node) -> Option<bool> {
         let cell = self.shared?.answer(test)?;
         if let Some(answer) = cell.get() {
@@ -120,12 +121,12 @@ impl<'a> Walk<'_, 'a> {
         Some(!decides)
     }
 
-    /// What functions may use: few filters call any, so it is put together then.
+    /// Returns the environment for functions. Built on demand, because few filters call functions.
     fn env(&self) -> Env<'a> {
         Env { heap: self.heap, literals: &self.chunk.patterns, patterns: self.patterns }
     }
 
-    /// Operands until one is as it takes to decide.
+    /// Evaluates operands until one decides (short-circuit).
     fn short(&mut self, operands: &'a [Node], decides: bool) -> Option<Value<'a>> {
         let mut last = Value::Null;
         for operand in operands {
@@ -137,21 +138,21 @@ impl<'a> Walk<'_, 'a> {
         Some(last)
     }
 
-    /// Where a path begins.
+    /// Returns the value at the start of a path.
     #[inline(always)]
     fn base(&self, path: &'a Path) -> Option<Value<'a>> {
         Some(match path.base {
             Base::Root(root) => {
                 let root = self.chunk.roots.get(usize::from(root))?;
                 let value = self.context.get(&root.name);
-                if root.case_blind { case_blind(value) } else { value }
+                if root.case_insensitive { case_insensitive(value) } else { value }
             }
             Base::Local(slot) => *self.locals.get(usize::from(slot))?,
             Base::Shared(place) => self.found(place)?.value(),
         })
     }
 
-    /// Where a step of the set led.
+    /// Returns the value at a shared step, and charges its work.
     #[inline(always)]
     fn found(&self, place: u16) -> Option<End<'a>> {
         let found = self.shared?.found(place)?;
@@ -172,8 +173,8 @@ impl<'a> Walk<'_, 'a> {
         Some(value)
     }
 
-    /// What a path leads to, the quick way where it goes down a document by names: what is on the
-    /// way is looked at where it is, and only the end becomes a value.
+    /// Returns the value at a path. If all keys are names, a fast path walks the document by
+    /// reference and only converts the last member to a value.
     #[inline(always)]
     fn at(&mut self, path: &'a Path) -> Option<Value<'a>> {
         let end = match self.document(path) {
@@ -186,7 +187,7 @@ impl<'a> Walk<'_, 'a> {
         end.or_else(|| self.follow(path))
     }
 
-    /// The document that a path begins in, where its keys are found as they are written.
+    /// Returns the document at the start of a path, if its keys are case-sensitive.
     #[inline(always)]
     fn document(&mut self, path: &'a Path) -> Option<Document<'a>> {
         match path.base {
@@ -195,7 +196,7 @@ impl<'a> Walk<'_, 'a> {
                     return Some(document);
                 }
                 let root = self.chunk.roots.get(usize::from(at))?;
-                if root.case_blind {
+                if root.case_insensitive {
                     return None;
                 }
                 let document = self.context.object(&root.name)?;
@@ -207,8 +208,8 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    /// The text that a path leads to. It never becomes a value, which would be written down and
-    /// read again: most tests are of texts, and that would be most of their time.
+    /// Returns the string at a path without building a value. Storing and loading that value would
+    /// take most of the time of a test, and most tests are of strings.
     #[inline(always)]
     fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
         if let Base::Shared(place) = path.base {
@@ -232,15 +233,15 @@ impl<'a> Walk<'_, 'a> {
         self.follow(path).map(Found::Other)
     }
 
-    /// The text under a name that is found in any case, as those of headers are.
+    /// Returns the string under a case-insensitive name, such as a header.
     fn header(&self, path: &'a Path) -> Option<Found<'a>> {
         let (Base::Root(root), [Key::Name(name)]) = (path.base, &*path.keys) else {
             return self.follow(path).map(Found::Other);
         };
         let root = self.chunk.roots.get(usize::from(root))?;
         let map = match self.context.object(&root.name) {
-            // One member may be the `map` of a log entry.
-            Some(Document::Json(map)) if root.case_blind && map.len() != 1 => map,
+            // A single member may be the `map` of a log entry.
+            Some(Document::Json(map)) if root.case_insensitive && map.len() != 1 => map,
             _ => return self.follow(path).map(Found::Other),
         };
         self.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;
@@ -273,8 +274,7 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    /// Counts what writing down the small letters of a text would cost; whether they are all
-    /// ASCII, so that it need not be done.
+    /// Returns true for ASCII, which needs no lower-case copy, and charges the cost of that copy.
     #[inline(always)]
     fn is_ascii(&self, text: &str) -> Option<bool> {
         if !text.is_ascii() {
@@ -362,7 +362,7 @@ impl<'a> Walk<'_, 'a> {
         work: u32,
         body: &'a Node,
     ) -> Option<Value<'a>> {
-        // What else a loop takes, the machine knows.
+        // The machine handles loops over other values.
         let Value::List(list) = list else {
             return None;
         };
@@ -379,10 +379,10 @@ impl<'a> Walk<'_, 'a> {
                 (Question::Any, true) => return Some(Value::Bool(true)),
                 (Question::All, false) => return Some(Value::Bool(false)),
                 (Question::Count, true) => {
-                    // As if the list were built.
+                    // Charged as if the list were built.
                     heap.work(1).ok()?;
                     heap.charge(size_of::<Value<'_>>()).ok()?;
-                    // What was built, or is secret, the list would know of.
+                    // A list would keep the built or secret element, so the machine must decide.
                     if is_built(element) || element.holds_secret() {
                         return None;
                     }
@@ -402,14 +402,14 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-/// The answer of a program that is one test of a text in a JSON document: a walk takes longer to
-/// begin than that test. None where there is anything else to it, work that counts included.
+/// Evaluates a program that is one test of a string in a JSON document. Setting up a walk takes
+/// longer than this test. `None` for any other program, and if the test costs steps of work.
 #[inline(always)]
 pub(super) fn at_once(chunk: &Chunk, tree: &Node, context: &Context<'_>) -> Option<bool> {
     let Node::Is { path: Path { base: Base::Root(root), keys }, text, negated } = tree else {
         return None;
     };
-    let root = chunk.roots.get(usize::from(*root)).filter(|root| !root.case_blind)?;
+    let root = chunk.roots.get(usize::from(*root)).filter(|root| !root.case_insensitive)?;
     let Document::Json(map) = context.object(&root.name)? else {
         return None;
     };
@@ -422,7 +422,7 @@ pub(super) fn at_once(chunk: &Chunk, tree: &Node, context: &Context<'_>) -> Opti
     }
 }
 
-/// What a path leads to, where text is expected.
+/// The value at a path that is expected to be a string.
 enum Found<'a> {
     Text(&'a str),
     Nothing,
@@ -454,7 +454,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// A value of a document, which has members where it is an object.
+/// A value of a document, with members if it is an object.
 trait Tree {
     fn member(&self, name: &str) -> Option<&Self>;
 }
@@ -479,7 +479,8 @@ impl Tree for OwnedValue {
     }
 }
 
-/// The end of a path of names, whose first is looked up by `first`; none where the path is no such.
+/// Returns the end of a path of names. `first` looks up the first name. The outer `None` means that
+/// the path contains an index.
 #[inline(always)]
 fn down<'a, T: Tree>(
     first: impl FnOnce(&str) -> Option<&'a T>,
@@ -502,12 +503,12 @@ fn is_built(value: Value<'_>) -> bool {
     matches!(value, Value::List(List::Built(_)) | Value::Object(Object::Built(_)))
 }
 
-/// Whether a part is in a text of ASCII letters, once those are small.
+/// Returns true if an ASCII text, in lower case, contains a part.
 fn contains_small(text: &[u8], part: &[u8]) -> bool {
     let Some((first, rest)) = part.split_first() else {
         return true;
     };
-    // A capital is in no text of small letters.
+    // A lower-case text contains no capital.
     if first.is_ascii_uppercase() {
         return false;
     }

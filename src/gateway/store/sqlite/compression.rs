@@ -1,5 +1,5 @@
-//! Texts as they are stored: long ones compressed, since JSON of webhooks is mostly repetition and
-//! what is written has to be synced.
+//! Compression of stored strings. Long strings are compressed: the JSON of webhooks repeats a lot,
+//! and every written byte has to be synced. Knows nothing of the content.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -9,28 +9,29 @@ use lz4_flex::block::{
 };
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-/// A text as it is stored.
+/// A string in its stored form.
 pub(super) enum Packed<'t> {
     Text(Cow<'t, str>),
     Compressed(Vec<u8>),
 }
 
-/// A text that was stored.
+/// A string that was read from the store.
 pub(super) struct Unpacked(pub(super) String);
 
-/// A shorter text is stored as it is.
+/// Shortest string that is compressed, in bytes.
 const SHORT: usize = 512;
 
 thread_local! {
-    /// Making a table and room for what comes out takes as long as compressing a short text.
+    /// The hash table and the output buffer. Creating them takes as long as compressing a short
+    /// string.
     static WORKSHOP: RefCell<(CompressTable, Vec<u8>)> = RefCell::default();
 }
 
-/// Room for what comes of a longer text is not kept.
+/// Maximum output buffer that is kept, in bytes.
 const ROOM: usize = 1 << 18;
 
 impl<'t> Packed<'t> {
-    /// Compresses a text, where that pays.
+    /// Compresses a string if it is long enough.
     pub(super) fn of(text: impl Into<Cow<'t, str>>) -> Self {
         let text = text.into();
         match (text.len() >= SHORT).then(|| compressed(text.as_bytes())).flatten() {
@@ -39,7 +40,7 @@ impl<'t> Packed<'t> {
         }
     }
 
-    /// Bytes that are stored.
+    /// Returns the number of stored bytes.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -48,7 +49,7 @@ impl<'t> Packed<'t> {
     }
 }
 
-/// The bytes behind their number, which is what `decompress_size_prepended` reads.
+/// Compresses bytes and puts their length in front, as `decompress_size_prepended` expects.
 fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
     let length = u32::try_from(bytes.len()).ok()?.to_le_bytes();
     WORKSHOP.with_borrow_mut(|(table, room)| {

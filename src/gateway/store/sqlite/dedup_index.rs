@@ -1,9 +1,10 @@
-//! What events are recognised by.
+//! The deduplication index: finds events that were accepted before.
 //!
-//! A key is a hash, so in a tree in the order of keys each has a page of its own, and each request
-//! would write one. What came lately is therefore appended to a table in the order in which it
-//! came, and found by an index in memory, which is made anew when the store is opened. When there
-//! is enough of it, all of it goes to the tree, a slice of the keys at a time: many to a page.
+//! A key is a hash. In a tree ordered by key, each new key is on a page of its own, and each
+//! request would write one page. So recent keys are appended to a table in the order of arrival,
+//! and an index in memory finds them. The index is rebuilt after a start. When there are
+//! enough keys, all of them move to the tree, one partition of the key space at a time, so that
+//! many keys share a page. The index does not know how keys are computed.
 
 use std::collections::HashMap;
 
@@ -11,59 +12,59 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::gateway::store::DedupClaim;
 
-/// So many keys are found by the index in memory, which then has some 13 MiB; half as many again
-/// while they are moved under full load.
+/// Default capacity of the in-memory index, in keys: about 13 MiB. Under full load, half as many
+/// more keys arrive while the keys move to the tree.
 pub(super) const MOST: usize = 200_000;
 
-/// So many rows that were moved are deleted at a time.
+/// Moved rows that are deleted in one transaction.
 const CLEARED: i64 = 4096;
 
-/// Slices of all keys, by their first byte.
-const SLICES: u16 = 256;
+/// Number of partitions of the key space, by the first byte of the key.
+const PARTITIONS: u16 = 256;
 
-/// Microseconds that the end of a key in the tree is rounded up to: its ends are in a tree of
-/// their own, where those of one minute are in the order of keys, too.
+/// Granularity of expiry in the tree, in microseconds. Expiry times are rounded up to it. They have
+/// a tree of their own, and within one minute that tree is in the order of the keys too.
 const MINUTE: i64 = 60_000_000;
 
-/// A listener, by its number in memory, and a hash.
+/// The in-memory number of a listener, and a hash.
 type Key = (u32, [u8; 32]);
 
-/// The index of what came lately. What a transaction changes in it is undone with the transaction.
-pub(super) struct Recent {
+/// The index of recent keys. A rollback of the transaction also undoes its changes here.
+pub(super) struct DedupIndex {
     most: usize,
     loaded: bool,
     places: HashMap<Key, i64>,
     listeners: HashMap<Box<str>, u32>,
-    /// The place of the next row.
+    /// The row number of the next key.
     next: i64,
     moving: Option<Moving>,
-    /// Whether the tree has anything.
+    /// True if the tree has any key.
     settled: bool,
     undo: Undo,
 }
 
-/// How far moving to the tree has come.
+/// The progress of moving keys to the tree.
 #[derive(Debug, Clone, Copy)]
 struct Moving {
-    /// The last place that is moved.
+    /// The last row number to move.
     upto: i64,
-    /// The slice that is next; when there is none left, the rows are deleted.
+    /// The next partition. After the last one, the moved rows are deleted.
     slice: u16,
 }
 
-/// How the index was before the transaction.
+/// The state before the transaction.
 #[derive(Default)]
 struct Undo {
     places: Vec<(Key, Option<i64>)>,
     moving: Option<Moving>,
 }
 
-/// A moment within a transaction.
+/// A savepoint within a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark(usize);
 
-impl Recent {
-    /// An index of at most so many keys, that nothing is in yet.
+impl DedupIndex {
+    /// Returns an empty index with a capacity in keys.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -77,7 +78,7 @@ impl Recent {
         }
     }
 
-    /// Finds what is stored, the first time: most commands beside a gateway never need it.
+    /// Loads the stored keys on first use. Most commands beside a gateway never need them.
     pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if self.loaded {
             return Ok(());
@@ -97,12 +98,12 @@ impl Recent {
         Ok(())
     }
 
-    /// A moment to go back to.
+    /// Returns a savepoint of the current transaction.
     pub(super) fn mark(&self) -> Mark {
         Mark(self.undo.places.len())
     }
 
-    /// Goes back to a moment of this transaction.
+    /// Rolls back to a savepoint of this transaction.
     pub(super) fn back_to(&mut self, mark: Mark) {
         while self.undo.places.len() > mark.0
             && let Some((key, before)) = self.undo.places.pop()
@@ -114,20 +115,20 @@ impl Recent {
         }
     }
 
-    /// Goes back to before this transaction.
+    /// Rolls back the whole transaction.
     pub(super) fn undo(&mut self) {
         self.back_to(Mark(0));
         self.moving = self.undo.moving;
     }
 
-    /// The transaction is on disk.
+    /// Makes the changes permanent: the transaction is on disk.
     pub(super) fn committed(&mut self) {
         self.undo.places.clear();
         self.undo.moving = self.moving;
     }
 
-    /// The request that had one of the keys first, within the window, and when that was.
-    pub(super) fn known(
+    /// Returns the request that had one of the keys first, within the window, and its time.
+    pub(super) fn lookup(
         &mut self,
         connection: &Connection,
         listener: &str,
@@ -142,8 +143,8 @@ impl Recent {
                 None if self.settled => in_tree(connection, listener, key)?,
                 None => None,
             };
-            // To either side: a key from a time that the clock was wrong about must not swallow
-            // events until that time comes.
+            // In both directions: a key from a time when the clock was ahead must not hide events
+            // until that time comes.
             let within = |at: i64| at.saturating_sub(now).saturating_abs() < claim.window_us;
             if let Some(found) = found.filter(|(_, at)| within(*at)) {
                 return Ok(Some(found));
@@ -152,8 +153,8 @@ impl Recent {
         Ok(None)
     }
 
-    /// Remembers the keys of a request.
-    pub(super) fn remember(
+    /// Adds the keys of a request.
+    pub(super) fn insert(
         &mut self,
         connection: &Connection,
         listener: &str,
@@ -177,28 +178,28 @@ impl Recent {
         Ok(())
     }
 
-    /// Moves a slice to the tree, where there is more than there should be.
-    pub(super) fn settle(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Moves one partition to the tree if the index is above its capacity.
+    pub(super) fn compact(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if self.moving.is_none() && self.places.len() > self.most {
             self.moving = Some(Moving { upto: self.next.saturating_sub(1), slice: 0 });
         }
         let Some(moving) = self.moving else {
             return Ok(());
         };
-        if moving.slice == SLICES {
+        if moving.slice == PARTITIONS {
             return self.clear(connection, moving.upto);
         }
-        // Where there are few keys, most slices have none.
-        for slice in moving.slice..SLICES {
+        // With few keys, most partitions are empty.
+        for slice in moving.slice..PARTITIONS {
             self.moving = Some(Moving { slice: slice + 1, ..moving });
-            if self.move_slice(connection, slice, moving.upto)? > 0 {
+            if self.move_partition(connection, slice, moving.upto)? > 0 {
                 break;
             }
         }
         Ok(())
     }
 
-    fn move_slice(
+    fn move_partition(
         &mut self,
         connection: &Connection,
         slice: u16,
@@ -225,7 +226,7 @@ impl Recent {
         Ok(slice.len())
     }
 
-    /// Deletes rows that were moved, the oldest first.
+    /// Deletes moved rows, oldest first.
     fn clear(&mut self, connection: &Connection, upto: i64) -> rusqlite::Result<()> {
         let cleared = connection
             .prepare_cached(
@@ -239,8 +240,8 @@ impl Recent {
         Ok(())
     }
 
-    /// Forgets the oldest keys, at most so many, as far as their time is over; answers how many.
-    pub(super) fn forget(
+    /// Deletes expired keys among the oldest `limit` keys. Returns their number.
+    pub(super) fn expire(
         &mut self,
         connection: &Connection,
         now: i64,
@@ -259,7 +260,7 @@ impl Recent {
         for (place, listener, key) in &over {
             delete.execute([place])?;
             let key = (self.number(listener), *key);
-            // It may have been remembered again since.
+            // A later request may have added the key again.
             if self.places.get(&key) == Some(place) {
                 self.set(key, None);
             }

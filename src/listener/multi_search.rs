@@ -1,9 +1,9 @@
-//! Looking for any of several texts at once, most of the time without reading all of what is
-//! looked through.
+//! Multi-pattern search: finds any of several texts, usually without reading the whole input.
 //!
-//! As in Wu and Manber's search (A Fast Algorithm for Multi-Pattern Searching, 1994): whatever
-//! holds a text of at least so many bytes holds a piece of its beginning at one of the places that
-//! are so far apart, so only those are looked at.
+//! Based on the search of Wu and Manber (A Fast Algorithm for Multi-Pattern Searching, 1994). Every
+//! needle has at least the length of the shortest one. So an input that contains a needle also
+//! contains a piece of the needle's beginning at one of the probed positions. Only these positions,
+//! at a fixed distance, are tested. Knows no secrets.
 
 use std::ops::Range;
 
@@ -13,49 +13,50 @@ use zeroize::Zeroizing;
 /// Bytes of a piece.
 const PIECE: usize = 8;
 
-/// Bytes of a piece where texts are short.
+/// Bytes of a piece if the shortest text has less than twice `PIECE` bytes.
 const SHORT_PIECE: usize = 4;
 
-/// Bits of a piece's hash.
+/// Bits of the hash of a piece.
 const BITS: u32 = 14;
 
-/// A text to look for, wiped when dropped.
+/// A text to find. It is wiped from memory when dropped.
 #[derive(Debug)]
 pub(super) struct Needle {
     pub(super) text: Zeroizing<String>,
-    /// Whether it stands in the middle of base64, all of which then belongs to it.
+    /// True if the text is a part of longer base64. A match then extends to all of that base64.
     pub(super) within_base64: bool,
 }
 
-/// Texts to look for.
+/// A search for several texts.
 #[derive(Default)]
-pub(super) struct Needles {
-    needles: Vec<Needle>,
-    /// How the places to look at are chosen; none where there is nothing to look for.
+pub(super) struct MultiSearch {
+    multi_search: Vec<Needle>,
+    /// The probed positions. `None` if there are no texts, or one is too short.
     places: Option<Places>,
-    /// The pieces that there may be, sorted.
+    /// The pieces of all texts, sorted.
     pieces: Zeroizing<Vec<u64>>,
-    /// Hashes of the pieces: nearly every other piece is told by its hash.
+    /// A bit set of the hashes of the pieces, which rejects almost all other pieces.
     hashes: Zeroizing<Vec<u64>>,
 }
 
-/// How the places to look at are chosen.
+/// The choice of probed positions.
 #[derive(Debug, Clone, Copy)]
 struct Places {
     /// Bytes of a piece.
     width: usize,
-    /// How far apart they are.
+    /// Distance between probed positions, in bytes.
     step: usize,
 }
 
 impl Places {
-    /// For texts of which the shortest has so many bytes.
+    /// Chooses the positions for texts of at least `shortest` bytes. Returns `None` if that is too
+    /// short.
     fn of(shortest: usize) -> Option<Self> {
         let width = if shortest < 2 * PIECE { SHORT_PIECE } else { PIECE };
         (shortest >= width).then(|| Self { width, step: shortest - width + 1 })
     }
 
-    /// The piece that some bytes begin with.
+    /// Returns the piece at the start of some bytes.
     fn piece(self, bytes: &[u8]) -> u64 {
         let short = || bytes.first_chunk().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
         match self.width {
@@ -65,14 +66,15 @@ impl Places {
     }
 }
 
-impl Needles {
-    /// To look for these texts, of four bytes at least each.
-    pub(super) fn new(needles: Vec<Needle>) -> Self {
-        let shortest = needles.iter().map(|needle| needle.text.len()).min().unwrap_or(0);
+impl MultiSearch {
+    /// Prepares a search for texts of at least four bytes each.
+    pub(super) fn new(multi_search: Vec<Needle>) -> Self {
+        let shortest = multi_search.iter().map(|needle| needle.text.len()).min().unwrap_or(0);
         let Some(places) = Places::of(shortest) else {
-            return Self { needles, ..Self::default() };
+            return Self { multi_search, ..Self::default() };
         };
-        let beginnings = needles.iter().filter_map(|needle| needle.text.as_bytes().get(..shortest));
+        let beginnings =
+            multi_search.iter().filter_map(|needle| needle.text.as_bytes().get(..shortest));
         let windows = beginnings.flat_map(|beginning| beginning.windows(places.width));
         let mut pieces: Zeroizing<Vec<u64>> =
             Zeroizing::new(windows.map(|window| places.piece(window)).collect());
@@ -84,27 +86,27 @@ impl Needles {
                 *word |= bit;
             }
         }
-        Self { needles, places: Some(places), pieces, hashes }
+        Self { multi_search, places: Some(places), pieces, hashes }
     }
 
-    /// Whether there is nothing to look for.
+    /// Returns true if there are no texts to find.
     pub(super) fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.multi_search.is_empty()
     }
 
-    /// Whether any of them is in a text.
+    /// Returns true if any of the texts occurs in the input.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
         let is_in = |needle: &Needle| memmem::find(text, needle.text.as_bytes()).is_some();
-        self.may_be_in(text) && self.needles.iter().any(is_in)
+        self.may_be_in(text) && self.multi_search.iter().any(is_in)
     }
 
-    /// Where they are in a text, all of them.
+    /// Returns the ranges of all matches in the input.
     pub(super) fn find(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         if !self.may_be_in(text) {
             return found;
         }
-        for needle in &self.needles {
+        for needle in &self.multi_search {
             let length = needle.text.len();
             for at in memmem::find_iter(text, needle.text.as_bytes()) {
                 let range = at..at + length;
@@ -116,7 +118,7 @@ impl Needles {
 
     fn may_be_in(&self, text: &[u8]) -> bool {
         let Some(places) = self.places else {
-            return !self.needles.is_empty();
+            return !self.multi_search.is_empty();
         };
         match places.width {
             PIECE => self.probe(text, places.step, |bytes| u64::from_le_bytes(*bytes)),
@@ -145,7 +147,7 @@ impl Needles {
     }
 }
 
-/// A range with all letters of base64 before and after it.
+/// Extends a range to all adjacent base64 characters.
 fn base64_around(text: &[u8], range: Range<usize>) -> Range<usize> {
     let letter = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
     let before = text.get(..range.start).unwrap_or_default().iter().rev().take_while(letter);
@@ -153,7 +155,8 @@ fn base64_around(text: &[u8], range: Range<usize>) -> Range<usize> {
     range.start - before.count()..range.end + after.count()
 }
 
-/// The word and the bit of a piece's hash (Fibonacci hashing: the highest bits of a product).
+/// Returns the word and the bit for the hash of a piece (Fibonacci hashing: the highest bits of a
+/// product).
 fn place(piece: u64) -> (usize, u64) {
     let hash = piece.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS);
     (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))

@@ -1,34 +1,34 @@
-//! What waits for its operand: signs before a value, and conditionals.
+//! The stack of operators and conditionals that still need an operand. Does not know the tree.
 //!
-//! The parser keeps all of it on its stack, and goes over the stack for each token that it drops
-//! after a fault. So it is counted here, where a source that piles it up can be stopped.
+//! The parser keeps all of them on its stack, and scans the stack for each token that it drops
+//! after an error. The lexer counts them here, so that it can stop a source with too many.
 
 use super::token::Token;
 
-/// What waits, for each open bracket.
+/// The counts for each open bracket.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct NestingStack {
     levels: Vec<Level>,
-    /// What waits outside of the innermost bracket.
+    /// The count outside the innermost bracket.
     outside: usize,
-    /// Whether the token before ended an operand, so that a sign after it joins two.
+    /// True if the previous token ended an operand, so that a sign after it is a binary operator.
     after_operand: bool,
     after_else: bool,
 }
 
-/// What waits inside one bracket.
+/// The counts inside one bracket.
 #[derive(Debug, Default)]
 struct Level {
     /// `-`, up to the end of its operand.
     signs: usize,
-    /// `NOT`, up to what binds looser.
+    /// `NOT`, up to an operator that binds looser.
     nots: usize,
     /// `? :` and `=>`, up to the end of the item.
     rights: usize,
     conditionals: Vec<Stage>,
 }
 
-/// How far a conditional is read.
+/// The part of a conditional that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     If,
@@ -41,7 +41,7 @@ impl Level {
         self.signs + self.nots + self.rights + self.conditionals.len()
     }
 
-    /// An `IF`; the one that follows an `ELSE` is the same ladder's.
+    /// Starts an `IF`. An `IF` after an `ELSE` continues the same ladder.
     fn begin_conditional(&mut self, after_else: bool) {
         match self.conditionals.last_mut() {
             Some(stage) if after_else && *stage == Stage::Else => *stage = Stage::If,
@@ -49,7 +49,8 @@ impl Level {
         }
     }
 
-    /// A `THEN` or an `ELSE`: those inside the conditional that it belongs to are complete.
+    /// Reads a `THEN` or an `ELSE`. Conditionals nested inside the one that it belongs to are
+    /// complete.
     fn advance_conditional(&mut self, from: Stage, to: Stage) {
         if let Some(at) = self.conditionals.iter().rposition(|stage| *stage == from) {
             self.conditionals.truncate(at);
@@ -58,13 +59,13 @@ impl Level {
     }
 }
 
-impl Pending {
+impl NestingStack {
     pub(super) fn new() -> Self {
         let levels = vec![Level::default()];
         Self { levels, outside: 0, after_operand: false, after_else: false }
     }
 
-    /// Takes a token in, and answers how much waits now.
+    /// Processes a token, and returns the number of operators and conditionals that are now open.
     pub(super) fn after(&mut self, token: &Token<'_>) -> usize {
         match token {
             Token::ParenOpen
@@ -109,7 +110,7 @@ impl Pending {
         self.levels.push(Level::default());
     }
 
-    /// What is inside the bracket is complete.
+    /// Closes a bracket: everything inside it is complete.
     fn close(&mut self) {
         if self.levels.len() > 1 {
             self.levels.pop();
@@ -140,10 +141,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::super::lexer::tokens;
-    use super::Pending;
+    use super::NestingStack;
 
     fn most(source: &str) -> usize {
-        let mut pending = Pending::new();
+        let mut pending = NestingStack::new();
         tokens(source).iter().map(|(_, token)| pending.after(token)).max().unwrap()
     }
 
