@@ -219,7 +219,8 @@ fn a_stranger_s_challenges_keep_none_of_the_provider_s_out() {
 
 #[test]
 fn a_botnet_s_challenges_keep_no_signed_one_of_the_provider_out() {
-    let (_folder, gateway) = zoom("challenges_per_minute = 5\nchallenges_per_minute_per_address = 2\n");
+    let (_folder, gateway) =
+        zoom("challenges_per_minute = 5\nchallenges_per_minute_per_address = 2\n");
     for at in 0..40 {
         validate(&gateway, &format!("198.51.100.{at}"), "");
     }
