@@ -16,8 +16,12 @@ use crate::engine::{Diagnostics, Engine, OwnedValue, RootDeclaration, Source, Ty
 pub(super) struct Check {
     /// Files with expressions, or mapper documents (.json, .toml, .yaml); `-` for standard input; a
     /// folder with `hookgate.toml`, or one of its listeners
-    #[arg(value_name = "FILE", required_unless_present = "expr")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Folder with `hookgate.toml` and `listeners/`. Default without files and expressions: the
+    /// current folder
+    #[arg(long, short = 'C', value_name = "FOLDER")]
+    config: Option<PathBuf>,
     /// An expression
     #[arg(short = 'e', long = "expr", value_name = "EXPR", allow_hyphen_values = true)]
     expr: Vec<String>,
@@ -63,7 +67,9 @@ impl Check {
             all.push(diagnose(Given::Expression(Source::new(name, expr.as_str())), &engine));
         }
         let mut unread = false;
-        for file in &self.files {
+        let is_empty = self.files.is_empty() && self.expr.is_empty();
+        let present = is_empty.then(|| PathBuf::from("."));
+        for file in self.files.iter().chain(self.config.as_ref().or(present.as_ref())) {
             #[cfg(feature = "gateway")]
             if let Some(told) = super::configuration::check(file)? {
                 all.extend(told);
@@ -108,7 +114,10 @@ impl Check {
 
     fn allowed(&self) -> Result<Vec<Code>, Error> {
         let code = |name: &String| {
-            Code::find(name).ok_or_else(|| Error::Usage(format!("there is no code `{name}`")))
+            Code::find(name).ok_or_else(|| {
+                let known = "`hookgate explain-code` lists all codes";
+                Error::Usage(format!("there is no code `{name}`; {known}"))
+            })
         };
         self.allow.iter().map(code).collect()
     }

@@ -223,9 +223,9 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
         Ok::<_, Error>((record, attempts, body, shown))
     })??;
     if format == Format::Json {
-        let tries: Vec<_> = attempts.iter().map(attempt_to_json).collect();
+        let attempts: Vec<_> = attempts.iter().map(attempt_to_json).collect();
         let json = serde_json::json!({
-            "delivery": to_json(&record, &shown), "tries": tries, "body": body,
+            "delivery": to_json(&record, &shown), "attempts": attempts, "body": body,
         });
         output::answer(&json.to_string())?;
         return Ok(Exit::Done);

@@ -177,7 +177,7 @@ fn list(
             (Some(at), _) => format!("revoked {}", time_of(at)),
             (None, Some(at)) if at <= now() => format!("expired {}", time_of(at)),
             (None, Some(at)) => format!("until {}", time_of(at)),
-            (None, None) => "good".to_owned(),
+            (None, None) => "valid".to_owned(),
         };
         let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
         let (scopes, tenant) = (output::field(&scopes), output::field(&key.tenant));

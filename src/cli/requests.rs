@@ -6,11 +6,12 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::store::{RequestPages, now, open};
 use super::{Error, Exit};
-use crate::config::duration;
+use crate::config::{duration, is_uuid};
+use crate::diagnostic::nearest;
 use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
 use crate::gateway::{Configuration, micros_in, micros_of, time_of};
-use crate::listener::{Listener, whole_log};
+use crate::listener::{Listener, all_outcomes, whole_log};
 
 /// The arguments of `requests`.
 #[derive(Debug, Args)]
@@ -70,14 +71,16 @@ impl Which {
         if let Some(outcome) = &self.outcome
             && crate::listener::Outcome::find(outcome).is_none()
         {
-            return Err(Error::Usage(format!("there is no outcome `{outcome}`")));
+            let known: Vec<&str> = all_outcomes().map(|row| row.name).collect();
+            return Err(Error::Usage(format!(
+                "there is no outcome `{outcome}`; the outcomes are {}",
+                known.join(", ")
+            )));
         }
-        let listener = self.listener.as_ref().map(|named| {
-            configuration.find(named).map_or(named.clone(), |listener| listener.id.to_string())
-        });
+        let listener = self.listener.as_ref().map(|named| listener_id(configuration, named));
         Ok(RequestFilter {
             tenant: None,
-            listener_id: listener,
+            listener_id: listener.transpose()?,
             outcome: self.outcome.clone(),
             since: self.since.as_deref().map(moment).transpose()?,
             until: self.until.as_deref().map(moment).transpose()?,
@@ -85,6 +88,24 @@ impl Which {
             newest_first: true,
             ..RequestFilter::default()
         })
+    }
+}
+
+/// Returns the id of a listener. The listener of an old request may be gone, so an id that the
+/// configuration lacks is taken as it is.
+fn listener_id(configuration: &Configuration, named: &str) -> Result<String, Error> {
+    match configuration.find(named) {
+        Some(listener) => Ok(listener.id.to_string()),
+        None if is_uuid(named) => Ok(named.to_owned()),
+        None => {
+            let known = configuration.listeners.values().map(|listener| &*listener.name);
+            let near =
+                nearest(named, known.clone()).map(|near| format!("; did you mean `{near}`?"));
+            let near = near.unwrap_or_else(|| {
+                format!("; the listeners are {}", known.collect::<Vec<_>>().join(", "))
+            });
+            Err(Error::Usage(format!("there is no listener `{named}`{near}")))
+        }
     }
 }
 

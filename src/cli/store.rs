@@ -11,9 +11,24 @@ use crate::gateway::{
     unlock_for_command,
 };
 
-/// Opens the store of a configuration. Only the user of the command can access the files that it
-/// creates.
+/// Opens the store of a configuration, which has to exist: commands that only read create nothing.
 pub(super) fn open(
+    arguments: &ConfigurationArguments,
+) -> Result<(Configuration, SqliteStore), Error> {
+    let configuration = arguments.read()?;
+    let path = configuration.path(&configuration.settings.store);
+    if !path.exists() {
+        return Err(Error::Usage(format!(
+            "there is no store `{}`: `hookgate serve` or `hookgate tenants create` creates it",
+            path.display()
+        )));
+    }
+    open_or_create(arguments)
+}
+
+/// Opens the store of a configuration, or creates it. Only the user of the command can access the
+/// files that it creates.
+pub(super) fn open_or_create(
     arguments: &ConfigurationArguments,
 ) -> Result<(Configuration, SqliteStore), Error> {
     restrict_umask();

@@ -85,7 +85,7 @@ pub(super) fn shown_id(api: Api, id: &str) -> String {
 
 fn state(record: &SubscriptionRecord) -> String {
     match (record.enabled, record.health.suspended_at) {
-        (false, _) => "disabled".to_owned(),
+        (false, _) => "paused".to_owned(),
         (true, Some(at)) => format!("suspended {}", time_of(at)),
         (true, None) => "active".to_owned(),
     }
@@ -181,7 +181,7 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
         record.health = SubscriptionHealth::default();
     }))??;
-    output::remark(&format!("`{id}` is not suspended"));
+    output::remark(&format!("the suspension of `{id}` is ended"));
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format};
-use super::store::{audit, now, open};
+use super::store::{audit, now, open, open_or_create};
 use super::{Error, Exit};
 use crate::gateway::store::{Store, Tenant};
 use crate::gateway::{tenant_locator, time_of};
@@ -57,7 +57,7 @@ fn create(
         let message = format!("`{id}` is no id of a tenant: letters, digits, `-` and `_`");
         return Err(Error::Usage(message));
     }
-    let (_, store) = open(configuration)?;
+    let (_, store) = open_or_create(configuration)?;
     let name = name.unwrap_or_else(|| id.to_owned());
     block_on(async {
         store.create_tenant(Tenant { id: id.to_owned(), name, created_at: now() }).await?;

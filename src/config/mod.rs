@@ -7,8 +7,8 @@ pub mod reference;
 pub mod schema;
 mod shape;
 
-pub(crate) use shape::quoted_list;
 pub use shape::{Default, Field, FieldType, Table, optional, required};
+pub(crate) use shape::{is_uuid, quoted_list};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;

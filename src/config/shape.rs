@@ -219,7 +219,14 @@ pub(super) fn check(node: &Node, table: &'static Table) -> Vec<Diagnostic> {
 
 fn value(node: &Node, takes: &FieldType, key: &str, found: &mut Vec<Diagnostic>) {
     if !takes.fits(node) {
-        let message = format!("`{key}` takes {}, not {}", takes.phrase(), node.phrase());
+        let given = match (takes, &node.content) {
+            // The value has the right type, so the value itself is wrong.
+            (FieldType::Word(_) | FieldType::Uuid | FieldType::Duration, Content::Text(text)) => {
+                format!("`{}`", shortened(&text.value))
+            }
+            _ => node.phrase().to_string(),
+        };
+        let message = format!("`{key}` takes {}, not {given}", takes.phrase());
         let wrong = Diagnostic::new(Code::E0602, node.span, message);
         found.push(wrong.maybe_help(near_word(node, takes)));
         return;

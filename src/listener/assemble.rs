@@ -276,6 +276,13 @@ impl<'a> Assembly<'a> {
         own.or_else(|| self.recipe_part(key))
     }
 
+    /// Returns a member of a table: from the file, or otherwise from the recipe.
+    fn member(&self, table: &str, key: &str) -> Option<Part<'a>> {
+        let own = self.file.root.get(table).and_then(|table| table.get(key));
+        let own = own.map(|node| Part { node, of_recipe: false });
+        own.or_else(|| self.recipe_part(table)?.get(key))
+    }
+
     fn recipe_part(&self, key: &str) -> Option<Part<'a>> {
         let node = self.recipe?.layer.root.get("listener")?.get(key)?;
         Some(Part { node, of_recipe: true })

@@ -2,6 +2,7 @@
 
 mod access;
 mod awork;
+mod commands;
 mod encryption;
 mod endpoint;
 mod examples;

@@ -40,7 +40,7 @@ impl<'a> Assembly<'a> {
     }
 
     pub(super) fn event_types(&self) -> Vec<Box<str>> {
-        self.part("event").and_then(|part| part.get("types")).map(words).unwrap_or_default()
+        self.member("event", "types").map(words).unwrap_or_default()
     }
 
     pub(super) fn redaction(&mut self, checks: &[Check]) -> Redaction {
@@ -95,21 +95,16 @@ impl<'a> Assembly<'a> {
     }
 
     pub(super) fn events(&mut self) -> Events {
-        let Some(part) = self.part("event") else {
-            return Events::default();
-        };
-        let kind = part.get("type").and_then(|part| self.program(part));
-        let id = part.get("id").and_then(|part| self.program(part));
-        let data = part.get("data").and_then(|part| self.program_or_mapper(part));
+        let kind = self.member("event", "type").and_then(|part| self.program(part));
+        let id = self.member("event", "id").and_then(|part| self.program(part));
+        let data = self.member("event", "data").and_then(|part| self.program_or_mapper(part));
         Events { kind, id, data }
     }
 
     pub(super) fn dedup(&mut self, listener: &Listener) -> Dedup {
-        let Some(part) = self.part("deduplicate") else {
-            return Dedup::default();
-        };
         let mut dedup = Dedup::default();
-        for key in part.get("keys").into_iter().flat_map(Part::items).collect::<Vec<_>>() {
+        let keys = self.member("deduplicate", "keys");
+        for key in keys.into_iter().flat_map(Part::items).collect::<Vec<_>>() {
             if let Some(program) = self.key(key) {
                 let samples = lints::never_there(listener, &program, &self.samples);
                 if samples {
@@ -118,14 +113,15 @@ impl<'a> Assembly<'a> {
                 dedup.keys.push((key.node.as_str().unwrap_or("").into(), program));
             }
         }
-        if let Some(at) = part.get("window") {
+        if let Some(at) = self.member("deduplicate", "window") {
             let window = span(at).unwrap_or(WINDOW);
             if !(1..=24 * 3600).contains(&window.as_secs()) {
                 self.wrong(at, "a window is from 1 second to 24 hours");
             }
             dedup.window = window;
         }
-        let signature = part.get("signature").and_then(|part| part.node.as_bool());
+        let signature = self.member("deduplicate", "signature");
+        let signature = signature.and_then(|part| part.node.as_bool());
         dedup.by_signature = BySignature::of(signature);
         dedup
     }

@@ -94,7 +94,7 @@ fn a_receiver_that_fails_is_tried_again_and_gets_the_same_message() {
     let number = list()[0]["id"].to_string();
     let shown = subscribed.folder.answer(&["deliveries", "show", &number, "--format", "json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let statuses: Vec<u64> = shown["tries"]
+    let statuses: Vec<u64> = shown["attempts"]
         .as_array()
         .unwrap()
         .iter()

@@ -157,3 +157,26 @@ fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), Strin
     let wrong = || Err(format!("covers the body: {covers}, refused when it is changed: {refused}"));
     Some(if refused || !covers { Ok(()) } else { wrong() })
 }
+
+#[test]
+fn a_listener_overrides_a_key_of_its_recipe_and_keeps_the_others() {
+    let listener = super::open(
+        "provider = \"github\"\n[secrets]\nGITHUB = { env = \"KEY\" }\n\
+         [event]\ndata = 'parsed_body.zen'\n[deduplicate]\nwindow = \"1h\"\n",
+    );
+    let body = r#"{"zen":"Keep it logically awesome."}"#;
+    let signature = hex::encode(super::sha256(super::KEY, body));
+    let sent = super::Sent::json(body)
+        .with("X-Hub-Signature-256", format!("sha256={signature}"))
+        .with("X-GitHub-Event", "ping")
+        .with("X-GitHub-Delivery", "1");
+    let decision = sent.to(&listener);
+    assert_eq!(super::came(&decision), "accepted", "{}", super::said(&decision));
+    let event = decision.event.unwrap();
+    assert_eq!(event.kind.as_deref(), Some("ping"));
+    assert_eq!(
+        event.data.map(|data| data.to_string()).as_deref(),
+        Some("\"Keep it logically awesome.\"")
+    );
+    assert!(decision.dedup.is_some(), "the keys of the recipe are lost");
+}
