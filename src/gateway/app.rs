@@ -12,7 +12,7 @@ use super::deliver::{DeliveryNotifier, Filters};
 use super::encryption::Keyring;
 use super::http::Memory;
 use super::http::readiness::Readiness;
-use super::manage::Budget;
+use super::management_budget::Budget;
 use super::metrics::Metrics;
 use super::offload::Offload;
 use super::patterns::Patterns;

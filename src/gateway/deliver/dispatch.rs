@@ -11,6 +11,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::client::{Clients, ClientsError};
 use super::fanout::fan_out;
 use super::shares::Shares;
+use super::shutdown::stopped;
 use super::worker::{Next, Shared, SubscriptionWorker, Throttle, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::clock::ClockSkewDetector;
@@ -67,7 +68,7 @@ pub(in crate::gateway) async fn run(
             Some(ended) = dispatch.lanes.join_next_with_id() => dispatch.ended(ended),
             () = tokio::time::sleep(until_due) => dispatch.begin_due(),
             _ = look.tick() => dispatch.look().await,
-            () = told(&mut stop) => break,
+            () = stopped(&mut stop) => break,
         }
     }
     let finished = async {
@@ -77,12 +78,6 @@ pub(in crate::gateway) async fn run(
     if tokio::time::timeout(drain, finished).await.is_err() {
         tracing::warn!("deliveries that were still in flight are sent again at the next start");
     }
-}
-
-/// Waits for the shutdown.
-pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, which is a shutdown too.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 struct Dispatch {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use super::dispatch::told;
+use super::shutdown::stopped;
 use super::task::with_event;
 use crate::gateway::app::App;
 use crate::gateway::clock::micros_in;
@@ -77,7 +77,7 @@ pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver
         let paused = fan.notifications_wait_until;
         tokio::select! {
             biased;
-            () = told(&mut stop) => return,
+            () = stopped(&mut stop) => return,
             tenants = app.notifier.next_tenants(), if paused.is_none() => fan.add_all(tenants),
             () = tokio::time::sleep_until(paused.unwrap_or(quiet).into()), if paused.is_some() => {
                 fan.notifications_wait_until = None;

@@ -12,6 +12,7 @@ mod filters;
 mod notifier;
 mod resolver;
 mod shares;
+mod shutdown;
 mod subscribed;
 mod task;
 mod worker;

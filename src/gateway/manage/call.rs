@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::budget::Reservation;
 use super::caller::Caller;
 use crate::gateway::app::App;
 use crate::gateway::http::body::Incoming;
+use crate::gateway::management_budget::{BudgetError, Reservation};
 use crate::gateway::store::StoreError;
 
 /// A call from an authorised caller.
@@ -79,13 +79,19 @@ pub(super) enum Fault {
     Quota(String),
     /// Too many concurrent calls or streams.
     #[error("{0}")]
-    Many(&'static str),
+    Many(String),
     /// A failure of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An internal error.
     #[error("{0}")]
     Server(String),
+}
+
+impl From<BudgetError> for Fault {
+    fn from(error: BudgetError) -> Self {
+        Self::Many(error.to_string())
+    }
 }
 
 impl Fault {

@@ -5,7 +5,6 @@
 //! The router, the permission check and `/openapi.json` are built from the rows.
 
 mod awork;
-mod budget;
 mod call;
 mod caller;
 mod openapi;
@@ -15,7 +14,6 @@ mod socotra;
 mod stream;
 mod subscriptions;
 
-pub use budget::Budget;
 pub(super) use operation::routes;
 pub use subscriptions::{COMMAND_LINE, MASK, SubscriptionAdmin, SubscriptionAdminError};
 

@@ -11,13 +11,13 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::Request;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::budget::Reservation;
 use super::call::{Answer, Call, Fault, plain_fault};
 use super::caller::{Caller, ListenerLimit};
 use super::page::PAGE_BYTES;
 use super::{awork, operations};
 use crate::gateway::app::App;
 use crate::gateway::http::body;
+use crate::gateway::management_budget::Reservation;
 use crate::gateway::settings::Limits;
 
 /// The future answer of an operation.

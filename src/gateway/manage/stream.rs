@@ -9,7 +9,6 @@ use axum::body::Body;
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
-use super::budget::OpenStream;
 use super::call::{Answer, Call, Content, Fault};
 use super::caller::{Caller, ListenerLimit};
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
@@ -20,6 +19,7 @@ use crate::gateway::app::App;
 use crate::gateway::credentials::current_key;
 use crate::gateway::deliver::with_event;
 use crate::gateway::identity::uuid_of;
+use crate::gateway::management_budget::OpenStream;
 use crate::gateway::store::{EventFilter, EventRecord, StoreError};
 
 /// Operation of the event stream.

@@ -387,9 +387,9 @@ impl Call {
 impl From<CompileError> for Fault {
     fn from(error: CompileError) -> Self {
         match error {
-            CompileError::Timeout => {
-                Self::Many("programs of this tenant are still being compiled; try again later")
-            }
+            CompileError::Timeout => Self::Many(
+                "programs of this tenant are still being compiled; try again later".to_owned(),
+            ),
             CompileError::Failed => Self::Server(error.to_string()),
         }
     }

@@ -12,9 +12,8 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::call::Fault;
-use crate::gateway::http::Memory;
-use crate::gateway::settings::Limits;
+use super::http::Memory;
+use super::settings::Limits;
 
 /// Bytes that one permit of the semaphore stands for.
 const PERMIT_BYTES: usize = 1024;
@@ -25,10 +24,19 @@ const TENANT_SHARE: usize = 4;
 /// Longest time that a call waits for memory.
 const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-const MEMORY_USED: &str =
-    "answers hold all the memory that they may (`limits.management_memory`); try again later";
-const STREAMS_USED: &str = "as many streams are open as may be (`limits.streams`, \
-     `limits.streams_per_tenant`); try again later";
+/// A limit of the management address that is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BudgetError {
+    /// The answers hold all the memory.
+    #[error("the answers hold all memory of `limits.management_memory`; try again later")]
+    Memory,
+    /// The maximum number of streams is open.
+    #[error(
+        "the maximum number of streams is open (`limits.streams`, `limits.streams_per_tenant`); \
+         try again later"
+    )]
+    Streams,
+}
 
 /// The limits, shared by all calls.
 #[derive(Debug)]
@@ -43,7 +51,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    pub(in crate::gateway) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         let permits = permits(limits.management_memory).min(Semaphore::MAX_PERMITS);
         Self {
             forms: Memory::new(limits.management_memory / 4),
@@ -55,20 +63,28 @@ impl Budget {
     }
 
     /// Reserves memory, and waits for it for at most `RESERVE_TIMEOUT`.
-    pub(super) async fn reserve(&self, tenant: &str, bytes: usize) -> Result<Reservation, Fault> {
+    pub(super) async fn reserve(
+        &self,
+        tenant: &str,
+        bytes: usize,
+    ) -> Result<Reservation, BudgetError> {
         let reserved = tokio::time::timeout(RESERVE_TIMEOUT, self.wait(tenant, bytes)).await;
-        reserved.unwrap_or(Err(Fault::Many(MEMORY_USED)))
+        reserved.unwrap_or(Err(BudgetError::Memory))
     }
 
     /// Reserves memory, and waits for it without a timeout.
     ///
     /// The share of the tenant comes first, so that a tenant waits for its own answers. A call for
     /// more than the share gets the whole share.
-    pub(super) async fn wait(&self, tenant: &str, bytes: usize) -> Result<Reservation, Fault> {
+    pub(super) async fn wait(
+        &self,
+        tenant: &str,
+        bytes: usize,
+    ) -> Result<Reservation, BudgetError> {
         let wanted = permits(bytes).min(self.share);
-        let wanted = u32::try_from(wanted).map_err(|_| Fault::Many(MEMORY_USED))?;
+        let wanted = u32::try_from(wanted).map_err(|_| BudgetError::Memory)?;
         let take = |from: Arc<Semaphore>| async move {
-            from.acquire_many_owned(wanted).await.map_err(|_| Fault::Many(MEMORY_USED))
+            from.acquire_many_owned(wanted).await.map_err(|_| BudgetError::Memory)
         };
         let share = take(self.share_of(tenant)).await?;
         let memory = take(Arc::clone(&self.memory)).await?;
@@ -83,12 +99,16 @@ impl Budget {
     }
 
     /// Opens a stream of a tenant, unless too many are open.
-    pub(super) fn open_stream(&self, limits: &Limits, tenant: &str) -> Result<OpenStream, Fault> {
+    pub(super) fn open_stream(
+        &self,
+        limits: &Limits,
+        tenant: &str,
+    ) -> Result<OpenStream, BudgetError> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = streams.values().sum();
         let own = streams.entry(tenant.to_owned()).or_default();
         if *own >= limits.streams_per_tenant || all >= limits.streams {
-            return Err(Fault::Many(STREAMS_USED));
+            return Err(BudgetError::Streams);
         }
         *own += 1;
         Ok(OpenStream { streams: Arc::clone(&self.streams), tenant: tenant.to_owned() })
