@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use hookgate::engine::Machine;
 use hookgate::gateway::{HOOKGATE, Settings};
-use hookgate::listener::{Outside, Recipe, load, log_entry};
+use hookgate::listener::{ConfigSource, Recipe, load, log_entry};
 use hookgate_fuzz::listeners::{Sent, decided};
 use hookgate_fuzz::machine;
 use hookgate_fuzz::told::holds;
@@ -50,8 +50,8 @@ fuzz_target!(|text: &str| {
 });
 
 /// Files and variables there are, whatever they are called; some hold what they should.
-fn outside(secrets_needed: bool) -> Outside<'static> {
-    Outside {
+fn outside(secrets_needed: bool) -> ConfigSource<'static> {
+    ConfigSource {
         file: &|name| match name.len() % 5 {
             0 => Err("there is no such file".to_owned()),
             1 => Ok(Vec::new()),
@@ -67,7 +67,7 @@ fn outside(secrets_needed: bool) -> Outside<'static> {
             _ => Some("0badc0de0badc0de".to_owned()),
         },
         secrets_needed,
-        ..Outside::none()
+        ..ConfigSource::empty()
     }
 }
 

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hookgate::engine::{Machine, Secrets};
 use hookgate::listener::{
-    Decision, Listener, Outside, SecretEncoding, decode_secret, load, log_entry,
+    Decision, Listener, ConfigSource, SecretEncoding, decode_secret, load, log_entry,
 };
 use hookgate_fuzz::listeners::{Sent, key_pair, listener};
 use hookgate_fuzz::{machine, split};
@@ -153,7 +153,7 @@ fn of_a_configuration(head: &str) {
             "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"a\"\n[secrets]\nS = {{ env = \"S\", encoding = {encoding:?} }}\n[[verify]]\nname = \"a\"\nrule = 'raw_body == $SECRET(\"S\")'\n"
         );
         let secret = format!("{SECRET}{head}");
-        let outside = Outside { environment: &|_| Some(secret.clone()), ..Outside::none() };
+        let outside = ConfigSource { environment: &|_| Some(secret.clone()), ..ConfigSource::empty() };
         let loaded = load("fuzz.toml", &text, &outside);
         let told: Vec<String> =
             loaded.diagnostics.iter().map(|one| format!("{one} {one:?}")).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Listener, Outside, Presented, Recipe, Request, Sample, DecisionContext, Unlimited,
+    Decision, Listener, ConfigSource, Presented, Recipe, Request, Sample, DecisionContext, Unlimited,
     decide, find_recipe, load, recipe_names,
 };
 use ring::rand::{SecureRandom, SystemRandom};
@@ -162,7 +162,7 @@ pub fn listener(number: usize, rest: &str, secret: &str, pair: &Ed25519KeyPair) 
         "K" => Some(public.clone()),
         _ => None,
     };
-    let outside = Outside { file: &files, environment: &environment, ..Outside::none() };
+    let outside = ConfigSource { file: &files, environment: &environment, ..ConfigSource::empty() };
     let loaded = load("fuzz.toml", &file(number, rest), &outside);
     let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     loaded.listener.unwrap_or_else(|| panic!("{}", told.join("\n")))

@@ -13,7 +13,7 @@ use super::sources::SourcePolicy;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{self, Format, Node};
 use crate::engine::Source;
-use crate::listener::{External, Listener, Outside, load, shared_sources};
+use crate::listener::{ConfigSource, External, Listener, load, shared_sources};
 use crate::source::Span;
 
 /// A valid configuration.
@@ -79,7 +79,7 @@ impl Configuration {
         for path in listener_files(folder)? {
             let name = shown(folder, &path);
             let source = text(&path)?;
-            let outside = Outside { secrets_needed: needed, ..Outside::none() };
+            let outside = ConfigSource { secrets_needed: needed, ..ConfigSource::empty() };
             let loaded = load_from(files, &policy, &name, &source, outside);
             told.extend(loaded.diagnostics);
             sources.extend(loaded.sources);
@@ -132,7 +132,12 @@ pub fn load_listener(
     text: &str,
     needed: bool,
 ) -> crate::listener::Loaded {
-    load_listener_with(folder, name, text, Outside { secrets_needed: needed, ..Outside::none() })
+    load_listener_with(
+        folder,
+        name,
+        text,
+        ConfigSource { secrets_needed: needed, ..ConfigSource::empty() },
+    )
 }
 
 /// Compiles a listener with secrets and settings that override those of the file.
@@ -140,7 +145,7 @@ pub fn load_listener_with(
     folder: &Path,
     name: &str,
     text: &str,
-    given: Outside<'_>,
+    given: ConfigSource<'_>,
 ) -> crate::listener::Loaded {
     let settings = std::fs::read_to_string(folder.join(HOOKGATE)).ok();
     let settings = settings.and_then(|text| Settings::read(HOOKGATE, &text).ok());
@@ -154,12 +159,13 @@ fn load_from(
     policy: &SourcePolicy<'_>,
     name: &str,
     text: &str,
-    given: Outside<'_>,
+    given: ConfigSource<'_>,
 ) -> crate::listener::Loaded {
     let file = |path: &str| policy.read(files, path);
     let environment = |variable: &str| std::env::var(variable).ok();
     let sources = |tenant: &str, external: External<'_>| policy.check(tenant, external);
-    let outside = Outside { file: &file, environment: &environment, sources: &sources, ..given };
+    let outside =
+        ConfigSource { file: &file, environment: &environment, sources: &sources, ..given };
     load(name, text, &outside)
 }
 

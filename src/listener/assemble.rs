@@ -1,7 +1,7 @@
 //! Compiles a listener file to a listener: compiles every program, reads every secret, and reports
 //! every error at its position.
 //!
-//! Reads neither files nor the environment itself: the caller does, through [`Outside`].
+//! Reads neither files nor the environment itself: the caller does, through [`ConfigSource`].
 
 mod checks;
 mod parts;
@@ -30,7 +30,7 @@ use crate::value::{OwnedObject, Projection};
 const MOST_ACTIVE: usize = 16;
 
 /// The caller's access to everything outside a listener file.
-pub struct Outside<'o> {
+pub struct ConfigSource<'o> {
     /// Reads a file by its name relative to the configuration folder. An error is a message.
     pub file: &'o dyn Fn(&str) -> Result<Vec<u8>, String>,
     /// Reads an environment variable.
@@ -47,9 +47,9 @@ pub struct Outside<'o> {
     pub url: Option<String>,
 }
 
-impl Outside<'static> {
+impl ConfigSource<'static> {
     /// Returns a context without files and environment.
-    pub fn none() -> Self {
+    pub fn empty() -> Self {
         Self {
             file: &|_| Err("there are no files here".to_owned()),
             environment: &|_| None,
@@ -86,7 +86,7 @@ impl Loaded {
 }
 
 /// Compiles a listener from the text of its file.
-pub fn load(name: &str, text: &str, outside: &Outside<'_>) -> Loaded {
+pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
     let (file, found) = match Layer::read_all(Source::new(name, text), &LISTENER) {
         Ok(read) => read,
         Err(diagnostics) => return Loaded::unread(diagnostics),
@@ -171,7 +171,7 @@ impl<'n> Part<'n> {
 struct Assembly<'a> {
     file: &'a Layer,
     recipe: Option<&'static Recipe>,
-    outside: &'a Outside<'a>,
+    outside: &'a ConfigSource<'a>,
     /// The engine that compiles the programs of the listener.
     engine: Engine,
     /// The engine that compiles the rules of verifications.
@@ -191,7 +191,11 @@ struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    fn new(file: &'a Layer, recipe: Option<&'static Recipe>, outside: &'a Outside<'a>) -> Self {
+    fn new(
+        file: &'a Layer,
+        recipe: Option<&'static Recipe>,
+        outside: &'a ConfigSource<'a>,
+    ) -> Self {
         let engine = Engine::for_requests();
         Self {
             file,

@@ -127,7 +127,7 @@ pub struct DecisionContext<'s> {
 ///
 /// ```
 /// use hookgate::engine::{Machine, Time};
-/// use hookgate::listener::{Outcome, Outside, Presented, Request, DecisionContext, Unlimited, decide, load};
+/// use hookgate::listener::{Outcome, ConfigSource, Presented, Request, DecisionContext, Unlimited, decide, load};
 ///
 /// let file = r#"
 /// id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
@@ -141,7 +141,7 @@ pub struct DecisionContext<'s> {
 /// [filter]
 /// keep_when = 'parsed_body.event_type == "issue_created"'
 /// "#;
-/// let listener = load("jira.toml", file, &Outside::none()).listener.unwrap();
+/// let listener = load("jira.toml", file, &ConfigSource::empty()).listener.unwrap();
 /// let request = Request {
 ///     id: "1",
 ///     method: "POST",

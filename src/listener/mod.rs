@@ -29,7 +29,7 @@ mod sources;
 mod spellings;
 mod verify;
 
-pub use assemble::{Loaded, Outside, load};
+pub use assemble::{ConfigSource, Loaded, load};
 pub use config_keys::{LISTENER, RECIPE, SAMPLE};
 pub use decide::{
     Challenger, Decision, DecisionContext, Event, Limiter, Unlimited, decide, decide_verified,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::assemble::{Loaded, Outside, load};
+use super::assemble::{ConfigSource, Loaded, load};
 use super::config_keys::RECIPE;
 use super::sample::Sample;
 use super::secret::Encoding;
@@ -167,7 +167,11 @@ impl Recipe {
         secrets: &[(String, Vec<String>)],
         vars: &[(Box<str>, OwnedValue)],
     ) -> Loaded {
-        let outside = Outside { secrets: secrets.to_vec(), vars: vars.to_vec(), ..Outside::none() };
+        let outside = ConfigSource {
+            secrets: secrets.to_vec(),
+            vars: vars.to_vec(),
+            ..ConfigSource::empty()
+        };
         load(self.name, &self.trial_file(), &outside)
     }
 

@@ -2,7 +2,7 @@
 //! or an error within a stack of one megabyte. A stack overflow ends the test run.
 
 use hookgate::engine::{Engine, Format, Source};
-use hookgate::listener::{Outside, load};
+use hookgate::listener::{ConfigSource, load};
 
 fn on_a_small_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap();
@@ -19,7 +19,7 @@ fn mapper(text: String, format: Format) -> Result<(), String> {
 
 /// Loads a listener file.
 fn listener(text: String) -> bool {
-    on_a_small_stack(move || load("open.toml", &text, &Outside::none()).listener.is_some())
+    on_a_small_stack(move || load("open.toml", &text, &ConfigSource::empty()).listener.is_some())
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, DecisionContext, Limiter, Listener, Loaded, Outside, Presented, Request, Unlimited,
-    decide, load,
+    ConfigSource, Decision, DecisionContext, Limiter, Listener, Loaded, Presented, Request,
+    Unlimited, decide, load,
 };
 use ring::hmac;
 
@@ -47,7 +47,7 @@ fn bare<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
 
 /// Loads a listener's file that starts with the head.
 fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
-    let outside = Outside {
+    let outside = ConfigSource {
         environment: &|name| match name {
             "KEY" => Some(KEY.to_owned()),
             "OLD" => Some(OLD.to_owned()),
@@ -59,7 +59,7 @@ fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
                 .map(|(_, text)| text.as_bytes().to_vec())
                 .ok_or("there is no such file".to_owned())
         },
-        ..Outside::none()
+        ..ConfigSource::empty()
     };
     load("a.toml", &format!("{HEAD}{rest}"), &outside)
 }

@@ -261,3 +261,35 @@ fn the_book_lists_every_page() {
         }
     }
 }
+
+#[test]
+fn source_files_that_the_documentation_names_exist() {
+    let mut pages = vec!["README.md".into(), "SECURITY.md".into(), "CONTRIBUTING.md".into()];
+    for entry in std::fs::read_dir("docs").unwrap() {
+        pages.push(entry.unwrap().path());
+    }
+    let mut missing = Vec::new();
+    let mut found = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|one| one == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2).filter(|quoted| quoted.ends_with(".rs")) {
+            let is_path = quoted.contains('/') && !quoted.contains(['*', ' ', '{', '…', '<']);
+            let roots = [
+                "",
+                "src/",
+                "src/gateway/",
+                "src/gateway/store/",
+                "tests/it/",
+                "tests/it/gateway/",
+            ];
+            if is_path {
+                found += 1;
+                if !roots.iter().any(|root| Path::new(&format!("{root}{quoted}")).exists()) {
+                    missing.push(format!("{}: {quoted}", page.display()));
+                }
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

@@ -11,7 +11,7 @@ use super::Prepared;
 use super::files::{listener_of, usual_settings, without_query};
 use crate::cli::{Error, input};
 use crate::engine::{Number, OwnedValue, Time};
-use crate::listener::{Outside, Sample, find_recipe};
+use crate::listener::{ConfigSource, Sample, find_recipe};
 
 /// A request of the file.
 #[derive(Debug, Deserialize)]
@@ -85,16 +85,16 @@ const UNUSED: &str = "7573656420627920";
 impl Case {
     /// Returns the external values of the listener: each of its secrets is the secret of the
     /// request.
-    fn outside(&self, named: &str, sample: &Sample) -> Outside<'static> {
+    fn outside(&self, named: &str, sample: &Sample) -> ConfigSource<'static> {
         let secret = if self.secret.is_empty() { UNUSED } else { &self.secret };
         let names = find_recipe(named).map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
         let secrets = names.iter().map(|one| (one.name.clone(), vec![secret.to_owned()])).collect();
-        Outside {
+        ConfigSource {
             secrets,
             vars: sample.vars.clone(),
             url: sample.url.as_deref().map(without_query),
             environment: &|_| Some(UNUSED.to_owned()),
-            ..Outside::none()
+            ..ConfigSource::empty()
         }
     }
 

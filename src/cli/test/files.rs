@@ -10,7 +10,7 @@ use crate::document::Node;
 use crate::gateway::{
     Configuration, ConfigurationError, HOOKGATE, Settings, TEST_FILE, load_listener_with,
 };
-use crate::listener::{Listener, Outcome, Outside, Sample, find_recipe, load};
+use crate::listener::{ConfigSource, Listener, Outcome, Sample, find_recipe, load};
 
 /// Prepares the tests of files and folders.
 pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>, Error> {
@@ -132,12 +132,12 @@ impl Base {
 
     fn listener(&self, sample: &Sample, shown: &str) -> Result<Listener, Error> {
         let (name, text, folder) = &self.listener;
-        let outside = Outside {
+        let outside = ConfigSource {
             secrets_needed: false,
             vars: sample.vars.clone(),
             secrets: sample.secrets.clone(),
             url: sample.url.as_deref().map(without_query),
-            ..Outside::none()
+            ..ConfigSource::empty()
         };
         let loaded = load_listener_with(folder, name, text, outside);
         match loaded.listener {
@@ -185,7 +185,7 @@ pub(super) fn usual_settings() -> Result<Settings, Error> {
 pub(super) fn listener_of(
     named: &str,
     folder: &Path,
-    outside: Outside<'_>,
+    outside: ConfigSource<'_>,
 ) -> Result<Listener, Error> {
     let loaded = match find_recipe(named) {
         Some(recipe) => load(recipe.name, &recipe.trial_file(), &outside),

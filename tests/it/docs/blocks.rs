@@ -18,7 +18,7 @@ use std::process::Command;
 use hookgate::engine::{
     Context, Diagnostics, Engine, Machine, OwnedValue, Secrets, Source, Time, UndeclaredRoots,
 };
-use hookgate::listener::{Outside, load};
+use hookgate::listener::{ConfigSource, load};
 use hookgate::value::read_json;
 
 use super::{read, root, shown, updating, written_pages};
@@ -114,7 +114,7 @@ fn checked(file: &str) -> Option<String> {
         false => Err("there are only secrets here".to_owned()),
     };
     let environment = &|_: &str| Some("s3cret".to_owned());
-    let outside = Outside { file: &secret, environment, ..Outside::none() };
+    let outside = ConfigSource { file: &secret, environment, ..ConfigSource::empty() };
     let loaded = load("listener.toml", file, &outside);
     let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     Some(told.join("\n")).filter(|told| !told.is_empty())

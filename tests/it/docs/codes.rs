@@ -5,7 +5,7 @@ use hookgate::engine::{
     Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Time, Type,
     UndeclaredRoots,
 };
-use hookgate::listener::{Loaded, Outside, load, shared_sources};
+use hookgate::listener::{ConfigSource, Loaded, load, shared_sources};
 use hookgate::mapper;
 use hookgate::value::read_json;
 
@@ -99,7 +99,8 @@ fn given_by_listeners(files: &str) -> Vec<Code> {
 
 fn loaded(file: &str) -> Loaded {
     let environment = |name: &str| (name == "NAME").then(|| "s3cret".to_owned());
-    let outside = Outside { environment: &environment, secrets_needed: false, ..Outside::none() };
+    let outside =
+        ConfigSource { environment: &environment, secrets_needed: false, ..ConfigSource::empty() };
     load("listener.toml", file, &outside)
 }
 

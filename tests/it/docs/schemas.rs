@@ -148,7 +148,7 @@ fn the_schema_and_the_reader_agree_on_every_kind_of_value() {
         let faults = self::faults(&LISTENER, &json(&file));
         assert_eq!(faults.is_empty(), valid, "by the schema: {file}\n{faults:?}");
         let loaded =
-            hookgate::listener::load("a.toml", &file, &hookgate::listener::Outside::none());
+            hookgate::listener::load("a.toml", &file, &hookgate::listener::ConfigSource::empty());
         let told = loaded.diagnostics.iter().flat_map(|all| &all.list).map(|one| one.code);
         let shape = [Code::E0600, Code::E0601, Code::E0602, Code::E0603, Code::E0604];
         let refused = told.filter(|code| shape.contains(code)).count() > 0;

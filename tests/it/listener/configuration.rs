@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use hookgate::diagnostic::{Colour, render_all};
-use hookgate::listener::{Loaded, Outside, load};
+use hookgate::listener::{ConfigSource, Loaded, load};
 
 /// The files that a case may refer to.
 const FILES: &[(&str, &str)] = &[
@@ -25,14 +25,14 @@ fn cases() -> Vec<PathBuf> {
 
 /// Loads a case. With a first line `# [unset]`, missing secrets are warnings.
 fn loaded(name: &str, text: &str) -> Loaded {
-    let outside = Outside {
+    let outside = ConfigSource {
         file: &|name| {
             let found = FILES.iter().find(|(known, _)| *known == name);
             found.map(|(_, text)| text.as_bytes().to_vec()).ok_or("there is none".to_owned())
         },
         environment: &|name| (name == "KEY").then(|| "s3cret-of-today".to_owned()),
         secrets_needed: !text.starts_with("# [unset]"),
-        ..Outside::none()
+        ..ConfigSource::empty()
     };
     load(name, text, &outside)
 }

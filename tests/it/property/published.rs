@@ -161,9 +161,9 @@ fn a_signature_check_takes_the_codes_of_the_rfcs_and_no_other() {
              [verify.signature]\nsecret = \"KEY\"\nhash = \"{hash}\"\npayload = 'raw_body'\n\
              received = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n"
         );
-        let outside = hookgate::listener::Outside {
+        let outside = hookgate::listener::ConfigSource {
             environment: &|_| Some(hex::encode(&key)),
-            ..hookgate::listener::Outside::none()
+            ..hookgate::listener::ConfigSource::empty()
         };
         let loaded = hookgate::listener::load("a.toml", &file, &outside);
         let listener = loaded.listener.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
