@@ -66,7 +66,7 @@ impl Patterns {
         }
         let warmed = programs.clone();
         if let Err(error) = self.compile(tenant, move || warmed.warm()).await {
-            tracing::warn!(tenant, %error, "the patterns of a subscription are not compiled yet");
+            tracing::warn!(tenant, %error, "patterns of a subscription not compiled yet");
         }
     }
 

@@ -119,7 +119,7 @@ impl Receiver {
         let known = match self.look_up(&arrived).await {
             Ok(known) => known,
             Err(error) => {
-                tracing::error!(request = arrived.head.id, %error, "the store did not answer");
+                tracing::error!(request = arrived.head.id, %error, "store unavailable");
                 return self.refuse(&arrived.head, Outcome::Unavailable);
             }
         };
@@ -447,7 +447,7 @@ impl Receiver {
     }
 
     fn unavailable(&self, id: &str, error: &str) -> Response {
-        tracing::error!(request = id, error, "the store did not take it");
+        tracing::error!(request = id, error, "request not stored");
         self.app.metrics.count(&self.listener.name, Outcome::Unavailable, self.began.elapsed());
         let outcome = Outcome::Unavailable;
         let mut response = error_response(outcome.status(), "ErrorUnavailable", "try again later");
@@ -568,7 +568,7 @@ pub(super) async fn token(
             response
         }
         Err(error) => {
-            tracing::error!(%error, "the store did not answer");
+            tracing::error!(%error, "store unavailable");
             error_response(503, "ErrorUnavailable", "try again later")
         }
     };

@@ -120,14 +120,16 @@ impl Watcher {
         tell_fixed(&self.app.configuration().settings, &new.settings);
         match (&self.certificates, fresh.certificates) {
             (Some(certificates), Some(Ok(config))) => certificates.replace(config),
-            (_, Some(Err(error))) => tracing::error!(%error, "the old certificate stays"),
+            (_, Some(Err(error))) => {
+                tracing::error!(%error, "TLS certificate not replaced: the old one stays")
+            }
             _ => {}
         }
-        tracing::info!(listeners = new.listeners.len(), "the configuration was read again");
+        tracing::info!(listeners = new.listeners.len(), "config reloaded");
         self.app.replace(new);
         self.app.metrics.reloads.inc();
         if let Err(error) = sync_sinks(&self.app).await {
-            tracing::error!(%error, "the old sinks stay");
+            tracing::error!(%error, "sinks not replaced: the old ones stay");
         }
     }
 }
@@ -161,6 +163,6 @@ impl Refused {
             }
             Self::Faulty(error) => error,
         };
-        tracing::error!(%error, "the configuration was refused, and the old one stays");
+        tracing::error!(%error, "config reload rejected: the old configuration stays");
     }
 }

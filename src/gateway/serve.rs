@@ -200,7 +200,7 @@ impl Gateway {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests in flight are finished");
+        tracing::info!("shutdown started: requests in flight are finished");
         // From now on `/readyz` answers 503. The management address stays open until the end.
         self.app.stop();
         tokio::time::sleep(settings.shutdown_delay).await;
@@ -333,7 +333,7 @@ async fn delete_old(app: &App, retention_clock: &mut RetentionClock) {
                 tokio::time::sleep(SPACE_PAUSE).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "what is old was not deleted");
+                tracing::warn!(%error, "pruning failed");
                 return;
             }
         }

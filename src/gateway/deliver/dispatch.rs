@@ -181,7 +181,7 @@ impl Dispatch {
         let (id, ended) = match ended {
             Ok((id, ended)) => (id, Some(ended)),
             Err(error) => {
-                tracing::error!(%error, "a worker of deliveries broke");
+                tracing::error!(%error, "delivery worker failed");
                 (error.id(), None)
             }
         };
@@ -244,7 +244,7 @@ impl Dispatch {
                 }
                 self.begin_due();
             }
-            Err(error) => tracing::warn!(%error, "the store was not asked what is to be sent"),
+            Err(error) => tracing::warn!(%error, "due deliveries not read from the store"),
         }
     }
 
@@ -257,7 +257,10 @@ impl Dispatch {
             tracing::warn!(seconds, "the clock was set forward");
         }
         if by < 0 {
-            tracing::warn!(seconds, "the clock was set back: what waits is sent that much earlier");
+            tracing::warn!(
+                seconds,
+                "clock skew: the clock was set back, and waiting deliveries are adjusted"
+            );
             self.set_back = self.set_back.saturating_sub(by);
             self.due = Due::default();
             self.resting.clear();
@@ -267,7 +270,9 @@ impl Dispatch {
         }
         match self.app.store.set_back(self.set_back, self.app.clock.micros()).await {
             Ok(()) => self.set_back = 0,
-            Err(error) => tracing::warn!(%error, "what waits was not brought forward"),
+            Err(error) => {
+                tracing::warn!(%error, "delivery times not adjusted after a clock change")
+            }
         }
     }
 
@@ -285,7 +290,7 @@ impl Dispatch {
                 *current = (Arc::new(now.clone()), clients);
             }
             Err(error) => {
-                tracing::error!(%error, "the old settings of deliveries stay");
+                tracing::error!(%error, "delivery settings not replaced: the old ones stay");
                 self.refused = Some(now.clone());
             }
         }

@@ -190,7 +190,7 @@ impl FanOut {
         match asked {
             Ok(turn) => self.turns.push_back(turn),
             Err(error) => {
-                tracing::error!(%error, "the filters of a tenant were not asked");
+                tracing::error!(%error, "filters of a tenant not evaluated");
                 // The panicked task does not return its tenant. The next poll finds the tenant
                 // again.
                 let waiting = self.queue.iter().chain(&self.to_ask).cloned();
@@ -260,7 +260,7 @@ impl FanOut {
             Ok(tenants) => tenants.into_iter().for_each(|tenant| self.add(tenant)),
             Err(StoreError::Closed) => {}
             Err(error) => {
-                tracing::warn!(%error, "the store was not asked what is to be fanned out")
+                tracing::warn!(%error, "events for fan-out not read from the store")
             }
         }
         self.alarms.tell();
@@ -279,7 +279,7 @@ impl FanOut {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "backlogs were not made smaller");
+                    tracing::warn!(%error, "backlog not trimmed");
                     break;
                 }
             }

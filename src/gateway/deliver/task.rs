@@ -288,7 +288,7 @@ impl DeliveryTask {
             match app.store.settle(update.clone(), app.clock.micros()).await {
                 Ok(suspended) => {
                     if suspended {
-                        tracing::warn!(subscription, "it is suspended: too much failed");
+                        tracing::warn!(subscription, "subscription suspended: too many failures");
                     }
                     if update.notice.is_some() {
                         app.notifier.notify_subscriptions([subscription.clone()]);

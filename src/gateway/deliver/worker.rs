@@ -206,7 +206,7 @@ impl SubscriptionWorker {
         let due = self.app.store.next_due(&self.subscription, self.app.clock.micros()).await;
         due.unwrap_or_else(|error| {
             let subscription = self.subscription.as_str();
-            tracing::warn!(subscription, %error, "the next delivery is not known");
+            tracing::warn!(subscription, %error, "time of the next delivery not read from the store");
             None
         })
     }

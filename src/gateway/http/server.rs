@@ -84,7 +84,7 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => self.take(stream, peer, &stop, &mut told),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "accept failed");
                     self.connections.evict_half_open();
                     tokio::time::sleep(NO_DESCRIPTORS).await;
                 }
@@ -93,7 +93,7 @@ impl Server {
         }
         drop(listener);
         if tokio::time::timeout(drain, self.connections.empty()).await.is_err() {
-            tracing::warn!("connections that were still open are dropped");
+            tracing::warn!("shutdown: open connections are closed");
         }
     }
 

@@ -196,7 +196,7 @@ async fn answer(
 fn told(operation: &Operation, fault: &Fault) -> Answer {
     match fault {
         Fault::Store(error) => {
-            tracing::error!(operation = operation.id, %error, "the store did not answer");
+            tracing::error!(operation = operation.id, %error, "store unavailable");
         }
         Fault::Server(error) => tracing::error!(operation = operation.id, error, "not answered"),
         _ => {}

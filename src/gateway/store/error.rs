@@ -7,7 +7,7 @@ pub enum StoreError {
     #[error("the store has more to do than it can; try again")]
     Busy,
     /// The volume or the database has no space left.
-    #[error("the store is full: {0}")]
+    #[error("disk full: {0}")]
     Full(String),
     /// Another process holds the lock of the store.
     #[error("{0} is locked: another gateway runs on this store")]

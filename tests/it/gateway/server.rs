@@ -337,20 +337,20 @@ fn a_changed_file_is_taken_over_and_a_bad_one_is_refused() {
     let good = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{good}\n[filter]\nkeep_when = 'parsed_body.action ==='\n"))
         .unwrap();
-    gateway.logged("the old one stays");
+    gateway.logged("the old configuration stays");
     assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
     std::fs::write(
         &path,
         format!("{good}\n[filter]\nkeep_when = 'parsed_body.action == \"closed\"'\n"),
     )
     .unwrap();
-    gateway.logged("the configuration was read again");
+    gateway.logged("config reloaded");
     gateway.post(&borrowed(&signed(BODY, "b")), BODY);
     gateway.logged("outcome=filtered");
     std::fs::write(&path, &good).unwrap();
     gateway.signal("-HUP");
     let until = Instant::now() + Duration::from_secs(5);
-    while gateway.logged("read again").matches("read again").count() < 2 {
+    while gateway.logged("config reloaded").matches("config reloaded").count() < 2 {
         assert!(Instant::now() < until);
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -393,7 +393,7 @@ fn what_is_in_flight_is_finished_when_the_gateway_is_told_to_stop() {
     .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     gateway.signal("-TERM");
-    gateway.logged("stopping");
+    gateway.logged("shutdown started");
     std::thread::sleep(Duration::from_millis(100));
     assert!(TcpStream::connect(gateway.senders).is_err(), "nobody new is let in");
     stream.write_all(b"}").unwrap();
@@ -570,7 +570,7 @@ fn a_certificate_is_served_and_read_again_when_it_changes() {
     assert!(curl("--http1.1").ends_with(" 1.1 200"));
     assert!(curl("--http2").ends_with(" 2 200"), "{}", curl("--http2"));
     assert!(make("second"));
-    gateway.logged("the configuration was read again");
+    gateway.logged("config reloaded");
     let until = Instant::now() + Duration::from_secs(5);
     while !curl("--http1.1").ends_with(" 1.1 200") {
         assert!(Instant::now() < until, "the new certificate is not served");

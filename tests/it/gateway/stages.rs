@@ -247,7 +247,7 @@ fn readiness_is_503_while_requests_are_drained() {
     let mut busy = connect(&gateway, head_to_github("Content-Length: 2\r\n\r\n{").as_bytes());
     std::thread::sleep(Duration::from_millis(200));
     gateway.signal("-TERM");
-    gateway.logged("stopping");
+    gateway.logged("shutdown started");
     let draining = gateway.manage("/readyz");
     assert_eq!((draining.status, draining.text()), (503, "draining\n"));
     // Senders are still accepted for as long as `shutdown_delay` says.

@@ -167,7 +167,7 @@ impl Checkpoints<'_> {
     fn fail(&mut self, error: &rusqlite::Error) {
         self.space.short.store(is_full(error), Relaxed);
         if !self.failed {
-            tracing::warn!(%error, "the write-ahead log was not copied into the database");
+            tracing::warn!(%error, "checkpoint failed");
         }
         self.failed = true;
     }
@@ -285,7 +285,7 @@ impl Bounds {
                 self.restart_at = now + LONGEST_PAUSE;
                 self.make_room(connection);
             }
-            Err(error) => tracing::warn!(%error, "the write-ahead log was not restarted"),
+            Err(error) => tracing::warn!(%error, "write-ahead log restart failed"),
         }
     }
 

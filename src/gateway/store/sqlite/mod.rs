@@ -417,7 +417,7 @@ impl Store for SqliteStore {
             // Events are on disk before they are acknowledged. Only the rejected-request log is
             // buffered.
             Err(error @ StoreError::Full(_)) => {
-                tracing::warn!(%error, "the last logs of refused requests were not written");
+                tracing::warn!(%error, "last entries of the rejected-request log not written");
                 Ok(())
             }
             flushed => flushed,

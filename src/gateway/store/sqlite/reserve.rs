@@ -69,11 +69,11 @@ impl Reserve {
         match File::options().write(true).open(&self.path).and_then(|file| file.set_len(0)) {
             Ok(()) => {
                 *state = State::GivenUp;
-                tracing::warn!(bytes = self.bytes, "the volume is full: the reserve is given up");
+                tracing::warn!(bytes = self.bytes, "disk full: the reserve file is released");
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "the reserve cannot be given up");
+                tracing::warn!(%error, "the reserve file cannot be released");
                 false
             }
         }

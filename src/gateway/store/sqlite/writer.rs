@@ -402,7 +402,7 @@ fn write_rejected(tables: &Tables, rejected_log: &RejectedLog) -> Result<(), Sto
 
 fn log_rejected_result(written: Result<(), StoreError>) {
     if let Err(error) = written {
-        tracing::warn!(%error, "the logs of refused requests were not written");
+        tracing::warn!(%error, "rejected-request log not written");
     }
 }
 

@@ -193,7 +193,7 @@ fn what_was_to_be_sent_by_a_clock_that_was_ahead_is_sent_when_it_is_set_back() {
     gateway.logged("the clock was set forward");
     // The clock is put right; the retry is five seconds from the first attempt all the same.
     gateway.set(0);
-    gateway.logged("the clock was set back: what waits is sent that much earlier");
+    gateway.logged("clock skew: the clock was set back, and waiting deliveries are adjusted");
     gateway.set(6 * SECOND);
     assert_eq!(receiver.after(2)[1].json()["data"]["id"], 1);
 }

@@ -59,15 +59,15 @@ fn a_gateway_that_can_open_nothing_more_serves_who_is_in_and_lets_others_in_late
     assert_eq!(post_over(&mut first, 1), 200);
     allow(&gateway, 3);
     let mut waiting = TcpStream::connect(gateway.senders).unwrap();
-    gateway.logged("a connection could not be accepted");
+    gateway.logged("accept failed");
     assert_eq!(post_over(&mut first, 2), 200);
     // Its files cannot be read now, so what they said stays.
     gateway.signal("-HUP");
-    gateway.logged("the configuration was refused, and the old one stays");
+    gateway.logged("config reload rejected: the old configuration stays");
     assert_eq!(post_over(&mut first, 3), 200);
     allow(&gateway, 256);
     assert_eq!(post_over(&mut waiting, 4), 200);
     gateway.signal("-HUP");
-    gateway.logged("the configuration was read again");
+    gateway.logged("config reloaded");
     assert!(gateway.stop().success());
 }

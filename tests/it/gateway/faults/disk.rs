@@ -61,7 +61,7 @@ fn fill(gateway: &Gateway) -> Vec<usize> {
 fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room: impl Fn()) {
     let mut taken = fill(gateway);
     assert!(taken.len() > 5, "{taken:?}");
-    gateway.logged("the store did not take it");
+    gateway.logged("request not stored");
     gateway.logged(words);
     assert_eq!(gateway.manage("/healthz").status, 200);
     // A large event may find no room where small ones still do.
@@ -91,7 +91,7 @@ fn a_full_disk_refuses_events_in_words_and_takes_them_again_when_there_is_room()
     let store = disk.path().join("hookgate.db");
     let folder = open(&format!("[store]\npath = \"{}\"\n", store.display()), "");
     let gateway = folder.serve();
-    full_and_roomy_again(&gateway, &store, "the store is full", || disk.remount("size=64m"));
+    full_and_roomy_again(&gateway, &store, "disk full", || disk.remount("size=64m"));
     assert!(gateway.stop().success());
 }
 

@@ -38,11 +38,11 @@ fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
         assert_eq!(signed_with(&gateway, "", &format!("{taken_away} 3")), 401);
         assert_eq!(signed_with(&gateway, "another", &format!("{taken_away} 4")), 401);
     }
-    let log = gateway.logged("the configuration was refused, and the old one stays");
+    let log = gateway.logged("config reload rejected: the old configuration stays");
     assert!(log.contains("E0606") && !log.contains(SECRET), "{log}");
     std::fs::write(&secret, "another\n").unwrap();
     gateway.signal("-HUP");
-    gateway.logged("the configuration was read again");
+    gateway.logged("config reloaded");
     assert_eq!(signed_with(&gateway, "another", "5"), 200);
     assert_eq!(signed_with(&gateway, SECRET, "6"), 401);
 }
@@ -50,6 +50,6 @@ fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
 /// Waits until the configuration was refused so often.
 fn refusals(gateway: &Gateway, number: usize) {
     super::until("it was not refused", || {
-        gateway.logged("").matches("the old one stays").count() >= number
+        gateway.logged("").matches("the old configuration stays").count() >= number
     });
 }

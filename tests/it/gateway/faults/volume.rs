@@ -168,7 +168,7 @@ fn a_reserve_is_given_up_on_a_full_volume_and_made_again_when_there_is_space() {
         }
         blocks() == 0
     });
-    gateway.logged("the reserve is given up");
+    gateway.logged("the reserve file is released");
     neighbours.iter().for_each(|neighbour| std::fs::remove_file(neighbour).unwrap());
     until("the reserve was not made again", || blocks() >= MIB);
     until("it is not ready", || gateway.manage("/readyz").status == 200);
