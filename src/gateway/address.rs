@@ -69,6 +69,12 @@ impl Origin {
         self.sender.ok()
     }
 
+    /// Returns the address that owns the memory of a request. Requests of unknown senders behind
+    /// a proxy share that of the proxy.
+    pub(super) fn owner(&self) -> Option<IpAddr> {
+        Some(host_network(self.sender.unwrap_or(self.peer)))
+    }
+
     /// Returns the group by which failures are counted.
     pub(super) fn host(&self) -> Group {
         self.group(HOST_PREFIX)

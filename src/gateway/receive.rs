@@ -97,7 +97,10 @@ impl Receiver {
         if head.parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
-        let read = body::read(&head.parts.headers, content, limits, &self.app.memory).await;
+        let read = {
+            let (headers, memory) = (&head.parts.headers, &self.app.memory);
+            body::read(headers, content, limits, memory, head.origin.owner()).await
+        };
         let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
@@ -215,7 +218,9 @@ impl Receiver {
     fn load(&self, head: &Head, incoming: &Incoming) -> Load {
         if self.rate_limiter(head.origin).is_failing() {
             Load::Failing
-        } else if self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE) {
+        } else if incoming.is_packed()
+            || self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE)
+        {
             Load::Validation
         } else {
             Load::Light
@@ -547,7 +552,7 @@ pub(super) async fn token(
     let origin = Origin::of(peer.ip(), &parts.headers, &settings.trusted_proxies);
     let body_limit = settings.limits.body.min(TOKEN_BODY);
     let limits = Limits { body: body_limit, ..settings.limits };
-    let read = body::read(&parts.headers, content, &limits, &app.memory).await;
+    let read = body::read(&parts.headers, content, &limits, &app.memory, origin.owner()).await;
     let read = read.and_then(|mut body| body.unpack(body_limit).map(|()| body));
     let body = match read {
         Ok(body) => body,

@@ -4,6 +4,9 @@ use super::request::Request;
 use crate::engine::OwnedValue;
 use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
 
+/// Maximum number of fields of a form.
+const MAX_FORM_FIELDS: usize = 10_000;
+
 /// A parsed body.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -70,7 +73,13 @@ fn kind(content_type: Option<&str>) -> Kind {
 }
 
 /// Parses a form or a query to an object. The value of a repeated key is a list.
+///
+/// A form with more than `MAX_FORM_FIELDS` fields is not parsed: each field costs far more memory
+/// than its bytes, before the sender is verified.
 pub(super) fn form(bytes: &[u8]) -> OwnedValue {
+    if memchr::memchr_iter(b'&', bytes).count() >= MAX_FORM_FIELDS {
+        return OwnedValue::Null;
+    }
     let mut entries: Vec<(Box<str>, Vec<OwnedValue>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for (key, value) in form_urlencoded::parse(bytes) {
@@ -106,4 +115,17 @@ fn with_payload(form: OwnedValue) -> OwnedValue {
         _ => (key.clone(), value.clone()),
     });
     OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_FORM_FIELDS, form};
+    use crate::engine::OwnedValue;
+
+    #[test]
+    fn a_form_of_too_many_fields_is_not_parsed() {
+        let fields = |count: usize| vec!["a=1"; count].join("&");
+        assert!(matches!(form(fields(MAX_FORM_FIELDS).as_bytes()), OwnedValue::Object(_)));
+        assert!(matches!(form(fields(MAX_FORM_FIELDS + 1).as_bytes()), OwnedValue::Null));
+    }
 }

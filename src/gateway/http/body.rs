@@ -1,11 +1,12 @@
 //! The body reader: reads the body of a request, bounded in size, time and memory. Does not parse
 //! the body.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Body;
@@ -45,6 +46,11 @@ impl Incoming {
         self.memory.copy(memory, bytes)
     }
 
+    /// Returns true if the body is compressed: its decompression may cost more than its size says.
+    pub(in crate::gateway) fn is_packed(&self) -> bool {
+        matches!(self.encoding, Encoding::Gzip)
+    }
+
     /// Returns true if the decompressed body may be larger than `bytes`.
     pub(in crate::gateway) fn may_exceed(&self, bytes: usize) -> bool {
         self.raw.len() > bytes || matches!(self.encoding, Encoding::Gzip)
@@ -73,8 +79,18 @@ impl Incoming {
 /// Interval at which the pace of a body is measured.
 const PACE_TIME: Duration = Duration::from_secs(1);
 
-/// Bytes a second that a body must deliver while other requests wait for memory.
+/// Bytes a second that a body must deliver while other requests wait for memory. A long body must
+/// also be complete within `LONG_BODY_SECONDS` at its pace.
 const PACE: usize = 16 << 10;
+const LONG_BODY_SECONDS: usize = 4;
+
+/// Bytes of compressed input between two looks at the processor time.
+const METERED_BYTES: usize = 2 << 10;
+
+/// Processor time for decompression, and again for each MiB that the body may have. Deflate blocks
+/// without output cost a thousand times more than ordinary input.
+const UNPACK_TIME: Duration =
+    if cfg!(debug_assertions) { Duration::from_millis(600) } else { Duration::from_millis(30) };
 
 /// Shortest time over which the pace of a body is measured. A body that stalls for this time gives
 /// way to a request that finds no memory.
@@ -93,6 +109,7 @@ pub(in crate::gateway) async fn read<B>(
     body: B,
     limits: &Limits,
     memory: &Memory,
+    owner: Option<IpAddr>,
 ) -> Result<Incoming, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -112,11 +129,11 @@ where
         Encoding::Gzip => limits.body,
     };
     let mut held = Reservation::default();
-    let size = Size { most: limits.body, declared, unpacks };
+    let size = Size { most: limits.body, declared, unpacks, owner };
     let reading = collect(body, size, memory, &mut held);
     let raw = within(limits.body_timeout, reading).await??;
     if matches!(encoding, Encoding::Gzip) {
-        within(limits.body_timeout, held.long(memory, unpacks)).await??;
+        within(limits.body_timeout, held.long(memory, owner, unpacks)).await??;
     }
     Ok(Incoming { raw, encoding, unpacked: None, memory: held })
 }
@@ -133,6 +150,8 @@ struct Size {
     declared: usize,
     /// Additional bytes that the decompressed body may take.
     unpacks: usize,
+    /// The address whose share of the memory a long body takes from. `None` has no share.
+    owner: Option<IpAddr>,
 }
 
 async fn collect<B>(
@@ -156,7 +175,7 @@ where
             frame = body.frame() => frame,
             pressed = stalls(memory, looked) => {
                 let took = looked.elapsed();
-                let stalled = have - seen < pace(took);
+                let stalled = have - seen < pace(took, size.declared);
                 if stalled && (pressed || memory.is_scarce()) && took >= GRACE {
                     return Err(Outcome::RequestTimeout);
                 }
@@ -180,8 +199,8 @@ where
         }
         // The memory for the first bytes was reserved with the head.
         if length > BEGINNING {
-            held.long(memory, size.declared.saturating_mul(COPIES).saturating_add(size.unpacks))
-                .await?;
+            let bytes = size.declared.saturating_mul(COPIES).saturating_add(size.unpacks);
+            held.long(memory, size.owner, bytes).await?;
         }
         if first.is_empty() && raw.is_empty() {
             first = data;
@@ -198,8 +217,10 @@ where
 }
 
 /// Returns the bytes that a body must deliver in a time.
-fn pace(time: Duration) -> usize {
-    usize::try_from(time.as_millis()).unwrap_or(usize::MAX).saturating_mul(PACE) / 1000
+fn pace(time: Duration, declared: usize) -> usize {
+    let bytes_per_second = PACE.max(declared / LONG_BODY_SECONDS);
+    let millis = usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
+    millis.saturating_mul(bytes_per_second) / 1000
 }
 
 /// Resolves when the pace of the body must be measured; with true if another request finds no
@@ -239,9 +260,79 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Outcome> {
 fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Outcome> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(packed)
+    MultiGzDecoder::new(Metered::new(packed, most))
         .take(limit)
         .read_to_end(&mut unpacked)
         .map_err(|_| Outcome::UnsupportedEncoding)?;
     if unpacked.len() > most { Err(Outcome::BodyTooLarge) } else { Ok(unpacked) }
+}
+
+/// Compressed input that ends with an error when its decompression takes too much processor time.
+struct Metered<'p> {
+    rest: &'p [u8],
+    until: Duration,
+}
+
+impl<'p> Metered<'p> {
+    fn new(rest: &'p [u8], most: usize) -> Self {
+        let mebibytes = u32::try_from(most >> 20).unwrap_or(u32::MAX);
+        let allowed = UNPACK_TIME.saturating_add(UNPACK_TIME.saturating_mul(mebibytes));
+        Self { rest, until: processor_time().saturating_add(allowed) }
+    }
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Metered<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        if processor_time() > self.until {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        Ok(self.rest.get(..METERED_BYTES).unwrap_or(self.rest))
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.rest = self.rest.get(bytes..).unwrap_or_default();
+    }
+}
+
+/// Returns the processor time of this thread.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Outcome, PACE, pace, unpack};
+
+    /// A gzip header, then deflate blocks with fixed codes and nothing in them: four in five bytes.
+    fn empty_blocks(bytes: usize) -> Vec<u8> {
+        let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+        // Each block is ten bits: not the last, fixed codes, end of the block.
+        let blocks = [0b0000_0010_u8, 0b0000_1000, 0b0010_0000, 0b1000_0000, 0];
+        packed.extend(blocks.iter().cycle().take(bytes));
+        packed
+    }
+
+    #[test]
+    fn compressed_blocks_without_output_end_with_the_processor_time_that_they_may_take() {
+        let before = super::processor_time();
+        let unpacked = unpack(&empty_blocks(8 << 20), 1 << 20);
+        assert_eq!(unpacked, Err(Outcome::UnsupportedEncoding));
+        let took = super::processor_time() - before;
+        assert!(took < 3 * super::UNPACK_TIME, "{took:?}");
+    }
+
+    #[test]
+    fn a_long_body_has_to_come_faster_than_a_short_one() {
+        assert_eq!(pace(Duration::from_secs(1), 20_000), PACE);
+        assert_eq!(pace(Duration::from_secs(1), 1 << 20), 256 << 10);
+    }
 }

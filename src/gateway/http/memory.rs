@@ -9,8 +9,10 @@
 //! and the request waits for their memory. A third part of the budget is for the heads of waiting
 //! requests. A head that does not fit there is dropped before anything else is read.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::futures::Notified;
@@ -35,6 +37,9 @@ const BODIES: usize = 256;
 /// being read; those that have stalled for long enough by then give way.
 const PRESS: Duration = Duration::from_millis(25);
 
+/// Divisor of the memory of long bodies that gives the share of one address.
+const OWNER_SHARE: usize = 4;
+
 /// The memory budget of all requests.
 #[derive(Debug)]
 pub struct Memory {
@@ -42,6 +47,8 @@ pub struct Memory {
     long: Part,
     /// For the heads of requests that wait for memory.
     queued: Arc<Semaphore>,
+    /// The shares of the addresses that have a long body.
+    shares: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
     pressed: Notify,
     /// Time of the last signal, in milliseconds since `began`.
     pressed_at: AtomicU64,
@@ -61,6 +68,8 @@ struct Part {
 pub(in crate::gateway) struct Reservation {
     short: Option<OwnedSemaphorePermit>,
     long: Option<OwnedSemaphorePermit>,
+    /// The bytes of a long body in the share of its address.
+    share: Option<OwnedSemaphorePermit>,
 }
 
 /// The place of a waiting head in the queue.
@@ -77,6 +86,7 @@ impl Memory {
             short: Part::new(bytes / 2, HEADS),
             long: Part::new(bytes - bytes / 2 - bytes / 8, BODIES),
             queued: Arc::new(Semaphore::new(permits(bytes / 8).min(Semaphore::MAX_PERMITS))),
+            shares: Mutex::default(),
             pressed: Notify::new(),
             pressed_at: AtomicU64::new(0),
             began: Instant::now(),
@@ -101,7 +111,25 @@ impl Memory {
             self.press();
         }
         let short = Arc::clone(&self.short.free).try_acquire_many_owned(wanted).ok()?;
-        Some(Reservation { short: Some(short), long: None })
+        Some(Reservation { short: Some(short), ..Reservation::default() })
+    }
+
+    /// Returns the share of an address in the memory of long bodies.
+    fn share_of(&self, owner: IpAddr) -> Arc<Semaphore> {
+        // The map is consistent at any time, so a panic elsewhere leaves nothing half done.
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&owner).and_then(Weak::upgrade) {
+            return share;
+        }
+        shares.retain(|_, share| share.strong_count() > 0);
+        let permits = usize::try_from(self.share_permits()).unwrap_or(1);
+        let share = Arc::new(Semaphore::new(permits));
+        shares.insert(owner, Arc::downgrade(&share));
+        share
+    }
+
+    fn share_permits(&self) -> u32 {
+        u32::try_from(self.long.all / OWNER_SHARE).unwrap_or(u32::MAX).max(1)
     }
 
     /// Reserves a place in the queue of heads. Returns `None` if the queue is full.
@@ -116,7 +144,10 @@ impl Memory {
     /// Returns `Unavailable` if too many requests wait already.
     pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Reservation, Outcome> {
         let _place = queued.place;
-        Ok(Reservation { short: Some(self.take(&self.short, bytes).await?), long: None })
+        Ok(Reservation {
+            short: Some(self.take(&self.short, bytes).await?),
+            ..Reservation::default()
+        })
     }
 
     /// Signals memory pressure: bodies that stall give way.
@@ -188,10 +219,25 @@ impl Drop for Place<'_> {
 
 impl Reservation {
     /// Reserves the largest size that a long body may reach, once.
-    pub(super) async fn long(&mut self, memory: &Memory, bytes: usize) -> Result<(), Outcome> {
-        if self.long.is_none() {
-            self.long = Some(memory.take(&memory.long, bytes).await?);
+    ///
+    /// An address first takes the bytes from its share: its bodies wait for each other, and cannot
+    /// hold the memory that others need.
+    pub(super) async fn long(
+        &mut self,
+        memory: &Memory,
+        owner: Option<IpAddr>,
+        bytes: usize,
+    ) -> Result<(), Outcome> {
+        if self.long.is_some() {
+            return Ok(());
         }
+        if let Some(owner) = owner {
+            let share = memory.share_of(owner);
+            let wanted = memory.long.wanted(bytes).min(memory.share_permits());
+            let taken = share.acquire_many_owned(wanted).await;
+            self.share = Some(taken.map_err(|_| Outcome::Unavailable)?);
+        }
+        self.long = Some(memory.take(&memory.long, bytes).await?);
         Ok(())
     }
 
@@ -219,4 +265,35 @@ impl Reservation {
 
 fn permits(bytes: usize) -> usize {
     bytes.div_ceil(PERMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use super::{Memory, Reservation};
+
+    const MIB: usize = 1 << 20;
+
+    #[tokio::test]
+    async fn long_bodies_of_one_address_leave_memory_to_those_of_others() {
+        let memory = Memory::new(64 * MIB);
+        let address = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
+        let reserve = async |last: u8| {
+            let mut held = Reservation::default();
+            let reserving = held.long(&memory, address(last), 2 * MIB);
+            let reserved = tokio::time::timeout(Duration::from_millis(20), reserving).await;
+            reserved.is_ok_and(|reserved| reserved.is_ok()).then_some(held)
+        };
+        let mut held = Vec::new();
+        while let Some(one) = reserve(1).await {
+            held.push(one);
+            assert!(held.len() < 8, "one address holds all");
+        }
+        assert!(held.len() >= 2, "{}", held.len());
+        assert!(reserve(2).await.is_some(), "another address finds no memory");
+        held.clear();
+        assert!(reserve(1).await.is_some());
+    }
 }

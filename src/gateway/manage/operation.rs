@@ -182,8 +182,15 @@ async fn answer(
     };
     let limits = app.configuration().settings.limits;
     let of_forms = Limits { body: limits.body.min(FORM_BYTES), ..limits };
-    let read = body::read(&parts.headers, body, &of_forms, &app.management.forms).await;
-    let read = read.and_then(|mut body| body.unpack(of_forms.body).map(|()| body));
+    let read = match operation.request {
+        // Memory is only for the bodies that an operation uses.
+        None => Ok(body::Incoming::empty()),
+        Some(_) => {
+            let forms = &app.management.forms;
+            let read = body::read(&parts.headers, body, &of_forms, forms, None).await;
+            read.and_then(|mut body| body.unpack(of_forms.body).map(|()| body))
+        }
+    };
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;
     let query = parts.uri.query().unwrap_or("").as_bytes();
     let query = form_urlencoded::parse(query).into_owned().collect();
