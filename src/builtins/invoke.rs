@@ -1,7 +1,7 @@
 //! The call of a function: null propagation, kinds of arguments, secrecy, then the code of the
 //! function.
 //!
-//! These rules apply to every function, so they are implemented once here. The code of a function
+//! The rules apply to every function, so they are implemented once here. The code of a function
 //! sees only arguments that fit its row. Knows no function in particular.
 
 use smallvec::SmallVec;

@@ -23,7 +23,7 @@ pub(super) fn open(
             path.display()
         )));
     }
-    open_or_create(arguments)
+    open_configured(configuration)
 }
 
 /// Opens the store of a configuration, or creates it. Only the user of the command can access the
@@ -31,8 +31,11 @@ pub(super) fn open(
 pub(super) fn open_or_create(
     arguments: &ConfigurationArguments,
 ) -> Result<(Configuration, SqliteStore), Error> {
+    open_configured(arguments.read()?)
+}
+
+fn open_configured(configuration: Configuration) -> Result<(Configuration, SqliteStore), Error> {
     restrict_umask();
-    let configuration = arguments.read()?;
     let store = open_store(&configuration, Mode::Command)?;
     Ok((configuration, store))
 }

@@ -7,7 +7,7 @@ pub mod reference;
 pub mod schema;
 mod shape;
 
-pub use shape::{Default, Field, FieldType, Table, optional, required};
+pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
 pub(crate) use shape::{is_uuid, quoted_list};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};

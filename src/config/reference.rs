@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Default, Field, FieldType, Table, quoted_list};
+use super::{Field, FieldType, KeyDefault, Table, quoted_list};
 
 /// Renders the sections of the tables in Markdown.
 pub fn sections(tables: &[&'static Table]) -> String {
@@ -28,9 +28,9 @@ fn row(field: &Field) -> String {
     let required = if field.required { ", required" } else { "" };
     let doc = field.doc.replace('|', "\\|");
     let default = match field.default {
-        Default::None => String::new(),
-        Default::Value(value) => format!("`{}`", value.replace('|', "\\|")),
-        Default::Derived(words) => words.to_owned(),
+        KeyDefault::None => String::new(),
+        KeyDefault::Value(value) => format!("`{}`", value.replace('|', "\\|")),
+        KeyDefault::Derived(words) => words.to_owned(),
     };
     format!("| `{}` | {}{required} | {default} | {doc} |", field.name, words(&field.takes))
 }

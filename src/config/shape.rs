@@ -63,7 +63,7 @@ pub struct Field {
     /// The meaning, with the unit.
     pub doc: &'static str,
     /// The value that applies if a file omits the key.
-    pub default: Default,
+    pub default: KeyDefault,
     /// The name of the key in earlier versions. The check rejects it and shows the current name in
     /// the help.
     pub old_name: Option<&'static str>,
@@ -71,7 +71,7 @@ pub struct Field {
 
 /// The value of a key that a file omits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Default {
+pub enum KeyDefault {
     /// No default: the feature is off, or the key is required.
     None,
     /// A fixed value, as a file would write it, without quotes.
@@ -82,23 +82,23 @@ pub enum Default {
 
 /// Creates a row for an optional key.
 pub const fn optional(name: &'static str, takes: FieldType, doc: &'static str) -> Field {
-    Field { name, takes, required: false, doc, default: Default::None, old_name: None }
+    Field { name, takes, required: false, doc, default: KeyDefault::None, old_name: None }
 }
 
 /// Creates a row for a required key.
 pub const fn required(name: &'static str, takes: FieldType, doc: &'static str) -> Field {
-    Field { name, takes, required: true, doc, default: Default::None, old_name: None }
+    Field { name, takes, required: true, doc, default: KeyDefault::None, old_name: None }
 }
 
 impl Field {
     /// Sets a fixed default, as a file would write it, without quotes.
     pub const fn or(self, value: &'static str) -> Self {
-        Self { default: Default::Value(value), ..self }
+        Self { default: KeyDefault::Value(value), ..self }
     }
 
     /// Sets a default that depends on other keys, described in words.
     pub const fn or_derived(self, words: &'static str) -> Self {
-        Self { default: Default::Derived(words), ..self }
+        Self { default: KeyDefault::Derived(words), ..self }
     }
 
     /// Sets the name that the key had in earlier versions.
@@ -109,8 +109,8 @@ impl Field {
     /// Returns the default as text if it is a fixed value.
     pub fn default_text(&self) -> Option<&'static str> {
         match self.default {
-            Default::Value(value) => Some(value),
-            Default::None | Default::Derived(_) => None,
+            KeyDefault::Value(value) => Some(value),
+            KeyDefault::None | KeyDefault::Derived(_) => None,
         }
     }
 }
@@ -342,7 +342,7 @@ pub(crate) fn is_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Default, FieldType, Table, duration, optional};
+    use super::{FieldType, KeyDefault, Table, duration, optional};
     use crate::config::Layer;
     use crate::source::Source;
 
@@ -381,7 +381,7 @@ mod tests {
         roots.push(&crate::gateway::GATEWAY);
         for table in roots.into_iter().flat_map(Table::all) {
             for field in table.fields {
-                if let Default::Value(default) = field.default {
+                if let KeyDefault::Value(default) = field.default {
                     let key = field.name;
                     assert!(fits(&field.takes, default), "{}: `{key}`: {default}", table.name);
                 }

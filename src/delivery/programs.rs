@@ -81,13 +81,6 @@ impl Programs {
         };
         Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
     }
-
-    /// Returns these programs with the `transform` of another.
-    #[must_use]
-    pub fn with_transform_of(self, other: Self) -> Self {
-        Self { transform: other.transform, ..self }
-    }
-
     /// Compiles the regular expressions that are not compiled yet. This takes time.
     pub fn warm(&self) {
         self.filter.iter().chain(&self.transform).for_each(Program::warm);

@@ -1,7 +1,7 @@
 //! The codes of diagnostics: one table, with a row for each code. Does not know where they occur.
 //!
 //! A code is stable and keeps its meaning for ever. To add one, add its row; nothing else changes.
-//! Its page in `docs/errors/` is generated from the row, and a test verifies the row's example.
+//! The page of a code in `docs/errors/` is generated from the row, and a test verifies the row's example.
 
 use std::fmt;
 

@@ -52,9 +52,9 @@ pub struct Label {
 /// A message to the author of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Its code: `E0107`.
+    /// Code: `E0107`.
     pub code: Code,
-    /// Its severity.
+    /// Severity.
     pub severity: Severity,
     /// The problem: lower case, no full stop, the author's words in backticks.
     pub message: String,

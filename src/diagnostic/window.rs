@@ -25,9 +25,9 @@ pub(super) struct Window<'s> {
 /// A line, in the source and in the output.
 #[derive(Debug, Clone)]
 struct Line {
-    /// Its offset in the source.
+    /// Offset in the source.
     start: usize,
-    /// Its offset in the output.
+    /// Offset in the output.
     shown: usize,
     /// The shown range of the source.
     kept: Range<usize>,

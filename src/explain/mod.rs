@@ -33,11 +33,11 @@ pub struct Explanation {
 /// A part of a source in a run.
 #[derive(Debug, Clone)]
 pub struct Part {
-    /// Its span in the source.
+    /// Span in the source.
     pub span: Span,
-    /// Its role in the explanation.
+    /// Role in the explanation.
     pub role: Role,
-    /// Its state after the run.
+    /// State after the run.
     pub state: State,
     /// True if it decided the result: in a false `AND` the first false operand, in a true one all
     /// operands; in an `OR` the reverse.

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 use hyper::HeaderMap;
 use ipnet::IpNet;
 
+use super::http::Owner;
+
 /// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
@@ -71,8 +73,8 @@ impl Origin {
 
     /// Returns the address that owns the memory of a request. Requests of unknown senders behind
     /// a proxy share that of the proxy.
-    pub(super) fn owner(&self) -> Option<IpAddr> {
-        Some(host_network(self.sender.unwrap_or(self.peer)))
+    pub(super) fn owner(&self) -> Owner {
+        Owner::Address(host_network(self.sender.unwrap_or(self.peer)))
     }
 
     /// Returns the group by which failures are counted.

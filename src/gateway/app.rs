@@ -12,6 +12,7 @@ use super::deliver::{DeliveryNotifier, Filters};
 use super::encryption::Keyring;
 use super::http::Memory;
 use super::http::readiness::Readiness;
+use super::log_limit::LogLimit;
 use super::management_budget::Budget;
 use super::metrics::Metrics;
 use super::offload::Offload;
@@ -32,6 +33,8 @@ pub struct App {
     /// Permits for work outside the runtime threads, such as verification for senders that keep
     /// failing.
     pub offload: Offload,
+    /// The limit on log lines about unverified senders.
+    pub(super) log_limit: LogLimit,
     /// Memory budget of requests.
     pub memory: Memory,
     /// Limits of the management address.
@@ -69,6 +72,7 @@ impl App {
             metrics: Metrics::default(),
             buckets: TokenBuckets::default(),
             offload: Offload::default(),
+            log_limit: LogLimit::default(),
             memory,
             management,
             readiness: Readiness::default(),

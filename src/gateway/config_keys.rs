@@ -29,7 +29,7 @@ pub static GATEWAY: Table = Table {
 /// A test file, `*.test.toml`.
 pub static TEST_FILE: Table = Table {
     name: "a test file",
-    doc: "Requests to one listener, and what becomes of them.",
+    doc: "Requests to one listener, with their expected results.",
     fields: &[
         optional(
             "listener",
@@ -133,7 +133,7 @@ static SERVERS: Table = Table {
         optional(
             "drain_timeout",
             FieldType::Duration,
-            "How long requests in flight may take after the gateway is told to stop; idle connections are closed at once.",
+            "Time that requests in flight have to end after shutdown starts. Idle connections are closed at once.",
         ).renamed_from("drain").or("30s"),
         optional(
             "shutdown_delay",
@@ -201,7 +201,7 @@ static LIMIT: Table = Table {
         optional(
             "connections",
             FieldType::Count(1, 1_000_000),
-            "How many connections at a time, as far as the system lets files be open. When all are in use, a new connection takes the place of one without a request in progress. HTTP/2, TLS and large heads or bodies need more memory, so fewer such connections fit. The management address has an eighth of this.",
+            "Maximum number of open connections, within the limit of open files. When it is reached, a new connection takes the place of one without a request in progress. HTTP/2, TLS and large heads or bodies need more memory, so fewer such connections fit. The management address has an eighth of this number.",
         ).or("12000"),
         optional(
             "connections_per_address",
@@ -221,7 +221,7 @@ static LIMIT: Table = Table {
         optional(
             "memory",
             FieldType::Count(1 << 20, 1 << 40),
-            "Bytes that all requests may hold at a time: decoded heads, copies of heads, bodies, unpacked bodies. Half is for heads and the first 16 KiB of each body. A request that finds no room is answered with 503.",
+            "Memory budget of all requests, in bytes: decoded heads, copies of heads, bodies, decompressed bodies. Half of it is for heads and the first 16 KiB of each body, an eighth for the heads of requests that wait. The rest is for longer bodies, and one address may hold a quarter of that. A request that finds no memory is answered with 503.",
         ).or("67108864"),
         optional(
             "management_memory",
@@ -331,7 +331,7 @@ static DELIVERIES: Table = Table {
         optional(
             "allow",
             FieldType::List(&FieldType::Text),
-            "Private networks that may be sent to all the same: `10.1.0.0/16`.",
+            "Private networks that deliveries may be sent to: `10.1.0.0/16`.",
         ),
         optional(
             "connect_timeout",

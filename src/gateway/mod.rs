@@ -17,6 +17,7 @@ mod file_modes;
 mod files;
 mod http;
 mod identity;
+mod log_limit;
 mod logging;
 mod manage;
 mod management_budget;

@@ -1,5 +1,5 @@
 //! Work that runs outside the runtime threads: verification for senders that keep failing, one at a
-//! time, and schema validation of large bodies. Does not know the work itself.
+//! time, decompression, and work on large bodies. Does not know the work itself.
 //!
 //! A sender that keeps failing may still have the secret: several senders may share one address,
 //! and only one of them forges requests. So its requests are not refused unread. They wait for each
@@ -10,18 +10,23 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Maximum heavy requests at the same time: the value of a body may be forty times as large as the
+/// body, and is not part of the memory budget.
+const MAX_HEAVY: usize = 4;
+
 /// Semaphores for work outside the runtime threads.
 #[derive(Debug)]
 pub struct Offload {
     failing: Arc<Semaphore>,
-    validating: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
 }
 
 impl Default for Offload {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let heavy = processors.min(MAX_HEAVY);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { failing: semaphore(1), validating: semaphore(processors) }
+        Self { failing: semaphore(1), heavy: semaphore(heavy) }
     }
 }
 
@@ -30,8 +35,8 @@ impl Default for Offload {
 pub(super) enum Load {
     /// Work on the runtime thread, without waiting.
     Light,
-    /// Schema validation of a large body.
-    Validation,
+    /// Decompression, or work on a large body.
+    Heavy,
     /// A request of a sender that keeps failing.
     Failing,
 }
@@ -44,25 +49,20 @@ pub(super) struct OffloadPermit {
 }
 
 impl Offload {
-    /// Waits for a permit if the load needs one. Returns `None` after the time `patience`.
-    pub(super) async fn acquire(&self, load: Load, patience: Duration) -> Option<OffloadPermit> {
-        let turns = match load {
+    /// Waits for a permit if the load needs one. Returns `None` after a timeout.
+    pub(super) async fn acquire(&self, load: Load, timeout: Duration) -> Option<OffloadPermit> {
+        let permits = match load {
             Load::Light => return Some(OffloadPermit { permit: None }),
-            Load::Validation => &self.validating,
+            Load::Heavy => &self.heavy,
             Load::Failing => &self.failing,
         };
-        let waited = tokio::time::timeout(patience, Arc::clone(turns).acquire_owned()).await;
+        let waited = tokio::time::timeout(timeout, Arc::clone(permits).acquire_owned()).await;
         let permit = waited.ok()?.ok()?;
         Some(OffloadPermit { permit: Some(permit) })
     }
 }
 
 impl OffloadPermit {
-    /// Returns true if the work runs on the thread that read the request.
-    pub(super) fn is_light(&self) -> bool {
-        self.permit.is_none()
-    }
-
     /// Runs the work: light work at once, other work on a thread outside the runtime workers.
     ///
     /// The permit is released when the work ends, even if the sender no longer waits. The permits
@@ -78,7 +78,7 @@ impl OffloadPermit {
             return Some(work());
         };
         let work = move || {
-            let _turn = permit;
+            let _permit = permit;
             work()
         };
         match tokio::task::spawn_blocking(work).await {
@@ -96,41 +96,41 @@ mod tests {
 
     use super::{Load, Offload};
 
-    const PATIENCE: Duration = Duration::from_millis(20);
+    const TIMEOUT: Duration = Duration::from_millis(20);
 
     #[tokio::test]
     async fn failing_senders_are_verified_one_at_a_time_and_others_wait_for_nobody() {
         let offload = Offload::default();
-        let first = offload.acquire(Load::Failing, PATIENCE).await.unwrap();
-        assert!(offload.acquire(Load::Failing, PATIENCE).await.is_none(), "two at a time");
-        assert!(offload.acquire(Load::Light, PATIENCE).await.is_some());
+        let first = offload.acquire(Load::Failing, TIMEOUT).await.unwrap();
+        assert!(offload.acquire(Load::Failing, TIMEOUT).await.is_none(), "two at a time");
+        assert!(offload.acquire(Load::Light, TIMEOUT).await.is_some());
         drop(first);
-        assert!(offload.acquire(Load::Failing, PATIENCE).await.is_some());
+        assert!(offload.acquire(Load::Failing, TIMEOUT).await.is_some());
     }
 
     #[tokio::test]
-    async fn a_turn_ends_with_the_work_and_not_with_the_wait() {
+    async fn a_permit_ends_with_the_work_and_not_with_the_wait() {
         let offload = Offload::default();
-        let acquire = offload.acquire(Load::Failing, PATIENCE).await.unwrap();
+        let permit = offload.acquire(Load::Failing, TIMEOUT).await.unwrap();
         let (send, receive) = std::sync::mpsc::channel::<()>();
-        let work = acquire.run(move || receive.recv().is_err());
-        assert!(tokio::time::timeout(PATIENCE, work).await.is_err(), "the work is done already");
-        assert!(offload.acquire(Load::Failing, PATIENCE).await.is_none(), "two at a time");
+        let work = permit.run(move || receive.recv().is_err());
+        assert!(tokio::time::timeout(TIMEOUT, work).await.is_err(), "the work is done already");
+        assert!(offload.acquire(Load::Failing, TIMEOUT).await.is_none(), "two at a time");
         drop(send);
         assert!(offload.acquire(Load::Failing, Duration::from_secs(10)).await.is_some());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn work_for_a_failing_sender_and_validation_leave_their_worker_to_others() {
-        for load in [Load::Failing, Load::Validation] {
+    async fn work_for_a_failing_sender_and_heavy_work_leave_their_worker_to_others() {
+        for load in [Load::Failing, Load::Heavy] {
             let offload = Offload::default();
-            let acquire = offload.acquire(load, PATIENCE).await.unwrap();
+            let permit = offload.acquire(load, TIMEOUT).await.unwrap();
             let (send, receive) = std::sync::mpsc::channel();
             // The only worker runs this task while the work waits for it.
             tokio::spawn(async move { send.send(7) });
-            let done = acquire.run(move || receive.recv_timeout(Duration::from_secs(10))).await;
+            let done = permit.run(move || receive.recv_timeout(Duration::from_secs(10))).await;
             assert_eq!(done, Some(Ok(7)));
-            assert!(offload.acquire(load, PATIENCE).await.is_some(), "the permit was not released");
+            assert!(offload.acquire(load, TIMEOUT).await.is_some(), "the permit was not released");
         }
     }
 }

@@ -23,7 +23,7 @@ use super::configuration::Configuration;
 use super::credentials::{issue, look_up};
 use super::deliver::HOPS;
 use super::http::body::{self, Incoming};
-use super::http::copy_size;
+use super::http::{Reservation, copy_size};
 use super::offload::Load;
 use super::rate_limit::{Policies, RateLimiter};
 use super::settings::Limits;
@@ -38,6 +38,9 @@ use crate::listener::{
 /// Largest body, in bytes, that is validated against a schema on the runtime thread. A larger body
 /// may take a fraction of a second within the step limit of a validation.
 const VALIDATED_IN_PLACE: usize = 4 << 10;
+
+/// Largest body, in bytes, that is parsed on the runtime thread.
+const PARSED_IN_PLACE: usize = 64 << 10;
 
 thread_local! {
     /// A machine keeps its memory from request to request.
@@ -99,14 +102,14 @@ impl Receiver {
         }
         let read = {
             let (headers, memory) = (&head.parts.headers, &self.app.memory);
-            body::read(headers, content, limits, memory, head.origin.owner()).await
+            body::read(headers, content, limits, memory, &head.origin.owner()).await
         };
         let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
         };
         let load = self.load(&head, &incoming);
-        let Some(turn) = self.app.offload.acquire(load, limits.body_timeout).await else {
+        let Some(permit) = self.app.offload.acquire(load, limits.body_timeout).await else {
             return match load {
                 Load::Failing => self.refuse(&head, Outcome::TooManyFailures),
                 _ => self.refuse(&head, Outcome::Unavailable),
@@ -126,32 +129,11 @@ impl Receiver {
                 return self.refuse(&arrived.head, Outcome::Unavailable);
             }
         };
-        if turn.is_light() {
-            return self.process(arrived, &known).await;
-        }
         let receiver = self.clone();
-        match turn.run(move || receiver.work(arrived, &known)).await {
-            Some(Ok((arrived, decision))) => {
-                let texts = arrived.head.texts();
-                let headers = borrowed(&texts);
-                self.finish(&arrived.request(&headers), decision).await
-            }
+        match permit.run(move || receiver.work(arrived, &known)).await {
+            Some(Ok((prepared, memory))) => self.store(prepared, memory).await,
             Some(Err(response)) => response,
             None => error_response(503, "ErrorUnavailable", "try again later"),
-        }
-    }
-
-    /// Decides on a request on the thread that read it, and stores the result.
-    async fn process(&self, mut arrived: Arrived, known: &Presented) -> Response {
-        if let Err(response) = self.unpack(&mut arrived) {
-            return response;
-        }
-        let texts = arrived.head.texts();
-        let headers = borrowed(&texts);
-        let request = arrived.request(&headers);
-        match self.decide(&request, known, arrived.head.origin) {
-            Ok(decision) => self.finish(&request, decision).await,
-            Err(response) => response,
         }
     }
 
@@ -165,7 +147,8 @@ impl Receiver {
         look_up(&self.app, presented(&self.listener, &arrived.request(&headers))).await
     }
 
-    /// Decompresses a request and decides on it, on a thread for such work.
+    /// Decompresses a request, decides on it, and prepares what is stored. The parsed body is
+    /// dropped here: it may be many times larger than the body, and the store takes a while.
     ///
     /// # Errors
     /// Returns the response to a request that is not stored. Such a request is logged.
@@ -173,14 +156,17 @@ impl Receiver {
         &self,
         mut arrived: Arrived,
         known: &Presented,
-    ) -> Result<(Arrived, Decision), Response> {
+    ) -> Result<(Prepared, Reservation), Response> {
         self.unpack(&mut arrived)?;
-        let texts = arrived.head.texts();
-        let headers = borrowed(&texts);
-        let decision = self.decide(&arrived.request(&headers), known, arrived.head.origin)?;
-        drop(headers);
-        drop(texts);
-        Ok((arrived, decision))
+        let prepared = {
+            let texts = arrived.head.texts();
+            let headers = borrowed(&texts);
+            let request = arrived.request(&headers);
+            let decision = self.decide(&request, known, arrived.head.origin)?;
+            self.prepare(&request, decision)
+        };
+        // The rows are copies of the body, and its memory was reserved for them too.
+        Ok((prepared, arrived.incoming.into_memory()))
     }
 
     /// Decompresses a compressed body.
@@ -210,7 +196,7 @@ impl Receiver {
         }
         // Not refused is not trusted: a stranger sends challenges, too.
         self.note(request, &decision);
-        self.count(request.id, decision.outcome, &decision.reasons);
+        self.count_unverified(request.id, origin, decision.outcome, &decision.reasons);
         Err(decision.response)
     }
 
@@ -218,13 +204,16 @@ impl Receiver {
     fn load(&self, head: &Head, incoming: &Incoming) -> Load {
         if self.rate_limiter(head.origin).is_failing() {
             Load::Failing
-        } else if incoming.is_packed()
-            || self.listener.has_schema() && incoming.may_exceed(VALIDATED_IN_PLACE)
-        {
-            Load::Validation
+        } else if incoming.is_packed() || incoming.raw.len() > self.most_in_place() {
+            Load::Heavy
         } else {
             Load::Light
         }
+    }
+
+    /// Returns the largest body that is worked on where it was read.
+    fn most_in_place(&self) -> usize {
+        if self.listener.has_schema() { VALIDATED_IN_PLACE } else { PARSED_IN_PLACE }
     }
 
     fn head(&self, peer: IpAddr, parts: Parts) -> Head {
@@ -255,42 +244,12 @@ impl Receiver {
     }
 
     fn decision(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
-        let decision = MACHINE.with_borrow_mut(|machine| {
+        MACHINE.with_borrow_mut(|machine| {
             let mut rate_limiter = self.rate_limiter(origin);
-            let mut surroundings =
+            let mut context =
                 DecisionContext { machine, limiter: &mut rate_limiter, presented: known };
-            decide(&self.listener, request, request.received_at, &mut surroundings)
-        });
-        if let (Err(unknown), Outcome::VerificationFailed) = (origin.sender, decision.outcome) {
-            let (id, peer) = (request.id, origin.peer);
-            tracing::warn!(request = id, %peer, "the sender's address is not known: {unknown}");
-        }
-        decision
-    }
-
-    /// Stores what the decision says, and answers when it is stored.
-    async fn finish(&self, request: &Request<'_>, decision: Decision) -> Response {
-        match decision.outcome {
-            Outcome::Accepted => self.accept(request, decision).await,
-            _ => self.keep(request, decision).await,
-        }
-    }
-
-    /// Stores a request without an event, from a verified sender.
-    async fn keep(&self, request: &Request<'_>, decision: Decision) -> Response {
-        let entry = Entry {
-            request: self.logged(request, &decision),
-            event: None,
-            dedup: None,
-            raw: None,
-            challenge: decision.outcome == Outcome::Challenged,
-        };
-        let kept = self.app.store.keep(entry, self.app.clock.micros()).await;
-        self.count(request.id, decision.outcome, &decision.reasons);
-        match kept {
-            Ok(_) => decision.response,
-            Err(error) => self.unavailable(request.id, &error.to_string()),
-        }
+            decide(&self.listener, request, request.received_at, &mut context)
+        })
     }
 
     /// Records a request that is not stored in the rejected-request log. The log entry is built
@@ -302,25 +261,41 @@ impl Receiver {
             .record_rejected_with(&self.listener.id, at, &mut || self.logged(request, decision));
     }
 
-    async fn accept(&self, request: &Request<'_>, decision: Decision) -> Response {
+    /// Prepares the rows of a request of a verified sender, with its event if it is accepted.
+    fn prepare(&self, request: &Request<'_>, decision: Decision) -> Prepared {
         let now = self.app.clock.micros();
         let log = log_entry(&self.listener, request, &decision);
-        let event = self.event(request, &decision, log.verbatim_json, now);
+        let is_accepted = decision.outcome == Outcome::Accepted;
+        let event = is_accepted.then(|| self.event(request, &decision, log.verbatim_json, now));
         let mut record = self.record(request, &decision, log);
-        record.event_id = Some(event.id.clone());
-        let dedup = decision.dedup.as_ref().map(|keys| DedupClaim {
+        record.event_id = event.as_ref().map(|event| event.id.clone());
+        let dedup = decision.dedup.as_ref().filter(|_| is_accepted).map(|keys| DedupClaim {
             keys: keys.hashes.clone(),
             window_us: micros_in(keys.window),
             duplicate: repeat(),
         });
-        let raw = self.original(request);
-        let event = Some(event);
-        let entry = Entry { request: record, event, dedup, raw, challenge: false };
+        let entry = Entry {
+            request: record,
+            event,
+            dedup,
+            raw: if is_accepted { self.original(request) } else { None },
+            challenge: decision.outcome == Outcome::Challenged,
+        };
+        let Decision { outcome, reasons, response, .. } = decision;
+        Prepared { entry, now, outcome, reasons, response }
+    }
+
+    /// Stores a request, and answers when it is on disk.
+    async fn store(&self, prepared: Prepared, _memory: Reservation) -> Response {
+        let Prepared { entry, now, outcome, reasons, response } = prepared;
+        let id = entry.request.id.clone();
         match self.app.store.keep(entry, now).await {
             Ok(Kept::New) => {
-                self.app.notifier.notify_tenant(&self.listener.tenant);
-                self.count(request.id, Outcome::Accepted, &decision.reasons);
-                decision.response
+                if outcome == Outcome::Accepted {
+                    self.app.notifier.notify_tenant(&self.listener.tenant);
+                }
+                self.count(&id, outcome, &reasons);
+                response
             }
             Ok(Kept::Duplicate { first_request, .. }) => {
                 let reason = Reason::new(
@@ -328,10 +303,10 @@ impl Receiver {
                     Finding::SeenBefore,
                     format!("accepted before as {first_request}"),
                 );
-                self.count(request.id, Outcome::Duplicate, &[reason]);
-                decision.response
+                self.count(&id, Outcome::Duplicate, &[reason]);
+                response
             }
-            Err(error) => self.unavailable(request.id, &error.to_string()),
+            Err(error) => self.unavailable(&id, &error.to_string()),
         }
     }
 
@@ -403,20 +378,43 @@ impl Receiver {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Writes one line to the gateway's log, and counts the request.
+    /// Counts a request of a verified sender, and writes its line to the gateway's log.
     fn count(&self, id: &str, outcome: Outcome, reasons: &[Reason]) {
         self.app.metrics.count(&self.listener.name, outcome, self.began.elapsed());
-        let told = |reason: &&Reason| reason.finding != Finding::Passed;
-        let told: Vec<String> = reasons.iter().filter(told).map(ToString::to_string).collect();
-        let told = told.join("; ");
-        let reason = &*self.listener.redaction.text(&told);
-        let listener = &*self.listener.name;
-        let took_us = self.took();
+        self.log(id, outcome, reasons, 0);
+    }
+
+    /// Counts a request of an unverified sender. Only some of them have a line in the gateway's
+    /// log, because strangers can send any number.
+    fn count_unverified(&self, id: &str, origin: Origin, outcome: Outcome, reasons: &[Reason]) {
+        self.app.metrics.count(&self.listener.name, outcome, self.began.elapsed());
+        let Some(suppressed) = self.app.log_limit.admit(&self.listener.id, Instant::now()) else {
+            return;
+        };
+        if let (Err(unknown), Outcome::VerificationFailed) = (origin.sender, outcome) {
+            let peer = origin.peer;
+            tracing::warn!(request = id, %peer, "the sender's address is not known: {unknown}");
+        }
+        self.log(id, outcome, reasons, suppressed);
+    }
+
+    /// Writes the line of a request. `suppressed` is the number of lines before it that were not
+    /// written.
+    fn log(&self, id: &str, outcome: Outcome, reasons: &[Reason], suppressed: u64) {
+        let failed = reasons.iter().filter(|reason| reason.finding != Finding::Passed);
+        let failed: Vec<String> = failed.map(ToString::to_string).collect();
+        let failed = failed.join("; ");
+        let reason = self.listener.redaction.text(&failed);
+        let (listener, took_us, reason) = (&*self.listener.name, self.took(), &*reason);
+        // A field that is `None` is not written.
+        let suppressed = (suppressed > 0).then_some(suppressed);
         match outcome {
             Outcome::Accepted | Outcome::Challenged | Outcome::Filtered | Outcome::Duplicate => {
-                tracing::info!(request = id, listener, %outcome, took_us, reason, "request");
+                tracing::info!(request = id, listener, %outcome, took_us, suppressed, reason, "request");
             }
-            _ => tracing::warn!(request = id, listener, %outcome, took_us, reason, "request"),
+            _ => tracing::warn!(
+                request = id, listener, %outcome, took_us, suppressed, reason, "request"
+            ),
         }
     }
 
@@ -425,7 +423,7 @@ impl Receiver {
         // A lack of resources in the gateway is not a failure of the sender.
         let is_noted = outcome == Outcome::Unavailable
             || matches!(self.rate_limiter(head.origin).fail(), Admission::Admitted { .. });
-        self.count(&head.id, outcome, &[]);
+        self.count_unverified(&head.id, head.origin, outcome, &[]);
         if is_noted {
             let at = micros_of(head.received_at);
             self.app
@@ -528,6 +526,16 @@ impl Arrived {
     }
 }
 
+/// A decision with the rows that it stores, without the parsed request.
+struct Prepared {
+    entry: Entry,
+    /// Time of the decision, in microseconds since the epoch.
+    now: i64,
+    outcome: Outcome,
+    reasons: Vec<Reason>,
+    response: Response,
+}
+
 /// Returns true if a request is stored before it is answered: those of verified senders.
 fn is_stored(decision: &Decision) -> bool {
     match decision.outcome {
@@ -552,7 +560,7 @@ pub(super) async fn token(
     let origin = Origin::of(peer.ip(), &parts.headers, &settings.trusted_proxies);
     let body_limit = settings.limits.body.min(TOKEN_BODY);
     let limits = Limits { body: body_limit, ..settings.limits };
-    let read = body::read(&parts.headers, content, &limits, &app.memory, origin.owner()).await;
+    let read = body::read(&parts.headers, content, &limits, &app.memory, &origin.owner()).await;
     let read = read.and_then(|mut body| body.unpack(body_limit).map(|()| body));
     let body = match read {
         Ok(body) => body,

@@ -30,7 +30,7 @@ pub(super) struct Watcher {
     certificates: Option<Arc<Certificates>>,
     /// State of the files before the last read.
     seen: Fingerprint,
-    /// Its reference count is the number of hanging reloads.
+    /// Marker of hanging reloads: its reference count is their number.
     hanging: Arc<()>,
 }
 
@@ -66,7 +66,7 @@ impl Watcher {
             if Arc::strong_count(&self.hanging) <= HANGING {
                 self.look(told).await;
             } else if told {
-                tracing::error!("config reload refused: {HANGING} reloads hang");
+                tracing::error!("config reload rejected: {HANGING} reloads hang");
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::engine::OwnedValue;
 use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
 
 /// Maximum number of fields of a form.
-const MAX_FORM_FIELDS: usize = 10_000;
+pub(super) const MAX_FORM_FIELDS: usize = 10_000;
 
 /// A parsed body.
 #[derive(Debug)]
@@ -14,8 +14,17 @@ pub(super) struct Body {
     pub parsed: OwnedValue,
     /// True if the body was parsed as JSON.
     pub(super) is_json: bool,
-    /// The error of a body that is declared as JSON but is not valid JSON.
-    pub malformed: Option<JsonError>,
+    /// The error of a body that is not what its content type declares.
+    pub malformed: Option<Malformed>,
+}
+
+/// The error of a body that cannot be parsed.
+#[derive(Debug)]
+pub(super) enum Malformed {
+    /// A body that is declared as JSON but is not valid JSON.
+    Json(JsonError),
+    /// A form with more than `MAX_FORM_FIELDS` fields.
+    TooManyFields,
 }
 
 /// The format that a content type declares.
@@ -41,12 +50,15 @@ fn parsed(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body
     let json = |parsed| Body { parsed, is_json: true, malformed: None };
     match kind(content_type) {
         Kind::Other => none,
-        Kind::Form => Body { parsed: with_payload(form(bytes)), ..none },
+        Kind::Form => match form(bytes) {
+            Some(form) => Body { parsed: with_payload(form), ..none },
+            None => Body { malformed: Some(Malformed::TooManyFields), ..none },
+        },
         _ if bytes.is_empty() => none,
         Kind::Perhaps => read_json_part(bytes, wanted).map_or(none, json),
         Kind::Json => match read_json_part(bytes, wanted) {
             Ok(parsed) => json(parsed),
-            Err(error) => Body { malformed: Some(error), ..none },
+            Err(error) => Body { malformed: Some(Malformed::Json(error)), ..none },
         },
     }
 }
@@ -74,11 +86,11 @@ fn kind(content_type: Option<&str>) -> Kind {
 
 /// Parses a form or a query to an object. The value of a repeated key is a list.
 ///
-/// A form with more than `MAX_FORM_FIELDS` fields is not parsed: each field costs far more memory
-/// than its bytes, before the sender is verified.
-pub(super) fn form(bytes: &[u8]) -> OwnedValue {
+/// Returns `None` for more than `MAX_FORM_FIELDS` fields: each field costs far more memory than its
+/// bytes, before the sender is verified.
+pub(super) fn form(bytes: &[u8]) -> Option<OwnedValue> {
     if memchr::memchr_iter(b'&', bytes).count() >= MAX_FORM_FIELDS {
-        return OwnedValue::Null;
+        return None;
     }
     let mut entries: Vec<(Box<str>, Vec<OwnedValue>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
@@ -95,7 +107,7 @@ pub(super) fn form(bytes: &[u8]) -> OwnedValue {
         let only = if values.len() == 1 { values.pop() } else { None };
         (key, only.unwrap_or(OwnedValue::List(values)))
     });
-    OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+    Some(OwnedValue::Object(OwnedObject::new(entries.collect()).0))
 }
 
 /// Parses JSON in the form field `payload`, which Slack and others send, so that rules can read its
@@ -125,7 +137,7 @@ mod tests {
     #[test]
     fn a_form_of_too_many_fields_is_not_parsed() {
         let fields = |count: usize| vec!["a=1"; count].join("&");
-        assert!(matches!(form(fields(MAX_FORM_FIELDS).as_bytes()), OwnedValue::Object(_)));
-        assert!(matches!(form(fields(MAX_FORM_FIELDS + 1).as_bytes()), OwnedValue::Null));
+        assert!(matches!(form(fields(MAX_FORM_FIELDS).as_bytes()), Some(OwnedValue::Object(_))));
+        assert!(form(fields(MAX_FORM_FIELDS + 1).as_bytes()).is_none());
     }
 }

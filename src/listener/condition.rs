@@ -9,7 +9,7 @@ use crate::engine::{Bound, Machine, Program, RuleSet, Trap};
 #[derive(Debug)]
 pub(super) struct Condition {
     program: Program,
-    /// Its index in the listener's rule set.
+    /// Index in the listener's rule set.
     place: usize,
 }
 

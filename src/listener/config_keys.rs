@@ -45,7 +45,7 @@ pub static LISTENER: Table = Table {
             "The URL that the provider posts to, without a query, where a proxy writes it anew.",
         )
         .or_derived("`public_url` and the path of the listener"),
-        optional("description", FieldType::Text, "Words for whoever reads the file next."),
+        optional("description", FieldType::Text, "A description, for people."),
         SECRETS,
         optional(
             "vars",
@@ -147,7 +147,7 @@ const CAPTURE: Field = optional(
 const SAMPLES: Field = optional(
     "samples",
     FieldType::List(&FieldType::Text),
-    "Files with sample bodies, for `hookgate check`: members and deduplication keys are held to them.",
+    "Files with sample bodies. `hookgate check` verifies members and deduplication keys against them.",
 );
 const ALLOW: Field = optional(
     "allow",
@@ -330,7 +330,7 @@ static CREDENTIAL: Table = Table {
 
 static JWT: Table = Table {
     name: "a token check",
-    doc: "A JSON Web Token (RFC 7519) that somebody else issued. `exp` and `nbf` have to be there and are held to the clock.",
+    doc: "A JSON Web Token (RFC 7519) that somebody else issued. `exp` and `nbf` are required and compared with the clock.",
     fields: &[
         optional(
             "header",
@@ -483,8 +483,8 @@ static DEDUP: Table = Table {
         optional(
             "signature",
             FieldType::Bool,
-            "Whether a signed request is also recognised by what was signed. With `true`, also one whose time is held to the clock: for keys that are not signed. With `false`, two events that are the same to the letter are two.",
-        ).or_derived("one that has no signed time is, as it could be replayed for ever"),
+            "If true, the signed content of a request is a deduplication key too, also when its signed time is checked: for keys that are not signed. If false, two events with the same content are two events.",
+        ).or_derived("true if no signed time is checked, because the request could be replayed at any time"),
     ],
     one_of: &[],
 };
@@ -568,7 +568,7 @@ pub static RECIPE: Table = Table {
         required(
             "sample",
             FieldType::List(&FieldType::Table(&SAMPLE)),
-            "Requests and what becomes of them: the recipe's tests.",
+            "Requests with their expected results: the tests of the recipe.",
         ),
     ],
     one_of: &[],
@@ -613,7 +613,7 @@ static SEND: Table = Table {
 /// The schema of a request with its expected result.
 pub static SAMPLE: Table = Table {
     name: "a sample",
-    doc: "A request, and what becomes of it.",
+    doc: "A request with its expected result.",
     fields: &[
         required("name", FieldType::Text, "What is shown, in a user's words."),
         optional("source", FieldType::Text, "Where it was published."),

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::body::{MAX_FORM_FIELDS, Malformed};
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
 use super::reason::{Finding, Reason};
@@ -452,13 +453,21 @@ impl Pipeline<'_, '_, '_> {
         Err(stop)
     }
 
-    /// Stops a request with an invalid JSON body. Only verified senders get this error.
+    /// Stops a request with a body that cannot be parsed. Only verified senders get this error.
     fn well_formed(&mut self, _: &Verified) -> StepResult {
         let Some(error) = &self.parts.body.malformed else {
             return Ok(());
         };
-        let message = format!("the body is not JSON that is taken: {error}");
-        self.note(Reason::new("parse", Finding::BadJson, message.clone()));
+        let (finding, message) = match error {
+            Malformed::Json(error) => {
+                (Finding::BadJson, format!("the body is not JSON that is taken: {error}"))
+            }
+            Malformed::TooManyFields => (
+                Finding::TooManyFields,
+                format!("the body is a form with more than {MAX_FORM_FIELDS} fields"),
+            ),
+        };
+        self.note(Reason::new("parse", finding, message.clone()));
         Err(stop(Outcome::MalformedBody, "ErrorMalformedBody", &message))
     }
 

@@ -62,10 +62,11 @@ findings! {
     WrongCredential { name: "wrong_credential", doc: "The credential is not known, expired or revoked.", }
     MissingScope { name: "missing_scope", doc: "The credential is good, but does not have the scope `send`.", }
     NotForListener { name: "not_for_listener", doc: "The credential is good, but not for this listener.", }
-    BadToken { name: "bad_token", doc: "The token is none that this listener takes.", }
+    BadToken { name: "bad_token", doc: "The listener does not accept the token.", }
     AddressNotAllowed { name: "address_not_allowed", doc: "The sender's address is in none of the networks.", }
     MethodNotTaken { name: "method_not_taken", doc: "The listener takes other methods.", }
-    BadJson { name: "bad_json", doc: "The body is no JSON that is taken.", }
+    BadJson { name: "bad_json", doc: "The body is not valid JSON.", }
+    TooManyFields { name: "too_many_fields", doc: "The form has more fields than are read.", }
     SchemaDiffers { name: "schema_differs", doc: "The body differs from the schema.", }
     FilterFalse { name: "filter_false", doc: "The filter does not keep it.", }
     FilterTrue { name: "filter_true", doc: "The filter drops it.", }

@@ -54,9 +54,9 @@ pub struct Chunk {
     pub paths: Vec<Path>,
     /// The functions it calls.
     pub functions: Vec<Callee>,
-    /// Its literal regular expressions.
+    /// Literal regular expressions.
     pub patterns: Vec<Pattern>,
-    /// Its loops.
+    /// Loops of the program.
     pub loops: Vec<Loop>,
     /// The names of the secrets it reads.
     pub secrets: Vec<Box<str>>,

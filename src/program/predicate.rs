@@ -88,12 +88,12 @@ pub enum Node {
     Call {
         /// The function.
         function: Callee,
-        /// Its arguments.
+        /// Arguments.
         args: Box<[Node]>,
     },
     /// A test that several programs of a rule set share (common subexpression).
     Once {
-        /// Its index among the shared tests of the set.
+        /// Index among the shared tests of the set.
         test: u32,
         /// The test.
         inner: Box<Node>,

@@ -167,7 +167,7 @@ struct Tests {
 struct Test {
     node: Node,
     times: usize,
-    /// Its index among the shared tests.
+    /// Index among the shared tests.
     place: Option<u32>,
 }
 

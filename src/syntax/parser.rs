@@ -58,7 +58,7 @@ impl Default for SyntaxLimits {
 pub struct Parsed {
     /// The source.
     pub source: Source,
-    /// Its syntax tree.
+    /// Syntax tree.
     pub tree: Tree,
     /// The spans of its comments.
     pub comments: Vec<Span>,

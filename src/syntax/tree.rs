@@ -58,7 +58,7 @@ pub struct Tree {
 pub struct Node {
     /// The expression.
     pub expr: Expr,
-    /// Its span in the source.
+    /// Span in the source.
     pub span: Span,
     /// The depth of the tree under it, in levels, counted from 1.
     pub depth: u16,
@@ -258,9 +258,9 @@ pub struct Called {
 /// A parameter of a lambda.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
-    /// Its name.
+    /// Name.
     pub name: Box<str>,
-    /// Its span.
+    /// Span.
     pub span: Span,
 }
 
@@ -269,7 +269,7 @@ pub struct Param {
 pub struct Binding {
     /// The name.
     pub name: Box<str>,
-    /// Its value.
+    /// Value.
     pub value: ExprId,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Frame<'a> {
 pub(super) struct Element<'a> {
     pub(super) value: Value<'a>,
     pub(super) place: Value<'a>,
-    /// Its index counted from zero, in a list and in an object.
+    /// Index of the element, counted from zero, in a list and in an object.
     pub(super) index: usize,
 }
 

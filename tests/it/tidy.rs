@@ -143,7 +143,8 @@ fn locked_crates_have_the_versions_that_advisories_ask_for() {
 }
 
 /// Words that no doc comment begins with: a first line is a noun phrase or a verb.
-const OPENINGS: &[&str] = &["What", "Whether", "How", "It", "Who", "Whoever", "So many", "Those"];
+const OPENINGS: &[&str] =
+    &["What", "Whether", "How", "It", "Who", "Whoever", "So many", "Those", "These", "Its"];
 
 /// Phrases without a noun, which a reader cannot search for.
 const INDEFINITE: &[&str] =

@@ -2,7 +2,6 @@
 //! the body.
 
 use std::io::{BufRead, Read};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +11,7 @@ use hyper::HeaderMap;
 use hyper::body::Body;
 use tokio::time::Instant;
 
-use super::memory::{BEGINNING, Memory, Reservation};
+use super::memory::{BEGINNING, Memory, Owner, Reservation};
 use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
 
@@ -46,14 +45,14 @@ impl Incoming {
         self.memory.copy(memory, bytes)
     }
 
+    /// Returns the memory reservation, for the copies of the body that outlive it.
+    pub(in crate::gateway) fn into_memory(self) -> Reservation {
+        self.memory
+    }
+
     /// Returns true if the body is compressed: its decompression may cost more than its size says.
     pub(in crate::gateway) fn is_packed(&self) -> bool {
         matches!(self.encoding, Encoding::Gzip)
-    }
-
-    /// Returns true if the decompressed body may be larger than `bytes`.
-    pub(in crate::gateway) fn may_exceed(&self, bytes: usize) -> bool {
-        self.raw.len() > bytes || matches!(self.encoding, Encoding::Gzip)
     }
 
     /// Decompresses the body if it is compressed.
@@ -79,16 +78,18 @@ impl Incoming {
 /// Interval at which the pace of a body is measured.
 const PACE_TIME: Duration = Duration::from_secs(1);
 
-/// Bytes a second that a body must deliver while other requests wait for memory. A long body must
-/// also be complete within `LONG_BODY_SECONDS` at its pace.
+/// Bytes a second that a body must deliver while other requests wait for memory.
 const PACE: usize = 16 << 10;
+
+/// Seconds in which a long body must be complete at its pace while others wait for long memory.
 const LONG_BODY_SECONDS: usize = 4;
 
 /// Bytes of compressed input between two looks at the processor time.
 const METERED_BYTES: usize = 2 << 10;
 
 /// Processor time for decompression, and again for each MiB that the body may have. Deflate blocks
-/// without output cost a thousand times more than ordinary input.
+/// without output cost a thousand times more than ordinary input. A build without optimisation is
+/// some twenty times slower.
 const UNPACK_TIME: Duration =
     if cfg!(debug_assertions) { Duration::from_millis(600) } else { Duration::from_millis(30) };
 
@@ -109,7 +110,7 @@ pub(in crate::gateway) async fn read<B>(
     body: B,
     limits: &Limits,
     memory: &Memory,
-    owner: Option<IpAddr>,
+    owner: &Owner,
 ) -> Result<Incoming, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -129,11 +130,11 @@ where
         Encoding::Gzip => limits.body,
     };
     let mut held = Reservation::default();
-    let size = Size { most: limits.body, declared, unpacks, owner };
-    let reading = collect(body, size, memory, &mut held);
+    let size = Size { most: limits.body, declared, unpacks };
+    let reading = collect(body, size, (memory, owner), &mut held);
     let raw = within(limits.body_timeout, reading).await??;
     if matches!(encoding, Encoding::Gzip) {
-        within(limits.body_timeout, held.long(memory, owner, unpacks)).await??;
+        within(limits.body_timeout, held.reserve_long(memory, owner, unpacks)).await??;
     }
     Ok(Incoming { raw, encoding, unpacked: None, memory: held })
 }
@@ -150,14 +151,12 @@ struct Size {
     declared: usize,
     /// Additional bytes that the decompressed body may take.
     unpacks: usize,
-    /// The address whose share of the memory a long body takes from. `None` has no share.
-    owner: Option<IpAddr>,
 }
 
 async fn collect<B>(
     mut body: B,
     size: Size,
-    memory: &Memory,
+    (memory, owner): (&Memory, &Owner),
     held: &mut Reservation,
 ) -> Result<Bytes, Outcome>
 where
@@ -173,15 +172,15 @@ where
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
-            pressed = stalls(memory, looked) => {
+            () = stalls(memory, held, looked) => {
                 let took = looked.elapsed();
-                let stalled = have - seen < pace(took, size.declared);
-                if stalled && (pressed || memory.is_scarce()) && took >= GRACE {
+                if took < GRACE {
+                    continue;
+                }
+                if have - seen < pace(took, required_rate(memory, held, size.declared)) {
                     return Err(Outcome::RequestTimeout);
                 }
-                if took >= GRACE {
-                    (seen, looked) = (have, Instant::now());
-                }
+                (seen, looked) = (have, Instant::now());
                 continue;
             }
         };
@@ -200,7 +199,7 @@ where
         // The memory for the first bytes was reserved with the head.
         if length > BEGINNING {
             let bytes = size.declared.saturating_mul(COPIES).saturating_add(size.unpacks);
-            held.long(memory, size.owner, bytes).await?;
+            held.reserve_long(memory, owner, bytes).await?;
         }
         if first.is_empty() && raw.is_empty() {
             first = data;
@@ -216,20 +215,38 @@ where
     }
 }
 
+/// Returns the bytes a second that a body must deliver now. Zero while no request needs the memory
+/// that the body holds.
+fn required_rate(memory: &Memory, held: &Reservation, declared: usize) -> usize {
+    let is_long_needed =
+        held.share().is_some_and(|share| share.has_waiters() || memory.long().has_waiters());
+    match (is_long_needed, memory.short().is_scarce()) {
+        (true, _) => PACE.max(declared / LONG_BODY_SECONDS),
+        (false, true) => PACE,
+        (false, false) => 0,
+    }
+}
+
 /// Returns the bytes that a body must deliver in a time.
-fn pace(time: Duration, declared: usize) -> usize {
-    let bytes_per_second = PACE.max(declared / LONG_BODY_SECONDS);
+fn pace(time: Duration, bytes_per_second: usize) -> usize {
     let millis = usize::try_from(time.as_millis()).unwrap_or(usize::MAX);
     millis.saturating_mul(bytes_per_second) / 1000
 }
 
-/// Resolves when the pace of the body must be measured; with true if another request finds no
-/// memory.
-async fn stalls(memory: &Memory, looked: Instant) -> bool {
-    let pressed = memory.pressed();
+/// Resolves when the pace of the body must be measured: when another request finds no memory, and
+/// every `PACE_TIME`.
+async fn stalls(memory: &Memory, held: &Reservation, looked: Instant) {
+    let share = async {
+        match held.share() {
+            Some(share) => share.pressed().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        () = pressed => true,
-        () = tokio::time::sleep_until(looked + PACE_TIME) => false,
+        () = memory.short().pressed() => {}
+        () = memory.long().pressed() => {}
+        () = share => {}
+        () = tokio::time::sleep_until(looked + PACE_TIME) => {}
     }
 }
 
@@ -258,13 +275,18 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Outcome> {
 /// Decompresses gzip (RFC 1952) up to a limit: a few bytes can decompress to a thousand times as
 /// many.
 fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Outcome> {
-    let mut unpacked = Vec::new();
+    // One allocation, as for a long body. Its pages are used only as far as they are written.
+    let mut unpacked = Vec::with_capacity(most.saturating_add(1));
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     MultiGzDecoder::new(Metered::new(packed, most))
         .take(limit)
         .read_to_end(&mut unpacked)
         .map_err(|_| Outcome::UnsupportedEncoding)?;
-    if unpacked.len() > most { Err(Outcome::BodyTooLarge) } else { Ok(unpacked) }
+    if unpacked.len() > most {
+        return Err(Outcome::BodyTooLarge);
+    }
+    unpacked.shrink_to_fit();
+    Ok(unpacked)
 }
 
 /// Compressed input that ends with an error when its decompression takes too much processor time.
@@ -310,30 +332,40 @@ fn processor_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Outcome, PACE, pace, unpack};
+    use std::net::IpAddr;
 
-    /// A gzip header, then deflate blocks with fixed codes and nothing in them: four in five bytes.
-    fn empty_blocks(bytes: usize) -> Vec<u8> {
-        let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
-        // Each block is ten bits: not the last, fixed codes, end of the block.
-        let blocks = [0b0000_0010_u8, 0b0000_1000, 0b0010_0000, 0b1000_0000, 0];
-        packed.extend(blocks.iter().cycle().take(bytes));
-        packed
-    }
+    use super::{Duration, Memory, Owner, PACE, Reservation, required_rate};
 
-    #[test]
-    fn compressed_blocks_without_output_end_with_the_processor_time_that_they_may_take() {
-        let before = super::processor_time();
-        let unpacked = unpack(&empty_blocks(8 << 20), 1 << 20);
-        assert_eq!(unpacked, Err(Outcome::UnsupportedEncoding));
-        let took = super::processor_time() - before;
-        assert!(took >= super::UNPACK_TIME, "it is no deflate: {took:?}");
-        assert!(took < 3 * super::UNPACK_TIME, "{took:?}");
-    }
-
-    #[test]
-    fn a_long_body_has_to_come_faster_than_a_short_one() {
-        assert_eq!(pace(Duration::from_secs(1), 20_000), PACE);
-        assert_eq!(pace(Duration::from_secs(1), 1 << 20), 256 << 10);
+    #[tokio::test]
+    async fn a_body_has_a_pace_only_while_others_need_the_memory_that_it_holds() {
+        let memory = Memory::new(64 << 20);
+        let owner = Owner::Address(IpAddr::from([192, 0, 2, 1]));
+        let (body, short) = (1 << 20, Reservation::default());
+        let mut long = Reservation::default();
+        long.reserve_long(&memory, &owner, 2 * body).await.unwrap();
+        assert_eq!(required_rate(&memory, &long, body), 0);
+        // Bodies of the same owner, until one has to wait.
+        let mut others = Vec::new();
+        let wait = Duration::from_millis(20);
+        let mut waiting = loop {
+            let mut held = Reservation::default();
+            let reserving = held.reserve_long(&memory, &owner, 2 * body);
+            if tokio::time::timeout(wait, reserving).await.is_err() {
+                break held;
+            }
+            assert_eq!(required_rate(&memory, &long, body), 0, "nobody waits");
+            others.push(held);
+        };
+        let waits = waiting.reserve_long(&memory, &owner, 2 * body);
+        let looks = async {
+            tokio::time::sleep(wait).await;
+            assert_eq!(required_rate(&memory, &long, body), body / 4);
+            assert_eq!(required_rate(&memory, &long, 20_000), PACE);
+            assert_eq!(required_rate(&memory, &short, body), 0, "it holds no long memory");
+        };
+        tokio::select! {
+            () = looks => {}
+            _ = waits => panic!("it did not have to wait"),
+        }
     }
 }

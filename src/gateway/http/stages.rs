@@ -22,7 +22,7 @@ pub const STAGES: &[StageRow] = &[
         name: "accept",
         setting: "limits.connections",
         default: "no wait",
-        doc: "A new connection never waits for a free one: the oldest without a request is closed.",
+        doc: "A new connection never waits for a free one: the oldest without a request is closed. A new connection of an address with more than 128 connections without a request is read 50 ms later.",
         test: "half_open_connections_give_way_to_new_ones",
     },
     StageRow {

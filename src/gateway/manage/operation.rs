@@ -16,7 +16,7 @@ use super::caller::{Caller, ListenerLimit};
 use super::page::PAGE_BYTES;
 use super::{awork, operations};
 use crate::gateway::app::App;
-use crate::gateway::http::body;
+use crate::gateway::http::{Owner, body};
 use crate::gateway::management_budget::Reservation;
 use crate::gateway::settings::Limits;
 
@@ -187,7 +187,8 @@ async fn answer(
         None => Ok(body::Incoming::empty()),
         Some(_) => {
             let forms = &app.management.forms;
-            let read = body::read(&parts.headers, body, &of_forms, forms, None).await;
+            let owner = Owner::Tenant(caller.tenant.clone());
+            let read = body::read(&parts.headers, body, &of_forms, forms, &owner).await;
             read.and_then(|mut body| body.unpack(of_forms.body).map(|()| body))
         }
     };

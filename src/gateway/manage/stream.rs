@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use super::call::{Answer, Call, Content, Fault};
 use super::caller::{Caller, ListenerLimit};
 use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
-use super::subscriptions::ProgramTexts;
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
@@ -129,8 +128,7 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
 async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     let share = call.app.patterns.share(&call.caller.tenant);
     let Some(id) = call.parameter("subscription") else {
-        let filter = call.parameter("filter").map(|text| ("filter", text));
-        let programs = call.compile(Some(share), ProgramTexts { filter, transform: None }).await?;
+        let programs = call.compile(Some(share), None, call.parameter("filter"), None).await?;
         return Ok((Api::Socotra, call.list("types"), programs));
     };
     if call.parameter("types").is_some() || call.parameter("filter").is_some() {
@@ -147,11 +145,8 @@ async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     if definition.events.is_empty() {
         return Err(Fault::member("subscription", "wants no types of events"));
     }
-    let texts = ProgramTexts {
-        filter: definition.filter.as_deref().map(|text| ("subscription", text)),
-        transform: definition.transform.as_deref().map(|text| ("subscription", text)),
-    };
-    let programs = call.compile(Some(share), texts).await?;
+    let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
+    let programs = call.compile(Some(share), Some("subscription"), filter, transform).await?;
     Ok((found.record.api, definition.events, programs))
 }
 

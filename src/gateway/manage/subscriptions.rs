@@ -339,48 +339,41 @@ fn header_bytes(endpoint: &Endpoint) -> usize {
     endpoint.headers.iter().map(|(name, all)| name.len() + values(all)).sum()
 }
 
-/// Source texts of programs, with the properties that contain them.
-pub(super) struct ProgramTexts<'t> {
-    /// Property and text of the filter.
-    pub(super) filter: Option<(&'static str, &'t str)>,
-    /// Property and text of the transform.
-    pub(super) transform: Option<(&'static str, &'t str)>,
-}
-
 impl Call {
-    /// Compiles the programs of a definition to validate them.
+    /// Compiles the programs of a definition, to see that they can be.
     async fn check_programs(&self, definition: &Definition) -> Result<(), Fault> {
-        let texts = ProgramTexts {
-            filter: definition.filter.as_deref().map(|text| ("filter", text)),
-            transform: definition.transform.as_deref().map(|text| ("transform", text)),
-        };
-        self.compile(None, texts).await.map(drop)
+        let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
+        self.compile(None, None, filter, transform).await.map(drop)
     }
 
-    /// Compiles programs on threads outside the async runtime. With a `share`, their patterns count
-    /// in it.
+    /// Compiles programs outside the runtime threads. The patterns of programs that are to run
+    /// count in a share. Errors name the property, or `filter` and `transform` without one.
     pub(super) async fn compile(
         &self,
         share: Option<PatternShare>,
-        texts: ProgramTexts<'_>,
+        property: Option<&'static str>,
+        filter: Option<&str>,
+        transform: Option<&str>,
     ) -> Result<Programs, Fault> {
-        if texts.filter.is_none() && texts.transform.is_none() {
+        if filter.is_none() && transform.is_none() {
             return Ok(Programs::default());
         }
-        for (property, text) in [texts.filter, texts.transform].into_iter().flatten() {
-            if text.len() > PROGRAM_BYTES {
-                return Err(Fault::member(
-                    property,
-                    format!("has more than {PROGRAM_BYTES} bytes"),
-                ));
+        for (name, text) in [("filter", filter), ("transform", transform)] {
+            if text.is_some_and(|text| text.len() > PROGRAM_BYTES) {
+                let large = format!("has more than {PROGRAM_BYTES} bytes");
+                return Err(Fault::member(property.unwrap_or(name), large));
             }
         }
-        let owned = |given: Option<(&'static str, &str)>| {
-            given.map(|(property, text)| (property, text.to_owned()))
+        let (filter, transform) = (filter.map(str::to_owned), transform.map(str::to_owned));
+        let work = move || {
+            let (filter, transform) = (filter.as_deref(), transform.as_deref());
+            match share {
+                Some(share) => Programs::compile_in(&share, filter, transform),
+                None => Programs::compile(filter, transform),
+            }
         };
-        let (filter, transform) = (owned(texts.filter), owned(texts.transform));
-        let work = move || compile_programs(share.as_ref(), filter, transform);
-        self.app.patterns.compile(&self.caller.tenant, work).await?
+        let compiled = self.app.patterns.compile(&self.caller.tenant, work).await?;
+        compiled.map_err(|faults| program_fault(property, &faults))
     }
 }
 
@@ -395,31 +388,9 @@ impl From<CompileError> for Fault {
     }
 }
 
-/// A source text with the property that contains it.
-type Given = Option<(&'static str, String)>;
-
-fn compile_programs(
-    share: Option<&PatternShare>,
-    filter: Given,
-    transform: Given,
-) -> Result<Programs, Fault> {
-    let compile = |filter: Option<&str>, transform: Option<&str>| match share {
-        Some(share) => Programs::compile_in(share, filter, transform),
-        None => Programs::compile(filter, transform),
-    };
-    let mut programs = Programs::default();
-    if let Some((property, text)) = &filter {
-        programs = compile(Some(text), None).map_err(|faults| program_fault(property, &faults))?;
-    }
-    if let Some((property, text)) = &transform {
-        let made = compile(None, Some(text)).map_err(|faults| program_fault(property, &faults))?;
-        programs = programs.with_transform_of(made);
-    }
-    Ok(programs)
-}
-
-/// Converts the errors of a program to a fault about a property.
-fn program_fault(property: &str, faults: &Diagnostics) -> Fault {
+/// Returns the errors of a program as errors of a property. The source is named like the program.
+fn program_fault(property: Option<&str>, faults: &Diagnostics) -> Fault {
+    let property = property.unwrap_or_else(|| faults.source.name());
     let tell = |fault: &crate::diagnostic::Diagnostic| {
         let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
         (property.to_owned(), format!("{} at {at}: {}", fault.code, fault.message))

@@ -169,7 +169,7 @@ pub struct LeasedDelivery {
 pub struct Upcoming {
     /// The subscription.
     pub subscription_id: String,
-    /// Its tenant.
+    /// Tenant of the subscription.
     pub tenant: String,
     /// The time of the next attempt.
     pub at: i64,

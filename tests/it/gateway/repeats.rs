@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use hookgate::gateway::store::{Entry, Kept, Mode, Retention, SqliteOptions, SqliteStore, Store};
+use hookgate::gateway::store::{
+    Entry, Kept, Mode, Retention, SqliteOptions, SqliteStore, Store, StoreError,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -84,11 +87,21 @@ fn asked(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
     asked
 }
 
-/// A store that finds so many keys by its index in memory.
+/// A store that finds this number of keys by its index in memory.
 fn opened(folder: &Path, recent_keys: usize) -> SqliteStore {
-    let mut options = SqliteOptions::new(folder.join("store.db"), Mode::Serve);
-    options.recent_keys = recent_keys;
-    SqliteStore::open(options).unwrap()
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut options = SqliteOptions::new(folder.join("store.db"), Mode::Serve);
+        options.recent_keys = recent_keys;
+        match SqliteStore::open(options) {
+            // A process that another test starts has every open file of this one for a moment, and
+            // the lock of a closed store with it.
+            Err(StoreError::Locked(_)) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            store => return store.unwrap(),
+        }
+    }
 }
 
 /// Nothing but keys is old.

@@ -201,6 +201,18 @@ fn half_open_connections_give_way_to_new_ones() {
 }
 
 #[test]
+fn an_address_with_many_connections_without_a_request_is_still_served() {
+    let folder = Folder::with_listener("");
+    folder.settings("\n[limits]\nheader_timeout = \"60s\"\n");
+    let gateway = folder.serve();
+    let mut silent: Vec<TcpStream> = (0..300).map(|_| connect(&gateway, b"")).collect();
+    for at in 0..5 {
+        is_served(&gateway, &at.to_string());
+    }
+    assert_eq!(open(&mut silent), 300, "below the bound of an address none is closed");
+}
+
+#[test]
 fn connections_are_bounded_by_address_and_proxies_have_a_bound_of_their_own() {
     let folder = Folder::with_listener("");
     folder.settings(

@@ -282,3 +282,24 @@ fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken()
         }
     });
 }
+
+#[test]
+fn the_log_has_some_lines_of_a_flood_of_rejected_requests_and_says_how_many_are_missing() {
+    let folder = Folder::with_listener("");
+    folder.settings("\n[limits]\nfailures_per_minute = 1000000\n");
+    let gateway = folder.serve();
+    let began = Instant::now();
+    for _ in 0..400 {
+        assert_eq!(gateway.post(&[], b"forged").status, 401);
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
+    let lines = |log: &str| log.matches("outcome=verification_failed").count();
+    assert!(lines(&gateway.logged("verification_failed")) <= 20 * seconds);
+    // The next second has lines again, and the metrics count every request.
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(gateway.post(&[], b"forged").status, 401);
+    gateway.logged("suppressed=");
+    let metrics = gateway.manage("/metrics");
+    let counted = "outcome=\"verification_failed\"} 401";
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}

@@ -99,6 +99,21 @@ fn a_key_that_is_repeated_where_no_program_reads_is_nobody_s_concern() {
 }
 
 #[test]
+fn a_signed_form_of_too_many_fields_is_refused_with_its_reason() {
+    let listener = secured(&format!("{SIGNED}\n[event]\ndata = 'parsed_body'\n"));
+    let form = |fields: usize| {
+        let fields: Vec<String> = (0..fields).map(|at| format!("f{at}=1")).collect();
+        Sent::new(fields.join("&")).with("Content-Type", "application/x-www-form-urlencoded")
+    };
+    assert_eq!(came(&sign(form(10_000)).to(&listener)), "accepted");
+    let decision = sign(form(10_001)).to(&listener);
+    assert_eq!(came(&decision), "malformed_body too_many_fields");
+    assert_eq!(decision.response.status, 400);
+    // An unverified sender learns nothing about it.
+    assert_eq!(form(10_001).to(&listener).outcome, Outcome::VerificationFailed);
+}
+
+#[test]
 fn a_body_that_is_declared_as_json_and_is_none_is_refused_with_the_position() {
     let listener = secured(&format!("{SIGNED}\n[event]\ndata = 'parsed_body'\n"));
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));

@@ -39,9 +39,18 @@ pub(super) fn colliding_object() -> Vec<u8> {
 }
 
 /// A megabyte of a form with such keys.
-pub(super) fn colliding_form() -> Vec<u8> {
-    let fields: Vec<String> = colliding(28_000).iter().map(|key| format!("{key}=1")).collect();
+pub(super) fn colliding_form(fields: usize) -> Vec<u8> {
+    let fields: Vec<String> = colliding(fields).iter().map(|key| format!("{key}=1")).collect();
     fields.join("&").into_bytes()
+}
+
+/// A gzip header, then deflate blocks that contain nothing: four in five bytes.
+pub(super) fn empty_blocks(bytes: usize) -> Vec<u8> {
+    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
+    // Each block is ten bits: not the last one, fixed codes, end of the block.
+    let blocks = [0b0000_0010_u8, 0b0000_1000, 0b0010_0000, 0b1000_0000, 0];
+    packed.extend(blocks.iter().cycle().take(bytes));
+    packed
 }
 
 /// Bytes that do not become fewer when they are packed.

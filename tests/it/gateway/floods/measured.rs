@@ -58,6 +58,17 @@ const ONE_ADDRESS: &[OneAddress] = &[
             whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &bomb);
         });
     }),
+    of("gzip of a megabyte without output, 16 at a time", |to, flood| {
+        let blocks = kinds::empty_blocks(1_000_000);
+        workers(16, flood, || {
+            whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &blocks);
+        });
+    }),
+    of("forms of 250,000 fields, 16 at a time", |to, flood| {
+        let form = vec!["a=1"; 250_000].join("&").into_bytes();
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+        workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
+    }),
     of("JSON nested a million deep, 16 at a time", |to, flood| {
         let deep = kinds::deep();
         workers(16, flood, || whole(to, flood, head_to_github, JSON, &deep));
@@ -66,8 +77,8 @@ const ONE_ADDRESS: &[OneAddress] = &[
         let object = kinds::colliding_object();
         workers(16, flood, || whole(to, flood, head_to_github, JSON, &object));
     }),
-    of("28,000 keys of one hash in a form, 16 at a time", |to, flood| {
-        let form = kinds::colliding_form();
+    of("10,000 keys of one hash in a form, 16 at a time", |to, flood| {
+        let form = kinds::colliding_form(10_000);
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
         workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
     }),

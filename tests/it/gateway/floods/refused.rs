@@ -130,6 +130,19 @@ fn json_that_nests_without_end_is_refused_whoever_sends_it() {
 }
 
 #[test]
+fn compressed_blocks_without_output_end_with_the_processor_time_that_they_may_take() {
+    let (_folder, gateway) = with_other("", "");
+    let began = Instant::now();
+    let headers = [("Content-Encoding", "gzip")];
+    let answer =
+        gateway.request("POST", &gateway.path(OTHER), &headers, &kinds::empty_blocks(1_000_000));
+    assert_eq!(answer.status, 415);
+    // A build without optimisation takes some forty seconds for all of it.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    is_taken(&gateway, "1");
+}
+
+#[test]
 fn keys_that_have_one_hash_take_no_longer_than_others() {
     let keys = kinds::colliding(1000);
     assert!(keys.iter().all(|key| kinds::hash(key) == kinds::hash(&keys[0])));
@@ -140,8 +153,10 @@ fn keys_that_have_one_hash_take_no_longer_than_others() {
     );
     let began = Instant::now();
     assert_eq!(post(&gateway, "", "application/json", &kinds::colliding_object()), 200);
-    let form = kinds::colliding_form();
+    let form = kinds::colliding_form(10_000);
     assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
+    let form = kinds::colliding_form(28_000);
+    assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 400);
     let query: Vec<String> = kinds::colliding(1000).iter().map(|key| format!("{key}=1")).collect();
     assert_eq!(post(&gateway, &format!("?{}", query.join("&")), "text/plain", b""), 200);
     let names = kinds::colliding(90);
