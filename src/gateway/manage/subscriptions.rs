@@ -1,7 +1,7 @@
 //! Operations on subscriptions that both APIs and the command line share: find, create, change and
 //! delete, with an entry in the audit log. Knows neither format of the APIs.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -241,7 +241,18 @@ impl Call {
         if authority.contains('@') {
             return Err(wrong("must not hold a user: give a header in its place".to_owned()));
         }
-        let host = uri.host().unwrap_or("").trim_matches(['[', ']']).to_owned();
+        let host = uri.host().unwrap_or("");
+        // `Uri` reads a port that is too large, or that is empty, as no port.
+        if authority.len() > host.len() && uri.port_u16().is_none() {
+            return Err(wrong("has to name a port from 0 to 65535 after the colon".to_owned()));
+        }
+        let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        if literal.is_some_and(|literal| literal.parse::<Ipv6Addr>().is_err()) {
+            return Err(wrong(
+                "has to name an IPv6 address, without a zone, in brackets".to_owned(),
+            ));
+        }
+        let host = literal.unwrap_or(host).to_owned();
         if host.is_empty() {
             return Err(wrong("has to name a host".to_owned()));
         }

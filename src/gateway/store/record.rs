@@ -319,8 +319,8 @@ impl Default for RejectedLogPolicy {
 /// The counters of the rejected-request log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RejectedLogStats {
-    /// Requests that the log accepted.
+    /// Requests that were written.
     pub kept: u64,
-    /// Requests that were dropped because of the limits.
+    /// Requests that were dropped because of the limits, or because the write failed.
     pub dropped: u64,
 }

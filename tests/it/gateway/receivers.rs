@@ -393,6 +393,11 @@ fn what_may_not_be_sent_to_is_not_sent_to() {
         "http://user:pass@example.com/".to_owned(),
         "/hook".to_owned(),
         "file:///etc/passwd".to_owned(),
+        "http://example.com:65536/".to_owned(),
+        "http://example.com:/".to_owned(),
+        "http://[2001:4860:4860::8888]:99999/".to_owned(),
+        "http://[fe80::1%25eth0]/".to_owned(),
+        "http://[v1.a]/".to_owned(),
     ] {
         let form = json!({ "name": "x", "endpoint": { "url": url }, "eventTypes": [] });
         let refused = gateway.call(&subscribed.key, "POST", "/event/acme/webhooks", &form);

@@ -11,16 +11,23 @@ use super::{fault, writes};
 use crate::gateway::store::{RejectedLogPolicy, RejectedLogStats, RequestRecord, StoreError};
 use crate::listener::Outcome;
 
-/// The buffer of rows to write.
+/// The log, with the rows that are not written yet.
 pub(super) struct RejectedLog {
     policy: RejectedLogPolicy,
     state: Mutex<State>,
 }
 
+/// Rows to write.
+#[derive(Default)]
+pub(super) struct Buffer {
+    rows: Vec<RequestRecord>,
+    /// The last use of keys, in microseconds since the epoch.
+    used_keys: HashMap<String, i64>,
+}
+
 #[derive(Default)]
 struct State {
-    waiting: Vec<RequestRecord>,
-    touched: HashMap<String, i64>,
+    buffer: Buffer,
     counters: RejectedLogStats,
     /// The current second, and the number of requests of each listener in it.
     second: i64,
@@ -67,10 +74,9 @@ impl RejectedLog {
             let seen = state.seen.entry(listener_id.to_owned()).or_default();
             *seen = seen.saturating_add(1);
             let wanted = *seen <= self.policy.per_second || *seen % SAMPLE == 0;
-            let admitted = wanted && state.waiting.len() < MOST;
-            match admitted {
-                true => state.counters.kept += 1,
-                false => state.counters.dropped += 1,
+            let admitted = wanted && state.buffer.rows.len() < MOST;
+            if !admitted {
+                state.counters.dropped += 1;
             }
             admitted
         })
@@ -80,14 +86,14 @@ impl RejectedLog {
     pub(super) fn push(&self, mut request: RequestRecord) {
         cut(&mut request.log, self.policy.cut);
         shorten(&mut request.body, self.policy.cut);
-        self.with(|state| state.waiting.push(request));
+        self.with(|state| state.buffer.rows.push(request));
     }
 
     /// Records that a key was used.
     pub(super) fn touch(&self, key: &str, now: i64) {
         self.with(|state| {
-            if state.touched.len() < MOST {
-                state.touched.insert(key.to_owned(), now);
+            if state.buffer.used_keys.len() < MOST {
+                state.buffer.used_keys.insert(key.to_owned(), now);
             }
         });
     }
@@ -97,30 +103,42 @@ impl RejectedLog {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.with(|state| state.waiting.is_empty() && state.touched.is_empty())
+        self.with(|state| state.buffer.rows.is_empty() && state.buffer.used_keys.is_empty())
     }
 
     pub(super) fn is_pressing(&self) -> bool {
-        self.with(|state| state.waiting.len() >= PRESSING)
+        self.with(|state| state.buffer.rows.len() >= PRESSING)
     }
 
-    /// Writes the buffered rows, and deletes the oldest rows above the size limit.
-    pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
-        let (waiting, touched) = self
-            .with(|state| (std::mem::take(&mut state.waiting), std::mem::take(&mut state.touched)));
-        for request in &waiting {
+    /// Takes the buffer.
+    pub(super) fn take(&self) -> Buffer {
+        self.with(|state| std::mem::take(&mut state.buffer))
+    }
+
+    /// Counts the rows of a buffer as written, or as dropped because the write failed.
+    pub(super) fn count(&self, buffer: &Buffer, is_written: bool) {
+        let rows = u64::try_from(buffer.rows.len()).unwrap_or(u64::MAX);
+        self.with(|state| match is_written {
+            true => state.counters.kept = state.counters.kept.saturating_add(rows),
+            false => state.counters.dropped = state.counters.dropped.saturating_add(rows),
+        });
+    }
+
+    /// Writes a buffer, and deletes the oldest rows above the size limit.
+    pub(super) fn write(&self, buffer: &Buffer, connection: &Connection) -> Result<(), StoreError> {
+        for request in &buffer.rows {
             writes::insert_refused(connection, request).map_err(fault)?;
             if request.outcome == Outcome::Challenged.name() {
                 writes::insert_challenge(connection, request).map_err(fault)?;
             }
         }
-        for (key, at) in touched {
+        for (key, at) in &buffer.used_keys {
             connection
                 .prepare_cached("UPDATE keys SET last_used_at = ?2 WHERE id = ?1")
                 .and_then(|mut update| update.execute((key, at)))
                 .map_err(fault)?;
         }
-        if waiting.is_empty() { Ok(()) } else { self.make_room(connection) }
+        if buffer.rows.is_empty() { Ok(()) } else { self.make_room(connection) }
     }
 
     /// Deletes the oldest rows if the log is above its size limit. The limit is a number of rows,

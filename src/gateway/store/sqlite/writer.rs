@@ -397,7 +397,10 @@ fn write_rejected(tables: &Tables, rejected_log: &RejectedLog) -> Result<(), Sto
     if rejected_log.is_empty() {
         return Ok(());
     }
-    transaction(tables, || rejected_log.write(tables))
+    let buffer = rejected_log.take();
+    let written = transaction(tables, || rejected_log.write(&buffer, tables));
+    rejected_log.count(&buffer, written.is_ok());
+    written
 }
 
 fn log_rejected_result(written: Result<(), StoreError>) {
