@@ -560,20 +560,23 @@ pub(super) async fn token(
     let origin = Origin::of(peer.ip(), &parts.headers, &settings.trusted_proxies);
     let body_limit = settings.limits.body.min(TOKEN_BODY);
     let limits = Limits { body: body_limit, ..settings.limits };
-    let read = body::read(&parts.headers, content, &limits, &app.memory, &origin.owner()).await;
-    let read = read.and_then(|mut body| body.unpack(body_limit).map(|()| body));
-    let body = match read {
+    let owner = origin.owner();
+    let body = match body::read_plain(&parts.headers, content, &limits, &app.memory, &owner).await {
         Ok(body) => body,
         Err(outcome) => {
-            let response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
+            // A lack of resources in the gateway is not a failure of the client.
+            let may_go_on =
+                outcome == Outcome::Unavailable || may_fail(&app, &configuration, origin);
+            let response = match may_go_on {
+                true => error_response(outcome.status(), "ErrorRequest", outcome.row().doc),
+                false => slow_down(),
+            };
             return http(response, false);
         }
     };
     let answer = match issue(&app, &parts.headers, body.unpacked()).await {
         Ok(issued) if issued.status == 401 && !may_fail(&app, &configuration, origin) => {
-            let mut response = Response::json(429, &serde_json::json!({ "error": "slow_down" }));
-            response.set_header("Retry-After", "60".to_owned());
-            response
+            slow_down()
         }
         Ok(issued) => {
             let mut response = Response::json(issued.status, &issued.body);
@@ -588,7 +591,14 @@ pub(super) async fn token(
     http(answer, false)
 }
 
-/// Counts a failed client authentication against its address. Returns false if the address has too
+/// Returns the response to an address with too many failures.
+fn slow_down() -> Response {
+    let mut response = Response::json(429, &serde_json::json!({ "error": "slow_down" }));
+    response.set_header("Retry-After", "60".to_owned());
+    response
+}
+
+/// Counts a failed request for a token against its address. Returns false if the address has too
 /// many. Addresses are grouped as for listeners.
 fn may_fail(app: &App, configuration: &Configuration, origin: Origin) -> bool {
     let mut rate_limiter = RateLimiter {

@@ -139,6 +139,27 @@ where
     Ok(Incoming { raw, encoding, unpacked: None, memory: held })
 }
 
+/// Reads a body that must not be compressed. Decompression costs CPU time, which only listeners
+/// bound by sender.
+///
+/// # Errors
+/// Returns the outcome of a body that is too large, too slow or compressed.
+pub(in crate::gateway) async fn read_plain<B>(
+    headers: &HeaderMap,
+    body: B,
+    limits: &Limits,
+    memory: &Memory,
+    owner: &Owner,
+) -> Result<Incoming, Outcome>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    match encoding(headers)? {
+        Encoding::Identity => read(headers, body, limits, memory, owner).await,
+        Encoding::Gzip => Err(Outcome::UnsupportedEncoding),
+    }
+}
+
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Outcome> {
     tokio::time::timeout(limit, work).await.map_err(|_| Outcome::RequestTimeout)
 }

@@ -188,8 +188,7 @@ async fn answer(
         Some(_) => {
             let forms = &app.management.forms;
             let owner = Owner::Tenant(caller.tenant.clone());
-            let read = body::read(&parts.headers, body, &of_forms, forms, &owner).await;
-            read.and_then(|mut body| body.unpack(of_forms.body).map(|()| body))
+            body::read_plain(&parts.headers, body, &of_forms, forms, &owner).await
         }
     };
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;

@@ -117,6 +117,8 @@ fn a_client_says_once_who_it_is() {
         (format!("{form}&grant_type=client_credentials"), b"".to_vec(), 400),
         (form.replace("client_secret=", "client_secret=%ff"), b"".to_vec(), 401),
         (long, b"".to_vec(), 413),
+        (form.clone(), b"Content-Encoding: identity\r\n".to_vec(), 200),
+        (form.clone(), b"Content-Encoding: gzip\r\n".to_vec(), 415),
     ];
     for (form, headers, status) in cases {
         let answered = raw(&gateway, "/oauth/v1/token", &headers, form.as_bytes());

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::beside::status;
 use super::{OTHER, frames, head_to_github, kinds, with_other};
-use crate::gateway::running::{Gateway, borrowed, signed};
+use crate::gateway::running::{self, Gateway, borrowed, signed};
+use crate::gateway::subscribed::Subscribed;
 
 /// A signed delivery is taken.
 fn is_taken(gateway: &Gateway, delivery: &str) {
@@ -248,4 +249,22 @@ fn many_long_bodies_at_once_wait_for_each_other_and_all_are_taken() {
             });
         }
     });
+}
+
+#[test]
+fn compressed_bodies_are_decompressed_for_listeners_only_and_refusals_are_counted() {
+    let subscribed = Subscribed::new("");
+    subscribed.folder.settings("\n[limits]\nfailures_per_minute = 20\n");
+    let gateway = subscribed.serve();
+    let blocks = kinds::empty_blocks(16_000);
+    let gzip = ("Content-Encoding", "gzip");
+    let key = format!("Bearer {}", subscribed.key);
+    let path = "/event/acme/webhooks";
+    let headers = [gzip, ("Authorization", key.as_str())];
+    let managed = running::exchange(gateway.management, "POST", path, &headers, &blocks);
+    assert_eq!(managed.status, 415, "{}", managed.text());
+    let token = || gateway.request("POST", "/oauth/v1/token", &[gzip], &blocks).status;
+    let statuses: Vec<u16> = (0..100).map(|_| token()).collect();
+    assert!(statuses[..10].iter().all(|status| *status == 415), "{statuses:?}");
+    assert!(statuses[60..].iter().all(|status| *status == 429), "{statuses:?}");
 }
