@@ -355,6 +355,11 @@ static DELIVERIES: Table = Table {
             "Attempts at a time in all, shared among tenants: one that wants all has half.",
         ).or("512"),
         optional(
+            "memory",
+            FieldType::Count(1 << 20, 1 << 40),
+            "Memory for the content of deliveries in flight, in bytes: events and bodies of more than 16 KiB. A tenant may hold a quarter of it. A delivery that finds no memory within 10 seconds is postponed.",
+        ).or("67108864"),
+        optional(
             "hops",
             FieldType::Count(1, 100),
             "How often an event may go from gateway to gateway before it is taken for a loop.",
@@ -383,6 +388,11 @@ static DELIVERIES: Table = Table {
             "waiting_bytes",
             FieldType::Count(1, 1 << 50),
             "Stored bytes of the events and bodies that may wait for a subscription; past them the oldest become dead letters.",
+        ).or("268435456"),
+        optional(
+            "body_bytes_per_tenant",
+            FieldType::Count(1, 1 << 50),
+            "Stored bytes of the bodies of deliveries of a tenant, which are for further attempts and for the log. Above them, the oldest ended deliveries lose their bodies. If that is not enough, the body of a waiting delivery is built again for each attempt.",
         ).or("268435456"),
         optional(
             "waiting_age",

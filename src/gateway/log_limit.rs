@@ -1,17 +1,18 @@
-//! The limit on log lines about requests of unverified senders, for each listener. Does not know
-//! the lines.
+//! The limit on log lines that others can cause in any number: about the requests of unverified
+//! senders, for each listener, and about the failing programs of subscribers, for each tenant. Does
+//! not know the lines.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines of one listener in one `WINDOW`.
+/// Lines of one listener or tenant in one `WINDOW`.
 const LINES: u32 = 20;
 
 /// Time in which the lines are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The lines of each listener. The configuration names the listeners, so the map stays small.
+/// The lines of each listener and tenant. Operators name them, so the map stays small.
 #[derive(Debug, Default)]
 pub(super) struct LogLimit(Mutex<HashMap<Box<str>, Lines>>);
 
@@ -25,13 +26,13 @@ struct Lines {
 impl LogLimit {
     /// Returns the number of lines that were suppressed since the last one, if a line may be
     /// written now. Returns `None` if this line is suppressed too.
-    pub(super) fn admit(&self, listener: &str, now: Instant) -> Option<u64> {
+    pub(super) fn admit(&self, owner: &str, now: Instant) -> Option<u64> {
         // The map is consistent at any time, so a panic elsewhere leaves nothing half done.
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(listener) {
-            all.insert(listener.into(), Lines { since: now, lines: 0, suppressed: 0 });
+        if !all.contains_key(owner) {
+            all.insert(owner.into(), Lines { since: now, lines: 0, suppressed: 0 });
         }
-        let lines = all.get_mut(listener)?;
+        let lines = all.get_mut(owner)?;
         if now.saturating_duration_since(lines.since) >= WINDOW {
             (lines.since, lines.lines) = (now, 0);
         }

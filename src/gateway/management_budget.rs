@@ -48,7 +48,12 @@ pub struct Budget {
     share: usize,
     tenants: Mutex<HashMap<String, Arc<Semaphore>>>,
     streams: Arc<Mutex<HashMap<String, usize>>>,
+    /// Permits to look up the key of a caller, who is not known yet.
+    pub(super) look_ups: Semaphore,
 }
+
+/// Maximum look-ups of keys at a time.
+const LOOK_UPS: usize = 4;
 
 impl Budget {
     pub(super) fn new(limits: &Limits) -> Self {
@@ -59,6 +64,7 @@ impl Budget {
             share: permits.div_ceil(TENANT_SHARE),
             tenants: Mutex::default(),
             streams: Arc::default(),
+            look_ups: Semaphore::new(LOOK_UPS),
         }
     }
 

@@ -21,6 +21,7 @@ mod log_limit;
 mod logging;
 mod manage;
 mod management_budget;
+mod memory_pool;
 mod metrics;
 mod offload;
 mod patterns;

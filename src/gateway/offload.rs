@@ -1,5 +1,5 @@
 //! Work that runs outside the runtime threads: verification for senders that keep failing, one at a
-//! time, decompression, and work on large bodies. Does not know the work itself.
+//! time, decompression, and work on large bodies and deliveries. Does not know the work itself.
 //!
 //! A sender that keeps failing may still have the secret: several senders may share one address,
 //! and only one of them forges requests. So its requests are not refused unread. They wait for each
@@ -19,6 +19,7 @@ const MAX_HEAVY: usize = 4;
 pub struct Offload {
     failing: Arc<Semaphore>,
     heavy: Arc<Semaphore>,
+    deliveries: Arc<Semaphore>,
 }
 
 impl Default for Offload {
@@ -26,7 +27,7 @@ impl Default for Offload {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let heavy = processors.min(MAX_HEAVY);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Self { failing: semaphore(1), heavy: semaphore(heavy) }
+        Self { failing: semaphore(1), heavy: semaphore(heavy), deliveries: semaphore(1) }
     }
 }
 
@@ -39,6 +40,9 @@ pub(super) enum Load {
     Heavy,
     /// A request of a sender that keeps failing.
     Failing,
+    /// Programs on the large content of a delivery, one at a time: one event may have thousands of
+    /// deliveries.
+    Delivery,
 }
 
 /// A permit to work on a request.
@@ -55,6 +59,7 @@ impl Offload {
             Load::Light => return Some(OffloadPermit { permit: None }),
             Load::Heavy => &self.heavy,
             Load::Failing => &self.failing,
+            Load::Delivery => &self.deliveries,
         };
         let waited = tokio::time::timeout(timeout, Arc::clone(permits).acquire_owned()).await;
         let permit = waited.ok()?.ok()?;

@@ -574,7 +574,17 @@ pub(super) async fn token(
             return http(response, false);
         }
     };
-    let answer = match issue(&app, &parts.headers, body.unpacked()).await {
+    // The look-up of a client that keeps failing waits for those of other such clients.
+    let load = match rate_limiter(&app, &configuration, origin).is_failing() {
+        true => Load::Failing,
+        false => Load::Light,
+    };
+    let Some(permit) = app.offload.acquire(load, limits.body_timeout).await else {
+        return http(slow_down(), false);
+    };
+    let issued = issue(&app, &parts.headers, body.unpacked()).await;
+    drop(permit);
+    let answer = match issued {
         Ok(issued) if issued.status == 401 && !may_fail(&app, &configuration, origin) => {
             slow_down()
         }
@@ -591,6 +601,21 @@ pub(super) async fn token(
     http(answer, false)
 }
 
+/// Returns the rate limiter of requests for a token.
+fn rate_limiter<'a>(
+    app: &'a App,
+    configuration: &'a Configuration,
+    origin: Origin,
+) -> RateLimiter<'a> {
+    RateLimiter {
+        buckets: &app.buckets,
+        listener: "oauth",
+        origin,
+        policies: Policies::from(&configuration.settings.limits),
+        now: app.clock.micros(),
+    }
+}
+
 /// Returns the response to an address with too many failures.
 fn slow_down() -> Response {
     let mut response = Response::json(429, &serde_json::json!({ "error": "slow_down" }));
@@ -601,14 +626,8 @@ fn slow_down() -> Response {
 /// Counts a failed request for a token against its address. Returns false if the address has too
 /// many. Addresses are grouped as for listeners.
 fn may_fail(app: &App, configuration: &Configuration, origin: Origin) -> bool {
-    let mut rate_limiter = RateLimiter {
-        buckets: &app.buckets,
-        listener: "oauth",
-        origin,
-        policies: Policies::from(&configuration.settings.limits),
-        now: app.clock.micros(),
-    };
-    let admitted = matches!(rate_limiter.fail(), Admission::Admitted { .. });
+    let admitted =
+        matches!(rate_limiter(app, configuration, origin).fail(), Admission::Admitted { .. });
     if let (Err(unknown), true) = (origin.sender, admitted) {
         tracing::warn!(peer = %origin.peer, "a client's address is not known: {unknown}");
     }

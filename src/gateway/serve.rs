@@ -302,11 +302,12 @@ pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
         || old.wal_bytes != new.wal_bytes
         || old.tls.is_some() != new.tls.is_some()
         || old.limits != new.limits
-        || old.delivery.in_flight != new.delivery.in_flight;
+        || old.delivery.in_flight != new.delivery.in_flight
+        || old.delivery.memory != new.delivery.memory;
     if changed {
         tracing::warn!(
-            "addresses, the store, its log, TLS itself, limits of connections and \
-             `delivery.in_flight` change at the next start"
+            "addresses, the store, its log, TLS itself, limits of connections, \
+             `delivery.in_flight` and `delivery.memory` change at the next start"
         );
     }
 }

@@ -137,6 +137,8 @@ pub struct Delivery {
     pub rate: u32,
     /// Concurrent attempts in total.
     pub in_flight: usize,
+    /// Memory for the content of deliveries, in bytes.
+    pub memory: usize,
     /// Gateways that an event may pass through.
     pub hops: u32,
     /// User that events name as their actor.
@@ -151,6 +153,8 @@ pub struct Delivery {
     pub waiting_rows: usize,
     /// Stored bytes of events and bodies that may wait for one subscription.
     pub waiting_bytes: u64,
+    /// Stored bytes that the bodies of one tenant may take.
+    pub body_bytes_per_tenant: u64,
     /// Longest time that a delivery may wait.
     pub waiting_age: Duration,
     /// Deliveries that may wait for one tenant.
@@ -362,6 +366,7 @@ impl<'r> Reader<'r> {
             timeout: self.time("delivery", "timeout"),
             concurrency: size("concurrency"),
             in_flight: size("in_flight"),
+            memory: size("memory"),
             rate: small("rate"),
             hops: small("hops"),
             ca_file: self.text("delivery", "ca_file").map(PathBuf::from),
@@ -369,6 +374,7 @@ impl<'r> Reader<'r> {
             rotation: self.time("delivery", "rotation"),
             waiting_rows: size("waiting_rows"),
             waiting_bytes: self.count("delivery", "waiting_bytes"),
+            body_bytes_per_tenant: self.count("delivery", "body_bytes_per_tenant"),
             waiting_age: self.time("delivery", "waiting_age"),
             waiting_rows_per_tenant: size("waiting_rows_per_tenant"),
             waiting_rows_total: size("waiting_rows_total"),

@@ -20,7 +20,7 @@ pub(super) struct Message<'m> {
     /// The message id; the same for each attempt.
     pub id: &'m str,
     /// The body.
-    pub body: &'m str,
+    pub body: &'m Bytes,
     /// The number of gateways on the way, including this one.
     pub hops: u32,
     /// The time, in microseconds since the epoch.
@@ -84,11 +84,10 @@ fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
         .header(HOPS, message.hops)
         .header("webhook-id", message.id)
         .header("webhook-timestamp", seconds);
-    if let Some(signatures) = endpoint.signatures(message.id, message.now, message.body.as_bytes())
-    {
+    if let Some(signatures) = endpoint.signatures(message.id, message.now, message.body) {
         request = request.header("webhook-signature", signatures);
     }
-    let body = Full::new(Bytes::copy_from_slice(message.body.as_bytes()));
+    let body = Full::new(message.body.clone());
     let mut request = request.body(body).map_err(|error| error.to_string())?;
     // Configured headers replace the default ones. Each value becomes a header line of its own.
     for (name, values) in &endpoint.headers {

@@ -34,6 +34,7 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use super::metered::Metered;
 use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
 use crate::gateway::settings::Delivery;
@@ -267,6 +268,7 @@ impl Connector {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let tcp = self.reach(host, port).await?;
         let _ = tcp.set_nodelay(true);
+        let tcp = Metered::new(tcp);
         let (counted, open) = Counted::begin(&self.open);
         let once = open > self.most;
         let stream = |transport| Stream { transport, once, _counted: counted };
@@ -359,8 +361,8 @@ pub(super) struct Stream {
 
 /// The transport, with TLS or without.
 enum Transport {
-    Plain(TokioIo<TcpStream>),
-    Tls(TokioIo<Box<TlsStream<TcpStream>>>),
+    Plain(TokioIo<Metered<TcpStream>>),
+    Tls(TokioIo<Box<TlsStream<Metered<TcpStream>>>>),
 }
 
 impl Connection for Stream {

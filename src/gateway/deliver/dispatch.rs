@@ -15,6 +15,7 @@ use super::shutdown::stopped;
 use super::worker::{Next, Shared, SubscriptionWorker, Throttle, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::clock::ClockSkewDetector;
+use crate::gateway::memory_pool::MemoryPool;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::Upcoming;
 
@@ -23,7 +24,7 @@ use crate::gateway::store::Upcoming;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Maximum reads of the store at a time, for all workers.
-const READS: usize = 16;
+const READS: usize = 8;
 
 /// Delivers until the shutdown, then waits up to `drain` for the attempts in flight.
 pub(in crate::gateway) async fn run(
@@ -38,11 +39,13 @@ pub(in crate::gateway) async fn run(
     let fanning = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
     let settings = Arc::new(app.configuration().settings.delivery.clone());
     let permits = Shares::new(settings.in_flight);
+    let memory = MemoryPool::new(settings.memory, settings.in_flight);
     let mut dispatch = Dispatch {
         app: Arc::clone(&app),
         shared: Arc::new(Shared {
             current: RwLock::new((settings, clients)),
             permits,
+            memory,
             reads: Shares::new(READS),
         }),
         stop: stop.clone(),

@@ -29,8 +29,9 @@ const EVENTS: usize = 32;
 /// Time limit for the filters of these events. The rest is evaluated in the next turn.
 const FILTERING: Duration = Duration::from_millis(20);
 
-/// Maximum tenants whose filters are evaluated at a time.
-const FILTERED_TENANTS: usize = 4;
+/// Maximum tenants whose filters are evaluated at a time. A parsed event may be forty times as large
+/// as its JSON.
+const FILTERED_TENANTS: usize = 2;
 
 /// Poll interval for tenants with events to fan out. Polling finds events of an earlier run, and
 /// events without a notification because the caller stopped waiting.

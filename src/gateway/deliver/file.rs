@@ -6,6 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
+
 use super::attempt::AttemptReport;
 use super::subscribed::{sealed, unsealed};
 use crate::delivery::{
@@ -20,7 +22,7 @@ use crate::gateway::store::{
 };
 
 /// Writes a line to the file of a sink. Returns the result.
-pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> AttemptReport {
+pub(super) async fn write(path: PathBuf, line: Bytes, sink: Sink) -> AttemptReport {
     let began = Instant::now();
     let written = tokio::task::spawn_blocking(move || {
         append(&path, &line, sink.bytes, sink.files)
@@ -44,7 +46,7 @@ pub(super) async fn write(path: PathBuf, line: String, sink: Sink) -> AttemptRep
     }
 }
 
-fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
+fn append(path: &Path, line: &[u8], bytes: u64, files: u32) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -55,9 +57,9 @@ fn append(path: &Path, line: &str, bytes: u64, files: u32) -> io::Result<()> {
     }
     let path_was_there = path.exists();
     let mut file = private().create(true).read(true).append(true).open(path)?;
-    let gap = if ends_whole(&mut file)? { "" } else { "\n" };
+    let gap: &[u8] = if ends_whole(&mut file)? { b"" } else { b"\n" };
     let before = file.metadata()?.len();
-    if let Err(error) = file.write_all(format!("{gap}{line}\n").as_bytes()) {
+    if let Err(error) = file.write_all(&[gap, line, b"\n"].concat()) {
         // On a full volume, each attempt would leave a part of the line.
         file.set_len(before)?;
         return Err(error);

@@ -5,10 +5,12 @@
 
 mod attempt;
 mod client;
+mod content;
 mod dispatch;
 mod fanout;
 mod file;
 mod filters;
+mod metered;
 mod notifier;
 mod resolver;
 mod shares;

@@ -5,14 +5,17 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::attempt::{AttemptReport, Message, send};
 use super::client::{Clients, ConnectError};
+use super::content::{ContentError, ContentMemory};
 use super::file;
 use super::resolver::LookupError;
 use super::shares::Permit;
 use super::subscribed::Subscribed;
+use super::worker::Shared;
 use crate::delivery::{
     Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Receiver, UNWANTED,
     Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_message,
@@ -20,6 +23,7 @@ use crate::delivery::{
 use crate::engine::Machine;
 use crate::gateway::app::App;
 use crate::gateway::clock::{micros_in, time_of};
+use crate::gateway::offload::Load;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::{
     AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
@@ -48,23 +52,46 @@ pub(super) struct Attempted {
     pub file: bool,
 }
 
+/// Largest content in bytes that programs run on where the delivery is: on a runtime thread.
+const PROCESSED_IN_PLACE: usize = 64 << 10;
+
+/// Longest wait for a permit to run programs on larger content.
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The content of a delivery after its programs ran.
+enum Prepared {
+    /// The delivery needs no attempt.
+    Ended(DeliveryUpdate),
+    /// The body, or the reason why there is none.
+    Body(Result<String, String>),
+}
+
 /// One delivery in progress.
+#[derive(Clone)]
 pub(super) struct DeliveryTask {
     pub app: Arc<App>,
     pub settings: Arc<Delivery>,
     pub clients: Clients,
     pub subscribed: Arc<Subscribed>,
+    pub shared: Arc<Shared>,
 }
 
 impl DeliveryTask {
     /// Attempts one delivery and stores the result.
-    pub(super) async fn deliver(self, work: LeasedDelivery, permit: Permit) -> Attempted {
+    pub(super) async fn deliver(self, mut work: LeasedDelivery, permit: Permit) -> Attempted {
         let _in_flight = permit;
         let subscribed = &self.subscribed;
         self.app.patterns.warm(&subscribed.record.tenant, &subscribed.programs).await;
-        let update = match self.unwanted(&work) {
-            Some(update) => update,
-            None => self.attempt(&work).await,
+        // Held until the result, which has the body, is stored.
+        let mut memory = ContentMemory::default();
+        let body = match self.prepared(&mut work, &mut memory).await {
+            Ok(body) => body,
+            Err(error) => Prepared::Ended(self.postponed(&work, &error.to_string())),
+        };
+        work.unload();
+        let update = match body {
+            Prepared::Ended(update) => update,
+            Prepared::Body(body) => self.attempt(&work, body).await,
         };
         let soon = u64::try_from(SLOW_RESPONSE.as_micros()).unwrap_or(u64::MAX);
         let attempt = update.attempt.as_ref();
@@ -74,6 +101,52 @@ impl DeliveryTask {
         let suspended = self.settle(update).await;
         // No further attempts follow to a suspended subscription, so it needs no backoff.
         Attempted { ok: ok.filter(|_| !suspended), file }
+    }
+
+    /// Reads the content of a delivery, and runs its programs.
+    ///
+    /// # Errors
+    /// Returns an error if the content could not be read now.
+    async fn prepared(
+        &self,
+        work: &mut LeasedDelivery,
+        memory: &mut ContentMemory,
+    ) -> Result<Prepared, ContentError> {
+        let (places, tenant) = ((&*self.shared, &*self.app.store), &self.subscribed.record.tenant);
+        memory.load(places, tenant, work, 0).await?;
+        let prepared = self.process(work).await?;
+        let bytes = match &prepared {
+            Prepared::Body(Ok(body)) if !memory.holds(body) => body.len(),
+            _ => return Ok(prepared),
+        };
+        // A transform can build more than it reads.
+        drop(prepared);
+        memory.load(places, tenant, work, bytes).await?;
+        self.process(work).await
+    }
+
+    /// Runs the programs of the subscription, outside the runtime threads if the content is large.
+    async fn process(&self, work: &mut LeasedDelivery) -> Result<Prepared, ContentError> {
+        if work.unread <= PROCESSED_IN_PLACE {
+            return Ok(self.prepare(work));
+        }
+        let permit = self.app.offload.acquire(Load::Delivery, PROCESS_TIMEOUT).await;
+        let permit = permit.ok_or(ContentError::Busy)?;
+        let (task, mut taken) = (self.clone(), work.take());
+        let run = move || {
+            let prepared = task.prepare(&mut taken);
+            (taken, prepared)
+        };
+        let (done, prepared) = permit.run(run).await.ok_or(ContentError::Busy)?;
+        *work = done;
+        Ok(prepared)
+    }
+
+    fn prepare(&self, work: &mut LeasedDelivery) -> Prepared {
+        match self.unwanted(work) {
+            Some(update) => Prepared::Ended(update),
+            None => Prepared::Body(self.body(work)),
+        }
     }
 
     /// Returns the result of a delivery that needs no attempt.
@@ -95,7 +168,7 @@ impl DeliveryTask {
         if delivery.resent {
             return None;
         }
-        if delivery.attempts == 0 && !wanted(subscribed, event) {
+        if delivery.attempts == 0 && !self.wanted(event) {
             return Some(ended(work, DeliveryOutcome::Filtered, UNWANTED));
         }
         // The subscription may have been suspended when the event was fanned out.
@@ -111,33 +184,60 @@ impl DeliveryTask {
         (!record.enabled).then(disabled)
     }
 
-    async fn attempt(&self, work: &LeasedDelivery) -> DeliveryUpdate {
+    /// Returns true if the filter of the subscription holds for an event.
+    fn wanted(&self, event: &EventRecord) -> bool {
+        let Subscribed { record, programs, .. } = &*self.subscribed;
+        if !programs.filters() {
+            return true;
+        }
+        let json = with_event(event, |event| event.to_json());
+        match MACHINE.with_borrow_mut(|machine| programs.wants(machine, &json)) {
+            Wanted::Yes => true,
+            Wanted::No => false,
+            Wanted::Unknown(reason) => {
+                if let Some(suppressed) = self.app.log_limit.admit(&record.tenant, Instant::now()) {
+                    let subscription = &*record.id;
+                    tracing::warn!(
+                        subscription,
+                        reason,
+                        suppressed,
+                        "filter failed: the event is sent"
+                    );
+                }
+                true
+            }
+        }
+    }
+
+    async fn attempt(&self, work: &LeasedDelivery, body: Result<String, String>) -> DeliveryUpdate {
         let at = self.app.clock.micros();
-        let (body, report) = match self.body(work) {
+        let (body, report) = match body {
             Ok(body) => {
+                let body = Bytes::from(body);
                 let report = self.send(work, &body, at).await;
-                (Some(body), report)
+                // Not copied, unless the client still holds it.
+                (String::from_utf8(body.into()).ok(), report)
             }
             Err(reason) => (None, Some(AttemptReport::unsent(AttemptResult::Unmade, reason))),
         };
         match report {
             Some(report) => self.settled(work, at, body, report),
-            None => self.postponed(work),
+            None => self.postponed(work, &LookupError::Busy.to_string()),
         }
     }
 
     /// Postpones a delivery that could not begin because a resource of the gateway was busy. This
     /// is neither a failure of the receiver nor an attempt.
-    fn postponed(&self, work: &LeasedDelivery) -> DeliveryUpdate {
+    fn postponed(&self, work: &LeasedDelivery, reason: &str) -> DeliveryUpdate {
         let at = self.app.clock.micros().saturating_add(micros_in(POSTPONE_TIME));
-        ended(work, DeliveryOutcome::Again { at }, &LookupError::Busy.to_string())
+        ended(work, DeliveryOutcome::Again { at }, reason)
     }
 
     /// Returns the body: that of the first attempt, or a new one.
-    fn body(&self, work: &LeasedDelivery) -> Result<String, String> {
+    fn body(&self, work: &mut LeasedDelivery) -> Result<String, String> {
         let subscribed = &self.subscribed;
-        if let Some(body) = &work.body {
-            return Ok(body.clone());
+        if let Some(body) = work.body.take() {
+            return Ok(body);
         }
         let Some(record) = &work.event else {
             return Err("the event is kept no longer".to_owned());
@@ -162,7 +262,7 @@ impl DeliveryTask {
     }
 
     /// Sends a message. Returns `None` if the attempt could not begin.
-    async fn send(&self, work: &LeasedDelivery, body: &str, now: i64) -> Option<AttemptReport> {
+    async fn send(&self, work: &LeasedDelivery, body: &Bytes, now: i64) -> Option<AttemptReport> {
         let definition = &self.subscribed.definition;
         if definition.receiver == Receiver::File && !work.delivery.notice {
             let configuration = self.app.configuration();
@@ -170,7 +270,7 @@ impl DeliveryTask {
             let sink = sinks.iter().find(|sink| sink.name == definition.name).cloned();
             return Some(match sink {
                 Some(sink) => {
-                    file::write(definition.endpoint.url.clone().into(), body.to_owned(), sink).await
+                    file::write(definition.endpoint.url.clone().into(), body.clone(), sink).await
                 }
                 None => {
                     AttemptReport::unsent(AttemptResult::Unreachable, "the sink is gone".to_owned())
@@ -240,6 +340,7 @@ impl DeliveryTask {
             notice: self.notice(work, &attempt, next, effect.suspends),
             attempt: Some(attempt),
             body,
+            body_bytes_per_tenant: self.settings.body_bytes_per_tenant,
             reason: report.reason,
             // A failed notice does not affect the webhook.
             effect: (!delivery.notice).then_some(effect),
@@ -338,26 +439,11 @@ fn ended(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> DeliveryU
         delivery_id: work.delivery.id,
         attempt: None,
         body: None,
+        body_bytes_per_tenant: 0,
         end,
         reason: Some(reason.to_owned()),
         notice: None,
         effect: None,
-    }
-}
-
-fn wanted(subscribed: &Subscribed, event: &EventRecord) -> bool {
-    if !subscribed.programs.filters() {
-        return true;
-    }
-    let json = with_event(event, |event| event.to_json());
-    match MACHINE.with_borrow_mut(|machine| subscribed.programs.wants(machine, &json)) {
-        Wanted::Yes => true,
-        Wanted::No => false,
-        Wanted::Unknown(reason) => {
-            let subscription = subscribed.record.id.as_str();
-            tracing::warn!(subscription, reason, "the filter failed, and the event is sent");
-            true
-        }
     }
 }
 

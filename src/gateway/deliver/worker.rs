@@ -14,6 +14,7 @@ use super::task::{Attempted, DeliveryTask};
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
 use crate::gateway::clock::micros_in;
+use crate::gateway::memory_pool::MemoryPool;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::StoreError;
 
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub current: RwLock<(Arc<Delivery>, Clients)>,
     /// Permits for attempts of all workers.
     pub permits: Arc<Shares>,
+    /// Memory for the content of deliveries, shared by tenants.
+    pub memory: MemoryPool,
     /// Permits for reads of the store, of all workers. Each read uses a thread and a connection.
     pub reads: Arc<Shares>,
 }
@@ -256,6 +259,7 @@ impl SubscriptionWorker {
                 settings: Arc::clone(&settings),
                 clients: clients.clone(),
                 subscribed: Arc::clone(&subscribed),
+                shared: Arc::clone(&self.shared),
             };
             flight.spawn(async move { task.deliver(work, permit).await });
         }

@@ -11,7 +11,8 @@ use hyper::HeaderMap;
 use hyper::body::Body;
 use tokio::time::Instant;
 
-use super::memory::{BEGINNING, Memory, Owner, Reservation};
+use super::memory::{BEGINNING, Memory, Reservation};
+use crate::gateway::memory_pool::Owner;
 use crate::gateway::settings::Limits;
 use crate::listener::Outcome;
 

@@ -23,5 +23,5 @@ mod stages;
 pub(super) mod tls;
 
 pub(super) use head::copy_size;
-pub(super) use memory::{Memory, Owner, Reservation};
+pub(super) use memory::{Memory, Reservation};
 pub use stages::{STAGES, StageRow};

@@ -50,7 +50,10 @@ impl Caller {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Fault::Unauthenticated);
         }
-        match manager(app, presented.trim()).await? {
+        let permit = app.management.look_ups.acquire().await;
+        let found = manager(app, presented.trim()).await;
+        drop(permit);
+        match found? {
             Some(key) => Ok(Self {
                 key: key.id,
                 tenant: key.tenant,

@@ -16,8 +16,9 @@ use super::caller::{Caller, ListenerLimit};
 use super::page::PAGE_BYTES;
 use super::{awork, operations};
 use crate::gateway::app::App;
-use crate::gateway::http::{Owner, body};
+use crate::gateway::http::body;
 use crate::gateway::management_budget::Reservation;
+use crate::gateway::memory_pool::Owner;
 use crate::gateway::settings::Limits;
 
 /// The future answer of an operation.

@@ -262,7 +262,17 @@ impl Follower {
             let data = match programs.body(machine, &json) {
                 Some(Ok(body)) => body,
                 Some(Err(reason)) => {
-                    tracing::warn!(event = record.id, reason, "an event is left out of a stream");
+                    let tenant = &*self.caller.tenant;
+                    if let Some(suppressed) = self.app.log_limit.admit(tenant, Instant::now()) {
+                        let event = &*record.id;
+                        tracing::warn!(
+                            event,
+                            tenant,
+                            reason,
+                            suppressed,
+                            "transform failed: the event is left out of a stream"
+                        );
+                    }
                     return None;
                 }
                 None => envelope(api, event, user),

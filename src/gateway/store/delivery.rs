@@ -162,6 +162,39 @@ pub struct LeasedDelivery {
     pub event: Option<EventRecord>,
     /// The body of the first attempt. Each attempt sends the same body.
     pub body: Option<String>,
+    /// Bytes of the event's data and of the body, if they are more than [`LEASED_BYTES`] and were
+    /// therefore not read with the lease. Otherwise 0.
+    pub unread: usize,
+}
+
+/// Largest content (data of the event, and body) that is read with the lease of a delivery, in
+/// bytes. The caller reads larger content when it has the memory for it.
+pub const LEASED_BYTES: usize = 16 << 10;
+
+/// The content of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryContent {
+    /// The event, if it is still stored.
+    pub event: Option<EventRecord>,
+    /// The body of the first attempt.
+    pub body: Option<String>,
+}
+
+impl LeasedDelivery {
+    /// Takes the delivery with its content, and leaves it without content.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let (delivery, unread) = (self.delivery.clone(), self.unread);
+        std::mem::replace(self, Self { delivery, event: None, body: None, unread })
+    }
+
+    /// Drops the content.
+    pub fn unload(&mut self) {
+        self.body = None;
+        if let Some(event) = &mut self.event {
+            event.data = None;
+        }
+    }
 }
 
 /// A subscription with waiting deliveries.
@@ -224,6 +257,10 @@ pub struct DeliveryUpdate {
     pub attempt: Option<AttemptRecord>,
     /// The body that was sent. The store keeps that of the first attempt.
     pub body: Option<String>,
+    /// Stored bytes that all bodies of the tenant may take. Above them, the oldest ended deliveries
+    /// lose their bodies. If that is not enough, the body is not kept, and the next attempt builds
+    /// it again.
+    pub body_bytes_per_tenant: u64,
     /// The result.
     pub end: DeliveryOutcome,
     /// The reason of the result.
@@ -332,6 +369,12 @@ pub trait DeliveryStore: Send + Sync {
         lease_until: i64,
         limit: usize,
     ) -> Result<Vec<LeasedDelivery>, StoreError>;
+
+    /// Returns the content of a delivery; `None` if the delivery was deleted.
+    async fn delivery_content(
+        &self,
+        delivery_id: i64,
+    ) -> Result<Option<DeliveryContent>, StoreError>;
 
     /// Stores the result of an attempt with its effects. Returns true if it suspended the
     /// subscription.

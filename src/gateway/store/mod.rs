@@ -16,9 +16,9 @@ use std::path::Path;
 use async_trait::async_trait;
 
 pub use delivery::{
-    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
-    DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LeasedDelivery, Page,
-    PageRequest, State, SubscriptionFilter, SubscriptionRecord, Upcoming,
+    AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
+    DeliveryRecord, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
+    LeasedDelivery, Page, PageRequest, State, SubscriptionFilter, SubscriptionRecord, Upcoming,
 };
 pub use encryption::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,

@@ -110,6 +110,32 @@ fn hanging_receivers_of_one_tenant_do_not_delay_another_tenants_deliveries() {
 }
 
 #[test]
+fn large_events_for_hanging_receivers_hold_a_quarter_of_the_memory_for_deliveries() {
+    let two = Two::new("memory = 8388608\ntimeout = \"30s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    two.subscribe("acme", 20, |_| hanging.url());
+    two.subscribe("globex", 1, |_| good.url());
+    let before = two.gateway.peak();
+    let large = |listener| {
+        let event = json!({ "type": "thing.made", "text": "a".repeat(600_000) }).to_string();
+        let path = two.gateway.path(listener);
+        let headers = [("Content-Type", "application/json")];
+        let answer = two.gateway.request("POST", &path, &headers, event.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    };
+    (0..4).for_each(|_| large(LISTENER));
+    hanging.after(1);
+    let began = Instant::now();
+    large(OTHER);
+    good.after(1);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // A quarter is for one event of 600 kB with its copies.
+    assert_eq!(hanging.got().len(), 1);
+    let grown = two.gateway.peak() - before;
+    assert!(grown < 40, "{grown} MiB for 80 deliveries");
+}
+
+#[test]
 fn a_tenants_own_good_receivers_get_permits_beside_those_that_hang() {
     let two = Two::new("in_flight = 16\ntimeout = \"1s\"\n");
     let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());

@@ -369,7 +369,8 @@ fn the_sums_of_backlogs_hold_whatever_becomes_of_deliveries() {
     assert_eq!(rows(folder.path(), "SELECT count(*) FROM backlogs"), 2);
     let tenants = "SELECT count(*) FROM tenant_backlogs WHERE subscriptions = 2 AND waiting_rows =
         (SELECT sum(waiting_rows) FROM backlogs) AND dead_letter_rows =
-        (SELECT sum(dead_letter_rows) FROM backlogs)";
+        (SELECT sum(dead_letter_rows) FROM backlogs)
+        AND body_bytes = (SELECT sum(octet_length(body)) FROM deliveries)";
     assert_eq!(rows(folder.path(), tenants), 1);
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Does {
     Floods,
     /// Answers 200, and stalls in the body.
     StallsInBody,
+    /// Sends informational responses without end.
+    Continues,
 }
 
 /// A request that came.
@@ -130,6 +132,12 @@ fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Opt
                 stream.write_all(head.as_bytes()).ok()?;
                 loop {
                     stream.write_all(&[b'x'; 65536]).ok()?;
+                }
+            }
+            Does::Continues => {
+                let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+                loop {
+                    stream.write_all(many.as_bytes()).ok()?;
                 }
             }
             Does::StallsInBody => {

@@ -215,6 +215,55 @@ fn an_answer_without_end_is_an_answer_and_is_not_read() {
 }
 
 #[test]
+fn informational_responses_without_end_are_a_failure_and_not_read_on() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let receiver = Receiver::new(|_, _| Does::Continues);
+    gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
+    gateway.happen("thing.made", "1");
+    let list = || subscribed.folder.answer(&["deliveries", "list", "--format", "json"]);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !list().contains("the receiver sent more than 256 KiB") {
+        assert!(Instant::now() < until, "{}", list());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn large_content_arrives_whole_at_each_attempt() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let fails_once = |number, _: &_| Does::Answers(if number == 0 { 503 } else { 200 }, "", "");
+    let (plain, grown) = (Receiver::new(fails_once), Receiver::new(fails_once));
+    let retries = json!({ "triggers": ["5xx"],
+        "retryStrategy": { "type": "linear", "interval": 1, "attempts": 3 } });
+    gateway.subscribe(&subscribed.key, &plain.url(), &retries);
+    let form = json!({
+        "name": "grows", "endpoint": { "url": grown.url() }, "eventTypes": ["thing.made"],
+        "failureHandling": retries,
+        // More than the event: only the made body tells its size.
+        "transform": "$MAP($RANGE(0, 20), at => event.data.text)",
+    });
+    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    for length in [10_000, 150_000] {
+        let text: String = (0..length).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+        let event = json!({ "type": "thing.made", "text": text });
+        let headers = [("Content-Type", "application/json")];
+        let before = (plain.got().len(), grown.got().len());
+        assert_eq!(gateway.post(&headers, event.to_string().as_bytes()).status, 200);
+        let attempts = if length == 10_000 { 2 } else { 1 };
+        let got = plain.after(before.0 + attempts);
+        for got in &got[before.0..] {
+            assert_eq!(got.json()["data"], event);
+        }
+        let got = grown.after(before.1 + attempts);
+        for got in &got[before.1..] {
+            assert_eq!(got.json(), json!(vec![&text; 20]));
+        }
+    }
+}
+
+#[test]
 fn retry_after_is_honoured() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();

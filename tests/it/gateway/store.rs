@@ -449,11 +449,57 @@ fn update(work: &LeasedDelivery, ok: bool, end: DeliveryOutcome) -> DeliveryUpda
         delivery_id: work.delivery.id,
         attempt: Some(attempt),
         body: Some("{}".to_owned()),
+        body_bytes_per_tenant: 1 << 20,
         end,
         reason: (!ok).then(|| "no".to_owned()),
         notice: None,
         effect: Some(AttemptEffect { taken: ok, suspends: false, beyond: Some(2) }),
     }
+}
+
+#[test]
+fn bodies_of_a_tenant_have_a_limit_and_those_of_ended_deliveries_are_deleted_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        store.create_subscription(subscription("one", &["a"])).await.unwrap();
+        for id in 0..6 {
+            let mut entry = entry(&id.to_string(), None, 1);
+            entry.event.as_mut().unwrap().event_type = "a".to_owned();
+            store.keep(entry, 1).await.unwrap();
+        }
+        fan_out(&store, "acme").await;
+        let work = store.lease("one", 5, 100, 10).await.unwrap();
+        assert_eq!(work.len(), 6);
+        // Room for two of these bodies; they are too short to be compressed.
+        let settle = async |place: usize, end: DeliveryOutcome| {
+            let work: &LeasedDelivery = &work[place];
+            let update = DeliveryUpdate {
+                body: Some("b".repeat(400)),
+                body_bytes_per_tenant: 1000,
+                ..update(work, false, end)
+            };
+            store.settle(update, 10).await.unwrap();
+            work.delivery.id
+        };
+        let again = || DeliveryOutcome::Again { at: 10 };
+        let mut ids = Vec::new();
+        for place in 0..3 {
+            ids.push(settle(place, DeliveryOutcome::Delivered).await);
+        }
+        for place in 3..6 {
+            ids.push(settle(place, again()).await);
+        }
+        let mut kept = Vec::new();
+        for id in ids {
+            kept.push(store.body(id).await.unwrap().is_some());
+        }
+        // The ended ones lose theirs first. Then there is no room for the last one that waits.
+        assert_eq!(kept, [false, false, false, true, true, false]);
+        let again = store.lease("one", 20, 200, 10).await.unwrap();
+        assert_eq!(again.len(), 3, "each is attempted again, with a new body if it has none");
+        store.close().await.unwrap();
+    });
 }
 
 /// Delivers what waits for a subscription, so many at most.

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::running::{Answer, Folder, Gateway, LISTENER, SECRET, answer, hookgate_hmac, signed};
+use super::running::{
+    Answer, Folder, Gateway, LISTENER, SECRET, answer, exchange, hookgate_hmac, signed,
+};
 
 const TRUSTED: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
 
@@ -125,6 +127,39 @@ fn a_client_says_once_who_it_is() {
         let shown: String = form.chars().take(100).collect();
         assert_eq!(answered.status, status, "{shown} {}", headers.escape_ascii());
     }
+}
+
+#[test]
+fn look_ups_of_strangers_use_a_fixed_number_of_threads_and_connections() {
+    let folder = Folder::with_listener("");
+    folder.settings("\n[limits]\nfailures_per_minute = 1000000\n");
+    let gateway = folder.serve();
+    let key = format!("hg_0123456789abcdef_{}", "a".repeat(43));
+    let form = format!("grant_type=client_credentials&client_id=a&client_secret={key}");
+    let bearer = format!("Bearer {key}");
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let token = "/oauth/v1/token";
+                    let answer = gateway.request("POST", token, &kind, form.as_bytes());
+                    assert_eq!(answer.status, 401);
+                    let (path, headers) = ("/event/acme/webhooks", [("Authorization", &*bearer)]);
+                    let answer = exchange(gateway.management, "POST", path, &headers, b"");
+                    assert_eq!(answer.status, 401);
+                }
+            });
+        }
+    });
+    let of_process = |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", gateway.pid()));
+    let files = of_process("fd").unwrap().filter(|entry| {
+        let target = std::fs::read_link(entry.as_ref().unwrap().path());
+        target.is_ok_and(|target| target.to_string_lossy().ends_with(".db"))
+    });
+    let (files, threads) = (files.count(), of_process("task").unwrap().count());
+    assert!(files <= 20, "{files} connections to the store");
+    assert!(threads <= 48, "{threads} threads");
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub(super) enum Packed<'t> {
 /// A string that was read from the store.
 pub(super) struct Unpacked(pub(super) String);
 
+/// The length of a stored string, in bytes after decompression.
+pub(super) struct UnpackedSize(pub(super) usize);
+
 /// Shortest string that is compressed, in bytes.
 const SHORT: usize = 512;
 
@@ -84,5 +87,20 @@ impl FromSql for Unpacked {
             _ => return Err(FromSqlError::InvalidType),
         };
         String::from_utf8(bytes).map(Self).map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+impl FromSql for UnpackedSize {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(Self(0)),
+            ValueRef::Text(text) => Ok(Self(text.len())),
+            // The length stands in front of the compressed bytes.
+            ValueRef::Blob([a, b, c, d, ..]) => {
+                let length = u32::from_le_bytes([*a, *b, *c, *d]);
+                Ok(Self(usize::try_from(length).unwrap_or(usize::MAX)))
+            }
+            _ => Err(FromSqlError::InvalidType),
+        }
     }
 }

@@ -3,17 +3,18 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::compression::{Packed, Unpacked};
-use super::reads::{bounded, collected, event, json_list, most};
+use super::compression::{Packed, Unpacked, UnpackedSize};
+use super::reads::{bounded, collected, event, event_within, json_list, most};
 use super::writer::{Rank, Tables};
 use super::writes::audit;
 use super::{SqliteStore, fault};
 use crate::delivery::{Api, LONGEST_WAIT, SubscriptionHealth};
 use crate::gateway::clock::micros_in;
 use crate::gateway::store::{
-    AttemptFilter, AttemptRecord, Change, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
-    DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LeasedDelivery, Page,
-    PageRequest, State, StoreError, SubscriptionFilter, SubscriptionRecord, Upcoming,
+    AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
+    DeliveryRecord, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
+    LeasedDelivery, Page, PageRequest, State, StoreError, SubscriptionFilter, SubscriptionRecord,
+    Upcoming,
 };
 
 type Written<T> = Result<T, StoreError>;
@@ -199,28 +200,61 @@ fn take(
          RETURNING {DELIVERY}, body"
     );
     let with_body = |row: &Row<'_>| {
-        Ok((delivery_of(row)?, row.get::<_, Option<Unpacked>>(12)?.map(|body| body.0)))
+        let UnpackedSize(bytes) = row.get(12)?;
+        let is_read = bytes <= LEASED_BYTES;
+        let body = if is_read { row.get::<_, Option<Unpacked>>(12)? } else { None };
+        Ok((delivery_of(row)?, body.map(|body| body.0), bytes))
     };
-    let mut taken: Vec<(DeliveryRecord, Option<String>)> = connection
+    let mut taken: Vec<(DeliveryRecord, Option<String>, usize)> = connection
         .prepare_cached(&sql)?
         .query_map(params![subscription, now, lease_until, most(limit)], with_body)?
         .collect::<Read<_>>()?;
     // The rows that an update returns have no order.
-    taken.sort_by_key(|(delivery, _)| (delivery.next_at, delivery.id));
+    taken.sort_by_key(|(delivery, ..)| (delivery.next_at, delivery.id));
     taken
         .into_iter()
-        .map(|(delivery, body)| {
-            let event = event(connection, &delivery.event_id)?;
-            Ok(LeasedDelivery { delivery, event, body })
+        .map(|(delivery, body, of_body)| {
+            let found = event_within(connection, &delivery.event_id, LEASED_BYTES)?;
+            let (event, of_event) = found.map_or((None, 0), |(event, bytes)| (Some(event), bytes));
+            let mut leased = LeasedDelivery { delivery, event, body, unread: 0 };
+            let bytes = of_body.saturating_add(of_event);
+            if bytes > LEASED_BYTES {
+                leased.unread = bytes;
+                leased.unload();
+            }
+            Ok(leased)
         })
         .collect()
 }
 
-fn settle(connection: &Connection, update: &DeliveryUpdate, now: i64) -> Read<bool> {
-    let Some((subscription, event, notice)) = end(connection, update, now)? else {
+/// Returns the event and the body of a delivery.
+fn content(connection: &Connection, delivery: i64) -> Read<Option<DeliveryContent>> {
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, Option<Unpacked>>(1)?.map(|body| body.0)))
+    };
+    let found = connection
+        .prepare_cached("SELECT event_id, body FROM deliveries WHERE id = ?1")?
+        .query_row([delivery], read)
+        .optional()?;
+    let Some((event_id, body)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(DeliveryContent { event: event(connection, &event_id)?, body }))
+}
+
+fn settle(
+    connection: &Connection,
+    update: &DeliveryUpdate,
+    body: Option<&Packed<'_>>,
+    now: i64,
+) -> Read<bool> {
+    let Some((subscription, event, notice)) = end(connection, update, body, now)? else {
         // The delivery was deleted with its subscription, or became a dead letter of the backlog.
         return Ok(false);
     };
+    if body.is_some() {
+        limit_bodies(connection, update)?;
+    }
     if let Some(attempt) = &update.attempt {
         insert_attempt(connection, &subscription, attempt)?;
     }
@@ -251,6 +285,7 @@ fn settle(connection: &Connection, update: &DeliveryUpdate, now: i64) -> Read<bo
 fn end(
     connection: &Connection,
     update: &DeliveryUpdate,
+    body: Option<&Packed<'_>>,
     now: i64,
 ) -> Read<Option<(String, String, bool)>> {
     let (state, next_at) = match &update.end {
@@ -275,13 +310,56 @@ fn end(
                 state.name(),
                 next_at,
                 attempt.map(|attempt| attempt.number),
-                update.body.as_deref().map(Packed::of),
+                body,
                 update.reason,
                 now,
             ],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()
+}
+
+/// Ended deliveries that lose their bodies for one new body.
+const BODIES_FOR_ONE: usize = 8;
+
+/// Deletes bodies of a tenant that has too many bytes of them: those of its oldest ended
+/// deliveries, then that of the delivery itself.
+fn limit_bodies(connection: &Connection, update: &DeliveryUpdate) -> Read<()> {
+    let limit = i64::try_from(update.body_bytes_per_tenant).unwrap_or(i64::MAX);
+    for _ in 0..BODIES_FOR_ONE {
+        if !has_bodies_beyond(connection, update.delivery_id, limit)? {
+            return Ok(());
+        }
+        let deleted = connection
+            .prepare_cached(
+                "UPDATE deliveries SET body = NULL WHERE id =
+                 (SELECT id FROM deliveries INDEXED BY deliveries_with_body
+                  WHERE tenant = (SELECT tenant FROM deliveries WHERE id = ?1)
+                  AND body IS NOT NULL AND state <> 'waiting' ORDER BY id LIMIT 1)",
+            )?
+            .execute([update.delivery_id])?;
+        if deleted == 0 {
+            break;
+        }
+    }
+    if has_bodies_beyond(connection, update.delivery_id, limit)? {
+        connection
+            .prepare_cached("UPDATE deliveries SET body = NULL WHERE id = ?1 AND NOT notice")?
+            .execute([update.delivery_id])?;
+    }
+    Ok(())
+}
+
+/// Returns true if the tenant of a delivery has more bytes of bodies than a limit.
+fn has_bodies_beyond(connection: &Connection, delivery: i64, limit: i64) -> Read<bool> {
+    connection
+        .prepare_cached(
+            "SELECT body_bytes > ?2 FROM tenant_backlogs
+             WHERE tenant = (SELECT tenant FROM deliveries WHERE id = ?1)",
+        )?
+        .query_row([delivery, limit], |row| row.get(0))
+        .optional()
+        .map(|beyond| beyond.unwrap_or(false))
 }
 
 fn insert_attempt(
@@ -590,8 +668,15 @@ impl DeliveryStore for SqliteStore {
         self.writer.run_background(Rank::Last, take).await
     }
 
-    async fn settle(&self, update: DeliveryUpdate, now: i64) -> Written<bool> {
-        let settle = move |tables: &Tables| settle(tables, &update, now).map_err(fault);
+    async fn delivery_content(&self, delivery_id: i64) -> Written<Option<DeliveryContent>> {
+        self.read(move |connection| content(connection, delivery_id)).await
+    }
+
+    async fn settle(&self, mut update: DeliveryUpdate, now: i64) -> Written<bool> {
+        // Compressed here: the thread that writes does nothing else meanwhile.
+        let body = update.body.take().map(Packed::of);
+        let settle =
+            move |tables: &Tables| settle(tables, &update, body.as_ref(), now).map_err(fault);
         self.writer.run_background(Rank::Last, settle).await
     }
 

@@ -334,6 +334,9 @@ const PENDING_TENANTS: &str = "
     AND (SELECT max(place) FROM events WHERE events.tenant = tenants.tenant)
         > coalesce((SELECT place FROM fanouts WHERE fanouts.tenant = tenants.tenant), 0)";
 
+/// Data of pending events that one read returns, in bytes. The first event may have more.
+const PENDING_BYTES: usize = 1 << 20;
+
 #[async_trait::async_trait]
 impl FanOutStore for SqliteStore {
     async fn pending_tenants(&self) -> Result<Vec<String>, StoreError> {
@@ -365,7 +368,11 @@ impl FanOutStore for SqliteStore {
         let read = move |connection: &Connection| {
             let after = Some(progress(connection, &tenant)?.place);
             let tenant = Some(tenant);
-            events(connection, &EventFilter { tenant, after, limit, ..EventFilter::default() })
+            let bytes = Some(PENDING_BYTES);
+            events(
+                connection,
+                &EventFilter { tenant, after, limit, bytes, ..EventFilter::default() },
+            )
         };
         self.read(read).await
     }

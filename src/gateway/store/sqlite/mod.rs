@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::Semaphore;
 
 use self::dedup_index::DedupIndex;
 use self::lock::{Lock, beside, refuse_other_name, resolve};
@@ -104,14 +105,23 @@ pub struct SqliteStore {
 /// The reader connections, and the lock of the store.
 struct Readers {
     space: Arc<Space>,
+    /// Open connections that no read uses.
     free: Mutex<Vec<Connection>>,
+    /// Permits for reads. Each read uses a thread and a connection.
+    permits: Arc<Semaphore>,
     read_time: Duration,
     /// The lock lives as long as the connections, so that only one gateway has the store open.
     _lock: Option<Lock>,
 }
 
+/// Maximum reads at a time. It bounds the connections, which stay open, and the threads.
+const READS: usize = 16;
+
 /// Time limit for the wait for a transaction of another process.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Page cache of a connection for reading, in KiB as SQLite's `cache_size` takes them.
+const READ_CACHE: i32 = -1000;
 
 /// Default time limit of one read.
 const READ_TIME: Duration = Duration::from_secs(10);
@@ -162,7 +172,8 @@ impl SqliteStore {
         let tables = Tables::new(connection, dedup_index);
         let writer = Writer::begin(tables, Arc::clone(&rejected_log), Arc::clone(&space))?;
         let (read_time, free) = (options.read_time, Mutex::default());
-        let readers = Arc::new(Readers { space, free, read_time, _lock: lock });
+        let permits = Arc::new(Semaphore::new(READS));
+        let readers = Arc::new(Readers { space, free, permits, read_time, _lock: lock });
         Ok(Self { writer, rejected_log, rounds: Mutex::default(), readers })
     }
 
@@ -173,7 +184,11 @@ impl SqliteStore {
         run: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
+        let permit = Arc::clone(&readers.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| StoreError::Closed)?;
         let read = move || {
+            // Held until the read ends, even if the caller no longer waits.
+            let _permit = permit;
             let mut connection = readers.take()?;
             let answer = readers.limit(&mut connection).and_then(|()| run(&connection));
             readers.give_back(connection);
@@ -189,7 +204,11 @@ impl Readers {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match free {
             Some(connection) => Ok(connection),
-            None => connect(self.space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE),
+            None => {
+                let connection = connect(self.space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+                let set = connection.pragma_update(None, "cache_size", READ_CACHE);
+                set.map(|()| connection).map_err(fault)
+            }
         }
     }
 

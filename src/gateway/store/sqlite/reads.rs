@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::compression::Unpacked;
+use super::compression::{Unpacked, UnpackedSize};
 use crate::gateway::store::{
     AuditRecord, ChallengeRecord, EventFilter, EventRecord, Key, KeyKind, RequestFilter,
     RequestRecord, Tenant,
@@ -125,6 +125,11 @@ const EVENT: &str = "SELECT id, tenant, listener_id, request_id, event_type, pro
     hops, place FROM events";
 
 fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
+    let data = row.get::<_, Option<Unpacked>>(6)?.map(|data| data.0);
+    Ok(EventRecord { data, ..event_without_data(row)? })
+}
+
+fn event_without_data(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
     Ok(EventRecord {
         id: row.get(0)?,
         tenant: row.get(1)?,
@@ -132,7 +137,7 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         request_id: row.get(3)?,
         event_type: row.get(4)?,
         provider_event_id: row.get(5)?,
-        data: row.get::<_, Option<Unpacked>>(6)?.map(|data| data.0),
+        data: None,
         created_at: row.get(7)?,
         hops: row.get(8)?,
         place: row.get(9)?,
@@ -199,6 +204,22 @@ pub(super) fn first_id(micros: i64) -> String {
 pub(super) fn event(connection: &Connection, id: &str) -> rusqlite::Result<Option<EventRecord>> {
     let sql = format!("{EVENT} WHERE id = ?1");
     connection.prepare_cached(&sql)?.query_row([id], event_of).optional()
+}
+
+/// Returns an event with the size of its data, in bytes. Data of more than `limit` bytes is not
+/// read.
+pub(super) fn event_within(
+    connection: &Connection,
+    id: &str,
+    limit: usize,
+) -> rusqlite::Result<Option<(EventRecord, usize)>> {
+    let sql = format!("{EVENT} WHERE id = ?1");
+    let read = |row: &Row<'_>| {
+        let UnpackedSize(bytes) = row.get(6)?;
+        let event = if bytes > limit { event_without_data(row)? } else { event_of(row)? };
+        Ok((event, bytes))
+    };
+    connection.prepare_cached(&sql)?.query_row([id], read).optional()
 }
 
 pub(super) fn challenges(

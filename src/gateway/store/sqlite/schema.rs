@@ -342,6 +342,28 @@ CREATE TRIGGER event_is_forgotten AFTER DELETE ON diverted BEGIN
     UPDATE backlogs SET dead_letter_rows = dead_letter_rows - 1
     WHERE subscription_id = OLD.subscription_id;
 END;
+", "
+-- The stored bytes of the bodies of a tenant's deliveries, ended ones included. Triggers keep the
+-- sum.
+ALTER TABLE tenant_backlogs ADD COLUMN body_bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE tenant_backlogs SET body_bytes = coalesce((SELECT sum(octet_length(body)) FROM deliveries
+    WHERE deliveries.tenant = tenant_backlogs.tenant), 0);
+CREATE INDEX deliveries_with_body ON deliveries (tenant, id)
+    WHERE body IS NOT NULL AND state <> 'waiting';
+CREATE TRIGGER body_is_inserted AFTER INSERT ON deliveries WHEN NEW.body IS NOT NULL BEGIN
+    UPDATE tenant_backlogs SET body_bytes = body_bytes + octet_length(NEW.body)
+    WHERE tenant = NEW.tenant;
+END;
+CREATE TRIGGER body_changes AFTER UPDATE OF body ON deliveries
+WHEN octet_length(OLD.body) IS NOT octet_length(NEW.body)
+BEGIN
+    UPDATE tenant_backlogs SET body_bytes = body_bytes + coalesce(octet_length(NEW.body), 0)
+    - coalesce(octet_length(OLD.body), 0) WHERE tenant = NEW.tenant;
+END;
+CREATE TRIGGER body_is_deleted AFTER DELETE ON deliveries WHEN OLD.body IS NOT NULL BEGIN
+    UPDATE tenant_backlogs SET body_bytes = body_bytes - octet_length(OLD.body)
+    WHERE tenant = OLD.tenant;
+END;
 "];
 
 /// Migrates a file to the current version. If two processes start at once, only one migrates. A
