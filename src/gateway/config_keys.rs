@@ -357,7 +357,7 @@ static DELIVERIES: Table = Table {
         optional(
             "memory",
             FieldType::Count(1 << 20, 1 << 40),
-            "Memory for the content of deliveries in flight, in bytes: events and bodies of more than 16 KiB. A tenant may hold a quarter of it. A delivery that finds no memory within 10 seconds is postponed.",
+            "Memory for the content of deliveries in flight, in bytes: events and bodies of more than 16 KiB. It is shared among tenants like attempts: one that wants all has half. A delivery that finds no memory within a second is postponed.",
         ).or("67108864"),
         optional(
             "hops",

@@ -3,16 +3,27 @@
 
 use std::time::Duration;
 
+use super::shares::{Class, Permit};
 use super::worker::Shared;
-use crate::gateway::memory_pool::{Owner, PoolReservation};
 use crate::gateway::store::{LEASED_BYTES, LeasedDelivery, Store, StoreError};
 
-/// Copies of the content at the same time: the event, the body, and the copy that the store writes.
+/// Copies of the content while the body is made: the event, the body, and one more in programs.
 const COPIES: usize = 3;
 
-/// Longest wait for memory. It is shorter than the time between an attempt's time limit and the end
-/// of its lease.
-const MEMORY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Copies of the body while it is sent and its result is stored.
+const BODY_COPIES: usize = 2;
+
+/// Bytes of one unit of the memory that tenants share.
+const UNIT_BYTES: usize = 16 << 10;
+
+/// Longest wait for memory. It is short, because a delivery that waits takes the place of others of
+/// its subscription, whose content may be small.
+const MEMORY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Returns the units of a number of bytes.
+pub(super) fn units(bytes: usize) -> usize {
+    bytes.div_ceil(UNIT_BYTES)
+}
 
 /// The reason why the content of a delivery could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +39,7 @@ pub(super) enum ContentError {
 /// The memory that a delivery holds.
 #[derive(Debug, Default)]
 pub(super) struct ContentMemory {
-    reserved: Option<PoolReservation>,
+    reserved: Option<Permit>,
     /// Bytes that the body may have.
     body: usize,
 }
@@ -43,7 +54,7 @@ impl ContentMemory {
     pub(super) async fn load(
         &mut self,
         (shared, store): (&Shared, &dyn Store),
-        tenant: &str,
+        (tenant, class): (&str, Class),
         work: &mut LeasedDelivery,
         body: usize,
     ) -> Result<(), ContentError> {
@@ -55,15 +66,21 @@ impl ContentMemory {
             return Ok(());
         }
         work.unload();
-        let owner = Owner::Tenant(tenant.to_owned());
-        let reserve = shared.memory.reserve(&owner, bytes.saturating_mul(COPIES));
+        let reserve =
+            shared.memory.acquire_many(tenant, class, units(bytes.saturating_mul(COPIES)));
         let reserved = tokio::time::timeout(MEMORY_TIMEOUT, reserve).await;
-        self.reserved =
-            Some(reserved.map_err(|_| ContentError::Busy)?.map_err(|_| ContentError::Busy)?);
+        self.reserved = Some(reserved.map_err(|_| ContentError::Busy)?);
         if let Some(content) = store.delivery_content(work.delivery.id).await? {
             (work.event, work.body) = (content.event, content.body);
         }
         Ok(())
+    }
+
+    /// Releases the memory that is not needed once the body is made.
+    pub(super) fn keep_body(&mut self, body: usize) {
+        if let Some(reserved) = &mut self.reserved {
+            reserved.shrink(units(body.saturating_mul(BODY_COPIES)));
+        }
     }
 
     /// Returns true if the reserved memory is enough for a body.

@@ -9,13 +9,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::client::{Clients, ClientsError};
+use super::content::units;
 use super::fanout::fan_out;
 use super::shares::Shares;
 use super::shutdown::stopped;
 use super::worker::{Next, Shared, SubscriptionWorker, Throttle, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::clock::ClockSkewDetector;
-use crate::gateway::memory_pool::MemoryPool;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::Upcoming;
 
@@ -39,7 +39,7 @@ pub(in crate::gateway) async fn run(
     let fanning = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
     let settings = Arc::new(app.configuration().settings.delivery.clone());
     let permits = Shares::new(settings.in_flight);
-    let memory = MemoryPool::new(settings.memory, settings.in_flight);
+    let memory = Shares::new(units(settings.memory));
     let mut dispatch = Dispatch {
         app: Arc::clone(&app),
         shared: Arc::new(Shared {

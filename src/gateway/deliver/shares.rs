@@ -1,7 +1,7 @@
-//! Fair shares: a number of permits that tenants share, for running attempts and DNS look-ups.
+//! Fair shares: units that tenants share, for running attempts, DNS look-ups and memory.
 //!
-//! A permit cannot be taken back, so fairness is decided before it is given: a tenant gets another
-//! one only while it holds fewer than are free. If `n` tenants want as many as possible, each holds
+//! A unit cannot be taken back, so fairness is decided before it is given: a tenant gets more only
+//! while it holds fewer units than are free. If `n` tenants want as many as possible, each holds
 //! one part in `n + 1`, and the same number stays free for the next tenant. Failing or hanging
 //! receivers get half of that, so that they leave permits to the healthy receivers of their own
 //! tenant. The permits do not know what they are used for.
@@ -20,12 +20,13 @@ pub(super) enum Class {
     Failing,
 }
 
-/// Permits that tenants share.
+/// Units that tenants share.
 #[derive(Debug)]
 pub(super) struct Shares(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
+    all: usize,
     free: usize,
     tenants: HashMap<Arc<str>, Tenant>,
     /// Tenants that wait, in the order of their turns.
@@ -41,21 +42,39 @@ struct Tenant {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// Units that the tenant holds in this class.
     held: usize,
-    waiting: VecDeque<oneshot::Sender<Permit>>,
+    waiting: VecDeque<Waiting>,
 }
 
-/// One permit. Dropping it returns it.
+/// A caller that waits, and the units that it needs.
+#[derive(Debug)]
+struct Waiting {
+    give: oneshot::Sender<Permit>,
+    units: usize,
+}
+
+/// Units of a tenant. Dropping the permit returns them.
 #[derive(Debug)]
 pub(super) struct Permit {
     shares: Arc<Shares>,
     tenant: Arc<str>,
     class: Class,
+    units: usize,
+}
+
+impl Permit {
+    /// Returns all but `units` units.
+    pub(super) fn shrink(&mut self, units: usize) {
+        let more = self.units.saturating_sub(units);
+        self.units -= more;
+        self.shares.give_back(&self.tenant, self.class, more);
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shares.give_back(&self.tenant, self.class);
+        self.shares.give_back(&self.tenant, self.class, self.units);
     }
 }
 
@@ -63,36 +82,56 @@ impl Drop for Permit {
 type Given = (oneshot::Sender<Permit>, Permit);
 
 impl Shares {
-    /// Returns a number of free permits.
-    pub(super) fn new(permits: usize) -> Arc<Self> {
-        let state = State { free: permits, tenants: HashMap::new(), turns: VecDeque::new() };
-        Arc::new(Self(Mutex::new(state)))
+    /// Returns a number of free units.
+    pub(super) fn new(units: usize) -> Arc<Self> {
+        let (tenants, turns) = (HashMap::new(), VecDeque::new());
+        Arc::new(Self(Mutex::new(State { all: units, free: units, tenants, turns })))
     }
 
-    /// Returns a permit if the tenant may have one and no caller of the tenant waits.
+    /// Returns one unit if the tenant may have one and no caller of the tenant waits.
     pub(super) fn try_acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Option<Permit> {
+        self.try_acquire_many(tenant, class, 1)
+    }
+
+    fn try_acquire_many(
+        self: &Arc<Self>,
+        tenant: &str,
+        class: Class,
+        units: usize,
+    ) -> Option<Permit> {
         let mut state = self.lock();
         let free = state.free;
         let tenant: Arc<str> = match state.tenants.get_key_value(tenant) {
-            Some((name, tenant)) if tenant.queue(class).may_take_at_once(class, free) => {
+            Some((name, tenant)) if tenant.queue(class).may_take_at_once(class, free, units) => {
                 Arc::clone(name)
             }
-            None if free > 0 => tenant.into(),
+            None if free >= units => tenant.into(),
             _ => return None,
         };
-        state.take(&tenant, class);
+        state.take(&tenant, class, units);
         drop(state);
-        Some(Permit { shares: Arc::clone(self), tenant, class })
+        Some(Permit { shares: Arc::clone(self), tenant, class, units })
     }
 
-    /// Waits for a permit. A caller that stops waiting loses its position.
+    /// Waits for one unit. A caller that stops waiting loses its position.
     pub(super) async fn acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Permit {
+        self.acquire_many(tenant, class, 1).await
+    }
+
+    /// Waits for units, at most half of all.
+    pub(super) async fn acquire_many(
+        self: &Arc<Self>,
+        tenant: &str,
+        class: Class,
+        units: usize,
+    ) -> Permit {
+        let units = units.min(self.lock().all / 2).max(1);
         loop {
-            if let Some(permit) = self.try_acquire(tenant, class) {
+            if let Some(permit) = self.try_acquire_many(tenant, class, units) {
                 return permit;
             }
             let (give, given) = oneshot::channel();
-            self.lock().wait(tenant, class, give);
+            self.lock().wait(tenant, class, Waiting { give, units });
             // A permit may have become free in between.
             self.serve();
             if let Ok(permit) = given.await {
@@ -101,8 +140,8 @@ impl Shares {
         }
     }
 
-    fn give_back(self: &Arc<Self>, tenant: &Arc<str>, class: Class) {
-        self.lock().give_back(tenant, class);
+    fn give_back(self: &Arc<Self>, tenant: &Arc<str>, class: Class, units: usize) {
+        self.lock().give_back(tenant, class, units);
         self.serve();
     }
 
@@ -118,8 +157,8 @@ impl Shares {
     }
 
     fn next_given(self: &Arc<Self>) -> Option<Given> {
-        let (give, tenant, class) = self.lock().next()?;
-        Some((give, Permit { shares: Arc::clone(self), tenant, class }))
+        let (Waiting { give, units }, tenant, class) = self.lock().next()?;
+        Some((give, Permit { shares: Arc::clone(self), tenant, class, units }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,40 +168,40 @@ impl Shares {
 }
 
 impl State {
-    fn take(&mut self, tenant: &Arc<str>, class: Class) {
-        self.free = self.free.saturating_sub(1);
+    fn take(&mut self, tenant: &Arc<str>, class: Class, units: usize) {
+        self.free = self.free.saturating_sub(units);
         let tenant = self.tenants.entry(Arc::clone(tenant)).or_default();
-        tenant.queue_mut(class).held += 1;
+        tenant.queue_mut(class).held += units;
     }
 
-    fn give_back(&mut self, name: &Arc<str>, class: Class) {
-        self.free += 1;
+    fn give_back(&mut self, name: &Arc<str>, class: Class, units: usize) {
+        self.free += units;
         let Some(tenant) = self.tenants.get_mut(name) else {
             return;
         };
         let queue = tenant.queue_mut(class);
-        queue.held = queue.held.saturating_sub(1);
+        queue.held = queue.held.saturating_sub(units);
         if tenant.is_idle() {
             self.tenants.remove(name);
         }
     }
 
-    fn wait(&mut self, tenant: &str, class: Class, give: oneshot::Sender<Permit>) {
+    fn wait(&mut self, tenant: &str, class: Class, waiting: Waiting) {
         let name = match self.tenants.get_key_value(tenant) {
             Some((name, _)) => Arc::clone(name),
             None => tenant.into(),
         };
         let tenant = self.tenants.entry(Arc::clone(&name)).or_default();
         let waited = tenant.waits();
-        tenant.queue_mut(class).waiting.push_back(give);
+        tenant.queue_mut(class).waiting.push_back(waiting);
         if !waited {
             self.turns.push_back(name);
         }
     }
 
-    /// Returns the next caller that gets a permit. Tenants take turns; within a tenant the order is
+    /// Returns the next caller that gets its units. Tenants take turns; within a tenant the order is
     /// that of arrival.
-    fn next(&mut self) -> Option<(oneshot::Sender<Permit>, Arc<str>, Class)> {
+    fn next(&mut self) -> Option<(Waiting, Arc<str>, Class)> {
         for _ in 0..self.turns.len() {
             let name = self.turns.pop_front()?;
             let free = self.free;
@@ -175,9 +214,9 @@ impl State {
             } else if tenant.is_idle() && found.is_none() {
                 self.tenants.remove(&name);
             }
-            if let Some((give, class)) = found {
-                self.take(&name, class);
-                return Some((give, name, class));
+            if let Some((waiting, class)) = found {
+                self.take(&name, class, waiting.units);
+                return Some((waiting, name, class));
             }
         }
         None
@@ -207,16 +246,17 @@ impl Tenant {
         !self.waits() && self.steady.held == 0 && self.failing.held == 0
     }
 
-    fn next(&mut self, free: usize) -> Option<(oneshot::Sender<Permit>, Class)> {
+    fn next(&mut self, free: usize) -> Option<(Waiting, Class)> {
         for class in [Class::Steady, Class::Failing] {
             let queue = self.queue_mut(class);
-            while queue.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+            while queue.waiting.front().is_some_and(|waiting| waiting.give.is_closed()) {
                 queue.waiting.pop_front();
             }
-            if queue.may_take(class, free)
-                && let Some(give) = queue.waiting.pop_front()
+            let units = queue.waiting.front().map_or(0, |waiting| waiting.units);
+            if queue.may_take(class, free, units)
+                && let Some(waiting) = queue.waiting.pop_front()
             {
-                return Some((give, class));
+                return Some((waiting, class));
             }
         }
         None
@@ -224,15 +264,20 @@ impl Tenant {
 }
 
 impl Queue {
-    fn may_take(&self, class: Class, free: usize) -> bool {
-        match class {
-            Class::Steady => self.held < free,
-            Class::Failing => self.held * 2 < free,
-        }
+    /// Returns true if the tenant may take units: as many as it then holds, or twice as many for a
+    /// failing receiver, have to stay free. The last unit may go. A tenant without units may take
+    /// what is there.
+    fn may_take(&self, class: Class, free: usize, units: usize) -> bool {
+        let is_fair = match class {
+            _ if self.held == 0 => true,
+            Class::Steady => self.held + 2 * units <= free + 1,
+            Class::Failing => 2 * self.held + 3 * units <= free + 2,
+        };
+        is_fair && units <= free
     }
 
-    fn may_take_at_once(&self, class: Class, free: usize) -> bool {
-        self.waiting.is_empty() && self.may_take(class, free)
+    fn may_take_at_once(&self, class: Class, free: usize, units: usize) -> bool {
+        self.waiting.is_empty() && self.may_take(class, free, units)
     }
 }
 
@@ -254,6 +299,30 @@ mod tests {
         assert_eq!(all(&shares, "c", Class::Failing).len(), 43);
         drop((first, second));
         assert_eq!(all(&shares, "c", Class::Steady).len(), 256);
+    }
+
+    #[tokio::test]
+    async fn tenants_that_want_many_units_leave_some_for_the_next_tenant() {
+        let shares = Shares::new(1024);
+        let mut held = Vec::new();
+        for tenant in ["a", "b", "c", "d", "e"] {
+            let before = held.len();
+            while let Some(permit) = shares.try_acquire_many(tenant, Class::Steady, 48) {
+                held.push(permit);
+            }
+            assert!(held.len() > before, "{tenant} gets nothing");
+        }
+        assert!(shares.lock().free > 0);
+        let mut one = held.pop().unwrap();
+        let before = shares.lock().free;
+        one.shrink(16);
+        assert_eq!(shares.lock().free, before + 32);
+        drop((one, held));
+        // Never more than half, so that it can be given at all.
+        let most = shares.acquire_many("a", Class::Failing, 5000).await;
+        assert_eq!(shares.lock().free, 512);
+        drop(most);
+        assert!(shares.lock().tenants.is_empty());
     }
 
     #[test]

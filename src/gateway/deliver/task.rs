@@ -13,7 +13,7 @@ use super::client::{Clients, ConnectError};
 use super::content::{ContentError, ContentMemory};
 use super::file;
 use super::resolver::LookupError;
-use super::shares::Permit;
+use super::shares::{Class, Permit};
 use super::subscribed::Subscribed;
 use super::worker::Shared;
 use crate::delivery::{
@@ -74,6 +74,8 @@ pub(super) struct DeliveryTask {
     pub clients: Clients,
     pub subscribed: Arc<Subscribed>,
     pub shared: Arc<Shared>,
+    /// The class of the receiver when the attempt began.
+    pub class: Class,
 }
 
 impl DeliveryTask {
@@ -91,7 +93,10 @@ impl DeliveryTask {
         work.unload();
         let update = match body {
             Prepared::Ended(update) => update,
-            Prepared::Body(body) => self.attempt(&work, body).await,
+            Prepared::Body(body) => {
+                memory.keep_body(body.as_ref().map_or(0, String::len));
+                self.attempt(&work, body).await
+            }
         };
         let soon = u64::try_from(SLOW_RESPONSE.as_micros()).unwrap_or(u64::MAX);
         let attempt = update.attempt.as_ref();
@@ -112,8 +117,9 @@ impl DeliveryTask {
         work: &mut LeasedDelivery,
         memory: &mut ContentMemory,
     ) -> Result<Prepared, ContentError> {
-        let (places, tenant) = ((&*self.shared, &*self.app.store), &self.subscribed.record.tenant);
-        memory.load(places, tenant, work, 0).await?;
+        let places = (&*self.shared, &*self.app.store);
+        let owner = (&*self.subscribed.record.tenant, self.class);
+        memory.load(places, owner, work, 0).await?;
         let prepared = self.process(work).await?;
         let bytes = match &prepared {
             Prepared::Body(Ok(body)) if !memory.holds(body) => body.len(),
@@ -121,7 +127,7 @@ impl DeliveryTask {
         };
         // A transform can build more than it reads.
         drop(prepared);
-        memory.load(places, tenant, work, bytes).await?;
+        memory.load(places, owner, work, bytes).await?;
         self.process(work).await
     }
 

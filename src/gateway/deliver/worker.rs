@@ -14,7 +14,6 @@ use super::task::{Attempted, DeliveryTask};
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
 use crate::gateway::clock::micros_in;
-use crate::gateway::memory_pool::MemoryPool;
 use crate::gateway::settings::Delivery;
 use crate::gateway::store::StoreError;
 
@@ -35,7 +34,7 @@ pub(super) struct Shared {
     /// Permits for attempts of all workers.
     pub permits: Arc<Shares>,
     /// Memory for the content of deliveries, shared by tenants.
-    pub memory: MemoryPool,
+    pub memory: Arc<Shares>,
     /// Permits for reads of the store, of all workers. Each read uses a thread and a connection.
     pub reads: Arc<Shares>,
 }
@@ -260,6 +259,7 @@ impl SubscriptionWorker {
                 clients: clients.clone(),
                 subscribed: Arc::clone(&subscribed),
                 shared: Arc::clone(&self.shared),
+                class: throttle.class(),
             };
             flight.spawn(async move { task.deliver(work, permit).await });
         }

@@ -458,6 +458,47 @@ fn update(work: &LeasedDelivery, ok: bool, end: DeliveryOutcome) -> DeliveryUpda
 }
 
 #[test]
+fn audit_records_of_one_key_have_a_limit_and_go_before_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let connection = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    let rows = |actor: &str| -> i64 {
+        let count = "SELECT count(*) FROM audit WHERE actor = ?1";
+        connection.query_row(count, [actor], |row| row.get(0)).unwrap()
+    };
+    run(async {
+        store.keep(entry("1", None, 1), 1).await.unwrap();
+        let fill = "INSERT INTO audit (at, actor, action, target, detail)
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+             SELECT i, ?1, 'update', 'a', '' FROM n";
+        connection.execute(fill, ("busy", 100_700)).unwrap();
+        connection.execute(fill, ("other", 500)).unwrap();
+        let day = 86_400 * SECOND;
+        let kept = 365 * day;
+        let mut retention = Retention {
+            events_us: kept,
+            requests_us: kept,
+            refused_us: kept,
+            deliveries_us: kept,
+            challenges_us: kept,
+            diverted_us: kept,
+            audit_us: kept,
+            max_bytes: None,
+        };
+        while store.prune(&retention, day, 500).await.unwrap().more {}
+        assert_eq!((rows("busy"), rows("other")), (100_000, 500));
+        // A store above its size limit deletes a flood of changes before an event.
+        retention.max_bytes = Some(4 << 20);
+        store.prune(&retention, 2 * day, 500).await.unwrap();
+        store.prune(&retention, 2 * day, 500).await.unwrap();
+        assert_eq!((rows("busy"), rows("other")), (99_000, 500));
+        let events = store.events(&EventFilter { limit: 10, ..EventFilter::default() }).await;
+        assert_eq!(events.unwrap().len(), 1);
+        store.close().await.unwrap();
+    });
+}
+
+#[test]
 fn bodies_of_a_tenant_have_a_limit_and_those_of_ended_deliveries_are_deleted_first() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());

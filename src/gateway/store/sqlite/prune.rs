@@ -6,7 +6,7 @@
 //! pauses, longer if more rows had to stay, and then a new round begins. The caller passes the time.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::fault;
 use super::reads::first_id;
@@ -21,9 +21,11 @@ pub(super) struct Rounds {
     originals: Round,
     challenges: Round,
     audit: Round,
+    audit_excess: AuditExcess,
     /// Rounds of deletion for space, regardless of age.
     large_events: Round,
     large_requests: Round,
+    large_audit: AuditExcess,
 }
 
 /// The position of a round in a table.
@@ -36,6 +38,22 @@ struct Round {
     /// The end of the round, and the earliest start of the next one.
     ended: Option<(i64, i64)>,
 }
+
+/// The audit records of one key above their limit. One key must not fill the store.
+#[derive(Debug, Clone, Default)]
+struct AuditExcess {
+    /// The key, and the number of its oldest records to delete.
+    of: Option<(String, i64)>,
+    /// Earliest time of the next check, in microseconds. A check reads the whole index.
+    check_at: i64,
+}
+
+/// Maximum audit records of one key, and of one key in a store that is above its size limit.
+const AUDIT_ROWS: i64 = 100_000;
+const AUDIT_ROWS_IN_LARGE_STORE: i64 = 1000;
+
+/// Microseconds between two checks of the audit records.
+const AUDIT_CHECK_INTERVAL: i64 = 60_000_000;
 
 /// Pause of a table for each thousand rows that had to stay, in microseconds.
 const REST: i64 = 1_000_000;
@@ -165,7 +183,35 @@ impl Pruning<'_> {
         self.walk(&mut rounds.originals, ("originals", ORIGINALS), &limits, alone)?;
         self.walk(&mut rounds.challenges, ("challenges", CHALLENGES), &[&challenges], alone)?;
         self.walk(&mut rounds.audit, ("audit", AUDIT), &[&audit], alone)?;
+        self.audit_excess(&mut rounds.audit_excess, AUDIT_ROWS)?;
         self.keys(tables)
+    }
+
+    /// Deletes the oldest audit records of the key with the most records, above `limit`.
+    fn audit_excess(&mut self, excess: &mut AuditExcess, limit: i64) -> rusqlite::Result<()> {
+        let is_due = excess.check_at <= self.now
+            || excess.check_at.saturating_sub(self.now) > AUDIT_CHECK_INTERVAL;
+        if excess.of.is_none() && is_due {
+            excess.check_at = self.now.saturating_add(AUDIT_CHECK_INTERVAL);
+            excess.of = busiest_actor(self.connection, limit)?;
+        }
+        let Some((actor, rows)) = &mut excess.of else {
+            return Ok(());
+        };
+        let deleted = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM audit WHERE place IN
+                 (SELECT place FROM audit WHERE actor = ?1 ORDER BY place LIMIT ?2)",
+            )?
+            .execute((&*actor, self.limit().min(*rows)))?;
+        *rows = rows.saturating_sub(i64::try_from(deleted).unwrap_or(i64::MAX));
+        if *rows <= 0 || deleted == 0 {
+            excess.of = None;
+        }
+        self.pruned.rows += deleted;
+        self.count(deleted);
+        Ok(())
     }
 
     /// Examines the next rows of a table, and deletes those that may go.
@@ -265,7 +311,9 @@ impl Pruning<'_> {
              (SELECT place FROM refused ORDER BY place LIMIT ?1)",
             &[],
         )?;
-        // Rejected requests never cost an event: while there are some, only they are deleted.
+        self.audit_excess(&mut rounds.large_audit, AUDIT_ROWS_IN_LARGE_STORE)?;
+        // Rejected requests and a flood of changes never cost an event: while there are some, only
+        // they are deleted.
         if self.pruned.rows > rows {
             self.pruned.more = true;
             return Ok(());
@@ -283,6 +331,19 @@ impl Pruning<'_> {
         self.pruned.more |= self.pruned.rows > rows;
         Ok(())
     }
+}
+
+/// Returns the key with the most audit records, with the number above `limit`. `None` if no key has
+/// more.
+fn busiest_actor(connection: &Connection, limit: i64) -> rusqlite::Result<Option<(String, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT actor, count(*) - ?1 AS excess FROM audit GROUP BY actor
+             ORDER BY excess DESC LIMIT 1",
+        )?
+        .query_row([limit], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map(|found| found.filter(|(_, excess)| *excess > 0))
 }
 
 /// Returns a key before all others.

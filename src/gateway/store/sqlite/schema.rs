@@ -348,6 +348,7 @@ END;
 ALTER TABLE tenant_backlogs ADD COLUMN body_bytes INTEGER NOT NULL DEFAULT 0;
 UPDATE tenant_backlogs SET body_bytes = coalesce((SELECT sum(octet_length(body)) FROM deliveries
     WHERE deliveries.tenant = tenant_backlogs.tenant), 0);
+CREATE INDEX audit_by_actor ON audit (actor, place);
 CREATE INDEX deliveries_with_body ON deliveries (tenant, id)
     WHERE body IS NOT NULL AND state <> 'waiting';
 CREATE TRIGGER body_is_inserted AFTER INSERT ON deliveries WHEN NEW.body IS NOT NULL BEGIN
