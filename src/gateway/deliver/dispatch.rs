@@ -229,8 +229,7 @@ impl Dispatch {
     async fn look(&mut self) {
         self.take_over_settings();
         self.follow_clock().await;
-        let settings = self.settings();
-        self.rhythms.retain(|_, throttle| !throttle.is_fresh(&settings));
+        self.rhythms.retain(|_, throttle| !throttle.is_idle());
         let now = self.app.clock.micros();
         match self.app.store.upcoming(now).await {
             Ok(upcoming) => {

@@ -49,8 +49,9 @@ impl Shared {
 /// The throttle of a receiver: adaptive concurrency, rate limit and backoff. It outlives the
 /// worker.
 pub(super) struct Throttle {
-    /// Maximum attempts at a time. It is the full concurrency while attempts succeed quickly, and 1
-    /// after a failure, so that a hanging receiver holds few of the shared permits.
+    /// Maximum attempts at a time. It is 1 for a new receiver and after a failure, and doubles with
+    /// each quick success up to the full concurrency (slow start). So a hanging receiver holds few
+    /// of the shared permits.
     window: usize,
     /// Failed attempts since the last quick success.
     failures: u32,
@@ -62,6 +63,9 @@ pub(super) struct Throttle {
     at: Instant,
 }
 
+/// Time without an attempt after which a healthy receiver counts as new.
+const IDLE_TIME: Duration = Duration::from_secs(60);
+
 /// Backoff after the second failure in a row. Each further failure doubles it.
 const BACKOFF_BASE: Duration = Duration::from_millis(10);
 
@@ -72,12 +76,12 @@ const MAX_BACKOFF: Duration = Duration::from_secs(1);
 impl Throttle {
     pub(super) fn new(settings: &Delivery) -> Self {
         let (rate, now) = (f64::from(settings.rate), Instant::now());
-        Self { window: settings.concurrency, failures: 0, not_before: now, left: rate, at: now }
+        Self { window: 1, failures: 0, not_before: now, left: rate, at: now }
     }
 
-    /// Returns true if the throttle equals that of a new receiver.
-    pub(super) fn is_fresh(&self, settings: &Delivery) -> bool {
-        self.window >= settings.concurrency && self.at.elapsed() > Duration::from_secs(1)
+    /// Returns true if the throttle can be forgotten: the receiver is healthy and idle.
+    pub(super) fn is_idle(&self) -> bool {
+        self.failures == 0 && self.at.elapsed() > IDLE_TIME
     }
 
     /// Returns the class of the receiver by its last attempts.

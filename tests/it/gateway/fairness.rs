@@ -110,6 +110,21 @@ fn hanging_receivers_of_one_tenant_do_not_delay_another_tenants_deliveries() {
 }
 
 #[test]
+fn new_receivers_that_hang_hold_one_permit_each() {
+    let two = Two::new("in_flight = 32\ntimeout = \"30s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    two.subscribe("acme", 7, |_| hanging.url());
+    two.subscribe("acme", 1, |_| good.url());
+    let began = Instant::now();
+    for id in 0..10 {
+        two.happen(LISTENER, &id.to_string());
+    }
+    good.after(10);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(hanging.after(7).len(), 7, "more than one at a time");
+}
+
+#[test]
 fn large_events_for_hanging_receivers_leave_memory_to_other_deliveries() {
     let two = Two::new("memory = 8388608\ntimeout = \"30s\"\n");
     let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());

@@ -449,11 +449,11 @@ fn resend(
     let (subscription, event) = &change.what;
     // The number is unique among the deliveries of the event to the subscription.
     let number = "(SELECT coalesce(max(resent), 0) + 1 FROM deliveries
-        WHERE subscription_id = ?1 AND event_id = ?2 AND NOT notice)";
+        WHERE subscription_id = ?1 AND event_id = ?2 AND notice = 0)";
     let forward = format!(
         "UPDATE deliveries SET next_at = ?3, resent = iif(resent > 0, resent, {number}) WHERE id =
          (SELECT id FROM deliveries WHERE subscription_id = ?1 AND event_id = ?2
-          AND state = 'waiting' AND NOT notice AND lease_until <= ?3 LIMIT 1) RETURNING id"
+          AND state = 'waiting' AND notice = 0 AND lease_until <= ?3 LIMIT 1) RETURNING id"
     );
     let fresh = format!(
         "INSERT INTO deliveries (tenant, subscription_id, event_id, resent, next_at, created_at,

@@ -183,16 +183,22 @@ impl Pruning<'_> {
         self.walk(&mut rounds.originals, ("originals", ORIGINALS), &limits, alone)?;
         self.walk(&mut rounds.challenges, ("challenges", CHALLENGES), &[&challenges], alone)?;
         self.walk(&mut rounds.audit, ("audit", AUDIT), &[&audit], alone)?;
-        self.audit_excess(&mut rounds.audit_excess, AUDIT_ROWS)?;
+        self.audit_excess(&mut rounds.audit_excess, AUDIT_ROWS, AUDIT_CHECK_INTERVAL)?;
         self.keys(tables)
     }
 
-    /// Deletes the oldest audit records of the key with the most records, above `limit`.
-    fn audit_excess(&mut self, excess: &mut AuditExcess, limit: i64) -> rusqlite::Result<()> {
+    /// Deletes the oldest audit records of the key with the most records, above `limit`. Looks for
+    /// such a key once in an `interval`, in microseconds.
+    fn audit_excess(
+        &mut self,
+        excess: &mut AuditExcess,
+        limit: i64,
+        interval: i64,
+    ) -> rusqlite::Result<()> {
         let is_due = excess.check_at <= self.now
             || excess.check_at.saturating_sub(self.now) > AUDIT_CHECK_INTERVAL;
         if excess.of.is_none() && is_due {
-            excess.check_at = self.now.saturating_add(AUDIT_CHECK_INTERVAL);
+            excess.check_at = self.now.saturating_add(interval);
             excess.of = busiest_actor(self.connection, limit)?;
         }
         let Some((actor, rows)) = &mut excess.of else {
@@ -311,7 +317,7 @@ impl Pruning<'_> {
              (SELECT place FROM refused ORDER BY place LIMIT ?1)",
             &[],
         )?;
-        self.audit_excess(&mut rounds.large_audit, AUDIT_ROWS_IN_LARGE_STORE)?;
+        self.audit_excess(&mut rounds.large_audit, AUDIT_ROWS_IN_LARGE_STORE, 0)?;
         // Rejected requests and a flood of changes never cost an event: while there are some, only
         // they are deleted.
         if self.pruned.rows > rows {
