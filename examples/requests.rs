@@ -10,9 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use hookgate::engine::{Context, Engine, Machine, OwnedValue, Secrets, Source, Time};
-use hookgate::explain::{explain, to_text};
-use hookgate::value::read_json;
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Secrets, Source, Time, read_json};
 
 /// A line of the table: what the rule should answer for the request.
 struct Run<'t> {
@@ -64,13 +62,13 @@ fn show(
         Err(trap) => trap.to_string(),
     };
     // An explanation is a run of its own, with every part noted.
-    let explanation = explain(&checked, &context, machine)?;
+    let explanation = engine.explain(&checked, &context, machine)?;
 
     let expected = run.answer.to_string();
     let differs = answer != expected;
     let note = if differs { format!("   DIFFERS: expected {expected}") } else { String::new() };
     println!("{} over {}: {answer}{note}", run.rule, run.request);
-    for line in to_text(&explanation).lines() {
+    for line in explanation.to_string().lines() {
         println!("    {line}");
     }
     println!();

@@ -26,7 +26,7 @@ if ! command -v g++ >/dev/null; then
 fi
 cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked --root "$root/tools" cargo-fuzz@0.13.2
 
-cargo run --quiet --example seeds --features reference -- "$root/seeds"
+CARGO_TARGET_DIR=$PWD/target cargo run --quiet --manifest-path fuzz/seeds/Cargo.toml -- "$root/seeds"
 # Sanitizers need a nightly compiler, and look for what only `unsafe` can do.
 (cd fuzz && cargo fuzz build --sanitizer none >"$root/logs/build" 2>&1) || { tail -n 60 "$root/logs/build"; exit 1; }
 

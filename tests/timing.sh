@@ -8,10 +8,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "valgrind is not there" >&2; exit 2; }
-cargo build --quiet --release --example timing
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+cargo build --quiet --release --manifest-path benches/gateway/Cargo.toml --bin timing
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-program=${CARGO_TARGET_DIR:-target}/release/examples/timing
+program=$CARGO_TARGET_DIR/release/timing
 requests=500
 
 # Each call of the function that decides is counted on its own: four to warm up, then four places.

@@ -3,7 +3,9 @@
 # same request, where that is installed, and beside a handler of axum that reads and parses the body,
 # answers, and does nothing else. Needs wrk, openssl and a release build:
 #
-#   cargo build --release --bins --example bare && ROUNDS=5 benches/gateway/run.sh [CONNECTIONS...]
+#   cargo build --release --bins
+#   CARGO_TARGET_DIR=target cargo build --release --manifest-path benches/gateway/Cargo.toml
+#   ROUNDS=5 benches/gateway/run.sh [CONNECTIONS...]
 #
 # In each round each has an empty store and the machine to itself, one after the other.
 set -euo pipefail
@@ -41,7 +43,7 @@ begin() {
       url=http://127.0.0.1:9090/hooks/github
       ;;
     bare)
-      target/release/examples/bare 127.0.0.1:9091 >/dev/null 2>&1 &
+      target/release/bare 127.0.0.1:9091 >/dev/null 2>&1 &
       url=http://127.0.0.1:9091/
       ;;
   esac

@@ -11,6 +11,5 @@ trap 'rm -f "$log"' EXIT
 
 # What was measured another time would be taken for part of this run.
 rm -rf "$CARGO_TARGET_DIR/criterion"
-# The gateway is not measured here, and need not be built.
-cargo bench --no-default-features --features peers --bench peers -- "$@" 2>&1 | tee "$log" >&2
+cargo run --release --manifest-path benches/peers/Cargo.toml -- --bench "$@" 2>&1 | tee "$log" >&2
 python3 benches/peers/tables.py "$CARGO_TARGET_DIR/criterion" "$log"

@@ -22,7 +22,7 @@ fuzz_target!(|text: &str| {
     }
     let formatted = format(&parsed);
     if let Ok(again) = engine.parse(Source::new("formatted", formatted.as_str())) {
-        assert_eq!(parsed.tree.shape(parsed.tree.root()), again.tree.shape(again.tree.root()));
+        assert_eq!(parsed.tree.fingerprint(parsed.tree.root()), again.tree.fingerprint(again.tree.root()));
         assert_eq!(format(&again), formatted, "formatting twice changes nothing");
     } else {
         // Layout may carry a source past the limit on its size, and nothing else may fail.

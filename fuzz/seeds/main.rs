@@ -1,7 +1,7 @@
 //! Writes what fuzzing begins with, a folder a target: the cases, the examples of all rows, the
 //! signed samples of the recipes; and a dictionary a target, from the rows.
 //!
-//! `cargo run --example seeds -- FOLDER` writes the same files each time.
+//! `cargo run --manifest-path fuzz/seeds/Cargo.toml -- FOLDER` writes the same files each time.
 
 #![allow(clippy::disallowed_methods, reason = "only the library reads and writes no files")]
 

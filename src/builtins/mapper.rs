@@ -4,7 +4,7 @@
 //! `mapper::operators` has their documentation and examples, and lowers to calls of these
 //! functions. Knows no documents.
 
-use super::registry::{Code, Family, Function, LoopKind, NullPropagation, Param};
+use super::function::{Code, Family, Function, LoopKind, NullPropagation, Param, Role};
 use crate::value::Kinds;
 
 pub(super) const OPERATORS: &[Function] = &[MAP, FILTER, SORT, COALESCE];
@@ -60,6 +60,7 @@ const fn operator(
         examples: &[],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Loop(kind),
     }
 }

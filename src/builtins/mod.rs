@@ -11,6 +11,8 @@
 
 mod crypto;
 mod encoding;
+mod function;
+mod general;
 mod html;
 mod invoke;
 mod list;
@@ -23,21 +25,20 @@ mod object;
 mod pattern;
 mod pattern_cost;
 mod pattern_pool;
-mod registry;
 #[cfg(test)]
 mod testing;
 mod text;
 mod time;
 
-pub use invoke::{Args, Env, conversion, invoke, null_answer};
+pub use function::{
+    Args, Code, Env, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native,
+    NullPropagation, Param, ParamRole, Role, conversion, example,
+};
+pub use invoke::{invoke, null_answer};
 pub use mustache::{Template, TemplateError, TemplateRead};
 pub use pattern::{Pattern, PatternCache};
 pub(crate) use pattern_cost::{PatternCost, pattern_cost};
 pub use pattern_pool::{PatternPool, PatternShare};
-pub use registry::{
-    Code, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native, NullPropagation,
-    Param, Role, example,
-};
 pub(crate) use time::usual_time;
 
 /// The rows of every family, in the order of the reference page.
@@ -50,7 +51,7 @@ const FAMILIES: [&[Function]; 9] = [
     encoding::FUNCTIONS,
     crypto::FUNCTIONS,
     network::FUNCTIONS,
-    registry::GENERAL,
+    general::FUNCTIONS,
 ];
 
 /// Returns every function of the language, family by family.
@@ -71,22 +72,22 @@ pub fn find(name: &str) -> Option<&'static Function> {
 
 /// Names from other languages, with the equivalent in this language.
 const FOREIGN: &[(&str, &str)] = &[
-    ("CONTAINS", "`part IN text` searches a text or a list"),
-    ("INCLUDES", "`part IN text` searches a text or a list"),
+    ("CONTAINS", "`part IN text` searches a string or a list"),
+    ("INCLUDES", "`part IN text` searches a string or a list"),
     ("IF", "`IF condition THEN a ELSE b` chooses"),
-    ("UPPER", "`$UPPERCASE` writes a text in capitals"),
-    ("TOUPPER", "`$UPPERCASE` writes a text in capitals"),
-    ("LOWER", "`$LOWERCASE` writes a text in small letters"),
-    ("TOLOWER", "`$LOWERCASE` writes a text in small letters"),
+    ("UPPER", "`$UPPERCASE` writes a string in capitals"),
+    ("TOUPPER", "`$UPPERCASE` writes a string in capitals"),
+    ("LOWER", "`$LOWERCASE` writes a string in small letters"),
+    ("TOLOWER", "`$LOWERCASE` writes a string in small letters"),
     ("LEN", "`$LENGTH` counts"),
     ("SIZE", "`$LENGTH` counts"),
     ("COUNT", "`$LENGTH` counts; `$FILTER` first to count some"),
     ("NOW", "`$TIME()` is the time of the evaluation"),
-    ("NUMBER", "`$INTEGER` or `$DECIMAL` turns a text into a number"),
-    ("INT", "`$INTEGER` turns a text into an integer"),
-    ("FLOAT", "`$DECIMAL` turns a text into a decimal"),
-    ("STRING", "`$TEXT` turns a value into text"),
-    ("STR", "`$TEXT` turns a value into text"),
+    ("NUMBER", "`$INTEGER` or `$DECIMAL` turns a string into a number"),
+    ("INT", "`$INTEGER` turns a string into an integer"),
+    ("FLOAT", "`$DECIMAL` turns a string into a decimal"),
+    ("STRING", "`$TEXT` turns a value into a string"),
+    ("STR", "`$TEXT` turns a value into a string"),
     ("TYPE", "`$KIND` names the kind of a value"),
     ("TYPEOF", "`$KIND` names the kind of a value"),
     ("SOME", "`$ANY` asks whether one passes"),

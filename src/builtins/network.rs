@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::registry::{Code, Family, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value, quoted};
 
@@ -32,6 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
     ],
     null: NullPropagation::False,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(ip_in),
 }];
 
@@ -68,7 +69,7 @@ fn read_address(text: &str) -> Result<IpAddr, Fault> {
 
 fn read_network(args: Args<'_, '_>, value: Value<'_>) -> Result<IpNet, Fault> {
     let Some(text) = value.as_text() else {
-        return Err(args.meaningless(1, format!("texts, not {}", value.kind().phrase())));
+        return Err(args.meaningless(1, format!("strings, not {}", value.kind().phrase())));
     };
     let bare = || text.parse::<IpAddr>().map(IpNet::from);
     let network = text.parse::<IpNet>().or_else(|_| bare()).map_err(|_| {

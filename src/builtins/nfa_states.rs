@@ -10,7 +10,7 @@ use regex_syntax::hir::{Hir, HirKind};
 
 /// Maximum number of states of a pattern that counts each byte once. Such a pattern meets all its
 /// state sets soon, for any text.
-const FEW: usize = 8;
+const MAX_CHEAP_STATES: usize = 8;
 
 /// Bytes of a literal that count as one state: few other states are active while a literal is
 /// matched.
@@ -23,7 +23,7 @@ pub(super) fn weight(parsed: &Hir) -> usize {
     // Unicode word boundaries are tested position by position, however few states the pattern has.
     let looks = parsed.properties().look_set();
     let is_plain = !looks.contains_word_unicode();
-    if places <= FEW && is_plain { 1 } else { places.max(1) }
+    if places <= MAX_CHEAP_STATES && is_plain { 1 } else { places.max(1) }
 }
 
 /// Counts the states: each character, class and condition, multiplied by bounded repetitions.

@@ -1,7 +1,7 @@
 //! Functions of the number family. All of them read a time as seconds since the epoch. Knows no
 //! formats of times.
 
-use super::registry::{Code, Family, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Number, Value};
 
@@ -14,7 +14,7 @@ const INTEGER: Function = Function {
     family: Family::Number,
     params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
     result: Kinds::NUMBER,
-    doc: "The number, or the one that a text spells, without its fraction.",
+    doc: "The number, or the one that a string spells, without its fraction.",
     examples: &[
         example(r#"$INTEGER("7") + $INTEGER("4")"#, "11"),
         example("$INTEGER(-7.9)", "-7"),
@@ -27,6 +27,7 @@ const INTEGER: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(integer),
 };
 
@@ -35,7 +36,7 @@ const DECIMAL: Function = Function {
     family: Family::Number,
     params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
     result: Kinds::NUMBER,
-    doc: "The number, or the one that a text spells, as a decimal: calculated with approximately, and never out of the range of integers.",
+    doc: "The number, or the one that a string spells, as a decimal: calculated with approximately, and never out of the range of integers.",
     examples: &[
         example(r#"$DECIMAL("2.50")"#, "2.5"),
         example(r#""1e3".$DECIMAL()"#, "1000"),
@@ -46,6 +47,7 @@ const DECIMAL: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(decimal),
 };
 
@@ -65,6 +67,7 @@ const ROUND: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(round),
 };
 
@@ -82,6 +85,7 @@ const FLOOR: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(floor),
 };
 
@@ -98,6 +102,7 @@ const CEIL: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(ceil),
 };
 
@@ -115,6 +120,7 @@ const ABS: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(abs),
 };
 
@@ -179,15 +185,15 @@ fn number_from_whole(value: f64) -> Number {
 }
 
 /// Maximum number of digits for rounding, after or before the decimal point.
-const MOST_DIGITS: i64 = 30;
+const MAX_DIGITS: i64 = 30;
 
 fn round<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let digits = args.optional_integer(1)?.unwrap_or(0);
     let digits = i32::try_from(digits)
         .ok()
-        .filter(|digits| i64::from(*digits).abs() <= MOST_DIGITS)
+        .filter(|digits| i64::from(*digits).abs() <= MAX_DIGITS)
         .ok_or_else(|| {
-            let wanted = format!("a number from -{MOST_DIGITS} to {MOST_DIGITS}, not `{digits}`");
+            let wanted = format!("a number from -{MAX_DIGITS} to {MAX_DIGITS}, not `{digits}`");
             args.meaningless(1, wanted)
         })?;
     let number = args.number(0)?;

@@ -1,6 +1,6 @@
 //! Functions of the object family. Knows no lambdas: loops over objects are in the list family.
 
-use super::registry::{Code, Family, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Object, ObjectBuilder, Value};
 
@@ -28,6 +28,7 @@ const MERGE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(merge),
 };
 
@@ -45,6 +46,7 @@ const KEYS: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(keys),
 };
 
@@ -61,6 +63,7 @@ const VALUES: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(values),
 };
 
@@ -80,6 +83,7 @@ const ENTRIES: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(entries),
 };
 

@@ -108,7 +108,7 @@ impl Pattern {
     /// Returns the size of the search cache in bytes. A small pattern gains from a cache that is
     /// larger than the pattern itself.
     fn cache_bytes(&self) -> usize {
-        self.cost.bytes.saturating_mul(2).clamp(LEAST_CACHE, self.limit.max(LEAST_CACHE))
+        self.cost.bytes.saturating_mul(2).clamp(MIN_CACHE_BYTES, self.limit.max(MIN_CACHE_BYTES))
     }
 
     fn compile(&self, cache: usize) -> Result<Regex, Fault> {
@@ -124,7 +124,7 @@ impl Pattern {
 const SEARCHER: usize = 2 << 10;
 
 /// Minimum size of the search cache in bytes. Even a small pattern needs it for a fast search.
-const LEAST_CACHE: usize = 64 << 10;
+const MIN_CACHE_BYTES: usize = 64 << 10;
 
 fn too_large(limit: usize) -> Fault {
     Fault::new(

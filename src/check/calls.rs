@@ -1,11 +1,12 @@
 //! Type inference for calls: the function, the number of arguments, their kinds, and the type of
 //! the result. Does not know how a function computes it.
 
-use super::infer::Checker;
+use super::checker::{Checker, has_role};
 use super::lints;
-use super::shape::{Shape, Type};
+use super::types::{RecordType, Type};
 use crate::builtins::{
-    self, Code as How, Form, Function, LoopKind, NullPropagation, Param as Row, Pattern, Role,
+    self, Code as How, Form, Function, LoopKind, NullPropagation, Param as Row, ParamRole, Pattern,
+    Role,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Callee;
@@ -164,22 +165,22 @@ impl Checker<'_> {
             } else {
                 self.fits(callee, param, at, &seen, argument.span);
             }
-            if param.role == Role::Pattern {
+            if param.role == ParamRole::Pattern {
                 self.pattern(argument);
             }
             // A digest in a list of bytes stays bytes; in a list with strings it needs an encoding.
             let among_text =
                 seen.element().kinds.without(Kinds::BYTES | Kinds::NULL) != Kinds::NONE;
-            if at == 0 && is_builtin(callee, "CONCAT") && among_text {
+            if at == 0 && has_role(callee, Role::Concatenation) && among_text {
                 self.refuse_digest(&seen, argument.span);
             }
         }
         let mut answer = Type::of(callee.result);
         answer.digest = callee.family == builtins::Family::Crypto && callee.result == Kinds::BYTES
             || (any_digest && callee.result.meets(Kinds::LIST));
-        let writes = ["HEX", "BASE64", "BASE64URL"].iter().any(|name| is_builtin(callee, name));
+        let encodes = has_role(callee, Role::Encoder);
         answer.digest_text = (any_digest_text && callee.result.meets(Kinds::TEXT | Kinds::LIST))
-            || (any_digest && writes);
+            || (any_digest && encodes);
         if any_digest_text {
             lints::digest_searched_by(self, callee, name_span);
         }
@@ -419,7 +420,7 @@ impl Checker<'_> {
             let Some(param) = callee.param(at) else {
                 continue;
             };
-            if let Role::Lambda { least, most } = param.role {
+            if let ParamRole::Lambda { least, most } = param.role {
                 lambda = self.lambda_argument(callee, param, argument, (least, most));
                 continue;
             }
@@ -578,12 +579,6 @@ impl Checker<'_> {
     }
 }
 
-/// Returns true if the callee is the built-in function of this name. A host may replace it with its
-/// own.
-pub(super) fn is_builtin(callee: &Callee, name: &str) -> bool {
-    matches!(callee, Callee::Builtin(row) if row.name == name)
-}
-
 /// Returns true if a null subject decides the result before the other arguments are evaluated.
 fn answers_null(callee: &Function) -> bool {
     !matches!(callee.null, NullPropagation::Fault | NullPropagation::Passed)
@@ -627,12 +622,12 @@ fn loop_answer(
 /// Returns the type of a list or an object, as `kinds` says, with values of one type.
 fn collection_of(value: Type, kinds: Kinds) -> Type {
     let kinds = if kinds.is_empty() { Kinds::LIST } else { kinds };
-    let shape = Shape {
+    let record = RecordType {
         others: kinds.contains(Kind::Object).then(|| value.clone()),
         elements: kinds.contains(Kind::List).then_some(value),
-        ..Shape::default()
+        ..RecordType::default()
     };
-    Type::of(kinds).shaped(shape)
+    Type::of(kinds).with_record(record)
 }
 
 /// Returns advice to replace an argument of the wrong kind.

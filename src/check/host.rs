@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shape::Type;
+use super::types::Type;
 use crate::builtins::{self, Function};
 use crate::diagnostic::{Code, nearest};
 use crate::program::Callee;

@@ -1,70 +1,17 @@
 //! Type inference: walks the tree, infers the type of each expression, and reports errors and
 //! warnings. Does not know any values.
 
-use std::collections::HashMap;
-
-use super::host::Host;
-use super::narrowing::Narrowing;
+use super::checker::Checker;
 use super::operators;
-use super::scope::Scope;
-use super::shape::{Shape, Type};
-use super::{Name, Table, lints};
+use super::types::{RecordType, Type};
+use super::{kind_names, lints};
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::program::{Callee, Root};
 use crate::source::Span;
-use crate::syntax::{
-    Binding, Expr, ExprId, Operator, Parsed, Part, Place, Run, Step, StepKind, Tree,
-};
+use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
 use crate::value::{Kind, Kinds};
 
-/// The state of a running check.
-pub(super) struct Checker<'c> {
-    pub(super) tree: &'c Tree,
-    pub(super) parsed: &'c Parsed,
-    pub(super) host: &'c Host,
-    pub(super) scope: Scope,
-    pub(super) found: Found,
-    /// True if the expression under inspection runs in every evaluation.
-    pub(super) certain: bool,
-    /// True if a failure here is caught by a `$TRY`.
-    pub(super) caught: bool,
-    /// The literal regular expressions so far, with the sizes of their compiled forms in bytes.
-    pub(super) patterns: HashMap<&'c str, usize>,
-    /// True if their total size is already reported.
-    pub(super) patterns_reported: bool,
-    /// The expressions that cannot be null here, because an earlier condition tested them.
-    known: Narrowing<'c>,
-}
-
-/// The results of a check.
-#[derive(Default)]
-pub(super) struct Found {
-    pub(super) diagnostics: Vec<Diagnostic>,
-    pub(super) names: Table<ExprId, Name>,
-    pub(super) callees: Table<Place, Callee>,
-    pub(super) frames: Table<Place, u16>,
-    pub(super) secrets: Table<Place, Box<str>>,
-    pub(super) roots: Vec<Root>,
-    pub(super) locals: u16,
-}
-
 impl<'c> Checker<'c> {
-    pub(super) fn new(parsed: &'c Parsed, host: &'c Host) -> Self {
-        Self {
-            tree: &parsed.tree,
-            parsed,
-            host,
-            scope: Scope::new(),
-            found: Found::default(),
-            certain: true,
-            caught: false,
-            patterns: HashMap::new(),
-            patterns_reported: false,
-            known: Narrowing::of(&parsed.tree),
-        }
-    }
-
     /// Checks the whole source, and returns the type of its result.
     pub(super) fn whole(&mut self) -> Type {
         let root = self.tree.root();
@@ -78,62 +25,6 @@ impl<'c> Checker<'c> {
         lints::whole(self);
         self.found.diagnostics.extend(self.scope.too_many());
         answer
-    }
-
-    /// Returns the results, without the warnings that the host allows.
-    pub(super) fn finish(self) -> Found {
-        let mut found = self.found;
-        found.locals = self.scope.locals();
-        found.names = self.scope.names;
-        found.roots = self.scope.roots;
-        let allowed = &self.host.allowed;
-        found.diagnostics.retain(|one| one.is_error() || !allowed.contains(&one.code));
-        found
-    }
-
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.found.diagnostics.push(diagnostic);
-    }
-
-    /// Reports an error inferred from kinds, unless an undeclared name inside it is already
-    /// reported.
-    pub(super) fn conclude(&mut self, diagnostic: Diagnostic) {
-        let span = diagnostic.span();
-        let inside = |one: &Diagnostic| {
-            let at = one.span();
-            one.code == Code::E0102 && span.start <= at.start && at.end <= span.end
-        };
-        if !self.found.diagnostics.iter().any(inside) {
-            self.report(diagnostic);
-        }
-    }
-
-    /// Reports an operation that always fails. It is an error in code that always runs, and a
-    /// warning elsewhere. Inside a `$TRY` it is not reported.
-    pub(super) fn always_fails(
-        &mut self,
-        code: Code,
-        span: Span,
-        message: &str,
-        help: Option<&str>,
-    ) {
-        if self.caught {
-            return;
-        }
-        let diagnostic = if self.certain {
-            Diagnostic::new(code, span, message)
-        } else {
-            Diagnostic::new(Code::W0108, span, format!("{message}: this fails whenever it runs"))
-        };
-        self.report(diagnostic.maybe_help(help));
-    }
-
-    /// Checks a part that may not run.
-    pub(super) fn uncertain<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
-        let before = std::mem::replace(&mut self.certain, false);
-        let seen = look(self);
-        self.certain = before;
-        seen
     }
 
     /// Infers the type of an expression.
@@ -206,19 +97,6 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// Forgets the null narrowing of names that now mean something else. Returns the previous
-    /// state, to restore it with [`Self::recall`].
-    pub(super) fn forget<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Narrowing<'c> {
-        let before = self.known.clone();
-        names.for_each(|name| self.known.forget(name));
-        before
-    }
-
-    /// Restores a previous state of the null narrowing.
-    pub(super) fn recall(&mut self, known: Narrowing<'c>) {
-        self.known = known;
-    }
-
     /// Infers the type of a name. The second result is true if its members are case-insensitive.
     fn name(&mut self, id: ExprId, name: &str, span: Span) -> (Type, bool) {
         lints::text(self, name, span);
@@ -255,8 +133,12 @@ impl<'c> Checker<'c> {
     pub(super) fn refuse_digest(&mut self, part: &Type, span: Span) {
         if part.digest {
             self.report(
-                Diagnostic::new(Code::E0204, span, "a digest stands in text without an encoding")
-                    .help("write it out: `.$HEX()` or `.$BASE64()`"),
+                Diagnostic::new(
+                    Code::E0204,
+                    span,
+                    "a digest stands in a string without an encoding",
+                )
+                .help("write it out: `.$HEX()` or `.$BASE64()`"),
             );
         }
     }
@@ -268,7 +150,7 @@ impl<'c> Checker<'c> {
     }
 
     fn object(&mut self, entries: &[(ExprId, ExprId)]) -> Type {
-        let mut shape = Shape::default();
+        let mut record = RecordType::default();
         let mut answer = Type::of(Kinds::OBJECT);
         for (key, value) in entries {
             let name = self.key(*key);
@@ -276,7 +158,7 @@ impl<'c> Checker<'c> {
             answer.secret |= value.secret;
             match name {
                 Some(name) => {
-                    if shape.members.insert(name.clone(), value).is_some() {
+                    if record.members.insert(name.clone(), value).is_some() {
                         self.report(Diagnostic::new(
                             Code::W0110,
                             self.tree.span(*key),
@@ -287,17 +169,17 @@ impl<'c> Checker<'c> {
                 None => {
                     // A computed key may equal any earlier key, and replace the value of that
                     // member.
-                    for member in shape.members.values_mut() {
+                    for member in record.members.values_mut() {
                         *member = member.clone().or(value.clone());
                     }
-                    let others = shape.others.take();
-                    shape.others =
+                    let others = record.others.take();
+                    record.others =
                         Some(others.map_or(value.clone().or_null(), |others| others.or(value)));
                 }
             }
         }
         let truth = Some(!entries.is_empty());
-        Type { truth, ..answer.shaped(shape) }
+        Type { truth, ..answer.with_record(record) }
     }
 
     /// Checks a key, and returns it if it is a literal.
@@ -323,7 +205,7 @@ impl<'c> Checker<'c> {
             self.always_fails(
                 Code::E0201,
                 span,
-                &format!("a key is a text, not {kinds}"),
+                &format!("a key is a string, not {kinds}"),
                 Some("convert it: `$TEXT(key)`"),
             );
         }
@@ -351,6 +233,7 @@ impl<'c> Checker<'c> {
             left = self.operation(run, (&left, left_id), &right, upto);
             if let Some(left) = left_id {
                 lints::hyphenated(self, left, run);
+                kind_names::check(self, left, run);
             }
             left_id = None;
         }
@@ -573,7 +456,7 @@ impl<'c> Checker<'c> {
             || (!of.kinds.contains(Kind::Object) && kinds.contains(Kind::Text));
         if !fits {
             let message = format!("{} is no place in {}", kinds, of.kinds);
-            self.always_fails(Code::E0201, step.own, &message, Some("lists, texts and bytes have whole numbers as places, objects have texts as keys"));
+            self.always_fails(Code::E0201, step.own, &message, Some("lists, strings and bytes have whole numbers as places, objects have strings as keys"));
         }
         self.part(of, sequences)
     }
@@ -638,7 +521,9 @@ fn wrong_operands(operator: Operator, left: Kinds, right: Kinds) -> String {
 /// Returns the conversion that makes the operands valid.
 fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'static str> {
     if matches!(operator, Operator::In | Operator::NotIn) {
-        return Some("`IN` searches a text for a text, a list for a value, an object for a key");
+        return Some(
+            "`IN` searches a string for a string, a list for a value, an object for a key",
+        );
     }
     if (left | right).meets(Kinds::SECRET) {
         return Some("a secret is compared with `==`, or signs: `$HMAC_SHA256(secret, message)`");
@@ -646,11 +531,11 @@ fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'stati
     if left.meets(Kinds::TEXT) != right.meets(Kinds::TEXT) {
         let other = if left.meets(Kinds::TEXT) { right } else { left };
         return Some(match other {
-            _ if other.meets(Kinds::TIME) => "read the text as a time first: `$PARSE_TIME(…)`",
+            _ if other.meets(Kinds::TIME) => "read the string as a time first: `$PARSE_TIME(…)`",
             _ if operator == Operator::Add => {
-                "to add, convert the text: `$INTEGER(…)`; to join, convert the other side: `$TEXT(…)`"
+                "to add, convert the string: `$INTEGER(…)`; to join, convert the other side: `$TEXT(…)`"
             }
-            _ => "convert the text first: `$INTEGER(…)` or `$DECIMAL(…)`",
+            _ => "convert the string first: `$INTEGER(…)` or `$DECIMAL(…)`",
         });
     }
     conversion(left)
@@ -658,7 +543,7 @@ fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'stati
 
 fn conversion(kinds: Kinds) -> Option<&'static str> {
     match kinds.without(Kinds::NULL).only()? {
-        Kind::Text => Some("convert the text first: `$INTEGER(…)` or `$DECIMAL(…)`"),
+        Kind::Text => Some("convert the string first: `$INTEGER(…)` or `$DECIMAL(…)`"),
         Kind::List => Some("add up a list with `$SUM(…)`, count it with `$LENGTH(…)`"),
         Kind::Object => Some("read a member of the object"),
         Kind::Time => Some("take the seconds of the time first: `$EPOCH(…)`"),
@@ -676,10 +561,10 @@ fn equality_help(left: Kinds, right: Kinds) -> Option<&'static str> {
         return Some("write the bytes out: `.$HEX()` or `.$BASE64()`");
     }
     if pair(Kinds::TEXT, Kinds::TIME) {
-        return Some("read the text as a time: `$PARSE_TIME(text)`");
+        return Some("read the string as a time: `$PARSE_TIME(text)`");
     }
     if pair(Kinds::TEXT, Kinds::BOOLEAN) {
-        return Some("compare with a text: `\"true\"`; or leave the comparison out");
+        return Some("compare with a string: `\"true\"`; or leave the comparison out");
     }
     if pair(Kinds::LIST, Kinds::TEXT | Kinds::NUMBER) {
         return Some("ask for a member with `IN`: `value IN list`");
@@ -689,10 +574,10 @@ fn equality_help(left: Kinds, right: Kinds) -> Option<&'static str> {
 
 fn member_help(kinds: Kinds, name: &str) -> Option<&'static str> {
     if matches!(name, "length" | "size" | "count") {
-        return Some("`$LENGTH(…)` counts the elements of a list, the characters of a text");
+        return Some("`$LENGTH(…)` counts the elements of a list, the characters of a string");
     }
     match kinds.without(Kinds::NULL | Kinds::BYTES).only()? {
-        Kind::Text => Some("if the text is JSON, read it first: `$PARSE_JSON(text).name`"),
+        Kind::Text => Some("if the string is JSON, read it first: `$PARSE_JSON(text).name`"),
         Kind::List => {
             Some("take an element first: `list[0].name`, or of each: `list.$MAP(x => x.name)`")
         }

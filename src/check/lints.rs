@@ -1,10 +1,9 @@
 //! Lints: warnings about the form of a source. Does not infer types.
 
-use super::calls::is_builtin;
-use super::infer::Checker;
+use super::checker::{Checker, has_role};
 use super::narrowing::Narrowing;
-use super::shape::Type;
-use crate::builtins::{Code as How, Form};
+use super::types::Type;
+use crate::builtins::{Code as How, Form, Role};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Callee;
 use crate::source::Span;
@@ -19,7 +18,7 @@ pub(super) fn whole(checker: &mut Checker<'_>) {
 /// Warns about claims of a token whose expiry is never read.
 fn unread_expiry(checker: &mut Checker<'_>) {
     let verified =
-        checker.found.callees.iter().filter(|(_, callee)| is_builtin(callee, "JWT_VERIFY"));
+        checker.found.callees.iter().filter(|(_, callee)| has_role(callee, Role::VerifyToken));
     // The map has no order, so the first call in the source is reported.
     let spans = verified.map(|(place, _)| checker.tree.span(place.expr));
     let Some(span) = spans.min_by_key(|span| (span.start, span.end)) else {
@@ -195,8 +194,8 @@ fn age_of(checker: &Checker<'_>, id: ExprId) -> Option<bool> {
 
 /// Returns true if another comparison bounds the same difference from below: `age > -300`.
 fn bounded_below(tree: &Tree, age: ExprId) -> bool {
-    let age = tree.shape(tree.ungrouped(age));
-    let is_age = |id: ExprId| tree.shape(tree.ungrouped(id)) == age;
+    let age = tree.fingerprint(tree.ungrouped(age));
+    let is_age = |id: ExprId| tree.fingerprint(tree.ungrouped(id)) == age;
     tree.iter().any(|(_, expr)| match expr {
         Expr::Run { first, rest } => {
             match (rest.as_slice(), rest.first().map(|run| run.operator)) {
@@ -251,7 +250,7 @@ pub(super) fn digest_searched_in(checker: &mut Checker<'_>, left: &Type, right: 
 
 /// Warns about a digest in `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH`, which search a string.
 pub(super) fn digest_searched_by(checker: &mut Checker<'_>, callee: &Callee, span: Span) {
-    if ["STARTS_WITH", "ENDS_WITH", "MATCH"].iter().any(|name| is_builtin(callee, name)) {
+    if has_role(callee, Role::Search) {
         digest_searched(checker, span);
     }
 }
@@ -264,7 +263,7 @@ fn digest_searched(checker: &mut Checker<'_>, span: Span) {
                 span,
                 "how long the search takes tells how much of the digest is right",
             )
-            .help("compare with `==`; take a digest out of a longer text with `$SPLIT` or `$PARSE_PAIRS` first"),
+            .help("compare with `==`; take a digest out of a longer string with `$SPLIT` or `$PARSE_PAIRS` first"),
         );
     }
 }
@@ -277,9 +276,9 @@ pub(super) fn text(checker: &mut Checker<'_>, text: &str, span: Span) {
     }
     let directs = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     let message = if text.chars().any(directs) {
-        "the text holds signs that change the direction of writing"
+        "the string holds signs that change the direction of writing"
     } else if text.split(|c: char| !c.is_alphabetic()).any(mixes_scripts) {
-        "the text mixes letters of several scripts that look alike"
+        "the string mixes letters of several scripts that look alike"
     } else {
         return;
     };

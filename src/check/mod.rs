@@ -6,19 +6,21 @@
 //! Knows the declarations of the host and the rows of functions, and nothing of bytecode.
 
 mod calls;
+mod checker;
 mod host;
 mod infer;
+mod kind_names;
 mod lints;
 mod narrowing;
 mod operators;
 mod schema_type;
 mod scope;
-mod shape;
+mod types;
 
 use std::collections::HashMap;
 
 pub use host::{Host, RootDeclaration, UndeclaredRoots};
-pub use shape::{Shape, Type};
+pub use types::{RecordType, Type};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::program::{Callee, Root};
@@ -67,7 +69,7 @@ pub enum Name {
 /// # Errors
 /// Returns all diagnostics, warnings included, if at least one is an error.
 pub fn check(parsed: Parsed, host: &Host) -> Result<Checked, Diagnostics> {
-    let mut checker = infer::Checker::new(&parsed, host);
+    let mut checker = checker::Checker::new(&parsed, host);
     let answer = checker.whole();
     let found = checker.finish();
     let diagnostics = Diagnostics::new(parsed.source.clone(), found.diagnostics);

@@ -10,30 +10,30 @@ use crate::syntax::{ExprId, Tree};
 #[derive(Clone)]
 pub(super) struct Narrowing<'t> {
     tree: &'t Tree,
-    shapes: Vec<Shape<'t>>,
-    /// The number of times each occurs in `shapes`. A rule may have thousands of conditions.
-    times: Table<Shape<'t>, usize>,
+    fingerprints: Vec<Fingerprint<'t>>,
+    /// The number of times each occurs in `fingerprints`. A rule may have thousands of conditions.
+    times: Table<Fingerprint<'t>, usize>,
 }
 
 /// An expression, equal to others of the same form. The hash is computed from the form. The forms
 /// are compared only if two hashes are equal.
 #[derive(Clone, Copy)]
-struct Shape<'t> {
+struct Fingerprint<'t> {
     tree: &'t Tree,
     id: ExprId,
     hash: u64,
 }
 
-impl PartialEq for Shape<'_> {
+impl PartialEq for Fingerprint<'_> {
     fn eq(&self, other: &Self) -> bool {
         let same = || self.tree.same(self.id, other.tree, other.id);
         self.hash == other.hash && (self.id == other.id || same())
     }
 }
 
-impl Eq for Shape<'_> {}
+impl Eq for Fingerprint<'_> {}
 
-impl Hash for Shape<'_> {
+impl Hash for Fingerprint<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.hash);
     }
@@ -42,7 +42,7 @@ impl Hash for Shape<'_> {
 impl<'t> Narrowing<'t> {
     /// Returns an empty set for a tree.
     pub(super) fn of(tree: &'t Tree) -> Self {
-        Self { tree, shapes: Vec::new(), times: Table::default() }
+        Self { tree, fingerprints: Vec::new(), times: Table::default() }
     }
 
     /// Returns the tree of the expressions.
@@ -51,54 +51,54 @@ impl<'t> Narrowing<'t> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.shapes.is_empty()
+        self.fingerprints.is_empty()
     }
 
     pub(super) fn contains(&self, id: ExprId) -> bool {
-        self.times.contains_key(&self.shape(id))
+        self.times.contains_key(&self.fingerprint(id))
     }
 
     pub(super) fn push(&mut self, id: ExprId) {
-        let shape = self.shape(id);
-        *self.times.entry(shape).or_default() += 1;
-        self.shapes.push(shape);
+        let fingerprint = self.fingerprint(id);
+        *self.times.entry(fingerprint).or_default() += 1;
+        self.fingerprints.push(fingerprint);
     }
 
-    fn shape(&self, id: ExprId) -> Shape<'t> {
+    fn fingerprint(&self, id: ExprId) -> Fingerprint<'t> {
         let mut hasher = self.times.hasher().build_hasher();
-        self.tree.hash_shape(id, &mut hasher);
-        Shape { tree: self.tree, id, hash: hasher.finish() }
+        self.tree.hash_fingerprint(id, &mut hasher);
+        Fingerprint { tree: self.tree, id, hash: hasher.finish() }
     }
 
     /// Returns the number of recorded expressions, for [`Narrowing::truncate`].
     pub(super) fn len(&self) -> usize {
-        self.shapes.len()
+        self.fingerprints.len()
     }
 
     pub(super) fn truncate(&mut self, length: usize) {
-        for shape in self.shapes.drain(length.min(self.shapes.len())..) {
-            forget(&mut self.times, &shape);
+        for fingerprint in self.fingerprints.drain(length.min(self.fingerprints.len())..) {
+            forget(&mut self.times, &fingerprint);
         }
     }
 
     /// Forgets the expressions that contain a name, because the name now means something else.
     pub(super) fn forget(&mut self, name: &str) {
         let times = &mut self.times;
-        self.shapes.retain(|shape| {
-            let stays = !shape.tree.shape(shape.id).contains(name);
+        self.fingerprints.retain(|fingerprint| {
+            let stays = !fingerprint.tree.fingerprint(fingerprint.id).contains(name);
             if !stays {
-                forget(times, shape);
+                forget(times, fingerprint);
             }
             stays
         });
     }
 }
 
-fn forget<'t>(times: &mut Table<Shape<'t>, usize>, shape: &Shape<'t>) {
-    if let Some(left) = times.get_mut(shape) {
+fn forget<'t>(times: &mut Table<Fingerprint<'t>, usize>, fingerprint: &Fingerprint<'t>) {
+    if let Some(left) = times.get_mut(fingerprint) {
         *left -= 1;
         if *left == 0 {
-            times.remove(shape);
+            times.remove(fingerprint);
         }
     }
 }

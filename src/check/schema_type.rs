@@ -1,4 +1,5 @@
-//! Types from a JSON Schema (draft 7 and 2020-12, limited to types). Does not validate values.
+//! Types from a JSON Schema (draft 7 and 2020-12, limited to types), and from its shorthand. Does not
+//! validate values.
 //!
 //! A short schema can describe a very large type: one that refers to itself twice doubles its parts
 //! with each level. So each schema is read once for each number of remaining references, and the
@@ -6,19 +7,33 @@
 
 use std::collections::HashMap;
 
-use super::shape::{MAX_DEPTH, Shape, Type, name_kinds};
-use crate::value::{Kinds, Object, Value};
+use super::types::{MAX_DEPTH, RecordType, Type};
+use crate::value::{Kinds, Object, OwnedValue, Value};
 
 /// The maximum number of references in a chain. A deeper part has an unknown type.
-const REFERENCES: usize = 16;
+const MAX_REFERENCES: usize = 16;
 
 /// The maximum number of schemas read, and types merged in unions, together.
-const PARTS: usize = 100_000;
+const MAX_PARTS: usize = 100_000;
+
+impl Type {
+    /// Returns true if a document is a JSON Schema, and not the shorthand for one.
+    pub fn is_schema(schema: &OwnedValue) -> bool {
+        !is_shorthand(schema.borrow())
+    }
+
+    /// Returns the type for a JSON Schema (draft 7 and 2020-12, limited to types), or for its
+    /// shorthand, `{ "action": "string" }`.
+    pub fn of_schema(schema: &OwnedValue) -> Self {
+        let value = schema.borrow();
+        if is_shorthand(value) { shorthand(value, MAX_DEPTH) } else { of_schema(value) }
+    }
+}
 
 /// Returns the type of the values that a schema describes.
-pub(super) fn of_schema(schema: Value<'_>) -> Type {
-    let mut reader = SchemaReader { root: schema, known: HashMap::new(), left: PARTS };
-    reader.read(schema, At { depth: MAX_DEPTH, references: REFERENCES })
+fn of_schema(schema: Value<'_>) -> Type {
+    let mut reader = SchemaReader { root: schema, known: HashMap::new(), left: MAX_PARTS };
+    reader.read(schema, At { depth: MAX_DEPTH, references: MAX_REFERENCES })
 }
 
 /// The remaining depth of nesting and of references.
@@ -83,10 +98,10 @@ impl<'s> SchemaReader<'s> {
         let kinds = declared_kinds(object);
         let mut found = Type::of(kinds);
         if kinds.meets(Kinds::OBJECT) && object.get("properties").is_some() {
-            found = found.shaped(self.members(object, at));
+            found = found.with_record(self.members(object, at));
         } else if let Some(items) = object.get("items") {
             let elements = Some(self.read(items, at));
-            found = found.shaped(Shape { elements, ..Shape::default() });
+            found = found.with_record(RecordType { elements, ..RecordType::default() });
         }
         found
     }
@@ -107,7 +122,7 @@ impl<'s> SchemaReader<'s> {
         all.unwrap_or_else(Type::any)
     }
 
-    fn members(&mut self, object: Object<'s>, at: At) -> Shape {
+    fn members(&mut self, object: Object<'s>, at: At) -> RecordType {
         let required = required_names(object);
         let mut members = std::collections::BTreeMap::new();
         let properties = object.get("properties").and_then(Value::as_object);
@@ -124,7 +139,7 @@ impl<'s> SchemaReader<'s> {
             // likely than an undocumented member, and it only causes a warning.
             _ => None,
         };
-        Shape { members, others, ..Shape::default() }
+        RecordType { members, others, ..RecordType::default() }
     }
 
     /// Counts parts. Returns false if the limit is exceeded.
@@ -145,7 +160,7 @@ impl<'s> SchemaReader<'s> {
     }
 }
 
-/// The maximum number of types that one merge of two types counts as. Larger shapes are not merged.
+/// The maximum number of types that one merge of two types counts as. Larger record types are not merged.
 const UNION: usize = 4_096;
 
 fn required_names<'s>(object: Object<'s>) -> std::collections::HashSet<&'s str> {
@@ -181,6 +196,62 @@ fn declared_kinds(object: Object<'_>) -> Kinds {
     }
 }
 
+/// The keywords that mark a JSON Schema at its top level.
+const SCHEMA_WORDS: [&str; 10] = [
+    "$schema",
+    "$ref",
+    "$defs",
+    "definitions",
+    "properties",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "enum",
+    "items",
+];
+
+fn is_shorthand(schema: Value<'_>) -> bool {
+    let Value::Object(object) = schema else {
+        return false;
+    };
+    let typed =
+        object.get("type").and_then(Value::as_text).is_some_and(|name| name_kinds(name).is_some());
+    !typed && SCHEMA_WORDS.iter().all(|word| object.get(word).is_none())
+}
+
+fn shorthand(value: Value<'_>, depth: usize) -> Type {
+    if depth == 0 {
+        return Type::any();
+    }
+    match value {
+        Value::Text(name) => name_kinds(name).map_or_else(Type::any, Type::of).or_null(),
+        Value::List(list) => {
+            let elements = list.iter().map(|item| shorthand(item, depth - 1)).reduce(Type::or);
+            Type::list_of(elements.unwrap_or_else(Type::any)).or_null()
+        }
+        Value::Object(object) => {
+            let members =
+                object.iter().map(|(key, value)| (key.into(), shorthand(value, depth - 1)));
+            Type::of(Kinds::OBJECT)
+                .with_record(RecordType { members: members.collect(), ..RecordType::default() })
+                .or_null()
+        }
+        _ => Type::any(),
+    }
+}
+
+fn name_kinds(name: &str) -> Option<Kinds> {
+    Some(match name {
+        "string" => Kinds::TEXT,
+        "integer" | "number" => Kinds::NUMBER,
+        "boolean" => Kinds::BOOLEAN,
+        "null" => Kinds::NULL,
+        "array" => Kinds::LIST,
+        "object" => Kinds::OBJECT,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Type;
@@ -194,7 +265,7 @@ mod tests {
     fn a_recursive_schema_is_read_once_for_each_reference_followed() {
         let tree = r##"{"$defs":{"t":{"properties":{"a":{"$ref":"#/$defs/t"},"b":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
         let mut found = Type::of_schema(&schema(tree));
-        for _ in 1..super::REFERENCES {
+        for _ in 1..super::MAX_REFERENCES {
             assert_eq!(found.clone().not_null().kinds.only(), Some(Kind::Object));
             found = found.member("b", false).0;
         }

@@ -2,7 +2,7 @@
 //! infer types.
 
 use super::host::{Host, UndeclaredRoots};
-use super::shape::Type;
+use super::types::Type;
 use super::{Name, Table};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::program::Root;
@@ -17,7 +17,7 @@ pub(super) struct Scope {
     pub(super) names: Table<ExprId, Name>,
     pub(super) roots: Vec<Root>,
     root_places: Table<Box<str>, u16>,
-    /// The first name beyond [`MOST_NAMES`].
+    /// The first name beyond [`MAX_NAMES`].
     overflow: Option<Span>,
 }
 
@@ -69,8 +69,8 @@ impl Scope {
 
     /// Returns the diagnostic for a source with more names than a program can number.
     pub(super) fn too_many(&self) -> Option<Diagnostic> {
-        let locals = (self.deepest >= MOST_NAMES).then(Span::default);
-        let message = format!("the source has more than {MOST_NAMES} names");
+        let locals = (self.deepest >= MAX_NAMES).then(Span::default);
+        let message = format!("the source has more than {MAX_NAMES} names");
         let place = self.overflow.or(locals)?;
         Some(
             Diagnostic::new(Code::E0019, place, message)
@@ -115,7 +115,7 @@ impl Scope {
             return *known;
         }
         let place = slot(self.roots.len());
-        if self.roots.len() >= MOST_NAMES {
+        if self.roots.len() >= MAX_NAMES {
             self.overflow.get_or_insert(span);
             return place;
         }
@@ -152,20 +152,20 @@ impl Scope {
         let unknown = host
             .roots
             .iter()
-            .find(|root| root.value.kinds == Kinds::ANY && root.value.shape.is_none());
+            .find(|root| root.value.kinds == Kinds::ANY && root.value.record.is_none());
         match (host.strangers, unknown) {
             (UndeclaredRoots::Deny, Some(root)) => Some(format!(
-                "did you mean `{}.{name}`? a text has quotes: `\"{name}\"`",
+                "did you mean `{}.{name}`? a string has quotes: `\"{name}\"`",
                 root.name
             )),
-            (UndeclaredRoots::Deny, None) => Some(format!("a text has quotes: `\"{name}\"`")),
+            (UndeclaredRoots::Deny, None) => Some(format!("a string has quotes: `\"{name}\"`")),
             _ => None,
         }
     }
 }
 
 /// The maximum number of variables, and of locals, of a program. The last number is reserved.
-const MOST_NAMES: usize = u16::MAX as usize;
+const MAX_NAMES: usize = u16::MAX as usize;
 
 /// Returns the slot of a name. [`Scope::too_many`] reports names beyond the limit.
 fn slot(at: usize) -> u16 {

@@ -70,7 +70,6 @@ impl Check {
         let is_empty = self.files.is_empty() && self.expr.is_empty();
         let present = is_empty.then(|| PathBuf::from("."));
         for file in self.files.iter().chain(self.config.as_ref().or(present.as_ref())) {
-            #[cfg(feature = "gateway")]
             if let Some(told) = super::configuration::check(file)? {
                 all.extend(told);
                 continue;

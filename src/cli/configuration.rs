@@ -7,7 +7,7 @@ use clap::Args;
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::diagnostic::Diagnostics;
-use crate::gateway::{Configuration, ConfigurationError, HOOKGATE, load_listener};
+use crate::gateway::{Configuration, ConfigurationError, SETTINGS_FILE, load_listener};
 
 /// The argument that selects a configuration.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(super) fn check(path: &Path) -> Result<Option<Vec<Diagnostics>>, Error> {
         return folder(path).map(Some);
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    if name.as_deref() == Some(HOOKGATE) {
+    if name.as_deref() == Some(SETTINGS_FILE) {
         return folder(path.parent().unwrap_or(Path::new("."))).map(Some);
     }
     let parent = path.parent().unwrap_or(Path::new(""));

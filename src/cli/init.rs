@@ -8,7 +8,7 @@ use clap::Args;
 use super::output::{self, Format};
 use super::{Error, Exit, providers};
 use crate::diagnostic::nearest;
-use crate::gateway::{HOOKGATE, Settings};
+use crate::gateway::{SETTINGS_FILE, Settings};
 use crate::listener::{Recipe, find_recipe, recipe_names};
 
 /// The arguments of `init`.
@@ -67,7 +67,7 @@ impl Init {
             name: folder.display().to_string(),
             reason: error.to_string(),
         })?;
-        let path = self.config.join(HOOKGATE);
+        let path = self.config.join(SETTINGS_FILE);
         if !path.exists() {
             write_new(&path, &gateway_file())?;
             output::remark(&format!("wrote {}; set its `public_url`", path.display()));
@@ -77,9 +77,9 @@ impl Init {
             name: path.display().to_string(),
             reason: error.to_string(),
         })?;
-        Settings::read(HOOKGATE, &text).map(|settings| settings.public_url).map_err(|faults| {
+        Settings::read(SETTINGS_FILE, &text).map(|settings| settings.public_url).map_err(|faults| {
             output::tell(&faults, Format::Text);
-            Error::Usage(format!("{HOOKGATE} has faults"))
+            Error::Usage(format!("{SETTINGS_FILE} has faults"))
         })
     }
 }

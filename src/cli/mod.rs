@@ -2,49 +2,34 @@
 //!
 //! Answers go to standard output, messages to standard error. Exit codes: see [`Exit`].
 
-#[cfg(feature = "gateway")]
 mod backup;
 mod check;
 mod compile;
-#[cfg(feature = "gateway")]
 mod configuration;
-#[cfg(feature = "gateway")]
 mod deliveries;
-#[cfg(feature = "gateway")]
 mod diverted;
 mod eval;
 mod explain;
 mod explain_code;
 mod fmt;
 mod functions;
-#[cfg(feature = "gateway")]
+mod http_client;
 mod init;
 mod input;
-#[cfg(feature = "gateway")]
 mod keys;
 mod output;
-#[cfg(feature = "gateway")]
 mod providers;
 mod repl;
-#[cfg(feature = "gateway")]
 mod replay;
-#[cfg(feature = "gateway")]
 mod requests;
-#[cfg(feature = "gateway")]
 mod rotate_encryption;
 mod schema;
-#[cfg(feature = "gateway")]
 mod send;
-#[cfg(feature = "gateway")]
 mod serve;
 mod session;
-#[cfg(feature = "gateway")]
 mod store;
-#[cfg(feature = "gateway")]
 mod subscriptions;
-#[cfg(feature = "gateway")]
 mod tenants;
-#[cfg(feature = "gateway")]
 mod test;
 
 use std::ffi::OsString;
@@ -100,40 +85,28 @@ enum Command {
     /// Evaluate expressions at a prompt
     Repl(repl::Repl),
     /// Run the gateway
-    #[cfg(feature = "gateway")]
     Serve(serve::Serve),
     /// Write a listener for a provider, and print the setup steps
-    #[cfg(feature = "gateway")]
     Init(init::Init),
     /// Run requests through listeners, and compare the results with the expected ones
-    #[cfg(feature = "gateway")]
     Test(test::Test),
     /// Send a request as the provider would, to a running gateway
-    #[cfg(feature = "gateway")]
     Send(send::Send),
     /// List requests with their outcomes and reasons
-    #[cfg(feature = "gateway")]
     Requests(requests::Requests),
     /// Run stored requests through a changed listener, and show the differences
-    #[cfg(feature = "gateway")]
     Replay(replay::Replay),
     /// List subscriptions, end suspensions and rotate secrets
-    #[cfg(feature = "gateway")]
     Subscriptions(subscriptions::Subscriptions),
     /// List deliveries, and send events again
-    #[cfg(feature = "gateway")]
     Deliveries(deliveries::Deliveries),
     /// List dead letters, and send them again
-    #[cfg(feature = "gateway")]
     Diverted(diverted::Diverted),
     /// Create, list and revoke keys of senders and subscribers
-    #[cfg(feature = "gateway")]
     Keys(keys::Keys),
     /// Create and list tenants
-    #[cfg(feature = "gateway")]
     Tenants(tenants::Tenants),
     /// Copy the store while the gateway runs
-    #[cfg(feature = "gateway")]
     Backup(backup::Backup),
 }
 
@@ -154,29 +127,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::ExplainCode(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Repl(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Serve(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Init(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Test(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Send(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Requests(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Replay(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Subscriptions(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Deliveries(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Diverted(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Keys(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Tenants(command) => command.run(),
-        #[cfg(feature = "gateway")]
         Command::Backup(command) => command.run(),
     };
     ended.unwrap_or_else(|error| error.tell()).into()

@@ -9,8 +9,9 @@ use super::output::{self, Format};
 use super::requests::Which;
 use super::store::{RequestPages, open, unlock};
 use super::{Error, Exit, input};
+use crate::gateway::replay;
 use crate::gateway::store::Store;
-use crate::gateway::{Replayed, load_listener, replay};
+use crate::gateway::{Replayed, load_listener};
 use crate::listener::Listener;
 
 /// The arguments of `replay`.

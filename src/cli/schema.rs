@@ -6,15 +6,13 @@ use clap::Args;
 
 use super::{Error, Exit, output};
 use crate::config::{Table, quoted_list, reference, schema};
-use crate::listener::{LISTENER, RECIPE, all_findings, all_outcomes};
+use crate::listener::{LISTENER, RECIPE, all_outcomes, all_reason_codes};
 
 /// The kinds of files, each with its root table.
 const FILES: &[(&str, &Table)] = &[
-    #[cfg(feature = "gateway")]
     ("gateway", &crate::gateway::GATEWAY),
     ("listener", &LISTENER),
     ("recipe", &RECIPE),
-    #[cfg(feature = "gateway")]
     ("test", &crate::gateway::TEST_FILE),
 ];
 
@@ -81,8 +79,8 @@ fn outcomes() -> String {
     out.push_str(
         "\n## Findings\n\nWhat a step may find.\n\n| finding | what it means |\n|---|---|\n",
     );
-    for finding in all_findings() {
-        let _ = writeln!(out, "| `{}` | {} |", finding.name(), finding.doc());
+    for code in all_reason_codes() {
+        let _ = writeln!(out, "| `{}` | {} |", code.name(), code.doc());
     }
     out
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::configuration::{ConfigurationArguments, block_on};
+use super::http_client::post;
 use super::{Error, Exit, input, output};
 use crate::engine::Time;
-use crate::gateway::{Clock, Configuration, post};
+use crate::gateway::{Clock, Configuration};
 use crate::listener::{Listener, Request, find_recipe};
 
 /// The arguments of `send`.

@@ -123,9 +123,9 @@ async fn run(
         let began = std::time::Instant::now();
         now = sample.now.unwrap_or(now);
         let came = trial.send(sample, now).await?;
-        let findings: Vec<&str> = came.findings.iter().map(String::as_str).collect();
+        let codes: Vec<&str> = came.codes.iter().map(String::as_str).collect();
         let mismatches =
-            sample.mismatches(&came.outcome, &findings, &came.response, came.event.as_ref());
+            sample.mismatches(&came.outcome, &codes, &came.response, came.event.as_ref());
         outcomes.push(Outcome {
             file: one.file.clone(),
             name: sample.name.clone(),

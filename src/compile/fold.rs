@@ -4,7 +4,7 @@
 //! The operations of `value` and the functions of `builtins` compute the constants, so folding
 //! never changes a result. An operation that faults is not folded; the fault occurs at run time.
 
-use crate::builtins::{self, Code, Env, NullPropagation, PatternCache, Role};
+use crate::builtins::{self, Code, Env, NullPropagation, ParamRole, PatternCache};
 use crate::check::Checked;
 use crate::program::Callee;
 use crate::syntax::{Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
@@ -193,7 +193,7 @@ impl<'c> Constants<'c> {
         let has_code = matches!(function.code, Code::Native(_));
         // A digest is compared in constant time. A constant string would lose that property.
         let is_encoder = function.null == NullPropagation::Fault;
-        let takes_pattern = function.params.iter().any(|param| param.role == Role::Pattern);
+        let takes_pattern = function.params.iter().any(|param| param.role == ParamRole::Pattern);
         if !has_code || is_encoder || takes_pattern {
             return None;
         }

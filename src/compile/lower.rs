@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::assembler::{Assembler, index};
 use super::fold::Constants;
-use crate::builtins::{Code, Form, LoopKind, Pattern, Role};
+use crate::builtins::{Code, Form, LoopKind, ParamRole, Pattern};
 use crate::check::{Checked, Name};
 use crate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Malformed, Path, Program};
 use crate::source::Span;
@@ -374,7 +374,7 @@ impl<'c> Lowering<'c> {
         for (at, arg) in args.rest.iter().enumerate() {
             self.expr(*arg);
             let param = callee.param(at + offset);
-            if param.is_some_and(|param| param.role == Role::Pattern) {
+            if param.is_some_and(|param| param.role == ParamRole::Pattern) {
                 self.pattern(*arg);
             }
         }

@@ -154,7 +154,7 @@ impl FieldType {
     /// Describes the type for messages.
     pub fn phrase(&self) -> String {
         match self {
-            Self::Text => "a text".to_owned(),
+            Self::Text => "a string".to_owned(),
             Self::Expression => "an expression in quotes".to_owned(),
             Self::Template => "a text template".to_owned(),
             Self::Word([only]) => format!("`{only}`"),

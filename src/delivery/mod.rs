@@ -20,7 +20,7 @@ pub use envelope::{Event, Notice, envelope, locator};
 pub use health::{AttemptEffect, SubscriptionHealth};
 pub use message::slack_message;
 pub use next::{History, Next, next_attempt};
-pub use policy::{LONGEST_WAIT, Pattern, Policy, Retry, Suspend, Trigger};
+pub use policy::{MAX_WAIT, Pattern, Policy, Retry, Suspend, Trigger};
 pub use programs::{Filters, Programs, STEPS, UNWANTED, Wanted, engine};
 pub use signing::{SigningSecret, SigningSecretError};
 pub use subscription::{Api, Definition, Endpoint, Previous, Receiver, header_fault, receiver_of};

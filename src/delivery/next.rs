@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::attempt::AttemptResult;
-use super::policy::{LONGEST, Policy, Trigger};
+use super::policy::{MAX_WAIT_SECONDS, Policy, Trigger};
 
 /// The history of a delivery after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub fn next_attempt(policy: &Policy, history: &History, now: i64, jitter: f64) -
     match wait {
         Some(wait) => {
             let asked = history.retry_after.unwrap_or_default();
-            let wait = jittered(wait, jitter).max(asked.min(Duration::from_secs(LONGEST)));
+            let wait = jittered(wait, jitter).max(asked.min(Duration::from_secs(MAX_WAIT_SECONDS)));
             let wait = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
             Next::Again { at: now.saturating_add(wait), trigger }
         }

@@ -105,21 +105,21 @@ pub struct Retry {
 }
 
 /// Maximum wait, in seconds: one day, whatever is configured or requested by the receiver.
-pub(super) const LONGEST: u64 = 86_400;
+pub(super) const MAX_WAIT_SECONDS: u64 = 86_400;
 
 /// Maximum wait with its jitter of a tenth. A delivery that waits longer was planned while the
 /// clock was ahead (clock skew).
-pub const LONGEST_WAIT: Duration = Duration::from_secs(LONGEST + LONGEST / 10);
+pub const MAX_WAIT: Duration = Duration::from_secs(MAX_WAIT_SECONDS + MAX_WAIT_SECONDS / 10);
 
 impl Retry {
     /// Returns retries with a constant wait.
     pub fn linear(interval: u64, attempts: u32) -> Self {
-        Self { pattern: Pattern::Linear, interval, attempts, longest: LONGEST }
+        Self { pattern: Pattern::Linear, interval, attempts, longest: MAX_WAIT_SECONDS }
     }
 
     /// Returns retries with a wait that doubles.
     pub fn exponential(interval: u64, attempts: u32) -> Self {
-        Self { pattern: Pattern::Exponential, interval, attempts, longest: LONGEST }
+        Self { pattern: Pattern::Exponential, interval, attempts, longest: MAX_WAIT_SECONDS }
     }
 
     /// Returns the wait before a retry, counted from 1. `None` if there is no such retry.
@@ -131,7 +131,7 @@ impl Retry {
             Pattern::Linear => 1,
             Pattern::Exponential => 1_u64.checked_shl(retry - 1).unwrap_or(u64::MAX),
         };
-        let longest = self.longest.min(LONGEST);
+        let longest = self.longest.min(MAX_WAIT_SECONDS);
         Some(Duration::from_secs(self.interval.saturating_mul(factor).min(longest)))
     }
 }

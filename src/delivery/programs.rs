@@ -181,7 +181,7 @@ fn context(event: &Json) -> Context<'_> {
 
 impl Event<'_> {
     /// Returns the event as JSON, as programs see it.
-    pub fn to_json(&self) -> Json {
+    pub fn to_json(self) -> Json {
         json!({
             "id": self.id.to_string(),
             "locator": locator(self.id),

@@ -122,8 +122,8 @@ codes! {
         setting: Rule,
     }
     E0002 {
-        title: "a text that is never closed",
-        explanation: "A text begins with a quote and ends with the same one; it may span lines. Where the closing quote is missing, everything after it counts as text.",
+        title: "a string that is never closed",
+        explanation: "A string begins with a quote and ends with the same one; it may span lines. Where the closing quote is missing, everything after it counts as a string.",
         example: "parsed_body.status == \"open",
         fixed: Some("parsed_body.status == \"open\""),
         setting: Rule,
@@ -221,7 +221,7 @@ codes! {
     }
     E0104 {
         title: "a secret's name has to be literal",
-        explanation: "`$SECRET` and `$SECRETS` take the name as text in quotes, so that the host knows which secrets a program reads before it runs.",
+        explanation: "`$SECRET` and `$SECRETS` take the name as a string in quotes, so that the host knows which secrets a program reads before it runs.",
         example: "$HMAC_SHA256($SECRET(vars.name), raw_body).$HEX()",
         fixed: Some("$HMAC_SHA256($SECRET('NAME'), raw_body).$HEX()"),
         setting: Secret,
@@ -263,7 +263,7 @@ codes! {
     }
     E0201 {
         title: "an operator on kinds it does not work on",
-        explanation: "The operator always fails here, and nothing keeps it from running. Nothing is converted silently: text becomes a number with `$INTEGER` or `$DECIMAL`, anything becomes text with `$TEXT`.",
+        explanation: "The operator always fails here, and nothing keeps it from running. Nothing is converted silently: text becomes a number with `$INTEGER` or `$DECIMAL`, anything becomes a string with `$TEXT`.",
         example: "\"7\" - 1",
         fixed: Some("$INTEGER(\"7\") - 1"),
         setting: Rule,
@@ -283,10 +283,17 @@ codes! {
         setting: Secret,
     }
     E0204 {
-        title: "a digest in text without an encoding",
-        explanation: "A digest is bytes. In text it has to be written out, and senders differ in how: `.$HEX()` or `.$BASE64()`.",
+        title: "a digest in a string without an encoding",
+        explanation: "A digest is bytes. In a string it has to be written out, and senders differ in how: `.$HEX()` or `.$BASE64()`.",
         example: "\"sha256=${$SHA256(raw_body)}\"",
         fixed: Some("\"sha256=${$SHA256(raw_body).$HEX()}\""),
+        setting: Rule,
+    }
+    E0205 {
+        title: "a comparison with the name of no kind",
+        explanation: "`$KIND` returns `null`, `boolean`, `number`, `string`, `list`, `object`, `time`, `bytes` or `secret`. A comparison with any other word never holds. In version 1 of the language the name of strings was `text`.",
+        example: "$KIND(parsed_body.id) == \"text\"",
+        fixed: Some("$KIND(parsed_body.id) == \"string\""),
         setting: Rule,
     }
     E0301 {
@@ -319,14 +326,14 @@ codes! {
     }
     E0305 {
         title: "two values that have no order",
-        explanation: "`<`, `<=`, `>`, `>=` compare numbers, times, texts, each with its own kind, and a time with a number as seconds since the epoch. Lists that are sorted need keys of one kind.",
+        explanation: "`<`, `<=`, `>`, `>=` compare numbers, times, strings, each with its own kind, and a time with a number as seconds since the epoch. Lists that are sorted need keys of one kind.",
         example: "[1, \"2\"].$MAX()",
         fixed: Some("[1, \"2\"].$MAP(n => $INTEGER(n)).$MAX()"),
         setting: Rule,
     }
     E0306 {
         title: "an index that is not an integer",
-        explanation: "Places in lists, texts and bytes are whole numbers, negative ones from the end. Objects have text keys.",
+        explanation: "Places in lists, strings and bytes are whole numbers, negative ones from the end. Objects have text keys.",
         example: "[1, 2, 3][1 / 2]",
         fixed: Some("[1, 2, 3][$INTEGER(1 / 2)]"),
         setting: Rule,
@@ -347,7 +354,7 @@ codes! {
     }
     E0309 {
         title: "data that does not decode",
-        explanation: "The function reads hex, base64, JSON, UTF-8, a URL's escapes or an address, and the text is not written that way. The message says which and where. Where bad data is to be expected, `$TRY` gives a fallback.",
+        explanation: "The function reads hex, base64, JSON, UTF-8, a URL's escapes or an address, and the string is not written that way. The message says which and where. Where bad data is to be expected, `$TRY` gives a fallback.",
         example: "$UNHEX(\"xyz\")",
         fixed: Some("$UNHEX(\"0a1b\")"),
         setting: Rule,
@@ -410,7 +417,7 @@ codes! {
     }
     E0402 {
         title: "more built than one evaluation may hold",
-        explanation: "Texts, lists and objects that an evaluation builds are bounded together, 16 MiB by default. What it only reads does not count. `$TRY` does not catch this.",
+        explanation: "Strings, lists and objects that an evaluation builds are bounded together, 16 MiB by default. What it only reads does not count. `$TRY` does not catch this.",
         example: "$RANGE(64).$REDUCE(\"x\", (text, i) => text + text)",
         fixed: Some("$RANGE(6).$REDUCE(\"x\", (text, i) => text + text)"),
         setting: Rule,
@@ -431,7 +438,7 @@ codes! {
     }
     E0501 {
         title: "a mapper document that does not parse",
-        explanation: "A mapper is one JSON, TOML or YAML document. YAML is version 1.2, without anchors, aliases and tags; a date of TOML has no meaning here. A text is an expression, and an expression with `: `, `#` or quotes in it goes into quotes as a whole.",
+        explanation: "A mapper is one JSON, TOML or YAML document. YAML is version 1.2, without anchors, aliases and tags; a date of TOML has no meaning here. A string is an expression, and an expression with `: `, `#` or quotes in it goes into quotes as a whole.",
         example: "{ \"a\": ",
         fixed: None,
         setting: Mapper,
@@ -531,7 +538,7 @@ codes! {
     }
     E0608 {
         title: "a challenge that signs for strangers",
-        explanation: "The response signs a text that its sender chose, with the secret that signs deliveries: whoever sends the right text gets the signature of a delivery. What is signed has to be one path of the request, which is then held to a pattern that no delivery matches; or the challenge itself has to be verified.",
+        explanation: "The response signs a string that its sender chose, with the secret that signs deliveries: whoever sends the right text gets the signature of a delivery. What is signed has to be one path of the request, which is then held to a pattern that no delivery matches; or the challenge itself has to be verified.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${parsed_body.challenge}\").$HEX()'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"),
         setting: Listener,
@@ -601,7 +608,7 @@ codes! {
     }
     W0109 {
         title: "a member of something that has none",
-        explanation: "Only objects have members, and only lists, texts and bytes have places. Of anything else the member is null.",
+        explanation: "Only objects have members, and only lists, strings and bytes have places. Of anything else the member is null.",
         example: "raw_body.id",
         fixed: Some("$PARSE_JSON(raw_body).id"),
         setting: Rule,
@@ -657,14 +664,14 @@ codes! {
     }
     W0117 {
         title: "letters that look like others",
-        explanation: "The text mixes letters of several scripts that look alike, or holds signs that change the direction of writing. What is read is not what is compared.",
+        explanation: "The string mixes letters of several scripts that look alike, or holds signs that change the direction of writing. What is read is not what is compared.",
         example: "parsed_body.user == \"pаypal\"",
         fixed: Some("parsed_body.user == \"paypal\""),
         setting: Rule,
     }
     W0118 {
         title: "a digest that is searched for",
-        explanation: "`==` takes the same time wherever two texts differ. A search does not: `IN` on a text, `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH` stop at the first difference, so their time tells a sender how much of a digest was right. Take the digest out of the header with `$SPLIT` or `$PARSE_PAIRS`, and compare it with `==`.",
+        explanation: "`==` takes the same time wherever two strings differ. A search does not: `IN` on a string, `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH` stop at the first difference, so their time tells a sender how much of a digest was right. Take the digest out of the header with `$SPLIT` or `$PARSE_PAIRS`, and compare it with `==`.",
         example: "$HMAC_SHA256(\"key\", raw_body).$HEX() IN headers[\"x-sig\"]",
         fixed: Some("$HMAC_SHA256(\"key\", raw_body).$HEX() == headers[\"x-sig\"]"),
         setting: Verification,

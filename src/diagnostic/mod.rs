@@ -137,7 +137,7 @@ pub struct Diagnostics {
 }
 
 /// The maximum number of diagnostics kept for one source.
-const MOST: usize = 100;
+const MAX_DIAGNOSTICS: usize = 100;
 
 impl Diagnostics {
     /// Sorts diagnostics by span, errors before warnings at the same position. Beyond the maximum,
@@ -145,10 +145,10 @@ impl Diagnostics {
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
         list.sort_by_key(order);
         list.dedup();
-        let more = list.len().saturating_sub(MOST);
+        let more = list.len().saturating_sub(MAX_DIAGNOSTICS);
         if more > 0 {
             list.sort_by_key(|one| std::cmp::Reverse(one.severity));
-            list.truncate(MOST);
+            list.truncate(MAX_DIAGNOSTICS);
             list.sort_by_key(order);
         }
         Self { source, list, more }

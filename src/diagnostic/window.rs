@@ -6,13 +6,13 @@ use std::ops::Range;
 use codespan_reporting::files::{Error, Files, line_starts};
 
 /// The maximum length of a line shown in full, in bytes.
-const LONGEST: usize = 400;
+const MAX_LINE_BYTES: usize = 400;
 
-/// The part of a long line shown before the position, in bytes. The rest of [`LONGEST`] follows it.
-const BEFORE: usize = 120;
+/// The part of a long line shown before the position, in bytes. The rest of [`MAX_LINE_BYTES`] follows it.
+const BYTES_BEFORE: usize = 120;
 
 /// The mark of an omitted part.
-const CUT: &str = "…";
+const ELLIPSIS: &str = "…";
 
 /// A source, shortened for one diagnostic.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ struct Line {
 
 /// Returns true if a text has a line that is too long to show in full.
 pub(super) fn is_needed(text: &str) -> bool {
-    text.split('\n').any(|line| line.len() > LONGEST)
+    text.split('\n').any(|line| line.len() > MAX_LINE_BYTES)
 }
 
 impl<'s> Window<'s> {
@@ -58,13 +58,14 @@ impl<'s> Window<'s> {
 
     fn add(&mut self, source: &str, line: Range<usize>, place: usize) {
         let shown = self.text.len();
-        let kept = if line.len() > LONGEST { around(source, &line, place) } else { line.clone() };
+        let kept =
+            if line.len() > MAX_LINE_BYTES { around(source, &line, place) } else { line.clone() };
         let skipped = source.get(line.start..kept.start).unwrap_or("").chars().count();
-        let mark = if kept.start > line.start { CUT } else { "" };
+        let mark = if kept.start > line.start { ELLIPSIS } else { "" };
         self.text.push_str(mark);
         self.text.push_str(source.get(kept.clone()).unwrap_or(""));
         if kept.end < line.end {
-            self.text.push_str(CUT);
+            self.text.push_str(ELLIPSIS);
             self.text.push('\n');
         }
         self.lines.push(Line { start: line.start, shown, kept, mark: mark.len(), skipped });
@@ -89,8 +90,8 @@ impl<'s> Window<'s> {
 
 /// Returns the shown range of a long line, around a position.
 fn around(source: &str, line: &Range<usize>, place: usize) -> Range<usize> {
-    let mut start = place.saturating_sub(BEFORE).max(line.start);
-    let mut end = (start + LONGEST).min(line.end);
+    let mut start = place.saturating_sub(BYTES_BEFORE).max(line.start);
+    let mut end = (start + MAX_LINE_BYTES).min(line.end);
     while !source.is_char_boundary(start) {
         start -= 1;
     }

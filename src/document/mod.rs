@@ -65,7 +65,7 @@ impl Node {
             Content::Null => "null",
             Content::Bool(_) => "a boolean",
             Content::Number(_) => "a number",
-            Content::Text(_) => "a text",
+            Content::Text(_) => "a string",
             Content::List(_) => "a list",
             Content::Object(_) => "an object",
         }

@@ -66,7 +66,7 @@ impl Reader<'_> {
 fn date(span: Span, source: &str) -> Diagnostic {
     let written = source.get(span.range()).unwrap_or("");
     unreadable(span, "a date of TOML means nothing in a mapper")
-        .help(format!("write it as a text, which is quoted twice: `\"'{written}'\"`"))
+        .help(format!("write it as a string, which is quoted twice: `\"'{written}'\"`"))
 }
 
 fn fault(source: &str, error: &Error) -> Diagnostic {

@@ -67,7 +67,7 @@ impl<'s> Reader<'s> {
             return anchored(Span::new(at, at + 1));
         }
         unreadable(Span::new(at, at), format!("this is not YAML: {}", error.info())).help(
-            "a text with `: `, `#`, `{`, `[` or quotes in it goes into quotes as a whole: `'…'`",
+            "a string with `: `, `#`, `{`, `[` or quotes in it goes into quotes as a whole: `'…'`",
         )
     }
 
@@ -102,8 +102,9 @@ impl<'s> Reader<'s> {
             return Err(anchored(span));
         }
         if tag {
-            return Err(unreadable(span, "a mapper has no tags: `!a`, `!!str`")
-                .help("a text is an expression; what is to be text is quoted twice: `\"'12'\"`"));
+            return Err(unreadable(span, "a mapper has no tags: `!a`, `!!str`").help(
+                "a string is an expression; what is to be text is quoted twice: `\"'12'\"`",
+            ));
         }
         Ok(())
     }
@@ -141,7 +142,7 @@ impl<'s> Reader<'s> {
             Event::Scalar(text, ..) => {
                 Ok(Key { text: text.into_owned(), span: self.trimmed(span) })
             }
-            _ => Err(unreadable(span, "a key is a text, not a list or an object")),
+            _ => Err(unreadable(span, "a key is a string, not a list or an object")),
         }
     }
 

@@ -24,26 +24,28 @@ use std::sync::Arc;
 
 pub use crate::builtins::{Args, Env, Function, Param, PatternPool, PatternShare};
 pub(crate) use crate::builtins::{PatternCost, pattern_cost};
-pub use crate::check::{RootDeclaration, Type, UndeclaredRoots};
-pub use crate::diagnostic::{Diagnostic, Diagnostics};
+pub use crate::check::{Checked, RootDeclaration, Type, UndeclaredRoots};
+pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use crate::explain::Explanation;
 pub use crate::mapper::Format;
-pub use crate::program::{Program, Read, RuleSet};
-pub use crate::source::Source;
-pub use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, Number, OwnedValue, Time, Value};
+pub use crate::program::{Key, Program, Read, RuleSet};
+pub use crate::source::{Source, Span};
+pub use crate::syntax::Parsed;
+pub use crate::value::{
+    Fault, FaultKind, Heap, JsonError, Kind, Kinds, Number, OwnedValue, Projection, Time, Value,
+    read_json, read_json_part,
+};
 pub use crate::vm::{Bound, Context, Limits, Machine, Secrets, Trap};
 pub use request::request_roots;
 
-use crate::check::{Checked, Host, check};
+use crate::check::{Host, check};
 use crate::compile::compile;
 pub use crate::compile::{Compiled, Options};
-use crate::diagnostic::Code;
 use crate::document::Node;
 use crate::explain::explain;
 use crate::mapper;
 use crate::program::Malformed;
-use crate::source::Span;
-use crate::syntax::{Parsed, SyntaxLimits, parse, parse_template};
+use crate::syntax::{SyntaxLimits, parse, parse_template};
 
 /// The declarations of a host and the limits for its programs. Cheap to clone.
 ///
@@ -404,7 +406,7 @@ fn advise_in_document(diagnostics: &mut Diagnostics) {
             ));
         }
         if let Some(help) = &mut one.help
-            && let Some(at) = help.find("a text has quotes:")
+            && let Some(at) = help.find("a string has quotes:")
         {
             help.truncate(at);
             help.push_str(&format!(

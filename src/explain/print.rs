@@ -1,6 +1,6 @@
 //! Explanations as text: the source, with the values of its parts below. Does not compute them.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::{Explanation, Part, State, Turn};
 use crate::printable::escape_line;
@@ -9,6 +9,13 @@ use crate::value::OwnedValue;
 
 /// The maximum length of a shown value, in characters.
 const SHOWN_CHARACTERS: usize = 60;
+
+/// Writes each line of the source with the values of its parts below it.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_text(self))
+    }
+}
 
 /// Returns the explanation as text: each line of the source with the values of its parts below, the
 /// skipped parts, and the parts that decided.

@@ -37,7 +37,7 @@ lalrpop_mod!(
 pub struct Refused(pub String);
 
 /// Maximum length of a filter, in bytes.
-const LONGEST: usize = 4096;
+const MAX_FILTER_BYTES: usize = 4096;
 
 /// Maximum number of opening brackets, and of the letters `not`, in a filter. Bounds the nesting.
 const DEEPEST: usize = 50;
@@ -58,8 +58,8 @@ impl Filter {
     /// Returns an error if the string is no filter, with the position, or if it names an unknown
     /// member.
     pub fn read(text: &str, members: &[&str]) -> Result<Self, Refused> {
-        if text.len() > LONGEST {
-            return Err(Refused(format!("a filter has at most {LONGEST} bytes")));
+        if text.len() > MAX_FILTER_BYTES {
+            return Err(Refused(format!("a filter has at most {MAX_FILTER_BYTES} bytes")));
         }
         let deep = text.bytes().filter(|byte| *byte == b'(').count();
         let nots = text.to_ascii_lowercase().matches("not").count();

@@ -6,19 +6,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use super::clock::Clock;
-use super::configuration::Configuration;
-use super::deliver::{DeliveryNotifier, Filters};
-use super::encryption::Keyring;
+use super::config::configuration::Configuration;
 use super::http::Memory;
 use super::http::readiness::Readiness;
-use super::log_limit::LogLimit;
-use super::management_budget::Budget;
-use super::metrics::Metrics;
-use super::offload::Offload;
-use super::patterns::Patterns;
-use super::rate_limit::TokenBuckets;
+use super::ingest::rate_limit::TokenBuckets;
+use super::manage::budget::Budget;
+use super::ops::clock::Clock;
+use super::ops::encryption::Keyring;
+use super::ops::log_limit::LogLimit;
+use super::ops::metrics::Metrics;
+use super::ops::offload::Offload;
 use super::store::Store;
+use super::subscriptions::filters::Filters;
+use super::subscriptions::notifier::DeliveryNotifier;
+use super::subscriptions::patterns::Patterns;
 
 /// A gateway, shared by all of its tasks.
 pub struct App {

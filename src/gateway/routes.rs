@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
 use super::app::App;
+use super::ingest::receive::{notify, token};
 use super::manage::routes;
-use super::receive::{notify, token};
 
 /// Returns the routes for senders.
 pub fn sender_routes(app: Arc<App>) -> Router {

@@ -12,18 +12,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::app::App;
-use super::clock::{Clock, micros_in};
-use super::configuration::{Configuration, ConfigurationError, secret_files};
+use super::config::configuration::{Configuration, ConfigurationError, secret_files};
+use super::config::reload::Watcher;
+use super::config::settings::{Limits, Settings};
 use super::deliver::{self, Clients, ClientsError, sync_sinks};
-use super::encryption::{EncryptionError, HEARTBEAT, report_keys, token_key, unlock};
-use super::file_modes::{restrict_umask, warn_if_open};
-use super::http::descriptors;
+use super::http::file_limit;
 use super::http::server::Server;
 use super::http::tls::{Certificates, TlsError};
-use super::reload::Watcher;
-use super::retention_clock::RetentionClock;
+use super::ops::clock::{Clock, micros_in};
+use super::ops::encryption::{EncryptionError, HEARTBEAT, report_keys, token_key, unlock};
+use super::ops::file_modes::{restrict_umask, warn_if_open};
+use super::ops::retention_clock::RetentionClock;
 use super::routes::{management_routes, sender_routes};
-use super::settings::{Limits, Settings};
 use super::store::{
     Mode, RejectedLogPolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
 };
@@ -66,10 +66,10 @@ const PRUNE: Duration = Duration::from_secs(60);
 const PRUNE_SPACE: Duration = Duration::from_secs(5);
 
 /// Pause before deletion is tried again after the store was full.
-const SPACE_PAUSE: Duration = Duration::from_millis(1500);
+const FULL_STORE_RETRY_DELAY: Duration = Duration::from_millis(1500);
 
 /// Rows of each kind that one step of deletion examines.
-const STEP: usize = 500;
+const PRUNE_BATCH_ROWS: usize = 500;
 
 /// The same after the store was full: a small step needs little space in the write-ahead log.
 const SMALL_STEP: usize = 5;
@@ -235,8 +235,8 @@ where
 /// Returns the limits, with the connections reduced to the limit on open files.
 fn bounded(settings: &Settings) -> Limits {
     let limits = settings.limits;
-    let files = descriptors::raise();
-    let most = descriptors::connections(limits.connections, files, settings.delivery.files());
+    let files = file_limit::raise();
+    let most = file_limit::connections(limits.connections, files, settings.delivery.files());
     if most < limits.connections {
         tracing::warn!(
             connections = most,
@@ -294,24 +294,6 @@ async fn prune_regularly(app: Arc<App>) {
     }
 }
 
-/// Logs a warning if settings changed that apply only after a restart.
-pub(super) fn tell_fixed(old: &Settings, new: &Settings) {
-    let changed = old.listen != new.listen
-        || old.management != new.management
-        || old.store != new.store
-        || old.wal_bytes != new.wal_bytes
-        || old.tls.is_some() != new.tls.is_some()
-        || old.limits != new.limits
-        || old.delivery.in_flight != new.delivery.in_flight
-        || old.delivery.memory != new.delivery.memory;
-    if changed {
-        tracing::warn!(
-            "addresses, the store, its log, TLS itself, limits of connections, \
-             `delivery.in_flight` and `delivery.memory` change at the next start"
-        );
-    }
-}
-
 /// Returns the time of the latest stored request; `None` if there are no requests or the store does
 /// not answer.
 async fn newest(app: &App) -> Option<i64> {
@@ -324,14 +306,14 @@ async fn newest(app: &App) -> Option<i64> {
 async fn delete_old(app: &App, retention_clock: &mut RetentionClock) {
     let retention = retention(&app.configuration());
     let now = retention_clock.now();
-    let mut step = STEP;
+    let mut step = PRUNE_BATCH_ROWS;
     loop {
         match app.store.prune(&retention, now, step).await {
             Ok(pruned) if pruned.more => tokio::time::sleep(Duration::from_millis(20)).await,
             Ok(_) => return,
             Err(StoreError::Full(_)) if step > SMALL_STEP => {
                 step = SMALL_STEP;
-                tokio::time::sleep(SPACE_PAUSE).await;
+                tokio::time::sleep(FULL_STORE_RETRY_DELAY).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "pruning failed");
@@ -369,7 +351,7 @@ fn warn_of_open_files(configuration: &Configuration) {
 pub async fn serve(folder: &Path, tell: impl FnOnce(&Gateway)) -> Result<(), ServeError> {
     restrict_umask();
     let configuration = Configuration::read(folder, true)?;
-    super::logging::begin(&configuration.settings);
+    super::ops::logging::begin(&configuration.settings);
     warn_of_open_files(&configuration);
     let gateway = Gateway::open(configuration, Clock::System).await?;
     tell(&gateway);

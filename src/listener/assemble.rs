@@ -7,6 +7,7 @@ mod checks;
 mod parts;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, quoted_list};
+use crate::config::{Layer, duration, quoted_list};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use crate::document::{Entry, Node, Text};
 use crate::engine::{
@@ -27,7 +28,7 @@ use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
 
 /// Maximum number of active secrets with one name. Several are active during a key rotation.
-const MOST_ACTIVE: usize = 16;
+const MAX_ACTIVE_SECRETS: usize = 16;
 
 /// The caller's access to everything outside a listener file.
 pub struct ConfigSource<'o> {
@@ -392,9 +393,9 @@ impl<'a> Assembly<'a> {
     /// samples.
     fn know_body(&mut self, schema: Option<&Schema>) {
         let sampled = || self.samples.iter().map(Type::of_sample).reduce(Type::or);
-        let shape = schema.map(|schema| schema.shape.clone()).or_else(sampled);
-        if let Some(shape) = shape {
-            let root = RootDeclaration::new("parsed_body").of(shape.not_null());
+        let value_type = schema.map(|schema| schema.value_type.clone()).or_else(sampled);
+        if let Some(value_type) = value_type {
+            let root = RootDeclaration::new("parsed_body").of(value_type.not_null());
             self.engine = self.engine.clone().roots([root.clone()]);
             self.verifying = self.verifying.clone().roots([root]);
         }
@@ -418,9 +419,12 @@ impl<'a> Assembly<'a> {
             if sources.is_empty() {
                 self.unset(part, format!("the secret `{name}` is not set"), None);
             }
-            if sources.len() > MOST_ACTIVE {
+            if sources.len() > MAX_ACTIVE_SECRETS {
                 // Each active secret adds one hash of a forged request.
-                self.wrong(part, format!("at most {MOST_ACTIVE} secrets are active at once"));
+                self.wrong(
+                    part,
+                    format!("at most {MAX_ACTIVE_SECRETS} secrets are active at once"),
+                );
                 continue;
             }
             for source in sources {
@@ -684,4 +688,10 @@ impl<'a> Assembly<'a> {
 /// Returns true if a name is a request variable.
 fn is_root(name: &str) -> bool {
     request_roots().iter().any(|root| *root.name == *name)
+}
+
+/// Reads a duration of the configuration. Returns `None` for `off`.
+fn span(part: Part<'_>) -> Option<Duration> {
+    let seconds = part.node.as_count().map(Duration::from_secs);
+    seconds.or_else(|| part.node.as_str().and_then(duration::parse))
 }

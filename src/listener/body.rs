@@ -1,6 +1,5 @@
 //! Parsing of bodies by their content type. Knows no listeners.
 
-use super::request::Request;
 use crate::engine::OwnedValue;
 use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
 
@@ -41,11 +40,7 @@ enum Kind {
 }
 
 /// Parses the body by its content type. Builds only the wanted parts of a JSON body.
-pub(super) fn parse(request: &Request<'_>, wanted: &Projection) -> Body {
-    parsed(request.header("content-type"), request.unpacked, wanted)
-}
-
-fn parsed(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body {
+pub(super) fn parse(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body {
     let none = Body { parsed: OwnedValue::Null, is_json: false, malformed: None };
     let json = |parsed| Body { parsed, is_json: true, malformed: None };
     match kind(content_type) {
@@ -65,7 +60,7 @@ fn parsed(content_type: Option<&str>, bytes: &[u8], wanted: &Projection) -> Body
 
 /// Parses a body by its content type. Returns null if there is nothing to parse.
 pub(super) fn parse_as(content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
-    parsed(content_type, bytes, &Projection::whole()).parsed
+    parse(content_type, bytes, &Projection::whole()).parsed
 }
 
 /// Returns the format of a `Content-Type`. Ignores its parameters and its case.

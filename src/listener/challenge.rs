@@ -2,7 +2,7 @@
 //! Knows no rate limits.
 
 use super::condition::Condition;
-use super::reason::{Failed, Finding};
+use super::reason::{Failed, ReasonCode};
 use super::response::{Reply, Response};
 use super::verify::{Encoding, Hash};
 use crate::engine::{Bound, Context, Machine, OwnedValue, Program};
@@ -72,11 +72,13 @@ impl Challenge {
         let tokens = OwnedValue::Object(OwnedObject::new(tokens).0);
         let mut context: Context<'_> = context.clone();
         context.set("challenge_token", &tokens);
-        self.reply.make(machine, &context, 200).map_err(|message| (Finding::ResponseError, message))
+        self.reply
+            .make(machine, &context, 200)
+            .map_err(|message| (ReasonCode::ResponseError, message))
     }
 
     fn sign(&self, machine: &mut Machine, context: &Context<'_>) -> Result<Vec<Entry>, Failed> {
-        let failed = |message: String| (Finding::ResponseError, message);
+        let failed = |message: String| (ReasonCode::ResponseError, message);
         let mut tokens = Vec::new();
         for token in &self.tokens {
             let secret = context.secrets(&token.secret).next();
@@ -107,6 +109,6 @@ impl Signed {
             return Ok(());
         }
         let message = format!("`{}` does not have the shape of a token", self.shown);
-        Err((Finding::BadChallengeToken, message))
+        Err((ReasonCode::BadChallengeToken, message))
     }
 }

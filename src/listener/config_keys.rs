@@ -168,7 +168,7 @@ static SECRET: Table = Table {
         optional(
             "encoding",
             FieldType::Word(SECRET_ENCODINGS),
-            "How it is written: as the text itself, in hex, in base64, or with the prefix `whsec_` before base64. Stripe's `whsec_` is part of the text: `utf8`.",
+            "How it is written: as the string itself, in hex, in base64, or with the prefix `whsec_` before base64. Stripe's `whsec_` is part of the string: `utf8`.",
         ).or_derived("the recipe's, else `utf8`"),
     ],
     one_of: &["env", "file"],
@@ -227,7 +227,7 @@ const PAYLOAD: Field = required(
 const RECEIVED: Field = required(
     "received",
     FieldType::Expression,
-    "Where the signature stands: a text, or a list of candidates.",
+    "Where the signature stands: a string, or a list of candidates.",
 );
 const PREFIX: Field = optional(
     "prefix",
@@ -235,7 +235,7 @@ const PREFIX: Field = optional(
     "What a signature begins with; others are passed over. In a list, an empty text means that it may be left out.",
 );
 const SEPARATOR: Field =
-    optional("separator", FieldType::Text, "What stands between several signatures in one text.");
+    optional("separator", FieldType::Text, "What stands between several signatures in one string.");
 const TIME: Field = optional(
     "time",
     FieldType::Expression,
@@ -363,7 +363,7 @@ const STATUS: Field = optional(
 const HEADERS: Field = optional(
     "headers",
     FieldType::Map(&A_HEADER),
-    "Headers; a text is a template, `{ expr = \"…\" }` an expression.",
+    "Headers; a string is a template, `{ expr = \"…\" }` an expression.",
 );
 
 static HEADER: Table = Table {
@@ -406,7 +406,7 @@ static CHALLENGES: Table = Table {
         optional(
             "token_pattern",
             FieldType::Text,
-            "What a text has to look like that is signed for a sender nobody verified.",
+            "What a string has to look like that is signed for a sender nobody verified.",
         )
         .or("[A-Za-z0-9_-]{1,128}"),
     ],
@@ -446,7 +446,7 @@ static SCHEMAS: Table = Table {
             FieldType::Text,
             "A file with a JSON Schema or its shorthand, relative to the configuration's folder.",
         ),
-        optional("json", FieldType::Text, "The same as a text."),
+        optional("json", FieldType::Text, "The same as a string."),
         optional(
             "shape",
             FieldType::Map(&FieldType::Any),
@@ -630,7 +630,7 @@ pub static SAMPLE: Table = Table {
             ]),
             "Headers; as a list of pairs, where one is repeated.",
         ),
-        optional("body", FieldType::Text, "The body as text."),
+        optional("body", FieldType::Text, "The body as a string."),
         optional("body_base64", FieldType::Text, "The body as bytes."),
         optional("body_file", FieldType::Text, "The body as a file, relative to this one."),
         optional(

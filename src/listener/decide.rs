@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::body::{MAX_FORM_FIELDS, Malformed};
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
-use super::reason::{Finding, Reason};
+use super::reason::{Reason, ReasonCode};
 use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
@@ -317,7 +317,7 @@ impl Pipeline<'_, '_, '_> {
         }
         self.note(Reason::new(
             "method",
-            Finding::MethodNotTaken,
+            ReasonCode::MethodNotTaken,
             format!("takes {}", taken.join(", ")),
         ));
         let mut response = Response::empty(Outcome::MethodNotAllowed.status());
@@ -347,14 +347,14 @@ impl Pipeline<'_, '_, '_> {
                     self.surroundings.limiter.answered();
                 }
                 let message = format!("answered with {}", response.status);
-                let reason = Reason::new("challenge", Finding::Answered, message);
+                let reason = Reason::new("challenge", ReasonCode::Answered, message);
                 self.note(reason.of(challenge.name.clone()));
                 Err(Rejection { outcome: Outcome::Challenged, response })
             }
-            Err((finding, message)) => {
-                self.note(Reason::new("challenge", finding, message).of(challenge.name.clone()));
-                let outcome = match finding {
-                    Finding::BadChallengeToken => Outcome::ChallengeRefused,
+            Err((code, message)) => {
+                self.note(Reason::new("challenge", code, message).of(challenge.name.clone()));
+                let outcome = match code {
+                    ReasonCode::BadChallengeToken => Outcome::ChallengeRefused,
                     _ => Outcome::ChallengeFailed,
                 };
                 Err(stop(outcome, "ErrorChallenge", "the challenge was not answered"))
@@ -376,7 +376,7 @@ impl Pipeline<'_, '_, '_> {
                 None => drop(self.surroundings.limiter.fail()),
             }
         }
-        let reason = Reason::new("challenge", Finding::RateExceeded, "too many challenges");
+        let reason = Reason::new("challenge", ReasonCode::RateExceeded, "too many challenges");
         self.note(reason.of(name));
         Err(too_many(Outcome::RateLimited, "too many challenges", retry_after))
     }
@@ -388,7 +388,7 @@ impl Pipeline<'_, '_, '_> {
         }
         let methods: Vec<&str> = self.listener.methods.iter().map(|method| &**method).collect();
         let message = format!("no challenge; events come by {}", methods.join(", "));
-        self.note(Reason::new("method", Finding::MethodNotTaken, message));
+        self.note(Reason::new("method", ReasonCode::MethodNotTaken, message));
         let mut response = Response::empty(Outcome::MethodNotAllowed.status());
         response.set_header("Allow", self.listener.all_methods().join(", "));
         Err(Rejection { outcome: Outcome::MethodNotAllowed, response })
@@ -441,7 +441,7 @@ impl Pipeline<'_, '_, '_> {
             return Ok(());
         };
         let message = format!("more than {} in {} s", policy.requests, policy.per.as_secs());
-        self.note(Reason::new("rate limit", Finding::RateExceeded, message));
+        self.note(Reason::new("rate limit", ReasonCode::RateExceeded, message));
         let mut stop = stop(
             Outcome::RateLimited,
             "ErrorTooManyRequests",
@@ -458,16 +458,16 @@ impl Pipeline<'_, '_, '_> {
         let Some(error) = &self.parts.body.malformed else {
             return Ok(());
         };
-        let (finding, message) = match error {
+        let (code, message) = match error {
             Malformed::Json(error) => {
-                (Finding::BadJson, format!("the body is not JSON that is taken: {error}"))
+                (ReasonCode::BadJson, format!("the body is not JSON that is taken: {error}"))
             }
             Malformed::TooManyFields => (
-                Finding::TooManyFields,
+                ReasonCode::TooManyFields,
                 format!("the body is a form with more than {MAX_FORM_FIELDS} fields"),
             ),
         };
-        self.note(Reason::new("parse", finding, message.clone()));
+        self.note(Reason::new("parse", code, message.clone()));
         Err(stop(Outcome::MalformedBody, "ErrorMalformedBody", &message))
     }
 
@@ -480,7 +480,7 @@ impl Pipeline<'_, '_, '_> {
             return Ok(());
         }
         for violation in &violations {
-            self.note(Reason::new("schema", Finding::SchemaDiffers, violation.clone()));
+            self.note(Reason::new("schema", ReasonCode::SchemaDiffers, violation.clone()));
         }
         let status = Outcome::SchemaViolated.status();
         let body = serde_json::json!({ "error": {
@@ -495,23 +495,23 @@ impl Pipeline<'_, '_, '_> {
         let Some(filter) = &self.listener.filter else {
             return Ok(());
         };
-        let (finding, message) =
+        let (code, message) =
             match filter.condition.holds(self.surroundings.machine, self.conditions) {
                 Ok(holds) if holds == filter.keeps => return Ok(()),
-                Ok(true) => (Finding::FilterTrue, "`drop_when` holds"),
-                Ok(false) => (Finding::FilterFalse, "`keep_when` does not hold"),
+                Ok(true) => (ReasonCode::FilterTrue, "`drop_when` holds"),
+                Ok(false) => (ReasonCode::FilterFalse, "`keep_when` does not hold"),
                 // After an error in a filter the event is kept: losing events is worse than keeping
                 // too many.
                 Err(trap) => {
                     self.note(Reason::new(
                         "filter",
-                        Finding::FilterError,
+                        ReasonCode::FilterError,
                         trap.place_in(&filter.condition),
                     ));
                     return Ok(());
                 }
             };
-        self.note(Reason::new("filter", finding, message));
+        self.note(Reason::new("filter", code, message));
         Err(Rejection { outcome: Outcome::Filtered, response: self.respond() })
     }
 
@@ -558,7 +558,7 @@ impl Pipeline<'_, '_, '_> {
         match made {
             Some(Ok(response)) => response,
             Some(Err(message)) => {
-                self.note(Reason::new("respond", Finding::ResponseError, message));
+                self.note(Reason::new("respond", ReasonCode::ResponseError, message));
                 received()
             }
             None => received(),
@@ -567,7 +567,7 @@ impl Pipeline<'_, '_, '_> {
 }
 
 fn map_error(name: &str, message: String) -> Reason {
-    Reason::new("map", Finding::MapError, message).of(name)
+    Reason::new("map", ReasonCode::MapError, message).of(name)
 }
 
 /// Returns the documented response of the notify endpoint.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::reason::{Finding, Reason};
-use super::verify::Signed;
+use super::reason::{Reason, ReasonCode};
+use super::verify::{BySignature, Signed};
 use crate::engine::{Context, Machine, Program};
 
 /// The deduplication settings of a listener.
@@ -16,40 +16,9 @@ pub(super) struct Dedup {
     pub(super) by_signature: BySignature,
 }
 
-/// The use of the signed content as a deduplication key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum BySignature {
-    None,
-    /// Used for requests without a signed time that is checked.
-    #[default]
-    Timeless,
-    All,
-}
-
-impl BySignature {
-    /// Converts the setting of a listener file.
-    pub(super) fn of(set: Option<bool>) -> Self {
-        match set {
-            None => Self::default(),
-            Some(true) => Self::All,
-            Some(false) => Self::None,
-        }
-    }
-
-    /// Returns true if the signed content of a request is a key. `timed` is true if its signed time
-    /// is checked.
-    pub(super) fn takes(self, timed: bool) -> bool {
-        match self {
-            Self::None => false,
-            Self::Timeless => !timed,
-            Self::All => true,
-        }
-    }
-}
-
 impl Default for Dedup {
     fn default() -> Self {
-        Self { keys: Vec::new(), window: WINDOW, by_signature: BySignature::default() }
+        Self { keys: Vec::new(), window: DEFAULT_WINDOW, by_signature: BySignature::default() }
     }
 }
 
@@ -63,7 +32,7 @@ pub struct DedupKeys {
 }
 
 /// Default time for which keys are kept.
-pub(super) const WINDOW: Duration = Duration::from_secs(600);
+pub(super) const DEFAULT_WINDOW: Duration = Duration::from_secs(600);
 
 impl Dedup {
     /// Returns the deduplication keys of a request, or `None` if it has none.
@@ -101,7 +70,7 @@ impl Dedup {
                 }
                 Err(trap) => {
                     let reason =
-                        Reason::new("deduplicate", Finding::DedupError, trap.place_in(program));
+                        Reason::new("deduplicate", ReasonCode::DedupError, trap.place_in(program));
                     reasons.push(reason.of(name.clone()));
                     "null".to_owned()
                 }
@@ -112,7 +81,7 @@ impl Dedup {
         }
         if !found {
             let message = "all keys are null, so repeats are not recognised";
-            reasons.push(Reason::new("deduplicate", Finding::DedupMissing, message));
+            reasons.push(Reason::new("deduplicate", ReasonCode::DedupMissing, message));
             return None;
         }
         Some(hash.finalize().into())

@@ -213,11 +213,11 @@ fn unicode(text: &[u8]) -> Option<(Decoded, usize)> {
 }
 
 /// Maximum length of an entity, in bytes: `&#x10ffff;`.
-const LONGEST_ENTITY: usize = 10;
+const MAX_ENTITY_BYTES: usize = 10;
 
 /// Decodes a character reference of XML and HTML: a number, or one of the five names of XML.
 fn entity(text: &[u8]) -> Option<(Decoded, usize)> {
-    let end = text.iter().take(LONGEST_ENTITY).position(|byte| *byte == b';')?;
+    let end = text.iter().take(MAX_ENTITY_BYTES).position(|byte| *byte == b';')?;
     let name = text.get(1..end)?;
     let letter = match name {
         b"amp" => '&',

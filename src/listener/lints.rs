@@ -4,6 +4,7 @@
 use super::request::{Parts, Request};
 use super::verify::Kind;
 use super::{Listener, find_recipe};
+use crate::builtins::{Role, find};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Node;
@@ -141,7 +142,8 @@ fn is_whole_content_type(tree: &Tree, id: ExprId) -> bool {
 }
 
 fn is_plain(name: &str) -> bool {
-    ["LOWERCASE", "UPPERCASE", "TRIM"].iter().any(|plain| plain.eq_ignore_ascii_case(name))
+    let role = find(name).map(|function| function.role);
+    matches!(role, Some(Role::Lowercase | Role::Normalizer))
 }
 
 fn content_type(span: Span) -> Diagnostic {
@@ -246,7 +248,7 @@ pub(super) fn key_is_never_there(node: &Node) -> Diagnostic {
 }
 
 /// Returns the names of the secrets that verifications use.
-pub(super) fn verifies_with(listener_checks: &[super::verify::Check]) -> Vec<Box<str>> {
+pub(super) fn verifies_with(listener_checks: &[super::verify::Verification]) -> Vec<Box<str>> {
     let mut names: Vec<Box<str>> = Vec::new();
     for check in listener_checks {
         match &check.kind {

@@ -59,7 +59,7 @@ impl Entry<'_> {
     fn json(&self, with_body: bool) -> String {
         let Self { listener, request, decision, .. } = self;
         let parts = &decision.parts;
-        let mut out = String::with_capacity(ROOM);
+        let mut out = String::with_capacity(INITIAL_CAPACITY);
         let out = &mut out;
         self.text(out, "{\"error_message\":", &error_message(decision));
         out.push_str(",\"headers\":{\"map\":");
@@ -114,7 +114,7 @@ impl Entry<'_> {
 }
 
 /// Initial capacity of a log entry, in bytes. Most logs without their bodies are shorter.
-const ROOM: usize = 1024;
+const INITIAL_CAPACITY: usize = 1024;
 
 /// Returns the body if it is text without content encoding and no path of it is redacted.
 fn apart<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a str> {
@@ -144,8 +144,8 @@ fn error_message(decision: &Decision) -> String {
     if fine.contains(&decision.outcome) {
         return String::new();
     }
-    let passed = |finding| finding == super::Finding::Passed;
-    let told = decision.reasons.iter().filter(|one| one.enforced && !passed(one.finding));
+    let passed = |code| code == super::ReasonCode::Passed;
+    let told = decision.reasons.iter().filter(|one| one.enforced && !passed(one.code));
     told.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

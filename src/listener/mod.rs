@@ -25,6 +25,7 @@ mod response;
 mod sample;
 mod schema;
 mod secret;
+mod send;
 mod sources;
 mod spellings;
 mod verify;
@@ -38,13 +39,14 @@ pub use decide::{
 pub use dedup::DedupKeys;
 pub use log::{Log, log_entry, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
-pub use reason::{Finding, Reason, all_findings};
+pub use reason::{Reason, ReasonCode, all_reason_codes};
 pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
 pub use response::Response;
-pub use sample::{Mismatch, Sample, Sent, SignError};
+pub use sample::{Mismatch, Sample};
 pub use secret::{Encoding as SecretEncoding, decode as decode_secret};
+pub use send::{Sent, SignError};
 pub use sources::{
     External, OWN_VARIABLES, SecretSources, SourceRefusal, plain_path, shared_sources,
     usual_sources,
@@ -56,7 +58,7 @@ use self::condition::{Condition, together};
 use self::dedup::Dedup;
 use self::response::Reply;
 use self::schema::Schema;
-use self::verify::{Check, Kind};
+use self::verify::{Kind, Verification};
 use crate::engine::{OwnedValue, Program, RuleSet, Secrets};
 use crate::program::Key;
 use crate::value::Projection;
@@ -84,7 +86,7 @@ pub struct Listener {
     pub redaction: Redaction,
     vars: OwnedValue,
     secrets: Secrets,
-    checks: Vec<Check>,
+    checks: Vec<Verification>,
     challenges: Vec<Challenge>,
     /// The patterns of tokens that any sender can have signed, with the secret that signs them.
     token_patterns: Vec<(Box<str>, regex::Regex)>,

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 const PIECE: usize = 8;
 
 /// Bytes of a piece if the shortest text has less than twice `PIECE` bytes.
-const SHORT_PIECE: usize = 4;
+const SHORT_PIECE_BYTES: usize = 4;
 
 /// Bits of the hash of a piece.
 const BITS: u32 = 14;
@@ -52,7 +52,7 @@ impl Places {
     /// Chooses the positions for texts of at least `shortest` bytes. Returns `None` if that is too
     /// short.
     fn of(shortest: usize) -> Option<Self> {
-        let width = if shortest < 2 * PIECE { SHORT_PIECE } else { PIECE };
+        let width = if shortest < 2 * PIECE { SHORT_PIECE_BYTES } else { PIECE };
         (shortest >= width).then(|| Self { width, step: shortest - width + 1 })
     }
 

@@ -2,6 +2,7 @@
 //! challenge signs a text of the sender's choice with the secret that signs deliveries, any sender
 //! can have a delivery signed. Knows no configuration.
 
+use crate::builtins::{Role, find};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -56,7 +57,7 @@ pub(super) fn unguarded(span: Span, secret: &str) -> Diagnostic {
         "what this signs with `{secret}` cannot be told from the tokens that a challenge signs for strangers"
     );
     Diagnostic::new(Code::E0608, span, message).help(
-        "write it as a `signature`, or as the HMAC of a text of the request: `$HMAC_SHA256($SECRET('NAME'), raw_body)`",
+        "write it as a `signature`, or as the HMAC of a string of the request: `$HMAC_SHA256($SECRET('NAME'), raw_body)`",
     )
 }
 
@@ -70,8 +71,9 @@ struct Around {
 
 fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
     // `$SECRET('X').$HMAC_SHA256(path)`: the secret is the base of a chain.
-    let is_hmac = |name: &str| name.to_ascii_uppercase().starts_with("HMAC_SHA");
-    let is_equals = |name: &str| name.eq_ignore_ascii_case("SECURE_EQUALS");
+    let has_role = |name: &str, role| find(name).is_some_and(|function| function.role == role);
+    let is_hmac = |name: &str| has_role(name, Role::Hmac);
+    let is_equals = |name: &str| has_role(name, Role::SecureEquals);
     for (_, expr) in tree.iter() {
         match expr {
             Expr::Call { name, args, .. } if args.contains(&call) && step.is_none() => {

@@ -74,7 +74,7 @@ outcomes! {
     MalformedBody { name: "malformed_body", status: 400, retry: false,
         doc: "The body is declared as JSON and is not valid, or is a form of too many fields.", }
     ChallengeRefused { name: "challenge_refused", status: 400, retry: false,
-        doc: "The challenge would sign a text that is no token.", }
+        doc: "The challenge would sign a string that is no token.", }
     ChallengeFailed { name: "challenge_failed", status: 500, retry: true,
         doc: "The answer to the challenge could not be made.", }
     VerificationFailed { name: "verification_failed", status: 401, retry: false,

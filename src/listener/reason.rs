@@ -9,38 +9,38 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// Generates the enum and its names from the rows.
-macro_rules! findings {
-    ($($finding:ident { name: $name:literal, doc: $doc:literal, })+) => {
+macro_rules! reason_codes {
+    ($($code:ident { name: $name:literal, doc: $doc:literal, })+) => {
         /// A reason code: the result of a step.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Finding {
+        pub enum ReasonCode {
             $(
                 #[doc = $doc]
-                $finding,
+                $code,
             )+
         }
 
-        impl Finding {
+        impl ReasonCode {
             /// Returns the name in logs and tests.
             pub fn name(self) -> &'static str {
                 match self {
-                    $(Self::$finding => $name,)+
+                    $(Self::$code => $name,)+
                 }
             }
 
             /// Returns the meaning.
             pub fn doc(self) -> &'static str {
                 match self {
-                    $(Self::$finding => $doc,)+
+                    $(Self::$code => $doc,)+
                 }
             }
         }
 
-        const FINDINGS: &[Finding] = &[$(Finding::$finding),+];
+        const REASON_CODES: &[ReasonCode] = &[$(ReasonCode::$code),+];
     };
 }
 
-findings! {
+reason_codes! {
     Passed { name: "passed", doc: "The check passed.", }
     RuleFalse { name: "rule_false", doc: "The rule does not hold.", }
     RuleError { name: "rule_error", doc: "The rule was stopped by an error.", }
@@ -51,7 +51,7 @@ findings! {
     WrongEncoding { name: "wrong_encoding", doc: "The signature is not in its encoding.", }
     WrongLength { name: "wrong_length", doc: "The signature is too short or too long for its hash.", }
     UnknownHash { name: "unknown_hash", doc: "The signature names no hash that is allowed.", }
-    DigestDiffers { name: "digest_differs", doc: "The signature is that of another text or another secret.", }
+    DigestDiffers { name: "digest_differs", doc: "The signature is that of another string or another secret.", }
     SignatureWrong { name: "signature_wrong", doc: "The signature was not made with the private key.", }
     TokenSigned { name: "token_signed", doc: "The signed text has the shape of a challenge's token, which anyone can have signed.", }
     MissingTime { name: "missing_time", doc: "The request has no signed time.", }
@@ -82,31 +82,32 @@ findings! {
     NotStored { name: "not_stored", doc: "The store did not take it.", }
 }
 
-impl Serialize for Finding {
+impl Serialize for ReasonCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
 /// Returns every reason code, in order.
-pub fn all_findings() -> impl Iterator<Item = Finding> {
-    FINDINGS.iter().copied()
+pub fn all_reason_codes() -> impl Iterator<Item = ReasonCode> {
+    REASON_CODES.iter().copied()
 }
 
 /// The reason code of a failure, with its message.
-pub(super) type Failed = (Finding, String);
+pub(super) type Failed = (ReasonCode, String);
 
 /// The result of one step, with its subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// The reason code.
-    pub finding: Finding,
+    /// The reason code. Stored logs have it under its former name.
+    #[serde(rename = "finding")]
+    pub code: ReasonCode,
     /// The message, with the expected value.
     pub message: String,
     /// The name of the verification, rule or challenge, if the step has several.
@@ -127,8 +128,8 @@ fn is_true(value: &bool) -> bool {
 
 impl Reason {
     /// Creates the result of a step.
-    pub fn new(step: &'static str, finding: Finding, message: impl Into<String>) -> Self {
-        Self { step, name: None, finding, message: message.into(), enforced: true }
+    pub fn new(step: &'static str, code: ReasonCode, message: impl Into<String>) -> Self {
+        Self { step, name: None, code, message: message.into(), enforced: true }
     }
 
     /// Sets the name of the verification, rule or challenge.
@@ -146,7 +147,7 @@ impl fmt::Display for Reason {
         if let Some(name) = &self.name {
             write!(f, " `{name}`")?;
         }
-        write!(f, ": {}: {}", self.finding, self.message)?;
+        write!(f, ": {}: {}", self.code, self.message)?;
         if self.enforced { Ok(()) } else { f.write_str(" (monitored only)") }
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::assemble::{ConfigSource, Loaded, load};
 use super::config_keys::RECIPE;
 use super::sample::Sample;
 use super::secret::Encoding;
@@ -158,28 +157,4 @@ fn secret(name: &str, node: &Node) -> RecipeSecret {
 fn var(name: &str, node: &Node) -> RecipeVar {
     let default = node.get("default").map(Node::to_value);
     RecipeVar { name: name.to_owned(), what: words(node, "what"), default }
-}
-
-impl Recipe {
-    /// Creates a listener of this provider with encoded secrets and variables, for tests.
-    pub fn listener(
-        &self,
-        secrets: &[(String, Vec<String>)],
-        vars: &[(Box<str>, OwnedValue)],
-    ) -> Loaded {
-        let outside = ConfigSource {
-            secrets: secrets.to_vec(),
-            vars: vars.to_vec(),
-            ..ConfigSource::empty()
-        };
-        load(self.name, &self.trial_file(), &outside)
-    }
-
-    /// Returns a listener file that takes everything from the recipe.
-    pub fn trial_file(&self) -> String {
-        format!(
-            "id = \"00000000-0000-0000-0000-000000000000\"\nname = {0:?}\ntenant = \"trial\"\nprovider = {0:?}\n",
-            self.name
-        )
-    }
 }

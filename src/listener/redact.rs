@@ -360,13 +360,6 @@ pub(super) fn write_text(out: &mut String, text: &str) {
     let _ = write_json(out, Value::Text(text));
 }
 
-/// Returns a string as JSON without the quotes.
-pub(super) fn inside(text: &str) -> String {
-    let mut json = String::new();
-    write_text(&mut json, text);
-    json.get(1..json.len() - 1).unwrap_or_default().to_owned()
-}
-
 /// Parses a path: names after dots, keys and indices in brackets, `[*]` for all elements.
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();

@@ -99,7 +99,7 @@ impl Parts {
             headers: joined(request.headers),
             // Null for too many fields: a rule that reads the query then does not hold.
             query: body::form(request.raw_query.as_bytes()).unwrap_or(OwnedValue::Null),
-            body: body::parse(request, wanted),
+            body: body::parse(request.header("content-type"), request.unpacked, wanted),
             remote_address: request
                 .remote_address
                 .map_or(OwnedValue::Null, |address| text(&address.to_string())),
@@ -128,7 +128,7 @@ impl Parts {
 
     /// Returns the whole parsed body. Null if there is nothing to parse.
     pub fn whole_body(request: &Request<'_>) -> OwnedValue {
-        body::parse(request, &Projection::whole()).parsed
+        body::parse(request.header("content-type"), request.unpacked, &Projection::whole()).parsed
     }
 
     /// Returns the wanted parts of the parsed body. Null if they are missing.

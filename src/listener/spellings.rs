@@ -7,19 +7,19 @@ use zeroize::Zeroizing;
 
 use super::escapes::SecretBytes;
 use super::multi_search::Needle;
-use super::redact::inside;
 use crate::engine::Secrets;
+use crate::value::{Value, write_json};
 
 /// All characters except those that a URL contains unescaped (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Minimum length of a secret for redaction, in bytes. A shorter one occurs in many texts by
 /// chance.
-const SHORTEST: usize = 4;
+const MIN_SECRET_BYTES: usize = 4;
 
 /// Minimum length of a secret for the search inside longer base64, in bytes. A shorter one
 /// determines too few letters.
-const SHORTEST_IN_BASE64: usize = 8;
+const MIN_SECRET_BYTES_IN_BASE64: usize = 8;
 
 /// The encodings of all secrets.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Spellings {
         let mut spellings = Self::default();
         for secret in secrets.contents() {
             let bytes = secret.content().unwrap_or_default();
-            if bytes.len() >= SHORTEST {
+            if bytes.len() >= MIN_SECRET_BYTES {
                 spellings.add(bytes);
             }
         }
@@ -69,7 +69,7 @@ impl Spellings {
             self.push(small_escapes(&escaped), false);
             self.push(escaped, false);
         }
-        if secret.len() >= SHORTEST_IN_BASE64 {
+        if secret.len() >= MIN_SECRET_BYTES_IN_BASE64 {
             self.add_in_base64(secret);
         }
         if let Ok(text) = std::str::from_utf8(secret) {
@@ -125,4 +125,12 @@ fn small_escapes(escaped: &str) -> String {
         }
     });
     letters.collect()
+}
+
+/// Returns a string as JSON without the quotes.
+fn inside(text: &str) -> String {
+    let mut json = String::new();
+    // Writing to a string does not fail.
+    let _ = write_json(&mut json, Value::Text(text));
+    json.get(1..json.len() - 1).unwrap_or_default().to_owned()
 }

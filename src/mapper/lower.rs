@@ -287,7 +287,7 @@ fn too_large(span: Span, most: usize) -> Diagnostic {
 
 fn empty(span: Span) -> Diagnostic {
     Diagnostic::new(Code::E0013, span, "there is nothing to evaluate")
-        .help("a text is quoted twice, and so is the empty one: `\"''\"`")
+        .help("a string is quoted twice, and so is the empty one: `\"''\"`")
 }
 
 fn not_alone(key: &str, span: Span) -> Diagnostic {

@@ -67,9 +67,9 @@ impl Shape {
             Self::Mapper => "any value",
             Self::List => "a list",
             Self::Object => "an object",
-            Self::Expression => "an expression as text",
-            Self::Text => "a text",
-            Self::Template => "a template as text",
+            Self::Expression => "an expression as a string",
+            Self::Text => "a string",
+            Self::Template => "a template as a string",
         }
     }
 }
@@ -208,7 +208,7 @@ const OPERATORS: &[Operator] = &[
             required("mapping", Shape::Object),
             optional("default", Shape::Mapper),
         ]),
-        doc: "The value of the mapping under the key, compared as text; else the default, or null. Only that one runs, and the keys of the mapping are taken as they are.",
+        doc: "The value of the mapping under the key, compared as a string; else the default, or null. Only that one runs, and the keys of the mapping are taken as they are.",
         example: Example {
             document: r#"{ "LOOKUP()": { "key": "state", "mapping": { "1": "'New'", "2": "'Open'" }, "default": "'Unknown'" } }"#,
             context: r#"{ "state": 2 }"#,
@@ -222,7 +222,7 @@ const OPERATORS: &[Operator] = &[
             required("items", Shape::Mapper),
             optional("separator", Shape::Text),
         ]),
-        doc: "The items as one text, with the separator between them, which is no expression; nulls are left out.",
+        doc: "The items as one string, with the separator between them, which is no expression; nulls are left out.",
         example: Example {
             document: r#"{ "CONCAT()": { "items": ["first", "middle", "last"], "separator": " | " } }"#,
             context: r#"{ "first": "Ada", "last": "Lovelace" }"#,

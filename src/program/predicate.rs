@@ -7,7 +7,7 @@
 //! faults are reported in one way only.
 
 use super::{Callee, Chunk, Instruction, Loop, Path};
-use crate::builtins::{Code, LoopKind};
+use crate::builtins::{Code, LoopKind, Role};
 use crate::value::{Number, OwnedValue};
 
 /// A node of a predicate tree.
@@ -337,7 +337,7 @@ impl Reader<'_> {
         match self.chunk.code.get(at) {
             Some(Instruction::Call { function, count: 1 }) => {
                 let callee = self.chunk.functions.get(usize::from(*function));
-                matches!(callee, Some(Callee::Builtin(callee)) if callee.name == "LENGTH")
+                matches!(callee, Some(Callee::Builtin(callee)) if callee.role == Role::Length)
             }
             _ => false,
         }
@@ -346,12 +346,12 @@ impl Reader<'_> {
 
 /// Returns the fastest node for a call.
 fn call(function: &Callee, args: Box<[Node]>) -> Node {
-    let is = |name| matches!(function, Callee::Builtin(function) if function.name == name);
+    let is = |role| matches!(function, Callee::Builtin(function) if function.role == role);
     match &*args {
-        [Node::Path(path)] if is("PARSE_TIME") => {
+        [Node::Path(path)] if is(Role::ParseTime) => {
             Node::Moment { path: path.clone(), function: function.clone() }
         }
-        [Node::Now, by @ ..] if is("ADD_DATE") => {
+        [Node::Now, by @ ..] if is(Role::AddDate) => {
             match by.iter().map(integer).collect::<Vec<_>>()[..] {
                 [Some(years), Some(months), Some(days)] => Node::FromNow { years, months, days },
                 _ => Node::Call { function: function.clone(), args },
@@ -409,7 +409,8 @@ fn comparison(by: Comparison, left: Node, right: Node) -> Node {
 
 /// Returns the path argument of a `$LOWERCASE` call.
 fn small<'n>(function: &Callee, args: &'n [Node]) -> Option<&'n Path> {
-    let is_small = matches!(function, Callee::Builtin(function) if function.name == "LOWERCASE");
+    let is_small =
+        matches!(function, Callee::Builtin(function) if function.role == Role::Lowercase);
     match args {
         [Node::Path(path)] if is_small => Some(path),
         _ => None,

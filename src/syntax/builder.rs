@@ -4,10 +4,10 @@
 use lalrpop_util::ErrorRecovery;
 
 use super::brackets::too_deep;
+use super::error_messages;
 use super::recovery_limit::RecoveryLimit;
 use super::token::Token;
 use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
-use super::words;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 use crate::value::Number;
@@ -301,7 +301,7 @@ impl<'s> Builder<'s> {
         recovery: &ErrorRecovery<usize, Token<'s>, ()>,
         end: usize,
     ) -> ExprId {
-        if let Some(diagnostic) = words::unexpected(self.source, &recovery.error) {
+        if let Some(diagnostic) = error_messages::unexpected(self.source, &recovery.error) {
             self.report(diagnostic);
         }
         self.node(start, Expr::Error, end)

@@ -65,7 +65,7 @@ pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
         '\u{2212}' | '\u{2013}' | '\u{2014}' => Some("write a hyphen: `-`"),
         '\u{d7}' => Some("write `*`"),
         '\u{2026}' => Some("remove it, or write out what it stands for"),
-        '$' => Some("a function is written `$NAME(…)`; `${ }` stands inside a text"),
+        '$' => Some("a function is written `$NAME(…)`; `${ }` stands inside a string"),
         '~' | '@' | '\\' => Some("keys with such characters stand in brackets: `headers[\"x-y\"]`"),
         _ => None,
     };
@@ -99,5 +99,5 @@ pub(super) fn number(words: &str, span: Span) -> Diagnostic {
     if words.starts_with("0x") || words.starts_with("0X") {
         return diagnostic.help("write the number in decimal");
     }
-    diagnostic.help("put a space or an operator between them; a text has quotes; a key that begins with a digit stands in brackets: `data[\"1st\"]`")
+    diagnostic.help("put a space or an operator between them; a string has quotes; a key that begins with a digit stands in brackets: `data[\"1st\"]`")
 }

@@ -139,7 +139,7 @@ struct StringMode {
 
 /// The results of the lexer besides tokens.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct LexicalFindings {
     /// The diagnostics.
     pub(super) diagnostics: Vec<Diagnostic>,
     /// The spans of the comments.
@@ -166,7 +166,7 @@ pub(super) struct Lexer<'s> {
     /// True if a string of plain characters is emitted as one token.
     whole_texts: bool,
     done: bool,
-    pub(super) findings: Findings,
+    pub(super) findings: LexicalFindings,
 }
 
 impl<'s> Lexer<'s> {
@@ -184,7 +184,7 @@ impl<'s> Lexer<'s> {
             after_dot: false,
             whole_texts: false,
             done: false,
-            findings: Findings::default(),
+            findings: LexicalFindings::default(),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'s> Lexer<'s> {
                 Span::new(start, self.at),
                 "a comment cannot stand inside `${ }`",
             )
-            .help("put the comment outside the text"),
+            .help("put the comment outside the string"),
         );
         self.emit(start, Token::Error, self.at);
     }
@@ -517,7 +517,7 @@ impl<'s> Lexer<'s> {
         if ground.quote.is_some() {
             let opening = Span::new(ground.start, ground.start + 1);
             let mut diagnostic = Diagnostic::new(Code::E0002, opening, "this text is never closed")
-                .label("the text begins here and reaches to the end of the source");
+                .label("the string begins here and reaches to the end of the source");
             if let Some(outer) = self.brackets.innermost(Bracket::Interpolation) {
                 diagnostic =
                     diagnostic.also(outer, "inside this interpolation: is its `}` missing?");

@@ -5,6 +5,8 @@
 
 mod brackets;
 mod builder;
+mod error_messages;
+mod fingerprint;
 mod foreign;
 mod graft;
 mod lexer;
@@ -13,7 +15,6 @@ mod parser;
 mod recovery_limit;
 mod token;
 mod tree;
-mod words;
 
 pub use lexer::tokens;
 pub use parser::{Parsed, SyntaxLimits, parse, parse_template};

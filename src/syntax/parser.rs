@@ -3,10 +3,10 @@
 use lalrpop_util::lalrpop_mod;
 
 use super::builder::Builder;
-use super::lexer::{Findings, Lexer};
+use super::error_messages;
+use super::lexer::{Lexer, LexicalFindings};
 use super::recovery_limit::{MAX_DIAGNOSTICS, RecoveryLimit};
 use super::tree::{ExprId, Tree};
-use super::words;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::source::{Source, Span};
 
@@ -136,7 +136,7 @@ fn refused(source: &Source, limits: SyntaxLimits, template: bool) -> Option<Diag
     })
 }
 
-fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
+fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, LexicalFindings) {
     let depth = usize::from(limits.depth);
     let lexer = if template { Lexer::template(text, depth) } else { Lexer::new(text, depth) };
     let mut lexer = lexer.with_whole_texts();
@@ -145,8 +145,11 @@ fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
     let tokens = (&mut lexer).take_while(|(_, token, _)| pace.allows(token)).map(Ok::<_, ()>);
     let root = grammar::SourceParser::new().parse(&mut build, tokens);
     let mut findings = lexer.findings;
-    let mut tree =
-        finish(&mut build, &mut findings, root.map_err(|error| words::unexpected(text, &error)));
+    let mut tree = finish(
+        &mut build,
+        &mut findings,
+        root.map_err(|error| error_messages::unexpected(text, &error)),
+    );
     tree.order_ladders();
     (tree, findings)
 }
@@ -155,7 +158,7 @@ fn run(text: &str, limits: SyntaxLimits, template: bool) -> (Tree, Findings) {
 /// consequences of that, and are dropped.
 fn finish(
     build: &mut Builder<'_>,
-    findings: &mut Findings,
+    findings: &mut LexicalFindings,
     root: Result<ExprId, Option<Diagnostic>>,
 ) -> Tree {
     let mut tree = std::mem::take(&mut build.tree);

@@ -96,7 +96,9 @@ impl Token<'_> {
             Self::Name(name) => format!("the name `{name}`"),
             Self::Function(name) => format!("the function `${name}`"),
             Self::Number(digits) => format!("the number `{digits}`"),
-            Self::Text(_) | Self::TextStart | Self::Chunk(_) | Self::TextEnd => "a text".to_owned(),
+            Self::Text(_) | Self::TextStart | Self::Chunk(_) | Self::TextEnd => {
+                "a string".to_owned()
+            }
             Self::Error => "something unreadable".to_owned(),
             sign => format!("`{}`", sign.spelling()),
         }

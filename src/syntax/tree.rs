@@ -6,10 +6,8 @@
 //! needs no recursion.
 
 use std::collections::BTreeSet;
-use std::hash::Hasher;
 use std::sync::Arc;
 
-use super::words;
 use crate::source::Span;
 use crate::value::Number;
 
@@ -359,28 +357,6 @@ impl Tree {
             id = *inner;
         }
         id
-    }
-
-    /// Returns true if two nodes, possibly of two trees, are the same expression, regardless of
-    /// spans.
-    pub fn same(&self, id: ExprId, other: &Self, other_id: ExprId) -> bool {
-        let shape = self.shape(id);
-        let mut rest = words::Rest(&shape);
-        words::write_shape(other, other_id, &mut rest).is_ok() && rest.0.is_empty()
-    }
-
-    /// Returns a form of the expression that is equal for equal expressions of two trees: no spans,
-    /// no ids.
-    pub fn shape(&self, id: ExprId) -> String {
-        let mut out = String::new();
-        // Writing to a `String` never fails.
-        let _ = words::write_shape(self, id, &mut out);
-        out
-    }
-
-    /// Hashes the expression. Expressions that are [the same](Self::same) have equal hashes.
-    pub(crate) fn hash_shape(&self, id: ExprId, hasher: &mut impl Hasher) {
-        let _ = words::write_shape(self, id, &mut words::Hashed(hasher));
     }
 }
 

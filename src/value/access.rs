@@ -1,7 +1,7 @@
 //! Access to members, elements and slices. Does not know where in the source it is used.
 
 use super::fault::{Fault, FaultKind};
-use super::{Heap, List, Number, Value};
+use super::{Heap, List, Number, Object, SCANNED_PER_STEP, Value};
 
 /// Returns the member under a key. A missing member, and any member of null, a scalar or a list, is
 /// null.
@@ -38,7 +38,7 @@ pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<V
             FaultKind::BadIndex,
             format!("an object has text keys, not {}", index.kind().phrase()),
         )
-        .help("write the key as text, or convert it: `object[$TEXT(key)]`")),
+        .help("write the key as a string, or convert it: `object[$TEXT(key)]`")),
         Value::List(list) => {
             let at = place(whole(index)?, list.len());
             Ok(at.and_then(|at| list.get(at)).unwrap_or(Value::Null))
@@ -178,4 +178,18 @@ fn clamp(from: Option<i128>, to: Option<i128>, length: usize) -> (usize, usize) 
     let start = from.map_or(0, inside);
     let end = to.map_or(length, inside);
     (start, end.max(start))
+}
+
+impl<'a> Object<'a> {
+    /// Returns the value under a key, and charges the work: case-insensitive keys need a scan.
+    ///
+    /// # Errors
+    /// Returns an error if the step limit is exceeded.
+    #[inline]
+    pub fn find(self, heap: &Heap, key: &str) -> Result<Option<Value<'a>>, Fault> {
+        if let Self::BlindOwned(_) | Self::BlindJson(_) = self {
+            heap.work(self.len() / SCANNED_PER_STEP)?;
+        }
+        Ok(self.get(key))
+    }
 }

@@ -35,37 +35,6 @@ pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fau
     })
 }
 
-/// Returns true if two strings are equal. Keys and words are short, and a call of `memcmp` takes
-/// longer than two overlapping word comparisons.
-#[inline]
-pub(crate) fn same_text(left: &str, right: &str) -> bool {
-    let same_length = left.len() == right.len();
-    let (a, b) = (left.as_bytes(), right.as_bytes());
-    same_length && if is_short(left) { same_short(a, b) } else { a == b }
-}
-
-/// Returns true if a string fits [`same_short`]: 1 to 32 bytes.
-#[inline]
-pub(super) fn is_short(text: &str) -> bool {
-    (1..=32).contains(&text.len())
-}
-
-/// Returns true if two short byte strings of the same length are equal.
-#[inline]
-pub(super) fn same_short(a: &[u8], b: &[u8]) -> bool {
-    match a.len() {
-        16.. => same_ends::<16>(a, b),
-        8.. => same_ends::<8>(a, b),
-        4.. => same_ends::<4>(a, b),
-        length => same_ends::<1>(a, b) && a.get(length / 2) == b.get(length / 2),
-    }
-}
-
-#[inline]
-fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
-}
-
 /// Compares content that may be a secret or a digest, in constant time: an early exit would reveal
 /// how much of it matched.
 fn equal_content(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fault> {
@@ -145,9 +114,9 @@ fn no_order(left: Value<'_>, right: Value<'_>) -> Fault {
     );
     match (left.as_text(), right.as_text()) {
         (Some(_), None) | (None, Some(_)) => {
-            fault.help("convert the text first: `$INTEGER(…)`, `$DECIMAL(…)` or `$PARSE_TIME(…)`")
+            fault.help("convert the string first: `$INTEGER(…)`, `$DECIMAL(…)` or `$PARSE_TIME(…)`")
         }
-        _ => fault.help("numbers, times and texts have an order, each among its own"),
+        _ => fault.help("numbers, times and strings have an order, each among its own"),
     }
 }
 
@@ -212,9 +181,9 @@ fn not_contained(needle: Value<'_>, haystack: Value<'_>) -> Fault {
     );
     match haystack {
         Value::Text(_) | Value::Encoded(_) => {
-            fault.help("turn what is searched for into text: `$TEXT(…)`")
+            fault.help("turn what is searched for into a string: `$TEXT(…)`")
         }
         Value::Object(_) => fault.help("an object is searched for a key, which is text"),
-        _ => fault.help("`IN` searches a text, a list or an object's keys"),
+        _ => fault.help("`IN` searches a string, a list or an object's keys"),
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use bumpalo::Bump;
 
 use super::fault::{Fault, FaultKind};
+use super::nature::Nature;
 use super::{BuiltList, BuiltObject, Value};
 
 /// An arena for strings, bytes, lists and objects, with a limit on memory and on work.
@@ -30,15 +31,6 @@ pub struct Budget {
     pub bytes: usize,
     /// The steps of work that it may do.
     pub steps: u64,
-}
-
-/// Properties of a built list or object, stored so that its content is not scanned again.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Nature {
-    /// True if it contains a secret at any depth, or was made with one.
-    pub(super) secret: bool,
-    /// The depth of built lists and objects, in levels.
-    depth: u16,
 }
 
 /// The maximum nesting depth of built lists and objects, in levels. It allows all code that walks
@@ -278,7 +270,7 @@ impl Heap {
                 self.limits.steps
             ),
         )
-        .help("narrow the list or the text first: `$FILTER`, a slice, a single member")
+        .help("narrow the list or the string first: `$FILTER`, a slice, a single member")
     }
 
     #[cold]

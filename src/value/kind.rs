@@ -47,7 +47,7 @@ impl Kind {
             Self::Null => "null",
             Self::Boolean => "boolean",
             Self::Number => "number",
-            Self::Text => "text",
+            Self::Text => "string",
             Self::List => "list",
             Self::Object => "object",
             Self::Time => "time",
@@ -62,7 +62,7 @@ impl Kind {
             Self::Null => "null",
             Self::Boolean => "a boolean",
             Self::Number => "a number",
-            Self::Text => "a text",
+            Self::Text => "a string",
             Self::List => "a list",
             Self::Object => "an object",
             Self::Time => "a time",
@@ -85,7 +85,7 @@ impl fmt::Display for Kind {
 ///
 /// let taken = Kinds::TEXT | Kinds::NUMBER;
 /// assert!(taken.contains(Kind::Text));
-/// assert_eq!(taken.to_string(), "a number or a text");
+/// assert_eq!(taken.to_string(), "a number or a string");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kinds(u16);

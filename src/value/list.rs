@@ -1,6 +1,6 @@
 //! Lists in all their memory representations. Does not know their use.
 
-use super::heap::Nature;
+use super::nature::Nature;
 use super::{OwnedValue, Value};
 
 /// A list that borrows its elements.

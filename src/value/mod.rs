@@ -10,21 +10,23 @@
 
 mod access;
 mod compare;
+mod convert;
 mod fault;
 mod heap;
 mod json;
 mod kind;
 mod list;
+mod nature;
 mod number;
 mod object;
 mod operators;
 mod owned;
+mod text;
 mod time;
 
 use std::fmt;
 
 pub use access::{index, member, slice};
-pub(crate) use compare::same_text;
 pub use compare::{contains, equal, ordering, sort_order};
 pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
@@ -40,6 +42,7 @@ pub use object::{BuiltObject, Entries, Object};
 pub(crate) use object::{SCANNED_PER_STEP, json_member};
 pub use operators::{add, divide, interpolate, multiply, negate, subtract};
 pub use owned::{OwnedObject, OwnedValue};
+pub(crate) use text::same_text;
 pub use time::Time;
 
 /// A value that borrows its content.

@@ -1,9 +1,9 @@
 //! Objects in all their memory representations: string keys and values, in order. Does not know
 //! their use.
 
-use super::compare::{is_short, same_short};
-use super::heap::Nature;
-use super::{Fault, Heap, OwnedObject, OwnedValue, Value};
+use super::nature::Nature;
+use super::text::{is_short, same_short};
+use super::{OwnedObject, OwnedValue, Value};
 
 /// An object that borrows its entries.
 ///
@@ -95,18 +95,6 @@ impl<'a> Object<'a> {
                 self.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value)
             }
         }
-    }
-
-    /// Returns the value under a key, and charges the work: case-insensitive keys need a scan.
-    ///
-    /// # Errors
-    /// Returns an error if the step limit is exceeded.
-    #[inline]
-    pub fn find(self, heap: &Heap, key: &str) -> Result<Option<Value<'a>>, Fault> {
-        if let Self::BlindOwned(_) | Self::BlindJson(_) = self {
-            heap.work(self.len() / SCANNED_PER_STEP)?;
-        }
-        Ok(self.get(key))
     }
 
     /// Returns the value under a key by exact case, also in a case-insensitive object.

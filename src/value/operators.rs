@@ -87,7 +87,7 @@ fn wrong_operands(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
     )
     .help(match (sign, left, right) {
         ("+", Value::Number(_), other) | ("+", other, Value::Number(_)) if is_textual(other) => {
-            "to add, convert the text: `$INTEGER(…)`; to join, convert the number: `$TEXT(…)`"
+            "to add, convert the string: `$INTEGER(…)`; to join, convert the number: `$TEXT(…)`"
         }
         _ => conversion(culprit),
     })
@@ -96,7 +96,7 @@ fn wrong_operands(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
 fn conversion(value: Value<'_>) -> &'static str {
     match value {
         Value::Text(_) | Value::Encoded(_) => {
-            "convert the text to a number first: `$INTEGER(…)` or `$DECIMAL(…)`"
+            "convert the string to a number first: `$INTEGER(…)` or `$DECIMAL(…)`"
         }
         Value::Time(_) => "take the seconds of the time first: `$EPOCH(…)`",
         Value::List(_) => {

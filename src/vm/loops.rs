@@ -199,7 +199,9 @@ fn wrong_subject(info: &Loop, subject: Value<'_>) -> Fault {
         ),
     );
     match subject {
-        Value::Text(_) => fault.help("take the text apart first: `$SPLIT(…)` or `$PARSE_JSON(…)`"),
+        Value::Text(_) => {
+            fault.help("take the string apart first: `$SPLIT(…)` or `$PARSE_JSON(…)`")
+        }
         Value::Object(_) => fault.help("take the object's values: `$VALUES(…)`"),
         _ => fault,
     }

@@ -6,7 +6,7 @@ use super::context::{Context, case_insensitive};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
 use super::predicate::{Walk, at_once};
-use super::set::Shared;
+use super::shared::Shared;
 use super::trap::{At, Trap};
 use crate::builtins::{Env, PatternCache, invoke};
 use crate::program::{Base, Chunk, Instruction, Key, Loop, Node, Path, Program};

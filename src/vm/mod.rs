@@ -10,6 +10,7 @@ mod machine;
 mod predicate;
 mod secrets;
 mod set;
+mod shared;
 mod simple;
 mod trap;
 

@@ -10,7 +10,7 @@
 use memchr::memchr2_iter;
 
 use super::context::{Context, Document, case_insensitive, document};
-use super::set::{Answer, End, Shared};
+use super::shared::{Answer, End, Shared};
 use crate::builtins::{Env, PatternCache, invoke, usual_time};
 use crate::program::{Base, Callee, Chunk, Comparison, Key, Node, Path, Question};
 use crate::value::{self, Heap, List, Object, OwnedValue, Value};
@@ -29,7 +29,7 @@ pub(super) struct Walk<'r, 'a> {
 }
 
 /// The maximum number of arguments of a call. Functions that filters call have fewer.
-const MOST_ARGUMENTS: usize = 5;
+const MAX_ARGUMENTS: usize = 5;
 
 impl<'a> Walk<'_, 'a> {
     pub(super) fn value(&mut self, node: &'a Node) -> Option<Value<'a>> {
@@ -346,7 +346,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn call(&mut self, function: &'a Callee, args: &'a [Node]) -> Option<Value<'a>> {
-        let mut values = [Value::Null; MOST_ARGUMENTS];
+        let mut values = [Value::Null; MAX_ARGUMENTS];
         let given = values.get_mut(..args.len())?;
         for (place, arg) in given.iter_mut().zip(args) {
             *place = self.value(arg)?;

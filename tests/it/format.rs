@@ -36,8 +36,8 @@ fn keeps_the_laws(text: &str) {
     let Some(after) = read(&out) else {
         panic!("formatted, it does not read:\n{text}\n---\n{out}");
     };
-    let shape = |parsed: &Parsed| parsed.tree.shape(parsed.tree.root());
-    assert_eq!(shape(&before), shape(&after), "another tree:\n{text}\n---\n{out}");
+    let fingerprint = |parsed: &Parsed| parsed.tree.fingerprint(parsed.tree.root());
+    assert_eq!(fingerprint(&before), fingerprint(&after), "another tree:\n{text}\n---\n{out}");
     assert_eq!(comments(&before), comments(&after), "other comments:\n{text}\n---\n{out}");
     assert_eq!(format(&after), out, "not done at once:\n{text}\n---\n{out}");
     assert!(out.ends_with('\n') && !out.ends_with("\n\n"), "one newline at the end:\n{out}");

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hookgate::builtins::{self, Code, Family, Function, Mode, Role};
+use hookgate::builtins::{self, Code, Family, Function, Mode, ParamRole};
 use hookgate::engine::{Context, Engine, Machine, Secrets, Time, UndeclaredRoots};
 
 /// Returns the result of an example: JSON, or the code of the first error.
@@ -90,7 +90,7 @@ fn every_parameter_has_a_name_and_takes_something() {
         for param in function.params {
             assert!(!param.name.is_empty() && names.insert(param.name), "{}", function.name);
             match param.role {
-                Role::Lambda { least, most } => {
+                ParamRole::Lambda { least, most } => {
                     assert!(param.kinds.is_empty() && (1..=most).contains(&least));
                     assert!(matches!(function.code, Code::Loop(_)), "{}", function.name);
                 }

@@ -88,7 +88,7 @@ fn arguments_are_checked_as_those_of_the_language_are() {
     assert!(answer("$TIMES('a', 1, 2)").starts_with("E01"));
     assert!(answer("$SHOUT([1])").starts_with("E0"), "{}", answer("$SHOUT([1])"));
     assert!(
-        answer("$SHOUT(n)").starts_with("E0302: `$SHOUT` takes a text"),
+        answer("$SHOUT(n)").starts_with("E0302: `$SHOUT` takes a string"),
         "{}",
         answer("$SHOUT(n)")
     );
@@ -118,7 +118,7 @@ fn a_fault_does_not_quote_a_secret() {
 fn an_answer_of_another_kind_than_declared_is_a_fault() {
     assert_eq!(answer("$SAME('a')"), r#""a""#);
     let told = answer("$SAME(n)");
-    assert_eq!(told, "E0302: `$SAME` answers a text by its declaration, and answered a number");
+    assert_eq!(told, "E0302: `$SAME` answers a string by its declaration, and answered a number");
     assert!(answer("$SAME([n])").contains("answered a list"));
     // The kind of a secret's content is considered; the content is not reported.
     assert_eq!(answer("$SAME($SECRET('KEY')) == 'hunter2'"), "true");

@@ -167,9 +167,9 @@ impl Sent {
 
 /// Returns the outcome, and every reason code except `passed`.
 fn came(decision: &Decision) -> String {
-    let findings = decision.reasons.iter().map(|one| one.finding.name());
-    let findings: Vec<&str> = findings.filter(|name| *name != "passed").collect();
-    [&[decision.outcome.name()], findings.as_slice()].concat().join(" ")
+    let codes = decision.reasons.iter().map(|one| one.code.name());
+    let codes: Vec<&str> = codes.filter(|name| *name != "passed").collect();
+    [&[decision.outcome.name()], codes.as_slice()].concat().join(" ")
 }
 
 /// Returns the messages of a decision as one text.

@@ -1,6 +1,9 @@
 //! The structure of the repository: the modules that each module may use, as in the table in
 //! `docs/architecture.md`.
 
+mod imports;
+mod public_items;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +74,41 @@ fn modules_name_only_what_is_below_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_do_not_import_each_other_in_cycles() {
+    let uses = imports::uses();
+    assert!(uses.len() > 250, "{} files", uses.len());
+    // Operators of mappers are rows with functions that lower them, and may contain each other.
+    let inherent = |file: &PathBuf| file.starts_with("src/mapper");
+    let cycles: Vec<_> = imports::cycles(&uses)
+        .into_iter()
+        .filter(|cycle| !cycle.iter().all(inherent))
+        .map(|cycle| {
+            let edges = cycle.iter().flat_map(|file| {
+                let within = uses[file].iter().filter(|(other, _)| cycle.contains(*other));
+                within.map(move |(other, names)| format!("{file:?} uses {names:?} of {other:?}"))
+            });
+            edges.collect::<Vec<_>>().join("\n")
+        })
+        .collect();
+    assert!(cycles.is_empty(), "{}", cycles.join("\n\n"));
+}
+
+/// The public items. A new one is a decision: write the reason into the commit.
+const PUBLIC_ITEMS: &str = "tests/cases/public_items.txt";
+
+#[test]
+fn public_items_are_few_and_listed() {
+    let items = public_items::public_items();
+    let lines: String = items.iter().map(|item| format!("{item}\n")).collect();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(PUBLIC_ITEMS, &lines).unwrap();
+    }
+    let listed = std::fs::read_to_string(PUBLIC_ITEMS).unwrap();
+    assert_eq!(lines, listed, "{PUBLIC_ITEMS} differs; UPDATE_EXPECT=1 rewrites it");
+    assert!((100..250).contains(&items.len()), "{} public items", items.len());
 }
 
 #[test]

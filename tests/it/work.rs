@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hookgate::builtins::{self, Code, Function, Param, Role};
+use hookgate::builtins::{self, Code, Function, Param, ParamRole};
 use hookgate::engine::{
     Context, Engine, Kind, Limits, Machine, OwnedValue, UndeclaredRoots, Value,
 };
@@ -60,9 +60,9 @@ const AT_ONCE: &[&str] = &["FIRST", "LAST", "LENGTH", "KIND", "ALL", "RENDER"];
 /// Returns the source of an argument that fits a parameter.
 fn argument(param: &Param) -> String {
     match param.role {
-        Role::Lambda { least, .. } if least > 1 => return "(a, b) => b".to_owned(),
-        Role::Lambda { .. } => return "y => y".to_owned(),
-        Role::LiteralName => return "'NAME'".to_owned(),
+        ParamRole::Lambda { least, .. } if least > 1 => return "(a, b) => b".to_owned(),
+        ParamRole::Lambda { .. } => return "y => y".to_owned(),
+        ParamRole::LiteralName => return "'NAME'".to_owned(),
         _ => {}
     }
     let kinds =
@@ -80,7 +80,7 @@ fn calls(function: &'static Function, kind: Kind) -> impl Iterator<Item = String
         (*at == 0 || !is_loop)
             && param.kinds.contains(kind)
             && !param.is_lambda()
-            && param.role == Role::Value
+            && param.role == ParamRole::Value
     };
     (0..function.params.len()).filter(takes).map(move |place| {
         let args = function.params.iter().enumerate();

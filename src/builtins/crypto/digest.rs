@@ -5,8 +5,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::CONTENT;
-use crate::builtins::registry::{
-    Code, Example, Family, Function, Native, NullPropagation, Param, example,
+use crate::builtins::function::{
+    Code, Example, Family, Function, Native, NullPropagation, Param, Role, example,
 };
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value};
@@ -29,6 +29,7 @@ const fn row(
         examples,
         null: NullPropagation::Fault,
         declassifies: true,
+        role: Role::Ordinary,
         code: Code::Native(code),
     }
 }
@@ -92,7 +93,7 @@ pub(super) const CRC32: Function = Function {
     family: Family::Crypto,
     params: &[Param::new("value", Kinds::TEXT.or(Kinds::BYTES))],
     result: Kinds::NUMBER,
-    doc: "The CRC-32 checksum (IEEE) of a text or bytes, from 0 to 4294967295.",
+    doc: "The CRC-32 checksum (IEEE) of a string or bytes, from 0 to 4294967295.",
     examples: &[
         example("$CRC32(\"123456789\")", "3421780262"),
         example("$CRC32(\"\")", "0"),
@@ -101,6 +102,7 @@ pub(super) const CRC32: Function = Function {
     null: NullPropagation::Fault,
     // A checksum of a short secret reveals the secret.
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(crc32),
 };
 

@@ -6,8 +6,8 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::CONTENT;
-use crate::builtins::registry::{
-    Code, Example, Family, Function, Native, NullPropagation, Param, example,
+use crate::builtins::function::{
+    Code, Example, Family, Function, Native, NullPropagation, Param, Role, example,
 };
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
@@ -30,6 +30,7 @@ const fn row(
         examples,
         null: NullPropagation::Fault,
         declassifies: true,
+        role: Role::Hmac,
         code: Code::Native(code),
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::key::{self, ReadKey};
 use super::{CONTENT, hmac, public_key};
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, quoted, read_json_into};
 
@@ -41,6 +41,7 @@ pub(super) const JWT_VERIFY: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: true,
+    role: Role::VerifyToken,
     code: Code::Native(jwt_verify),
 };
 

@@ -15,7 +15,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-use super::registry::Function;
+use super::function::Function;
 use crate::value::Kinds;
 
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 
 use super::encoded::bytes_of;
 use super::{CONTENT, key};
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Value, quoted};
 
@@ -38,6 +38,7 @@ pub(super) const ED25519_VERIFY: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: true,
+    role: Role::Ordinary,
     code: Code::Native(ed25519_verify),
 };
 
@@ -65,6 +66,7 @@ pub(super) const ECDSA_P256_VERIFY: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: true,
+    role: Role::Ordinary,
     code: Code::Native(ecdsa_p256_verify),
 };
 
@@ -84,6 +86,7 @@ pub(super) const RSA_VERIFY: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: true,
+    role: Role::Ordinary,
     code: Code::Native(rsa_verify),
 };
 

@@ -4,7 +4,9 @@
 use subtle::ConstantTimeEq;
 
 use super::CONTENT;
-use crate::builtins::registry::{Code, Family, Form, Function, NullPropagation, Param, example};
+use crate::builtins::function::{
+    Code, Family, Form, Function, NullPropagation, Param, Role, example,
+};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Value};
 
@@ -13,7 +15,7 @@ pub(super) const SECURE_EQUALS: Function = Function {
     family: Family::Crypto,
     params: &[Param::new("a", CONTENT), Param::new("b", CONTENT.or(Kinds::NULL))],
     result: Kinds::BOOLEAN,
-    doc: "Whether two texts, bytes or secrets have the same bytes, in a time that does not tell how much of them is the same; false where either is null.",
+    doc: "Whether two strings, bytes or secrets have the same bytes, in a time that does not tell how much of them is the same; false where either is null.",
     examples: &[
         example("$SECURE_EQUALS(\"zoom-secret\", $SECRET('ZOOM'))", "true"),
         example("$SECURE_EQUALS(\"zoom\", $SECRET('ZOOM'))", "false"),
@@ -24,6 +26,7 @@ pub(super) const SECURE_EQUALS: Function = Function {
     ],
     null: NullPropagation::False,
     declassifies: true,
+    role: Role::SecureEquals,
     code: Code::Native(secure_equals),
 };
 
@@ -40,6 +43,7 @@ pub(super) const SECRET: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Form(Form::Secret),
 };
 
@@ -56,6 +60,7 @@ pub(super) const SECRETS: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Form(Form::Secrets),
 };
 

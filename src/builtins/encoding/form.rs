@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use smallvec::{SmallVec, smallvec};
 
 use super::url::{Plus, decoded};
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Value};
 
@@ -25,6 +25,7 @@ pub(super) const PARSE_FORM: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(parse_form),
 };
 
@@ -37,7 +38,7 @@ pub(super) const PARSE_PAIRS: Function = Function {
         Param::new("assign", Kinds::TEXT),
     ],
     result: Kinds::OBJECT,
-    doc: "The pairs of a text such as `t=1,v1=ab` as an object, spaces around them left out; a repeated key gives a list, a key alone null.",
+    doc: "The pairs of a string such as `t=1,v1=ab` as an object, spaces around them left out; a repeated key gives a list, a key alone null.",
     examples: &[
         example(r#"$PARSE_PAIRS("t=1,v1=ab", ",", "=")"#, r#"{"t":"1","v1":"ab"}"#),
         example(
@@ -50,6 +51,7 @@ pub(super) const PARSE_PAIRS: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(parse_pairs),
 };
 

@@ -5,7 +5,7 @@ mod form;
 mod spelling;
 mod url;
 
-use super::registry::{Code, Family, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value, read_json_into, write_json_text};
 
@@ -29,7 +29,7 @@ const PARSE_JSON: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("json", Kinds::TEXT.or(Kinds::BYTES))],
     result: Kinds::ANY,
-    doc: "The value that a text, or bytes of UTF-8, has as JSON.",
+    doc: "The value that a string, or bytes of UTF-8, has as JSON.",
     examples: &[
         example(r#"$PARSE_JSON('{"id": 18446744073709551615}').id"#, "18446744073709551615"),
         example(r#"$UNBASE64("eyJhIjpbMV19").$PARSE_JSON().a[0]"#, "1"),
@@ -40,6 +40,7 @@ const PARSE_JSON: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(parse_json),
 };
 
@@ -56,6 +57,7 @@ const STRINGIFY_JSON: Function = Function {
     ],
     null: NullPropagation::Passed,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(stringify_json),
 };
 

@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
 
@@ -24,7 +24,7 @@ pub(super) const HEX: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("value", CONTENT)],
     result: Kinds::TEXT,
-    doc: "Bytes, or the UTF-8 of a text, in lower-case hex. Not of null: an absent digest must equal nothing.",
+    doc: "Bytes, or the UTF-8 of a string, in lower-case hex. Not of null: an absent digest must equal nothing.",
     examples: &[
         example(r#"$HEX($UNHEX("00FF"))"#, r#""00ff""#),
         example(r#""é".$HEX()"#, r#""c3a9""#),
@@ -32,6 +32,7 @@ pub(super) const HEX: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: false,
+    role: Role::Encoder,
     code: Code::Native(hex),
 };
 
@@ -50,6 +51,7 @@ pub(super) const UNHEX: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(unhex),
 };
 
@@ -58,7 +60,7 @@ pub(super) const BASE64: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("value", CONTENT)],
     result: Kinds::TEXT,
-    doc: "Bytes, or the UTF-8 of a text, in base64 with its padding. Not of null: an absent digest must equal nothing.",
+    doc: "Bytes, or the UTF-8 of a string, in base64 with its padding. Not of null: an absent digest must equal nothing.",
     examples: &[
         example(r#"$BASE64("user:pässword")"#, r#""dXNlcjpww6Rzc3dvcmQ=""#),
         example(r#"$UNHEX("fbff").$BASE64()"#, r#""+/8=""#),
@@ -66,6 +68,7 @@ pub(super) const BASE64: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: false,
+    role: Role::Encoder,
     code: Code::Native(base64),
 };
 
@@ -74,7 +77,7 @@ pub(super) const BASE64URL: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("value", CONTENT)],
     result: Kinds::TEXT,
-    doc: "Bytes, or the UTF-8 of a text, in the base64 of URLs and JWTs: `-` and `_`, no padding. Not of null.",
+    doc: "Bytes, or the UTF-8 of a string, in the base64 of URLs and JWTs: `-` and `_`, no padding. Not of null.",
     examples: &[
         example(r#"$UNHEX("fbff").$BASE64URL()"#, r#""-_8""#),
         example(r#"$BASE64URL("é")"#, r#""w6k""#),
@@ -82,6 +85,7 @@ pub(super) const BASE64URL: Function = Function {
     ],
     null: NullPropagation::Fault,
     declassifies: false,
+    role: Role::Encoder,
     code: Code::Native(base64url),
 };
 
@@ -100,6 +104,7 @@ pub(super) const UNBASE64: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(unbase64),
 };
 
@@ -108,7 +113,7 @@ pub(super) const BYTES: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("value", CONTENT)],
     result: Kinds::BYTES,
-    doc: "The UTF-8 of a text as bytes; bytes as they are.",
+    doc: "The UTF-8 of a string as bytes; bytes as they are.",
     examples: &[
         example(r#"$BYTES("hé")"#, r#""68c3a9""#),
         example(r#"$BYTES($UNHEX("00")).$LENGTH()"#, "1"),
@@ -116,6 +121,7 @@ pub(super) const BYTES: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(bytes),
 };
 

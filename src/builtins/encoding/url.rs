@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Heap, Kinds, Value};
 
@@ -11,7 +11,7 @@ pub(super) const URLENCODE: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text for a part of a URL: all but letters, digits and `-._~` as `%XX`, a space too.",
+    doc: "The string for a part of a URL: all but letters, digits and `-._~` as `%XX`, a space too.",
     examples: &[
         example(r#"$URLENCODE("a b&c=d/é")"#, r#""a%20b%26c%3Dd%2F%C3%A9""#),
         example(r#""A-z_0.9~".$URLENCODE()"#, r#""A-z_0.9~""#),
@@ -19,6 +19,7 @@ pub(super) const URLENCODE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(urlencode),
 };
 
@@ -27,7 +28,7 @@ pub(super) const URLDECODE: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text with every `%XX` decoded; a `+` stays, since only forms mean a space by it.",
+    doc: "The string with every `%XX` decoded; a `+` stays, since only forms mean a space by it.",
     examples: &[
         example(r#"$URLDECODE("a%20b+c%c3%A9")"#, r#""a b+cé""#),
         example(r#""plain".$URLDECODE()"#, r#""plain""#),
@@ -37,6 +38,7 @@ pub(super) const URLDECODE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(urldecode),
 };
 

@@ -7,7 +7,7 @@ mod unique;
 
 use std::cmp::Ordering;
 
-use super::registry::{Code, Family, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Number, Value, ordering};
 
@@ -43,6 +43,7 @@ const FLATTEN: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(flatten),
 };
 
@@ -59,6 +60,7 @@ const FIRST: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(first),
 };
 
@@ -75,6 +77,7 @@ const LAST: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(last),
 };
 
@@ -92,6 +95,7 @@ const REVERSE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(reverse),
 };
 
@@ -110,6 +114,7 @@ const SUM: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(sum),
 };
 
@@ -128,6 +133,7 @@ const MIN: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(min),
 };
 
@@ -146,6 +152,7 @@ const MAX: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(max),
 };
 
@@ -195,7 +202,7 @@ fn no_number(item: Value<'_>) -> Fault {
         format!("`$SUM` adds up numbers, and in the list is {}", item.kind().phrase()),
     );
     match item.as_text() {
-        Some(_) => fault.help("convert the texts first: `list.$MAP(x => $INTEGER(x)).$SUM()`"),
+        Some(_) => fault.help("convert the strings first: `list.$MAP(x => $INTEGER(x)).$SUM()`"),
         None => fault,
     }
 }

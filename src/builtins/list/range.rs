@@ -1,6 +1,6 @@
 //! Lists of consecutive numbers.
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value};
 
@@ -25,6 +25,7 @@ pub(super) const RANGE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(range),
 };
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use smallvec::SmallVec;
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Heap, Kinds, Object, Value, equal};
 
@@ -25,6 +25,7 @@ pub(super) const UNIQUE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(unique),
 };
 

@@ -1,6 +1,6 @@
 //! Lower case, upper case and title case by Unicode, the same in every locale.
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Value};
 
@@ -9,7 +9,7 @@ pub(super) const LOWERCASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text in small letters.",
+    doc: "The string in small letters.",
     examples: &[
         example(r#"$LOWERCASE("Application/JSON")"#, r#""application/json""#),
         example(r#""ÄÖÜ".$LOWERCASE()"#, r#""äöü""#),
@@ -18,6 +18,7 @@ pub(super) const LOWERCASE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Lowercase,
     code: Code::Native(lowercase),
 };
 
@@ -26,7 +27,7 @@ pub(super) const UPPERCASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text in capitals.",
+    doc: "The string in capitals.",
     examples: &[
         example(r#"$UPPERCASE("inc-12")"#, r#""INC-12""#),
         example(r#""straße".$UPPERCASE()"#, r#""STRASSE""#),
@@ -34,6 +35,7 @@ pub(super) const UPPERCASE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Normalizer,
     code: Code::Native(uppercase),
 };
 
@@ -42,7 +44,7 @@ pub(super) const TITLECASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text with a capital at the start of every word and small letters after it.",
+    doc: "The string with a capital at the start of every word and small letters after it.",
     examples: &[
         example(r#"$TITLECASE("APPROVED")"#, r#""Approved""#),
         example(r#"$TITLECASE("in progress: don't wait")"#, r#""In Progress: Don't Wait""#),
@@ -51,6 +53,7 @@ pub(super) const TITLECASE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(titlecase),
 };
 

@@ -1,6 +1,6 @@
 //! Conversion of values to strings, and of markup to plain text.
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env, Template, html};
 use crate::value::{Fault, FaultKind, Kinds, Value, interpolate};
 
@@ -9,7 +9,7 @@ pub(super) const TEXT: Function = Function {
     family: Family::Text,
     params: &[Param::new("value", Kinds::ANY)],
     result: Kinds::TEXT,
-    doc: "The value as text: a time as RFC 3339, a list or object as JSON, bytes as the UTF-8 they spell.",
+    doc: "The value as a string: a time as RFC 3339, a list or object as JSON, bytes as the UTF-8 they spell.",
     examples: &[
         example("$TEXT(2.0)", r#""2""#),
         example("TRUE.$TEXT()", r#""true""#),
@@ -20,6 +20,7 @@ pub(super) const TEXT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(text),
 };
 
@@ -40,6 +41,7 @@ pub(super) const STRIP_HTML: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(strip_html),
 };
 
@@ -65,6 +67,7 @@ pub(super) const RENDER: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(render),
 };
 
@@ -73,7 +76,7 @@ fn text<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
         value @ (Value::Text(_) | Value::Encoded(_)) => Ok(value),
         Value::Bytes(bytes) => std::str::from_utf8(bytes).map(Value::Text).map_err(|_| {
             Fault::new(FaultKind::BadData, "these bytes are not UTF-8 text")
-                .help("`$HEX(…)` and `$BASE64(…)` write any bytes as text")
+                .help("`$HEX(…)` and `$BASE64(…)` write any bytes as a string")
         }),
         other => interpolate(env.heap, &[other]),
     }

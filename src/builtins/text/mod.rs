@@ -7,7 +7,7 @@ mod lookahead;
 mod parts;
 mod search;
 
-use super::registry::Function;
+use super::function::Function;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     case::LOWERCASE,

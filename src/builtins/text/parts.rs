@@ -1,6 +1,6 @@
 //! Functions that split, measure and join strings.
 
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Value, interpolate, slice};
 
@@ -9,7 +9,7 @@ pub(super) const TRIM: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The text without the white space at its ends.",
+    doc: "The string without the white space at its ends.",
     examples: &[
         example(r#"" INC12345 ".$TRIM()"#, r#""INC12345""#),
         example(r#"$TRIM("\n\ta  b\u00a0")"#, r#""a  b""#),
@@ -17,6 +17,7 @@ pub(super) const TRIM: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Normalizer,
     code: Code::Native(trim),
 };
 
@@ -28,7 +29,7 @@ pub(super) const CONCAT: Function = Function {
         Param::new("separator", Kinds::TEXT).optional(),
     ],
     result: Kinds::TEXT.or(Kinds::BYTES),
-    doc: "The elements as one text, with a separator between them; nulls are left out. With bytes among them it is bytes.",
+    doc: "The elements as one string, with a separator between them; nulls are left out. With bytes among them it is bytes.",
     examples: &[
         example(
             r#"$CONCAT(["Your adjusted age is", 12 + 1], " ")"#,
@@ -41,6 +42,7 @@ pub(super) const CONCAT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Concatenation,
     code: Code::Native(concat),
 };
 
@@ -49,7 +51,7 @@ pub(super) const SPLIT: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("separator", Kinds::TEXT)],
     result: Kinds::LIST,
-    doc: "The parts of the text between the separators, which are taken literally; an empty separator gives the characters.",
+    doc: "The parts of the string between the separators, which are taken literally; an empty separator gives the characters.",
     examples: &[
         example(r#""2025-08-17T12:30".$SPLIT("T")[0]"#, r#""2025-08-17""#),
         example(r#"$SPLIT("a.b..c", ".")"#, r#"["a","b","","c"]"#),
@@ -60,6 +62,7 @@ pub(super) const SPLIT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(split),
 };
 
@@ -68,7 +71,7 @@ pub(super) const LENGTH: Function = Function {
     family: Family::Text,
     params: &[Param::new("value", Kinds::TEXT.or(Kinds::LIST).or(Kinds::OBJECT).or(Kinds::BYTES))],
     result: Kinds::NUMBER,
-    doc: "How many characters a text has, elements a list, entries an object, or bytes there are; 0 for null.",
+    doc: "How many characters a string has, elements a list, entries an object, or bytes there are; 0 for null.",
     examples: &[
         example(r#"$LENGTH("naïve 🙂")"#, "7"),
         example("[1, NULL, 3].$LENGTH()", "3"),
@@ -79,6 +82,7 @@ pub(super) const LENGTH: Function = Function {
     ],
     null: NullPropagation::Zero,
     declassifies: false,
+    role: Role::Length,
     code: Code::Native(length),
 };
 
@@ -103,6 +107,7 @@ pub(super) const SUBSTRING: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(substring),
 };
 
@@ -115,7 +120,7 @@ pub(super) const PAD_LEFT: Function = Function {
         Param::new("fill", Kinds::TEXT).optional(),
     ],
     result: Kinds::TEXT,
-    doc: "The text with spaces in front, or with what is to fill instead, until it has so many characters.",
+    doc: "The string with spaces in front, or with what is to fill instead, until it has so many characters.",
     examples: &[
         example(r#"$PAD_LEFT($TEXT(7), 3, "0")"#, r#""007""#),
         example(r#"$PAD_LEFT("é", 4)"#, r#""   é""#),
@@ -126,6 +131,7 @@ pub(super) const PAD_LEFT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(pad_left),
 };
 

@@ -3,7 +3,7 @@
 use regex::{Captures, Match, Regex};
 
 use super::lookahead::{Reach, reach};
-use crate::builtins::registry::{Code, Family, Function, NullPropagation, Param, example};
+use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
 
@@ -16,7 +16,7 @@ pub(super) const REPLACE: Function = Function {
         Param::new("with", Kinds::TEXT),
     ],
     result: Kinds::TEXT,
-    doc: "The text with every match of a regular expression replaced; `\\0` stands for the match, `\\1` to `\\9` for its groups, `\\\\` for a backslash.",
+    doc: "The string with every match of a regular expression replaced; `\\0` stands for the match, `\\1` to `\\9` for its groups, `\\\\` for a backslash.",
     examples: &[
         example(r#""a b c".$REPLACE(" ", "_")"#, r#""a_b_c""#),
         example(r#"$REPLACE("2025-08-17", "(\d+)-(\d+)-(\d+)", "\3.\2.\1")"#, r#""17.08.2025""#),
@@ -27,6 +27,7 @@ pub(super) const REPLACE: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(replace),
 };
 
@@ -35,7 +36,7 @@ pub(super) const STARTS_WITH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("prefix", Kinds::TEXT)],
     result: Kinds::BOOLEAN,
-    doc: "Whether the text starts with the prefix, taken literally; false for null.",
+    doc: "Whether the string starts with the prefix, taken literally; false for null.",
     examples: &[
         example(r#"$STARTS_WITH("sha256=ab12", "sha256=")"#, "true"),
         example(r#""École".$STARTS_WITH("é")"#, "false"),
@@ -44,6 +45,7 @@ pub(super) const STARTS_WITH: Function = Function {
     ],
     null: NullPropagation::False,
     declassifies: false,
+    role: Role::Search,
     code: Code::Native(starts_with),
 };
 
@@ -52,7 +54,7 @@ pub(super) const ENDS_WITH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("suffix", Kinds::TEXT)],
     result: Kinds::BOOLEAN,
-    doc: "Whether the text ends with the suffix, taken literally; false for null.",
+    doc: "Whether the string ends with the suffix, taken literally; false for null.",
     examples: &[
         example(r#"$ENDS_WITH("report.pdf", ".pdf")"#, "true"),
         example(r#""report.pdf".$ENDS_WITH("")"#, "true"),
@@ -61,6 +63,7 @@ pub(super) const ENDS_WITH: Function = Function {
     ],
     null: NullPropagation::False,
     declassifies: false,
+    role: Role::Search,
     code: Code::Native(ends_with),
 };
 
@@ -69,7 +72,7 @@ pub(super) const MATCH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("regex", Kinds::TEXT).pattern()],
     result: Kinds::BOOLEAN,
-    doc: "Whether a regular expression matches anywhere in the text; `^` and `$` tie it to the ends. False for null.",
+    doc: "Whether a regular expression matches anywhere in the string; `^` and `$` tie it to the ends. False for null.",
     examples: &[
         example(r#"$MATCH("PROJ-17: fix", "^[A-Z]+-\d+")"#, "true"),
         example(r#""Grüße".$MATCH("(?i)GRÜ")"#, "true"),
@@ -79,6 +82,7 @@ pub(super) const MATCH: Function = Function {
     ],
     null: NullPropagation::False,
     declassifies: false,
+    role: Role::Search,
     code: Code::Native(matches),
 };
 
@@ -103,6 +107,7 @@ pub(super) const EXTRACT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
+    role: Role::Ordinary,
     code: Code::Native(extract),
 };
 
@@ -185,7 +190,7 @@ fn check_groups(with: &str, regex: &Regex) -> Result<(), Fault> {
         FaultKind::BadArgument,
         format!("the `with` of `$REPLACE` names the group `\\{group}`, and the pattern has {has}"),
     )
-    .help("a backslash itself is written `\\\\`, which in a text literal takes four"))
+    .help("a backslash itself is written `\\\\`, which in a string literal takes four"))
 }
 
 /// Bytes that a search may read beyond its match that count as one step, as in other functions.

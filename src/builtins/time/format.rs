@@ -25,7 +25,7 @@ pub(super) enum Purpose {
 }
 
 /// Maximum length of a format, in bytes. A specifier may write twenty times its own length.
-const LONGEST: usize = 1000;
+const MAX_FORMAT_BYTES: usize = 1000;
 
 impl<'a> Format<'a> {
     /// Returns the format in an argument, or `None` if it is omitted.
@@ -37,8 +37,8 @@ impl<'a> Format<'a> {
         let Some(text) = args.optional_text(at)? else {
             return Ok(None);
         };
-        if text.len() > LONGEST {
-            return Err(args.meaningless(at, format!("at most {LONGEST} bytes long")));
+        if text.len() > MAX_FORMAT_BYTES {
+            return Err(args.meaningless(at, format!("at most {MAX_FORMAT_BYTES} bytes long")));
         }
         if let Some(wrong) = wrong_specifier(text, purpose) {
             return Err(args

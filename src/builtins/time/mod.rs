@@ -14,7 +14,7 @@ use chrono::Datelike;
 use self::format::{Format, Purpose};
 pub(crate) use self::parse::usual_time;
 use self::zone::Zone;
-use super::registry::{Code, Family, Form, Function, NullPropagation, Param, example};
+use super::function::{Code, Family, Form, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Time, Value};
 
@@ -32,6 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Passed,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Form(Form::Time),
     },
     Function {
@@ -43,7 +44,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ZONE.optional(),
         ],
         result: Kinds::TIME,
-        doc: "A text or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or what a strftime format says. A text that names no zone is in the one given, else in UTC; of a local time that comes twice it is the earlier.",
+        doc: "A string or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or what a strftime format says. A string that names no zone is in the one given, else in UTC; of a local time that comes twice it is the earlier.",
         examples: &[
             example("$PARSE_TIME(\"2025-08-17T12:30:00Z\")", "\"2025-08-17T12:30:00Z\""),
             example(
@@ -68,6 +69,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::ParseTime,
         code: Code::Native(parse_time),
     },
     Function {
@@ -75,7 +77,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::Time,
         params: &[Param::new("time", Kinds::TIME), FORMAT, ZONE.optional()],
         result: Kinds::TEXT,
-        doc: "A time as text: as a strftime format says, else RFC 3339; in a zone if one is given, else in the time's own offset.",
+        doc: "A time as a string: as a strftime format says, else RFC 3339; in a zone if one is given, else in the time's own offset.",
         examples: &[
             example("$FORMAT_TIME($TIME())", "\"2025-08-20T00:00:00Z\""),
             example("$TIME().$FORMAT_TIME(\"%b %d, %Y\")", "\"Aug 20, 2025\""),
@@ -86,6 +88,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(format_time),
     },
     Function {
@@ -108,6 +111,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::AddDate,
         code: Code::Native(add_date),
     },
     Function {
@@ -129,6 +133,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(add_time),
     },
     Function {
@@ -144,6 +149,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(epoch),
     },
     Function {
@@ -159,6 +165,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(epoch_millis),
     },
     Function {
@@ -175,6 +182,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(weekday),
     },
     Function {
@@ -192,6 +200,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ],
         null: NullPropagation::Null,
         declassifies: false,
+        role: Role::Ordinary,
         code: Code::Native(in_zone),
     },
 ];

@@ -11,7 +11,7 @@ use crate::value::{Fault, FaultKind, Number, Time, quoted};
 
 /// Maximum length of a text, in bytes. It is more than any notation needs; longer texts are not
 /// parsed.
-const LONGEST: usize = 80;
+const MAX_TEXT_BYTES: usize = 80;
 
 /// Parses RFC 3339, ISO dates and local times, RFC 2822, and Unix times in digits. A text without
 /// an offset is in `zone`, or in UTC if that is `None`.
@@ -19,7 +19,7 @@ pub(super) fn read(text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
     if let Some(time) = usual_time(text) {
         return Ok(time);
     }
-    if text.len() > LONGEST || !text.is_ascii() {
+    if text.len() > MAX_TEXT_BYTES || !text.is_ascii() {
         return Err(not_a_time(text));
     }
     if let Some(number) = read_unix(text) {

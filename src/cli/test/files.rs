@@ -8,7 +8,7 @@ use crate::cli::{Error, input};
 use crate::config::read_file;
 use crate::document::Node;
 use crate::gateway::{
-    Configuration, ConfigurationError, HOOKGATE, Settings, TEST_FILE, load_listener_with,
+    Configuration, ConfigurationError, SETTINGS_FILE, Settings, TEST_FILE, load_listener_with,
 };
 use crate::listener::{ConfigSource, Listener, Outcome, Sample, find_recipe, load};
 
@@ -99,8 +99,8 @@ impl Base {
             if named.ends_with(".toml") { near.join(named) } else { by_name(named, folder)? };
         let text = input::source(&file)?.text().to_owned();
         let above = file.parent().and_then(Path::parent).unwrap_or(near).to_owned();
-        let settings = match std::fs::read_to_string(above.join(HOOKGATE)) {
-            Ok(text) => Settings::read(HOOKGATE, &text)
+        let settings = match std::fs::read_to_string(above.join(SETTINGS_FILE)) {
+            Ok(text) => Settings::read(SETTINGS_FILE, &text)
                 .map_err(|faults| Error::Usage(faults.to_string()))?,
             Err(_) => usual_settings()?,
         };
@@ -177,7 +177,7 @@ fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
 
 /// Returns the default settings of a gateway.
 pub(super) fn usual_settings() -> Result<Settings, Error> {
-    Settings::read(HOOKGATE, "public_url = \"https://hooks.example.com\"\n")
+    Settings::read(SETTINGS_FILE, "public_url = \"https://hooks.example.com\"\n")
         .map_err(|faults| Error::Usage(faults.to_string()))
 }
 

@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use super::HOPS;
 use super::client::{Clients, ConnectError};
 use crate::delivery::{AttemptResult, Endpoint, retry_after};
-use crate::gateway::clock::time_of;
+use crate::gateway::ops::clock::time_of;
 
 /// The message of an attempt.
 pub(super) struct Message<'m> {

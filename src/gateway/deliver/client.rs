@@ -37,7 +37,7 @@ use tokio_rustls::rustls::{
 use super::metered::Metered;
 use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
-use crate::gateway::settings::Delivery;
+use crate::gateway::config::settings::Delivery;
 
 /// A client with a connection pool.
 type Pooled = Client<Connector, Full<Bytes>>;
@@ -71,7 +71,7 @@ pub enum ClientsError {
 }
 
 /// Time that an unused connection stays open.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Clients {
     /// Creates the clients of the settings. `ca_file` is the path of the configured file.
@@ -106,7 +106,7 @@ impl Clients {
             Client::builder(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
+                .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(settings.concurrency)
                 .http1_max_headers(100)
                 .http1_max_buf_size(64 << 10)

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use super::shared::Shared;
 use super::shares::{Class, Permit};
-use super::worker::Shared;
 use crate::gateway::store::{LEASED_BYTES, LeasedDelivery, Store, StoreError};
 
 /// Copies of the content while the body is made: the event, the body, and one more in programs.
-const COPIES: usize = 3;
+const CONTENT_COPIES: usize = 3;
 
 /// Copies of the body while it is sent and its result is stored.
 const BODY_COPIES: usize = 2;
@@ -67,7 +67,7 @@ impl ContentMemory {
         }
         work.unload();
         let reserve =
-            shared.memory.acquire_many(tenant, class, units(bytes.saturating_mul(COPIES)));
+            shared.memory.acquire_many(tenant, class, units(bytes.saturating_mul(CONTENT_COPIES)));
         let reserved = tokio::time::timeout(MEMORY_TIMEOUT, reserve).await;
         self.reserved = Some(reserved.map_err(|_| ContentError::Busy)?);
         if let Some(content) = store.delivery_content(work.delivery.id).await? {

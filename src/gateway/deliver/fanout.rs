@@ -13,46 +13,46 @@ use tokio::task::{JoinError, JoinSet};
 use super::shutdown::stopped;
 use super::task::with_event;
 use crate::gateway::app::App;
-use crate::gateway::clock::micros_in;
-use crate::gateway::configuration::Configuration;
+use crate::gateway::config::configuration::Configuration;
+use crate::gateway::ops::clock::micros_in;
 use crate::gateway::store::{BacklogLimits, EventRecord, FanOutTurn, FannedOut, StoreError};
 
 /// Maximum events and deliveries that one transaction writes.
-const ROWS: usize = 512;
+const BATCH_ROWS: usize = 512;
 
 /// Maximum tenants in one transaction.
-const TENANTS: usize = 16;
+const MAX_TENANTS: usize = 16;
 
 /// Maximum events of a tenant whose filters are evaluated in one turn.
-const EVENTS: usize = 32;
+const MAX_EVENTS: usize = 32;
 
 /// Time limit for the filters of these events. The rest is evaluated in the next turn.
-const FILTERING: Duration = Duration::from_millis(20);
+const FILTER_TIME: Duration = Duration::from_millis(20);
 
 /// Maximum tenants whose filters are evaluated at a time. A parsed event may be forty times as large
 /// as its JSON.
-const FILTERED_TENANTS: usize = 2;
+const MAX_FILTERED_TENANTS: usize = 2;
 
 /// Poll interval for tenants with events to fan out. Polling finds events of an earlier run, and
 /// events without a notification because the caller stopped waiting.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval between two checks of all backlogs.
-const TRIM: Duration = Duration::from_secs(5);
+const TRIM_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time between two turns of a tenant without subscriptions. Such a turn only advances the
 /// progress.
-const QUIET: Duration = Duration::from_millis(50);
+const QUIET_TENANT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Pause of the notifications after those of tenants without subscriptions, so that not each event
 /// of such a tenant wakes this task.
 const QUIET_NOTIFICATION_PAUSE: Duration = Duration::from_millis(2);
 
 /// Pause after an error of the store.
-const STORE_WAIT: Duration = Duration::from_millis(500);
+const STORE_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Maximum trimming transactions in a row.
-const TRIMS: usize = 4;
+const MAX_TRIMS: usize = 4;
 
 /// Returns the backlog limits of the settings.
 pub(in crate::gateway) fn limits(configuration: &Configuration) -> BacklogLimits {
@@ -71,8 +71,8 @@ pub(in crate::gateway) fn limits(configuration: &Configuration) -> BacklogLimits
 /// Fans out events until the shutdown. The rest is fanned out after the next start.
 pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut fan = FanOut::new(Arc::clone(&app));
-    let mut look = tokio::time::interval(LOOK);
-    let mut trim = tokio::time::interval(TRIM);
+    let mut look = tokio::time::interval(POLL_INTERVAL);
+    let mut trim = tokio::time::interval(TRIM_INTERVAL);
     loop {
         let (ready, quiet) = (fan.is_ready(), fan.quiet_until());
         let paused = fan.notifications_wait_until;
@@ -149,13 +149,13 @@ impl FanOut {
 
     /// Returns true if a step can run now.
     fn is_ready(&self) -> bool {
-        let may_ask = self.asking.len() < FILTERED_TENANTS;
+        let may_ask = self.asking.len() < MAX_FILTERED_TENANTS;
         !self.turns.is_empty() || !self.queue.is_empty() || (may_ask && !self.to_ask.is_empty())
     }
 
     /// Returns the time of the next turn of a tenant without subscriptions.
     fn quiet_until(&self) -> Instant {
-        self.quiet.values().min().copied().unwrap_or_else(|| Instant::now() + LOOK)
+        self.quiet.values().min().copied().unwrap_or_else(|| Instant::now() + POLL_INTERVAL)
     }
 
     fn wake_quiet(&mut self) {
@@ -172,7 +172,7 @@ impl FanOut {
 
     /// Takes the next tenants. If a tenant has filters, they are evaluated first, in another task.
     fn begin(&mut self) {
-        while self.turns.len() < TENANTS
+        while self.turns.len() < MAX_TENANTS
             && let Some(tenant) = self.queue.pop_front()
         {
             match self.app.filters.any(&tenant) {
@@ -180,7 +180,7 @@ impl FanOut {
                 false => self.turns.push_back(FanOutTurn::without_filters(tenant)),
             }
         }
-        while self.asking.len() < FILTERED_TENANTS
+        while self.asking.len() < MAX_FILTERED_TENANTS
             && let Some(tenant) = self.to_ask.pop_front()
         {
             self.asking.spawn(ask_filters(Arc::clone(&self.app), tenant));
@@ -204,7 +204,7 @@ impl FanOut {
     /// Runs one transaction for the tenants whose turn it is.
     async fn step(&mut self) {
         self.begin();
-        let number = self.turns.len().min(TENANTS);
+        let number = self.turns.len().min(MAX_TENANTS);
         let turns: Vec<FanOutTurn> = self.turns.drain(..number).collect();
         if turns.is_empty() {
             return;
@@ -215,7 +215,7 @@ impl FanOut {
             self.known.remove(tenant);
         }
         let (limits, now) = (limits(&self.app.configuration()), self.app.clock.micros());
-        match self.app.store.fan_out(turns, limits, ROWS, now).await {
+        match self.app.store.fan_out(turns, limits, BATCH_ROWS, now).await {
             Ok(all) => {
                 let over = all.iter().any(|fanned| fanned.over);
                 all.into_iter().for_each(|fanned| self.fanned_out(fanned));
@@ -228,7 +228,7 @@ impl FanOut {
                 if !matches!(error, StoreError::Closed) {
                     tracing::warn!(%error, "events were not fanned out; it is tried again");
                 }
-                tokio::time::sleep(STORE_WAIT).await;
+                tokio::time::sleep(STORE_RETRY_DELAY).await;
             }
         }
     }
@@ -240,7 +240,7 @@ impl FanOut {
             self.app.notifier.notify_subscriptions_of(&fanned.tenant, fanned.subscriptions);
         }
         if !fanned.subscribed {
-            self.quiet.insert(fanned.tenant.clone(), Instant::now() + QUIET);
+            self.quiet.insert(fanned.tenant.clone(), Instant::now() + QUIET_TENANT_INTERVAL);
         }
         if fanned.more {
             self.add(fanned.tenant);
@@ -270,8 +270,8 @@ impl FanOut {
     /// Trims backlogs that are above their limits.
     async fn trim(&mut self) {
         let limits = limits(&self.app.configuration());
-        for _ in 0..TRIMS {
-            match self.app.store.trim(limits, ROWS / 2, self.app.clock.micros()).await {
+        for _ in 0..MAX_TRIMS {
+            match self.app.store.trim(limits, BATCH_ROWS / 2, self.app.clock.micros()).await {
                 Ok(trimmed) => {
                     self.count_diverted(trimmed.diverted);
                     self.app.metrics.deliveries("deleted", trimmed.deleted);
@@ -293,7 +293,7 @@ impl FanOut {
 
 /// Evaluates the filters of a tenant for its next events. If that fails, the workers evaluate them.
 async fn ask_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
-    let events = match app.store.pending_events(&tenant, EVENTS).await {
+    let events = match app.store.pending_events(&tenant, MAX_EVENTS).await {
         Ok(events) => events,
         Err(error) => {
             tracing::warn!(%error, "the events to fan out were not read for the filters");
@@ -316,7 +316,7 @@ fn ask(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
             turn.unwanted.extend(unwanted.into_iter().map(|one| (event.place, one)));
         }
         turn.upto = Some(event.place);
-        if began.elapsed() > FILTERING {
+        if began.elapsed() > FILTER_TIME {
             break;
         }
     }
@@ -331,14 +331,14 @@ struct Alarms {
 }
 
 /// Time between two warnings.
-const ALARM: Duration = Duration::from_secs(60);
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Maximum subscriptions that one warning names.
-const NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 impl Alarms {
     fn count(&mut self, subscription: String, number: usize) {
-        let full = self.counted.len() >= 10 * NAMED;
+        let full = self.counted.len() >= 10 * MAX_NAMED;
         match self.counted.get_mut(&subscription) {
             Some(counted) => *counted += number,
             None if full => *self.counted.entry(String::new()).or_default() += number,
@@ -347,12 +347,14 @@ impl Alarms {
     }
 
     fn tell(&mut self) {
-        if self.counted.is_empty() || self.told.is_some_and(|told| told.elapsed() < ALARM) {
+        if self.counted.is_empty()
+            || self.told.is_some_and(|told| told.elapsed() < WARNING_INTERVAL)
+        {
             return;
         }
         self.told = Some(Instant::now());
         let all: usize = self.counted.values().sum();
-        for (subscription, deliveries) in self.counted.drain().take(NAMED) {
+        for (subscription, deliveries) in self.counted.drain().take(MAX_NAMED) {
             tracing::warn!(
                 subscription,
                 deliveries,

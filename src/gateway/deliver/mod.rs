@@ -6,26 +6,22 @@
 mod attempt;
 mod client;
 mod content;
-mod dispatch;
+mod dispatcher;
 mod fanout;
-mod file;
-mod filters;
+mod file_sink;
 mod metered;
-mod notifier;
 mod resolver;
+mod shared;
 mod shares;
 mod shutdown;
-mod subscribed;
 mod task;
+mod throttle;
 mod worker;
 
 pub(super) use client::Clients;
 pub use client::ClientsError;
-pub(super) use dispatch::{clients, run};
-pub(super) use file::sync_sinks;
-pub(super) use filters::Filters;
-pub use notifier::DeliveryNotifier;
-pub use subscribed::{Subscribed, UnreadableSubscription, sealed, unsealed};
+pub(super) use dispatcher::{clients, run};
+pub(super) use file_sink::sync_sinks;
 pub(super) use task::with_event;
 
 /// The header that counts the gateways on the way, so that a loop ends.

@@ -14,7 +14,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use super::shares::{Class, Shares};
-use crate::gateway::settings::Delivery;
+use crate::gateway::config::settings::Delivery;
 
 /// The resolver with its cache.
 pub(super) struct Resolver {
@@ -47,13 +47,13 @@ pub(super) enum LookupError {
 }
 
 /// Maximum wait for other look-ups.
-const WAIT: Duration = Duration::from_secs(20);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Minimum lifetime of a cached address, so that the attempt after a look-up finds it in the cache.
-const SHORTEST: Duration = Duration::from_secs(15);
+const MIN_TTL: Duration = Duration::from_secs(15);
 
 /// Maximum lifetime of a cached address, even if the TTL is longer.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_TTL: Duration = Duration::from_secs(60);
 
 /// Lifetime of a cached failure.
 const NEGATIVE: Duration = Duration::from_secs(5);
@@ -111,7 +111,7 @@ impl Resolver {
             }
             class = if known.found.is_ok() { Class::Steady } else { Class::Failing };
         }
-        let permit = tokio::time::timeout(WAIT, self.shares.acquire(tenant, class)).await;
+        let permit = tokio::time::timeout(MAX_WAIT, self.shares.acquire(tenant, class)).await;
         let Ok(_permit) = permit else {
             return Err(LookupError::Busy);
         };
@@ -128,7 +128,7 @@ impl Resolver {
         let (found, until) = match answer.unwrap_or(Err(NetError::Timeout)) {
             Ok(answer) => {
                 let addresses: Arc<[IpAddr]> = answer.iter().take(ADDRESSES).collect();
-                let until = answer.valid_until().clamp(now + SHORTEST, now + LONGEST);
+                let until = answer.valid_until().clamp(now + MIN_TTL, now + MAX_TTL);
                 (Ok(addresses), until)
             }
             // The resolver is busy; the name is not at fault.

@@ -11,24 +11,24 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::attempt::{AttemptReport, Message, send};
 use super::client::{Clients, ConnectError};
 use super::content::{ContentError, ContentMemory};
-use super::file;
+use super::file_sink;
 use super::resolver::LookupError;
+use super::shared::Shared;
 use super::shares::{Class, Permit};
-use super::subscribed::Subscribed;
-use super::worker::Shared;
 use crate::delivery::{
     Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Receiver, UNWANTED,
     Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_message,
 };
 use crate::engine::Machine;
 use crate::gateway::app::App;
-use crate::gateway::clock::{micros_in, time_of};
-use crate::gateway::offload::Load;
-use crate::gateway::settings::Delivery;
+use crate::gateway::config::settings::Delivery;
+use crate::gateway::ops::clock::{micros_in, time_of};
+use crate::gateway::ops::offload::Load;
 use crate::gateway::store::{
     AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
     StoreError,
 };
+use crate::gateway::subscriptions::subscribed::Subscribed;
 
 thread_local! {
     /// The machine keeps its memory between events.
@@ -276,7 +276,8 @@ impl DeliveryTask {
             let sink = sinks.iter().find(|sink| sink.name == definition.name).cloned();
             return Some(match sink {
                 Some(sink) => {
-                    file::write(definition.endpoint.url.clone().into(), body.clone(), sink).await
+                    file_sink::write(definition.endpoint.url.clone().into(), body.clone(), sink)
+                        .await
                 }
                 None => {
                     AttemptReport::unsent(AttemptResult::Unreachable, "the sink is gone".to_owned())

@@ -1,21 +1,21 @@
 //! A worker: attempts the waiting deliveries of one subscription, a few at a time, independently of
 //! other workers. The failure policy is in [`crate::delivery`].
 
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::client::Clients;
-use super::shares::{Class, Permit, Shares};
-use super::subscribed::Subscribed;
+use super::shared::Shared;
+use super::shares::{Class, Permit};
 use super::task::{Attempted, DeliveryTask};
+use super::throttle::Throttle;
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
-use crate::gateway::clock::micros_in;
-use crate::gateway::settings::Delivery;
+use crate::gateway::ops::clock::micros_in;
 use crate::gateway::store::StoreError;
+use crate::gateway::subscriptions::subscribed::Subscribed;
 
 /// The worker of one subscription.
 pub(super) struct SubscriptionWorker {
@@ -25,102 +25,6 @@ pub(super) struct SubscriptionWorker {
     /// The tenant of the subscription; empty if it is not known yet.
     pub tenant: String,
     pub stop: watch::Receiver<bool>,
-}
-
-/// The state that all workers share.
-pub(super) struct Shared {
-    /// The current settings, and the clients that were created from them.
-    pub current: RwLock<(Arc<Delivery>, Clients)>,
-    /// Permits for attempts of all workers.
-    pub permits: Arc<Shares>,
-    /// Memory for the content of deliveries, shared by tenants.
-    pub memory: Arc<Shares>,
-    /// Permits for reads of the store, of all workers. Each read uses a thread and a connection.
-    pub reads: Arc<Shares>,
-}
-
-impl Shared {
-    fn now(&self) -> (Arc<Delivery>, Clients) {
-        // A writer only replaces the value, so a panic leaves it complete.
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// The throttle of a receiver: adaptive concurrency, rate limit and backoff. It outlives the
-/// worker.
-pub(super) struct Throttle {
-    /// Maximum attempts at a time. It is 1 for a new receiver and after a failure, and doubles with
-    /// each quick success up to the full concurrency (slow start). So a hanging receiver holds few
-    /// of the shared permits.
-    window: usize,
-    /// Failed attempts since the last quick success.
-    failures: u32,
-    /// Time before which no attempt begins.
-    not_before: Instant,
-    /// Tokens of the token bucket: attempts that may begin now. The configured rate is both its
-    /// capacity and its refill in a second.
-    left: f64,
-    at: Instant,
-}
-
-/// Time without an attempt after which a healthy receiver counts as new.
-const IDLE_TIME: Duration = Duration::from_secs(60);
-
-/// Backoff after the second failure in a row. Each further failure doubles it.
-const BACKOFF_BASE: Duration = Duration::from_millis(10);
-
-/// Maximum backoff between attempts to a receiver. The failure policy sets the retry time of a
-/// single delivery.
-const MAX_BACKOFF: Duration = Duration::from_secs(1);
-
-impl Throttle {
-    pub(super) fn new(settings: &Delivery) -> Self {
-        let (rate, now) = (f64::from(settings.rate), Instant::now());
-        Self { window: 1, failures: 0, not_before: now, left: rate, at: now }
-    }
-
-    /// Returns true if the throttle can be forgotten: the receiver is healthy and idle.
-    pub(super) fn is_idle(&self) -> bool {
-        self.failures == 0 && self.at.elapsed() > IDLE_TIME
-    }
-
-    /// Returns the class of the receiver by its last attempts.
-    fn class(&self) -> Class {
-        if self.failures > 0 { Class::Failing } else { Class::Steady }
-    }
-
-    fn after(&mut self, ok: bool, settings: &Delivery) {
-        if ok {
-            self.window = (self.window * 2).min(settings.concurrency);
-            self.failures = 0;
-            return;
-        }
-        self.window = 1;
-        // A single failure does not predict that the next attempt fails too.
-        let doubled = BACKOFF_BASE.saturating_mul(1 << self.failures.min(10)) / 2;
-        let pause = if self.failures == 0 { Duration::ZERO } else { doubled.min(MAX_BACKOFF) };
-        self.not_before = Instant::now() + pause;
-        self.failures = self.failures.saturating_add(1);
-    }
-
-    fn allows(&mut self, settings: &Delivery) -> usize {
-        let (now, rate) = (Instant::now(), f64::from(settings.rate));
-        self.left = (now - self.at).as_secs_f64().mul_add(rate, self.left).min(rate);
-        self.at = now;
-        // Between 0 and the rate.
-        if now < self.not_before { 0 } else { self.left.max(0.0) as usize }
-    }
-
-    fn begun(&mut self, number: usize) {
-        self.left -= f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    }
-
-    /// Returns the time until one more attempt may begin.
-    fn wait(&self, settings: &Delivery) -> Duration {
-        let paced = (1.0 - self.left) / f64::from(settings.rate);
-        let paced = Duration::from_secs_f64(paced.clamp(0.001, 1.0));
-        paced.max(self.not_before.saturating_duration_since(Instant::now()))
-    }
 }
 
 /// The end of a worker run.

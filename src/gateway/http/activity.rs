@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
 
 /// Requests of one connection that may wait for memory at the same time. The limit leaves room for
 /// the requests of other connections.

@@ -12,8 +12,8 @@ use hyper::body::Body;
 use tokio::time::Instant;
 
 use super::memory::{BEGINNING, Memory, Reservation};
-use crate::gateway::memory_pool::Owner;
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
+use crate::gateway::ops::memory_pool::Owner;
 use crate::listener::Outcome;
 
 /// A body that was read. Its memory stays reserved until this value is dropped.
@@ -77,10 +77,10 @@ impl Incoming {
 }
 
 /// Interval at which the pace of a body is measured.
-const PACE_TIME: Duration = Duration::from_secs(1);
+const PACE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bytes a second that a body must deliver while other requests wait for memory.
-const PACE: usize = 16 << 10;
+const MIN_BYTES_PER_SECOND: usize = 16 << 10;
 
 /// Seconds in which a long body must be complete at its pace while others wait for long memory.
 const LONG_BODY_SECONDS: usize = 4;
@@ -96,11 +96,11 @@ const UNPACK_TIME: Duration =
 
 /// Shortest time over which the pace of a body is measured. A body that stalls for this time gives
 /// way to a request that finds no memory.
-const GRACE: Duration = Duration::from_millis(50);
+const MIN_PACE_TIME: Duration = Duration::from_millis(50);
 
 /// Copies of a long body that memory is reserved for: the body as received, and the copy in the
 /// request log and the event.
-const COPIES: usize = 2;
+const BODY_COPIES: usize = 2;
 
 /// Reads a body within the limits on size and time.
 ///
@@ -196,7 +196,7 @@ where
             frame = body.frame() => frame,
             () = stalls(memory, held, looked) => {
                 let took = looked.elapsed();
-                if took < GRACE {
+                if took < MIN_PACE_TIME {
                     continue;
                 }
                 if have - seen < pace(took, required_rate(memory, held, size.declared)) {
@@ -220,7 +220,7 @@ where
         }
         // The memory for the first bytes was reserved with the head.
         if length > BEGINNING {
-            let bytes = size.declared.saturating_mul(COPIES).saturating_add(size.unpacks);
+            let bytes = size.declared.saturating_mul(BODY_COPIES).saturating_add(size.unpacks);
             held.reserve_long(memory, owner, bytes).await?;
         }
         if first.is_empty() && raw.is_empty() {
@@ -243,8 +243,8 @@ fn required_rate(memory: &Memory, held: &Reservation, declared: usize) -> usize 
     let is_long_needed =
         held.share().is_some_and(|share| share.has_waiters() || memory.long().has_waiters());
     match (is_long_needed, memory.short().is_scarce()) {
-        (true, _) => PACE.max(declared / LONG_BODY_SECONDS),
-        (false, true) => PACE,
+        (true, _) => MIN_BYTES_PER_SECOND.max(declared / LONG_BODY_SECONDS),
+        (false, true) => MIN_BYTES_PER_SECOND,
         (false, false) => 0,
     }
 }
@@ -256,7 +256,7 @@ fn pace(time: Duration, bytes_per_second: usize) -> usize {
 }
 
 /// Resolves when the pace of the body must be measured: when another request finds no memory, and
-/// every `PACE_TIME`.
+/// every `PACE_INTERVAL`.
 async fn stalls(memory: &Memory, held: &Reservation, looked: Instant) {
     let share = async {
         match held.share() {
@@ -268,7 +268,7 @@ async fn stalls(memory: &Memory, held: &Reservation, looked: Instant) {
         () = memory.short().pressed() => {}
         () = memory.long().pressed() => {}
         () = share => {}
-        () = tokio::time::sleep_until(looked + PACE_TIME) => {}
+        () = tokio::time::sleep_until(looked + PACE_INTERVAL) => {}
     }
 }
 
@@ -356,7 +356,7 @@ fn processor_time() -> Duration {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{Duration, Memory, Owner, PACE, Reservation, required_rate};
+    use super::{Duration, MIN_BYTES_PER_SECOND, Memory, Owner, Reservation, required_rate};
 
     #[tokio::test]
     async fn a_body_has_a_pace_only_while_others_need_the_memory_that_it_holds() {
@@ -382,7 +382,7 @@ mod tests {
         let looks = async {
             tokio::time::sleep(wait).await;
             assert_eq!(required_rate(&memory, &long, body), body / 4);
-            assert_eq!(required_rate(&memory, &long, 20_000), PACE);
+            assert_eq!(required_rate(&memory, &long, 20_000), MIN_BYTES_PER_SECOND);
             assert_eq!(required_rate(&memory, &short, body), 0, "it holds no long memory");
         };
         tokio::select! {

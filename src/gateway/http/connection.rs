@@ -32,7 +32,7 @@ const CROWD_DELAY: Duration = Duration::from_millis(50);
 /// Flow-control window of an HTTP/2 connection: bytes of bodies that a peer may send before they
 /// are read. These bytes are held outside the memory budget for bodies. This is the smallest window
 /// that RFC 9113, section 6.9.2, allows.
-const WINDOW: u32 = 65_535;
+const FLOW_CONTROL_WINDOW: u32 = 65_535;
 
 /// Flow-control window of one HTTP/2 stream, in bytes.
 const STREAM_WINDOW: u32 = 32 << 10;
@@ -156,7 +156,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .max_concurrent_streams(u32::try_from(limits.streams_per_connection).unwrap_or(32))
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(WINDOW)
+            .initial_connection_window_size(FLOW_CONTROL_WINDOW)
             .header_table_size(0)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .max_pending_accept_reset_streams(20)

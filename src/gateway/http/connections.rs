@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::activity::Activity;
-use crate::gateway::address::host_network;
-use crate::gateway::settings::Limits;
+use super::client_address::host_network;
+use crate::gateway::config::settings::Limits;
 
 /// Bytes that an HTTP/1.1 connection may need: its task and its read buffer of 8 KiB.
 const PLAIN: usize = 16 << 10;
@@ -36,10 +36,10 @@ pub(super) const HTTP2: usize = 56 << 10;
 const EACH: usize = 24 << 10;
 
 /// Evicted connections that are not closed yet. Beyond this number, accepting waits.
-const CLOSING: usize = 64;
+const MAX_CLOSING: usize = 64;
 
 /// Connections of one address that are examined in the search for one to evict.
-const LOOKS: usize = 256;
+const MAX_EXAMINED: usize = 256;
 
 /// Maximum requests of one address that wait for memory at a time. The limit leaves places in the
 /// queue for other addresses.
@@ -210,7 +210,7 @@ impl Connections {
     pub(super) async fn settle(&self) {
         loop {
             let closed = self.closed.notified();
-            if self.lock().closing <= CLOSING {
+            if self.lock().closing <= MAX_CLOSING {
                 return;
             }
             closed.await;
@@ -305,7 +305,7 @@ impl Address {
         if let Some((_, oldest)) = self.half_open.first_key_value() {
             return Some(Arc::clone(oldest));
         }
-        let oldest = || self.established.values().take(LOOKS);
+        let oldest = || self.established.values().take(MAX_EXAMINED);
         let idle = oldest().find(|entry| entry.activity.is_idle());
         idle.or_else(|| oldest().find(|entry| !entry.activity.is_working())).map(Arc::clone)
     }

@@ -76,10 +76,10 @@ const PSEUDO: usize = 8;
 const TRAILERS: usize = 32;
 
 /// Bytes of the buffer that a field in the dynamic table keeps alive.
-const BUFFER: usize = 16 << 10;
+const FIELD_BUFFER_BYTES: usize = 16 << 10;
 
 /// Bytes within which fields of the dynamic table share a buffer.
-const SHARED: usize = 8 << 10;
+const SHARED_BUFFER_BYTES: usize = 8 << 10;
 
 /// Token bucket for the control frames of one connection: its capacity in tokens, and the tokens
 /// added each second.
@@ -264,8 +264,8 @@ impl Frames {
 
     /// Counts the buffer that a field in the table keeps alive, once for all fields that share it.
     fn charge_table(&mut self) {
-        if self.seen.table == 0 || self.bytes - self.charged > SHARED {
-            self.seen.table += BUFFER;
+        if self.seen.table == 0 || self.bytes - self.charged > SHARED_BUFFER_BYTES {
+            self.seen.table += FIELD_BUFFER_BYTES;
             self.charged = self.bytes;
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::connections::{GROWN, Place};
 use super::frames::{Frames, Seen};
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
 
 /// The connection preface of HTTP/2 (RFC 9113, section 3.4).
 pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -25,11 +25,11 @@ const OPEN_BLOCK: usize = 160 << 10;
 
 /// Bytes that are read from one connection before another connection gets its turn: for HTTP/1.1,
 /// and for HTTP/2, where each byte may be a field.
-const TURN: usize = 32 << 10;
-const HTTP2_TURN: usize = 8 << 10;
+const TURN_BYTES: usize = 32 << 10;
+const HTTP2_TURN_BYTES: usize = 8 << 10;
 
 /// Bytes that a peer must read within the write timeout.
-const PACE: usize = 16 << 10;
+const MIN_READ_BYTES: usize = 16 << 10;
 
 /// The protocol of a connection, with its accounting.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ impl WriteClock {
             Poll::Ready(Ok(written)) => {
                 if let Some(blocked) = &mut self.blocked {
                     blocked.written += written;
-                    if *written == wanted || blocked.written >= PACE {
+                    if *written == wanted || blocked.written >= MIN_READ_BYTES {
                         self.blocked = None;
                     }
                 }
@@ -199,8 +199,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             return Poll::Ready(Ok(()));
         }
         let turn = match guard.protocol {
-            Protocol::Http1 { .. } => TURN,
-            Protocol::Http2 { .. } => HTTP2_TURN,
+            Protocol::Http1 { .. } => TURN_BYTES,
+            Protocol::Http2 { .. } => HTTP2_TURN_BYTES,
         };
         let is_http2 = matches!(guard.protocol, Protocol::Http2 { .. });
         if guard.turn >= turn || is_http2 && guard.place.is_backed_up() {

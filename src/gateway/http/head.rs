@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{StatusCode, Version};
 
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
 
 /// The reason to refuse a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::gateway::memory_pool::{MemoryPool, Owner, Part, PoolReservation, permits};
+use crate::gateway::ops::memory_pool::{MemoryPool, Owner, Part, PoolReservation, permits};
 use crate::listener::Outcome;
 
 /// Bytes of a body that are reserved together with the head, so that a request that began does not
@@ -22,10 +22,10 @@ use crate::listener::Outcome;
 pub(in crate::gateway) const BEGINNING: usize = 16 << 10;
 
 /// Heads that may wait for memory at the same time. Further heads are refused.
-const HEADS: usize = 1024;
+const MAX_WAITING_HEADS: usize = 1024;
 
 /// Long bodies that may wait for memory at the same time. Each of them holds its first bytes.
-const BODIES: usize = 256;
+const MAX_WAITING_BODIES: usize = 256;
 
 /// The memory budget of all requests.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ impl Memory {
     /// eighth for the heads of waiting requests.
     pub(in crate::gateway) fn new(bytes: usize) -> Self {
         Self {
-            short: Part::new(bytes / 2, HEADS),
-            long: MemoryPool::new(bytes - bytes / 2 - bytes / 8, BODIES),
+            short: Part::new(bytes / 2, MAX_WAITING_HEADS),
+            long: MemoryPool::new(bytes - bytes / 2 - bytes / 8, MAX_WAITING_BODIES),
             queued: Arc::new(Semaphore::new(permits(bytes / 8).min(Semaphore::MAX_PERMITS))),
         }
     }

@@ -8,9 +8,10 @@
 mod activity;
 mod answer;
 pub(super) mod body;
+pub(super) mod client_address;
 mod connection;
 mod connections;
-pub(super) mod descriptors;
+pub(super) mod file_limit;
 mod frames;
 mod guard;
 mod head;

@@ -10,13 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::client_address::is_trusted;
 use super::connection::Connection;
 use super::connections::{Connections, Place};
 use super::service::Service;
 use super::tls::Certificates;
-use crate::gateway::address::is_trusted;
 use crate::gateway::app::App;
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
 
 /// The server of one listening address.
 pub(in crate::gateway) struct Server {
@@ -26,10 +26,10 @@ pub(in crate::gateway) struct Server {
 }
 
 /// Pause after a failed accept, for example when the system has no more file descriptors.
-const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Shortest time between two warnings that connections are evicted.
-const QUIET: Duration = Duration::from_secs(10);
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Divisor of `limits.connections` that gives the number of connections for the management address.
 const MANAGEMENT: usize = 8;
@@ -86,7 +86,7 @@ impl Server {
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     self.connections.evict_half_open();
-                    tokio::time::sleep(NO_DESCRIPTORS).await;
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
             self.connections.settle().await;
@@ -148,9 +148,9 @@ impl Server {
     }
 }
 
-/// Logs that all connections are in use, at most once per `QUIET`.
+/// Logs that all connections are in use, at most once per `WARNING_INTERVAL`.
 fn report_full(told: &mut Option<Instant>, connections: usize) {
-    if told.is_none_or(|told| told.elapsed() >= QUIET) {
+    if told.is_none_or(|told| told.elapsed() >= WARNING_INTERVAL) {
         tracing::warn!(
             connections,
             "all connections are in use: the oldest without a request are closed for new ones"

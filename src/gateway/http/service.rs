@@ -18,7 +18,7 @@ use super::answer::{Answer, InProgress, Received, Waiting};
 use super::head::{self, HeadError};
 use super::memory::{BEGINNING, Queued, Reservation};
 use crate::gateway::app::App;
-use crate::gateway::settings::Limits;
+use crate::gateway::config::settings::Limits;
 use crate::listener::Outcome;
 
 /// The service that answers all requests of one listening address.

@@ -7,13 +7,12 @@ use axum::response::Response as HttpResponse;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
+use super::budget::Reservation;
 use super::caller::Caller;
+use super::fault::Fault;
 use crate::gateway::app::App;
 use crate::gateway::http::body::Incoming;
-use crate::gateway::management_budget::{BudgetError, Reservation};
-use crate::gateway::store::StoreError;
 
 /// A call from an authorised caller.
 pub(super) struct Call {
@@ -38,95 +37,6 @@ pub(super) enum Content {
     Bytes(Vec<u8>),
     /// A body in parts that are produced later, each with its own reservation.
     Stream(Body),
-}
-
-/// Longest error message, and longest name of a member in it, in bytes. An answer must not echo a
-/// whole request.
-const MESSAGE_BYTES: usize = 512;
-
-/// Invalid members that an answer lists.
-const MEMBERS: usize = 20;
-
-/// The reason why a call fails.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
-    /// No key, or a key that is unknown or invalid.
-    #[error("a key that is known and good is needed: `Authorization: Bearer hg_…`")]
-    Unauthenticated,
-    /// A key without the needed permission.
-    #[error("{0}")]
-    Forbidden(String),
-    /// An object that does not exist or belongs to another tenant.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// A body that cannot be parsed.
-    #[error("{0}")]
-    Model(String),
-    /// Invalid members of the body or parameters of the query, with their errors.
-    #[error("{}", .0.iter().map(|(property, wrong)| format!("{property}: {wrong}")).collect::<Vec<_>>().join("; "))]
-    Members(Vec<(String, String)>),
-    /// An invalid filter or order, or one that selects too many rows.
-    #[error("{0}")]
-    Filter(String),
-    /// A body that is too large, too slow or cannot be decompressed: the status and the message.
-    #[error("{1}")]
-    Body(u16, &'static str),
-    /// Concurrent changes by others, in every attempt.
-    #[error("it was changed by someone else at the same time; try again")]
-    Changed,
-    /// A quota of the tenant that is used up.
-    #[error("{0}")]
-    Quota(String),
-    /// Too many concurrent calls or streams.
-    #[error("{0}")]
-    Many(String),
-    /// A failure of the store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// An internal error.
-    #[error("{0}")]
-    Server(String),
-}
-
-impl From<BudgetError> for Fault {
-    fn from(error: BudgetError) -> Self {
-        Self::Many(error.to_string())
-    }
-}
-
-impl Fault {
-    /// Returns a fault about one member of a body or parameter of a query.
-    pub(super) fn member(property: &str, wrong: impl Into<String>) -> Self {
-        Self::Members(vec![(property.to_owned(), wrong.into())])
-    }
-
-    /// Returns the invalid members with their errors, shortened for an answer.
-    pub(super) fn members(&self) -> Option<Vec<(String, String)>> {
-        let Self::Members(members) = self else {
-            return None;
-        };
-        let shown = members.iter().take(MEMBERS);
-        Some(shown.map(|(name, wrong)| (excerpt(name), excerpt(wrong))).collect())
-    }
-
-    /// Returns the error message, shortened for an answer.
-    pub(super) fn message(&self) -> String {
-        excerpt(&self.to_string())
-    }
-
-    /// Returns the HTTP status.
-    pub(super) fn status(&self) -> u16 {
-        match self {
-            Self::Unauthenticated => 401,
-            Self::Forbidden(_) => 403,
-            Self::NotFound(_) => 404,
-            Self::Model(_) | Self::Members(_) | Self::Filter(_) => 400,
-            Self::Body(status, _) => *status,
-            Self::Changed | Self::Quota(_) => 409,
-            Self::Many(_) | Self::Store(_) => 503,
-            Self::Server(_) => 500,
-        }
-    }
 }
 
 impl Answer {
@@ -179,46 +89,6 @@ impl Answer {
         }
         response
     }
-}
-
-/// Returns a fault in the format of Hookgate's own routes. The Socotra routes use it too, because
-/// Socotra documents no error format.
-pub(super) fn plain_fault(fault: &Fault) -> Answer {
-    let code = match fault {
-        Fault::Unauthenticated => "ErrorUnauthenticated",
-        Fault::Forbidden(_) => "ErrorForbidden",
-        Fault::NotFound(_) => "ErrorNotFound",
-        Fault::Model(_) | Fault::Members(_) | Fault::Filter(_) | Fault::Body(..) => "ErrorRequest",
-        Fault::Changed => "ErrorChanged",
-        Fault::Quota(_) => "ErrorQuotaExceeded",
-        Fault::Many(_) | Fault::Store(_) => "ErrorUnavailable",
-        Fault::Server(_) => "ErrorServer",
-    };
-    let message = fault.message();
-    let error = match fault.members() {
-        Some(members) => {
-            let details: Vec<_> = members
-                .iter()
-                .map(|(property, message)| json!({ "property": property, "message": message }))
-                .collect();
-            json!({ "code": code, "message": message, "details": details })
-        }
-        None => json!({ "code": code, "message": message }),
-    };
-    Answer::text(fault.status(), "application/json", json!({ "error": error }).to_string())
-}
-
-/// Returns a string for an error message, shortened to `MESSAGE_BYTES`.
-fn excerpt(text: &str) -> String {
-    match text.len() > MESSAGE_BYTES {
-        true => format!("{}…", first_bytes(text, MESSAGE_BYTES)),
-        false => text.to_owned(),
-    }
-}
-
-/// Returns at most the first `most` bytes of a string, without splitting a character.
-pub(super) fn first_bytes(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 impl Call {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use hyper::HeaderMap;
 
-use super::call::Fault;
+use super::fault::Fault;
 use crate::gateway::app::App;
-use crate::gateway::credentials::{authorization, manager};
-use crate::gateway::scopes::{SEND, permits};
+use crate::gateway::ingest::credentials::{authorization, manager};
+use crate::gateway::ingest::scopes::{SEND, permits};
 
 /// The treatment of keys that are limited to listeners (`keys create --listener`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

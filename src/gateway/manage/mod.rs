@@ -4,9 +4,12 @@
 //! An operation is a row: its route, its permissions, its schemas, and the function that runs it.
 //! The router, the permission check and `/openapi.json` are built from the rows.
 
+mod api;
 mod awork;
+pub(super) mod budget;
 mod call;
 mod caller;
+mod fault;
 mod openapi;
 mod operation;
 mod page;

@@ -7,16 +7,18 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::call::{Answer, Call, Fault};
+use super::api::{Api, HOOKGATE};
+use super::call::{Answer, Call};
 use super::caller::ListenerLimit;
-use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
-use super::{awork, operations};
+use super::fault::Fault;
+use super::operation::{Kind, Operation, Parameter, Success, Weight};
+use super::operations;
 use crate::listener::all_outcomes;
 
 /// Operation that answers with the description.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     id: "describe",
-    group: Group::Hookgate,
+    api: &HOOKGATE,
     method: "get",
     path: "/openapi.json",
     summary: "This description",
@@ -98,7 +100,7 @@ fn links(operation: &Operation) -> Map<String, Value> {
     own.map(|(_, to, part, member)| {
         let mut parameters = Map::new();
         parameters.insert((*part).to_owned(), format!("$response.body#/{member}").into());
-        if operation.group == Group::Socotra {
+        if operation.path.contains("{tenantLocator}") {
             let tenant = "$request.path.tenantLocator";
             parameters.insert("tenantLocator".to_owned(), tenant.into());
         }
@@ -210,7 +212,7 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String
     let mut say = |key: &str, value: Value| described.insert(key.to_owned(), value);
     say("operationId", operation.id.into());
     say("summary", operation.summary.into());
-    say("tags", json!([tag(operation.group)]));
+    say("tags", json!([operation.api.name]));
     say("parameters", parameters.into());
     say("responses", responses(operation, schemas));
     if let Some(permissions) = operation.permissions {
@@ -223,14 +225,6 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String
         say("requestBody", json!({ "required": true, "content": content }));
     }
     described
-}
-
-fn tag(group: Group) -> &'static str {
-    match group {
-        Group::Socotra => "Socotra",
-        Group::Awork => "awork",
-        Group::Hookgate => "Hookgate",
-    }
 }
 
 /// Returns the parameters of a path.
@@ -268,31 +262,13 @@ fn responses(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     responses.insert(success.status.to_string(), described);
     let of_callers = if operation.permissions.is_some() { [401, 503].as_slice() } else { &[] };
     for status in operation.errors.iter().chain(of_callers) {
-        responses.insert(status.to_string(), error(operation.group, *status, schemas));
+        responses.insert(status.to_string(), error(operation.api, *status, schemas));
     }
     Value::Object(responses)
 }
 
-fn error(group: Group, status: u16, schemas: &mut SchemaGenerator) -> Value {
-    let schema = match group {
-        Group::Awork => awork::error_schema(schemas).to_value(),
-        Group::Socotra | Group::Hookgate => json!({
-            "type": "object",
-            "required": ["error"],
-            "properties": { "error": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "code": { "type": "string" },
-                    "message": { "type": "string" },
-                    "details": { "type": "array", "items": {
-                        "type": "object",
-                        "properties": { "property": { "type": "string" }, "message": { "type": "string" } },
-                    } },
-                },
-            } },
-        }),
-    };
+fn error(api: &Api, status: u16, schemas: &mut SchemaGenerator) -> Value {
+    let schema = (api.error_schema)(schemas).to_value();
     let doc = match status {
         400 => "The request is not valid.",
         401 => "There is no good key, or the key does not allow it.",

@@ -11,15 +11,17 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::Request;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::call::{Answer, Call, Fault, plain_fault};
+use super::api::Api;
+use super::budget::Reservation;
+use super::call::{Answer, Call};
 use super::caller::{Caller, ListenerLimit};
+use super::fault::Fault;
+use super::operations;
 use super::page::PAGE_BYTES;
-use super::{awork, operations};
 use crate::gateway::app::App;
+use crate::gateway::config::settings::Limits;
 use crate::gateway::http::body;
-use crate::gateway::management_budget::Reservation;
-use crate::gateway::memory_pool::Owner;
-use crate::gateway::settings::Limits;
+use crate::gateway::ops::memory_pool::Owner;
 
 /// The future answer of an operation.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
@@ -28,8 +30,8 @@ pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Fault>> +
 pub(super) struct Operation {
     /// Name of the operation.
     pub id: &'static str,
-    /// API that the operation belongs to. Decides the error format.
-    pub group: Group,
+    /// API that the operation belongs to.
+    pub api: &'static Api,
     pub method: &'static str,
     pub path: &'static str,
     pub summary: &'static str,
@@ -100,14 +102,6 @@ impl Success {
     }
 }
 
-/// The API that an operation belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
-    Socotra,
-    Awork,
-    Hookgate,
-}
-
 /// A parameter of the query.
 pub(super) struct Parameter {
     pub name: &'static str,
@@ -130,8 +124,8 @@ pub(in crate::gateway) fn routes() -> Router<Arc<App>> {
     let mut router = Router::new();
     for operation in operations() {
         router = router.route(operation.path, method(operation));
-        for (_, spelling) in awork::SPELLINGS.iter().filter(|(path, _)| *path == operation.path) {
-            router = router.route(spelling, method(operation));
+        for (_, alias) in operation.api.aliases.iter().filter(|(path, _)| *path == operation.path) {
+            router = router.route(alias, method(operation));
         }
     }
     router
@@ -209,10 +203,7 @@ fn told(operation: &Operation, fault: &Fault) -> Answer {
         Fault::Server(error) => tracing::error!(operation = operation.id, error, "not answered"),
         _ => {}
     }
-    let answer = match operation.group {
-        Group::Awork => awork::fault(fault),
-        Group::Socotra | Group::Hookgate => plain_fault(fault),
-    };
+    let answer = (operation.api.fault)(fault);
     match fault {
         Fault::Unauthenticated => answer.with("www-authenticate", "Bearer"),
         Fault::Many(_) | Fault::Store(_) => answer.with("retry-after", 5),

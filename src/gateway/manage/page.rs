@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::call::{Answer, Fault};
+use super::call::Answer;
+use super::fault::Fault;
 
 /// Largest page, in bytes. An item that does not fit ends the page; the first item is always
 /// accepted.

@@ -9,22 +9,24 @@ use axum::body::Body;
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
-use super::call::{Answer, Call, Content, Fault};
+use super::api::HOOKGATE;
+use super::budget::OpenStream;
+use super::call::{Answer, Call, Content};
 use super::caller::{Caller, ListenerLimit};
-use super::operation::{Group, Kind, Operation, Parameter, Success, Weight};
+use super::fault::Fault;
+use super::operation::{Kind, Operation, Parameter, Success, Weight};
 use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
-use crate::gateway::credentials::current_key;
 use crate::gateway::deliver::with_event;
-use crate::gateway::identity::uuid_of;
-use crate::gateway::management_budget::OpenStream;
+use crate::gateway::ingest::credentials::current_key;
+use crate::gateway::ops::ids::uuid_of;
 use crate::gateway::store::{EventFilter, EventRecord, StoreError};
 
 /// Operation of the event stream.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     id: "streamEvents",
-    group: Group::Hookgate,
+    api: &HOOKGATE,
     method: "get",
     path: "/events/stream",
     summary: "Events as they come, as server-sent events; `Last-Event-ID` goes on after one",
@@ -65,10 +67,10 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 /// Longest duration of a stream. The client then reconnects and continues after its last event.
-const LONGEST: Duration = Duration::from_secs(3600);
+const MAX_STREAM_TIME: Duration = Duration::from_secs(3600);
 
 /// Interval of heartbeats. A heartbeat detects a connection that is gone.
-const BEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Events that are read at a time.
 const BATCH_EVENTS: usize = 20;
@@ -179,7 +181,7 @@ impl Follower {
             let memory = tokio::select! {
                 memory = self.app.management.wait(&self.caller.tenant, self.batch_memory()) => memory,
                 _ = stop.changed() => return None,
-                () = tokio::time::sleep(BEAT) => return self.beat().await,
+                () = tokio::time::sleep(HEARTBEAT_INTERVAL) => return self.beat().await,
             };
             match self.read().await {
                 Ok(Some(text)) if text.is_empty() => continue,
@@ -193,7 +195,7 @@ impl Follower {
             tokio::select! {
                 _ = self.notifier.changed() => {}
                 _ = stop.changed() => return None,
-                () = tokio::time::sleep(BEAT) => return self.beat().await,
+                () = tokio::time::sleep(HEARTBEAT_INTERVAL) => return self.beat().await,
             }
         }
         None
@@ -207,11 +209,11 @@ impl Follower {
     }
 
     /// Returns a comment that keeps the connection open. Returns `None`, which ends the stream, if
-    /// the key is no longer valid or has changed, or if the stream is older than `LONGEST`.
+    /// the key is no longer valid or has changed, or if the stream is older than `MAX_STREAM_TIME`.
     async fn beat(&mut self) -> Option<Bytes> {
         let key = current_key(&self.app, &self.caller.key).await.ok().flatten()?;
         let same = key.listeners == self.caller.listeners && key.scopes == self.caller.scopes;
-        (same && self.began.elapsed() < LONGEST).then(|| Bytes::from_static(b":\n\n"))
+        (same && self.began.elapsed() < MAX_STREAM_TIME).then(|| Bytes::from_static(b":\n\n"))
     }
 
     /// Reads the next batch. Returns the bytes to send, or `None` if there were no events.

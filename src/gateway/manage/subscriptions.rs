@@ -9,8 +9,9 @@ use hyper::Uri;
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use super::call::{Call, Fault};
+use super::call::Call;
 use super::caller::Caller;
+use super::fault::Fault;
 use super::page::{BATCH_BYTES, BATCH_ROWS};
 use crate::delivery::{
     Api, Definition, Endpoint, Programs, SigningSecret, SubscriptionHealth, header_fault, refusal,
@@ -18,14 +19,14 @@ use crate::delivery::{
 use crate::diagnostic::Diagnostics;
 use crate::engine::PatternShare;
 use crate::gateway::app::App;
-use crate::gateway::clock::Clock;
-use crate::gateway::deliver::{UnreadableSubscription, sealed, unsealed};
-use crate::gateway::encryption::{EncryptionError, Keyring};
-use crate::gateway::identity::uuid_of;
-use crate::gateway::patterns::CompileError;
+use crate::gateway::ops::clock::Clock;
+use crate::gateway::ops::encryption::{EncryptionError, Keyring};
+use crate::gateway::ops::ids::uuid_of;
 use crate::gateway::store::{
     AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
+use crate::gateway::subscriptions::patterns::CompileError;
+use crate::gateway::subscriptions::subscribed::{UnreadableSubscription, sealed, unsealed};
 
 /// Mask that answers contain instead of secrets. Sending it back keeps the stored value.
 pub const MASK: &str = "********";

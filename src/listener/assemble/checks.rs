@@ -6,11 +6,11 @@ use super::super::condition::Condition;
 use super::super::lints::{Lints, Seen};
 use super::super::oracle;
 use super::super::verify::{
-    Check, Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Rule,
-    Signature, SignedTime, Signs,
+    Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Rule, Signature,
+    SignedTime, Signs, Verification,
 };
 use super::parts::Tokens;
-use super::{Assembly, Part};
+use super::{Assembly, Part, span};
 use crate::check::Checked;
 use crate::config::duration;
 use crate::engine::{Engine, OwnedValue, Program, Value};
@@ -19,7 +19,7 @@ use crate::engine::{Engine, OwnedValue, Program, Value};
 const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// Maximum number of payloads of a verification, for providers that sign in several forms.
-const MOST_PAYLOADS: usize = 4;
+const MAX_PAYLOADS: usize = 4;
 
 /// The signature algorithms: the name, the name in messages, and the expression to run with `key`,
 /// `message` and `signature`.
@@ -35,7 +35,7 @@ const ALGORITHMS: &[(&str, &str, &str)] = &[
 
 impl<'a> Assembly<'a> {
     /// Compiles the verifications. Also returns the information for the lints.
-    pub(super) fn checks(&mut self, vars: &OwnedValue) -> (Vec<Check>, Lints) {
+    pub(super) fn checks(&mut self, vars: &OwnedValue) -> (Vec<Verification>, Lints) {
         let tolerance = Override::of(vars);
         let mut lints = Lints::default();
         let mut checks = Vec::new();
@@ -43,7 +43,7 @@ impl<'a> Assembly<'a> {
             let enforce = part.get("enforce").and_then(|part| part.node.as_bool()).unwrap_or(true);
             if let Some(kind) = self.kind(part, &tolerance, &mut lints) {
                 let name = part.str("name").unwrap_or("").into();
-                checks.push(Check { name, enforce, kind });
+                checks.push(Verification { name, enforce, kind });
             }
         }
         (checks, lints)
@@ -87,7 +87,7 @@ impl<'a> Assembly<'a> {
 
     /// Rejects rules that may accept a signature which a challenge gives to any sender (signing
     /// oracle).
-    pub(super) fn guard_rules(&mut self, checks: &[Check], lints: &Lints, tokens: &Tokens) {
+    pub(super) fn guard_rules(&mut self, checks: &[Verification], lints: &Lints, tokens: &Tokens) {
         let rules = checks.iter().filter_map(|check| match &check.kind {
             Kind::Rule(rule) => Some(rule),
             _ => None,
@@ -145,9 +145,9 @@ impl<'a> Assembly<'a> {
 
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
         let parts = part.get("payload").map(Part::one_or_more).unwrap_or_default();
-        if parts.len() > MOST_PAYLOADS {
+        if parts.len() > MAX_PAYLOADS {
             // Each payload adds one hash of a forged request.
-            self.wrong(part, format!("a check has at most {MOST_PAYLOADS} payloads"));
+            self.wrong(part, format!("a check has at most {MAX_PAYLOADS} payloads"));
             return Vec::new();
         }
         let programs: Vec<Program> =
@@ -247,12 +247,6 @@ fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
         part.items().filter_map(|part| part.node.as_str().and_then(Hash::find)).collect()
     });
     named.unwrap_or_else(|| vec![Hash::Sha256, Hash::Sha384, Hash::Sha512])
-}
-
-/// Reads a duration of the configuration. Returns `None` for `off`.
-pub(super) fn span(part: Part<'_>) -> Option<Duration> {
-    let seconds = part.node.as_count().map(Duration::from_secs);
-    seconds.or_else(|| part.node.as_str().and_then(duration::parse))
 }
 
 /// The value of `vars.tolerance`, which overrides the tolerance of every signed time.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::super::challenge::{Challenge, Signed, Token};
 use super::super::condition::Condition;
-use super::super::dedup::{BySignature, WINDOW};
+use super::super::dedup::DEFAULT_WINDOW;
 use super::super::oracle;
 use super::super::rate::Policy;
 use super::super::response::Reply;
-use super::super::verify::{Check, Encoding, Hash};
+use super::super::verify::BySignature;
+use super::super::verify::{Encoding, Hash, Verification};
 use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
-use super::checks::span;
-use super::{Assembly, Part, is_root};
+use super::{Assembly, Part, is_root, span};
 use crate::check::Checked;
 use crate::config::quoted_list;
 use crate::diagnostic::{Code, Diagnostic};
@@ -43,9 +43,12 @@ impl<'a> Assembly<'a> {
         self.member("event", "types").map(words).unwrap_or_default()
     }
 
-    pub(super) fn redaction(&mut self, checks: &[Check]) -> Redaction {
+    pub(super) fn redaction(&mut self, checks: &[Verification]) -> Redaction {
         let mut redaction = Redaction::default();
-        checks.iter().filter_map(Check::header).for_each(|header| redaction.add_header(header));
+        checks
+            .iter()
+            .filter_map(Verification::header)
+            .for_each(|header| redaction.add_header(header));
         let own = self.file.root.get("redact").map(|node| Part { node, of_recipe: false });
         let parts: Vec<Part<'a>> = own.into_iter().chain(self.recipe_part("redact")).collect();
         for part in parts {
@@ -114,7 +117,7 @@ impl<'a> Assembly<'a> {
             }
         }
         if let Some(at) = self.member("deduplicate", "window") {
-            let window = span(at).unwrap_or(WINDOW);
+            let window = span(at).unwrap_or(DEFAULT_WINDOW);
             if !(1..=24 * 3600).contains(&window.as_secs()) {
                 self.wrong(at, "a window is from 1 second to 24 hours");
             }

@@ -23,11 +23,11 @@ pub(super) struct Schema {
     validator: Validator<Metered>,
     complexity: Complexity,
     /// The type of the body for the type checker.
-    pub(super) shape: Type,
+    pub(super) value_type: Type,
 }
 
 /// Maximum number of violations reported for one body.
-const MOST: usize = 20;
+const MAX_VIOLATIONS: usize = 20;
 
 /// Maximum number of steps for checking a body: some hundred milliseconds.
 const VALIDATION_STEPS: u64 = 2_000_000;
@@ -64,7 +64,7 @@ impl Schema {
             serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let complexity = Complexity::of(&json)?;
         let validator = compiled(&json)?;
-        Ok(Self { validator, complexity, shape: Type::of_schema(value).not_null() })
+        Ok(Self { validator, complexity, value_type: Type::of_schema(value).not_null() })
     }
 
     /// Returns the violations of a body, each with its path. Messages do not repeat values of the
@@ -86,7 +86,7 @@ impl Schema {
         let path = longest_path(body).max(64) as u64;
         let steps = VIOLATION_STEPS.min(PATH_BYTES / path);
         let listed = metered(self.allowance(steps), || {
-            let errors = self.validator.iter_errors(body).take(MOST);
+            let errors = self.validator.iter_errors(body).take(MAX_VIOLATIONS);
             errors.map(|error| violation(&error)).collect::<Vec<_>>()
         });
         listed.unwrap_or_else(|Exhausted| {

@@ -4,7 +4,7 @@
 
 use super::{Evidence, Found, Passed};
 use crate::listener::Listener;
-use crate::listener::reason::Finding;
+use crate::listener::reason::ReasonCode;
 use crate::listener::request::Request;
 
 /// A verification that requires a credential.
@@ -59,12 +59,12 @@ impl Credential {
         match evidence.presented {
             Presented::None => {
                 let message = format!("no credential in `{}`, or more than one", self.header);
-                Err((Finding::MissingCredential, message))
+                Err((ReasonCode::MissingCredential, message))
             }
-            Presented::Unknown(why) => Err((Finding::WrongCredential, (*why).to_owned())),
+            Presented::Unknown(why) => Err((ReasonCode::WrongCredential, (*why).to_owned())),
             Presented::MissingScope { id } => {
                 let message = format!("the credential `{id}` does not have the scope `send`");
-                Err((Finding::MissingScope, message))
+                Err((ReasonCode::MissingScope, message))
             }
             Presented::Known { id, tenant, listeners } => {
                 let named = listeners.is_empty()
@@ -73,7 +73,7 @@ impl Credential {
                     return Ok(Passed::with(format!("the credential `{id}`")));
                 }
                 let message = format!("the credential `{id}` is not for this listener");
-                Err((Finding::NotForListener, message))
+                Err((ReasonCode::NotForListener, message))
             }
         }
     }

@@ -75,7 +75,7 @@ pub(super) struct Signable<'m> {
 }
 
 /// Maximum bytes of a message after the body, such as a time or an id.
-const MOST_AFTER: usize = 1024;
+const MAX_BYTES_AFTER: usize = 1024;
 
 impl<'m> Signable<'m> {
     /// Creates a message without a known body.
@@ -88,7 +88,7 @@ impl<'m> Signable<'m> {
     pub(super) fn with_body(message: &'m [u8], body: &[u8]) -> Option<Self> {
         // A body that is only a line break could match anywhere in a message.
         let line_end = line_end(body).filter(|line_end| body.len() > *line_end)?;
-        let behind = message.iter().rev().take(MOST_AFTER).position(|byte| *byte == b'\n')?;
+        let behind = message.iter().rev().take(MAX_BYTES_AFTER).position(|byte| *byte == b'\n')?;
         let (begin, after) = message.split_at_checked(message.len().checked_sub(behind)?)?;
         let before = begin.get(..begin.len().checked_sub(line_end)?)?;
         let line_end = begin.get(before.len()..)?;

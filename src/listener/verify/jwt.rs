@@ -13,7 +13,7 @@ use spki::der::asn1::UintRef;
 use super::credential::bearer;
 use super::{Evidence, Found, Passed};
 use crate::engine::{Context, OwnedValue, Program, Value};
-use crate::listener::reason::Finding;
+use crate::listener::reason::ReasonCode;
 use crate::value::{Object, read_json};
 
 /// A verification that requires a token of another issuer.
@@ -32,11 +32,11 @@ pub(in crate::listener) struct Jwt {
 
 /// Maximum length of a token, in bytes. Tokens of the large issuers, including groups, are below 8
 /// KiB.
-const MOST_BYTES: usize = 16 << 10;
+const MAX_TOKEN_BYTES: usize = 16 << 10;
 
 /// Maximum number of keys of an issuer. A token without `kid` is tried with each of them. The large
 /// issuers publish less than ten.
-const MOST_KEYS: usize = 32;
+const MAX_KEYS: usize = 32;
 
 /// The public keys of an issuer.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl Keys {
         if keys.is_empty() {
             return Err("it has no public key of RSA, P-256 or Ed25519".to_owned());
         }
-        if keys.len() > MOST_KEYS {
-            return Err(format!("it has {} public keys, more than {MOST_KEYS}", keys.len()));
+        if keys.len() > MAX_KEYS {
+            return Err(format!("it has {} public keys, more than {MAX_KEYS}", keys.len()));
         }
         Ok(Self(keys))
     }
@@ -107,11 +107,11 @@ impl Jwt {
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
         let Some(token) = bearer(evidence.request, &self.header) else {
             let message = format!("no token in `{}`, or more than one", self.header);
-            return Err((Finding::MissingCredential, message));
+            return Err((ReasonCode::MissingCredential, message));
         };
-        if token.len() > MOST_BYTES {
-            let message = format!("the token has more than {MOST_BYTES} bytes");
-            return Err((Finding::BadToken, message));
+        if token.len() > MAX_TOKEN_BYTES {
+            let message = format!("the token has more than {MAX_TOKEN_BYTES} bytes");
+            return Err((ReasonCode::BadToken, message));
         }
         let now = evidence.now.epoch_seconds();
         let head = Head::of(token);
@@ -128,11 +128,11 @@ impl Jwt {
                 }
             }
         }
-        Err((Finding::BadToken, "no key of the issuer made this token".to_owned()))
+        Err((ReasonCode::BadToken, "no key of the issuer made this token".to_owned()))
     }
 
     fn held(&self, claims: Object<'_>, now: i64) -> Found {
-        let bad = |message: String| Err((Finding::BadToken, message));
+        let bad = |message: String| Err((ReasonCode::BadToken, message));
         let text = |name: &str| claims.get(name).and_then(Value::as_text);
         let seconds = |name: &str| match claims.get(name) {
             Some(Value::Number(number)) => Some(number.to_f64()),

@@ -10,6 +10,7 @@ mod public_key;
 mod received;
 mod rule;
 mod signature;
+mod signed;
 mod signed_time;
 
 pub(super) use credential::Credential;
@@ -20,20 +21,20 @@ pub(super) use public_key::PublicKey;
 pub(super) use received::{Encoding, Received};
 pub(super) use rule::{Rule, Signs};
 pub(super) use signature::{Hashing, Signature};
+pub(super) use signed::{BySignature, Signed};
 pub(super) use signed_time::SignedTime;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::dedup::BySignature;
-use super::reason::{Failed, Finding, Reason};
+use super::reason::{Failed, Reason, ReasonCode};
 use super::request::Request;
 use crate::engine::{Bound, Context, Machine, Program, Time};
 
 /// A verification of a listener.
 #[derive(Debug)]
-pub(super) struct Check {
+pub(super) struct Verification {
     pub(super) name: Box<str>,
     /// True if a failure stops the request. Otherwise the failure is only recorded.
     pub(super) enforce: bool,
@@ -51,7 +52,7 @@ pub(super) enum Kind {
     Addresses(Vec<IpNet>),
 }
 
-impl Check {
+impl Verification {
     /// Returns the header that contains a credential or token.
     pub(super) fn header(&self) -> Option<&str> {
         match &self.kind {
@@ -130,15 +131,6 @@ pub(super) struct Passed {
     pub(super) signed: Option<Signed>,
 }
 
-/// The content that a sender signed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Signed {
-    pub(super) hash: [u8; 32],
-    /// True if it contains a time that is checked. Without such a time, an attacker can replay it
-    /// at any later time.
-    pub(super) timed: bool,
-}
-
 impl Passed {
     pub(super) fn with(message: impl Into<String>) -> Self {
         Self { message: message.into(), signed: None }
@@ -147,7 +139,7 @@ impl Passed {
 
 /// Runs all verifications and records the result of each.
 pub(super) fn verify(
-    checks: &[Check],
+    checks: &[Verification],
     evidence: &mut Evidence<'_, '_>,
     reasons: &mut Vec<Reason>,
 ) -> Option<Verified> {
@@ -157,16 +149,16 @@ pub(super) fn verify(
         let found = check.kind.run(evidence);
         passes &= found.is_ok() || !check.enforce;
         verified.secured |= check.enforce && check.is_secret();
-        let (finding, message) = match found {
+        let (code, message) = match found {
             Ok(passed) => {
                 if verified.signed.is_none_or(|signed| signed.timed) {
                     verified.signed = passed.signed.or(verified.signed);
                 }
-                (Finding::Passed, passed.message)
+                (ReasonCode::Passed, passed.message)
             }
             Err(failed) => failed,
         };
-        let mut reason = Reason::new("verify", finding, message).of(check.name.clone());
+        let mut reason = Reason::new("verify", code, message).of(check.name.clone());
         reason.enforced = check.enforce;
         reasons.push(reason);
     }
@@ -203,12 +195,12 @@ fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> Found {
     let Some(address) = address else {
         let message =
             "the sender's address is not known: a trusted proxy names none that can be read";
-        return Err((Finding::AddressNotAllowed, message.to_owned()));
+        return Err((ReasonCode::AddressNotAllowed, message.to_owned()));
     };
     let canonical = address.to_canonical();
     let is_in = |net: &IpNet| net.contains(&address) || net.contains(&canonical);
     if networks.iter().any(is_in) {
         return Ok(Passed::with(format!("{canonical} is in the networks")));
     }
-    Err((Finding::AddressNotAllowed, format!("{canonical} is in none of the networks")))
+    Err((ReasonCode::AddressNotAllowed, format!("{canonical} is in none of the networks")))
 }

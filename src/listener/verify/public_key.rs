@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program, Value};
-use crate::listener::reason::{Failed, Finding};
+use crate::listener::reason::{Failed, ReasonCode};
 
 /// A public-key signature.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(in crate::listener) struct PublicKey {
 
 /// Maximum number of signatures that are tried. A provider sends one, and a second one during a key
 /// rotation.
-const MOST_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 4;
 
 /// Accepted lengths of a signature, in bytes. Signatures of RSA with 8192 bits are the longest.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=1024;
@@ -43,12 +43,12 @@ impl PublicKey {
             let message = match evidence.machine.eval(payload, evidence.context) {
                 Ok(value) => value.content().map(<[u8]>::to_vec),
                 Err(trap) => {
-                    refused = Some((Finding::NoPayload, trap.place_in(payload)));
+                    refused = Some((ReasonCode::NoPayload, trap.place_in(payload)));
                     continue;
                 }
             };
             let Some(message) = message else {
-                refused = Some((Finding::NoPayload, "what is signed is null".to_owned()));
+                refused = Some((ReasonCode::NoPayload, "what is signed is null".to_owned()));
                 continue;
             };
             for candidate in &candidates {
@@ -61,7 +61,7 @@ impl PublicKey {
         }
         Err(refused.unwrap_or_else(|| {
             let message = format!("not the {} signature of this request", self.algorithm);
-            (Finding::SignatureWrong, message)
+            (ReasonCode::SignatureWrong, message)
         }))
     }
 
@@ -70,13 +70,13 @@ impl PublicKey {
     fn plausible(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
         let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
         let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();
-        if plausible.len() > MOST_CANDIDATES {
-            let message = format!("the request has more than {MOST_CANDIDATES}");
-            return Err((Finding::TooManySignatures, message));
+        if plausible.len() > MAX_CANDIDATES {
+            let message = format!("the request has more than {MAX_CANDIDATES}");
+            return Err((ReasonCode::TooManySignatures, message));
         }
         if plausible.is_empty() {
             let message = format!("not as long as a signature of {}", self.algorithm);
-            return Err((Finding::SignatureWrong, message));
+            return Err((ReasonCode::SignatureWrong, message));
         }
         Ok(plausible)
     }
@@ -95,7 +95,7 @@ impl PublicKey {
         let keys: Vec<Value<'_>> = evidence.context.secrets(&self.key).collect();
         if keys.is_empty() {
             let message = format!("the public key `{}` is not set", self.key);
-            return Err((Finding::RuleError, message));
+            return Err((ReasonCode::RuleError, message));
         }
         for key in keys {
             evidence.hashes(message);
@@ -107,7 +107,7 @@ impl PublicKey {
             match evidence.machine.test(&self.program, &context) {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(trap) => return Err((Finding::RuleError, trap.place_in(&self.program))),
+                Err(trap) => return Err((ReasonCode::RuleError, trap.place_in(&self.program))),
             }
         }
         Ok(false)

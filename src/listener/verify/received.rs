@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, general_purpose::STANDARD_NO_PAD};
 
 use super::Evidence;
 use crate::engine::{Program, Value};
-use crate::listener::reason::{Failed, Finding};
+use crate::listener::reason::{Failed, ReasonCode};
 
 /// The encoding of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,11 +99,11 @@ pub(super) struct Candidate {
 /// Maximum number of signatures in a request. A provider sends one for each active secret and each
 /// version of its scheme. A request with more fails before anything is hashed, because the sender
 /// chooses the number of comparisons.
-const MOST_CANDIDATES: usize = 16;
+const MAX_CANDIDATES: usize = 16;
 
 /// Maximum number of parts that are searched for signatures. It includes parts without the prefix
 /// of a signature: times, ids, signatures of other versions.
-const MOST_PARTS: usize = 128;
+const MAX_PARTS: usize = 128;
 
 /// The parts of a request that were searched so far.
 #[derive(Default)]
@@ -122,7 +122,7 @@ impl Received {
         let value = evidence
             .machine
             .eval(&self.place, evidence.context)
-            .map_err(|trap| (Finding::MissingSignature, trap.place_in(&self.place)))?;
+            .map_err(|trap| (ReasonCode::MissingSignature, trap.place_in(&self.place)))?;
         let mut seen = Seen::default();
         match value {
             // An item of a list that is not a string is not a signature. It does not invalidate the
@@ -155,26 +155,26 @@ impl Received {
         }
         seen.parts += 1;
         let Some((prefix, text)) = self.strip(part) else {
-            return within(seen.parts, MOST_PARTS);
+            return within(seen.parts, MAX_PARTS);
         };
         seen.prefixed += 1;
-        within(seen.prefixed, MOST_CANDIDATES)?;
+        within(seen.prefixed, MAX_CANDIDATES)?;
         // A part in another encoding is not a signature. It does not invalidate the other parts.
         if let Some(bytes) = self.encoding.decode(text) {
             seen.decoded.push(Candidate { prefix: prefix.into(), bytes });
         }
-        within(seen.parts, MOST_PARTS)
+        within(seen.parts, MAX_PARTS)
     }
 
     fn found(&self, seen: Seen) -> Result<Vec<Candidate>, Failed> {
         match seen {
             Seen { parts: 0, .. } => {
-                Err((Finding::MissingSignature, "the request has no signature".to_owned()))
+                Err((ReasonCode::MissingSignature, "the request has no signature".to_owned()))
             }
-            Seen { prefixed: 0, .. } => Err((Finding::WrongPrefix, self.wanted_prefix())),
+            Seen { prefixed: 0, .. } => Err((ReasonCode::WrongPrefix, self.wanted_prefix())),
             Seen { decoded, .. } if decoded.is_empty() => {
                 let message = format!("the signature is not in {}", self.encoding.name());
-                Err((Finding::WrongEncoding, message))
+                Err((ReasonCode::WrongEncoding, message))
             }
             Seen { decoded, .. } => Ok(decoded),
         }
@@ -203,5 +203,5 @@ fn within(number: usize, most: usize) -> Result<(), Failed> {
     if number <= most {
         return Ok(());
     }
-    Err((Finding::TooManySignatures, format!("the request has more than {most}")))
+    Err((ReasonCode::TooManySignatures, format!("the request has more than {most}")))
 }

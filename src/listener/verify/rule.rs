@@ -4,7 +4,7 @@ use super::signature::is_token;
 use super::{Evidence, Found, Passed};
 use crate::engine::Program;
 use crate::listener::condition::Condition;
-use crate::listener::reason::Finding;
+use crate::listener::reason::ReasonCode;
 
 /// An expression that must be true.
 #[derive(Debug)]
@@ -32,11 +32,11 @@ impl Rule {
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
         match self.condition.holds(evidence.machine, evidence.conditions) {
             Ok(true) if self.takes_token(evidence) => {
-                Err((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()))
+                Err((ReasonCode::TokenSigned, ReasonCode::TokenSigned.doc().to_owned()))
             }
             Ok(true) => Ok(Passed::with("the rule holds")),
-            Ok(false) => Err((Finding::RuleFalse, "the rule does not hold".to_owned())),
-            Err(trap) => Err((Finding::RuleError, trap.place_in(&self.condition))),
+            Ok(false) => Err((ReasonCode::RuleFalse, "the rule does not hold".to_owned())),
+            Err(trap) => Err((ReasonCode::RuleError, trap.place_in(&self.condition))),
         }
     }
 

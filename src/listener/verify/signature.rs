@@ -7,7 +7,7 @@ use super::hash::{Hash, Signable, line_end};
 use super::received::Candidate;
 use super::{Evidence, Found, Passed, Received, SignedTime};
 use crate::engine::{Context, Program};
-use crate::listener::reason::{Failed, Finding};
+use crate::listener::reason::{Failed, ReasonCode};
 
 /// A signature with its hash function.
 type Hashed = (Hash, Vec<u8>);
@@ -56,7 +56,7 @@ impl Signature {
         if hint == Hint::Matches || (hint == Hint::BodyNotSeen && compared.guess(evidence)) {
             message.push_str("; it matches if the body's last line end is dropped");
         }
-        Err((Finding::DigestDiffers, message))
+        Err((ReasonCode::DigestDiffers, message))
     }
 
     /// Returns the candidates of the right length with their hash functions.
@@ -66,7 +66,7 @@ impl Signature {
             .filter_map(|candidate| Some((self.hash_of(&candidate)?, candidate.bytes)))
             .collect();
         let Some((first, bytes)) = known.first().map(|(hash, bytes)| (*hash, bytes.len())) else {
-            return Err((Finding::UnknownHash, "no signature names an allowed hash".to_owned()));
+            return Err((ReasonCode::UnknownHash, "no signature names an allowed hash".to_owned()));
         };
         let right: Vec<_> =
             known.into_iter().filter(|(hash, bytes)| bytes.len() == hash.length()).collect();
@@ -79,7 +79,7 @@ impl Signature {
                 encoding.length(first.length()),
                 encoding.length(bytes)
             );
-            return Err((Finding::WrongLength, message));
+            return Err((ReasonCode::WrongLength, message));
         }
         Ok(right)
     }
@@ -130,7 +130,7 @@ enum Hint {
 
 /// Maximum bytes that are processed again without the last line break of the body, for each
 /// request.
-const MOST_GUESSED: usize = 64 << 10;
+const MAX_GUESSED: usize = 64 << 10;
 
 /// The comparison of candidates with the digests of the secrets.
 struct Compared<'s> {
@@ -155,17 +155,17 @@ impl Compared<'_> {
             let message = match evidence.machine.eval(payload, evidence.context) {
                 Ok(value) => value.content(),
                 Err(trap) => {
-                    refused = Some((Finding::NoPayload, trap.place_in(payload)));
+                    refused = Some((ReasonCode::NoPayload, trap.place_in(payload)));
                     continue;
                 }
             };
             let Some(message) = message else {
-                refused = Some((Finding::NoPayload, "what is signed is null".to_owned()));
+                refused = Some((ReasonCode::NoPayload, "what is signed is null".to_owned()));
                 continue;
             };
             // Any sender can have a token signed by sending it as a challenge.
             if self.guards.iter().any(|guard| is_token(guard, message)) {
-                refused = Some((Finding::TokenSigned, Finding::TokenSigned.doc().to_owned()));
+                refused = Some((ReasonCode::TokenSigned, ReasonCode::TokenSigned.doc().to_owned()));
                 continue;
             }
             let signable = Signable::with_body(message, evidence.request.raw_body);
@@ -212,10 +212,10 @@ impl Compared<'_> {
 
     /// Returns true if a candidate matches a short body without its last line break. Used if the
     /// messages do not contain the body itself, for example if they contain its digest. At most
-    /// [`MOST_GUESSED`] bytes of a request are processed for this, over all verifications.
+    /// [`MAX_GUESSED`] bytes of a request are processed for this, over all verifications.
     fn guess(&self, evidence: &mut Evidence<'_, '_>) -> bool {
         let body = evidence.request.raw_body;
-        let Some(line_end) = line_end(body).filter(|_| body.len() <= MOST_GUESSED) else {
+        let Some(line_end) = line_end(body).filter(|_| body.len() <= MAX_GUESSED) else {
             return false;
         };
         let trimmed = body.get(..body.len() - line_end).unwrap_or_default();
@@ -224,7 +224,7 @@ impl Compared<'_> {
         self.signature.payloads.iter().any(|payload| {
             // Computing the message may hash the body too.
             evidence.guessed_bytes += body.len();
-            if evidence.guessed_bytes > MOST_GUESSED {
+            if evidence.guessed_bytes > MAX_GUESSED {
                 return false;
             }
             let message = evidence.machine.eval(payload, &context).ok();

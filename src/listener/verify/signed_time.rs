@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Evidence, Signed};
 use crate::engine::{Program, Value};
-use crate::listener::reason::{Failed, Finding};
+use crate::listener::reason::{Failed, ReasonCode};
 
 /// The signed time of a request.
 #[derive(Debug)]
@@ -35,20 +35,20 @@ impl SignedTime {
         let signed = match evidence.machine.eval(&self.program, evidence.context) {
             Ok(Value::Time(time)) => time,
             Ok(_) => {
-                return Err((Finding::MissingTime, "the request has no signed time".to_owned()));
+                return Err((ReasonCode::MissingTime, "the request has no signed time".to_owned()));
             }
-            Err(trap) => return Err((Finding::BadTime, trap.place_in(&self.program))),
+            Err(trap) => return Err((ReasonCode::BadTime, trap.place_in(&self.program))),
         };
         let age = evidence.now.epoch_millis().saturating_sub(signed.epoch_millis());
         let allowed = i64::try_from(tolerance.as_millis()).unwrap_or(i64::MAX);
         let seconds = tolerance.as_secs();
         if age > allowed {
             let message = format!("signed {} s ago, more than {seconds} s", age / 1000);
-            return Err((Finding::Stale, message));
+            return Err((ReasonCode::Stale, message));
         }
         if age < -allowed {
             let message = format!("signed {} s in the future, more than {seconds} s", -age / 1000);
-            return Err((Finding::Future, message));
+            return Err((ReasonCode::Future, message));
         }
         Ok(())
     }

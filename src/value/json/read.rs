@@ -48,10 +48,10 @@ impl From<serde_json::Error> for JsonError {
 fn in_our_words(message: &str) -> &str {
     match message {
         "expected ident" => "expected `true`, `false` or `null`",
-        "EOF while parsing a value" => "the text ends where a value is expected",
-        "EOF while parsing an object" => "the text ends inside an object",
-        "EOF while parsing a list" => "the text ends inside a list",
-        "EOF while parsing a string" => "the text ends inside a string",
+        "EOF while parsing a value" => "the string ends where a value is expected",
+        "EOF while parsing an object" => "the string ends inside an object",
+        "EOF while parsing a list" => "the string ends inside a list",
+        "EOF while parsing a string" => "the string ends inside a string",
         "key must be a string" => "a key is text in quotes",
         "trailing characters" => "there is more after the value",
         other => other,
@@ -61,7 +61,7 @@ fn in_our_words(message: &str) -> &str {
 /// Parses JSON into an owned value.
 ///
 /// # Errors
-/// Returns an error if the text is not JSON, nests deeper than [`MAX_DEPTH`], or repeats a key in
+/// Returns an error if the text is not JSON, nests deeper than 128 levels, or repeats a key in
 /// an object.
 ///
 /// ```

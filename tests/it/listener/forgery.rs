@@ -66,8 +66,8 @@ fn listener_of(facts: &Facts, sample: &Sample) -> Listener {
 
 /// Returns the reason codes of the failed verifications.
 fn failed(decision: &Decision) -> Vec<&'static str> {
-    let findings = decision.reasons.iter().map(|one| one.finding.name());
-    findings.filter(|name| !["passed", "answered"].contains(name)).collect()
+    let codes = decision.reasons.iter().map(|one| one.code.name());
+    codes.filter(|name| !["passed", "answered"].contains(name)).collect()
 }
 
 /// Returns a complaint if a forgery was not rejected as expected.
@@ -104,7 +104,7 @@ fn leaks(
 ) -> Option<String> {
     let body = String::from_utf8_lossy(&decision.response.body);
     let log = seen(&change.sample, |request| log_entry(listener, request, decision)).to_string();
-    if failed.iter().any(|finding| body.contains(finding)) {
+    if failed.iter().any(|code| body.contains(code)) {
         return Some(format!("the sender is told {body}"));
     }
     // A shorter secret may occur in ordinary words.
@@ -113,14 +113,14 @@ fn leaks(
     if known.any(|secret| log.contains(secret.as_str()) || body.contains(secret.as_str())) {
         return Some(format!("a secret is in the log: {log}"));
     }
-    (!failed.iter().all(|finding| log.contains(finding))).then(|| format!("the log: {log}"))
+    (!failed.iter().all(|code| log.contains(code))).then(|| format!("the log: {log}"))
 }
 
 /// Returns true if each mismatching digest is reported as matching without the body's last line
 /// end.
 fn tells_of_the_line_end(listener: &Listener, change: &Change) -> bool {
     let decision = run(listener, &change.sample);
-    let mut digests = decision.reasons.iter().filter(|one| one.finding.name() == "digest_differs");
+    let mut digests = decision.reasons.iter().filter(|one| one.code.name() == "digest_differs");
     digests.all(|one| one.message.contains("matches if the body's last line end is dropped"))
 }
 

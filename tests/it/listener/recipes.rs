@@ -79,11 +79,10 @@ fn every_sample_of_a_recipe_comes_out_as_it_says() {
             let decision = run(&listener, sample);
             let data = decision.event.as_ref().and_then(|event| event.data.clone());
             let event = decision.event.clone().map(|event| Event { data, ..event });
-            let findings: Vec<&str> =
-                decision.reasons.iter().map(|one| one.finding.name()).collect();
+            let codes: Vec<&str> = decision.reasons.iter().map(|one| one.code.name()).collect();
             let mismatches = sample.mismatches(
                 decision.outcome.name(),
-                &findings,
+                &codes,
                 &decision.response,
                 event.as_ref(),
             );

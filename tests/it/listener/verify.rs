@@ -128,7 +128,7 @@ fn a_signature_is_taken_as_it_is_written_and_no_other_way() {
         let decision = Sent::json(BODY).with("X-Signature", received.as_str()).to(&listener);
         let wanted = match outcome {
             "" => "accepted".to_owned(),
-            finding => format!("{FAILS}{finding}"),
+            code => format!("{FAILS}{code}"),
         };
         assert_eq!(came(&decision), wanted, "{check}{received}\n{}", said(&decision));
     }
@@ -266,7 +266,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
     let once = 3 * (length + length + 3);
     let forged =
         |hash: &str, bytes: usize, at: usize| format!("{hash}={at:0length$x}", length = bytes * 2);
-    for (candidates, hashes, finding) in [
+    for (candidates, hashes, code) in [
         (1, 1, "digest_differs"),
         (16, 1, "digest_differs"),
         (17, 0, "too_many_signatures"),
@@ -275,7 +275,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
     ] {
         let all: Vec<String> = (0..candidates).map(|at| forged("sha256", 32, at)).collect();
         let decision = Sent::new(&body).with("X-Signature", all.join(",")).to(&listener);
-        assert_eq!(came(&decision), format!("verification_failed {finding}"), "{candidates}");
+        assert_eq!(came(&decision), format!("verification_failed {code}"), "{candidates}");
         assert_eq!(decision.hashed_bytes, hashes * once, "{candidates} candidates");
     }
     // Each hash function of the candidates is computed once.
@@ -331,7 +331,7 @@ fn of_many_public_key_signatures_few_are_tried_and_none_of_a_wrong_length() {
     let listener = loaded(check, &files).listener.unwrap();
     let forged = "00".repeat(64);
     let short = "00".repeat(4);
-    for (candidates, tried, finding) in [
+    for (candidates, tried, code) in [
         (vec![&forged; 4], 4, "signature_wrong"),
         (vec![&forged; 5], 0, "too_many_signatures"),
         (vec![&forged; 17], 0, "too_many_signatures"),
@@ -339,7 +339,7 @@ fn of_many_public_key_signatures_few_are_tried_and_none_of_a_wrong_length() {
     ] {
         let received = candidates.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(",");
         let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
-        assert_eq!(came(&decision), format!("verification_failed {finding}"));
+        assert_eq!(came(&decision), format!("verification_failed {code}"));
         assert_eq!(decision.hashed_bytes, tried * BODY.len() as u64);
     }
     let good = hex::encode(key_pair(7).sign(BODY.as_bytes()));

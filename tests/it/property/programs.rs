@@ -2,7 +2,7 @@
 //!
 //! Functions and their arguments come from the registry, so a new row is covered automatically.
 
-use hookgate::builtins::{self, Code, Form, Function, LoopKind, Mode, Role};
+use hookgate::builtins::{self, Code, Form, Function, LoopKind, Mode, ParamRole};
 use hookgate::engine::{Kind, Kinds};
 
 use super::choices::Choices;
@@ -416,7 +416,9 @@ impl Program<'_> {
             }
             for _ in 0..times {
                 let arg = match param.role {
-                    Role::Lambda { least, most } => self.lambda_for(function, least, most, depth),
+                    ParamRole::Lambda { least, most } => {
+                        self.lambda_for(function, least, most, depth)
+                    }
                     _ => {
                         let wanted = self.kind_of(param.kinds);
                         self.loose(wanted, depth)

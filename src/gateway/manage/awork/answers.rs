@@ -5,10 +5,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::delivery::Receiver;
-use crate::gateway::clock::time_of;
 use crate::gateway::manage::MASK;
-use crate::gateway::manage::call::{Call, Fault};
+use crate::gateway::manage::call::Call;
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::ops::clock::time_of;
 use crate::gateway::store::AttemptRecord;
 
 /// awork's `WebhookConfig`. `filter` and `transform` are Hookgate extensions, present only if set.

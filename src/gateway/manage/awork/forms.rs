@@ -6,7 +6,8 @@ use serde::Deserialize;
 use crate::delivery::{
     AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
 };
-use crate::gateway::manage::call::{Call, Fault};
+use crate::gateway::manage::call::Call;
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::subscriptions::{declared_types, fresh_secret, put_header, url};
 
 /// awork's `WebhookConfigForm`. `filter` and `transform` are Hookgate extensions.

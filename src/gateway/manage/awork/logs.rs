@@ -3,7 +3,8 @@
 use super::answers::{LOG_MEMBERS, WebhookLog};
 use super::page::Asked;
 use crate::delivery::Api;
-use crate::gateway::manage::call::{Answer, Call, Fault, first_bytes};
+use crate::gateway::manage::call::{Answer, Call};
+use crate::gateway::manage::fault::{Fault, first_bytes};
 use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES, SCAN_ROWS};
 use crate::gateway::store::{AttemptFilter, AttemptRecord, PageRequest};
 

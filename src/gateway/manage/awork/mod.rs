@@ -9,13 +9,15 @@ mod logs;
 mod page;
 mod webhooks;
 
-use super::call::{Answer, Fault};
+use super::api::Api;
+use super::call::Answer;
 use super::caller::ListenerLimit;
-use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
+use super::fault::Fault;
+use super::operation::{Kind, Operation, Parameter, Success, Weight, form};
 
 /// Returns a fault in the format that awork documents
 /// (<https://developers.awork.com/error-handling>). A missing permission is also 401 there.
-pub(super) fn fault(fault: &Fault) -> Answer {
+fn fault(fault: &Fault) -> Answer {
     let (status, code) = match fault {
         Fault::Unauthenticated | Fault::Forbidden(_) => (401, "unauthorized"),
         Fault::NotFound(_) => (404, "not-found"),
@@ -52,17 +54,23 @@ const TYPES: Success = Success::json(form::<Vec<String>>, "The types.");
 const READ: &[&str] = &["workspace-manage-config:read"];
 const WRITE: &[&str] = &["workspace-manage-config:write"];
 
-/// Paths that awork's documentation spells in two ways.
-pub(super) const SPELLINGS: &[(&str, &str)] = &[
-    ("/api/v1/webhooks/eventtypes", "/api/v1/webhooks/eventTypes"),
-    ("/api/v1/webhooks/eventtypes/slack", "/api/v1/webhooks/eventTypes/slack"),
-];
+/// The API.
+pub(super) static API: Api = Api {
+    name: "awork",
+    // Paths that awork's documentation spells in two ways.
+    aliases: &[
+        ("/api/v1/webhooks/eventtypes", "/api/v1/webhooks/eventTypes"),
+        ("/api/v1/webhooks/eventtypes/slack", "/api/v1/webhooks/eventTypes/slack"),
+    ],
+    fault,
+    error_schema: form::<answers::ErrorResponse>,
+};
 
 /// Operations of the awork API.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "GetWebhooks",
-        group: Group::Awork,
+        api: &API,
         method: "get",
         path: "/api/v1/webhooks",
         summary: "Webhooks",
@@ -80,7 +88,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "PostWebhook",
-        group: Group::Awork,
+        api: &API,
         method: "post",
         path: "/api/v1/webhooks",
         summary: "Make a webhook",
@@ -95,7 +103,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "GetWebhookEventTypes",
-        group: Group::Awork,
+        api: &API,
         method: "get",
         path: "/api/v1/webhooks/eventtypes",
         summary: "The types of events that webhooks may choose from",
@@ -110,7 +118,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "GetSlackEventTypes",
-        group: Group::Awork,
+        api: &API,
         method: "get",
         path: "/api/v1/webhooks/eventtypes/slack",
         summary: "The types of events that webhooks to Slack may choose from",
@@ -125,7 +133,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "GetWebhook",
-        group: Group::Awork,
+        api: &API,
         method: "get",
         path: "/api/v1/webhooks/{webhookId}",
         summary: "A webhook",
@@ -140,7 +148,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "PutWebhook",
-        group: Group::Awork,
+        api: &API,
         method: "put",
         path: "/api/v1/webhooks/{webhookId}",
         summary: "Change a webhook: the form is given as a whole",
@@ -155,7 +163,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "DeleteWebhook",
-        group: Group::Awork,
+        api: &API,
         method: "delete",
         path: "/api/v1/webhooks/{webhookId}",
         summary: "Delete a webhook, with its logs",
@@ -170,7 +178,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "GetWebhookLogs",
-        group: Group::Awork,
+        api: &API,
         method: "get",
         path: "/api/v1/webhooks/{webhookId}/logs",
         summary: "What was sent to a webhook: a row an attempt, the newest first",
@@ -187,8 +195,3 @@ pub(super) const OPERATIONS: &[Operation] = &[
         run: |call| Box::pin(logs::list(call)),
     },
 ];
-
-/// Returns the schema of errors for the OpenAPI description.
-pub(super) fn error_schema(schemas: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemas.subschema_for::<answers::ErrorResponse>()
-}

@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::filterby::{Filter, FilterContext, Order, Refused};
-use crate::gateway::clock::time_of;
-use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::call::{Answer, Call};
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::JsonPage;
+use crate::gateway::ops::clock::time_of;
 
 /// The page, filter and order of a list request.
 pub(super) struct Asked {

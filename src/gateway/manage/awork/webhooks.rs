@@ -4,7 +4,8 @@ use super::answers::{WEBHOOK_MEMBERS, WebhookConfig};
 use super::forms::{WebhookConfigForm, allowed};
 use super::page::Asked;
 use crate::delivery::{Api, Receiver, SubscriptionHealth};
-use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::call::{Answer, Call};
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan};
 use crate::gateway::manage::subscriptions::Found;
 

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::forms::RetryType;
 use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend, locator};
-use crate::gateway::clock::time_of;
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::ops::clock::time_of;
 use crate::gateway::store::DivertedRecord;
 
 /// Socotra's `WebhookResponse`. `filter` and `transform` are Hookgate extensions, present only if

@@ -9,10 +9,11 @@ use super::forms::{
 use crate::delivery::{
     Definition, Endpoint, Pattern, Policy, Retry, SigningSecret, Suspend, Trigger, receiver_of,
 };
-use crate::gateway::clock::micros_in;
 use crate::gateway::manage::MASK;
-use crate::gateway::manage::call::{Call, Fault};
+use crate::gateway::manage::call::Call;
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::subscriptions::{Found, HEADERS, fresh_secret, put_header};
+use crate::gateway::ops::clock::micros_in;
 
 /// Event types of one subscription.
 const TYPES: usize = 1000;

@@ -3,9 +3,10 @@
 use super::answers::{DivertedEventResponse, Nothing};
 use super::own_tenant;
 use crate::delivery::Api;
-use crate::gateway::identity::uuid_of;
-use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::call::{Answer, Call};
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES};
+use crate::gateway::ops::ids::uuid_of;
 use crate::gateway::store::{Change, DivertedFilter, DivertedRecord, PageRequest};
 
 const MISSING: Fault = Fault::NotFound("diverted event");

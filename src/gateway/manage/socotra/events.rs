@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use super::own_tenant;
 use crate::delivery::{Api, envelope};
 use crate::engine::Time;
-use crate::gateway::clock::micros_of;
 use crate::gateway::deliver::with_event;
-use crate::gateway::identity::uuid_of;
-use crate::gateway::manage::call::{Answer, Call, Fault};
+use crate::gateway::manage::call::{Answer, Call};
+use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES};
+use crate::gateway::ops::clock::micros_of;
+use crate::gateway::ops::ids::uuid_of;
 use crate::gateway::store::{EventFilter, EventRecord};
 
 /// Returns an event in the envelope that webhooks get.

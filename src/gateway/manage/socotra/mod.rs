@@ -12,10 +12,12 @@ mod events;
 mod forms;
 mod webhooks;
 
-use super::call::{Call, Fault};
+use super::api::Api;
+use super::call::Call;
 use super::caller::ListenerLimit;
-use super::operation::{Group, Kind, Operation, Parameter, Success, Weight, form};
-use crate::gateway::identity::tenant_locator;
+use super::fault::Fault;
+use super::operation::{Kind, Operation, Parameter, Success, Weight, form};
+use crate::gateway::ops::ids::tenant_locator;
 
 /// Returns an error if the tenant of the path is not the tenant of the caller.
 fn own_tenant(call: &Call) -> Result<(), Fault> {
@@ -39,11 +41,14 @@ const COUNT: Parameter = Parameter {
     doc: "How many at most; 100 if left out.",
 };
 
+/// The API. Socotra documents no format of errors.
+pub(super) static API: Api = Api::plain("Socotra");
+
 /// Operations of the Socotra API.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         id: "fetchWebhook",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "A webhook",
@@ -58,7 +63,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchWebhooks",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/webhooks/list",
         summary: "Webhooks",
@@ -94,7 +99,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "createWebhook",
-        group: Group::Socotra,
+        api: &API,
         method: "post",
         path: "/event/{tenantLocator}/webhooks",
         summary: "Make a webhook",
@@ -112,7 +117,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "updateWebhook",
-        group: Group::Socotra,
+        api: &API,
         method: "patch",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Change a webhook: removals come first, then additions",
@@ -130,7 +135,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "unsuspendWebhook",
-        group: Group::Socotra,
+        api: &API,
         method: "patch",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/unsuspend",
         summary: "End the suspension of a webhook; what was diverted meanwhile is not sent",
@@ -145,7 +150,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "deleteWebhook",
-        group: Group::Socotra,
+        api: &API,
         method: "delete",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Delete a webhook, with its deliveries and diverted events",
@@ -160,7 +165,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchDivertedEvent",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "An event that was given up and is kept",
@@ -175,7 +180,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchMultipleDivertedEvents",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted",
         summary: "Events that were given up and are kept",
@@ -190,7 +195,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "resendDivertedEvent",
-        group: Group::Socotra,
+        api: &API,
         method: "post",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}/resend",
         summary: "Send an event again; it is kept until the receiver takes it",
@@ -205,7 +210,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "deleteDivertedEvent",
-        group: Group::Socotra,
+        api: &API,
         method: "delete",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "Keep an event no longer",
@@ -220,7 +225,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchEvent",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/events/{locator}",
         summary: "An event",
@@ -235,7 +240,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchEventsForARequest",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/events/request/{locator}",
         summary: "The events of a request",
@@ -253,7 +258,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         id: "fetchMultipleEvents",
-        group: Group::Socotra,
+        api: &API,
         method: "get",
         path: "/event/{tenantLocator}/events/list",
         summary: "Events, the oldest first, a page at a time",

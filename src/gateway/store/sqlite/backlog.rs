@@ -159,7 +159,7 @@ pub(super) fn trim(connection: &Connection, over: &Over, limit: usize, now: i64)
 }
 
 /// Maximum number of backlogs of each kind in one check.
-const BACKLOGS: i64 = 256;
+const MAX_BACKLOGS: i64 = 256;
 
 /// Returns the backlogs above their limits, with the excess of each.
 pub(super) fn all_over(
@@ -179,7 +179,7 @@ fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec
          WHERE waiting_rows > ?1 OR (waiting_rows > 1 AND waiting_bytes > ?2)
          OR dead_letter_rows > ?3 LIMIT ?4";
     let bytes = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
-    let params = params![most(limits.rows), bytes, most(limits.dead_letter_rows), BACKLOGS];
+    let params = params![most(limits.rows), bytes, most(limits.dead_letter_rows), MAX_BACKLOGS];
     let rows = collected(connection, sql, params, |row| {
         Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
     })?;
@@ -199,7 +199,7 @@ fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Ve
          AND (SELECT created_at FROM deliveries INDEXED BY deliveries_oldest
               WHERE deliveries.subscription_id = backlogs.subscription_id AND state = 'waiting'
               ORDER BY id LIMIT 1) < ?1 LIMIT ?2";
-    let found = collected(connection, sql, [before, BACKLOGS], |row| row.get::<_, String>(0))?;
+    let found = collected(connection, sql, [before, MAX_BACKLOGS], |row| row.get::<_, String>(0))?;
     let seconds = limits.age_us / 1_000_000;
     let over = found.into_iter().map(|subscription| Over {
         subscription,
@@ -215,7 +215,7 @@ fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Ve
 fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
     let sums = "SELECT tenant, waiting_rows, dead_letter_rows FROM tenant_backlogs
          ORDER BY waiting_rows DESC LIMIT ?1";
-    let tenants = collected(connection, sums, [BACKLOGS], |row| {
+    let tenants = collected(connection, sums, [MAX_BACKLOGS], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     })?;
     let mut beyond = total(connection)? - most(limits.total_rows);
@@ -242,7 +242,7 @@ fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>
 }
 
 /// Maximum number of subscriptions of a tenant that give way, largest first.
-const LARGEST: i64 = 8;
+const MAX_SUBSCRIPTIONS: i64 = 8;
 
 fn largest(
     connection: &Connection,
@@ -255,7 +255,7 @@ fn largest(
         "SELECT subscription_id, {size} FROM backlogs WHERE tenant = ?1 AND {size} > 0
          ORDER BY {size} DESC LIMIT ?2"
     );
-    let found = collected(connection, &sql, params![tenant, LARGEST], |row| {
+    let found = collected(connection, &sql, params![tenant, MAX_SUBSCRIPTIONS], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
     })?;
     let number = i64::try_from(found.len()).unwrap_or(1).max(1);

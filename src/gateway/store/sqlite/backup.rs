@@ -13,18 +13,18 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::statvfs;
 
 use super::space::{Measured, Space};
-use super::{INSTRUCTIONS, connect, fault};
-use crate::gateway::file_modes::private;
+use super::{TIME_CHECK_INSTRUCTIONS, connect, fault};
+use crate::gateway::ops::file_modes::private;
 use crate::gateway::store::StoreError;
 
 /// Maximum size of the log during a backup, as a multiple of its limit.
 const LOG_FACTOR: u64 = 8;
 
 /// Divisor: this part of the free space of a volume must stay free.
-const LEFT: u64 = 8;
+const FREE_SHARE_DIVISOR: u64 = 8;
 
 /// Time between two checks of the log and the volume.
-const LOOK: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Writes a copy to a new file.
 pub(super) fn write(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
@@ -52,13 +52,13 @@ fn copy(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
     limits.refuse_if_large(&connection)?;
     let mut looked = Instant::now();
     let stop = move || {
-        if looked.elapsed() < LOOK {
+        if looked.elapsed() < CHECK_INTERVAL {
             return false;
         }
         looked = Instant::now();
         limits.are_exceeded()
     };
-    connection.progress_handler(INSTRUCTIONS, Some(stop)).map_err(fault)?;
+    connection.progress_handler(TIME_CHECK_INSTRUCTIONS, Some(stop)).map_err(fault)?;
     // One read transaction, so the copy is consistent. Writes continue meanwhile.
     let copied = connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]);
     copied.map(drop).map_err(|error| match error.sqlite_error_code() {
@@ -91,10 +91,10 @@ impl Limits {
         let growth = space.log_limit().saturating_mul(LOG_FACTOR).min(free / 2);
         Self {
             space: Arc::clone(space),
-            left_of_copy: free_in(&folder) / LEFT,
+            left_of_copy: free_in(&folder) / FREE_SHARE_DIVISOR,
             folder,
             log: log.saturating_add(growth),
-            left: free / LEFT,
+            left: free / FREE_SHARE_DIVISOR,
         }
     }
 

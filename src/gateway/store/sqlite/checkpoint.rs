@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::space::{FRAME, LEAST_FREE, Space};
-use super::{BUSY, connect};
+use super::space::{FRAME_BYTES, MIN_FREE_BYTES, Space};
+use super::{BUSY_TIMEOUT, connect};
 
 /// Time between two checks of the log and the volume.
-const LOOK: Duration = Duration::from_millis(100);
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Checks in a row without a commit, after which the writer counts as idle.
-const IDLE: u32 = 3;
+const IDLE_CHECKS: u32 = 3;
 
 /// Time that the writer waits for readers of the log in one checkpoint.
 const RESTART_WAIT: Duration = Duration::from_millis(25);
@@ -29,7 +29,7 @@ const RESTART_WAIT: Duration = Duration::from_millis(25);
 /// last.
 const RESTART_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two such restarts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Shortest time between two wake-ups of the checkpoint thread.
 const WAKE_PAUSE: Duration = Duration::from_millis(20);
@@ -38,7 +38,7 @@ const WAKE_PAUSE: Duration = Duration::from_millis(20);
 const COPY_WAIT: Duration = Duration::from_millis(5);
 
 /// Time until the writer tries again to make space, after it found too little.
-const ROOM_PAUSE: Duration = Duration::from_secs(1);
+const SPACE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Time between two warnings about a log that readers keep from restarting.
 const TELL: Duration = Duration::from_secs(60);
@@ -54,11 +54,11 @@ struct Frames {
 
 impl Frames {
     fn bytes(self) -> u64 {
-        self.all.saturating_mul(FRAME)
+        self.all.saturating_mul(FRAME_BYTES)
     }
 
     fn left(self) -> u64 {
-        self.all.saturating_sub(self.copied).saturating_mul(FRAME)
+        self.all.saturating_sub(self.copied).saturating_mul(FRAME_BYTES)
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn run(space: &Arc<Space>, woken: &Receiver<()>) {
     };
     let mut checkpoints =
         Checkpoints { space, connection, version: 0, idle: 0, told: None, failed: false };
-    while !matches!(woken.recv_timeout(LOOK), Err(RecvTimeoutError::Disconnected)) {
+    while !matches!(woken.recv_timeout(CHECK_INTERVAL), Err(RecvTimeoutError::Disconnected)) {
         if let Err(error) = checkpoints.look() {
             checkpoints.fail(&error);
         }
@@ -135,7 +135,7 @@ impl Checkpoints<'_> {
         self.version = version;
         let mut frames = frames(&self.connection)?;
         let limit = self.space.log_limit();
-        if frames.left() > 0 && (frames.bytes() >= limit || self.idle >= IDLE) {
+        if frames.left() > 0 && (frames.bytes() >= limit || self.idle >= IDLE_CHECKS) {
             if let Ended::Some(left) = checkpoint(&self.connection, "PASSIVE")? {
                 frames = left;
             } else {
@@ -279,10 +279,10 @@ impl Bounds {
             }
             Ok(Ended::Some(_)) => {
                 self.restart_at = now + self.pause;
-                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                self.pause = (self.pause * 2).min(MAX_PAUSE);
             }
             Err(error) if is_full(&error) => {
-                self.restart_at = now + LONGEST_PAUSE;
+                self.restart_at = now + MAX_PAUSE;
                 self.make_room(connection);
             }
             Err(error) => tracing::warn!(%error, "write-ahead log restart failed"),
@@ -303,10 +303,10 @@ impl Bounds {
             }
             if !truncate() && (!self.space.release_reserve() || !truncate()) {
                 // Each try delays the waiting transactions.
-                self.room_at = Instant::now() + ROOM_PAUSE / 4;
+                self.room_at = Instant::now() + SPACE_RETRY_DELAY / 4;
             }
         }
-        if self.space.measure().free < LEAST_FREE {
+        if self.space.measure().free < MIN_FREE_BYTES {
             self.space.release_reserve();
         }
         self.space.set_limits(&self.space.measure());
@@ -319,7 +319,7 @@ impl Bounds {
     /// Records that a transaction found no space, even after space was made.
     pub(super) fn found_full(&mut self) {
         self.space.found_full();
-        self.room_at = Instant::now() + ROOM_PAUSE;
+        self.room_at = Instant::now() + SPACE_RETRY_DELAY;
     }
 }
 
@@ -327,7 +327,7 @@ impl Bounds {
 fn waiting_a_moment(connection: &Connection, mode: &str) -> rusqlite::Result<Ended> {
     connection.busy_timeout(RESTART_WAIT)?;
     let ended = checkpoint(connection, mode);
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     ended
 }
 

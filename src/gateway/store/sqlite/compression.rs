@@ -22,22 +22,22 @@ pub(super) struct Unpacked(pub(super) String);
 pub(super) struct UnpackedSize(pub(super) usize);
 
 /// Shortest string that is compressed, in bytes.
-const SHORT: usize = 512;
+const MIN_COMPRESSED_BYTES: usize = 512;
 
 thread_local! {
     /// The hash table and the output buffer. Creating them takes as long as compressing a short
     /// string.
-    static WORKSHOP: RefCell<(CompressTable, Vec<u8>)> = RefCell::default();
+    static COMPRESSION_BUFFERS: RefCell<(CompressTable, Vec<u8>)> = RefCell::default();
 }
 
 /// Maximum output buffer that is kept, in bytes.
-const ROOM: usize = 1 << 18;
+const MAX_BUFFER_BYTES: usize = 1 << 18;
 
 impl<'t> Packed<'t> {
     /// Compresses a string if it is long enough.
     pub(super) fn of(text: impl Into<Cow<'t, str>>) -> Self {
         let text = text.into();
-        match (text.len() >= SHORT).then(|| compressed(text.as_bytes())).flatten() {
+        match (text.len() >= MIN_COMPRESSED_BYTES).then(|| compressed(text.as_bytes())).flatten() {
             Some(bytes) => Self::Compressed(bytes),
             None => Self::Text(text),
         }
@@ -55,14 +55,14 @@ impl<'t> Packed<'t> {
 /// Compresses bytes and puts their length in front, as `decompress_size_prepended` expects.
 fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
     let length = u32::try_from(bytes.len()).ok()?.to_le_bytes();
-    WORKSHOP.with_borrow_mut(|(table, room)| {
+    COMPRESSION_BUFFERS.with_borrow_mut(|(table, room)| {
         let most = get_maximum_output_size(bytes.len());
         if room.len() < most {
             room.resize(most, 0);
         }
         let written = compress_into_with_table(bytes, room, table).ok()?;
         let packed = [&length, room.get(..written)?].concat();
-        if room.len() > ROOM {
+        if room.len() > MAX_BUFFER_BYTES {
             *room = Vec::new();
         }
         Some(packed)

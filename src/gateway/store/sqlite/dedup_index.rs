@@ -14,7 +14,7 @@ use crate::gateway::store::DedupClaim;
 
 /// Default capacity of the in-memory index, in keys: about 13 MiB. Under full load, half as many
 /// more keys arrive while the keys move to the tree.
-pub(super) const MOST: usize = 200_000;
+pub(super) const DEFAULT_CAPACITY: usize = 200_000;
 
 /// Moved rows that are deleted in one transaction.
 const CLEARED: i64 = 4096;

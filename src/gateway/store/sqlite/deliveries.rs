@@ -5,11 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::compression::{Packed, Unpacked, UnpackedSize};
 use super::reads::{bounded, collected, event, event_within, json_list, most};
-use super::writer::{Rank, Tables};
+use super::tables::Tables;
+use super::writer::Rank;
 use super::writes::audit;
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, LONGEST_WAIT, SubscriptionHealth};
-use crate::gateway::clock::micros_in;
+use crate::delivery::{Api, MAX_WAIT, SubscriptionHealth};
+use crate::gateway::ops::clock::micros_in;
 use crate::gateway::store::{
     AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
     DeliveryRecord, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
@@ -142,19 +143,19 @@ fn silence(connection: &Connection, id: &str) -> Written<()> {
         .map_err(fault)
 }
 
-/// Deletes up to [`STEP`] deliveries of a subscription. Returns their number.
+/// Deletes up to [`DELETE_BATCH_ROWS`] deliveries of a subscription. Returns their number.
 fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
     connection
         .prepare_cached(
             "DELETE FROM deliveries WHERE id IN
              (SELECT id FROM deliveries WHERE subscription_id = ?1 ORDER BY id LIMIT ?2)",
         )
-        .and_then(|mut delete| delete.execute(params![id, most(STEP)]))
+        .and_then(|mut delete| delete.execute(params![id, most(DELETE_BATCH_ROWS)]))
         .map_err(fault)
 }
 
 /// Rows deleted in one transaction. Other writes wait for the same thread.
-const STEP: usize = 500;
+const DELETE_BATCH_ROWS: usize = 500;
 
 fn delete(connection: &Connection, change: &Change<String>) -> Written<bool> {
     let delete = "DELETE FROM subscriptions WHERE id = ?1";
@@ -603,7 +604,7 @@ impl DeliveryStore for SqliteStore {
         loop {
             let id = change.what.clone();
             let gone = self.writer.run(move |connection| delete_some(connection, &id)).await?;
-            if gone < STEP {
+            if gone < DELETE_BATCH_ROWS {
                 break;
             }
         }
@@ -707,7 +708,7 @@ impl DeliveryStore for SqliteStore {
     async fn end_leases(&self, now: i64) -> Written<()> {
         let end = "UPDATE deliveries SET lease_until = 0, next_at = iif(next_at > ?2, ?1, next_at)
              WHERE state = 'waiting' AND (lease_until > 0 OR next_at > ?2)";
-        let latest = now.saturating_add(micros_in(LONGEST_WAIT));
+        let latest = now.saturating_add(micros_in(MAX_WAIT));
         self.writer
             .run(move |connection| connection.execute(end, [now, latest]).map(drop).map_err(fault))
             .await

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::writer::Tables;
+use super::tables::Tables;
 use super::{SqliteStore, fault};
 use crate::gateway::store::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::backlog::{self, divert_oldest};
 use super::deliveries::EVENT_BYTES;
 use super::reads::{collected, events, most};
-use super::writer::{BACKGROUND_TIME_ALONE, BACKGROUND_TIME_BESIDE_SENDERS, Rank, Tables};
+use super::tables::Tables;
+use super::writer::{BACKGROUND_TIME_ALONE, BACKGROUND_TIME_BESIDE_SENDERS, Rank};
 use super::{SqliteStore, fault};
 use crate::delivery::UNWANTED;
 use crate::gateway::store::{
@@ -23,7 +24,7 @@ type Read<T> = rusqlite::Result<T>;
 const ROWS_BESIDE_SENDERS: usize = 64;
 
 /// Minimum events and deliveries that a step writes for a tenant, however long they take.
-const LEAST_ROWS: usize = 16;
+const MIN_ROWS: usize = 16;
 
 /// The fan-out progress of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -135,7 +136,7 @@ impl Step<'_> {
 
     /// Returns true if the step has used up its rows or its time.
     fn is_over(&self) -> bool {
-        self.left == 0 || (self.written >= LEAST_ROWS && Instant::now() > self.until)
+        self.left == 0 || (self.written >= MIN_ROWS && Instant::now() > self.until)
     }
 
     /// Writes deliveries of an event. Returns true if all are written.

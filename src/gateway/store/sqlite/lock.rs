@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::gateway::file_modes::private;
+use crate::gateway::ops::file_modes::private;
 use crate::gateway::store::StoreError;
 
 /// The locks of a gateway. They are released when the process ends or when this is dropped.

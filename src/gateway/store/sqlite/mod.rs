@@ -19,6 +19,7 @@ mod rejected_log;
 mod reserve;
 mod schema;
 mod space;
+mod tables;
 mod writer;
 mod writes;
 
@@ -36,15 +37,16 @@ use self::dedup_index::DedupIndex;
 use self::lock::{Lock, beside, refuse_other_name, resolve};
 use self::prune::Rounds;
 use self::rejected_log::RejectedLog;
-use self::space::{LEAST_LOG, Space};
-use self::writer::{Tables, Writer};
+use self::space::{MIN_LOG_BYTES, Space};
+use self::tables::Tables;
+use self::writer::Writer;
 use self::writes::Prepared;
 use super::{
     AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, Pruned,
     RejectedLogPolicy, RejectedLogStats, RequestFilter, RequestRecord, Retention, Store,
     StoreError, Tenant,
 };
-use crate::gateway::file_modes::restrict;
+use crate::gateway::ops::file_modes::restrict;
 
 /// The kind of process that opens a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +88,7 @@ impl SqliteOptions {
             max_pages: None,
             wal_bytes: WAL_BYTES,
             read_time: READ_TIME,
-            recent_keys: dedup_index::MOST,
+            recent_keys: dedup_index::DEFAULT_CAPACITY,
         }
     }
 }
@@ -115,13 +117,13 @@ struct Readers {
 }
 
 /// Maximum reads at a time. It bounds the connections, which stay open, and the threads.
-const READS: usize = 16;
+const MAX_READS: usize = 16;
 
 /// Time limit for the wait for a transaction of another process.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Page cache of a connection for reading, in KiB as SQLite's `cache_size` takes them.
-const READ_CACHE: i32 = -1000;
+const READER_CACHE_KIB: i32 = -1000;
 
 /// Default time limit of one read.
 const READ_TIME: Duration = Duration::from_secs(10);
@@ -130,10 +132,10 @@ const READ_TIME: Duration = Duration::from_secs(10);
 const SHORT_READ_TIME: Duration = Duration::from_secs(1);
 
 /// SQLite instructions between two checks of the time limit.
-const INSTRUCTIONS: i32 = 4096;
+const TIME_CHECK_INSTRUCTIONS: i32 = 4096;
 
 /// Suffixes of the database and the files beside it. Only the owner may read these files.
-const BESIDE: [&str; 6] = ["", "-wal", "-shm", ".lock", ".reserve", ".key"];
+const STORE_FILE_SUFFIXES: [&str; 6] = ["", "-wal", "-shm", ".lock", ".reserve", ".key"];
 
 impl SqliteStore {
     /// Opens a store. Creates the file if it does not exist.
@@ -151,9 +153,9 @@ impl SqliteStore {
             None
         };
         if serves {
-            BESIDE.iter().for_each(|suffix| restrict(&beside(&path, suffix)));
+            STORE_FILE_SUFFIXES.iter().for_each(|suffix| restrict(&beside(&path, suffix)));
         }
-        let wal_bytes = options.wal_bytes.max(LEAST_LOG);
+        let wal_bytes = options.wal_bytes.max(MIN_LOG_BYTES);
         let space = Arc::new(Space::new(&path, wal_bytes, options.max_pages, serves));
         space.prepare_to_open();
         let mut connection = match migrated(&path) {
@@ -172,7 +174,7 @@ impl SqliteStore {
         let tables = Tables::new(connection, dedup_index);
         let writer = Writer::begin(tables, Arc::clone(&rejected_log), Arc::clone(&space))?;
         let (read_time, free) = (options.read_time, Mutex::default());
-        let permits = Arc::new(Semaphore::new(READS));
+        let permits = Arc::new(Semaphore::new(MAX_READS));
         let readers = Arc::new(Readers { space, free, permits, read_time, _lock: lock });
         Ok(Self { writer, rejected_log, rounds: Mutex::default(), readers })
     }
@@ -206,7 +208,7 @@ impl Readers {
             Some(connection) => Ok(connection),
             None => {
                 let connection = connect(self.space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-                let set = connection.pragma_update(None, "cache_size", READ_CACHE);
+                let set = connection.pragma_update(None, "cache_size", READER_CACHE_KIB);
                 set.map(|()| connection).map_err(fault)
             }
         }
@@ -223,7 +225,7 @@ impl Readers {
             let pinned = space.pinned.load(Relaxed);
             began.elapsed() > if pinned { time.min(SHORT_READ_TIME) } else { time }
         };
-        connection.progress_handler(INSTRUCTIONS, Some(is_over))
+        connection.progress_handler(TIME_CHECK_INSTRUCTIONS, Some(is_over))
     }
 }
 
@@ -236,7 +238,7 @@ fn migrated(path: &Path) -> Result<Connection, StoreError> {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
-    connection.busy_timeout(BUSY).map_err(fault)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Without this, SQLite plans a statement again for each bound value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;

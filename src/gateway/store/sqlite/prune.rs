@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::fault;
 use super::reads::first_id;
-use super::writer::Tables;
+use super::tables::Tables;
 use crate::gateway::store::{Pruned, Retention, StoreError};
 
 /// The rounds of all tables that can have old rows which must stay.

@@ -35,13 +35,13 @@ struct State {
 }
 
 /// Maximum rows in the buffer, and maximum keys with a new time of use.
-const MOST: usize = 2048;
+const MAX_ROWS: usize = 2048;
 
 /// Rows in the buffer that start a write before the interval is over.
-const PRESSING: usize = 256;
+const EARLY_WRITE_ROWS: usize = 256;
 
 /// Sampling rate above the limit per second: every 100th request is logged.
-const SAMPLE: u32 = 100;
+const SAMPLING_RATE: u32 = 100;
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -73,8 +73,8 @@ impl RejectedLog {
             }
             let seen = state.seen.entry(listener_id.to_owned()).or_default();
             *seen = seen.saturating_add(1);
-            let wanted = *seen <= self.policy.per_second || *seen % SAMPLE == 0;
-            let admitted = wanted && state.buffer.rows.len() < MOST;
+            let wanted = *seen <= self.policy.per_second || *seen % SAMPLING_RATE == 0;
+            let admitted = wanted && state.buffer.rows.len() < MAX_ROWS;
             if !admitted {
                 state.counters.dropped += 1;
             }
@@ -92,7 +92,7 @@ impl RejectedLog {
     /// Records that a key was used.
     pub(super) fn touch(&self, key: &str, now: i64) {
         self.with(|state| {
-            if state.buffer.used_keys.len() < MOST {
+            if state.buffer.used_keys.len() < MAX_ROWS {
                 state.buffer.used_keys.insert(key.to_owned(), now);
             }
         });
@@ -107,7 +107,7 @@ impl RejectedLog {
     }
 
     pub(super) fn is_pressing(&self) -> bool {
-        self.with(|state| state.buffer.rows.len() >= PRESSING)
+        self.with(|state| state.buffer.rows.len() >= EARLY_WRITE_ROWS)
     }
 
     /// Takes the buffer.

@@ -14,17 +14,16 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::lock::beside;
-use super::space::Measured;
-use crate::gateway::file_modes::private;
+use crate::gateway::ops::file_modes::private;
 
 /// Bytes of the reserve on a volume that is not small.
-const BYTES: u64 = 4 << 20;
+const RESERVE_BYTES: u64 = 4 << 20;
 
 /// Divisor of the volume size: the reserve takes at most this part of a small volume.
-const SHARE: u64 = 16;
+const VOLUME_SHARE_DIVISOR: u64 = 16;
 
 /// Time until the next try after the reserve could not be created.
-const PAUSE: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// The reserve of a store.
 pub(super) struct Reserve {
@@ -44,11 +43,11 @@ enum State {
 }
 
 impl Reserve {
-    /// Returns the reserve of a database on a volume. Does not create the file.
-    pub(super) fn of(database: &Path, measured: &Measured) -> Self {
+    /// Returns the reserve of a database on a volume of `volume` bytes. Does not create the file.
+    pub(super) fn of(database: &Path, volume: u64) -> Self {
         let path = beside(database, ".reserve");
         let limit = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX) / 4;
-        let bytes = BYTES.min(measured.total / SHARE).min(limit);
+        let bytes = RESERVE_BYTES.min(volume / VOLUME_SHARE_DIVISOR).min(limit);
         let held = std::fs::metadata(&path).is_ok_and(|file| file.len() >= bytes);
         let state = if held { State::Held } else { State::GivenUp };
         Self { path, bytes, state: Mutex::new(state) }
@@ -79,16 +78,16 @@ impl Reserve {
         }
     }
 
-    /// Allocates the space again if the volume has enough.
-    pub(super) fn restore(&self, measured: &Measured) {
+    /// Allocates the space again if the volume has enough: `free` bytes.
+    pub(super) fn restore(&self, free: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = match *state {
             State::Held => false,
             State::GivenUp => true,
-            State::Failed(at) => at.elapsed() > PAUSE,
+            State::Failed(at) => at.elapsed() > RETRY_DELAY,
         };
         // A quarter more than needed, so that the reserve is not allocated and released in turn.
-        if !wanted || measured.free < self.bytes.saturating_add(self.bytes / 4) {
+        if !wanted || free < self.bytes.saturating_add(self.bytes / 4) {
             return;
         }
         *state = match allocate(&self.path, self.bytes) {

@@ -392,7 +392,7 @@ fn version(connection: &Connection) -> Result<i64, StoreError> {
 }
 
 /// Minimum free pages for a store that accepts events.
-const LEAST_PAGES: i64 = 16;
+const MIN_FREE_PAGES: i64 = 16;
 
 /// Returns an error if the store cannot accept writes: the volume is full, or the database may not
 /// grow. Writes the schema version again, because a read alone does not show every failure.
@@ -402,7 +402,7 @@ pub(super) fn check_room(connection: &Connection) -> Result<(), StoreError> {
     };
     let growth = number("max_page_count")?.saturating_sub(number("page_count")?);
     let left = growth.saturating_add(number("freelist_count")?);
-    if left < LEAST_PAGES {
+    if left < MIN_FREE_PAGES {
         return Err(StoreError::Full(format!("{left} pages are left of the database")));
     }
     let version = version(connection)?;

@@ -14,25 +14,25 @@ use super::lock::beside;
 use super::reserve::Reserve;
 
 /// Bytes of a database page.
-pub(super) const PAGE: u64 = 4096;
+pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// Bytes of a page in the log, with its header.
-pub(super) const FRAME: u64 = PAGE + 24;
+pub(super) const FRAME_BYTES: u64 = PAGE_BYTES + 24;
 
 /// Divisor: the log may take this part of the usable space.
-const LOG_SHARE: u64 = 8;
+const LOG_SHARE_DIVISOR: u64 = 8;
 
 /// Minimum limit of the log, in bytes. Below this, each transaction would be a checkpoint.
-pub(super) const LEAST_LOG: u64 = 512 << 10;
+pub(super) const MIN_LOG_BYTES: u64 = 512 << 10;
 
 /// Free bytes below which opening the store and small deletions need the reserve.
-pub(super) const LEAST_FREE: u64 = 128 << 10;
+pub(super) const MIN_FREE_BYTES: u64 = 128 << 10;
 
 /// Time for which a store counts as full after a transaction found no space.
 const FULL_TIME: Duration = Duration::from_secs(10);
 
 /// Maximum pages of a SQLite database.
-const MOST_PAGES: i64 = 0xffff_fffe;
+const MAX_PAGES: i64 = 0xffff_fffe;
 
 /// A measurement of the volume and of the files of the store.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +50,12 @@ pub(super) struct Measured {
 impl Measured {
     /// Returns the current limit of the log, in bytes: the configured one, but at most its share.
     fn log_limit(&self, set: u64) -> u64 {
-        set.min(self.share()).max(LEAST_LOG)
+        set.min(self.share()).max(MIN_LOG_BYTES)
     }
 
     /// Returns the share of the log in the usable space. The usable space includes the log.
     fn share(&self) -> u64 {
-        self.free.saturating_add(self.log) / LOG_SHARE
+        self.free.saturating_add(self.log) / LOG_SHARE_DIVISOR
     }
 
     /// Returns the maximum pages of the database. New pages go to the log first, and the checkpoint
@@ -63,8 +63,8 @@ impl Measured {
     fn page_limit(&self, missing: u64, log_limit: u64) -> i64 {
         let kept = missing.saturating_add(log_limit.saturating_sub(self.log));
         let growth = self.free.saturating_sub(kept) / 2;
-        let pages = self.database.saturating_add(growth) / PAGE;
-        i64::try_from(pages).unwrap_or(MOST_PAGES).clamp(1, MOST_PAGES)
+        let pages = self.database.saturating_add(growth) / PAGE_BYTES;
+        i64::try_from(pages).unwrap_or(MAX_PAGES).clamp(1, MAX_PAGES)
     }
 }
 
@@ -100,18 +100,18 @@ impl Space {
             database: database.to_owned(),
             log: beside(database, "-wal"),
             set,
-            most_pages: most_pages.map_or(MOST_PAGES, i64::from),
+            most_pages: most_pages.map_or(MAX_PAGES, i64::from),
             reserve: None,
             tight: AtomicBool::new(false),
             log_limit: AtomicU64::new(set),
-            page_limit: AtomicI64::new(MOST_PAGES),
+            page_limit: AtomicI64::new(MAX_PAGES),
             frames: AtomicU64::new(0),
             restart: AtomicBool::new(false),
             short: AtomicBool::new(false),
             pinned: AtomicBool::new(false),
             full: Mutex::default(),
         };
-        space.reserve = reserved.then(|| Reserve::of(database, &space.measure()));
+        space.reserve = reserved.then(|| Reserve::of(database, space.measure().total));
         space
     }
 
@@ -119,7 +119,7 @@ impl Space {
     /// shared-memory file.
     pub(super) fn prepare_to_open(&self) {
         let measured = self.measure();
-        if measured.free < LEAST_FREE {
+        if measured.free < MIN_FREE_BYTES {
             self.release_reserve();
         }
         self.restore_reserve(&measured);
@@ -148,7 +148,7 @@ impl Space {
         let log_limit = measured.log_limit(self.set);
         let tight = measured.share() < self.set;
         let missing = self.reserve.as_ref().map_or(0, Reserve::missing);
-        let pages = if tight { measured.page_limit(missing, log_limit) } else { MOST_PAGES };
+        let pages = if tight { measured.page_limit(missing, log_limit) } else { MAX_PAGES };
         self.log_limit.store(log_limit, Relaxed);
         self.page_limit.store(pages.min(self.most_pages), Relaxed);
         self.tight.store(tight, Relaxed);
@@ -175,7 +175,7 @@ impl Space {
 
     /// Returns the bytes of the log in use.
     pub(super) fn log_bytes(&self) -> u64 {
-        self.frames.load(Relaxed).saturating_mul(FRAME)
+        self.frames.load(Relaxed).saturating_mul(FRAME_BYTES)
     }
 
     /// Records that the next transaction starts at the beginning of the log.
@@ -217,14 +217,14 @@ impl Space {
     /// Allocates the reserve again if the volume has enough space.
     pub(super) fn restore_reserve(&self, measured: &Measured) {
         if let Some(reserve) = &self.reserve {
-            reserve.restore(measured);
+            reserve.restore(measured.free);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST_LOG, Measured, PAGE};
+    use super::{MIN_LOG_BYTES, Measured, PAGE_BYTES};
 
     const MIB: u64 = 1 << 20;
 
@@ -236,14 +236,14 @@ mod tests {
     fn the_log_has_what_is_set_or_its_share_of_the_free_space() {
         assert_eq!(volume(10_000 * MIB, 0).log_limit(64 * MIB), 64 * MIB);
         assert_eq!(volume(56 * MIB, 8 * MIB).log_limit(64 * MIB), 8 * MIB);
-        assert_eq!(volume(0, 0).log_limit(64 * MIB), LEAST_LOG);
+        assert_eq!(volume(0, 0).log_limit(64 * MIB), MIN_LOG_BYTES);
     }
 
     #[test]
     fn growth_leaves_as_much_space_as_the_checkpoint_of_it_needs() {
         let measured = volume(40 * MIB, 2 * MIB);
-        assert_eq!(measured.page_limit(0, 2 * MIB), (24 * MIB / PAGE) as i64);
+        assert_eq!(measured.page_limit(0, 2 * MIB), (24 * MIB / PAGE_BYTES) as i64);
         // Growth must not use the space of a released reserve.
-        assert_eq!(volume(4 * MIB, MIB).page_limit(4 * MIB, MIB), (4 * MIB / PAGE) as i64);
+        assert_eq!(volume(4 * MIB, MIB).page_limit(4 * MIB, MIB), (4 * MIB / PAGE_BYTES) as i64);
     }
 }

@@ -3,21 +3,18 @@
 //! The writer does not know what an operation writes. Operations come through a bounded queue. If
 //! the queue is full, the caller gets [`StoreError::Busy`] (backpressure).
 
-use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
-use std::ops::Deref;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Bounds};
-use super::dedup_index::DedupIndex;
 use super::fault;
 use super::rejected_log::RejectedLog;
 use super::space::Space;
+use super::tables::Tables;
 use crate::gateway::store::StoreError;
 
 /// A command to the writer thread.
@@ -41,57 +38,6 @@ pub(super) enum Rank {
 
 /// The channel for the result of a write.
 type Reply = oneshot::Sender<Result<(), StoreError>>;
-
-/// The connection and the in-memory state that operations work on.
-pub(super) struct Tables {
-    connection: Connection,
-    dedup_index: RefCell<DedupIndex>,
-    /// True if senders wait for the current transaction.
-    crowded: Cell<bool>,
-    /// Moving average of the duration of one background operation.
-    pace: Cell<Duration>,
-}
-
-impl Tables {
-    /// Returns tables with an in-memory deduplication index.
-    pub(super) fn new(connection: Connection, dedup_index: DedupIndex) -> Self {
-        let dedup_index = RefCell::new(dedup_index);
-        let (crowded, pace) = (Cell::new(false), Cell::new(Duration::ZERO));
-        Self { connection, dedup_index, crowded, pace }
-    }
-
-    /// Returns true if senders wait for this transaction. Background operations should then be
-    /// short.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.crowded.get()
-    }
-
-    /// Adds the duration of a background operation to the moving average.
-    fn learn_pace(&self, took: Duration) {
-        self.pace.set((self.pace.get() * 7 + took) / 8);
-    }
-
-    /// Returns the number of background operations that fit into a time. A few always fit, so that
-    /// they make progress.
-    fn fitting(&self, time: Duration, most: usize) -> usize {
-        let pace = self.pace.get().as_nanos().max(1);
-        let fitting = usize::try_from(time.as_nanos() / pace).unwrap_or(usize::MAX);
-        fitting.clamp(MIN_BACKGROUND_OPERATIONS, MIN_BACKGROUND_OPERATIONS.max(most))
-    }
-
-    /// Returns the deduplication index.
-    pub(super) fn dedup_index(&self) -> RefMut<'_, DedupIndex> {
-        self.dedup_index.borrow_mut()
-    }
-}
-
-impl Deref for Tables {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.connection
-    }
-}
 
 /// An operation of a transaction. The transaction may be rolled back because of another operation.
 /// The operation then runs again.
@@ -157,9 +103,6 @@ pub(super) const BACKGROUND_TIME_BESIDE_SENDERS: Duration = Duration::from_milli
 /// Time for background operations in a transaction that no sender waits for. The next sender has to
 /// wait for that long.
 pub(super) const BACKGROUND_TIME_ALONE: Duration = Duration::from_millis(10);
-
-/// Minimum number of background operations in a transaction, however long they take.
-const MIN_BACKGROUND_OPERATIONS: usize = 4;
 
 /// Maximum time that the log of a rejected request stays in memory.
 const REJECTED_INTERVAL: Duration = Duration::from_millis(200);
@@ -280,7 +223,7 @@ impl Writing {
         loop {
             match queue.drain_batch(&self.tables, &self.bounds) {
                 Ok(batch) => {
-                    self.tables.crowded.set(batch.crowded);
+                    self.tables.set_crowded(batch.crowded);
                     self.commit_batch(batch.work);
                     if let Some(tell) = batch.tell {
                         // The caller may have stopped waiting.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::compression::Packed;
 use super::fault;
-use super::writer::Tables;
+use super::tables::Tables;
 use crate::gateway::store::{
     AuditRecord, Entry, EventRecord, Kept, Key, Repeat, RequestRecord, StoreError, Tenant,
 };

@@ -18,12 +18,12 @@ const TIMES: [&str; 4] = ["missing_time", "bad_time", "stale", "future"];
 
 /// Returns the reason codes for a request that differs from the signed one.
 pub(super) fn differs(facts: &Facts) -> Vec<&'static str> {
-    let finding = |kind| match kind {
+    let code = |kind| match kind {
         Kind::Signature => "digest_differs",
         Kind::PublicKey => "signature_wrong",
         Kind::Rule => "rule_false",
     };
-    facts.checks.iter().map(|check| finding(check.kind)).collect()
+    facts.checks.iter().map(|check| code(check.kind)).collect()
 }
 
 /// Adds the reason codes of the time, if the time is read from the changed part.

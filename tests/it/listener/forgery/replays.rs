@@ -51,13 +51,13 @@ fn a_signed_time_is_taken_within_its_tolerance_to_the_millisecond_and_never_outs
             }
             let past = [1, 1000, 60_000, DAY, 400 * DAY, 20_000 * DAY];
             let all = past.map(|more| ("stale", last + more)).into_iter();
-            for (finding, at) in all.chain(past.map(|more| ("future", first - more))) {
+            for (code, at) in all.chain(past.map(|more| ("future", first - more))) {
                 tally.count(if at > 0 { "too old" } else { "from the future" }, &facts);
                 let change = Change {
-                    kind: finding,
+                    kind: code,
                     what: format!("{at} ms away"),
                     sample: later(sample, at),
-                    wanted: vec![finding],
+                    wanted: vec![code],
                 };
                 if let Some(told) = complaint(&facts, &listener, &change) {
                     tally.complain(&facts, sample, &change.what, &told);

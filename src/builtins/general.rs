@@ -1,0 +1,60 @@
+//! The functions that accept any value.
+
+use super::function::{
+    Args, Code, Env, Family, Form, Function, NullPropagation, Param, Role, example,
+};
+use crate::value::{Fault, Kinds, Value};
+
+/// The functions that accept any value.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "KIND",
+        family: Family::General,
+        params: &[Param::new("value", Kinds::ALL)],
+        result: Kinds::TEXT,
+        doc: "The name of the kind of a value: `null`, `boolean`, `number`, `string`, `list`, `object`, `time`, `bytes` or `secret`.",
+        examples: &[
+            example("$KIND(12)", "\"number\""),
+            example("$KIND(missing)", "\"null\""),
+            example("[1].$KIND()", "\"list\""),
+            example("\"a\".$KIND()", "\"string\""),
+            example("$KIND(missing) == \"text\"", "E0205"),
+        ],
+        null: NullPropagation::Passed,
+        declassifies: true,
+        role: Role::KindName,
+        code: Code::Native(kind),
+    },
+    Function {
+        name: "COALESCE",
+        family: Family::General,
+        params: &[Param::new("value", Kinds::ALL), Param::new("other", Kinds::ALL).rest()],
+        result: Kinds::ALL,
+        doc: "The first argument that is not null; those after it do not run.",
+        examples: &[
+            example("$COALESCE(missing, \"\", \"x\")", "\"\""),
+            example("$COALESCE(1, 1 / 0)", "1"),
+            example("$COALESCE(NULL)", "null"),
+        ],
+        null: NullPropagation::Passed,
+        declassifies: false,
+        role: Role::Ordinary,
+        code: Code::Form(Form::Coalesce),
+    },
+    Function {
+        name: "TRY",
+        family: Family::General,
+        params: &[Param::new("value", Kinds::ALL), Param::new("fallback", Kinds::ALL)],
+        result: Kinds::ALL,
+        doc: "The value, or the fallback where the value fails. Limits are not caught.",
+        examples: &[example("$TRY($INTEGER(\"x\"), 0)", "0"), example("$TRY(7, 1 / 0)", "7")],
+        null: NullPropagation::Passed,
+        declassifies: false,
+        role: Role::Ordinary,
+        code: Code::Form(Form::Try),
+    },
+];
+
+fn kind<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    Ok(Value::Text(args.value(0).kind().name()))
+}

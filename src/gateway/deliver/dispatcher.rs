@@ -1,0 +1,310 @@
+//! The dispatcher: starts a worker for each subscription with due deliveries. It does not send
+//! anything itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::client::{Clients, ClientsError};
+use super::content::units;
+use super::fanout::fan_out;
+use super::shared::Shared;
+use super::shares::Shares;
+use super::shutdown::stopped;
+use super::throttle::Throttle;
+use super::worker::{Next, SubscriptionWorker, WorkerExit};
+use crate::gateway::app::App;
+use crate::gateway::config::settings::Delivery;
+use crate::gateway::ops::clock::ClockSkewDetector;
+use crate::gateway::store::Upcoming;
+
+/// Poll interval of the store. Polling finds deliveries that other processes wrote, and those that
+/// became due.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Maximum reads of the store at a time, for all workers.
+const MAX_READS: usize = 8;
+
+/// Delivers until the shutdown, then waits up to `drain` for the attempts in flight.
+pub(in crate::gateway) async fn run(
+    app: Arc<App>,
+    clients: Clients,
+    mut stop: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    if let Err(error) = app.store.end_leases(app.clock.micros()).await {
+        tracing::warn!(%error, "deliveries that were in flight wait for their leases to end");
+    }
+    let fanning = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
+    let settings = Arc::new(app.configuration().settings.delivery.clone());
+    let permits = Shares::new(settings.in_flight);
+    let memory = Shares::new(units(settings.memory));
+    let mut dispatch = Dispatch {
+        app: Arc::clone(&app),
+        shared: Arc::new(Shared {
+            current: RwLock::new((settings, clients)),
+            permits,
+            memory,
+            reads: Shares::new(MAX_READS),
+        }),
+        stop: stop.clone(),
+        lanes: JoinSet::new(),
+        names: HashMap::new(),
+        running: HashMap::new(),
+        due: Due::default(),
+        resting: HashMap::new(),
+        rhythms: HashMap::new(),
+        refused: None,
+        steady: ClockSkewDetector::new(app.clock.clone()),
+        set_back: 0,
+    };
+    let mut look = tokio::time::interval(POLL_INTERVAL);
+    loop {
+        let until_due = dispatch.until_due();
+        tokio::select! {
+            woken = app.notifier.next() => {
+                for (subscription, tenant) in woken {
+                    dispatch.wake(subscription, tenant);
+                }
+            }
+            Some(ended) = dispatch.lanes.join_next_with_id() => dispatch.ended(ended),
+            () = tokio::time::sleep(until_due) => dispatch.begin_due(),
+            _ = look.tick() => dispatch.look().await,
+            () = stopped(&mut stop) => break,
+        }
+    }
+    let finished = async {
+        while dispatch.lanes.join_next().await.is_some() {}
+        let _ = fanning.await;
+    };
+    if tokio::time::timeout(drain, finished).await.is_err() {
+        tracing::warn!("deliveries that were still in flight are sent again at the next start");
+    }
+}
+
+struct Dispatch {
+    app: Arc<App>,
+    shared: Arc<Shared>,
+    stop: watch::Receiver<bool>,
+    lanes: JoinSet<WorkerExit>,
+    /// The subscription and the tenant of each task, in case the task panics.
+    names: HashMap<Id, (String, String)>,
+    running: HashMap<String, Running>,
+    /// The next due time of workers that do not run.
+    due: Due,
+    /// The end of the pause of each worker.
+    resting: HashMap<String, i64>,
+    /// The throttles of receivers whose workers do not run.
+    rhythms: HashMap<String, Throttle>,
+    /// Settings that could not be applied.
+    refused: Option<Delivery>,
+    steady: ClockSkewDetector,
+    /// Microseconds by which the clock was set back and that the store has not corrected yet.
+    set_back: i64,
+}
+
+/// The due times of workers, in microseconds since the epoch, indexed by subscription and by time.
+#[derive(Default)]
+struct Due {
+    times: HashMap<String, (i64, String)>,
+    order: BTreeSet<(i64, String, String)>,
+}
+
+impl Due {
+    fn insert(&mut self, subscription: String, tenant: String, at: i64) {
+        self.remove(&subscription);
+        self.times.insert(subscription.clone(), (at, tenant.clone()));
+        self.order.insert((at, subscription, tenant));
+    }
+
+    fn remove(&mut self, subscription: &str) {
+        if let Some((at, tenant)) = self.times.remove(subscription) {
+            self.order.remove(&(at, subscription.to_owned(), tenant));
+        }
+    }
+
+    fn first(&self) -> Option<i64> {
+        self.order.first().map(|(at, ..)| *at)
+    }
+
+    /// Removes the first entry that is due. Returns its subscription and tenant.
+    fn pop(&mut self, now: i64) -> Option<(String, String)> {
+        if self.first()? > now {
+            return None;
+        }
+        let (_, subscription, tenant) = self.order.pop_first()?;
+        self.times.remove(&subscription);
+        Some((subscription, tenant))
+    }
+}
+
+/// A running worker.
+struct Running {
+    wake: Arc<Notify>,
+    /// True if a notification came since the worker started. The worker may have read the store
+    /// before.
+    again: bool,
+}
+
+impl Dispatch {
+    fn settings(&self) -> Arc<Delivery> {
+        let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.0)
+    }
+
+    fn wake(&mut self, subscription: String, tenant: String) {
+        if let Some(running) = self.running.get_mut(&subscription) {
+            running.again = true;
+            running.wake.notify_one();
+            return;
+        }
+        if self.resting.get(&subscription).is_some_and(|until| *until > self.app.clock.micros()) {
+            return;
+        }
+        self.resting.remove(&subscription);
+        self.due.remove(&subscription);
+        let wake = Arc::new(Notify::new());
+        let running = Running { wake: Arc::clone(&wake), again: false };
+        self.running.insert(subscription.clone(), running);
+        let throttle = self.rhythms.remove(&subscription);
+        let throttle = throttle.unwrap_or_else(|| Throttle::new(&self.settings()));
+        let worker = SubscriptionWorker {
+            app: Arc::clone(&self.app),
+            shared: Arc::clone(&self.shared),
+            subscription: subscription.clone(),
+            tenant: tenant.clone(),
+            stop: self.stop.clone(),
+        };
+        let task = self.lanes.spawn(worker.run(wake, throttle));
+        self.names.insert(task.id(), (subscription, tenant));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, WorkerExit), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Some(ended)),
+            Err(error) => {
+                tracing::error!(%error, "delivery worker failed");
+                (error.id(), None)
+            }
+        };
+        let Some((subscription, tenant)) = self.names.remove(&id) else {
+            return;
+        };
+        let again = self.running.remove(&subscription).is_some_and(|running| running.again);
+        match ended {
+            Some(WorkerExit { throttle, next: Next::Rest(until), .. }) => {
+                self.rhythms.insert(subscription.clone(), throttle);
+                self.resting.insert(subscription.clone(), until);
+                self.due.insert(subscription, tenant, until);
+            }
+            Some(WorkerExit { throttle, next: Next::Due(due), .. }) => {
+                self.rhythms.insert(subscription.clone(), throttle);
+                match due {
+                    _ if again => self.wake(subscription, tenant),
+                    Some(due) => self.due.insert(subscription, tenant, due),
+                    None => {}
+                }
+            }
+            // The next poll finds its deliveries again.
+            None => {}
+        }
+    }
+
+    fn until_due(&self) -> Duration {
+        let Some(next) = self.due.first() else {
+            return POLL_INTERVAL;
+        };
+        let wait = next.saturating_sub(self.app.clock.micros());
+        Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(POLL_INTERVAL)
+    }
+
+    fn begin_due(&mut self) {
+        let now = self.app.clock.micros();
+        while let Some((subscription, tenant)) = self.due.pop(now) {
+            self.wake(subscription, tenant);
+        }
+    }
+
+    async fn look(&mut self) {
+        self.take_over_settings();
+        self.follow_clock().await;
+        self.rhythms.retain(|_, throttle| !throttle.is_idle());
+        let now = self.app.clock.micros();
+        match self.app.store.upcoming(now).await {
+            Ok(upcoming) => {
+                for Upcoming { subscription_id: subscription, tenant, at } in upcoming {
+                    match self.running.get(&subscription) {
+                        // The worker may wait for a slow attempt.
+                        Some(running) if at <= now => running.wake.notify_one(),
+                        Some(_) => {}
+                        None => {
+                            let rest = self.resting.get(&subscription).copied().unwrap_or(at);
+                            self.due.insert(subscription, tenant, at.max(rest));
+                        }
+                    }
+                }
+                self.begin_due();
+            }
+            Err(error) => tracing::warn!(%error, "due deliveries not read from the store"),
+        }
+    }
+
+    /// Corrects due times after the clock was set back. Otherwise deliveries would be late by that
+    /// time.
+    async fn follow_clock(&mut self) {
+        let by = self.steady.was_set().unwrap_or(0);
+        let seconds = by.saturating_abs() / 1_000_000;
+        if by > 0 {
+            tracing::warn!(seconds, "the clock was set forward");
+        }
+        if by < 0 {
+            tracing::warn!(
+                seconds,
+                "clock skew: the clock was set back, and waiting deliveries are adjusted"
+            );
+            self.set_back = self.set_back.saturating_sub(by);
+            self.due = Due::default();
+            self.resting.clear();
+        }
+        if self.set_back == 0 {
+            return;
+        }
+        match self.app.store.set_back(self.set_back, self.app.clock.micros()).await {
+            Ok(()) => self.set_back = 0,
+            Err(error) => {
+                tracing::warn!(%error, "delivery times not adjusted after a clock change")
+            }
+        }
+    }
+
+    /// Applies changed settings (hot reload).
+    fn take_over_settings(&mut self) {
+        let configuration = self.app.configuration();
+        let now = &configuration.settings.delivery;
+        if *now == *self.settings() || self.refused.as_ref() == Some(now) {
+            return;
+        }
+        match clients(&self.app) {
+            Ok(clients) => {
+                let mut current =
+                    self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+                *current = (Arc::new(now.clone()), clients);
+            }
+            Err(error) => {
+                tracing::error!(%error, "delivery settings not replaced: the old ones stay");
+                self.refused = Some(now.clone());
+            }
+        }
+    }
+}
+
+/// Creates the HTTP clients of the configuration.
+pub(in crate::gateway) fn clients(app: &App) -> Result<Clients, ClientsError> {
+    let configuration = app.configuration();
+    let delivery = &configuration.settings.delivery;
+    let ca_file = delivery.ca_file.as_ref().map(|path| configuration.path(path));
+    Clients::new(delivery, ca_file.as_deref())
+}

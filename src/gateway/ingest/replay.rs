@@ -1,0 +1,172 @@
+//! Replay: decides again on a stored request, with the current listener. Stores nothing.
+//!
+//! A captured request is decided completely. Of other requests only the log exists: the recorded
+//! verification result is kept, and the rest is decided from the log.
+
+use super::captured_request::CapturedRequest;
+use crate::engine::{Machine, Time};
+use crate::gateway::ops::clock::time_of;
+use crate::gateway::ops::encryption::Keyring;
+use crate::gateway::store::RequestRecord;
+use crate::listener::{
+    Decision, DecisionContext, Listener, Outcome, Presented, Reason, ReasonCode, Request,
+    Unlimited, decide, decide_verified, whole_log,
+};
+
+/// The result of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Id of the request.
+    pub id: String,
+    /// Recorded outcome.
+    pub before: String,
+    /// Outcome of the replay.
+    pub after: String,
+    /// Reasons of the new outcome.
+    pub reasons: Vec<String>,
+    /// True if the verification ran again.
+    pub verified_again: bool,
+}
+
+impl Replayed {
+    /// Returns true if the outcome changed. A duplicate counts as accepted: its event was stored
+    /// before.
+    pub fn differs(&self) -> bool {
+        let as_decided = |outcome: &str| match outcome {
+            "duplicate" | "rate_limited" => "accepted".to_owned(),
+            "too_many_failures" => "verification_failed".to_owned(),
+            other => other.to_owned(),
+        };
+        as_decided(&self.before) != as_decided(&self.after)
+    }
+
+    /// Converts to a JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id,
+            "before": self.before,
+            "after": self.after,
+            "differs": self.differs(),
+            "verifiedAgain": self.verified_again,
+            "reasons": self.reasons,
+        })
+    }
+}
+
+/// Decides again on a stored request.
+pub fn replay(
+    listener: &Listener,
+    record: &RequestRecord,
+    raw: Option<&[u8]>,
+    keyring: &Keyring,
+) -> Replayed {
+    let place = CapturedRequest::place(&record.tenant, &record.id);
+    let original = raw.and_then(|raw| CapturedRequest::of_json(&keyring.open(&place, raw).ok()?));
+    let decided = match original {
+        Some(original) => of_original(listener, record, &original).map(|one| (one, true)),
+        None => of_log(listener, record).map(|one| (one, false)),
+    };
+    let (after, reasons, verified_again) = match decided {
+        Some((decision, again)) => {
+            let told = decision.reasons.iter().filter(|one| one.code != ReasonCode::Passed);
+            let reasons = told.map(Reason::to_string).collect();
+            (decision.outcome.name().to_owned(), reasons, again)
+        }
+        None => (
+            record.outcome.clone(),
+            vec!["its log was cut, so nothing can be said".to_owned()],
+            false,
+        ),
+    };
+    Replayed {
+        id: record.id.clone(),
+        before: record.outcome.clone(),
+        after,
+        reasons,
+        verified_again,
+    }
+}
+
+fn of_original(
+    listener: &Listener,
+    record: &RequestRecord,
+    original: &CapturedRequest,
+) -> Option<Decision> {
+    let (raw_body, unpacked) = original.bodies()?;
+    let headers: Vec<(&str, &str)> =
+        original.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let request = Request {
+        id: &record.id,
+        method: &original.method,
+        url: &original.url,
+        raw_query: &original.raw_query,
+        headers: &headers,
+        raw_body: &raw_body,
+        unpacked: &unpacked,
+        remote_address: original.remote_address,
+        received_at: original.received_at()?,
+    };
+    Some(run(listener, &request, request.received_at, None))
+}
+
+fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
+    let mut log: serde_json::Value = serde_json::from_str(&record.log).ok()?;
+    whole_log(&mut log, record.body.as_deref());
+    let text = |key: &str| log.get(key).and_then(|value| value.as_str()).map(ToOwned::to_owned);
+    let headers: Vec<(String, String)> = log
+        .get("headers")?
+        .get("map")?
+        .as_object()?
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let parsed = || log.get("parsed_body").filter(|body| !body.is_null()).map(ToString::to_string);
+    let body = record.body.clone().or_else(parsed).unwrap_or_default();
+    let query = query_of(log.get("query_params"));
+    let method = text("http_method")?;
+    let request = Request {
+        id: &record.id,
+        method: &method,
+        url: listener.url.as_deref().unwrap_or(""),
+        raw_query: &query,
+        headers: &headers,
+        raw_body: body.as_bytes(),
+        unpacked: body.as_bytes(),
+        remote_address: None,
+        received_at: time_of(record.received_at),
+    };
+    let failed = [Outcome::VerificationFailed.name(), Outcome::TooManyFailures.name()];
+    let verified = !failed.contains(&record.outcome.as_str());
+    Some(run(listener, &request, request.received_at, Some(verified)))
+}
+
+fn query_of(params: Option<&serde_json::Value>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in params.and_then(|params| params.as_object()).into_iter().flatten() {
+        match value {
+            serde_json::Value::Array(values) => {
+                for one in values.iter().filter_map(|one| one.as_str()) {
+                    query.append_pair(name, one);
+                }
+            }
+            one => {
+                query.append_pair(name, one.as_str().unwrap_or(""));
+            }
+        }
+    }
+    query.finish()
+}
+
+fn run(listener: &Listener, request: &Request<'_>, now: Time, verdict: Option<bool>) -> Decision {
+    let mut surroundings = DecisionContext {
+        machine: &mut Machine::default(),
+        limiter: &mut Unlimited,
+        presented: &Presented::None,
+    };
+    match verdict {
+        None => decide(listener, request, now, &mut surroundings),
+        Some(verdict) => decide_verified(listener, request, now, &mut surroundings, verdict),
+    }
+}
