@@ -272,7 +272,12 @@ mod tests {
         let key = EncryptionKey::new([7; 32]);
         let sealed = key.seal_legacy(b"a secret").unwrap();
         let keyring = keyring(&[7]);
-        assert_eq!(keyring.open(&PLACE, &sealed), Err(EncryptionError::Damaged));
+        // The random nonce may begin like a value of version 1 with another key.
+        let refused = keyring.open(&PLACE, &sealed);
+        assert!(
+            matches!(refused, Err(EncryptionError::Damaged | EncryptionError::UnknownKey(_))),
+            "{refused:?}"
+        );
         let converting = Keyring { opens_legacy: true, ..keyring };
         assert_eq!(converting.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
     }
