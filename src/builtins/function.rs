@@ -78,7 +78,7 @@ impl Function {
     }
 
     /// Returns the name as users write it: `$SPLIT`, or `MAP()` for an operator of mappers.
-    pub fn shown(&self) -> String {
+    pub fn display_name(&self) -> String {
         if self.family == Family::Mapper { self.name.to_owned() } else { format!("${}", self.name) }
     }
 

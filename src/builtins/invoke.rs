@@ -96,7 +96,7 @@ fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<V
     let args = Args::new(function, values);
     match &function.code {
         Code::Native(native) => native(env, args),
-        Code::Host(host) => kept(function, args, host(env, args)?),
+        Code::Host(host) => stored_result(function, args, host(env, args)?),
         // The compiler lowers loops and forms, and the verifier rejects calls of them.
         Code::Loop(_) | Code::Form(_) => Err(Fault::new(
             FaultKind::BadArgument,
@@ -107,7 +107,7 @@ fn run<'a>(env: &Env<'a>, function: &Function, values: &[Value<'a>]) -> Result<V
 
 /// Checks that the result of a host function has a kind that its row declares. The checker and the
 /// readers of the row rely on it.
-fn kept<'a>(
+fn stored_result<'a>(
     function: &Function,
     args: Args<'_, 'a>,
     answer: Value<'a>,
@@ -121,7 +121,7 @@ fn kept<'a>(
         FaultKind::WrongArgument,
         format!(
             "`{}` answers {declared} by its declaration, and answered {}",
-            function.shown(),
+            function.display_name(),
             answer.kind().phrase()
         ),
     )

@@ -240,7 +240,7 @@ impl Checker<'_> {
         let wanted = param.kinds.without(Kinds::NULL | Kinds::SECRET);
         let message = format!(
             "`{}` takes {wanted} as its `{}`, got {}",
-            callee.shown(),
+            callee.display_name(),
             param.name,
             seen.kinds
         );
@@ -266,7 +266,7 @@ impl Checker<'_> {
                 span,
                 format!(
                     "`{}` takes {wanted} as its `{}`, got {present}: this fails unless it is null",
-                    callee.shown(),
+                    callee.display_name(),
                     param.name
                 ),
             )

@@ -22,7 +22,7 @@ impl Backup {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let (_, store) = open(&self.configuration)?;
         block_on(store.backup(&self.file))??;
-        output::remark(&format!("wrote {}", self.file.display()));
+        output::print_note(&format!("wrote {}", self.file.display()));
         Ok(Exit::Done)
     }
 }

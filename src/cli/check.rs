@@ -78,12 +78,12 @@ impl Check {
                 Ok(given) => all.push(diagnose(given, &engine)),
                 // The other files are still checked.
                 Err(error) => {
-                    output::complain(&error.to_string());
+                    output::print_error(&error.to_string());
                     unread = true;
                 }
             }
         }
-        self.tell(&all);
+        self.print(&all);
         if unread {
             return Ok(Exit::Usage);
         }
@@ -121,17 +121,17 @@ impl Check {
         self.allow.iter().map(code).collect()
     }
 
-    fn tell(&self, all: &[Diagnostics]) {
+    fn print(&self, all: &[Diagnostics]) {
         match self.format {
-            Format::Text => all.iter().for_each(|one| output::tell(one, Format::Text)),
-            Format::Json => output::tell_joined(all),
+            Format::Text => all.iter().for_each(|one| output::print_diagnostics(one, Format::Text)),
+            Format::Json => output::print_joined_diagnostics(all),
         }
         if self.format == Format::Text {
             let list = || all.iter().flat_map(|one| &one.list);
             let errors = list().filter(|one| one.is_error()).count();
             let more: usize = all.iter().map(|one| one.more).sum();
             let warnings = list().count() - errors;
-            output::remark(&format!(
+            output::print_note(&format!(
                 "{} checked: {}, {}{}",
                 counted(all.len(), "source"),
                 counted(errors, "error"),

@@ -57,11 +57,11 @@ impl Compile {
         };
         match shown {
             Ok(shown) => {
-                output::answer(shown.trim_end())?;
+                output::print_line(shown.trim_end())?;
                 Ok(Exit::Done)
             }
             Err(diagnostics) => {
-                output::tell(&diagnostics, self.format);
+                output::print_diagnostics(&diagnostics, self.format);
                 Ok(Exit::Fault)
             }
         }

@@ -22,7 +22,7 @@ impl ConfigurationArguments {
     pub(super) fn read(&self) -> Result<Configuration, Error> {
         Configuration::read(&self.config, false).map_err(|error| {
             if let ConfigurationError::Faults(faults) = &error {
-                tell_faults(faults);
+                print_faults(faults);
             }
             Error::Usage(error.to_string())
         })
@@ -30,8 +30,8 @@ impl ConfigurationArguments {
 }
 
 /// Prints the errors of a configuration to standard error.
-pub(super) fn tell_faults(faults: &[Diagnostics]) {
-    faults.iter().for_each(|one| output::tell(one, Format::Text));
+pub(super) fn print_faults(faults: &[Diagnostics]) {
+    faults.iter().for_each(|one| output::print_diagnostics(one, Format::Text));
 }
 
 /// Returns the diagnostics of a configuration folder or of one of its files; `None` if the path is
@@ -85,6 +85,6 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Error> {
 }
 
 /// Returns the exit code of a command that found something or nothing.
-pub(super) fn ended(found: bool) -> Exit {
+pub(super) fn exit_code(found: bool) -> Exit {
     if found { Exit::Fault } else { Exit::Done }
 }

@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::store::{PAGE_ROWS, change, now, open};
-use super::subscriptions::shown_id;
+use super::subscriptions::display_id;
 use super::{Error, Exit};
-use crate::delivery::{Api, locator};
-use crate::gateway::store::{AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryStore, State};
-use crate::gateway::{time_of, uuid_of};
+use crate::delivery::Api;
+use crate::gateway::store::{
+    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryStore,
+};
+use crate::gateway::{display_locator, time_of, uuid_of};
 
 /// The arguments of `deliveries`.
 #[derive(Debug, Args)]
@@ -91,9 +93,9 @@ pub(super) fn id_of(text: &str) -> Result<String, Error> {
     id.ok_or_else(|| Error::Usage(format!("`{text}` is no id: a UUID or a ULID")))
 }
 
-fn state_of(name: &str) -> Result<State, Error> {
-    State::find(name).ok_or_else(|| {
-        let known: Vec<&str> = State::ALL.into_iter().map(State::name).collect();
+fn state_of(name: &str) -> Result<DeliveryState, Error> {
+    DeliveryState::find(name).ok_or_else(|| {
+        let known: Vec<&str> = DeliveryState::ALL.into_iter().map(DeliveryState::name).collect();
         let known = crate::config::quoted_list(&known);
         Error::Usage(format!("`{name}` is no state of a delivery; there are {known}"))
     })
@@ -118,14 +120,17 @@ impl Shown {
     }
 
     pub(super) fn subscription(&self, id: &str) -> String {
-        shown_id(self.0.get(id).copied().unwrap_or(Api::Socotra), id)
+        display_id(self.0.get(id).copied().unwrap_or(Api::Socotra), id)
     }
 
     /// Returns the id of an event in the form of `webhook-id`.
     pub(super) fn event(id: &str) -> String {
-        locator(id.parse().unwrap_or_default())
+        display_locator(id)
     }
 }
+
+/// The names of the columns of [`line`].
+const HEADER: &str = "ID      CREATED  STATE  ATTEMPTS  EVENT  SUBSCRIPTION  REASON";
 
 fn line(record: &DeliveryRecord, shown: &Shown) -> String {
     let DeliveryRecord { id, attempts, .. } = record;
@@ -133,7 +138,7 @@ fn line(record: &DeliveryRecord, shown: &Shown) -> String {
     let event = Shown::event(&record.event_id);
     let subscription = shown.subscription(&record.subscription_id);
     let state = match record.state {
-        State::Waiting => format!("waiting until {}", time_of(record.next_at)),
+        DeliveryState::Waiting => format!("waiting until {}", time_of(record.next_at)),
         state => state.name().to_owned(),
     };
     let notice = if record.notice { "  notice" } else { "" };
@@ -149,7 +154,7 @@ fn line(record: &DeliveryRecord, shown: &Shown) -> String {
 }
 
 fn to_json(record: &DeliveryRecord, shown: &Shown) -> serde_json::Value {
-    let waiting = record.state == State::Waiting;
+    let waiting = record.state == DeliveryState::Waiting;
     serde_json::json!({
         "id": record.id,
         "tenant": record.tenant,
@@ -184,7 +189,7 @@ fn list(
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     block_on(async {
-        let mut list = List::new(format);
+        let mut list = List::new(format, HEADER);
         let mut shown = Shown::default();
         let mut page = filter.clone();
         let mut left = filter.limit;
@@ -227,18 +232,18 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
         let json = serde_json::json!({
             "delivery": to_json(&record, &shown), "attempts": attempts, "body": body,
         });
-        output::answer(&json.to_string())?;
+        output::print_line(&json.to_string())?;
         return Ok(Exit::Done);
     }
-    output::answer(&line(&record, &shown))?;
+    output::print_line(&line(&record, &shown))?;
     for attempt in &attempts {
         let (number, at, status) = (attempt.number, time_of(attempt.at), attempt.status);
         let taken = output::field(attempt.reason.as_deref().unwrap_or("taken"));
         let took = attempt.duration_us / 1000;
-        output::answer(&format!("  {number}  {at}  {status}  {took} ms  {taken}"))?;
+        output::print_line(&format!("  {number}  {at}  {status}  {took} ms  {taken}"))?;
     }
     if let Some(body) = body {
-        output::answer(&body)?;
+        output::print_line(&body)?;
     }
     Ok(Exit::Done)
 }
@@ -256,6 +261,6 @@ fn resend(id: i64, configuration: &ConfigurationArguments) -> Result<Exit, Error
         Ok::<_, Error>(store.resend(change, now()).await?)
     })??;
     let sent = sent.ok_or_else(|| Error::Usage("its event is kept no longer".to_owned()))?;
-    output::remark(&format!("a gateway that runs sends it now, as delivery {sent}"));
+    output::print_note(&format!("a gateway that runs sends it now, as delivery {sent}"));
     Ok(Exit::Done)
 }

@@ -61,7 +61,7 @@ fn list(
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     block_on(async {
-        let mut list = List::new(format);
+        let mut list = List::new(format, HEADER);
         if let Some(id) = subscription {
             list_of(&store, &id_of(id)?, &mut list).await?;
             return list.end();
@@ -99,6 +99,9 @@ async fn list_of(store: &impl DeliveryStore, id: &str, list: &mut List) -> Resul
         }
     }
 }
+
+/// The names of the columns of [`line`].
+const HEADER: &str = "AT  EVENT  SUBSCRIPTION  TRIGGER  MESSAGE";
 
 fn line(record: &DivertedRecord, shown: &Shown) -> String {
     let DivertedRecord { subscription_id, event_id, at, trigger, message, .. } = record;
@@ -155,6 +158,6 @@ fn resend(
         }
         Ok::<_, Error>(sent)
     })??;
-    output::remark(&format!("a gateway that runs sends {sent} now"));
+    output::print_note(&format!("a gateway that runs sends {sent} now"));
     Ok(Exit::Done)
 }

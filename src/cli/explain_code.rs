@@ -20,7 +20,7 @@ pub(super) struct ExplainCode {
 impl ExplainCode {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let Some(name) = &self.code else {
-            output::text(&if self.markdown { index() } else { list() })?;
+            output::print_text(&if self.markdown { index() } else { list() })?;
             return Ok(Exit::Done);
         };
         let Some(row) = Code::find(name).and_then(Code::row) else {
@@ -28,7 +28,7 @@ impl ExplainCode {
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(Error::Usage(format!("there is no code `{name}`{near}")));
         };
-        output::text(&if self.markdown { page(row) } else { text(row) })?;
+        output::print_text(&if self.markdown { page(row) } else { text(row) })?;
         Ok(Exit::Done)
     }
 }

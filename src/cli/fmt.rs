@@ -31,7 +31,7 @@ impl Fmt {
             // An error in one file does not stop the others.
             let ended = match self.file(file) {
                 Err(error @ Error::Output(_)) => return Err(error),
-                Err(error) => error.tell(),
+                Err(error) => error.print(),
                 Ok(ended) => ended,
             };
             exit = exit.max(ended);
@@ -50,7 +50,7 @@ impl Fmt {
         let parsed = match Engine::new().parse(source) {
             Ok(parsed) => parsed,
             Err(diagnostics) => {
-                output::tell(&diagnostics, Format::Text);
+                output::print_diagnostics(&diagnostics, Format::Text);
                 return Ok(Exit::Fault);
             }
         };
@@ -58,11 +58,11 @@ impl Fmt {
         let changes = formatted != parsed.source.text();
         match (self.check, path.as_os_str() == "-") {
             (true, _) if changes => {
-                output::answer(&output::field(parsed.source.name()))?;
+                output::print_line(&output::field(parsed.source.name()))?;
                 return Ok(Exit::Fault);
             }
             (true, _) => {}
-            (false, true) => output::content(&formatted)?,
+            (false, true) => output::print_content(&formatted)?,
             (false, false) if changes => write(path, &formatted)?,
             (false, false) => {}
         }

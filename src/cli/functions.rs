@@ -21,13 +21,13 @@ pub(super) struct Functions {
 impl Functions {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let Some(name) = &self.name else {
-            output::text(&if self.markdown { page() } else { list() })?;
+            output::print_text(&if self.markdown { page() } else { list() })?;
             return Ok(Exit::Done);
         };
         let name = name.trim_start_matches('$');
         match builtins::find(name) {
             Some(function) => {
-                output::text(&one(function))?;
+                output::print_text(&one(function))?;
                 Ok(Exit::Done)
             }
             None => Err(Error::Usage(unknown(name))),

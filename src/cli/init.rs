@@ -38,7 +38,7 @@ const PUBLIC_URL: &str = "https://hooks.example.com";
 impl Init {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let Some(provider) = &self.provider else {
-            output::text(&if self.markdown { providers::page() } else { list() })?;
+            output::print_text(&if self.markdown { providers::page() } else { list() })?;
             return Ok(Exit::Done);
         };
         let recipe = find_recipe(&provider.to_lowercase()).ok_or_else(|| unknown(provider))?;
@@ -49,14 +49,14 @@ impl Init {
         let id = uuid::Uuid::new_v4().to_string();
         let file = listener_file(recipe, &id, &name, &self.tenant);
         if self.print {
-            output::text(&file)?;
+            output::print_text(&file)?;
             return Ok(Exit::Done);
         }
         let public_url = self.gateway_file()?;
         let path = self.config.join("listeners").join(format!("{name}.toml"));
         write_new(&path, &file)?;
         let url = format!("{public_url}/webhooks/v1/listeners/{id}/notify");
-        output::text(&steps(recipe, &url, &path.display().to_string()))?;
+        output::print_text(&steps(recipe, &url, &path.display().to_string()))?;
         Ok(Exit::Done)
     }
 
@@ -70,7 +70,7 @@ impl Init {
         let path = self.config.join(SETTINGS_FILE);
         if !path.exists() {
             write_new(&path, &gateway_file())?;
-            output::remark(&format!("wrote {}; set its `public_url`", path.display()));
+            output::print_note(&format!("wrote {}; set its `public_url`", path.display()));
             return Ok(PUBLIC_URL.to_owned());
         }
         let text = std::fs::read_to_string(&path).map_err(|error| Error::Read {
@@ -78,7 +78,7 @@ impl Init {
             reason: error.to_string(),
         })?;
         Settings::read(SETTINGS_FILE, &text).map(|settings| settings.public_url).map_err(|faults| {
-            output::tell(&faults, Format::Text);
+            output::print_diagnostics(&faults, Format::Text);
             Error::Usage(format!("{SETTINGS_FILE} has faults"))
         })
     }

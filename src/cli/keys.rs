@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format};
+use super::output::{self, Format, List};
 use super::rotate_encryption::RotateEncryption;
 use super::store::{audit, now, open};
 use super::{Error, Exit};
@@ -131,7 +131,7 @@ impl Create {
             store.create_key(key).await?;
             audit(&store, "keys.create", &made.id, detail).await
         })??;
-        self.tell(&made.id, &made.shown)
+        self.print(&made.id, &made.shown)
     }
 
     fn expires_at(&self) -> Result<Option<i64>, Error> {
@@ -143,19 +143,19 @@ impl Create {
         Ok(Some(now().saturating_add(micros_in(span))))
     }
 
-    fn tell(&self, id: &str, shown: &str) -> Result<Exit, Error> {
+    fn print(&self, id: &str, shown: &str) -> Result<Exit, Error> {
         let client = self.kind == Kind::Oauth;
         if self.format == Format::Json {
             let secret = if client { "clientSecret" } else { "key" };
-            output::answer(&serde_json::json!({ "id": id, secret: shown }).to_string())?;
+            output::print_line(&serde_json::json!({ "id": id, secret: shown }).to_string())?;
             return Ok(Exit::Done);
         }
         if client {
-            output::answer(&format!("client id      {id}\nclient secret  {shown}"))?;
+            output::print_line(&format!("client id      {id}\nclient secret  {shown}"))?;
         } else {
-            output::answer(shown)?;
+            output::print_line(shown)?;
         }
-        output::remark("this is shown once; only a hash of it is kept");
+        output::print_note("this is shown once; only a hash of it is kept");
         Ok(Exit::Done)
     }
 }
@@ -167,26 +167,26 @@ fn list(
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let keys = block_on(store.keys(tenant))??;
-    if format == Format::Json {
-        let list: Vec<serde_json::Value> = keys.iter().map(to_json).collect();
-        output::answer(&serde_json::Value::Array(list).to_string())?;
-        return Ok(Exit::Done);
-    }
+    let header = format!("{:<18}{:<16}{:<7}{:<16}STATE  LABEL", "ID", "TENANT", "KIND", "SCOPES");
+    let mut list = List::new(format, header);
     for key in &keys {
-        let state = match (key.revoked_at, key.expires_at) {
-            (Some(at), _) => format!("revoked {}", time_of(at)),
-            (None, Some(at)) if at <= now() => format!("expired {}", time_of(at)),
-            (None, Some(at)) => format!("until {}", time_of(at)),
-            (None, None) => "valid".to_owned(),
-        };
-        let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
-        let (scopes, tenant) = (output::field(&scopes), output::field(&key.tenant));
-        output::answer(&format!(
-            "{id}  {tenant:<16}{kind:<7}{scopes:<16}{state}  {}",
-            output::field(&key.label)
-        ))?;
+        list.item(|| Ok(line(key)), || Ok(to_json(key)))?;
     }
+    list.end()?;
     Ok(Exit::Done)
+}
+
+fn line(key: &Key) -> String {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", time_of(at)),
+        (None, Some(at)) if at <= now() => format!("expired {}", time_of(at)),
+        (None, Some(at)) => format!("until {}", time_of(at)),
+        (None, None) => "valid".to_owned(),
+    };
+    let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
+    let (scopes, tenant) = (output::field(&scopes), output::field(&key.tenant));
+    let label = output::field(&key.label);
+    format!("{id}  {tenant:<16}{kind:<7}{scopes:<16}{state}  {label}")
 }
 
 fn to_json(key: &Key) -> serde_json::Value {
@@ -217,6 +217,6 @@ fn revoke(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Erro
     if !revoked {
         return Err(Error::Usage(format!("there is no key `{id}` that is good")));
     }
-    output::remark(&format!("revoked `{id}`"));
+    output::print_note(&format!("revoked `{id}`"));
     Ok(Exit::Done)
 }

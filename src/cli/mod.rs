@@ -35,7 +35,7 @@ mod test;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::printable::escape_line;
 
@@ -110,10 +110,40 @@ enum Command {
     Backup(backup::Backup),
 }
 
+/// The commands in groups, as `--help` lists them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Rules", &["eval", "check", "explain", "fmt", "compile", "repl", "functions", "explain-code"]),
+    ("Listeners", &["init", "test", "send", "schema"]),
+    ("Gateway", &["serve", "requests", "replay", "tenants", "keys", "backup"]),
+    ("Deliveries", &["subscriptions", "deliveries", "diverted"]),
+];
+
+/// Returns the parser of the arguments, whose help lists the commands in groups.
+fn command() -> clap::Command {
+    let command = Arguments::command();
+    let mut list = String::new();
+    for (group, names) in GROUPS {
+        list.push_str(&format!("{group}:\n"));
+        for one in names.iter().filter_map(|name| command.find_subcommand(name)) {
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            list.push_str(&format!("  {:<14} {about}\n", one.get_name()));
+        }
+        list.push('\n');
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}"
+    );
+    command.help_template(template)
+}
+
+fn parse(given: &[OsString]) -> Result<Arguments, clap::Error> {
+    Arguments::from_arg_matches(&command().try_get_matches_from(given)?)
+}
+
 /// Runs the command that the arguments select. The first argument is the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let given: Vec<OsString> = arguments.into_iter().collect();
-    let arguments = match Arguments::try_parse_from(&given) {
+    let arguments = match parse(&given) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error, &given),
     };
@@ -140,7 +170,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Tenants(command) => command.run(),
         Command::Backup(command) => command.run(),
     };
-    ended.unwrap_or_else(|error| error.tell()).into()
+    ended.unwrap_or_else(|error| error.print()).into()
 }
 
 /// Prints a message of the argument parser. Help and version are answers; all other messages report
@@ -148,8 +178,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn usage(error: &clap::Error, given: &[OsString]) -> ExitCode {
     if error.use_stderr() {
         // The message quotes the arguments, and a script may take them from untrusted input.
-        let shown = given.iter().map(|one| escape_line(&one.to_string_lossy()).into_owned());
-        let escaped = Arguments::try_parse_from(shown).err();
+        let escaped = given.iter().map(|one| escape_line(&one.to_string_lossy()).into_owned());
+        let escaped = parse(&escaped.map(OsString::from).collect::<Vec<_>>()).err();
         output::usage(escaped.as_ref().unwrap_or(error).render().to_string().trim_end());
         return Exit::Usage.into();
     }
@@ -177,14 +207,31 @@ enum Error {
 
 impl Error {
     /// Reports the error on standard error. Returns the exit code.
-    fn tell(self) -> Exit {
+    fn print(self) -> Exit {
         match self {
             // A closed pipe is not an error: its reader needs no more output.
             Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Done,
             error => {
-                output::complain(&error.to_string());
+                output::print_error(&error.to_string());
                 Exit::Usage
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, CommandFactory, GROUPS, command};
+
+    #[test]
+    fn help_lists_every_command_in_one_group() {
+        let names: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        for one in Arguments::command().get_subcommands() {
+            let times = names.iter().filter(|name| **name == one.get_name()).count();
+            assert_eq!(times, 1, "{}", one.get_name());
+        }
+        assert_eq!(names.len(), Arguments::command().get_subcommands().count());
+        let help = command().render_help().to_string();
+        assert!(help.contains("Deliveries:\n  subscriptions"), "{help}");
     }
 }

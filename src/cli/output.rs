@@ -26,19 +26,19 @@ pub(super) fn field(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes a line to standard output.
-pub(super) fn answer(line: &str) -> Result<(), Error> {
+pub(super) fn print_line(line: &str) -> Result<(), Error> {
     Ok(writeln!(stdout().lock(), "{}", escape_lines(line))?)
 }
 
 /// Writes a text to standard output.
-pub(super) fn text(text: &str) -> Result<(), Error> {
+pub(super) fn print_text(text: &str) -> Result<(), Error> {
     Ok(stdout().lock().write_all(escape_lines(text).as_bytes())?)
 }
 
 /// Writes the content of a file to standard output: unchanged, except to a terminal.
-pub(super) fn content(content: &str) -> Result<(), Error> {
+pub(super) fn print_content(content: &str) -> Result<(), Error> {
     match stdout().is_terminal() {
-        true => text(content),
+        true => print_text(content),
         false => Ok(stdout().lock().write_all(content.as_bytes())?),
     }
 }
@@ -47,13 +47,15 @@ pub(super) fn content(content: &str) -> Result<(), Error> {
 /// line for each item, or one JSON array.
 pub(super) struct List {
     format: Format,
+    /// The names of the columns, in a line above the first item of text.
+    header: String,
     items: usize,
 }
 
 impl List {
     /// Returns a list without items.
-    pub(super) fn new(format: Format) -> Self {
-        Self { format, items: 0 }
+    pub(super) fn new(format: Format, header: impl Into<String>) -> Self {
+        Self { format, header: header.into(), items: 0 }
     }
 
     /// Writes an item: as lines of text, or as JSON.
@@ -65,8 +67,13 @@ impl List {
         let first = self.items == 0;
         self.items += 1;
         match self.format {
-            Format::Text => answer(&lines()?),
-            Format::Json => text(&format!("{}{}", if first { "[" } else { "," }, json()?)),
+            Format::Text => {
+                if first {
+                    print_line(&self.header)?;
+                }
+                print_line(&lines()?)
+            }
+            Format::Json => print_text(&format!("{}{}", if first { "[" } else { "," }, json()?)),
         }
     }
 
@@ -74,27 +81,27 @@ impl List {
     pub(super) fn end(self) -> Result<(), Error> {
         match (self.format, self.items) {
             (Format::Text, _) => Ok(()),
-            (Format::Json, 0) => answer("[]"),
-            (Format::Json, _) => answer("]"),
+            (Format::Json, 0) => print_line("[]"),
+            (Format::Json, _) => print_line("]"),
         }
     }
 }
 
 /// Writes a one-line error message to standard error.
-pub(super) fn complain(words: &str) {
+pub(super) fn print_error(words: &str) {
     // Nothing can be done if this message cannot be written.
     let _ = writeln!(stderr().lock(), "hookgate: {}", escape_line(words));
 }
 
 /// Writes diagnostics to standard error, if there are any.
-pub(super) fn tell(diagnostics: &Diagnostics, format: Format) {
+pub(super) fn print_diagnostics(diagnostics: &Diagnostics, format: Format) {
     if !diagnostics.list.is_empty() {
-        let _ = write!(stderr().lock(), "{}", shown(diagnostics, format));
+        let _ = write!(stderr().lock(), "{}", render_diagnostics(diagnostics, format));
     }
 }
 
 /// Formats diagnostics as text or JSON, with a final newline.
-pub(super) fn shown(diagnostics: &Diagnostics, format: Format) -> String {
+pub(super) fn render_diagnostics(diagnostics: &Diagnostics, format: Format) -> String {
     match format {
         Format::Json => {
             let json = to_json(&diagnostics.source, &diagnostics.list).to_string();
@@ -112,7 +119,7 @@ fn colour() -> Colour {
 }
 
 /// Writes the diagnostics of several sources as one JSON array. Each diagnostic names its source.
-pub(super) fn tell_joined(all: &[Diagnostics]) {
+pub(super) fn print_joined_diagnostics(all: &[Diagnostics]) {
     let mut joined = Vec::new();
     for Diagnostics { source, list, .. } in all {
         if let serde_json::Value::Array(shown) = to_json(source, list) {
@@ -129,7 +136,7 @@ pub(super) fn tell_joined(all: &[Diagnostics]) {
 }
 
 /// Writes a line to standard error.
-pub(super) fn remark(words: &str) {
+pub(super) fn print_note(words: &str) {
     let _ = writeln!(stderr().lock(), "{}", escape_line(words));
 }
 

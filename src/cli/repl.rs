@@ -48,7 +48,7 @@ impl Repl {
             // The first start has no history.
             let _ = editor.load_history(history);
         }
-        output::remark("Hookgate. `:help` tells what can be typed, Ctrl-D leaves.");
+        output::print_note("Hookgate. `:help` tells what can be typed, Ctrl-D leaves.");
         let ended = converse(&mut editor, &mut Session::new(&surroundings, format))?;
         if let Some(history) = &history {
             keep_history(&mut editor, history);
@@ -90,11 +90,13 @@ fn converse(
         let given = |text: &str| Given::Expression(Source::new("input", text));
         let ended = match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
             (":quit" | ":q" | ":exit", _) => return Ok(exit),
-            (":help" | ":h", _) => output::answer(HELP).map(|()| Exit::Done),
+            (":help" | ":h", _) => output::print_line(HELP).map(|()| Exit::Done),
             (":functions" | ":f", _) => list_functions(),
             (":explain" | ":e", expr) => session.explain(given(expr)),
             (command, _) if command.starts_with(':') => {
-                output::remark(&format!("there is no `{command}`; `:help` lists what there is"));
+                output::print_note(&format!(
+                    "there is no `{command}`; `:help` lists what there is"
+                ));
                 Ok(Exit::Usage)
             }
             _ => session.eval(given(line)),
@@ -105,7 +107,7 @@ fn converse(
 
 fn list_functions() -> Result<Exit, Error> {
     for function in builtins::all() {
-        output::answer(&function.signature())?;
+        output::print_line(&function.signature())?;
     }
     Ok(Exit::Done)
 }
@@ -120,7 +122,7 @@ fn keep_history(editor: &mut Editor<Completions, FileHistory>, path: &Path) {
     let folder = path.parent().map(std::fs::create_dir_all).transpose();
     let saved = folder.is_ok() && editor.save_history(path).is_ok();
     if !saved {
-        output::complain(&format!("cannot keep the history in {}", path.display()));
+        output::print_error(&format!("cannot keep the history in {}", path.display()));
     }
 }
 

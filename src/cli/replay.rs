@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::configuration::{ConfigurationArguments, block_on, ended, tell_faults};
+use super::configuration::{ConfigurationArguments, block_on, exit_code, print_faults};
 use super::output::{self, Format};
 use super::requests::Which;
 use super::store::{RequestPages, open, unlock};
@@ -59,8 +59,8 @@ impl Replay {
                 }
             }
         })??;
-        self.tell(&replayed)?;
-        Ok(ended(replayed.iter().any(Replayed::differs)))
+        self.print(&replayed)?;
+        Ok(exit_code(replayed.iter().any(Replayed::differs)))
     }
 
     fn against(&self) -> Result<Option<Listener>, Error> {
@@ -72,25 +72,25 @@ impl Replay {
         match loaded.listener {
             Some(listener) => Ok(Some(listener)),
             None => {
-                tell_faults(&loaded.diagnostics);
+                print_faults(&loaded.diagnostics);
                 Err(Error::Usage(format!("{} has faults", path.display())))
             }
         }
     }
 
-    fn tell(&self, replayed: &[Replayed]) -> Result<(), Error> {
+    fn print(&self, replayed: &[Replayed]) -> Result<(), Error> {
         if self.format == Format::Json {
             let list: Vec<serde_json::Value> = replayed.iter().map(Replayed::to_json).collect();
-            return output::answer(&serde_json::Value::Array(list).to_string());
+            return output::print_line(&serde_json::Value::Array(list).to_string());
         }
         for one in replayed.iter().filter(|one| one.differs()) {
-            output::answer(&format!("{}  {} -> {}", one.id, one.before, one.after))?;
+            output::print_line(&format!("{}  {} -> {}", one.id, one.before, one.after))?;
             for reason in &one.reasons {
-                output::answer(&format!("    {}", output::field(reason)))?;
+                output::print_line(&format!("    {}", output::field(reason)))?;
             }
         }
         let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();
-        output::remark(&format!(
+        output::print_note(&format!(
             "{}: {} would come out otherwise; {} by their logged verdict, as no original was kept",
             input::counted(replayed.len(), "request"),
             count(Replayed::differs),

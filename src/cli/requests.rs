@@ -143,7 +143,7 @@ fn list(
     let filter = which.filter(&configuration, limit)?;
     block_on(async {
         let mut pages = RequestPages::new(&store, filter);
-        let mut list = List::new(format);
+        let mut list = List::new(format, header());
         loop {
             let mut page = pages.next().await?;
             if page.is_empty() {
@@ -177,10 +177,15 @@ fn reasons(one: &RequestRecord) -> Vec<serde_json::Value> {
     serde_json::from_str(&one.reasons).unwrap_or_default()
 }
 
+/// Returns the names of the columns of [`line`].
+fn header() -> String {
+    format!("{:<27}  {:<36}  {:<20}{:<22}STATUS", "RECEIVED", "ID", "LISTENER", "OUTCOME")
+}
+
 fn line(one: &RequestRecord) -> String {
     let mut out = format!(
-        "{}  {}  {:<20}{:<22}{}",
-        time_of(one.received_at),
+        "{:<27}  {}  {:<20}{:<22}{}",
+        time_of(one.received_at).to_string(),
         one.id,
         output::field(&one.listener_name),
         one.outcome,
@@ -241,6 +246,6 @@ fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
         }
     }
     let shown = serde_json::to_string_pretty(&log).unwrap_or_default();
-    output::answer(&shown)?;
+    output::print_line(&shown)?;
     Ok(Exit::Done)
 }

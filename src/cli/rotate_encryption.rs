@@ -29,18 +29,18 @@ impl RotateEncryption {
             Ok::<_, Error>((key, counts))
         })??;
         match self.format {
-            Format::Json => output::answer(&to_json(key, &counts).to_string())?,
-            Format::Text => tell(&counts)?,
+            Format::Json => output::print_line(&to_json(key, &counts).to_string())?,
+            Format::Text => print_counts(&counts)?,
         }
         let unreadable: usize = counts.iter().map(|one| one.unreadable).sum();
         if unreadable > 0 {
-            output::complain(&format!(
+            output::print_error(&format!(
                 "{unreadable} values do not open, and were left as they are; the keys that they \
                  may need are still known to the store"
             ));
             return Ok(Exit::Fault);
         }
-        output::remark(&format!(
+        output::print_note(&format!(
             "everything is encrypted with the key `{key}`: remove the others from \
              {KEY_VARIABLE} or the file of the key, and restart the gateway"
         ));
@@ -48,10 +48,10 @@ impl RotateEncryption {
     }
 }
 
-fn tell(counts: &[Resealed]) -> Result<(), Error> {
+fn print_counts(counts: &[Resealed]) -> Result<(), Error> {
     for one in counts {
         let (table, resealed, values) = (one.column.table(), one.resealed, one.values);
-        output::answer(&format!("{table:<20}{resealed} of {values} encrypted again"))?;
+        output::print_line(&format!("{table:<20}{resealed} of {values} encrypted again"))?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) struct Schema {
 impl Schema {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let Some(kind) = &self.kind else {
-            output::text(&page(FILES.iter().map(|(_, table)| *table)))?;
+            output::print_text(&page(FILES.iter().map(|(_, table)| *table)))?;
             return Ok(Exit::Done);
         };
         let Some((_, table)) = FILES.iter().find(|(name, _)| name == kind) else {
@@ -39,9 +39,9 @@ impl Schema {
             return Err(Error::Usage(format!("there is no kind of file `{kind}`, but {names}")));
         };
         if self.markdown {
-            output::text(&page([*table].into_iter()))?;
+            output::print_text(&page([*table].into_iter()))?;
         } else {
-            output::answer(&format!("{:#}", schema::of(table)))?;
+            output::print_line(&format!("{:#}", schema::of(table)))?;
         }
         Ok(Exit::Done)
     }

@@ -45,17 +45,17 @@ impl Send {
         let (method, headers) = self.signed(&configuration, listener, &body)?;
         let url = self.url(&configuration, listener);
         if self.dry_run {
-            output::answer(&format!("{} {}", output::field(&method), output::field(&url)))?;
+            output::print_line(&format!("{} {}", output::field(&method), output::field(&url)))?;
             for (name, value) in &headers {
-                output::answer(&format!("{}: {}", output::field(name), output::field(value)))?;
+                output::print_line(&format!("{}: {}", output::field(name), output::field(value)))?;
             }
             return Ok(Exit::Done);
         }
         let answer = block_on(post(&url, &method, &headers, body))?
             .map_err(|error| Error::Usage(error.to_string()))?;
-        output::remark(&format!("{}", answer.status));
-        output::text(&String::from_utf8_lossy(&answer.body))?;
-        output::text("\n")?;
+        output::print_note(&format!("{}", answer.status));
+        output::print_text(&String::from_utf8_lossy(&answer.body))?;
+        output::print_text("\n")?;
         Ok(if answer.status < 300 { Exit::Done } else { Exit::Fault })
     }
 
@@ -68,7 +68,7 @@ impl Send {
         }
     }
 
-    fn given(&self) -> Result<Vec<(String, String)>, Error> {
+    fn headers(&self) -> Result<Vec<(String, String)>, Error> {
         let pair = |text: &String| {
             text.split_once(':')
                 .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
@@ -84,7 +84,7 @@ impl Send {
         listener: &Listener,
         body: &[u8],
     ) -> Result<(String, Vec<(String, String)>), Error> {
-        let given = self.given()?;
+        let given = self.headers()?;
         let Some(recipe) = listener.provider.as_deref().and_then(find_recipe) else {
             let kind = ("Content-Type".to_owned(), "application/json".to_owned());
             let named = given.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::configuration::tell_faults;
+use super::configuration::print_faults;
 use super::{Error, Exit, output};
 use crate::gateway::{ConfigurationError, ServeError, serve};
 
@@ -22,7 +22,7 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(serve(&self.config, |gateway| {
             if let Ok((senders, management)) = gateway.addresses() {
-                output::remark(&format!(
+                output::print_note(&format!(
                     "listening for senders at {senders}, for management at {management}"
                 ));
             }
@@ -33,8 +33,8 @@ impl Serve {
         match served {
             Ok(()) => Ok(Exit::Done),
             Err(ServeError::Configuration(ConfigurationError::Faults(faults))) => {
-                tell_faults(&faults);
-                output::complain("the gateway does not start with these faults");
+                print_faults(&faults);
+                output::print_error("the gateway does not start with these faults");
                 Ok(Exit::Fault)
             }
             Err(error) => Err(Error::Usage(error.to_string())),

@@ -31,11 +31,11 @@ impl<'s> Session<'s> {
         let format = self.format;
         match self.machine.eval(&program, &self.surroundings.context()) {
             Ok(answer) => {
-                tell(checked, None, format);
-                output::answer(&answer.to_string())?;
+                print_result(checked, None, format);
+                output::print_line(&answer.to_string())?;
                 Ok(Exit::Done)
             }
-            Err(trap) => Ok(tell(checked, Some(trap.diagnostic()), format)),
+            Err(trap) => Ok(print_result(checked, Some(trap.diagnostic()), format)),
         }
     }
 
@@ -51,11 +51,11 @@ impl<'s> Session<'s> {
             Err(diagnostics) => return Ok(self.refuse(&diagnostics)),
         };
         match self.format {
-            Format::Json => output::answer(&to_json(&explanation).to_string())?,
-            Format::Text => output::answer(&to_text(&explanation))?,
+            Format::Json => output::print_line(&to_json(&explanation).to_string())?,
+            Format::Text => output::print_line(&to_text(&explanation))?,
         }
         let trap = explanation.answer.err().map(|trap| trap.diagnostic());
-        Ok(tell(checked, trap, self.format))
+        Ok(print_result(checked, trap, self.format))
     }
 
     fn compile(&self, given: Given) -> Result<(Checked, Program), Diagnostics> {
@@ -65,15 +65,15 @@ impl<'s> Session<'s> {
     }
 
     fn refuse(&self, diagnostics: &Diagnostics) -> Exit {
-        output::tell(diagnostics, self.format);
+        output::print_diagnostics(diagnostics, self.format);
         Exit::Fault
     }
 }
 
 /// Writes the warnings and the run-time error of a source together: JSON output is a single array.
-fn tell(checked: Checked, trap: Option<Diagnostic>, format: Format) -> Exit {
+fn print_result(checked: Checked, trap: Option<Diagnostic>, format: Format) -> Exit {
     let exit = if trap.is_some() { Exit::Fault } else { Exit::Done };
     let list = checked.warnings.into_iter().chain(trap).collect();
-    output::tell(&Diagnostics::new(checked.parsed.source, list), format);
+    output::print_diagnostics(&Diagnostics::new(checked.parsed.source, list), format);
     exit
 }

@@ -6,10 +6,11 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::store::{now, open, page_after, unlock};
 use super::{Error, Exit};
-use crate::delivery::{Api, Definition, SubscriptionHealth, locator};
+use crate::delivery::{Api, Definition, SubscriptionHealth};
 use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
 use crate::gateway::{
-    Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, micros_in, time_of, unsealed,
+    Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, display_locator, micros_in,
+    time_of, unsealed,
 };
 
 /// The arguments of `subscriptions`.
@@ -76,9 +77,9 @@ impl From<SubscriptionAdminError> for Error {
 }
 
 /// Returns an id in the form that the API of its subscription uses.
-pub(super) fn shown_id(api: Api, id: &str) -> String {
+pub(super) fn display_id(api: Api, id: &str) -> String {
     match api {
-        Api::Socotra => locator(id.parse().unwrap_or_default()),
+        Api::Socotra => display_locator(id),
         Api::Awork | Api::Sink => id.to_owned(),
     }
 }
@@ -105,7 +106,7 @@ fn to_json(keyring: &Keyring, record: &SubscriptionRecord) -> Result<serde_json:
     });
     let triggers: Vec<String> = policy.triggers.iter().map(ToString::to_string).collect();
     Ok(serde_json::json!({
-        "id": shown_id(record.api, &record.id),
+        "id": display_id(record.api, &record.id),
         "tenant": record.tenant,
         "api": record.api.name(),
         "name": name,
@@ -137,7 +138,7 @@ fn list(
     let keyring = unlock(&configuration, &store)?;
     let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
     block_on(async {
-        let mut list = List::new(format);
+        let mut list = List::new(format, header());
         let mut after = None;
         loop {
             let page = store.subscription_page(&filter, page_after(after)).await?;
@@ -153,9 +154,14 @@ fn list(
     Ok(Exit::Done)
 }
 
+/// Returns the names of the columns of [`line`].
+fn header() -> String {
+    format!("{:<38}{:<16}{:<9}STATE  NAME  EVENTS  URL", "ID", "TENANT", "API")
+}
+
 fn line(keyring: &Keyring, record: &SubscriptionRecord) -> Result<String, Error> {
     let definition = unsealed(keyring, record).map_err(|error| Error::Usage(error.to_string()))?;
-    let (id, tenant) = (shown_id(record.api, &record.id), output::field(&record.tenant));
+    let (id, tenant) = (display_id(record.api, &record.id), output::field(&record.tenant));
     let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
     Ok(format!(
         "{id:<38}{tenant:<16}{api:<9}{state}  {}  {}  {}",
@@ -170,7 +176,7 @@ fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error>
     let keyring = unlock(&configuration, &store)?;
     let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
-    output::answer(&format!("{:#}", to_json(&keyring, &record)?))?;
+    output::print_line(&format!("{:#}", to_json(&keyring, &record)?))?;
     Ok(Exit::Done)
 }
 
@@ -181,7 +187,7 @@ fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, E
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
         record.health = SubscriptionHealth::default();
     }))??;
-    output::remark(&format!("the suspension of `{id}` is ended"));
+    output::print_note(&format!("the suspension of `{id}` is ended"));
     Ok(Exit::Done)
 }
 
@@ -191,9 +197,9 @@ fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Resu
     let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
     let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
-    output::answer(&secret)?;
+    output::print_line(&secret)?;
     let hours = overlap.as_secs() / 3600;
-    output::remark(&format!(
+    output::print_note(&format!(
         "this is shown once; the secret before it signs too for {hours} more hours"
     ));
     Ok(Exit::Done)

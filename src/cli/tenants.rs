@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format};
+use super::output::{self, Format, List};
 use super::store::{audit, now, open, open_or_create};
 use super::{Error, Exit};
 use crate::gateway::store::{Store, Tenant};
@@ -63,31 +63,29 @@ fn create(
         store.create_tenant(Tenant { id: id.to_owned(), name, created_at: now() }).await?;
         audit(&store, "tenants.create", id, serde_json::json!({})).await
     })??;
-    output::remark(&format!("made the tenant `{id}`"));
+    output::print_note(&format!("made the tenant `{id}`"));
     Ok(Exit::Done)
 }
 
 fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let tenants = block_on(store.tenants())??;
-    if format == Format::Json {
-        let list: Vec<serde_json::Value> = tenants
-            .iter()
-            .map(|tenant| {
-                let created = time_of(tenant.created_at).to_string();
-                let locator = tenant_locator(&tenant.id).to_string();
-                serde_json::json!({
-                    "id": tenant.id, "name": tenant.name, "locator": locator, "createdAt": created,
-                })
-            })
-            .collect();
-        output::answer(&serde_json::Value::Array(list).to_string())?;
-        return Ok(Exit::Done);
-    }
+    let mut list = List::new(format, format!("{:<24}{:<36}  NAME", "ID", "LOCATOR"));
     for tenant in tenants {
         let locator = tenant_locator(&tenant.id);
-        let (id, name) = (output::field(&tenant.id), output::field(&tenant.name));
-        output::answer(&format!("{id:<24}{locator}  {name}"))?;
+        let line = || {
+            let (id, name) = (output::field(&tenant.id), output::field(&tenant.name));
+            Ok(format!("{id:<24}{locator}  {name}"))
+        };
+        let json = || {
+            let created = time_of(tenant.created_at).to_string();
+            Ok(serde_json::json!({
+                "id": tenant.id, "name": tenant.name, "locator": locator.to_string(),
+                "createdAt": created,
+            }))
+        };
+        list.item(line, json)?;
     }
+    list.end()?;
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::configuration::{ConfigurationArguments, block_on, ended};
+use super::configuration::{ConfigurationArguments, block_on, exit_code};
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::engine::Time;
@@ -80,20 +80,20 @@ impl Test {
                 reason: error.to_string(),
             })?;
         }
-        self.tell(&outcomes)?;
-        Ok(ended(outcomes.iter().any(|one| !one.mismatches.is_empty())))
+        self.print(&outcomes)?;
+        Ok(exit_code(outcomes.iter().any(|one| !one.mismatches.is_empty())))
     }
 
-    fn tell(&self, outcomes: &[Outcome]) -> Result<(), Error> {
+    fn print(&self, outcomes: &[Outcome]) -> Result<(), Error> {
         if self.format == Format::Json {
             let list: Vec<serde_json::Value> = outcomes.iter().map(Outcome::to_json).collect();
-            return output::answer(&serde_json::Value::Array(list).to_string());
+            return output::print_line(&serde_json::Value::Array(list).to_string());
         }
         for one in outcomes {
-            output::answer(&one.to_text())?;
+            output::print_line(&one.to_text())?;
         }
         let failed = outcomes.iter().filter(|one| !one.mismatches.is_empty()).count();
-        output::remark(&format!(
+        output::print_note(&format!(
             "{} run, {failed} failed",
             super::input::counted(outcomes.len(), "test")
         ));

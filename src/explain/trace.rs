@@ -144,7 +144,7 @@ impl<'t, 'a> Trace<'t, 'a> {
     ) -> Traced {
         let reached = inner.iter().any(|inner| inner.part.state != State::Skipped);
         let state = match value {
-            Some(value) => self.shown(value),
+            Some(value) => self.display_state(value),
             None if self.trap.is_some_and(|trap| trap.span() == span) || reached => State::Failed,
             None => State::Skipped,
         };
@@ -153,7 +153,7 @@ impl<'t, 'a> Trace<'t, 'a> {
         Traced { part, id, inner, truth, asks: false }
     }
 
-    fn shown(&self, value: Value<'_>) -> State {
+    fn display_state(&self, value: Value<'_>) -> State {
         let room = self.left.get().min(PART_BYTES);
         let mut left = room;
         if !fits(value, &mut left) {

@@ -67,14 +67,14 @@ impl Filter {
             return Err(Refused(format!("a filter has at most {DEEPEST} brackets")));
         }
         let parsed = grammar::FilterParser::new().parse(text, token::lex(text));
-        let mut filter = parsed.map_err(|error| Refused(told(text, error)))?;
+        let mut filter = parsed.map_err(|error| Refused(message(text, error)))?;
         filter.resolve(members, &mut Vec::new()).map(|()| filter)
     }
 }
 
 type ParseError<'s> = lalrpop_util::ParseError<usize, token::Token<'s>, token::Unknown>;
 
-fn told(text: &str, error: ParseError<'_>) -> String {
+fn message(text: &str, error: ParseError<'_>) -> String {
     let at = |start: usize, end: usize| {
         let found = text.get(start..end).unwrap_or_default();
         format!("`{found}` at {} is not expected there", start + 1)

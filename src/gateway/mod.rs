@@ -37,7 +37,7 @@ pub use ops::encryption::{
     unlock_for_command,
 };
 pub use ops::file_modes::restrict_umask;
-pub use ops::ids::{tenant_locator, uuid_of};
+pub use ops::ids::{display_locator, tenant_locator, uuid_of};
 pub use routes::{management_routes, sender_routes};
 #[doc(hidden)]
 pub use serve::converse;

@@ -259,7 +259,7 @@ impl<'a> Assembly<'a> {
         listener.find_wanted();
         listener.put_conditions_together();
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
-            self.tell_if_allowed(of_recipe, diagnostic);
+            self.report_if_not_allowed(of_recipe, diagnostic);
         });
         Some(listener)
     }
@@ -305,7 +305,7 @@ impl<'a> Assembly<'a> {
         self.file.root.get(key).and_then(Node::as_str).unwrap_or("")
     }
 
-    fn tell(&mut self, part: Part<'_>, diagnostic: Diagnostic) {
+    fn report(&mut self, part: Part<'_>, diagnostic: Diagnostic) {
         if part.of_recipe {
             self.told_of_recipe.push(diagnostic);
         } else {
@@ -313,7 +313,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn tell_if_allowed(&mut self, of_recipe: bool, diagnostic: Diagnostic) {
+    fn report_if_not_allowed(&mut self, of_recipe: bool, diagnostic: Diagnostic) {
         if diagnostic.is_error() || !self.engine.host().allowed.contains(&diagnostic.code) {
             let list = if of_recipe { &mut self.told_of_recipe } else { &mut self.told };
             list.push(diagnostic);
@@ -321,7 +321,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn wrong(&mut self, part: Part<'_>, message: impl Into<String>) {
-        self.tell(part, Diagnostic::new(Code::E0605, part.node.span, message));
+        self.report(part, Diagnostic::new(Code::E0605, part.node.span, message));
     }
 
     fn allow(&mut self) {
@@ -347,7 +347,7 @@ impl<'a> Assembly<'a> {
             Ok(content) => Some(content),
             Err(reason) => {
                 let message = format!("cannot read `{name}`: {reason}");
-                self.tell(part, Diagnostic::new(Code::E0607, part.node.span, message));
+                self.report(part, Diagnostic::new(Code::E0607, part.node.span, message));
                 None
             }
         }
@@ -360,7 +360,7 @@ impl<'a> Assembly<'a> {
             return true;
         };
         let message = format!("the tenant `{tenant}` may not use {external}: {reason}");
-        self.tell(part, Diagnostic::new(Code::E0609, part.node.span, message).help(help));
+        self.report(part, Diagnostic::new(Code::E0609, part.node.span, message).help(help));
         false
     }
 
@@ -499,7 +499,7 @@ impl<'a> Assembly<'a> {
     fn unset(&mut self, part: Part<'_>, message: String, reason: Option<String>) {
         let code = if self.outside.secrets_needed { Code::E0606 } else { Code::W0606 };
         let diagnostic = Diagnostic::new(code, part.node.span, message).maybe_help(reason);
-        self.tell_if_allowed(part.of_recipe, diagnostic);
+        self.report_if_not_allowed(part.of_recipe, diagnostic);
     }
 
     /// Reports secrets that the recipe requires and the file does not define.
@@ -596,7 +596,7 @@ impl<'a> Assembly<'a> {
                 let moved = |at: u32| (at as usize).saturating_sub(before).min(length);
                 label.span = Span::new(moved(label.span.start), moved(label.span.end));
             }
-            self.tell(part, text.placed(one));
+            self.report(part, text.placed(one));
         }
     }
 
@@ -620,7 +620,7 @@ impl<'a> Assembly<'a> {
             format!("write `[secrets]` and below it `{name} = {{ env = \"{name}\" }}`")
         });
         let message = format!("the listener has no secret `{name}`");
-        self.tell(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
+        self.report(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
     }
 
     fn program(&mut self, part: Part<'_>) -> Option<Program> {
@@ -635,7 +635,7 @@ impl<'a> Assembly<'a> {
             Err(diagnostics) => {
                 let told = diagnostics.list.into_iter().next();
                 let message = told.map(|one| one.message).unwrap_or_default();
-                self.tell(part, Diagnostic::new(Code::E0019, part.node.span, message));
+                self.report(part, Diagnostic::new(Code::E0019, part.node.span, message));
                 None
             }
         }
@@ -653,14 +653,14 @@ impl<'a> Assembly<'a> {
         match self.engine.check_mapper_part(source, part.node) {
             Ok(checked) => {
                 for one in checked.warnings.clone() {
-                    self.tell(part, one);
+                    self.report(part, one);
                 }
                 self.known_secrets(part, &checked);
                 self.lower(part, &checked)
             }
             Err(diagnostics) => {
                 for one in diagnostics.list {
-                    self.tell(part, one);
+                    self.report(part, one);
                 }
                 None
             }

@@ -47,7 +47,7 @@ impl Decision {
     }
 
     /// Creates the decision for a request that could not be read.
-    pub fn ended(listener: &Listener, request: &Request<'_>, outcome: Outcome) -> Self {
+    pub fn without_decision(listener: &Listener, request: &Request<'_>, outcome: Outcome) -> Self {
         Self {
             outcome,
             reasons: Vec::new(),

@@ -12,7 +12,7 @@ pub(super) fn joined<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a
             heap.bytes(&parts.iter().flat_map(|part| content(*part)).collect::<Vec<u8>>())?;
         return Ok(if secret { Value::SecretBytes(bytes) } else { Value::Bytes(bytes) });
     }
-    let text: String = parts.iter().map(|part| shown(*part)).collect();
+    let text: String = parts.iter().map(|part| text_of(*part)).collect();
     let text = heap.text(&text)?;
     let encoded = parts.iter().any(|part| matches!(part, Value::Encoded(_)));
     Ok(match (secret, encoded) {
@@ -25,12 +25,12 @@ pub(super) fn joined<'a>(heap: &'a Heap, parts: &[Value<'a>]) -> Result<Value<'a
 fn content(part: Value<'_>) -> Vec<u8> {
     match part {
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => bytes.to_vec(),
-        other => shown(other).into_bytes(),
+        other => text_of(other).into_bytes(),
     }
 }
 
 /// Returns a part as text: strings and times unchanged, the rest as JSON.
-fn shown(part: Value<'_>) -> String {
+fn text_of(part: Value<'_>) -> String {
     match part {
         Value::Null => String::new(),
         Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => text.to_owned(),

@@ -17,7 +17,7 @@ pub(super) struct Builder<'s> {
     pub(super) tree: Tree,
     pub(super) diagnostics: Vec<Diagnostic>,
     source: &'s str,
-    pace: &'s RecoveryLimit,
+    recovery_limit: &'s RecoveryLimit,
     max_depth: u16,
     too_deep: bool,
 }
@@ -34,15 +34,15 @@ pub(super) enum LambdaHead<'s> {
 }
 
 impl<'s> Builder<'s> {
-    pub(super) fn new(source: &'s str, pace: &'s RecoveryLimit, max_depth: u16) -> Self {
+    pub(super) fn new(source: &'s str, recovery_limit: &'s RecoveryLimit, max_depth: u16) -> Self {
         let (tree, diagnostics) = (Tree::with_room(source), Vec::new());
-        Self { tree, diagnostics, source, pace, max_depth, too_deep: false }
+        Self { tree, diagnostics, source, recovery_limit, max_depth, too_deep: false }
     }
 
     /// Reports a diagnostic, unless the limit on diagnostics is reached.
     fn report(&mut self, diagnostic: Diagnostic) {
-        if !self.pace.is_full() {
-            self.pace.tell();
+        if !self.recovery_limit.is_full() {
+            self.recovery_limit.record();
             self.diagnostics.push(diagnostic);
         }
     }
@@ -55,7 +55,7 @@ impl<'s> Builder<'s> {
 
     /// Adds a node. A node deeper than the limit becomes an error node; the first one is reported.
     pub(super) fn node(&mut self, start: usize, expr: Expr, end: usize) -> ExprId {
-        self.pace.acted();
+        self.recovery_limit.acted();
         let span = Span::new(start, end);
         let id = self.tree.add(expr, span);
         if self.tree.depth(id) <= self.max_depth {
@@ -240,14 +240,14 @@ impl<'s> Builder<'s> {
 
     /// Returns a step. Its span starts at its own dot or bracket until the chain is known.
     pub(super) fn step(&mut self, start: usize, kind: StepKind, end: usize) -> Step {
-        self.pace.acted();
+        self.recovery_limit.acted();
         let own = Span::new(start, end);
         Step { kind, span: own, own }
     }
 
     /// Returns the name of a called function, and counts the action for the error-recovery limit.
     pub(super) fn called(&mut self, name: &'s str) -> &'s str {
-        self.pace.acted();
+        self.recovery_limit.acted();
         name
     }
 
@@ -258,7 +258,7 @@ impl<'s> Builder<'s> {
         name: &'s str,
         end: usize,
     ) -> (usize, &'s str, usize) {
-        self.pace.acted();
+        self.recovery_limit.acted();
         (start, name, end)
     }
 

@@ -33,7 +33,7 @@ impl RecoveryLimit {
     }
 
     /// Records that the parser's actions reported an error.
-    pub(super) fn tell(&self) {
+    pub(super) fn record(&self) {
         self.told.set(self.told.get() + 1);
     }
 

@@ -194,7 +194,7 @@ fn wrong_subject(info: &Loop, subject: Value<'_>) -> Fault {
         FaultKind::WrongArgument,
         format!(
             "`{}` takes {kinds} as its `{name}`, got {}",
-            info.callee.shown(),
+            info.callee.display_name(),
             subject.kind().phrase()
         ),
     );
@@ -217,7 +217,7 @@ fn descending(info: &Loop, extra: Value<'_>) -> Result<bool, Fault> {
             format!(
                 "the `{}` of `{}` is a boolean, not {}",
                 info.callee.param(2).map_or("descending", |param| param.name),
-                info.callee.shown(),
+                info.callee.display_name(),
                 other.kind().phrase()
             ),
         )),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Prepared;
-use crate::cli::configuration::tell_faults;
+use crate::cli::configuration::print_faults;
 use crate::cli::{Error, input};
 use crate::config::read_file;
 use crate::document::Node;
@@ -51,7 +51,7 @@ fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
     let source = input::source(path)?;
     let shown = source.name().to_owned();
     let root = read_file(source, &TEST_FILE).map_err(|faults| {
-        tell_faults(&[faults]);
+        print_faults(&[faults]);
         Error::Usage(format!("{shown} has faults"))
     })?;
     let base = Base::of(&root, path, folder)?;
@@ -143,7 +143,7 @@ impl Base {
         match loaded.listener {
             Some(listener) => Ok(listener),
             None => {
-                tell_faults(&loaded.diagnostics);
+                print_faults(&loaded.diagnostics);
                 Err(Error::Usage(format!("{shown}: the listener has faults")))
             }
         }
@@ -166,7 +166,7 @@ pub(super) fn without_query(url: &str) -> String {
 fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
     let configuration = Configuration::read(folder, false).map_err(|error| {
         if let ConfigurationError::Faults(faults) = &error {
-            tell_faults(faults);
+            print_faults(faults);
         }
         Error::Usage(error.to_string())
     })?;
@@ -198,7 +198,7 @@ pub(super) fn listener_of(
         }
     };
     loaded.listener.ok_or_else(|| {
-        tell_faults(&loaded.diagnostics);
+        print_faults(&loaded.diagnostics);
         Error::Usage(format!("the listener `{named}` has faults"))
     })
 }

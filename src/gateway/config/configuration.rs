@@ -78,7 +78,7 @@ impl Configuration {
         let policy = SourcePolicy::new(folder, settings.as_ref());
         let mut sources = Vec::new();
         for path in listener_files(folder)? {
-            let name = shown(folder, &path);
+            let name = relative_name(folder, &path);
             let source = text(&path)?;
             let outside = ConfigSource { secrets_needed: needed, ..ConfigSource::empty() };
             let loaded = load_from(files, &policy, &name, &source, outside);
@@ -197,7 +197,7 @@ fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
     Ok(files)
 }
 
-fn shown(folder: &Path, path: &Path) -> String {
+fn relative_name(folder: &Path, path: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 

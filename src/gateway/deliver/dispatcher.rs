@@ -38,11 +38,11 @@ pub(in crate::gateway) async fn run(
     if let Err(error) = app.store.end_leases(app.clock.micros()).await {
         tracing::warn!(%error, "deliveries that were in flight wait for their leases to end");
     }
-    let fanning = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
+    let fan_out_task = tokio::spawn(fan_out(Arc::clone(&app), stop.clone()));
     let settings = Arc::new(app.configuration().settings.delivery.clone());
     let permits = Shares::new(settings.in_flight);
     let memory = Shares::new(units(settings.memory));
-    let mut dispatch = Dispatch {
+    let mut dispatcher = Dispatcher {
         app: Arc::clone(&app),
         shared: Arc::new(Shared {
             current: RwLock::new((settings, clients)),
@@ -51,57 +51,57 @@ pub(in crate::gateway) async fn run(
             reads: Shares::new(MAX_READS),
         }),
         stop: stop.clone(),
-        lanes: JoinSet::new(),
+        workers: JoinSet::new(),
         names: HashMap::new(),
         running: HashMap::new(),
         due: Due::default(),
-        resting: HashMap::new(),
-        rhythms: HashMap::new(),
-        refused: None,
-        steady: ClockSkewDetector::new(app.clock.clone()),
+        paused_until: HashMap::new(),
+        throttles: HashMap::new(),
+        rejected: None,
+        clock_skew: ClockSkewDetector::new(app.clock.clone()),
         set_back: 0,
     };
-    let mut look = tokio::time::interval(POLL_INTERVAL);
+    let mut poll_timer = tokio::time::interval(POLL_INTERVAL);
     loop {
-        let until_due = dispatch.until_due();
+        let until_due = dispatcher.until_due();
         tokio::select! {
-            woken = app.notifier.next() => {
-                for (subscription, tenant) in woken {
-                    dispatch.wake(subscription, tenant);
+            notified = app.notifier.next() => {
+                for (subscription, tenant) in notified {
+                    dispatcher.wake(subscription, tenant);
                 }
             }
-            Some(ended) = dispatch.lanes.join_next_with_id() => dispatch.ended(ended),
-            () = tokio::time::sleep(until_due) => dispatch.begin_due(),
-            _ = look.tick() => dispatch.look().await,
+            Some(ended) = dispatcher.workers.join_next_with_id() => dispatcher.worker_ended(ended),
+            () = tokio::time::sleep(until_due) => dispatcher.start_due(),
+            _ = poll_timer.tick() => dispatcher.poll().await,
             () = stopped(&mut stop) => break,
         }
     }
     let finished = async {
-        while dispatch.lanes.join_next().await.is_some() {}
-        let _ = fanning.await;
+        while dispatcher.workers.join_next().await.is_some() {}
+        let _ = fan_out_task.await;
     };
     if tokio::time::timeout(drain, finished).await.is_err() {
         tracing::warn!("deliveries that were still in flight are sent again at the next start");
     }
 }
 
-struct Dispatch {
+struct Dispatcher {
     app: Arc<App>,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
-    lanes: JoinSet<WorkerExit>,
+    workers: JoinSet<WorkerExit>,
     /// The subscription and the tenant of each task, in case the task panics.
     names: HashMap<Id, (String, String)>,
     running: HashMap<String, Running>,
     /// The next due time of workers that do not run.
     due: Due,
     /// The end of the pause of each worker.
-    resting: HashMap<String, i64>,
+    paused_until: HashMap<String, i64>,
     /// The throttles of receivers whose workers do not run.
-    rhythms: HashMap<String, Throttle>,
+    throttles: HashMap<String, Throttle>,
     /// Settings that could not be applied.
-    refused: Option<Delivery>,
-    steady: ClockSkewDetector,
+    rejected: Option<Delivery>,
+    clock_skew: ClockSkewDetector,
     /// Microseconds by which the clock was set back and that the store has not corrected yet.
     set_back: i64,
 }
@@ -149,7 +149,7 @@ struct Running {
     again: bool,
 }
 
-impl Dispatch {
+impl Dispatcher {
     fn settings(&self) -> Arc<Delivery> {
         let current = self.shared.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current.0)
@@ -161,15 +161,19 @@ impl Dispatch {
             running.wake.notify_one();
             return;
         }
-        if self.resting.get(&subscription).is_some_and(|until| *until > self.app.clock.micros()) {
+        if self
+            .paused_until
+            .get(&subscription)
+            .is_some_and(|until| *until > self.app.clock.micros())
+        {
             return;
         }
-        self.resting.remove(&subscription);
+        self.paused_until.remove(&subscription);
         self.due.remove(&subscription);
         let wake = Arc::new(Notify::new());
         let running = Running { wake: Arc::clone(&wake), again: false };
         self.running.insert(subscription.clone(), running);
-        let throttle = self.rhythms.remove(&subscription);
+        let throttle = self.throttles.remove(&subscription);
         let throttle = throttle.unwrap_or_else(|| Throttle::new(&self.settings()));
         let worker = SubscriptionWorker {
             app: Arc::clone(&self.app),
@@ -178,11 +182,11 @@ impl Dispatch {
             tenant: tenant.clone(),
             stop: self.stop.clone(),
         };
-        let task = self.lanes.spawn(worker.run(wake, throttle));
+        let task = self.workers.spawn(worker.run(wake, throttle));
         self.names.insert(task.id(), (subscription, tenant));
     }
 
-    fn ended(&mut self, ended: Result<(Id, WorkerExit), JoinError>) {
+    fn worker_ended(&mut self, ended: Result<(Id, WorkerExit), JoinError>) {
         let (id, ended) = match ended {
             Ok((id, ended)) => (id, Some(ended)),
             Err(error) => {
@@ -196,12 +200,12 @@ impl Dispatch {
         let again = self.running.remove(&subscription).is_some_and(|running| running.again);
         match ended {
             Some(WorkerExit { throttle, next: Next::Rest(until), .. }) => {
-                self.rhythms.insert(subscription.clone(), throttle);
-                self.resting.insert(subscription.clone(), until);
+                self.throttles.insert(subscription.clone(), throttle);
+                self.paused_until.insert(subscription.clone(), until);
                 self.due.insert(subscription, tenant, until);
             }
             Some(WorkerExit { throttle, next: Next::Due(due), .. }) => {
-                self.rhythms.insert(subscription.clone(), throttle);
+                self.throttles.insert(subscription.clone(), throttle);
                 match due {
                     _ if again => self.wake(subscription, tenant),
                     Some(due) => self.due.insert(subscription, tenant, due),
@@ -221,17 +225,17 @@ impl Dispatch {
         Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(POLL_INTERVAL)
     }
 
-    fn begin_due(&mut self) {
+    fn start_due(&mut self) {
         let now = self.app.clock.micros();
         while let Some((subscription, tenant)) = self.due.pop(now) {
             self.wake(subscription, tenant);
         }
     }
 
-    async fn look(&mut self) {
+    async fn poll(&mut self) {
         self.take_over_settings();
         self.follow_clock().await;
-        self.rhythms.retain(|_, throttle| !throttle.is_idle());
+        self.throttles.retain(|_, throttle| !throttle.is_idle());
         let now = self.app.clock.micros();
         match self.app.store.upcoming(now).await {
             Ok(upcoming) => {
@@ -241,12 +245,12 @@ impl Dispatch {
                         Some(running) if at <= now => running.wake.notify_one(),
                         Some(_) => {}
                         None => {
-                            let rest = self.resting.get(&subscription).copied().unwrap_or(at);
+                            let rest = self.paused_until.get(&subscription).copied().unwrap_or(at);
                             self.due.insert(subscription, tenant, at.max(rest));
                         }
                     }
                 }
-                self.begin_due();
+                self.start_due();
             }
             Err(error) => tracing::warn!(%error, "due deliveries not read from the store"),
         }
@@ -255,7 +259,7 @@ impl Dispatch {
     /// Corrects due times after the clock was set back. Otherwise deliveries would be late by that
     /// time.
     async fn follow_clock(&mut self) {
-        let by = self.steady.was_set().unwrap_or(0);
+        let by = self.clock_skew.was_set().unwrap_or(0);
         let seconds = by.saturating_abs() / 1_000_000;
         if by > 0 {
             tracing::warn!(seconds, "the clock was set forward");
@@ -267,7 +271,7 @@ impl Dispatch {
             );
             self.set_back = self.set_back.saturating_sub(by);
             self.due = Due::default();
-            self.resting.clear();
+            self.paused_until.clear();
         }
         if self.set_back == 0 {
             return;
@@ -284,7 +288,7 @@ impl Dispatch {
     fn take_over_settings(&mut self) {
         let configuration = self.app.configuration();
         let now = &configuration.settings.delivery;
-        if *now == *self.settings() || self.refused.as_ref() == Some(now) {
+        if *now == *self.settings() || self.rejected.as_ref() == Some(now) {
             return;
         }
         match clients(&self.app) {
@@ -295,7 +299,7 @@ impl Dispatch {
             }
             Err(error) => {
                 tracing::error!(%error, "delivery settings not replaced: the old ones stay");
-                self.refused = Some(now.clone());
+                self.rejected = Some(now.clone());
             }
         }
     }

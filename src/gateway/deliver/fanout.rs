@@ -83,8 +83,8 @@ pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver
             () = tokio::time::sleep_until(paused.unwrap_or(quiet).into()), if paused.is_some() => {
                 fan.notifications_wait_until = None;
             }
-            Some(asked) = fan.asking.join_next() => fan.asked(asked),
-            _ = look.tick() => fan.look().await,
+            Some(evaluated) = fan.filtering.join_next() => fan.filters_evaluated(evaluated),
+            _ = look.tick() => fan.poll().await,
             _ = trim.tick() => fan.trim().await,
             () = tokio::time::sleep_until(quiet.into()) => fan.wake_quiet(),
             () = std::future::ready(()), if ready => fan.step().await,
@@ -100,9 +100,9 @@ struct FanOut {
     /// Tenants that wait for their turn, in order.
     queue: VecDeque<String>,
     /// Tenants whose filters have to be evaluated.
-    to_ask: VecDeque<String>,
+    to_filter: VecDeque<String>,
     /// Tenants whose filters are being evaluated.
-    asking: JoinSet<FanOutTurn>,
+    filtering: JoinSet<FanOutTurn>,
     /// Tenants with evaluated filters.
     turns: VecDeque<FanOutTurn>,
     /// Tenants without subscriptions, with the time of their next turn.
@@ -110,7 +110,7 @@ struct FanOut {
     /// Time until which notifications wait, because the last ones were of tenants without
     /// subscriptions.
     notifications_wait_until: Option<Instant>,
-    alarms: Alarms,
+    warnings: BacklogWarnings,
 }
 
 impl FanOut {
@@ -119,12 +119,12 @@ impl FanOut {
             app,
             known: BTreeSet::new(),
             queue: VecDeque::new(),
-            to_ask: VecDeque::new(),
-            asking: JoinSet::new(),
+            to_filter: VecDeque::new(),
+            filtering: JoinSet::new(),
             turns: VecDeque::new(),
             quiet: BTreeMap::new(),
             notifications_wait_until: None,
-            alarms: Alarms::default(),
+            warnings: BacklogWarnings::default(),
         }
     }
 
@@ -149,8 +149,8 @@ impl FanOut {
 
     /// Returns true if a step can run now.
     fn is_ready(&self) -> bool {
-        let may_ask = self.asking.len() < MAX_FILTERED_TENANTS;
-        !self.turns.is_empty() || !self.queue.is_empty() || (may_ask && !self.to_ask.is_empty())
+        let may_ask = self.filtering.len() < MAX_FILTERED_TENANTS;
+        !self.turns.is_empty() || !self.queue.is_empty() || (may_ask && !self.to_filter.is_empty())
     }
 
     /// Returns the time of the next turn of a tenant without subscriptions.
@@ -176,25 +176,25 @@ impl FanOut {
             && let Some(tenant) = self.queue.pop_front()
         {
             match self.app.filters.any(&tenant) {
-                true => self.to_ask.push_back(tenant),
+                true => self.to_filter.push_back(tenant),
                 false => self.turns.push_back(FanOutTurn::without_filters(tenant)),
             }
         }
-        while self.asking.len() < MAX_FILTERED_TENANTS
-            && let Some(tenant) = self.to_ask.pop_front()
+        while self.filtering.len() < MAX_FILTERED_TENANTS
+            && let Some(tenant) = self.to_filter.pop_front()
         {
-            self.asking.spawn(ask_filters(Arc::clone(&self.app), tenant));
+            self.filtering.spawn(evaluate_filters(Arc::clone(&self.app), tenant));
         }
     }
 
-    fn asked(&mut self, asked: Result<FanOutTurn, JoinError>) {
-        match asked {
+    fn filters_evaluated(&mut self, evaluated: Result<FanOutTurn, JoinError>) {
+        match evaluated {
             Ok(turn) => self.turns.push_back(turn),
             Err(error) => {
                 tracing::error!(%error, "filters of a tenant not evaluated");
                 // The panicked task does not return its tenant. The next poll finds the tenant
                 // again.
-                let waiting = self.queue.iter().chain(&self.to_ask).cloned();
+                let waiting = self.queue.iter().chain(&self.to_filter).cloned();
                 self.known =
                     waiting.chain(self.turns.iter().map(|one| one.tenant.clone())).collect();
             }
@@ -250,13 +250,13 @@ impl FanOut {
     fn count_diverted(&mut self, diverted: Vec<(String, usize)>) {
         for (subscription, number) in diverted {
             self.app.metrics.deliveries("backlog", number);
-            self.alarms.count(subscription, number);
+            self.warnings.count(subscription, number);
         }
-        self.alarms.tell();
+        self.warnings.log();
     }
 
     /// Polls the store for tenants with events to fan out.
-    async fn look(&mut self) {
+    async fn poll(&mut self) {
         match self.app.store.pending_tenants().await {
             Ok(tenants) => tenants.into_iter().for_each(|tenant| self.add(tenant)),
             Err(StoreError::Closed) => {}
@@ -264,7 +264,7 @@ impl FanOut {
                 tracing::warn!(%error, "events for fan-out not read from the store")
             }
         }
-        self.alarms.tell();
+        self.warnings.log();
     }
 
     /// Trims backlogs that are above their limits.
@@ -292,7 +292,7 @@ impl FanOut {
 }
 
 /// Evaluates the filters of a tenant for its next events. If that fails, the workers evaluate them.
-async fn ask_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
+async fn evaluate_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
     let events = match app.store.pending_events(&tenant, MAX_EVENTS).await {
         Ok(events) => events,
         Err(error) => {
@@ -300,18 +300,18 @@ async fn ask_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
             return FanOutTurn::without_filters(tenant);
         }
     };
-    let unasked = FanOutTurn::without_filters(tenant.clone());
-    let asking = tokio::task::spawn_blocking(move || ask(&app, tenant, &events));
-    asking.await.unwrap_or(unasked)
+    let unfiltered = FanOutTurn::without_filters(tenant.clone());
+    let evaluating = tokio::task::spawn_blocking(move || evaluate(&app, tenant, &events));
+    evaluating.await.unwrap_or(unfiltered)
 }
 
-fn ask(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
+fn evaluate(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
     let (began, hops) = (Instant::now(), app.configuration().settings.delivery.hops);
     let mut turn = FanOutTurn { tenant, upto: Some(0), unwanted: Vec::new() };
     for event in events {
         // An event in a loop ends for that reason, even if a filter does not hold.
         if event.hops < hops {
-            let json = || with_event(event, |event| event.to_json());
+            let json = || with_event(event, |event| event.to_json()).ok();
             let unwanted = app.filters.unwanted(&turn.tenant, &event.event_type, json);
             turn.unwanted.extend(unwanted.into_iter().map(|one| (event.place, one)));
         }
@@ -325,9 +325,9 @@ fn ask(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
 
 /// Warnings about backlogs above their limits: at most once in a period.
 #[derive(Default)]
-struct Alarms {
+struct BacklogWarnings {
     counted: HashMap<String, usize>,
-    told: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 /// Time between two warnings.
@@ -336,7 +336,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// Maximum subscriptions that one warning names.
 const MAX_NAMED: usize = 20;
 
-impl Alarms {
+impl BacklogWarnings {
     fn count(&mut self, subscription: String, number: usize) {
         let full = self.counted.len() >= 10 * MAX_NAMED;
         match self.counted.get_mut(&subscription) {
@@ -346,13 +346,13 @@ impl Alarms {
         }
     }
 
-    fn tell(&mut self) {
+    fn log(&mut self) {
         if self.counted.is_empty()
-            || self.told.is_some_and(|told| told.elapsed() < WARNING_INTERVAL)
+            || self.logged_at.is_some_and(|told| told.elapsed() < WARNING_INTERVAL)
         {
             return;
         }
-        self.told = Some(Instant::now());
+        self.logged_at = Some(Instant::now());
         let all: usize = self.counted.values().sum();
         for (subscription, deliveries) in self.counted.drain().take(MAX_NAMED) {
             tracing::warn!(

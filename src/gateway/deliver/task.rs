@@ -23,6 +23,7 @@ use crate::engine::Machine;
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::clock::{micros_in, time_of};
+use crate::gateway::ops::ids::{InvalidId, display_locator, stored_id};
 use crate::gateway::ops::offload::Load;
 use crate::gateway::store::{
     AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
@@ -102,7 +103,7 @@ impl DeliveryTask {
         let attempt = update.attempt.as_ref();
         let ok = attempt.map(|attempt| attempt.ok && attempt.duration_us < soon);
         let file = self.subscribed.definition.receiver == Receiver::File;
-        self.tell(&work, &update);
+        self.log_result(&work, &update);
         let suspended = self.settle(update).await;
         // No further attempts follow to a suspended subscription, so it needs no backoff.
         Attempted { ok: ok.filter(|_| !suspended), file }
@@ -149,33 +150,33 @@ impl DeliveryTask {
     }
 
     fn prepare(&self, work: &mut LeasedDelivery) -> Prepared {
-        match self.unwanted(work) {
+        match self.without_attempt(work) {
             Some(update) => Prepared::Ended(update),
             None => Prepared::Body(self.body(work)),
         }
     }
 
     /// Returns the result of a delivery that needs no attempt.
-    fn unwanted(&self, work: &LeasedDelivery) -> Option<DeliveryUpdate> {
+    fn without_attempt(&self, work: &LeasedDelivery) -> Option<DeliveryUpdate> {
         let subscribed = &self.subscribed;
         let (record, delivery) = (&subscribed.record, &work.delivery);
         if delivery.notice {
             let gone = subscribed.definition.alert.is_none();
             return gone.then(|| {
-                ended(work, DeliveryOutcome::Dropped, "there is no alert endpoint any more")
+                end_of(work, DeliveryOutcome::Dropped, "there is no alert endpoint any more")
             });
         }
         let Some(event) = &work.event else {
-            return Some(ended(work, DeliveryOutcome::Dropped, "the event is kept no longer"));
+            return Some(end_of(work, DeliveryOutcome::Dropped, "the event is kept no longer"));
         };
         if event.hops >= self.settings.hops {
-            return Some(ended(work, DeliveryOutcome::Dropped, "the event goes round in a loop"));
+            return Some(end_of(work, DeliveryOutcome::Dropped, "the event goes round in a loop"));
         }
         if delivery.resent {
             return None;
         }
-        if delivery.attempts == 0 && !self.wanted(event) {
-            return Some(ended(work, DeliveryOutcome::Filtered, UNWANTED));
+        if delivery.attempts == 0 && !self.passes_filter(event) {
+            return Some(end_of(work, DeliveryOutcome::Filtered, UNWANTED));
         }
         // The subscription may have been suspended when the event was fanned out.
         let marked = delivery.attempts == 0 && delivery.reason.as_deref() == Some(SUSPENDED);
@@ -184,19 +185,22 @@ impl DeliveryTask {
                 true => DeliveryOutcome::Diverted { trigger: "suspended".to_owned() },
                 false => DeliveryOutcome::Dropped,
             };
-            return Some(ended(work, end, SUSPENDED));
+            return Some(end_of(work, end, SUSPENDED));
         }
-        let disabled = || ended(work, DeliveryOutcome::Dropped, "the subscription is disabled");
+        let disabled = || end_of(work, DeliveryOutcome::Dropped, "the subscription is disabled");
         (!record.enabled).then(disabled)
     }
 
     /// Returns true if the filter of the subscription holds for an event.
-    fn wanted(&self, event: &EventRecord) -> bool {
+    fn passes_filter(&self, event: &EventRecord) -> bool {
         let Subscribed { record, programs, .. } = &*self.subscribed;
         if !programs.filters() {
             return true;
         }
-        let json = with_event(event, |event| event.to_json());
+        let Ok(json) = with_event(event, |event| event.to_json()) else {
+            // The body cannot be made either, and its error is stored.
+            return true;
+        };
         match MACHINE.with_borrow_mut(|machine| programs.wants(machine, &json)) {
             Wanted::Yes => true,
             Wanted::No => false,
@@ -227,7 +231,7 @@ impl DeliveryTask {
             Err(reason) => (None, Some(AttemptReport::unsent(AttemptResult::Unmade, reason))),
         };
         match report {
-            Some(report) => self.settled(work, at, body, report),
+            Some(report) => self.after_attempt(work, at, body, report),
             None => self.postponed(work, &LookupError::Busy.to_string()),
         }
     }
@@ -236,7 +240,7 @@ impl DeliveryTask {
     /// is neither a failure of the receiver nor an attempt.
     fn postponed(&self, work: &LeasedDelivery, reason: &str) -> DeliveryUpdate {
         let at = self.app.clock.micros().saturating_add(micros_in(POSTPONE_TIME));
-        ended(work, DeliveryOutcome::Again { at }, reason)
+        end_of(work, DeliveryOutcome::Again { at }, reason)
     }
 
     /// Returns the body: that of the first attempt, or a new one.
@@ -248,7 +252,7 @@ impl DeliveryTask {
         let Some(record) = &work.event else {
             return Err("the event is kept no longer".to_owned());
         };
-        with_event(record, |event| {
+        let made = with_event(record, |event| {
             let slack = subscribed.definition.receiver == Receiver::Slack;
             if subscribed.programs.transforms() {
                 let json = event.to_json();
@@ -264,7 +268,8 @@ impl DeliveryTask {
                 return Ok(slack_message(event.kind, &data).to_string());
             }
             Ok(envelope(subscribed.record.api, event, self.settings.actor_id))
-        })
+        });
+        made.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// Sends a message. Returns `None` if the attempt could not begin.
@@ -286,7 +291,13 @@ impl DeliveryTask {
         }
         let (endpoint, id) = match (&definition.alert, work.delivery.notice) {
             (Some(alert), true) => (alert, format!("notice_{}", work.delivery.id)),
-            _ => (&definition.endpoint, message_id(&work.delivery.event_id)),
+            _ => match message_id(&work.delivery.event_id) {
+                Ok(id) => (&definition.endpoint, id),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Some(AttemptReport::unsent(AttemptResult::Unmade, reason));
+                }
+            },
         };
         let hops = work.event.as_ref().map_or(0, |event| event.hops).saturating_add(1);
         let message = Message { endpoint, id: &id, body, hops, now };
@@ -311,7 +322,7 @@ impl DeliveryTask {
     }
 
     /// Returns the update of a delivery after an attempt.
-    fn settled(
+    fn after_attempt(
         &self,
         work: &LeasedDelivery,
         at: i64,
@@ -343,7 +354,7 @@ impl DeliveryTask {
         };
         DeliveryUpdate {
             delivery_id: delivery.id,
-            end: end(next),
+            end: outcome(next),
             notice: self.notice(work, &attempt, next, effect.suspends),
             attempt: Some(attempt),
             body,
@@ -371,10 +382,10 @@ impl DeliveryTask {
         let notice = Notice {
             webhook_locator: match record.api {
                 Api::Awork => record.id.clone(),
-                Api::Socotra | Api::Sink => message_id(&record.id),
+                Api::Socotra | Api::Sink => display_locator(&record.id),
             },
             webhook_name: definition.name.clone(),
-            event_locator: message_id(&work.delivery.event_id),
+            event_locator: display_locator(&work.delivery.event_id),
             event_type: kind.unwrap_or_default(),
             failure_timestamp: self.app.clock.now().to_string(),
             failure_trigger: trigger.to_string(),
@@ -418,7 +429,7 @@ impl DeliveryTask {
     }
 
     /// Writes a log line and updates the metrics.
-    fn tell(&self, work: &LeasedDelivery, update: &DeliveryUpdate) {
+    fn log_result(&self, work: &LeasedDelivery, update: &DeliveryUpdate) {
         let result = match &update.end {
             DeliveryOutcome::Again { .. } => "again",
             DeliveryOutcome::Delivered => "delivered",
@@ -441,7 +452,7 @@ impl DeliveryTask {
 }
 
 /// Returns the update of a delivery that ends or waits without an attempt.
-fn ended(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> DeliveryUpdate {
+fn end_of(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> DeliveryUpdate {
     DeliveryUpdate {
         delivery_id: work.delivery.id,
         attempt: None,
@@ -455,27 +466,30 @@ fn ended(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> DeliveryU
 }
 
 /// Runs a function with the event of a stored record.
+///
+/// # Errors
+/// Returns an error if an id of the record is no UUID.
 pub(in crate::gateway) fn with_event<T>(
     record: &EventRecord,
     run: impl FnOnce(&Event<'_>) -> T,
-) -> T {
+) -> Result<T, InvalidId> {
     let data = record.data.as_deref().unwrap_or("null");
-    run(&Event {
-        id: record.id.parse().unwrap_or_default(),
-        request: record.request_id.parse().unwrap_or_default(),
+    Ok(run(&Event {
+        id: stored_id(&record.id)?,
+        request: stored_id(&record.request_id)?,
         kind: &record.event_type,
         at: time_of(record.created_at),
         data,
-    })
+    }))
 }
 
 /// Returns the message id. It is that of the event, for all subscriptions and all attempts.
-fn message_id(event: &str) -> String {
-    locator(event.parse().unwrap_or_default())
+fn message_id(event: &str) -> Result<String, InvalidId> {
+    stored_id(event).map(locator)
 }
 
 /// Converts the decision of the policy into the outcome of a delivery.
-fn end(next: Next) -> DeliveryOutcome {
+fn outcome(next: Next) -> DeliveryOutcome {
     match next {
         Next::Delivered => DeliveryOutcome::Delivered,
         Next::Again { at, .. } => DeliveryOutcome::Again { at },

@@ -186,7 +186,7 @@ impl Connection {
         loop {
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => return self.ended(ended),
+                ended = connection.as_mut() => return self.log_end(ended),
                 () = self.place.entry.evicted.notified(), if !is_evicted => {
                     is_evicted = true;
                     if !activity.is_working() {
@@ -221,7 +221,7 @@ impl Connection {
         }
     }
 
-    fn ended(&self, ended: hyper::Result<()>) {
+    fn log_end(&self, ended: hyper::Result<()>) {
         if let Err(error) = ended {
             tracing::debug!(peer = %self.peer, %error, "the connection ended");
         }

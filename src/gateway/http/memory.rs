@@ -74,9 +74,9 @@ impl Memory {
     pub(super) fn try_admit(&self, bytes: usize) -> Option<Reservation> {
         if self.short.is_scarce() {
             // Early, while some memory is left: the next request then does not have to wait.
-            self.short.press();
+            self.short.signal_pressure();
         }
-        let short = self.short.try_take(bytes)?;
+        let short = self.short.try_acquire(bytes)?;
         Some(Reservation { short: Some(short), ..Reservation::default() })
     }
 
@@ -92,7 +92,7 @@ impl Memory {
     /// Returns `Unavailable` if too many requests wait already.
     pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Reservation, Outcome> {
         let _place = queued.place;
-        let short = self.short.take(bytes).await.map_err(|_| Outcome::Unavailable)?;
+        let short = self.short.acquire(bytes).await.map_err(|_| Outcome::Unavailable)?;
         Ok(Reservation { short: Some(short), ..Reservation::default() })
     }
 }

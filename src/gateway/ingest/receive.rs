@@ -448,7 +448,7 @@ impl Receiver {
         let texts = head.texts();
         let headers = borrowed(&texts);
         let request = head.request(&headers, &none);
-        let decision = Decision::ended(&self.listener, &request, outcome);
+        let decision = Decision::without_decision(&self.listener, &request, outcome);
         self.logged(&request, &decision)
     }
 

@@ -154,7 +154,7 @@ async fn handle(
 ) -> HttpResponse {
     match answer(operation, app, path, request).await {
         Ok((answer, reservation)) => answer.into_http(Some(reservation)),
-        Err(fault) => told(operation, &fault).into_http(None),
+        Err(fault) => fault_answer(operation, &fault).into_http(None),
     }
 }
 
@@ -195,7 +195,7 @@ async fn answer(
     Ok(((operation.run)(call).await?, reservation))
 }
 
-fn told(operation: &Operation, fault: &Fault) -> Answer {
+fn fault_answer(operation: &Operation, fault: &Fault) -> Answer {
     match fault {
         Fault::Store(error) => {
             tracing::error!(operation = operation.id, %error, "store unavailable");

@@ -101,7 +101,7 @@ struct Follower {
 }
 
 async fn stream(call: Call) -> Result<Answer, Fault> {
-    let (api, types, programs) = wanted(&call).await?;
+    let (api, types, programs) = selection(&call).await?;
     let after = after(&call).await?;
     let limits = call.app.configuration().settings.limits;
     let follower = Follower {
@@ -127,7 +127,7 @@ async fn stream(call: Call) -> Result<Answer, Fault> {
 }
 
 /// Returns the envelope, the event types and the programs of the stream.
-async fn wanted(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
+async fn selection(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     let share = call.app.patterns.share(&call.caller.tenant);
     let Some(id) = call.parameter("subscription") else {
         let programs = call.compile(Some(share), None, call.parameter("filter"), None).await?;
@@ -255,7 +255,7 @@ impl Follower {
     fn part(&mut self, record: &EventRecord) -> Option<String> {
         let user = self.app.configuration().settings.delivery.actor_id;
         let (programs, machine, api) = (&self.programs, &mut self.machine, self.api);
-        with_event(record, |event| {
+        let part = with_event(record, |event| {
             let json = (programs.filters() || programs.transforms()).then(|| event.to_json());
             let json = json.unwrap_or_default();
             if programs.wants(machine, &json) == Wanted::No {
@@ -283,6 +283,10 @@ impl Follower {
             let kind = event.kind.replace(['\r', '\n'], " ");
             let id = locator(event.id);
             Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n"))
+        });
+        part.unwrap_or_else(|error| {
+            tracing::error!(%error, "an event is left out of a stream");
+            None
         })
     }
 }

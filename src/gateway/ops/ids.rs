@@ -4,6 +4,8 @@ use sha2::{Digest, Sha256};
 use ulid::Ulid;
 use uuid::Uuid;
 
+use crate::delivery::locator;
+
 /// Returns the id that is derived from a string: the same string always has the same id.
 pub(in crate::gateway) fn derived_id(text: &str) -> Uuid {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
@@ -31,5 +33,36 @@ pub fn uuid_of(text: &str) -> Option<Uuid> {
     match Ulid::from_string(text) {
         Ok(ulid) => Some(Uuid::from_u128(ulid.into())),
         Err(_) => Uuid::try_parse(text).ok(),
+    }
+}
+
+/// An id in the store that is no UUID. Nothing is delivered under such an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the id `{0}` in the store is no UUID")]
+pub(in crate::gateway) struct InvalidId(String);
+
+/// Parses an id of the store.
+///
+/// # Errors
+/// Returns an error if the id is no UUID: the store was changed by another program.
+pub(in crate::gateway) fn stored_id(text: &str) -> Result<Uuid, InvalidId> {
+    text.parse().map_err(|_| InvalidId(text.to_owned()))
+}
+
+/// Returns an id of the store as a locator, for lists and answers. An id that is no UUID is returned
+/// unchanged, so that an operator sees it.
+pub fn display_locator(text: &str) -> String {
+    stored_id(text).map_or_else(|_| text.to_owned(), locator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{display_locator, stored_id};
+
+    #[test]
+    fn an_id_that_is_no_uuid_is_an_error_and_not_another_id() {
+        let error = stored_id("1").unwrap_err();
+        assert_eq!(error.to_string(), "the id `1` in the store is no UUID");
+        assert_eq!(display_locator("1"), "1");
     }
 }

@@ -91,8 +91,8 @@ impl MemoryPool {
         bytes: usize,
     ) -> Result<PoolReservation, TooManyWait> {
         let share = self.share_of(owner);
-        let of_share = share.take(bytes).await?;
-        let of_all = self.all.take(bytes.min(share.bytes())).await?;
+        let of_share = share.acquire(bytes).await?;
+        let of_all = self.all.acquire(bytes.min(share.bytes())).await?;
         Ok(PoolReservation { share, _of_share: of_share, _of_all: of_all })
     }
 
@@ -153,12 +153,12 @@ impl Part {
     }
 
     /// Reserves memory without waiting. Returns `None` if not enough is free.
-    pub(in crate::gateway) fn try_take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.free).try_acquire_many_owned(self.wanted(bytes)).ok()
+    pub(in crate::gateway) fn try_acquire(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_many_owned(self.permits_for(bytes)).ok()
     }
 
     /// Signals memory pressure: work that stalls gives way.
-    pub(in crate::gateway) fn press(&self) {
+    pub(in crate::gateway) fn signal_pressure(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let last = self.pressed_at.load(Ordering::Relaxed);
         if Duration::from_millis(now.saturating_sub(last)) >= PRESSURE_INTERVAL
@@ -175,18 +175,18 @@ impl Part {
     ///
     /// # Errors
     /// Returns an error if too many reservations wait already.
-    pub(in crate::gateway) async fn take(
+    pub(in crate::gateway) async fn acquire(
         &self,
         bytes: usize,
     ) -> Result<OwnedSemaphorePermit, TooManyWait> {
-        if let Some(taken) = self.try_take(bytes) {
+        if let Some(taken) = self.try_acquire(bytes) {
             return Ok(taken);
         }
-        let _place = self.wait()?;
-        let wanted = self.wanted(bytes);
+        let _waiting = self.wait()?;
+        let wanted = self.permits_for(bytes);
         let mut taken = std::pin::pin!(Arc::clone(&self.free).acquire_many_owned(wanted));
         loop {
-            self.press();
+            self.signal_pressure();
             tokio::select! {
                 taken = &mut taken => return taken.map_err(|_| TooManyWait),
                 () = tokio::time::sleep(PRESSURE_INTERVAL * 2) => {}
@@ -195,12 +195,12 @@ impl Part {
     }
 
     /// Returns the permits for a number of bytes. A larger number than the whole gets the whole.
-    fn wanted(&self, bytes: usize) -> u32 {
+    fn permits_for(&self, bytes: usize) -> u32 {
         u32::try_from(permits(bytes).min(self.all)).unwrap_or(u32::MAX)
     }
 
-    fn wait(&self) -> Result<Place<'_>, TooManyWait> {
-        let place = Place(&self.waiting);
+    fn wait(&self) -> Result<Waiting<'_>, TooManyWait> {
+        let place = Waiting(&self.waiting);
         match self.waiting.fetch_add(1, Ordering::Relaxed) {
             before if before < self.most_waiting => Ok(place),
             _ => Err(TooManyWait),
@@ -209,9 +209,9 @@ impl Part {
 }
 
 /// A place among the reservations that wait, until it is dropped.
-struct Place<'p>(&'p AtomicUsize);
+struct Waiting<'p>(&'p AtomicUsize);
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -88,7 +88,7 @@ pub struct DivertedFilter {
 
 /// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum DeliveryState {
     /// An attempt is due, now or later.
     Waiting,
     /// The receiver accepted the delivery.
@@ -101,7 +101,7 @@ pub enum State {
     Filtered,
 }
 
-impl State {
+impl DeliveryState {
     /// All states.
     pub const ALL: [Self; 5] =
         [Self::Waiting, Self::Delivered, Self::Diverted, Self::Dropped, Self::Filtered];
@@ -139,7 +139,7 @@ pub struct DeliveryRecord {
     /// True if an operator or client requested that the event is sent again.
     pub resent: bool,
     /// The state of the delivery.
-    pub state: State,
+    pub state: DeliveryState,
     /// The number of attempts so far.
     pub attempts: u32,
     /// The time of the next attempt, if the delivery is waiting.
@@ -298,7 +298,7 @@ pub struct DeliveryFilter {
     /// Selects deliveries of this event.
     pub event_id: Option<String>,
     /// Selects deliveries in this state.
-    pub state: Option<State>,
+    pub state: Option<DeliveryState>,
     /// Selects the delivery with this number.
     pub id: Option<i64>,
     /// Selects deliveries with a lower number: the next page.

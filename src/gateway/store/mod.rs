@@ -17,8 +17,9 @@ use async_trait::async_trait;
 
 pub use delivery::{
     AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
-    DeliveryRecord, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
-    LeasedDelivery, Page, PageRequest, State, SubscriptionFilter, SubscriptionRecord, Upcoming,
+    DeliveryRecord, DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord,
+    LEASED_BYTES, LeasedDelivery, Page, PageRequest, SubscriptionFilter, SubscriptionRecord,
+    Upcoming,
 };
 pub use encryption::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,

@@ -42,7 +42,7 @@ struct Tenant {
     /// The event types that the filters name.
     types: BTreeSet<String>,
     /// The combined filters, by event type. Built on first use.
-    together: HashMap<String, Arc<Together>>,
+    together: HashMap<String, Arc<FilterSet>>,
     /// True if the combined filters are out of date. `made` is the time of their last reset.
     stale: bool,
     made: Option<Instant>,
@@ -56,7 +56,7 @@ struct Known {
 }
 
 /// Combined filters, and the subscription of each.
-struct Together {
+struct FilterSet {
     filters: delivery::Filters,
     whose: Vec<Unwanted>,
 }
@@ -112,13 +112,17 @@ impl Filters {
         &self,
         tenant: &str,
         kind: &str,
-        event: impl FnOnce() -> serde_json::Value,
+        event: impl FnOnce() -> Option<serde_json::Value>,
     ) -> Vec<Unwanted> {
-        let together = self.of(tenant).map(|tenant| lock(&tenant).asked(kind));
+        let together = self.of(tenant).map(|tenant| lock(&tenant).of_type(kind));
         let Some(together) = together.filter(|together| !together.whose.is_empty()) else {
             return Vec::new();
         };
-        let (event, began) = (event(), Instant::now());
+        // Without the event, the workers evaluate the filters, and report the reason.
+        let Some(event) = event() else {
+            return Vec::new();
+        };
+        let began = Instant::now();
         let go_on = || began.elapsed() < FILTER_TIME;
         let places =
             MACHINE.with_borrow_mut(|machine| together.filters.unwanted(machine, &event, go_on));
@@ -137,7 +141,7 @@ fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Tenant {
     /// Returns the combined filters for an event type.
-    fn asked(&mut self, kind: &str) -> Arc<Together> {
+    fn of_type(&mut self, kind: &str) -> Arc<FilterSet> {
         if self.stale && self.made.is_none_or(|made| made.elapsed() > SETTLED) {
             self.together.clear();
             let named = self.known.values().flat_map(|known| known.events.iter());
@@ -155,14 +159,14 @@ impl Tenant {
         together
     }
 
-    fn together(&self, kind: &str) -> Together {
+    fn together(&self, kind: &str) -> FilterSet {
         let wants = |known: &Known| known.events.iter().any(|one| one == kind || one == ANY);
         let those = || self.known.iter().filter(|(_, known)| wants(known));
         let whose = |(id, known): (&String, &Known)| Unwanted {
             subscription: id.clone(),
             version: known.version,
         };
-        Together {
+        FilterSet {
             filters: delivery::Filters::of(those().map(|(_, known)| &known.filter)),
             whose: those().map(whose).collect(),
         }

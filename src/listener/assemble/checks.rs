@@ -98,7 +98,7 @@ impl<'a> Assembly<'a> {
             let mut unknown = rule.signs.iter().filter(|signs| signs.message.is_none());
             if let Some(signs) = unknown.find(by_challenge) {
                 let told = oracle::unguarded(seen.at.span, &signs.secret);
-                self.tell_if_allowed(seen.at.of_recipe, told);
+                self.report_if_not_allowed(seen.at.of_recipe, told);
             }
         }
     }

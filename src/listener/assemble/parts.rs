@@ -111,7 +111,7 @@ impl<'a> Assembly<'a> {
             if let Some(program) = self.key(key) {
                 let samples = lints::never_there(listener, &program, &self.samples);
                 if samples {
-                    self.tell_if_allowed(key.of_recipe, lints::key_is_never_there(key.node));
+                    self.report_if_not_allowed(key.of_recipe, lints::key_is_never_there(key.node));
                 }
                 dedup.keys.push((key.node.as_str().unwrap_or("").into(), program));
             }
@@ -268,7 +268,7 @@ impl<'a> Assembly<'a> {
                 None if use_of.compares => {}
                 None => {
                     let at = part.get("body").unwrap_or(part);
-                    self.tell(at, oracle::refused(at.node.span, &use_of.secret));
+                    self.report(at, oracle::refused(at.node.span, &use_of.secret));
                 }
             }
         }
@@ -282,7 +282,7 @@ impl<'a> Assembly<'a> {
         for used in programs.iter().flat_map(oracle::uses).filter(|used| !used.compares) {
             if self.verifying_secrets.contains(&used.secret) {
                 let at = part.get("body").unwrap_or(part);
-                self.tell(at, oracle::refused(at.node.span, &used.secret));
+                self.report(at, oracle::refused(at.node.span, &used.secret));
             }
         }
         Some(self.reply(part))
@@ -304,7 +304,7 @@ impl<'a> Assembly<'a> {
         {
             let name = &*entry.key.text;
             if let Some(refused) = refused_header(name, value.node) {
-                self.tell(value, Diagnostic::new(Code::E0605, entry.key.span, refused));
+                self.report(value, Diagnostic::new(Code::E0605, entry.key.span, refused));
             }
             let program = match value.get("expr") {
                 Some(expr) => self.program(expr),

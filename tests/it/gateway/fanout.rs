@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use hookgate::gateway::store::{
-    BacklogLimits, DeliveryFilter, DeliveryStore, DivertedFilter, DivertedRecord, EventFilter,
-    FanOutStore, FanOutTurn, Kept, Mode, PageRequest, Retention, SqliteOptions, SqliteStore, State,
-    Store,
+    BacklogLimits, DeliveryFilter, DeliveryState, DeliveryStore, DivertedFilter, DivertedRecord,
+    EventFilter, FanOutStore, FanOutTurn, Kept, Mode, PageRequest, Retention, SqliteOptions,
+    SqliteStore, Store,
 };
 
 use super::store::{WIDE, entry, fan_out, open, run, settled, step, subscription};
@@ -390,7 +390,7 @@ fn a_store_of_before_fan_out_is_brought_over_and_fans_nothing_out_again() {
         let resent = store.deliveries(&filter).await.unwrap();
         let of = |id: i64| resent.iter().find(|one| one.id == id).unwrap();
         assert_eq!([1, 2, 3, 4].map(|id| of(id).resent), [false, true, true, false]);
-        assert_eq!((of(4).notice, of(4).state), (true, State::Waiting));
+        assert_eq!((of(4).notice, of(4).state), (true, DeliveryState::Waiting));
         // What comes now is fanned out.
         keep(&store, "acme", "later", "a", 9).await;
         assert_eq!(fan_out(&store, "acme").await, ["one"]);

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use hookgate::gateway::store::{
-    DeliveryFilter, DeliveryStore, EventFilter, Mode, RequestFilter, Retention, SqliteOptions,
-    SqliteStore, State, Store,
+    DeliveryFilter, DeliveryState, DeliveryStore, EventFilter, Mode, RequestFilter, Retention,
+    SqliteOptions, SqliteStore, Store,
 };
 use rusqlite::Connection;
 
@@ -171,7 +171,7 @@ fn deleting_for_space_examines_each_event_that_waits_once() {
         assert_eq!(examined, 2 * BLOCKED);
         let waiting = DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() };
         let waiting = store.deliveries(&waiting).await.unwrap();
-        assert!(waiting.iter().all(|delivery| delivery.state == State::Waiting));
+        assert!(waiting.iter().all(|delivery| delivery.state == DeliveryState::Waiting));
         assert_eq!(waiting.len(), BLOCKED);
     });
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hookgate::gateway::store::{
-    DeliveryFilter, DeliveryStore, Mode, SqliteOptions, SqliteStore, State,
+    DeliveryFilter, DeliveryState, DeliveryStore, Mode, SqliteOptions, SqliteStore,
 };
 use serde_json::{Value, json};
 
@@ -387,8 +387,11 @@ fn many_filters_are_asked_together_and_each_decides_for_itself() {
     }
     let path = subscribed.folder.path().join("hookgate.db");
     let store = SqliteStore::open(SqliteOptions::new(path, Mode::Command)).unwrap();
-    let filter =
-        DeliveryFilter { state: Some(State::Filtered), limit: 10_000, ..DeliveryFilter::default() };
+    let filter = DeliveryFilter {
+        state: Some(DeliveryState::Filtered),
+        limit: 10_000,
+        ..DeliveryFilter::default()
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let filtered = runtime.block_on(store.deliveries(&filter)).unwrap();
     assert_eq!(filtered.len(), NUMBER * (NUMBER - 1) * 2);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use hookgate::delivery::{Api, AttemptEffect, SubscriptionHealth};
 use hookgate::gateway::store::{
     AttemptFilter, AttemptRecord, AuditRecord, BacklogLimits, Change, DedupClaim, DeliveryFilter,
-    DeliveryOutcome, DeliveryStore, DeliveryUpdate, DivertedFilter, Entry, EventFilter,
-    EventRecord, FanOutStore, FanOutTurn, FannedOut, Kept, Key, KeyKind, LeasedDelivery, Mode,
-    PageRequest, RejectedLogPolicy, Repeat, RequestFilter, RequestRecord, Retention, SqliteOptions,
-    SqliteStore, State, Store, StoreError, SubscriptionFilter, SubscriptionRecord, Tenant,
-    Unwanted,
+    DeliveryOutcome, DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, Entry,
+    EventFilter, EventRecord, FanOutStore, FanOutTurn, FannedOut, Kept, Key, KeyKind,
+    LeasedDelivery, Mode, PageRequest, RejectedLogPolicy, Repeat, RequestFilter, RequestRecord,
+    Retention, SqliteOptions, SqliteStore, Store, StoreError, SubscriptionFilter,
+    SubscriptionRecord, Tenant, Unwanted,
 };
 
 const SECOND: i64 = 1_000_000;
@@ -584,7 +584,7 @@ fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
             ..DeliveryFilter::default()
         };
         let ended = store.deliveries(&filter).await.unwrap().remove(0);
-        assert_eq!((ended.state, ended.ended_at), (State::Filtered, Some(7)));
+        assert_eq!((ended.state, ended.ended_at), (DeliveryState::Filtered, Some(7)));
         assert_eq!(ended.reason.as_deref(), Some("the filter does not hold"));
     });
 }

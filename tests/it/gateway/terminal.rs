@@ -113,8 +113,9 @@ fn toml_text(text: &str) -> String {
 fn commands() -> BTreeSet<String> {
     let help = program().arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let listed = listed.take_while(|line| line.starts_with("  "));
+    let listed = help.lines().skip_while(|line| *line != "Rules:");
+    let listed = listed.take_while(|line| *line != "Options:");
+    let listed = listed.filter(|line| line.starts_with("  "));
     let names = listed
         .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next().map(ToOwned::to_owned));

@@ -50,7 +50,7 @@ enum AuthenticationType {
 }
 
 /// The subscription that a form requests.
-pub(super) struct Asked {
+pub(super) struct RequestedChange {
     pub enabled: bool,
     pub definition: Definition,
 }
@@ -58,7 +58,11 @@ pub(super) struct Asked {
 impl WebhookConfigForm {
     /// Returns the subscription that the form requests. For an existing webhook, masked values keep
     /// the stored ones.
-    pub(super) fn asked(self, call: &Call, old: Option<&Definition>) -> Result<Asked, Fault> {
+    pub(super) fn change(
+        self,
+        call: &Call,
+        old: Option<&Definition>,
+    ) -> Result<RequestedChange, Fault> {
         self.complete()?;
         let uri = self.uri.unwrap_or_default();
         let receiver = receiver_of(&call.check_url("Uri", &uri)?);
@@ -86,7 +90,7 @@ impl WebhookConfigForm {
             filter: self.filter.filter(|text| !text.is_empty()),
             transform: self.transform.filter(|text| !text.is_empty()),
         };
-        Ok(Asked { enabled: self.is_active.unwrap_or(false), definition })
+        Ok(RequestedChange { enabled: self.is_active.unwrap_or(false), definition })
     }
 
     /// Checks the required members, and reports all missing ones together. For this, members are

@@ -100,7 +100,7 @@ pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
     let form: WebhookConfigForm = call.form()?;
-    let asked = form.asked(&call, None)?;
+    let asked = form.change(&call, None)?;
     let found = call.create(API, asked.enabled, asked.definition).await?;
     Answer::json(&WebhookConfig::of(&call, &found))
 }
@@ -111,7 +111,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     call.subscription(API, id).await?;
     let form: WebhookConfigForm = call.form()?;
     let change = |found: &mut Found| {
-        let asked = form.clone().asked(&call, Some(&found.definition))?;
+        let asked = form.clone().change(&call, Some(&found.definition))?;
         // A suspended webhook resumes when its owner sets it active.
         found.record.enabled = asked.enabled;
         found.record.health = SubscriptionHealth::default();

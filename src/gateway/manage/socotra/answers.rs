@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::forms::RetryType;
-use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend, locator};
+use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend};
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::subscriptions::Found;
 use crate::gateway::ops::clock::time_of;
+use crate::gateway::ops::ids::display_locator;
 use crate::gateway::store::DivertedRecord;
 
 /// Socotra's `WebhookResponse`. `filter` and `transform` are Hookgate extensions, present only if
@@ -135,7 +136,7 @@ impl WebhookResponse {
     pub(super) fn of(found: &Found, fresh: [bool; 2]) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         Self {
-            locator: locator(record.id.parse().unwrap_or_default()),
+            locator: display_locator(&record.id),
             name: definition.name.clone(),
             enabled: record.enabled,
             endpoint: EndpointResponse::of(&definition.endpoint, fresh[0]),
@@ -198,8 +199,8 @@ impl FailureHandlingResponse {
 impl DivertedEventResponse {
     pub(super) fn of(record: &DivertedRecord) -> Self {
         Self {
-            event_locator: locator(record.event_id.parse().unwrap_or_default()),
-            request_locator: locator(record.request_id.parse().unwrap_or_default()),
+            event_locator: display_locator(&record.event_id),
+            request_locator: display_locator(&record.request_id),
             failure_message: record.message.clone(),
             failure_timestamp: time_of(record.at).to_string(),
             failure_trigger: record.trigger.clone(),

@@ -20,6 +20,7 @@ use crate::gateway::store::{EventFilter, EventRecord};
 fn response(call: &Call, record: &EventRecord) -> Result<Box<RawValue>, Fault> {
     let user = call.app.configuration().settings.delivery.actor_id;
     let text = with_event(record, |event| envelope(Api::Socotra, event, user));
+    let text = text.map_err(|error| Fault::Server(error.to_string()))?;
     RawValue::from_string(text).map_err(|error| Fault::Server(error.to_string()))
 }
 
@@ -76,7 +77,7 @@ struct Token {
 
 const OTHERS: &[&str] = &["startTimestamp", "endTimestamp", "type", "pageSize"];
 
-fn asked(call: &Call) -> Result<Token, Fault> {
+fn token_of(call: &Call) -> Result<Token, Fault> {
     let Some(token) = call.parameter("pagingToken") else {
         return Ok(Token {
             after: 0,
@@ -107,7 +108,7 @@ fn time(call: &Call, name: &str) -> Result<Option<i64>, Fault> {
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
-    let asked = asked(&call)?;
+    let asked = token_of(&call)?;
     let filter = EventFilter {
         types: asked.kind.iter().cloned().collect(),
         since: asked.since,

@@ -146,13 +146,13 @@ impl Checkpoints<'_> {
         let over = frames.bytes() >= limit && frames.left() > 0;
         let much = frames.bytes() / 2 >= limit;
         self.space.restart.store(over && (much || frames.left() <= limit / 4), Relaxed);
-        self.tell_pinned(over && much && frames.left() > limit, frames);
+        self.log_pinned(over && much && frames.left() > limit, frames);
         Ok(())
     }
 
     /// Records that readers of old pages keep the log, and warns. The reads of this process then
     /// get a shorter time limit.
-    fn tell_pinned(&mut self, pinned: bool, frames: Frames) {
+    fn log_pinned(&mut self, pinned: bool, frames: Frames) {
         self.space.pinned.store(pinned, Relaxed);
         if pinned && self.told.is_none_or(|told| told.elapsed() > TELL) {
             self.told = Some(Instant::now());

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::compression::{Packed, Unpacked, UnpackedSize};
-use super::reads::{bounded, collected, event, event_within, json_list, most};
+use super::reads::{bounded, collected, damaged, event, event_within, found, json_list, most};
 use super::tables::Tables;
 use super::writer::Rank;
 use super::writes::audit;
@@ -13,9 +13,9 @@ use crate::delivery::{Api, MAX_WAIT, SubscriptionHealth};
 use crate::gateway::ops::clock::micros_in;
 use crate::gateway::store::{
     AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
-    DeliveryRecord, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
-    LeasedDelivery, Page, PageRequest, State, StoreError, SubscriptionFilter, SubscriptionRecord,
-    Upcoming,
+    DeliveryRecord, DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord,
+    LEASED_BYTES, LeasedDelivery, Page, PageRequest, StoreError, SubscriptionFilter,
+    SubscriptionRecord, Upcoming,
 };
 
 type Written<T> = Result<T, StoreError>;
@@ -34,11 +34,11 @@ fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
     Ok(SubscriptionRecord {
         id: row.get(0)?,
         tenant: row.get(1)?,
-        api: Api::find(&row.get::<_, String>(2)?).unwrap_or(Api::Socotra),
+        api: found(row, 2, Api::find)?,
         enabled: row.get(3)?,
         health: SubscriptionHealth { suspended_at: row.get(4)?, failures: row.get(5)? },
         last_failure: row.get(6)?,
-        events: serde_json::from_str(&events).unwrap_or_default(),
+        events: serde_json::from_str(&events).map_err(|error| damaged(7, error))?,
         sealed: row.get(8)?,
         created_at: row.get(9)?,
         updated_at: row.get(10)?,
@@ -178,7 +178,7 @@ fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
         notice: row.get(4)?,
         // Notices have a number too.
         resent: row.get::<_, i64>(5)? > 0 && !row.get::<_, bool>(4)?,
-        state: State::find(&row.get::<_, String>(6)?).unwrap_or(State::Dropped),
+        state: found(row, 6, DeliveryState::find)?,
         attempts: row.get(7)?,
         next_at: row.get(8)?,
         reason: row.get(9)?,
@@ -290,11 +290,11 @@ fn end(
     now: i64,
 ) -> Read<Option<(String, String, bool)>> {
     let (state, next_at) = match &update.end {
-        DeliveryOutcome::Again { at } => (State::Waiting, Some(*at)),
-        DeliveryOutcome::Delivered => (State::Delivered, None),
-        DeliveryOutcome::Diverted { .. } => (State::Diverted, None),
-        DeliveryOutcome::Dropped => (State::Dropped, None),
-        DeliveryOutcome::Filtered => (State::Filtered, None),
+        DeliveryOutcome::Again { at } => (DeliveryState::Waiting, Some(*at)),
+        DeliveryOutcome::Delivered => (DeliveryState::Delivered, None),
+        DeliveryOutcome::Diverted { .. } => (DeliveryState::Diverted, None),
+        DeliveryOutcome::Dropped => (DeliveryState::Dropped, None),
+        DeliveryOutcome::Filtered => (DeliveryState::Filtered, None),
     };
     let attempt = update.attempt.as_ref();
     connection
@@ -736,7 +736,7 @@ impl DeliveryStore for SqliteStore {
                 filter.tenant,
                 filter.subscription_id,
                 filter.event_id,
-                filter.state.map(State::name),
+                filter.state.map(DeliveryState::name),
                 filter.id,
                 most(filter.limit),
                 filter.before.unwrap_or(i64::MAX),

@@ -14,8 +14,8 @@ use super::writer::{BACKGROUND_TIME_ALONE, BACKGROUND_TIME_BESIDE_SENDERS, Rank}
 use super::{SqliteStore, fault};
 use crate::delivery::UNWANTED;
 use crate::gateway::store::{
-    Backlog, BacklogLimits, EventFilter, EventRecord, FanOutStore, FanOutTurn, FannedOut,
-    SUSPENDED, State, StoreError, Trimmed,
+    Backlog, BacklogLimits, DeliveryState, EventFilter, EventRecord, FanOutStore, FanOutTurn,
+    FannedOut, SUSPENDED, StoreError, Trimmed,
 };
 
 type Read<T> = rusqlite::Result<T>;
@@ -183,7 +183,7 @@ impl Step<'_> {
 
     /// Writes a delivery. Returns true if it did not exist yet.
     fn insert(&self, event: &Pending, subscription: &Wanting, filtered: bool) -> Read<bool> {
-        let state = if filtered { State::Filtered } else { State::Waiting };
+        let state = if filtered { DeliveryState::Filtered } else { DeliveryState::Waiting };
         let reason = match subscription.suspended {
             _ if filtered => Some(UNWANTED),
             true => Some(SUSPENDED),

@@ -250,11 +250,10 @@ fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
         let text: String = row.get(at)?;
         serde_json::from_str::<Vec<String>>(&text).map_err(|error| damaged(at, error))
     };
-    let kind: String = row.get(2)?;
     Ok(Key {
         id: row.get(0)?,
         tenant: row.get(1)?,
-        kind: KeyKind::find(&kind).ok_or_else(|| damaged(2, format!("no kind `{kind}`")))?,
+        kind: found(row, 2, KeyKind::find)?,
         hash: row.get(3)?,
         scopes: list(4)?,
         listeners: list(5)?,
@@ -266,7 +265,18 @@ fn key_of(row: &Row<'_>) -> rusqlite::Result<Key> {
     })
 }
 
-fn damaged(
+/// Reads a name in a column. A name that is not known is an error, and no default.
+pub(super) fn found<T>(
+    row: &Row<'_>,
+    column: usize,
+    find: impl FnOnce(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let name: String = row.get(column)?;
+    find(&name).ok_or_else(|| damaged(column, format!("`{name}` is not known")))
+}
+
+/// Returns the error of a column that cannot be decoded.
+pub(super) fn damaged(
     column: usize,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> rusqlite::Error {

@@ -49,7 +49,7 @@ trait WriteOperation: Send {
     fn is_full(&self) -> bool;
 
     /// Sends the result to the caller, after the commit.
-    fn tell(self: Box<Self>, committed: Result<(), StoreError>);
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
 /// An operation with its result.
@@ -78,7 +78,7 @@ where
         matches!(&self.answer, Some(Err(StoreError::Full(_))))
     }
 
-    fn tell(self: Box<Self>, committed: Result<(), StoreError>) {
+    fn reply(self: Box<Self>, committed: Result<(), StoreError>) {
         // The caller may have stopped waiting. The data is stored anyway.
         let answer = match (self.answer, committed) {
             (Some(answer), committed) => answer.and_then(|answer| committed.map(|()| answer)),
@@ -248,19 +248,19 @@ impl Writing {
     fn commit_batch(&mut self, mut all: Vec<Box<dyn WriteOperation>>) {
         let committed = try_commit(&self.tables, &mut all);
         if !any_full(&committed, &all) {
-            return tell_all(all, &committed);
+            return reply_all(all, &committed);
         }
         let full = is_full(&committed);
         let (mut short, done) = all.into_iter().partition(|work| full || work.is_full());
-        tell_all(done, &committed);
+        reply_all(done, &committed);
         if !self.bounds.make_room(&self.tables) {
-            return tell_all(short, &committed);
+            return reply_all(short, &committed);
         }
         let committed = try_commit(&self.tables, &mut short);
         if any_full(&committed, &short) {
             self.bounds.found_full();
         }
-        tell_all(short, &committed);
+        reply_all(short, &committed);
     }
 }
 
@@ -273,9 +273,9 @@ fn any_full(committed: &Result<(), StoreError>, all: &[Box<dyn WriteOperation>])
     is_full(committed) || all.iter().any(|work| work.is_full())
 }
 
-fn tell_all(all: Vec<Box<dyn WriteOperation>>, committed: &Result<(), StoreError>) {
+fn reply_all(all: Vec<Box<dyn WriteOperation>>, committed: &Result<(), StoreError>) {
     for work in all {
-        work.tell(committed.clone());
+        work.reply(committed.clone());
     }
 }
 
