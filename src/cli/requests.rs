@@ -6,7 +6,7 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::store::{RequestPages, now, open};
 use super::{Error, Exit};
-use crate::config::{duration, is_uuid};
+use crate::config::duration;
 use crate::diagnostic::nearest;
 use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
@@ -96,7 +96,7 @@ impl Which {
 fn listener_id(configuration: &Configuration, named: &str) -> Result<String, Error> {
     match configuration.find(named) {
         Some(listener) => Ok(listener.id.to_string()),
-        None if is_uuid(named) => Ok(named.to_owned()),
+        None if uuid::Uuid::try_parse(named).is_ok() => Ok(named.to_owned()),
         None => {
             let known = configuration.listeners.values().map(|listener| &*listener.name);
             let near =

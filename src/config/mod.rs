@@ -8,7 +8,7 @@ pub mod schema;
 mod shape;
 
 pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
-pub(crate) use shape::{is_uuid, quoted_list};
+pub(crate) use shape::quoted_list;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;

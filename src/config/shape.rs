@@ -333,7 +333,7 @@ pub(crate) fn quoted_list(words: &[&str]) -> String {
 
 /// Returns true if the text is a UUID in the usual form of RFC 9562, section 4, in upper or lower
 /// case.
-pub(crate) fn is_uuid(text: &str) -> bool {
+fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
     lengths == [8, 4, 4, 4, 12]
