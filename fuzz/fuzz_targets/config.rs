@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use hookgate::engine::Machine;
-use hookgate::gateway::{HOOKGATE, Settings};
+use hookgate::gateway::{SETTINGS_FILE, Settings};
 use hookgate::listener::{ConfigSource, Recipe, load, log_entry};
 use hookgate_fuzz::listeners::{Sent, decided};
 use hookgate_fuzz::machine;
@@ -18,7 +18,7 @@ thread_local! {
 }
 
 fuzz_target!(|text: &str| {
-    if let Err(diagnostics) = Settings::read(HOOKGATE, text) {
+    if let Err(diagnostics) = Settings::read(SETTINGS_FILE, text) {
         assert!(diagnostics.has_errors());
         holds(&diagnostics);
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hookgate::engine::Time;
 use hookgate::gateway::store::Mode;
-use hookgate::gateway::{App, Clock, Configuration, HOOKGATE, app, converse, open_store};
+use hookgate::gateway::{App, Clock, Configuration, SETTINGS_FILE, app, converse, open_store};
 use hookgate_fuzz::listeners::{Fixture, NOW, fixtures, id};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -102,7 +102,7 @@ fn gateway() -> Gateway {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("listeners")).expect("a folder");
-    std::fs::write(folder.path().join(HOOKGATE), SETTINGS).expect("a file");
+    std::fs::write(folder.path().join(SETTINGS_FILE), SETTINGS).expect("a file");
     let mut configuration = Configuration::read(folder.path(), true).expect("it reads");
     for Fixture { secured, listener } in fixtures() {
         assert_eq!(secured, !(0..3).any(|number| *listener.id == *id(number)));
