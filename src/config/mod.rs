@@ -7,8 +7,8 @@ pub mod reference;
 pub mod schema;
 mod shape;
 
-pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
 pub(crate) use shape::quoted_list;
+pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;
