@@ -261,6 +261,8 @@ fn resend(id: i64, configuration: &ConfigurationArguments) -> Result<Exit, Error
         Ok::<_, Error>(store.resend(change, now()).await?)
     })??;
     let sent = sent.ok_or_else(|| Error::Usage("its event is kept no longer".to_owned()))?;
-    output::print_note(&format!("a gateway that runs sends it now, as delivery {sent}"));
+    output::print_note(&format!(
+        "queued as delivery {sent}: a running gateway sends it now, otherwise it is sent after the next start"
+    ));
     Ok(Exit::Done)
 }

@@ -158,6 +158,8 @@ fn resend(
         }
         Ok::<_, Error>(sent)
     })??;
-    output::print_note(&format!("a gateway that runs sends {sent} now"));
+    output::print_note(&format!(
+        "queued {sent}: a running gateway sends them now, otherwise they are sent after the next start"
+    ));
     Ok(Exit::Done)
 }

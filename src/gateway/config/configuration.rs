@@ -47,6 +47,18 @@ pub enum ConfigurationError {
     Faults(Vec<Diagnostics>),
 }
 
+impl ConfigurationError {
+    fn unreadable(path: &Path, mut reason: String) -> Self {
+        if !path.exists() {
+            reason.push_str(
+                "; `-C FOLDER` names the folder of the configuration, and `hookgate init PROVIDER` \
+                 makes one",
+            );
+        }
+        Self::Unreadable { path: path.display().to_string(), reason }
+    }
+}
+
 impl Configuration {
     /// Reads the configuration in a folder. If `needed` is true, a missing secret is an error.
     ///
@@ -64,10 +76,7 @@ impl Configuration {
         files: &ConfigFiles,
     ) -> Result<Self, ConfigurationError> {
         let text = |path: &Path| {
-            files.read_text(path).map_err(|reason| ConfigurationError::Unreadable {
-                path: path.display().to_string(),
-                reason,
-            })
+            files.read_text(path).map_err(|reason| ConfigurationError::unreadable(path, reason))
         };
         let (settings, mut told) =
             match Settings::read(SETTINGS_FILE, &text(&folder.join(SETTINGS_FILE))?) {
@@ -178,10 +187,8 @@ fn same_id(name: &str, text: &str, other: &Listener) -> Diagnostics {
 /// Returns the files of the listeners, sorted by name.
 fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
     let folder = folder.join("listeners");
-    let unreadable = |error: std::io::Error| ConfigurationError::Unreadable {
-        path: folder.display().to_string(),
-        reason: error.to_string(),
-    };
+    let unreadable =
+        |error: std::io::Error| ConfigurationError::unreadable(&folder, error.to_string());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
