@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::shared::Shared;
-use super::shares::{Class, Permit};
+use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::{LEASED_BYTES, LeasedDelivery, Store, StoreError};
 
 /// Copies of the content while the body is made: the event, the body, and one more in programs.

@@ -12,13 +12,13 @@ use super::client::{Clients, ClientsError};
 use super::content::units;
 use super::fanout::fan_out;
 use super::shared::Shared;
-use super::shares::Shares;
 use super::shutdown::stopped;
 use super::throttle::Throttle;
 use super::worker::{Next, SubscriptionWorker, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::clock::ClockSkewDetector;
+use crate::gateway::ops::shares::Shares;
 use crate::gateway::store::Upcoming;
 
 /// Poll interval of the store. Polling finds deliveries that other processes wrote, and those that

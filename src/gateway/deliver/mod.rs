@@ -12,7 +12,6 @@ mod file_sink;
 mod metered;
 mod resolver;
 mod shared;
-mod shares;
 mod shutdown;
 mod task;
 mod throttle;

@@ -13,8 +13,8 @@ use hickory_resolver::config::{
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
-use super::shares::{Class, Shares};
 use crate::gateway::config::settings::Delivery;
+use crate::gateway::ops::shares::{Class, Shares};
 
 /// The resolver with its cache.
 pub(super) struct Resolver {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::client::Clients;
-use super::shares::Shares;
 use crate::gateway::config::settings::Delivery;
+use crate::gateway::ops::shares::Shares;
 
 /// The state that all workers share.
 pub(super) struct Shared {

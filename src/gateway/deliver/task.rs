@@ -14,7 +14,6 @@ use super::content::{ContentError, ContentMemory};
 use super::file_sink;
 use super::resolver::LookupError;
 use super::shared::Shared;
-use super::shares::{Class, Permit};
 use crate::delivery::{
     Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Receiver, UNWANTED,
     Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_message,
@@ -24,7 +23,9 @@ use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::clock::{micros_in, time_of};
 use crate::gateway::ops::ids::{InvalidId, display_locator, stored_id};
+use crate::gateway::ops::memory_pool::Owner;
 use crate::gateway::ops::offload::Load;
+use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::{
     AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
     StoreError,
@@ -137,7 +138,8 @@ impl DeliveryTask {
         if work.unread <= PROCESSED_IN_PLACE {
             return Ok(self.prepare(work));
         }
-        let permit = self.app.offload.acquire(Load::Delivery, PROCESS_TIMEOUT).await;
+        let owner = Owner::Tenant(self.subscribed.record.tenant.clone());
+        let permit = self.app.offload.acquire(Load::Delivery, &owner, PROCESS_TIMEOUT).await;
         let permit = permit.ok_or(ContentError::Busy)?;
         let (task, mut taken) = (self.clone(), work.take());
         let run = move || {

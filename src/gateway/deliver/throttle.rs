@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::shares::Class;
 use crate::gateway::config::settings::Delivery;
+use crate::gateway::ops::shares::Class;
 
 /// The throttle of a receiver: adaptive concurrency, rate limit and backoff. It outlives the
 /// worker.

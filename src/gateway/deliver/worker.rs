@@ -8,12 +8,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::shared::Shared;
-use super::shares::{Class, Permit};
 use super::task::{Attempted, DeliveryTask};
 use super::throttle::Throttle;
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
 use crate::gateway::ops::clock::micros_in;
+use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::StoreError;
 use crate::gateway::subscriptions::subscribed::Subscribed;
 

@@ -103,16 +103,17 @@ impl Receiver {
         if head.parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
+        let owner = head.origin.owner();
         let read = {
             let (headers, memory) = (&head.parts.headers, &self.app.memory);
-            body::read(headers, content, limits, memory, &head.origin.owner()).await
+            body::read(headers, content, limits, memory, &owner).await
         };
         let mut incoming = match read {
             Ok(incoming) => incoming,
             Err(outcome) => return self.refuse(&head, outcome),
         };
         let load = self.load(&head, &incoming);
-        let Some(permit) = self.app.offload.acquire(load, limits.body_timeout).await else {
+        let Some(permit) = self.app.offload.acquire(load, &owner, limits.body_timeout).await else {
             return match load {
                 Load::Failing => self.refuse(&head, Outcome::TooManyFailures),
                 _ => self.refuse(&head, Outcome::Unavailable),
@@ -582,7 +583,7 @@ pub(in crate::gateway) async fn token(
         true => Load::Failing,
         false => Load::Light,
     };
-    let Some(permit) = app.offload.acquire(load, limits.body_timeout).await else {
+    let Some(permit) = app.offload.acquire(load, &owner, limits.body_timeout).await else {
         return http(slow_down(), false);
     };
     let issued = issue(&app, &parts.headers, body.unpacked()).await;

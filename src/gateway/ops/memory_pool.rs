@@ -8,6 +8,7 @@
 //! can give way.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -38,6 +39,15 @@ pub(in crate::gateway) enum Owner {
     Address(IpAddr),
     /// A tenant.
     Tenant(String),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Tenant(tenant) => f.write_str(tenant),
+        }
+    }
 }
 
 /// Memory that owners share.

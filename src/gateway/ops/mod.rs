@@ -11,3 +11,4 @@ pub(super) mod memory_pool;
 pub(super) mod metrics;
 pub(super) mod offload;
 pub(super) mod retention_clock;
+pub(super) mod shares;

@@ -6,7 +6,7 @@
 //! pauses, longer if more rows had to stay, and then a new round begins. The caller passes the time.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, ToSql};
 
 use super::fault;
 use super::reads::first_id;
@@ -21,11 +21,9 @@ pub(super) struct Rounds {
     originals: Round,
     challenges: Round,
     audit: Round,
-    audit_excess: AuditExcess,
     /// Rounds of deletion for space, regardless of age.
     large_events: Round,
     large_requests: Round,
-    large_audit: AuditExcess,
 }
 
 /// The position of a round in a table.
@@ -39,21 +37,9 @@ struct Round {
     ended: Option<(i64, i64)>,
 }
 
-/// The audit records of one key above their limit. One key must not fill the store.
-#[derive(Debug, Clone, Default)]
-struct AuditExcess {
-    /// The key, and the number of its oldest records to delete.
-    of: Option<(String, i64)>,
-    /// Earliest time of the next check, in microseconds. A check reads the whole index.
-    check_at: i64,
-}
-
 /// Maximum audit records of one key, and of one key in a store that is above its size limit.
 const AUDIT_ROWS: i64 = 100_000;
 const AUDIT_ROWS_IN_LARGE_STORE: i64 = 1000;
-
-/// Microseconds between two checks of the audit records.
-const AUDIT_CHECK_INTERVAL: i64 = 60_000_000;
 
 /// Pause of a table for each thousand rows that had to stay, in microseconds.
 const REST: i64 = 1_000_000;
@@ -183,38 +169,24 @@ impl Pruning<'_> {
         self.walk(&mut rounds.originals, ("originals", ORIGINALS), &limits, alone)?;
         self.walk(&mut rounds.challenges, ("challenges", CHALLENGES), &[&challenges], alone)?;
         self.walk(&mut rounds.audit, ("audit", AUDIT), &[&audit], alone)?;
-        self.audit_excess(&mut rounds.audit_excess, AUDIT_ROWS, AUDIT_CHECK_INTERVAL)?;
+        self.audit_excess(AUDIT_ROWS)?;
         self.keys(tables)
     }
 
-    /// Deletes the oldest audit records of the key with the most records, above `limit`. Looks for
-    /// such a key once in an `interval`, in microseconds.
-    fn audit_excess(
-        &mut self,
-        excess: &mut AuditExcess,
-        limit: i64,
-        interval: i64,
-    ) -> rusqlite::Result<()> {
-        let is_due = excess.check_at <= self.now
-            || excess.check_at.saturating_sub(self.now) > AUDIT_CHECK_INTERVAL;
-        if excess.of.is_none() && is_due {
-            excess.check_at = self.now.saturating_add(interval);
-            excess.of = busiest_actor(self.connection, limit)?;
-        }
-        let Some((actor, rows)) = &mut excess.of else {
-            return Ok(());
-        };
+    /// Deletes the oldest audit records of the key with the most records, above `limit`. One key
+    /// must not fill the store.
+    fn audit_excess(&mut self, limit: i64) -> rusqlite::Result<()> {
         let deleted = self
             .connection
             .prepare_cached(
-                "DELETE FROM audit WHERE place IN
-                 (SELECT place FROM audit WHERE actor = ?1 ORDER BY place LIMIT ?2)",
+                "WITH busiest AS (SELECT actor, records FROM audit_actors
+                 WHERE records > ?2 ORDER BY records DESC LIMIT 1)
+                 DELETE FROM audit WHERE place IN
+                 (SELECT place FROM audit WHERE actor = (SELECT actor FROM busiest)
+                  ORDER BY place
+                  LIMIT coalesce((SELECT min(?1, records - ?2) FROM busiest), 0))",
             )?
-            .execute((&*actor, self.limit().min(*rows)))?;
-        *rows = rows.saturating_sub(i64::try_from(deleted).unwrap_or(i64::MAX));
-        if *rows <= 0 || deleted == 0 {
-            excess.of = None;
-        }
+            .execute((self.limit(), limit))?;
         self.pruned.rows += deleted;
         self.count(deleted);
         Ok(())
@@ -317,7 +289,7 @@ impl Pruning<'_> {
              (SELECT place FROM refused ORDER BY place LIMIT ?1)",
             &[],
         )?;
-        self.audit_excess(&mut rounds.large_audit, AUDIT_ROWS_IN_LARGE_STORE, 0)?;
+        self.audit_excess(AUDIT_ROWS_IN_LARGE_STORE)?;
         // Rejected requests and a flood of changes never cost an event: while there are some, only
         // they are deleted.
         if self.pruned.rows > rows {
@@ -337,19 +309,6 @@ impl Pruning<'_> {
         self.pruned.more |= self.pruned.rows > rows;
         Ok(())
     }
-}
-
-/// Returns the key with the most audit records, with the number above `limit`. `None` if no key has
-/// more.
-fn busiest_actor(connection: &Connection, limit: i64) -> rusqlite::Result<Option<(String, i64)>> {
-    connection
-        .prepare_cached(
-            "SELECT actor, count(*) - ?1 AS excess FROM audit GROUP BY actor
-             ORDER BY excess DESC LIMIT 1",
-        )?
-        .query_row([limit], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
-        .map(|found| found.filter(|(_, excess)| *excess > 0))
 }
 
 /// Returns a key before all others.

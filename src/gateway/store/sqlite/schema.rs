@@ -365,6 +365,22 @@ CREATE TRIGGER body_is_deleted AFTER DELETE ON deliveries WHEN OLD.body IS NOT N
     UPDATE tenant_backlogs SET body_bytes = body_bytes - octet_length(OLD.body)
     WHERE tenant = OLD.tenant;
 END;
+", "
+-- The number of audit records of each actor. Triggers keep it, so that no deletion counts rows.
+CREATE TABLE audit_actors (
+    actor TEXT PRIMARY KEY,
+    records INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX audit_actors_by_records ON audit_actors (records);
+INSERT INTO audit_actors SELECT actor, count(*) FROM audit GROUP BY actor;
+CREATE TRIGGER audit_is_inserted AFTER INSERT ON audit BEGIN
+    INSERT INTO audit_actors VALUES (NEW.actor, 1)
+    ON CONFLICT (actor) DO UPDATE SET records = records + 1;
+END;
+CREATE TRIGGER audit_is_deleted AFTER DELETE ON audit BEGIN
+    UPDATE audit_actors SET records = records - 1 WHERE actor = OLD.actor;
+    DELETE FROM audit_actors WHERE actor = OLD.actor AND records <= 0;
+END;
 "];
 
 /// Migrates a file to the current version. If two processes start at once, only one migrates. A

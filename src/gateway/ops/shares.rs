@@ -1,10 +1,11 @@
-//! Fair shares: units that tenants share, for running attempts, DNS look-ups and memory.
+//! Fair shares: units that owners share, for running attempts, DNS look-ups, memory and turns. An
+//! owner is a tenant, or the address of a sender.
 //!
-//! A unit cannot be taken back, so fairness is decided before it is given: a tenant gets more only
-//! while it holds fewer units than are free. If `n` tenants want as many as possible, each holds
-//! one part in `n + 1`, and the same number stays free for the next tenant. Failing or hanging
-//! receivers get half of that, so that they leave permits to the healthy receivers of their own
-//! tenant. The permits do not know what they are used for.
+//! A unit cannot be taken back, so fairness is decided before it is given: an owner gets more only
+//! while it holds fewer units than are free. If `n` owners want as many as possible, each holds
+//! one part in `n + 1`, and the same number stays free for the next owner. Failing or hanging
+//! receivers get half of that, so that they leave permits to the healthy receivers of the same
+//! owner. The permits do not know what they are used for.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,36 +14,36 @@ use tokio::sync::oneshot;
 
 /// The recent behaviour of a receiver or a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::gateway) enum Class {
     /// No recent failure.
     Steady,
     /// The last attempts failed or hung.
     Failing,
 }
 
-/// Units that tenants share.
+/// Units that owners share.
 #[derive(Debug)]
-pub(super) struct Shares(Mutex<State>);
+pub(in crate::gateway) struct Shares(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     all: usize,
     free: usize,
-    tenants: HashMap<Arc<str>, Tenant>,
-    /// Tenants that wait, in the order of their turns.
+    owners: HashMap<Arc<str>, OwnerQueues>,
+    /// Owners that wait, in the order of their turns.
     turns: VecDeque<Arc<str>>,
 }
 
-/// The permits of a tenant, and its waiting callers in order of arrival.
+/// The permits of an owner, and its waiting callers in order of arrival.
 #[derive(Debug, Default)]
-struct Tenant {
+struct OwnerQueues {
     steady: Queue,
     failing: Queue,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Units that the tenant holds in this class.
+    /// Units that the owner holds in this class.
     held: usize,
     waiting: VecDeque<Waiting>,
 }
@@ -54,27 +55,27 @@ struct Waiting {
     units: usize,
 }
 
-/// Units of a tenant. Dropping the permit returns them.
+/// Units of an owner. Dropping the permit returns them.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(in crate::gateway) struct Permit {
     shares: Arc<Shares>,
-    tenant: Arc<str>,
+    owner: Arc<str>,
     class: Class,
     units: usize,
 }
 
 impl Permit {
     /// Returns all but `units` units.
-    pub(super) fn shrink(&mut self, units: usize) {
+    pub(in crate::gateway) fn shrink(&mut self, units: usize) {
         let more = self.units.saturating_sub(units);
         self.units -= more;
-        self.shares.give_back(&self.tenant, self.class, more);
+        self.shares.give_back(&self.owner, self.class, more);
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shares.give_back(&self.tenant, self.class, self.units);
+        self.shares.give_back(&self.owner, self.class, self.units);
     }
 }
 
@@ -83,55 +84,59 @@ type Given = (oneshot::Sender<Permit>, Permit);
 
 impl Shares {
     /// Returns a number of free units.
-    pub(super) fn new(units: usize) -> Arc<Self> {
-        let (tenants, turns) = (HashMap::new(), VecDeque::new());
-        Arc::new(Self(Mutex::new(State { all: units, free: units, tenants, turns })))
+    pub(in crate::gateway) fn new(units: usize) -> Arc<Self> {
+        let (owners, turns) = (HashMap::new(), VecDeque::new());
+        Arc::new(Self(Mutex::new(State { all: units, free: units, owners, turns })))
     }
 
-    /// Returns one unit if the tenant may have one and no caller of the tenant waits.
-    pub(super) fn try_acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Option<Permit> {
-        self.try_acquire_many(tenant, class, 1)
+    /// Returns one unit if the owner may have one and no caller of the owner waits.
+    pub(in crate::gateway) fn try_acquire(
+        self: &Arc<Self>,
+        owner: &str,
+        class: Class,
+    ) -> Option<Permit> {
+        self.try_acquire_many(owner, class, 1)
     }
 
     fn try_acquire_many(
         self: &Arc<Self>,
-        tenant: &str,
+        owner: &str,
         class: Class,
         units: usize,
     ) -> Option<Permit> {
         let mut state = self.lock();
         let free = state.free;
-        let tenant: Arc<str> = match state.tenants.get_key_value(tenant) {
-            Some((name, tenant)) if tenant.queue(class).may_take_at_once(class, free, units) => {
+        let owner: Arc<str> = match state.owners.get_key_value(owner) {
+            Some((name, owner)) if owner.queue(class).may_take_at_once(class, free, units) => {
                 Arc::clone(name)
             }
-            None if free >= units => tenant.into(),
+            None if free >= units => owner.into(),
             _ => return None,
         };
-        state.take(&tenant, class, units);
+        state.take(&owner, class, units);
         drop(state);
-        Some(Permit { shares: Arc::clone(self), tenant, class, units })
+        Some(Permit { shares: Arc::clone(self), owner, class, units })
     }
 
     /// Waits for one unit. A caller that stops waiting loses its position.
-    pub(super) async fn acquire(self: &Arc<Self>, tenant: &str, class: Class) -> Permit {
-        self.acquire_many(tenant, class, 1).await
+    pub(in crate::gateway) async fn acquire(self: &Arc<Self>, owner: &str, class: Class) -> Permit {
+        self.acquire_many(owner, class, 1).await
     }
 
     /// Waits for units, at most half of all.
-    pub(super) async fn acquire_many(
+    pub(in crate::gateway) async fn acquire_many(
         self: &Arc<Self>,
-        tenant: &str,
+        owner: &str,
         class: Class,
         units: usize,
     ) -> Permit {
         let units = units.min(self.lock().all / 2).max(1);
         loop {
-            if let Some(permit) = self.try_acquire_many(tenant, class, units) {
+            if let Some(permit) = self.try_acquire_many(owner, class, units) {
                 return permit;
             }
             let (give, given) = oneshot::channel();
-            self.lock().wait(tenant, class, Waiting { give, units });
+            self.lock().wait(owner, class, Waiting { give, units });
             // A permit may have become free in between.
             self.serve();
             if let Ok(permit) = given.await {
@@ -140,8 +145,8 @@ impl Shares {
         }
     }
 
-    fn give_back(self: &Arc<Self>, tenant: &Arc<str>, class: Class, units: usize) {
-        self.lock().give_back(tenant, class, units);
+    fn give_back(self: &Arc<Self>, owner: &Arc<str>, class: Class, units: usize) {
+        self.lock().give_back(owner, class, units);
         self.serve();
     }
 
@@ -157,8 +162,8 @@ impl Shares {
     }
 
     fn next_given(self: &Arc<Self>) -> Option<Given> {
-        let (Waiting { give, units }, tenant, class) = self.lock().next()?;
-        Some((give, Permit { shares: Arc::clone(self), tenant, class, units }))
+        let (Waiting { give, units }, owner, class) = self.lock().next()?;
+        Some((give, Permit { shares: Arc::clone(self), owner, class, units }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -168,51 +173,54 @@ impl Shares {
 }
 
 impl State {
-    fn take(&mut self, tenant: &Arc<str>, class: Class, units: usize) {
+    fn take(&mut self, owner: &Arc<str>, class: Class, units: usize) {
         self.free = self.free.saturating_sub(units);
-        let tenant = self.tenants.entry(Arc::clone(tenant)).or_default();
-        tenant.queue_mut(class).held += units;
+        let owner = self.owners.entry(Arc::clone(owner)).or_default();
+        owner.queue_mut(class).held += units;
     }
 
     fn give_back(&mut self, name: &Arc<str>, class: Class, units: usize) {
         self.free += units;
-        let Some(tenant) = self.tenants.get_mut(name) else {
+        let Some(owner) = self.owners.get_mut(name) else {
             return;
         };
-        let queue = tenant.queue_mut(class);
+        let queue = owner.queue_mut(class);
         queue.held = queue.held.saturating_sub(units);
-        if tenant.is_idle() {
-            self.tenants.remove(name);
+        if owner.is_idle() {
+            self.owners.remove(name);
         }
     }
 
-    fn wait(&mut self, tenant: &str, class: Class, waiting: Waiting) {
-        let name = match self.tenants.get_key_value(tenant) {
+    fn wait(&mut self, owner: &str, class: Class, waiting: Waiting) {
+        let name = match self.owners.get_key_value(owner) {
             Some((name, _)) => Arc::clone(name),
-            None => tenant.into(),
+            None => owner.into(),
         };
-        let tenant = self.tenants.entry(Arc::clone(&name)).or_default();
-        let waited = tenant.waits();
-        tenant.queue_mut(class).waiting.push_back(waiting);
+        let owner = self.owners.entry(Arc::clone(&name)).or_default();
+        let waited = owner.waits();
+        owner.queue_mut(class).waiting.push_back(waiting);
         if !waited {
             self.turns.push_back(name);
         }
     }
 
-    /// Returns the next caller that gets its units. Tenants take turns; within a tenant the order is
+    /// Returns the next caller that gets its units. Owners take turns; within an owner the order is
     /// that of arrival.
     fn next(&mut self) -> Option<(Waiting, Arc<str>, Class)> {
+        if self.free == 0 {
+            return None;
+        }
         for _ in 0..self.turns.len() {
             let name = self.turns.pop_front()?;
             let free = self.free;
-            let Some(tenant) = self.tenants.get_mut(&name) else {
+            let Some(owner) = self.owners.get_mut(&name) else {
                 continue;
             };
-            let found = tenant.next(free);
-            if tenant.waits() {
+            let found = owner.next(free);
+            if owner.waits() {
                 self.turns.push_back(Arc::clone(&name));
-            } else if tenant.is_idle() && found.is_none() {
-                self.tenants.remove(&name);
+            } else if owner.is_idle() && found.is_none() {
+                self.owners.remove(&name);
             }
             if let Some((waiting, class)) = found {
                 self.take(&name, class, waiting.units);
@@ -223,7 +231,7 @@ impl State {
     }
 }
 
-impl Tenant {
+impl OwnerQueues {
     fn queue(&self, class: Class) -> &Queue {
         match class {
             Class::Steady => &self.steady,
@@ -264,8 +272,8 @@ impl Tenant {
 }
 
 impl Queue {
-    /// Returns true if the tenant may take units: as many as it then holds, or twice as many for a
-    /// failing receiver, have to stay free. The last unit may go. A tenant without units may take
+    /// Returns true if the owner may take units: as many as it then holds, or twice as many for a
+    /// failing receiver, have to stay free. The last unit may go. An owner without units may take
     /// what is there.
     fn may_take(&self, class: Class, free: usize, units: usize) -> bool {
         let is_fair = match class {
@@ -322,11 +330,11 @@ mod tests {
         let most = shares.acquire_many("a", Class::Failing, 5000).await;
         assert_eq!(shares.lock().free, 512);
         drop(most);
-        assert!(shares.lock().tenants.is_empty());
+        assert!(shares.lock().owners.is_empty());
     }
 
     #[test]
-    fn one_permit_is_for_whoever_comes_first() {
+    fn one_permit_is_for_the_first_caller() {
         let shares = Shares::new(1);
         let one = shares.try_acquire("a", Class::Failing);
         assert!(one.is_some() && shares.try_acquire("b", Class::Steady).is_none());
@@ -377,6 +385,6 @@ mod tests {
         assert_eq!(of_a, [0, 1, 2]);
         assert!(served.iter().position(|one| one.0 == "c").unwrap() <= 1, "{served:?}");
         assert_eq!(shares.lock().free, 2);
-        assert!(shares.lock().tenants.is_empty());
+        assert!(shares.lock().owners.is_empty());
     }
 }
