@@ -49,6 +49,7 @@
     )
 )]
 
+// Each module stands here twice, because `rustfmt` does not find modules that a macro declares.
 #[cfg(not(feature = "internals"))]
 mod builtins;
 #[cfg(feature = "internals")]

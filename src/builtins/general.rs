@@ -46,7 +46,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::General,
         params: &[Param::new("value", Kinds::ALL), Param::new("fallback", Kinds::ALL)],
         result: Kinds::ALL,
-        doc: "The value, or the fallback where the value fails. Limits are not caught.",
+        doc: "The value, or the fallback if the value fails with an error. Errors of limits are not caught.",
         examples: &[example("$TRY($INTEGER(\"x\"), 0)", "0"), example("$TRY(7, 1 / 0)", "7")],
         null: NullPropagation::Passed,
         declassifies: false,

@@ -151,7 +151,7 @@ fn invoke_with_secret<'a>(
 /// Replaces the message of a fault, which may quote an argument. If an argument is secret, only the
 /// kind of the fault is reported.
 fn without_content(function: &Function, fault: &Fault) -> Fault {
-    Fault::new(fault.kind(), format!("`${}` fails on what the secret holds", function.name))
+    Fault::new(fault.kind(), format!("`${}` fails on the content of the secret", function.name))
 }
 
 fn open(value: Value<'_>) -> Value<'_> {

@@ -16,7 +16,7 @@ const MAP: Function = operator(
     "MAP()",
     &[ITEMS, Param::lambda("converter", 1, 3)],
     Kinds::LIST,
-    "What the converter makes of each element; of an object, of each value.",
+    "The result of the converter for each element; for an object, for each value.",
     LoopKind::Map,
 );
 

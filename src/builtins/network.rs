@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[Function {
         Param::new("networks", Kinds::TEXT.or(Kinds::LIST)),
     ],
     result: Kinds::BOOLEAN,
-    doc: "Whether an IP address is in a network, or in one of a list: `10.0.0.0/8`, `2001:db8::/32`, or a single address.",
+    doc: "True if an IP address is in a network, or in one of a list of networks: `10.0.0.0/8`, `2001:db8::/32`, or a single address.",
     examples: &[
         example("$IP_IN(\"192.30.252.1\", \"192.30.252.0/22\")", "true"),
         example("\"10.1.2.3\".$IP_IN([\"192.168.0.0/16\", \"10.0.0.0/8\"])", "true"),

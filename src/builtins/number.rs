@@ -14,7 +14,7 @@ const INTEGER: Function = Function {
     family: Family::Number,
     params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
     result: Kinds::NUMBER,
-    doc: "The number, or the one that a string spells, without its fraction.",
+    doc: "The integer part of a number, or of the number in a string.",
     examples: &[
         example(r#"$INTEGER("7") + $INTEGER("4")"#, "11"),
         example("$INTEGER(-7.9)", "-7"),
@@ -36,7 +36,7 @@ const DECIMAL: Function = Function {
     family: Family::Number,
     params: &[Param::new("value", Kinds::TEXT.or(NUMERIC))],
     result: Kinds::NUMBER,
-    doc: "The number, or the one that a string spells, as a decimal: calculated with approximately, and never out of the range of integers.",
+    doc: "A number, or the number in a string, as a decimal. Arithmetic with a decimal is approximate and does not overflow.",
     examples: &[
         example(r#"$DECIMAL("2.50")"#, "2.5"),
         example(r#""1e3".$DECIMAL()"#, "1000"),
@@ -56,7 +56,7 @@ const ROUND: Function = Function {
     family: Family::Number,
     params: &[Param::new("number", NUMERIC), Param::new("digits", Kinds::NUMBER).optional()],
     result: Kinds::NUMBER,
-    doc: "The number rounded to so many digits after the point, 0 if not given, before it if negative; a half rounds away from zero.",
+    doc: "The number rounded to a number of digits after the decimal point: 0 by default, and before the point if negative. A half rounds away from zero.",
     examples: &[
         example("$ROUND(2.5)", "3"),
         example("$ROUND(-2.5)", "-3"),
@@ -76,7 +76,7 @@ const FLOOR: Function = Function {
     family: Family::Number,
     params: &[Param::new("number", NUMERIC)],
     result: Kinds::NUMBER,
-    doc: "The greatest integer that is not above the number.",
+    doc: "The number rounded down to an integer.",
     examples: &[
         example("$FLOOR(2.9)", "2"),
         example("$FLOOR(-2.1)", "-3"),
@@ -94,7 +94,7 @@ const CEIL: Function = Function {
     family: Family::Number,
     params: &[Param::new("number", NUMERIC)],
     result: Kinds::NUMBER,
-    doc: "The least integer that is not below the number.",
+    doc: "The number rounded up to an integer.",
     examples: &[
         example("$CEIL(2.1)", "3"),
         example("$CEIL(-0.5)", "0"),
@@ -111,7 +111,7 @@ const ABS: Function = Function {
     family: Family::Number,
     params: &[Param::new("number", NUMERIC)],
     result: Kinds::NUMBER,
-    doc: "The number without its sign.",
+    doc: "The absolute value of the number.",
     examples: &[
         example("$ABS(-2.5)", "2.5"),
         example("$ABS(-9223372036854775808)", "9223372036854775808"),

@@ -14,7 +14,7 @@ const MERGE: Function = Function {
         Param::new("other", Kinds::OBJECT).rest(),
     ],
     result: Kinds::OBJECT,
-    doc: "The entries of all objects in one; of a repeated key the last value counts. A list of objects does too, nulls in it left out.",
+    doc: "The entries of all objects in one object. For a repeated key the last value counts. A list of objects may be given instead; its nulls are left out.",
     examples: &[
         example(
             r#"$MERGE({ "a": 1, "b": { "x": 1 } }, { "b": { "y": 2 } }, { "c": 3 })"#,

@@ -505,7 +505,7 @@ impl Checker<'_> {
                     format!("the lambda of `${}` has {takes}, got {}", callee.name, params.len()),
                 )
                 .help(if least > 1 {
-                    "write `(acc, x) => …`: what was gathered so far, and the element"
+                    "write `(acc, x) => …`: the result so far, and the element"
                 } else {
                     "write `x => …`, or `(x, key) => …`"
                 }),

@@ -196,7 +196,7 @@ impl<'c> Checker<'c> {
                         span,
                         format!("the key is what `{name}` holds, not the word"),
                     )
-                    .help(format!("write `\"{name}\"` for the word, `({name})` for what it holds")),
+                    .help(format!("write `\"{name}\"` for the literal key, `({name})` for the value of the name")),
                 );
             }
             _ => {}

@@ -233,7 +233,7 @@ pub(super) fn literal_alternative(checker: &mut Checker<'_>, operands: &[ExprId]
             Diagnostic::new(
                 Code::W0104,
                 span,
-                format!("{shown} always counts as true, whatever is before it"),
+                format!("{shown} always counts as true, independently of the value before it"),
             )
             .help(format!("to compare with several values, write `value IN [a, {shown}]`")),
         );

@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
-use super::store::{PAGE_ROWS, change, now, open};
+use super::store::{PAGE_ROWS, change, check_tenant, now, open};
 use super::subscriptions::display_id;
 use super::{Error, Exit};
 use crate::delivery::Api;
 use crate::gateway::store::{
-    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryStore,
+    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryStore, SubscriptionStore,
 };
 use crate::gateway::{display_locator, time_of, uuid_of};
 
@@ -109,7 +109,7 @@ impl Shown {
     /// Looks up the API of a subscription, once.
     pub(super) async fn look_up(
         &mut self,
-        store: &impl DeliveryStore,
+        store: &impl SubscriptionStore,
         id: &str,
     ) -> Result<(), Error> {
         if !self.0.contains_key(id) {
@@ -187,7 +187,8 @@ fn list(
     configuration: &ConfigurationArguments,
     format: Format,
 ) -> Result<Exit, Error> {
-    let (_, store) = open(configuration)?;
+    let (configuration, store) = open(configuration)?;
+    check_tenant(&configuration, &store, filter.tenant.as_deref())?;
     block_on(async {
         let mut list = List::new(format, HEADER);
         let mut shown = Shown::default();

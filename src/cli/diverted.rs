@@ -7,7 +7,9 @@ use super::deliveries::{Shown, id_of};
 use super::output::{self, Format, List};
 use super::store::{change, now, open, page_after};
 use super::{Error, Exit};
-use crate::gateway::store::{DeliveryStore, DivertedFilter, DivertedRecord, SubscriptionFilter};
+use crate::gateway::store::{
+    DeliveryStore, DivertedFilter, DivertedRecord, SubscriptionFilter, SubscriptionStore,
+};
 use crate::gateway::time_of;
 
 /// The arguments of `diverted`.
@@ -83,7 +85,11 @@ fn list(
 }
 
 /// Writes the dead letters of a subscription.
-async fn list_of(store: &impl DeliveryStore, id: &str, list: &mut List) -> Result<(), Error> {
+async fn list_of(
+    store: &(impl DeliveryStore + SubscriptionStore),
+    id: &str,
+    list: &mut List,
+) -> Result<(), Error> {
     let filter = DivertedFilter { subscription_id: id.to_owned(), ..DivertedFilter::default() };
     let mut shown = Shown::default();
     shown.look_up(store, id).await?;

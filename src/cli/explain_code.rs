@@ -98,7 +98,7 @@ fn index() -> String {
         ("W", "Warnings"),
     ];
     for (prefix, title) in groups {
-        let _ = write!(out, "\n## {title}\n\n| code | what it is |\n|---|---|\n");
+        let _ = write!(out, "\n## {title}\n\n| code | meaning |\n|---|---|\n");
         for row in all_codes().filter(|row| row.code.name().starts_with(prefix)) {
             let _ = writeln!(out, "| [{0}](errors/{0}.md) | {1} |", row.code, row.title);
         }

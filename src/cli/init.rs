@@ -114,7 +114,7 @@ fn write_new(path: &std::path::Path, text: &str) -> Result<(), Error> {
 
 fn gateway_file() -> String {
     format!(
-        "# The URL that providers reach this gateway by. What is signed is compared with it.\n\
+        "# The URL that providers reach this gateway by. Signed URLs are compared with it.\n\
          public_url = \"{PUBLIC_URL}\"\n\n\
          [server]\n\
          listen = \"127.0.0.1:8080\"\n\
@@ -170,7 +170,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
          # [event]\n\
          # data = '{ \"id\": parsed_body.id }'\n\
          \n\
-         # What must not be written to any log.\n\
+         # Values that must not be written to any log.\n\
          # [redact]\n\
          # paths = [\"parsed_body.user.email\"]\n",
     );

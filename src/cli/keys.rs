@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
 use super::rotate_encryption::RotateEncryption;
-use super::store::{audit, now, open};
+use super::store::{audit, check_tenant, now, open};
 use super::{Error, Exit};
 use crate::config::duration;
 use crate::gateway::store::{Key, KeyKind, Store};
@@ -165,7 +165,8 @@ fn list(
     configuration: &ConfigurationArguments,
     format: Format,
 ) -> Result<Exit, Error> {
-    let (_, store) = open(configuration)?;
+    let (configuration, store) = open(configuration)?;
+    check_tenant(&configuration, &store, tenant)?;
     let keys = block_on(store.keys(tenant))??;
     let header = format!("{:<18}{:<16}{:<7}{:<16}STATE  LABEL", "ID", "TENANT", "KIND", "SCOPES");
     let mut list = List::new(format, header);
@@ -205,7 +206,14 @@ fn to_json(key: &Key) -> serde_json::Value {
     })
 }
 
-fn revoke(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+/// Returns the id of a key: of the id itself, or of the whole key as its owner sends it.
+fn id_of(key: &str) -> &str {
+    let id = key.strip_prefix("hg_").unwrap_or(key);
+    id.split('_').next().unwrap_or(id)
+}
+
+fn revoke(key: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+    let id = id_of(key);
     let (_, store) = open(configuration)?;
     let revoked = block_on(async {
         let revoked = store.revoke_key(id, now()).await?;
@@ -215,7 +223,10 @@ fn revoke(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Erro
         Ok::<bool, Error>(revoked)
     })??;
     if !revoked {
-        return Err(Error::Usage(format!("there is no key `{id}` that is good")));
+        return Err(Error::Usage(format!(
+            "there is no key with the id `{id}`, or it was revoked before; `hookgate keys list` \
+             shows the ids"
+        )));
     }
     output::print_note(&format!("revoked `{id}`"));
     Ok(Exit::Done)

@@ -10,18 +10,18 @@ const HEAD: &str = "\
 
 *Written by `hookgate init --markdown`.*
 
-What each provider's signature covers, what it leaves out, and what becomes of a request that somebody sends again. The
-names are those of `hookgate init` and of `provider` in a listener's file.
+For each provider: the parts of a request that its signature covers, the important parts that it does not cover, and the
+handling of a replayed request. `hookgate init NAME` and `provider` in the file of a listener use the names of this table.
 
-What stands under *not signed* is what the recipe makes events of, or what decides how a body is read, and anyone who has a
-request can change it: a header that names the event, say. Other headers are never signed, nor are the method, the URL and
-the query where they are not listed as signed. Where nothing is signed, the request carries a secret instead, and whoever
-has that can write anything.
+The parts under *not signed* decide on the event, or on how the body is parsed. An attacker who has a request can change
+them, for example a header with the event type. Other headers are never signed. The method, the URL and the query are
+signed only where they are listed. Where nothing is signed, the request carries a secret instead: a sender that knows the
+secret can write any request.
 
-A replay is refused where a time is signed, once it is further from now than the tolerance; it is recognised where
-the request's keys, or what was signed, were accepted before: then it is answered, and makes no second event.
+A replay is *refused* if a signed time differs from the clock by more than the tolerance. It is *recognised* if its keys or
+its signed payload were accepted before: it is then answered, and produces no second event.
 
-| provider | name | signed | not signed | a replay is |
+| provider | name | signed | not signed | replay |
 |---|---|---|---|---|
 ";
 

@@ -20,7 +20,7 @@ const FILES: &[(&str, &Table)] = &[
 #[derive(Debug, Args)]
 pub(super) struct Schema {
     /// Kind of file: gateway, listener, recipe or test
-    #[arg(value_name = "KIND", required_unless_present = "markdown")]
+    #[arg(value_name = "KIND")]
     kind: Option<String>,
     /// Write the reference page instead of the JSON Schema; without a kind, of all kinds
     #[arg(long)]
@@ -29,14 +29,19 @@ pub(super) struct Schema {
 
 impl Schema {
     pub(super) fn run(self) -> Result<Exit, Error> {
+        let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        let names = quoted_list(&names);
         let Some(kind) = &self.kind else {
+            if !self.markdown {
+                return Err(Error::Usage(format!("name a kind of file: {names}")));
+            }
             output::print_text(&page(FILES.iter().map(|(_, table)| *table)))?;
             return Ok(Exit::Done);
         };
         let Some((_, table)) = FILES.iter().find(|(name, _)| name == kind) else {
-            let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-            let names = quoted_list(&names);
-            return Err(Error::Usage(format!("there is no kind of file `{kind}`, but {names}")));
+            return Err(Error::Usage(format!(
+                "there is no kind of file `{kind}`; there are {names}"
+            )));
         };
         if self.markdown {
             output::print_text(&page([*table].into_iter()))?;
@@ -70,14 +75,14 @@ fn page(roots: impl Iterator<Item = &'static Table>) -> String {
 fn outcomes() -> String {
     let mut out = String::from(
         "\n## Outcomes\n\nWhat may become of a request.\n\n\
-         | outcome | status | try again | what it means |\n|---|---|---|---|\n",
+         | outcome | status | retry | meaning |\n|---|---|---|---|\n",
     );
     for row in all_outcomes() {
         let again = if row.retry { "yes" } else { "no" };
         let _ = writeln!(out, "| `{}` | {} | {again} | {} |", row.name, row.status, row.doc);
     }
     out.push_str(
-        "\n## Findings\n\nWhat a step may find.\n\n| finding | what it means |\n|---|---|\n",
+        "\n## Reason codes\n\nThe results of a step.\n\n| reason code | meaning |\n|---|---|\n",
     );
     for code in all_reason_codes() {
         let _ = writeln!(out, "| `{}` | {} |", code.name(), code.doc());

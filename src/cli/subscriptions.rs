@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List};
-use super::store::{now, open, page_after, unlock};
+use super::store::{check_tenant, now, open, page_after, unlock};
 use super::{Error, Exit};
 use crate::delivery::{Api, Definition, SubscriptionHealth};
-use crate::gateway::store::{DeliveryStore, SubscriptionFilter, SubscriptionRecord};
+use crate::gateway::store::{SubscriptionFilter, SubscriptionRecord, SubscriptionStore};
 use crate::gateway::{
     Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, display_locator, micros_in,
     time_of, unsealed,
@@ -135,6 +135,7 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
+    check_tenant(&configuration, &store, tenant.as_deref())?;
     let keyring = unlock(&configuration, &store)?;
     let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
     block_on(async {

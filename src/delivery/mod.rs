@@ -24,5 +24,5 @@ pub use policy::{MAX_WAIT, Pattern, Policy, Retry, Suspend, Trigger};
 pub use programs::{Filters, Programs, STEPS, UNWANTED, Wanted, engine};
 pub use signing::{SigningSecret, SigningSecretError};
 pub use subscription::{Api, Definition, Endpoint, Previous, Receiver, header_fault, receiver_of};
-pub use target::{Refusal, refusal};
+pub use target::{Refusal, ends_in_number, refusal};
 pub use types::{AWORK_SLACK_TYPES, AWORK_TYPES};

@@ -234,7 +234,7 @@ pub fn header_fault(name: &str, value: &str) -> Option<String> {
     let small = name.to_ascii_lowercase();
     let reserved = RESERVED.contains(&small.as_str());
     if reserved || small.starts_with("proxy-") || small.starts_with("hookgate-") {
-        return Some(format!("`{name}` is set by the gateway, and by nobody else"));
+        return Some(format!("`{name}` is set by the gateway; a subscription cannot set it"));
     }
     let fits = |byte: u8| byte == b'\t' || (b' '..=b'~').contains(&byte);
     if value.len() > 8192 || !value.bytes().all(fits) || value.trim() != value {

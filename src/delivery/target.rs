@@ -47,6 +47,24 @@ pub fn refusal(address: IpAddr, allowed: &[IpNet]) -> Option<Refusal> {
     kind.map(|kind| Refusal { address, kind })
 }
 
+/// Returns true if the last label of a host is a number, as in `0x7f.1`. Other resolvers read such
+/// a host as an address, and no name ends in a number.
+///
+/// ```
+/// use hookgate::delivery::ends_in_number;
+///
+/// assert!(ends_in_number("0x7f.1") && ends_in_number("2130706433."));
+/// assert!(!ends_in_number("example.com"));
+/// ```
+pub fn ends_in_number(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or("");
+    match last.strip_prefix("0x").or_else(|| last.strip_prefix("0X")) {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
 /// Returns the kind of an IPv4 address in the IANA special-purpose registry (RFC 6890), or
 /// multicast.
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {

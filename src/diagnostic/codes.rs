@@ -144,7 +144,7 @@ codes! {
     }
     E0010 {
         title: "something else was expected here",
-        explanation: "The source does not go on in a way that the grammar knows. The message says what was found and what could stand there. Often something is missing just before the place: an operator, a comma, a closing quote.",
+        explanation: "The source does not match the grammar here. The message names the token that was found, and the tokens that are possible. Often something is missing just before this position: an operator, a comma, a closing quote.",
         example: "parsed_body.status == == \"open\"",
         fixed: Some("parsed_body.status == \"open\""),
         setting: Rule,
@@ -228,7 +228,7 @@ codes! {
     }
     E0105 {
         title: "secrets are not available here",
-        explanation: "The host compiles this program without access to secrets, because whoever wrote it may not read them. What needs a secret belongs in a program of the host's own.",
+        explanation: "The host compiles this program without access to secrets, because its author may not read them. Put the part that needs a secret into a program of the host.",
         example: "$SECRET('NAME') == headers[\"x-token\"]",
         fixed: None,
         setting: NoSecrets,
@@ -242,7 +242,7 @@ codes! {
     }
     E0107 {
         title: "the wrong number of arguments",
-        explanation: "The function takes more or fewer arguments than it got. Written after its first argument, `x.$F(y)`, that one counts too. `hookgate functions NAME` shows what a function takes.",
+        explanation: "The function has another number of parameters. In `x.$F(y)`, the value before the dot is the first argument and counts too. `hookgate functions NAME` shows the parameters.",
         example: "$STARTS_WITH(headers[\"x-jira-event\"])",
         fixed: Some("$STARTS_WITH(headers[\"x-jira-event\"], \"issue\")"),
         setting: Rule,
@@ -298,14 +298,14 @@ codes! {
     }
     E0301 {
         title: "an operator met a kind it does not work on",
-        explanation: "While running, an operand had a kind that the operator does not take. The message names both kinds and what to write instead. Null is no such kind: arithmetic with null is null, and no order holds with it.",
+        explanation: "While running, an operand had a kind that the operator does not take. The message names both kinds, and the form that works. Null is not such a kind: arithmetic with null is null, and every comparison of order with null is false.",
         example: "[1, \"2\"].$REDUCE(0, (sum, n) => sum + n)",
         fixed: Some("[1, \"2\"].$REDUCE(0, (sum, n) => sum + $INTEGER(n))"),
         setting: Rule,
     }
     E0302 {
         title: "an argument had the wrong kind",
-        explanation: "While running, an argument had a kind that the function does not take: the data is not what the rule expects. Convert it, ask for its kind first (`$KIND(x) == \"text\"`), or give a fallback with `$TRY`.",
+        explanation: "While running, an argument had a kind that the function does not take: the data is not what the rule expects. Convert it, test its kind first (`$KIND(x) == \"string\"`), or give a fallback with `$TRY`.",
         example: "[1].$MAP(n => $LOWERCASE(n))",
         fixed: Some("[1].$MAP(n => $LOWERCASE($TEXT(n)))"),
         setting: Rule,
@@ -375,7 +375,7 @@ codes! {
     }
     E0312 {
         title: "a secret on its way out",
-        explanation: "While running, something made from a secret was on its way out: an answer that holds it, or a number or time that would tell of it. The checker refuses what it can see before (E0203); this is what it could not.",
+        explanation: "While running, a value that was made from a secret would have become part of the result: a value that contains the secret, or a number or time that reveals it. The checker reports the cases that it can see earlier (E0203).",
         example: "IF raw_body THEN $LENGTH($SECRET('NAME')) > 8",
         fixed: Some("IF raw_body THEN $SECRET('NAME') != \"changeme\""),
         setting: Secret,
@@ -417,7 +417,7 @@ codes! {
     }
     E0402 {
         title: "more built than one evaluation may hold",
-        explanation: "Strings, lists and objects that an evaluation builds are bounded together, 16 MiB by default. What it only reads does not count. `$TRY` does not catch this.",
+        explanation: "All strings, lists and objects that an evaluation builds have one size limit, 16 MiB by default. Values that it only reads do not count. `$TRY` does not catch this error.",
         example: "$RANGE(64).$REDUCE(\"x\", (text, i) => text + text)",
         fixed: Some("$RANGE(6).$REDUCE(\"x\", (text, i) => text + text)"),
         setting: Rule,
@@ -489,7 +489,7 @@ codes! {
     }
     E0601 {
         title: "a key that a configuration does not have",
-        explanation: "The table has no key of this name; the nearest is suggested. Keys are written in small letters with underscores.",
+        explanation: "The table has no key with this name; the message suggests the nearest one. Keys are written in lowercase with underscores.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethod = [\"POST\"]",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nmethods = [\"POST\"]"),
         setting: Listener,
@@ -517,7 +517,7 @@ codes! {
     }
     E0605 {
         title: "a value that means nothing",
-        explanation: "The value is of the right kind, and nothing has this name or this range; the message says what was wanted.",
+        explanation: "The value has the right kind, but it is not one of the allowed names or outside the allowed range. The message shows the allowed values.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nprovider = \"githup\"",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n"),
         setting: Listener,
@@ -538,14 +538,14 @@ codes! {
     }
     E0608 {
         title: "a challenge that signs for strangers",
-        explanation: "The response signs a string that its sender chose, with the secret that signs deliveries: whoever sends the right text gets the signature of a delivery. What is signed has to be one path of the request, which is then held to a pattern that no delivery matches; or the challenge itself has to be verified.",
+        explanation: "The response signs a string that its sender chooses, with the secret that signs deliveries. A stranger could send the text of a delivery and get its signature. Sign one path of the request only: its value must then match a pattern that no delivery matches. Or verify the challenge itself.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${parsed_body.challenge}\").$HEX()'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"),
         setting: Listener,
     }
     E0609 {
         title: "a source that the tenant may not use",
-        explanation: "The listener names a secret, or another file, that does not belong to its tenant. `secret_env` and `secret_files` of `[tenants.NAME]` in `hookgate.toml` say which variables and files hold the secrets of a tenant. Without such a list a tenant uses files below the configuration's folder, and variables that do not begin with `HOOKGATE_`; what another tenant's list names is not for it. The store, its key and the configuration itself are for nobody.",
+        explanation: "The listener names a secret, or another file, that does not belong to its tenant. `secret_env` and `secret_files` of `[tenants.NAME]` in `hookgate.toml` say which variables and files hold the secrets of a tenant. Without such a list a tenant uses files below the configuration's folder, and variables that do not begin with `HOOKGATE_`; a source in the list of another tenant is refused. The store, its key and the configuration itself are always refused.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"HOOKGATE_KEY\" }\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
         setting: Listener,
@@ -573,7 +573,7 @@ codes! {
     }
     W0104 {
         title: "a condition that is always true, or always false",
-        explanation: "The condition cannot come out otherwise, so what it guards always runs, or never does. A literal `TRUE` or `FALSE` is taken as meant.",
+        explanation: "The condition has the same value for every request, so the guarded part always runs, or never runs. A literal `TRUE` or `FALSE` is not reported.",
         example: "IF \"text\" THEN 1 ELSE 2",
         fixed: Some("IF raw_body THEN 1 ELSE 2"),
         setting: Rule,
@@ -587,14 +587,14 @@ codes! {
     }
     W0106 {
         title: "`AND` and `OR` without parentheses",
-        explanation: "`AND` binds tighter than `OR`. Parentheses say so to whoever reads it next.",
+        explanation: "`AND` binds tighter than `OR`. Parentheses make this visible to the reader.",
         example: "parsed_body.a OR parsed_body.b AND parsed_body.c",
         fixed: Some("parsed_body.a OR (parsed_body.b AND parsed_body.c)"),
         setting: Rule,
     }
     W0107 {
         title: "a bare name as a key",
-        explanation: "Keys are expressions: a bare name is read from the context, and what it holds is the key. A literal key has quotes.",
+        explanation: "Keys are expressions: a bare name is read from the context, and its value is the key. A literal key has quotes.",
         example: "{ headers: 1 }",
         fixed: Some("{ \"headers\": 1 }"),
         setting: Rule,
@@ -635,7 +635,7 @@ codes! {
         setting: Verification,
     }
     W0113 {
-        title: "claims whose expiry nobody reads",
+        title: "claims whose expiry is not checked",
         explanation: "`$JWT_VERIFY` checks the signature and not the time. Compare `exp` with the clock, or a token is good for ever.",
         example: "$JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").sub == \"a\"",
         fixed: Some("headers[\"x-jwt\"] != NULL AND $JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").exp > $TIME()"),
@@ -664,7 +664,7 @@ codes! {
     }
     W0117 {
         title: "letters that look like others",
-        explanation: "The string mixes letters of several scripts that look alike, or holds signs that change the direction of writing. What is read is not what is compared.",
+        explanation: "The string mixes letters of several scripts that look alike, or contains characters that change the direction of writing. The displayed text differs from the compared text.",
         example: "parsed_body.user == \"pаypal\"",
         fixed: Some("parsed_body.user == \"paypal\""),
         setting: Rule,
@@ -677,7 +677,7 @@ codes! {
         setting: Verification,
     }
     W0601 {
-        title: "a rule that verifies nobody",
+        title: "a rule that verifies no sender",
         explanation: "The rule holds for a request with nothing in it, so it keeps no stranger out. A comparison with something absent is often why.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"agent\"\nrule = '\"curl\" NOT IN $LOWERCASE(headers[\"user-agent\"])'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"agent\"\nrule = 'headers[\"user-agent\"] != NULL AND \"curl\" NOT IN $LOWERCASE(headers[\"user-agent\"])'\n"),
@@ -692,7 +692,7 @@ codes! {
     }
     W0604 {
         title: "a time that no signature covers",
-        explanation: "The rule holds a time to the clock, and the signature says nothing of that time: whoever replays a request writes the time anew.",
+        explanation: "The rule compares a time with the clock, but the signature does not cover that time. An attacker who replays a request can set a new time.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[verify]]\nname = \"recent\"\nrule = '$ABS($TIME() - $INTEGER(headers[\"x-ts\"])) <= 300'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = '\"${headers[\"x-ts\"]}.${raw_body}\"'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[verify]]\nname = \"recent\"\nrule = '$ABS($TIME() - $INTEGER(headers[\"x-ts\"])) <= 300'\n"),
         setting: Listener,

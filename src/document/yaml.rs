@@ -102,9 +102,8 @@ impl<'s> Reader<'s> {
             return Err(anchored(span));
         }
         if tag {
-            return Err(unreadable(span, "a mapper has no tags: `!a`, `!!str`").help(
-                "a string is an expression; what is to be text is quoted twice: `\"'12'\"`",
-            ));
+            return Err(unreadable(span, "a mapper has no tags: `!a`, `!!str`")
+                .help("a string is an expression; quote literal text twice: `\"'12'\"`"));
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ pub use config::configuration::{
 pub use config::keys::{GATEWAY, TEST_FILE};
 pub use config::settings::{Limits, Retention, SETTINGS_FILE, Settings, TenantSources};
 pub use deliver::ClientsError;
+pub(crate) use http::collected;
 pub use http::tls::{Certificates, TlsError};
 pub use http::{STAGES, StageRow};
 pub use ingest::captured_request::CapturedRequest;

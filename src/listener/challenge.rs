@@ -88,9 +88,9 @@ impl Challenge {
             let payload = machine
                 .eval(&token.payload, context)
                 .map_err(|trap| failed(trap.place_in(&token.payload)))?;
-            let payload = payload
-                .content()
-                .ok_or_else(|| failed(format!("what the token `{}` signs is null", token.name)))?;
+            let payload = payload.content().ok_or_else(|| {
+                failed(format!("the payload that the token `{}` signs is null", token.name))
+            })?;
             let mac = token.hash.sign(secret, payload).unwrap_or_default();
             tokens.push((token.name.clone(), OwnedValue::Text(token.encoding.encode(&mac).into())));
         }

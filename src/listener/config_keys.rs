@@ -32,12 +32,12 @@ pub static LISTENER: Table = Table {
             FieldType::Uuid,
             "The listener's id, a UUID: its place in the URL that the provider posts to.",
         ),
-        required("name", FieldType::Text, "What logs, metrics and commands call it."),
+        required("name", FieldType::Text, "The name in logs, metrics and commands."),
         required("tenant", FieldType::Text, "The tenant that its events belong to."),
         optional(
             "provider",
             FieldType::Text,
-            "A recipe that fills in what this file leaves out; `hookgate init` lists them.",
+            "A recipe, whose settings apply if this file does not set them; `hookgate init` lists the recipes.",
         ),
         optional(
             "url",
@@ -72,7 +72,7 @@ pub static LISTENER: Table = Table {
 /// The schema of the listener part of a recipe: the defaults for its listeners.
 static FRAGMENT: Table = Table {
     name: "a recipe's listener",
-    doc: "What a listener of this provider has if its file does not say otherwise.",
+    doc: "The settings of a listener of this provider, if its file does not set them.",
     fields: &[
         METHODS,
         VERIFY,
@@ -110,23 +110,24 @@ const VERIFY: Field = optional(
 const CHALLENGE: Field = optional(
     "challenge",
     FieldType::List(&A_CHALLENGE),
-    "How a provider's question whether the listener is there is recognised and answered; the first that is recognised counts.",
+    "The challenges of a provider (requests that test the endpoint), and the responses to them. The first match counts.",
 );
 const RATE_LIMIT: Field = optional(
     "rate_limit",
     FieldType::Table(&RATE),
-    "How many requests it takes.",
+    "The rate limit of the listener.",
 ).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds");
 const SCHEMA: Field = optional(
     "schema",
     FieldType::Table(&SCHEMAS),
-    "What the body has to look like: a JSON Schema (draft 7, 2020-12), or its shorthand.",
+    "The schema of the body: a JSON Schema (draft 7, 2020-12), or its shorthand.",
 );
 const FILTER: Field =
     optional("filter", FieldType::Table(&FILTERS), "Which requests become events.");
 const DEDUPLICATE: Field =
-    optional("deduplicate", FieldType::Table(&DEDUP), "How repeats of one event are recognised.");
-const EVENT: Field = optional("event", FieldType::Table(&EVENTS), "What a request becomes.");
+    optional("deduplicate", FieldType::Table(&DEDUP), "The deduplication of events.");
+const EVENT: Field =
+    optional("event", FieldType::Table(&EVENTS), "The event that an accepted request produces.");
 const RESPONSE: Field = optional(
     "response",
     FieldType::Table(&RESPONSES),
@@ -135,12 +136,12 @@ const RESPONSE: Field = optional(
 const REDACT: Field = optional(
     "redact",
     FieldType::Table(&REDACTION),
-    "What must not be written to any log. `Authorization`, cookies and every known secret never are.",
+    "Values that must not be written to any log. `Authorization`, cookies and known secrets are always redacted.",
 );
 const CAPTURE: Field = optional(
     "capture",
     FieldType::Bool,
-    "Whether the original request is kept, encrypted, so that its signature can be checked again.",
+    "True to keep the original request, encrypted, so that its signature can be verified again.",
 )
 .or("false")
 .renamed_from("keep_raw");
@@ -157,7 +158,7 @@ const ALLOW: Field = optional(
 
 static SECRET: Table = Table {
     name: "a secret",
-    doc: "Where a secret is read from, at start and at each reload.",
+    doc: "The source of a secret, read at start and at each reload.",
     fields: &[
         optional("env", FieldType::Text, "The environment variable that holds it."),
         optional(
@@ -168,7 +169,7 @@ static SECRET: Table = Table {
         optional(
             "encoding",
             FieldType::Word(SECRET_ENCODINGS),
-            "How it is written: as the string itself, in hex, in base64, or with the prefix `whsec_` before base64. Stripe's `whsec_` is part of the string: `utf8`.",
+            "The encoding: the string itself, in hex, in base64, or with the prefix `whsec_` before base64. Stripe's `whsec_` is part of the string: `utf8`.",
         ).or_derived("the recipe's, else `utf8`"),
     ],
     one_of: &["env", "file"],
@@ -178,7 +179,7 @@ static CHECK: Table = Table {
     name: "a check",
     doc: "One check of a request's sender.",
     fields: &[
-        required("name", FieldType::Text, "What the log calls it."),
+        required("name", FieldType::Text, "The name in the log."),
         optional(
             "enforce",
             FieldType::Bool,
@@ -208,7 +209,7 @@ static CHECK: Table = Table {
         optional(
             "jwt",
             FieldType::Table(&JWT),
-            "A token that somebody else issued, checked against pinned keys.",
+            "A token of another issuer, verified with pinned keys.",
         ),
         optional(
             "addresses",
@@ -222,20 +223,20 @@ static CHECK: Table = Table {
 const PAYLOAD: Field = required(
     "payload",
     EXPRESSIONS,
-    "What the sender signed, as an expression; of a list any may be it.",
+    "The signed payload, as an expression. In a list, one of them has to match.",
 );
 const RECEIVED: Field = required(
     "received",
     FieldType::Expression,
-    "Where the signature stands: a string, or a list of candidates.",
+    "The signature in the request: a string, or a list of candidates.",
 );
 const PREFIX: Field = optional(
     "prefix",
     TEXTS,
-    "What a signature begins with; others are passed over. In a list, an empty text means that it may be left out.",
+    "The prefix of a signature; signatures with another prefix are ignored. In a list, an empty string makes the prefix optional.",
 );
 const SEPARATOR: Field =
-    optional("separator", FieldType::Text, "What stands between several signatures in one string.");
+    optional("separator", FieldType::Text, "The separator of several signatures in one string.");
 const TIME: Field = optional(
     "time",
     FieldType::Expression,
@@ -244,13 +245,13 @@ const TIME: Field = optional(
 const TOLERANCE: Field = optional(
     "tolerance",
     FieldType::OneOf(&[FieldType::Duration, FieldType::Word(&["off"])]),
-    "How far the signed time may be from now, to either side.",
+    "The tolerance: the largest difference between the signed time and the clock, in both directions.",
 )
 .or("300s");
 
 static SIGNATURE: Table = Table {
     name: "a signature",
-    doc: "An HMAC (RFC 2104) of what the sender signed.",
+    doc: "An HMAC (RFC 2104) of the signed payload.",
     fields: &[
         required(
             "secret",
@@ -275,7 +276,7 @@ static SIGNATURE: Table = Table {
         required(
             "encoding",
             FieldType::Word(ENCODINGS),
-            "How the signature is written. Hex in any case; base64 in its exact alphabet, padded or not.",
+            "The encoding of the signature. Hex in lowercase or uppercase; base64 in its exact alphabet, with or without padding.",
         ),
         TIME,
         TOLERANCE,
@@ -309,7 +310,7 @@ static PUBLIC_KEY: Table = Table {
         RECEIVED,
         PREFIX,
         SEPARATOR,
-        required("encoding", FieldType::Word(ENCODINGS), "How the signature is written."),
+        required("encoding", FieldType::Word(ENCODINGS), "The encoding of the signature."),
         TIME,
         TOLERANCE,
     ],
@@ -330,7 +331,7 @@ static CREDENTIAL: Table = Table {
 
 static JWT: Table = Table {
     name: "a token check",
-    doc: "A JSON Web Token (RFC 7519) that somebody else issued. `exp` and `nbf` are required and compared with the clock.",
+    doc: "A JSON Web Token (RFC 7519) of another issuer. `exp` and `nbf` are required and compared with the clock.",
     fields: &[
         optional(
             "header",
@@ -346,11 +347,16 @@ static JWT: Table = Table {
         required(
             "algorithms",
             FieldType::List(&FieldType::Word(&["RS256", "RS384", "RS512", "ES256", "EdDSA"])),
-            "The algorithms that are taken, whatever the token says.",
+            "The accepted algorithms. The header of the token does not extend them.",
         ),
-        required("issuer", FieldType::Text, "What `iss` has to be."),
-        required("audience", FieldType::Text, "What `aud` has to be, or to have in it."),
-        optional("leeway", FieldType::Duration, "How far the clocks may differ.").or("30s"),
+        required("issuer", FieldType::Text, "The required `iss` claim."),
+        required(
+            "audience",
+            FieldType::Text,
+            "The required `aud` claim: a string, or a member of a list.",
+        ),
+        optional("leeway", FieldType::Duration, "The allowed difference between the clocks.")
+            .or("30s"),
     ],
     one_of: &[],
 };
@@ -377,7 +383,7 @@ static CHALLENGES: Table = Table {
     name: "a challenge",
     doc: "A provider's question whether the listener is there.",
     fields: &[
-        optional("name", FieldType::Text, "What the log calls it.").or("challenge"),
+        optional("name", FieldType::Text, "The name in the log.").or("challenge"),
         required("detect", FieldType::Expression, "An expression that holds for challenges only."),
         optional(
             "methods",
@@ -400,13 +406,13 @@ static CHALLENGES: Table = Table {
         optional(
             "verified",
             FieldType::Bool,
-            "Whether the request has to pass verification first.",
+            "True if the request has to pass verification first.",
         )
         .or("false"),
         optional(
             "token_pattern",
             FieldType::Text,
-            "What a string has to look like that is signed for a sender nobody verified.",
+            "A pattern that a string must match before it is signed for an unverified sender.",
         )
         .or("[A-Za-z0-9_-]{1,128}"),
     ],
@@ -419,27 +425,35 @@ static TOKEN: Table = Table {
     fields: &[
         required("secret", FieldType::Text, "The name of the secret."),
         required("hash", FieldType::Word(HASHES), "The hash function."),
-        required("payload", FieldType::Expression, "What is signed: one path of the request."),
-        required("encoding", FieldType::Word(ENCODINGS), "How the token is written."),
+        required("payload", FieldType::Expression, "The signed payload: one path of the request."),
+        required("encoding", FieldType::Word(ENCODINGS), "The encoding of the token."),
     ],
     one_of: &[],
 };
 
 static RATE: Table = Table {
     name: "a rate limit",
-    doc: "How many requests are taken; counted after verification.",
+    doc: "The rate of requests, counted after verification.",
     fields: &[
-        required("requests", FieldType::Count(1, 1_000_000), "How many requests, in so much time."),
-        optional("per", FieldType::Duration, "In how much time.").or("1s"),
-        optional("burst", FieldType::Count(1, 10_000_000), "How many at once, after a pause.")
-            .or_derived("what ten seconds allow, at least one"),
+        required(
+            "requests",
+            FieldType::Count(1, 1_000_000),
+            "The number of requests in one period.",
+        ),
+        optional("per", FieldType::Duration, "The period.").or("1s"),
+        optional(
+            "burst",
+            FieldType::Count(1, 10_000_000),
+            "The number of requests at once, after a pause.",
+        )
+        .or_derived("the requests of ten seconds, at least 1"),
     ],
     one_of: &[],
 };
 
 static SCHEMAS: Table = Table {
     name: "a schema",
-    doc: "What the body has to look like.",
+    doc: "The schema of the body.",
     fields: &[
         optional(
             "file",
@@ -468,7 +482,7 @@ static FILTERS: Table = Table {
 
 static DEDUP: Table = Table {
     name: "deduplication",
-    doc: "How repeats of one event are recognised.",
+    doc: "The deduplication of events.",
     fields: &[
         optional(
             "keys",
@@ -478,7 +492,7 @@ static DEDUP: Table = Table {
         optional(
             "window",
             FieldType::Duration,
-            "How long a key is remembered, from 1 second to 24 hours, counted from the first.",
+            "The time for which a key is stored, from 1 second to 24 hours, counted from its first request.",
         ).or("10m"),
         optional(
             "signature",
@@ -491,7 +505,7 @@ static DEDUP: Table = Table {
 
 static EVENTS: Table = Table {
     name: "an event",
-    doc: "What a request becomes.",
+    doc: "The event that an accepted request produces.",
     fields: &[
         optional("type", FieldType::Expression, "The event's type."),
         optional("id", FieldType::Expression, "The provider's own id of the event."),
@@ -527,7 +541,7 @@ static RESPONSES: Table = Table {
 
 static REDACTION: Table = Table {
     name: "redaction",
-    doc: "What must not be written to any log.",
+    doc: "Values that must not be written to any log.",
     fields: &[
         optional(
             "paths",
@@ -542,17 +556,25 @@ static REDACTION: Table = Table {
 /// The schema of a recipe file.
 pub static RECIPE: Table = Table {
     name: "a recipe",
-    doc: "How one provider signs, challenges and names its deliveries.",
+    doc: "The signatures, challenges and event types of one provider.",
     fields: &[
         required("title", FieldType::Text, "The provider's name as it writes it."),
         required("documentation", FieldType::Text, "The page that says so."),
         required(
             "setup",
             FieldType::Text,
-            "What to do at the provider, a step a line; `{url}` and `{secret}` are filled in.",
+            "The steps of the set-up at the provider, one in each line; `{url}` and `{secret}` are replaced.",
         ),
-        required("covers", FieldType::List(&FieldType::Text), "What the signature covers."),
-        required("unsigned", FieldType::List(&FieldType::Text), "What matters and is not covered."),
+        required(
+            "covers",
+            FieldType::List(&FieldType::Text),
+            "The parts of a request that the signature covers.",
+        ),
+        required(
+            "unsigned",
+            FieldType::List(&FieldType::Text),
+            "The important parts of a request that the signature does not cover.",
+        ),
         optional(
             "secrets",
             FieldType::Map(&FieldType::Table(&RECIPE_SECRET)),
@@ -563,8 +585,12 @@ pub static RECIPE: Table = Table {
             FieldType::Map(&FieldType::Table(&RECIPE_VAR)),
             "Settings that it needs, which are no secrets.",
         ),
-        required("listener", FieldType::Table(&FRAGMENT), "What a listener of this provider has."),
-        optional("send", FieldType::Table(&SEND), "How the provider makes a delivery."),
+        required(
+            "listener",
+            FieldType::Table(&FRAGMENT),
+            "The settings of a listener of this provider.",
+        ),
+        optional("send", FieldType::Table(&SEND), "The form of a delivery of the provider."),
         required(
             "sample",
             FieldType::List(&FieldType::Table(&SAMPLE)),
@@ -578,9 +604,9 @@ static RECIPE_SECRET: Table = Table {
     name: "a recipe's secret",
     doc: "A secret that the provider and the listener share, or a key that is pinned.",
     fields: &[
-        required("what", FieldType::Text, "What it is at the provider."),
-        optional("encoding", FieldType::Word(SECRET_ENCODINGS), "How the provider writes it."),
-        optional("optional", FieldType::Bool, "Whether the listener works without it."),
+        required("what", FieldType::Text, "Its meaning at the provider."),
+        optional("encoding", FieldType::Word(SECRET_ENCODINGS), "The encoding at the provider."),
+        optional("optional", FieldType::Bool, "True if the listener works without it."),
     ],
     one_of: &[],
 };
@@ -589,15 +615,15 @@ static RECIPE_VAR: Table = Table {
     name: "a recipe's setting",
     doc: "A setting that is no secret.",
     fields: &[
-        required("what", FieldType::Text, "What it is at the provider."),
-        optional("default", FieldType::Any, "What it is, where a listener does not say."),
+        required("what", FieldType::Text, "Its meaning at the provider."),
+        optional("default", FieldType::Any, "The default, if a listener does not set it."),
     ],
     one_of: &[],
 };
 
 static SEND: Table = Table {
     name: "sending",
-    doc: "How the provider makes a delivery.",
+    doc: "The form of a delivery of the provider.",
     fields: &[
         optional("method", FieldType::Text, "The method.").or("POST"),
         optional("content_type", FieldType::Text, "The content type.").or("application/json"),
@@ -615,8 +641,8 @@ pub static SAMPLE: Table = Table {
     name: "a sample",
     doc: "A request with its expected result.",
     fields: &[
-        required("name", FieldType::Text, "What is shown, in a user's words."),
-        optional("source", FieldType::Text, "Where it was published."),
+        required("name", FieldType::Text, "The name of the sample."),
+        optional("source", FieldType::Text, "The source of the sample."),
         required("expect", FieldType::Text, "The outcome."),
         optional("reason", FieldType::Text, "A finding that has to be among the reasons."),
         optional("method", FieldType::Text, "The method.").or("POST"),

@@ -69,9 +69,9 @@ fn passes(span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::W0601,
         span,
-        "this rule holds for an empty request, so it verifies nobody",
+        "this rule holds for an empty request, so it verifies no sender",
     )
-    .help("ask first that what you look at is there: `headers[\"x-name\"] != NULL AND …`")
+    .help("test first that the header is present: `headers[\"x-name\"] != NULL AND …`")
 }
 
 fn with<T>(
@@ -162,7 +162,7 @@ fn uncovered(lints: &Lints, program: &Program, at: At, tell: &mut impl FnMut(boo
     for read in program.reads().iter().filter(|read| !is_covered(read, &covered)) {
         let message = format!("`{read}` is trusted as the time, and no signature covers it");
         let diagnostic = Diagnostic::new(Code::W0604, at.span, message)
-            .help("whoever replays a request sets it to now; look in the provider's documentation for what it signs");
+            .help("an attacker who replays a request can set it to the current time; see the provider's documentation for the signed parts");
         tell(at.of_recipe, diagnostic);
     }
 }

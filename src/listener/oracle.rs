@@ -43,8 +43,9 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
 
 /// Returns the diagnostic for a response that signs more than a token.
 pub(super) fn refused(span: Span, secret: &str) -> Diagnostic {
-    let message =
-        format!("this signs what a stranger chooses with `{secret}`, which signs deliveries too");
+    let message = format!(
+        "this signs a string that the sender chooses with `{secret}`, which signs deliveries too"
+    );
     Diagnostic::new(Code::E0608, span, message).help(
         "sign one path of the request, `$HMAC_SHA256($SECRET('NAME'), parsed_body.token)`, which is then held to `token_pattern`; or set `verified = true` where the challenge itself is signed",
     )
@@ -112,6 +113,11 @@ fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
         }
     }
     Around::default()
+}
+
+/// Returns true if a program is a plain path of the request.
+pub(super) fn is_path(checked: &Checked) -> bool {
+    path(&checked.parsed.tree, checked.parsed.tree.root()).is_some()
 }
 
 /// Returns the span of an expression that is a path from a name with literal keys.

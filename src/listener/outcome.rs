@@ -100,6 +100,20 @@ impl Outcome {
         self.row().status
     }
 
+    /// Returns true if the gateway refuses a request with this outcome before the listener decides
+    /// on it.
+    pub fn is_before_decision(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownListener
+                | Self::RequestTimeout
+                | Self::BodyTooLarge
+                | Self::UnsupportedEncoding
+                | Self::HeadersTooLarge
+                | Self::Unavailable
+        )
+    }
+
     /// Returns the outcome with a name.
     pub fn find(name: &str) -> Option<Self> {
         ROWS.iter().find(|row| row.name == name).map(|row| row.outcome)

@@ -44,7 +44,7 @@ reason_codes! {
     Passed { name: "passed", doc: "The check passed.", }
     RuleFalse { name: "rule_false", doc: "The rule does not hold.", }
     RuleError { name: "rule_error", doc: "The rule was stopped by an error.", }
-    NoPayload { name: "no_payload", doc: "What is signed could not be put together.", }
+    NoPayload { name: "no_payload", doc: "The signed payload could not be built.", }
     MissingSignature { name: "missing_signature", doc: "The request has no signature.", }
     TooManySignatures { name: "too_many_signatures", doc: "The request has more signatures than are looked at.", }
     WrongPrefix { name: "wrong_prefix", doc: "No signature begins as it has to.", }
@@ -77,7 +77,7 @@ reason_codes! {
     SeenBefore { name: "seen_before", doc: "An event with these keys was accepted before.", }
     MapError { name: "map_error", doc: "The event could not be mapped; its data is the body.", }
     ResponseError { name: "response_error", doc: "The response was stopped by an error.", }
-    BadChallengeToken { name: "bad_challenge_token", doc: "What the challenge asks to sign does not have the shape of a token.", }
+    BadChallengeToken { name: "bad_challenge_token", doc: "The string that the challenge asks to sign does not match the pattern of a token.", }
     Answered { name: "answered", doc: "The challenge was answered.", }
     NotStored { name: "not_stored", doc: "The store did not take it.", }
 }

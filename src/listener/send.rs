@@ -36,7 +36,8 @@ pub enum SignError {
 }
 
 impl Recipe {
-    /// Computes the headers of a request like the provider, with the secrets of a listener.
+    /// Computes the headers of a request like the provider, with the secrets of a listener. A header
+    /// of `request` replaces that of the provider.
     ///
     /// # Errors
     /// Returns an error if only the provider can sign, or if the expression of a header fails.
@@ -51,11 +52,17 @@ impl Recipe {
         };
         let text = |key: &str| send.get(key).and_then(Node::as_str);
         let kind = text("content_type").unwrap_or("application/json");
-        let mut headers = vec![("Content-Type".to_owned(), kind.to_owned())];
+        let is_given =
+            |name: &str| request.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+        let mut headers = Vec::new();
+        if !is_given("content-type") {
+            headers.push(("Content-Type".to_owned(), kind.to_owned()));
+        }
         headers.extend(
             request.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        for (name, source) in send.get("headers").map(pairs).unwrap_or_default() {
+        let computed = send.get("headers").map(pairs).unwrap_or_default();
+        for (name, source) in computed.into_iter().filter(|(name, _)| !is_given(name)) {
             if let Some(value) = made(listener, request, &headers, (&name, &source), now)? {
                 headers.push((name, value));
             }

@@ -135,7 +135,7 @@ const OPERATORS: &[Operator] = &[
             required("items", Shape::Mapper),
             required("converter", Shape::Mapper),
         ]),
-        doc: "A list of what the converter makes of each `item`; of an object, of each value.",
+        doc: "A list with the result of the converter for each `item`; for an object, for each value.",
         example: Example {
             document: r#"{ "MAP()": { "items": "labels", "converter": { "id": "item.id", "place": "loop.index1" } } }"#,
             context: r#"{ "labels": [{ "id": "bug" }, { "id": "ops" }] }"#,
@@ -258,7 +258,7 @@ const OPERATORS: &[Operator] = &[
     Operator {
         name: "FLATTEN",
         takes: Takes::One(required("items", Shape::List)),
-        doc: "The elements with those of lists among them in their place, one level deep.",
+        doc: "The list flattened by one level: an element that is a list is replaced by its elements.",
         example: Example {
             document: r#"{ "FLATTEN()": ["first", "rest"] }"#,
             context: r#"{ "first": 1, "rest": [2, [3]] }"#,

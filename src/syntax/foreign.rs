@@ -64,7 +64,7 @@ pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
         '\u{2260}' => Some("write `!=`"),
         '\u{2212}' | '\u{2013}' | '\u{2014}' => Some("write a hyphen: `-`"),
         '\u{d7}' => Some("write `*`"),
-        '\u{2026}' => Some("remove it, or write out what it stands for"),
+        '\u{2026}' => Some("remove it, or write the part that it replaces"),
         '$' => Some("a function is written `$NAME(…)`; `${ }` stands inside a string"),
         '~' | '@' | '\\' => Some("keys with such characters stand in brackets: `headers[\"x-y\"]`"),
         _ => None,

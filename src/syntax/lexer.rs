@@ -203,7 +203,7 @@ impl<'s> Lexer<'s> {
         self
     }
 
-    /// Reports a diagnostic. Stops at [`MAX_DIAGNOSTICS`], because nobody reads more.
+    /// Reports a diagnostic. Stops at [`MAX_DIAGNOSTICS`], because more are not useful.
     fn report(&mut self, diagnostic: Diagnostic) {
         self.findings.diagnostics.push(diagnostic);
         if self.findings.diagnostics.len() >= MAX_DIAGNOSTICS {

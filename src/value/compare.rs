@@ -181,7 +181,7 @@ fn not_contained(needle: Value<'_>, haystack: Value<'_>) -> Fault {
     );
     match haystack {
         Value::Text(_) | Value::Encoded(_) => {
-            fault.help("turn what is searched for into a string: `$TEXT(…)`")
+            fault.help("convert the searched value into a string: `$TEXT(…)`")
         }
         Value::Object(_) => fault.help("an object is searched for a key, which is text"),
         _ => fault.help("`IN` searches a string, a list or an object's keys"),

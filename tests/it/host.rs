@@ -110,7 +110,7 @@ fn what_is_made_with_a_secret_stays_secret() {
 #[test]
 fn a_fault_does_not_quote_a_secret() {
     let told = answer("$REFUSE($SECRET('KEY')) == 'a'");
-    assert_eq!(told, "E0309: `$REFUSE` fails on what the secret holds");
+    assert_eq!(told, "E0309: `$REFUSE` fails on the content of the secret");
     assert!(!answer("$REFUSE('a' + $SECRET('KEY')) == 'a'").contains("hunter2"));
 }
 

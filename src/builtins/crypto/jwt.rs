@@ -25,7 +25,7 @@ pub(super) const JWT_VERIFY: Function = Function {
         Param::new("algorithms", Kinds::TEXT.or(Kinds::LIST)),
     ],
     result: Kinds::OBJECT.or(Kinds::NULL),
-    doc: "The claims of a JSON Web Token whose signature is right by one of the algorithms (`HS256`, `RS256`, `PS256`, each to `512`, `ES256`, `EdDSA`), else null. Times are not checked: compare `exp` with `$TIME()`.",
+    doc: "The claims of a JSON Web Token with a valid signature by one of the algorithms (`HS256`, `RS256`, `PS256`, each to `512`, `ES256`, `EdDSA`), else null. Times are not checked: compare `exp` with `$TIME()`.",
     examples: &[
         example(
             "$JWT_VERIFY(\"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\", $UNBASE64(\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"), \"HS256\")",

@@ -20,7 +20,7 @@ pub(super) const ED25519_VERIFY: Function = Function {
     family: Family::Crypto,
     params: &[PUBLIC_KEY, MESSAGE, SIGNATURE],
     result: Kinds::BOOLEAN,
-    doc: "Whether an Ed25519 signature of a message was made with the private key to a public key: PEM, hex, base64, or `whpk_` and base64.",
+    doc: "True if an Ed25519 signature of a message is valid for a public key: PEM, hex, base64, or `whpk_` and base64.",
     examples: &[
         example(
             "$ED25519_VERIFY(\"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c\", \"r\", \"92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00\")",
@@ -47,7 +47,7 @@ pub(super) const ECDSA_P256_VERIFY: Function = Function {
     family: Family::Crypto,
     params: &[PUBLIC_KEY, MESSAGE, SIGNATURE, Param::new("hash", Kinds::TEXT).optional()],
     result: Kinds::BOOLEAN,
-    doc: "Whether an ECDSA signature (P-256; DER, or 64 bytes) of a message's `sha256`, or `sha1` if that is named, was made with the private key to a public key: PEM, or base64 of what stands in it.",
+    doc: "True if an ECDSA signature (P-256; DER, or 64 bytes) of a message's `sha256`, or `sha1` if that is named, is valid for a public key: PEM, or its base64 content.",
     examples: &[
         example(
             "$ECDSA_P256_VERIFY(\"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==\", '1600112502[{\"email\":\"hello@world.com\",\"event\":\"dropped\",\"reason\":\"Bounced Address\",\"sg_event_id\":\"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA\",\"sg_message_id\":\"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0\",\"smtp-id\":\"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>\",\"timestamp\":1600112492}]\\r\\n', \"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=\")",
@@ -75,7 +75,7 @@ pub(super) const RSA_VERIFY: Function = Function {
     family: Family::Crypto,
     params: &[PUBLIC_KEY, MESSAGE, SIGNATURE, Param::new("hash", Kinds::TEXT)],
     result: Kinds::BOOLEAN,
-    doc: "Whether an RSA signature (PKCS#1 v1.5) of a message's `sha1`, `sha256`, `sha384` or `sha512` was made with the private key to a public key: PEM, or base64 of what stands in it; of a certificate, the key counts and nothing else.",
+    doc: "True if an RSA signature (PKCS#1 v1.5) of a message's `sha1`, `sha256`, `sha384` or `sha512` is valid for a public key: PEM, or its base64 content; of a certificate, the key counts and nothing else.",
     examples: &[
         example(
             "$RSA_VERIFY(\"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd/wWJcyQoTbji9k0l8W26mPddxHmfHQp+Vaw+4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL+yRT+SFd2lZS+pCgNMsD1W/YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb/7OMg0LOL+bSf63kpaSHSXndS5z5rexMdbBYUsLA9e+KXBdQOS+UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6/I5IhlJH7aGhyxXFvUK+DWNmoudF8NAco9/h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQIDAQAB\", \"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ\", \"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw\", \"sha256\")",

@@ -15,7 +15,7 @@ pub(super) const SECURE_EQUALS: Function = Function {
     family: Family::Crypto,
     params: &[Param::new("a", CONTENT), Param::new("b", CONTENT.or(Kinds::NULL))],
     result: Kinds::BOOLEAN,
-    doc: "Whether two strings, bytes or secrets have the same bytes, in a time that does not tell how much of them is the same; false where either is null.",
+    doc: "True if two strings, bytes or secrets have the same bytes. The comparison is constant-time. False if one of them is null.",
     examples: &[
         example("$SECURE_EQUALS(\"zoom-secret\", $SECRET('ZOOM'))", "true"),
         example("$SECURE_EQUALS(\"zoom\", $SECRET('ZOOM'))", "false"),
@@ -35,7 +35,7 @@ pub(super) const SECRET: Function = Function {
     family: Family::Crypto,
     params: &[NAME],
     result: Kinds::SECRET,
-    doc: "The secret of a name, the first where several are active. It is for digests, verifications and comparisons, and cannot be part of an answer.",
+    doc: "The secret with a name; the first if several are active. It can be used in digests, verifications and comparisons, and cannot be part of a result.",
     examples: &[
         example("$SECRET('ZOOM') == \"zoom-secret\"", "true"),
         example("$KIND($SECRET('ZOOM'))", "\"secret\""),
@@ -52,7 +52,7 @@ pub(super) const SECRETS: Function = Function {
     family: Family::Crypto,
     params: &[NAME],
     result: Kinds::LIST,
-    doc: "All active secrets of a name: while one replaces another, `$SECRETS('NAME').$ANY(secret => …)` takes either.",
+    doc: "All active secrets with a name. During a rotation, `$SECRETS('NAME').$ANY(secret => …)` accepts the old one and the new one.",
     examples: &[
         example("$SECRETS('ZOOM').$ANY(secret => secret == \"zoom-secret\")", "true"),
         example("$SECRETS('ZOOM').$ANY(secret => secret == \"zoom\")", "false"),

@@ -224,7 +224,7 @@ fn a_key_that_is_none_is_the_fault_of_its_author() {
         let mut args = args;
         args[0] = Value::SecretText(key);
         let answer = call("RSA_VERIFY", &args);
-        assert_eq!(answer, "BadArgument: `$RSA_VERIFY` fails on what the secret holds");
+        assert_eq!(answer, "BadArgument: `$RSA_VERIFY` fails on the content of the secret");
     }
 }
 

@@ -29,7 +29,7 @@ const PARSE_JSON: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("json", Kinds::TEXT.or(Kinds::BYTES))],
     result: Kinds::ANY,
-    doc: "The value that a string, or bytes of UTF-8, has as JSON.",
+    doc: "The value parsed from JSON in a string or in UTF-8 bytes.",
     examples: &[
         example(r#"$PARSE_JSON('{"id": 18446744073709551615}').id"#, "18446744073709551615"),
         example(r#"$UNBASE64("eyJhIjpbMV19").$PARSE_JSON().a[0]"#, "1"),

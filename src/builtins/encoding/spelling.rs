@@ -41,7 +41,7 @@ pub(super) const UNHEX: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::BYTES,
-    doc: "The bytes that hex digits spell, in either case.",
+    doc: "The bytes decoded from hex digits, in lowercase or uppercase.",
     examples: &[
         example(r#"$UNHEX("C3a9").$TEXT()"#, r#""é""#),
         example(r#"$UNHEX("")"#, r#""""#),
@@ -94,7 +94,7 @@ pub(super) const UNBASE64: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::BYTES,
-    doc: "The bytes that base64 spells, of either alphabet, padded or not.",
+    doc: "The bytes decoded from base64, of either alphabet, with or without padding.",
     examples: &[
         example(r#"$UNBASE64("w6k=").$TEXT()"#, r#""é""#),
         example(r#"$UNBASE64("-_8").$HEX()"#, r#""fbff""#),
@@ -113,7 +113,7 @@ pub(super) const BYTES: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("value", CONTENT)],
     result: Kinds::BYTES,
-    doc: "The UTF-8 of a string as bytes; bytes as they are.",
+    doc: "The bytes of a string in UTF-8. Bytes are returned unchanged.",
     examples: &[
         example(r#"$BYTES("hé")"#, r#""68c3a9""#),
         example(r#"$BYTES($UNHEX("00")).$LENGTH()"#, "1"),

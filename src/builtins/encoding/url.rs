@@ -11,7 +11,7 @@ pub(super) const URLENCODE: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string for a part of a URL: all but letters, digits and `-._~` as `%XX`, a space too.",
+    doc: "The string percent-encoded for a part of a URL: all but letters, digits and `-._~` become `%XX`, a space too.",
     examples: &[
         example(r#"$URLENCODE("a b&c=d/é")"#, r#""a%20b%26c%3Dd%2F%C3%A9""#),
         example(r#""A-z_0.9~".$URLENCODE()"#, r#""A-z_0.9~""#),
@@ -28,7 +28,7 @@ pub(super) const URLDECODE: Function = Function {
     family: Family::Encoding,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string with every `%XX` decoded; a `+` stays, since only forms mean a space by it.",
+    doc: "The string percent-decoded: every `%XX` is decoded. A `+` stays, because it means a space only in forms.",
     examples: &[
         example(r#"$URLDECODE("a%20b+c%c3%A9")"#, r#""a b+cé""#),
         example(r#""plain".$URLDECODE()"#, r#""plain""#),

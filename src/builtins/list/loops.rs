@@ -16,7 +16,7 @@ pub(super) const MAP: Function = Function {
     family: Family::List,
     params: &[SUBJECT, BODY],
     result: Kinds::LIST.or(Kinds::OBJECT),
-    doc: "What the lambda answers for each element; of an object, under the same keys.",
+    doc: "The result of the lambda for each element. For an object, an object with the same keys.",
     examples: &[
         example("[1, 2].$MAP(x => x * 2)", "[2,4]"),
         example(
@@ -37,7 +37,7 @@ pub(super) const FILTER: Function = Function {
     family: Family::List,
     params: &[SUBJECT, BODY],
     result: Kinds::LIST.or(Kinds::OBJECT),
-    doc: "The elements for which the lambda answers something true; of an object, its entries.",
+    doc: "The elements for which the lambda returns a true value. For an object, its entries.",
     examples: &[
         example(r#"["a", "", NULL, "b"].$FILTER(x => x)"#, r#"["a","b"]"#),
         example(r#"$FILTER({ "a": 1, "b": NULL }, value => value)"#, r#"{"a":1}"#),
@@ -55,7 +55,7 @@ pub(super) const ANY: Function = Function {
     family: Family::List,
     params: &[SUBJECT, BODY],
     result: Kinds::BOOLEAN,
-    doc: "Whether the lambda answers something true for one element at least; it stops at that one. False for null.",
+    doc: "True if the lambda returns a true value for at least one element. It stops at the first one. False for null.",
     examples: &[
         example(r#"["bug", "ops"].$ANY(label => label == "ops")"#, "true"),
         example(r#"[1, "x"].$ANY(x => $INTEGER(x) == 1)"#, "true"),
@@ -73,7 +73,7 @@ pub(super) const ALL: Function = Function {
     family: Family::List,
     params: &[SUBJECT, BODY],
     result: Kinds::BOOLEAN,
-    doc: "Whether the lambda answers something true for every element; it stops at the first for which it does not. True for null.",
+    doc: "True if the lambda returns a true value for every element. It stops at the first for which it does not. True for null.",
     examples: &[
         example("[1, 2].$ALL(x => x > 0)", "true"),
         example(r#"$ALL({ "a": 1, "b": 0 }, value => value)"#, "false"),
@@ -91,7 +91,7 @@ pub(super) const FIND: Function = Function {
     family: Family::List,
     params: &[SUBJECT, BODY],
     result: Kinds::ALL,
-    doc: "The first element for which the lambda answers something true, or null.",
+    doc: "The first element for which the lambda returns a true value, or null.",
     examples: &[
         example(r#"[{ "id": 1 }, { "id": 2 }].$FIND(x => x.id > 1)"#, r#"{"id":2}"#),
         example("[1, 2].$FIND(x => x > 5)", "null"),
@@ -113,7 +113,7 @@ pub(super) const REDUCE: Function = Function {
         Param::lambda("(result, item)", 2, 2),
     ],
     result: Kinds::ALL,
-    doc: "One value of all elements: the lambda is given its last answer, at first the start, and the next element.",
+    doc: "The elements reduced to one value: the lambda gets its previous result (at first the start value) and the next element.",
     examples: &[
         example("[1, 2, 3].$REDUCE(0, (total, x) => total + x)", "6"),
         example(r#"["a", "b"].$REDUCE("", (text, x) => "${x}${text}")"#, r#""ba""#),
@@ -135,7 +135,7 @@ pub(super) const SORT: Function = Function {
         Param::new("descending", Kinds::BOOLEAN).optional(),
     ],
     result: Kinds::LIST,
-    doc: "The elements in order, by themselves or by what the lambda answers for each; equal ones stay as they were, nulls come first.",
+    doc: "The elements sorted, by themselves or by the result of the lambda for each. The sort is stable, and nulls come first.",
     examples: &[
         example("$SORT([3, NULL, 1.5, 2])", "[null,1.5,2,3]"),
         example(

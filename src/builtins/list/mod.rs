@@ -35,7 +35,7 @@ const FLATTEN: Function = Function {
     family: Family::List,
     params: &[Param::new("list", Kinds::LIST)],
     result: Kinds::LIST,
-    doc: "The elements with those of lists among them in their place, one level deep.",
+    doc: "The list flattened by one level: an element that is a list is replaced by its elements.",
     examples: &[
         example("$FLATTEN([1, [2, [3]], [], NULL])", "[1,2,[3],null]"),
         example("[[1], [2, 3]].$FLATTEN()", "[1,2,3]"),
@@ -104,7 +104,7 @@ const SUM: Function = Function {
     family: Family::List,
     params: &[Param::new("list", Kinds::LIST)],
     result: Kinds::NUMBER,
-    doc: "The numbers of the list added up; nulls are left out, and the sum of none is 0.",
+    doc: "The sum of the numbers in the list. Nulls are left out. The sum of an empty list is 0.",
     examples: &[
         example("$SUM([1, 2.5, NULL])", "3.5"),
         example("[].$SUM()", "0"),
@@ -123,7 +123,7 @@ const MIN: Function = Function {
     family: Family::List,
     params: &[Param::new("list", Kinds::LIST)],
     result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
-    doc: "The least element by `<`, the first of several; nulls are left out, and there is none in an empty list.",
+    doc: "The smallest element by `<`, the first of equal ones. Nulls are left out. Null for an empty list.",
     examples: &[
         example("$MIN([3, 1.5, NULL])", "1.5"),
         example("[\"b\", \"é\", \"a\"].$MIN()", "\"a\""),
@@ -142,7 +142,7 @@ const MAX: Function = Function {
     family: Family::List,
     params: &[Param::new("list", Kinds::LIST)],
     result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
-    doc: "The greatest element by `>`, the first of several; nulls are left out, and there is none in an empty list.",
+    doc: "The largest element by `>`, the first of equal ones. Nulls are left out. Null for an empty list.",
     examples: &[
         example("$MAX([3, 18446744073709551615, NULL])", "18446744073709551615"),
         example("[\"b\", \"é\", \"a\"].$MAX()", "\"é\""),

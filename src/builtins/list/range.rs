@@ -13,7 +13,7 @@ pub(super) const RANGE: Function = Function {
         Param::new("step", Kinds::NUMBER).optional(),
     ],
     result: Kinds::LIST,
-    doc: "The integers from the start up to, not including, the end, a step apart; with one number, that many from 0 on.",
+    doc: "The integers from a start to an end, which is not included, with a step. With one number, the integers from 0 to that number.",
     examples: &[
         example("$RANGE(3)", "[0,1,2]"),
         example("$RANGE(2, 5)", "[2,3,4]"),

@@ -14,7 +14,7 @@ pub(super) const UNIQUE: Function = Function {
     family: Family::List,
     params: &[Param::new("list", Kinds::LIST)],
     result: Kinds::LIST,
-    doc: "The elements without those that equal (`==`) an earlier one.",
+    doc: "The elements without duplicates: an element that equals (`==`) an earlier one is left out.",
     examples: &[
         example(r#"$UNIQUE([1, "1", 1.0, 2, NULL, NULL])"#, r#"[1,"1",2,null]"#),
         example(

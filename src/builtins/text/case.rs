@@ -9,7 +9,7 @@ pub(super) const LOWERCASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string in small letters.",
+    doc: "The string in lowercase.",
     examples: &[
         example(r#"$LOWERCASE("Application/JSON")"#, r#""application/json""#),
         example(r#""ÄÖÜ".$LOWERCASE()"#, r#""äöü""#),
@@ -27,7 +27,7 @@ pub(super) const UPPERCASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string in capitals.",
+    doc: "The string in uppercase.",
     examples: &[
         example(r#"$UPPERCASE("inc-12")"#, r#""INC-12""#),
         example(r#""straße".$UPPERCASE()"#, r#""STRASSE""#),
@@ -44,7 +44,7 @@ pub(super) const TITLECASE: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string with a capital at the start of every word and small letters after it.",
+    doc: "The string in title case: the first letter of each word in uppercase, the others in lowercase.",
     examples: &[
         example(r#"$TITLECASE("APPROVED")"#, r#""Approved""#),
         example(r#"$TITLECASE("in progress: don't wait")"#, r#""In Progress: Don't Wait""#),

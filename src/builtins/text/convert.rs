@@ -9,7 +9,7 @@ pub(super) const TEXT: Function = Function {
     family: Family::Text,
     params: &[Param::new("value", Kinds::ANY)],
     result: Kinds::TEXT,
-    doc: "The value as a string: a time as RFC 3339, a list or object as JSON, bytes as the UTF-8 they spell.",
+    doc: "The value as a string: a time as RFC 3339, a list or object as JSON, bytes decoded as UTF-8.",
     examples: &[
         example("$TEXT(2.0)", r#""2""#),
         example("TRUE.$TEXT()", r#""true""#),
@@ -29,7 +29,7 @@ pub(super) const STRIP_HTML: Function = Function {
     family: Family::Text,
     params: &[Param::new("html", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "HTML as plain text: without tags, scripts and styles, entities decoded, a new line where a block ends.",
+    doc: "HTML as plain text: tags, scripts and styles are removed, entities are decoded, and a block ends with a new line.",
     examples: &[
         example(
             r#"$STRIP_HTML("<div>Issue reported: <strong>System crash</strong> on <em>2023-03-10</em>.</div><div>Urgency: <span style='color:red;'>High</span></div>")"#,
@@ -50,7 +50,7 @@ pub(super) const RENDER: Function = Function {
     family: Family::Text,
     params: &[Param::new("template", Kinds::TEXT), Param::new("object", Kinds::OBJECT)],
     result: Kinds::TEXT,
-    doc: "A Mustache template filled from an object: `{{x}}` escapes HTML, `{{{x}}}` does not; no partials.",
+    doc: "A Mustache template rendered with an object. `{{x}}` escapes HTML, `{{{x}}}` does not. Partials are not supported.",
     examples: &[
         example(
             r#"$RENDER("Hey {{ user.name }}!", { "user": { "name": "Zoë & Co" } })"#,

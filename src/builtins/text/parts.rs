@@ -9,7 +9,7 @@ pub(super) const TRIM: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT)],
     result: Kinds::TEXT,
-    doc: "The string without the white space at its ends.",
+    doc: "The string without leading and trailing white space.",
     examples: &[
         example(r#"" INC12345 ".$TRIM()"#, r#""INC12345""#),
         example(r#"$TRIM("\n\ta  b\u00a0")"#, r#""a  b""#),
@@ -29,7 +29,7 @@ pub(super) const CONCAT: Function = Function {
         Param::new("separator", Kinds::TEXT).optional(),
     ],
     result: Kinds::TEXT.or(Kinds::BYTES),
-    doc: "The elements as one string, with a separator between them; nulls are left out. With bytes among them it is bytes.",
+    doc: "The elements joined to one string, with a separator between them. Nulls are left out. If an element is bytes, the result is bytes.",
     examples: &[
         example(
             r#"$CONCAT(["Your adjusted age is", 12 + 1], " ")"#,
@@ -51,7 +51,7 @@ pub(super) const SPLIT: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("separator", Kinds::TEXT)],
     result: Kinds::LIST,
-    doc: "The parts of the string between the separators, which are taken literally; an empty separator gives the characters.",
+    doc: "The parts of the string between the separators. The separator is no regular expression. An empty separator gives the characters.",
     examples: &[
         example(r#""2025-08-17T12:30".$SPLIT("T")[0]"#, r#""2025-08-17""#),
         example(r#"$SPLIT("a.b..c", ".")"#, r#"["a","b","","c"]"#),
@@ -71,7 +71,7 @@ pub(super) const LENGTH: Function = Function {
     family: Family::Text,
     params: &[Param::new("value", Kinds::TEXT.or(Kinds::LIST).or(Kinds::OBJECT).or(Kinds::BYTES))],
     result: Kinds::NUMBER,
-    doc: "How many characters a string has, elements a list, entries an object, or bytes there are; 0 for null.",
+    doc: "The length: characters of a string, elements of a list, entries of an object, or bytes. 0 for null.",
     examples: &[
         example(r#"$LENGTH("naïve 🙂")"#, "7"),
         example("[1, NULL, 3].$LENGTH()", "3"),
@@ -95,7 +95,7 @@ pub(super) const SUBSTRING: Function = Function {
         Param::new("length", Kinds::NUMBER).optional(),
     ],
     result: Kinds::TEXT,
-    doc: "The characters from a place on, counted from 0 or, where negative, from the end; as many as there are where the length reaches beyond.",
+    doc: "The substring from an index, counted from 0, or from the end if negative. A length beyond the end gives the characters up to the end.",
     examples: &[
         example(r#"$SUBSTRING("INC12345", 3)"#, r#""12345""#),
         example(r#"$SUBSTRING("naïve", 1, 3)"#, r#""aïv""#),
@@ -120,7 +120,7 @@ pub(super) const PAD_LEFT: Function = Function {
         Param::new("fill", Kinds::TEXT).optional(),
     ],
     result: Kinds::TEXT,
-    doc: "The string with spaces in front, or with what is to fill instead, until it has so many characters.",
+    doc: "The string padded on the left to a number of characters, with spaces or with the given string.",
     examples: &[
         example(r#"$PAD_LEFT($TEXT(7), 3, "0")"#, r#""007""#),
         example(r#"$PAD_LEFT("é", 4)"#, r#""   é""#),

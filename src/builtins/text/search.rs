@@ -36,7 +36,7 @@ pub(super) const STARTS_WITH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("prefix", Kinds::TEXT)],
     result: Kinds::BOOLEAN,
-    doc: "Whether the string starts with the prefix, taken literally; false for null.",
+    doc: "True if the string starts with the prefix, which is no regular expression. False for null.",
     examples: &[
         example(r#"$STARTS_WITH("sha256=ab12", "sha256=")"#, "true"),
         example(r#""École".$STARTS_WITH("é")"#, "false"),
@@ -54,7 +54,7 @@ pub(super) const ENDS_WITH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("suffix", Kinds::TEXT)],
     result: Kinds::BOOLEAN,
-    doc: "Whether the string ends with the suffix, taken literally; false for null.",
+    doc: "True if the string ends with the suffix, which is no regular expression. False for null.",
     examples: &[
         example(r#"$ENDS_WITH("report.pdf", ".pdf")"#, "true"),
         example(r#""report.pdf".$ENDS_WITH("")"#, "true"),
@@ -72,7 +72,7 @@ pub(super) const MATCH: Function = Function {
     family: Family::Text,
     params: &[Param::new("text", Kinds::TEXT), Param::new("regex", Kinds::TEXT).pattern()],
     result: Kinds::BOOLEAN,
-    doc: "Whether a regular expression matches anywhere in the string; `^` and `$` tie it to the ends. False for null.",
+    doc: "True if a regular expression matches anywhere in the string; `^` and `$` anchor it. False for null.",
     examples: &[
         example(r#"$MATCH("PROJ-17: fix", "^[A-Z]+-\d+")"#, "true"),
         example(r#""Grüße".$MATCH("(?i)GRÜ")"#, "true"),
@@ -95,7 +95,7 @@ pub(super) const EXTRACT: Function = Function {
         Param::new("group", Kinds::NUMBER.or(Kinds::TEXT)).optional(),
     ],
     result: Kinds::TEXT.or(Kinds::NULL),
-    doc: "What a regular expression's first match captured: the group of a number or name, else group 1 if there is one, else the whole match; null without a match.",
+    doc: "The first match of a regular expression: a capture group by number or name. Without one given, group 1 if it exists, else the whole match. Null without a match.",
     examples: &[
         example(r#"$EXTRACT("fixes PROJ-17 now", "[A-Z]+-\d+")"#, r#""PROJ-17""#),
         example(r#"$EXTRACT("ticket=42;", "ticket=(\d+)")"#, r#""42""#),

@@ -44,7 +44,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ZONE.optional(),
         ],
         result: Kinds::TIME,
-        doc: "A string or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or what a strftime format says. A string that names no zone is in the one given, else in UTC; of a local time that comes twice it is the earlier.",
+        doc: "A string or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or by a strftime format. A string without a zone is in the given zone, else in UTC. Of a local time that occurs twice, the result is the earlier one.",
         examples: &[
             example("$PARSE_TIME(\"2025-08-17T12:30:00Z\")", "\"2025-08-17T12:30:00Z\""),
             example(
@@ -77,7 +77,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::Time,
         params: &[Param::new("time", Kinds::TIME), FORMAT, ZONE.optional()],
         result: Kinds::TEXT,
-        doc: "A time as a string: as a strftime format says, else RFC 3339; in a zone if one is given, else in the time's own offset.",
+        doc: "A time as a string: by a strftime format, else in RFC 3339. In the given zone, else in the offset of the time.",
         examples: &[
             example("$FORMAT_TIME($TIME())", "\"2025-08-20T00:00:00Z\""),
             example("$TIME().$FORMAT_TIME(\"%b %d, %Y\")", "\"Aug 20, 2025\""),
@@ -101,7 +101,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Param::new("days", Kinds::NUMBER),
         ],
         result: Kinds::TIME,
-        doc: "A time so many years, months and days later, or earlier where they are negative. A day that the month does not have becomes its last.",
+        doc: "A time plus years, months and days; negative numbers subtract. A day that the month does not have becomes its last day.",
         examples: &[
             example("$TIME().$ADD_DATE(0, 0, -7)", "\"2025-08-13T00:00:00Z\""),
             example("$PARSE_TIME(\"2024-01-31\").$ADD_DATE(0, 1, 0)", "\"2024-02-29T00:00:00Z\""),
@@ -124,7 +124,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Param::new("seconds", Kinds::NUMBER),
         ],
         result: Kinds::TIME,
-        doc: "A time so many hours, minutes and seconds later, or earlier where they are negative.",
+        doc: "A time plus hours, minutes and seconds; negative numbers subtract.",
         examples: &[
             example("$TIME().$ADD_TIME(1, 30, 0)", "\"2025-08-20T01:30:00Z\""),
             example("$TIME().$ADD_TIME(0, 0, -0.5)", "\"2025-08-19T23:59:59.500Z\""),

@@ -12,7 +12,7 @@ pub static GATEWAY: Table = Table {
         required(
             "public_url",
             FieldType::Text,
-            "The URL that providers reach the gateway by, without a path: `https://hooks.example.com`. What is signed and compared is made from it, never from `Host`.",
+            "The URL that providers reach the gateway by, without a path: `https://hooks.example.com`. Signed and compared URLs begin with it, never with `Host`.",
         ),
         SERVER,
         LIMITS,
@@ -60,21 +60,18 @@ pub static TEST_FILE: Table = Table {
 static A_TEST: FieldType = FieldType::Table(&SAMPLE);
 static SECRET: FieldType = FieldType::OneOf(&[FieldType::Text, FieldType::List(&FieldType::Text)]);
 
-const SERVER: Field = optional("server", FieldType::Table(&SERVERS), "Where the gateway listens.");
+const SERVER: Field =
+    optional("server", FieldType::Table(&SERVERS), "The addresses of the gateway.");
 const LIMITS: Field = optional(
     "limits",
     FieldType::Table(&LIMIT),
-    "How large requests may be, how long they may take, how many there may be.",
+    "The limits on the size, the time and the number of requests.",
 );
-const STORE: Field =
-    optional("store", FieldType::Table(&STORES), "Where events and logs are kept.");
+const STORE: Field = optional("store", FieldType::Table(&STORES), "The store of events and logs.");
 const RETENTION: Field =
-    optional("retention", FieldType::Table(&RETAINED), "How long what is stored is kept.");
-const DELIVERY: Field = optional(
-    "delivery",
-    FieldType::Table(&DELIVERIES),
-    "How events are delivered to those who subscribe.",
-);
+    optional("retention", FieldType::Table(&RETAINED), "The retention of stored rows.");
+const DELIVERY: Field =
+    optional("delivery", FieldType::Table(&DELIVERIES), "The delivery of events to subscriptions.");
 const SINK: Field = optional(
     "sink",
     FieldType::List(&A_SINK),
@@ -88,7 +85,7 @@ const TENANTS: Field = optional(
 static A_TENANT: FieldType = FieldType::Table(&TENANT);
 static TENANT: Table = Table {
     name: "a tenant",
-    doc: "The sources that listeners of this tenant may name for secrets; what a list names is not for tenants whose own lists do not name it.",
+    doc: "The sources that listeners of this tenant may name for secrets. A source in this list is refused to tenants whose own lists do not have it.",
     fields: &[
         optional(
             "secret_env",
@@ -104,15 +101,12 @@ static TENANT: Table = Table {
     one_of: &[],
 };
 static A_SINK: FieldType = FieldType::Table(&SINKS);
-const LOG: Field = optional(
-    "log",
-    FieldType::Table(&LOGS),
-    "How the gateway's own log is written, to standard error.",
-);
+const LOG: Field =
+    optional("log", FieldType::Table(&LOGS), "The gateway's own log, on standard error.");
 
 static SERVERS: Table = Table {
     name: "the server",
-    doc: "Where the gateway listens.",
+    doc: "The addresses of the gateway.",
     fields: &[
         optional("listen", FieldType::Text, "The address for senders.").or("127.0.0.1:8080"),
         optional(
@@ -138,7 +132,7 @@ static SERVERS: Table = Table {
         optional(
             "shutdown_delay",
             FieldType::Duration,
-            "How long the address for senders still accepts connections after `/readyz` answers 503, so that a load balancer can take the gateway out first.",
+            "The time for which the address for senders still accepts connections after `/readyz` answers 503, so that a load balancer can take the gateway out first.",
         ).or("0s"),
         optional(
             "management_hosts",
@@ -165,14 +159,14 @@ static TLS: Table = Table {
 
 static LIMIT: Table = Table {
     name: "limits",
-    doc: "How large requests may be, how long they may take, how many there may be.",
+    doc: "The limits on the size, the time and the number of requests.",
     fields: &[
         optional(
             "body",
             FieldType::Count(1, 1 << 30),
             "Bytes of a body, as sent and unpacked.",
         ).or("1048576"),
-        optional("headers", FieldType::Count(1, 1000), "How many headers.").or("100"),
+        optional("headers", FieldType::Count(1, 1000), "The number of headers of a request.").or("100"),
         optional(
             "header_bytes",
             FieldType::Count(8192, 1 << 20),
@@ -181,22 +175,22 @@ static LIMIT: Table = Table {
         optional(
             "header_timeout",
             FieldType::Duration,
-            "How long headers may take to arrive, and a TLS handshake may take.",
+            "The time limit of a request head, and of a TLS handshake.",
         ).renamed_from("header_time").or("10s"),
         optional(
             "body_timeout",
             FieldType::Duration,
-            "How long a body may take to arrive.",
+            "The time limit of a body.",
         ).renamed_from("body_time").or("20s"),
         optional(
             "idle_timeout",
             FieldType::Duration,
-            "How long a connection may stay open without a request in progress; HTTP/2 PINGs do not count.",
+            "The time limit of a connection without a request in progress; HTTP/2 PINGs do not count.",
         ).or_derived("the same as `header_timeout`"),
         optional(
             "write_timeout",
             FieldType::Duration,
-            "How long a peer may take to read the next 16 KiB of an answer.",
+            "The time in which a peer has to read the next 16 KiB of a response.",
         ).or("10s"),
         optional(
             "connections",
@@ -206,17 +200,17 @@ static LIMIT: Table = Table {
         optional(
             "connections_per_address",
             FieldType::Count(1, 1_000_000),
-            "How many connections one address (IPv6: one /64) may have at a time; past that, its oldest connection without a request gives way. Trusted proxies are exempt.",
+            "The connections of one address (IPv6: one /64) at a time; past that, its oldest connection without a request gives way. Trusted proxies are exempt.",
         ).or("1000"),
         optional(
             "connections_per_proxy",
             FieldType::Count(1, 1_000_000),
-            "How many connections one address of `server.trusted_proxies` may have at a time.",
+            "The connections of one address of `server.trusted_proxies` at a time.",
         ).or("8000"),
         optional(
             "streams_per_connection",
             FieldType::Count(1, 1000),
-            "How many requests one HTTP/2 connection may have in progress at a time.",
+            "The requests in progress of one HTTP/2 connection.",
         ).or("32"),
         optional(
             "memory",
@@ -231,27 +225,27 @@ static LIMIT: Table = Table {
         optional(
             "streams",
             FieldType::Count(1, 100_000),
-            "How many streams of events (`/events/stream`) may be open at a time.",
+            "The open streams of events (`/events/stream`).",
         ).or("200"),
         optional(
             "streams_per_tenant",
             FieldType::Count(1, 100_000),
-            "How many of them may be of one tenant.",
+            "The open streams of one tenant.",
         ).or("50"),
         optional(
             "failures_per_minute",
             FieldType::Count(1, 1_000_000),
-            "How many requests of one address may fail verification in a minute, before further failures are answered with 429 and its requests are verified one at a time.",
+            "The requests of one address that may fail verification in a minute, before further failures are answered with 429 and its requests are verified one at a time.",
         ).renamed_from("failures").or("60"),
         optional(
             "challenges_per_minute",
             FieldType::Count(1, 1_000_000),
-            "How many challenges of one listener are answered in a minute to senders without verification; when they are used up, the first of each other address still is, up to as many again. Challenges from verified senders have a limit of the same size of their own.",
+            "The challenges of one listener that are answered in a minute to senders without verification; when they are used up, the first of each other address still is, up to as many again. Challenges from verified senders have a limit of the same size of their own.",
         ).renamed_from("challenges").or("600"),
         optional(
             "challenges_per_minute_per_address",
             FieldType::Count(1, 1_000_000),
-            "How many challenges of one address, an IPv4 address or an IPv6 /48, one listener takes in a minute without verification, whether they are answered or not.",
+            "The challenges of one address (an IPv4 address or an IPv6 /48) that one listener takes in a minute without verification, whether they are answered or not.",
         ).renamed_from("challenges_per_address").or("30"),
     ],
     one_of: &[],
@@ -259,7 +253,7 @@ static LIMIT: Table = Table {
 
 static STORES: Table = Table {
     name: "the store",
-    doc: "Where events and logs are kept.",
+    doc: "The store of events and logs.",
     fields: &[
         optional(
             "path",
@@ -277,7 +271,7 @@ static STORES: Table = Table {
 
 static RETAINED: Table = Table {
     name: "retention",
-    doc: "How long what is stored is kept.",
+    doc: "The retention of stored rows.",
     fields: &[
         optional("requests", FieldType::Duration, "Logs of requests that were taken.").or("30d"),
         optional("events", FieldType::Duration, "Events.").or("30d"),
@@ -293,14 +287,14 @@ static RETAINED: Table = Table {
         optional(
             "dead_letter_rows",
             FieldType::Count(1, 1_000_000_000),
-            "How many of these are kept for a subscription; the oldest go first.",
+            "The largest number of dead letters of a subscription; the oldest are deleted first.",
         )
         .renamed_from("diverted_rows")
         .or("100000"),
         optional(
             "dead_letter_rows_per_tenant",
             FieldType::Count(1, 1_000_000_000),
-            "How many of these are kept for a tenant; the oldest of the largest go first.",
+            "The largest number of dead letters of a tenant; the oldest of its largest subscription are deleted first.",
         )
         .renamed_from("diverted_rows_per_tenant")
         .or("1000000"),
@@ -326,7 +320,7 @@ static RETAINED: Table = Table {
 
 static DELIVERIES: Table = Table {
     name: "delivery",
-    doc: "How events are delivered to those who subscribe.",
+    doc: "The delivery of events to subscriptions.",
     fields: &[
         optional(
             "allow",
@@ -336,9 +330,9 @@ static DELIVERIES: Table = Table {
         optional(
             "connect_timeout",
             FieldType::Duration,
-            "How long a connection may take to be made.",
+            "The time limit of a connection attempt.",
         ).renamed_from("connect_time").or("10s"),
-        optional("timeout", FieldType::Duration, "How long an attempt may take.").renamed_from("time").or("30s"),
+        optional("timeout", FieldType::Duration, "The time limit of an attempt.").renamed_from("time").or("30s"),
         optional(
             "concurrency",
             FieldType::Count(1, 1000),
@@ -362,7 +356,7 @@ static DELIVERIES: Table = Table {
         optional(
             "hops",
             FieldType::Count(1, 100),
-            "How often an event may go from gateway to gateway before it is taken for a loop.",
+            "The largest number of gateways that an event may pass. Beyond it, the event counts as a loop.",
         ).or("5"),
         optional(
             "actor_id",
@@ -377,7 +371,7 @@ static DELIVERIES: Table = Table {
         optional(
             "rotation",
             FieldType::Duration,
-            "How long a signing secret that was replaced still signs beside the new one.",
+            "The time for which a replaced signing secret still signs beside the new one.",
         ).or("1d"),
         optional(
             "waiting_rows",
@@ -397,7 +391,7 @@ static DELIVERIES: Table = Table {
         optional(
             "waiting_age",
             FieldType::Duration,
-            "How long a delivery may wait, from when its event was accepted; then it becomes a dead letter.",
+            "The largest age of a waiting delivery, counted from the acceptance of its event. An older one becomes a dead letter.",
         ).or("30d"),
         optional(
             "waiting_rows_per_tenant",
@@ -417,7 +411,7 @@ static DELIVERIES: Table = Table {
         optional(
             "resolve_timeout",
             FieldType::Duration,
-            "How long a name may take to be looked up; it is no part of `time`.",
+            "The time limit of a DNS look-up. It does not count in `timeout`.",
         ).renamed_from("resolve_time").or("5s"),
         optional(
             "lookups",
@@ -437,7 +431,7 @@ pub(in crate::gateway) static SINKS: Table = Table {
     name: "a sink",
     doc: "A file on this machine that events are written to, a line of JSON each.",
     fields: &[
-        required("name", FieldType::Text, "What it is called; each has a name of its own."),
+        required("name", FieldType::Text, "The name, unique among the sinks."),
         required("tenant", FieldType::Text, "The tenant whose events it takes."),
         required(
             "path",
@@ -460,14 +454,14 @@ pub(in crate::gateway) static SINKS: Table = Table {
             "Bytes of a file, before the next one is begun.",
         )
         .or("67108864"),
-        optional("files", FieldType::Count(1, 1000), "How many files are kept.").or("5"),
+        optional("files", FieldType::Count(1, 1000), "The number of files that are kept.").or("5"),
     ],
     one_of: &[],
 };
 
 static LOGS: Table = Table {
     name: "the log",
-    doc: "How the gateway's own log is written.",
+    doc: "The gateway's own log.",
     fields: &[
         optional(
             "format",
@@ -478,7 +472,7 @@ static LOGS: Table = Table {
         optional(
             "level",
             FieldType::Word(&["error", "warn", "info", "debug"]),
-            "What is written at least.",
+            "The lowest level that is written.",
         )
         .or("info"),
     ],

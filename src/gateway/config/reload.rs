@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::configuration::{Configuration, ConfigurationError, note_listeners};
 use super::files::{ConfigFiles, Fingerprint};
-use super::settings::Settings;
+use super::settings::{Limits, Settings};
 use crate::gateway::app::App;
 use crate::gateway::deliver::sync_sinks;
 use crate::gateway::http::tls::{Certificates, TlsConfig, TlsError};
@@ -169,18 +169,35 @@ impl Refused {
 
 /// Logs a warning if settings changed that apply only after a restart.
 fn warn_restart_settings(old: &Settings, new: &Settings) {
-    let changed = old.listen != new.listen
-        || old.management != new.management
-        || old.store != new.store
-        || old.wal_bytes != new.wal_bytes
-        || old.tls.is_some() != new.tls.is_some()
-        || old.limits != new.limits
-        || old.delivery.in_flight != new.delivery.in_flight
-        || old.delivery.memory != new.delivery.memory;
-    if changed {
-        tracing::warn!(
-            "addresses, the store, its log, TLS itself, limits of connections, \
-             `delivery.in_flight` and `delivery.memory` change at the next start"
-        );
+    let settings = [
+        ("server.listen", old.listen != new.listen),
+        ("server.management", old.management != new.management),
+        ("server.tls", old.tls.is_some() != new.tls.is_some()),
+        ("store.path", old.store != new.store),
+        ("store.wal_bytes", old.wal_bytes != new.wal_bytes),
+        ("limits", of_connections(&old.limits) != of_connections(&new.limits)),
+        ("delivery.in_flight", old.delivery.in_flight != new.delivery.in_flight),
+        ("delivery.memory", old.delivery.memory != new.delivery.memory),
+    ];
+    let changed: Vec<&str> =
+        settings.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
+    if !changed.is_empty() {
+        let settings = changed.join(", ");
+        tracing::warn!(settings, "changed settings that apply at the next start");
+    }
+}
+
+/// Returns the limits of connections and memory, which apply only after a restart. The others have
+/// a fixed value, because they apply at once.
+fn of_connections(limits: &Limits) -> Limits {
+    Limits {
+        body: 0,
+        body_timeout: Duration::ZERO,
+        streams: 0,
+        streams_per_tenant: 0,
+        failures_per_minute: 0,
+        challenges_per_minute: 0,
+        challenges_per_minute_per_address: 0,
+        ..*limits
     }
 }

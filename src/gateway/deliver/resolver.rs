@@ -13,6 +13,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
+use crate::delivery::ends_in_number;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::shares::{Class, Shares};
 
@@ -42,7 +43,7 @@ pub(super) enum LookupError {
     #[error("{0}")]
     Failed(String),
     /// The last label is a number, so the host is an address in a form that is not accepted.
-    #[error("it is not resolved: an address is written as four numbers with dots between")]
+    #[error("a host that ends in a number must be an IPv4 address: four numbers with dots between")]
     Number,
 }
 
@@ -169,17 +170,6 @@ impl Resolver {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         // The map is complete at any time, so a panic elsewhere leaves it usable.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Returns true if the last label of a host is a number, as in `0x7f.1`. Other resolvers read such
-/// a host as an address, and no name ends in a number.
-fn ends_in_number(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let last = host.rsplit('.').next().unwrap_or("");
-    match last.strip_prefix("0x").or_else(|| last.strip_prefix("0X")) {
-        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
     }
 }
 

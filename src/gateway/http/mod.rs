@@ -9,6 +9,7 @@ mod activity;
 mod answer;
 pub(super) mod body;
 pub(super) mod client_address;
+mod collected;
 mod connection;
 mod connections;
 pub(super) mod file_limit;
@@ -23,6 +24,7 @@ mod service;
 mod stages;
 pub(super) mod tls;
 
+pub(crate) use collected::collected;
 pub(super) use head::copy_size;
 pub(super) use memory::{Memory, Reservation};
 pub use stages::{STAGES, StageRow};

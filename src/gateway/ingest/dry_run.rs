@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use http_body_util::BodyExt;
 use hyper::Request;
 use tower::ServiceExt;
 
@@ -14,6 +13,7 @@ use crate::engine::Time;
 use crate::gateway::app::App;
 use crate::gateway::config::configuration::Configuration;
 use crate::gateway::config::settings::Settings;
+use crate::gateway::http::collected;
 use crate::gateway::ops::clock::Clock;
 use crate::gateway::routes::sender_routes;
 use crate::gateway::serve::{ServeError, app};
@@ -55,7 +55,7 @@ pub enum DryRunError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// A temporary folder that cannot be created.
-    #[error("no folder for what is stored: {0}")]
+    #[error("no temporary folder for the store: {0}")]
     Folder(#[from] std::io::Error),
     /// A store that does not answer.
     #[error(transparent)]
@@ -122,16 +122,7 @@ impl DryRun {
             Ok(answer) => answer,
             Err(never) => match never {},
         };
-        let status = answer.status().as_u16();
-        let headers = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect();
-        let body = answer.into_body().collect().await?.to_bytes().to_vec();
-        Ok(Response { status, headers, body })
+        Ok(collected(answer).await?)
     }
 
     async fn event(&self, record: Option<&RequestRecord>) -> Result<Option<Event>, DryRunError> {

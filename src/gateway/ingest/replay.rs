@@ -60,38 +60,53 @@ pub fn replay(
     raw: Option<&[u8]>,
     keyring: &Keyring,
 ) -> Replayed {
+    if Outcome::find(&record.outcome).is_some_and(Outcome::is_before_decision) {
+        let reason = "it was refused before the listener decided, so nothing can be said";
+        return unchanged(record, reason);
+    }
     let place = CapturedRequest::place(&record.tenant, &record.id);
     let original = raw.and_then(|raw| CapturedRequest::of_json(&keyring.open(&place, raw).ok()?));
     let decided = match original {
-        Some(original) => of_original(listener, record, &original).map(|one| (one, true)),
+        Some(original) => of_original(listener, record, &original),
         None => of_log(listener, record).map(|one| (one, false)),
     };
-    let (after, reasons, verified_again) = match decided {
-        Some((decision, again)) => {
-            let told = decision.reasons.iter().filter(|one| one.code != ReasonCode::Passed);
-            let reasons = told.map(Reason::to_string).collect();
-            (decision.outcome.name().to_owned(), reasons, again)
-        }
-        None => (
-            record.outcome.clone(),
-            vec!["its log was cut, so nothing can be said".to_owned()],
-            false,
-        ),
+    let Some((decision, verified_again)) = decided else {
+        return unchanged(record, "its log was cut, so nothing can be said");
     };
+    let failed = decision.reasons.iter().filter(|one| one.code != ReasonCode::Passed);
     Replayed {
         id: record.id.clone(),
         before: record.outcome.clone(),
-        after,
-        reasons,
+        after: decision.outcome.name().to_owned(),
+        reasons: failed.map(Reason::to_string).collect(),
         verified_again,
     }
 }
 
+/// Returns the result for a request that cannot be decided again.
+fn unchanged(record: &RequestRecord, reason: &str) -> Replayed {
+    Replayed {
+        id: record.id.clone(),
+        before: record.outcome.clone(),
+        after: record.outcome.clone(),
+        reasons: vec![reason.to_owned()],
+        verified_again: false,
+    }
+}
+
+/// Returns true if the request passed verification when it was received.
+fn was_verified(record: &RequestRecord) -> bool {
+    let failed = [Outcome::VerificationFailed.name(), Outcome::TooManyFailures.name()];
+    !failed.contains(&record.outcome.as_str())
+}
+
+/// Decides on a captured request. Returns true in addition if it was verified again. Credentials
+/// are not verified again, because a key may have been revoked since.
 fn of_original(
     listener: &Listener,
     record: &RequestRecord,
     original: &CapturedRequest,
-) -> Option<Decision> {
+) -> Option<(Decision, bool)> {
     let (raw_body, unpacked) = original.bodies()?;
     let headers: Vec<(&str, &str)> =
         original.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -106,7 +121,8 @@ fn of_original(
         remote_address: original.remote_address,
         received_at: original.received_at()?,
     };
-    Some(run(listener, &request, request.received_at, None))
+    let verdict = listener.checks_credentials().then(|| was_verified(record));
+    Some((run(listener, &request, request.received_at, verdict), verdict.is_none()))
 }
 
 fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
@@ -137,9 +153,7 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
         remote_address: None,
         received_at: time_of(record.received_at),
     };
-    let failed = [Outcome::VerificationFailed.name(), Outcome::TooManyFailures.name()];
-    let verified = !failed.contains(&record.outcome.as_str());
-    Some(run(listener, &request, request.received_at, Some(verified)))
+    Some(run(listener, &request, request.received_at, Some(was_verified(record))))
 }
 
 fn query_of(params: Option<&serde_json::Value>) -> String {

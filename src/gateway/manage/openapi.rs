@@ -184,9 +184,9 @@ fn outcomes() -> Value {
 
 /// Routes for operators: path, summary, content type and statuses.
 const OF_OPERATORS: [(&str, &str, &str, &[u16]); 3] = [
-    ("/healthz", "Whether it runs", "text/plain", &[200]),
-    ("/readyz", "Whether it takes requests", "text/plain", &[200, 503]),
-    ("/metrics", "What is counted, for Prometheus", "application/openmetrics-text", &[200]),
+    ("/healthz", "Liveness: the process runs", "text/plain", &[200]),
+    ("/readyz", "Readiness: the gateway accepts requests", "text/plain", &[200, 503]),
+    ("/metrics", "Metrics for Prometheus", "application/openmetrics-text", &[200]),
 ];
 
 fn of_operators(path: &str, summary: &str, kind: &str, statuses: &[u16]) -> Value {

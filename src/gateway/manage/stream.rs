@@ -60,7 +60,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
         status: 200,
         content: "text/event-stream",
         schema: None,
-        doc: "Events: `id` is the event's, `event` its type, `data` what a webhook would get.",
+        doc: "Events: `id` is the id of the event, `event` its type, `data` the body that a webhook gets.",
     },
     errors: &[400, 403, 404, 503],
     run: |call| Box::pin(stream(call)),

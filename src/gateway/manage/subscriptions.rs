@@ -14,7 +14,8 @@ use super::caller::Caller;
 use super::fault::Fault;
 use super::page::{BATCH_BYTES, BATCH_ROWS};
 use crate::delivery::{
-    Api, Definition, Endpoint, Programs, SigningSecret, SubscriptionHealth, header_fault, refusal,
+    Api, Definition, Endpoint, Programs, SigningSecret, SubscriptionHealth, ends_in_number,
+    header_fault, refusal,
 };
 use crate::diagnostic::Diagnostics;
 use crate::engine::PatternShare;
@@ -257,10 +258,17 @@ impl Call {
         if host.is_empty() {
             return Err(wrong("has to name a host".to_owned()));
         }
-        if let Some(refused) = host.parse::<IpAddr>().ok().and_then(|ip| refusal(ip, allow)) {
-            return Err(wrong(refused.to_string()));
+        match host.parse::<IpAddr>() {
+            Ok(address) => match refusal(address, allow) {
+                Some(refused) => Err(wrong(refused.to_string())),
+                None => Ok(host),
+            },
+            Err(_) if ends_in_number(&host) => Err(wrong(
+                "has to name a host, or an IPv4 address as four numbers with dots between"
+                    .to_owned(),
+            )),
+            Err(_) => Ok(host),
         }
-        Ok(host)
     }
 }
 

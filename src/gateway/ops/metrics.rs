@@ -90,7 +90,7 @@ impl Default for Metrics {
             "From the beginning of an attempt to its end",
             attempt_duration.clone(),
         );
-        registry.register("deliveries", "Deliveries by what came of them", deliveries.clone());
+        registry.register("deliveries", "Deliveries by result", deliveries.clone());
         let waiting = Gauge::default();
         registry.register("deliveries_waiting", "Deliveries that wait", waiting.clone());
         Self {

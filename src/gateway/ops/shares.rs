@@ -274,7 +274,7 @@ impl OwnerQueues {
 impl Queue {
     /// Returns true if the owner may take units: as many as it then holds, or twice as many for a
     /// failing receiver, have to stay free. The last unit may go. An owner without units may take
-    /// what is there.
+    /// all that are free.
     fn may_take(&self, class: Class, free: usize, units: usize) -> bool {
         let is_fair = match class {
             _ if self.held == 0 => true,

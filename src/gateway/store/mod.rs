@@ -10,16 +10,16 @@ mod error;
 mod fanout;
 mod record;
 mod sqlite;
+mod subscription;
 
 use std::path::Path;
 
 use async_trait::async_trait;
 
 pub use delivery::{
-    AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
-    DeliveryRecord, DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord,
-    LEASED_BYTES, LeasedDelivery, Page, PageRequest, SubscriptionFilter, SubscriptionRecord,
-    Upcoming,
+    AttemptFilter, AttemptRecord, DeliveryContent, DeliveryFilter, DeliveryOutcome, DeliveryRecord,
+    DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord, LEASED_BYTES,
+    LeasedDelivery, Upcoming,
 };
 pub use encryption::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,
@@ -30,16 +30,17 @@ pub use fanout::{
     Backlog, BacklogLimits, FanOutStore, FanOutTurn, FannedOut, SUSPENDED, Trimmed, Unwanted,
 };
 pub use record::{
-    AuditRecord, ChallengeRecord, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key, KeyKind,
-    Pruned, RejectedLogPolicy, RejectedLogStats, Repeat, RequestFilter, RequestRecord, Retention,
-    Tenant,
+    AuditRecord, ChallengeRecord, Change, DedupClaim, Entry, EventFilter, EventRecord, Kept, Key,
+    KeyKind, Page, PageRequest, Pruned, RejectedLogPolicy, RejectedLogStats, Repeat, RequestFilter,
+    RequestRecord, Retention, Tenant,
 };
 pub use sqlite::{Mode, SqliteOptions, SqliteStore};
+pub use subscription::{SubscriptionFilter, SubscriptionRecord, SubscriptionStore};
 
-/// A durable store for requests, events, tenants, keys, secrets and the audit log. Deliveries,
-/// encrypted values and fan-out have traits of their own.
+/// A durable store for requests, events, tenants, keys, secrets and the audit log.
+/// Subscriptions, deliveries, encrypted values and fan-out have traits of their own.
 #[async_trait]
-pub trait Store: DeliveryStore + EncryptionStore + FanOutStore {
+pub trait Store: DeliveryStore + EncryptionStore + FanOutStore + SubscriptionStore {
     /// Stores a request with its event and its deduplication keys in one transaction. Fan-out
     /// writes the deliveries later. Returns when the data is on disk. A caller that stops waiting
     /// does not undo the write.

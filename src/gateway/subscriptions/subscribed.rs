@@ -26,7 +26,7 @@ pub enum UnreadableSubscription {
     #[error(transparent)]
     Encryption(#[from] EncryptionError),
     /// The decrypted definition cannot be parsed.
-    #[error("what is stored of the subscription `{0}` cannot be read")]
+    #[error("the stored subscription `{0}` cannot be read")]
     Damaged(String),
     /// The filter or transform no longer compiles.
     #[error("the filter or transform of the subscription `{0}` does not compile: {1}")]

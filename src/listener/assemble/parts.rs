@@ -69,7 +69,7 @@ impl<'a> Assembly<'a> {
         let requests = part.get("requests")?.node.as_count()?;
         let per = part.get("per").and_then(span).unwrap_or(Duration::from_secs(1));
         if let Some(at) = part.get("per").filter(|_| per.is_zero()) {
-            self.wrong(at, "so many requests in no time are no limit");
+            self.wrong(at, "a limit needs a period that is not zero");
         }
         let ten_seconds = requests.saturating_mul(10) / per.as_secs().max(1);
         let burst = part.get("burst").and_then(|part| part.node.as_count());
@@ -171,6 +171,7 @@ impl<'a> Assembly<'a> {
         let mut secrets: Vec<Box<str>> = tokens.iter().map(|token| token.secret.clone()).collect();
         secrets.retain(|secret| self.verifying_secrets.contains(secret));
         if !trusted {
+            self.refuse_computed_tokens(part);
             for checked in self.response_programs(part) {
                 self.signed_by_response(part, &checked, &pattern, &mut signed, &mut secrets);
             }
@@ -224,6 +225,27 @@ impl<'a> Assembly<'a> {
             }
         }
         (tokens, signed)
+    }
+
+    /// Refuses tokens that sign more than one path of the request with a secret that verifies
+    /// deliveries: the sender could choose the whole text.
+    fn refuse_computed_tokens(&mut self, part: Part<'a>) {
+        let tokens = part.get("tokens").into_iter().flat_map(Part::entries).collect::<Vec<_>>();
+        for (_, token) in tokens {
+            let secret = token.str("secret").unwrap_or("");
+            let Some(at) = token.get("payload").filter(|_| self.verifies_with(secret)) else {
+                continue;
+            };
+            let source = at.node.as_str().unwrap_or("");
+            let checked = self.engine.check(Source::new("payload", source));
+            if checked.is_ok_and(|checked| !oracle::is_path(&checked)) {
+                self.report(at, oracle::refused(at.node.span, secret));
+            }
+        }
+    }
+
+    fn verifies_with(&self, secret: &str) -> bool {
+        self.verifying_secrets.iter().any(|one| &**one == secret)
     }
 
     /// Checks the programs of a challenge's response again, for their syntax trees.

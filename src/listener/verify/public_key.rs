@@ -48,7 +48,7 @@ impl PublicKey {
                 }
             };
             let Some(message) = message else {
-                refused = Some((ReasonCode::NoPayload, "what is signed is null".to_owned()));
+                refused = Some((ReasonCode::NoPayload, "the signed payload is null".to_owned()));
                 continue;
             };
             for candidate in &candidates {

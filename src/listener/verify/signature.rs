@@ -160,7 +160,7 @@ impl Compared<'_> {
                 }
             };
             let Some(message) = message else {
-                refused = Some((ReasonCode::NoPayload, "what is signed is null".to_owned()));
+                refused = Some((ReasonCode::NoPayload, "the signed payload is null".to_owned()));
                 continue;
             };
             // Any sender can have a token signed by sending it as a challenge.

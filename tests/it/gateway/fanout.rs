@@ -7,7 +7,7 @@ use std::path::Path;
 use hookgate::gateway::store::{
     BacklogLimits, DeliveryFilter, DeliveryState, DeliveryStore, DivertedFilter, DivertedRecord,
     EventFilter, FanOutStore, FanOutTurn, Kept, Mode, PageRequest, Retention, SqliteOptions,
-    SqliteStore, Store,
+    SqliteStore, Store, SubscriptionStore,
 };
 
 use super::store::{WIDE, entry, fan_out, open, run, settled, step, subscription};

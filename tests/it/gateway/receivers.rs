@@ -450,27 +450,23 @@ fn what_may_not_be_sent_to_is_not_sent_to() {
         "http://[2001:4860:4860::8888]:99999/".to_owned(),
         "http://[fe80::1%25eth0]/".to_owned(),
         "http://[v1.a]/".to_owned(),
+        "http://0x7f.1/".to_owned(),
+        "http://2130706433/".to_owned(),
     ] {
         let form = json!({ "name": "x", "endpoint": { "url": url }, "eventTypes": [] });
         let refused = gateway.call(&subscribed.key, "POST", "/event/acme/webhooks", &form);
         assert_eq!(refused.status, 400, "{url}");
         assert!(refused.text().contains("endpoint.url"), "{}", refused.text());
     }
-    // A name, and a form of an address that only the resolver understands.
-    let port = receiver.address.port();
-    for host in ["localhost", "0x7f.1", "2130706433"] {
-        let url = format!("http://{host}:{port}/");
-        let handling =
-            json!({ "divert": true, "retryStrategy": { "type": "linear", "interval": 1 } });
-        let locator = gateway.subscribe(&subscribed.key, &url, &handling);
-        gateway.happen("thing.made", host);
-        let diverted =
-            gateway.until(&subscribed.key, &path(&locator, "/diverted"), |list| list != &json!([]));
-        let message = diverted[0]["failureMessage"].as_str().unwrap();
-        let refused = message.contains("a loopback address") || message.contains("not resolved");
-        assert!(refused, "{host}: {message}");
-        gateway.call(&subscribed.key, "DELETE", &path(&locator, ""), &NOTHING);
-    }
+    // A name passes; the address that it resolves to does not.
+    let url = format!("http://localhost:{}/", receiver.address.port());
+    let handling = json!({ "divert": true, "retryStrategy": { "type": "linear", "interval": 1 } });
+    let locator = gateway.subscribe(&subscribed.key, &url, &handling);
+    gateway.happen("thing.made", "1");
+    let diverted =
+        gateway.until(&subscribed.key, &path(&locator, "/diverted"), |list| list != &json!([]));
+    let message = diverted[0]["failureMessage"].as_str().unwrap();
+    assert!(message.contains("a loopback address"), "{message}");
     assert!(receiver.got().is_empty());
 }
 

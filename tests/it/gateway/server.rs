@@ -273,7 +273,16 @@ fn keys_name_listeners_and_end_when_they_are_revoked() {
     assert_eq!(post("", "5"), 401);
     let listed = folder.answer(&["keys", "list"]);
     assert!(!listed.contains(&right), "{listed}");
-    folder.answer(&["keys", "revoke", right.split('_').nth(1).unwrap()]);
+    // The key of a tenant that was revoked by its id, and one that was revoked as it is sent.
+    folder.answer(&["keys", "revoke", elsewhere.split('_').nth(1).unwrap()]);
+    let secret = right.rsplit('_').next().unwrap();
+    for success in [true, false] {
+        let output = folder.command(&["keys", "revoke", &right]);
+        assert_eq!(output.status.success(), success);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!said.contains(secret), "a key is in a message: {said}");
+        assert!(said.contains(right.split('_').nth(1).unwrap()), "{said}");
+    }
     assert_eq!(post(&right, "6"), 401);
     let log = gateway.logged("wrong_credential");
     assert!(!log.contains(&right) && !log.contains(&rival), "a key is in the log");
@@ -599,6 +608,63 @@ fn send_makes_what_the_listener_takes_and_replay_shows_what_a_change_would_do() 
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("accepted -> filtered"), "{told}");
+    let own = ["send", "GitHub", "--body", body.to_str().unwrap(), "-H", "X-GitHub-Event: issues"];
+    let shown = folder.answer(&[&own[..], &["--dry-run"]].concat()).to_lowercase();
+    assert_eq!(shown.matches("x-github-event: ").count(), 1, "{shown}");
+    assert!(shown.contains("x-github-event: issues"), "{shown}");
+}
+
+/// Neither a key, which may be revoked since, nor the part of a request that was not read can be
+/// judged again.
+#[test]
+fn replay_keeps_the_outcome_that_it_cannot_decide_again() {
+    let folder = Folder::with_listener("");
+    folder.settings("[limits]\nbody = 100\n");
+    let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
+    folder.write(
+        "listeners/inner.toml",
+        &format!("id = \"{inner}\"\nname = \"Inner\"\ntenant = \"acme\"\ncapture = true\n\n[[verify]]\nname = \"credential\"\ncredential = {{ header = \"X-Webhook-Token\" }}\n"),
+    );
+    folder.answer(&["tenants", "create", "acme"]);
+    let key = folder.answer(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
+    let gateway = folder.serve();
+    let headers = [("X-Webhook-Token", key.trim())];
+    let path = gateway.path(inner);
+    assert_eq!(gateway.request("POST", &path, &headers, b"{}").status, 200);
+    assert_eq!(gateway.request("POST", &path, &headers, &[b' '; 200]).status, 413);
+    assert_eq!(gateway.request("POST", &path, &[], b"[]").status, 401);
+    gateway.logged("outcome=verification_failed");
+    folder.answer(&["keys", "revoke", key.trim()]);
+    let output = folder.command(&["replay"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains(" -> "), "{said}");
+}
+
+#[test]
+fn a_reload_names_the_settings_that_need_a_restart() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    folder.settings("[store]\npath = \"other.db\"\n[limits]\nfailures_per_minute = 7\n");
+    let log = gateway.logged("changed settings that apply at the next start");
+    let line = log.lines().find(|line| line.contains("at the next start")).unwrap();
+    assert!(line.contains("store.path"), "{line}");
+    assert!(!line.contains("limits") && !line.contains("listen"), "{line}");
+}
+
+#[test]
+fn lists_refuse_a_tenant_that_does_not_exist() {
+    let folder = Folder::with_listener("");
+    folder.answer(&["tenants", "create", "rival"]);
+    for list in ["keys", "subscriptions", "deliveries"] {
+        for tenant in ["acme", "rival"] {
+            folder.answer(&[list, "list", "--tenant", tenant]);
+        }
+        let output = folder.command(&[list, "list", "--tenant", "amce"]);
+        assert_eq!(output.status.code(), Some(2), "{list}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("`amce`") && said.contains("tenants list"), "{said}");
+    }
 }
 
 #[test]

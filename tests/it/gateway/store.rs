@@ -10,7 +10,7 @@ use hookgate::gateway::store::{
     EventFilter, EventRecord, FanOutStore, FanOutTurn, FannedOut, Kept, Key, KeyKind,
     LeasedDelivery, Mode, PageRequest, RejectedLogPolicy, Repeat, RequestFilter, RequestRecord,
     Retention, SqliteOptions, SqliteStore, Store, StoreError, SubscriptionFilter,
-    SubscriptionRecord, Tenant, Unwanted,
+    SubscriptionRecord, SubscriptionStore, Tenant, Unwanted,
 };
 
 const SECOND: i64 = 1_000_000;

@@ -227,7 +227,9 @@ fn warnings_hold(
             let holds = match warning.code {
                 Code::W0102 | Code::W0109 if warning.span() == own => value.is_null(),
                 Code::W0115 if warning.span() == whole => value.is_null(),
-                Code::W0104 if said.ends_with("whatever is before it") => value.is_truthy(),
+                Code::W0104 if said.ends_with("independently of the value before it") => {
+                    value.is_truthy()
+                }
                 Code::W0104 => said.ends_with(&format!("always {}", value.is_truthy())),
                 Code::W0114 => !value.is_truthy(),
                 Code::W0103 if said.ends_with("unless both are null") => true,

@@ -43,7 +43,7 @@ pub(super) struct WebhookConfigForm {
 /// Method by which a receiver authenticates the gateway.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
-#[allow(dead_code, reason = "only its schema is used: what is wrong is told in awork's form")]
+#[allow(dead_code, reason = "only its schema is used: errors are reported in awork's form")]
 enum AuthenticationType {
     None,
     Header,

@@ -41,7 +41,7 @@ const PAGE: &[Parameter] = &[
     Parameter {
         name: "pageSize",
         kind: Kind::Count(1, 1000),
-        doc: "How many on a page; 10 if left out.",
+        doc: "The number of rows on a page; 10 by default.",
     },
     Parameter { name: "orderby", kind: Kind::Text, doc: "Members to order by: `Name desc`." },
     Parameter { name: "filterby", kind: Kind::Text, doc: "A filter: `isActive eq true`." },
@@ -181,7 +181,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         api: &API,
         method: "get",
         path: "/api/v1/webhooks/{webhookId}/logs",
-        summary: "What was sent to a webhook: a row an attempt, the newest first",
+        summary: "The attempts of a webhook, newest first",
         permissions: Some(READ),
         limited: ListenerLimit::Applied,
         weight: Weight::Page,

@@ -33,12 +33,12 @@ fn own_tenant(call: &Call) -> Result<(), Fault> {
 const OFFSET: Parameter = Parameter {
     name: "offset",
     kind: Kind::Count(0, 1_000_000_000),
-    doc: "How many are left out before the first.",
+    doc: "The number of rows that are skipped.",
 };
 const COUNT: Parameter = Parameter {
     name: "count",
     kind: Kind::Count(1, 1000),
-    doc: "How many at most; 100 if left out.",
+    doc: "The largest number of rows; 100 by default.",
 };
 
 /// The API. Socotra documents no format of errors.
@@ -138,7 +138,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         api: &API,
         method: "patch",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/unsuspend",
-        summary: "End the suspension of a webhook; what was diverted meanwhile is not sent",
+        summary: "End the suspension of a webhook; diverted events are not sent",
         permissions: Some(&["webhooks:write"]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
@@ -272,12 +272,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Parameter {
                 name: "pageSize",
                 kind: Kind::Count(1, 1000),
-                doc: "How many at most; 100 if left out.",
+                doc: "The largest number of rows; 100 by default.",
             },
             Parameter {
                 name: "pagingToken",
                 kind: Kind::Text,
-                doc: "Where the page before ended; by itself, as it holds the other parameters.",
+                doc: "The cursor of the previous page. It contains the other parameters, so give it alone.",
             },
         ],
         request: None,

@@ -19,6 +19,7 @@ mod rejected_log;
 mod reserve;
 mod schema;
 mod space;
+mod subscriptions;
 mod tables;
 mod writer;
 mod writes;

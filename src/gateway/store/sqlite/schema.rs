@@ -25,7 +25,7 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_time ON requests (received_at);
 
 -- Requests that were refused have a table of their own: what strangers send must not push out
--- what was taken.
+-- accepted requests.
 CREATE TABLE refused (
     place INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
