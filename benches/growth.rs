@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hookgate::engine::{Context, Engine, Machine, Program, RuleSet};
-use hookgate::value::{Projection, read_json_part};
+use hookgate::value::{Projection, RepeatedKeys, read_json_part};
 use serde_json::{Value, json};
 
 fn engine() -> Engine {
@@ -165,7 +165,7 @@ fn bytes(bench: &mut Criterion) {
         assert!(by_hand(&body));
         group.bench_function(BenchmarkId::new("hookgate", size), |bencher| {
             bencher.iter(|| {
-                let body = read_json_part(black_box(&body), &wanted).unwrap();
+                let body = read_json_part(black_box(&body), &wanted, RepeatedKeys::Refuse).unwrap();
                 let mut context = Context::new();
                 context.set("parsed_body", &body);
                 machine.test(&program, &context).unwrap()

@@ -5,7 +5,7 @@
 
 use hookgate::engine::{OwnedValue, Time};
 use hookgate::listener::{Parts, Request};
-use hookgate::value::{OwnedObject, Projection, read_json, read_json_part};
+use hookgate::value::{OwnedObject, Projection, RepeatedKeys, read_json, read_json_part};
 use hookgate_fuzz::split;
 use libfuzzer_sys::fuzz_target;
 
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
     let full = read_json(body);
-    let part = read_json_part(body, &wanted);
+    let part = read_json_part(body, &wanted, RepeatedKeys::Refuse);
     match (&full, &part) {
         (Ok(full), Ok(part)) => assert_eq!(*part, narrowed(full, &paths)),
         (Ok(_), Err(error)) => panic!("refused in part only: {error}"),
@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
         }
         (Err(_), Err(_)) => {}
     }
-    match (&full, read_json_part(body, &Projection::whole())) {
+    match (&full, read_json_part(body, &Projection::whole(), RepeatedKeys::Refuse)) {
         (Ok(full), Ok(whole)) => assert_eq!(*full, whole),
         (Err(full), Err(whole)) => assert_eq!(full.to_string(), whole.to_string()),
         (full, whole) => panic!("{full:?} is not {whole:?}"),

@@ -3,62 +3,60 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use ulid::Ulid;
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::event::{Event, locator};
 use super::subscription::{Api, Receiver};
-use crate::value::Time;
-
-/// An event to send.
-#[derive(Debug, Clone, Copy)]
-pub struct Event<'e> {
-    /// The id of the event.
-    pub id: Uuid,
-    /// The request that carried the event.
-    pub request: Uuid,
-    /// The event type.
-    pub kind: &'e str,
-    /// The time of acceptance.
-    pub at: Time,
-    /// The event data, as JSON.
-    pub data: &'e str,
-}
-
-/// Returns an id as a ULID, as Socotra writes ids (<https://github.com/ulid/spec>). The ids are
-/// UUIDs of version 7, which begin with the time like ULIDs.
-pub fn locator(id: Uuid) -> String {
-    Ulid::from(id.as_u128()).to_string()
-}
+use crate::value::{OwnedValue, Projection, Time, Value};
 
 /// Returns the body for a subscription of an API. `user` stands for the actor, because a webhook
 /// has no user of the gateway.
 pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
     // One line, for streams and files. JSON strings contain no line breaks, so these are only
     // whitespace.
-    let data = match event.data.contains(['\n', '\r']) {
-        true => Cow::Owned(event.data.replace(['\n', '\r'], "")),
-        false => Cow::Borrowed(event.data),
+    let data = match memchr::memchr2(b'\n', b'\r', event.data.as_bytes()) {
+        Some(_) => Cow::Owned(event.data.replace(['\n', '\r'], "")),
+        None => Cow::Borrowed(event.data),
     };
-    // Stored data is JSON. Null is better than a part of damaged data.
-    let data = serde_json::from_str(&data).unwrap_or(RawValue::NULL);
-    let body = match api {
-        Api::Socotra | Api::Sink => serde_json::to_string(&EventResponse {
-            locator: locator(event.id),
-            request_id: locator(event.request),
-            user_locator: user,
-            timestamp: event.at.get().to_utc().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            kind: event.kind,
-            data,
-        }),
-        Api::Awork => serde_json::to_string(&AworkEvent::of(event, data, user)),
-    };
-    // Strings and JSON always have a form as JSON.
-    body.unwrap_or_default()
+    match api {
+        Api::Socotra | Api::Sink => with_data(&EventResponse::of(event, user), "data", &data, None),
+        Api::Awork => {
+            let (head, tail) = awork_payload(event, user);
+            with_data(&head, "entity", &data, Some(&tail))
+        }
+    }
 }
 
-/// Socotra's `EventResponse`, the same in deliveries and in the list of events.
+/// Returns the members of `head`, the event data under a name, and the members of `tail`, as one
+/// JSON object. The data is copied as it is: the accept path checked that it is JSON.
+fn with_data(
+    head: &impl Serialize,
+    name: &str,
+    data: &str,
+    tail: Option<&AworkTail<'_>>,
+) -> String {
+    // Strings always have a form as JSON.
+    let mut body = serde_json::to_string(head).unwrap_or_default();
+    let tail = tail.and_then(|tail| serde_json::to_string(tail).ok());
+    body.pop();
+    body.reserve_exact(data.len() + name.len() + 6 + tail.as_ref().map_or(0, String::len));
+    body.push_str(",\"");
+    body.push_str(name);
+    body.push_str("\":");
+    body.push_str(data);
+    match tail.as_deref().and_then(|tail| tail.strip_prefix('{')) {
+        Some(tail) => {
+            body.push(',');
+            body.push_str(tail);
+        }
+        None => body.push('}'),
+    }
+    body
+}
+
+/// Socotra's `EventResponse`, the same in deliveries and in the list of events. The event data
+/// follows as `data`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EventResponse<'e> {
@@ -68,16 +66,32 @@ struct EventResponse<'e> {
     timestamp: String,
     #[serde(rename = "type")]
     kind: &'e str,
-    data: &'e RawValue,
 }
 
-/// awork's payload, as in its guide.
+impl<'e> EventResponse<'e> {
+    fn of(event: &Event<'e>, user: Uuid) -> Self {
+        Self {
+            locator: locator(event.id),
+            request_id: locator(event.request),
+            user_locator: user,
+            timestamp: event.at.get().to_utc().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            kind: event.kind,
+        }
+    }
+}
+
+/// awork's payload, as in its guide: the members before the entity.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AworkEvent<'e> {
+struct AworkHead<'e> {
     timestamp: String,
     event_type: &'e str,
-    entity: &'e RawValue,
+}
+
+/// awork's payload: the members after the entity.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AworkTail<'e> {
     entity_id: String,
     entity_type: &'e str,
     entity_link: Option<String>,
@@ -94,33 +108,27 @@ struct Actor {
     last_name: &'static str,
 }
 
-/// The members of an entity that the awork payload needs.
-#[derive(Default, Deserialize)]
-struct Entity {
-    id: Option<serde_json::Value>,
-    link: Option<serde_json::Value>,
-}
-
-impl<'e> AworkEvent<'e> {
-    fn of(event: &'e Event<'_>, data: &'e RawValue, user: Uuid) -> Self {
-        let entity: Entity = serde_json::from_str(data.get()).unwrap_or_default();
-        let text = |value: Option<serde_json::Value>| match value {
-            Some(serde_json::Value::String(text)) => Some(text),
-            Some(serde_json::Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        };
-        Self {
-            timestamp: awork_time(event.at),
-            event_type: event.kind,
-            entity: data,
-            entity_id: text(entity.id).unwrap_or_else(|| event.id.to_string()),
-            entity_type: event.kind.split('_').next().unwrap_or(event.kind),
-            entity_link: text(entity.link),
-            trace_id: event.request.simple().to_string(),
-            triggered_by: Actor { id: user, first_name: "Hookgate", last_name: "" },
-            changes: [],
-        }
-    }
+fn awork_payload<'e>(event: &Event<'e>, user: Uuid) -> (AworkHead<'e>, AworkTail<'e>) {
+    let mut wanted = Projection::default();
+    wanted.add(["id"]);
+    wanted.add(["link"]);
+    let entity = event.part(&wanted).unwrap_or(OwnedValue::Null);
+    let entity = entity.borrow().as_object();
+    let text = |member| match entity.and_then(|entity| entity.get(member))? {
+        Value::Text(text) => Some(text.to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let head = AworkHead { timestamp: awork_time(event.at), event_type: event.kind };
+    let tail = AworkTail {
+        entity_id: text("id").unwrap_or_else(|| event.id.to_string()),
+        entity_type: event.kind.split('_').next().unwrap_or(event.kind),
+        entity_link: text("link"),
+        trace_id: event.request.simple().to_string(),
+        triggered_by: Actor { id: user, first_name: "Hookgate", last_name: "" },
+        changes: [],
+    };
+    (head, tail)
 }
 
 /// Formats a time with seven decimal digits of the second.

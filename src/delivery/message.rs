@@ -1,6 +1,9 @@
 //! Messages for a Slack channel, for people to read. Knows no endpoints.
 
-use serde_json::{Value, json};
+use serde_json::json;
+
+use super::event::Event;
+use crate::value::{JsonError, OwnedValue, Projection, Value};
 
 /// Members of an entity that contain its name, best first.
 const NAMES: &[&str] = &["name", "title", "subject", "summary", "key", "id"];
@@ -18,11 +21,12 @@ const LINKS: &[&str] = &["link", "html_url", "url"];
 /// let message = slack_message("task_comment_added", &entity);
 /// assert_eq!(message["text"], "*Task comment added*: <https://example.com/7|Fix &lt;b&gt;>");
 /// ```
-pub fn slack_message(kind: &str, entity: &Value) -> Value {
+pub fn slack_message<'v>(kind: &str, entity: impl Into<Value<'v>>) -> serde_json::Value {
+    let entity = entity.into().as_object();
     let found = |members: &[&str]| {
-        members.iter().find_map(|member| match entity.get(member) {
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
+        members.iter().find_map(|member| match entity?.get(member)? {
+            Value::Text(text) if !text.is_empty() => Some(text.to_owned()),
+            Value::Number(number) => Some(number.to_string()),
             _ => None,
         })
     };
@@ -35,6 +39,16 @@ pub fn slack_message(kind: &str, entity: &Value) -> Value {
         (None, None) => String::new(),
     };
     json!({ "text": format!("*{}*{about}", escaped(&words(kind))) })
+}
+
+/// Returns the members of the event data that a Slack message shows.
+///
+/// # Errors
+/// Returns an error if the data is not JSON.
+pub(crate) fn slack_entity(event: &Event<'_>) -> Result<OwnedValue, JsonError> {
+    let mut wanted = Projection::default();
+    NAMES.iter().chain(LINKS).for_each(|member| wanted.add([*member]));
+    event.part(&wanted)
 }
 
 /// Returns an event type as words: `Task comment added`.

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod envelope;
+mod event;
 mod health;
 mod message;
 mod next;
@@ -16,8 +17,10 @@ mod target;
 mod types;
 
 pub use attempt::{AttemptResult, retry_after};
-pub use envelope::{Event, Notice, envelope, locator};
+pub use envelope::{Notice, envelope};
+pub use event::{Event, locator};
 pub use health::{AttemptEffect, SubscriptionHealth};
+pub(crate) use message::slack_entity;
 pub use message::slack_message;
 pub use next::{History, Next, next_attempt};
 pub use policy::{MAX_WAIT, Pattern, Policy, Retry, Suspend, Trigger};

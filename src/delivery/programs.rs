@@ -6,12 +6,10 @@
 
 use std::ops::ControlFlow;
 
-use serde_json::{Value as Json, json};
-
-use super::envelope::{Event, locator};
 use crate::diagnostic::Diagnostics;
 use crate::engine::{
-    Context, Engine, Limits, Machine, PatternShare, Program, RootDeclaration, RuleSet, Source,
+    Context, Engine, Limits, Machine, PatternShare, Program, Projection, RootDeclaration, RuleSet,
+    Source, Value,
 };
 
 /// Maximum steps of one program for one event.
@@ -33,6 +31,8 @@ pub fn engine() -> Engine {
 pub struct Programs {
     filter: Option<Program>,
     transform: Option<Program>,
+    /// The parts of the event that they read.
+    wanted: Projection,
 }
 
 /// The reason of a delivery that the filter ended.
@@ -79,8 +79,16 @@ impl Programs {
         let compile = |name: &str, text: Option<&str>| {
             text.map(|text| engine.compile_source(Source::new(name, text))).transpose()
         };
-        Ok(Self { filter: compile("filter", filter)?, transform: compile("transform", transform)? })
+        let (filter, transform) = (compile("filter", filter)?, compile("transform", transform)?);
+        let wanted = wanted_by(filter.iter().chain(&transform));
+        Ok(Self { filter, transform, wanted })
     }
+
+    /// Returns the parts of the event that the programs read.
+    pub fn wanted(&self) -> &Projection {
+        &self.wanted
+    }
+
     /// Compiles the regular expressions that are not compiled yet. This takes time.
     pub fn warm(&self) {
         self.filter.iter().chain(&self.transform).for_each(Program::warm);
@@ -107,7 +115,7 @@ impl Programs {
     }
 
     /// Evaluates the filter for an event.
-    pub fn wants(&self, machine: &mut Machine, event: &Json) -> Wanted {
+    pub fn wants<'e>(&self, machine: &mut Machine, event: impl Into<Value<'e>>) -> Wanted {
         let Some(filter) = &self.filter else {
             return Wanted::Yes;
         };
@@ -122,7 +130,11 @@ impl Programs {
     ///
     /// # Errors
     /// Returns the reason of the failure, without data of the event.
-    pub fn body(&self, machine: &mut Machine, event: &Json) -> Option<Result<String, String>> {
+    pub fn body<'e>(
+        &self,
+        machine: &mut Machine,
+        event: impl Into<Value<'e>>,
+    ) -> Option<Result<String, String>> {
         let transform = self.transform.as_ref()?;
         Some(match machine.eval(transform, &context(event)) {
             Ok(value) => Ok(value.to_string()),
@@ -134,12 +146,22 @@ impl Programs {
 /// The filters of many subscriptions. Each gives the same result as alone, but common
 /// subexpressions are evaluated once for an event.
 #[derive(Debug, Clone, Default)]
-pub struct Filters(RuleSet);
+pub struct Filters {
+    filters: RuleSet,
+    /// The parts of the event that they read.
+    wanted: Projection,
+}
 
 impl Filters {
     /// Returns a set of filters in this order.
     pub fn of<'p>(filters: impl IntoIterator<Item = &'p Program>) -> Self {
-        Self(RuleSet::new(filters.into_iter().cloned()))
+        let filters: Vec<Program> = filters.into_iter().cloned().collect();
+        Self { wanted: wanted_by(&filters), filters: RuleSet::new(filters) }
+    }
+
+    /// Returns the parts of the event that the filters read.
+    pub fn wanted(&self) -> &Projection {
+        &self.wanted
     }
 
     /// Returns the indexes of the filters that do not hold for an event. A filter that failed is
@@ -156,14 +178,14 @@ impl Filters {
     /// assert_eq!(filters.unwanted(&mut engine().machine(), &event, || true), [0]);
     /// # Ok::<(), hookgate::diagnostic::Diagnostics>(())
     /// ```
-    pub fn unwanted(
+    pub fn unwanted<'e>(
         &self,
         machine: &mut Machine,
-        event: &Json,
+        event: impl Into<Value<'e>>,
         mut go_on: impl FnMut() -> bool,
     ) -> Vec<usize> {
         let mut unwanted = Vec::new();
-        machine.test_set(&self.0, &context(event), |place, holds| {
+        machine.test_set(&self.filters, &context(event), |place, holds| {
             if holds == Ok(false) {
                 unwanted.push(place);
             }
@@ -173,22 +195,16 @@ impl Filters {
     }
 }
 
-fn context(event: &Json) -> Context<'_> {
+fn wanted_by<'p>(programs: impl IntoIterator<Item = &'p Program>) -> Projection {
+    let mut wanted = Projection::default();
+    for program in programs {
+        program.add_reads("event", &mut wanted);
+    }
+    wanted
+}
+
+fn context<'e>(event: impl Into<Value<'e>>) -> Context<'e> {
     let mut context = Context::new();
     context.set("event", event);
     context
-}
-
-impl Event<'_> {
-    /// Returns the event as JSON, as programs see it.
-    pub fn to_json(self) -> Json {
-        json!({
-            "id": self.id.to_string(),
-            "locator": locator(self.id),
-            "request_id": self.request.to_string(),
-            "type": self.kind,
-            "created_at": self.at.to_string(),
-            "data": serde_json::from_str::<Json>(self.data).unwrap_or(Json::Null),
-        })
-    }
 }

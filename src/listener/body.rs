@@ -1,7 +1,7 @@
 //! Parsing of bodies by their content type. Knows no listeners.
 
 use crate::engine::OwnedValue;
-use crate::value::{JsonError, OwnedObject, Projection, read_json, read_json_part};
+use crate::value::{JsonError, OwnedObject, Projection, RepeatedKeys, read_json, read_json_part};
 
 /// Maximum number of fields of a form.
 pub(super) const MAX_FORM_FIELDS: usize = 10_000;
@@ -50,8 +50,8 @@ pub(super) fn parse(content_type: Option<&str>, bytes: &[u8], wanted: &Projectio
             None => Body { malformed: Some(Malformed::TooManyFields), ..none },
         },
         _ if bytes.is_empty() => none,
-        Kind::Perhaps => read_json_part(bytes, wanted).map_or(none, json),
-        Kind::Json => match read_json_part(bytes, wanted) {
+        Kind::Perhaps => read_json_part(bytes, wanted, RepeatedKeys::Refuse).map_or(none, json),
+        Kind::Json => match read_json_part(bytes, wanted, RepeatedKeys::Refuse) {
             Ok(parsed) => json(parsed),
             Err(error) => Body { malformed: Some(Malformed::Json(error)), ..none },
         },

@@ -60,7 +60,6 @@ use self::response::Reply;
 use self::schema::Schema;
 use self::verify::{Kind, Verification};
 use crate::engine::{OwnedValue, Program, RuleSet, Secrets};
-use crate::program::Key;
 use crate::value::Projection;
 
 /// A listener, compiled from its configuration.
@@ -130,16 +129,8 @@ impl Listener {
         if self.schema.is_some() {
             wanted = Projection::whole();
         }
-        for read in self.programs().into_iter().flat_map(Program::reads) {
-            if &*read.root != "parsed_body" {
-                continue;
-            }
-            // From the first list index on, the whole value is wanted.
-            let names = read.keys.iter().map_while(|key| match key {
-                Key::Name(name) => Some(&**name),
-                Key::Index(_) => None,
-            });
-            wanted.add(names);
+        for program in self.programs() {
+            program.add_reads("parsed_body", &mut wanted);
         }
         self.wanted = wanted;
     }

@@ -22,7 +22,7 @@ pub use verify::{Malformed, verify};
 
 use crate::builtins::{Function, LoopKind, Pattern, PatternShare};
 use crate::source::{Source, Span};
-use crate::value::OwnedValue;
+use crate::value::{OwnedValue, Projection};
 
 /// The version of the language that programs are compiled from.
 pub const LANGUAGE_VERSION: u32 = 1;
@@ -198,6 +198,17 @@ impl Program {
     /// Returns the literal paths that it reads from the context, in the order of first use.
     pub fn reads(&self) -> Vec<Read> {
         path::reads(&self.0)
+    }
+
+    /// Adds the parts of a variable that it reads to those that are wanted. From the first list
+    /// index of a path on, the whole value is wanted.
+    pub fn add_reads(&self, root: &str, wanted: &mut Projection) {
+        for read in self.reads().iter().filter(|read| &*read.root == root) {
+            wanted.add(read.keys.iter().map_while(|key| match key {
+                Key::Name(name) => Some(&**name),
+                Key::Index(_) => None,
+            }));
+        }
     }
 
     /// Returns true if it reads the clock.

@@ -32,8 +32,8 @@ pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
 pub use heap::{Budget, BytesBuilder, Heap, ListBuilder, ObjectBuilder, TextBuilder};
 pub use json::{
-    JsonError, MAX_DEPTH, Projection, read_json, read_json_into, read_json_part, write_json,
-    write_json_text,
+    JsonError, MAX_DEPTH, Projection, RepeatedKeys, read_json, read_json_into, read_json_part,
+    write_json, write_json_text,
 };
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};

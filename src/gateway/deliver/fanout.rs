@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::shutdown::stopped;
 use super::task::with_event;
+use crate::engine::Projection;
 use crate::gateway::app::App;
 use crate::gateway::config::configuration::Configuration;
 use crate::gateway::ops::clock::micros_in;
@@ -311,8 +312,10 @@ fn evaluate(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
     for event in events {
         // An event in a loop ends for that reason, even if a filter does not hold.
         if event.hops < hops {
-            let json = || with_event(event, |event| event.to_json()).ok();
-            let unwanted = app.filters.unwanted(&turn.tenant, &event.event_type, json);
+            let read = |wanted: &Projection| {
+                with_event(event, |event| event.to_value(wanted).ok()).ok().flatten()
+            };
+            let unwanted = app.filters.unwanted(&turn.tenant, &event.event_type, read);
             turn.unwanted.extend(unwanted.into_iter().map(|one| (event.place, one)));
         }
         turn.upto = Some(event.place);

@@ -1,7 +1,7 @@
 //! One delivery: builds the message, makes the attempt, and stores the result. The policy is in
 //! [`crate::delivery`].
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,11 @@ use super::file_sink;
 use super::resolver::LookupError;
 use super::shared::Shared;
 use crate::delivery::{
-    Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Receiver, UNWANTED,
-    Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_message,
+    Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Programs, Receiver,
+    UNWANTED, Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_entity,
+    slack_message,
 };
-use crate::engine::Machine;
+use crate::engine::{JsonError, Machine, OwnedValue};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::clock::{micros_in, time_of};
@@ -152,14 +153,23 @@ impl DeliveryTask {
     }
 
     fn prepare(&self, work: &mut LeasedDelivery) -> Prepared {
-        match self.without_attempt(work) {
-            Some(update) => Prepared::Ended(update),
-            None => Prepared::Body(self.body(work)),
+        let input = ProgramInput::default();
+        if let Some(update) = self.without_attempt(work, &input) {
+            return Prepared::Ended(update);
         }
+        Prepared::Body(match (work.body.take(), &work.event) {
+            (Some(body), _) => Ok(body),
+            (None, Some(event)) => self.new_body(event, &input),
+            (None, None) => Err("the event is kept no longer".to_owned()),
+        })
     }
 
     /// Returns the result of a delivery that needs no attempt.
-    fn without_attempt(&self, work: &LeasedDelivery) -> Option<DeliveryUpdate> {
+    fn without_attempt(
+        &self,
+        work: &LeasedDelivery,
+        input: &ProgramInput,
+    ) -> Option<DeliveryUpdate> {
         let subscribed = &self.subscribed;
         let (record, delivery) = (&subscribed.record, &work.delivery);
         if delivery.notice {
@@ -177,7 +187,7 @@ impl DeliveryTask {
         if delivery.resent {
             return None;
         }
-        if delivery.attempts == 0 && !self.passes_filter(event) {
+        if delivery.attempts == 0 && !self.passes_filter(event, input) {
             return Some(end_of(work, DeliveryOutcome::Filtered, UNWANTED));
         }
         // The subscription may have been suspended when the event was fanned out.
@@ -194,16 +204,16 @@ impl DeliveryTask {
     }
 
     /// Returns true if the filter of the subscription holds for an event.
-    fn passes_filter(&self, event: &EventRecord) -> bool {
+    fn passes_filter(&self, event: &EventRecord, input: &ProgramInput) -> bool {
         let Subscribed { record, programs, .. } = &*self.subscribed;
         if !programs.filters() {
             return true;
         }
-        let Ok(json) = with_event(event, |event| event.to_json()) else {
-            // The body cannot be made either, and its error is stored.
-            return true;
+        let wanted = match input.value(event, programs) {
+            Ok(value) => MACHINE.with_borrow_mut(|machine| programs.wants(machine, value)),
+            Err(reason) => Wanted::Unknown(reason),
         };
-        match MACHINE.with_borrow_mut(|machine| programs.wants(machine, &json)) {
+        match wanted {
             Wanted::Yes => true,
             Wanted::No => false,
             Wanted::Unknown(reason) => {
@@ -245,31 +255,24 @@ impl DeliveryTask {
         end_of(work, DeliveryOutcome::Again { at }, reason)
     }
 
-    /// Returns the body: that of the first attempt, or a new one.
-    fn body(&self, work: &mut LeasedDelivery) -> Result<String, String> {
-        let subscribed = &self.subscribed;
-        if let Some(body) = work.body.take() {
-            return Ok(body);
+    /// Returns the body of the first attempt.
+    fn new_body(&self, record: &EventRecord, input: &ProgramInput) -> Result<String, String> {
+        let Subscribed { programs, definition, .. } = &*self.subscribed;
+        let slack = definition.receiver == Receiver::Slack;
+        if programs.transforms() {
+            let value = input.value(record, programs)?;
+            let made = MACHINE.with_borrow_mut(|machine| programs.body(machine, value));
+            let made = made.unwrap_or_else(|| Ok(String::new()))?;
+            // A string is the text of a message. Any other value is a complete message.
+            let is_text = slack && made.starts_with('"');
+            return Ok(if is_text { format!("{{\"text\":{made}}}") } else { made });
         }
-        let Some(record) = &work.event else {
-            return Err("the event is kept no longer".to_owned());
-        };
         let made = with_event(record, |event| {
-            let slack = subscribed.definition.receiver == Receiver::Slack;
-            if subscribed.programs.transforms() {
-                let json = event.to_json();
-                let made =
-                    MACHINE.with_borrow_mut(|machine| subscribed.programs.body(machine, &json));
-                let made = made.unwrap_or_else(|| Ok(String::new()))?;
-                // A string is the text of a message. Any other value is a complete message.
-                let is_text = slack && made.starts_with('"');
-                return Ok(if is_text { format!("{{\"text\":{made}}}") } else { made });
+            if !slack {
+                return Ok(envelope(self.subscribed.record.api, event, self.settings.actor_id));
             }
-            if slack {
-                let data = serde_json::from_str(event.data).unwrap_or_default();
-                return Ok(slack_message(event.kind, &data).to_string());
-            }
-            Ok(envelope(subscribed.record.api, event, self.settings.actor_id))
+            let entity = slack_entity(event).map_err(|error| damaged(&error))?;
+            Ok(slack_message(event.kind, &entity).to_string())
         });
         made.unwrap_or_else(|error| Err(error.to_string()))
     }
@@ -451,6 +454,25 @@ impl DeliveryTask {
             _ => tracing::warn!(delivery, event, subscription, tenant, result, reason, "delivery"),
         }
     }
+}
+
+/// The event as the programs of a subscription see it. It is read on first use, once for both
+/// programs.
+#[derive(Default)]
+struct ProgramInput(OnceCell<Result<OwnedValue, String>>);
+
+impl ProgramInput {
+    fn value(&self, record: &EventRecord, programs: &Programs) -> Result<&OwnedValue, String> {
+        let read = || {
+            let value = with_event(record, |event| event.to_value(programs.wanted()));
+            value.map_err(|error| error.to_string())?.map_err(|error| damaged(&error))
+        };
+        self.0.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+}
+
+fn damaged(error: &JsonError) -> String {
+    format!("the stored data of the event is not JSON: {error}")
 }
 
 /// Returns the update of a delivery that ends or waits without an attempt.

@@ -15,7 +15,7 @@ use super::call::{Answer, Call, Content};
 use super::caller::{Caller, ListenerLimit};
 use super::fault::Fault;
 use super::operation::{Kind, Operation, Parameter, Success, Weight};
-use crate::delivery::{Api, Programs, Wanted, engine, envelope, locator};
+use crate::delivery::{Api, Event, Programs, Wanted, engine, envelope, locator};
 use crate::engine::Machine;
 use crate::gateway::app::App;
 use crate::gateway::deliver::with_event;
@@ -253,31 +253,13 @@ impl Follower {
     /// Returns an event in the format of the stream; `None` if it is filtered out or its transform
     /// fails.
     fn part(&mut self, record: &EventRecord) -> Option<String> {
-        let user = self.app.configuration().settings.delivery.actor_id;
-        let (programs, machine, api) = (&self.programs, &mut self.machine, self.api);
         let part = with_event(record, |event| {
-            let json = (programs.filters() || programs.transforms()).then(|| event.to_json());
-            let json = json.unwrap_or_default();
-            if programs.wants(machine, &json) == Wanted::No {
-                return None;
-            }
-            let data = match programs.body(machine, &json) {
-                Some(Ok(body)) => body,
-                Some(Err(reason)) => {
-                    let tenant = &*self.caller.tenant;
-                    if let Some(suppressed) = self.app.log_limit.admit(tenant, Instant::now()) {
-                        let event = &*record.id;
-                        tracing::warn!(
-                            event,
-                            tenant,
-                            reason,
-                            suppressed,
-                            "transform failed: the event is left out of a stream"
-                        );
-                    }
+            let data = match self.data(event) {
+                Ok(data) => data?,
+                Err(reason) => {
+                    self.log_failure(record, &reason);
                     return None;
                 }
-                None => envelope(api, event, user),
             };
             // The JSON is one line. The type must not contain line breaks.
             let kind = event.kind.replace(['\r', '\n'], " ");
@@ -288,5 +270,37 @@ impl Follower {
             tracing::error!(%error, "an event is left out of a stream");
             None
         })
+    }
+
+    /// Returns the body of an event; `None` if the filter does not hold.
+    ///
+    /// # Errors
+    /// Returns the reason if the transform fails or cannot read the event.
+    fn data(&mut self, event: &Event<'_>) -> Result<Option<String>, String> {
+        let (programs, machine) = (&self.programs, &mut self.machine);
+        if programs.filters() || programs.transforms() {
+            let value = event.to_value(programs.wanted()).map_err(|error| error.to_string())?;
+            if programs.wants(machine, &value) == Wanted::No {
+                return Ok(None);
+            }
+            if let Some(body) = programs.body(machine, &value) {
+                return body.map(Some);
+            }
+        }
+        let user = self.app.configuration().settings.delivery.actor_id;
+        Ok(Some(envelope(self.api, event, user)))
+    }
+
+    fn log_failure(&self, record: &EventRecord, reason: &str) {
+        let (event, tenant) = (&*record.id, &*self.caller.tenant);
+        if let Some(suppressed) = self.app.log_limit.admit(tenant, Instant::now()) {
+            tracing::warn!(
+                event,
+                tenant,
+                reason,
+                suppressed,
+                "transform failed: the event is left out of a stream"
+            );
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::subscribed::Subscribed;
 use crate::delivery::{self, engine};
-use crate::engine::{Machine, Program};
+use crate::engine::{Machine, OwnedValue, Program, Projection};
 use crate::gateway::store::Unwanted;
 
 thread_local! {
@@ -107,19 +107,19 @@ impl Filters {
     }
 
     /// Returns the subscriptions whose filters do not hold for an event. Calls `event` only if
-    /// there are filters for its type.
+    /// there are filters for its type, with the parts that they read.
     pub(in crate::gateway) fn unwanted(
         &self,
         tenant: &str,
         kind: &str,
-        event: impl FnOnce() -> Option<serde_json::Value>,
+        event: impl FnOnce(&Projection) -> Option<OwnedValue>,
     ) -> Vec<Unwanted> {
         let together = self.of(tenant).map(|tenant| lock(&tenant).of_type(kind));
         let Some(together) = together.filter(|together| !together.whose.is_empty()) else {
             return Vec::new();
         };
         // Without the event, the workers evaluate the filters, and report the reason.
-        let Some(event) = event() else {
+        let Some(event) = event(together.filters.wanted()) else {
             return Vec::new();
         };
         let began = Instant::now();

@@ -6,17 +6,18 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::read::{JsonError, MAX_DEPTH, Owned, Seed, repeated};
-use crate::value::{Number, OwnedObject, OwnedValue};
+use super::read::{JsonError, MAX_DEPTH, Owned, RepeatedKeys, Seed};
+use crate::value::{Number, OwnedValue};
 
 /// The parts of a document to build.
 ///
 /// ```
-/// use hookgate::value::{Projection, read_json_part};
+/// use hookgate::value::{Projection, RepeatedKeys, read_json_part};
 ///
 /// let mut wanted = Projection::default();
 /// wanted.add(["issue", "id"]);
-/// let part = read_json_part(br#"{"issue": {"id": 7, "title": "x"}, "more": [1]}"#, &wanted)?;
+/// let json = br#"{"issue": {"id": 7, "title": "x"}, "more": [1]}"#;
+/// let part = read_json_part(json, &wanted, RepeatedKeys::Refuse)?;
 /// assert_eq!(part.to_string(), r#"{"issue":{"id":7}}"#);
 /// # Ok::<(), hookgate::value::JsonError>(())
 /// ```
@@ -46,6 +47,12 @@ impl Projection {
     pub fn is_whole(&self) -> bool {
         self.whole
     }
+
+    /// Returns the requested parts of a member; `None` if nothing of it is requested.
+    pub fn member(&self, key: &str) -> Option<&Self> {
+        static WHOLE: Projection = Projection { whole: true, members: BTreeMap::new() };
+        if self.whole { Some(&WHOLE) } else { self.members.get(key) }
+    }
 }
 
 /// Parses the requested parts of a document. An object on the path to them contains only requested
@@ -53,11 +60,15 @@ impl Projection {
 ///
 /// # Errors
 /// Returns an error as [`super::read_json`] does, except for repeated keys in skipped parts.
-pub fn read_json_part(json: &[u8], wanted: &Projection) -> Result<OwnedValue, JsonError> {
+pub fn read_json_part(
+    json: &[u8],
+    wanted: &Projection,
+    repeated: RepeatedKeys,
+) -> Result<OwnedValue, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     // Our depth limit is exact; serde_json's stops one level early.
     reader.disable_recursion_limit();
-    let part = Part { wanted, depth: 0 };
+    let part = Part { wanted, repeated, depth: 0 };
     let value = part.deserialize(&mut reader).map_err(JsonError::from)?;
     reader.end().map_err(JsonError::from)?;
     Ok(value)
@@ -73,6 +84,7 @@ fn deeper<E: Error>(depth: usize) -> Result<usize, E> {
 /// A position on the path to requested parts.
 struct Part<'p> {
     wanted: &'p Projection,
+    repeated: RepeatedKeys,
     depth: usize,
 }
 
@@ -81,7 +93,7 @@ impl<'de> DeserializeSeed<'de> for Part<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<OwnedValue, D::Error> {
         if self.wanted.whole {
-            return Seed { build: &Owned, depth: self.depth }.deserialize(reader);
+            return Seed { build: &Owned(self.repeated), depth: self.depth }.deserialize(reader);
         }
         reader.deserialize_any(self)
     }
@@ -127,20 +139,18 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<OwnedValue, A::Error> {
-        let depth = deeper(self.depth)?;
+        let (depth, repeated) = (deeper(self.depth)?, self.repeated);
         let mut built = Vec::with_capacity(self.wanted.members.len());
         while let Some(wanted) = entries.next_key_seed(KeyOf { wanted: self.wanted })? {
             match wanted {
                 Some((key, wanted)) => {
-                    built.push((key.into(), entries.next_value_seed(Part { wanted, depth })?));
+                    let part = Part { wanted, repeated, depth };
+                    built.push((key.into(), entries.next_value_seed(part)?));
                 }
                 None => entries.next_value_seed(Skip { depth })?,
             }
         }
-        match OwnedObject::new(built) {
-            (object, None) => Ok(OwnedValue::Object(object)),
-            (_, Some(key)) => Err(A::Error::custom(repeated(&key))),
-        }
+        repeated.object(built).map_err(A::Error::custom)
     }
 }
 

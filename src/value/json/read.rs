@@ -70,7 +70,7 @@ fn in_our_words(message: &str) -> &str {
 /// # Ok::<(), hookgate::value::JsonError>(())
 /// ```
 pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
-    read(json, &Owned).map_err(JsonError::from)
+    read(json, &Owned(RepeatedKeys::Refuse)).map_err(JsonError::from)
 }
 
 /// Parses JSON into the heap of an evaluation.
@@ -119,7 +119,28 @@ pub(super) trait Build {
     fn end_object(&self, object: Self::Object) -> Result<Self::Value, String>;
 }
 
-pub(super) struct Owned;
+/// The meaning of a key that is repeated in an object. JSON readers disagree on it
+/// ([RFC 8259, section 4](https://www.rfc-editor.org/rfc/rfc8259#section-4)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatedKeys {
+    /// The text is rejected.
+    Refuse,
+    /// The last value counts, as most readers decide.
+    LastCounts,
+}
+
+impl RepeatedKeys {
+    /// Returns the object of these entries, or the message of the error.
+    pub(super) fn object(self, entries: Vec<(Box<str>, OwnedValue)>) -> Result<OwnedValue, String> {
+        match (OwnedObject::new(entries), self) {
+            ((_, Some(key)), Self::Refuse) => Err(repeated(&key)),
+            ((object, _), _) => Ok(OwnedValue::Object(object)),
+        }
+    }
+}
+
+/// Builds owned values.
+pub(super) struct Owned(pub(super) RepeatedKeys);
 
 impl Build for Owned {
     type Value = OwnedValue;
@@ -163,10 +184,7 @@ impl Build for Owned {
     }
 
     fn end_object(&self, object: Self::Object) -> Result<OwnedValue, String> {
-        match OwnedObject::new(object) {
-            (object, None) => Ok(OwnedValue::Object(object)),
-            (_, Some(key)) => Err(repeated(&key)),
-        }
+        self.0.object(object)
     }
 }
 
@@ -242,7 +260,7 @@ impl<'a> Build for OnHeap<'a> {
     }
 }
 
-pub(super) fn repeated(key: &str) -> String {
+fn repeated(key: &str) -> String {
     format!("the key {} is repeated in an object", quoted(key))
 }
 
