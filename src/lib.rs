@@ -34,9 +34,12 @@
 //! | feature | has |
 //! |---|---|
 //! | `cli` (default) | the command line, with the gateway |
-//! | `gateway` | the module [`gateway`]: everything that uses sockets, files or the clock |
+//! | `gateway` | the module [`gateway`]: everything that uses sockets, files or the clock; includes `listener` |
+//! | `listener` | the module [`listener`]: the decision on a request, without network, files and clock |
 //! | `reference` | the reference evaluator, which tests compare the machine with |
 //! | `internals` | all modules are public, for tests, benches and fuzzing; there is no promise about them |
+//!
+//! Without features the crate is the language alone: the module [`engine`].
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -69,13 +72,13 @@ pub mod cli;
 mod compile;
 #[cfg(feature = "internals")]
 pub mod compile;
-#[cfg(not(feature = "internals"))]
+#[cfg(all(feature = "listener", not(feature = "internals")))]
 mod config;
-#[cfg(feature = "internals")]
+#[cfg(all(feature = "listener", feature = "internals"))]
 pub mod config;
-#[cfg(not(feature = "internals"))]
+#[cfg(all(feature = "listener", not(feature = "internals")))]
 mod delivery;
-#[cfg(feature = "internals")]
+#[cfg(all(feature = "listener", feature = "internals"))]
 pub mod delivery;
 #[cfg(not(feature = "internals"))]
 mod diagnostic;
@@ -90,9 +93,9 @@ pub mod engine;
 mod explain;
 #[cfg(feature = "internals")]
 pub mod explain;
-#[cfg(not(feature = "internals"))]
+#[cfg(all(feature = "listener", not(feature = "internals")))]
 mod filterby;
-#[cfg(feature = "internals")]
+#[cfg(all(feature = "listener", feature = "internals"))]
 pub mod filterby;
 #[cfg(not(feature = "internals"))]
 mod format;
@@ -104,6 +107,7 @@ pub mod format;
     reason = "the gateway reads files, the environment and the clock for the pure half"
 )]
 pub mod gateway;
+#[cfg(feature = "listener")]
 pub mod listener;
 #[cfg(not(feature = "internals"))]
 mod mapper;
@@ -136,7 +140,10 @@ mod vm;
 #[cfg(feature = "internals")]
 pub mod vm;
 
-// The Rust blocks of the page run as tests of the crate.
+// The Rust blocks of these pages run as tests of the crate.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+#[cfg(all(doctest, feature = "listener"))]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}
