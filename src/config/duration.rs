@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::document::Node;
+
 /// Parses a duration: a whole number followed by `s`, `m`, `h` or `d`. A number without a unit is
 /// in seconds.
 ///
@@ -25,4 +27,10 @@ pub fn parse(text: &str) -> Option<Duration> {
         return None;
     }
     digits.parse::<u64>().ok()?.checked_mul(unit).map(Duration::from_secs)
+}
+
+/// Reads a duration of a document: a text, or a number of seconds.
+pub(crate) fn of(node: &Node) -> Option<Duration> {
+    let seconds = node.as_count().map(Duration::from_secs);
+    seconds.or_else(|| node.as_str().and_then(parse))
 }

@@ -5,8 +5,10 @@
 pub mod duration;
 pub mod reference;
 pub mod schema;
+mod section;
 mod shape;
 
+pub(crate) use section::Section;
 pub(crate) use shape::quoted_list;
 pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
 

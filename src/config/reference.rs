@@ -29,10 +29,17 @@ fn row(field: &Field) -> String {
     let doc = field.doc.replace('|', "\\|");
     let default = match field.default {
         KeyDefault::None => String::new(),
-        KeyDefault::Value(value) => format!("`{}`", value.replace('|', "\\|")),
+        KeyDefault::Value(value) => quoted(value),
+        KeyDefault::List(items) => {
+            items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", ")
+        }
         KeyDefault::Derived(words) => words.to_owned(),
     };
     format!("| `{}` | {}{required} | {default} | {doc} |", field.name, words(&field.takes))
+}
+
+fn quoted(value: &str) -> String {
+    format!("`{}`", value.replace('|', "\\|"))
 }
 
 /// Describes the values that a field accepts, with links to the sections of tables.

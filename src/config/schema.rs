@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, FieldType, Table};
+use super::{Field, FieldType, KeyDefault, Table};
 
 /// Returns the JSON Schema of the files whose root is the given table.
 pub fn of(root: &'static Table) -> Value {
@@ -45,21 +45,26 @@ fn described(field: &Field) -> Value {
     let mut schema = value(&field.takes);
     if let Value::Object(schema) = &mut schema {
         schema.insert("description".to_owned(), field.doc.into());
-        if let Some(default) = field.default_text() {
-            schema.insert("default".to_owned(), default_value(&field.takes, default));
+        if let Some(default) = default_value(field) {
+            schema.insert("default".to_owned(), default);
         }
     }
     schema
 }
 
-/// Converts a default to a JSON value.
-fn default_value(takes: &FieldType, default: &str) -> Value {
-    if let FieldType::List(item) = takes {
-        return json!([default_value(item, default)]);
+/// Returns the fixed default of a key as a JSON value.
+pub fn default_value(field: &Field) -> Option<Value> {
+    match field.default {
+        KeyDefault::Value(text) => Some(scalar(&field.takes, text)),
+        KeyDefault::List(items) => Some(json!(items)),
+        KeyDefault::None | KeyDefault::Derived(_) => None,
     }
+}
+
+fn scalar(takes: &FieldType, text: &str) -> Value {
     let is_text = matches!(takes, FieldType::Text | FieldType::Word(_) | FieldType::Duration);
-    let parsed = serde_json::from_str(default).ok().filter(|_| !is_text);
-    parsed.unwrap_or_else(|| default.into())
+    let parsed = serde_json::from_str(text).ok().filter(|_| !is_text);
+    parsed.unwrap_or_else(|| text.into())
 }
 
 fn value(takes: &FieldType) -> Value {

@@ -4,21 +4,22 @@
 //! Reads neither files nor the environment itself: the caller does, through [`ConfigSource`].
 
 mod checks;
+mod part;
 mod parts;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::config_keys::LISTENER;
+use self::part::Part;
+use super::config_keys::{FRAGMENT, LISTENER};
 use super::lints;
-use super::recipe::{Recipe, find_recipe, recipe_names};
+use super::recipe::{Recipe, find_recipe, recipe_names, usual_encoding};
 use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, duration, quoted_list};
+use crate::config::{Layer, quoted_list};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
 use crate::document::{Entry, Node, Text};
 use crate::engine::{
@@ -132,42 +133,6 @@ fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
     Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))
 }
 
-/// A part of a configuration, with the file that contains it.
-#[derive(Debug, Clone, Copy)]
-struct Part<'n> {
-    node: &'n Node,
-    /// True if the part is in the recipe.
-    of_recipe: bool,
-}
-
-impl<'n> Part<'n> {
-    fn get(self, key: &str) -> Option<Self> {
-        self.node.get(key).map(|node| Self { node, ..self })
-    }
-
-    fn items(self) -> impl Iterator<Item = Self> {
-        self.node.items().iter().map(move |node| Self { node, ..self })
-    }
-
-    fn entries(self) -> impl Iterator<Item = (&'n Entry, Self)> {
-        self.node.entries().iter().map(move |entry| (entry, Self { node: &entry.value, ..self }))
-    }
-
-    fn str(self, key: &str) -> Option<&'n str> {
-        self.node.get(key).and_then(Node::as_str)
-    }
-
-    /// Returns its position, for later diagnostics.
-    fn place(self) -> lints::At {
-        lints::At { span: self.node.span, of_recipe: self.of_recipe }
-    }
-
-    /// Returns the part itself if it is a string, otherwise the items of the list.
-    fn one_or_more(self) -> Vec<Self> {
-        if self.node.as_text().is_some() { vec![self] } else { self.items().collect() }
-    }
-}
-
 /// The state of compiling a listener.
 struct Assembly<'a> {
     file: &'a Layer,
@@ -234,7 +199,7 @@ impl<'a> Assembly<'a> {
             url: self.url(),
             provider: self.recipe.map(|recipe| recipe.name.into()),
             methods: self.methods(),
-            capture: self.file.root.get("capture").and_then(Node::as_bool).unwrap_or(false),
+            capture: self.root().flag("capture"),
             event_types: self.event_types(),
             redaction: self.redaction(&checks),
             vars,
@@ -265,39 +230,46 @@ impl<'a> Assembly<'a> {
     }
 
     fn url(&mut self) -> Option<Box<str>> {
-        let node = self.file.root.get("url");
-        let url = self.outside.url.as_deref().or_else(|| node.and_then(Node::as_str))?;
+        let own = self.own("url");
+        let given = self.outside.url.as_deref();
+        let url = given.or_else(|| own.and_then(|part| part.node.as_str()))?;
         let whole = url.starts_with("https://") || url.starts_with("http://");
-        if let (Some(node), true) = (node, !whole || url.contains(['?', '#', ' '])) {
-            let part = Part { node, of_recipe: false };
+        if let (Some(part), true) = (own, !whole || url.contains(['?', '#', ' '])) {
             self.wrong(part, "a URL has a scheme, and no query: `https://example.com/hook`");
         }
         Some(url.into())
     }
 
+    /// Returns the listener file as a part.
+    fn root(&self) -> Part<'a> {
+        Part::root(&self.file.root, &LISTENER, false)
+    }
+
+    /// Returns a part of the file.
+    fn own(&self, key: &str) -> Option<Part<'a>> {
+        self.root().get(key)
+    }
+
     /// Returns a part of the configuration: from the file, or otherwise from the recipe.
     fn part(&self, key: &str) -> Option<Part<'a>> {
-        let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
-        own.or_else(|| self.recipe_part(key))
+        self.own(key).or_else(|| self.recipe_part(key))
     }
 
     /// Returns a member of a table: from the file, or otherwise from the recipe.
     fn member(&self, table: &str, key: &str) -> Option<Part<'a>> {
-        let own = self.file.root.get(table).and_then(|table| table.get(key));
-        let own = own.map(|node| Part { node, of_recipe: false });
+        let own = self.own(table).and_then(|table| table.get(key));
         own.or_else(|| self.recipe_part(table)?.get(key))
     }
 
     fn recipe_part(&self, key: &str) -> Option<Part<'a>> {
-        let node = self.recipe?.layer.root.get("listener")?.get(key)?;
-        Some(Part { node, of_recipe: true })
+        let node = self.recipe?.layer.root.get("listener")?;
+        Part::root(node, &FRAGMENT, true).get(key)
     }
 
     /// Returns the items of a list that the file extends: those of the recipe, then those of the
     /// file.
     fn parts(&self, key: &str) -> Vec<Part<'a>> {
-        let own = self.file.root.get(key).map(|node| Part { node, of_recipe: false });
-        self.recipe_part(key).into_iter().chain(own).flat_map(Part::items).collect()
+        self.recipe_part(key).into_iter().chain(self.own(key)).flat_map(Part::items).collect()
     }
 
     /// Returns a required string. The schema check has already reported a missing one.
@@ -377,8 +349,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn samples(&mut self) {
-        for part in self.file.root.get("samples").map(Node::items).unwrap_or_default() {
-            let part = Part { node: part, of_recipe: false };
+        for part in self.own("samples").into_iter().flat_map(Part::items) {
             let Some(content) = self.file(part) else {
                 continue;
             };
@@ -402,12 +373,8 @@ impl<'a> Assembly<'a> {
     }
 
     fn read_secrets(&mut self) {
-        let named: Vec<(&Entry, Part<'a>)> = self
-            .file
-            .root
-            .get("secrets")
-            .map(|node| Part { node, of_recipe: false }.entries().collect())
-            .unwrap_or_default();
+        let named: Vec<(&Entry, Part<'a>)> =
+            self.own("secrets").into_iter().flat_map(Part::entries).collect();
         for (entry, part) in named {
             let name = &*entry.key.text;
             self.secret_names.push(name.into());
@@ -435,20 +402,23 @@ impl<'a> Assembly<'a> {
         self.require_secrets();
     }
 
-    /// Returns the encoding that the recipe defines for a secret.
-    fn encoding_of(&self, name: &str) -> Option<Encoding> {
+    /// Returns the encoding of a secret: the given one, or otherwise that of the recipe.
+    fn encoding_of(&self, name: &str, given: Option<&str>) -> Encoding {
         let secrets = self.recipe.map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
-        secrets.iter().find(|secret| secret.name == name).map(|secret| secret.encoding)
+        let of_recipe = || {
+            let found = secrets.iter().find(|secret| secret.name == name);
+            found.map_or_else(usual_encoding, |secret| secret.encoding)
+        };
+        given.and_then(Encoding::find).unwrap_or_else(of_recipe)
     }
 
     fn take_given_secrets(&mut self) {
         for (name, active) in &self.outside.secrets {
             let file = self.file.root.get("secrets").and_then(|secrets| secrets.get(name));
             let own = file.and_then(|secret| secret.get("encoding")).and_then(Node::as_str);
-            let encoding = own.and_then(Encoding::find).or_else(|| self.encoding_of(name));
+            let encoding = self.encoding_of(name, own);
             self.secret_names.push(name.as_str().into());
             for secret in active {
-                let encoding = encoding.unwrap_or_default();
                 if let Err(message) = secret::decode(&mut self.secrets, name, secret, encoding) {
                     self.told.push(Diagnostic::new(Code::E0606, Span::default(), message));
                 }
@@ -457,8 +427,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn read_secret(&mut self, name: &str, part: Part<'a>) {
-        let own = part.str("encoding").and_then(Encoding::find);
-        let encoding = own.or_else(|| self.encoding_of(name));
+        let encoding = self.encoding_of(name, part.str("encoding"));
         let text = |at: Part<'a>| at.node.as_str().unwrap_or("");
         let (external, at) = match (part.get("env"), part.get("file")) {
             (Some(at), _) => (External::SecretVariable(text(at)), at),
@@ -476,7 +445,7 @@ impl<'a> Assembly<'a> {
                 return self.unset(at, message, Some(reason));
             }
         };
-        let added = secret::decode(&mut self.secrets, name, &content, encoding.unwrap_or_default());
+        let added = secret::decode(&mut self.secrets, name, &content, encoding);
         if let Err(message) = added {
             self.unset(at, message, None);
         }
@@ -530,10 +499,9 @@ impl<'a> Assembly<'a> {
                 vars.insert(var.name.as_str().into(), default.clone());
             }
         }
-        for entry in self.file.root.get("vars").map(Node::entries).unwrap_or_default() {
+        for (entry, part) in self.own("vars").into_iter().flat_map(Part::entries) {
             let value = entry.value.to_value();
             if entry.key.text == "tolerance" && !checks::is_tolerance(&value) {
-                let part = Part { node: &entry.value, of_recipe: false };
                 self.wrong(part, "a tolerance is a time span as `10m`, seconds, or `off`");
             }
             vars.insert(entry.key.text.as_str().into(), value);
@@ -688,10 +656,4 @@ impl<'a> Assembly<'a> {
 /// Returns true if a name is a request variable.
 fn is_root(name: &str) -> bool {
     request_roots().iter().any(|root| *root.name == *name)
-}
-
-/// Reads a duration of the configuration. Returns `None` for `off`.
-fn span(part: Part<'_>) -> Option<Duration> {
-    let seconds = part.node.as_count().map(Duration::from_secs);
-    seconds.or_else(|| part.node.as_str().and_then(duration::parse))
 }

@@ -72,9 +72,7 @@ impl Challenge {
         let tokens = OwnedValue::Object(OwnedObject::new(tokens).0);
         let mut context: Context<'_> = context.clone();
         context.set("challenge_token", &tokens);
-        self.reply
-            .make(machine, &context, 200)
-            .map_err(|message| (ReasonCode::ResponseError, message))
+        self.reply.make(machine, &context).map_err(|message| (ReasonCode::ResponseError, message))
     }
 
     fn sign(&self, machine: &mut Machine, context: &Context<'_>) -> Result<Vec<Entry>, Failed> {

@@ -70,7 +70,7 @@ pub static LISTENER: Table = Table {
 };
 
 /// The schema of the listener part of a recipe: the defaults for its listeners.
-static FRAGMENT: Table = Table {
+pub(super) static FRAGMENT: Table = Table {
     name: "a recipe's listener",
     doc: "The settings of a listener of this provider, if its file does not set them.",
     fields: &[
@@ -101,7 +101,7 @@ const METHODS: Field = optional(
     FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),
     "The methods that it takes, besides those of its challenges.",
 )
-.or("POST");
+.or_list(&["POST"]);
 const VERIFY: Field = optional(
     "verify",
     FieldType::List(&A_CHECK),
@@ -175,7 +175,7 @@ static SECRET: Table = Table {
     one_of: &["env", "file"],
 };
 
-static CHECK: Table = Table {
+pub(super) static CHECK: Table = Table {
     name: "a check",
     doc: "One check of a request's sender.",
     fields: &[
@@ -268,7 +268,7 @@ static SIGNATURE: Table = Table {
             FieldType::List(&FieldType::Word(HASHES)),
             "With `inferred`, the hash functions that are allowed.",
         )
-        .or_derived("sha256, sha384 and sha512"),
+        .or_list(&["sha256", "sha384", "sha512"]),
         PAYLOAD,
         RECEIVED,
         PREFIX,
@@ -365,7 +365,8 @@ const STATUS: Field = optional(
     "status",
     FieldType::OneOf(&[FieldType::Count(200, 599), FieldType::Text]),
     "The HTTP status: `200`, or `\"200 OK\"`.",
-);
+)
+.or("200");
 const HEADERS: Field = optional(
     "headers",
     FieldType::Map(&A_HEADER),
@@ -514,7 +515,7 @@ static EVENTS: Table = Table {
             FieldType::OneOf(&[FieldType::Expression, FieldType::Mapper]),
             "The event's data: an expression or a mapper.",
         )
-        .or("parsed_body"),
+        .or_derived("the parsed body"),
         optional(
             "types",
             FieldType::List(&FieldType::Text),
@@ -600,13 +601,14 @@ pub static RECIPE: Table = Table {
     one_of: &[],
 };
 
-static RECIPE_SECRET: Table = Table {
+pub(super) static RECIPE_SECRET: Table = Table {
     name: "a recipe's secret",
     doc: "A secret that the provider and the listener share, or a key that is pinned.",
     fields: &[
         required("what", FieldType::Text, "Its meaning at the provider."),
-        optional("encoding", FieldType::Word(SECRET_ENCODINGS), "The encoding at the provider."),
-        optional("optional", FieldType::Bool, "True if the listener works without it."),
+        optional("encoding", FieldType::Word(SECRET_ENCODINGS), "The encoding at the provider.")
+            .or("utf8"),
+        optional("optional", FieldType::Bool, "True if the listener works without it.").or("false"),
     ],
     one_of: &[],
 };
@@ -621,7 +623,7 @@ static RECIPE_VAR: Table = Table {
     one_of: &[],
 };
 
-static SEND: Table = Table {
+pub(super) static SEND: Table = Table {
     name: "sending",
     doc: "The form of a delivery of the provider.",
     fields: &[

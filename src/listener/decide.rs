@@ -554,7 +554,7 @@ impl Pipeline<'_, '_, '_> {
             .listener
             .response
             .as_ref()
-            .map(|reply| reply.make(self.surroundings.machine, self.context, 200));
+            .map(|reply| reply.make(self.surroundings.machine, self.context));
         match made {
             Some(Ok(response)) => response,
             Some(Err(message)) => {

@@ -9,17 +9,11 @@ use super::verify::{BySignature, Signed};
 use crate::engine::{Context, Machine, Program};
 
 /// The deduplication settings of a listener.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Dedup {
     pub(super) keys: Vec<(Box<str>, Program)>,
     pub(super) window: Duration,
     pub(super) by_signature: BySignature,
-}
-
-impl Default for Dedup {
-    fn default() -> Self {
-        Self { keys: Vec::new(), window: DEFAULT_WINDOW, by_signature: BySignature::default() }
-    }
 }
 
 /// The deduplication keys of an event. A repeat has at least one of them.
@@ -30,9 +24,6 @@ pub struct DedupKeys {
     /// The time for which the keys are kept.
     pub window: Duration,
 }
-
-/// Default time for which keys are kept.
-pub(super) const DEFAULT_WINDOW: Duration = Duration::from_secs(600);
 
 impl Dedup {
     /// Returns the deduplication keys of a request, or `None` if it has none.

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::config_keys::RECIPE;
+use super::config_keys::{CHECK, RECIPE, RECIPE_SECRET};
 use super::sample::Sample;
 use super::secret::Encoding;
-use crate::config::Layer;
+use crate::config::{Layer, Section};
 use crate::diagnostic::Diagnostics;
 use crate::document::Node;
 use crate::engine::{OwnedValue, Source};
@@ -126,18 +126,34 @@ impl Recipe {
     pub fn replays(&self) -> Replays {
         let listener = self.layer.root.get("listener");
         let checks = listener.and_then(|part| part.get("verify")).map(Node::items);
-        let tolerance = checks.unwrap_or_default().iter().find_map(|check| {
-            let part = check.get("signature").or_else(|| check.get("public_key"))?;
-            part.get("tolerance").and_then(Node::as_count)
-        });
+        let tolerance = checks.unwrap_or_default().iter().find_map(tolerance);
         let part = listener.and_then(|part| part.get("deduplicate"));
         let set = |key: &str| part.and_then(|part| part.get(key));
         let by_keys = set("keys").is_some_and(|keys| !keys.items().is_empty());
         let by_signature = set("signature").and_then(Node::as_bool).unwrap_or(tolerance.is_none());
-        let window = set("window").and_then(Node::as_str).unwrap_or("10m");
+        let section = Section::new(&RECIPE, &self.layer.root).table("listener");
+        let window = section.table("deduplicate").text("window");
         let window = (by_keys || by_signature).then(|| window.to_owned());
         Replays { tolerance, window }
     }
+}
+
+/// Returns the tolerance of the signed time of a check, in seconds.
+fn tolerance(check: &Node) -> Option<u64> {
+    let section = Section::new(&CHECK, check);
+    let key = ["signature", "public_key"].into_iter().find(|key| check.get(key).is_some())?;
+    check.get(key)?.get("time")?;
+    section.table(key).duration("tolerance").map(|tolerance| tolerance.as_secs())
+}
+
+/// Returns the encoding of a secret that neither a listener nor a recipe states.
+pub(super) fn usual_encoding() -> Encoding {
+    encoding(Section::defaults(&RECIPE_SECRET))
+}
+
+fn encoding(secret: Section<'_>) -> Encoding {
+    // The schema has no other name.
+    Encoding::find(secret.text("encoding")).unwrap_or(Encoding::Utf8)
 }
 
 fn words(node: &Node, key: &str) -> String {
@@ -145,12 +161,12 @@ fn words(node: &Node, key: &str) -> String {
 }
 
 fn secret(name: &str, node: &Node) -> RecipeSecret {
-    let encoding = node.get("encoding").and_then(Node::as_str).and_then(Encoding::find);
+    let section = Section::new(&RECIPE_SECRET, node);
     RecipeSecret {
         name: name.to_owned(),
         what: words(node, "what"),
-        encoding: encoding.unwrap_or_default(),
-        optional: node.get("optional").and_then(Node::as_bool).unwrap_or(false),
+        encoding: encoding(section),
+        optional: section.flag("optional"),
     }
 }
 

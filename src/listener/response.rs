@@ -16,7 +16,7 @@ pub struct Response {
 /// The configuration of a response.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
-    pub(super) status: Option<u16>,
+    pub(super) status: u16,
     pub(super) headers: Vec<(Box<str>, Program)>,
     pub(super) body: Option<Program>,
 }
@@ -66,9 +66,8 @@ impl Reply {
         &self,
         machine: &mut Machine,
         context: &Context<'_>,
-        status: u16,
     ) -> Result<Response, String> {
-        let mut response = Response::empty(self.status.unwrap_or(status));
+        let mut response = Response::empty(self.status);
         if let Some(body) = &self.body {
             let value = machine.eval(body, context).map_err(|trap| trap.place_in(body))?;
             set_body(&mut response, value)?;

@@ -5,8 +5,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::config_keys::SAMPLE;
 use super::decide::Event;
 use super::response::Response;
+use crate::config::Section;
 use crate::document::Node;
 use crate::engine::{OwnedValue, Time};
 
@@ -84,7 +86,7 @@ impl Sample {
             source: text("source"),
             expect: text("expect").unwrap_or_default(),
             reason: text("reason"),
-            method: text("method").unwrap_or_else(|| "POST".to_owned()),
+            method: Section::new(&SAMPLE, node).text("method").to_owned(),
             url: text("url"),
             query: text("query").unwrap_or_default(),
             headers: pairs("headers"),

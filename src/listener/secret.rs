@@ -7,10 +7,9 @@ use zeroize::Zeroizing;
 use crate::engine::Secrets;
 
 /// The encoding of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// The text itself.
-    #[default]
     Utf8,
     /// Hex, in upper or lower case.
     Hex,

@@ -3,10 +3,11 @@
 
 use super::Listener;
 use super::assemble::{ConfigSource, Loaded, load};
+use super::config_keys::SEND;
 use super::recipe::Recipe;
 use super::request::{Parts, Request};
 use super::sample::pairs;
-use crate::document::Node;
+use crate::config::Section;
 use crate::engine::{Engine, Machine, OwnedValue, Time};
 use crate::value::Projection;
 
@@ -50,8 +51,8 @@ impl Recipe {
         let Some(send) = self.layer.root.get("send") else {
             return Err(SignError::Impossible(self.name.to_owned()));
         };
-        let text = |key: &str| send.get(key).and_then(Node::as_str);
-        let kind = text("content_type").unwrap_or("application/json");
+        let section = Section::new(&SEND, send);
+        let kind = section.text("content_type");
         let is_given =
             |name: &str| request.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
         let mut headers = Vec::new();
@@ -67,7 +68,7 @@ impl Recipe {
                 headers.push((name, value));
             }
         }
-        Ok(Sent { method: text("method").unwrap_or("POST").to_owned(), headers })
+        Ok(Sent { method: section.text("method").to_owned(), headers })
     }
 }
 

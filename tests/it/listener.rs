@@ -3,6 +3,7 @@
 mod challenge;
 mod configuration;
 mod decide;
+mod defaults;
 mod forgery;
 mod property;
 mod recipes;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::files::FileState;
 use super::keys::{GATEWAY, SINKS};
-use crate::config::{FieldType, Layer, duration};
+use crate::config::{Layer, Section};
 use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
@@ -227,17 +227,6 @@ impl Settings {
     }
 }
 
-/// Returns the default of a key, from its row.
-fn default(table: &str, key: &str) -> Option<&'static str> {
-    let found = match GATEWAY.field(table)?.takes {
-        FieldType::Table(table) => table.field(key)?.default_text(),
-        _ => None,
-    };
-    // The tests read every key, so a row without its default fails there.
-    debug_assert!(found.is_some(), "`{table}.{key}` has no default");
-    found
-}
-
 struct Reader<'r> {
     root: &'r Node,
     found: Vec<Diagnostic>,
@@ -318,24 +307,24 @@ impl<'r> Reader<'r> {
         self.at(table, key).and_then(Node::as_str)
     }
 
+    /// Returns a table of the file, with the defaults of its rows.
+    fn section(&self, table: &str) -> Section<'r> {
+        Section::new(&GATEWAY, self.root).table(table)
+    }
+
     /// Returns the number of a key, or its default.
     fn count(&self, table: &str, key: &str) -> u64 {
-        let given = self.at(table, key).and_then(Node::as_count);
-        given.or_else(|| default(table, key)?.parse().ok()).unwrap_or_default()
+        self.section(table).count(key)
     }
 
     /// Returns the duration of a key, or its default.
     fn time(&self, table: &str, key: &str) -> Duration {
-        let given = self.at(table, key).and_then(|node| {
-            let seconds = node.as_count().map(Duration::from_secs);
-            seconds.or_else(|| node.as_str().and_then(duration::parse))
-        });
-        given.or_else(|| duration::parse(default(table, key)?)).unwrap_or_default()
+        self.section(table).duration(key).unwrap_or_default()
     }
 
     /// Returns the string of a key, or its default.
     fn text_or_default(&self, table: &str, key: &str) -> &'r str {
-        self.text(table, key).or_else(|| default(table, key)).unwrap_or_default()
+        self.section(table).text(key)
     }
 
     fn wrong(&mut self, node: &Node, message: impl Into<String>, help: &str) {
@@ -496,10 +485,7 @@ impl<'r> Reader<'r> {
 
 fn sink(node: &Node) -> Sink {
     let text = |key: &str| node.get(key).and_then(Node::as_str).map(ToOwned::to_owned);
-    let count = |key: &str| {
-        let default = || SINKS.field(key)?.default_text()?.parse().ok();
-        node.get(key).and_then(Node::as_count).or_else(default).unwrap_or_default()
-    };
+    let section = Section::new(&SINKS, node);
     let events = node.get("events").map(Node::items).unwrap_or_default();
     let events: Vec<String> =
         events.iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect();
@@ -510,8 +496,8 @@ fn sink(node: &Node) -> Sink {
         events: if events.is_empty() { vec!["*".to_owned()] } else { events },
         filter: text("filter"),
         transform: text("transform"),
-        bytes: count("bytes"),
-        files: u32::try_from(count("files")).unwrap_or(u32::MAX),
+        bytes: section.count("bytes"),
+        files: u32::try_from(section.count("files")).unwrap_or(u32::MAX),
     }
 }
 

@@ -9,14 +9,12 @@ use super::super::verify::{
     Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Rule, Signature,
     SignedTime, Signs, Verification,
 };
+use super::Assembly;
+use super::part::Part;
 use super::parts::Tokens;
-use super::{Assembly, Part, span};
 use crate::check::Checked;
 use crate::config::duration;
 use crate::engine::{Engine, OwnedValue, Program, Value};
-
-/// Default tolerance of a signed time: its maximum distance from now.
-const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// Maximum number of payloads of a verification, for providers that sign in several forms.
 const MAX_PAYLOADS: usize = 4;
@@ -40,7 +38,7 @@ impl<'a> Assembly<'a> {
         let mut lints = Lints::default();
         let mut checks = Vec::new();
         for part in self.parts("verify") {
-            let enforce = part.get("enforce").and_then(|part| part.node.as_bool()).unwrap_or(true);
+            let enforce = part.flag("enforce");
             if let Some(kind) = self.kind(part, &tolerance, &mut lints) {
                 let name = part.str("name").unwrap_or("").into();
                 checks.push(Verification { name, enforce, kind });
@@ -65,8 +63,8 @@ impl<'a> Assembly<'a> {
             return self.public_key(part, tolerance, lints).map(Kind::PublicKey);
         }
         if let Some(part) = part.get("credential") {
-            let header = part.str("header").unwrap_or("Authorization").into();
-            return Some(Kind::Credential(Credential { header }));
+            let header = part.text("header");
+            return Some(Kind::Credential(Credential { header: header.into() }));
         }
         if let Some(part) = part.get("jwt") {
             return self.jwt(part).map(Kind::Jwt);
@@ -181,10 +179,7 @@ impl<'a> Assembly<'a> {
         let checked = self.checked_text(time, text, &engine, &source, before.len())?;
         let program = self.lower(time, &checked)?;
         let tolerance = match tolerance {
-            Override::None => match part.get("tolerance") {
-                Some(part) => span(part),
-                None => Some(TOLERANCE),
-            },
+            Override::None => part.duration("tolerance"),
             Override::Off => None,
             Override::To(duration) => Some(*duration),
         };
@@ -203,9 +198,9 @@ impl<'a> Assembly<'a> {
             }
         };
         let algorithms = part.get("algorithms")?.items().map(|part| part.node.to_value()).collect();
-        let leeway = part.get("leeway").and_then(span).unwrap_or(Duration::from_secs(30));
+        let leeway = part.duration("leeway").unwrap_or_default();
         Some(Jwt {
-            header: part.str("header").unwrap_or("Authorization").into(),
+            header: part.text("header").into(),
             keys,
             algorithms,
             issuer: part.str("issuer")?.into(),
@@ -243,10 +238,7 @@ fn canonical(network: ipnet::IpNet) -> ipnet::IpNet {
 }
 
 fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
-    let named = part.get("hashes").map(|part| {
-        part.items().filter_map(|part| part.node.as_str().and_then(Hash::find)).collect()
-    });
-    named.unwrap_or_else(|| vec![Hash::Sha256, Hash::Sha384, Hash::Sha512])
+    part.section().texts("hashes").into_iter().filter_map(Hash::find).collect()
 }
 
 /// The value of `vars.tolerance`, which overrides the tolerance of every signed time.

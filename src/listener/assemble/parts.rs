@@ -5,23 +5,20 @@ use std::time::Duration;
 
 use super::super::challenge::{Challenge, Signed, Token};
 use super::super::condition::Condition;
-use super::super::dedup::DEFAULT_WINDOW;
 use super::super::oracle;
 use super::super::rate::Policy;
 use super::super::response::Reply;
 use super::super::verify::BySignature;
 use super::super::verify::{Encoding, Hash, Verification};
 use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
-use super::{Assembly, Part, is_root, span};
+use super::part::Part;
+use super::{Assembly, is_root};
 use crate::check::Checked;
-use crate::config::quoted_list;
+use crate::config::{duration, quoted_list};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Node;
 use crate::engine::{Program, Source};
 use crate::syntax::{Expr, SyntaxLimits, parse};
-
-/// Default pattern of a challenge token: the texts that are signed for unverified senders.
-const TOKEN_PATTERN: &str = "[A-Za-z0-9_-]{1,128}";
 
 /// The patterns of tokens that any sender can have signed, with the secret that signs them.
 pub(super) type Tokens = [(Box<str>, regex::Regex)];
@@ -35,8 +32,8 @@ pub(super) struct Challenges {
 
 impl<'a> Assembly<'a> {
     pub(super) fn methods(&self) -> Vec<Box<str>> {
-        let named = self.part("methods").map(words);
-        named.unwrap_or_else(|| vec!["POST".into()])
+        let usual = || self.root().section().texts("methods").into_iter().map(Into::into).collect();
+        self.part("methods").map_or_else(usual, words)
     }
 
     pub(super) fn event_types(&self) -> Vec<Box<str>> {
@@ -49,9 +46,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .filter_map(Verification::header)
             .for_each(|header| redaction.add_header(header));
-        let own = self.file.root.get("redact").map(|node| Part { node, of_recipe: false });
-        let parts: Vec<Part<'a>> = own.into_iter().chain(self.recipe_part("redact")).collect();
-        for part in parts {
+        for part in self.own("redact").into_iter().chain(self.recipe_part("redact")) {
             for header in part.get("headers").map(words).unwrap_or_default() {
                 redaction.add_header(&header);
             }
@@ -67,10 +62,12 @@ impl<'a> Assembly<'a> {
     pub(super) fn rate(&mut self) -> Option<Policy> {
         let part = self.part("rate_limit")?;
         let requests = part.get("requests")?.node.as_count()?;
-        let per = part.get("per").and_then(span).unwrap_or(Duration::from_secs(1));
-        if let Some(at) = part.get("per").filter(|_| per.is_zero()) {
+        let given = part.duration("per");
+        if let Some(at) = part.get("per").filter(|_| given.is_some_and(|per| per.is_zero())) {
             self.wrong(at, "a limit needs a period that is not zero");
         }
+        // A value of another type is reported by the check of the schema.
+        let per = given.unwrap_or_default();
         let ten_seconds = requests.saturating_mul(10) / per.as_secs().max(1);
         let burst = part.get("burst").and_then(|part| part.node.as_count());
         Some(Policy { requests, per, burst: burst.unwrap_or(ten_seconds.max(1)) })
@@ -105,7 +102,8 @@ impl<'a> Assembly<'a> {
     }
 
     pub(super) fn dedup(&mut self, listener: &Listener) -> Dedup {
-        let mut dedup = Dedup::default();
+        let window = self.window();
+        let mut dedup = Dedup { keys: Vec::new(), window, by_signature: BySignature::default() };
         let keys = self.member("deduplicate", "keys");
         for key in keys.into_iter().flat_map(Part::items).collect::<Vec<_>>() {
             if let Some(program) = self.key(key) {
@@ -116,17 +114,22 @@ impl<'a> Assembly<'a> {
                 dedup.keys.push((key.node.as_str().unwrap_or("").into(), program));
             }
         }
-        if let Some(at) = self.member("deduplicate", "window") {
-            let window = span(at).unwrap_or(DEFAULT_WINDOW);
-            if !(1..=24 * 3600).contains(&window.as_secs()) {
-                self.wrong(at, "a window is from 1 second to 24 hours");
-            }
-            dedup.window = window;
-        }
         let signature = self.member("deduplicate", "signature");
         let signature = signature.and_then(|part| part.node.as_bool());
         dedup.by_signature = BySignature::of(signature);
         dedup
+    }
+
+    /// Returns the time for which deduplication keys are kept.
+    fn window(&mut self) -> Duration {
+        let given = self.member("deduplicate", "window");
+        let usual = || self.root().section().table("deduplicate").duration("window");
+        let window = given.map_or_else(usual, |part| duration::of(part.node));
+        let is_wrong = window.is_some_and(|window| !(1..=24 * 3600).contains(&window.as_secs()));
+        if let Some(part) = given.filter(|_| is_wrong) {
+            self.wrong(part, "a window is from 1 second to 24 hours");
+        }
+        window.unwrap_or_default()
     }
 
     /// Compiles a key in the notation of the documentation: a path in the body, or an expression.
@@ -144,11 +147,9 @@ impl<'a> Assembly<'a> {
 
     pub(super) fn challenges(&mut self) -> Challenges {
         let mut all = Challenges::default();
-        let own = self.file.root.get("challenge").map(|node| Part { node, of_recipe: false });
+        let (own, of_recipe) = (self.own("challenge"), self.recipe_part("challenge"));
         // Challenges of the file come first, because they are more specific.
-        let parts: Vec<Part<'a>> =
-            own.into_iter().chain(self.recipe_part("challenge")).flat_map(Part::items).collect();
-        for part in parts {
+        for part in own.into_iter().chain(of_recipe).flat_map(Part::items) {
             if let Some(challenge) = self.challenge(part, &mut all.patterns) {
                 all.challenges.push(challenge);
             }
@@ -162,7 +163,7 @@ impl<'a> Assembly<'a> {
         patterns: &mut Vec<(Box<str>, regex::Regex)>,
     ) -> Option<Challenge> {
         let detect = part.get("detect").and_then(|part| self.program(part))?;
-        let verified = part.get("verified").and_then(|part| part.node.as_bool()).unwrap_or(false);
+        let verified = part.flag("verified");
         // Verifications that are only monitored reject no sender.
         let trusted = verified && self.secured;
         let pattern = self.token_pattern(part)?;
@@ -180,7 +181,7 @@ impl<'a> Assembly<'a> {
             patterns.extend(secrets.into_iter().map(|secret| (secret, pattern.clone())));
         }
         Some(Challenge {
-            name: part.str("name").unwrap_or("challenge").into(),
+            name: part.text("name").into(),
             detect: Condition::new(detect),
             methods: part.get("methods").map(words).unwrap_or_else(|| self.methods()),
             verified,
@@ -191,7 +192,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn token_pattern(&mut self, part: Part<'a>) -> Option<regex::Regex> {
-        let pattern = part.str("token_pattern").unwrap_or(TOKEN_PATTERN);
+        let pattern = part.text("token_pattern");
         let compiled =
             regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 16).build();
         match (compiled, part.get("token_pattern")) {
@@ -310,16 +311,23 @@ impl<'a> Assembly<'a> {
         Some(self.reply(part))
     }
 
+    /// Returns the status of a response, as a number or with its words: `200 OK`.
+    fn status(&mut self, part: Part<'a>) -> u16 {
+        let given = part.get("status");
+        let status = match given {
+            Some(at) => at.node.as_count().or_else(|| leading_number(at.node.as_str()?)),
+            None => Some(part.section().count("status")),
+        };
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        let status = status.filter(|status| (200..=599).contains(status));
+        if let (None, Some(at)) = (status, given) {
+            self.wrong(at, "a status is a number from 200 to 599: `200`, or `\"200 OK\"`");
+        }
+        status.unwrap_or_default()
+    }
+
     pub(super) fn reply(&mut self, part: Part<'a>) -> Reply {
-        let status = part.get("status").and_then(|at| {
-            let status = at.node.as_count().or_else(|| leading_number(at.node.as_str()?));
-            let status = status.and_then(|status| u16::try_from(status).ok());
-            let status = status.filter(|status| (200..=599).contains(status));
-            if status.is_none() {
-                self.wrong(at, "a status is a number from 200 to 599: `200`, or `\"200 OK\"`");
-            }
-            status
-        });
+        let status = self.status(part);
         let mut headers = Vec::new();
         for (entry, value) in
             part.get("headers").into_iter().flat_map(Part::entries).collect::<Vec<_>>()
