@@ -538,7 +538,7 @@ codes! {
     }
     E0608 {
         title: "a challenge that signs for strangers",
-        explanation: "The response signs a string that its sender chooses, with the secret that signs deliveries. A stranger could send the text of a delivery and get its signature. Sign one path of the request only: its value must then match a pattern that no delivery matches. Or verify the challenge itself.",
+        explanation: "The response signs a string that its sender chooses, with the secret that signs deliveries. A stranger could send the text of a delivery and get its signature. Sign one path of the request only: its value must then match `token_pattern`. A `token_pattern` that JSON, a form, white space or 10,000 characters match is refused too, because a delivery could match it. Or verify the challenge itself.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${parsed_body.challenge}\").$HEX()'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nKEY = { env = \"NAME\" }\n\n[[verify]]\nname = \"signature\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n\n[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"),
         setting: Listener,

@@ -380,7 +380,7 @@ static HEADER: Table = Table {
     one_of: &[],
 };
 
-static CHALLENGES: Table = Table {
+pub(super) static CHALLENGES: Table = Table {
     name: "a challenge",
     doc: "A provider's question whether the listener is there.",
     fields: &[
@@ -413,7 +413,7 @@ static CHALLENGES: Table = Table {
         optional(
             "token_pattern",
             FieldType::Text,
-            "A pattern that a string must match before it is signed for an unverified sender.",
+            "A pattern that a string must match before it is signed for an unverified sender. It must not match the text of a delivery.",
         )
         .or("[A-Za-z0-9_-]{1,128}"),
     ],

@@ -62,6 +62,33 @@ pub(super) fn unguarded(span: Span, secret: &str) -> Diagnostic {
     )
 }
 
+/// Characters of the longest text in [`delivery_text`]. No token of a challenge is that long.
+const LONG_TEXT: usize = 10_000;
+
+/// Returns the description of a text that a sender could sign for a delivery and that a token
+/// pattern matches. The challenge would sign such a text for any sender.
+pub(super) fn delivery_text(pattern: &regex::Regex) -> Option<&'static str> {
+    let long = "a".repeat(LONG_TEXT);
+    let texts = [
+        (r#"{"a":1}"#, "JSON"),
+        (r#"1755691200.{"a":1}"#, "a time before JSON"),
+        ("a=1&b=2", "a form"),
+        ("a b", "white space"),
+        (&*long, "10,000 characters"),
+    ];
+    texts.into_iter().find(|(text, _)| pattern.is_match(text)).map(|(_, described)| described)
+}
+
+/// Returns the diagnostic for a token pattern that matches such a text.
+pub(super) fn wide(span: Span, described: &str, secret: &str, usual: &str) -> Diagnostic {
+    let message = format!(
+        "this matches {described}, so the challenge would sign the text of a delivery with `{secret}`"
+    );
+    Diagnostic::new(Code::E0608, span, message).help(format!(
+        "match tokens only, up to a largest length; without `token_pattern` it is `{usual}`"
+    ))
+}
+
 /// The expression around the use of a secret.
 #[derive(Default)]
 struct Around {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::challenge::{Challenge, Signed, Token};
 use super::super::condition::Condition;
+use super::super::config_keys::CHALLENGES;
 use super::super::oracle;
 use super::super::rate::Policy;
 use super::super::response::Reply;
@@ -14,7 +15,7 @@ use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
 use super::part::Part;
 use super::{Assembly, is_root};
 use crate::check::Checked;
-use crate::config::{duration, quoted_list};
+use crate::config::{Section, duration, quoted_list};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::Node;
 use crate::engine::{Program, Source};
@@ -178,6 +179,7 @@ impl<'a> Assembly<'a> {
             }
             secrets.sort();
             secrets.dedup();
+            self.refuse_wide_pattern(part, &pattern, &secrets);
             patterns.extend(secrets.into_iter().map(|secret| (secret, pattern.clone())));
         }
         Some(Challenge {
@@ -201,6 +203,23 @@ impl<'a> Assembly<'a> {
                 self.wrong(at.unwrap_or(part), "this is no regular expression that is taken");
                 None
             }
+        }
+    }
+
+    /// Refuses a pattern that the text of a delivery may match, if a secret of deliveries signs what
+    /// matches it.
+    fn refuse_wide_pattern(
+        &mut self,
+        part: Part<'a>,
+        pattern: &regex::Regex,
+        secrets: &[Box<str>],
+    ) {
+        let (Some(at), Some(secret)) = (part.get("token_pattern"), secrets.first()) else {
+            return;
+        };
+        if let Some(described) = oracle::delivery_text(pattern) {
+            let usual = Section::defaults(&CHALLENGES).text("token_pattern");
+            self.report(at, oracle::wide(at.node.span, described, secret, usual));
         }
     }
 
