@@ -1,7 +1,7 @@
-//! What a rule costs as things grow: rules of a request, clauses of a rule, elements of a list,
-//! bytes of a body. `benches/plots.py` draws it.
+//! The cost of rules by size: rules of a request, clauses of a rule, elements of a list, bytes of a
+//! body. `benches/plots.py` plots it.
 //!
-//! Beside each stands what someone would write by hand over `serde_json::Value`.
+//! Each measurement has the same work beside it, written by hand over `serde_json::Value`.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,7 +27,7 @@ fn text<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
     path.iter().try_fold(value, |value, key| value.get(key))?.as_str()
 }
 
-/// A request for which only every tenth project is asked for in vain.
+/// A request that lacks every tenth project.
 fn request() -> Value {
     json!({ "parsed_body": {
         "event": "issue_created",
@@ -36,7 +36,7 @@ fn request() -> Value {
     } })
 }
 
-/// Rules of one request: alone, as a set, and by hand.
+/// Rules of one request: one by one, as a set, and by hand.
 fn rules(bench: &mut Criterion) {
     let request = request();
     let mut machine = Machine::default();
@@ -88,7 +88,7 @@ fn rules(bench: &mut Criterion) {
     group.finish();
 }
 
-/// Clauses of one rule: to compile, and to run.
+/// Clauses of one rule: compile time and run time.
 fn clauses(bench: &mut Criterion) {
     let mut machine = Machine::default();
     let mut group = bench.benchmark_group("growth/clauses");
@@ -121,7 +121,7 @@ fn clauses(bench: &mut Criterion) {
     group.finish();
 }
 
-/// Elements that a lambda looks at.
+/// The elements that a lambda reads.
 fn elements(bench: &mut Criterion) {
     let program = engine().compile(r#"parsed_body.xs.$ANY(x => x.name == "last")"#).unwrap();
     let mut machine = Machine::default();
@@ -146,7 +146,7 @@ fn elements(bench: &mut Criterion) {
     group.finish();
 }
 
-/// Bytes of a body, from the wire to an answer: what the rule reads of it, and all of it.
+/// Bytes of a body, from the wire to a result: the members that the rule reads, and the whole body.
 fn bytes(bench: &mut Criterion) {
     let rule = r#"parsed_body.issue.status == "Open" AND parsed_body.project.key == "P7""#;
     let program = engine().compile(rule).unwrap();
@@ -178,7 +178,7 @@ fn bytes(bench: &mut Criterion) {
     group.finish();
 }
 
-/// A body of about so many bytes, most of them comments of an issue.
+/// Returns a body of about `bytes` bytes, mostly comments of an issue.
 fn body(size: usize) -> Vec<u8> {
     let comment = json!({
         "id": 10_001,

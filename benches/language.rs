@@ -1,8 +1,8 @@
-//! The stages of a program, and the filters of the listener's documentation beside the same
-//! filters written by hand over `serde_json::Value`.
+//! The stages of a program, and the filters of the listener documentation beside the same filters
+//! written by hand over `serde_json::Value`.
 //!
-//! Before anything is timed, both forms of a filter have to give the same answer. The context is
-//! made anew for each evaluation, as a host makes it for each request.
+//! Before the measurement both forms of a filter must give the same result. The context is built
+//! again for each evaluation, as a host builds it for each request.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,14 +18,14 @@ use hookgate::engine::{Context, Engine, Machine, Program, Source, Time};
 use hookgate::syntax::tokens;
 use serde_json::{Value, json};
 
-/// A filter: its name, its source, and the same by hand.
+/// A filter: its name, its source, and the same filter by hand.
 struct Filter {
     name: &'static str,
     source: &'static str,
     by_hand: fn(&Request) -> bool,
 }
 
-/// A request as a host has it.
+/// A request as a host receives it.
 struct Request {
     parsed_body: Value,
     headers: Value,
@@ -37,7 +37,7 @@ fn text<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
     path.iter().try_fold(value, |value, key| value.get(key))?.as_str()
 }
 
-/// A header by its name in any case.
+/// Returns a header by its case-insensitive name.
 fn header<'v>(headers: &'v Value, name: &str) -> Option<&'v str> {
     let found = headers.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
     found.1.as_str()

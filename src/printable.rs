@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_act_are_escaped_and_others_left() {
+    fn terminal_control_characters_are_escaped_and_others_unchanged() {
         let kept = "a Ω 漢字 é\u{301} 😀 \u{1f1e9}\u{1f1ea}";
         assert!(matches!(escape_line(kept), Cow::Borrowed(text) if text == kept));
         let acting = ["\u{1b}", "\u{7f}", "\u{9b}", "\u{85}", "\u{200e}", "\u{202e}", "\u{2066}"];

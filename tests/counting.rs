@@ -1,11 +1,11 @@
-//! An allocator that counts: for whoever says how often a piece of work asks for memory.
+//! A counting allocator, for tests and benchmarks of allocations.
 
 #![allow(unsafe_code, reason = "an allocator is unsafe by its trait; this one hands everything on")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, with a count of what each thread asks of it.
+/// The system allocator, with a count for each thread.
 struct Counting;
 
 thread_local! {
@@ -13,7 +13,7 @@ thread_local! {
 }
 
 fn count() {
-    // A thread that ends has no count any more, and nobody asks for it.
+    // A thread that ends has no counter, and does not need one.
     let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
 }
 
@@ -41,7 +41,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often this thread asked so far.
+/// Returns the number of allocations of this thread.
 pub(crate) fn asked() -> usize {
     ASKED.get()
 }

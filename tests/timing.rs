@@ -1,10 +1,10 @@
-//! Signatures that are wrong in one place or another, so that `tests/timing.sh` can count what it
-//! takes to refuse them. Whoever could tell where a signature begins to differ would find the right
-//! one byte by byte.
+//! Timing of wrong signatures, for `tests/timing.sh`, which counts the instructions until they are
+//! refused. If the time depended on the first wrong byte, an attacker could find the valid
+//! signature byte by byte.
 //!
-//! `timing PROVIDER`: the sample of a recipe, decided many times with a signature that is wrong in its
-//! first byte, then in a middle one, its last, and all of them. Nothing else differs, nor where
-//! anything stands in memory.
+//! `timing PROVIDER`: the sample of a recipe, decided many times with a signature that is wrong in
+//! its first byte, in a middle byte, in its last byte, or in all bytes. Nothing else differs,
+//! including the positions in memory.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -14,10 +14,10 @@ use hookgate::listener::{
     DecisionContext, Listener, Outcome, Presented, Request, Sample, Unlimited, decide, find_recipe,
 };
 
-/// How many requests are decided for each place.
+/// The number of decided requests for each wrong byte.
 const TIMES: usize = 500;
 
-/// What decides: one listener, one machine.
+/// The listener and the machine that decide.
 struct Case {
     listener: Listener,
     machine: Machine,
@@ -25,7 +25,8 @@ struct Case {
 }
 
 impl Case {
-    /// How many of the requests were refused, which has to be all. What is counted.
+    /// Returns the number of refused requests, which must be all of them. This function is
+    /// measured.
     #[inline(never)]
     fn refused(&mut self, sample: &Sample) -> usize {
         (0..TIMES).filter(|_| self.decided(sample) == Outcome::VerificationFailed).count()
@@ -55,8 +56,8 @@ impl Case {
     }
 }
 
-/// Another character of the same class: how long it takes to read a signature is up to who sends
-/// it, and says nothing of the right one.
+/// Another character of the same class, because the time to parse a signature may depend on its
+/// characters and reveals nothing about the valid one.
 fn next(letter: char) -> char {
     match letter {
         '0'..='8' | 'a'..='e' | 'A'..='E' => char::from(letter as u8 + 1),
@@ -68,7 +69,7 @@ fn next(letter: char) -> char {
     }
 }
 
-/// A sample with a header, that of the signature, wrong in some places.
+/// Returns a sample whose signature header is wrong at some positions.
 fn wrong(sample: &Sample, header: &str, is_wrong: impl Fn(usize, usize) -> bool) -> Sample {
     let mut changed = sample.clone();
     let mut headers = changed.headers.iter_mut();
@@ -76,7 +77,8 @@ fn wrong(sample: &Sample, header: &str, is_wrong: impl Fn(usize, usize) -> bool)
         let begin =
             if value.starts_with("sha") { value.find('=').map_or(0, |at| at + 1) } else { 0 };
         let (head, signature) = value.split_at(begin);
-        // The last character of base64 has bits that have to be zero: the last that is free is before it.
+        // The last character of base64 has bits that must be zero, so the last free character is
+        // before it.
         let length = signature.trim_end_matches('=').len() - 1;
         let letters = signature.chars().enumerate();
         let letters = letters.map(|(at, one)| if is_wrong(at, length) { next(one) } else { one });
@@ -105,12 +107,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let header = signed.next().ok_or("no header holds a signature")?;
     drop(signed);
     let places: [fn(usize, usize) -> bool; 8] = [
-        // To warm up: what is kept from request to request is filled, and memory in its places.
+        // Warms up: fills the caches, and allocates memory at its final positions.
         |at, length| at < length,
         |at, length| at == length / 2,
         |at, _| at == 0,
         |at, length| at + 1 == length,
-        // What is counted.
+        // The measured part.
         |at, _| at == 0,
         |at, length| at == length / 2,
         |at, length| at + 1 == length,
@@ -119,7 +121,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let forged = places.map(|is_wrong| wrong(sample, header, is_wrong));
     let mut sent = sample.clone();
     for forged in &forged {
-        // Into the memory of the one before, so that the allocator has no part in it.
+        // Into the memory of the previous request, so that the allocator has no effect.
         for ((_, value), (_, forged)) in sent.headers.iter_mut().zip(&forged.headers) {
             value.clear();
             value.push_str(forged);

@@ -1,5 +1,5 @@
-//! What the accept path is measured beside: a handler that reads a body, parses it, and answers.
-//! It verifies nothing and stores nothing.
+//! The baseline of the accept path: a handler that reads a body, parses it and answers. Verifies
+//! and stores nothing.
 //!
 //! `bare ADDRESS`, which `benches/gateway/run.sh` calls.
 
@@ -16,7 +16,7 @@ async fn take(body: Bytes) -> Response {
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    // Looked at, so that parsing is not left out.
+    // The value is used, so that the compiler does not remove the parsing.
     let status = if body.get("ref").is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let answer = json!({ "message": "Event received successfully", "status": "RECEIVED" });
     (status, [("content-type", "application/json")], answer.to_string()).into_response()

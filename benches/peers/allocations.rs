@@ -1,4 +1,4 @@
-//! How often a piece of work asks the allocator.
+//! The number of allocations of a piece of work.
 
 #[path = "../../tests/counting.rs"]
 mod counting;
@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use counting::asked;
 
-/// Prints what one run asks for, once what is kept between runs has grown.
+/// Prints the allocations of one run, after a first run that fills the caches.
 pub fn print<T>(group: &str, engine: &str, mut work: impl FnMut() -> T) {
     for _ in 0..3 {
         black_box(work());

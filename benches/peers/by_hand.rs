@@ -1,4 +1,5 @@
-//! The workloads as someone would write them over `serde_json::Value`, and with a type of their own.
+//! The workloads by hand, over `serde_json::Value` and over a type with only the fields that are
+//! read.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use crate::workloads::Request;
 
 pub const NAME: &str = "by-hand";
 
-/// The secret that the challenge is signed with.
+/// The secret that signs the challenge.
 pub const ZOOM: &str = "a secret of some length";
 
 pub fn text<'v>(value: &'v Value, path: &[&str]) -> Option<&'v str> {
@@ -44,7 +45,7 @@ pub fn any_fix(request: &Request) -> usize {
     usize::from(fixes.count() > 0)
 }
 
-/// The answer to Zoom's challenge.
+/// The answer to the challenge of Zoom.
 pub fn challenge(request: &Request) -> Value {
     let token = text(&request.parts, &["parsed_body", "payload", "plainToken"]).unwrap_or("");
     let mut mac = Hmac::<Sha256>::new_from_slice(ZOOM.as_bytes()).unwrap();
@@ -53,7 +54,7 @@ pub fn challenge(request: &Request) -> Value {
     json!({ "plainToken": token, "encryptedToken": signature })
 }
 
-/// A body's bytes to the answer of the three clauses.
+/// Evaluates the three clauses on the bytes of a body.
 pub fn of_bytes(body: &[u8]) -> bool {
     let body: Value = serde_json::from_slice(body).unwrap();
     text(&body, &["issue", "priority"]) == Some("High")
@@ -61,7 +62,7 @@ pub fn of_bytes(body: &[u8]) -> bool {
         && text(&body, &["project", "key"]) == Some("ENG")
 }
 
-/// What the three clauses read of a body.
+/// The fields of a body that the three clauses read.
 #[derive(Deserialize)]
 struct Body<'b> {
     #[serde(borrow)]

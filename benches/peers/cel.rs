@@ -9,7 +9,7 @@ use crate::workloads::{Clause, Filter, Request};
 
 pub struct Cel {
     env: Arc<Env>,
-    /// What all requests share; each has a scope of its own inside.
+    /// The context that all requests share; each request has an inner scope.
     root: Context<'static, 'static>,
 }
 

@@ -1,5 +1,5 @@
-//! evalexpr: it has no members, so a request's context has the texts that the rules name, under
-//! their whole paths.
+//! evalexpr has no members, so the context of a request contains the strings that the rules read,
+//! under their whole paths.
 
 use ::evalexpr::{
     ContextWithMutableVariables, DefaultNumericTypes, HashMapContext, Node, Value,
@@ -24,8 +24,8 @@ impl Peer for Evalexpr {
         clauses(all, "", " && ")
     }
 
-    /// It does not look into texts but with regular expressions that it compiles each time, and
-    /// has neither dates nor lambdas.
+    /// Strings can be searched only with regular expressions, which are compiled in each run. There
+    /// are no dates and no lambdas.
     fn filter(_: Filter) -> Option<&'static str> {
         None
     }

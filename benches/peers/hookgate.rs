@@ -1,4 +1,4 @@
-//! Hookgate: the request is read where it stands, and the machine is kept.
+//! Hookgate: the request is read without a copy, and the machine is reused.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -83,7 +83,7 @@ impl Shaper for Hookgate {
     }
 }
 
-/// How many programs of a set hold.
+/// Returns the number of programs of a set that hold.
 pub fn holding(machine: &mut Machine, bound: &Bound<'_, '_>) -> usize {
     let mut held = 0;
     machine.test_bound(bound, |_, answer| {
@@ -94,7 +94,7 @@ pub fn holding(machine: &mut Machine, bound: &Bound<'_, '_>) -> usize {
 }
 
 impl Hookgate {
-    /// What a program reads of a body, as a listener finds it.
+    /// The paths that a program reads of a body, as a listener finds them.
     pub fn wanted(program: &Program) -> Projection {
         let mut wanted = Projection::default();
         for read in program.reads().iter().filter(|read| &*read.root == "parsed_body") {
@@ -106,7 +106,7 @@ impl Hookgate {
         wanted
     }
 
-    /// A body's bytes to a rule's answer: only what is wanted is built.
+    /// Evaluates a rule on the bytes of a body: only the paths that it reads are built.
     pub fn of_bytes(&self, program: &Program, wanted: &Projection, body: &[u8]) -> bool {
         let body = read_json_part(body, wanted).unwrap();
         let mut context = Context::new();

@@ -1,9 +1,9 @@
-//! Hookgate beside other engines that answer rules, and beside the same rules by hand.
+//! Hookgate beside other rule engines, and beside the same rules by hand.
 //!
-//! Before anything is timed, an engine has to give the same answers as the rules by hand.
-//! `prepared` is an evaluation with a context that is made already; `per-request` makes it from
-//! the request's `serde_json::Value` each time; `end-to-end` begins with the body's bytes.
-//! `benches/peers/run.sh` makes tables of it.
+//! Before the measurement an engine must give the same results as the rules by hand. `prepared` is
+//! an evaluation with a finished context; `per-request` builds the context from the
+//! `serde_json::Value` of the request each time; `end-to-end` starts with the bytes of the body.
+//! `benches/peers/run.sh` makes tables of the results.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,7 +37,7 @@ use serde_json::Value;
 use self::peer::{Peer, Shaper};
 use self::workloads::{Request, Workload};
 
-/// Counts what one run allocates, and times it.
+/// Counts the allocations of one run, and measures its time.
 fn measure<T>(bench: &mut Criterion, group: &str, engine: &str, mut work: impl FnMut() -> T) {
     allocations::print(group, engine, &mut work);
     let mut group = bench.benchmark_group(group);
@@ -81,7 +81,7 @@ fn evaluate_by_hand(bench: &mut Criterion) {
     }
 }
 
-/// Rules as one set: prepared, what they read was found before.
+/// Rules as one set. For `prepared`, the values that they read are found before the measurement.
 fn rule_set(bench: &mut Criterion) {
     let peer = hookgate::Hookgate::new();
     let mut machine = Machine::default();
@@ -133,7 +133,7 @@ fn shape_by_hand(bench: &mut Criterion) {
     }
 }
 
-/// From a body's bytes to the answer of the three clauses.
+/// Evaluates the three clauses on the bytes of a body.
 fn from_bytes(bench: &mut Criterion, engine: &str, mut answer: impl FnMut(&[u8]) -> bool) {
     let [holds, fails] = ["High", "Low"].map(workloads::body);
     assert!(answer(&holds) && !answer(&fails), "{engine}");
@@ -192,7 +192,7 @@ fn compile<P: Peer>(bench: &mut Criterion) {
         let source = P::source(&rule).expect(name);
         let once = took(|| peer.compile(&source).expect(P::NAME));
         if once > Duration::from_secs(1) {
-            // Enough to see, and too long to see it thirty times.
+            // Enough for a stable result, and too slow for thirty samples.
             eprintln!("once\tcompile/{name}\t{}\t{}", P::NAME, once.as_nanos());
             continue;
         }
@@ -214,7 +214,7 @@ fn evaluations(bench: &mut Criterion) {
     evaluate::<evalexpr::Evalexpr>(bench);
 }
 
-/// Only these two have an HMAC.
+/// Only these two engines have an HMAC.
 fn shapes(bench: &mut Criterion) {
     shape_by_hand(bench);
     shape::<hookgate::Hookgate>(bench);

@@ -14,7 +14,8 @@ impl Peer for MiniJinja {
     type Prepared<'r> = Value;
 
     fn new() -> Self {
-        // An expression borrows it, and a bench ends soon enough.
+        // An expression borrows its environment, and a benchmark ends soon, so the environment is
+        // leaked.
         Self(Box::leak(Box::new(Environment::new())))
     }
 
@@ -28,7 +29,7 @@ impl Peer for MiniJinja {
                 r#"query_params.env == "prod" and "security" in parsed_body.issue.summary|lower"#,
             ),
             Filter::NotHookshot => Some(r#""hookshot" not in headers["user-agent"]|lower"#),
-            // It has no dates, and no lambdas.
+            // There are no dates and no lambdas.
             Filter::LastSevenDays | Filter::AnyFix => None,
         }
     }

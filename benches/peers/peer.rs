@@ -1,28 +1,28 @@
-//! What every engine has to offer to be compared.
+//! The interface of an engine in the comparison.
 
 use serde_json::Value;
 
 use crate::workloads::{Clause, Filter, Request, Rule};
 
-/// An engine that answers rules. A program is compiled once, and runs for many requests.
+/// A rule engine. A program is compiled once and runs for many requests.
 pub trait Peer: Sized {
     const NAME: &'static str;
 
     /// A compiled rule.
     type Program;
 
-    /// A request as the engine reads it.
+    /// A request in the form that the engine reads.
     type Prepared<'r>
     where
         Self: 'r;
 
-    /// The engine with all that it shares between its programs.
+    /// The engine, with everything that its programs share.
     fn new() -> Self;
 
-    /// The rule that all of the clauses hold.
+    /// The rule that is true if all of the clauses hold.
     fn conjunction(clauses: &[Clause]) -> String;
 
-    /// A filter in the engine's language, if it has words for it without the host's help.
+    /// A filter in the language of the engine. `None` if it needs functions of the host.
     fn filter(filter: Filter) -> Option<&'static str>;
 
     fn compile(&self, source: &str) -> Result<Self::Program, String>;
@@ -35,7 +35,7 @@ pub trait Peer: Sized {
 
     fn holds<'r>(&'r self, program: &'r Self::Program, prepared: &mut Self::Prepared<'r>) -> bool;
 
-    /// How many of the rules hold.
+    /// Returns the number of rules that hold.
     fn holding<'r>(
         &'r self,
         programs: &'r [Self::Program],
@@ -51,27 +51,27 @@ pub trait Peer: Sized {
         }
     }
 
-    /// The programs of a workload; nothing where one of its rules cannot be said.
+    /// The programs of a workload. `None` if the engine cannot express one of its rules.
     fn programs(&self, rules: &[Rule]) -> Option<Vec<Self::Program>> {
         let sources: Option<Vec<String>> = rules.iter().map(Self::source).collect();
         Some(sources?.iter().map(|source| self.compile(source).expect(Self::NAME)).collect())
     }
 }
 
-/// An engine that makes an answer out of a request, too.
+/// An engine that can also build an answer from a request.
 pub trait Shaper: Peer {
-    /// The answer to the challenge by which Zoom finds out whether a webhook is ours.
+    /// The answer to the challenge by which Zoom validates a webhook.
     const CHALLENGE: &'static str;
 
-    /// Makes the answer in the engine's own values, and drops it.
+    /// Builds the answer as values of the engine, and drops it.
     fn shape<'r>(&'r self, program: &'r Self::Program, prepared: &mut Self::Prepared<'r>);
 
-    /// The answer as JSON.
+    /// Returns the answer as JSON.
     fn shaped<'r>(&'r self, program: &'r Self::Program, prepared: &mut Self::Prepared<'r>)
     -> Value;
 }
 
-/// Clauses in the syntax that most of the engines share.
+/// Clauses in the syntax that most engines share.
 pub fn clauses(clauses: &[Clause], prefix: &str, and: &str) -> String {
     let written = clauses.iter().map(|Clause { path, text }| format!("{prefix}{path} == {text:?}"));
     written.collect::<Vec<_>>().join(and)

@@ -1,4 +1,4 @@
-//! Regorus, an interpreter of Rego: a request is converted to its values. An engine has the policy
+//! Regorus, an interpreter of Rego: a request is converted to its values. An engine owns the policy
 //! and the input, so a program is an engine.
 
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ impl Peer for Regorus {
     }
 
     fn prepare<'r>(&'r self, _: &'r [Self::Program], request: &'r Request) -> Value {
-        // It converts only what it owns.
+        // Only owned values can be converted.
         Value::from(request.parts.clone())
     }
 

@@ -1,4 +1,4 @@
-//! Rhai: a request is converted to its values, in a scope that is kept as long as the request is.
+//! Rhai: a request is converted to its values, in a scope that lives as long as the request.
 
 use ::rhai::serde::to_dynamic;
 use ::rhai::{AST, Engine, Scope};
@@ -30,7 +30,7 @@ impl Peer for Rhai {
             Filter::NotHookshot => {
                 Some(r#"!headers["user-agent"].to_lower().contains("hookshot")"#)
             }
-            // It has no dates.
+            // There are no dates.
             Filter::LastSevenDays => None,
             Filter::AnyFix => Some(
                 r#"parsed_body.commits

@@ -1,5 +1,5 @@
 //! VRL, twice: with its own values, to which a request is converted, and with a target that reads
-//! the request where it stands and converts only what a program asks for.
+//! the request without a copy and converts only the values that a program reads.
 
 use std::cell::{Cell, OnceCell};
 
@@ -31,7 +31,7 @@ impl Vrl {
     }
 }
 
-/// The metadata of a request, in which its host keeps the secret.
+/// The metadata of a request, which holds the secret.
 fn metadata() -> Value {
     Value::from(serde_json::json!({ "zoom": by_hand::ZOOM }))
 }
@@ -135,8 +135,8 @@ impl Peer for InPlace {
     }
 }
 
-/// A target that lends what it converts: it has to keep it until the program is through. No
-/// program here reads more than there is room for.
+/// A target that lends the converted values, so they must live until the program ends. No program
+/// of the benchmark reads more values than the fixed capacity.
 #[derive(Debug)]
 struct Lazy<'r> {
     parts: &'r Json,
@@ -190,7 +190,7 @@ impl SecretTarget for Lazy<'_> {
     fn remove_secret(&mut self, _: &str) {}
 }
 
-/// VRL's own conversion begins with a copy of all that it converts.
+/// The conversion of VRL first copies the whole value.
 fn convert(value: &Json) -> Value {
     match value {
         Json::String(text) => Value::from(text.as_str()),

@@ -1,7 +1,7 @@
-//! The rules and requests that every engine gets.
+//! The rules and requests for every engine.
 //!
-//! A workload has a request for which its rules hold, which is the one that is timed, and one for
-//! which they do not.
+//! A workload has a request for which its rules hold, used in the measurement, and one for which
+//! they do not.
 
 use ::hookgate::engine::Time;
 use chrono::{DateTime, Days, FixedOffset, Utc};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::by_hand;
 
-/// A request as a host has it: one object with a member for each part.
+/// A request as a host receives it: one object with a member for each part.
 pub struct Request {
     pub parts: Value,
     pub now: DateTime<FixedOffset>,
-    /// The same, as our host reads its clock.
+    /// The same time, as a Hookgate host reads its clock.
     pub time: Time,
 }
 
@@ -27,11 +27,11 @@ impl Request {
     }
 
     fn of(parts: Value) -> Self {
-        // Some engines have no clock but the machine's, so the requests are of today.
+        // Some engines read only the clock of the machine, so the requests are of today.
         Self::at(parts, Utc::now().fixed_offset())
     }
 
-    /// A request whose body has just been read.
+    /// A request with a parsed body.
     pub fn of_body(parsed_body: Value, now: DateTime<FixedOffset>) -> Self {
         let parts = [("parsed_body".to_owned(), parsed_body)].into_iter().collect();
         Self::at(Value::Object(parts), now)
@@ -42,7 +42,7 @@ impl Request {
     }
 }
 
-/// That a text of the request is this one.
+/// Tests that a string of the request has this value.
 pub struct Clause {
     pub path: String,
     pub text: String,
@@ -54,7 +54,7 @@ impl Clause {
     }
 }
 
-/// A rule that every engine writes in its own words.
+/// A rule in the language of each engine.
 #[derive(Clone, Copy)]
 pub enum Filter {
     ProdAndSecurity,
@@ -71,13 +71,13 @@ pub enum Rule {
 pub struct Workload {
     pub name: &'static str,
     pub rules: Vec<Rule>,
-    /// How many of the rules hold, found by hand.
+    /// Returns the number of rules that hold, by hand.
     pub by_hand: fn(&Request) -> usize,
     pub holds: Request,
     pub fails: Request,
 }
 
-/// Rules of clauses, and the same by hand: the macro is what someone would have typed.
+/// Rules of clauses, and the same by hand: the macro expands to code that a programmer would write.
 macro_rules! rules {
     ($name:ident, $by_hand:ident: $([$($($key:ident).+ == $text:literal),+])+) => {
         pub fn $name() -> Vec<Rule> {
@@ -131,7 +131,7 @@ rules! { twenty, twenty_by_hand:
     ]
 }
 
-/// A rule of so many clauses.
+/// Returns a rule with this number of clauses.
 pub fn long(clauses: usize) -> Rule {
     let clause =
         |at| Clause { path: format!("parsed_body.issue.field{at}"), text: format!("value{at}") };
@@ -192,7 +192,7 @@ fn filtered(name: &'static str, filter: Filter, by_hand: fn(&Request) -> usize) 
     Workload { name, rules: vec![Rule::Filter(filter)], by_hand, holds, fails }
 }
 
-/// What is timed with a context that is made already, and with one for each evaluation.
+/// The cases that are measured with a finished context, and with one built for each evaluation.
 pub fn all() -> Vec<Workload> {
     let of_clauses = |name, rules, by_hand| {
         let (holds, fails) = (of_interest(), of_none());
@@ -213,14 +213,14 @@ pub fn all() -> Vec<Workload> {
     ]
 }
 
-/// Zoom's challenge.
+/// The challenge of Zoom.
 pub fn challenge() -> Request {
     let payload = json!({ "plainToken": "qgg8vlvZRS6UYooatFL8Aw" });
     let body = json!({ "event": "endpoint.url_validation", "payload": payload });
     Request::new(body, "Zoom Marketplace/1.0a", "prod")
 }
 
-/// The body of an issue of some standing, about 14 KB, for the three clauses.
+/// The body of a long issue, about 14 KB, for the three clauses.
 pub fn body(priority: &str) -> Vec<u8> {
     let mut body = issue("issue_created", priority, "Critical Security bug in login flow", 1);
     let comment = |at: usize| {

@@ -1,4 +1,4 @@
-//! ZEN's expressions: a request is converted to its values, and the machine is kept.
+//! ZEN expressions: a request is converted to its values, and the machine is reused.
 
 use std::cell::RefCell;
 

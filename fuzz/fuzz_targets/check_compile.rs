@@ -1,6 +1,5 @@
-//! Any text as a rule and as a template, for every kind of host: it is checked and compiled, or told
-//! what is wrong with it, and where. What is compiled holds what the verifier asks, and can be
-//! listed.
+//! Compiles any text as a rule and as a template, for every kind of host. The text compiles, or
+//! gets diagnostics with valid spans. A compiled program passes the verifier and can be listed.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any text as a listener's file, as a recipe and as `hookgate.toml`: it is read, or told what is
-//! wrong with it, and where. A listener that is read decides of requests.
+//! Reads any text as a listener file, as a recipe and as `hookgate.toml`. The text is accepted, or
+//! gets diagnostics with valid spans. An accepted listener decides requests.
 
 #![no_main]
 
@@ -49,7 +49,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// Files and variables there are, whatever they are called; some hold what they should.
+/// Every file and variable exists, under any name; some have a valid content.
 fn outside(secrets_needed: bool) -> ConfigSource<'static> {
     ConfigSource {
         file: &|name| match name.len() % 5 {

@@ -1,6 +1,7 @@
-//! A rule and a context, written out or made of choices: the machine, folded and unfolded, marked, as
-//! a tree and in a set, answers what the reference evaluator answers, or fails with the same code
-//! at the same place; and what the checker said of the rule holds.
+//! Differential testing with a rule and a context, written out or made of choices: the machine,
+//! with and without folding, with marks, as a predicate tree and in a set, gives the result of the
+//! reference evaluator, or fails with the same code at the same span. The results of the checker
+//! hold too.
 
 #![no_main]
 

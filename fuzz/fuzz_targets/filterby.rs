@@ -1,5 +1,5 @@
-//! A filter, an order and a row: the filter is read or refused, and holds of the row or does not;
-//! what `not` says is the opposite, and `and` and `or` are what they are called.
+//! A list filter, a sort order and a row: the filter is parsed or refused, and matches the row or
+//! does not. `not` gives the opposite result, and `and` and `or` follow their truth tables.
 
 #![no_main]
 
@@ -25,7 +25,7 @@ fuzz_target!(|input: &str| {
         Some(read.holds(&row, &surroundings))
     };
     if let Some(answer) = holds(filter) {
-        // What was read may stand in a larger filter, as long as that is not too deep or long.
+        // A parsed filter is valid inside a larger filter, within the limits of depth and length.
         for (larger, wanted) in [
             (format!("not ({filter})"), !answer),
             (format!("({filter}) and ({filter})"), answer),

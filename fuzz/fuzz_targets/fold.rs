@@ -1,5 +1,5 @@
-//! Folding changes no answer and no fault: of a rule and of a template, whichever way else they are
-//! compiled. Only where a limit stops a run may it differ, as folding spends none of it.
+//! Constant folding changes no result and no fault of a rule or a template, in every compiled form.
+//! The only exception is a run past a limit, because folded code takes fewer steps.
 
 #![no_main]
 

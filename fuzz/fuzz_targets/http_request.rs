@@ -1,6 +1,5 @@
-//! Bytes from a stranger, on a connection to the port of senders: whatever they are, nothing
-//! panics, no answer is a 500, and no listener that asks for a secret takes a request, as nobody
-//! but this process has it.
+//! Sends any bytes on a connection to the sender port: no panic and no status 500, and no listener
+//! with a secret accepts a request, because only this process has the secret.
 
 #![no_main]
 
@@ -28,10 +27,10 @@ failures_per_minute = 1000000
 challenges_per_minute = 1000000
 "#;
 
-/// What a request that is taken is answered.
+/// The answer to an accepted request.
 const TAKEN: &[u8] = b"Event received successfully";
 
-/// How many inputs a store sees, before there is a new one.
+/// The number of inputs for one store, before a new one replaces it.
 const LIFE: usize = 20_000;
 
 struct Gateway {
@@ -64,8 +63,8 @@ fuzz_target!(|input: &[u8]| {
     });
 });
 
-/// Sends the input, and the beginning of another request: the server has to answer the first one
-/// before it sees that there is no more.
+/// Sends the input, and the start of another request, so that the server answers the first one
+/// before it sees the end of the connection.
 async fn answer(app: &Arc<App>, input: &[u8]) -> Vec<u8> {
     let (ours, theirs) = duplex(1 << 20);
     let (mut read, mut write) = tokio::io::split(ours);
@@ -82,7 +81,7 @@ async fn answer(app: &Arc<App>, input: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// The statuses of the answers in a conversation over HTTP/1.
+/// Returns the statuses of the responses in an HTTP/1 conversation.
 fn statuses(answer: &[u8]) -> Vec<u16> {
     let mark = b"HTTP/1.1 ";
     let starts = answer.windows(mark.len()).enumerate().filter(|(_, window)| window == mark);
@@ -90,10 +89,10 @@ fn statuses(answer: &[u8]) -> Vec<u16> {
     starts.filter_map(|(at, _)| status(at + mark.len())).collect()
 }
 
-/// Whether an input names a listener that anyone may send to.
+/// Returns true if an input names a listener without a secret.
 fn names_an_open_one(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).to_ascii_lowercase();
-    // A path may be written with escapes, and HTTP/2 packs it: then it cannot be told.
+    // A path may be percent-encoded, and HTTP/2 compresses it, so the answer is unknown for them.
     let plain = !text.contains('%') && !text.starts_with("pri ");
     !plain || (0..3).any(|number| text.contains(&id(number)))
 }

@@ -1,5 +1,5 @@
-//! Any text as tokens: they come in order, lie in the text between its letters, and say what stands
-//! there.
+//! Splits any text into tokens: they are in order, their spans are character boundaries in the
+//! text, and each matches its span.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
     let mut open = 0usize;
     for (span, token) in tokens(text) {
         lies_in(&source, span);
-        // A bracket that is missing is put in where it is missed.
+        // A missing bracket is inserted where it is expected.
         if !span.range().is_empty() {
             assert!(before <= span.range().start, "{token:?} comes before the one before it");
             before = span.range().end;
@@ -22,11 +22,12 @@ fuzz_target!(|text: &str| {
         let words = &text[span.range()];
         match token {
             Token::Name(name) => assert_eq!(name, words),
-            // A number that is none was told, and stands as 0.
+            // An invalid number has a diagnostic and the value 0.
             Token::Number(number) => assert!(number == words || number == "0", "{number}, {words}"),
             Token::Function(name) => assert_eq!(format!("${name}"), words),
             Token::TextStart | Token::InterpolationStart => open += 1,
-            // What was not closed is told by the parser; what was not opened cannot be closed.
+            // The parser reports unclosed brackets; a bracket that was never opened cannot be
+            // closed.
             Token::TextEnd | Token::InterpolationEnd => {
                 open = open.checked_sub(1).expect("it was opened")
             }

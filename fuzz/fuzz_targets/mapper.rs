@@ -1,6 +1,6 @@
-//! A document in JSON, YAML or TOML as a mapper, and a context: it is compiled, or told what is wrong
-//! with it, and where. Folding changes no answer, nor does marking; and a document in JSON means the
-//! same when it is read as YAML.
+//! Compiles a document in JSON, YAML or TOML as a mapper and runs it in a context: it compiles, or
+//! gets diagnostics with valid spans. Neither folding nor marking changes a result, and a JSON
+//! document has the same meaning when it is read as YAML.
 
 #![no_main]
 
@@ -11,7 +11,7 @@ use hookgate_fuzz::told::holds;
 use hookgate_fuzz::{machine, split_text};
 use libfuzzer_sys::fuzz_target;
 
-/// What a document comes to: an answer, or a code.
+/// The outcome of a document: a result or a code.
 type Outcome = Result<OwnedValue, String>;
 
 fuzz_target!(|input: &str| {
@@ -46,7 +46,7 @@ fn outcome(document: &str, format: Format, context: &OwnedValue) -> Option<Outco
         told(answer.map(|answer| answer.to_owned_value().expect("no secret is out")))
     };
     let all = [run(true, false), run(false, false), run(true, true)];
-    // Folding spends no limit.
+    // Folded code takes fewer steps, so it may stay within a limit.
     if all.iter().any(|one| matches!(one, Err(code) if code.starts_with("E04"))) {
         return None;
     }

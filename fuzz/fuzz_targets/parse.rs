@@ -1,5 +1,5 @@
-//! Any text as a source: it is read or told what is wrong with it, and where. What was read is
-//! written in its layout, which reads as the same tree and has the same layout.
+//! Parses any text as a source: it is accepted, or gets diagnostics with valid spans. Formatting an
+//! accepted source keeps its tree, and a second run changes nothing.
 
 #![no_main]
 
@@ -25,7 +25,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(parsed.tree.fingerprint(parsed.tree.root()), again.tree.fingerprint(again.tree.root()));
         assert_eq!(format(&again), formatted, "formatting twice changes nothing");
     } else {
-        // Layout may carry a source past the limit on its size, and nothing else may fail.
+        // Formatting may exceed the size limit of a source; no other failure is allowed.
         assert!(formatted.len() > 64 << 10, "what was formatted still reads");
     }
 });

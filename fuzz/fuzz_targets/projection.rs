@@ -1,5 +1,5 @@
-//! Paths, and a body: what is read of a body in part is what stands at those paths in all of it, and
-//! a body that is refused in part is refused as a whole.
+//! Paths and a body: reading only these paths gives the values that the whole body has there, and a
+//! body that is refused in part is refused as a whole.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     match (&full, &part) {
         (Ok(full), Ok(part)) => assert_eq!(*part, narrowed(full, &paths)),
         (Ok(_), Err(error)) => panic!("refused in part only: {error}"),
-        // Nobody reads what is repeated.
+        // Duplicate keys outside the paths are not read.
         (Err(error), Ok(_)) => {
             let error = error.to_string();
             assert!(
@@ -54,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The same of a request, whatever it says its body is.
+/// The same for a request with any content type.
 fn of_a_request(body: &[u8], kind: &str, wanted: &Projection, paths: &[&[&str]]) {
     let request = Request {
         id: "1",
@@ -69,13 +69,13 @@ fn of_a_request(body: &[u8], kind: &str, wanted: &Projection, paths: &[&[&str]])
     };
     let parts = Parts::of(&request, ("1", "fuzz"), wanted);
     let whole = Parts::whole_body(&request);
-    // A body with a key that is repeated where nobody reads is null as a whole.
+    // A body with a duplicate key outside the paths is null as a whole.
     if !matches!(whole, OwnedValue::Null) && kind != "application/x-www-form-urlencoded" {
         assert_eq!(*parts.parsed_body(), narrowed(&whole, paths), "as {kind:?}");
     }
 }
 
-/// What stands at some paths, and nothing else.
+/// Returns the values at some paths, and nothing else.
 fn narrowed(value: &OwnedValue, paths: &[&[&str]]) -> OwnedValue {
     if paths.iter().any(|path| path.is_empty()) {
         return value.clone();

@@ -1,10 +1,9 @@
-//! Secrets planted where a sender puts them, and in a configuration: in headers, a query, a body, a
-//! variable. None of them stands in the log of the request, in a reason, an error, or what `Debug`
-//! shows; nor does what the listener leaves out by its path.
+//! Plants secrets at the positions that a sender controls, and in a configuration: headers, a
+//! query, a body, a variable. None of them occurs in the log of the request, in a reason, an error
+//! or the `Debug` output. The same holds for values that the listener redacts by path.
 //!
-//! In an input the bytes from 1 on stand for a secret as it is, in hex, in base64, in a URL and in
-//! JSON, and with the escapes of several of them, and the byte 24 for what stands at a path that is
-//! left out.
+//! In an input, bytes from 1 on stand for a secret: as it is, in hex, in base64, in a URL, in JSON,
+//! and with several escapes. The byte 24 stands for the value at the redacted path.
 
 #![no_main]
 
@@ -20,13 +19,13 @@ use hookgate_fuzz::listeners::{Sent, key_pair, listener};
 use hookgate_fuzz::{machine, split};
 use libfuzzer_sys::fuzz_target;
 
-/// What nobody may read: with letters that JSON and URLs escape.
+/// The secret, with characters that JSON and URLs escape.
 const SECRET: &str = "s3cr\"et/+ \u{e9}\\key=&zoom";
 
-/// What stands at a path that is left out.
+/// The value at the redacted path.
 const HIDDEN: &str = "planted-at-a-path-7f3a";
 
-/// Rules that quote, convert and answer what was sent, and fail of it.
+/// Rules that quote, convert and return parts of the request, and fail on them.
 const LISTENERS: &[&str] = &[
     r#"
 [[verify]]
@@ -92,7 +91,7 @@ fuzz_target!(|input: &[u8]| {
     });
 });
 
-/// A method, a query, then a header a line.
+/// A method, a query, then one header on each line.
 fn sent(head: &str) -> Sent {
     let mut lines = head.lines();
     let mut sent = Sent::new("");
@@ -105,7 +104,7 @@ fn sent(head: &str) -> Sent {
     sent
 }
 
-/// Everything that is written of a request, wherever.
+/// Collects everything that is written about a request.
 fn written(listener: &Listener, sent: &Sent, decision: &Decision) -> String {
     sent.seen(|request| {
         let log = log_entry(listener, request, decision);
@@ -126,7 +125,7 @@ fn written(listener: &Listener, sent: &Sent, decision: &Decision) -> String {
     })
 }
 
-/// Whether what is planted stands at the path and nowhere else.
+/// Returns true if the planted value occurs at the path and nowhere else.
 fn is_left_out(sent: &Sent) -> bool {
     let elsewhere = sent.headers.iter().any(|(name, value)| {
         format!("{name}{value}").contains(HIDDEN) && !name.eq_ignore_ascii_case("x-hidden")
@@ -141,11 +140,11 @@ fn is_left_out(sent: &Sent) -> bool {
     let is_there = at.is_some_and(|value| value.to_string().contains(HIDDEN));
     let kind = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let is_json = kind.is_none_or(|(_, kind)| kind.trim().eq_ignore_ascii_case("application/json"));
-    // Of a key that stands twice, readers disagree which one counts; ours refuses both.
+    // Parsers disagree about duplicate keys; our parser refuses them.
     is_json && (is_there || parsed.is_err())
 }
 
-/// Faults of a configuration are told without what its secrets are.
+/// Diagnostics of a configuration do not contain its secrets.
 fn of_a_configuration(head: &str) {
     {
         let encoding = ["utf8", "hex", "base64", "whsec"][head.len() % 4];
@@ -200,7 +199,7 @@ fn state() -> State {
     State { listeners, spellings: spellings(), machine: machine() }
 }
 
-/// The ways a secret is usually written.
+/// The usual encodings of a secret.
 fn spellings() -> Vec<String> {
     let bytes = SECRET.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -216,7 +215,7 @@ fn spellings() -> Vec<String> {
         escaped.replace('+', "%20"),
         escaped,
         json.trim_matches('"').to_owned(),
-        // White space stands for itself: line feed, form feed, carriage return.
+        // White space is unchanged: line feed, form feed, carriage return.
         String::new(),
         json.trim_matches('"').replace('/', "\\/"),
         String::new(),
@@ -231,12 +230,12 @@ fn spellings() -> Vec<String> {
     ]
 }
 
-/// Each character of a text as `\u` and four digits.
+/// Returns each character of a text as `\u` and four digits.
 fn unicode(text: &str) -> String {
     text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
-/// Each byte of a text as `%` and two digits.
+/// Returns each byte of a text as `%` and two digits.
 fn percent(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }

@@ -1,7 +1,6 @@
-//! A program that the verifier lets pass never breaks the machine, whoever made it: made of bytes
-//! from the first instruction to the last, or compiled from a rule and then damaged. Under its
-//! limits it answers or stops, the same as a tree, by its instructions and in a set, and no secret
-//! comes out.
+//! A program that passes the verifier never breaks the machine. The program is built from bytes, or
+//! compiled from a rule and then damaged. Within its limits it gives a result or stops, with the
+//! same outcome as a predicate tree, as instructions and in a set, and no secret escapes.
 
 #![no_main]
 
@@ -18,7 +17,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     let case = Case::of(input);
-    // The end of the input damages what its start is.
+    // The end of the input damages the program from its start.
     let mut bytes = Bytes::of(input.iter().rev().copied());
     let chunk = match bytes.pick(3) {
         0 => made(&mut bytes),
@@ -45,7 +44,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Whichever way it is run, it comes to the same.
+/// Every way to run the program has the same outcome.
 fn alike(machine: &mut Machine, program: &Program, plain: &Program, case: &Case) {
     let context = case.context();
     let mut eval = |program: &Program| {
@@ -70,7 +69,7 @@ fn told<T>(answer: Result<T, Trap>) -> Result<T, String> {
     answer.map_err(|trap| format!("{} {:?}", trap.code(), trap.span()))
 }
 
-/// A chunk whose every part is chosen.
+/// A chunk with every part chosen by the input.
 fn made(bytes: &mut Bytes) -> Chunk {
     let mut chunk = Chunk {
         constants: constants(),
@@ -95,7 +94,7 @@ fn made(bytes: &mut Bytes) -> Chunk {
     chunk
 }
 
-/// Puts other things in place of a few.
+/// Replaces a few instructions.
 fn damage(chunk: &mut Chunk, bytes: &mut Bytes) {
     for _ in 0..1 + bytes.pick(4) {
         let at = bytes.pick(chunk.code.len());
@@ -131,7 +130,7 @@ fn root(name: &str) -> Root {
     Root { name: name.into(), case_insensitive: name == "headers" }
 }
 
-/// Every function of the language; the verifier has to refuse those that have no code of their own.
+/// Every function of the language. The verifier must refuse those without code of their own.
 fn functions() -> Vec<Callee> {
     builtins::all().map(Callee::Builtin).collect()
 }

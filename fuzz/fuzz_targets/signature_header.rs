@@ -1,11 +1,11 @@
-//! What stands in the headers of a request, whatever the listener's algorithm, encoding, prefix and
-//! separator: nothing panics, and a request is accepted if and only if another reading of the
-//! header finds the right digest in it. A token is taken only if it is the one that was issued; a
-//! sample of a recipe only with something of what it was signed with.
+//! Any headers of a request, for every algorithm, encoding, prefix and separator of a listener: no
+//! panic, and a request is accepted if and only if an independent parser finds the valid digest in
+//! the header. A token is accepted only if it was issued, and a sample of a recipe only with some
+//! of its signed content.
 //!
-//! In an input the byte 1 stands for the right digest or token, 2 for one by another secret,
-//! 3 for the right one in another encoding, 4 for a header that comes again, 7 for a header as it
-//! was signed: a fuzzer finds no digest by itself.
+//! In an input, the byte 1 stands for the valid digest or token, 2 for one of another secret, 3 for
+//! the valid one in another encoding, 4 for a repeated header, 7 for a header as it was signed: a
+//! fuzzer cannot guess a digest.
 
 #![no_main]
 
@@ -19,7 +19,7 @@ use hookgate_fuzz::listeners::{NOW, Sent, key_pair, listener, random, recipes, u
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
 
-/// How a listener reads signatures.
+/// The way a listener reads signatures.
 struct Form {
     listener: Listener,
     hash: &'static str,
@@ -28,7 +28,8 @@ struct Form {
     separator: Option<&'static str>,
 }
 
-/// A request that its listener accepts, and what in its headers only the provider can have made.
+/// A request that its listener accepts, and the parts of its headers that only the provider can
+/// create.
 struct Signed {
     listener: Listener,
     sent: Sent,
@@ -87,7 +88,7 @@ fn of_a_form(state: &mut State, text: &str) {
     assert_eq!(accepted, has(form, &lines.join(", "), &right), "{value:?}");
 }
 
-/// Another reading of the header.
+/// An independent parser for the header.
 fn has(form: &Form, value: &str, right: &[u8]) -> bool {
     let parts: Vec<&str> = match form.separator {
         Some(separator) => value.split(separator).collect(),
@@ -99,7 +100,7 @@ fn has(form: &Form, value: &str, right: &[u8]) -> bool {
         .any(|part| read(form.encoding, part, right))
 }
 
-/// Whether a text is the digest: as it is written, and no other way.
+/// Returns true if the text is the digest in its configured notation.
 fn read(encoding: &str, text: &str, right: &[u8]) -> bool {
     let exact = written(encoding, right);
     let bare = exact.trim_end_matches('=');
@@ -125,7 +126,8 @@ fn of_a_token(state: &mut State, text: &str) {
     }
 }
 
-/// A line a header: its number, and what it is to be; a recipe's signed sample has the rest.
+/// One header on each line: its number and its value. The signed sample of a recipe provides the
+/// rest.
 fn of_a_recipe(state: &mut State, text: &str) {
     let State { signed, machine, .. } = state;
     let mut letters = text.chars();
@@ -232,7 +234,7 @@ fn form(
     Form { listener, hash, encoding, prefix, separator }
 }
 
-/// The samples that are accepted, and that without their headers are not.
+/// The accepted samples that need their headers.
 fn signed() -> Vec<Signed> {
     let mut machine = Machine::default();
     let mut signed = Vec::new();
@@ -258,7 +260,7 @@ fn signed() -> Vec<Signed> {
     signed
 }
 
-/// What in the headers nobody can guess: long runs of letters and digits, and secrets as they are.
+/// The parts of the headers that cannot be guessed: long runs of letters and digits, and secrets.
 fn proofs(sent: &Sent, secrets: &[(String, Vec<String>)]) -> Vec<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "+/_-=".contains(letter);
     let values = sent.headers.iter().map(|(_, value)| value.as_str());

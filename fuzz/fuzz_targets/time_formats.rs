@@ -1,5 +1,5 @@
-//! A zone, a format and a text as the functions of time read them: what is read and written again is
-//! the same moment, and where chrono reads the same text it reads the same moment.
+//! A zone, a format and a text for the time functions: parsing and formatting again gives the same
+//! instant, and where chrono parses the same text, the instant is the same.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program, Undeclared
 use hookgate_fuzz::{machine, split_text};
 use libfuzzer_sys::fuzz_target;
 
-/// Read, written, and read again; in a zone of its own, or without one.
+/// Parsed, formatted, and parsed again; with an offset in the text, and without one.
 const RULES: &[&str] = &[
     "$PARSE_TIME(text, format, zone)",
     "$PARSE_TIME(text, format)",
@@ -28,7 +28,7 @@ const RULES: &[&str] = &[
     "[$TIME() - $PARSE_TIME(text), $TIME() < $PARSE_TIME(text), $EPOCH($PARSE_TIME(text))]",
 ];
 
-/// What has to hold wherever it answers.
+/// Properties of every result.
 const LAWS: &[&str] = &[
     "$PARSE_TIME($FORMAT_TIME($PARSE_TIME(text))) == $PARSE_TIME(text)",
     "$PARSE_TIME($FORMAT_TIME($PARSE_TIME(text), NULL, zone)) == $PARSE_TIME(text)",

@@ -1,7 +1,7 @@
-//! Writes what fuzzing begins with, a folder a target: the cases, the examples of all rows, the
-//! signed samples of the recipes; and a dictionary a target, from the rows.
+//! Writes the seeds for the fuzz targets, one directory for each target: the cases, the examples of
+//! all rows, the signed samples of the recipes; and a dictionary for each target, from the rows.
 //!
-//! `cargo run --manifest-path fuzz/seeds/Cargo.toml -- FOLDER` writes the same files each time.
+//! `cargo run --manifest-path fuzz/seeds/Cargo.toml -- FOLDER` writes the same files in each run.
 
 #![allow(clippy::disallowed_methods, reason = "only the library reads and writes no files")]
 
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// What stands between the parts of an input.
+/// The separator between the parts of an input.
 const PARTS: &str = "\n====\n";
 
 /// Inputs by target.
@@ -33,7 +33,7 @@ impl Seeds {
         self.0.entry(target).or_default().push(input.into());
     }
 
-    /// A rule, and what it is run against.
+    /// A rule, and its context.
     fn add_rule(&mut self, rule: &str, context: &str) {
         for target in ["lex", "parse", "check_compile"] {
             self.add(target, rule);
@@ -203,8 +203,8 @@ fn samples() -> impl Iterator<Item = &'static Sample> {
     recipe_names().filter_map(find_recipe).flat_map(|recipe| &recipe.samples)
 }
 
-/// The bodies and headers of the samples, to listeners of every kind of check; and what is not
-/// quite a request.
+/// The bodies and headers of the samples, for listeners with every kind of verification; and nearly
+/// valid requests.
 fn requests(seeds: &mut Seeds) {
     for (at, sample) in samples().enumerate() {
         let body = sample.body.clone().unwrap_or_default();
@@ -271,7 +271,8 @@ fn http(
     [head.as_bytes(), body].concat()
 }
 
-/// Headers in every form that the target knows, the right digest among them, alone and with others.
+/// Headers in every form that the target knows, with the valid digest among them, alone and with
+/// others.
 fn signatures(seeds: &mut Seeds) {
     let values = [
         "\u{1}",
@@ -314,7 +315,7 @@ fn signatures(seeds: &mut Seeds) {
     }
 }
 
-/// Secrets in every spelling that the target plants, in every place.
+/// Secrets in every encoding that the target plants, at every position.
 fn secrets(seeds: &mut Seeds) {
     for spelling in ('\u{1}'..='\u{8}').chain(['\u{18}']) {
         for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {

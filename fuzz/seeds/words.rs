@@ -1,4 +1,5 @@
-//! The dictionaries, a target each: words of the language, functions, keys of files, HTTP.
+//! The dictionaries, one for each target: words of the language, functions, configuration keys,
+//! HTTP.
 
 use std::fmt::Write;
 use std::fs;
@@ -152,7 +153,7 @@ const TIME_WORDS: &[&str] = &[
     PARTS,
 ];
 
-/// Writes them all.
+/// Writes all dictionaries.
 pub(super) fn dictionaries(folder: &Path) -> Result {
     let mut rules: Vec<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();
     rules.extend(builtins::all().map(|function| format!("${}(", function.name)));
@@ -178,7 +179,7 @@ pub(super) fn dictionaries(folder: &Path) -> Result {
     write_dictionary(folder, "time_formats", &owned(TIME_WORDS))
 }
 
-/// The keys of a table, and the words that they take.
+/// The keys of a table, and their allowed words.
 fn keys_of(table: &Table) -> Vec<String> {
     let mut words = Vec::new();
     for field in table.fields {
@@ -190,7 +191,7 @@ fn keys_of(table: &Table) -> Vec<String> {
     words
 }
 
-/// A word a line, in quotes, as libFuzzer reads it.
+/// Writes one word on each line, in quotes, as libFuzzer reads them.
 fn write_dictionary(folder: &Path, target: &str, words: &[String]) -> Result {
     let mut words = words.to_vec();
     words.sort();

@@ -1,7 +1,8 @@
-//! What the targets share: the generators of the property tests, contexts, machines with limits.
+//! The common code of the fuzz targets: the generators of the property tests, contexts, machines
+//! with limits.
 //!
-//! A target has one promise, and its input is what a stranger or an author could write. Where an
-//! input has parts, [`PARTS`] stands between them, so that seeds can be read.
+//! Each target tests one property, and its input is text that a sender or an author could write.
+//! [`PARTS`] separates the parts of an input, so that seeds stay readable.
 
 pub mod listeners;
 pub mod told;
@@ -25,10 +26,10 @@ use hookgate::value::read_json;
 use choices::{Choices, List};
 use contexts::{Fixed, Given};
 
-/// What stands between the parts of an input.
+/// The separator between the parts of an input.
 pub const PARTS: &str = "\n====\n";
 
-/// The first part of an input, and what follows it; all of it where there is one part.
+/// Returns the first part of an input, and the rest. Both are the whole input if it has one part.
 pub fn split(input: &[u8]) -> (&[u8], &[u8]) {
     let mark = PARTS.as_bytes();
     match input.windows(mark.len()).position(|window| window == mark) {
@@ -37,12 +38,12 @@ pub fn split(input: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The same of a text.
+/// The same for a text.
 pub fn split_text(input: &str) -> (&str, &str) {
     input.split_once(PARTS).unwrap_or((input, ""))
 }
 
-/// The choices that bytes stand for, two bytes each.
+/// The choices of these bytes, two bytes for each.
 pub struct Bytes(Choices);
 
 impl Bytes {
@@ -53,7 +54,7 @@ impl Bytes {
         Self(Choices::of(&List(bytes.chunks(2).map(choice).collect())))
     }
 
-    /// One of so many ways.
+    /// Returns one of `ways` choices.
     pub fn pick(&mut self, ways: usize) -> usize {
         self.0.pick(ways)
     }
@@ -67,7 +68,7 @@ impl Bytes {
     }
 }
 
-/// A program and what it is run against.
+/// A program and its context.
 pub struct Case {
     pub rule: String,
     given: Given,
@@ -76,8 +77,8 @@ pub struct Case {
 }
 
 impl Case {
-    /// A rule, and a context in JSON behind it; or, where the input is none of that, choices from
-    /// its start for the rule and from its end for the context.
+    /// A rule, and a context in JSON after the separator. For any other input: choices from its
+    /// start for the rule, and from its end for the context.
     pub fn of(input: &[u8]) -> Self {
         let written = std::str::from_utf8(input).ok().and_then(Self::written);
         written.unwrap_or_else(|| {
@@ -112,7 +113,7 @@ impl Case {
         self.fixed.context(&self.values)
     }
 
-    /// Runs the rule in every way there is; they agree.
+    /// Runs the rule in every way, and asserts equal results.
     pub fn agrees(&self) {
         if let Err(why) = agree::agree(&self.rule, &self.given) {
             panic!("{why}\n  rule: {}\n  context: {}", self.rule, self.given.json());
@@ -120,8 +121,8 @@ impl Case {
     }
 }
 
-/// The names of a request of which the checker knows something, with what they are where a context
-/// has nothing as good: it takes a host at its word.
+/// The variables of a request whose types the checker knows, with valid values for contexts that
+/// lack them: the checker trusts the host.
 const REQUEST: &[(&str, &str)] = &[
     ("raw_body", "\"\""),
     ("http_method", "\"POST\""),
@@ -133,7 +134,7 @@ const REQUEST: &[(&str, &str)] = &[
     ("challenge_token", "{}"),
 ];
 
-/// Whether a value is a text, or an object of texts, as the usual one is.
+/// Returns true if a value is a string, or an object of strings, like the usual one.
 fn is_as_declared(value: &serde_json::Value, usual: &str) -> bool {
     match value {
         serde_json::Value::String(_) => usual != "{}",
@@ -144,7 +145,7 @@ fn is_as_declared(value: &serde_json::Value, usual: &str) -> bool {
     }
 }
 
-/// The other names that contexts of written cases may have.
+/// Other variable names that the written cases use.
 const ROOTS: &[&str] = &[
     "parsed_body",
     "n",
@@ -173,7 +174,7 @@ const ROOTS: &[&str] = &[
     "name",
 ];
 
-/// A machine whose limits a fuzzer reaches in no time.
+/// A machine with limits that a fuzzer reaches soon.
 pub fn machine() -> Machine {
     Machine::new(Limits { steps: 50_000, memory: 1 << 20, ..Limits::default() })
 }

@@ -1,4 +1,4 @@
-//! Listeners of every kind of check, and requests to them.
+//! Listeners with every kind of verification, and requests to them.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use hookgate::listener::{
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-/// The id of a listener by its number.
+/// Returns the id of a listener by its number.
 pub fn id(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }
 
-/// A listener, and whether it asks for something that only its senders have.
+/// A listener, and true if it needs a secret that only its senders have.
 pub struct Fixture {
     pub secured: bool,
     pub listener: Arc<Listener>,
 }
 
-/// Checks that nobody passes without the secret or the key.
+/// Verifications that need the secret or the key.
 const SECURED: &[&str] = &[
     r#"
 [[verify]]
@@ -68,7 +68,7 @@ addresses = ["192.0.2.0/24", "2001:db8::/32"]
 "#,
 ];
 
-/// Anyone may send to these.
+/// Listeners without a secret.
 const OPEN: &[&str] = &[
     "",
     r#"
@@ -110,21 +110,21 @@ body = '$CONCAT([headers["x-a"], raw_body])'
 "#,
 ];
 
-/// A secret that no input holds.
+/// A secret that occurs in no input.
 pub fn random() -> String {
     let mut bytes = [0; 24];
     SystemRandom::new().fill(&mut bytes).expect("there is chance");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A key pair that no input was signed with.
+/// A key pair that signed no input.
 pub fn key_pair() -> Ed25519KeyPair {
     let mut seed = [0; 32];
     SystemRandom::new().fill(&mut seed).expect("there is chance");
     Ed25519KeyPair::from_seed_unchecked(&seed).expect("it is a seed")
 }
 
-/// The set of keys that a pair's public key is in.
+/// The key set with the public key of a pair.
 pub fn key_set(pair: &Ed25519KeyPair) -> String {
     let x = url_safe(pair.public_key().as_ref());
     format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","use":"sig","kid":"k1","x":"{x}"}}]}}"#)
@@ -136,7 +136,7 @@ pub fn url_safe(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The text of a listener's file; what follows its head may begin with keys of its own.
+/// Returns the text of a listener file. The text after its head may start with top-level keys.
 pub fn file(number: usize, rest: &str) -> String {
     let id = id(number);
     let secrets = match ["\"S\"", "\"K\""].iter().any(|name| rest.contains(name)) {
@@ -148,7 +148,7 @@ pub fn file(number: usize, rest: &str) -> String {
     )
 }
 
-/// A listener of a file, with this secret and key.
+/// Loads the listener of a file, with this secret and key.
 pub fn listener(number: usize, rest: &str, secret: &str, pair: &Ed25519KeyPair) -> Listener {
     let keys = key_set(pair);
     let public: String =
@@ -168,7 +168,7 @@ pub fn listener(number: usize, rest: &str, secret: &str, pair: &Ed25519KeyPair) 
     loaded.listener.unwrap_or_else(|| panic!("{}", told.join("\n")))
 }
 
-/// All listeners: their numbers are their places.
+/// All listeners. The number of a listener is its index.
 pub fn fixtures() -> Vec<Fixture> {
     let (secret, pair) = (random(), key_pair());
     let open = OPEN.iter().map(|rest| (false, *rest));
@@ -187,7 +187,7 @@ pub fn recipes() -> impl Iterator<Item = &'static Recipe> {
     recipe_names().map(|name| find_recipe(name).unwrap_or_else(|| panic!("{name} has a fault")))
 }
 
-/// A request, to be changed and sent.
+/// A request that can be changed and sent.
 #[derive(Clone)]
 pub struct Sent {
     pub method: String,
@@ -230,7 +230,7 @@ impl Sent {
         self
     }
 
-    /// Looks at it as a request.
+    /// Calls `look` with the request.
     pub fn seen<T>(&self, look: impl FnOnce(&Request<'_>) -> T) -> T {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -252,12 +252,12 @@ impl Sent {
     }
 }
 
-/// What becomes of a request, without limits on rates.
+/// Returns the decision of a request, without rate limits.
 pub fn decided(listener: &Listener, request: &Request<'_>, machine: &mut Machine) -> Decision {
     let presented = Presented::None;
     let mut surroundings = DecisionContext { machine, limiter: &mut Unlimited, presented: &presented };
     decide(listener, request, request.received_at, &mut surroundings)
 }
 
-/// When requests are sent.
+/// The time at which requests are sent.
 pub const NOW: i64 = 1_760_000_000;

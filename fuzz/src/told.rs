@@ -1,9 +1,9 @@
-//! What is told to authors: every place in it lies in its source, and it can be shown.
+//! Checks of diagnostics: every span is inside its source, and every diagnostic can be rendered.
 
 use hookgate::diagnostic::{Diagnostics, to_json};
 use hookgate::source::{Source, Span};
 
-/// Every place of diagnostics lies in their source.
+/// Asserts that every span of diagnostics is inside their source.
 pub fn holds(diagnostics: &Diagnostics) {
     for one in &diagnostics.list {
         for label in &one.labels {
@@ -15,7 +15,7 @@ pub fn holds(diagnostics: &Diagnostics) {
     let _ = to_json(&diagnostics.source, &diagnostics.list).to_string();
 }
 
-/// A span begins and ends between letters of a source.
+/// Asserts that a span starts and ends at character boundaries of a source.
 pub fn lies_in(source: &Source, span: Span) {
     let text = source.text();
     let range = span.range();

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_and_breaks_give_lines_and_never_more_than_one_blank_one() {
+    fn html_blocks_and_breaks_become_lines_with_at_most_one_blank_line() {
         check("a<div>b</div>c", "a\nb\nc");
         check("<p>a</p>\n\n<p>b</p>", "a\nb");
         check("<ul><li>a<li>b</ul>", "a\nb");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_collapses_and_inline_tags_leave_none() {
+    fn html_white_space_collapses_and_inline_tags_add_none() {
         check("  a \n\t b  ", "a b");
         check("a<b>b</b> <i>c</i>", "ab c");
         check("a&nbsp;&nbsp; b<p>&nbsp;</p>c", "a b\nc");
@@ -217,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn entities_are_decoded_after_the_tags_are_gone() {
+    fn html_entities_are_decoded_after_tags_are_removed() {
         check("&lt;b&gt; &amp;amp; &#233;&#xe9; &hearts;", "<b> &amp; éé ♥");
         check("&unknown; & &#; &amp", "&unknown; & &#; &amp");
     }
 
     #[test]
-    fn what_is_not_for_readers_is_left_out() {
+    fn html_comments_scripts_and_styles_are_removed() {
         check("a<!-- <b>x</b> -->b<!-->c<!--->d", "abcd");
         check("a<script>if (1 < 2) '</p>'</script >b", "ab");
         check("<STYLE type='x'>p{}</scripted></Style>b", "b");

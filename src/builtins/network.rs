@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_network_is_refused_and_never_false() {
+    fn invalid_addresses_and_networks_are_a_fault_and_never_false() {
         for address in [
             "",
             "localhost",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_network_in_a_list_shows_though_an_earlier_one_matches() {
+    fn an_invalid_network_in_a_list_is_a_fault_after_an_earlier_match() {
         let list = serde_json::json!(["10.0.0.0/8", "nowhere"]);
         let answer = call("IP_IN", &["10.1.2.3".into(), Value::from(&list)]);
         assert!(answer.starts_with("BadArgument"), "{answer}");

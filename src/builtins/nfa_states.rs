@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn everyday_patterns_count_once() {
+    fn ordinary_patterns_have_the_lowest_cost() {
         for pattern in [
             "a long text that stands there as it is",
             r"^[A-Z]+-\d+",
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_count_as_often_as_they_have_places() {
+    fn pattern_cost_is_the_number_of_nfa_states() {
         for (pattern, expected) in [
             (r"^\d{4}-\d{2}-\d{2}$", 12),
             ("[ab]*a[ab]{300}c", 303),

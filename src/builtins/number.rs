@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_round_away_from_zero_as_they_are_written() {
+    fn halves_round_away_from_zero_in_decimal_notation() {
         rounds(2.675, 2, "2.68");
         rounds(-1.115, 2, "-1.12");
         rounds(0.5, 0, "1");
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rounded_decimal_is_an_integer_where_no_digits_are_kept() {
+    fn a_float_rounded_to_no_digits_is_an_integer() {
         assert!(matches!(round_decimal(2.0, 0), Some(Number::Int(2))));
         assert!(matches!(round_decimal(2.0, 1), Some(Number::Decimal(_))));
         assert!(matches!(round_decimal(1e30, 0), Some(Number::Decimal(_))));
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_keeps_every_digit_before_its_point() {
+    fn integer_parses_every_digit_of_a_string() {
         let integer = |text| call("INTEGER", &[Value::Text(text)]);
         assert_eq!(integer("9007199254740993.0"), "9007199254740993");
         assert_eq!(integer("-0.5"), "0");

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_is_above_the_size_and_not_far_above() {
+    fn the_pattern_size_estimate_is_a_close_upper_bound() {
         for pattern in [
             "a",
             "a long text that stands there as it is",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_of_an_enormous_pattern_is_quick() {
+    fn the_size_estimate_of_an_enormous_pattern_is_fast() {
         for pattern in
             [r"(?:\pL{1,100}){1,100}", r"(?:(?:\w{100}){100}){100}", "((a{1000}){1000}){1000}"]
         {

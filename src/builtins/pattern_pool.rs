@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_pattern_of_an_owner_makes_room() {
+    fn the_least_recently_used_pattern_of_an_owner_is_evicted() {
         let pool = PatternPool::new(8 * SIZE, 2 * SIZE);
         let share = pool.share("acme");
         keep(&pool, "acme", "a");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_is_bounded_over_all_owners() {
+    fn the_pattern_pool_is_bounded_over_all_owners() {
         let pool = PatternPool::new(3 * SIZE, 2 * SIZE);
         for owner in 0..20 {
             keep(&pool, &owner.to_string(), "a");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_over_its_share_takes_nothing_from_another() {
+    fn an_owner_over_its_share_does_not_evict_patterns_of_another() {
         let pool = PatternPool::new(8 * SIZE, 2 * SIZE);
         keep(&pool, "quiet", "a");
         for text in ["b", "c", "d", "e", "f"] {

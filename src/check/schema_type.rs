@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recursive_schema_is_read_once_for_each_reference_followed() {
+    fn a_recursive_schema_is_expanded_once_for_each_reference() {
         let tree = r##"{"$defs":{"t":{"properties":{"a":{"$ref":"#/$defs/t"},"b":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
         let mut found = Type::of_schema(&schema(tree));
         for _ in 1..super::MAX_REFERENCES {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn mutual_recursion_and_sharing_end() {
+    fn mutually_recursive_schemas_are_expanded_to_a_finite_type() {
         let mutual = r##"{"$ref":"#/$defs/a","$defs":{"a":{"properties":{"x":{"$ref":"#/$defs/b"},"y":{"$ref":"#/$defs/b"}}},"b":{"properties":{"x":{"$ref":"#/$defs/a"},"y":{"items":{"$ref":"#/$defs/a"}}},"additionalProperties":{"$ref":"#/$defs/b"}}}}"##;
         Type::of_schema(&schema(mutual));
         let levels: Vec<String> = (0..60)

@@ -361,14 +361,14 @@ mod tests {
     };
 
     #[test]
-    fn an_old_name_of_a_key_is_refused_with_the_new_one() {
+    fn a_renamed_configuration_key_is_refused_with_its_new_name() {
         let (_, found) = Layer::read_all(Source::new("a.toml", "time = 3"), &TABLE).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].help.as_deref(), Some("`time` was renamed: write `timeout`"));
     }
 
     #[test]
-    fn every_default_fits_its_key() {
+    fn every_default_value_has_the_type_of_its_key() {
         let mut roots = vec![&crate::listener::LISTENER, &crate::listener::RECIPE];
         #[cfg(feature = "gateway")]
         roots.push(&crate::gateway::GATEWAY);

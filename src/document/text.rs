@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_behind_escapes_and_folds() {
+    fn spans_are_mapped_through_escapes_and_folded_lines() {
         check(Style::Plain, "a == b", "a == b", "b", "b");
         check(
             Style::Escaped,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_has_no_places() {
+    fn strings_that_differ_from_their_source_have_no_spans() {
         assert_eq!(align("abc", "abd", Style::Plain), None);
         assert_eq!(align("abc", "ab", Style::Plain), None);
         assert_eq!(align(r"\N", "\u{85}x", Style::Escaped), None);

@@ -130,7 +130,7 @@ mod tests {
     use crate::engine::OwnedValue;
 
     #[test]
-    fn a_form_of_too_many_fields_is_not_parsed() {
+    fn a_form_with_too_many_fields_is_not_parsed() {
         let fields = |count: usize| vec!["a=1"; count].join("&");
         assert!(matches!(form(fields(MAX_FORM_FIELDS).as_bytes()), Some(OwnedValue::Object(_))));
         assert!(form(fields(MAX_FORM_FIELDS + 1).as_bytes()).is_none());

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_json_urls_and_xml_are_decoded_and_others_left() {
+    fn json_url_and_xml_escapes_are_decoded_and_other_text_is_unchanged() {
         for (escaped, plain) in [
             (r"a\/b\\c\u0053\n", "a/b\\cS\n"),
             (r"\ud83d\ude00 \ud83d x", "\u{1f600} \u{fffd} x"),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_of_a_decoded_text_is_found_in_the_text_as_it_was_sent() {
+    fn a_span_of_decoded_text_maps_back_to_the_escaped_source() {
         let mut secret = SecretBytes::default();
         secret.add(b"S/");
         // JSON in JSON in a form.
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_that_no_secret_has_cost_no_decoding() {
+    fn text_without_bytes_of_a_secret_is_not_decoded() {
         let mut secret = SecretBytes::default();
         secret.add(b"abc/");
         for text in [r#"{\"x\":\"y\\n\\r\"}"#, "%22%7b%20", "&lt;p&gt;", "a%zz\\q", "a&b=c"] {

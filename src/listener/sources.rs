@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gateways_own_variables_and_files_outside_the_folder_are_refused() {
+    fn secrets_from_gateway_variables_or_outside_the_folder_are_refused() {
         for (external, allowed) in [
             (External::SecretVariable("ACME_SECRET"), true),
             (External::SecretVariable("HOOKGATE_KEY"), false),

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_its_operand_waits_no_more() {
+    fn nesting_ends_when_an_operator_has_its_operand() {
         assert_eq!(most("a AND NOT b AND NOT c OR NOT d"), 1);
         assert_eq!(most("-a - -b * -c"), 1);
         assert_eq!(most("a NOT IN b NOT IN c"), 0);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_adds_up() {
+    fn nesting_counts_operators_that_wait_for_an_operand() {
         assert_eq!(most("NOT NOT - - a"), 4);
         assert_eq!(most("NOT (NOT (- (NOT a)))"), 4);
         assert_eq!(most("IF a THEN IF b THEN IF c"), 3);

@@ -57,7 +57,7 @@ fn allocations(rule: &str) -> usize {
 }
 
 #[test]
-fn rules_that_read_and_compare_allocate_nothing() {
+fn rules_that_compare_members_run_without_heap_allocation() {
     let rules = [
         r#"parsed_body.issue.priority == "High" AND parsed_body.issue.status == "Open""#,
         r#"parsed_body.issue.priority == "High" AND parsed_body.action != "deleted" AND query_params.env == "prod""#,
@@ -85,7 +85,7 @@ fn rules_that_read_and_compare_allocate_nothing() {
 }
 
 #[test]
-fn loops_that_only_test_allocate_nothing() {
+fn loops_that_only_test_run_without_heap_allocation() {
     let rules = [
         r#"parsed_body.changes.$ANY(change => change.field == "assignee")"#,
         r#"parsed_body.issue.labels.$ALL(label => label IN ["bug", "ops", "ui"])"#,
@@ -100,14 +100,14 @@ fn loops_that_only_test_allocate_nothing() {
 
 /// Verifies that the counter detects an allocation; otherwise a count of zero would prove nothing.
 #[test]
-fn an_allocation_is_counted() {
+fn the_allocation_counter_counts_an_allocation() {
     let before = asked();
     drop(std::hint::black_box(Box::new(1)));
     assert_eq!(asked() - before, 1);
 }
 
 #[test]
-fn a_context_of_a_request_allocates_nothing() {
+fn building_the_context_of_a_request_does_not_allocate() {
     let request = request();
     let before = asked();
     let mut context = Context::new();

@@ -90,12 +90,12 @@ fn wrong(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn published_expressions_answer_what_is_published() {
+fn published_expressions_have_the_published_results() {
     check("tests/cases/published.json");
 }
 
 #[test]
-fn every_rule_of_the_language_has_its_cases() {
+fn every_language_rule_has_test_cases() {
     let mut files: Vec<_> = std::fs::read_dir("tests/cases/language")
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -55,7 +55,7 @@ impl Drop for File {
 }
 
 #[test]
-fn an_answer_is_json_on_standard_output() {
+fn eval_prints_its_result_as_json_on_standard_output() {
     for (args, input, answer) in [
         (vec!["eval", "1 + 1"], "", "2\n"),
         (vec!["eval", "-5"], "", "-5\n"),
@@ -97,7 +97,7 @@ fn an_answer_is_json_on_standard_output() {
 }
 
 #[test]
-fn a_fault_is_told_on_standard_error_and_nothing_is_answered() {
+fn eval_reports_a_fault_on_standard_error_and_prints_no_result() {
     for (expression, wanted) in [
         ("1 +", "E0010"),
         ("1 / 0", "E0304"),
@@ -121,7 +121,7 @@ fn a_fault_is_told_on_standard_error_and_nothing_is_answered() {
 }
 
 #[test]
-fn a_warning_is_told_and_the_answer_comes_all_the_same() {
+fn eval_prints_a_warning_and_the_result() {
     let output = hookgate(&["eval", "hedaers == NULL", "-c", "-"], r#"{"headers": {}}"#);
     assert_eq!((stdout(&output), code(&output)), ("true\n", 0));
     assert!(
@@ -130,7 +130,7 @@ fn a_warning_is_told_and_the_answer_comes_all_the_same() {
 }
 
 #[test]
-fn bad_usage_is_told_apart_from_a_fault() {
+fn invalid_usage_has_exit_code_2_and_a_fault_has_1() {
     let bad = File::new("bad.json", "{\"a\": 1, \"a\": 2}");
     for args in [
         vec!["eval"],
@@ -169,7 +169,7 @@ fn colours_are_for_terminals_only() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_does_not_hide_the_others() {
+fn check_and_fmt_continue_after_an_unreadable_file() {
     let rule = File::new("other.rule", "nope");
     let output = hookgate(&["check", "no/such/file", rule.path()], "");
     assert_eq!(code(&output), 2);
@@ -180,14 +180,14 @@ fn a_file_that_cannot_be_read_does_not_hide_the_others() {
 }
 
 #[test]
-fn a_mark_that_says_utf8_is_passed_over() {
+fn a_utf8_byte_order_mark_is_ignored() {
     let rule = File::new("bom.rule", "\u{feff}a + 1");
     let output = hookgate(&["eval", "-f", rule.path(), "-c", "-"], "\u{feff}{\"a\": 1}");
     assert_eq!((stdout(&output), code(&output)), ("2\n", 0));
 }
 
 #[test]
-fn a_check_names_every_fault_and_warnings_count_where_they_are_denied() {
+fn check_reports_every_diagnostic_and_denied_warnings_fail() {
     let rule = File::new("a.rule", "parsed_body.x == 1\nAND raw_body == 1\n");
     let ok = hookgate(&["check", rule.path()], "");
     assert_eq!(code(&ok), 0);
@@ -206,7 +206,7 @@ fn a_check_names_every_fault_and_warnings_count_where_they_are_denied() {
 }
 
 #[test]
-fn a_schema_or_a_sample_tells_what_the_body_has() {
+fn check_uses_the_type_of_the_body_from_a_schema_or_sample() {
     let schema = File::new(
         "schema.json",
         r##"{"type": "object", "required": ["issue"], "properties": {"issue": {"$ref": "#/definitions/issue"}},
@@ -236,7 +236,7 @@ fn a_schema_or_a_sample_tells_what_the_body_has() {
 }
 
 #[test]
-fn formatting_goes_through_files_and_standard_input() {
+fn fmt_formats_files_and_standard_input() {
     let file = File::new("fmt.rule", "a   and b # why\n");
     let check = hookgate(&["fmt", "--check", file.path()], "");
     assert_eq!(code(&check), 1);
@@ -251,7 +251,7 @@ fn formatting_goes_through_files_and_standard_input() {
 }
 
 #[test]
-fn every_stage_can_be_looked_at() {
+fn compile_emits_tokens_syntax_tree_and_bytecode() {
     for (stage, part) in [("tokens", "Name(\"a\")"), ("ast", "1.."), ("bytecode", "reads a.b")] {
         let output = hookgate(&["compile", "a.b == 1", "--emit", stage], "");
         assert_eq!(code(&output), 0, "{stage}");
@@ -262,7 +262,7 @@ fn every_stage_can_be_looked_at() {
 }
 
 #[test]
-fn functions_and_codes_are_explained() {
+fn functions_and_diagnostic_codes_are_explained() {
     let all = hookgate(&["functions"], "");
     assert!(stdout(&all).contains("$LOWERCASE(text)"));
     let one = hookgate(&["functions", "$split"], "");
@@ -272,7 +272,7 @@ fn functions_and_codes_are_explained() {
 }
 
 #[test]
-fn the_prompt_answers_lines_and_goes_on_with_unfinished_ones() {
+fn repl_evaluates_lines_and_continues_unfinished_ones() {
     let history = File::new("history", "");
     let output = hookgate(&["repl", "--history", history.path(), "-c", "/dev/null"], "");
     assert_eq!(code(&output), 2, "an empty file is no context");
@@ -287,7 +287,7 @@ fn the_prompt_answers_lines_and_goes_on_with_unfinished_ones() {
 }
 
 #[test]
-fn secrets_are_never_shown() {
+fn commands_never_print_secrets() {
     let secret = "s3cr3t-value";
     let given = format!("KEY={secret}");
     for expression in [

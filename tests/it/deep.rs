@@ -95,14 +95,14 @@ fn ten_thousand_pairs_of_brackets_are_an_error() {
 }
 
 #[test]
-fn ten_thousand_signs_before_a_value_are_an_error() {
+fn ten_thousand_unary_operators_are_an_error() {
     assert_eq!(outcome(format!("{}x", "NOT ".repeat(10_000))), "E0018");
     assert_eq!(outcome(format!("{}1", "-".repeat(10_000))), "E0018");
     assert_eq!(outcome(format!("{}1", "- ".repeat(10_000))), "E0018");
 }
 
 #[test]
-fn long_runs_are_flat_and_answer() {
+fn long_operator_chains_are_flat_and_evaluate() {
     let joined = |one: &str, by: &str, times: usize| vec![one; times].join(by);
     assert_eq!(outcome(joined("TRUE", " AND ", 7_000)), "true");
     assert_eq!(outcome(joined("x", " OR ", 10_000)), "null");
@@ -121,7 +121,7 @@ fn long_runs_are_flat_and_answer() {
 }
 
 #[test]
-fn ten_thousand_clauses_answer_where_the_source_may_be_that_large() {
+fn ten_thousand_clauses_evaluate_with_a_larger_source_limit() {
     let source = vec!["parsed_body.action == \"opened\""; 10_000].join(" AND ");
     let limits = hookgate::syntax::SyntaxLimits { bytes: 1 << 20, depth: 128 };
     on_a_small_stack(move || {
@@ -132,7 +132,7 @@ fn ten_thousand_clauses_answer_where_the_source_may_be_that_large() {
 }
 
 #[test]
-fn a_ladder_of_two_thousand_rungs_answers() {
+fn an_else_if_chain_of_two_thousand_branches_evaluates() {
     let ladder = |rungs: usize, end: &str| {
         let rungs: Vec<String> =
             (0..rungs).map(|at| format!("IF x == {at} THEN {at} ELSE ")).collect();
@@ -146,7 +146,7 @@ fn a_ladder_of_two_thousand_rungs_answers() {
 }
 
 #[test]
-fn ladders_that_nest_are_an_error_past_the_limit() {
+fn nested_conditionals_are_an_error_past_the_depth_limit() {
     assert_eq!(outcome("IF x THEN ".repeat(6_000) + "1"), "E0018");
     assert_eq!(outcome("IF ".repeat(10_000)).get(..3), Some("E00"));
     assert_eq!(
@@ -184,7 +184,7 @@ fn the_deepest_program_of_each_kind_runs() {
 }
 
 #[test]
-fn the_deepest_lists_and_objects_are_built_and_shown() {
+fn the_deepest_lists_and_objects_are_built_and_rendered() {
     let (deep, answer) = deepest(|deep| format!("{}{}", "[".repeat(deep), "]".repeat(deep)));
     assert!(deep >= 64 && answer.starts_with("[["), "{deep}: {answer}");
     let (deep, answer) = deepest(|deep| format!("{}1{}", "{\"a\":".repeat(deep), "}".repeat(deep)));
@@ -209,7 +209,7 @@ fn the_deepest_lambdas_run() {
 }
 
 #[test]
-fn deep_json_is_refused_and_not_followed() {
+fn json_past_the_depth_limit_is_refused_without_recursion() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let json = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
         let unfinished = open.repeat(10_000);
@@ -224,7 +224,7 @@ fn deep_json_is_refused_and_not_followed() {
 }
 
 #[test]
-fn a_value_built_too_deep_is_an_error() {
+fn a_value_built_past_the_depth_limit_is_an_error() {
     let deeper =
         |start: &str, step: &str| format!("$RANGE(200).$REDUCE({start}, (a, b) => {step})");
     for source in [
@@ -244,7 +244,7 @@ fn a_value_built_too_deep_is_an_error() {
 }
 
 #[test]
-fn the_deepest_value_is_compared_shown_and_searched() {
+fn the_deepest_value_is_compared_rendered_and_searched() {
     let nested = format!("{}1{}", "[{\"a\":".repeat(64), "}]".repeat(64));
     let value = read_json(nested.as_bytes()).unwrap();
     for (source, expected) in [
@@ -264,7 +264,7 @@ fn the_deepest_value_is_compared_shown_and_searched() {
 }
 
 #[test]
-fn a_body_of_the_greatest_depth_inside_lists_of_the_greatest_depth_is_handled() {
+fn a_body_of_maximum_depth_inside_lists_of_maximum_depth_is_handled() {
     let nested = format!("{}1{}", "[".repeat(128), "]".repeat(128));
     let value = read_json(nested.as_bytes()).unwrap();
     let wrap = "$RANGE(100).$REDUCE(x, (a, b) => [a])";
@@ -282,7 +282,7 @@ fn a_body_of_the_greatest_depth_inside_lists_of_the_greatest_depth_is_handled() 
 }
 
 #[test]
-fn values_of_our_own_drop_and_compare_on_a_small_stack() {
+fn owned_values_drop_and_compare_on_a_small_stack() {
     on_a_small_stack(|| {
         let mut value = OwnedValue::Null;
         for _ in 0..128 {
@@ -299,7 +299,7 @@ fn values_of_our_own_drop_and_compare_on_a_small_stack() {
 }
 
 #[test]
-fn large_answers_and_long_work_are_limits_and_not_crashes() {
+fn large_results_and_long_loops_end_in_limits_without_a_crash() {
     for (source, code) in [
         ("$RANGE(100000000)", "E04"),
         ("$RANGE(40).$REDUCE(\"ab\", (a, b) => a + a)", "E04"),
@@ -339,7 +339,7 @@ fn a_shared_value_is_compared_within_the_limit() {
 }
 
 #[test]
-fn an_answer_that_shares_its_parts_is_no_trap_for_who_takes_it() {
+fn a_result_with_shared_parts_is_not_expanded_past_the_memory_limit() {
     // Expanded to an owned value or to text, it would have 2^40 elements.
     let source = "$RANGE(40).$REDUCE([1], (a, b) => [a, a])";
     let answer = on_a_small_stack(move || {
@@ -350,7 +350,7 @@ fn an_answer_that_shares_its_parts_is_no_trap_for_who_takes_it() {
 }
 
 #[test]
-fn a_sort_that_is_stopped_midway_ends_in_its_limit() {
+fn a_sort_past_the_step_limit_ends_with_a_trap() {
     use hookgate::engine::{Limits, OwnedValue};
     // A separate generator: the list must have the same order in every run.
     let mut state = 7u64;

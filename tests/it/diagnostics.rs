@@ -46,7 +46,7 @@ fn told(path: &Path) -> String {
 }
 
 #[test]
-fn sources_are_told_what_is_wrong_with_them() {
+fn diagnostics_of_rules_match_their_expected_files() {
     let files = rules();
     let mut wrong = Vec::new();
     for file in files {
@@ -62,7 +62,7 @@ fn sources_are_told_what_is_wrong_with_them() {
 }
 
 #[test]
-fn several_faults_are_told_in_one_run() {
+fn several_syntax_errors_are_reported_in_one_run() {
     let source = Source::new("rule", "(a == ) OR [1, OR 2] OR b = 2 OR $X(");
     let diagnostics = Engine::new().diagnose(source);
     let codes: Vec<String> = diagnostics.list.iter().map(|one| one.code.to_string()).collect();
@@ -70,7 +70,7 @@ fn several_faults_are_told_in_one_run() {
 }
 
 #[test]
-fn places_count_characters_and_offsets_count_bytes() {
+fn diagnostic_columns_count_characters_and_offsets_count_bytes() {
     let diagnostics =
         Engine::for_requests().diagnose(Source::new("rule", "\"👍é\" ==\n  \"é\" + nope"));
     let shown = to_json(&diagnostics.source, &diagnostics.list);
@@ -100,7 +100,7 @@ fn followed(text: &str, one: &Diagnostic, name: &str) -> String {
 }
 
 #[test]
-fn suggestions_compile_when_they_are_followed() {
+fn suggestions_compile_when_they_are_applied() {
     let mut sources: Vec<String> =
         rules().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     sources.extend(
@@ -135,7 +135,7 @@ fn warnings_are_silenced_by_code_and_errors_are_not() {
 }
 
 #[test]
-fn a_digest_that_is_searched_for_is_told_of_where_a_rule_verifies() {
+fn a_digest_compared_by_search_is_warned_about_in_a_verification() {
     use hookgate::diagnostic::Code;
     let digest = "$HMAC_SHA256(\"key\", raw_body)";
     let told = |engine: Engine, source: &str| {

@@ -23,7 +23,7 @@ fn listener(text: String) -> bool {
 }
 
 #[test]
-fn toml_that_nests_or_is_large_is_an_error() {
+fn deep_or_large_toml_is_an_error() {
     let deep = 20_000;
     for text in [
         "a = ".to_owned() + &"[".repeat(deep),
@@ -46,7 +46,7 @@ fn toml_that_nests_or_is_large_is_an_error() {
 }
 
 #[test]
-fn yaml_that_nests_refers_or_is_large_is_an_error() {
+fn deep_aliased_or_large_yaml_is_an_error() {
     let deep = 10_000;
     let laughs: String =
         (1..20).map(|n| format!("a{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(9))).collect();
@@ -73,7 +73,7 @@ fn yaml_that_nests_refers_or_is_large_is_an_error() {
 }
 
 #[test]
-fn json_that_nests_or_is_large_is_an_error() {
+fn deep_or_large_json_is_an_error() {
     let deep = 20_000;
     for text in [
         "[".repeat(deep),
@@ -88,7 +88,7 @@ fn json_that_nests_or_is_large_is_an_error() {
 }
 
 #[test]
-fn regular_expressions_that_nest_or_multiply_are_an_error() {
+fn nested_or_multiplied_regular_expressions_are_an_error() {
     let code = |pattern: &str| {
         let rule = format!("$MATCH(raw_body, {})", serde_json::Value::from(pattern));
         on_a_small_stack(move || {
@@ -114,7 +114,7 @@ fn regular_expressions_that_nest_or_multiply_are_an_error() {
 }
 
 #[test]
-fn the_patterns_of_a_program_have_a_limit_together() {
+fn the_patterns_of_a_program_share_a_size_limit() {
     let rule = |patterns: usize, engine: Engine| {
         let tests: Vec<String> =
             (0..patterns).map(|n| format!(r#"$MATCH(raw_body, "\w{{12}}x{n}")"#)).collect();
@@ -132,7 +132,7 @@ fn the_patterns_of_a_program_have_a_limit_together() {
 }
 
 #[test]
-fn times_and_templates_of_any_length_are_limits() {
+fn long_time_formats_and_templates_meet_the_limits() {
     let outcome = |rule: String| {
         on_a_small_stack(move || {
             let engine = Engine::for_requests();

@@ -17,7 +17,7 @@ fn json(text: &str) -> OwnedValue {
 }
 
 #[test]
-fn the_parts_that_decided_are_named() {
+fn explanations_name_the_deciding_parts() {
     let context = json(
         r#"{"a": true, "b": false, "c": 1, "xs": [{"n": 1}, {"n": 5}, {"n": 9}], "o": {"k": 0, "l": 2}}"#,
     );
@@ -52,7 +52,7 @@ fn the_parts_that_decided_are_named() {
 }
 
 #[test]
-fn the_element_that_decided_is_told() {
+fn explanations_name_the_deciding_element_of_a_loop() {
     let context = json(r#"{"xs": [{"n": 1}, {"n": 5}, {"n": 9}]}"#);
     let turn = |text: &str| {
         let explanation = explained(text, &context);
@@ -77,7 +77,7 @@ fn find<'p>(
 }
 
 #[test]
-fn a_run_that_failed_shows_where() {
+fn explanations_mark_the_part_that_failed() {
     let explanation = explained("a AND 10 / ($INTEGER(b) - 5) > 1", &json(r#"{"a": 1, "b": "5"}"#));
     assert_eq!(explanation.answer.as_ref().unwrap_err().code().name(), "E0304");
     let deciding = explanation.deciding();
@@ -86,14 +86,14 @@ fn a_run_that_failed_shows_where() {
 }
 
 #[test]
-fn what_was_tried_and_failed_did_run() {
+fn explanations_mark_a_failed_part_inside_try() {
     let explanation = explained("$TRY(1 / 0, a)", &json(r#"{"a": 7}"#));
     assert_eq!(explanation.root.parts[0].state, hookgate::explain::State::Failed);
     assert_eq!(explanation.answer.unwrap().to_string(), "7");
 }
 
 #[test]
-fn explanations_are_shown_under_the_source() {
+fn explanations_are_rendered_under_the_source() {
     let context = json(
         r#"{"parsed_body": {"issue": {"priority": "High", "status": "Closed"}, "project": {"key": "ENG"}}}"#,
     );
@@ -114,7 +114,7 @@ fn explanations_are_shown_under_the_source() {
 }
 
 #[test]
-fn explanations_as_json_hold_every_part() {
+fn explanations_as_json_contain_every_part() {
     let explanation = explained("a > 1 AND b", &json(r#"{"a": 0}"#));
     let shown = to_json(&explanation);
     assert_eq!(shown["answer"], false);
@@ -126,7 +126,7 @@ fn explanations_as_json_hold_every_part() {
 }
 
 #[test]
-fn explanations_agree_with_the_run() {
+fn explanations_have_the_result_of_the_run() {
     // Explains every expression of the language cases.
     let mut seen = 0;
     for file in std::fs::read_dir("tests/cases/language").unwrap() {
@@ -155,7 +155,7 @@ fn explanations_agree_with_the_run() {
 }
 
 #[test]
-fn a_value_that_shares_its_parts_is_not_written_out() {
+fn explanations_do_not_expand_values_with_shared_parts() {
     let text = "$LENGTH($RANGE(40).$REDUCE([1], (list, n) => [list, list])) > 1";
     let explanation = explained(text, &json("{}"));
     assert_eq!(explanation.answer.unwrap().to_string(), "true");

@@ -73,7 +73,7 @@ fn run_cases(text: &str) -> String {
 
 /// Rewrites the files with `UPDATE_EXPECT=1`; review the diff.
 #[test]
-fn a_source_is_laid_out_as_the_cases_show() {
+fn formatter_output_matches_the_cases() {
     for path in case_files("txt") {
         let text = fs::read_to_string(&path).unwrap();
         let actual = run_cases(&text);
@@ -86,7 +86,7 @@ fn a_source_is_laid_out_as_the_cases_show() {
 }
 
 #[test]
-fn published_expressions_keep_the_laws() {
+fn published_expressions_keep_the_formatter_properties() {
     for path in case_files("laws") {
         let text = fs::read_to_string(path).unwrap();
         let cases = cases(&text);
@@ -97,7 +97,7 @@ fn published_expressions_keep_the_laws() {
 }
 
 #[test]
-fn a_comment_survives_between_any_two_tokens() {
+fn formatter_keeps_comments_between_any_two_tokens() {
     let source = "if not a . b [ - 1 ] . $F ( x => [ x , ( y ) , ] ) then { 'k' : \"t${ u }\" , } \
                   else if $G ( ( p , q ) => p + q * 2 , [ ] , { } ) [ 1 : 2 ] not in z . [ : ] \
                   and w >= v or null then s else r";
@@ -119,7 +119,7 @@ fn a_comment_survives_between_any_two_tokens() {
 }
 
 #[test]
-fn a_template_keeps_everything_but_what_is_inside_its_interpolations() {
+fn formatter_changes_a_template_only_inside_interpolations() {
     for (text, expected) in [
         ("", ""),
         (" # ${  a.[ 'b' ] } \n", " # ${a['b']} \n"),
@@ -133,7 +133,7 @@ fn a_template_keeps_everything_but_what_is_inside_its_interpolations() {
 }
 
 #[test]
-fn the_largest_source_is_formatted_in_no_time() {
+fn the_largest_source_is_formatted_in_linear_time() {
     let deep = format!("{}a{}", "[".repeat(120), ", [b, c]]".repeat(120));
     let long = "x.$F(a == 1 AND [b, c], {\"k\": -2}) # c\nOR ".repeat(1400);
     for text in [format!("{long}{deep}"), format!("[{}]", "1,".repeat(32_000))] {
@@ -147,7 +147,7 @@ fn the_largest_source_is_formatted_in_no_time() {
 }
 
 #[test]
-fn the_deepest_sources_keep_the_laws() {
+fn the_deepest_sources_keep_the_formatter_properties() {
     let nested = |open: &str, close: &str| {
         let turns = (1..128).rev().map(|turns| (open.repeat(turns), close.repeat(turns)));
         let mut sources = turns.map(|(before, after)| format!("{before}a{after}"));
@@ -168,7 +168,7 @@ fn the_deepest_sources_keep_the_laws() {
 }
 
 #[test]
-fn a_tree_is_shown_a_line_a_node() {
+fn the_syntax_tree_is_rendered_with_a_line_for_each_node() {
     let parsed = read("not a.b[1:] in \"t${c}\"").unwrap();
     let expected = "\
 not            0..22 not a.b[1:] in \"t${c}\"
@@ -395,7 +395,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_source_keeps_the_laws(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn generated_sources_keep_the_formatter_properties(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         keeps_the_laws(&Author::write(&bytes));
     }
 }

@@ -33,7 +33,7 @@ fn rows() -> impl Iterator<Item = &'static Function> {
 }
 
 #[test]
-fn every_example_answers_what_it_says() {
+fn every_function_example_has_its_documented_result() {
     let mut wrong = Vec::new();
     for function in rows() {
         for example in function.examples {
@@ -47,7 +47,7 @@ fn every_example_answers_what_it_says() {
 }
 
 #[test]
-fn every_function_says_what_it_does_and_shows_it() {
+fn every_function_has_documentation_and_examples() {
     for function in rows() {
         let Function { name, doc, examples, .. } = function;
         assert!(doc.starts_with(char::is_uppercase) && doc.ends_with('.'), "{name}: {doc}");
@@ -61,7 +61,7 @@ fn every_function_says_what_it_does_and_shows_it() {
 }
 
 #[test]
-fn every_function_has_a_name_of_its_own_in_capitals() {
+fn every_function_has_a_unique_upper_case_name() {
     let mut names = HashSet::new();
     for function in rows() {
         let is_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -73,7 +73,7 @@ fn every_function_has_a_name_of_its_own_in_capitals() {
 }
 
 #[test]
-fn parameters_that_may_be_left_out_come_last() {
+fn optional_parameters_come_last() {
     for function in rows() {
         let optional = function.params.iter().skip_while(|param| param.mode == Mode::Required);
         assert!(optional.clone().all(|param| param.mode != Mode::Required), "{}", function.name);
@@ -84,7 +84,7 @@ fn parameters_that_may_be_left_out_come_last() {
 }
 
 #[test]
-fn every_parameter_has_a_name_and_takes_something() {
+fn every_parameter_has_a_name_and_accepts_a_kind() {
     for function in rows() {
         let mut names = HashSet::new();
         for param in function.params {
@@ -102,7 +102,7 @@ fn every_parameter_has_a_name_and_takes_something() {
 }
 
 #[test]
-fn a_loop_has_its_subject_first_and_one_lambda() {
+fn loop_functions_have_a_subject_first_and_one_lambda() {
     for function in rows().filter(|function| matches!(function.code, Code::Loop(_))) {
         let lambdas = function.params.iter().filter(|param| param.is_lambda()).count();
         assert_eq!(lambdas, 1, "{}", function.name);
@@ -111,7 +111,7 @@ fn a_loop_has_its_subject_first_and_one_lambda() {
 }
 
 #[test]
-fn what_other_languages_call_it_is_no_function_here() {
+fn function_names_of_other_languages_are_not_defined() {
     for function in rows() {
         assert!(builtins::foreign(function.name).is_none(), "{}", function.name);
     }
@@ -119,7 +119,7 @@ fn what_other_languages_call_it_is_no_function_here() {
 }
 
 #[test]
-fn a_function_that_other_languages_have_is_refused_with_its_name_here() {
+fn a_function_name_of_another_language_is_refused_with_the_name_to_use() {
     for (name, here) in [("UPPER", "$UPPERCASE"), ("CONTAINS", "IN"), ("IF", "THEN")] {
         let refused = Engine::new().compile(&format!("${name}(a)")).unwrap_err();
         let told = format!("{refused:?}");

@@ -59,21 +59,21 @@ fn answer(rule: &str) -> String {
 }
 
 #[test]
-fn one_comes_before_that_of_the_language() {
+fn host_functions_take_precedence_over_built_in_functions() {
     assert_eq!(answer("$LOWERCASE('a')"), r#""A!""#);
     assert_eq!(answer("'a'.$lowercase()"), r#""A!""#);
     assert_eq!(answer("$UPPERCASE('a')"), r#""A""#);
 }
 
 #[test]
-fn a_null_subject_is_null_without_a_call() {
+fn host_functions_with_a_null_subject_return_null_without_a_call() {
     assert_eq!(answer("$REFUSE(missing)"), "null");
     assert!(answer("$REFUSE('a')").starts_with("E0309: `a` is refused"));
     assert_eq!(answer("$TRY($REFUSE('a'), 1)"), "1");
 }
 
 #[test]
-fn arguments_may_be_left_out_or_many() {
+fn host_functions_may_have_optional_and_variadic_parameters() {
     assert_eq!(answer("$TIMES('ab')"), r#""abab""#);
     assert_eq!(answer("$TIMES('ab', 3)"), r#""ababab""#);
     assert_eq!(answer("$TIMES('ab', missing)"), r#""abab""#);
@@ -82,7 +82,7 @@ fn arguments_may_be_left_out_or_many() {
 }
 
 #[test]
-fn arguments_are_checked_as_those_of_the_language_are() {
+fn host_function_arguments_are_type_checked() {
     assert!(answer("$SHOUT()").starts_with("E01"), "{}", answer("$SHOUT()"));
     assert!(answer("$SHOUT('a', 'b')").starts_with("E01"));
     assert!(answer("$TIMES('a', 1, 2)").starts_with("E01"));
@@ -97,7 +97,7 @@ fn arguments_are_checked_as_those_of_the_language_are() {
 }
 
 #[test]
-fn what_is_made_with_a_secret_stays_secret() {
+fn results_of_host_functions_with_a_secret_argument_are_secret() {
     // The checker rejects it if it can infer the secret; otherwise the run fails.
     assert!(answer("$SHOUT($SECRET('KEY'))").starts_with("E0203"));
     assert!(answer("$BOTH($SECRET('KEY'))").starts_with("E0203"));
@@ -108,14 +108,14 @@ fn what_is_made_with_a_secret_stays_secret() {
 }
 
 #[test]
-fn a_fault_does_not_quote_a_secret() {
+fn a_host_function_fault_does_not_quote_a_secret() {
     let told = answer("$REFUSE($SECRET('KEY')) == 'a'");
     assert_eq!(told, "E0309: `$REFUSE` fails on the content of the secret");
     assert!(!answer("$REFUSE('a' + $SECRET('KEY')) == 'a'").contains("hunter2"));
 }
 
 #[test]
-fn an_answer_of_another_kind_than_declared_is_a_fault() {
+fn a_host_function_result_of_an_undeclared_kind_is_a_fault() {
     assert_eq!(answer("$SAME('a')"), r#""a""#);
     let told = answer("$SAME(n)");
     assert_eq!(told, "E0302: `$SAME` answers a string by its declaration, and answered a number");
@@ -125,7 +125,7 @@ fn an_answer_of_another_kind_than_declared_is_a_fault() {
 }
 
 #[test]
-fn an_engine_is_shared_by_threads() {
+fn an_engine_is_shared_between_threads() {
     let engine = engine();
     let program = engine.compile("$SHOUT(name)").unwrap();
     std::thread::scope(|scope| {
@@ -146,7 +146,7 @@ fn an_engine_is_shared_by_threads() {
 }
 
 #[test]
-fn mappers_do_not_see_functions_that_the_host_names_like_theirs() {
+fn host_functions_do_not_replace_functions_used_by_mapper_operators() {
     use hookgate::engine::{Format, Source};
     let engine =
         Engine::new().function(Function::host("TEXT", ANY, Kinds::TEXT, "Wrong.", |_, _| {
@@ -158,7 +158,7 @@ fn mappers_do_not_see_functions_that_the_host_names_like_theirs() {
 }
 
 #[test]
-fn an_explanation_asks_what_is_called_and_not_its_name() {
+fn explanations_treat_a_host_function_named_try_as_an_ordinary_call() {
     use hookgate::engine::Source;
     let engine =
         Engine::new().function(Function::host("TRY", ANY, Kinds::ANY, "Itself.", |_, args| {

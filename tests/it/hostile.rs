@@ -35,7 +35,7 @@ fn codes(told: &Diagnostics) -> Vec<Code> {
 }
 
 #[test]
-fn what_lambdas_answer_is_found_soon_however_deep_they_nest() {
+fn type_inference_of_nested_lambdas_is_fast() {
     for function in ["MAP", "FILTER"] {
         let deep = 40;
         let source =
@@ -46,7 +46,7 @@ fn what_lambdas_answer_is_found_soon_however_deep_they_nest() {
 }
 
 #[test]
-fn shapes_that_share_their_parts_are_joined_soon() {
+fn unions_of_record_types_with_shared_parts_are_fast() {
     let doubled = |name: &str| {
         let step = format!(".$MAP({name} => {{ \"a\": {name}, \"b\": {name} }})");
         format!("[1]{}", step.repeat(30))
@@ -62,7 +62,7 @@ fn shapes_that_share_their_parts_are_joined_soon() {
 }
 
 #[test]
-fn an_object_made_of_a_secret_one_is_a_secret() {
+fn taint_spreads_from_a_secret_object_to_objects_built_from_it() {
     let secret = "{ $TEXT(1): $SECRET('NAME') }";
     for source in [
         format!("{secret}.$MAP(v => 1)"),
@@ -77,7 +77,7 @@ fn an_object_made_of_a_secret_one_is_a_secret() {
 }
 
 #[test]
-fn signs_and_conditionals_that_pile_up_are_an_error_at_once() {
+fn stacked_unary_operators_and_conditionals_are_an_error_at_once() {
     let garbage = |times: usize| "a b ".repeat(times);
     for source in [
         "NOT ".repeat(8_000) + &garbage(8_000),
@@ -93,7 +93,7 @@ fn signs_and_conditionals_that_pile_up_are_an_error_at_once() {
 }
 
 #[test]
-fn reading_ends_soon_after_a_fault_that_nothing_follows_well() {
+fn error_recovery_ends_soon_in_invalid_sources() {
     let ladder = "IF a THEN b ELSE ".repeat(2_000);
     for source in [
         ladder.clone() + &"a b ".repeat(7_000),
@@ -111,7 +111,7 @@ fn reading_ends_soon_after_a_fault_that_nothing_follows_well() {
 }
 
 #[test]
-fn long_sources_that_pile_nothing_up_are_read_whole() {
+fn long_sources_without_nesting_are_parsed_whole() {
     let sources = [
         format!("x{}", " AND NOT x".repeat(5_000)),
         format!("1{}", " - -1".repeat(8_000)),
@@ -132,7 +132,7 @@ fn long_sources_that_pile_nothing_up_are_read_whole() {
 }
 
 #[test]
-fn the_advice_for_a_ternary_quotes_only_what_is_short() {
+fn the_help_for_a_ternary_quotes_only_short_operands() {
     let long = "parsed_body.member".repeat(3);
     let told = told_soon(format!("a ? {long} : c"));
     let help = told.list.first().and_then(|one| one.help.clone()).unwrap();
@@ -140,7 +140,7 @@ fn the_advice_for_a_ternary_quotes_only_what_is_short() {
 }
 
 #[test]
-fn a_run_of_hashes_in_an_interpolation_is_one_fault() {
+fn a_run_of_hashes_in_an_interpolation_is_one_diagnostic() {
     let told = told_soon(format!("\"${{{}}}\"", "#".repeat(60_000)));
     let faults = told.list.iter().filter(|one| one.code == Code::E0001).count();
     assert_eq!(faults, 1);
@@ -153,7 +153,7 @@ fn engine_for_large() -> Engine {
 }
 
 #[test]
-fn more_names_than_a_program_can_tell_apart_are_an_error() {
+fn more_names_than_the_program_limit_are_an_error() {
     let names = |count: usize| {
         let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
         Source::new("rule", format!("[{}]", names.join(",")))
@@ -163,14 +163,14 @@ fn more_names_than_a_program_can_tell_apart_are_an_error() {
 }
 
 #[test]
-fn a_chain_of_very_many_steps_calls_what_each_of_them_says() {
+fn a_chain_of_65536_steps_calls_the_right_functions() {
     let source = format!("\"A\"{}.$LOWERCASE().$UPPERCASE().$LOWERCASE()", "[:]".repeat(65_534));
     let program = engine_for_large().compile(&source).unwrap();
     assert_eq!(program.eval(&Context::new()).unwrap().to_string(), "\"a\"");
 }
 
 #[test]
-fn functions_of_the_host_are_no_others_of_the_same_name() {
+fn a_host_function_does_not_inherit_the_checks_of_a_built_in() {
     use hookgate::builtins::{Function, Param};
     use hookgate::value::{Kinds, Value};
     const ANY: &[Param] =
@@ -187,7 +187,7 @@ fn functions_of_the_host_are_no_others_of_the_same_name() {
 }
 
 #[test]
-fn what_is_told_is_the_same_each_time() {
+fn diagnostics_are_the_same_in_every_run() {
     let verify = "$JWT_VERIFY(headers.a, $SECRET('NAME'), \"HS256\").sub == \"a\"";
     let source = vec![verify; 20].join(" AND ");
     for _ in 0..20 {
@@ -198,7 +198,7 @@ fn what_is_told_is_the_same_each_time() {
 }
 
 #[test]
-fn of_very_many_diagnostics_a_hundred_are_told() {
+fn at_most_a_hundred_diagnostics_are_reported() {
     let names: Vec<String> = (0..6_500).map(|at| format!("a{at}")).collect();
     let source = format!("{} OR ($TEXT({{a: 1}}) - 1) + b", names.join(" AND "));
     let told = Engine::for_requests().diagnose(Source::new("rule", source));
@@ -214,7 +214,7 @@ fn of_very_many_diagnostics_a_hundred_are_told() {
 }
 
 #[test]
-fn a_long_line_is_shown_around_what_is_spoken_of() {
+fn a_long_source_line_is_cut_around_the_diagnostic() {
     let before = "TRUE AND ".repeat(100);
     let source = format!("# first\n  \"é\" == \"é\" AND {before}nope AND {before}TRUE");
     let told = Engine::for_requests().diagnose(Source::new("rule", source));

@@ -13,27 +13,27 @@ use hookgate::mapper::operators;
 use hookgate::value::read_json;
 
 #[test]
-fn published_mappers_answer_what_is_published() {
+fn published_mappers_have_the_published_results() {
     run("published.cases");
 }
 
 #[test]
-fn operators_do_what_their_rows_say() {
+fn mapper_operators_have_their_documented_results() {
     run("operators.cases");
 }
 
 #[test]
-fn documents_read_alike_in_every_format() {
+fn mapper_documents_are_equal_in_json_toml_and_yaml() {
     run("documents.cases");
 }
 
 #[test]
-fn what_is_wrong_is_told_where_it_stands() {
+fn mapper_diagnostics_have_the_span_of_the_error() {
     run("faults.cases");
 }
 
 #[test]
-fn the_example_of_every_operator_holds() {
+fn the_example_of_every_mapper_operator_has_its_result() {
     for operator in operators() {
         let example = operator.example;
         let case = Case {
@@ -49,7 +49,7 @@ fn the_example_of_every_operator_holds() {
 }
 
 #[test]
-fn documents_nest_to_the_limit_and_no_deeper() {
+fn mapper_documents_nest_to_the_depth_limit() {
     let json = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(codes(&json(127), Format::Json), []);
     assert_eq!(codes(&json(129), Format::Json), [Code::E0018]);
@@ -61,7 +61,7 @@ fn documents_nest_to_the_limit_and_no_deeper() {
 }
 
 #[test]
-fn the_depth_of_a_document_and_of_its_leaves_is_one() {
+fn the_depth_limit_counts_a_mapper_document_and_its_expressions() {
     let nested =
         |depth: usize, leaf: &str| format!("{}\"{leaf}\"{}", "[".repeat(depth), "]".repeat(depth));
     let leaf = "(".repeat(59) + "1" + &")".repeat(59);
@@ -70,14 +70,14 @@ fn the_depth_of_a_document_and_of_its_leaves_is_one() {
 }
 
 #[test]
-fn dots_nest_to_the_limit_and_no_deeper() {
+fn dotted_mapper_keys_nest_to_the_depth_limit() {
     let dots = |depth: usize| format!("{{\"{}\": 1}}", vec!["a"; depth].join("."));
     assert_eq!(codes(&dots(120), Format::Json), []);
     assert_eq!(codes(&dots(30_000), Format::Json), [Code::E0018]);
 }
 
 #[test]
-fn operators_nest_to_the_limit_and_no_deeper() {
+fn mapper_operators_nest_to_the_depth_limit() {
     let nested = |depth: usize| {
         let open = r#"{"MAP()": {"items": "xs", "converter": "#;
         format!("{}\"loop.index0\"{}", open.repeat(depth), "}}".repeat(depth))
@@ -87,7 +87,7 @@ fn operators_nest_to_the_limit_and_no_deeper() {
 }
 
 #[test]
-fn deep_sources_are_refused_without_going_down() {
+fn deep_mapper_sources_are_refused_without_recursion() {
     let parts =
         ["[", "{a: ", "- ", "? ", "[[", "{\"a\":", "&a ", "!a ", "a:\n ", "\"", "|\n", "a."];
     for part in parts {
@@ -99,13 +99,13 @@ fn deep_sources_are_refused_without_going_down() {
 }
 
 #[test]
-fn a_mapper_is_as_large_as_a_source_may_be() {
+fn a_mapper_has_the_size_limit_of_a_source() {
     let text = format!("'{}'", "x".repeat(64 << 10));
     assert_eq!(codes(&text, Format::Yaml), [Code::E0019]);
 }
 
 #[test]
-fn a_condition_over_many_written_items_is_bounded() {
+fn a_mapper_condition_over_many_literal_items_is_bounded() {
     let items = vec!["a"; 4_000].join(", ");
     let condition = vec!["item.x == 1"; 2_000].join(" OR ");
     let text = format!("COALESCE(): {{items: [{items}], condition: {condition}}}");
@@ -120,7 +120,7 @@ fn a_condition_over_many_written_items_is_bounded() {
 }
 
 #[test]
-fn conditions_in_conditions_are_bounded() {
+fn nested_mapper_conditions_are_bounded() {
     let items = vec!["a"; 50].join(", ");
     let open = format!("{{COALESCE(): {{items: [{items}], condition: ");
     let nested = |depth: usize| open.repeat(depth) + "item" + &"}}".repeat(depth);
@@ -129,7 +129,7 @@ fn conditions_in_conditions_are_bounded() {
 }
 
 #[test]
-fn programs_know_what_their_templates_read() {
+fn programs_report_the_variables_of_their_templates() {
     let source = Source::new("m", "RENDER(): {template: '{{a.b}} {{#c}}{{d}}{{/c}}'}");
     let program = Engine::new().compile_mapper(source, Format::Yaml).unwrap();
     let roots: Vec<String> = program.reads().iter().map(ToString::to_string).collect();
@@ -137,7 +137,7 @@ fn programs_know_what_their_templates_read() {
 }
 
 #[test]
-fn the_pages_of_the_codes_show_what_gives_them() {
+fn the_examples_of_mapper_diagnostics_report_their_code() {
     for row in all_codes().filter(|row| row.setting == Setting::Mapper) {
         let format = |text: &str| Format::of_text(text);
         assert!(codes(row.example, format(row.example)).contains(&row.code), "{}", row.code);
@@ -147,7 +147,7 @@ fn the_pages_of_the_codes_show_what_gives_them() {
 }
 
 #[test]
-fn a_format_is_told_by_name_or_by_text() {
+fn the_mapper_format_is_detected_by_name_or_content() {
     let of = |name: &str, text: &str| Format::of_source(&Source::new(name, text));
     assert_eq!(of("x.JSON", "a: 1"), Format::Json);
     assert_eq!(of("dir.toml/x.yml", "{}"), Format::Yaml);
@@ -159,7 +159,7 @@ fn a_format_is_told_by_name_or_by_text() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_makes_a_reader_panic(
+    fn mapper_parsers_never_panic(
         parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..40)
     ) {
         let text = parts.concat();

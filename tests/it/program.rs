@@ -44,14 +44,14 @@ use Instruction::{
 const PUSH: Instruction = Constant { constant: 0 };
 
 #[test]
-fn what_holds_all_it_says_is_a_program() {
+fn the_verifier_accepts_a_valid_program() {
     assert!(Program::new(chunk(&[PUSH, Return])).is_ok());
     let looped = [PUSH, Begin { index: 0 }, PUSH, Next { index: 0 }, Return];
     assert_eq!(Program::new(chunk(&looped)).unwrap().chunk().stack, 1);
 }
 
 #[test]
-fn no_jump_leads_back() {
+fn the_verifier_refuses_backward_jumps() {
     for target in [0, 1] {
         for jump in [
             Jump { target },
@@ -69,7 +69,7 @@ fn no_jump_leads_back() {
 }
 
 #[test]
-fn a_loop_has_its_body_after_it_and_ends_with_it() {
+fn the_verifier_refuses_a_loop_whose_body_is_elsewhere() {
     let (begin, next) = (Begin { index: 0 }, Next { index: 0 });
     let apart = (2, "the body of the loop is not the code after it");
     assert_eq!(malformed(&[PUSH, PUSH, begin, next, Return]), apart);
@@ -81,7 +81,7 @@ fn a_loop_has_its_body_after_it_and_ends_with_it() {
 }
 
 #[test]
-fn nothing_is_taken_from_an_empty_stack() {
+fn the_verifier_refuses_pops_from_an_empty_stack() {
     for code in [
         vec![Return],
         vec![Pop, PUSH, Return],
@@ -96,13 +96,13 @@ fn nothing_is_taken_from_an_empty_stack() {
 }
 
 #[test]
-fn the_height_of_the_stack_is_one_on_every_way() {
+fn the_verifier_refuses_stack_heights_that_depend_on_the_path() {
     let code = [PUSH, JumpUnless { target: 3 }, PUSH, PUSH, Return];
     assert_eq!(malformed(&code).1, "the stack's height depends on the way");
 }
 
 #[test]
-fn operands_name_what_there_is() {
+fn the_verifier_refuses_operands_out_of_range() {
     for wrong in [
         Constant { constant: 2 },
         Member { constant: 1 },
@@ -122,7 +122,7 @@ fn operands_name_what_there_is() {
 }
 
 #[test]
-fn the_code_does_not_end_without_an_answer() {
+fn the_verifier_refuses_code_that_ends_without_a_result() {
     let out = "it leads out of the code";
     assert_eq!(malformed(&[]).1, out);
     assert_eq!(malformed(&[PUSH]).1, out);
@@ -133,7 +133,7 @@ fn the_code_does_not_end_without_an_answer() {
 }
 
 #[test]
-fn what_the_compiler_makes_only_goes_forward_apart_from_loops() {
+fn compiled_programs_pass_the_verifier() {
     let sources = [
         "IF a THEN b ELSE IF c THEN d",
         "a AND (b OR c) AND $COALESCE(a, b, $TRY(1/a, c))",

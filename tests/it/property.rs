@@ -33,7 +33,7 @@ proptest! {
     #![proptest_config(cases(1000))]
 
     #[test]
-    fn the_machine_answers_what_the_language_means(
+    fn the_machine_agrees_with_the_reference_evaluator(
         rule in choices(400),
         context in choices(120),
     ) {
@@ -52,7 +52,7 @@ proptest! {
 
 /// Most generated programs must pass the checker; otherwise the tests would test nothing.
 #[test]
-fn most_generated_programs_run() {
+fn most_generated_programs_run_without_an_error() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut run, mut answered) = (0, 0);
@@ -82,7 +82,7 @@ struct Found {
 
 /// Runs the generated cases that failed once: the rule, its context, and the expected result.
 #[test]
-fn what_was_found_once_stays_mended() {
+fn differential_regressions_stay_fixed() {
     let found = include_str!("../cases/differential.json");
     let found: Vec<Found> = serde_json::from_str(found).unwrap();
     for Found { about, rule, context, answer } in found {

@@ -97,7 +97,7 @@ fn tests_of(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_table_of_resources_has_no_empty_cell_and_names_tests_that_exist() {
+fn the_resource_table_is_complete_and_names_existing_tests() {
     let page = std::fs::read_to_string("SECURITY.md").unwrap();
     let mut tests = BTreeSet::new();
     tests_of(Path::new("src"), &mut tests);
@@ -132,7 +132,7 @@ fn the_table_of_resources_has_no_empty_cell_and_names_tests_that_exist() {
 }
 
 #[test]
-fn a_row_without_a_bound_a_place_or_a_test_that_exists_is_a_fault() {
+fn a_resource_row_without_bound_setting_or_test_is_reported() {
     let tests = BTreeSet::from(["a_flood_is_refused".to_owned()]);
     let faults = |line: &str| faults(&row(line), &tests);
     assert!(faults("| stranger | 64 MiB | `limits.memory` | `a_flood_is_refused` |").is_empty());

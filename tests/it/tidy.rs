@@ -54,7 +54,7 @@ fn module_of(path: &Path) -> String {
 }
 
 #[test]
-fn modules_name_only_what_is_below_them() {
+fn modules_import_only_lower_modules() {
     let table = table();
     assert!(table.len() > 12);
     let mut all = Vec::new();
@@ -77,7 +77,7 @@ fn modules_name_only_what_is_below_them() {
 }
 
 #[test]
-fn files_do_not_import_each_other_in_cycles() {
+fn files_have_no_import_cycles() {
     let uses = imports::uses();
     assert!(uses.len() > 250, "{} files", uses.len());
     // Operators of mappers are rows with functions that lower them, and may contain each other.
@@ -112,7 +112,7 @@ fn public_items_are_few_and_listed() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
+fn every_source_file_has_a_module_comment() {
     let mut all = Vec::new();
     files(Path::new("src"), &mut all);
     for path in all {
@@ -123,14 +123,14 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
-fn objects_keep_the_order_that_serde_json_gives_them() {
+fn serde_json_sorts_object_keys() {
     // The feature `preserve_order` in any dependency would slow down every read.
     let object: serde_json::Value = serde_json::from_str(r#"{"b": 1, "a": 2}"#).unwrap();
     assert_eq!(object.to_string(), r#"{"a":2,"b":1}"#);
 }
 
 #[test]
-fn the_tests_that_the_threat_model_names_are_there() {
+fn the_tests_named_in_the_threat_model_exist() {
     let page = std::fs::read_to_string("SECURITY.md").unwrap();
     let mut all = Vec::new();
     files(Path::new("src"), &mut all);
@@ -156,7 +156,7 @@ fn version(text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn locked_crates_have_the_versions_that_advisories_ask_for() {
+fn locked_crates_have_the_versions_required_by_advisories() {
     let page = std::fs::read_to_string("docs/testing.md").unwrap();
     let section = page.split("\n## ").find(|section| section.starts_with("Dependencies")).unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -180,7 +180,7 @@ fn locked_crates_have_the_versions_that_advisories_ask_for() {
     assert!(checked >= 8, "{checked}");
 }
 
-/// Words that no doc comment begins with: a first line is a noun phrase or a verb.
+/// Words that no comment starts with: a first line is a noun phrase or a verb.
 const OPENINGS: &[&str] =
     &["What", "Whether", "How", "It", "Who", "Whoever", "So many", "Those", "These", "Its"];
 
@@ -188,7 +188,8 @@ const OPENINGS: &[&str] =
 const INDEFINITE: &[&str] =
     &["whoever", "so many", "what came", "is none", "what is told", "what became", "for want of"];
 
-/// The doc comments and comments of a file, a block of lines each, with the line of each block.
+/// Returns the doc comments and comments of a file, a block of lines each, with the line of each
+/// block.
 fn comments(text: &str) -> Vec<(usize, String)> {
     let mut blocks: Vec<(usize, String)> = Vec::new();
     let mut last = 0;

@@ -43,7 +43,7 @@ fn text(text: String) -> OwnedValue {
 }
 
 #[test]
-fn patterns_made_one_after_the_other_meet_the_limit() {
+fn patterns_compiled_in_a_loop_meet_the_step_limit() {
     let before = Instant::now();
     let rule = r#"$RANGE(3000).$MAP(i => $MATCH("a", "\\w{12}${i}"))"#;
     assert_eq!(code(rule, &OwnedValue::Null), "E0401");
@@ -91,7 +91,7 @@ fn calls(function: &'static Function, kind: Kind) -> impl Iterator<Item = String
 }
 
 #[test]
-fn no_function_walks_a_list_or_an_object_uncounted() {
+fn every_function_is_charged_for_walking_a_list_or_object() {
     const MANY: usize = 100_000;
     let empty = || OwnedValue::Object(OwnedObject::default());
     let entries = (0..MANY).map(|at| (at.to_string().into(), OwnedValue::Null)).collect();
@@ -121,7 +121,7 @@ fn no_function_walks_a_list_or_an_object_uncounted() {
 }
 
 #[test]
-fn searches_that_each_look_to_the_end_meet_the_limit() {
+fn searches_with_unbounded_lookahead_meet_the_step_limit() {
     let far = text("a".repeat(20_000));
     for pattern in [".*z|a", "(?:.*z)?a", "a(?:.*z)?", "(?:a*z)*a", "(?:(?:aa)*z)?a"] {
         for (pattern, with) in [(pattern.to_owned(), "b"), (format!("({pattern})"), "\\\\1")] {
@@ -133,7 +133,7 @@ fn searches_that_each_look_to_the_end_meet_the_limit() {
 }
 
 #[test]
-fn everyday_replacements_in_large_texts_answer() {
+fn ordinary_replacements_in_large_strings_stay_within_the_limits() {
     let words = text("Ab, c 12-34 <i>é</i>\n".repeat(5_000));
     for pattern in [
         " ",
@@ -154,7 +154,7 @@ fn everyday_replacements_in_large_texts_answer() {
 }
 
 #[test]
-fn headers_are_found_in_any_case_at_a_price() {
+fn case_insensitive_header_lookups_are_charged_in_steps() {
     let headers = (0..5_000).map(|at| (format!("x-{at}").into(), OwnedValue::Null)).collect();
     let headers = OwnedValue::Object(OwnedObject::new(headers).0);
     for looked in ["headers.missing", "headers[$TEXT(i)]", "'missing' IN headers"] {
@@ -165,7 +165,7 @@ fn headers_are_found_in_any_case_at_a_price() {
 }
 
 #[test]
-fn no_message_quotes_a_payload_at_length() {
+fn diagnostics_quote_payloads_only_in_part() {
     let large = [
         text("a".repeat(1 << 17)),
         text("7".repeat(1 << 17)),
@@ -213,7 +213,7 @@ fn refused(bytes: usize, steps: u64, work: impl FnOnce(&Heap) -> bool) -> bool {
 }
 
 #[test]
-fn bytes_are_joined_within_the_memory_they_take() {
+fn joining_bytes_is_charged_their_memory() {
     let half = [7u8; 1 << 16];
     let parts = [Value::Bytes(&half), Value::Bytes(&half)];
     let join = |heap: &Heap| interpolate(heap, &parts).is_ok();
@@ -222,7 +222,7 @@ fn bytes_are_joined_within_the_memory_they_take() {
 }
 
 #[test]
-fn what_is_written_is_counted_before_it_is_built() {
+fn json_output_is_charged_before_it_is_built() {
     let bytes = vec![7u8; 1 << 20];
     let write = |heap: &Heap| {
         let mut out = heap.text_builder();
@@ -235,7 +235,7 @@ fn what_is_written_is_counted_before_it_is_built() {
 }
 
 #[test]
-fn json_is_counted_once_however_deep_it_nests() {
+fn nested_json_output_is_charged_once() {
     let long = "a".repeat(64_000);
     let deep = format!("{}\"{long}\"{}", "[".repeat(128), "]".repeat(128));
     let deep = read_json(deep.as_bytes()).unwrap();
@@ -246,7 +246,7 @@ fn json_is_counted_once_however_deep_it_nests() {
 }
 
 #[test]
-fn keys_without_escapes_or_with_them_are_read_alike() {
+fn json_keys_with_and_without_escapes_are_equal() {
     let json = r#"{"a":1,"\u0062":{"\n":[2]}}"#;
     let heap = Heap::new(Budget { bytes: 1 << 16, steps: 1_000 });
     let built = read_json_into(&heap, json).unwrap().to_string();
@@ -256,7 +256,7 @@ fn keys_without_escapes_or_with_them_are_read_alike() {
 }
 
 #[test]
-fn groups_and_fingerprints_take_memory_that_counts() {
+fn groups_and_fingerprints_are_charged_their_memory() {
     let small = Limits { memory: 1 << 20, steps: 100_000_000, ..Limits::default() };
     let form = (0..20_000).map(|at| format!("{at}=&")).collect::<String>();
     let numbers = (0..30_000i64).map(|at| OwnedValue::Number(at.into())).collect();
@@ -269,7 +269,7 @@ fn groups_and_fingerprints_take_memory_that_counts() {
 }
 
 #[test]
-fn patterns_that_a_text_can_make_slow_meet_the_limit() {
+fn patterns_with_slow_inputs_meet_the_step_limit() {
     // In a random sequence of two characters, each character may start a match.
     let mut state = 1_u64;
     let mixed: String = std::iter::repeat_with(|| {

@@ -30,7 +30,7 @@ fn quoted(text: &str) -> String {
 
 /// RFC 2202 (SHA-1) and RFC 4231 (the others): secret and message in hex, and the expected codes.
 #[test]
-fn hmacs_are_those_of_the_rfcs() {
+fn hmacs_match_the_rfc_test_vectors() {
     let cases = [
         (
             "HMAC_SHA1",
@@ -85,20 +85,20 @@ fn hmacs_are_those_of_the_rfcs() {
 }
 
 #[test]
-fn parts_of_a_digest_join_without_anything_between() {
+fn hash_arguments_are_concatenated_without_a_separator() {
     let parts: [Value<'_>; 4] = ["".into(), Value::Bytes(b"a"), Value::SecretText("b"), "c".into()];
     assert_eq!(call("MD5", &parts), quoted("900150983cd24fb0d6963f7d28e17f72"));
     assert_eq!(call("SHA1", &parts), quoted("a9993e364706816aba3e25717850c26c9cd0d89d"));
 }
 
 #[test]
-fn a_checksum_of_a_secret_does_not_leave() {
+fn a_checksum_of_a_secret_is_refused_as_an_escape() {
     let answer = call("CRC32", &[Value::SecretText("hunter2")]);
     assert!(answer.starts_with("SecretLeaves"), "{answer}");
 }
 
 #[test]
-fn what_signs_traps_on_null_and_the_comparison_is_false() {
+fn hmac_and_hash_functions_trap_on_null_and_secure_equals_is_false() {
     let two = [
         "HMAC_SHA1",
         "HMAC_SHA256",
@@ -122,7 +122,7 @@ fn what_signs_traps_on_null_and_the_comparison_is_false() {
 }
 
 #[test]
-fn an_empty_secret_signs_nothing() {
+fn hmac_and_jwt_with_an_empty_secret_are_a_fault() {
     for secret in [Value::Text(""), Value::Bytes(b""), Value::SecretText("")] {
         let answer = call("HMAC_SHA256", &[secret, "x".into()]);
         assert!(answer.starts_with("NoSecret"), "{answer}");
@@ -133,7 +133,7 @@ fn an_empty_secret_signs_nothing() {
 }
 
 #[test]
-fn comparison_is_by_bytes_whatever_holds_them() {
+fn secure_equals_compares_the_bytes_of_values_of_all_kinds() {
     let forms = |text: &'static str| {
         let bytes = text.as_bytes();
         [
@@ -179,7 +179,7 @@ fn ed25519_signatures_of_the_rfc_verify() {
 }
 
 #[test]
-fn a_public_key_is_read_in_every_spelling() {
+fn public_keys_are_read_in_every_encoding() {
     let vectors = vectors();
     let ed25519 = text(&vectors["ed25519_signature"]);
     for key in texts(&vectors["ed25519_keys"]) {
@@ -201,7 +201,7 @@ fn a_public_key_is_read_in_every_spelling() {
 }
 
 #[test]
-fn a_certificate_counts_for_its_key() {
+fn a_certificate_is_accepted_for_its_public_key() {
     let paypal = &vectors()["paypal"];
     for (certificate, expected) in [("certificate", "true"), ("other_certificate", "false")] {
         let key = text(&paypal[certificate]).into();
@@ -212,7 +212,7 @@ fn a_certificate_counts_for_its_key() {
 }
 
 #[test]
-fn a_key_that_is_none_is_the_fault_of_its_author() {
+fn an_invalid_public_key_is_a_fault_and_does_not_quote_a_secret() {
     let vectors = vectors();
     for (what, key) in members(&vectors["wrong_keys"]) {
         let args: [Value<'_>; 4] = [key.into(), "hello".into(), "00".into(), "sha256".into()];
@@ -229,7 +229,7 @@ fn a_key_that_is_none_is_the_fault_of_its_author() {
 }
 
 #[test]
-fn a_key_of_another_scheme_is_refused() {
+fn a_public_key_of_another_algorithm_is_refused() {
     let vectors = vectors();
     for (name, family) in [
         ("ED25519_VERIFY", "p256_keys"),
@@ -245,7 +245,7 @@ fn a_key_of_another_scheme_is_refused() {
 }
 
 #[test]
-fn a_small_rsa_key_is_told_its_size() {
+fn a_small_rsa_key_is_refused_with_its_size() {
     let vectors = vectors();
     let key = text(&vectors["wrong_keys"]["rsa_1024"]);
     let answer = call("RSA_VERIFY", &[key.into(), "hello".into(), "00".into(), "sha256".into()]);
@@ -253,7 +253,7 @@ fn a_small_rsa_key_is_told_its_size() {
 }
 
 #[test]
-fn a_signature_that_is_none_is_false() {
+fn a_malformed_signature_verifies_as_false() {
     let vectors = vectors();
     let key = texts(&vectors["ed25519_keys"])[0];
     let point = texts(&vectors["p256_keys"])[0];
@@ -273,7 +273,7 @@ fn a_signature_that_is_none_is_false() {
 }
 
 #[test]
-fn a_signature_of_another_hash_is_false_and_an_unknown_hash_a_fault() {
+fn a_signature_with_another_hash_is_false_and_an_unknown_hash_is_a_fault() {
     let vectors = vectors();
     let (key, signature) =
         (texts(&vectors["rsa_keys"])[0], text(&vectors["rsa_signatures"]["sha256"]));
@@ -288,7 +288,7 @@ fn a_signature_of_another_hash_is_false_and_an_unknown_hash_a_fault() {
 
 /// RFC 7515, appendices A.1 to A.3.
 #[test]
-fn tokens_of_the_rfc_give_their_claims() {
+fn jwts_of_the_rfc_return_their_claims() {
     const CLAIMS: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     // The appendix gives the point as two numbers.
     let x = base64url("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU");
@@ -334,7 +334,7 @@ fn key<'v>(vectors: &'v Json, algorithm: &str) -> Value<'v> {
 }
 
 #[test]
-fn a_token_is_verified_by_the_algorithm_it_was_signed_with_and_no_other() {
+fn a_jwt_is_verified_only_with_the_algorithm_it_was_signed_with() {
     let vectors = vectors();
     let tokens = members(&vectors["tokens"]);
     assert_eq!(tokens.len(), 11);
@@ -350,7 +350,7 @@ fn a_token_is_verified_by_the_algorithm_it_was_signed_with_and_no_other() {
 }
 
 #[test]
-fn any_of_a_list_of_algorithms_will_do() {
+fn a_jwt_may_use_any_algorithm_of_the_list() {
     let vectors = vectors();
     let list = serde_json::json!(["HS512", "HS256"]);
     for algorithm in ["HS256", "HS512", "HS384"] {
@@ -362,7 +362,7 @@ fn any_of_a_list_of_algorithms_will_do() {
 }
 
 #[test]
-fn a_token_that_is_none_gives_null() {
+fn a_malformed_jwt_returns_null() {
     let vectors = vectors();
     for (what, token) in members(&vectors["wrong_tokens"]) {
         let answer = call("JWT_VERIFY", &[token.into(), key(&vectors, "HS256"), "HS256".into()]);
@@ -371,7 +371,7 @@ fn a_token_that_is_none_gives_null() {
 }
 
 #[test]
-fn a_public_key_is_never_taken_for_a_secret() {
+fn a_public_key_is_never_used_as_an_hmac_secret() {
     let vectors = vectors();
     let token = text(&vectors["confused_token"]);
     let pem = texts(&vectors["rsa_keys"])[0];
@@ -386,7 +386,7 @@ fn a_public_key_is_never_taken_for_a_secret() {
 }
 
 #[test]
-fn only_known_algorithms_may_be_named() {
+fn unknown_jwt_algorithms_are_a_fault() {
     let token = text(&vectors()["tokens"]["HS256"]).to_owned();
     for algorithms in [
         serde_json::json!("none"),
@@ -402,7 +402,7 @@ fn only_known_algorithms_may_be_named() {
 }
 
 #[test]
-fn the_claims_of_a_secret_token_do_not_leave() {
+fn the_claims_of_a_secret_jwt_are_refused_as_an_escape() {
     let vectors = vectors();
     let token = Value::SecretText(text(&vectors["tokens"]["HS256"]));
     let answer = call("JWT_VERIFY", &[token, key(&vectors, "HS256"), "HS256".into()]);

@@ -205,7 +205,7 @@ mod tests {
     use crate::value::Value;
 
     #[test]
-    fn the_text_of_a_digest_is_marked_and_that_of_a_text_is_not() {
+    fn encoded_digests_are_marked_and_encoded_strings_are_not() {
         let heap = heap();
         for name in ["HEX", "BASE64", "BASE64URL"] {
             let digest = invoked(&heap, name, &[Value::Bytes(b"d")]).unwrap();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_spells_a_secret_is_one() {
+    fn encodings_of_a_secret_are_secret() {
         let heap = heap();
         for name in ["HEX", "BASE64", "BASE64URL", "BYTES"] {
             let spelled = invoked(&heap, name, &[Value::SecretBytes(b"key")]).unwrap();

@@ -108,20 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn numbers_too_close_for_decimals_stay_apart() {
+    fn integers_beyond_float_precision_stay_distinct() {
         let ids = "[9007199254740993,9007199254740992,9007199254740992.0]";
         assert_eq!(unique(ids), "[9007199254740993,9007199254740992]");
     }
 
     #[test]
-    fn many_different_elements_take_a_few_steps_each() {
+    fn unique_takes_few_steps_for_each_of_many_elements() {
         let ids: Vec<String> = (0..50_000).map(|id| id.to_string()).collect();
         let json = format!("[{}]", ids.join(","));
         assert_eq!(unique(&json), json);
     }
 
     #[test]
-    fn entries_compare_without_their_order_and_elements_with_it() {
+    fn unique_ignores_the_order_of_entries_but_not_of_elements() {
         assert_eq!(
             unique(r#"[{"a":1,"b":2},{"b":2,"a":1},{"a":2,"b":1}]"#).matches('{').count(),
             2

@@ -129,13 +129,13 @@ mod tests {
     use super::Template;
 
     #[test]
-    fn the_names_are_the_roots_that_a_template_may_read() {
+    fn template_names_are_the_variables_that_it_may_read() {
         let template = Template::parse("{{a.b}}{{#c}}{{d}}{{.}}{{/c}}{{^a}}{{& e }}{{/a}}{{!f}}");
         assert_eq!(Vec::from_iter(template.unwrap().names()), ["a", "c", "d", "e"]);
     }
 
     #[test]
-    fn what_stands_in_a_section_may_be_found_there() {
+    fn template_names_in_a_section_may_be_members_of_the_section() {
         let template = Template::parse("{{a}}{{#b}}{{c.x}}{{.}}{{/b}}{{^b}}{{d}}{{/b}}").unwrap();
         let inside = template.reads().into_iter().filter(|read| read.in_section);
         assert_eq!(Vec::from_iter(inside.map(|read| read.name)), ["c", "."]);

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_refused() {
+    fn unclosed_template_tags_and_sections_are_refused() {
         refused("a {{b", "this tag is not closed by `}}`", 2);
         refused("{{{b}}", "this tag is not closed by `}}}`", 0);
         refused("é{{#b}}x", "the section `b` is not closed", 2);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_delimiters_are_looked_at() {
+    fn malformed_template_names_and_delimiters_are_refused() {
         refused("{{}}", "this tag has no name in it", 0);
         refused("{{# }}", "this tag has no name in it", 0);
         refused("{{a..b}}", "the name `a..b` has nothing before, between or after its dots", 0);
@@ -245,13 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn what_other_dialects_have_is_refused_by_name() {
+    fn template_partials_and_inheritance_are_refused_by_name() {
         refused("x{{> p}}", "a template has no partials: `{{>…}}`", 1);
         refused("{{<p}}{{/p}}", "a template has no inheritance: `{{<…}}` and `{{$…}}`", 0);
     }
 
     #[test]
-    fn sections_nest_to_a_limit() {
+    fn template_sections_nest_to_a_limit() {
         let nested = |depth: usize| "{{#a}}".repeat(depth) + &"{{/a}}".repeat(depth);
         assert!(Template::parse(&nested(32)).is_ok());
         refused(&nested(33), "sections nest at most 32 deep", 32 * 6);

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_escaped_unless_told_otherwise() {
+    fn template_values_are_escaped_except_in_raw_tags() {
         let forbidden = r#"{"x": "& \" < > '"}"#;
         check("{{x}}", forbidden, "&amp; &quot; &lt; &gt; &#39;");
         check("{{{x}}}|{{&x}}|{{ { x }}}", forbidden, "& \" < > '|& \" < > '|& \" < > '");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn dotted_names_go_down_and_never_further_out() {
+    fn dotted_template_names_do_not_fall_back_to_an_outer_scope() {
         check("{{a.b.c}}", r#"{"a": {"b": {"c": "deep"}}}"#, "deep");
         check("{{l.1.id}}{{l.9.id}}{{l.x}}", r#"{"l": [{"id": 1}, {"id": 2}]}"#, "2");
         check("{{#a}}{{b.c}}{{/a}}", r#"{"a": {"b": {}}, "b": {"c": "no"}}"#, "");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn sections_repeat_open_and_close() {
+    fn template_sections_repeat_for_lists_and_skip_falsy_values() {
         check("{{#l}}{{n}}{{/l}}", r#"{"l": [{"n": 1}, {"n": 2}]}"#, "12");
         check("{{#l}}({{#.}}{{.}}{{/.}}){{/l}}", r#"{"l": [[1, 2], [3]]}"#, "(12)(3)");
         check("{{#l}}{{0}}={{1}};{{/l}}", r#"{"l": [["a", 1]]}"#, "a=1;");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_alone_on_its_line_takes_the_line_with_it() {
+    fn a_standalone_template_tag_removes_its_line() {
         check("| This\n{{#b}}\n|\n{{/b}}\n| Line", r#"{"b": 1}"#, "| This\n|\n| Line");
         check("  {{#b}}  \r\n/\r\n\t{{/b}}", r#"{"b": 1}"#, "/\r\n");
         check("a\n  {{! one\n two }}\nb", "{}", "a\nb");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_can_be_changed() {
+    fn template_delimiters_can_be_changed() {
         check("{{=<% %>=}}(<%x%>) {{x}} <%{x}%>", r#"{"x": "&"}"#, "(&amp;) {{x}} &");
         check("({{= | | =}}|x||= {{ }} =|{{x}})", r#"{"x": 1}"#, "(11)");
         check("a\n{{=@ @=}}\nb @x@", r#"{"x": 1}"#, "a\nb 1");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_sections_cannot_explode() {
+    fn nested_template_sections_meet_the_limits() {
         let root = read_json(br#"{"a": [1,1,1,1,1,1,1,1,1,1]}"#).unwrap();
         for body in ["", "text that is written again and again and again", "{{a}}"] {
             let template = "{{#a}}".repeat(32) + body + &"{{/a}}".repeat(32);

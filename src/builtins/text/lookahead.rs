@@ -178,7 +178,7 @@ mod tests {
     use super::{Reach, reach};
 
     #[test]
-    fn everyday_patterns_look_no_further_than_their_matches() {
+    fn ordinary_patterns_need_no_lookahead() {
         let known = [
             (" ", 1, 4),
             (r"[^a-z0-9]+", 2, 4),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_look_to_the_end_is_never_taken_for_less() {
+    fn unbounded_match_lookahead_is_never_underestimated() {
         let far = [
             ".*z|a",
             "(?:.*z)?a",

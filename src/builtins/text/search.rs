@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn backslashes_name_groups_and_dollars_do_not() {
+    fn replacements_refer_to_groups_by_backslash_and_not_by_dollar() {
         assert_eq!(replaced("ab", "(a)(b)", r"\2\1\0"), r#""baab""#);
         assert_eq!(replaced("ab", "(a)(b)", r"$1${2}"), r#""$1${2}""#);
         assert_eq!(replaced("a", "a", r"\\0\q\"), r#""\\0\\q\\""#);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_that_each_look_to_the_end_are_paid_for() {
+    fn matches_with_unbounded_lookahead_are_charged_in_steps() {
         let heap = Heap::new(Budget { bytes: 1 << 20, steps: 2_000 });
         let text = "a".repeat(1 << 16);
         let args = [text.as_str(), ".*z|a", "b"].map(Value::Text);

@@ -17,7 +17,7 @@ fn int(number: i64) -> Value<'static> {
 }
 
 #[test]
-fn a_time_is_read_in_each_of_the_forms() {
+fn times_are_parsed_in_every_supported_format() {
     for (text, expected) in [
         // RFC 3339, and shorter forms of ISO 8601.
         ("2025-08-17T12:30:00Z", "2025-08-17T12:30:00Z"),
@@ -60,7 +60,7 @@ fn a_time_is_read_in_each_of_the_forms() {
 }
 
 #[test]
-fn anything_else_is_not_a_time() {
+fn unsupported_time_formats_are_refused() {
     let long = "1".repeat(1 << 20);
     for text in [
         "",
@@ -130,7 +130,7 @@ fn numbers_are_unix_times() {
 }
 
 #[test]
-fn a_zone_is_for_texts_that_name_none() {
+fn a_zone_applies_to_times_without_an_offset() {
     for (text, zone, expected) in [
         ("2025-08-17T12:30:00", "Europe/Berlin", "2025-08-17T12:30:00+02:00"),
         ("2025-01-17T12:30:00", "Europe/Berlin", "2025-01-17T12:30:00+01:00"),
@@ -153,7 +153,7 @@ fn a_zone_is_for_texts_that_name_none() {
 }
 
 #[test]
-fn a_zone_that_is_none_is_refused_with_a_near_one() {
+fn an_unknown_zone_is_refused_with_a_suggestion() {
     let at = time("2025-08-17").into();
     for zone in ["", "Berlin", "europe/berlin", "CEST", "+2", "+25:00", "02:00", "UTC+2", "é"] {
         let answer = call("IN_ZONE", &[at, zone.into()]);
@@ -162,7 +162,7 @@ fn a_zone_that_is_none_is_refused_with_a_near_one() {
 }
 
 #[test]
-fn instants_are_shown_as_the_clocks_of_a_zone() {
+fn in_zone_converts_instants_to_the_local_time_of_a_zone() {
     let at = Value::Time(time("2025-08-17T12:30:00Z"));
     for (zone, expected) in [
         ("Europe/Berlin", "2025-08-17T14:30:00+02:00"),
@@ -187,7 +187,7 @@ fn instants_are_shown_as_the_clocks_of_a_zone() {
 }
 
 #[test]
-fn a_text_is_read_by_its_format() {
+fn parse_time_uses_the_given_format() {
     for (text, format, zone, expected) in [
         ("17.08.2025", "%d.%m.%Y", Value::Null, "2025-08-17T00:00:00Z"),
         ("17.08.2025", "%d.%m.%Y", "Europe/Berlin".into(), "2025-08-17T00:00:00+02:00"),
@@ -219,7 +219,7 @@ fn a_text_is_read_by_its_format() {
 }
 
 #[test]
-fn a_text_of_another_form_is_not_a_time() {
+fn parse_time_refuses_strings_that_do_not_match_the_format() {
     for (text, format) in [
         ("", "%F"),
         ("17.08.2025 ", "%d.%m.%Y"),
@@ -237,7 +237,7 @@ fn a_text_of_another_form_is_not_a_time() {
 }
 
 #[test]
-fn a_format_that_cannot_give_a_time_is_refused() {
+fn parse_time_refuses_incomplete_formats() {
     for (text, format) in [
         ("12:30", "%H:%M"),
         ("17 Aug", "%d %b"),
@@ -258,7 +258,7 @@ fn a_format_that_cannot_give_a_time_is_refused() {
 }
 
 #[test]
-fn a_time_is_written_by_a_format() {
+fn format_time_uses_the_given_format() {
     let at = Value::Time(time("2025-08-07T09:05:00.25Z"));
     for (format, expected) in [
         ("%Y-%m-%dT%H:%M:%S", "2025-08-07T09:05:00"),
@@ -278,7 +278,7 @@ fn a_time_is_written_by_a_format() {
 }
 
 #[test]
-fn a_format_that_means_nothing_is_named_and_never_written() {
+fn unknown_format_directives_are_a_fault_that_names_them() {
     let at = Value::Time(time("2025-08-07"));
     for (format, named) in [
         ("%Q", "`%Q`"),
@@ -300,7 +300,7 @@ fn a_format_that_means_nothing_is_named_and_never_written() {
 }
 
 #[test]
-fn every_two_and_three_characters_after_a_percent_sign_do_no_harm() {
+fn all_two_and_three_character_directives_run_without_a_panic() {
     let at = Value::Time(time("2025-08-07"));
     for first in ' '..='~' {
         for second in ' '..='~' {
@@ -314,7 +314,7 @@ fn every_two_and_three_characters_after_a_percent_sign_do_no_harm() {
 }
 
 #[test]
-fn dates_move_by_the_calendar_and_never_out_of_it() {
+fn add_date_follows_the_calendar_and_stays_in_range() {
     for (from, (years, months, days), expected) in [
         ("2024-02-29", (1, 0, 0), "2025-02-28T00:00:00Z"),
         ("2024-02-29", (4, 0, 0), "2028-02-29T00:00:00Z"),
@@ -341,7 +341,7 @@ fn dates_move_by_the_calendar_and_never_out_of_it() {
 }
 
 #[test]
-fn times_move_by_seconds_and_never_out_of_the_calendar() {
+fn add_seconds_stays_in_the_range_of_times() {
     let at = Value::Time(time("2025-08-17"));
     let decimal = |value| Value::from(Number::decimal(value).unwrap());
     let half = [at, decimal(0.5), decimal(0.5), decimal(0.25)];

@@ -124,7 +124,7 @@ mod tests {
     use super::ConfigFiles;
 
     #[test]
-    fn a_turned_link_to_a_folder_changes_the_fingerprint() {
+    fn a_retargeted_directory_link_changes_the_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for (version, secret) in [("v1", "one"), ("v2", "two")] {
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_watched_too() {
+    fn missing_files_are_watched() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         let files = ConfigFiles::default();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_a_size_that_is_not_passed() {
+    fn file_reads_are_limited_in_size() {
         let files = ConfigFiles::default();
         assert!(files.read("/dev/zero".as_ref()).unwrap_err().contains("more than"));
     }

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_name_files_variables_and_what_begins_like_them() {
+    fn secret_source_lists_match_files_directories_and_variable_prefixes() {
         let list = ["ACME_*".to_owned(), "ONE".to_owned()];
         let variable = |name| matches(&list, External::SecretVariable(name));
         assert!(

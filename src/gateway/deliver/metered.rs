@@ -70,7 +70,7 @@ mod tests {
     use super::{MAX_BYTES, Metered};
 
     #[tokio::test]
-    async fn a_peer_may_send_so_much_after_each_write_and_no_more() {
+    async fn a_receiver_is_limited_in_bytes_after_each_write() {
         let (ours, mut theirs) = tokio::io::duplex(2 * MAX_BYTES);
         let mut ours = Metered::new(ours);
         let mut read = vec![0; MAX_BYTES];

@@ -359,7 +359,7 @@ mod tests {
     use super::{Duration, MIN_BYTES_PER_SECOND, Memory, Owner, Reservation, required_rate};
 
     #[tokio::test]
-    async fn a_body_has_a_pace_only_while_others_need_the_memory_that_it_holds() {
+    async fn a_body_needs_a_minimum_rate_only_while_other_requests_need_its_memory() {
         let memory = Memory::new(64 << 20);
         let owner = Owner::Address(IpAddr::from([192, 0, 2, 1]));
         let (body, short) = (1 << 20, Reservation::default());

@@ -187,7 +187,7 @@ mod tests {
     type Row = (&'static str, &'static [&'static [u8]], Result<&'static str, Unknown>);
 
     #[test]
-    fn forwarded_for_is_read_from_the_right_and_an_unreadable_hop_is_unknown() {
+    fn forwarded_for_is_read_from_the_right_and_an_invalid_hop_is_unknown() {
         const NO_HOP: Result<&str, Unknown> = Err(Unknown::NoHop);
         const UNREADABLE: Result<&str, Unknown> = Err(Unknown::UnreadableHop);
         let table: &[Row] = &[
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn senders_are_counted_by_host_and_by_site_and_unknown_ones_by_proxy() {
+    fn rate_limits_count_senders_by_ipv4_host_ipv6_site_or_proxy() {
         let known = |text: &str| origin(text, &[]);
         assert_eq!(known("192.0.2.9").host(), Group::Sender(address("192.0.2.9")));
         assert_eq!(known("192.0.2.9").site(), Group::Sender(address("192.0.2.9")));

@@ -29,7 +29,7 @@ mod tests {
     use super::connections;
 
     #[test]
-    fn connections_leave_room_for_deliveries_and_the_store() {
+    fn connection_limit_reserves_file_descriptors_for_deliveries_and_the_store() {
         assert_eq!(connections(12_000, usize::MAX, 512), 12_000);
         assert_eq!(connections(12_000, 20_000, 512), 12_000);
         assert_eq!(connections(12_000, 4096, 512), 4096 - 512 - 64);

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_counted_and_inserts_are_seen() {
+    fn hpack_fields_are_counted_and_table_inserts_are_detected() {
         // RFC 7541, C.2.1 to C.2.4.
         let literal = b"\x40\x0acustom-key\x0dcustom-header";
         assert_eq!(scanned(&[literal]), (1, true));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_may_come_in_parts_of_any_length() {
+    fn hpack_blocks_are_scanned_in_fragments_of_any_length() {
         let block = b"\x20\x82\x40\x0acustom-key\x0dcustom-header\x00\x01a\x00\x1f\x80\x01\x7f\x00";
         let whole = scanned(&[block]);
         for at in 0..block.len() {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_emptied_the_table_fills_nothing() {
+    fn a_peer_with_an_empty_hpack_table_does_not_fill_memory() {
         let mut scanner = Scanner::default();
         scanner.begin();
         scanner.scan(b"\x20\x40\x01a\x01b");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn long_integers_do_not_overflow() {
+    fn long_hpack_integers_do_not_overflow() {
         let mut block = vec![0x00, 0x7f];
         block.extend([0xff; 40]);
         block.push(0x01);

@@ -23,7 +23,7 @@ pub const STAGES: &[StageRow] = &[
         setting: "limits.connections",
         default: "no wait",
         doc: "A new connection never waits for a free one: the oldest without a request is closed. A new connection of an address with more than 128 connections without a request is read 50 ms later.",
-        test: "half_open_connections_give_way_to_new_ones",
+        test: "half_open_connections_are_closed_for_new_ones",
     },
     StageRow {
         name: "tls",
@@ -51,14 +51,14 @@ pub const STAGES: &[StageRow] = &[
         setting: "limits.body_timeout",
         default: "20s",
         doc: "From the end of the head to the end of the body. A body that stalls gives way after 0.05 s when a request finds no memory.",
-        test: "bodies_that_stall_and_hold_memory_give_way_to_others",
+        test: "stalled_bodies_release_the_memory_budget_to_others",
     },
     StageRow {
         name: "answer",
         setting: "limits.write_timeout",
         default: "10s",
         doc: "For each 16 KiB of an answer that the peer does not read: full socket buffers, or a closed HTTP/2 window.",
-        test: "an_answer_that_nobody_reads_ends_with_the_write_timeout",
+        test: "an_unread_response_ends_with_the_write_timeout",
     },
     StageRow {
         name: "idle",

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_from_many_addresses_resets_no_bucket_of_failures_and_is_bounded() {
+    fn a_flood_from_many_addresses_keeps_failure_buckets_and_bounds_memory() {
         let buckets = TokenBuckets::default();
         let mut now = SECOND;
         let fails = |address, now| is_admitted(rate_limiter(&buckets, address, now).fail());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_kept_over_two_generations_as_long_as_it_is_not_empty() {
+    fn a_token_bucket_survives_two_generations_while_it_is_not_empty() {
         let buckets = TokenBuckets::default();
         let fails = |now| is_admitted(rate_limiter(&buckets, v4(0), now).fail());
         assert!((0..3).all(|_| fails(59 * SECOND)));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_uses_up_its_own_challenges_and_not_those_of_the_listener() {
+    fn challenge_rate_limit_of_one_address_does_not_affect_the_provider() {
         let buckets = TokenBuckets::default();
         // Four a second, for a minute.
         let answered = (0..240).filter(|at| asks(&buckets, v4(1), at * SECOND / 4)).count();
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_that_are_not_answered_count_against_the_address_alone() {
+    fn refused_challenges_count_for_the_address_and_not_for_the_listener() {
         let buckets = TokenBuckets::default();
         for number in 0..100 {
             for _ in 0..5 {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn when_many_addresses_use_up_a_listener_s_challenges_the_first_of_others_is_answered() {
+    fn first_challenge_of_a_new_address_is_answered_past_the_listener_rate_limit() {
         let buckets = TokenBuckets::default();
         let answered = (0..200).filter(|at| asks(&buckets, v4(at % 4), SECOND)).count();
         assert_eq!(answered, 20, "as many as the listener answers, from four addresses");

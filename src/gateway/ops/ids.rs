@@ -60,7 +60,7 @@ mod tests {
     use super::{display_locator, stored_id};
 
     #[test]
-    fn an_id_that_is_no_uuid_is_an_error_and_not_another_id() {
+    fn an_invalid_uuid_in_the_store_is_an_error() {
         let error = stored_id("1").unwrap_err();
         assert_eq!(error.to_string(), "the id `1` in the store is no UUID");
         assert_eq!(display_locator("1"), "1");

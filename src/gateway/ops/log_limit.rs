@@ -52,7 +52,7 @@ mod tests {
     use super::{LogLimit, MAX_LINES, WINDOW};
 
     #[test]
-    fn a_listener_has_so_many_lines_a_second_and_says_how_many_are_missing() {
+    fn log_lines_of_a_listener_are_rate_limited_and_suppressed_ones_counted() {
         let (limit, now) = (LogLimit::default(), Instant::now());
         let admitted = (0..100).filter_map(|_| limit.admit("a", now)).count();
         assert_eq!(admitted, MAX_LINES as usize);

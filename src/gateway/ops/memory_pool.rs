@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_bodies_of_one_owner_leave_memory_to_those_of_others() {
+    async fn long_bodies_of_one_owner_leave_memory_budget_to_others() {
         let memory = MemoryPool::new(24 * MIB, 16);
         let address = |last: u8| Owner::Address(IpAddr::from([192, 0, 2, last]));
         let owners = [address(1), Owner::Tenant("acme".to_owned())];
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_waits_for_its_share_presses_the_others_of_its_owner_only() {
+    async fn a_body_waiting_for_memory_affects_only_bodies_of_its_owner() {
         let memory = MemoryPool::new(24 * MIB, 16);
         let owner = Owner::Tenant("acme".to_owned());
         let mut held = Vec::new();

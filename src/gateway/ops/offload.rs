@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn failing_senders_are_verified_one_at_a_time_and_others_wait_for_nobody() {
+    async fn failing_senders_are_verified_one_at_a_time_and_others_without_waiting() {
         let offload = Offload::default();
         let first = offload.acquire(Load::Failing, &address(1), TIMEOUT).await.unwrap();
         assert!(
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permit_ends_with_the_work_and_not_with_the_wait() {
+    async fn a_verification_permit_is_held_until_the_work_ends_after_a_timeout() {
         let offload = Offload::default();
         let permit = offload.acquire(Load::Failing, &address(1), TIMEOUT).await.unwrap();
         let (send, receive) = std::sync::mpsc::channel::<()>();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn work_for_a_failing_sender_and_heavy_work_leave_their_worker_to_others() {
+    async fn offloaded_verification_does_not_block_the_runtime_worker() {
         for load in [Load::Failing, Load::Heavy] {
             let offload = Offload::default();
             let permit = offload.acquire(load, &address(1), TIMEOUT).await.unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_with_many_failing_requests_does_not_keep_another_waiting() {
+    async fn verification_queue_is_fair_between_addresses() {
         for load in [Load::Failing, Load::Delivery] {
             let offload = std::sync::Arc::new(Offload::default());
             let held = offload.acquire(load, &address(1), TIMEOUT).await.unwrap();

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_older_for_a_clock_that_was_set_forward_a_moment_ago() {
+    fn retention_ignores_a_clock_that_was_just_set_forward() {
         let clock = Clock::pinned(time_of(1000 * HOUR));
         let mut retention_clock = RetentionClock::new(&clock, Some(999 * HOUR));
         assert_near(retention_clock.now(), 1000 * HOUR);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_clock_and_a_clock_that_is_set_back_are_believed() {
+    fn retention_follows_small_clock_steps_and_a_clock_set_back() {
         let clock = Clock::pinned(time_of(1000 * HOUR));
         let mut retention_clock = RetentionClock::new(&clock, None);
         for at in [1000 * HOUR + micros_in(Duration::from_secs(60)), 900 * HOUR] {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_starts_long_after_its_last_request_deletes_nothing_at_once() {
+    fn retention_deletes_nothing_at_a_start_long_after_the_last_request() {
         let clock = Clock::pinned(time_of(9000 * HOUR));
         assert_eq!(RetentionClock::new(&clock, Some(1000 * HOUR)).now(), 1000 * HOUR);
         assert_eq!(RetentionClock::new(&clock, Some(8990 * HOUR)).now(), 9000 * HOUR);

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_alone_leaves_half_of_the_permits_for_others() {
+    fn a_single_tenant_leaves_half_of_the_permits_for_others() {
         let shares = Shares::new(512);
         let first = all(&shares, "a", Class::Steady);
         let second = all(&shares, "b", Class::Steady);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tenants_that_want_many_units_leave_some_for_the_next_tenant() {
+    async fn tenants_that_acquire_many_permits_leave_some_for_the_next_tenant() {
         let shares = Shares::new(1024);
         let mut held = Vec::new();
         for tenant in ["a", "b", "c", "d", "e"] {
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn one_permit_is_for_the_first_caller() {
+    fn a_single_permit_goes_to_the_first_caller() {
         let shares = Shares::new(1);
         let one = shares.try_acquire("a", Class::Failing);
         assert!(one.is_some() && shares.try_acquire("b", Class::Steady).is_none());
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn failing_receivers_leave_permits_to_good_ones_of_their_tenant() {
+    fn failing_receivers_leave_permits_to_healthy_ones_of_their_tenant() {
         let shares = Shares::new(300);
         let failing = all(&shares, "a", Class::Failing);
         assert_eq!(failing.len(), 100);
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_wait_are_served_by_tenant_and_the_first_come_first() {
+    async fn permits_are_granted_in_turn_by_tenant_and_in_queue_order() {
         let shares = Shares::new(2);
         let held =
             [shares.acquire("a", Class::Steady).await, shares.acquire("b", Class::Steady).await];

@@ -128,7 +128,7 @@ mod tests {
     use super::{CompileError, Patterns};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn a_program_is_compiled_beside_the_threads_of_the_runtime() {
+    async fn filters_are_compiled_outside_the_runtime_threads() {
         let patterns = Patterns::default();
         let (send, receive) = mpsc::channel();
         // The only worker runs this task while the compiler waits for it.
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_tenant_has_one_compiler_at_a_time() {
+    async fn a_tenant_compiles_one_filter_at_a_time() {
         let patterns = Arc::new(Patterns::default());
         let running = Arc::new(AtomicUsize::new(0));
         let tasks: Vec<_> = (0..8)
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_does_not_wait_without_end_for_the_compiler() {
+    async fn filter_compilation_ends_with_a_timeout_while_the_tenant_is_busy() {
         let patterns = Patterns::default();
         let held = patterns.turn("acme").acquire_owned().await.unwrap();
         let short = Duration::from_millis(20);

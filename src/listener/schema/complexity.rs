@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn sharing_that_multiplies_is_refused() {
+    fn schemas_with_exponential_validation_cost_are_refused() {
         for keyword in ["allOf", "anyOf", "oneOf"] {
             let schema = doubled(30, |next| json!({ keyword: [next, next] }));
             assert!(wrong(&schema).contains("too complex"), "{keyword}");
@@ -413,13 +413,13 @@ mod tests {
     }
 
     #[test]
-    fn sharing_by_members_is_taken() {
+    fn schemas_that_share_definitions_by_members_are_accepted() {
         let schema = doubled(60, |next| json!({ "properties": { "a": next, "b": next } }));
         Complexity::of(&schema).unwrap();
     }
 
     #[test]
-    fn a_schema_that_never_reaches_a_member_is_refused() {
+    fn a_schema_that_recurses_without_a_member_is_refused() {
         for schema in [
             json!({ "$ref": "#" }),
             json!({ "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "anyOf": [{ "$ref": "#/$defs/a" }] } } }),
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn look_around_and_back_references_are_found() {
+    fn lookaround_and_backreferences_in_schema_patterns_are_detected() {
         for pattern in [r"(a)\1", r"^(?=a)", r"(?<!b)a", r"(?<n>a)\k<n>", r"(?!x)"] {
             assert!(looks_around(pattern), "{pattern}");
         }

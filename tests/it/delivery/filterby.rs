@@ -26,7 +26,7 @@ fn holds(text: &str) -> bool {
 }
 
 #[test]
-fn what_is_documented_holds_as_documented() {
+fn documented_list_filters_match_as_documented() {
     for text in [
         "name eq 'Post to Slack'",
         "Name ne 'x'",
@@ -79,7 +79,7 @@ fn what_is_documented_holds_as_documented() {
 }
 
 #[test]
-fn what_is_none_is_refused_with_its_place() {
+fn invalid_list_filters_are_refused_with_the_column() {
     for (text, words) in [
         ("", "ends too early"),
         ("name eq", "ends too early"),
@@ -104,7 +104,7 @@ fn what_is_none_is_refused_with_its_place() {
 }
 
 #[test]
-fn orders_are_read_and_refused() {
+fn sort_orders_are_parsed_or_refused() {
     let rows = [
         json!({ "name": "b", "number": 2 }),
         json!({ "name": "a", "number": 2 }),
@@ -127,7 +127,7 @@ fn orders_are_read_and_refused() {
 
 proptest! {
     #[test]
-    fn nothing_that_is_written_makes_it_fall(text in "[ a-z'0-9()/,:]{0,60}|\\PC{0,30}") {
+    fn list_filter_parser_never_panics(text in "[ a-z'0-9()/,:]{0,60}|\\PC{0,30}") {
         if let Ok(filter) = Filter::read(&text, MEMBERS) {
             let negated = format!("not ({text})");
             if let Ok(negated) = Filter::read(&negated, MEMBERS) {

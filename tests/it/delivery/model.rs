@@ -16,7 +16,7 @@ fn history(attempts: u32, ended: AttemptResult) -> History {
 }
 
 #[test]
-fn a_trigger_is_for_what_its_name_says() {
+fn a_failure_trigger_matches_the_attempt_results_of_its_name() {
     let ends = [
         AttemptResult::Answered(200),
         AttemptResult::Answered(302),
@@ -45,7 +45,7 @@ fn a_trigger_is_for_what_its_name_says() {
 }
 
 #[test]
-fn retries_wait_as_the_policy_says_and_then_it_is_given_up() {
+fn retries_follow_the_backoff_of_the_policy_until_the_delivery_is_exhausted() {
     let waits = |retry: Retry| -> Vec<u64> {
         let policy = Policy { retry: Some(retry), ..Policy::indifferent() };
         (1..=12)
@@ -65,7 +65,7 @@ fn retries_wait_as_the_policy_says_and_then_it_is_given_up() {
 }
 
 #[test]
-fn what_is_done_at_the_end_is_the_policy() {
+fn failure_policy_decides_the_end_of_a_delivery() {
     let policy = Policy {
         triggers: vec![Trigger::Class(5)],
         retry: None,
@@ -83,7 +83,7 @@ fn what_is_done_at_the_end_is_the_policy() {
 }
 
 #[test]
-fn what_suspends_is_the_policy_and_only_an_owner_lifts_it() {
+fn failure_policy_suspends_a_subscription_and_only_its_owner_resumes_it() {
     let policy = |suspend| Policy { suspend, ..Policy::indifferent() };
     let after = |health: SubscriptionHealth, suspend, taken, given_up| {
         health.after(AttemptEffect::of(&policy(suspend), taken, given_up), 5)
@@ -107,7 +107,7 @@ fn what_suspends_is_the_policy_and_only_an_owner_lifts_it() {
 }
 
 #[test]
-fn the_most_particular_trigger_is_the_one_that_is_told() {
+fn the_most_specific_failure_trigger_is_reported() {
     let policy =
         Policy { triggers: vec![Trigger::Class(4), Trigger::Status(404)], ..Policy::indifferent() };
     assert_eq!(policy.trigger(AttemptResult::Answered(404)), Some(Trigger::Status(404)));
@@ -115,7 +115,7 @@ fn the_most_particular_trigger_is_the_one_that_is_told() {
 }
 
 #[test]
-fn what_cannot_become_better_is_not_tried_again() {
+fn permanent_failures_are_not_retried() {
     let policy =
         Policy { retry: Some(Retry::linear(1, 10)), divert: true, ..Policy::indifferent() };
     for ended in [AttemptResult::Forbidden, AttemptResult::Unmade] {
@@ -126,7 +126,7 @@ fn what_cannot_become_better_is_not_tried_again() {
 
 proptest! {
     #[test]
-    fn a_wait_is_never_shorter_than_the_policy_says_nor_a_tenth_longer(
+    fn retry_backoff_with_jitter_is_at_most_a_tenth_longer_than_the_policy(
         interval in 1_u64..100_000, attempts in 1_u32..=10, number in 1_u32..15,
         exponential: bool, jitter in 0.0_f64..=1.0, asked in 0_u64..200_000, now in 0..4_000_000_000_000_000_i64,
     ) {
@@ -155,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn filters_together_answer_as_alone_and_end_when_they_are_told() {
+fn filters_in_a_set_give_the_same_results_as_alone_within_the_step_limit() {
     let mut machine = engine().machine();
     let event = json!({ "type": "a", "data": { "n": 1, "items": (0..200).collect::<Vec<_>>() } });
     let texts = [
@@ -184,7 +184,7 @@ fn filters_together_answer_as_alone_and_end_when_they_are_told() {
 }
 
 #[test]
-fn programs_of_subscribers_have_a_bound_and_no_secrets() {
+fn programs_of_subscribers_have_a_size_limit_and_no_secrets() {
     let mut machine = engine().machine();
     let event = json!({ "type": "a", "data": { "items": (0..200).collect::<Vec<_>>() } });
     let wants = |filter: &str, machine: &mut _| {

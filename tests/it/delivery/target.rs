@@ -3,7 +3,7 @@
 use hookgate::delivery::refusal;
 
 #[test]
-fn addresses_that_lead_inside_are_refused_in_every_form() {
+fn ssrf_protection_refuses_internal_addresses_in_every_notation() {
     for address in [
         "0.0.0.0",
         "0.1.2.3",
@@ -57,7 +57,7 @@ fn addresses_that_lead_inside_are_refused_in_every_form() {
 }
 
 #[test]
-fn addresses_of_the_world_are_not() {
+fn ssrf_protection_allows_public_addresses() {
     for address in [
         "1.1.1.1",
         "8.8.8.8",
@@ -80,7 +80,7 @@ fn addresses_of_the_world_are_not() {
 }
 
 #[test]
-fn a_network_that_is_allowed_by_name_is_allowed_in_every_form() {
+fn ssrf_protection_allows_a_configured_network_in_every_notation() {
     let allowed = ["10.1.0.0/16".parse().unwrap(), "fd00::/8".parse().unwrap()];
     for address in ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "fd12::1"] {
         assert_eq!(refusal(address.parse().unwrap(), &allowed), None, "{address}");

@@ -1,15 +1,14 @@
 //! The fenced blocks of the pages.
 //!
-//! - ` ```hookgate `: examples, each ended by `# => <answer>`: JSON, or the codes of what is wrong;
-//!   `(W0103)` after the answer is a warning that comes with it. Lines at the top of the block
-//!   say what its examples run against: `# with {…}` gives roots of the context, `# now …` the
-//!   time, `# secret NAME=VALUE` a secret.
-//! - ` ```console `: `$ hookgate …` lines, continued by `> ` lines, and what a terminal shows.
+//! - ` ```hookgate `: examples, each ended by `# => <answer>`: JSON, or the codes of diagnostics;
+//!   `(W0103)` after the answer is a warning. Lines at the top of the block set the context of its
+//!   examples: `# with {…}` sets variables, `# now …` the time, `# secret NAME=VALUE` a secret.
+//! - ` ```console `: `$ hookgate …` lines, continued by `> ` lines, and the output on a terminal.
 //! - ` ```mapper-yaml `, ` ```mapper-toml `: a document with the same lines as comments;
 //!   ` ```mapper-json `: a document, a ` ```json answer ` block after it, and a
 //!   ` ```json context ` block before it if it reads one.
-//! - ` ```toml `: the file of a listener or of the gateway, which has to check without a word, or a
-//!   test file, whose tests have to pass.
+//! - ` ```toml `: the file of a listener or of the gateway, which must have no diagnostics, or a
+//!   test file, whose tests must pass.
 //! - ` ```rust ` blocks are doctests of the crate.
 
 use std::path::Path;
@@ -25,11 +24,11 @@ use super::{read, root, shown, updating, written_pages};
 
 const NOW: &str = "2025-08-20T00:00:00Z";
 
-/// Info strings of blocks that nothing runs.
+/// Info strings of blocks that do not run.
 const SILENT: &[&str] = &["text", "sh", "json", "json context", "json answer", "rust"];
 
 #[test]
-fn every_block_runs_as_it_says() {
+fn code_blocks_of_the_documentation_give_their_documented_results() {
     let mut wrong = Vec::new();
     for path in written_pages() {
         let page = read(&path);
@@ -51,7 +50,7 @@ struct Block<'p> {
     at: usize,
 }
 
-/// Runs the blocks of a page; what comes back is the page with what they really answer.
+/// Runs the blocks of a page, and returns the page with the actual results.
 fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
     let mut out = String::new();
     let mut lines = page.lines().enumerate();
@@ -98,7 +97,7 @@ fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
     out
 }
 
-/// The block itself, where it holds, or what is wrong with it.
+/// Returns the block if its results are as documented, else a description of the difference.
 fn configuration(body: &str) -> String {
     let complaint = match body {
         body if body.contains("[[test]]") => tested(body),
@@ -134,12 +133,12 @@ fn tested(file: &str) -> Option<String> {
     (!output.status.success()).then(|| String::from_utf8_lossy(&told).into_owned())
 }
 
-/// Without the spaces at the ends of lines, which nobody sees.
+/// Removes trailing spaces, which are invisible.
 fn trimmed(text: &str) -> Vec<&str> {
     text.trim_end().lines().map(str::trim_end).collect()
 }
 
-/// What the lines at the top of a block say.
+/// The settings in the lines at the top of a block.
 struct DecisionContext {
     roots: Vec<OwnedValue>,
     now: Time,
@@ -189,8 +188,8 @@ fn examples(block: &Block<'_>) -> String {
     out.join("\n")
 }
 
-/// What a source answers, written as the block has it. Warnings are told where the block tells
-/// of some.
+/// Returns the result of a source as the block has it. Warnings are included if the block includes
+/// some.
 fn answer(source: &str, surroundings: &DecisionContext) -> String {
     let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
     let checked = match engine.check(Source::new("block", source)) {
@@ -226,7 +225,7 @@ fn codes(diagnostics: &Diagnostics) -> String {
     codes.join(", ")
 }
 
-/// Runs the commands of a block, and writes down what they show.
+/// Runs the commands of a block, and writes their output.
 fn console(block: &Block<'_>) -> String {
     let mut out = Vec::new();
     let mut lines = block.lines.iter().peekable();
@@ -248,7 +247,7 @@ fn console(block: &Block<'_>) -> String {
     out.join("\n")
 }
 
-/// What a command shows on a terminal, apart from colour.
+/// Returns the output of a command on a terminal, without colour.
 fn run(command: &str) -> String {
     let binary = Path::new(env!("CARGO_BIN_EXE_hookgate"));
     let mut path = vec![binary.parent().unwrap().to_owned()];
@@ -257,7 +256,7 @@ fn run(command: &str) -> String {
         .args(["-c", &format!("exec 2>&1\n{command}")])
         .current_dir(root())
         .env("PATH", std::env::join_paths(path).unwrap())
-        // The prompt keeps its history there.
+        // The prompt writes its history into this file.
         .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .unwrap();
@@ -280,7 +279,7 @@ fn commented_mapper(block: &Block<'_>) -> String {
     format!("{document}\n# => {really}")
 }
 
-/// What a mapper document answers, or the codes of what is wrong with it.
+/// Returns the result of a mapper document, or the codes of its diagnostics.
 fn mapper(
     kind: &str,
     document: &str,

@@ -1,4 +1,4 @@
-//! Each code's example gives it, and the mended example does not.
+//! Diagnostic codes: the example of each code reports it, and the fixed example does not.
 
 use hookgate::diagnostic::{Code, CodeRow, Diagnostics, Setting, Severity, all_codes};
 use hookgate::engine::{
@@ -18,17 +18,17 @@ const REQUEST: &str = r#"{
 }"#;
 
 #[test]
-fn every_code_is_given_by_its_example_and_not_by_the_mended_one() {
+fn every_diagnostic_code_is_reported_for_its_example_and_not_for_the_fixed_one() {
     hold(|row| !matches!(row.setting, Setting::Mapper | Setting::Listener | Setting::Listeners));
 }
 
 #[test]
-fn every_code_of_listeners_is_given_by_its_example_and_not_by_the_mended_one() {
+fn every_listener_diagnostic_is_reported_for_its_example_and_not_for_the_fixed_one() {
     hold(|row| matches!(row.setting, Setting::Listener | Setting::Listeners));
 }
 
 #[test]
-fn every_code_of_mappers_is_given_by_its_example_and_not_by_the_mended_one() {
+fn every_mapper_diagnostic_is_reported_for_its_example_and_not_for_the_fixed_one() {
     hold(|row| row.setting == Setting::Mapper);
 }
 
@@ -53,7 +53,7 @@ fn hold(concerned: fn(&CodeRow) -> bool) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The codes that a source gives, checked and, where nothing stands in the way, run.
+/// Returns the codes of a source, checked and, without errors, run.
 fn given(setting: Setting, source: &str) -> Vec<Code> {
     match setting {
         Setting::Listener => return given_by_listener(source),
@@ -83,12 +83,12 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
     given
 }
 
-/// The codes that a listener's file gives, with the secret `NAME` in the environment.
+/// Returns the codes of a listener file, with the secret `NAME` in the environment.
 fn given_by_listener(file: &str) -> Vec<Code> {
     codes(&loaded(file).diagnostics)
 }
 
-/// The codes that several files give together.
+/// Returns the codes of several files together.
 fn given_by_listeners(files: &str) -> Vec<Code> {
     let loaded: Vec<Loaded> = files.split("# Another file:\n").map(loaded).collect();
     let mut given: Vec<Code> = loaded.iter().flat_map(|one| codes(&one.diagnostics)).collect();

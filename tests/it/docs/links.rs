@@ -1,11 +1,11 @@
-//! Links between the pages lead somewhere.
+//! Links between the pages have targets.
 
 use std::path::Path;
 
 use super::{read, root, shown, written_pages};
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_of_the_documentation_has_a_target() {
     let mut pages = written_pages();
     pages.push(root().join("CHANGELOG.md"));
     pages.push(root().join("examples/requests/README.md"));
@@ -32,7 +32,7 @@ fn broken_links(page: &Path) -> Vec<String> {
     broken
 }
 
-/// The text without its blocks and without code in its lines.
+/// Returns the text without its code blocks and inline code.
 fn prose(text: &str) -> String {
     let mut inside = false;
     let mut out = String::new();
@@ -48,13 +48,13 @@ fn prose(text: &str) -> String {
     out
 }
 
-/// The targets of `[words](target)`.
+/// Returns the targets of `[words](target)`.
 fn targets(text: &str) -> Vec<String> {
     let after = text.split("](").skip(1);
     after.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
 }
 
-/// The anchors of the headings, as the usual viewers make them.
+/// Returns the anchors of the headings, as the usual viewers create them.
 fn anchors(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The pages that the program writes.
+//! Generated pages.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use hookgate::diagnostic::all_codes;
 use super::{hookgate, read, root, updating};
 
 #[test]
-fn the_reference_of_functions_is_what_the_program_writes() {
+fn the_function_reference_is_up_to_date() {
     generated("docs/functions.md", &["functions", "--markdown"]);
 }
 
 #[test]
-fn the_pages_of_codes_are_what_the_program_writes() {
+fn the_pages_of_diagnostic_codes_are_up_to_date() {
     generated("docs/errors.md", &["explain-code", "--markdown"]);
     for row in all_codes() {
         let code = row.code.name();
@@ -21,7 +21,7 @@ fn the_pages_of_codes_are_what_the_program_writes() {
 }
 
 #[test]
-fn the_reference_and_the_schemas_of_configurations_are_what_the_program_writes() {
+fn the_configuration_reference_and_schemas_are_up_to_date() {
     generated("docs/configuration.md", &["schema", "--markdown"]);
     for kind in ["gateway", "listener", "recipe", "test"] {
         generated(&format!("docs/schemas/{kind}.json"), &["schema", kind]);
@@ -29,12 +29,12 @@ fn the_reference_and_the_schemas_of_configurations_are_what_the_program_writes()
 }
 
 #[test]
-fn the_page_of_providers_is_what_the_program_writes() {
+fn the_provider_page_is_up_to_date() {
     generated("docs/providers.md", &["init", "--markdown"]);
 }
 
 #[test]
-fn no_code_has_a_page_that_nothing_writes() {
+fn every_diagnostic_page_belongs_to_a_code() {
     let written: BTreeSet<String> =
         all_codes().map(|row| format!("{}.md", row.code.name())).collect();
     for entry in std::fs::read_dir(root().join("docs/errors")).unwrap() {

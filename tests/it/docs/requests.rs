@@ -1,11 +1,11 @@
-//! The requests kept in `examples/` say one thing each.
+//! The requests in `examples/`, and the table of runs.
 
 use hookgate::value::{OwnedValue, read_json};
 
 use super::{root, shown};
 
 #[test]
-fn the_parsed_body_of_a_kept_request_is_its_raw_body_read() {
+fn the_parsed_body_of_an_example_request_matches_its_raw_body() {
     let mut seen = 0;
     for entry in std::fs::read_dir(root().join("examples/requests")).unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +27,7 @@ fn the_parsed_body_of_a_kept_request_is_its_raw_body_read() {
 }
 
 #[test]
-fn the_table_of_runs_holds_on_the_command_line_too() {
+fn example_runs_have_their_documented_results_on_the_command_line() {
     let table: serde_json::Value =
         serde_json::from_str(&super::read(&root().join("examples/runs.json"))).unwrap();
     let secrets = table["secrets"].as_object().unwrap().iter();
@@ -50,7 +50,7 @@ fn the_table_of_runs_holds_on_the_command_line_too() {
 }
 
 #[test]
-fn every_kept_rule_and_request_is_in_the_table_of_runs() {
+fn every_example_rule_and_request_is_in_the_table_of_runs() {
     let table = super::read(&root().join("examples/runs.json"));
     for (folder, kind, extension) in [("rules", "rule", "rule"), ("requests", "request", "json")] {
         for entry in std::fs::read_dir(root().join("examples").join(folder)).unwrap() {

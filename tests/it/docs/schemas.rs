@@ -1,4 +1,4 @@
-//! The JSON Schemas for editors take what the reader takes, and refuse what it refuses.
+//! The JSON Schemas for editors accept and reject the same files as the configuration reader.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{read, root, shown};
 
-/// A file of TOML as JSON.
+/// Returns a TOML file as JSON.
 fn json(text: &str) -> Value {
     let table = DeTable::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     table_json(table.get_ref())
@@ -48,7 +48,7 @@ fn faults(table: &'static Table, file: &Value) -> Vec<String> {
     validator.iter_errors(file).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
-/// The TOML files in a folder and below.
+/// Returns the TOML files in a directory and below.
 fn files(folder: PathBuf) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -62,7 +62,7 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// The kind of file that a file of an example is, by its place.
+/// Returns the kind of an example file, by its path.
 fn kind(path: &Path) -> &'static Table {
     let name = path.file_name().unwrap().to_str().unwrap();
     let folder = path.parent().unwrap().file_name().unwrap();
@@ -75,7 +75,7 @@ fn kind(path: &Path) -> &'static Table {
 }
 
 #[test]
-fn every_recipe_and_every_example_is_valid_by_its_schema() {
+fn every_recipe_and_example_file_is_valid_against_its_json_schema() {
     let recipes = files(root().join("src/listener/recipes"));
     let examples = files(root().join("examples"));
     assert!(recipes.len() >= 37, "{}", recipes.len());
@@ -92,7 +92,7 @@ fn every_recipe_and_every_example_is_valid_by_its_schema() {
 }
 
 #[test]
-fn a_listener_is_valid_by_its_schema_unless_its_fault_is_one_of_shape() {
+fn the_listener_json_schema_rejects_structural_errors_only() {
     const SHAPE: &[Code] = &[Code::E0601, Code::E0602, Code::E0603, Code::E0604];
     let rows = all_codes().filter(|row| row.setting == Setting::Listener);
     let mut tried = 0;
@@ -109,7 +109,7 @@ fn a_listener_is_valid_by_its_schema_unless_its_fault_is_one_of_shape() {
 const HEAD: &str = "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"b\"\n";
 
 #[test]
-fn the_schema_and_the_reader_agree_on_every_kind_of_value() {
+fn the_json_schema_and_the_configuration_reader_agree_on_every_type() {
     let check = |inside: &str| format!("{HEAD}[[verify]]\nname = \"a\"\n{inside}");
     let secret = |inside: &str| format!("{HEAD}[secrets]\nA = {inside}");
     for (file, valid) in [
@@ -157,7 +157,7 @@ fn the_schema_and_the_reader_agree_on_every_kind_of_value() {
 }
 
 #[test]
-fn no_two_tables_have_one_name() {
+fn configuration_tables_have_unique_names() {
     for root in [&LISTENER, &RECIPE, &GATEWAY, &TEST_FILE] {
         let all = root.all();
         let names: BTreeSet<String> = all.iter().map(|table| table.anchor()).collect();

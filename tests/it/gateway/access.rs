@@ -1,5 +1,5 @@
-//! Who may do what: a table of every operation and every kind of key, and what a key that is
-//! limited to listeners sees.
+//! Access control: a table of every API operation and every kind of key, and the visibility for a
+//! key that is limited to listeners.
 
 use std::path::Path;
 
@@ -17,20 +17,20 @@ const OTHER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
 const KEYED: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12";
 const FREE: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n\n";
 
-/// An operation of the description, and what each kind of key gets there.
+/// An operation of the OpenAPI document, and its result for each kind of key.
 struct Row {
     id: &'static str,
     path: &'static str,
     body: &'static str,
-    /// The permissions that it needs; empty: every key but that of a sender.
+    /// The required permissions. Empty: every key except one that only sends.
     needs: &'static [&'static str],
-    /// Whether a key that is limited to listeners is taken.
+    /// True if a key that is limited to listeners is accepted.
     limited: bool,
-    /// What a key that is good for it gets. Calls with effects ask for something that there is not.
+    /// The status for a key with the permission. Calls with effects name a missing object.
     open: u16,
-    /// What such a key gets that is limited to a listener of which it asks nothing.
+    /// The status for a key that is limited to another listener.
     elsewhere: u16,
-    /// What a key of another tenant gets.
+    /// The status for a key of another tenant.
     foreign: u16,
 }
 
@@ -43,7 +43,7 @@ const A: &str = "/api/v1/webhooks";
 const READ: &[&str] = &["workspace-manage-config:read"];
 const WRITE: &[&str] = &["workspace-manage-config:write"];
 
-/// Every operation: one that is not here fails the test.
+/// Every operation: an operation without a row fails the test.
 const ROWS: &[Row] = &[
     row("fetchWebhook", "/event/acme/webhooks/{webhook}", &["webhooks:read"]),
     row("fetchWebhooks", "/event/acme/webhooks/list", &["webhooks:read", "webhooks:list"]),
@@ -137,7 +137,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Makes keys in the store of a gateway.
+/// Creates keys in the store of a gateway.
 struct Keys(SqliteStore);
 
 impl Keys {
@@ -180,7 +180,7 @@ impl Keys {
     }
 }
 
-/// The access token of a client.
+/// Returns the access token of a client.
 fn token(gateway: &Gateway, secret: &str) -> String {
     let id = secret.split('_').nth(1).unwrap();
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
@@ -191,7 +191,7 @@ fn token(gateway: &Gateway, secret: &str) -> String {
     answer["access_token"].as_str().unwrap().to_owned()
 }
 
-/// Three listeners of one tenant: two that take anything, one that asks for a credential.
+/// Three listeners of one tenant: two accept any request, one requires a credential.
 fn three_listeners() -> Subscribed {
     let subscribed = Subscribed::new("");
     let listener = |id: &str, name: &str, more: &str| {
@@ -217,13 +217,13 @@ fn list(value: &Value, path: &str) -> Vec<Value> {
     value.pointer(path).unwrap().as_array().unwrap().clone()
 }
 
-/// Whether scopes include a permission, said here once more.
+/// Returns true if scopes include a permission. Independent of the tested code.
 fn includes(scopes: &[&str], permission: &str) -> bool {
     let group = permission.split(':').next().unwrap();
     scopes.iter().any(|scope| [permission, group, "admin"].contains(scope))
 }
 
-/// The description, with the rows held to it; methods by operation.
+/// Returns the OpenAPI document as methods by operation. Asserts that the rows agree with it.
 fn methods(gateway: &Gateway) -> Vec<(String, String)> {
     let described = gateway.good("", "GET", "/openapi.json", &NOTHING);
     let mut methods = Vec::new();
@@ -246,7 +246,7 @@ fn methods(gateway: &Gateway) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_operation_answers_every_kind_of_key_as_the_table_says() {
+fn every_api_operation_enforces_the_scopes_of_its_table_row() {
     let subscribed = three_listeners();
     let keys = Keys::of(subscribed.folder.path());
     let gateway = subscribed.serve();
@@ -314,7 +314,7 @@ fn every_operation_answers_every_kind_of_key_as_the_table_says() {
 }
 
 #[test]
-fn a_credential_check_asks_for_the_scope_send() {
+fn credential_verification_requires_the_scope_send() {
     let subscribed = three_listeners();
     let keys = Keys::of(subscribed.folder.path());
     let gateway = subscribed.serve();
@@ -332,7 +332,7 @@ fn a_credential_check_asks_for_the_scope_send() {
     for (listener, wanted) in [(KEYED, 200), (OTHER, 401)] {
         assert_eq!(notify(&keys.limited(&["events", "send"], listener)), wanted);
     }
-    // Scopes are looked up at each use, and what cannot be read opens nothing.
+    // Scopes are read at each use, and unreadable scopes give no access.
     let (key, client) = (keys.key(&["send"]), keys.client(&["send"]));
     let access = token(&gateway, &client);
     let connection =
@@ -353,7 +353,7 @@ fn a_credential_check_asks_for_the_scope_send() {
 }
 
 #[test]
-fn a_key_limited_to_listeners_sees_only_what_came_to_them() {
+fn a_key_limited_to_listeners_sees_only_their_events() {
     let subscribed = three_listeners();
     let keys = Keys::of(subscribed.folder.path());
     let gateway = subscribed.serve();
@@ -401,7 +401,7 @@ fn a_key_limited_to_listeners_sees_only_what_came_to_them() {
     let refused = gateway.call(&key, "GET", &stream, &NOTHING);
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("limited to listeners"), "{}", refused.text());
-    // From the first event on: theirs is passed over, without a word.
+    // From the first event on: events of other listeners are skipped without a message.
     let mut follower =
         super::stream::Follower::new(&gateway, &key, "?after=00000000000000000000000000", None);
     send(&gateway, OTHER, "theirs again");

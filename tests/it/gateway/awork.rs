@@ -11,9 +11,9 @@ use super::subscribed::Subscribed;
 const NOTHING: Value = Value::Null;
 const WEBHOOKS: &str = "/api/v1/webhooks";
 
-/// The documented call, as printed, with our host and a key.
+/// The documented call as printed, with the host and a key of the test.
 #[test]
-fn the_documented_call_works_as_printed() {
+fn the_documented_awork_call_works_as_printed() {
     if !is_there("curl", "--version") {
         return;
     }
@@ -68,7 +68,7 @@ fn form(url: &str) -> Value {
 }
 
 #[test]
-fn a_webhook_is_made_changed_as_a_whole_and_deleted() {
+fn an_awork_webhook_is_created_replaced_and_deleted() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -102,7 +102,7 @@ fn a_webhook_is_made_changed_as_a_whole_and_deleted() {
 }
 
 #[test]
-fn errors_have_the_documented_form() {
+fn awork_errors_have_the_documented_format() {
     let subscribed = Subscribed::new("");
     let reads = subscribed.other_key("acme", "workspace-manage-config:read");
     subscribed.folder.answer(&["tenants", "create", "globex"]);
@@ -172,7 +172,7 @@ fn errors_have_the_documented_form() {
 }
 
 #[test]
-fn types_of_events_are_those_documented_and_those_declared() {
+fn awork_event_types_are_the_documented_and_the_declared_ones() {
     let subscribed = Subscribed::new("");
     let any = subscribed.other_key("acme", "events:read");
     let sends = subscribed.other_key("acme", "send");
@@ -191,7 +191,7 @@ fn types_of_events_are_those_documented_and_those_declared() {
 }
 
 #[test]
-fn lists_are_paged_ordered_and_filtered() {
+fn awork_lists_are_paged_sorted_and_filtered() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -240,7 +240,7 @@ fn lists_are_paged_ordered_and_filtered() {
 }
 
 #[test]
-fn logs_tell_each_attempt_and_too_many_failures_pause() {
+fn awork_logs_list_each_attempt_and_repeated_failures_suspend_the_webhook() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -277,7 +277,7 @@ fn logs_tell_each_attempt_and_too_many_failures_pause() {
 }
 
 #[test]
-fn an_authentication_stays_with_its_destination() {
+fn awork_authentication_is_removed_when_the_destination_changes() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -305,12 +305,12 @@ fn an_authentication_stays_with_its_destination() {
     gateway.happen("thing.made", "2");
     let second = new.after(1).remove(0);
     assert_eq!(second.header("authorization"), Some("Bearer new"));
-    // Nor is it kept where no header is asked for meanwhile.
+    // It is not kept during an update without a header either.
     gateway.good(key, "PUT", &path, &form(&old.url()));
     assert_eq!(gateway.call(key, "PUT", &path, &with(&old.url(), masked)).status, 400);
     gateway.happen("thing.made", "3");
     assert_eq!(old.after(2)[1].header("authorization"), None);
-    // One signature each: no secret of another destination signs beside the fresh one.
+    // One signature each: the new secret signs alone, without one of another destination.
     for got in old.got().iter().chain(&new.got()) {
         assert_eq!(got.header("webhook-signature").unwrap().split(' ').count(), 1);
     }

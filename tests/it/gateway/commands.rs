@@ -8,7 +8,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The names of the files in a folder.
+/// Returns the names of the files in a folder.
 fn names(folder: &Folder) -> Vec<String> {
     let entries = std::fs::read_dir(folder.path()).unwrap();
     let mut names: Vec<String> =
@@ -18,7 +18,7 @@ fn names(folder: &Folder) -> Vec<String> {
 }
 
 #[test]
-fn commands_that_only_read_create_nothing() {
+fn read_only_commands_create_no_files() {
     let folder = Folder::with_listener("");
     let before = names(&folder);
     for command in [
@@ -46,7 +46,7 @@ fn commands_that_only_read_create_nothing() {
 }
 
 #[test]
-fn check_takes_the_folder_as_every_other_command() {
+fn check_accepts_the_folder_option_of_every_other_command() {
     let folder = Folder::with_listener("");
     let output = folder.command(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -56,7 +56,7 @@ fn check_takes_the_folder_as_every_other_command() {
 }
 
 #[test]
-fn an_unknown_value_lists_the_known_ones() {
+fn an_unknown_argument_value_lists_the_known_values() {
     let folder = Folder::with_listener("");
     folder.answer(&["tenants", "create", "acme"]);
     for (command, known) in [

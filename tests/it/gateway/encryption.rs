@@ -1,4 +1,4 @@
-//! Encryption at rest: what the store keeps secret, the keys to it, and their rotation.
+//! Encryption at rest: the encrypted values of the store, their keys, and key rotation.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -15,14 +15,14 @@ const OLD: &str = "1111111111111111111111111111111111111111111111111111111111111
 const NEW: &str = "2222222222222222222222222222222222222222222222222222222222222222";
 const NOTHING: Value = Value::Null;
 
-/// The program, with keys of the environment.
+/// The program, with keys in the environment.
 fn keyed(keys: &str) -> Command {
     let mut program = program();
     program.env("HOOKGATE_KEY", keys);
     program
 }
 
-/// Runs a command on a folder; the keys of the environment may be none.
+/// Runs a command on a folder. Without keys, the environment has none.
 fn run(folder: &Path, keys: &str, arguments: &[&str]) -> Output {
     keyed(keys).args(arguments).args(["-C", folder.to_str().unwrap()]).output().unwrap()
 }
@@ -31,7 +31,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Checks that a gateway does not start, and answers what it says.
+/// Asserts that a gateway does not start, and returns its message.
 fn refused(folder: &Path, keys: &str) -> String {
     let output = run(folder, keys, &["serve"]);
     assert_eq!(output.status.code(), Some(2), "{}", told(&output));
@@ -42,7 +42,7 @@ fn database(folder: &Path) -> Connection {
     Connection::open(folder.join("hookgate.db")).unwrap()
 }
 
-/// The ids of the keys that sealed the values of a column, without repeats.
+/// Returns the ids of the keys that encrypted the values of a column, without repeats.
 fn key_ids(folder: &Path, table: &str, column: &str) -> Vec<String> {
     let sql = format!("SELECT DISTINCT lower(hex(substr({column}, 2, 8))) FROM {table}");
     let connection = database(folder);
@@ -53,7 +53,7 @@ fn key_ids(folder: &Path, table: &str, column: &str) -> Vec<String> {
 const COLUMNS: [(&str, &str); 3] =
     [("subscriptions", "sealed"), ("originals", "content"), ("server_secrets", "content")];
 
-/// A gateway with a key, a subscription, a listener that keeps originals, and a token client.
+/// A gateway with a key, a subscription, a listener that captures requests, and an OAuth client.
 struct Kept {
     subscribed: Subscribed,
     locator: String,
@@ -88,7 +88,7 @@ impl Kept {
         gateway.call(&self.subscribed.key, "GET", &path, &NOTHING)
     }
 
-    /// An access token of the client.
+    /// Returns an access token of the client.
     fn token(&self, gateway: &Gateway) -> String {
         let (id, secret) = &self.client;
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
@@ -110,7 +110,7 @@ fn post(gateway: &Gateway, number: usize) {
 }
 
 #[test]
-fn a_store_without_its_key_is_refused_and_the_key_id_and_the_setting_are_named() {
+fn a_store_without_its_encryption_key_is_refused_with_key_id_and_setting() {
     let (kept, gateway) = Kept::new(OLD);
     assert!(gateway.stop().success());
     let id = key_ids(kept.folder(), "subscriptions", "sealed").remove(0);
@@ -132,7 +132,7 @@ fn a_store_without_its_key_is_refused_and_the_key_id_and_the_setting_are_named()
 }
 
 #[test]
-fn a_key_file_is_made_with_a_new_store_only() {
+fn an_encryption_key_file_is_created_only_with_a_new_store() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/hook", &NOTHING);
@@ -143,7 +143,7 @@ fn a_key_file_is_made_with_a_new_store_only() {
     let told = refused(subscribed.folder.path(), "");
     assert!(told.contains("hookgate.db.key") && told.contains("no key was given"), "{told}");
     assert!(!file.exists());
-    // What was in the file may come from the environment too, and back.
+    // The key of the file is also accepted from the environment, and vice versa.
     let gateway = Gateway::start(subscribed.folder.path(), keyed(&key));
     assert!(gateway.stop().success());
     std::fs::write(&file, &key).unwrap();
@@ -156,7 +156,7 @@ fn a_key_file_is_made_with_a_new_store_only() {
 }
 
 #[test]
-fn sealed_values_moved_to_another_row_or_tenant_do_not_open() {
+fn encrypted_values_moved_to_another_row_or_tenant_do_not_decrypt() {
     let (kept, gateway) = Kept::new(OLD);
     let other = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
     let swapped = |sql: &str| {
@@ -180,7 +180,7 @@ fn sealed_values_moved_to_another_row_or_tenant_do_not_open() {
          WHERE place = (SELECT min(place) FROM subscriptions)";
     database(kept.folder()).execute(restore, [&before]).unwrap();
     assert_eq!(kept.webhook(&gateway).status, 200);
-    // The original of one request for another.
+    // The captured request of another request.
     (1..=2).for_each(|number| post(&gateway, number));
     database(kept.folder())
         .execute_batch(
@@ -192,14 +192,14 @@ fn sealed_values_moved_to_another_row_or_tenant_do_not_open() {
     let replayed = run(kept.folder(), OLD, &["replay", "--format", "json"]);
     let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert_eq!(replayed.matches("\"verifiedAgain\":true").count(), 1, "{replayed}");
-    // A tenant that is another's.
+    // Another tenant.
     database(kept.folder()).execute_batch("UPDATE subscriptions SET tenant = 'x'").unwrap();
     let list = run(kept.folder(), OLD, &["subscriptions", "list"]);
     assert_eq!(list.status.code(), Some(2), "{other}");
 }
 
 #[test]
-fn the_token_key_is_sealed_and_tokens_outlive_a_rotation() {
+fn the_token_key_is_encrypted_and_tokens_survive_key_rotation() {
     let (kept, gateway) = Kept::new(OLD);
     let token = kept.token(&gateway);
     assert!(kept.takes_token(&gateway, &token));
@@ -214,9 +214,9 @@ fn the_token_key_is_sealed_and_tokens_outlive_a_rotation() {
 }
 
 #[test]
-fn rotation_reseals_everything_beside_a_running_gateway_and_the_old_key_can_go() {
+fn key_rotation_re_encrypts_all_values_beside_a_running_gateway() {
     let (kept, gateway) = Kept::new(OLD);
-    // More than a page of values.
+    // More values than one page.
     (0..300).for_each(|number| post(&gateway, number));
     let both = format!("{NEW} , {OLD}");
     let early = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
@@ -253,12 +253,12 @@ fn rotation_reseals_everything_beside_a_running_gateway_and_the_old_key_can_go()
 }
 
 #[test]
-fn a_rotation_that_was_interrupted_goes_on_and_both_keys_are_needed_meanwhile() {
+fn an_interrupted_key_rotation_resumes_and_needs_both_keys_meanwhile() {
     let (kept, gateway) = Kept::new(OLD);
     let second = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
     assert!(gateway.stop().success());
     let both = format!("{NEW},{OLD}");
-    // A value that does not open keeps its key from being forgotten, as a crash does.
+    // A value that does not decrypt keeps its key in use, like a crash during rotation.
     let break_it = "UPDATE subscriptions SET sealed = substr(sealed, 1, length(sealed) - 1)
          WHERE place = (SELECT max(place) FROM subscriptions)";
     let whole: Vec<u8> = database(kept.folder())
@@ -282,7 +282,7 @@ fn a_rotation_that_was_interrupted_goes_on_and_both_keys_are_needed_meanwhile() 
 }
 
 #[test]
-fn a_backup_opens_with_its_key_and_is_refused_without() {
+fn a_backup_opens_with_its_encryption_key_and_is_refused_without() {
     let (kept, gateway) = Kept::new(OLD);
     let copy = kept.folder().join("copy.db");
     kept.subscribed.folder.answer(&["backup", copy.to_str().unwrap()]);
@@ -296,8 +296,8 @@ fn a_backup_opens_with_its_key_and_is_refused_without() {
     assert_eq!(kept.webhook(&gateway).status, 200);
 }
 
-/// A store as the version before wrote it: two subscriptions and an original under AES-256-GCM
-/// without associated data, and the key of access tokens in the clear.
+/// A store as the previous version wrote it: two subscriptions and a captured request in
+/// AES-256-GCM without associated data, and the key of access tokens in plain text.
 struct OldStore {
     folder: Folder,
 }
@@ -320,7 +320,7 @@ impl OldStore {
     }
 }
 
-/// An access token of a client, signed with a key.
+/// An access token of a client, signed with this key.
 fn forged(client: &str, key: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
@@ -332,7 +332,7 @@ fn forged(client: &str, key: &[u8]) -> String {
 }
 
 #[test]
-fn a_store_of_the_version_before_is_converted_once_and_keeps_its_token_key() {
+fn a_store_of_the_previous_version_is_migrated_once_and_keeps_its_token_key() {
     let old = OldStore::new();
     let token_key = old.token_key();
     assert_eq!(token_key.len(), 32);
@@ -341,7 +341,7 @@ fn a_store_of_the_version_before_is_converted_once_and_keeps_its_token_key() {
         let told = refused(path, keys);
         assert!(told.contains("older version") && told.contains("HOOKGATE_KEY"), "{told}");
     }
-    // Before it is converted, commands read it, and nothing is rotated.
+    // Before the migration, commands can read the store, but not rotate its keys.
     let list = run(path, OLD_KEY, &["subscriptions", "list"]);
     assert!(list.status.success(), "{}", told(&list));
     assert!(String::from_utf8_lossy(&list.stdout).contains("kept other"));
@@ -376,7 +376,7 @@ fn a_store_of_the_version_before_is_converted_once_and_keeps_its_token_key() {
 }
 
 #[test]
-fn a_conversion_that_was_killed_goes_on_at_the_next_start() {
+fn an_encryption_migration_that_was_killed_resumes_at_the_next_start() {
     let old = OldStore::new();
     let path = old.folder.path();
     let legacy: Vec<u8> = {
@@ -384,7 +384,8 @@ fn a_conversion_that_was_killed_goes_on_at_the_next_start() {
         database(path).query_row(sql, [], |row| row.get(0)).unwrap()
     };
     assert!(Gateway::start(path, keyed(OLD_KEY)).stop().success());
-    // As a kill in the middle leaves it: the key is registered, and some values are as before.
+    // The state after a kill during the migration: the key is registered, and some values have the
+    // old format.
     let database = database(path);
     let undo = "UPDATE subscriptions SET sealed = ?1
          WHERE place = (SELECT min(place) FROM subscriptions)";
@@ -394,7 +395,7 @@ fn a_conversion_that_was_killed_goes_on_at_the_next_start() {
     let shown = gateway.good(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(shown[0]["name"], "kept acme", "{shown}");
     assert_eq!(key_ids(path, "subscriptions", "sealed").len(), 1);
-    // After that, a value of the old format is not taken any more: it is bound to no row.
+    // From now on a value in the old format is refused, because it is bound to no row.
     database.execute(undo, [&legacy]).unwrap();
     let answer = gateway.call(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(answer.status, 500);

@@ -8,12 +8,12 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What an endpoint does with a delivery.
+/// The behaviour of an endpoint.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Mode {
-    /// Answers 200 and keeps the body.
+    /// Answers 200 and stores the body.
     Keeps,
-    /// The same, but for each seventh, which it answers 500 and forgets.
+    /// The same, but answers every seventh delivery with 500 and drops it.
     KeepsMost,
     /// Answers 200 and only counts.
     Counts,
@@ -21,7 +21,7 @@ pub(crate) enum Mode {
     Hangs,
 }
 
-/// A delivery that was received.
+/// A received delivery.
 #[derive(Clone)]
 pub(crate) struct Received {
     pub(crate) at: Instant,
@@ -100,7 +100,7 @@ async fn serve(mut stream: TcpStream, mode: Mode, log: &Log) -> Option<()> {
             }
             Mode::Keeps | Mode::KeepsMost => log.kept.lock().unwrap().push(received),
             Mode::Counts => {}
-            // The client closes, at its timeout.
+            // The client closes the connection at its timeout.
             Mode::Hangs => {
                 let _ = stream.read(&mut [0; 1]).await;
                 return None;
@@ -110,7 +110,7 @@ async fn serve(mut stream: TcpStream, mode: Mode, log: &Log) -> Option<()> {
     }
 }
 
-/// Reads one request; what follows it stays in the buffer.
+/// Reads one request. Bytes after it stay in the buffer.
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> {
     let head = loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {

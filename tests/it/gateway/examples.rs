@@ -12,7 +12,7 @@ fn run(arguments: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn the_example_gateway_checks_without_a_word() {
+fn the_example_gateway_checks_without_diagnostics() {
     let (done, told) = run(&["check", "--deny", "warnings", "examples/gateway"]);
     assert!(done, "{told}");
 }
@@ -24,14 +24,14 @@ fn every_test_of_the_example_gateway_passes() {
 }
 
 #[test]
-fn every_example_of_the_listener_s_documentation_does_what_its_text_says() {
+fn every_listener_example_of_the_documentation_passes_its_tests() {
     let (done, told) = run(&["test", "-C", "examples/documentation"]);
     assert!(done, "{told}");
     assert!(told.contains("57 tests run, 0 failed"), "{told}");
 }
 
 #[test]
-fn every_published_signed_request_comes_out_as_it_was_published() {
+fn every_published_signed_request_has_its_expected_outcome() {
     let mut seen = 0;
     for entry in std::fs::read_dir("tests/cases/signed").unwrap() {
         let path = entry.unwrap().path();
@@ -45,7 +45,7 @@ fn every_published_signed_request_comes_out_as_it_was_published() {
 }
 
 #[test]
-fn a_test_that_fails_says_what_was_wanted_and_why_it_came_otherwise() {
+fn a_failing_listener_test_reports_expected_and_actual_outcome_with_reasons() {
     let folder = Folder::with_listener("");
     folder.write(
         "listeners/github.test.toml",
@@ -72,7 +72,7 @@ fn init_writes_a_listener_that_checks_for_every_provider() {
         assert!(done, "{name}: {told}");
         assert!(told.contains("At "), "{told}");
         let (done, told) = run(&["check", path]);
-        // What a listener has to say of itself is told, and nothing else.
+        // Only the keys that a listener must set itself are reported.
         let missing = told.contains("vars.") || told.contains("is not set");
         assert!(done || missing, "{name}: {told}");
         assert!(!told.contains("error[") || told.contains("vars."), "{name}: {told}");

@@ -1,5 +1,5 @@
-//! Fan-out: each subscription gets each event once, whatever happens between accepting and
-//! sending, and one tenant's subscriptions cost the others nothing.
+//! Fan-out: each subscription gets each event once, through every interruption between accepting
+//! and sending, and the subscriptions of one tenant do not slow down the others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn rows(folder: &Path, sql: &str) -> i64 {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
-/// Ends a store as a kill does: nothing is closed, and a copy of the files is opened.
+/// Ends a store like a kill: nothing is closed, and a copy of the files is opened.
 fn killed(store: SqliteStore, from: &Path, to: &Path) -> SqliteStore {
     std::mem::forget(store);
     for name in ["store.db", "store.db-wal"] {
@@ -37,7 +37,7 @@ fn killed(store: SqliteStore, from: &Path, to: &Path) -> SqliteStore {
 }
 
 #[test]
-fn fan_out_goes_on_after_kills_between_its_steps_and_writes_each_delivery_once() {
+fn fan_out_resumes_after_kills_and_writes_each_delivery_once() {
     let folders: Vec<_> = (0..60).map(|_| tempfile::tempdir().unwrap()).collect();
     let mut store = open(folders[0].path());
     run(async {
@@ -55,7 +55,7 @@ fn fan_out_goes_on_after_kills_between_its_steps_and_writes_each_delivery_once()
         store = killed(store, last, folder.path());
         last = folder.path();
         assert_eq!(run(store.pending_tenants()).unwrap(), ["acme"]);
-        // Seven of forty: no step ends where an event does.
+        // Seven of forty: no step ends at the end of an event.
         let fanned = run(step(&store, FanOutTurn::without_filters("acme"), 7));
         assert!(fanned.subscriptions.len() <= 7, "{fanned:?}");
         steps += 1;
@@ -72,7 +72,7 @@ fn fan_out_goes_on_after_kills_between_its_steps_and_writes_each_delivery_once()
 }
 
 #[test]
-fn fan_out_gives_each_tenant_a_fair_part_of_a_step_in_the_order_of_its_events() {
+fn fan_out_steps_are_fair_between_tenants_and_keep_event_order() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -88,7 +88,7 @@ fn fan_out_gives_each_tenant_a_fair_part_of_a_step_in_the_order_of_its_events() 
         keep(&store, "globex", "g", "a", 11).await;
         let turns = ["acme", "globex"].map(FanOutTurn::without_filters).to_vec();
         let fanned = store.fan_out(turns, WIDE, 64, 0).await.unwrap();
-        // Fewer than half where that took too long.
+        // Fewer than half if the step took too long.
         assert!((16..=32).contains(&fanned[0].subscriptions.len()), "{fanned:?}");
         assert!(fanned[0].more);
         assert_eq!((fanned[1].subscriptions.len(), fanned[1].more), (1, false));
@@ -103,7 +103,7 @@ fn fan_out_gives_each_tenant_a_fair_part_of_a_step_in_the_order_of_its_events() 
 }
 
 #[test]
-fn a_subscription_gets_the_events_after_it_was_made_as_it_is_when_they_are_fanned_out() {
+fn fan_out_uses_older_subscriptions_in_their_current_state() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -129,7 +129,7 @@ fn a_subscription_gets_the_events_after_it_was_made_as_it_is_when_they_are_fanne
 }
 
 #[test]
-fn an_event_whose_fan_out_is_not_done_is_never_pruned() {
+fn an_event_is_never_pruned_before_its_fan_out_ends() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let (short, now) = (10 * SECOND, 1000 * SECOND);
@@ -150,7 +150,8 @@ fn an_event_whose_fan_out_is_not_done_is_never_pruned() {
         for id in ["1", "2", "3"] {
             keep(&store, "acme", id, "a", 1).await;
         }
-        // A table is examined once in a round, and a round begins later than the last one ended.
+        // A table is examined once in a round, and a round starts later than the end of the
+        // previous one.
         let store = &store;
         let left = |round: i64| async move {
             let now = now + round * SECOND;
@@ -166,7 +167,7 @@ fn an_event_whose_fan_out_is_not_done_is_never_pruned() {
         fan_out(store, "acme").await;
         settled(store, "one", 2).await;
         settled(store, "two", 3).await;
-        // The last event keeps its place.
+        // The last event stays, so that its sequence number is not used again.
         assert_eq!(left(3).await, 1);
     });
 }
@@ -198,14 +199,14 @@ fn accepting_an_event_costs_the_same_with_two_thousand_subscriptions() {
     assert!(many <= few + 4200, "{few} bytes of log with one subscription, {many} with 2000");
 }
 
-/// A limit, and how it is reached.
+/// A limit, and a way to reach it.
 fn limited(change: impl FnOnce(&mut BacklogLimits)) -> BacklogLimits {
     let mut limits = WIDE;
     change(&mut limits);
     limits
 }
 
-/// The dead letters of a subscription.
+/// Returns the number of dead letters of a subscription.
 async fn dead_letters(store: &SqliteStore, subscription: &str) -> Vec<DivertedRecord> {
     let filter = DivertedFilter {
         subscription_id: subscription.to_owned(),
@@ -217,7 +218,7 @@ async fn dead_letters(store: &SqliteStore, subscription: &str) -> Vec<DivertedRe
     page.into_iter().map(|(_, record)| record).collect()
 }
 
-/// The events that are dead letters of a subscription, and why.
+/// Returns the events that are dead letters of a subscription, with the reasons.
 async fn diverted(store: &SqliteStore, subscription: &str) -> Vec<(String, String)> {
     let all = dead_letters(store, subscription).await;
     all.into_iter()
@@ -226,7 +227,7 @@ async fn diverted(store: &SqliteStore, subscription: &str) -> Vec<(String, Strin
 }
 
 #[test]
-fn the_oldest_of_a_backlog_that_is_too_large_become_dead_letters() {
+fn the_oldest_deliveries_of_a_full_backlog_become_dead_letters() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -248,7 +249,7 @@ fn the_oldest_of_a_backlog_that_is_too_large_become_dead_letters() {
         let taken = store.lease("one", 20, 100, 10).await.unwrap();
         assert_eq!(taken[0].event.as_ref().unwrap().request_id, "7", "the newest still wait");
 
-        // What runs is left alone.
+        // Leased deliveries are not dead-lettered.
         let limits = limited(|limits| limits.rows = 1);
         assert_eq!(store.trim(limits, 100, 20).await.unwrap().diverted, []);
         let trimmed = store.trim(limits, 100, 100).await.unwrap();
@@ -258,7 +259,7 @@ fn the_oldest_of_a_backlog_that_is_too_large_become_dead_letters() {
 }
 
 #[test]
-fn bytes_age_tenants_and_the_process_have_bounds_of_what_waits() {
+fn backlogs_are_bounded_by_bytes_and_age_for_tenants_and_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -296,14 +297,14 @@ fn bytes_age_tenants_and_the_process_have_bounds_of_what_waits() {
         {
             assert!(reasons.iter().any(|one| one.contains(setting)), "{setting}: {reasons:?}");
         }
-        // Even the smallest bound leaves the newest, so that something is sent.
+        // Even the smallest limit keeps the newest delivery, so that one is sent.
         trim(limited(|limits| limits.bytes = 1), 9 * SECOND).await;
         assert_eq!(rows().await.0 + rows().await.1, 1);
     });
 }
 
 #[test]
-fn dead_letters_are_bounded_by_rows_and_do_not_keep_events_for_ever() {
+fn dead_letters_are_bounded_in_number_and_events_are_pruned() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -331,7 +332,7 @@ fn dead_letters_are_bounded_by_rows_and_do_not_keep_events_for_ever() {
 }
 
 #[test]
-fn the_sums_of_backlogs_hold_whatever_becomes_of_deliveries() {
+fn backlog_counters_stay_exact_through_all_delivery_states() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -375,7 +376,7 @@ fn the_sums_of_backlogs_hold_whatever_becomes_of_deliveries() {
 }
 
 #[test]
-fn a_store_of_before_fan_out_is_brought_over_and_fans_nothing_out_again() {
+fn a_store_without_fan_out_is_migrated_and_repeats_no_fan_out() {
     let folder = tempfile::tempdir().unwrap();
     let old = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
     old.execute_batch(include_str!("../../cases/store/version_3.sql")).unwrap();
@@ -391,7 +392,7 @@ fn a_store_of_before_fan_out_is_brought_over_and_fans_nothing_out_again() {
         let of = |id: i64| resent.iter().find(|one| one.id == id).unwrap();
         assert_eq!([1, 2, 3, 4].map(|id| of(id).resent), [false, true, true, false]);
         assert_eq!((of(4).notice, of(4).state), (true, DeliveryState::Waiting));
-        // What comes now is fanned out.
+        // New events are fanned out.
         keep(&store, "acme", "later", "a", 9).await;
         assert_eq!(fan_out(&store, "acme").await, ["one"]);
         store.close().await.unwrap();

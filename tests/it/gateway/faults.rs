@@ -1,6 +1,6 @@
-//! Faults from outside: of the disk, of the store, of the clock, of the system, of who is at work
-//! on the configuration. What holds in all of them: no 200 for what is not stored, no 500, the
-//! process stays, a line in the log says what it is, and it ends with the fault.
+//! Fault injection: faults of the disk, the store, the clock, the system and the configuration. In
+//! all of them: no 200 for an event that is not stored, no 500, the process stays alive, a log line
+//! names the fault, and the gateway recovers when the fault ends.
 
 mod clock;
 mod descriptors;
@@ -23,11 +23,11 @@ use hookgate::gateway::store::{EventFilter, EventRecord, Mode, SqliteOptions, Sq
 
 use super::running::{Answer, Folder, Gateway, LISTENER, binary};
 
-/// The listener's file: it takes anything, however much comes.
+/// The file of a listener that accepts any request, with a high rate limit.
 pub(super) const OPEN: &str = "name = \"Open\"\ntenant = \"acme\"\n\n[rate_limit]\n\
     requests = 1000000\nburst = 1000000\n";
 
-/// A folder with a listener that takes anything, and what else its file and the settings say.
+/// Returns a folder with a listener that accepts any request, with additional settings and keys.
 pub(super) fn open(settings: &str, more: &str) -> Folder {
     let folder = Folder::with_listener("");
     folder.settings(settings);
@@ -36,13 +36,13 @@ pub(super) fn open(settings: &str, more: &str) -> Folder {
     folder
 }
 
-/// Posts an event with an id, and a text so long that nothing makes shorter.
+/// Posts an event with an id, and a random text of a length.
 pub(super) fn post(gateway: &Gateway, id: usize, length: usize) -> Answer {
     let body = serde_json::json!({ "id": id, "text": noise(id, length) }).to_string();
     gateway.post(&[("Content-Type", "application/json")], body.as_bytes())
 }
 
-/// A text that does not compress well.
+/// Returns a text that does not compress well.
 fn noise(seed: usize, length: usize) -> String {
     let mut state = seed as u64 ^ 0x9e37_79b9_7f4a_7c15;
     let next = || {
@@ -55,7 +55,7 @@ fn noise(seed: usize, length: usize) -> String {
     std::iter::repeat_with(next).take(length).collect()
 }
 
-/// Every event that is stored, in their order.
+/// Returns every stored event, in order.
 pub(super) fn events(path: &Path) -> Vec<EventRecord> {
     let store = SqliteStore::open(SqliteOptions::new(path, Mode::Command)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -71,7 +71,7 @@ pub(super) fn events(path: &Path) -> Vec<EventRecord> {
     }
 }
 
-/// The ids that stand in their data.
+/// Returns the ids in the data of the stored events.
 pub(super) fn ids(path: &Path) -> Vec<usize> {
     let id = |event: EventRecord| {
         let data: serde_json::Value = serde_json::from_str(event.data.as_deref().unwrap()).unwrap();
@@ -80,19 +80,19 @@ pub(super) fn ids(path: &Path) -> Vec<usize> {
     events(path).into_iter().map(id).collect()
 }
 
-/// Runs the program under what a shell says first: limits that are its own.
+/// Returns the program, started by a shell after a command that sets limits.
 pub(super) fn under(first: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{first}; exec \"$0\" \"$@\""), &binary()]);
     command
 }
 
-/// Asks until it holds, as what ends by itself does within moments.
+/// Polls a condition. Panics after 20 seconds with a description of the state.
 pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
     until_mut(what, holds);
 }
 
-/// The same, with something that changes each time.
+/// The same, for a condition that changes a state.
 fn until_mut(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !holds() {

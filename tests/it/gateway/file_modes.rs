@@ -1,5 +1,5 @@
-//! File modes and locks: what the gateway writes is for its owner alone, and one gateway at a time
-//! uses a store.
+//! File modes and locks: only the owner can read the files of the gateway, and one gateway at a
+//! time uses a store.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -21,9 +21,10 @@ const SINK: &str = "[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"out/ev
     bytes = 1024\n";
 
 #[test]
-fn files_of_the_gateway_have_the_mode_600_whatever_the_umask_is() {
+fn gateway_files_have_mode_600_for_every_umask() {
     let folder = open(SINK, "");
-    // Nothing is written with another mode first and changed then: that would be open for a moment.
+    // No file is created with another mode and changed afterwards: it would be readable for a
+    // moment.
     let gateway = Gateway::start(folder.path(), under("umask 000"));
     let sink = folder.path().join("out/events.jsonl");
     let rotated = folder.path().join("out/events.jsonl.1");
@@ -54,7 +55,7 @@ fn files_of_the_gateway_have_the_mode_600_whatever_the_umask_is() {
 }
 
 #[test]
-fn a_store_that_others_can_read_is_closed_to_them_at_start() {
+fn a_store_readable_by_others_gets_mode_600_at_start() {
     let folder = open("", "");
     assert!(folder.serve().stop().success());
     let store = folder.path().join("hookgate.db");
@@ -68,7 +69,7 @@ fn a_store_that_others_can_read_is_closed_to_them_at_start() {
 }
 
 #[test]
-fn a_secret_file_that_others_can_read_is_warned_of_once_with_the_command_that_mends_it() {
+fn a_secret_file_readable_by_others_is_warned_about_once_with_the_fix() {
     let folder =
         open(SINK, "\n[secrets]\nA = { file = \"a\" }\nB = [{ file = \"b\" }, { file = \"a\" }]\n");
     folder.write("a", "a secret of some length");
@@ -85,12 +86,12 @@ fn a_secret_file_that_others_can_read_is_warned_of_once_with_the_command_that_me
         log.matches(&command).count()
     };
     assert_eq!((warnings("a"), warnings("b"), warnings("out/events.jsonl")), (1, 0, 1), "{log}");
-    // The owner decides about these.
+    // The owner decides the mode of these files.
     assert_eq!(mode(&path("a")), 0o644);
     assert!(gateway.stop().success());
 }
 
-/// What a start is told that does not come about.
+/// Asserts that a gateway does not start, and returns its message.
 fn refused(folder: &Path) -> String {
     let output = program().args(["serve", "-C", folder.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -124,7 +125,7 @@ fn a_second_gateway_is_refused_through_a_symbolic_link_and_through_a_hard_link()
         }
     }
     assert_eq!(post(&gateway, 1, 10).status, 200);
-    // A command that uses the name of the gateway works beside it.
+    // A command on the same store works beside the gateway.
     first.answer(&["tenants", "create", "acme"]);
     assert!(gateway.stop().success());
 }

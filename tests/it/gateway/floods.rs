@@ -1,7 +1,7 @@
-//! Floods: what strangers send to take memory, time or connections from others.
+//! Floods of hostile clients that try to take memory, time or connections from others.
 //!
-//! What is refused, and how, is tested with little of it; how a well-behaved sender fares beside
-//! much of it is measured by hand.
+//! Refusals are tested with small floods in the suite. The latency of a well-behaved sender beside
+//! large ones is measured by hand.
 
 pub(crate) mod beside;
 mod catalog;
@@ -19,14 +19,14 @@ pub(crate) mod tenants;
 
 use super::running::{Folder, Gateway, LISTENER};
 
-/// A listener beside the one for GitHub, which takes what anyone sends.
+/// A listener beside the one for GitHub, which accepts any request.
 pub(crate) const OTHER: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
 
-/// A listener whose requests may carry several signatures, and one that answers challenges.
+/// A listener with several signatures in a request, and one that answers challenges.
 pub(crate) const SIGNED: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12";
 pub(crate) const ZOOM: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a13";
 
-/// A gateway with the listener for GitHub and another, of which more is said.
+/// Starts a gateway with the listener for GitHub and another one with additional keys.
 pub(super) fn with_other(settings: &str, more: &str) -> (Folder, Gateway) {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1000000\nburst = 1000000\n");
     folder.settings(settings);
@@ -41,17 +41,17 @@ pub(super) fn with_other(settings: &str, more: &str) -> (Folder, Gateway) {
     (folder, gateway)
 }
 
-/// The head of a request to a listener, without the empty line that ends it.
+/// Returns the head of a request to a listener, without the empty line at its end.
 pub(super) fn head(listener: &str, headers: &str) -> String {
     format!("POST /webhooks/v1/listeners/{listener}/notify HTTP/1.1\r\nHost: a\r\n{headers}")
 }
 
-/// The head of one to the listener for GitHub.
+/// Returns the head of a request to the listener for GitHub.
 pub(super) fn head_to_github(headers: &str) -> String {
     head(LISTENER, headers)
 }
 
-/// The path of the listener for GitHub.
+/// Returns the path of the listener for GitHub.
 pub(super) fn github() -> String {
     format!("/webhooks/v1/listeners/{LISTENER}/notify")
 }

@@ -1,4 +1,4 @@
-//! Bytes that no good sender sends, over real sockets: each has its answer, none is a 500, and none
+//! Malformed bytes over real sockets: each input has an expected response, none is a 500, and none
 //! becomes an event.
 
 use std::io::{Read, Write};
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::running::{Folder, Gateway, LISTENER, borrowed, signed};
 
-/// What a sender writes, and the statuses of what comes back; none where the connection is closed.
+/// The bytes of a sender, and the expected statuses of the responses. Empty if the connection is
+/// closed.
 struct Input {
     name: String,
     bytes: Vec<u8>,
@@ -21,21 +22,21 @@ fn input(name: impl Into<String>, bytes: impl AsRef<[u8]>, answers: &[u16]) -> I
 const PATH: &str = "/webhooks/v1/listeners/5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10/notify";
 const BODY: &str = r#"{"action":"opened"}"#;
 
-/// A request line, with a head and a body behind it that are all right.
+/// A request line, with a valid head and body.
 fn line(line: impl AsRef<[u8]>) -> Vec<u8> {
     let rest =
         format!("\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
     [line.as_ref(), rest.as_bytes()].concat()
 }
 
-/// A request with a header more.
+/// A request with one more header.
 fn with(header: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
     let rest = format!("\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
     [head.as_bytes(), header.as_ref(), rest.as_bytes()].concat()
 }
 
-/// A head that says how long its body is, and what comes behind it.
+/// A head with a body length, and the bytes after it.
 fn framed(header: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n\r\n");
     [head.as_bytes(), body.as_ref()].concat()
@@ -45,7 +46,7 @@ fn framed(header: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 trait Rewritten {
     /// With another `Host`.
     fn replace_host(self, host: &str) -> Vec<u8>;
-    /// Without asking for the connection to be closed.
+    /// Without a request to close the connection.
     fn keep_alive(self) -> Vec<u8>;
 }
 
@@ -160,7 +161,7 @@ fn targets() -> Vec<Input> {
         (PATH.replace(id, &format!("urn:uuid:{id}")), 404),
         (PATH.replace(id, "' OR 1=1 --").replace(' ', "%20"), 404),
         (PATH.replace(id, &"a".repeat(10_000)), 404),
-        // The same listener, otherwise written.
+        // The same listener, in another notation.
         (PATH.replace(id, &id.to_uppercase()), 401),
         (PATH.replace(id, &id.replace('5', "%35")), 401),
         (format!("{PATH}?"), 401),
@@ -252,7 +253,8 @@ fn headers() -> Vec<Input> {
     ]
 }
 
-/// A body that breaks off, or is not in chunks as HTTP has it, is none that came in time.
+/// A body that ends early, or has an invalid chunked encoding, counts as a body that did not come
+/// in time.
 fn bodies() -> Vec<Input> {
     let length = |value: &str| framed(&format!("Content-Length: {value}"), BODY);
     let chunked = |body: &str| framed("Transfer-Encoding: chunked", body);
@@ -323,12 +325,12 @@ fn bodies() -> Vec<Input> {
     all
 }
 
-/// Everything that comes back, as the statuses in it. A connection that stays open for longer than
-/// the limits of the server is a fault.
+/// Returns the statuses of all responses. A connection that stays open past the timeouts of the
+/// server is a fault.
 fn answers(gateway: &Gateway, bytes: &[u8]) -> Vec<u16> {
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
-    // A server that refuses early closes while we still write.
+    // A server that refuses early closes while the client still writes.
     let _ = stream.write_all(bytes);
     let mut came = Vec::new();
     let mut buffer = [0; 4096];
@@ -344,7 +346,7 @@ fn answers(gateway: &Gateway, bytes: &[u8]) -> Vec<u16> {
     text.split("HTTP/1.").skip(1).map(|rest| rest[2..5].parse().unwrap()).collect()
 }
 
-/// Nothing was stored as an event, and nothing was answered with a 5xx.
+/// Asserts that no event was stored, and no 5xx was sent.
 fn holds(gateway: &Gateway, folder: &Folder) {
     let metrics = gateway.manage("/metrics");
     for outcome in
@@ -355,7 +357,7 @@ fn holds(gateway: &Gateway, folder: &Folder) {
     }
     let list = folder.answer(&["requests", "list", "--outcome", "accepted"]);
     assert!(!list.contains("accepted"), "{list}");
-    // Who has the secret is served as before.
+    // A sender with the secret is served as before.
     let body = BODY.as_bytes();
     assert_eq!(gateway.post(&borrowed(&signed(body, "last")), body).status, 200);
 }
@@ -366,7 +368,8 @@ fn settled() -> Folder {
     folder
 }
 
-/// A body, how it is sent, and what whoever has the secret is answered; others are told less.
+/// A body, its content type and encoding, and the status for a sender with the secret; others get
+/// less information.
 struct Hostile {
     name: &'static str,
     headers: Vec<(&'static str, &'static str)>,
@@ -462,10 +465,10 @@ fn documents() -> Vec<Hostile> {
 }
 
 #[test]
-fn a_body_that_is_none_is_refused_with_and_without_the_secret() {
+fn malformed_bodies_are_refused_with_and_without_the_secret() {
     let folder = settled();
     let listener = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
-    // Something has to read the body.
+    // A program has to read the body.
     let reads = "\n[filter]\nkeep_when = 'parsed_body.action'\n";
     folder.write("listeners/github.toml", &format!("{listener}{reads}"));
     let gateway = folder.serve();
@@ -485,7 +488,7 @@ fn a_body_that_is_none_is_refused_with_and_without_the_secret() {
         }
         let mut none = good.clone();
         none.retain(|(name, _)| name != "X-Hub-Signature-256");
-        // What a body says of itself is told only to who was verified.
+        // Only a verified sender gets a message about the body.
         let stranger = if one.status == 400 { 401 } else { one.status };
         for (headers, status) in [(good, one.status), (wrong, stranger), (none, stranger)] {
             let answer = gateway.post(&borrowed(&headers), &one.body);
@@ -500,7 +503,7 @@ fn a_body_that_is_none_is_refused_with_and_without_the_secret() {
 }
 
 #[test]
-fn what_is_no_good_http_has_its_answer_and_is_never_an_event() {
+fn malformed_http_is_answered_without_a_5xx_and_never_becomes_an_event() {
     let folder = settled();
     let gateway = folder.serve();
     let inputs: Vec<Input> =
@@ -508,7 +511,7 @@ fn what_is_no_good_http_has_its_answer_and_is_never_an_event() {
     println!("{} inputs", inputs.len());
     assert!(inputs.len() >= 160, "{}", inputs.len());
     let wrong: Vec<String> = std::thread::scope(|scope| {
-        // Some are answered only when their time is over: several at once.
+        // Some responses come at a timeout, so several inputs run at once.
         let shares = inputs.chunks(inputs.len().div_ceil(16));
         let tried: Vec<_> = shares
             .map(|share| {

@@ -1,4 +1,4 @@
-//! What a gateway promises though it is killed: nothing that it took is lost.
+//! Durability: an accepted event is not lost in a kill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use super::receiver::{Does, Receiver};
 use super::running::{Gateway, LISTENER, program, setting};
 use super::subscribed::Subscribed;
 
-/// Posts an event; whether it was taken is known only by the answer.
+/// Posts an event. Only the response shows if it was accepted.
 fn post(address: SocketAddr, id: usize) -> Option<()> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -30,14 +30,14 @@ fn post(address: SocketAddr, id: usize) -> Option<()> {
     answer.starts_with("HTTP/1.1 200").then_some(())
 }
 
-/// Senders, who send each event until there is an answer that says yes, as providers do.
+/// Senders that repeat each event until it gets a 200, like providers.
 struct Load {
-    /// Where the gateway is, while there is one.
+    /// The address of the gateway, while one runs.
     address: Arc<Mutex<Option<SocketAddr>>>,
     next: Arc<AtomicUsize>,
     taken: Arc<Mutex<BTreeSet<usize>>>,
     over: Arc<AtomicBool>,
-    /// Events come until it is over, and at least so many.
+    /// Events are sent until the test ends, and at least this number.
     least: usize,
 }
 
@@ -52,7 +52,7 @@ impl Load {
         }
     }
 
-    /// Sends while the gateway is killed again and again, and answers the last one.
+    /// Sends while the gateway is killed again and again, and returns the last gateway.
     fn beside_kills(&self, subscribed: &Subscribed, mut gateway: Gateway, kills: usize) -> Gateway {
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -60,7 +60,7 @@ impl Load {
             }
             let mut moments = Moments(0x9e37_79b9_7f4a_7c15);
             for kill in 0..kills {
-                // Not while nothing goes on: each kill comes at some moment of the work.
+                // Only under load, so that each kill interrupts some work.
                 std::thread::sleep(Duration::from_millis(20) + moments.within(200));
                 *self.address.lock().unwrap() = None;
                 gateway.kill();
@@ -93,7 +93,7 @@ impl Load {
     }
 }
 
-/// Moments that are never quite the same.
+/// Random durations from a seed.
 struct Moments(u64);
 
 impl Moments {
@@ -104,7 +104,7 @@ impl Moments {
     }
 }
 
-/// Starts a gateway, and ends it at some moment of its start.
+/// Starts a gateway, and kills it at some moment of its start.
 fn kill_while_it_starts(subscribed: &Subscribed, moments: &mut Moments) {
     let folder = subscribed.folder.path().to_str().unwrap();
     let mut starting =
@@ -115,24 +115,24 @@ fn kill_while_it_starts(subscribed: &Subscribed, moments: &mut Moments) {
 }
 
 #[test]
-fn every_event_that_was_taken_is_delivered_though_the_gateway_is_killed_again_and_again() {
+fn every_accepted_event_is_delivered_through_repeated_kills() {
     killed(setting("KILL_EVENTS", 400), setting("KILL_TIMES", 6));
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn nothing_that_was_answered_is_lost_in_two_hundred_kills_under_load() {
+fn no_acknowledged_event_is_lost_in_two_hundred_kills_under_load() {
     killed(setting("KILL_EVENTS", 20_000), setting("KILL_TIMES", 200));
 }
 
-/// Kills come between accepting and fan-out, and between the steps of fan-out: forty subscriptions
-/// are more than one event's part of a step under load.
+/// Kills between accepting and fan-out, and between fan-out steps: forty subscriptions are more
+/// than the share of one event in a step under load.
 #[test]
-fn each_subscription_gets_each_event_once_though_the_gateway_is_killed_during_fan_out() {
+fn fan_out_delivers_each_event_once_to_each_subscription_through_kills() {
     let subscribed = Subscribed::new("rate = 10000\n");
     let receiver = Receiver::good();
     let gateway = subscribed.serve();
-    // An attempt that a busy machine makes too slow is made again.
+    // Retries an attempt that a busy machine makes too slow.
     let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
     for _ in 0..40 {
         gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
@@ -148,7 +148,7 @@ fn killed(events: usize, kills: usize) {
     let subscribed = Subscribed::new("rate = 10000\n");
     let file = subscribed.folder.path().join("listeners/open.toml");
     let listener = std::fs::read_to_string(&file).unwrap();
-    // An event whose answer was lost comes again, and is no second one.
+    // An event whose response was lost is sent again, and deduplicated.
     let keyed = "\n[deduplicate]\nkeys = ['parsed_body.id']\nwindow = \"24h\"\n";
     std::fs::write(&file, format!("{listener}{keyed}")).unwrap();
     let receivers = [
@@ -190,7 +190,7 @@ fn all_came(receiver: &Receiver, taken: &BTreeSet<usize>) {
     }
 }
 
-/// The store has each event that was taken, once, and is whole.
+/// Asserts that the store has each accepted event once, and is consistent.
 fn stored_once(subscribed: &Subscribed, gateway: Gateway, taken: &BTreeSet<usize>) {
     assert!(gateway.stop().success());
     let store = subscribed.folder.path().join("hookgate.db");
@@ -204,7 +204,7 @@ fn stored_once(subscribed: &Subscribed, gateway: Gateway, taken: &BTreeSet<usize
     assert_eq!(whole, "ok");
 }
 
-/// Each event that is stored has one delivery for each subscription, all of them done.
+/// Asserts that each stored event has one finished delivery for each subscription.
 fn fanned_out_once(subscribed: &Subscribed, gateway: Gateway, subscriptions: usize) {
     let store = subscribed.folder.path().join("hookgate.db");
     let connection = rusqlite::Connection::open(&store).unwrap();
@@ -227,8 +227,8 @@ fn fanned_out_once(subscribed: &Subscribed, gateway: Gateway, subscriptions: usi
     assert!(gateway.stop().success());
 }
 
-/// What came more than once has the same id and the same body, and is no more than what was in
-/// flight when it was killed, and what failed.
+/// Repeated deliveries have the same id and the same body. They are at most the deliveries in
+/// flight at a kill, and the failed ones.
 fn repeats(got: &[super::receiver::Got], kills: usize) {
     let mut seen: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
     for one in got {

@@ -1,5 +1,5 @@
-//! The management API holds little, whatever is stored and whoever does not read: pages end at
-//! their bytes, and all answers and streams share one budget.
+//! Memory of the management API: it is bounded for any stored data and any slow client. Pages end
+//! at their size limit, and all responses and streams share one budget.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -16,10 +16,11 @@ const NOTHING: Value = Value::Null;
 const WEBHOOKS: &str = "/event/acme/webhooks";
 const AWORK: &str = "/api/v1/webhooks";
 
-/// The most bytes of a page: `PAGE_BYTES`, and the text around it.
+/// The size limit of a page: `PAGE_BYTES`, and the text around it.
 const PAGE: usize = (2 << 20) + 200;
 
-/// A client that speaks HTTP/2 (RFC 9113), asks on many streams, and lets no byte of a body come.
+/// An HTTP/2 client (RFC 9113) that sends requests on many streams, with a flow-control window of
+/// zero.
 struct Unread(TcpStream);
 
 impl Unread {
@@ -52,7 +53,7 @@ impl Unread {
         Self(stream)
     }
 
-    /// How many of the next answers are 200, by the head of each.
+    /// Returns the number of the next responses with status 200, by their heads.
     fn good(&mut self, answers: usize) -> usize {
         let (mut seen, mut good) = (0, 0);
         while seen < answers {
@@ -76,7 +77,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Events whose data comes to about 8 MB.
+/// Stores events with about 8 MB of data.
 fn large_events(gateway: &Gateway) {
     for number in 0..12 {
         let body = json!({ "type": "thing.made", "id": number, "fill": "x".repeat(700_000) });
@@ -86,7 +87,7 @@ fn large_events(gateway: &Gateway) {
 }
 
 #[test]
-fn answers_that_nobody_reads_share_one_memory_budget_by_tenant() {
+fn unread_responses_share_one_memory_budget_by_tenant() {
     let subscribed = Subscribed::new("");
     subscribed.folder.settings(
         "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams_per_connection = 100\n\
@@ -100,7 +101,7 @@ fn answers_that_nobody_reads_share_one_memory_budget_by_tenant() {
     let before = gateway.peak();
     let list = "/event/acme/events/list?pageSize=1000";
     let mut unread = Unread::ask(&gateway, key, list, 60);
-    // A tenant has 16 MiB: some answers fit, the others are told to come again.
+    // A tenant has 16 MiB: some responses fit, the others are refused with a retry.
     let good = unread.good(60);
     assert!((2..=12).contains(&good), "{good} answers of 60");
     let held = gateway.peak() - before;
@@ -117,7 +118,7 @@ fn answers_that_nobody_reads_share_one_memory_budget_by_tenant() {
 }
 
 #[test]
-fn streams_that_nobody_reads_hold_few_events_and_are_bounded_in_number() {
+fn unread_event_streams_buffer_few_events_and_are_bounded_in_number() {
     let subscribed = Subscribed::new("");
     subscribed.folder.settings(
         "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams = 45\nstreams_per_tenant = 40\n\
@@ -139,7 +140,7 @@ fn streams_that_nobody_reads_hold_few_events_and_are_bounded_in_number() {
 }
 
 #[test]
-fn a_subscription_is_bounded_in_all_its_members() {
+fn the_size_of_every_subscription_member_is_limited() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -204,13 +205,13 @@ fn a_subscription_is_bounded_in_all_its_members() {
     }
 }
 
-/// A text of rules that takes about so many bytes.
+/// A rule of about this number of bytes.
 fn filter(bytes: usize) -> String {
     format!("event.type != \"{}\"", "x".repeat(bytes))
 }
 
 #[test]
-fn a_page_of_webhooks_ends_at_its_bytes_and_says_how_to_go_on() {
+fn a_page_of_webhooks_ends_at_the_page_limit_with_a_next_link() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -253,7 +254,7 @@ fn a_page_of_webhooks_ends_at_its_bytes_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_page_by_number_is_whole_or_asks_for_a_smaller_one() {
+fn a_numbered_page_is_whole_or_asks_for_a_smaller_page_size() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -296,7 +297,7 @@ fn a_page_by_number_is_whole_or_asks_for_a_smaller_one() {
 }
 
 #[test]
-fn a_page_of_logs_shares_its_bytes_between_the_messages() {
+fn a_page_of_logs_shares_the_page_limit_between_its_messages() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -327,7 +328,7 @@ fn a_page_of_logs_shares_its_bytes_between_the_messages() {
 }
 
 #[test]
-fn a_list_of_the_command_line_is_read_in_pages_and_complete() {
+fn command_line_lists_are_read_in_pages_and_complete() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::good();

@@ -1,5 +1,5 @@
-//! Pruning through the store's trait: a step examines a bounded number of rows, and no row again
-//! that has to stay.
+//! Pruning through the trait of the store: a step examines a bounded number of rows, and no
+//! retained row again.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use super::store::{open, run};
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// Now, in these tests.
+/// The current time in these tests.
 const NOW: i64 = 1000 * DAY;
 
-/// Rows that have to stay although they are old.
+/// Old rows that must be retained.
 const BLOCKED: usize = 20_000;
 
 const RETENTION: Retention = Retention {
@@ -31,7 +31,7 @@ const RETENTION: Retention = Retention {
     max_bytes: None,
 };
 
-/// An id that begins with the time.
+/// An id that starts with the time.
 fn id(at: i64, number: usize) -> String {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&(number as u64).to_be_bytes());
@@ -39,7 +39,7 @@ fn id(at: i64, number: usize) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
-/// Fills a store with requests from a time on, a second apart. With events, their bodies are the
+/// Fills a store with requests from a time on, one each second. With events, their bodies are the
 /// data of the events.
 fn fill(connection: &mut Connection, from: i64, count: usize, with_events: bool) {
     let transaction = connection.transaction().unwrap();
@@ -70,7 +70,7 @@ fn fill(connection: &mut Connection, from: i64, count: usize, with_events: bool)
     transaction.commit().unwrap();
 }
 
-/// A store with requests that have to stay, and behind them some that may go.
+/// Returns a store with retained requests, and some prunable ones after them.
 fn blocked_store(folder: &std::path::Path, old: usize) -> SqliteStore {
     drop(open(folder));
     let mut connection = Connection::open(folder.join("store.db")).unwrap();
@@ -89,7 +89,7 @@ async fn requests_without_events(store: &SqliteStore) -> usize {
 }
 
 #[test]
-fn pruning_examines_each_row_that_has_to_stay_once_in_a_round() {
+fn pruning_examines_each_retained_row_once_in_a_round() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 1000);
     run(async {
@@ -97,7 +97,7 @@ fn pruning_examines_each_row_that_has_to_stay_once_in_a_round() {
         assert_eq!((first.rows, first.examined), (0, BLOCKED), "{first:?}");
         let second = store.prune(&RETENTION, NOW, BLOCKED).await.unwrap();
         assert_eq!((second.rows, second.examined), (1000, 1000), "{second:?}");
-        // The next round waits for so many rows, and for few it would not.
+        // The next round waits for this number of rows; for fewer it would not wait.
         let third = store.prune(&RETENTION, NOW + 10 * SECOND, BLOCKED).await.unwrap();
         assert_eq!(third.examined, 0, "{third:?}");
         let fourth = store.prune(&RETENTION, NOW + 30 * SECOND, BLOCKED).await.unwrap();
@@ -106,7 +106,7 @@ fn pruning_examines_each_row_that_has_to_stay_once_in_a_round() {
 }
 
 #[test]
-fn a_prune_step_examines_no_more_rows_than_it_is_told() {
+fn a_pruning_step_examines_at_most_its_limit_of_rows() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 1000);
     run(async {
@@ -129,7 +129,7 @@ fn a_prune_step_examines_no_more_rows_than_it_is_told() {
 }
 
 #[test]
-fn a_request_that_had_to_stay_is_deleted_with_its_event() {
+fn a_request_retained_for_its_event_is_deleted_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 10);
     run(async {
@@ -146,7 +146,7 @@ fn a_request_that_had_to_stay_is_deleted_with_its_event() {
 }
 
 #[test]
-fn deleting_for_space_examines_each_event_that_waits_once() {
+fn pruning_for_space_examines_each_waiting_event_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 0);
     let connection = Connection::open(folder.path().join("store.db")).unwrap();
@@ -167,7 +167,7 @@ fn deleting_for_space_examines_each_event_that_waits_once() {
             assert_eq!(pruned.rows, 0, "{pruned:?}");
             examined += pruned.examined;
         }
-        // Events, and the requests that are their data.
+        // Events, and the requests with their data.
         assert_eq!(examined, 2 * BLOCKED);
         let waiting = DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() };
         let waiting = store.deliveries(&waiting).await.unwrap();
@@ -177,11 +177,11 @@ fn deleting_for_space_examines_each_event_that_waits_once() {
 }
 
 #[test]
-fn requests_of_strangers_are_deleted_for_space_before_any_event() {
+fn pruning_for_space_deletes_unverified_requests_before_events() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 0);
     let mut connection = Connection::open(folder.path().join("store.db")).unwrap();
-    // Younger than the events, which have to stay for nobody.
+    // Younger than the events, which wait for no delivery.
     let transaction = connection.transaction().unwrap();
     for number in 0..50 {
         transaction
@@ -213,7 +213,7 @@ fn requests_of_strangers_are_deleted_for_space_before_any_event() {
 }
 
 #[test]
-fn a_read_that_takes_too_long_ends_and_does_not_keep_the_write_ahead_log() {
+fn a_read_past_its_timeout_ends_and_releases_the_write_ahead_log() {
     let folder = tempfile::tempdir().unwrap();
     drop(blocked_store(folder.path(), 0));
     let mut options = SqliteOptions::new(folder.path().join("store.db"), Mode::Serve);

@@ -1,32 +1,32 @@
-//! A receiver of deliveries, that behaves as a test says.
+//! A receiver of deliveries with a configurable behaviour.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a receiver does with a request.
+/// The response of a receiver to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Does {
     /// Answers with a status, headers and a body.
     Answers(u16, &'static str, &'static str),
-    /// Answers after a while.
+    /// Answers after a delay.
     Waits(Duration, u16),
     /// Never answers.
     Stalls,
-    /// Closes the connection, without a word.
+    /// Closes the connection without a response.
     Closes,
-    /// Closes it in the middle of the answer's head.
+    /// Closes the connection in the middle of the response head.
     Breaks,
-    /// Answers 200 with a body without end.
+    /// Answers 200 with an endless body.
     Floods,
     /// Answers 200, and stalls in the body.
     StallsInBody,
-    /// Sends informational responses without end.
+    /// Sends endless informational responses.
     Continues,
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
     pub(crate) line: String,
@@ -55,7 +55,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Does what it is told with each request, counted from 0.
+    /// Starts a receiver. `does` returns the response to each request, counted from 0.
     pub(crate) fn new(does: impl Fn(usize, &Got) -> Does + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,7 +70,7 @@ impl Receiver {
         Self { address, got }
     }
 
-    /// Always takes everything.
+    /// Starts a receiver that always answers 200.
     pub(crate) fn good() -> Self {
         Self::new(|_, _| Does::Answers(200, "", "ok"))
     }
@@ -83,7 +83,7 @@ impl Receiver {
         self.got.lock().unwrap().clone()
     }
 
-    /// What came, once that is so many.
+    /// Waits for a number of requests, and returns all of them.
     pub(crate) fn after(&self, number: usize) -> Vec<Got> {
         let until = Instant::now() + Duration::from_secs(20);
         loop {

@@ -1,4 +1,4 @@
-//! Deliveries over real sockets: what receivers do, and what follows from it.
+//! Deliveries over real sockets: the behaviour of receivers, and its effects.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fn path(locator: &str, rest: &str) -> String {
 }
 
 #[test]
-fn an_event_reaches_everyone_who_wants_it_in_the_envelope_of_their_api() {
+fn an_event_reaches_every_subscription_in_the_envelope_of_its_api() {
     let subscribed = Subscribed::new("actor_id = \"123e4567-e89b-12d3-a456-426614174000\"\n");
     let gateway = subscribed.serve();
     let (socotra, awork, other) = (Receiver::good(), Receiver::good(), Receiver::good());
@@ -67,7 +67,7 @@ fn an_event_reaches_everyone_who_wants_it_in_the_envelope_of_their_api() {
 }
 
 #[test]
-fn a_receiver_that_fails_is_tried_again_and_gets_the_same_message() {
+fn a_failed_delivery_is_retried_with_the_same_message() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|number, _| match number {
@@ -111,7 +111,7 @@ fn a_receiver_that_fails_is_tried_again_and_gets_the_same_message() {
     assert_eq!(receiver.after(4)[3].header("webhook-id"), got[0].header("webhook-id"));
 }
 
-/// A receiver that resets connections: it closes them with what was sent unread.
+/// A receiver that resets connections: it closes them with unread data.
 fn resetting() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -123,9 +123,9 @@ fn resetting() -> String {
     format!("http://{address}/")
 }
 
-/// What each kind of failure is called, and how it is told.
+/// The name of each kind of failure, and its message.
 #[test]
-fn what_a_receiver_does_decides_the_trigger_and_the_words() {
+fn each_receiver_failure_has_its_trigger_and_message() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -168,7 +168,7 @@ fn what_a_receiver_does_decides_the_trigger_and_the_words() {
 }
 
 #[test]
-fn redirects_are_not_followed_and_count_for_no_trigger() {
+fn redirects_are_not_followed_and_match_no_failure_trigger() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let elsewhere = Receiver::good();
@@ -188,7 +188,7 @@ fn redirects_are_not_followed_and_count_for_no_trigger() {
 }
 
 #[test]
-fn an_answer_without_end_is_an_answer_and_is_not_read() {
+fn an_endless_response_body_counts_as_a_response_and_is_not_read() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let flood = Receiver::new(|_, _| Does::Floods);
@@ -215,7 +215,7 @@ fn an_answer_without_end_is_an_answer_and_is_not_read() {
 }
 
 #[test]
-fn informational_responses_without_end_are_a_failure_and_not_read_on() {
+fn endless_informational_responses_are_a_failure() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|_, _| Does::Continues);
@@ -230,7 +230,7 @@ fn informational_responses_without_end_are_a_failure_and_not_read_on() {
 }
 
 #[test]
-fn large_content_arrives_whole_at_each_attempt() {
+fn large_events_arrive_whole_at_each_attempt() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let fails_once = |number, _: &_| Does::Answers(if number == 0 { 503 } else { 200 }, "", "");
@@ -241,7 +241,7 @@ fn large_content_arrives_whole_at_each_attempt() {
     let form = json!({
         "name": "grows", "endpoint": { "url": grown.url() }, "eventTypes": ["thing.made"],
         "failureHandling": retries,
-        // More than the event: only the made body tells its size.
+        // Larger than the event: the size is known only after the transform.
         "transform": "$MAP($RANGE(0, 20), at => event.data.text)",
     });
     gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
@@ -278,7 +278,7 @@ fn retry_after_is_honoured() {
 }
 
 #[test]
-fn a_suspended_webhook_diverts_and_an_alert_is_told_once_and_all_can_be_sent_again() {
+fn a_suspended_webhook_dead_letters_alerts_once_and_can_be_resent() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
@@ -338,7 +338,7 @@ fn a_suspended_webhook_diverts_and_an_alert_is_told_once_and_all_can_be_sent_aga
 }
 
 #[test]
-fn a_failure_that_no_trigger_names_ends_a_delivery_and_nothing_else() {
+fn a_failure_without_a_matching_trigger_ends_only_its_delivery() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|_, _| Does::Answers(404, "", ""));
@@ -358,7 +358,7 @@ fn a_failure_that_no_trigger_names_ends_a_delivery_and_nothing_else() {
 }
 
 #[test]
-fn many_filters_are_asked_together_and_each_decides_for_itself() {
+fn filters_evaluated_as_a_set_decide_each_subscription_separately() {
     const NUMBER: usize = 12;
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
@@ -372,7 +372,7 @@ fn many_filters_are_asked_together_and_each_decides_for_itself() {
         });
         gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
     }
-    // The first round is filtered by the lanes, which tell of the filters there are.
+    // The first round is filtered by the workers, which report the filters.
     for round in 1..=2 {
         for id in 0..NUMBER {
             gateway.happen("thing.made", &format!("{id}"));
@@ -400,7 +400,7 @@ fn many_filters_are_asked_together_and_each_decides_for_itself() {
 }
 
 #[test]
-fn filter_and_transform_see_the_event_and_no_secret() {
+fn filter_and_transform_read_the_event_and_no_secret() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::good();
@@ -432,7 +432,7 @@ fn filter_and_transform_see_the_event_and_no_secret() {
 }
 
 #[test]
-fn what_may_not_be_sent_to_is_not_sent_to() {
+fn ssrf_protection_blocks_deliveries_to_forbidden_addresses() {
     let subscribed = Subscribed::new("");
     subscribed.folder.settings("[delivery]\nallow = []\n");
     let gateway = subscribed.serve();
@@ -458,7 +458,7 @@ fn what_may_not_be_sent_to_is_not_sent_to() {
         assert_eq!(refused.status, 400, "{url}");
         assert!(refused.text().contains("endpoint.url"), "{}", refused.text());
     }
-    // A name passes; the address that it resolves to does not.
+    // A valid host name; the address that it resolves to is forbidden.
     let url = format!("http://localhost:{}/", receiver.address.port());
     let handling = json!({ "divert": true, "retryStrategy": { "type": "linear", "interval": 1 } });
     let locator = gateway.subscribe(&subscribed.key, &url, &handling);
@@ -471,14 +471,14 @@ fn what_may_not_be_sent_to_is_not_sent_to() {
 }
 
 #[test]
-fn slack_gets_a_message() {
+fn a_slack_webhook_gets_a_slack_message() {
     let event = json!({ "name": "Write <docs>", "id": 7 });
     let message = hookgate::delivery::slack_message("task_added", &event);
     assert_eq!(message, json!({ "text": "*Task added*: Write &lt;docs&gt;" }));
 }
 
 #[test]
-fn a_loop_of_gateways_comes_to_an_end() {
+fn a_delivery_loop_of_gateways_ends_at_the_hop_limit() {
     let subscribed = Subscribed::new("hops = 3\n");
     let gateway = subscribed.serve();
     let own = format!("http://{}{}", gateway.senders, gateway.path(super::running::LISTENER));
@@ -497,7 +497,7 @@ fn a_loop_of_gateways_comes_to_an_end() {
 }
 
 #[test]
-fn a_sink_gets_a_line_an_event_and_is_rotated() {
+fn a_sink_gets_one_line_for_each_event_and_is_rotated() {
     let subscribed = Subscribed::new("");
     let sink = "[[sink]]\nname = \"all\"\ntenant = \"acme\"\npath = \"out/events.jsonl\"\n\
         bytes = 1024\nfiles = 3\ntransform = '{ \"id\": event.data.id, \"pad\": event.data.pad }'\n";
@@ -527,7 +527,7 @@ fn a_sink_gets_a_line_an_event_and_is_rotated() {
 }
 
 #[test]
-fn a_slow_receiver_does_not_keep_others_waiting() {
+fn a_slow_receiver_does_not_delay_others() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let slow = Receiver::new(|_, _| Does::Stalls);
@@ -543,7 +543,7 @@ fn a_slow_receiver_does_not_keep_others_waiting() {
 }
 
 #[test]
-fn what_waits_goes_on_after_a_stop() {
+fn waiting_retries_resume_after_a_restart() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|number, _| match number {
@@ -559,7 +559,7 @@ fn what_waits_goes_on_after_a_stop() {
     assert!(gateway.stop().success());
 }
 
-/// Verifies a delivery by a program that reads it; answers whether it holds.
+/// Verifies a delivery with an external program. Returns true if the signature is valid.
 fn verifies(program: &mut std::process::Command, delivery: &Value) -> bool {
     use std::io::Write;
     use std::process::Stdio;
@@ -570,7 +570,7 @@ fn verifies(program: &mut std::process::Command, delivery: &Value) -> bool {
 }
 
 #[test]
-fn deliveries_verify_with_the_official_packages_while_the_secret_is_replaced_too() {
+fn signatures_verify_with_the_official_packages_during_secret_rotation() {
     let (python, node) = ("target/clients/python/bin/python", "target/clients/node");
     let installed = super::running::is_there(python, "--version")
         && super::running::is_there("node", "--version")
@@ -615,12 +615,12 @@ fn deliveries_verify_with_the_official_packages_while_the_secret_is_replaced_too
     assert!(holds(&delivery(1, &new, &got[1].body)));
 }
 
-/// How long deliveries take to a healthy receiver, alone and beside ones that hang, fail, answer
-/// slowly and flood. Run by hand, in a build for release; the numbers stand in
+/// Measures the delivery latency of a healthy receiver, alone and beside receivers that hang, fail,
+/// answer slowly and flood. Run by hand, in a release build; the results are in
 /// `docs/performance.md`.
 #[test]
 #[ignore = "measures, and promises nothing"]
-fn measure_a_healthy_receiver_beside_bad_ones() {
+fn measure_latency_of_a_healthy_receiver_beside_failing_ones() {
     let subscribed = Subscribed::new("rate = 10000\n");
     let gateway = subscribed.serve();
     let measure = |label: &str| {
@@ -659,7 +659,7 @@ fn measure_a_healthy_receiver_beside_bad_ones() {
 }
 
 #[test]
-fn a_server_is_held_to_its_certificate_unless_the_webhook_says_not_to() {
+fn tls_certificates_of_receivers_are_verified_unless_disabled() {
     use super::running::{Folder, LISTENER, is_there};
     if !is_there("openssl", "version") {
         return;
@@ -717,7 +717,7 @@ fn a_server_is_held_to_its_certificate_unless_the_webhook_says_not_to() {
 }
 
 #[test]
-fn an_event_with_line_breaks_is_sent_on_one_line() {
+fn an_event_with_line_breaks_is_written_on_one_line() {
     let subscribed = Subscribed::new("");
     subscribed
         .folder
@@ -739,7 +739,7 @@ fn an_event_with_line_breaks_is_sent_on_one_line() {
 }
 
 #[test]
-fn a_subscription_that_cannot_be_read_is_left_alone_for_a_while() {
+fn a_subscription_that_fails_to_decrypt_is_retried_later() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/", &retries(3));
@@ -751,7 +751,7 @@ fn a_subscription_that_cannot_be_read_is_left_alone_for_a_while() {
     assert_eq!(mode & 0o777, 0o600, "the key is for its owner alone");
     let database =
         rusqlite::Connection::open(subscribed.folder.path().join("hookgate.db")).unwrap();
-    // One bit of its tag.
+    // The last byte of its authentication tag.
     let damage = "UPDATE subscriptions SET sealed = CAST(substr(sealed, 1, length(sealed) - 1)
          || x'00' AS BLOB)";
     database.execute_batch(damage).unwrap();
@@ -766,7 +766,7 @@ fn a_subscription_that_cannot_be_read_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn an_alert_to_slack_is_a_message() {
+fn an_alert_to_slack_is_a_slack_message() {
     let notice = hookgate::delivery::Notice {
         webhook_locator: "a".to_owned(),
         webhook_name: "orders".to_owned(),
@@ -787,7 +787,7 @@ fn an_alert_to_slack_is_a_message() {
 }
 
 #[test]
-fn a_receiver_gets_no_more_in_a_second_nor_at_a_time_than_the_settings_say() {
+fn deliveries_to_a_receiver_respect_rate_and_concurrency_limits() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     let subscribed = Subscribed::new("rate = 20\nconcurrency = 3\n");
@@ -813,7 +813,7 @@ fn a_receiver_gets_no_more_in_a_second_nor_at_a_time_than_the_settings_say() {
 }
 
 #[test]
-fn a_replaced_secret_signs_no_longer_than_the_settings_say() {
+fn a_rotated_secret_signs_until_the_rotation_period_ends() {
     let subscribed = Subscribed::new("rotation = \"1s\"\n");
     let gateway = subscribed.serve();
     let receiver = Receiver::good();
@@ -827,7 +827,7 @@ fn a_replaced_secret_signs_no_longer_than_the_settings_say() {
 }
 
 #[test]
-fn an_operator_sees_and_mends_without_a_client() {
+fn commands_list_and_resend_deliveries_for_an_operator() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let (receiver, alert) = (Receiver::new(|_, _| Does::Answers(500, "", "")), Receiver::good());
@@ -877,7 +877,7 @@ fn an_operator_sees_and_mends_without_a_client() {
 }
 
 #[test]
-fn a_receiver_that_keeps_failing_is_tried_ever_less_and_as_ever_once_it_succeeds() {
+fn backoff_slows_attempts_to_a_failing_receiver_until_it_recovers() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let began = Instant::now();
@@ -892,7 +892,7 @@ fn a_receiver_that_keeps_failing_is_tried_ever_less_and_as_ever_once_it_succeeds
     std::thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));
     let failed = receiver.got().len();
     assert!((5..=20).contains(&failed), "{failed} attempts in three seconds");
-    // The first success ends it: the rest comes within moments.
+    // The first success ends the backoff: the rest comes within moments.
     receiver.after(200);
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
 }

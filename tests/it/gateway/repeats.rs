@@ -1,4 +1,5 @@
-//! Deduplication in the store against a model: a table of who was first with which key, and when.
+//! Deduplication in the store compared with a model: a table of the first request and its time for
+//! each key.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,22 +16,22 @@ use super::store::{entry, run};
 
 const SECOND: i64 = 1_000_000;
 
-/// What is remembered of a key.
+/// The first request with a key.
 #[derive(Clone, Debug, PartialEq)]
 struct First {
     request: String,
     at: i64,
 }
 
-/// Deduplication as one explains it.
+/// The model of deduplication.
 #[derive(Default)]
 struct Model {
     firsts: HashMap<(u8, u8), First>,
 }
 
 impl Model {
-    /// The firsts that are still remembered of one of the keys; where there is none, this request is
-    /// the first of all of them.
+    /// Returns the first requests with one of the keys, within the window. If there is none, this
+    /// request is the first for all of its keys.
     fn keep(
         &mut self,
         listener: u8,
@@ -51,18 +52,18 @@ impl Model {
     }
 }
 
-/// A request: after how long it comes, to which listener, and by which keys it is recognised.
+/// A request: the time since the previous one, its listener, and its deduplication keys.
 type Arrival = (i64, u8, Vec<u8>);
 
-/// What happens to a store.
+/// An action on a store.
 #[derive(Clone, Debug)]
 enum Step {
     Request(Arrival),
     /// A request that cannot be stored.
     Fails(Arrival),
-    /// What is old is deleted.
+    /// Old rows are pruned.
     Prune,
-    /// The store is closed, and opened again.
+    /// The store is closed and opened again.
     Reopen,
 }
 
@@ -87,15 +88,15 @@ fn asked(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
     asked
 }
 
-/// A store that finds this number of keys by its index in memory.
+/// Opens a store whose deduplication index in memory has this number of keys.
 fn opened(folder: &Path, recent_keys: usize) -> SqliteStore {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         let mut options = SqliteOptions::new(folder.join("store.db"), Mode::Serve);
         options.recent_keys = recent_keys;
         match SqliteStore::open(options) {
-            // A process that another test starts has every open file of this one for a moment, and
-            // the lock of a closed store with it.
+            // A child process of another test has every open file of this one for a moment,
+            // including the lock of a closed store.
             Err(StoreError::Locked(_)) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -104,7 +105,7 @@ fn opened(folder: &Path, recent_keys: usize) -> SqliteStore {
     }
 }
 
-/// Nothing but keys is old.
+/// Only keys are old.
 const RETENTION: Retention = Retention {
     requests_us: i64::MAX,
     events_us: i64::MAX,
@@ -120,7 +121,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_window_of_deduplication_takes_what_the_model_takes(
+    fn deduplication_in_the_store_agrees_with_the_model(
         steps in steps(),
         window in 1..8i64,
         recent in prop_oneof![Just(0), Just(3), Just(1000)],
@@ -164,13 +165,13 @@ proptest! {
     }
 }
 
-/// A hash like any other.
+/// An arbitrary hash.
 fn hash(of: u64) -> [u8; 32] {
     Sha256::digest(of.to_le_bytes()).into()
 }
 
 #[test]
-fn keys_that_went_to_the_tree_are_known_and_forgotten_as_others_are() {
+fn deduplication_keys_on_disk_are_found_and_expire_like_those_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let window = 60 * SECOND;
     let many = |id: &str, keys: std::ops::Range<u64>, now: i64| {

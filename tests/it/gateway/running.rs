@@ -1,4 +1,4 @@
-//! A gateway that runs: the program itself, in a folder of its own.
+//! A running gateway: the program itself, in a temporary folder.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) const LISTENER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 
-/// How much is done, where the environment says.
+/// Returns a number from the environment, or the default.
 pub(crate) fn setting(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
@@ -20,7 +20,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// A gateway with one listener for GitHub, and what else its file says.
+    /// Returns a folder with one listener for GitHub, with additional keys.
     pub(crate) fn with_listener(more: &str) -> Self {
         let folder = Self { folder: tempfile::tempdir().unwrap() };
         folder.settings("");
@@ -33,7 +33,7 @@ impl Folder {
         folder
     }
 
-    /// Writes `hookgate.toml`, with ports that are free.
+    /// Writes `hookgate.toml`, with free ports.
     pub(crate) fn settings(&self, more: &str) {
         self.write(
             "hookgate.toml",
@@ -59,7 +59,7 @@ impl Folder {
         program().args(arguments).args(["-C", self.path().to_str().unwrap()]).output().unwrap()
     }
 
-    /// What a command answers, which has to do its work.
+    /// Returns the output of a command. Panics if it fails.
     pub(crate) fn answer(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -73,7 +73,8 @@ impl Folder {
     }
 }
 
-/// Whether a program that only some tests need is there. `.ci/run` installs them all, and says so.
+/// Returns true if a program that only some tests need is installed. `.ci/run` installs all of
+/// them, and sets `CI_TOOLS`.
 pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
     let run = Command::new(tool).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = run.is_ok_and(|status| status.success());
@@ -81,8 +82,8 @@ pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
     there
 }
 
-/// The program: the one that was built with the tests, or another that `HOOKGATE_PROGRAM` names,
-/// so that figures are of a build for release.
+/// The program: the one that was built with the tests, or the one named by `HOOKGATE_PROGRAM`, for
+/// measurements of a release build.
 pub(crate) fn binary() -> String {
     let usual = env!("CARGO_BIN_EXE_hookgate").to_owned();
     std::env::var("HOOKGATE_PROGRAM").unwrap_or(usual)
@@ -92,7 +93,7 @@ pub(crate) fn program() -> Command {
     Command::new(binary())
 }
 
-/// A gateway that runs.
+/// A running gateway.
 pub(crate) struct Gateway {
     child: Child,
     pub(crate) senders: SocketAddr,
@@ -124,7 +125,7 @@ impl Gateway {
         gateway
     }
 
-    /// The log, once it has a text in it.
+    /// Waits until the log contains a text, and returns the log.
     pub(crate) fn logged(&self, text: &str) -> String {
         let until = Instant::now() + Duration::from_secs(10);
         loop {
@@ -141,7 +142,7 @@ impl Gateway {
         self.child.id()
     }
 
-    /// Its memory at its most, in MiB.
+    /// Returns its peak memory in MiB.
     pub(crate) fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
@@ -164,7 +165,7 @@ impl Gateway {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        // The host that a sender names decides nothing.
+        // The host name of the request has no effect.
         exchange_as("forged.example", self.senders, method, path, headers, body)
     }
 
@@ -177,13 +178,13 @@ impl Gateway {
         assert!(done.success());
     }
 
-    /// Tells it to stop, and answers how it ended.
+    /// Stops it gracefully, and returns the exit status.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         self.signal("-TERM");
         self.child.wait().unwrap()
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Kills it at once, like a power cut.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -197,7 +198,7 @@ impl Drop for Gateway {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -243,12 +244,12 @@ pub(crate) fn exchange_as(
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
     stream.write_all(head.as_bytes()).unwrap();
-    // A server that refuses early closes while we still write.
+    // A server that refuses early closes while the client still writes.
     let _ = stream.write_all(body);
     answer(stream)
 }
 
-/// Reads one answer.
+/// Reads one response.
 pub(crate) fn answer(stream: TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -271,7 +272,7 @@ pub(crate) fn answer(stream: TcpStream) -> Answer {
     Answer { status, headers, body }
 }
 
-/// The headers of a delivery that GitHub signed.
+/// Returns the headers of a signed GitHub delivery.
 pub(crate) fn signed(body: &[u8], delivery: &str) -> Vec<(String, String)> {
     let digest = hookgate_hmac(SECRET, body);
     [
@@ -285,7 +286,7 @@ pub(crate) fn signed(body: &[u8], delivery: &str) -> Vec<(String, String)> {
     .collect()
 }
 
-/// The HMAC by the language itself, whose own tests hold it to published vectors.
+/// An HMAC, computed by the language, whose own tests use published test vectors.
 pub(crate) fn hookgate_hmac(secret: &str, body: &[u8]) -> String {
     use hookgate::engine::{Context, Engine, Secrets, Value};
     let program = Engine::new().compile("$HMAC_SHA256($SECRET('KEY'), body).$HEX()").unwrap();

@@ -1,4 +1,4 @@
-//! The server as senders and operators meet it.
+//! The server for senders and operators.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ const BODY: &[u8] = br#"{"action":"opened","issue":{"title":"Found a bug"}}"#;
 const MANY: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n";
 
 #[test]
-fn a_signed_delivery_is_an_event_and_a_forged_one_is_not() {
+fn a_signed_request_becomes_an_event_and_a_forged_one_does_not() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let taken = gateway.post(&borrowed(&signed(BODY, "a")), BODY);
@@ -40,7 +40,7 @@ fn a_signed_delivery_is_an_event_and_a_forged_one_is_not() {
 }
 
 #[test]
-fn a_request_is_shown_in_the_shape_of_the_documentation() {
+fn requests_show_prints_the_documented_format() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     gateway.post(&borrowed(&signed(BODY, "a")), BODY);
@@ -72,7 +72,7 @@ fn a_request_is_shown_in_the_shape_of_the_documentation() {
 }
 
 #[test]
-fn an_unknown_listener_is_404_with_an_empty_body_and_nothing_else_is_there() {
+fn unknown_listeners_and_paths_are_404_with_an_empty_body() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     for path in [
@@ -91,14 +91,14 @@ fn an_unknown_listener_is_404_with_an_empty_body_and_nothing_else_is_there() {
 }
 
 #[test]
-fn other_methods_are_405_and_say_which_are_taken() {
+fn other_methods_are_405_with_an_allow_header() {
     let gateway = Folder::with_listener("").serve_and_keep();
     let answer = gateway.0.request("GET", &gateway.0.path(LISTENER), &[], b"");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
 }
 
 #[test]
-fn a_repeat_is_answered_and_is_no_second_event() {
+fn a_repeated_request_is_answered_and_deduplicated() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     for _ in 0..3 {
@@ -110,7 +110,7 @@ fn a_repeat_is_answered_and_is_no_second_event() {
 }
 
 #[test]
-fn requests_beyond_the_rate_are_told_when_to_come_back() {
+fn requests_past_the_rate_limit_are_429_with_retry_after() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1\nper = \"1h\"\nburst = 2\n");
     let gateway = folder.serve();
     let statuses: Vec<u16> = ["1", "2", "3"]
@@ -129,7 +129,7 @@ fn requests_beyond_the_rate_are_told_when_to_come_back() {
 }
 
 #[test]
-fn who_keeps_failing_is_told_to_wait_and_others_are_not() {
+fn repeated_verification_failures_are_429_for_that_sender_only() {
     let folder = Folder::with_listener("");
     folder.settings("\n[limits]\nfailures_per_minute = 3\n");
     let gateway = folder.serve();
@@ -141,7 +141,7 @@ fn who_keeps_failing_is_told_to_wait_and_others_are_not() {
 }
 
 #[test]
-fn bodies_are_bounded_as_sent_and_unpacked() {
+fn bodies_are_limited_before_and_after_decompression() {
     let folder = Folder::with_listener("");
     folder.settings("\n[limits]\nbody = 1000\n");
     let gateway = folder.serve();
@@ -159,7 +159,7 @@ fn bodies_are_bounded_as_sent_and_unpacked() {
 }
 
 #[test]
-fn a_packed_body_is_signed_as_it_was_sent_and_read_unpacked() {
+fn a_compressed_body_is_verified_compressed_and_parsed_decompressed() {
     let folder =
         Folder::with_listener("[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n");
     let gateway = folder.serve();
@@ -173,7 +173,7 @@ fn a_packed_body_is_signed_as_it_was_sent_and_read_unpacked() {
 }
 
 #[test]
-fn too_many_headers_and_too_large_ones_are_refused() {
+fn too_many_or_too_large_headers_are_431() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let names: Vec<String> = (0..200).map(|at| format!("X-{at}")).collect();
@@ -184,7 +184,7 @@ fn too_many_headers_and_too_large_ones_are_refused() {
 }
 
 #[test]
-fn a_chunked_body_is_read_and_bounded() {
+fn a_chunked_body_is_read_and_limited() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let digest = hookgate_hmac(super::running::SECRET, b"{\"a\":1}");
@@ -219,7 +219,7 @@ fn a_chunked_body_is_read_and_bounded() {
 }
 
 #[test]
-fn the_sender_s_address_is_the_right_most_that_is_no_trusted_proxy() {
+fn the_client_address_is_the_right_most_that_is_not_a_trusted_proxy() {
     let checks = "[[verify]]\nname = \"network\"\naddresses = [\"192.0.2.0/24\"]\n";
     let folder = Folder::with_listener(checks);
     let forwarded = |gateway: &Gateway, value: &str, delivery: &str| {
@@ -243,7 +243,7 @@ fn the_sender_s_address_is_the_right_most_that_is_no_trusted_proxy() {
 }
 
 #[test]
-fn keys_name_listeners_and_end_when_they_are_revoked() {
+fn revoked_keys_and_keys_of_other_listeners_are_refused_with_401() {
     let folder = Folder::with_listener("");
     let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
     folder.write(
@@ -273,7 +273,7 @@ fn keys_name_listeners_and_end_when_they_are_revoked() {
     assert_eq!(post("", "5"), 401);
     let listed = folder.answer(&["keys", "list"]);
     assert!(!listed.contains(&right), "{listed}");
-    // The key of a tenant that was revoked by its id, and one that was revoked as it is sent.
+    // The key of a tenant, revoked by its id, and a key revoked by its full text.
     folder.answer(&["keys", "revoke", elsewhere.split('_').nth(1).unwrap()]);
     let secret = right.rsplit('_').next().unwrap();
     for success in [true, false] {
@@ -289,7 +289,7 @@ fn keys_name_listeners_and_end_when_they_are_revoked() {
 }
 
 #[test]
-fn clients_exchange_id_and_secret_for_a_token_that_is_good_until_they_are_revoked() {
+fn oauth_clients_get_access_tokens_that_end_when_the_client_is_revoked() {
     let folder = Folder::with_listener("");
     let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
     folder.write(
@@ -339,7 +339,7 @@ fn clients_exchange_id_and_secret_for_a_token_that_is_good_until_they_are_revoke
 }
 
 #[test]
-fn a_changed_file_is_taken_over_and_a_bad_one_is_refused() {
+fn hot_reload_applies_a_valid_file_and_refuses_an_invalid_one() {
     let folder = Folder::with_listener(MANY);
     let gateway = folder.serve();
     let path = folder.path().join("listeners/github.toml");
@@ -369,7 +369,7 @@ fn a_changed_file_is_taken_over_and_a_bad_one_is_refused() {
 }
 
 #[test]
-fn a_second_gateway_on_the_same_store_is_refused_by_name() {
+fn a_second_gateway_on_the_same_store_is_refused_with_the_lock_file() {
     let folder = Folder::with_listener("");
     let _gateway = folder.serve();
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
@@ -379,7 +379,7 @@ fn a_second_gateway_on_the_same_store_is_refused_by_name() {
 }
 
 #[test]
-fn a_secret_that_is_not_set_refuses_to_start_and_is_not_shown() {
+fn an_empty_secret_refuses_to_start() {
     let folder = Folder::with_listener("");
     folder.write("secrets/github", "\n");
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
@@ -389,7 +389,7 @@ fn a_secret_that_is_not_set_refuses_to_start_and_is_not_shown() {
 }
 
 #[test]
-fn what_is_in_flight_is_finished_when_the_gateway_is_told_to_stop() {
+fn requests_in_flight_finish_during_shutdown() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let digest = hookgate_hmac(super::running::SECRET, b"{}");
@@ -411,7 +411,7 @@ fn what_is_in_flight_is_finished_when_the_gateway_is_told_to_stop() {
 }
 
 #[test]
-fn what_was_answered_is_there_after_the_gateway_is_killed() {
+fn acknowledged_requests_are_stored_after_a_kill() {
     let folder = Folder::with_listener(MANY);
     let gateway = folder.serve();
     let taken: Vec<String> = std::thread::scope(|scope| {
@@ -448,7 +448,7 @@ fn what_was_answered_is_there_after_the_gateway_is_killed() {
 
 #[test]
 fn the_store_is_synced_before_the_answer_is_written() {
-    // A machine may have strace and let nobody trace.
+    // A machine may have strace and forbid tracing.
     let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
     if !is_there("strace", "-V") || !traces.is_ok_and(|status| status.success()) {
         return;
@@ -456,7 +456,7 @@ fn the_store_is_synced_before_the_answer_is_written() {
     let folder = Folder::with_listener("");
     let trace = folder.path().join("trace");
     let mut traced = Command::new("strace");
-    // As a grandchild: what is killed at the end is the gateway.
+    // As a grandchild, so that the kill at the end hits the gateway.
     traced
         .args(["-D", "-f", "-tt", "-s", "64", "-e", "trace=fsync,fdatasync,write,writev,sendto"])
         .args(["-o", trace.to_str().unwrap(), &super::running::binary()]);
@@ -472,7 +472,7 @@ fn the_store_is_synced_before_the_answer_is_written() {
     assert!(synced < answered, "{calls:#?}");
 }
 
-/// As many idle connections as this machine's limit on open files lets two processes have.
+/// The number of idle connections that the open-file limit of this machine allows two processes.
 fn idle_connections() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
@@ -481,14 +481,14 @@ fn idle_connections() -> usize {
 }
 
 #[test]
-fn slow_and_large_senders_leave_room_for_the_others() {
+fn slow_and_large_senders_do_not_block_others() {
     let folder = Folder::with_listener(MANY);
     folder.settings("\n[limits]\nheader_timeout = \"60s\"\nbody_timeout = \"2s\"\n");
     let gateway = folder.serve();
     let path = gateway.path(LISTENER);
     let idle: Vec<TcpStream> =
         (0..idle_connections()).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
-    // A gigabyte each, as fast as it is taken.
+    // A gigabyte each, as fast as it is read.
     let large: Vec<_> = (0..64)
         .map(|_| {
             let (address, path) = (gateway.senders, path.clone());
@@ -539,7 +539,7 @@ fn slow_and_large_senders_leave_room_for_the_others() {
 }
 
 #[test]
-fn a_certificate_is_served_and_read_again_when_it_changes() {
+fn a_tls_certificate_is_served_and_reloaded_when_it_changes() {
     let folder = Folder::with_listener("");
     let make = |name: &str| {
         let made = Command::new("openssl")
@@ -588,7 +588,7 @@ fn a_certificate_is_served_and_read_again_when_it_changes() {
 }
 
 #[test]
-fn send_makes_what_the_listener_takes_and_replay_shows_what_a_change_would_do() {
+fn send_signs_an_accepted_request_and_replay_shows_the_effect_of_a_change() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     folder.write("body.json", std::str::from_utf8(BODY).unwrap());
@@ -614,10 +614,9 @@ fn send_makes_what_the_listener_takes_and_replay_shows_what_a_change_would_do() 
     assert!(shown.contains("x-github-event: issues"), "{shown}");
 }
 
-/// Neither a key, which may be revoked since, nor the part of a request that was not read can be
-/// judged again.
+/// A revoked key, or the unread part of a request, cannot be judged again.
 #[test]
-fn replay_keeps_the_outcome_that_it_cannot_decide_again() {
+fn replay_keeps_outcomes_that_cannot_be_decided_again() {
     let folder = Folder::with_listener("");
     folder.settings("[limits]\nbody = 100\n");
     let inner = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
@@ -668,7 +667,7 @@ fn lists_refuse_a_tenant_that_does_not_exist() {
 }
 
 #[test]
-fn an_original_that_was_kept_is_verified_again_and_is_not_readable_in_the_store() {
+fn a_captured_request_is_verified_again_and_encrypted_in_the_store() {
     let folder = Folder::with_listener("capture = true\n");
     // The key of a table comes before the tables.
     let file = folder.path().join("listeners/github.toml");
@@ -698,7 +697,7 @@ fn an_original_that_was_kept_is_verified_again_and_is_not_readable_in_the_store(
 }
 
 impl Folder {
-    /// Starts the gateway, and keeps the folder as long as it.
+    /// Starts the gateway, and keeps the folder while it runs.
     fn serve_and_keep(self) -> (Gateway, Self) {
         (self.serve(), self)
     }

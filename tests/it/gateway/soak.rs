@@ -1,5 +1,5 @@
-//! A soak: good and hostile traffic together, on a small volume, with reloads, kills and stops.
-//! No acknowledged event is lost, memory stays flat, the disk within its bound.
+//! A soak test: valid and hostile traffic together, on a small volume, with reloads, kills and
+//! pauses. No acknowledged event is lost, and memory and disk usage stay bounded.
 
 mod hostile;
 mod outcome;
@@ -19,18 +19,18 @@ use super::floods::beside::Flood;
 use super::floods::stage::{DELIVERY, DRAIN, Stage, configure};
 use super::running::{Folder, Gateway, setting};
 
-/// The volume, and how much of it the gateway may use.
+/// The volume, and the part of it that the gateway may use.
 const VOLUME_MIB: u64 = 256;
 const STORED_MIB: u64 = 192;
 
 #[test]
-fn a_soak_of_hostile_and_good_traffic_with_kills_and_reloads_loses_no_event() {
+fn a_soak_of_hostile_and_valid_traffic_with_kills_and_reloads_loses_no_event() {
     soak(Duration::from_secs(20));
 }
 
 #[test]
 #[ignore = "takes ten minutes"]
-fn measure_a_soak_of_hostile_and_good_traffic() {
+fn measure_a_soak_of_hostile_and_valid_traffic() {
     soak(Duration::from_secs(setting("SOAK_SECONDS", 600) as u64));
 }
 
@@ -53,7 +53,7 @@ fn soak(time: Duration) {
         for one in sending {
             one.join().unwrap();
         }
-        // Deliveries, and the end, are beside the flood as everything else.
+        // The deliveries and the shutdown also run beside the flood.
         outcome.delivered(&senders, [&stage.receiver, &failing]);
         watch.end();
         outcome.stopped(gateway.lock().unwrap().take().unwrap());
@@ -64,7 +64,7 @@ fn soak(time: Duration) {
     outcome.hold(&watch, STORED_MIB);
 }
 
-/// A folder whose store is on the volume. Its ports stay the same when the gateway is started anew.
+/// A folder with its store on the volume. Its ports stay the same when the gateway is restarted.
 fn folder(volume: &Volume) -> Folder {
     let folder = Folder::with_listener("");
     configure(&folder, "");
@@ -83,7 +83,7 @@ fn folder(volume: &Volume) -> Folder {
     folder
 }
 
-/// A port below those that the system gives to clients, which would take it while nobody listens.
+/// A port below the ephemeral ones, which another client could take during a restart.
 fn free_port(which: u32) -> u16 {
     let begins = 20_000 + (std::process::id() * 2 + which) % 10_000;
     let ports = (begins..32_000).step_by(2).filter_map(|port| u16::try_from(port).ok());
@@ -91,7 +91,7 @@ fn free_port(which: u32) -> u16 {
     ports.into_iter().find(free).unwrap()
 }
 
-/// What is done to the gateway, one after the other: kills in the first half, so that one process
+/// The actions on the gateway, one after the other: kills in the first half, so that one process
 /// lives through the second.
 const FIRST: [Fault; 8] = [
     Fault::Reload,
@@ -123,7 +123,7 @@ fn disturb(
     outcome: &mut Outcome,
 ) {
     let began = Instant::now();
-    // Some 16 in the short form, and one each twenty seconds in the long one.
+    // Some 16 in the short form, and one every twenty seconds in the long one.
     let number = (time.as_secs() / 20).clamp(16, 600);
     for at in 0..number {
         let due = time.mul_f64((at + 1) as f64 / (number + 1) as f64);

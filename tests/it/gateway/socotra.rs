@@ -26,7 +26,7 @@ fn form() -> Value {
 }
 
 #[test]
-fn a_webhook_is_made_read_and_deleted_as_documented() {
+fn a_socotra_webhook_is_created_read_and_deleted_as_documented() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -84,7 +84,7 @@ fn a_webhook_is_made_read_and_deleted_as_documented() {
 }
 
 #[test]
-fn without_a_policy_the_documented_one_applies() {
+fn the_documented_failure_policy_is_the_default() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/", "headers": { "X": [] } },
@@ -104,7 +104,7 @@ fn without_a_policy_the_documented_one_applies() {
 }
 
 #[test]
-fn an_update_removes_first_and_adds_then() {
+fn an_update_removes_before_it_adds() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -156,7 +156,7 @@ fn an_update_removes_first_and_adds_then() {
 }
 
 #[test]
-fn a_masked_value_that_is_sent_back_keeps_what_it_stands_for() {
+fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -202,7 +202,7 @@ fn a_masked_value_that_is_sent_back_keeps_what_it_stands_for() {
 }
 
 #[test]
-fn lists_are_filtered_and_paged() {
+fn webhook_lists_are_filtered_and_paged() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -250,7 +250,7 @@ fn lists_are_filtered_and_paged() {
 }
 
 #[test]
-fn what_is_wrong_is_told_and_changes_nothing() {
+fn invalid_webhooks_are_refused_with_a_message_and_change_nothing() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -324,7 +324,7 @@ fn what_is_wrong_is_told_and_changes_nothing() {
 }
 
 #[test]
-fn who_may_not_does_not_and_tenants_do_not_see_each_other() {
+fn scopes_are_enforced_and_tenants_are_isolated() {
     let subscribed = Subscribed::new("");
     subscribed.folder.answer(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
@@ -368,7 +368,7 @@ fn who_may_not_does_not_and_tenants_do_not_see_each_other() {
 }
 
 #[test]
-fn a_tenant_is_named_by_its_uuid_too() {
+fn a_tenant_is_addressed_by_name_or_uuid() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let tenants = subscribed.folder.answer(&["tenants", "list", "--format", "json"]);
@@ -379,7 +379,7 @@ fn a_tenant_is_named_by_its_uuid_too() {
 }
 
 #[test]
-fn events_are_listed_a_page_at_a_time() {
+fn events_are_listed_in_pages() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -423,7 +423,7 @@ fn events_are_listed_a_page_at_a_time() {
 }
 
 #[test]
-fn an_access_token_works_as_its_client_s_key_does_until_that_is_revoked() {
+fn an_access_token_has_the_scopes_of_its_client_until_it_is_revoked() {
     let subscribed = Subscribed::new("");
     let folder = &subscribed.folder;
     let arguments = [
@@ -458,7 +458,7 @@ fn an_access_token_works_as_its_client_s_key_does_until_that_is_revoked() {
 }
 
 #[test]
-fn what_is_changed_is_written_down_with_the_key_that_did_it() {
+fn changes_are_written_to_the_audit_log_with_their_key() {
     use hookgate::gateway::store::{Mode, SqliteOptions, SqliteStore, Store};
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
@@ -479,7 +479,7 @@ fn what_is_changed_is_written_down_with_the_key_that_did_it() {
     assert!(audits.iter().all(|one| one.actor == id && !one.detail.contains("Bearer one")));
 }
 
-/// A webhook with a header, a secret and an alert endpoint, made for one destination.
+/// A webhook with a header, a secret and an alert endpoint for one destination.
 fn with_values(gateway: &super::running::Gateway, key: &str, url: &str) -> String {
     let values = json!({ "Authorization": ["Bearer secret value"], "X-Two": ["a", "b"] });
     let endpoint = |url: &str| json!({ "url": url, "headers": values, "secret": "signing secret" });
@@ -490,7 +490,7 @@ fn with_values(gateway: &super::running::Gateway, key: &str, url: &str) -> Strin
 }
 
 #[test]
-fn write_only_values_stay_with_their_destination() {
+fn write_only_values_are_removed_when_the_destination_changes() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.other_key("acme", "webhooks");
@@ -520,7 +520,7 @@ fn write_only_values_stay_with_their_destination() {
                 true => webhook["failureHandling"]["alertEndpoint"].clone(),
                 false => webhook["endpoint"].clone(),
             };
-            // A mask that is sent along keeps nothing either.
+            // A mask in the request does not keep a value either.
             for masked in [
                 json!({ "addHeaders": { "Authorization": ["********"] } }),
                 json!({ "addHeaders": { "x-two": ["c", "********"] }, "removeHeaders": ["X-Two"] }),
@@ -554,7 +554,7 @@ fn write_only_values_stay_with_their_destination() {
 }
 
 #[test]
-fn a_new_destination_gets_what_is_given_with_it_and_nothing_else() {
+fn a_new_destination_gets_only_the_secrets_sent_with_it() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;

@@ -1,4 +1,4 @@
-//! Sources of secrets: what the listeners of a tenant may name.
+//! Secret sources: the files and variables that the listeners of a tenant may use.
 
 use std::path::Path;
 use std::process::Output;
@@ -7,7 +7,7 @@ use super::running::{Folder, Gateway, program};
 
 const HEAD: &str = "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Theirs\"\n";
 
-/// Writes a listener of another tenant beside GitHub's.
+/// Writes a listener of another tenant beside the one for GitHub.
 fn theirs(folder: &Folder, tenant: &str, rest: &str) {
     folder.write("listeners/theirs.toml", &format!("{HEAD}tenant = \"{tenant}\"\n{rest}"));
 }
@@ -24,7 +24,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What `check` says of the folder, with what is in the environment.
+/// Returns the output of `check` for the folder, with this environment.
 fn check(folder: &Path) -> (Option<i32>, String) {
     let mut check = program();
     check.env("HOOKGATE_KEY", "11".repeat(32)).env("HOOKGATE_TOKEN", "t").env("ACME_TOKEN", "t");
@@ -47,7 +47,7 @@ fn used() -> (Folder, String) {
 }
 
 #[test]
-fn the_store_its_key_and_the_configuration_are_no_source_of_a_secret() {
+fn the_store_its_key_and_the_configuration_cannot_be_secret_files() {
     let (folder, key) = used();
     let path = folder.path();
     std::os::unix::fs::symlink("../hookgate.db.key", path.join("secrets/link")).unwrap();
@@ -68,7 +68,7 @@ fn the_store_its_key_and_the_configuration_are_no_source_of_a_secret() {
         "secrets/copy",
         absolute.as_str(),
     ] {
-        // Not even where a list names it.
+        // Not even if a list names it.
         for list in ["", "[tenants.other]\nsecret_files = [\"/\", \"secrets/\", \"h*\", \"./\"]\n"]
         {
             folder.settings(list);
@@ -97,9 +97,9 @@ fn the_store_its_key_and_the_configuration_are_no_source_of_a_secret() {
 }
 
 #[test]
-fn without_a_list_a_tenant_has_files_below_the_folder_and_variables_that_are_not_the_gateways() {
+fn by_default_a_tenant_reads_files_below_the_folder_and_no_gateway_variables() {
     let folder = Folder::with_listener("");
-    // As Kubernetes mounts secrets: links to links, below the folder.
+    // Like secrets mounted by Kubernetes: links to links, below the folder.
     folder.write("secrets/..data_1/token", "t\n");
     std::os::unix::fs::symlink("..data_1", folder.path().join("secrets/..data")).unwrap();
     std::os::unix::fs::symlink("..data/token", folder.path().join("secrets/token")).unwrap();
@@ -127,7 +127,7 @@ fn without_a_list_a_tenant_has_files_below_the_folder_and_variables_that_are_not
 }
 
 #[test]
-fn a_list_of_a_tenant_says_what_it_may_name_and_others_may_not() {
+fn a_secret_source_list_of_a_tenant_is_exclusive() {
     let folder = Folder::with_listener("");
     let shared = tempfile::tempdir().unwrap();
     std::fs::write(shared.path().join("token"), "t").unwrap();
@@ -151,7 +151,7 @@ fn a_list_of_a_tenant_says_what_it_may_name_and_others_may_not() {
         ("other", from_variable("ACME_TOKEN"), false),
         ("other", from_file(&outside), true),
         ("other", from_file("secrets/github"), false),
-        // Without a list of its own: what no list names.
+        // Without a list, a tenant may use everything that no other list names.
         ("third", from_file("more/token"), true),
         ("third", from_file("secrets/github"), false),
         ("third", from_file(&outside), false),
@@ -166,7 +166,7 @@ fn a_list_of_a_tenant_says_what_it_may_name_and_others_may_not() {
 }
 
 #[test]
-fn a_source_that_two_tenants_name_is_warned_of_and_runs() {
+fn a_secret_source_shared_by_two_tenants_is_a_warning() {
     let folder = Folder::with_listener("");
     for (tenant, rest, warned) in [
         ("other", from_file("./secrets/github"), true),

@@ -1,4 +1,4 @@
-//! The stages of a connection: each ends with its timeout, and none keeps others out.
+//! The stages of a connection: each ends with its timeout, and none blocks other connections.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use super::running::{Folder, Gateway, answer, borrowed, exchange_as, is_there, s
 /// Timeouts of a second or two.
 const SHORT: &str = "\n[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nwrite_timeout = \"1s\"\nbody_timeout = \"2s\"\n";
 
-/// What a connection without its timeout would outlast.
+/// Longer than any of these timeouts.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 fn short() -> (Folder, Gateway) {
@@ -30,7 +30,7 @@ fn connect(gateway: &Gateway, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// Connects from an address of this machine's loopback network.
+/// Connects from an address of the loopback network.
 pub(super) fn connect_from(from: [u8; 4], to: SocketAddr) -> Option<TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stream = runtime.block_on(async {
@@ -43,7 +43,7 @@ pub(super) fn connect_from(from: [u8; 4], to: SocketAddr) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Whether the other side closes a connection in so long; everything that comes is read.
+/// Returns true if the peer closes a connection within a time. Reads all received bytes.
 fn closes(stream: &mut TcpStream, within: Duration) -> bool {
     let until = Instant::now() + within;
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -58,7 +58,7 @@ fn closes(stream: &mut TcpStream, within: Duration) -> bool {
     false
 }
 
-/// How many of some connections are open.
+/// Returns the number of open connections.
 fn open(streams: &mut [TcpStream]) -> usize {
     std::thread::sleep(Duration::from_millis(300));
     let closed = streams.iter_mut().map(|stream| closes(stream, Duration::from_millis(1)));
@@ -123,7 +123,8 @@ fn an_idle_http2_peer_that_answers_pings_is_closed() {
     let mut is_answered = false;
     loop {
         assert!(Instant::now() < until, "it is held");
-        // A PING of its own, five times a second, beside those that it answers.
+        // A PING from the client five times a second, beside its answers to the pings of the
+        // server.
         if stream.write_all(&frame(PING, 0, 0, b"12345678")).is_err() {
             break;
         }
@@ -149,9 +150,9 @@ fn an_idle_connection_and_a_slow_second_head_are_closed() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_ends_with_the_write_timeout() {
+fn an_unread_response_ends_with_the_write_timeout() {
     let (_folder, gateway) = short();
-    // A closed window of HTTP/2: the answer of the token endpoint has a body.
+    // An HTTP/2 flow-control window of zero: the response of the token endpoint has a body.
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
     let token = frames::block_to("/oauth/v1/token");
@@ -166,7 +167,7 @@ fn an_answer_that_nobody_reads_ends_with_the_write_timeout() {
         assert!(!matches!(came, Some((frames::DATA, _, _))), "there is no window");
     }
     assert!(is_reset, "the stream is held");
-    // Answers of HTTP/1.1 that fill the buffers of the sockets.
+    // HTTP/1.1 responses that fill the socket buffers.
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let many = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".repeat(1000);
@@ -180,11 +181,11 @@ fn an_answer_that_nobody_reads_ends_with_the_write_timeout() {
 }
 
 #[test]
-fn half_open_connections_give_way_to_new_ones() {
+fn half_open_connections_are_closed_for_new_ones() {
     let folder = Folder::with_listener("");
     folder.settings("\n[limits]\nconnections = 20\nheader_timeout = \"60s\"\n");
     let gateway = folder.serve();
-    // One that has a request in progress stays.
+    // A connection with a request in progress stays open.
     let mut busy = connect(&gateway, head_to_github("Content-Length: 2\r\n\r\n{").as_bytes());
     std::thread::sleep(Duration::from_millis(200));
     let mut silent: Vec<TcpStream> =
@@ -213,7 +214,7 @@ fn an_address_with_many_connections_without_a_request_is_still_served() {
 }
 
 #[test]
-fn connections_are_bounded_by_address_and_proxies_have_a_bound_of_their_own() {
+fn connections_are_limited_by_address_with_a_separate_limit_for_proxies() {
     let folder = Folder::with_listener("");
     folder.settings(
         "trusted_proxies = [\"127.0.0.9\"]\n\n[limits]\nheader_timeout = \"60s\"\n\
@@ -262,14 +263,14 @@ fn readiness_is_503_while_requests_are_drained() {
     gateway.logged("shutdown started");
     let draining = gateway.manage("/readyz");
     assert_eq!((draining.status, draining.text()), (503, "draining\n"));
-    // Senders are still accepted for as long as `shutdown_delay` says.
+    // Senders are accepted until `shutdown_delay` is over.
     is_served(&gateway, "1");
     let until = Instant::now() + PATIENCE;
     while TcpStream::connect(gateway.senders).is_ok() {
         assert!(Instant::now() < until, "senders are still accepted");
         std::thread::sleep(Duration::from_millis(100));
     }
-    // The request in progress is waited for, and the management address with it.
+    // The request in progress finishes, and the management address stays open until then.
     assert_eq!(gateway.manage("/readyz").status, 503);
     busy.write_all(b"}").unwrap();
     assert_eq!(answer(busy).status, 401);
@@ -293,12 +294,12 @@ fn readiness_is_checked_once_a_second_at_most() {
     }
     let seconds = began.elapsed().as_secs() + 1;
     let wrote = writes() - before;
-    // An answer has some 200 bytes; a check writes at least a page of 4 KiB.
+    // A response has some 200 bytes; a readiness check writes at least a page of 4 KiB.
     assert!(wrote < 200 * 1024 + seconds * 131_072, "{wrote} bytes in {seconds} s");
 }
 
 #[test]
-fn the_management_address_is_reached_by_addresses_and_names_that_are_configured() {
+fn the_management_address_accepts_only_configured_hosts() {
     let folder = Folder::with_listener("");
     folder.settings("management_hosts = [\"hookgate.internal\"]\n");
     let gateway = folder.serve();
@@ -349,7 +350,7 @@ fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
         "tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n\n[limits]\nheader_timeout = \"5s\"\n",
     );
     let gateway = folder.serve();
-    // A hello that says it has 60,000 bytes, in records of 4 KiB, and lacks the rest.
+    // A ClientHello with a length of 60,000 bytes, in records of 4 KiB, without its rest.
     let mut hello = vec![1, 0, 0xea, 0x60];
     hello.resize(20_000, 0);
     let record = |part: &[u8]| {

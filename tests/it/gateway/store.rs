@@ -1,4 +1,4 @@
-//! What a store promises, whichever it is.
+//! The guarantees of every store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use hookgate::gateway::store::{
 
 const SECOND: i64 = 1_000_000;
 
-/// Bounds of what waits that nothing comes near to.
+/// Backlog limits that no test reaches.
 pub(super) const WIDE: BacklogLimits = BacklogLimits {
     rows: 1 << 40,
     bytes: 1 << 50,
@@ -26,12 +26,12 @@ pub(super) const WIDE: BacklogLimits = BacklogLimits {
     dead_letter_rows_per_tenant: 1 << 40,
 };
 
-/// One step of fan-out for a tenant, of at most so many rows.
+/// Runs one step of fan-out for a tenant, with a limit of rows.
 pub(super) async fn step(store: &SqliteStore, turn: FanOutTurn, rows: usize) -> FannedOut {
     store.fan_out(vec![turn], WIDE, rows, 0).await.unwrap().remove(0)
 }
 
-/// Fans everything out that there is to fan out; answers who has new deliveries.
+/// Runs fan-out to its end. Returns the subscriptions with new deliveries.
 pub(super) async fn fan_out(store: &SqliteStore, tenant: &str) -> Vec<String> {
     let mut all = Vec::new();
     loop {
@@ -43,7 +43,7 @@ pub(super) async fn fan_out(store: &SqliteStore, tenant: &str) -> Vec<String> {
     }
 }
 
-/// An id as the gateway makes them: it begins with the time.
+/// An id as the gateway creates them: it starts with the time.
 fn event_id(id: &str, at: i64) -> String {
     let mut random = [0; 10];
     for (place, byte) in id.bytes().enumerate() {
@@ -121,7 +121,7 @@ fn events() -> EventFilter {
 }
 
 #[test]
-fn what_was_kept_is_there_after_opening_again() {
+fn stored_events_are_read_after_reopening_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()));
     run(async {
@@ -140,7 +140,7 @@ fn what_was_kept_is_there_after_opening_again() {
             task.await.unwrap();
         }
     });
-    // As it is when the process is killed: nothing is closed.
+    // Like a killed process: nothing is closed.
     std::mem::forget(store);
     let copy = folder.path().join("copy.db");
     std::fs::copy(folder.path().join("store.db"), &copy).unwrap();
@@ -155,7 +155,7 @@ fn what_was_kept_is_there_after_opening_again() {
 }
 
 #[test]
-fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
+fn deduplication_accepts_exactly_one_of_a_hundred_concurrent_requests() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()));
     run(async {
@@ -182,7 +182,7 @@ fn of_a_hundred_at_once_with_one_key_exactly_one_is_new() {
 }
 
 #[test]
-fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
+fn group_commit_rolls_back_only_the_failed_write_of_a_batch() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()));
     run(async {
@@ -194,7 +194,8 @@ fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
                     let mut one = entry(&task.to_string(), Some(task), 2);
                     let fails = task % 4 == 0;
                     if fails {
-                        // Its event is there already, which shows behind its key and its log.
+                        // Its event exists already, which is detected after its key and its log
+                        // were written.
                         one.event = Some(event("first", 1));
                     }
                     let kept = store.keep(one, 2).await;
@@ -212,7 +213,7 @@ fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
         assert_eq!(made, 1, "one of those who made the tenant");
         assert_eq!(store.requests(&all()).await.unwrap().len(), 1 + 48);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1 + 48);
-        // The key of one that failed is not remembered; that of one that was stored is.
+        // The key of a failed request is not stored; that of a stored one is.
         assert_eq!(store.keep(entry("again 4", Some(4), 3), 3).await, Ok(Kept::New));
         let known = store.keep(entry("again 5", Some(5), 3), 3).await;
         assert!(matches!(known, Ok(Kept::Duplicate { .. })), "{known:?}");
@@ -220,7 +221,7 @@ fn what_fails_among_many_fails_alone_and_leaves_nothing_of_itself() {
 }
 
 #[test]
-fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
+fn the_deduplication_window_starts_at_the_first_request_and_repeats_do_not_extend_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -234,7 +235,7 @@ fn a_key_is_remembered_from_the_first_and_repeats_do_not_prolong_it() {
 }
 
 #[test]
-fn any_of_several_keys_makes_a_repeat() {
+fn any_of_several_deduplication_keys_identifies_a_repeat() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -253,7 +254,7 @@ fn any_of_several_keys_makes_a_repeat() {
 }
 
 #[test]
-fn a_full_store_says_so_and_goes_on_when_there_is_room() {
+fn a_full_store_returns_an_error_and_recovers_when_there_is_space() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let options = SqliteOptions { max_pages: Some(100), ..SqliteOptions::new(&path, Mode::Serve) };
@@ -284,7 +285,7 @@ fn a_full_store_says_so_and_goes_on_when_there_is_room() {
 }
 
 #[test]
-fn a_store_of_a_newer_version_and_a_file_that_is_none_are_refused_in_words() {
+fn stores_of_a_newer_version_and_other_files_are_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path()));
     let path = folder.path().join("store.db");
@@ -301,7 +302,7 @@ fn a_store_of_a_newer_version_and_a_file_that_is_none_are_refused_in_words() {
 }
 
 #[test]
-fn a_second_gateway_is_refused_and_a_command_beside_it_is_not() {
+fn the_store_lock_refuses_a_second_gateway_but_not_a_command() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let path = folder.path().join("store.db");
@@ -318,7 +319,7 @@ fn a_second_gateway_is_refused_and_a_command_beside_it_is_not() {
 }
 
 #[test]
-fn a_backup_is_whole_while_the_store_is_written_to() {
+fn a_backup_is_consistent_during_concurrent_writes() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(folder.path()));
     let copy = folder.path().join("backup.db");
@@ -347,7 +348,7 @@ fn a_backup_is_whole_while_the_store_is_written_to() {
 }
 
 #[test]
-fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
+fn pruning_deletes_in_small_steps_and_keeps_the_body_of_a_stored_event() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let retention = Retention {
@@ -384,7 +385,7 @@ fn what_is_old_goes_in_small_steps_and_a_body_stays_as_long_as_its_event() {
 }
 
 #[test]
-fn requests_are_found_by_their_time_although_ids_went_on_when_the_clock_was_set_back() {
+fn requests_are_found_by_time_after_the_clock_was_set_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -458,7 +459,7 @@ fn update(work: &LeasedDelivery, ok: bool, end: DeliveryOutcome) -> DeliveryUpda
 }
 
 #[test]
-fn audit_records_of_one_key_have_a_limit_and_go_before_events() {
+fn audit_records_are_limited_by_key_and_pruned_before_events() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let connection = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
@@ -487,7 +488,7 @@ fn audit_records_of_one_key_have_a_limit_and_go_before_events() {
         };
         while store.prune(&retention, day, 500).await.unwrap().more {}
         assert_eq!((rows("busy"), rows("other")), (100_000, 500));
-        // A store above its size limit deletes a flood of changes before an event.
+        // A store above its size limit prunes a flood of audit records before an event.
         retention.max_bytes = Some(4 << 20);
         store.prune(&retention, 2 * day, 500).await.unwrap();
         store.prune(&retention, 2 * day, 500).await.unwrap();
@@ -499,7 +500,7 @@ fn audit_records_of_one_key_have_a_limit_and_go_before_events() {
 }
 
 #[test]
-fn bodies_of_a_tenant_have_a_limit_and_those_of_ended_deliveries_are_deleted_first() {
+fn stored_bodies_of_a_tenant_are_limited_and_delivered_ones_pruned_first() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -535,7 +536,8 @@ fn bodies_of_a_tenant_have_a_limit_and_those_of_ended_deliveries_are_deleted_fir
         for id in ids {
             kept.push(store.body(id).await.unwrap().is_some());
         }
-        // The ended ones lose theirs first. Then there is no room for the last one that waits.
+        // The bodies of ended deliveries are pruned first. Then there is no room for the last
+        // waiting one.
         assert_eq!(kept, [false, false, false, true, true, false]);
         let again = store.lease("one", 20, 200, 10).await.unwrap();
         assert_eq!(again.len(), 3, "each is attempted again, with a new body if it has none");
@@ -543,7 +545,7 @@ fn bodies_of_a_tenant_have_a_limit_and_those_of_ended_deliveries_are_deleted_fir
     });
 }
 
-/// Delivers what waits for a subscription, so many at most.
+/// Delivers waiting events of a subscription, up to a number.
 pub(super) async fn settled(store: &SqliteStore, subscription: &str, number: usize) {
     let now = 2000 * SECOND;
     for work in store.lease(subscription, now, now + SECOND, number).await.unwrap() {
@@ -552,7 +554,7 @@ pub(super) async fn settled(store: &SqliteStore, subscription: &str, number: usi
 }
 
 #[test]
-fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
+fn filtered_out_deliveries_are_recorded_unless_the_filter_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -590,7 +592,7 @@ fn who_does_not_want_an_event_has_it_filtered_unless_the_filter_was_changed() {
 }
 
 #[test]
-fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted() {
+fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -665,7 +667,7 @@ fn an_event_is_written_with_its_deliveries_which_are_leased_settled_and_counted(
 }
 
 #[test]
-fn what_waits_for_a_time_that_no_policy_knows_is_due_when_the_gateway_starts() {
+fn retries_scheduled_beyond_any_policy_are_due_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let day = 86_400 * SECOND;
@@ -680,21 +682,22 @@ fn what_waits_for_a_time_that_no_policy_knows_is_due_when_the_gateway_starts() {
                 fan_out(store, "acme").await;
             }
         };
-        // By a clock that was a year ahead, and by one that is right.
+        // By a clock that was a year ahead, and by a correct one.
         waits(365 * day).await;
         waits(2 * SECOND).await;
         assert_eq!(store.next_due("one", 0).await.unwrap(), Some(2 * SECOND));
         store.end_leases(SECOND).await.unwrap();
         assert_eq!(store.next_due("one", SECOND).await.unwrap(), Some(SECOND));
         assert_eq!(store.lease("one", SECOND, day, 10).await.unwrap().len(), 1);
-        // Set back by an hour, what is to come comes an hour earlier, and not what is due.
+        // After a step back of an hour, future deliveries are due an hour earlier, and due ones
+        // stay due.
         store.set_back(3600 * SECOND, SECOND).await.unwrap();
         assert_eq!(store.lease("one", SECOND, day, 10).await.unwrap().len(), 1);
     });
 }
 
 #[test]
-fn a_change_to_an_older_version_of_a_subscription_is_not_made() {
+fn an_update_of_an_outdated_subscription_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     run(async {
@@ -718,7 +721,7 @@ fn a_change_to_an_older_version_of_a_subscription_is_not_made() {
 }
 
 #[test]
-fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
+fn retention_keeps_events_with_open_deliveries_or_dead_letters() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let short = 10 * SECOND;
@@ -758,7 +761,7 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
                 events.into_iter().map(|one| one.request_id).collect::<Vec<_>>()
             }
         };
-        // The last one stays, so that its place is not given again.
+        // The last one stays, so that its sequence number is not used again.
         assert_eq!(pruned(500).await, ["waiting", "diverted", "last"]);
         let left =
             store.deliveries(&DeliveryFilter { limit: 10, ..DeliveryFilter::default() }).await;
@@ -771,7 +774,7 @@ fn an_event_stays_as_long_as_it_is_to_be_delivered_or_kept_to_be() {
 }
 
 #[test]
-fn logs_of_refused_requests_are_sampled_cut_and_capped() {
+fn the_rejected_request_log_is_sampled_truncated_and_capped() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = SqliteOptions::new(folder.path().join("store.db"), Mode::Serve);
     options.rejected_log = RejectedLogPolicy { per_second: 10, bytes: 100_000, cut: 1000 };
@@ -799,7 +802,7 @@ fn logs_of_refused_requests_are_sampled_cut_and_capped() {
 }
 
 #[test]
-fn keys_belong_to_tenants_are_revoked_once_and_show_no_hash() {
+fn api_keys_belong_to_tenants_are_revoked_once_and_hide_their_hash() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let key = |id: &str, tenant: &str| Key {

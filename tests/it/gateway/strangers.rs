@@ -1,5 +1,5 @@
-//! What strangers cost: whose address counts, which challenges are answered and kept, and what a
-//! forged request makes the gateway hash. Over real sockets and a real database.
+//! Unauthenticated clients: client addresses behind proxies, challenges, credential lookups, and
+//! the hashing cost of forged requests. Over real sockets and a real database.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use super::running::{
 
 const TRUSTED: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
 
-/// Sends a request whose headers may be any bytes.
+/// Sends a request with headers of any bytes.
 fn raw(gateway: &Gateway, path: &str, headers: &[u8], body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -21,7 +21,7 @@ fn raw(gateway: &Gateway, path: &str, headers: &[u8], body: &[u8]) -> Answer {
     answer(stream)
 }
 
-/// The headers of a signed delivery, and others before them.
+/// Returns the headers of a signed delivery, after other headers.
 fn signed_with(before: &[u8], body: &[u8], delivery: &str) -> Vec<u8> {
     let mut headers = before.to_vec();
     for (name, value) in signed(body, delivery) {
@@ -30,7 +30,7 @@ fn signed_with(before: &[u8], body: &[u8], delivery: &str) -> Vec<u8> {
     headers
 }
 
-/// The value of a counter.
+/// Returns the value of a counter.
 fn counter(gateway: &Gateway, name: &str) -> u64 {
     let metrics = gateway.manage("/metrics");
     let line = metrics.text().lines().find(|line| line.starts_with(name)).map(ToOwned::to_owned);
@@ -38,7 +38,7 @@ fn counter(gateway: &Gateway, name: &str) -> u64 {
 }
 
 #[test]
-fn an_address_that_a_proxy_does_not_tell_is_unknown_and_fails_the_check() {
+fn an_unknown_client_address_behind_a_proxy_fails_address_verification() {
     let checks =
         "[[verify]]\nname = \"network\"\naddresses = [\"192.0.2.0/24\", \"127.0.0.0/8\"]\n";
     let folder = Folder::with_listener(checks);
@@ -48,7 +48,7 @@ fn an_address_that_a_proxy_does_not_tell_is_unknown_and_fails_the_check() {
         (b"X-Forwarded-For: 192.0.2.7\r\n", 200),
         (b"X-Forwarded-For: \xff, 192.0.2.7\r\n", 200),
         (b"X-Forwarded-For: \xff\r\nX-Forwarded-For: 192.0.2.7\r\n", 200),
-        // The proxy itself is in the networks, and is not the sender.
+        // The proxy itself is in the allowed networks, and is not the client.
         (b"", 401),
         (b"X-Forwarded-For:\r\n", 401),
         (b"X-Forwarded-For: \xff\r\n", 401),
@@ -72,7 +72,7 @@ fn an_address_that_a_proxy_does_not_tell_is_unknown_and_fails_the_check() {
 }
 
 #[test]
-fn failures_are_counted_by_the_address_behind_the_proxy_at_listeners_and_at_the_token_endpoint() {
+fn failure_rate_limit_counts_the_client_address_behind_a_proxy() {
     let folder = Folder::with_listener("");
     folder.settings(&format!("{TRUSTED}\n[limits]\nfailures_per_minute = 2\n"));
     let gateway = folder.serve();
@@ -86,16 +86,16 @@ fn failures_are_counted_by_the_address_behind_the_proxy_at_listeners_and_at_the_
         let attacker: Vec<u16> = (0..4).map(|_| fails(path, b"198.51.100.1")).collect();
         assert_eq!(attacker, [401, 401, 429, 429], "{path}");
         assert_eq!(fails(path, b"198.51.100.2"), 401, "another behind the same proxy: {path}");
-        // What stands left of the proxy's own hop makes no new sender.
+        // Hops left of the one that the proxy added have no effect.
         assert_eq!(fails(path, b"203.0.113.9, 198.51.100.1"), 429, "{path}");
-        // Those whose address is not known are counted together, and apart from the proxy.
+        // Clients with an unknown address are counted together, and apart from the proxy.
         let unknown: Vec<u16> = (0..3).map(|_| fails(path, b"\xff")).collect();
         assert_eq!(unknown, [401, 401, 429], "{path}");
     }
 }
 
 #[test]
-fn a_client_says_once_who_it_is() {
+fn an_oauth_client_sends_its_credentials_exactly_once() {
     let folder = Folder::with_listener("");
     folder.answer(&["tenants", "create", "acme"]);
     let made = folder
@@ -130,7 +130,7 @@ fn a_client_says_once_who_it_is() {
 }
 
 #[test]
-fn look_ups_of_strangers_use_a_fixed_number_of_threads_and_connections() {
+fn credential_lookups_use_a_fixed_number_of_threads_and_connections() {
     let folder = Folder::with_listener("");
     folder.settings("\n[limits]\nfailures_per_minute = 1000000\n");
     let gateway = folder.serve();
@@ -163,7 +163,7 @@ fn look_ups_of_strangers_use_a_fixed_number_of_threads_and_connections() {
 }
 
 #[test]
-fn a_count_of_hops_that_is_repeated_or_no_number_is_taken_for_a_loop() {
+fn a_repeated_or_invalid_hop_count_header_is_treated_as_a_loop() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1000\nburst = 1000\n");
     let gateway = folder.serve();
     let cases: [(&[u8], i64); 9] = [
@@ -192,7 +192,7 @@ fn a_count_of_hops_that_is_repeated_or_no_number_is_taken_for_a_loop() {
     assert_eq!(hops, wanted);
 }
 
-/// A gateway with a listener for Zoom, whose challenges nobody has to sign.
+/// A gateway with a listener for Zoom, whose challenges need no signature.
 fn zoom(limits: &str) -> (Folder, Gateway) {
     let folder = Folder::with_listener("");
     folder.settings(&format!("{TRUSTED}\n[limits]\n{limits}"));
@@ -210,7 +210,7 @@ fn zoom(limits: &str) -> (Folder, Gateway) {
 
 const ZOOM: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a13";
 
-/// Asks for a validation from an address, with more in the body.
+/// Sends a validation challenge from an address, with a longer body.
 fn validate(gateway: &Gateway, address: &str, more: &str) -> u16 {
     let body = format!(
         r#"{{"event":"endpoint.url_validation","payload":{{"plainToken":"abc"}},"more":"{more}"}}"#
@@ -220,7 +220,7 @@ fn validate(gateway: &Gateway, address: &str, more: &str) -> u16 {
 }
 
 #[test]
-fn challenges_that_nobody_verified_are_cut_and_sampled_and_kept_with_what_is_refused() {
+fn unverified_challenges_are_truncated_and_sampled_in_the_rejected_request_log() {
     let (folder, gateway) =
         zoom("challenges_per_minute = 1000000\nchallenges_per_minute_per_address = 1000000\n");
     let more = "x".repeat(100_000);
@@ -242,20 +242,20 @@ fn challenges_that_nobody_verified_are_cut_and_sampled_and_kept_with_what_is_ref
 }
 
 #[test]
-fn a_stranger_s_challenges_keep_none_of_the_provider_s_out() {
+fn challenges_of_one_address_do_not_block_those_of_the_provider() {
     let (_folder, gateway) = zoom("");
     let stranger: Vec<u16> = (0..60).map(|_| validate(&gateway, "198.51.100.1", "")).collect();
     assert!(stranger.contains(&200) && stranger.contains(&429), "{stranger:?}");
     let provider: Vec<u16> = (0..20).map(|_| validate(&gateway, "203.0.113.5", "")).collect();
     assert_eq!(provider, [200; 20]);
-    // Those of a site are one stranger.
+    // All addresses of an IPv6 site count as one client.
     let networks: Vec<u16> =
         (0..60).map(|at| validate(&gateway, &format!("2001:db8:5:{at:x}::1"), "")).collect();
     assert!(networks.contains(&429), "{networks:?}");
 }
 
 #[test]
-fn a_botnet_s_challenges_keep_no_signed_one_of_the_provider_out() {
+fn challenges_of_a_botnet_do_not_block_signed_ones_of_the_provider() {
     let (_folder, gateway) =
         zoom("challenges_per_minute = 5\nchallenges_per_minute_per_address = 2\n");
     for at in 0..40 {
@@ -274,7 +274,7 @@ fn a_botnet_s_challenges_keep_no_signed_one_of_the_provider_out() {
 }
 
 #[test]
-fn a_forged_request_costs_its_body_once_however_many_signatures_it_has() {
+fn a_forged_request_hashes_its_body_once_for_any_number_of_signatures() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let body = vec![b'a'; 100_000];
@@ -288,7 +288,7 @@ fn a_forged_request_costs_its_body_once_however_many_signatures_it_has() {
 }
 
 #[test]
-fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken() {
+fn a_failing_sender_delays_no_other_and_its_valid_requests_are_accepted() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1000\nburst = 1000\n");
     folder.settings(&format!("{TRUSTED}\n[limits]\nfailures_per_minute = 2\n"));
     let gateway = folder.serve();
@@ -304,7 +304,7 @@ fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken()
     assert_eq!([forge(), forge(), forge()], [401, 401, 429]);
     std::thread::scope(|scope| {
         let forgers: Vec<_> = (0..8).map(|_| scope.spawn(|| (forge(), forge()))).collect();
-        // A good one from another address, and one from the same.
+        // A valid request from another address, and one from the same.
         for (at, address) in ["203.0.113.5", "198.51.100.1"].into_iter().enumerate() {
             let body = at.to_string();
             let forwarded = format!("X-Forwarded-For: {address}\r\n");
@@ -321,7 +321,7 @@ fn a_sender_that_keeps_failing_holds_up_nobody_and_its_good_requests_are_taken()
 }
 
 #[test]
-fn the_log_has_some_lines_of_a_flood_of_rejected_requests_and_says_how_many_are_missing() {
+fn log_lines_of_rejected_requests_are_rate_limited_and_suppressed_ones_counted() {
     let folder = Folder::with_listener("");
     folder.settings("\n[limits]\nfailures_per_minute = 1000000\n");
     let gateway = folder.serve();
@@ -332,7 +332,7 @@ fn the_log_has_some_lines_of_a_flood_of_rejected_requests_and_says_how_many_are_
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     let lines = |log: &str| log.matches("outcome=verification_failed").count();
     assert!(lines(&gateway.logged("verification_failed")) <= 20 * seconds);
-    // The next second has lines again, and the metrics count every request.
+    // The next second has log lines again, and the metrics count every request.
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(gateway.post(&[], b"forged").status, 401);
     gateway.logged("suppressed=");

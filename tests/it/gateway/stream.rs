@@ -1,4 +1,4 @@
-//! Events as a stream.
+//! The event stream.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::running::Gateway;
 use super::subscribed::Subscribed;
 
-/// A client of the stream.
+/// A client of the event stream.
 pub(super) struct Follower(BufReader<TcpStream>);
 
 impl Follower {
@@ -34,7 +34,7 @@ impl Follower {
         line.trim_end().to_owned()
     }
 
-    /// The next event: its id, its type, its data.
+    /// Returns the next event: its id, its type, its data.
     pub(super) fn next(&mut self) -> (String, String, Value) {
         let mut event = (String::new(), String::new(), Value::Null);
         loop {
@@ -53,7 +53,7 @@ impl Follower {
 }
 
 #[test]
-fn events_come_as_they_happen_and_go_on_after_the_last_one() {
+fn the_event_stream_sends_new_events_and_resumes_after_the_last_event_id() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -82,7 +82,7 @@ fn events_come_as_they_happen_and_go_on_after_the_last_one() {
 }
 
 #[test]
-fn a_subscription_says_what_its_stream_has() {
+fn the_event_stream_of_a_subscription_uses_its_types_and_transform() {
     let subscribed = Subscribed::new("");
     subscribed.folder.answer(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
@@ -103,7 +103,7 @@ fn a_subscription_says_what_its_stream_has() {
 }
 
 #[test]
-fn the_description_has_every_route_and_says_where_senders_are() {
+fn the_openapi_document_has_every_route_and_the_sender_address() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let described = gateway.good("", "GET", "/openapi.json", &Value::Null);
@@ -136,7 +136,7 @@ fn the_description_has_every_route_and_says_where_senders_are() {
 }
 
 #[test]
-fn a_tenant_has_so_many_streams_and_a_revoked_key_has_none_for_long() {
+fn event_streams_are_limited_by_tenant_and_end_when_the_key_is_revoked() {
     let subscribed = Subscribed::new("");
     let revoked = subscribed.other_key("acme", "events");
     subscribed.folder.answer(&["tenants", "create", "globex"]);
@@ -151,10 +151,10 @@ fn a_tenant_has_so_many_streams_and_a_revoked_key_has_none_for_long() {
     drop(Follower::new(&gateway, &other, "", None));
     let id = revoked.split('_').nth(1).unwrap();
     subscribed.folder.answer(&["keys", "revoke", id]);
-    // At the next beat it is looked at again; what ends a chunked answer is an empty chunk.
+    // Keys are checked again at the next heartbeat; an empty chunk ends a chunked response.
     while ended.line() != "0" {}
     drop(open);
-    // That a client is gone is noticed at the next beat, too.
+    // A closed connection is also detected at the next heartbeat.
     let until = std::time::Instant::now() + Duration::from_secs(20);
     while gateway.call(&subscribed.key, "GET", "/events/stream", &Value::Null).status != 200 {
         assert!(std::time::Instant::now() < until);

@@ -1,4 +1,4 @@
-//! A gateway with a listener that takes anything, a tenant, and a key of it.
+//! A gateway with a listener that accepts any request, a tenant, and an API key.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::running::{Answer, Folder, Gateway, LISTENER};
 
-/// A gateway that delivers.
+/// A gateway that delivers events.
 pub(crate) struct Subscribed {
     pub(crate) folder: Folder,
     pub(crate) key: String,
 }
 
-/// What is delivered to in tests.
+/// Private addresses that tests deliver to.
 const ALLOW: &str = "allow = [\"127.0.0.0/8\"]\nconnect_timeout = \"1s\"\ntimeout = \"1s\"\n";
 
 impl Subscribed {
@@ -33,7 +33,7 @@ impl Subscribed {
         Self { folder, key: key.trim().to_owned() }
     }
 
-    /// A key that allows less, or of another tenant.
+    /// Creates a key with fewer scopes, or of another tenant.
     pub(crate) fn other_key(&self, tenant: &str, scope: &str) -> String {
         let arguments = ["keys", "create", "--tenant", tenant, "--scope", scope];
         self.folder.answer(&arguments).trim().to_owned()
@@ -54,21 +54,21 @@ impl Gateway {
         super::running::exchange(self.management, method, path, &headers, body.as_bytes())
     }
 
-    /// The same, whose answer is JSON and good.
+    /// The same, for a successful JSON response.
     pub(crate) fn good(&self, key: &str, method: &str, path: &str, body: &Value) -> Value {
         let answer = self.call(key, method, path, body);
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap()
     }
 
-    /// Sends an event of a type in, that is taken.
+    /// Posts an event of a type, which is accepted.
     pub(crate) fn happen(&self, kind: &str, id: &str) {
         let body = json!({ "type": kind, "id": id }).to_string();
         let answer = self.post(&[("Content-Type", "application/json")], body.as_bytes());
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
-    /// Makes a webhook of Socotra's kind, for `thing.made`, with what else is said of it.
+    /// Creates a Socotra webhook for `thing.made`, with additional members.
     pub(crate) fn subscribe(&self, key: &str, url: &str, handling: &Value) -> String {
         let form = json!({
             "name": "test", "enabled": true, "endpoint": { "url": url },
@@ -78,7 +78,7 @@ impl Gateway {
         made["locator"].as_str().unwrap().to_owned()
     }
 
-    /// Asks until the answer is as it should be.
+    /// Polls the API until the response fulfils a condition.
     pub(crate) fn until(&self, key: &str, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_secs(15);
         loop {

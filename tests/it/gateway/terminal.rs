@@ -1,5 +1,5 @@
-//! What senders, tenants and authors wrote neither acts on a terminal nor looks like a line of ours,
-//! whatever command prints it.
+//! Terminal output: text of senders, tenants and authors neither controls the terminal nor forges a
+//! line, in any command.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::running::{Folder, program};
 use super::subscribed::Subscribed;
 
-/// Renames the window, turns the direction, ends the line.
+/// Renames the window, changes the text direction, ends the line.
 const HOSTILE: &str =
     "n\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\r\nforged line";
 
-/// Whether a terminal does something else with a character than show it.
+/// Returns true if a terminal does not simply display a character.
 fn acts(letter: char) -> bool {
     let bidi = "\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\
         \u{202d}\u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
@@ -33,7 +33,7 @@ fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
 }
 
-/// A gateway that has hostile names, and what else commands need.
+/// A gateway with hostile names, and the input of other commands.
 struct Hostile {
     subscribed: Subscribed,
     locator: String,
@@ -93,13 +93,13 @@ impl Hostile {
         command.current_dir(self.folder().path()).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that reads no input may be gone.
+        // A command that reads no input may have ended.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
 }
 
-/// A text as a basic string of TOML.
+/// Returns a text as a basic string of TOML.
 fn toml_text(text: &str) -> String {
     let letters = text.chars().map(|letter| match letter {
         '"' | '\\' => format!("\\{letter}"),
@@ -109,7 +109,7 @@ fn toml_text(text: &str) -> String {
     format!("\"{}\"", letters.collect::<String>())
 }
 
-/// Commands of the program that `--help` lists.
+/// Returns the commands that `--help` lists.
 fn commands() -> BTreeSet<String> {
     let help = program().arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -123,7 +123,7 @@ fn commands() -> BTreeSet<String> {
 }
 
 #[test]
-fn no_command_prints_what_acts_on_a_terminal_or_forges_a_line() {
+fn no_command_prints_terminal_control_characters_or_forged_lines() {
     let hostile = Hostile::new();
     let folder = hostile.folder();
     let context = json!({ "a": HOSTILE, "b": { HOSTILE: 1 } }).to_string();
@@ -144,7 +144,7 @@ fn no_command_prints_what_acts_on_a_terminal_or_forges_a_line() {
     let Hostile { locator, request, delivery, .. } = &hostile;
     let header = format!("X-A: {HOSTILE}");
     let tokens = ["compile", "--emit", "tokens", "\"\u{9b}31m\u{202e}\" == a"];
-    // Each command, with what makes it print what others wrote.
+    // Each command, with arguments for which it prints text of others.
     let table: &[&[&str]] = &[
         &["eval", "a", "-c", "context.json"],
         &["eval", "b", "-c", "context.json"],
@@ -222,13 +222,13 @@ fn no_command_prints_what_acts_on_a_terminal_or_forges_a_line() {
     let report = std::fs::read_to_string(folder.path().join("report.xml")).unwrap();
     hold("the report", &report);
     assert!(report.contains("forged line"), "{report}");
-    // What is escaped is there all the same.
+    // The escaped text is still printed.
     let shown = printed(&hostile.run(&["subscriptions", "list"], ""));
     assert!(shown.contains("\\u001b]0;owned\\u0007\\u009b31m\\u202e"), "{shown}");
 }
 
 #[test]
-fn a_secret_configured_after_a_request_was_stored_is_hidden_when_it_is_shown() {
+fn redaction_hides_a_secret_configured_after_the_request_was_stored() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     let body = br#"{"action":"opened","a":"later\/secret-of-github","b":"bGF0ZXIvc2VjcmV0LW9mLWdpdGh1Yg"}"#;

@@ -1,4 +1,4 @@
-//! Files that a configuration reads, changed while the gateway runs; and reloads that take long.
+//! Watched files: files of a configuration that change while the gateway runs, and slow reloads.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::running::{Folder, Gateway, LISTENER, hookgate_hmac, is_there};
 use super::subscribed::Subscribed;
 
-/// A listener that checks a signature with a secret of a file, and what else its file says.
+/// A listener that verifies a signature with a secret from a file, with additional keys.
 fn listener(secret: &str, more: &str) -> String {
     format!(
         "id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n\n[secrets]\n\
@@ -34,7 +34,7 @@ fn post(gateway: &Gateway, secret: &str, body: &str) -> u16 {
     gateway.post(&headers, body.as_bytes()).status
 }
 
-/// Waits until something holds: files are looked at once in a second.
+/// Polls a condition: files are checked once a second.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(15);
     while !holds() {
@@ -58,7 +58,7 @@ fn refused(gateway: &Gateway) -> u64 {
 }
 
 #[test]
-fn a_secret_file_is_watched() {
+fn a_changed_secret_file_is_reloaded() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
@@ -70,7 +70,7 @@ fn a_secret_file_is_watched() {
 }
 
 #[test]
-fn a_swapped_link_to_a_folder_of_secrets_is_watched() {
+fn a_swapped_link_to_a_secret_directory_is_reloaded() {
     let folder = folder("secrets/key", "");
     let path = |name: &str| folder.path().join(name);
     for version in ["one", "two"] {
@@ -86,7 +86,7 @@ fn a_swapped_link_to_a_folder_of_secrets_is_watched() {
 }
 
 #[test]
-fn a_secret_file_that_is_missing_for_a_while_keeps_the_old_secret() {
+fn a_temporarily_missing_secret_file_keeps_the_old_secret() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
@@ -98,11 +98,11 @@ fn a_secret_file_that_is_missing_for_a_while_keeps_the_old_secret() {
 }
 
 #[test]
-fn files_of_a_configuration_that_was_refused_are_watched() {
+fn files_of_a_refused_configuration_are_watched() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
-    // The new listener names a schema that is not there yet.
+    // The new listener names a missing schema file.
     folder.write(
         "listeners/open.toml",
         &listener("secrets/key", "[schema]\nfile = \"schemas/body.json\"\n"),
@@ -114,7 +114,7 @@ fn files_of_a_configuration_that_was_refused_are_watched() {
 }
 
 #[test]
-fn schema_sample_and_authority_files_are_watched() {
+fn schema_sample_and_ca_files_are_watched() {
     if !is_there("openssl", "version") {
         return;
     }
@@ -143,7 +143,7 @@ fn schema_sample_and_authority_files_are_watched() {
     until("the ca_file are not read again", || taken(&gateway) > before);
 }
 
-/// Makes a certificate.
+/// Creates a certificate.
 fn certificate(folder: &Path, name: &str) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
@@ -155,7 +155,7 @@ fn certificate(folder: &Path, name: &str) {
 }
 
 #[test]
-fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
+fn a_changed_ca_file_is_used_for_the_next_delivery() {
     if !is_there("openssl", "version") {
         return;
     }
@@ -177,7 +177,7 @@ fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
     let before = taken(&gateway);
     std::fs::copy(far.path().join("cert.pem"), subscribed.folder.path().join("ca.pem")).unwrap();
     until("the ca_file are not read again", || taken(&gateway) > before);
-    // Deliveries take settings over when they are next looked for, within some seconds.
+    // Deliveries use new settings at their next lookup, within some seconds.
     let mut id = 1;
     until("the new authority is not used", || {
         id += 1;
@@ -187,7 +187,7 @@ fn an_authority_file_that_changes_is_used_for_the_next_delivery() {
     });
 }
 
-/// Makes a certificate of a receiver here, and its key.
+/// Creates a certificate of a local receiver, and its key.
 fn server_certificate(folder: &Path) {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
@@ -203,7 +203,7 @@ fn server_certificate(folder: &Path) {
     assert!(made.status.success());
 }
 
-/// A listener file whose schema is a pipe that nobody writes: reading it never ends.
+/// A listener file whose schema is a pipe without a writer: reading it never ends.
 fn hanging(folder: &Folder) {
     let pipe = folder.path().join("schemas/pipe.json");
     std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
@@ -215,7 +215,7 @@ fn hanging(folder: &Folder) {
 }
 
 #[test]
-fn a_reload_that_hangs_stops_neither_requests_nor_shutdown() {
+fn a_hanging_hot_reload_blocks_neither_requests_nor_shutdown() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
@@ -229,7 +229,7 @@ fn a_reload_that_hangs_stops_neither_requests_nor_shutdown() {
 
 #[test]
 #[ignore = "waits for the timeout of a reload: cargo test --test it hanging_reload -- --ignored"]
-fn a_hanging_reload_is_reported_and_the_next_one_is_taken() {
+fn a_hanging_hot_reload_is_reported_and_the_next_one_is_applied() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
@@ -241,17 +241,17 @@ fn a_hanging_reload_is_reported_and_the_next_one_is_taken() {
     }
     gateway.logged("config reload failed, and the old configuration stays");
     assert_eq!(post(&gateway, "old", "{}"), 200);
-    // The pipe makes room for a file, which is watched though reading the pipe never ended.
+    // A file replaces the pipe. It is watched although reading the pipe never ended.
     std::fs::remove_file(folder.path().join("schemas/pipe.json")).unwrap();
     folder.write("schemas/pipe.json", r#"{ "type": "array" }"#);
     until("the schema is not taken", || post(&gateway, "old", "{}") == 422);
 }
 
-/// A schema that refers to itself twice: with each level, it has twice as many parts.
+/// A schema that refers to itself twice: it doubles with each level.
 const TREE: &str = r##"{"$defs":{"t":{"properties":{"a":{"$ref":"#/$defs/t"},"b":{"$ref":"#/$defs/t"}}}},"$ref":"#/$defs/t"}"##;
 
 #[test]
-fn recursive_schemas_are_taken_while_the_gateway_runs() {
+fn recursive_schemas_are_accepted_by_hot_reload() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
@@ -259,7 +259,7 @@ fn recursive_schemas_are_taken_while_the_gateway_runs() {
     folder.write("listeners/open.toml", &schema(TREE));
     until("the tree is not taken", || taken(&gateway) == 1);
     assert_eq!(post(&gateway, "old", r#"{"a":{"b":{"a":{}}}}"#), 200);
-    // Each branch goes into the same member, and fails only at the bottom.
+    // Each branch descends into the same member, and fails only at the deepest level.
     let branch = |kind: usize| json!({ "properties": { "a": { "$ref": "#/$defs/u" }, "k": { "enum": [kind, "x"] } } });
     let branches = [branch(1), branch(2), branch(3)];
     let unions = json!({ "$ref": "#/$defs/u", "$defs": { "u": { "oneOf": branches } } });
@@ -271,7 +271,7 @@ fn recursive_schemas_are_taken_while_the_gateway_runs() {
 }
 
 #[test]
-fn a_filter_of_many_patterns_is_refused_and_takes_no_memory() {
+fn a_filter_with_too_many_patterns_is_refused_without_using_memory() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let filter = |patterns: usize| {

@@ -48,7 +48,7 @@ body = 'parsed_body.challenge'
 }
 
 #[test]
-fn a_challenge_has_its_own_methods_and_the_first_that_is_recognised_counts() {
+fn a_challenge_has_its_own_methods_and_the_first_detected_one_is_used() {
     let listener = open(
         r#"
 [[challenge]]
@@ -84,7 +84,7 @@ body = '{ "number": 1 }'
 }
 
 #[test]
-fn a_challenge_that_has_to_be_verified_is_verified_first() {
+fn a_challenge_that_requires_verification_is_verified_first() {
     let listener = secured(&format!(
         "{SIGNED}[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nverified = true\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"a:${{parsed_body.challenge}}\").$HEX()'\n"
     ));
@@ -96,7 +96,7 @@ fn a_challenge_that_has_to_be_verified_is_verified_first() {
 }
 
 #[test]
-fn verification_that_is_only_monitored_makes_no_challenge_safe() {
+fn a_monitored_verification_does_not_protect_a_challenge() {
     let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
     let challenge = "[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nverified = true\n";
     let anything = format!(
@@ -126,7 +126,7 @@ fn signing() -> [String; 3] {
 }
 
 #[test]
-fn a_challenge_signs_tokens_and_nothing_that_is_none() {
+fn a_challenge_signs_only_values_that_match_the_token_pattern() {
     for challenge in signing() {
         let listener = secured(&format!("{SIGNED}{challenge}"));
         let answered = |token: &str| {
@@ -151,7 +151,7 @@ fn a_challenge_signs_tokens_and_nothing_that_is_none() {
 }
 
 #[test]
-fn a_delivery_with_the_shape_of_a_token_is_none_even_if_it_is_signed() {
+fn a_signed_request_that_looks_like_a_challenge_token_is_refused() {
     let rule = "[[verify]]\nname = \"rule\"\nrule = '$HMAC_SHA256($SECRET(\"KEY\"), raw_body).$HEX() == headers[\"x-signature\"]'\n";
     for challenge in signing() {
         for check in [SIGNED, rule] {
@@ -167,7 +167,7 @@ fn a_delivery_with_the_shape_of_a_token_is_none_even_if_it_is_signed() {
 }
 
 #[test]
-fn a_rule_that_cannot_be_told_from_a_token_goes_with_no_challenge_that_signs() {
+fn a_rule_that_accepts_signed_tokens_is_refused_beside_a_signing_challenge() {
     let [challenge, ..] = signing();
     for (rule, refused) in [
         ("$HMAC_SHA256($SECRET(\"KEY\"), \"v0:${raw_body}\").$HEX() == headers[\"x\"]", false),
@@ -187,7 +187,7 @@ fn a_rule_that_cannot_be_told_from_a_token_goes_with_no_challenge_that_signs() {
 }
 
 #[test]
-fn a_challenge_may_have_its_own_pattern_of_tokens() {
+fn a_challenge_may_have_its_own_token_pattern() {
     let challenge = format!("{}token_pattern = \"[0-9]{{4}}\"\n", signing()[0]);
     let listener = secured(&format!("{SIGNED}{challenge}"));
     assert_eq!(came(&Sent::json(r#"{"token":"1234"}"#).to(&listener)), "challenged answered");
@@ -201,7 +201,7 @@ fn a_challenge_may_have_its_own_pattern_of_tokens() {
 }
 
 #[test]
-fn a_header_with_a_line_end_in_it_is_not_sent() {
+fn response_headers_with_line_breaks_are_dropped() {
     let listener = open(
         "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nheaders = { \"X-Echo\" = \"${parsed_body.echo}\" }\n",
     );
@@ -218,7 +218,7 @@ fn a_header_with_a_line_end_in_it_is_not_sent() {
 }
 
 #[test]
-fn what_a_sender_wrote_is_never_a_page() {
+fn challenge_responses_are_never_html() {
     let listener = open(
         "[[challenge]]\ndetect = 'parsed_body.kind != NULL'\nheaders = { \"Content-Type\" = \"${parsed_body.kind}\" }\nbody = 'parsed_body.text'\n",
     );
@@ -242,7 +242,7 @@ fn what_a_sender_wrote_is_never_a_page() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_made_asks_the_provider_to_come_again() {
+fn a_failing_challenge_response_answers_500_and_asks_for_a_retry() {
     let listener =
         open("[[challenge]]\ndetect = 'parsed_body.a != NULL'\nbody = '$INTEGER(parsed_body.a)'\n");
     let decision = Sent::json(r#"{"a":"x"}"#).to(&listener);

@@ -38,7 +38,7 @@ fn loaded(name: &str, text: &str) -> Loaded {
 }
 
 #[test]
-fn files_are_told_what_is_wrong_with_them_and_where() {
+fn diagnostics_of_listener_files_match_their_expected_files() {
     let mut wrong = Vec::new();
     for file in cases() {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -59,7 +59,7 @@ fn files_are_told_what_is_wrong_with_them_and_where() {
 }
 
 #[test]
-fn every_mended_file_is_told_nothing() {
+fn every_fixed_listener_file_has_no_diagnostics() {
     let mut tried = 0;
     for file in cases() {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -25,7 +25,7 @@ fn sign(sent: Sent) -> Sent {
 }
 
 #[test]
-fn a_method_that_is_not_taken_is_told_which_are() {
+fn a_refused_method_answers_405_with_an_allow_header() {
     let usual = open("");
     let other = open("methods = [\"PUT\", \"GET\"]\n");
     let challenged =
@@ -58,7 +58,7 @@ fn parsed(content_type: Option<&str>, text: &str) -> String {
 }
 
 #[test]
-fn a_body_is_parsed_as_its_content_type_says() {
+fn a_body_is_parsed_by_its_content_type() {
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
     for (kind, text, value) in [
         (Some("application/json"), r#"{"a":1}"#, r#"{"a":1}"#),
@@ -88,7 +88,7 @@ fn a_body_is_parsed_as_its_content_type_says() {
 }
 
 #[test]
-fn a_key_that_is_repeated_where_no_program_reads_is_nobody_s_concern() {
+fn duplicate_json_keys_are_refused_only_where_a_program_reads() {
     let listener = secured(&format!("{SIGNED}\n[event]\ntype = 'parsed_body.kind'\n"));
     for (text, outcome) in [
         (r#"{"kind":"a","more":{"b":1,"b":2}}"#, "accepted"),
@@ -99,7 +99,7 @@ fn a_key_that_is_repeated_where_no_program_reads_is_nobody_s_concern() {
 }
 
 #[test]
-fn a_signed_form_of_too_many_fields_is_refused_with_its_reason() {
+fn a_signed_form_with_too_many_fields_is_refused_with_its_reason_code() {
     let listener = secured(&format!("{SIGNED}\n[event]\ndata = 'parsed_body'\n"));
     let form = |fields: usize| {
         let fields: Vec<String> = (0..fields).map(|at| format!("f{at}=1")).collect();
@@ -114,7 +114,7 @@ fn a_signed_form_of_too_many_fields_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_body_that_is_declared_as_json_and_is_none_is_refused_with_the_position() {
+fn malformed_json_bodies_are_refused_with_the_position() {
     let listener = secured(&format!("{SIGNED}\n[event]\ndata = 'parsed_body'\n"));
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     for (text, position) in [
@@ -186,7 +186,7 @@ impl Limiter for Counted {
 }
 
 #[test]
-fn a_challenge_is_counted_after_verification_and_against_the_listener_only_when_answered() {
+fn challenges_count_after_verification_and_for_the_listener_only_if_answered() {
     const ECHO: &str =
         "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nbody = '$INTEGER(parsed_body.echo)'\n";
     let stranger = secured(&format!("{SIGNED}{ECHO}"));
@@ -238,7 +238,7 @@ impl Limiter for UsedUp {
 }
 
 #[test]
-fn a_signed_challenge_is_answered_though_strangers_use_up_those_that_are_not() {
+fn a_signed_challenge_is_answered_when_unsigned_ones_are_rate_limited() {
     const ECHO: &str =
         "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nbody = 'parsed_body.echo'\n";
     let sent = Sent::json(r#"{"echo":"1"}"#);
@@ -254,7 +254,7 @@ fn a_signed_challenge_is_answered_though_strangers_use_up_those_that_are_not() {
 }
 
 #[test]
-fn a_secured_listener_takes_more_than_an_open_one() {
+fn a_verified_listener_has_a_higher_default_rate_limit() {
     let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
     let rule = "[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"KEY\"))'\n";
     let agent = "[[verify]]\nname = \"agent\"\nrule = 'headers[\"user-agent\"] == \"a\"'\n";
@@ -282,7 +282,7 @@ fn a_secured_listener_takes_more_than_an_open_one() {
 }
 
 #[test]
-fn a_request_past_the_limit_is_told_when_to_come_again() {
+fn rate_limited_requests_get_retry_after_and_ratelimit_headers() {
     let listener = secured(SIGNED);
     let mut limiter = Counted { refuses: true, ..Counted::default() };
     let decision = sign(Sent::json("{}")).limited(&listener, &mut limiter);
@@ -295,7 +295,7 @@ fn a_request_past_the_limit_is_told_when_to_come_again() {
 }
 
 #[test]
-fn a_request_that_fails_takes_nothing_from_those_that_do_not() {
+fn failed_verifications_use_no_tokens_of_the_rate_limit() {
     let listener = secured(SIGNED);
     let mut limiter = Counted::default();
     let decision = Sent::json("{}").limited(&listener, &mut limiter);
@@ -309,7 +309,7 @@ fn a_request_that_fails_takes_nothing_from_those_that_do_not() {
 }
 
 #[test]
-fn a_body_that_differs_from_the_schema_is_told_every_difference() {
+fn every_schema_violation_of_a_body_is_listed() {
     const SHORTHAND: &str = "[schema.shape]\naction = \"string\"\nissue = { id = \"integer\", labels = [\"string\"] }\n";
     const FULL: &str = r#"
 [schema]
@@ -345,7 +345,7 @@ json = '''
 }
 
 #[test]
-fn a_filter_keeps_or_drops_and_an_error_keeps() {
+fn a_filter_keeps_or_drops_events_and_an_error_keeps_them() {
     for (filter, text, outcome) in [
         ("keep_when = 'parsed_body.a == 1'", r#"{"a":1}"#, "accepted"),
         ("keep_when = 'parsed_body.a == 1'", r#"{"a":2}"#, "filtered filter_false"),
@@ -373,7 +373,7 @@ fn hashes(listener: &hookgate::listener::Listener, text: &str) -> Vec<[u8; 32]> 
 }
 
 #[test]
-fn no_two_events_are_taken_for_one() {
+fn deduplication_keys_of_different_events_differ() {
     let listener = open("[deduplicate]\nkeys = [\"a\", 'parsed_body.b', 'headers[\"x\"]']\n");
     let different = [
         r#"{"a":"a","b":"bc"}"#,
@@ -398,7 +398,7 @@ fn no_two_events_are_taken_for_one() {
 }
 
 #[test]
-fn a_missing_key_counts_as_null_and_all_missing_recognise_nothing() {
+fn a_missing_deduplication_key_is_null_and_all_missing_disable_deduplication() {
     let listener = open("[deduplicate]\nkeys = [\"a\", \"b\"]\nwindow = \"1h\"\n");
     assert_eq!(hashes(&listener, r#"{"a":1,"b":null}"#), hashes(&listener, r#"{"a":1}"#));
     let decision = Sent::json("{}").to(&listener);
@@ -412,7 +412,7 @@ fn a_missing_key_counts_as_null_and_all_missing_recognise_nothing() {
 }
 
 #[test]
-fn a_signed_request_without_a_signed_time_is_recognised_by_what_was_signed() {
+fn a_signed_request_without_a_signed_time_is_deduplicated_by_its_signature() {
     let timed = "time = 'headers[\"x-time\"]'\n";
     let off = "time = 'headers[\"x-time\"]'\ntolerance = \"off\"\n";
     let without = "[deduplicate]\nsignature = false\n";
@@ -429,7 +429,7 @@ fn a_signed_request_without_a_signed_time_is_recognised_by_what_was_signed() {
 }
 
 #[test]
-fn an_event_is_mapped_and_an_error_in_the_mapping_keeps_the_body() {
+fn an_event_is_mapped_and_a_mapping_error_keeps_the_body() {
     let listener = open(
         r#"
 [event]
@@ -464,7 +464,7 @@ title = "'#${parsed_body.issue.number}'"
 }
 
 #[test]
-fn a_response_is_what_the_provider_wants_and_falls_back_to_the_usual_one() {
+fn a_configured_response_is_sent_and_falls_back_to_the_default() {
     let usual = r#"{"message":"Event received successfully","status":"RECEIVED"}"#;
     for (response, text, status, kind, wanted) in [
         ("", "{}", 200, "application/json", usual),
@@ -523,14 +523,14 @@ fn a_response_is_what_the_provider_wants_and_falls_back_to_the_usual_one() {
 }
 
 #[test]
-fn what_a_filter_drops_is_answered_as_what_it_keeps() {
+fn filtered_out_events_get_the_configured_response() {
     let listener = open("[filter]\nkeep_when = 'FALSE'\n[response]\nbody = '\"[accepted]\"'\n");
     let decision = Sent::json("{}").to(&listener);
     assert_eq!((decision.outcome, body(&decision)), (Outcome::Filtered, "[accepted]"));
 }
 
 #[test]
-fn a_check_that_is_only_monitored_is_recorded_and_lets_pass() {
+fn a_monitored_verification_is_recorded_and_does_not_reject() {
     let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
     let decision = Sent::json("{}").with("X-Signature", "00".repeat(32)).to(&secured(&monitored));
     assert_eq!(came(&decision), "accepted digest_differs");
@@ -541,7 +541,7 @@ fn a_check_that_is_only_monitored_is_recorded_and_lets_pass() {
 }
 
 #[test]
-fn the_steps_come_in_the_order_of_the_documentation() {
+fn the_decision_steps_run_in_the_documented_order() {
     // Each request is invalid in two ways; the earlier step rejects it.
     let schema = "[schema.shape]\na = \"integer\"\n[filter]\nkeep_when = 'FALSE'\n";
     let listener = secured(&format!("{SIGNED}{schema}"));
@@ -563,7 +563,7 @@ fn the_steps_come_in_the_order_of_the_documentation() {
 }
 
 #[test]
-fn nothing_that_is_written_holds_the_secret_or_the_digest_that_was_computed() {
+fn logs_and_responses_contain_neither_secret_nor_computed_digest() {
     let rule = "[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"KEY\"))'\n";
     let filter = "[filter]\nkeep_when = '$INTEGER(headers[\"x-token\"]) == 1'\n";
     for file in [SIGNED.to_owned(), format!("{SIGNED}{rule}{filter}"), format!("{rule}{filter}")] {
@@ -598,7 +598,7 @@ fn nothing_that_is_written_holds_the_secret_or_the_digest_that_was_computed() {
 }
 
 #[test]
-fn what_failed_is_in_the_log_and_not_in_the_answer() {
+fn verification_failures_are_in_the_log_and_not_in_the_response() {
     let listener = secured(SIGNED);
     let sent = Sent::json("{}").with("X-Signature", "00".repeat(32));
     let decision = sent.to(&listener);

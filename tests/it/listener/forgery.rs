@@ -125,7 +125,7 @@ fn tells_of_the_line_end(listener: &Listener, change: &Change) -> bool {
 }
 
 #[test]
-fn every_change_to_what_a_recipe_covers_is_refused_and_the_log_says_why() {
+fn every_change_to_a_signed_part_is_refused_with_a_reason_code() {
     let mut tally = Tally::default();
     for facts in all() {
         for sample in facts.valid() {
@@ -187,7 +187,7 @@ fn every_change_to_what_a_recipe_covers_is_refused_and_the_log_says_why() {
 }
 
 #[test]
-fn every_change_to_a_signature_is_refused_and_the_log_says_why() {
+fn every_change_to_a_signature_is_refused_with_a_reason_code() {
     let mut tally = Tally::default();
     for facts in all() {
         // Public-key arithmetic in pure Rust is slow without optimisation.
@@ -222,7 +222,7 @@ fn every_change_to_a_signature_is_refused_and_the_log_says_why() {
 }
 
 #[test]
-fn a_signature_in_another_spelling_of_its_encoding_is_the_same_and_no_second_event() {
+fn a_signature_in_another_notation_is_deduplicated() {
     let mut tally = Tally::default();
     for facts in all() {
         for sample in facts.valid() {
@@ -253,7 +253,7 @@ fn is_recognised(before: &Decision, after: &Decision) -> bool {
 }
 
 #[test]
-fn a_wrong_or_an_empty_secret_takes_nothing() {
+fn a_wrong_or_empty_secret_accepts_no_request() {
     let mut tally = Tally::default();
     for facts in all() {
         // Each secret needs its own compiled listener, which is slow, so only two samples of a
@@ -289,7 +289,7 @@ fn a_wrong_or_an_empty_secret_takes_nothing() {
 
 /// The empty secret is known to everyone.
 #[test]
-fn a_signature_that_is_made_with_no_secret_is_refused() {
+fn a_signature_with_an_empty_secret_is_refused() {
     let mut tally = Tally::default();
     for facts in all() {
         let check = &facts.checks[0];

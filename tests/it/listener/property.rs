@@ -28,7 +28,7 @@ impl Model {
 
 proptest! {
     #[test]
-    fn a_rate_limit_takes_what_a_bucket_of_tokens_takes(
+    fn the_rate_limit_agrees_with_a_token_bucket_model(
         requests in 1u64..20, per in 1u64..20, burst in 1u64..30,
         waits in prop::collection::vec(0i64..3_000_000, 1..200),
     ) {
@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_locks_nobody_out(
+    fn a_token_bucket_refills_after_the_clock_is_set_back(
         back in 0i64..i64::MAX / 2, requests in 1u64..20, burst in 1u64..30,
     ) {
         let policy = Policy { requests, per: Duration::from_secs(1), burst };
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn no_form_and_no_query_is_too_strange_to_be_read(
+    fn form_and_query_parsers_accept_any_bytes(
         form in prop::collection::vec(any::<u8>(), 0..200), query in "\\PC{0,80}",
     ) {
         let sent = Sent::new(&form).with("Content-Type", "application/x-www-form-urlencoded");
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn every_pair_of_a_form_is_in_its_object(
+    fn every_pair_of_a_form_is_in_the_parsed_object(
         pairs in prop::collection::vec(("[a-c]", "[a-z &=+%é]{0,5}"), 1..8),
     ) {
         let mut form = form_urlencoded::Serializer::new(String::new());

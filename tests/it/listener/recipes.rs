@@ -55,7 +55,7 @@ fn recipes() -> impl Iterator<Item = &'static Recipe> {
 }
 
 #[test]
-fn every_recipe_reads() {
+fn every_recipe_parses() {
     for entry in std::fs::read_dir("src/listener/recipes").unwrap() {
         let path = entry.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -67,7 +67,7 @@ fn every_recipe_reads() {
 }
 
 #[test]
-fn every_sample_of_a_recipe_comes_out_as_it_says() {
+fn every_recipe_sample_has_its_expected_outcome() {
     let mut wrong = Vec::new();
     for recipe in recipes() {
         for sample in &recipe.samples {
@@ -114,7 +114,7 @@ fn every_recipe_has_a_valid_sample_and_a_forged_one() {
 }
 
 #[test]
-fn what_a_recipe_sends_is_what_it_takes() {
+fn a_request_signed_by_a_recipe_is_accepted_by_it() {
     let now: Time = NOW.parse().unwrap();
     let mut tried = 0;
     for recipe in recipes() {

@@ -18,7 +18,7 @@ fn log(listener: &Listener, sent: &Sent) -> Value {
 const HIDDEN: &str = "<redacted>";
 
 #[test]
-fn the_log_of_a_request_has_the_documented_shape() {
+fn the_log_of_a_request_has_the_documented_format() {
     let sent = Sent::json(r#"{"a":1}"#).with("X-Id", "7").asking("b=2");
     let wanted = json!({
         "error_message": "",
@@ -38,7 +38,7 @@ fn the_log_of_a_request_has_the_documented_shape() {
 }
 
 #[test]
-fn headers_with_credentials_are_not_shown_whatever_the_listener_says() {
+fn credential_headers_are_redacted_in_every_configuration() {
     let credential = "[[verify]]\nname = \"key\"\nenforce = false\n[verify.credential]\nheader = \"X-Acme-Key\"\n";
     let listener = open(&format!("{credential}[redact]\nheaders = [\"X-Private\"]\n"));
     for (name, shown) in [
@@ -64,7 +64,7 @@ fn hiding(paths: &[&str]) -> Listener {
 }
 
 #[test]
-fn what_is_at_a_path_is_not_shown_and_then_the_raw_body_is_not_either() {
+fn redaction_by_path_also_hides_the_raw_body() {
     let text = r#"{"user":{"email":"e","name":"n","a b":"x"},"list":[{"email":"f","id":1},{"email":"g"}],"deep":{"a":{"t":1},"b":{"t":2}}}"#;
     for (path, at, shown) in [
         ("parsed_body.user.email", "/user/email", "/user/name"),
@@ -92,7 +92,7 @@ fn what_is_at_a_path_is_not_shown_and_then_the_raw_body_is_not_either() {
 }
 
 #[test]
-fn a_header_at_a_path_is_found_in_any_case() {
+fn redaction_paths_of_headers_are_case_insensitive() {
     let log = log(
         &hiding(&["headers[\"x-token\"]", "headers.Via"]),
         &Sent::json("{}").with("X-Token", "t").with("via", "v"),
@@ -102,7 +102,7 @@ fn a_header_at_a_path_is_found_in_any_case() {
 }
 
 #[test]
-fn a_body_that_could_not_be_parsed_is_not_shown_where_a_path_of_it_is_hidden() {
+fn redaction_by_path_hides_a_malformed_body() {
     let listener = hiding(&["parsed_body.card"]);
     for sent in [
         Sent::json(r#"{"card":"4111","card":"4111"}"#),
@@ -117,7 +117,7 @@ fn a_body_that_could_not_be_parsed_is_not_shown_where_a_path_of_it_is_hidden() {
 }
 
 #[test]
-fn a_path_that_hides_nothing_is_refused() {
+fn a_redaction_path_without_effect_is_refused() {
     for path in [
         "user.email",
         "raw_body",
@@ -147,7 +147,7 @@ fn knowing(secrets: &[&str]) -> Listener {
 }
 
 #[test]
-fn a_known_secret_is_hidden_in_the_ways_it_is_usually_written() {
+fn redaction_hides_a_secret_in_common_encodings() {
     let secret = "a-b_c.d~e/f+g h\"i";
     let listener = knowing(&[secret]);
     for written in [
@@ -175,7 +175,7 @@ fn a_known_secret_is_hidden_in_the_ways_it_is_usually_written() {
 }
 
 #[test]
-fn a_secret_that_another_begins_with_leaves_nothing_of_it() {
+fn redaction_hides_the_whole_of_a_secret_with_a_secret_prefix() {
     for secrets in [["abcdef", "abcdefghijkl"], ["abcdefghijkl", "abcdef"]] {
         let shown = knowing(&secrets).redaction.text("x abcdefghijkl y abcdef");
         assert_eq!(shown, format!("x {HIDDEN} y {HIDDEN}"));
@@ -183,13 +183,13 @@ fn a_secret_that_another_begins_with_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_body_of_bytes_is_told_by_its_length() {
+fn a_binary_body_is_logged_by_its_length() {
     let log = log(&open(""), &Sent::new([0xff, 0xfe]));
     assert_eq!(log["raw_body"], "<2 bytes>");
 }
 
 #[test]
-fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
+fn errors_have_a_position_and_do_not_quote_the_request() {
     let number = "$INTEGER(parsed_body.card)";
     let long = "4111".repeat(50);
     for part in [
@@ -218,7 +218,7 @@ fn an_error_says_where_it_was_and_quotes_nothing_that_was_sent() {
 proptest! {
     /// A secret is redacted at any position and in any notation.
     #[test]
-    fn no_place_is_overlooked(
+    fn redaction_finds_a_secret_at_any_position(
         secret in "[a-zA-Z0-9'\"/ +]{8,40}",
         before in "[ -~]{0,60}",
         after in "[ -~]{0,60}",
@@ -253,7 +253,7 @@ fn percent(text: &str) -> String {
 const ESCAPED: &str = "Sup3r/Secret+V\u{e4}lue=0123 456&<'\">";
 
 #[test]
-fn an_escaped_secret_is_hidden_in_every_form_of_a_body() {
+fn redaction_hides_an_escaped_secret_in_every_form_of_a_body() {
     let listener = knowing(&[ESCAPED]);
     let json = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
     let slashes = json(ESCAPED).replace('/', "\\/");
@@ -296,7 +296,7 @@ fn an_escaped_secret_is_hidden_in_every_form_of_a_body() {
 }
 
 #[test]
-fn a_secret_within_base64_is_hidden_at_every_alignment() {
+fn redaction_hides_a_secret_in_base64_at_every_alignment() {
     let secret = "a-secret-of-some-length";
     let listener = knowing(&[secret]);
     let credential = |before: &str, after: &str| {
@@ -316,7 +316,7 @@ fn a_secret_within_base64_is_hidden_at_every_alignment() {
 }
 
 #[test]
-fn escapes_of_other_texts_are_left_as_they_were_sent() {
+fn redaction_leaves_escapes_without_a_secret_unchanged() {
     let listener = knowing(&[ESCAPED]);
     for text in [
         r#"{"a":"x\/y\u0053\\n\"%2F%25&amp;"}"#,
@@ -333,7 +333,7 @@ fn escapes_of_other_texts_are_left_as_they_were_sent() {
 }
 
 #[test]
-fn a_body_read_in_another_form_than_the_paths_are_for_is_hidden() {
+fn redaction_by_path_hides_bodies_of_another_content_type() {
     let listener = hiding(&["parsed_body.card"]);
     let form = "application/x-www-form-urlencoded";
     for (kind, body) in [
@@ -360,7 +360,7 @@ fn a_body_read_in_another_form_than_the_paths_are_for_is_hidden() {
 }
 
 #[test]
-fn a_stored_log_is_redacted_again_by_the_configuration_of_now() {
+fn a_stored_log_is_redacted_again_by_the_current_configuration() {
     let sent = Sent::json(r#"{"a":"later\/secret","user":{"email":"e"},"n":1}"#)
         .with("X-Later", "v")
         .asking("token=later%2Fsecret&b=1");
@@ -381,7 +381,7 @@ fn a_stored_log_is_redacted_again_by_the_configuration_of_now() {
 proptest! {
     /// A secret is redacted with any escape, and with nested escapes.
     #[test]
-    fn no_escape_is_overlooked(
+    fn redaction_finds_a_secret_in_any_escaping(
         secret in "[a-zA-Z0-9/+=&. äö]{6,30}",
         before in "[ -~]{0,30}",
         after in "[ -~]{0,30}",

@@ -51,7 +51,7 @@ fn presented(listener: &Listener, token: &str) -> hookgate::listener::Decision {
 const BAD: &str = "verification_failed bad_token";
 
 #[test]
-fn a_forged_token_is_hashed_once_for_each_key_it_may_mean_and_not_at_all_when_it_is_long() {
+fn a_forged_jwt_is_hashed_once_for_each_candidate_key_and_not_if_too_long() {
     let pairs: Vec<_> = (1..=20).map(ed25519).collect();
     let keys: Vec<_> =
         pairs.iter().enumerate().map(|(at, pair)| jwk(&at.to_string(), pair)).collect();
@@ -81,7 +81,7 @@ fn a_forged_token_is_hashed_once_for_each_key_it_may_mean_and_not_at_all_when_it
 }
 
 #[test]
-fn the_claims_of_a_token_are_held_to_the_clock_and_the_listener() {
+fn jwt_claims_are_checked_for_time_issuer_and_audience() {
     let pair = ed25519(7);
     let listener = listener(&[jwk("a", &pair)], "\"EdDSA\"");
     let head = json!({ "alg": "EdDSA", "kid": "a" });
@@ -121,7 +121,7 @@ fn the_claims_of_a_token_are_held_to_the_clock_and_the_listener() {
 }
 
 #[test]
-fn a_token_is_signed_with_a_pinned_key_by_an_allowed_algorithm() {
+fn a_jwt_needs_a_pinned_key_and_an_allowed_algorithm() {
     let (pair, other) = (ed25519(7), ed25519(8));
     let listener = listener(&[jwk("a", &pair), jwk("b", &other)], "\"EdDSA\"");
     let signed = |pair: &Ed25519KeyPair, head: Value| {
@@ -163,7 +163,7 @@ fn a_token_is_signed_with_a_pinned_key_by_an_allowed_algorithm() {
 }
 
 #[test]
-fn a_token_of_a_p256_key_is_taken_too() {
+fn a_jwt_with_a_p256_key_is_accepted() {
     let random = SystemRandom::new();
     let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
     let pair =
@@ -181,7 +181,7 @@ fn a_token_of_a_p256_key_is_taken_too() {
 }
 
 #[test]
-fn a_set_of_keys_without_a_key_that_signs_is_refused() {
+fn a_jwks_without_a_signing_key_is_refused() {
     let check = "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [\"ES256\"]\nissuer = \"a\"\naudience = \"b\"\n";
     let pair = ed25519(7);
     let mut encrypts = jwk("a", &pair);

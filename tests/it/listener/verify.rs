@@ -12,7 +12,7 @@ fn rule(rule: &str) -> String {
 }
 
 #[test]
-fn a_rule_has_to_hold_and_null_and_errors_do_not() {
+fn a_verification_rule_must_be_true_and_null_and_errors_reject() {
     for (source, outcome) in [
         ("headers[\"x\"] == \"1\"", "accepted"),
         ("headers[\"x\"] == \"2\"", "verification_failed rule_false"),
@@ -28,7 +28,7 @@ fn a_rule_has_to_hold_and_null_and_errors_do_not() {
 }
 
 #[test]
-fn all_checks_run_so_that_the_log_tells_all_that_is_wrong() {
+fn all_verifications_run_and_all_failures_are_logged() {
     let listener =
         open(&format!("{}{}{}", rule("FALSE"), rule("TRUE"), rule("raw_body == 1 OR FALSE")));
     let decision = Sent::json("{}").to(&listener);
@@ -50,7 +50,7 @@ fn hexed(secret: &str) -> String {
 }
 
 #[test]
-fn a_signature_is_taken_as_it_is_written_and_no_other_way() {
+fn a_signature_is_accepted_only_in_its_configured_encoding() {
     let base64 = |bytes: Vec<u8>| {
         base64_of(&bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     };
@@ -160,7 +160,7 @@ fn last_bit_set(text: &str) -> String {
 }
 
 #[test]
-fn any_active_secret_may_have_signed_and_the_log_says_which() {
+fn any_active_secret_is_accepted_and_the_log_names_it() {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
     let listener = open(&signature(check));
     let with = |secret: &str| Sent::json(BODY).with("X-Signature", hexed(secret)).to(&listener);
@@ -174,7 +174,7 @@ fn any_active_secret_may_have_signed_and_the_log_says_which() {
 }
 
 #[test]
-fn an_empty_secret_starts_no_listener() {
+fn an_empty_secret_is_refused_by_the_listener() {
     for (secret, told) in [
         ("{ env = \"NONE\" }", "not set"),
         ("{ file = \"empty\" }", "empty"),
@@ -194,7 +194,7 @@ fn an_empty_secret_starts_no_listener() {
 }
 
 #[test]
-fn a_digest_that_matches_without_the_last_line_end_is_told_so() {
+fn a_digest_that_matches_without_the_last_line_end_gets_a_hint() {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
     let listener = open(&signature(check));
     for (ending, hinted) in [("\n", true), ("\r\n", true), (" ", false)] {
@@ -300,7 +300,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
 }
 
 #[test]
-fn parts_that_are_no_signatures_are_bounded_and_drop_no_signature() {
+fn signature_candidates_are_limited_and_other_parts_hide_none() {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\nprefix = \"v1=\"\nseparator = \",\"\n";
     let listener = open(&signature(check));
     let good = format!("v1={}", hexed(KEY));
@@ -324,7 +324,7 @@ fn parts_that_are_no_signatures_are_bounded_and_drop_no_signature() {
 }
 
 #[test]
-fn of_many_public_key_signatures_few_are_tried_and_none_of_a_wrong_length() {
+fn public_key_signatures_are_tried_up_to_a_limit_and_only_with_the_right_length() {
     let public = hex::encode(key_pair(7).public_key().as_ref());
     let files = [("key", public.as_str())];
     let check = "secrets.PUBLIC = { file = \"key\" }\n[[verify]]\nname = \"key\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"PUBLIC\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nseparator = \",\"\nencoding = \"hex\"\n";
@@ -348,7 +348,7 @@ fn of_many_public_key_signatures_few_are_tried_and_none_of_a_wrong_length() {
 }
 
 #[test]
-fn of_several_payloads_any_may_be_signed() {
+fn any_of_several_payloads_may_be_signed() {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = ['headers[\"y\"]', '\"a.${raw_body}\"', '$TEXT($INTEGER(headers[\"z\"]))']\n";
     let listener = open(&signature(check));
     let signed = |text: &str| hex::encode(sha256(KEY, text));
@@ -374,7 +374,7 @@ fn at_time(time: &str) -> Sent {
 }
 
 #[test]
-fn a_signed_time_is_held_to_the_clock_on_both_sides() {
+fn a_signed_time_past_or_future_of_its_tolerance_is_refused() {
     for (more, time, seconds, outcome) in [
         ("", NOW.to_string(), 0, "accepted"),
         ("", NOW.to_string(), 300, "accepted"),
@@ -442,7 +442,7 @@ fn key_pair(seed: u8) -> Ed25519KeyPair {
 }
 
 #[test]
-fn an_address_has_to_be_in_one_of_the_networks() {
+fn address_verification_accepts_only_the_configured_networks() {
     let listener = open(
         "[[verify]]\nname = \"address\"\naddresses = [\"192.0.2.0/24\", \"198.51.100.7\", \"2001:db8::1\", \"2001:db8:1::/48\"]\n",
     );
@@ -470,7 +470,7 @@ fn an_address_has_to_be_in_one_of_the_networks() {
 }
 
 #[test]
-fn a_credential_has_to_be_good_and_for_this_listener() {
+fn a_credential_must_be_valid_and_for_this_listener() {
     let listener = open("[[verify]]\nname = \"key\"\n[verify.credential]\n");
     let known = |tenant: &str, listeners: &[&str]| Presented::Known {
         id: "k1".to_owned(),
@@ -495,7 +495,7 @@ fn a_credential_has_to_be_good_and_for_this_listener() {
 }
 
 #[test]
-fn a_credential_stands_behind_bearer_or_in_its_own_header() {
+fn a_credential_is_read_from_the_bearer_token_or_its_own_header() {
     let usual = open("[[verify]]\nname = \"key\"\n[verify.credential]\n");
     let own =
         open("[[verify]]\nname = \"key\"\n[verify.credential]\nheader = \"X-Webhook-Token\"\n");
@@ -521,7 +521,7 @@ fn a_credential_stands_behind_bearer_or_in_its_own_header() {
 }
 
 #[test]
-fn checks_of_different_kinds_all_have_to_pass() {
+fn verifications_of_different_kinds_must_all_pass() {
     let address = "[[verify]]\nname = \"address\"\naddresses = [\"192.0.2.0/24\"]\n";
     let token = rule("$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"KEY\"))");
     let listener = secured(&format!("{address}{token}"));

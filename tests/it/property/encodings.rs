@@ -83,7 +83,7 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn bytes_come_back_from_hex_and_base64_of_both_alphabets(bytes in vec(any::<u8>(), 0..80)) {
+    fn hex_and_base64_round_trip_in_both_alphabets(bytes in vec(any::<u8>(), 0..80)) {
         for (write, read, naive) in [
             ("given.$HEX()", "given.$UNHEX()", hex(&bytes)),
             ("given.$BASE64()", "given.$UNBASE64()", base64(&bytes, STANDARD, true)),
@@ -103,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_as_hex_or_base64_is_so_written(given in nearly()) {
+    fn decoded_hex_and_base64_encode_to_the_input(given in nearly()) {
         if let Ok(OwnedValue::Bytes(bytes)) = answer(&compiled("given.$UNHEX()"), Value::Text(&given)) {
             prop_assert_eq!(hex(&bytes), given.to_lowercase());
         } else {
@@ -120,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_comes_back_from_percents(given in any::<String>(), spaced in "[ a+%é&=/]{0,12}") {
+    fn percent_encoding_round_trips(given in any::<String>(), spaced in "[ a+%é&=/]{0,12}") {
         for given in [given, spaced] {
             let written = text(answer(&compiled("given.$URLENCODE()"), Value::Text(&given)));
             prop_assert_eq!(&written, &percent(&given));
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn what_percents_spell_is_what_others_read(given in "[a-z+%0-9A-Fé ]{0,12}") {
+    fn percent_decoding_agrees_with_the_percent_encoding_crate(given in "[a-z+%0-9A-Fé ]{0,12}") {
         let theirs = percent_encoding::percent_decode_str(&given).decode_utf8().ok();
         match answer(&compiled("given.$URLDECODE()"), Value::Text(&given)) {
             Ok(ours) => prop_assert_eq!(ours.borrow().as_text(), theirs.as_deref()),
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn a_form_comes_back_from_its_text(pairs in vec(("[a-c]{1,2}", "[a-z &=+%é]{0,5}"), 0..6)) {
+    fn form_encoding_round_trips(pairs in vec(("[a-c]{1,2}", "[a-z &=+%é]{0,5}"), 0..6)) {
         let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
         let read = answer(&compiled("given.$PARSE_FORM()"), Value::Text(&written)).unwrap();
         let read: serde_json::Value = serde_json::from_str(&read.to_string()).unwrap();

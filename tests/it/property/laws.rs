@@ -232,7 +232,7 @@ proptest! {
     }
 
     #[test]
-    fn integers_calculate_exactly_or_not_at_all(a in numbers(), b in numbers()) {
+    fn integer_arithmetic_is_exact_or_an_overflow(a in numbers(), b in numbers()) {
         if let (Some(x), Some(y)) = (a.as_integer(), b.as_integer()) {
             prop_assert_eq!(a.checked_add(b).ok(), Number::integer(x + y));
             prop_assert_eq!(a.checked_sub(b).ok(), Number::integer(x - y));
@@ -245,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn no_calculation_makes_what_is_no_number(a in numbers(), b in numbers()) {
+    fn arithmetic_never_results_in_nan_infinity_or_negative_zero(a in numbers(), b in numbers()) {
         let answers = [a.checked_add(b), a.checked_sub(b), a.checked_mul(b), a.checked_div(b)];
         for number in answers.into_iter().flatten() {
             prop_assert!(number.to_f64().is_finite());
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_reads_back_as_it_is_shown(a in numbers()) {
+    fn printed_numbers_parse_to_the_same_number(a in numbers()) {
         let read: Number = a.to_string().parse().unwrap();
         prop_assert_eq!(read.compare(a), Ordering::Equal, "{} {}", a, read);
         prop_assert_eq!(read.to_string(), a.to_string());
@@ -272,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn equality_does_not_see_whose_memory_it_is(json in json()) {
+    fn equality_is_the_same_for_owned_borrowed_and_heap_values(json in json()) {
         let (Ok(ours), Ok(theirs)) = (
             read_json(json.as_bytes()), serde_json::from_str::<serde_json::Value>(&json),
         ) else {
@@ -289,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn comparison_is_an_order_where_there_is_one(
+    fn comparison_is_a_total_order_within_comparable_kinds(
         a in prop_oneof![numbers().prop_map(OwnedValue::Number), times().prop_map(OwnedValue::Time), values()],
         b in prop_oneof![numbers().prop_map(OwnedValue::Number), times().prop_map(OwnedValue::Time), values()],
         c in prop_oneof![numbers().prop_map(OwnedValue::Number), times().prop_map(OwnedValue::Time), values()],
@@ -303,13 +303,13 @@ proptest! {
     }
 
     #[test]
-    fn texts_are_ordered_by_code_points(a in texts(), b in texts()) {
+    fn strings_are_ordered_by_code_points(a in texts(), b in texts()) {
         let order = ordering(&heap(), Value::Text(&a), Value::Text(&b)).unwrap();
         prop_assert_eq!(order, Some(a.chars().cmp(b.chars())));
     }
 
     #[test]
-    fn a_time_is_ordered_among_numbers_by_its_seconds(time in times(), number in numbers()) {
+    fn a_time_compares_with_numbers_by_its_unix_seconds(time in times(), number in numbers()) {
         let nanos = nanos(time);
         let order = ordering(&heap(), Value::Time(time), Value::Number(number)).unwrap().unwrap();
         // Scaled by 10^9 both have one unit. Only a float far from the time may be inexact.
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_in_a_text_where_a_plain_search_finds_it(part in texts(), text in texts()) {
+    fn string_containment_agrees_with_a_naive_search(part in texts(), text in texts()) {
         let (part_bytes, bytes) = (part.as_bytes(), text.as_bytes());
         let naive = part.is_empty()
             || (0..bytes.len()).any(|at| bytes[at..].starts_with(part_bytes));
@@ -335,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn a_value_is_in_a_list_where_one_of_its_elements_equals_it(
+    fn list_containment_is_equality_with_an_element(
         needle in values(), list in vec(values(), 0..5),
     ) {
         let heap = heap();
@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn slices_cut_like_pythons(text in texts(), from in bounds(), to in bounds()) {
+    fn slices_agree_with_python(text in texts(), from in bounds(), to in bounds()) {
         let heap = heap();
         let characters: Vec<char> = text.chars().collect();
         let expected = python(&characters, from, to);
@@ -360,7 +360,7 @@ proptest! {
     }
 
     #[test]
-    fn a_place_is_a_slice_of_one(text in texts(), at in -9..9i64) {
+    fn an_index_is_a_slice_of_length_one(text in texts(), at in -9..9i64) {
         let heap = heap();
         let one = value::index(&heap, Value::Text(&text), Value::Number(at.into())).unwrap();
         let characters: Vec<char> = text.chars().collect();
@@ -370,7 +370,7 @@ proptest! {
     }
 
     #[test]
-    fn json_reads_back_as_it_is_written(value in values()) {
+    fn json_round_trips(value in values()) {
         let shown = value.to_string();
         let read = read_json(shown.as_bytes()).unwrap();
         prop_assert_eq!(read.to_string(), shown.clone());
@@ -379,7 +379,7 @@ proptest! {
     }
 
     #[test]
-    fn json_reads_as_others_read_it(json in json()) {
+    fn json_parsing_agrees_with_serde_json(json in json()) {
         let theirs = serde_json::from_str::<serde_json::Value>(&json);
         match read_json(json.as_bytes()) {
             Ok(ours) => {
@@ -394,7 +394,7 @@ proptest! {
     }
 
     #[test]
-    fn json_on_the_heap_is_read_as_json_that_stays(json in json()) {
+    fn json_on_the_heap_equals_owned_json(json in json()) {
         let heap = heap();
         match (read_json(json.as_bytes()), read_json_into(&heap, &json)) {
             (Ok(ours), Ok(built)) => prop_assert_eq!(built.to_owned_value(), Some(ours)),
@@ -404,7 +404,7 @@ proptest! {
     }
 
     #[test]
-    fn broken_json_is_refused_and_never_more(bytes in vec(any::<u8>(), 0..40), json in json(), at in any::<prop::sample::Index>()) {
+    fn malformed_json_is_refused_without_a_panic(bytes in vec(any::<u8>(), 0..40), json in json(), at in any::<prop::sample::Index>()) {
         let _ = read_json(&bytes);
         let cut = at.index(json.len());
         let mut broken = json.into_bytes();
@@ -416,7 +416,7 @@ proptest! {
     }
 
     #[test]
-    fn a_digest_equals_what_has_its_content(bytes in vec(any::<u8>(), 0..8), other in vec(any::<u8>(), 0..8)) {
+    fn a_digest_equals_values_with_the_same_content(bytes in vec(any::<u8>(), 0..8), other in vec(any::<u8>(), 0..8)) {
         let heap = heap();
         let (a, b) = (hex(&bytes), hex(&other));
         let same = bytes == other;
@@ -435,7 +435,7 @@ proptest! {
     }
 
     #[test]
-    fn the_seconds_between_times_are_the_nearest_number(a in times(), b in times()) {
+    fn the_difference_of_times_is_the_nearest_number_of_seconds(a in times(), b in times()) {
         let nanos = nanos(a) - nanos(b);
         let sign = if nanos < 0 { "-" } else { "" };
         let (whole, rest) = (nanos.abs() / 1_000_000_000, nanos.abs() % 1_000_000_000);
@@ -444,7 +444,7 @@ proptest! {
     }
 
     #[test]
-    fn a_time_moves_by_the_nearest_nanosecond(time in times(), seconds in -1e6..1e6f64) {
+    fn adding_seconds_to_a_time_rounds_to_the_nearest_nanosecond(time in times(), seconds in -1e6..1e6f64) {
         // As written: the shortest digits that identify the float.
         let shown = seconds.to_string();
         let (whole, fraction) = shown.split_once('.').unwrap_or((&shown, ""));
@@ -459,7 +459,7 @@ proptest! {
     }
 
     #[test]
-    fn a_time_moved_comes_back(time in times(), seconds in -1_000_000i64..1_000_000) {
+    fn adding_and_subtracting_seconds_round_trips(time in times(), seconds in -1_000_000i64..1_000_000) {
         let by = Number::from(seconds);
         if let Ok(moved) = time.plus_seconds(by) {
             prop_assert_eq!(moved.seconds_since(time), by);
@@ -478,13 +478,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn keys_keep_their_order() {
+fn object_keys_keep_their_order() {
     let json = r#"{"z":1,"a":{"y":1,"b":2},"m":[{"q":1,"c":2}],"0":3}"#;
     assert_eq!(read_json(json.as_bytes()).unwrap().to_string(), json);
 }
 
 #[test]
-fn json_nests_to_128_and_no_deeper() {
+fn json_nests_to_the_depth_limit_of_128() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let nested = |deep: usize| format!("{}null{}", open.repeat(deep), close.repeat(deep));
         let at_the_limit = nested(MAX_DEPTH);

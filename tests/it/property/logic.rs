@@ -119,7 +119,7 @@ fn turned(wanted: Wanted, operands: &[Operand]) -> Wanted {
 }
 
 #[test]
-fn and_or_and_not_answer_what_their_tables_say_for_every_three_operands() {
+fn short_circuit_operators_follow_the_truth_tables_for_three_operands() {
     let (and, or) = (Truth::False, Truth::True);
     let shapes = [
         "<a>",
@@ -188,7 +188,7 @@ fn and_or_and_not_answer_what_their_tables_say_for_every_three_operands() {
 
 /// Tests operands that are literals in the program, and so known to the compiler.
 #[test]
-fn what_is_known_when_it_is_compiled_comes_out_as_what_is_not() {
+fn constant_folding_of_logic_gives_the_run_time_result() {
     let dynamic = ["<a> AND <b>", "<a> OR <b>", "NOT (<a> AND <b>)"].map(compiled);
     for (a, (first, _)) in OPERANDS.iter().enumerate() {
         for (b, (second, _)) in OPERANDS.iter().enumerate() {
@@ -235,7 +235,7 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn of_two_values_with_an_order_one_is_less_or_they_are_equal((a, b) in of_one_kind()) {
+    fn ordered_values_are_less_equal_or_greater((a, b) in of_one_kind()) {
         let is = |source: &str| answers(source, &a, &b).unwrap();
         let (less, same, more) = (is("a < b"), is("a == b"), is("a > b"));
         prop_assert_eq!([less, same, more].iter().filter(|one| **one).count(), 1);
@@ -246,14 +246,14 @@ proptest! {
     }
 
     #[test]
-    fn with_null_no_order_holds(a in values()) {
+    fn every_comparison_with_null_is_false(a in values()) {
         for source in ["a < b", "a <= b", "a > b", "a >= b", "b < a", "b >= a"] {
             prop_assert!(!answers(source, &a, &OwnedValue::Null).unwrap(), "{}", source);
         }
     }
 
     #[test]
-    fn a_key_is_in_an_object_where_one_of_its_keys_is_it(
+    fn object_containment_is_equality_with_a_key(
         key in "[abc]{1,2}", entries in vec(("[abc]{1,2}", values()), 0..12),
     ) {
         let naive = entries.iter().any(|(one, _)| *one == key);

@@ -136,7 +136,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn the_functions_of_the_language_make_the_codes_of_the_rfcs() {
+fn hmac_functions_match_the_rfc_test_vectors() {
     let cases = cases();
     assert_eq!(cases.len(), 28);
     for (hash, key, message, code) in cases {
@@ -152,7 +152,7 @@ fn the_functions_of_the_language_make_the_codes_of_the_rfcs() {
 }
 
 #[test]
-fn a_signature_check_takes_the_codes_of_the_rfcs_and_no_other() {
+fn signature_verification_accepts_only_the_rfc_test_vectors() {
     for (hash, key, message, code) in cases() {
         let hash = hash.to_lowercase();
         let file = format!(

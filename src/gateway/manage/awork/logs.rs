@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_excerpt_is_measured_as_json_writes_it() {
+    fn log_excerpts_are_measured_in_escaped_json_bytes() {
         for text in ["plain", "\"quoted\" \\ \n\t", "\u{1}\u{1f}\u{0}", "äöü€🦀", ""] {
             for most in 0..=30 {
                 let part = excerpt(text, most);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_largest_page_fit_into_it() {
+    fn log_messages_of_the_largest_page_fit_the_page_limit() {
         for rows in [1, 10, 16, 17, 100, 1000] {
             assert!(message_share(rows) * rows <= PAGE_BYTES / 2);
         }

@@ -214,7 +214,7 @@ mod tests {
         AssociatedData { table: "subscriptions", column: "sealed", tenant: "acme", row: "1" };
 
     #[test]
-    fn a_sealed_value_opens_at_its_place_and_nowhere_else() {
+    fn encrypted_values_decrypt_only_with_their_associated_data() {
         let keyring = keyring(&[1]);
         let sealed = keyring.seal(&PLACE, b"a secret").unwrap();
         assert_eq!(keyring.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_with_any_bit_changed_does_not_open() {
+    fn encrypted_values_with_any_changed_byte_do_not_decrypt() {
         let keyring = keyring(&[1]);
         let sealed = keyring.seal(&PLACE, b"a secret").unwrap();
         for at in 0..sealed.len() {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_seals_and_all_keys_open() {
+    fn the_first_key_encrypts_and_all_keys_decrypt() {
         let (old, both) = (keyring(&[1]), keyring(&[2, 1]));
         let sealed = old.seal(&PLACE, b"a secret").unwrap();
         assert_eq!(both.open(&PLACE, &sealed).unwrap().as_slice(), b"a secret");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_shown_by_their_ids_alone() {
+    fn debug_output_of_a_keyring_shows_only_key_ids() {
         let keyring = keyring(&[0xab]);
         let shown = format!("{keyring:?}");
         assert!(!shown.contains("abab") && !shown.contains("171"), "{shown}");
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn values_before_version_1_open_only_until_they_are_converted() {
+    fn values_of_the_legacy_encryption_decrypt_only_until_the_migration() {
         let key = EncryptionKey::new([7; 32]);
         let sealed = key.seal_legacy(b"a secret").unwrap();
         let keyring = keyring(&[7]);

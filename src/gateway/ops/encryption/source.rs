@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_keys_are_separated_by_commas_or_white_space() {
+    fn encryption_keys_are_separated_by_commas_or_white_space() {
         let (one, two) = ("11".repeat(32), "22".repeat(32));
         for text in [format!("{one},{two}"), format!(" {one} , {two}\n"), format!("{one}\n{two}")] {
             let mut keyring = Keyring::default();

@@ -233,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn the_log_has_what_is_set_or_its_share_of_the_free_space() {
+    fn write_ahead_log_limit_is_the_setting_or_a_share_of_free_space() {
         assert_eq!(volume(10_000 * MIB, 0).log_limit(64 * MIB), 64 * MIB);
         assert_eq!(volume(56 * MIB, 8 * MIB).log_limit(64 * MIB), 8 * MIB);
         assert_eq!(volume(0, 0).log_limit(64 * MIB), MIN_LOG_BYTES);
     }
 
     #[test]
-    fn growth_leaves_as_much_space_as_the_checkpoint_of_it_needs() {
+    fn database_growth_leaves_space_for_its_checkpoint() {
         let measured = volume(40 * MIB, 2 * MIB);
         assert_eq!(measured.page_limit(0, 2 * MIB), (24 * MIB / PAGE_BYTES) as i64);
         // Growth must not use the space of a released reserve.

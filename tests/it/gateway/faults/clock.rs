@@ -1,4 +1,4 @@
-//! A clock that is set, forward and back.
+//! Clock faults: a clock that is set forward and back.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ const YEAR: i64 = 365 * DAY;
 /// A gateway in this process, with a clock that the test sets.
 struct Set {
     clock: Clock,
-    /// When it began.
+    /// The start time.
     began: i64,
     senders: SocketAddr,
     management: SocketAddr,
@@ -54,7 +54,7 @@ impl Set {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (log, pinned) = (Arc::<Mutex<Vec<u8>>>::default(), clock.clone());
         let lines = Lines(Arc::clone(&log));
-        // One thread, so that what it logs goes to the log of this test.
+        // One thread, so that its log goes to the log of this test.
         std::thread::spawn(move || {
             let subscriber = tracing_subscriber::fmt()
                 .with_ansi(false)
@@ -76,7 +76,7 @@ impl Set {
         Self { clock, began: micros_of(began), senders, management, log, _stop: stop }
     }
 
-    /// Sets the clock to so many microseconds after the beginning.
+    /// Sets the clock to this number of microseconds after the start.
     fn set(&self, after: i64) {
         self.clock.set(time_of(self.began + after));
     }
@@ -93,7 +93,7 @@ impl Set {
     }
 }
 
-/// A listener that holds senders to a time that they sign.
+/// A listener that requires a signed time.
 const TIMED: &str = r#"
 [secrets]
 KEY = { file = "secrets/github" }
@@ -110,7 +110,7 @@ time = 'headers["x-time"]'
 "#;
 
 #[test]
-fn signed_times_are_held_to_a_clock_that_is_wrong_only_as_long_as_it_is() {
+fn clock_skew_rejects_signed_times_only_until_the_clock_is_corrected() {
     let folder = super::open("", TIMED);
     let gateway = Set::serve(folder.path());
     let time = (gateway.began / SECOND).to_string();
@@ -130,11 +130,11 @@ fn signed_times_are_held_to_a_clock_that_is_wrong_only_as_long_as_it_is() {
     assert_eq!(post("4"), 200);
 }
 
-/// A listener with keys that are remembered for a minute.
+/// A listener with deduplication keys that expire after a minute.
 const KEYED: &str = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"60s\"\n";
 
 #[test]
-fn a_key_that_was_remembered_by_a_clock_that_was_ahead_swallows_nothing_when_it_is_right() {
+fn deduplication_drops_no_new_event_after_a_fast_clock_is_corrected() {
     let folder = super::open("", KEYED);
     let gateway = Set::serve(folder.path());
     let mut sent = 0;
@@ -145,20 +145,20 @@ fn a_key_that_was_remembered_by_a_clock_that_was_ahead_swallows_nothing_when_it_
         let body = json!({ "key": "one", "id": sent }).to_string();
         assert_eq!(gateway.post(&kind, &body).status, 200);
     };
-    // New, a repeat, a repeat by a clock that was set back a little.
+    // New, a repeat, and a repeat after the clock was set back a little.
     post(0);
     post(30 * SECOND);
     post(-30 * SECOND);
-    // New: the window is over, by a clock that leapt.
+    // New: the window has ended, by a clock that was set forward.
     post(YEAR);
-    // And again, though the last time is a year away; from then on it is a repeat.
+    // New again, although the stored time is a year ahead; from then on it is a repeat.
     post(40 * SECOND);
     post(50 * SECOND);
     assert_eq!(super::ids(&folder.path().join("hookgate.db")), [1, 4, 5]);
 }
 
 #[test]
-fn a_clock_that_is_set_back_locks_nobody_out() {
+fn a_clock_set_back_does_not_block_senders_by_rate_limit() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1\nper = \"10s\"\nburst = 2\n");
     let text = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
     folder.write("listeners/github.toml", &text.replace("provider = \"github\"\n", ""));
@@ -172,7 +172,7 @@ fn a_clock_that_is_set_back_locks_nobody_out() {
 }
 
 #[test]
-fn what_was_to_be_sent_by_a_clock_that_was_ahead_is_sent_when_it_is_set_back() {
+fn retries_scheduled_by_a_fast_clock_are_sent_when_it_is_set_back() {
     let subscribed = Subscribed::new("");
     let gateway = Set::serve(subscribed.folder.path());
     let receiver = Receiver::new(|number, _| match number {
@@ -192,9 +192,9 @@ fn what_was_to_be_sent_by_a_clock_that_was_ahead_is_sent_when_it_is_set_back() {
     gateway.post(&headers[1..], "{\"type\":\"thing.made\",\"id\":1}");
     receiver.after(1);
     gateway.logged("the clock was set forward");
-    // Each task that depends on the clock looks at it once a second, and logs nothing here.
+    // Each task that depends on the clock reads it once a second, and logs nothing here.
     std::thread::sleep(Duration::from_millis(2500));
-    // The clock is put right; the retry is five seconds from the first attempt all the same.
+    // The clock is corrected; the retry is still due five seconds after the first attempt.
     gateway.set(0);
     gateway.logged("clock skew: the clock was set back, and waiting deliveries are adjusted");
     gateway.set(6 * SECOND);
@@ -234,8 +234,8 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
         let body = json!({ "type": "thing.made", "id": id }).to_string();
         assert_eq!(gateway.post(&headers[1..], &body).status, 200);
     }
-    // So many attempts of each delivery, and after a while still no more. They are few enough that
-    // the pace of a receiver that fails lets them all come within seconds.
+    // Waits for this number of attempts of each delivery, and asserts that no more follow. They are
+    // few enough that the backoff of a failing receiver lets all of them run within seconds.
     let attempts_of_each = |number: usize| {
         receiver.after(number * EVENTS);
         std::thread::sleep(std::time::Duration::from_millis(1200));
@@ -247,11 +247,11 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
         assert_eq!(attempts.into_values().collect::<Vec<_>>(), all, "attempts of each delivery");
     };
     attempts_of_each(1);
-    // Three hours on: what was due in a minute is due, once.
+    // Three hours forward: deliveries due in a minute are due now, once.
     gateway.set(3 * HOUR);
     gateway.logged("the clock was set forward");
     attempts_of_each(2);
-    // Five hours back: nothing is due for a minute, and then each is.
+    // Five hours back: nothing is due for a minute, and then each delivery is.
     gateway.set(-2 * HOUR);
     gateway.logged("the clock was set back");
     attempts_of_each(2);
@@ -259,7 +259,7 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
     attempts_of_each(3);
     gateway.set(-2 * HOUR + 140 * SECOND);
     attempts_of_each(4);
-    // All were taken: no time brings them again.
+    // All are delivered: no change of the clock sends them again.
     gateway.set(2 * DAY);
     attempts_of_each(4);
 }

@@ -1,4 +1,4 @@
-//! No more files may be open.
+//! Faults of the file-descriptor limit.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{open, post, under, until};
 use crate::gateway::running::{Gateway, LISTENER, answer, is_there};
 
-/// Sets how many files a gateway may have open from now on.
+/// Sets the open-file limit of a running gateway.
 fn allow(gateway: &Gateway, files: usize) {
     let pid = gateway.pid().to_string();
     let set =
@@ -15,7 +15,7 @@ fn allow(gateway: &Gateway, files: usize) {
     assert!(set.unwrap().success());
 }
 
-/// Posts an event over a connection that is open, and stays so.
+/// Posts an event over a persistent connection.
 fn post_over(stream: &mut TcpStream, id: usize) -> u16 {
     let body = serde_json::json!({ "id": id }).to_string();
     write!(
@@ -29,7 +29,7 @@ fn post_over(stream: &mut TcpStream, id: usize) -> u16 {
 }
 
 #[test]
-fn connections_leave_files_for_everything_else() {
+fn connections_leave_file_descriptors_for_the_store_and_deliveries() {
     let folder = open("[limits]\nheader_timeout = \"30s\"\n", "");
     let gateway = Gateway::start(folder.path(), under("ulimit -n 256"));
     gateway.logged("so few files may be open connections=128 files=256");
@@ -39,7 +39,7 @@ fn connections_leave_files_for_everything_else() {
         (0..300).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     gateway
         .logged("all connections are in use: the oldest without a request are closed for new ones");
-    // Who is in is served, and the store opens what it needs.
+    // Open connections are served, and the store opens the files that it needs.
     assert_eq!(post_over(&mut first, 2), 200);
     assert_eq!(gateway.manage("/readyz").status, 200);
     folder.answer(&["requests", "list"]);
@@ -49,7 +49,7 @@ fn connections_leave_files_for_everything_else() {
 }
 
 #[test]
-fn a_gateway_that_can_open_nothing_more_serves_who_is_in_and_lets_others_in_later() {
+fn a_gateway_out_of_file_descriptors_serves_open_connections_and_recovers() {
     if !is_there("prlimit", "--version") {
         return;
     }
@@ -61,7 +61,7 @@ fn a_gateway_that_can_open_nothing_more_serves_who_is_in_and_lets_others_in_late
     let mut waiting = TcpStream::connect(gateway.senders).unwrap();
     gateway.logged("accept failed");
     assert_eq!(post_over(&mut first, 2), 200);
-    // Its files cannot be read now, so what they said stays.
+    // Its files cannot be read now, so the old configuration stays.
     gateway.signal("-HUP");
     gateway.logged("config reload rejected: the old configuration stays");
     assert_eq!(post_over(&mut first, 3), 200);

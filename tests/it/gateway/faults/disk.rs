@@ -1,4 +1,4 @@
-//! A disk that is full, and one that may not be written to.
+//! A full disk, and a read-only disk.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,11 +6,11 @@ use std::process::Command;
 use super::{ids, open, post, under, until, until_mut};
 use crate::gateway::running::{Gateway, is_there, program};
 
-/// A disk of its own, in memory.
+/// A separate disk, in memory.
 pub(super) struct Disk(tempfile::TempDir);
 
 impl Disk {
-    /// Only a superuser makes one: none for others.
+    /// Requires a superuser; `None` for other users.
     pub(super) fn new(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let options = format!("size={size}");
@@ -36,7 +36,7 @@ fn mount(arguments: &[&str], path: &Path) -> bool {
     Command::new("mount").args(arguments).arg(path).output().is_ok_and(|done| done.status.success())
 }
 
-/// Sends until nothing is taken any more; answers the ids that were.
+/// Posts events until the gateway refuses them. Returns the ids of the accepted ones.
 fn fill(gateway: &Gateway) -> Vec<usize> {
     let mut taken = Vec::new();
     let mut refused = 0;
@@ -57,14 +57,14 @@ fn fill(gateway: &Gateway) -> Vec<usize> {
     panic!("2,000 events were taken");
 }
 
-/// What holds while there is no room, and when there is again.
+/// Asserts the behaviour on a full disk, and after space is available again.
 fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room: impl Fn()) {
     let mut taken = fill(gateway);
     assert!(taken.len() > 5, "{taken:?}");
     gateway.logged("request not stored");
     gateway.logged(words);
     assert_eq!(gateway.manage("/healthz").status, 200);
-    // A large event may find no room where small ones still do.
+    // A large event may be refused while small ones still fit.
     let mut next = 3000;
     until_mut("it is ready", || {
         if gateway.manage("/readyz").status == 503 {
@@ -84,7 +84,7 @@ fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room:
 }
 
 #[test]
-fn a_full_disk_refuses_events_in_words_and_takes_them_again_when_there_is_room() {
+fn disk_full_answers_503_and_recovers() {
     let Some(disk) = Disk::new("2m") else {
         return;
     };
@@ -96,12 +96,12 @@ fn a_full_disk_refuses_events_in_words_and_takes_them_again_when_there_is_room()
 }
 
 #[test]
-fn a_file_that_may_grow_no_more_refuses_events_and_takes_them_again_when_it_may() {
+fn file_size_limit_answers_503_and_recovers() {
     if !is_there("prlimit", "--version") {
         return;
     }
     let folder = open("", "");
-    // What is beyond is an error and no signal, as for a quota.
+    // A write past the limit is an error without a signal, as for a quota.
     let limited = under("trap '' XFSZ; ulimit -S -f 2000");
     let gateway = Gateway::start(folder.path(), limited);
     let store = folder.path().join("hookgate.db");
@@ -114,7 +114,7 @@ fn a_file_that_may_grow_no_more_refuses_events_and_takes_them_again_when_it_may(
 }
 
 #[test]
-fn a_store_on_a_disk_that_may_not_be_written_to_refuses_to_start_and_starts_when_it_may() {
+fn a_read_only_volume_refuses_to_start_and_starts_when_writable() {
     let Some(disk) = Disk::new("8m") else {
         return;
     };

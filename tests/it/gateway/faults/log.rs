@@ -1,4 +1,4 @@
-//! A log that takes no more.
+//! A log that cannot be written.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use super::{ids, open};
 use crate::gateway::running::{LISTENER, exchange, program};
 
 #[test]
-fn a_gateway_whose_log_takes_no_more_goes_on() {
+fn a_gateway_continues_when_writing_its_log_fails() {
     let folder = open("", "");
     let mut gateway = program()
         .args(["serve", "-C", folder.path().to_str().unwrap()])
@@ -28,7 +28,7 @@ fn a_gateway_whose_log_takes_no_more_goes_on() {
         let body = serde_json::json!({ "id": id }).to_string();
         let answer = exchange(addresses[0], "POST", &path, &kind, body.as_bytes());
         assert_eq!(answer.status, 200);
-        // Refused requests are told of too.
+        // Refused requests are logged too.
         assert_eq!(exchange(addresses[0], "POST", &path, &kind, b"{").status, 400);
     }
     assert_eq!(exchange(addresses[1], "GET", "/readyz", &[], b"").status, 200);

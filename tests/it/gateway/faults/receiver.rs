@@ -9,7 +9,7 @@ use crate::gateway::receiver::{Does, Receiver};
 use crate::gateway::subscribed::Subscribed;
 
 #[test]
-fn a_receiver_that_hangs_holds_nobody_up_and_gets_everything_when_it_answers_again() {
+fn a_hanging_receiver_delays_no_other_and_gets_every_event_after_recovery() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let hangs = Arc::new(AtomicBool::new(true));

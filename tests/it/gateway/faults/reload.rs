@@ -1,4 +1,4 @@
-//! A configuration that is replaced again and again under load.
+//! Hot reload under load.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, hookgate_hmac, setting};
 
-/// A configuration of a number: what it answers, what its events are called, and which of the two
-/// secrets is listed first, all tell it.
+/// The configuration with a number. The response, the event type, and the order of the two secrets
+/// identify it.
 fn configuration(number: usize) -> String {
     let secrets = if number.is_multiple_of(2) { ["old", "new"] } else { ["new", "old"] };
     format!(
@@ -23,13 +23,13 @@ fn configuration(number: usize) -> String {
 }
 
 #[test]
-fn each_request_meets_one_configuration_whole_while_it_is_replaced() {
+fn each_request_sees_one_whole_configuration_during_hot_reload() {
     replaced(20);
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn a_configuration_is_replaced_a_thousand_times_under_load() {
+fn a_thousand_hot_reloads_under_load_lose_no_event() {
     replaced(setting("RELOADS", 1000));
 }
 
@@ -68,7 +68,8 @@ fn replaced(times: usize) {
     assert!(peak < 128, "{peak} MiB");
 }
 
-/// Sends events, each twice, until it is over; answers which configuration took each.
+/// Posts events, each twice, until the test ends. Returns the configuration that accepted each
+/// event.
 fn senders(gateway: &Gateway, worker: usize, over: &AtomicBool) -> BTreeMap<String, String> {
     let mut taken = BTreeMap::new();
     while !over.load(Ordering::SeqCst) {
@@ -80,7 +81,7 @@ fn senders(gateway: &Gateway, worker: usize, over: &AtomicBool) -> BTreeMap<Stri
             answer.header("x-number").unwrap().to_owned()
         };
         let first = number("old");
-        // What was taken is known after, whatever was replaced meanwhile.
+        // An accepted event is a repeat afterwards, in every configuration.
         number("new");
         taken.insert(id, first);
         let forged = post(gateway, "none", "{}").status;
@@ -94,7 +95,7 @@ fn post(gateway: &Gateway, secret: &str, body: &str) -> Answer {
     gateway.post(&[("X-Signature", &signature)], body.as_bytes())
 }
 
-/// What the events are called that are stored, by their ids; none is stored twice.
+/// Returns the types of the stored events by id. Asserts that none is stored twice.
 fn kinds(path: &Path) -> BTreeMap<String, String> {
     let mut kinds = BTreeMap::new();
     for event in super::events(path) {

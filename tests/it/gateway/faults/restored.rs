@@ -1,4 +1,4 @@
-//! A backup that is made while deliveries are leased, put in the place of the store.
+//! A backup that was made while deliveries were leased, restored as the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::gateway::subscribed::Subscribed;
 
 const EVENTS: usize = 30;
 
-/// How often each event came, and under which id.
+/// Returns the number of deliveries of each event, with the id of each.
 fn came(got: &[Got]) -> BTreeMap<String, Vec<String>> {
     let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in got {
@@ -23,7 +23,7 @@ fn came(got: &[Got]) -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn deliveries_that_were_leased_when_a_backup_was_made_go_on_after_it_is_restored() {
+fn deliveries_leased_during_a_backup_are_sent_after_the_restore() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let hangs = Arc::new(AtomicBool::new(true));
@@ -50,7 +50,7 @@ fn deliveries_that_were_leased_when_a_backup_was_made_go_on_after_it_is_restored
     super::until("what was delivered is not settled", || count("delivered") == EVENTS);
     let backup = subscribed.folder.path().join("backup.db");
     subscribed.folder.answer(&["backup", backup.to_str().unwrap()]);
-    // What comes after the backup is lost with the store, and harms nothing.
+    // Events after the backup are lost with the store, and have no other effect.
     gateway.happen("thing.made", "later");
     gateway.kill();
     let store = subscribed.folder.path().join("hookgate.db");
@@ -64,7 +64,7 @@ fn deliveries_that_were_leased_when_a_backup_was_made_go_on_after_it_is_restored
     super::until("not all that waited were delivered", || {
         came(&hanging.got()[before..]).len() == EVENTS && count("waiting") == 0
     });
-    // A while longer, for what must not come.
+    // A longer wait, for deliveries that must not come.
     std::thread::sleep(Duration::from_millis(1500));
     for (event, ids) in came(&hanging.got()[before..]) {
         assert_eq!(ids.len(), 1, "event {event} was taken and came again");

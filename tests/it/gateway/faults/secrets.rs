@@ -1,18 +1,18 @@
-//! Secrets that are taken away, or replaced, while the gateway runs.
+//! Secrets that are removed or replaced while the gateway runs.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::gateway::running::{Folder, Gateway, SECRET};
 
-/// The HMAC with a secret that may be empty, as nothing here lets one be.
+/// An HMAC with a secret that may be empty, which the language refuses.
 fn digest(secret: &str, body: &str) -> String {
     let mut hmac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     hmac.update(body.as_bytes());
     hex::encode(hmac.finalize().into_bytes())
 }
 
-/// Posts a delivery signed with a secret; answers the status.
+/// Posts a delivery signed with a secret, and returns the status.
 fn signed_with(gateway: &Gateway, secret: &str, delivery: &str) -> u16 {
     let body = format!("{{\"delivery\":\"{delivery}\"}}");
     let signature = format!("sha256={}", digest(secret, &body));
@@ -21,7 +21,7 @@ fn signed_with(gateway: &Gateway, secret: &str, delivery: &str) -> u16 {
 }
 
 #[test]
-fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
+fn a_removed_secret_stays_in_use_until_it_is_replaced() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     assert_eq!(signed_with(&gateway, SECRET, "1"), 200);
@@ -33,7 +33,7 @@ fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
         }
         gateway.signal("-HUP");
         refusals(&gateway, round + 1);
-        // As before, and no less strict than before.
+        // As before, and as strict as before.
         assert_eq!(signed_with(&gateway, SECRET, &format!("{taken_away} 2")), 200);
         assert_eq!(signed_with(&gateway, "", &format!("{taken_away} 3")), 401);
         assert_eq!(signed_with(&gateway, "another", &format!("{taken_away} 4")), 401);
@@ -47,7 +47,7 @@ fn a_secret_that_is_taken_away_stays_in_use_until_there_is_another() {
     assert_eq!(signed_with(&gateway, SECRET, "6"), 401);
 }
 
-/// Waits until the configuration was refused so often.
+/// Waits until the configuration was refused this number of times.
 fn refusals(gateway: &Gateway, number: usize) {
     super::until("it was not refused", || {
         gateway.logged("").matches("the old configuration stays").count() >= number

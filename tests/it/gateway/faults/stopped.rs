@@ -1,5 +1,5 @@
-//! A gateway that the system stops for a while, as SIGSTOP, a debugger or a paused virtual machine
-//! does: every timer and lease is late when it goes on.
+//! A process that is paused by SIGSTOP, a debugger or a virtual machine: every timer and lease is
+//! late when it resumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use crate::gateway::running::{
 };
 use crate::gateway::subscribed::Subscribed;
 
-/// Signed times may be five seconds off.
+/// The tolerance of signed times is five seconds.
 const TIMED: &str = r#"
 [secrets]
 KEY = { file = "secrets/github" }
@@ -36,13 +36,13 @@ window = "1h"
 "#;
 
 #[test]
-fn a_gateway_that_is_stopped_by_sigstop_loses_nothing_and_goes_on() {
+fn a_gateway_paused_by_sigstop_loses_no_event_and_resumes() {
     stopped(Duration::from_secs(10));
 }
 
 #[test]
 #[ignore = "takes a minute and more"]
-fn a_gateway_that_is_stopped_by_sigstop_for_a_minute_loses_nothing_and_goes_on() {
+fn a_gateway_paused_by_sigstop_for_a_minute_loses_no_event_and_resumes() {
     stopped(Duration::from_secs(setting("STOP_SECONDS", 60) as u64));
 }
 
@@ -63,8 +63,8 @@ fn post(gateway: &Gateway, id: usize, time: u64) -> Answer {
     exchange(gateway.senders, "POST", &gateway.path(LISTENER), &headers, body.as_bytes())
 }
 
-/// Sends events until it is over, as providers do: what is not answered with 200 is signed and sent
-/// again. A sender that waits longer than ten seconds for an answer pauses meanwhile.
+/// Posts events until the test ends, like a provider: an event without a 200 is signed and sent
+/// again. A sender that waits longer than ten seconds for a response pauses meanwhile.
 fn send(
     gateway: &Gateway,
     next: &AtomicUsize,
@@ -91,7 +91,7 @@ fn stopped(time: Duration) {
     let listener = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{listener}{TIMED}")).unwrap();
     let gateway = subscribed.serve();
-    // The second has deliveries in flight at any moment.
+    // The second receiver has deliveries in flight at all times.
     let receivers =
         [Receiver::good(), Receiver::new(|_, _| Does::Waits(Duration::from_millis(200), 200))];
     for receiver in &receivers {
@@ -109,7 +109,7 @@ fn stopped(time: Duration) {
             scope.spawn(work);
         }
         std::thread::sleep(Duration::from_secs(2));
-        // Signed in time, and read too late.
+        // Signed within the tolerance, and read after it.
         let late = seconds();
         paused.store(true, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(300));
@@ -138,12 +138,12 @@ fn stopped(time: Duration) {
     assert!(acknowledged.is_subset(&once));
 }
 
-/// The event that a delivery is about.
+/// Returns the id of the event of a delivery.
 fn event(delivery: &Got) -> usize {
     delivery.json()["data"]["id"].as_u64().unwrap() as usize
 }
 
-/// Each event came; what came again is what was in flight, and has the id that it had.
+/// Asserts that each event was delivered. Only deliveries in flight are repeated, with the same id.
 fn all_came_with_one_id_each(receiver: &Receiver, acknowledged: &BTreeSet<usize>) {
     let mut ids: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     super::until("not all were delivered", || {
@@ -159,6 +159,6 @@ fn all_came_with_one_id_each(receiver: &Receiver, acknowledged: &BTreeSet<usize>
         assert!(ids.iter().all(|id| *id == ids[0]), "event {event} came under two ids: {ids:?}");
         repeats += ids.len() - 1;
     }
-    // As many as may be sent at a time to one receiver.
+    // The limit of concurrent deliveries to one receiver.
     assert!(repeats <= 8, "{repeats} repeats");
 }

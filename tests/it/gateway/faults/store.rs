@@ -1,4 +1,4 @@
-//! A store that is damaged, of a newer version, or held by another process.
+//! A store that is damaged, of a newer version, or locked by another process.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::{ids, open, post};
 use crate::gateway::running::{Folder, program};
 
-/// What a start is told that does not come about.
+/// Asserts that a gateway does not start, and returns its message.
 fn refused(folder: &Folder) -> String {
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
@@ -17,7 +17,7 @@ fn refused(folder: &Folder) -> String {
     told
 }
 
-/// Page after page of a file overwritten, from one on.
+/// Overwrites the pages of a file, from one on.
 fn scribble(store: &Path, first: u64, pages: u64) {
     let file = std::fs::File::options().write(true).open(store).unwrap();
     for page in first..first + pages {
@@ -26,7 +26,7 @@ fn scribble(store: &Path, first: u64, pages: u64) {
 }
 
 #[test]
-fn a_store_that_is_none_refuses_to_start_in_words_and_is_left_as_it_was() {
+fn a_file_that_is_not_a_store_refuses_to_start_and_is_unchanged() {
     type Spoils = fn(&Path);
     let cases: [(Spoils, &str); 4] = [
         (
@@ -64,7 +64,7 @@ fn a_store_that_is_none_refuses_to_start_in_words_and_is_left_as_it_was() {
 }
 
 #[test]
-fn a_store_that_is_damaged_inside_takes_nothing_says_so_and_a_backup_takes_its_place() {
+fn a_corrupt_store_refuses_events_and_a_backup_restores_service() {
     let folder = open("", "");
     let gateway = folder.serve();
     for id in 0..20 {
@@ -99,12 +99,12 @@ fn a_store_that_is_damaged_inside_takes_nothing_says_so_and_a_backup_takes_its_p
 }
 
 #[test]
-fn while_another_process_writes_senders_wait_and_are_then_told_to_come_back() {
+fn a_locked_database_delays_senders_and_then_answers_503() {
     let folder = open("", "");
     let gateway = folder.serve();
     let store = folder.path().join("hookgate.db");
     let other = Connection::open(&store).unwrap();
-    // A while: whoever waits is taken.
+    // A short lock: the waiting sender gets a 200.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| post(&gateway, 1, 10).status);
@@ -112,7 +112,7 @@ fn while_another_process_writes_senders_wait_and_are_then_told_to_come_back() {
         other.execute_batch("COMMIT").unwrap();
         assert_eq!(waiting.join().unwrap(), 200);
     });
-    // Too long.
+    // A lock past the timeout.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let answer = post(&gateway, 2, 10);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));

@@ -1,5 +1,5 @@
-//! Small volumes: the write-ahead log stays within its share of one, a full one is left by
-//! deleting, and nothing that was acknowledged is lost on it.
+//! Small volumes: the write-ahead log stays within its share of the volume, a full volume recovers
+//! by pruning, and no acknowledged event is lost on it.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -36,7 +36,8 @@ fn sinks() -> String {
     (0..4).map(sink).collect()
 }
 
-/// Sends events of 250 bytes to a store on a small disk, and holds the log to a bound all the time.
+/// Posts events of 250 bytes to a store on a small disk, and asserts the limit of the log all the
+/// time.
 fn bounded(events: usize, pause: Duration) {
     let Some(disk) = Disk::new("40m") else {
         return;
@@ -52,7 +53,7 @@ fn bounded(events: usize, pause: Duration) {
         longest = longest.max(length(&store, "-wal"));
         std::thread::sleep(pause);
     }
-    // A quarter of `retention.bytes`, and what is written while it is copied.
+    // A quarter of `retention.bytes`, and the writes during a checkpoint.
     assert!(longest < 3 * MIB, "the write-ahead log had {longest} bytes");
     assert!(longest > MIB / 2, "so few events say nothing: {longest}");
     assert!(gateway.stop().success());
@@ -60,18 +61,18 @@ fn bounded(events: usize, pause: Duration) {
 }
 
 #[test]
-fn write_ahead_log_of_a_steady_trickle_stays_bounded_on_a_small_volume() {
+fn write_ahead_log_stays_bounded_under_slow_traffic_on_a_small_volume() {
     bounded(400, Duration::ZERO);
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn write_ahead_log_of_six_events_a_second_stays_bounded() {
+fn write_ahead_log_stays_bounded_at_six_events_a_second() {
     bounded(setting("TRICKLE_EVENTS", 2000), Duration::from_millis(160));
 }
 
 #[test]
-fn a_long_write_ahead_log_is_cut_to_its_limit_when_its_reader_has_gone() {
+fn write_ahead_log_is_truncated_to_its_limit_after_a_long_reader_ends() {
     let folder = open("[store]\nwal_bytes = 1048576\n", "");
     let store = folder.path().join("hookgate.db");
     let gateway = folder.serve();
@@ -94,7 +95,7 @@ fn a_long_write_ahead_log_is_cut_to_its_limit_when_its_reader_has_gone() {
     assert_eq!(ids(&store), (0..id).collect::<Vec<_>>());
 }
 
-/// Takes everything that is free on a disk.
+/// Uses all free space of a disk.
 fn take_the_rest(disk: &Disk) -> std::path::PathBuf {
     let file = tempfile::Builder::new().prefix("neighbour").tempfile_in(disk.path()).unwrap();
     let (mut file, path) = file.keep().unwrap();
@@ -104,7 +105,7 @@ fn take_the_rest(disk: &Disk) -> std::path::PathBuf {
     path
 }
 
-/// Sends until it is refused.
+/// Posts events until one is refused.
 fn fill(gateway: &Gateway) -> Vec<usize> {
     let mut taken = Vec::new();
     for id in 0..5000 {
@@ -118,7 +119,7 @@ fn fill(gateway: &Gateway) -> Vec<usize> {
 }
 
 #[test]
-fn a_full_volume_is_left_by_deleting_after_a_start_on_it() {
+fn a_gateway_started_on_a_full_volume_recovers_by_pruning() {
     let Some(disk) = Disk::new("24m") else {
         return;
     };
@@ -128,7 +129,7 @@ fn a_full_volume_is_left_by_deleting_after_a_start_on_it() {
     let taken = fill(&gateway);
     assert!(length(&store, "") > 6 * MIB, "{}", length(&store, ""));
     take_the_rest(&disk);
-    // At its worst: the process ends without a checkpoint.
+    // The worst case: the process ends without a checkpoint.
     gateway.kill();
     take_the_rest(&disk);
     let gateway = folder.serve();
@@ -136,7 +137,7 @@ fn a_full_volume_is_left_by_deleting_after_a_start_on_it() {
     assert_eq!(post(&gateway, 5000, 20_000).status, 503);
     until("it is ready", || gateway.manage("/readyz").status == 503);
     assert_eq!(ids(&store), taken);
-    // What is configured to be deleted is, although the volume stays as full as it is.
+    // Pruning works although the volume stays full.
     folder.settings(&on(&disk, "[retention]\nbytes = 4194304\n"));
     until("nothing was deleted", || gateway.manage("/readyz").status == 200);
     assert_eq!(post(&gateway, 6000, 20_000).status, 200);
@@ -147,7 +148,7 @@ fn a_full_volume_is_left_by_deleting_after_a_start_on_it() {
 }
 
 #[test]
-fn a_reserve_is_given_up_on_a_full_volume_and_made_again_when_there_is_space() {
+fn the_reserve_file_is_released_on_a_full_volume_and_created_again() {
     let Some(disk) = Disk::new("24m") else {
         return;
     };
@@ -158,7 +159,7 @@ fn a_reserve_is_given_up_on_a_full_volume_and_made_again_when_there_is_space() {
     let reserve = disk.path().join("hookgate.db.reserve");
     let blocks = || std::fs::metadata(&reserve).unwrap().blocks() * 512;
     assert!(blocks() >= MIB, "the reserve has {} bytes on the disk", blocks());
-    // Another process takes whatever is left, again and again.
+    // Another process uses all space that becomes free, again and again.
     let (mut taken, mut neighbours) = (Vec::new(), Vec::new());
     until_mut("the reserve is still held", || {
         neighbours.push(take_the_rest(&disk));
@@ -179,7 +180,7 @@ fn a_reserve_is_given_up_on_a_full_volume_and_made_again_when_there_is_space() {
 }
 
 #[test]
-fn a_backup_that_would_fill_the_volume_is_refused_and_leaves_nothing() {
+fn a_backup_that_would_fill_the_volume_is_refused_and_leaves_no_file() {
     let Some(disk) = Disk::new("24m") else {
         return;
     };
@@ -194,14 +195,14 @@ fn a_backup_that_would_fill_the_volume_is_refused_and_leaves_nothing() {
     assert_eq!(refused.status.code(), Some(2), "{told}");
     assert!(told.contains("no backup was made"), "{told}");
     assert!(!backup.exists());
-    // To another volume it is made.
+    // A backup to another volume succeeds.
     let backup = folder.path().join("backup.db");
     folder.answer(&["backup", backup.to_str().unwrap()]);
     assert_eq!(ids(&backup), (0..500).collect::<Vec<_>>());
     assert_eq!(post(&gateway, 500, 20_000).status, 200);
 }
 
-/// Posts an event. Answers whether it was taken; nothing where the connection broke.
+/// Posts an event. Returns true if it was accepted; `None` if the connection broke.
 fn try_post(address: SocketAddr, id: usize) -> Option<bool> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
@@ -219,7 +220,7 @@ fn try_post(address: SocketAddr, id: usize) -> Option<bool> {
     Some(status == "200")
 }
 
-/// Numbers that are the same in each run with the same seed.
+/// Returns random numbers, which are the same in each run with the same seed.
 struct Numbers(u64);
 
 impl Numbers {
@@ -230,7 +231,7 @@ impl Numbers {
     }
 }
 
-/// Runs a gateway on a disk until a moment at which it is killed, while senders post.
+/// Runs a gateway on a disk and kills it at some moment, while senders post.
 fn run_and_kill(
     folder: &Folder,
     next: &AtomicUsize,
@@ -269,7 +270,7 @@ fn killed_on_full_volumes(volumes: usize, kills: usize) {
         let (next, taken) = (AtomicUsize::new(0), Mutex::default());
         for kill in 0..kills {
             run_and_kill(&folder, &next, &taken, Duration::from_millis(100 + numbers.below(900)));
-            // The last time nothing at all is left.
+            // Before the last kill all free space is used.
             if kill + 2 == kills {
                 take_the_rest(&disk);
             }
@@ -292,18 +293,18 @@ fn killed_on_full_volumes(volumes: usize, kills: usize) {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_when_a_gateway_is_killed_on_a_full_volume() {
+fn no_acknowledged_event_is_lost_in_a_kill_on_a_full_volume() {
     killed_on_full_volumes(2, 3);
 }
 
 #[test]
 #[ignore = "takes minutes"]
-fn nothing_acknowledged_is_lost_in_a_hundred_kills_on_full_volumes() {
+fn no_acknowledged_event_is_lost_in_a_hundred_kills_on_full_volumes() {
     killed_on_full_volumes(setting("KILL_VOLUMES", 20), 5);
 }
 
 #[test]
-fn disk_full_answers_503_while_a_reader_keeps_the_log_and_recovers_when_it_ends() {
+fn disk_full_with_a_long_reader_answers_503_and_recovers_when_it_ends() {
     let Some(disk) = Disk::new("12m") else {
         return;
     };
@@ -325,7 +326,7 @@ fn disk_full_answers_503_while_a_reader_keeps_the_log_and_recovers_when_it_ends(
 }
 
 #[test]
-fn a_sink_on_a_full_volume_keeps_whole_lines_only() {
+fn a_sink_on_a_full_volume_writes_whole_lines_only() {
     let Some(disk) = Disk::new("1m") else {
         return;
     };

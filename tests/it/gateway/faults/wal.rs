@@ -1,4 +1,4 @@
-//! A write-ahead log that is damaged, and a disk that is slow to sync.
+//! A damaged write-ahead log, and a disk with slow syncs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::{ids, open, post};
 use crate::gateway::running::{Gateway, binary, is_there, setting};
 
-/// How many events the log has.
+/// The number of events in the log.
 const EVENTS: usize = 40;
 
 /// A store that was killed with all of its events in the write-ahead log.
@@ -18,8 +18,8 @@ fn killed(folder: &Path) -> std::path::PathBuf {
     let store = from.path().join("hookgate.db");
     let gateway = from.serve();
     let reader = Connection::open(&store).unwrap();
-    // Everything before is in the database, and the reader keeps all that follows in the log: no
-    // part of what is damaged was copied before.
+    // The earlier data is in the database, and a reader keeps the rest in the log, so no damaged
+    // part was copied before.
     reader.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
     for id in 0..EVENTS {
@@ -33,8 +33,8 @@ fn killed(folder: &Path) -> std::path::PathBuf {
     folder.join("hookgate.db")
 }
 
-/// Damages a copy of the log: at a place a byte is changed, or everything behind it is missing, or
-/// becomes zeros as after a crash of the machine.
+/// Damages a copy of the log: one byte is changed, the rest of the file is missing, or the rest is
+/// zeros as after a crash of the machine.
 fn damaged(store: &Path, copy: &Path, kind: u64, place: u64) -> std::path::PathBuf {
     let damaged = copy.join("hookgate.db");
     std::fs::copy(store, &damaged).unwrap();
@@ -49,7 +49,7 @@ fn damaged(store: &Path, copy: &Path, kind: u64, place: u64) -> std::path::PathB
     damaged
 }
 
-/// Opens stores with damaged logs. Answers how many events they had left.
+/// Opens stores with damaged logs. Returns the number of events in each.
 fn opened_damaged(times: usize) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     let store = killed(folder.path());
@@ -63,7 +63,7 @@ fn opened_damaged(times: usize) -> Vec<usize> {
             assert!(error.to_string().contains("damaged"), "{error}");
             continue;
         }
-        // What is left is what was committed first, whole.
+        // The remaining events are the first commits, complete.
         let left = ids(&damaged);
         assert_eq!(left, (0..left.len()).collect::<Vec<_>>());
         lengths.push(left.len());
@@ -76,7 +76,7 @@ fn opened_damaged(times: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_damaged_write_ahead_log_gives_what_was_committed_before_the_damage() {
+fn a_corrupt_write_ahead_log_recovers_commits_before_the_damage() {
     let lengths = opened_damaged(24);
     let shorter = lengths.iter().filter(|length| **length < EVENTS).count();
     assert!(shorter > 8, "few were damaged where it matters: {lengths:?}");
@@ -86,7 +86,7 @@ fn a_damaged_write_ahead_log_gives_what_was_committed_before_the_damage() {
 
 #[test]
 #[ignore = "takes minutes"]
-fn a_write_ahead_log_damaged_a_thousand_times_never_gives_wrong_events() {
+fn a_thousand_corrupt_write_ahead_logs_never_return_wrong_events() {
     let times = setting("DAMAGES", 1000);
     let lengths = opened_damaged(times);
     let shorter = lengths.iter().filter(|length| **length < EVENTS).count();
@@ -94,7 +94,7 @@ fn a_write_ahead_log_damaged_a_thousand_times_never_gives_wrong_events() {
 }
 
 #[test]
-fn a_slow_disk_lets_senders_wait_and_health_checks_not() {
+fn a_slow_disk_delays_senders_but_not_health_checks() {
     if !is_there("strace", "-V") {
         return;
     }

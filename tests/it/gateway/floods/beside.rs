@@ -1,4 +1,4 @@
-//! A well-behaved sender beside a flood, and what is measured of it.
+//! A well-behaved sender beside a flood, and its measured latency.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,19 +12,19 @@ use super::stage::SENDER;
 use crate::gateway::endpoint::Received;
 use crate::gateway::running::signed;
 
-/// A stop that a flood looks at, and what the flood was answered.
+/// The stop signal of a flood, and the counted responses.
 #[derive(Default)]
 pub(crate) struct Flood {
     over: AtomicBool,
     answers: Mutex<std::collections::BTreeMap<String, usize>>,
-    /// Whether it is the short form, which the suite runs.
+    /// True in the short form, which the suite runs.
     small: bool,
     next: AtomicUsize,
     held: AtomicUsize,
     held_at_most: AtomicUsize,
 }
 
-/// A connection that is held, as long as this lives.
+/// A connection that is counted as open while this value lives.
 pub(crate) struct Holds<'a>(&'a AtomicUsize);
 
 impl Drop for Holds<'_> {
@@ -47,39 +47,40 @@ impl Flood {
         self.over.store(true, Ordering::SeqCst);
     }
 
-    /// A number in the measured form, and in the short one.
+    /// Returns a number for the measured form, or the one for the short form.
     pub(super) fn size(&self, measured: usize, short: usize) -> usize {
         if self.small { short } else { measured }
     }
 
-    /// How long a client rests between two sessions: in the short form the suite goes on beside it.
+    /// The pause of a client between two sessions: the rest of the suite runs beside the short
+    /// form.
     pub(super) fn pause(&self) -> Duration {
         Duration::from_millis(if self.small { 100 } else { 0 })
     }
 
-    /// A number that no other session has.
+    /// Returns a number that no other session has.
     pub(crate) fn next(&self) -> usize {
         self.next.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Counts a connection among those that are held at a time.
+    /// Counts a connection among the open ones.
     pub(super) fn hold(&self) -> Holds<'_> {
         let held = self.held.fetch_add(1, Ordering::SeqCst) + 1;
         self.held_at_most.fetch_max(held, Ordering::SeqCst);
         Holds(&self.held)
     }
 
-    /// Counts an answer: a status, or what came in its place.
+    /// Counts a response: a status, or a description of its absence.
     pub(crate) fn count(&self, answer: &str) {
         self.count_many(answer, 1);
     }
 
-    /// Counts several that are the same.
+    /// Counts several equal responses.
     pub(crate) fn count_many(&self, answer: &str, number: usize) {
         *self.answers.lock().unwrap().entry(answer.to_owned()).or_default() += number;
     }
 
-    /// What was answered, the most frequent first.
+    /// Returns the counted responses, the most frequent first.
     pub(crate) fn told(&self) -> String {
         let answers = self.answers.lock().unwrap();
         let mut all: Vec<_> = answers.iter().collect();
@@ -93,13 +94,13 @@ impl Flood {
         told.join(", ")
     }
 
-    /// The statuses that were answered.
+    /// Returns the statuses of the responses.
     pub(crate) fn statuses(&self) -> Vec<u16> {
         self.answers.lock().unwrap().keys().filter_map(|what| what.parse().ok()).collect()
     }
 }
 
-/// The status that a connection answers with, as far as it does.
+/// Returns the status on a connection, as far as it was received.
 pub(super) fn status(mut stream: &TcpStream) -> String {
     let mut begins = [0; 12];
     let _ = stream.set_read_timeout(Some(Duration::from_secs(40)));
@@ -110,23 +111,24 @@ pub(super) fn status(mut stream: &TcpStream) -> String {
     }
 }
 
-/// How long a sender waited for each of its answers, who sends some twenty signed requests a
-/// second, each over a connection of its own.
+/// The latency of each response to a sender of some twenty signed requests a second, each over a
+/// new connection.
 pub(super) struct Latencies {
     pub(super) took: Vec<Duration>,
-    /// Those that were not answered with 200: their number, and what came.
+    /// The requests without a 200: their number, and the responses.
     pub(super) lost: Vec<(usize, String)>,
-    /// When each was answered.
+    /// The time of each response.
     answered: Vec<Instant>,
 }
 
 impl Latencies {
-    /// The latency that so many of a hundred do not pass.
+    /// Returns a percentile of the latencies.
     pub(super) fn percent(&self, percent: usize) -> Duration {
         of_hundred(&self.took, percent)
     }
 
-    /// Those that have not been delivered, and how long after its answer each was, sorted.
+    /// Returns the number of undelivered events, and the delivery latency of each of the others,
+    /// sorted.
     pub(super) fn delivered(&self, received: &[Received]) -> (Vec<usize>, Vec<Duration>) {
         let mut first = std::collections::BTreeMap::new();
         for one in received {
@@ -143,16 +145,16 @@ impl Latencies {
     }
 }
 
-/// The duration that so many of a hundred do not pass; they are sorted.
+/// Returns a percentile of sorted durations.
 pub(crate) fn of_hundred(all: &[Duration], percent: usize) -> Duration {
     let at = (all.len() * percent / 100).min(all.len().saturating_sub(1));
     all.get(at).copied().unwrap_or_default()
 }
 
-/// So many requests the sender sends at least.
+/// The least number of requests of the sender.
 pub(super) const LEAST: usize = 8;
 
-/// Runs a flood with the sender beside it: for a time, or as long as the flood takes by itself.
+/// Runs a flood with the sender beside it: for a time, or until the flood ends by itself.
 pub(super) fn run(
     to: SocketAddr,
     state: &Flood,
@@ -175,7 +177,7 @@ pub(super) fn run(
 fn send(address: SocketAddr, goes_on: impl Fn() -> bool) -> Latencies {
     let mut latencies = Latencies { took: Vec::new(), lost: Vec::new(), answered: Vec::new() };
     let began = Instant::now();
-    // At least so many, unless they take so long that it is clear what that means.
+    // At least this number, unless the requests take so long that the result is clear.
     let few =
         |took: &Vec<Duration>| took.len() < LEAST && began.elapsed() < Duration::from_secs(120);
     while goes_on() || few(&latencies.took) {

@@ -1,4 +1,4 @@
-//! The floods that come from many addresses, and those of a tenant.
+//! The floods from many addresses, and the floods of a tenant.
 
 use super::beside::Flood;
 use super::client::crowd;
@@ -11,12 +11,12 @@ use super::tenants;
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    /// More of the listener that takes what anyone sends.
+    /// Additional keys of the listener that accepts any request.
     pub(super) listener: &'static str,
-    /// Makes what the flood needs, before the sender begins.
+    /// Creates the input of the flood before the sender starts.
     pub(super) prepare: fn(&Stage, &Flood),
     pub(super) flood: fn(&Stage, &Flood),
-    /// Whether requests of the flood may be answered with 200.
+    /// True if requests of the flood may be answered with 200.
     pub(super) taken: bool,
 }
 
@@ -32,7 +32,8 @@ const fn tenant(
     Kind { name, listener: "", prepare, flood, taken: true }
 }
 
-/// Paths that heads of HTTP/2 are sent to: a listener, the token endpoint, no listener, nothing.
+/// Paths for HTTP/2 request heads: a listener, the token endpoint, an unknown listener, an unknown
+/// path.
 fn path(client: usize) -> String {
     match client / 2 % 4 {
         0 => super::github(),
@@ -42,7 +43,7 @@ fn path(client: usize) -> String {
     }
 }
 
-/// UndeclaredRoots, from many addresses.
+/// Unauthenticated clients, from many addresses.
 pub(super) const STRANGERS: &[Kind] = &[
     stranger("silent connections and prefaces, 10,000 from 10,000 addresses", |stage, flood| {
         crowd(flood, flood.size(10_000, 200), |client| {
@@ -83,7 +84,7 @@ pub(super) const STRANGERS: &[Kind] = &[
             strangers::forged(flood, stage.way(flood.next() % 1000))
         });
     }),
-    // Some are answered, with 200.
+    // Some are answered with 200.
     Kind {
         taken: true,
         ..stranger(
@@ -118,7 +119,7 @@ pub(super) const STRANGERS: &[Kind] = &[
     }),
 ];
 
-/// Tenants with a key or files of their own.
+/// Tenants with an API key or their own listener files.
 pub(super) const TENANTS: &[Kind] = &[
     tenant("lists by 8 clients and 50 unread streams", tenants::prepare_lists, tenants::lists),
     tenant("fan-out to 10,000 subscriptions", tenants::prepare_fan_out, tenants::fan_out),
@@ -132,7 +133,7 @@ async fn heads(stage: &Stage, flood: &Flood, client: usize) {
     http2::heads(flood, from, stage.senders, &path(client), client).await;
 }
 
-/// A connection that holds as much as it can: heads and bodies half way, answers that are not read.
+/// A connection that uses as much as it can: unfinished heads and bodies, unread responses.
 async fn worst(stage: &Stage, flood: &Flood, client: usize) {
     let way = stage.way(client);
     match client % 6 {

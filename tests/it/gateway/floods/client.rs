@@ -1,4 +1,4 @@
-//! Clients of a flood: many connections at a time, from many addresses of the loopback network.
+//! Clients of a flood: many concurrent connections, from many addresses of the loopback network.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::beside::Flood;
 
-/// No session waits longer than this for one step.
+/// The timeout of one step of a session.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The address of a client: one of 60,000.
+/// Returns the address of a client: one of 60,000.
 pub(crate) fn address(client: usize) -> Ipv4Addr {
     let [high, low] = [client / 250 % 240, client % 250 + 1];
     Ipv4Addr::new(127, 1, u8::try_from(high).unwrap(), u8::try_from(low).unwrap())
@@ -29,7 +29,7 @@ pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStr
     Ok(stream)
 }
 
-/// The same, for code that blocks.
+/// The same, for blocking code.
 pub(crate) fn connect_blocking(from: Ipv4Addr, to: SocketAddr) -> io::Result<std::net::TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stream = runtime.block_on(connect(from, to))?.into_std()?;
@@ -37,8 +37,7 @@ pub(crate) fn connect_blocking(from: Ipv4Addr, to: SocketAddr) -> io::Result<std
     Ok(stream)
 }
 
-/// Runs so many clients at a time on two threads until the flood is over. Each has one session
-/// after the other.
+/// Runs clients on two threads until the flood ends, one session after the other for each client.
 pub(crate) fn crowd<C, F>(flood: &Flood, count: usize, session: C)
 where
     C: Fn(usize) -> F + Sync,
@@ -51,7 +50,7 @@ where
                 let clients = (thread..count).step_by(2).map(|client| async move {
                     loop {
                         session(client).await;
-                        // One client must not keep the others of its thread waiting.
+                        // One client must not block the others of its thread.
                         tokio::time::sleep(flood.pause()).await;
                     }
                 });
@@ -68,14 +67,14 @@ where
     });
 }
 
-/// Waits until the flood is over.
+/// Waits until the flood ends.
 async fn over(flood: &Flood) {
     while flood.goes_on() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Connects; where that fails the flood counts it, and the client pauses.
+/// Connects. On a failure the flood counts it, and the client pauses.
 pub(crate) async fn enter(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Option<TcpStream> {
     match connect(from, to).await {
         Ok(stream) => Some(stream),
@@ -87,12 +86,12 @@ pub(crate) async fn enter(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Opti
     }
 }
 
-/// Writes bytes; answers whether the connection took them.
+/// Writes bytes. Returns true if the connection accepted them.
 pub(crate) async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     matches!(timeout(PATIENCE, stream.write_all(bytes)).await, Ok(Ok(())))
 }
 
-/// Reads and throws away until the connection ends or the time is over; answers whether it ended.
+/// Reads and drops bytes until the connection ends or the time is over. Returns true if it ended.
 pub(crate) async fn drain(stream: &mut TcpStream, time: Duration) -> bool {
     let all = async {
         let mut buffer = vec![0; 16_384];
@@ -105,7 +104,8 @@ pub(crate) async fn drain(stream: &mut TcpStream, time: Duration) -> bool {
 pub(crate) async fn requests(flood: &Flood, stream: &mut TcpStream, all: &[&[u8]]) {
     let mut buffer = Vec::new();
     for request in all {
-        // An answer may come before the request was taken whole: it is read even if that fails.
+        // A response may come before the end of the request, so it is read after a failed write
+        // too.
         let sent = send(stream, request).await;
         match timeout(PATIENCE, status(stream, &mut buffer)).await {
             Ok(Some(status)) => flood.count(&status),
@@ -118,7 +118,7 @@ pub(crate) async fn requests(flood: &Flood, stream: &mut TcpStream, all: &[&[u8]
     }
 }
 
-/// Reads one answer of HTTP/1.1 and answers its status.
+/// Reads one HTTP/1.1 response and returns its status.
 async fn status(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
     let head = loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -141,7 +141,7 @@ async fn status(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> 
     Some(status)
 }
 
-/// Reads a body of a known length and keeps none of it.
+/// Reads and drops a body of a known length.
 async fn skip(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> Option<()> {
     let mut missing = length;
     loop {
@@ -157,7 +157,7 @@ async fn skip(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> Op
     }
 }
 
-/// Reads a chunked body up to the chunk that ends it, and keeps none of it.
+/// Reads and drops a chunked body up to its last chunk.
 async fn skip_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
     loop {
         if let Some(at) = buffer.windows(5).position(|five| five == b"0\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! HTTP/2 frame by frame, for what no well-behaved client sends.
+//! HTTP/2 frames, for traffic that no well-behaved client sends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -31,7 +31,8 @@ pub(in crate::gateway) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]
     frame
 }
 
-/// A header that is in no table (RFC 7541, section 6.2.2), of fewer than 127 bytes each.
+/// A literal header field with a new name (RFC 7541, section 6.2.2), name and value under 127
+/// bytes.
 pub(in crate::gateway) fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut field = vec![0];
     for text in [name, value] {
@@ -41,12 +42,12 @@ pub(in crate::gateway) fn literal(name: &str, value: &str) -> Vec<u8> {
     field
 }
 
-/// The head of a request to the listener, as a block of headers.
+/// The head of a request to the listener, as a header block.
 fn block() -> Vec<u8> {
     block_to(&format!("/webhooks/v1/listeners/{LISTENER}/notify"))
 }
 
-/// The head of a request to a path.
+/// The head of a request to a path, as a header block.
 pub(in crate::gateway) fn block_to(path: &str) -> Vec<u8> {
     [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", path)]
         .iter()
@@ -54,7 +55,7 @@ pub(in crate::gateway) fn block_to(path: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A connection that speaks HTTP/2 from its first byte.
+/// Opens a connection that speaks HTTP/2 from its first byte.
 pub(in crate::gateway) fn connect(address: std::net::SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.write_all(PREFACE).ok()?;
@@ -62,8 +63,8 @@ pub(in crate::gateway) fn connect(address: std::net::SocketAddr) -> Option<TcpSt
     Some(stream)
 }
 
-/// Requests that are taken back at once, until the connection ends or so many were sent; answers
-/// how many it took.
+/// Sends requests and resets each at once, until the connection ends or the limit is reached.
+/// Returns the number sent.
 pub(in crate::gateway) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u32 {
     for number in 0..most {
         let id = 2 * number + 1;
@@ -76,8 +77,8 @@ pub(in crate::gateway) fn reset_rapidly(stream: &mut TcpStream, most: u32) -> u3
     most
 }
 
-/// One request whose headers do not end, until the connection does or so many bytes were sent;
-/// answers how many it took.
+/// Sends one request with endless headers, until the connection ends or the limit of bytes is
+/// reached. Returns the bytes sent.
 pub(in crate::gateway) fn continue_headers(stream: &mut TcpStream, most: usize) -> usize {
     if stream.write_all(&frame(HEADERS, END_STREAM, 1, &block())).is_err() {
         return 0;
@@ -93,10 +94,10 @@ pub(in crate::gateway) fn continue_headers(stream: &mut TcpStream, most: usize) 
     sent
 }
 
-/// A request whose body stalls before its end, as much of it as is sent without asking how much may
-/// be; answers whether the connection took it.
+/// Sends a request with an unfinished body, as much as the initial flow-control window allows.
+/// Returns true if the connection accepted it.
 pub(in crate::gateway) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
-    // What the other side says first tells how much it takes.
+    // The SETTINGS of the server give the window.
     std::thread::sleep(std::time::Duration::from_millis(200));
     let mut all = frame(SETTINGS, ACK, 0, &[]);
     all.extend(frame(HEADERS, END_HEADERS, 1, &block()));
@@ -106,7 +107,7 @@ pub(in crate::gateway) fn stall(stream: &mut TcpStream, bytes: usize) -> bool {
     stream.write_all(&all).is_ok()
 }
 
-/// A frame that came: its kind, its flags, its stream; nothing where the connection ended.
+/// A received frame: its type, its flags, its stream. `None` if the connection ended.
 pub(in crate::gateway) fn read_frame(stream: &mut TcpStream) -> Option<(u8, u8, u32)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).ok()?;

@@ -1,4 +1,4 @@
-//! Hostile peers of HTTP/2: heads that unpack to much, control frames, answers that nobody reads.
+//! Hostile HTTP/2 peers: compressed request heads, control frames, unread responses.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 
-/// An integer of HPACK (RFC 7541, section 5.1) behind the bits of its kind.
+/// Returns an HPACK integer (RFC 7541, section 5.1) after the bits of its representation.
 fn integer(number: usize, prefix: u32, kind: u8) -> Vec<u8> {
     let most = (1_usize << prefix) - 1;
     if number < most {
@@ -43,18 +43,18 @@ fn text(text: &[u8]) -> Vec<u8> {
     [integer(text.len(), 7, 0), text.to_vec()].concat()
 }
 
-/// A field whose name is in the static table; `indexed` puts it into the dynamic one.
+/// A field with a name in the static table; `indexed` inserts it into the dynamic table.
 fn field(name: usize, value: &[u8], indexed: bool) -> Vec<u8> {
     let name = if indexed { integer(name, 6, 0x40) } else { integer(name, 4, 0) };
     [name, text(value)].concat()
 }
 
-/// The fields that each request begins with: `:method: POST`, `:scheme: http`, its path and host.
+/// The first fields of each request: `:method: POST`, `:scheme: http`, path and host.
 fn begins(path: &str) -> Vec<u8> {
     [vec![0x83, 0x86], field(4, path.as_bytes(), false), field(1, b"127.0.0.1", false)].concat()
 }
 
-/// A head of some 900 bytes that has 845 fields when it is unpacked, 32 KiB as HPACK counts.
+/// A head of some 900 bytes with 845 fields when it is decoded, 32 KiB as HPACK counts.
 fn many_fields(path: &str) -> Vec<u8> {
     [begins(path), vec![0x80 | 19; 845]].concat()
 }
@@ -63,7 +63,7 @@ fn many_fields(path: &str) -> Vec<u8> {
 fn long_values(path: &str, first: bool) -> Vec<u8> {
     let mut block = begins(path);
     if first {
-        // `cookie` could be joined; `user-agent` stands for itself.
+        // `cookie` fields could be joined; `user-agent` fields are not.
         block.extend(field(58, &[b'a'; 3900], true));
     }
     block.extend([0x80 | 62; 7]);
@@ -87,14 +87,14 @@ impl Peer {
         Some(Self { stream, buffer: Vec::new() })
     }
 
-    /// Acknowledges SETTINGS and PING, as a live peer does, until the connection ends or the time
-    /// is over; answers whether it ended.
+    /// Acknowledges SETTINGS and PING, like a live peer, until the connection ends or the time is
+    /// over. Returns true if it ended.
     async fn stay(&mut self, time: Duration) -> bool {
         let answering = async { while self.answer().await.is_some() {} };
         timeout(time, answering).await.is_ok()
     }
 
-    /// Reads a frame, and answers it where it asks for that.
+    /// Reads a frame, and answers it if required.
     async fn answer(&mut self) -> Option<()> {
         let head = self.take(9).await?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
@@ -121,8 +121,8 @@ impl Peer {
     }
 }
 
-/// A hundred streams with a head that unpacks to 32 KiB each, and no end. One client in two sends
-/// many short fields, the other a few long ones.
+/// A hundred streams with an endless head that decodes to 32 KiB each. One client in two sends many
+/// short fields, the other a few long ones.
 pub(crate) async fn heads(
     flood: &Flood,
     from: Ipv4Addr,
@@ -147,7 +147,7 @@ pub(crate) async fn heads(
     flood.count(if ended || !sent { "closed" } else { "held for 20 s" });
 }
 
-/// A peer that sends no request: it acknowledges SETTINGS and PING, and pings by itself.
+/// A peer without a request: it acknowledges SETTINGS and PING, and sends pings.
 pub(crate) async fn pings(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     let Some(mut peer) = Peer::connect(flood, from, to).await else {
         return;
@@ -164,7 +164,7 @@ pub(crate) async fn pings(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     flood.count("held for 60 s");
 }
 
-/// A flood of control frames of one kind, over one connection, whose answers are read.
+/// A flood of control frames of one type, over one connection, with the responses read.
 pub(crate) async fn control(flood: &Flood, from: Ipv4Addr, to: SocketAddr, client: usize) {
     let path = super::github();
     let (begins, repeated) = control_frames(&path, client);
@@ -190,7 +190,7 @@ pub(crate) async fn control(flood: &Flood, from: Ipv4Addr, to: SocketAddr, clien
     }
 }
 
-/// The frames of a flood: what comes first, and what is sent again and again.
+/// The frames of a flood: the first frames, and the repeated ones.
 fn control_frames(path: &str, client: usize) -> (Vec<u8>, Vec<u8>) {
     let settings = frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]);
     let update = frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
@@ -201,18 +201,18 @@ fn control_frames(path: &str, client: usize) -> (Vec<u8>, Vec<u8>) {
         2 => (Vec::new(), frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 16]).repeat(300)),
         3 => (Vec::new(), update.repeat(200)),
         4 => (Vec::new(), frame(GOAWAY, 0, 0, &[0; 8]).repeat(200)),
-        // A body, and a head, of nothing: neither ends.
+        // An empty body frame, and an empty head fragment: neither ends.
         5 => (frame(HEADERS, END_HEADERS, 1, &head), frame(DATA, 0, 1, &[]).repeat(300)),
         _ => (frame(HEADERS, 0, 1, &head), frame(CONTINUATION, 0, 1, &[]).repeat(300)),
     }
 }
 
-/// Requests whose answers nobody reads, as the peer allows no byte of them.
+/// Requests with unread responses: the flow-control window is zero.
 pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     let Some(mut stream) = enter(flood, from, to).await else {
         return;
     };
-    // A window of no bytes for the bodies of answers.
+    // A window of zero bytes for response bodies.
     let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
     let mut all = [PREFACE, &no_window].concat();
     let head = begins("/webhooks/v1/listeners/none/notify");
@@ -221,7 +221,7 @@ pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     }
     let taken = send(&mut stream, &all).await;
     let _holds = flood.hold();
-    // It reads nothing, and looks only whether the other side has gone.
+    // It reads nothing, and only tests if the connection is closed.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
         tokio::time::sleep(Duration::from_millis(500)).await;

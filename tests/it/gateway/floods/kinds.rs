@@ -1,23 +1,23 @@
-//! What is sent in floods.
+//! The payloads of floods.
 
 use std::io::Write;
 
-/// A megabyte of gzip that unpacks to nearly a gigabyte.
+/// A megabyte of gzip that decompresses to nearly a gigabyte.
 pub(super) fn bomb() -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     packed.write_all(&vec![0; 1 << 20]).unwrap();
-    // Parts that were packed each for itself are unpacked one after the other (RFC 1952).
+    // Concatenated gzip members are decompressed one after the other (RFC 1952).
     let part = packed.finish().unwrap();
     part.repeat(1_000_000 / part.len())
 }
 
-/// A megabyte of JSON that nests as deeply as it can.
+/// A megabyte of maximally nested JSON.
 pub(super) fn deep() -> Vec<u8> {
     "[".repeat(1_000_000).into_bytes()
 }
 
-/// So many keys that one hash has for all of them: that of Java's strings, and of many a table
-/// that multiplies by 31.
+/// Keys with equal hashes, by the hash of strings in Java, which many hash tables use (multiply by
+/// 31).
 pub(super) fn colliding(count: usize) -> Vec<String> {
     let bits = usize::BITS - count.leading_zeros();
     (0..count)
@@ -27,7 +27,7 @@ pub(super) fn colliding(count: usize) -> Vec<String> {
         .collect()
 }
 
-/// The hash that they have in common.
+/// The common hash.
 pub(super) fn hash(text: &str) -> u32 {
     text.bytes().fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(byte.into()))
 }
@@ -44,16 +44,16 @@ pub(super) fn colliding_form(fields: usize) -> Vec<u8> {
     fields.join("&").into_bytes()
 }
 
-/// A gzip header, then deflate blocks that contain nothing: four in five bytes.
+/// A gzip header, then empty deflate blocks: four in five bytes.
 pub(super) fn empty_blocks(bytes: usize) -> Vec<u8> {
     let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
-    // Each block is ten bits: not the last one, fixed codes, end of the block.
+    // Each block has ten bits: not the last block, fixed codes, end of block.
     let blocks = [0b0000_0010_u8, 0b0000_1000, 0b0010_0000, 0b1000_0000, 0];
     packed.extend(blocks.iter().cycle().take(bytes));
     packed
 }
 
-/// Bytes that do not become fewer when they are packed.
+/// Bytes that do not compress.
 pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = || {

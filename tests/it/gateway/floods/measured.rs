@@ -1,4 +1,4 @@
-//! How a well-behaved sender fares beside each flood: run by hand, in a build for release.
+//! The latency of a well-behaved sender beside each flood: run by hand, in a release build.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -12,12 +12,12 @@ use super::stage::Stage;
 use super::{OTHER, frames, head, head_to_github, kinds, with_other};
 use crate::gateway::running::{answer, setting};
 
-/// A flood of a connection's bytes, from one address.
+/// A flood over one connection at a time, from one address.
 const fn of(name: &'static str, flood: fn(SocketAddr, &Flood)) -> OneAddress {
     OneAddress { name, listener: "", flood }
 }
 
-/// A flood that comes from one address, and what more is said of the listener that takes anything.
+/// A flood from one address, and additional keys of the listener that accepts any request.
 struct OneAddress {
     name: &'static str,
     listener: &'static str,
@@ -132,7 +132,7 @@ fn head_to_other(headers: &str) -> String {
     head(OTHER, headers)
 }
 
-/// `FLOOD_SECONDS` each; those whose name has `FLOOD` in it, and first none.
+/// `FLOOD_SECONDS` each; only floods with `FLOOD` in their name, and first the sender alone.
 #[test]
 #[ignore = "measures, and takes minutes"]
 fn measure_floods_beside_a_well_behaved_sender() {
@@ -154,10 +154,10 @@ fn measure_floods_beside_a_well_behaved_sender() {
 const HEADINGS: &str = "| flood | what it was answered | lost | p50 ms | p99 ms | most ms | \
     delivered p99 ms | peak MiB |\n|---|---|---|---|---|---|---|---|";
 
-/// What was measured, and what was not as it should be.
+/// The measured values, and the failed expectations.
 #[derive(Default)]
 struct Table {
-    /// The p99 of the sender beside no flood.
+    /// The p99 of the sender without a flood.
     alone: Duration,
     peak: u64,
     faults: Vec<String>,
@@ -206,12 +206,12 @@ impl Table {
     }
 }
 
-/// MiB that the gateway may take with the usual limits, whatever comes.
+/// The memory limit of the gateway in MiB, with the default limits, under any flood.
 pub(super) const MEMORY: u64 = 512;
 
 impl Stage {
-    /// What has not been delivered of the sender's events after some time, and how long after its
-    /// answer each event was.
+    /// The undelivered events of the sender after some time, and the delivery latency of the
+    /// others.
     pub(super) fn delivered(
         &self,
         latencies: &Latencies,
@@ -243,7 +243,7 @@ fn row(name: &str, flood: &Flood, latencies: &Latencies) -> String {
     )
 }
 
-/// Does something again and again, so many at a time.
+/// Repeats an action, with this number of concurrent clients.
 fn workers(number: usize, flood: &Flood, work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 0..number {
@@ -256,7 +256,7 @@ fn workers(number: usize, flood: &Flood, work: impl Fn() + Sync) {
     });
 }
 
-/// Sends a head and waits for its end.
+/// Sends a head and waits for the end of the connection.
 fn once(to: SocketAddr, flood: &Flood, bytes: &[u8]) {
     let Ok(mut stream) = TcpStream::connect(to) else {
         flood.count("no connection");
@@ -273,7 +273,7 @@ fn whole(to: SocketAddr, flood: &Flood, head: fn(&str) -> String, headers: &str,
     once(to, flood, &[head.as_bytes(), body].concat());
 }
 
-/// Sends a head and what goes on as long as it is taken.
+/// Sends a head and then bytes as long as they are accepted.
 fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
     let Ok(mut stream) = TcpStream::connect(to) else {
         return flood.count("no connection");
@@ -284,7 +284,8 @@ fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
     flood.count(&status(&stream));
 }
 
-/// Holds so many connections, made by several at a time: they may be silent for ten seconds.
+/// Holds this number of connections, opened by several threads at a time: they may be silent for
+/// ten seconds.
 fn hold_all(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -293,7 +294,7 @@ fn hold_all(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     });
 }
 
-/// Makes connections, each of which says something, until there are so many.
+/// Opens connections, each with some bytes, up to this number.
 fn connect(held: &mut Vec<TcpStream>, to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     while held.len() < number && flood.goes_on() {
         let Ok(mut stream) = TcpStream::connect(to) else {
@@ -307,7 +308,7 @@ fn connect(held: &mut Vec<TcpStream>, to: SocketAddr, flood: &Flood, number: usi
     }
 }
 
-/// Holds so many connections that began to say something, and makes those anew that end.
+/// Holds this number of connections with some bytes, and replaces those that end.
 fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     let mut held: Vec<TcpStream> = Vec::new();
     while flood.goes_on() {
@@ -325,7 +326,7 @@ fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     flood.count_many("held at the end", held.len());
 }
 
-/// Over so many connections a head at once, and then a byte a second.
+/// Sends a head on each of the connections, and then one byte a second.
 fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
     let mut held: Vec<TcpStream> = Vec::new();
     while flood.goes_on() {
@@ -345,10 +346,10 @@ fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
     flood.count_many("held at the end", held.len());
 }
 
-/// `FLOOD_KEYS` events with a key each, over 32 connections that stay open.
+/// Posts `FLOOD_KEYS` events with one key each, over 32 persistent connections.
 #[test]
 #[ignore = "measures, and takes minutes"]
-fn measure_a_million_keys_beside_a_well_behaved_sender() {
+fn measure_latency_beside_a_million_deduplication_keys() {
     let keys = setting("FLOOD_KEYS", 1_000_000);
     let keyed = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"24h\"\n";
     let (folder, gateway) = with_other("[log]\nlevel = \"error\"\n", keyed);
@@ -375,7 +376,7 @@ fn measure_a_million_keys_beside_a_well_behaved_sender() {
     println!("{}{} |", row(&format!("{keys} keys"), &flood, &latencies), gateway.peak());
     println!("{rate:.0} a second");
     assert_eq!(flood.statuses(), [200]);
-    // Each is known, the first as the last.
+    // The first and the last key are found.
     let mut stream = TcpStream::connect(address).unwrap();
     for at in 0..1000 {
         assert_eq!(keep_alive(&mut stream, at * (keys / 1000)), "200");
@@ -388,7 +389,7 @@ fn measure_a_million_keys_beside_a_well_behaved_sender() {
     println!("{} MiB on disk", std::fs::metadata(store).unwrap().len() >> 20);
 }
 
-/// Posts an event with a key over a connection that stays open; answers the status.
+/// Posts an event with a key over a persistent connection. Returns the status.
 fn keep_alive(stream: &mut TcpStream, key: usize) -> String {
     let body = format!("{{\"key\":\"{key}\"}}");
     let head = head_to_other(&format!("{JSON}Content-Length: {}\r\n\r\n", body.len()));

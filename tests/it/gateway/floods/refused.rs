@@ -1,4 +1,4 @@
-//! What is refused of floods, with little of each; others are served meanwhile.
+//! Refusals of floods, with little of each; other requests are served meanwhile.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -9,27 +9,27 @@ use super::{OTHER, frames, head_to_github, kinds, with_other};
 use crate::gateway::running::{self, Gateway, borrowed, signed};
 use crate::gateway::subscribed::Subscribed;
 
-/// A signed delivery is taken.
+/// Asserts that a signed delivery is accepted.
 fn is_taken(gateway: &Gateway, delivery: &str) {
     let body = format!("{{\"delivery\":\"{delivery}\"}}");
     let answer = gateway.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-/// Posts to the listener that takes anything.
+/// Posts to the listener that accepts any request.
 fn post(gateway: &Gateway, query: &str, kind: &str, body: &[u8]) -> u16 {
     let path = format!("{}{query}", gateway.path(OTHER));
     gateway.request("POST", &path, &[("Content-Type", kind)], body).status
 }
 
 #[test]
-fn heads_that_come_byte_by_byte_are_not_waited_for() {
+fn slow_request_heads_end_with_the_header_timeout() {
     let (_folder, gateway) = with_other("\n[limits]\nheader_timeout = \"1s\"\n", "");
     let mut slow: Vec<TcpStream> =
         (0..50).map(|_| TcpStream::connect(gateway.senders).unwrap()).collect();
     let head = head_to_github("X-Slow: ");
     let began = Instant::now();
-    // A byte each tenth of a second: no pause is long, and all of it would take ten seconds.
+    // One byte each tenth of a second: no pause is long, and the whole head would take ten seconds.
     for byte in head.bytes().chain(std::iter::repeat(b'a')) {
         slow.retain_mut(|stream| stream.write_all(&[byte]).is_ok());
         if slow.is_empty() || began.elapsed() > Duration::from_secs(8) {
@@ -42,7 +42,7 @@ fn heads_that_come_byte_by_byte_are_not_waited_for() {
 }
 
 #[test]
-fn a_head_without_end_is_refused_and_not_kept() {
+fn an_endless_request_head_is_refused_without_buffering() {
     let (_folder, gateway) = with_other("", "");
     for line in ["X-Long: ", "X-Many: a\r\n", "X-Folded: a\r\n "] {
         let mut stream = TcpStream::connect(gateway.senders).unwrap();
@@ -62,11 +62,11 @@ fn a_head_without_end_is_refused_and_not_kept() {
 }
 
 #[test]
-fn what_stands_around_chunks_has_an_end() {
+fn chunk_extensions_trailers_and_sizes_are_bounded() {
     let (_folder, gateway) = with_other("\n[limits]\nbody_timeout = \"2s\"\n", "");
     let chunks = "Transfer-Encoding: chunked\r\n\r\n";
     for (begins, goes_on) in [
-        // A chunk's extension, trailers, a size that does not end, chunks of nothing but a size.
+        // A chunk extension, trailers, an endless chunk size, tiny chunks.
         ("1;", "extension"),
         ("0\r\n", "X-Trailer: a\r\n"),
         ("0", "0"),
@@ -92,7 +92,7 @@ fn what_stands_around_chunks_has_an_end() {
 }
 
 #[test]
-fn bombs_of_gzip_are_refused_and_not_unpacked() {
+fn gzip_bombs_are_refused_before_decompression_ends() {
     let (_folder, gateway) = with_other("", "");
     let bomb = kinds::bomb();
     let headers = [("Content-Encoding", "gzip"), ("Content-Type", "application/json")];
@@ -110,7 +110,7 @@ fn bombs_of_gzip_are_refused_and_not_unpacked() {
 }
 
 #[test]
-fn json_that_nests_without_end_is_refused_whoever_sends_it() {
+fn deeply_nested_json_is_refused_with_and_without_a_signature() {
     let (_folder, gateway) = with_other("", "");
     let deep = kinds::deep();
     let objects = "{\"a\":".repeat(200_000);
@@ -122,7 +122,7 @@ fn json_that_nests_without_end_is_refused_whoever_sends_it() {
         assert_eq!(gateway.post(&[("Content-Type", "application/json")], body).status, 401);
         assert_eq!(gateway.post(&borrowed(&signed(body, "1")), body).status, 400);
         assert_eq!(post(&gateway, "", "application/json", body), 400);
-        // Where nobody says that it is JSON, it is a text.
+        // Without a JSON content type the body is text.
         assert_eq!(post(&gateway, "", "text/plain", body), 200);
         let form = [b"payload=".as_slice(), body].concat();
         assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
@@ -131,7 +131,7 @@ fn json_that_nests_without_end_is_refused_whoever_sends_it() {
 }
 
 #[test]
-fn compressed_blocks_without_output_end_with_the_processor_time_that_they_may_take() {
+fn empty_deflate_blocks_are_refused_at_the_processor_time_limit() {
     let (_folder, gateway) = with_other("", "");
     let began = Instant::now();
     let headers = [("Content-Encoding", "gzip")];
@@ -144,7 +144,7 @@ fn compressed_blocks_without_output_end_with_the_processor_time_that_they_may_ta
 }
 
 #[test]
-fn keys_that_have_one_hash_take_no_longer_than_others() {
+fn colliding_hash_keys_take_no_longer_than_others() {
     let keys = kinds::colliding(1000);
     assert!(keys.iter().all(|key| kinds::hash(key) == kinds::hash(&keys[0])));
     let (_folder, gateway) = with_other(
@@ -163,13 +163,13 @@ fn keys_that_have_one_hash_take_no_longer_than_others() {
     let names = kinds::colliding(90);
     let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(gateway.request("POST", &gateway.path(OTHER), &headers, b"").status, 200);
-    // All with all would be three hundred million comparisons each.
+    // Comparing every pair would take three hundred million comparisons for each.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     is_taken(&gateway, "1");
 }
 
 #[test]
-fn requests_that_are_taken_back_and_headers_without_end_close_the_connection() {
+fn rapid_reset_and_endless_continuation_close_the_connection() {
     let (_folder, gateway) = with_other("", "");
     let mut stream = frames::connect(gateway.senders).unwrap();
     let most = 200_000;
@@ -181,12 +181,12 @@ fn requests_that_are_taken_back_and_headers_without_end_close_the_connection() {
     assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
 }
 
-/// A rule that does as much as a rule may, of a body that makes it do so.
+/// A rule with the maximum cost, for a body that causes it.
 pub(super) const HEAVY: &str = "\n[filter]\nkeep_when = '''\
     $RANGE(3000).$ANY(i => $MATCH(raw_body, \"(a|aa|aaa)*(b|ab|aab){1,30}c${i}\"))'''\n";
 
 #[test]
-fn a_rule_that_does_too_much_is_stopped_and_holds_up_no_other_listener() {
+fn a_rule_past_the_step_limit_is_stopped_and_delays_no_other_listener() {
     let (_folder, gateway) = with_other("", HEAVY);
     let body = "a".repeat(1_000_000);
     std::thread::scope(|scope| {
@@ -203,10 +203,10 @@ fn a_rule_that_does_too_much_is_stopped_and_holds_up_no_other_listener() {
 }
 
 #[test]
-fn bodies_that_stall_and_hold_memory_give_way_to_others() {
+fn stalled_bodies_release_the_memory_budget_to_others() {
     let (_folder, gateway) =
         with_other("\n[limits]\nmemory = 4194304\nbody_timeout = \"60s\"\n", "");
-    // Twice the memory that there is, and each lacks one byte.
+    // Twice the memory budget, and each body lacks one byte.
     let head = head_to_github("Content-Length: 1048576\r\n\r\n");
     let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();
     let _stalling: Vec<TcpStream> = std::thread::scope(|scope| {
@@ -228,7 +228,7 @@ fn bodies_that_stall_and_hold_memory_give_way_to_others() {
 }
 
 #[test]
-fn many_long_bodies_at_once_wait_for_each_other_and_all_are_taken() {
+fn many_large_bodies_wait_for_the_memory_budget_and_are_accepted() {
     let (_folder, gateway) = with_other("\n[limits]\nmemory = 4194304\n", "");
     let packed = {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -1,5 +1,5 @@
-//! The floods of many addresses and of tenants, with little of each: what holds whatever the
-//! machine is. How long the sender waits is measured by hand.
+//! The floods of many addresses and of tenants, with little of each: expectations that do not
+//! depend on the machine. Latency is measured by hand.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::catalog::{Kind, STRANGERS, TENANTS};
 use super::measured::MEMORY;
 use super::stage::Stage;
 
-/// Runs the floods that have this in their names for a moment each.
+/// Runs the floods with this text in their names for a moment each.
 fn beside(kinds: &[Kind], wanted: &str) {
     let kinds: Vec<&Kind> = kinds.iter().filter(|kind| kind.name.contains(wanted)).collect();
     assert!(!kinds.is_empty(), "no flood is called `{wanted}`");
@@ -35,46 +35,46 @@ fn beside(kinds: &[Kind], wanted: &str) {
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_a_flood_of_silent_connections() {
+fn a_sender_loses_no_event_beside_a_flood_of_silent_connections() {
     beside(STRANGERS, "silent");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_a_flood_of_http2_frames() {
+fn a_sender_loses_no_event_beside_a_flood_of_http2_frames() {
     beside(STRANGERS, "HTTP/2");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_connections_that_are_each_at_their_worst() {
+fn a_sender_loses_no_event_beside_connections_at_their_resource_limits() {
     beside(STRANGERS, "each at its worst");
     beside(STRANGERS, "HTTP/1.1");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_a_flood_of_forged_requests() {
+fn a_sender_loses_no_event_beside_a_flood_of_forged_requests() {
     beside(STRANGERS, "forged");
     beside(STRANGERS, "challenges");
     beside(STRANGERS, "guesses");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_a_flood_of_readiness_probes() {
+fn a_sender_loses_no_event_beside_a_flood_of_readiness_probes() {
     beside(STRANGERS, "/readyz");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_a_tenant_that_lists_and_reads_slowly() {
+fn a_sender_loses_no_event_beside_a_tenant_that_lists_and_reads_slowly() {
     beside(TENANTS, "lists");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_the_fan_out_of_another_tenant() {
+fn a_sender_loses_no_event_beside_the_fan_out_of_another_tenant() {
     beside(TENANTS, "fan-out");
     beside(TENANTS, "hang");
 }
 
 #[test]
-fn a_sender_loses_nothing_beside_filters_and_schemas_of_another_tenant() {
+fn a_sender_loses_no_event_beside_filters_and_schemas_of_another_tenant() {
     beside(TENANTS, "filters");
     beside(TENANTS, "schemas");
 }

@@ -1,4 +1,4 @@
-//! What a flood meets: a gateway with two tenants, of which one behaves well.
+//! The target of a flood: a gateway with two tenants, one of them well-behaved.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,13 +10,13 @@ use super::{OTHER, SIGNED, ZOOM};
 use crate::gateway::endpoint::{Endpoint, Mode};
 use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, exchange};
 
-/// A listener of the tenant that floods.
+/// A listener of the flooding tenant.
 pub(super) const EVIL: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a14";
 
-/// Limits of the listeners, so that a flood meets the other bounds first.
+/// Limits of the listeners, so that a flood reaches the other limits first.
 const MANY: &str = "\n[rate_limit]\nrequests = 1000000\nburst = 1000000\n";
 
-/// A gateway's folder, with a tenant that behaves well, `acme`, and one that does not, `evil`.
+/// The folder of a gateway, with a well-behaved tenant, `acme`, and a hostile one, `evil`.
 pub(crate) struct Stage {
     pub(crate) folder: Folder,
     pub(crate) senders: SocketAddr,
@@ -31,7 +31,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// All limits are the usual ones; `other` says more of the listener that takes anything.
+    /// All limits are the default ones; `other` has additional keys of the listener that accepts
+    /// any request.
     pub(crate) fn new(other: &str) -> (Self, Gateway) {
         let folder = Folder::with_listener("");
         configure(&folder, other);
@@ -39,7 +40,7 @@ impl Stage {
         Self::serve(folder)
     }
 
-    /// Starts a gateway in a folder that is configured, with the tenants and the first webhook.
+    /// Starts a gateway in a configured folder, with the tenants and the first webhook.
     pub(crate) fn serve(folder: Folder) -> (Self, Gateway) {
         let key = |tenant: &str| {
             folder.answer(&["tenants", "create", tenant]);
@@ -78,14 +79,14 @@ impl Stage {
         exchange(self.management, method, path, &headers, body.as_bytes())
     }
 
-    /// Makes a webhook for the events of GitHub.
+    /// Creates a webhook for the events of GitHub.
     pub(crate) fn subscribe_acme(&self, name: &str, url: &str) {
         let form = webhook(name, url, "issues");
         let answer = self.call_as(&self.acme, "POST", "/event/acme/webhooks", &form);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
-    /// Makes webhooks of `evil` until there are so many or no more may be made; answers how many.
+    /// Creates webhooks of `evil` up to a number or to the quota. Returns their number.
     pub(crate) fn subscribe(&self, number: usize, url: &str) -> usize {
         let made = (0..number).map(|at| {
             let form = webhook(&format!("w{at}"), &format!("{url}/{at}"), "t");
@@ -95,13 +96,13 @@ impl Stage {
     }
 }
 
-/// A gateway that stops does not wait long for receivers that hang.
+/// Shutdown does not wait long for hanging receivers.
 pub(crate) const DRAIN: &str = "drain_timeout = \"3s\"\n";
 
-/// Deliveries may go to this machine.
+/// Deliveries to this machine are allowed.
 pub(crate) const DELIVERY: &str = "\n[delivery]\nallow = [\"127.0.0.0/8\"]\n";
 
-/// A webhook of Socotra's kind for one type of events.
+/// A Socotra webhook for one event type.
 pub(super) fn webhook(name: &str, url: &str, kind: &str) -> Value {
     json!({
         "name": name, "enabled": true, "eventTypes": [kind], "endpoint": { "url": url },
@@ -128,12 +129,12 @@ pub(crate) fn configure(folder: &Folder, other: &str) {
     listener("evil", EVIL, "evil", &format!("{MANY}{types}"));
 }
 
-/// GitHub's deliveries, whose type subscribers may choose.
+/// GitHub deliveries, with a type that subscriptions can select.
 const GITHUB: &str = "provider = \"github\"\n[secrets]\nGITHUB = { file = \"secrets/github\" }\n\
     [event]\ntype = 'headers[\"x-github-event\"]'\nid = 'headers[\"x-github-delivery\"]'\n\
     types = [\"issues\"]\n";
 
-/// A check of a signature that may be one of several.
+/// A verification of one of several signatures.
 const CANDIDATES: &str = r#"
 [secrets]
 KEY = { file = "secrets/github" }
@@ -152,7 +153,7 @@ encoding = "hex"
 /// The address of the well-behaved sender: no flood comes from there.
 pub(crate) const SENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 
-/// The management address by IP: names may be refused.
+/// The management address by IP: host names may be refused.
 pub(super) fn host(address: SocketAddr) -> String {
     match address.ip() {
         IpAddr::V4(ip) => format!("{ip}:{}", address.port()),

@@ -1,4 +1,4 @@
-//! Sessions of strangers: those who have no secret and no key.
+//! Sessions of unauthenticated clients: they have no secret and no key.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use super::client::{drain, enter, requests, send};
 use super::http2::PREFACE;
 use super::{SIGNED, ZOOM, kinds};
 
-/// Where a flood is sent to, and where it comes from.
+/// The target of a flood, and its source address.
 #[derive(Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) from: Ipv4Addr,
@@ -19,7 +19,7 @@ pub(crate) struct Way {
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// A whole request of HTTP/1.1 to an address.
+/// A complete HTTP/1.1 request to an address.
 fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
@@ -32,7 +32,7 @@ fn notify(listener: &str) -> String {
     format!("/webhooks/v1/listeners/{listener}/notify")
 }
 
-/// A connection that says nothing, or stops in the preface of HTTP/2 or behind it.
+/// A silent connection, or one that stops in or after the HTTP/2 preface.
 pub(crate) async fn silence(flood: &Flood, way: Way, client: usize) {
     let Some(mut stream) = enter(flood, way.from, way.senders).await else {
         return;
@@ -51,7 +51,7 @@ pub(crate) async fn silence(flood: &Flood, way: Way, client: usize) {
     flood.count(if ended { "closed" } else { "held for 60 s" });
 }
 
-/// A head of 30 KB without its end, a byte more each second.
+/// An unfinished head of 30 KB, one more byte each second.
 pub(crate) async fn slow_head(flood: &Flood, way: Way) {
     let Some(mut stream) = enter(flood, way.from, way.senders).await else {
         return;
@@ -67,7 +67,7 @@ pub(crate) async fn slow_head(flood: &Flood, way: Way) {
     flood.count("closed");
 }
 
-/// A body of a mebibyte that lacks its last byte.
+/// A body of a mebibyte without its last byte.
 pub(crate) async fn stalled_body(flood: &Flood, way: Way) {
     let Some(mut stream) = enter(flood, way.from, way.senders).await else {
         return;
@@ -79,7 +79,7 @@ pub(crate) async fn stalled_body(flood: &Flood, way: Way) {
     flood.count(if ended { "closed" } else { "held for 60 s" });
 }
 
-/// Requests one behind the other, whose answers nobody reads.
+/// Pipelined requests with unread responses.
 pub(crate) async fn unread(flood: &Flood, way: Way) {
     let Some(mut stream) = enter(flood, way.from, way.senders).await else {
         return;
@@ -90,7 +90,7 @@ pub(crate) async fn unread(flood: &Flood, way: Way) {
     flood.count(if taken { "taken" } else { "not taken" });
 }
 
-/// A body of a megabyte with 128 signatures, none of which is right.
+/// A body of a megabyte with 128 wrong signatures.
 static FORGED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let candidates: Vec<String> = (0..128).map(|number| format!("sha256={number:064x}")).collect();
     let headers = format!("{JSON}X-Signature: {}\r\n", candidates.join(","));
@@ -106,7 +106,7 @@ static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static LARGE: LazyLock<Vec<u8>> =
     LazyLock::new(|| request("POST", &super::github(), JSON, &kinds::noise(1_000_000)));
 
-/// Sends requests over a connection of its own.
+/// Sends requests over a new connection.
 async fn over_one(flood: &Flood, from: Ipv4Addr, to: SocketAddr, all: &[&[u8]]) {
     if let Some(mut stream) = enter(flood, from, to).await {
         requests(flood, &mut stream, all).await;
@@ -125,7 +125,7 @@ pub(crate) async fn large_bodies(flood: &Flood, way: Way) {
     over_one(flood, way.from, way.senders, &[LARGE.as_slice()]).await;
 }
 
-/// Challenges that nobody signed, with a token of their own and a body that is long to keep.
+/// Unsigned challenges, with a new token each and a long body.
 pub(crate) async fn challenges(flood: &Flood, way: Way, client: usize) {
     let all: Vec<Vec<u8>> = (0..20)
         .map(|number| {
@@ -141,7 +141,7 @@ pub(crate) async fn challenges(flood: &Flood, way: Way, client: usize) {
     over_one(flood, way.from, way.senders, &all).await;
 }
 
-/// Guesses of a client's secret at the token endpoint.
+/// Guesses of a client secret at the token endpoint.
 pub(crate) async fn guesses(flood: &Flood, way: Way, client: usize) {
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     let all: Vec<Vec<u8>> = (0..20)
@@ -156,7 +156,7 @@ pub(crate) async fn guesses(flood: &Flood, way: Way, client: usize) {
     over_one(flood, way.from, way.senders, &all).await;
 }
 
-/// Readiness and metrics, asked again and again.
+/// Readiness and metrics, requested again and again.
 pub(crate) async fn readiness(flood: &Flood, way: Way) {
     let ready = request("GET", "/readyz", "", b"");
     let metrics = request("GET", "/metrics", "", b"");

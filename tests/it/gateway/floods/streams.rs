@@ -1,5 +1,5 @@
-//! Floods of HTTP/2: heads, header blocks, tables, control frames. Memory is the gateway's at its
-//! most.
+//! HTTP/2 floods: request heads, header blocks, HPACK tables, control frames. Memory is the peak of
+//! the gateway.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,7 +14,7 @@ use crate::gateway::running::{Gateway, borrowed, setting, signed};
 
 const TOKEN: &str = "/oauth/v1/token";
 
-/// Streams of one connection.
+/// The number of streams of one connection.
 const STREAMS: u32 = 50;
 
 /// A field of one byte: an entry of the static table, `accept-language` with no value.
@@ -35,14 +35,14 @@ fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Heads of so many fields of one byte, on fifty streams whose bodies never come.
+/// Heads with this number of one-byte fields, on fifty streams without bodies.
 fn small_fields(path: &str, fields: usize) -> Vec<u8> {
     let mut block = block_to(path);
     block.extend(std::iter::repeat_n(INDEXED, fields));
     (0..STREAMS).flat_map(|at| frame(HEADERS, END_HEADERS, 2 * at + 1, &block)).collect()
 }
 
-/// Heads of 90 values of 150 bytes that are no UTF-8.
+/// Heads with 90 values of 150 bytes of invalid UTF-8.
 fn no_texts(path: &str) -> Vec<u8> {
     let mut block = block_to(path);
     for at in 0..90 {
@@ -66,7 +66,7 @@ fn no_texts(path: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A header block of small fields that does not end.
+/// An endless header block of small fields.
 fn open_block(path: &str) -> Vec<u8> {
     let mut block = block_to(path);
     block.extend([INDEXED; 190]);
@@ -74,7 +74,7 @@ fn open_block(path: &str) -> Vec<u8> {
 }
 
 #[test]
-fn heads_of_http2_streams_are_counted_in_one_memory_budget() {
+fn http2_request_heads_share_one_memory_budget() {
     let (_folder, gateway) = with_other("", "");
     let path = gateway.path(crate::gateway::running::LISTENER);
     for (name, bytes) in [
@@ -123,7 +123,7 @@ fn header_count_and_size_are_checked_at_every_route() {
     }
 }
 
-/// The status of the first answer: a literal of three digits, or an entry of the static table.
+/// The status of the first response: a literal of three digits, or an entry of the static table.
 fn status(stream: &mut TcpStream) -> u16 {
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     loop {
@@ -146,12 +146,12 @@ fn status(stream: &mut TcpStream) -> u16 {
     }
 }
 
-/// Sends frames; answers whether the connection is closed for it.
+/// Sends frames. Returns true if the connection is closed for it.
 fn closes_for(to: SocketAddr, begins: &[u8], frames: &[u8], number: usize) -> bool {
     let mut stream = connect(to);
     let mut reader = stream.try_clone().unwrap();
     reader.set_read_timeout(Some(Duration::from_secs(4))).unwrap();
-    // What is answered is read: else the gateway stops reading.
+    // Responses are read; otherwise the gateway stops reading.
     let reading = std::thread::spawn(move || {
         let mut buffer = [0; 65_536];
         loop {
@@ -168,7 +168,7 @@ fn closes_for(to: SocketAddr, begins: &[u8], frames: &[u8], number: usize) -> bo
 }
 
 #[test]
-fn floods_of_control_frames_close_the_connection() {
+fn http2_control_frame_floods_close_the_connection() {
     let (_folder, gateway) = with_other("", "");
     let body = frame(HEADERS, END_HEADERS, 1, &block_to(TOKEN));
     let open = frame(HEADERS, 0, 1, &block_to(TOKEN));
@@ -189,12 +189,12 @@ fn floods_of_control_frames_close_the_connection() {
 }
 
 #[test]
-fn a_good_http2_client_is_not_taken_for_a_flood() {
+fn a_well_behaved_http2_client_is_not_closed_as_a_flood() {
     let (_folder, gateway) = with_other("", "");
     let mut stream = connect(gateway.senders);
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut block = block_to(TOKEN);
-    // The table is empty, so that a field put into it takes no room.
+    // The table size is set to zero, so an inserted field uses no memory.
     block.insert(0, 0x20);
     block.extend([0x40, 3]);
     block.extend(b"x-a\x01b");
@@ -216,7 +216,7 @@ fn a_good_http2_client_is_not_taken_for_a_flood() {
 }
 
 #[test]
-fn a_peer_that_keeps_a_header_table_is_closed() {
+fn a_peer_that_fills_the_hpack_table_is_closed() {
     let (_folder, gateway) = with_other("", "");
     let mut block = block_to(TOKEN);
     block.extend([0x40, 3]);
@@ -227,7 +227,7 @@ fn a_peer_that_keeps_a_header_table_is_closed() {
     let frames: Vec<_> = std::iter::from_fn(|| frames::read_frame(&mut stream)).collect();
     assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "it is answered: {frames:?}");
     assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)));
-    // Trailers of many fields are held beside a body that nobody reads yet.
+    // Trailers with many fields are held beside an unread body.
     let mut stream = connect(gateway.senders);
     let mut both = frame(HEADERS, END_HEADERS, 1, &block_to(TOKEN));
     both.extend(frame(HEADERS, END_HEADERS | END_STREAM, 1, &literal("x", "y").repeat(100)));
@@ -238,11 +238,11 @@ fn a_peer_that_keeps_a_header_table_is_closed() {
     is_taken(&gateway, "1");
 }
 
-/// `FLOOD_CONNECTIONS` connections that do their worst, each kind of worst in turn; those that
-/// have `FLOOD` in their name.
+/// Opens `FLOOD_CONNECTIONS` hostile connections of every kind in turn; only kinds with `FLOOD` in
+/// their name.
 #[test]
 #[ignore = "measures, and needs 25,000 open files"]
-fn measure_the_peak_of_memory_under_12000_connections_that_do_their_worst() {
+fn measure_peak_memory_under_12000_hostile_connections() {
     let number = setting("FLOOD_CONNECTIONS", 12_000);
     let wanted = std::env::var("FLOOD").unwrap_or_default();
     let path = format!("/webhooks/v1/listeners/{}/notify", crate::gateway::running::LISTENER);
@@ -308,7 +308,7 @@ fn measure_the_peak_of_memory_under_12000_connections_that_do_their_worst() {
     }
 }
 
-/// A connection from one of the addresses of the loopback network.
+/// Connects from one of the addresses of the loopback network.
 fn from(address: usize, to: SocketAddr) -> Option<TcpStream> {
     let last = u8::try_from(address + 10).ok()?;
     crate::gateway::stages::connect_from([127, 0, 1, last], to)

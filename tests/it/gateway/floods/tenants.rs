@@ -1,4 +1,5 @@
-//! Floods of a tenant: what one with a key, or with files of its own, does to another.
+//! Floods of a tenant, with an API key or its own listener files, and their effect on another
+//! tenant.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) fn event(number: usize, length: usize) -> Vec<u8> {
     format!("{head}{body}").into_bytes()
 }
 
-/// Stores events of the tenant, one connection for all.
+/// Stores events of the tenant over one connection.
 fn store_events(stage: &Stage, number: usize, length: usize) {
     let flood = Flood::default();
     let all: Vec<Vec<u8>> = (0..number).map(|at| event(at, length)).collect();
@@ -46,7 +47,7 @@ fn store_events(stage: &Stage, number: usize, length: usize) {
     assert_eq!(flood.statuses(), [200], "{}", flood.told());
 }
 
-/// Webhooks with headers of 900 KB each, as far as that is allowed, and events of 64 KB.
+/// Webhooks with headers of 900 KB each, up to the limits, and events of 64 KB.
 pub(crate) fn prepare_lists(stage: &Stage, flood: &Flood) {
     let form = json!({ "name": "logs", "uri": stage.answering.url(), "events": "t",
         "isActive": true, "authenticationType": "none" });
@@ -63,7 +64,7 @@ pub(crate) fn prepare_lists(stage: &Stage, flood: &Flood) {
     stage.subscribe(flood.size(500, 20), &stage.answering.url());
 }
 
-/// Several clients list everything, and as many streams are opened that nobody reads.
+/// Several clients list everything, and as many unread event streams are open.
 pub(crate) fn lists(stage: &Stage, flood: &Flood) {
     let webhooks = stage.call("GET", "/api/v1/webhooks?pageSize=1000", &Value::Null);
     let webhooks: Value = serde_json::from_slice(&webhooks.body).unwrap();
@@ -95,7 +96,7 @@ pub(crate) fn lists(stage: &Stage, flood: &Flood) {
     });
 }
 
-/// A list that is asked for, and read only after a while.
+/// A list that is read only after a while.
 pub(crate) async fn listed(flood: &Flood, way: Way, list: &[u8]) {
     let Some(mut stream) = enter(flood, way.from, way.management).await else {
         return;
@@ -107,7 +108,7 @@ pub(crate) async fn listed(flood: &Flood, way: Way, list: &[u8]) {
     requests(flood, &mut stream, &[list]).await;
 }
 
-/// A stream of events that nobody reads.
+/// An unread event stream.
 pub(crate) async fn follow_unread(flood: &Flood, way: Way, request: &[u8]) {
     let Some(mut stream) = enter(flood, way.from, way.management).await else {
         return;
@@ -181,8 +182,8 @@ pub(crate) fn filters(stage: &Stage, flood: &Flood) {
     });
 }
 
-/// Schemas that are saved beside a running gateway: a tree, a union that contains itself, a pattern
-/// that looks back, and one without a fault.
+/// Schemas that are saved beside a running gateway: a tree, a recursive union, a pattern with a
+/// back reference, and a valid one.
 const SCHEMAS: [&str; 4] = [
     r##"{"type":"object","properties":{"tree":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"object","properties":{"l":{"$ref":"#/$defs/n"},"r":{"$ref":"#/$defs/n"}}}}}"##,
     r##"{"$ref":"#/$defs/e","$defs":{"e":{"oneOf":[{"type":"object","properties":{"k":{"const":"a"},"l":{"$ref":"#/$defs/e"},"r":{"$ref":"#/$defs/e"}},"required":["k","l"]},{"type":"object","properties":{"k":{"const":"b"},"l":{"$ref":"#/$defs/e"},"r":{"$ref":"#/$defs/e"}},"required":["k","l"]},{"type":"object","properties":{"k":{"const":"c"}},"required":["k"]}]}}}"##,
@@ -190,7 +191,7 @@ const SCHEMAS: [&str; 4] = [
     r#"{"type":"object"}"#,
 ];
 
-/// Saves one schema after the other, and sends what is costly to hold to each.
+/// Saves one schema after the other, and sends costly bodies to each.
 pub(crate) fn schemas(stage: &Stage, flood: &Flood) {
     let next = AtomicUsize::new(0);
     let nested = format!("{}1{}", "{\"k\":\"a\",\"l\":".repeat(40), "}".repeat(40));

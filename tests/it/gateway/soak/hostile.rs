@@ -1,4 +1,4 @@
-//! The hostile traffic of the soak: sessions of every kind, each from an address of its own.
+//! The hostile traffic of the soak test: sessions of every kind, each from another address.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::gateway::floods::client::crowd;
 use crate::gateway::floods::stage::Stage;
 use crate::gateway::floods::{github, http2, strangers, tenants};
 
-/// Clients at a time.
+/// The number of concurrent clients.
 const CLIENTS: usize = 96;
 
 pub(super) fn run(stage: &Stage, flood: &Flood) {
@@ -44,7 +44,7 @@ async fn session(stage: &Stage, flood: &Flood, client: usize, list: &[u8], strea
         19 => strangers::readiness(flood, way).await,
         20 => tenants::listed(flood, way, list).await,
         21..23 => tenants::follow_unread(flood, way, stream).await,
-        // For receivers that hang.
+        // For hanging receivers.
         _ => tenants::send_events(flood, way, &tenants::event(number, 10)).await,
     }
 }

@@ -1,4 +1,4 @@
-//! What came of a soak, and what has to hold of it.
+//! The results of a soak test, and their checks.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,14 +17,14 @@ pub(super) struct Outcome {
     pub(super) reloads: usize,
     pub(super) bad_reloads: usize,
     pub(super) stops: usize,
-    /// Deliveries that each receiver got, and how many of them were not the first of their event.
+    /// Deliveries to each receiver, and the number of repeats.
     got: Vec<(usize, usize)>,
     ended_after: Duration,
     stored: usize,
 }
 
 impl Outcome {
-    /// Waits until each acknowledged event was delivered to both.
+    /// Waits until each acknowledged event was delivered to both receivers.
     pub(super) fn delivered(&mut self, senders: &Senders, receivers: [&Endpoint; 2]) {
         let acknowledged = senders.acknowledged();
         let until = Instant::now() + Duration::from_secs(120);
@@ -44,14 +44,14 @@ impl Outcome {
         }
     }
 
-    /// Tells the gateway to stop while the flood goes on.
+    /// Stops the gateway while the flood continues.
     pub(super) fn stopped(&mut self, gateway: Gateway) {
         let began = Instant::now();
         assert!(gateway.stop().success());
         self.ended_after = began.elapsed();
     }
 
-    /// Each acknowledged event is stored, once.
+    /// Asserts that each acknowledged event is stored once.
     pub(super) fn stored(&mut self, senders: &Senders, store: &Path) {
         let events = faults::events(store);
         let good = events.iter().filter(|event| event.event_type == "issues");
@@ -94,7 +94,7 @@ impl Outcome {
         }
     }
 
-    /// What has to hold besides.
+    /// Returns the other failed checks.
     pub(super) fn hold(&self, watch: &Watch, stored_mib: u64) {
         let (early, late) = watch.growth();
         assert!(late <= early + early / 2 + 64, "memory grew from {early} to {late} MiB");
@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// The event that a delivery is about.
+/// Returns the id of the event of a delivery.
 fn event(body: &[u8]) -> usize {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     usize::try_from(body["data"]["id"].as_u64().unwrap()).unwrap()
@@ -116,7 +116,7 @@ fn data_id(data: &str) -> usize {
     usize::try_from(data["id"].as_u64().unwrap()).unwrap()
 }
 
-/// A delivery that came more than once had the same id each time, and no two events have one.
+/// Asserts that repeats of a delivery have one id, and no two events share an id.
 fn same_id_same_body(receiver: &Endpoint) {
     let mut ids = std::collections::BTreeMap::new();
     for one in receiver.received() {

@@ -1,4 +1,4 @@
-//! Senders as providers are: each event is sent until the answer is 200.
+//! Senders that act like providers: each event is sent until the response is 200.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ pub(super) struct Senders {
     over: AtomicBool,
     acknowledged: Mutex<BTreeSet<usize>>,
     took: Mutex<Vec<Duration>>,
-    /// What came in place of 200, and how often.
+    /// The responses other than 200, with their numbers.
     refused: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -61,7 +61,7 @@ impl Senders {
         self.acknowledged.lock().unwrap().clone()
     }
 
-    /// How long the answers of those that were taken took, sorted.
+    /// Returns the latencies of the accepted requests, sorted.
     pub(super) fn took(&self) -> Vec<Duration> {
         let mut took = self.took.lock().unwrap().clone();
         took.sort();

@@ -34,11 +34,11 @@ impl Drop for Volume {
     }
 }
 
-/// Bytes on the disk of all files in a folder, and of those that end with `-wal`.
+/// Returns the disk usage of all files in a folder, and of those that end with `-wal`, in bytes.
 pub(super) fn used(folder: &Path) -> (u64, u64) {
     let mut used = (0, 0);
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        // A file may go between the list and the look.
+        // A file may be deleted between the listing and its metadata.
         let Ok(file) = entry.metadata() else {
             continue;
         };

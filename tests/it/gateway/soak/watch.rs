@@ -1,4 +1,4 @@
-//! Memory and disk of the gateway, looked at four times a second.
+//! Memory and disk usage of the gateway, sampled four times a second.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::volume::used;
 
-/// What was seen at one moment; memory in KiB.
+/// One sample; memory in KiB.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
     pub(super) pid: u32,
@@ -35,7 +35,7 @@ impl Watch {
         }
     }
 
-    /// Looks at another process from now on.
+    /// Samples another process from now on.
     pub(super) fn follow(&self, pid: u32) {
         self.pid.store(pid, Ordering::SeqCst);
     }
@@ -47,7 +47,7 @@ impl Watch {
     pub(super) fn run(&self) {
         while !self.over.load(Ordering::SeqCst) {
             let pid = self.pid.load(Ordering::SeqCst);
-            // It may have been killed this moment.
+            // It may have been killed at this moment.
             if let Some([resident, peak]) = memory(pid) {
                 let (disk, log) = used(&self.folder);
                 self.seen.lock().unwrap().push(Seen { pid, resident, peak, disk, log });
@@ -60,18 +60,18 @@ impl Watch {
         self.seen.lock().unwrap().iter().map(of).max().unwrap()
     }
 
-    /// MiB of memory at the most (`VmHWM`), of all processes.
+    /// Returns the peak memory (`VmHWM`) of all processes, in MiB.
     pub(super) fn peak(&self) -> u64 {
         self.most(|seen| seen.peak) >> 10
     }
 
-    /// MiB on the disk at the most, and of the write-ahead log.
+    /// Returns the peak disk usage of the store, and of the write-ahead log, in MiB.
     pub(super) fn disk(&self) -> (u64, u64) {
         (self.most(|seen| seen.disk) >> 20, self.most(|seen| seen.log) >> 20)
     }
 
-    /// MiB of the last process at the most (`VmRSS`): in the second quarter of its life, and in the
-    /// second half.
+    /// Returns the peak of `VmRSS` of the last process, in MiB: in the second quarter of its life,
+    /// and in the second half.
     pub(super) fn growth(&self) -> (u64, u64) {
         let seen = self.seen.lock().unwrap();
         let last = seen.last().unwrap().pid;
@@ -83,7 +83,7 @@ impl Watch {
     }
 }
 
-/// `VmRSS` and `VmHWM` of a process.
+/// Returns `VmRSS` and `VmHWM` of a process.
 fn memory(pid: u32) -> Option<[u64; 2]> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let number = |name: &str| -> Option<u64> {

@@ -34,7 +34,7 @@ fn edge(taken: impl Fn(i64) -> bool, beyond: i64) -> i64 {
 }
 
 #[test]
-fn a_signed_time_is_taken_within_its_tolerance_to_the_millisecond_and_never_outside() {
+fn a_signed_time_is_accepted_exactly_within_its_tolerance() {
     let mut tally = Tally::default();
     for facts in all() {
         let Some(tolerance) = facts.checks.iter().find_map(|check| check.tolerance) else {
@@ -70,7 +70,7 @@ fn a_signed_time_is_taken_within_its_tolerance_to_the_millisecond_and_never_outs
 
 /// Tests a request that arrives again a day later.
 #[test]
-fn a_replay_is_refused_or_recognised_unless_the_recipe_says_that_it_is_not() {
+fn a_replay_is_refused_or_deduplicated_unless_the_recipe_excludes_it() {
     let mut tally = Tally::default();
     for facts in all() {
         for sample in facts.valid().filter(|sample| sample.expect == "accepted") {
@@ -131,7 +131,7 @@ fn unsigned(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
 }
 
 #[test]
-fn who_changes_only_what_is_not_signed_makes_no_second_event() {
+fn changes_to_unsigned_parts_of_a_replay_are_deduplicated() {
     let mut tally = Tally::default();
     for facts in all() {
         if facts.covers.is_empty() || !facts.recognises_what_was_signed() {
@@ -157,7 +157,7 @@ fn who_changes_only_what_is_not_signed_makes_no_second_event() {
 
 /// Characters that move from one signed part to the next leave the signed text unchanged.
 #[test]
-fn a_boundary_that_moves_between_signed_parts_makes_no_second_event() {
+fn moved_boundaries_between_signed_parts_are_refused_or_deduplicated() {
     let mut tally = Tally::default();
     for facts in all() {
         for sample in facts.valid().filter(|sample| sample.expect == "accepted") {
@@ -222,7 +222,7 @@ fn moved(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
 }
 
 #[test]
-fn what_is_signed_for_another_listener_is_refused() {
+fn a_request_signed_for_another_listener_is_refused() {
     let mut tally = Tally::default();
     for facts in all() {
         for sample in facts.valid().filter(|sample| sample.expect == "accepted") {

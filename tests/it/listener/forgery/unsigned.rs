@@ -90,7 +90,7 @@ fn sums(facts: &Facts) -> bool {
 }
 
 #[test]
-fn what_a_recipe_lists_as_unsigned_can_be_changed_by_anyone_who_has_a_request() {
+fn parts_listed_as_unsigned_can_be_changed_without_the_secret() {
     let mut tally = Tally::default();
     for facts in all() {
         for (claim, text) in facts.unsigned.iter().zip(&facts.recipe.unsigned) {
@@ -154,7 +154,7 @@ fn with_sum(text: &[u8], sum: u32) -> Vec<u8> {
 }
 
 #[test]
-fn every_part_that_an_event_is_made_of_is_listed_as_signed_or_unsigned() {
+fn every_part_an_event_is_built_from_is_listed_as_signed_or_unsigned() {
     let named = Regex::new(r#"headers\["([^"]+)"\]"#).unwrap();
     let mut wrong = Vec::new();
     let mut read = 0;
