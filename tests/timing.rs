@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = sample.now.ok_or("the sample has no time")?;
     let mut case = Case { listener, machine: Machine::default(), now };
     if case.decided(sample) != Outcome::Accepted {
-        return Err("the sample is not taken".into());
+        return Err("the sample is not accepted".into());
     }
     let names = sample.headers.iter().map(|(name, _)| name.as_str());
     let mut signed = names.filter(|name| {

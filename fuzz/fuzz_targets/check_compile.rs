@@ -32,13 +32,13 @@ fuzz_target!(|text: &str| {
 
 fn listed(program: &Program) {
     let chunk = program.chunk();
-    let source = program.source().expect("it has a source");
+    let source = program.source().expect("a program has a source");
     for span in &chunk.spans {
         lies_in(source, *span);
     }
     assert!(program.listing().lines().count() >= chunk.code.len());
     let reads = program.reads();
-    let again = Program::new(chunk.clone()).expect("it holds again");
+    let again = Program::new(chunk.clone()).expect("the program passes the verifier again");
     assert_eq!(again.reads(), reads);
     assert_eq!(again.chunk().stack, chunk.stack);
 }

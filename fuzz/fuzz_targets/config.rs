@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
         }
         assert!(
             loaded.listener.is_some() || loaded.has_errors(),
-            "nothing came, and nothing was said"
+            "neither a value nor a diagnostic"
         );
         if let Some(listener) = &loaded.listener {
             let _ = (format!("{listener:?}"), listener.all_methods(), listener.is_secured());

@@ -22,11 +22,11 @@ fuzz_target!(|input: &[u8]| {
 fn alike(engine: &Engine, checked: &Checked, case: &Case, machine: &mut Machine) {
     let context = case.context();
     let mut run = |options| {
-        let program = engine.lower_with(checked, options).expect("it compiles").program;
+        let program = engine.lower_with(checked, options).expect("an accepted source compiles").program;
         told(
             machine
                 .eval(&program, &context)
-                .map(|answer| answer.to_owned_value().expect("no secret is out")),
+                .map(|answer| answer.to_owned_value().expect("no secret escapes")),
         )
     };
     let plain = run(Options { fold: false, direct: false, ..Options::default() });

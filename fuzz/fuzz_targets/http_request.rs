@@ -102,13 +102,13 @@ fn gateway() -> Gateway {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("listeners")).expect("a folder");
     std::fs::write(folder.path().join(SETTINGS_FILE), SETTINGS).expect("a file");
-    let mut configuration = Configuration::read(folder.path(), true).expect("it reads");
+    let mut configuration = Configuration::read(folder.path(), true).expect("the settings are valid");
     for Fixture { secured, listener } in fixtures() {
         assert_eq!(secured, !(0..3).any(|number| *listener.id == *id(number)));
         configuration.listeners.insert(listener.id.clone(), listener);
     }
     let store = Arc::new(open_store(&configuration, Mode::Serve).expect("a store"));
     let clock = Clock::pinned(Time::from_epoch(NOW.into()).expect("a time"));
-    let app = runtime.block_on(app(configuration, store, clock)).expect("an app");
+    let app = runtime.block_on(app(configuration, store, clock)).expect("the gateway starts");
     Gateway { app, runtime, inputs: 0, _folder: folder }
 }

@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
         lies_in(&source, span);
         // A missing bracket is inserted where it is expected.
         if !span.range().is_empty() {
-            assert!(before <= span.range().start, "{token:?} comes before the one before it");
+            assert!(before <= span.range().start, "{token:?} starts before the end of the previous token");
             before = span.range().end;
         }
         let words = &text[span.range()];
@@ -29,7 +29,7 @@ fuzz_target!(|text: &str| {
             // The parser reports unclosed brackets; a bracket that was never opened cannot be
             // closed.
             Token::TextEnd | Token::InterpolationEnd => {
-                open = open.checked_sub(1).expect("it was opened")
+                open = open.checked_sub(1).expect("a closed bracket was opened")
             }
             _ => {}
         }

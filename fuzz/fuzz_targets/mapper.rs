@@ -1,4 +1,4 @@
-//! Compiles a document in JSON, YAML or TOML as a mapper and runs it in a context: it compiles, or
+//! Compiles a document in JSON, YAML or TOML as a mapper and runs it in a context: an accepted document compiles, or
 //! gets diagnostics with valid spans. Neither folding nor marking changes a result, and a JSON
 //! document has the same meaning when it is read as YAML.
 
@@ -23,7 +23,7 @@ fuzz_target!(|input: &str| {
     let yaml = outcome(document, Format::Yaml, &context);
     let _ = outcome(document, Format::Toml, &context);
     if let (Some(json), Some(yaml)) = (json, yaml) {
-        assert_eq!(json, yaml, "as JSON, and as YAML");
+        assert_eq!(json, yaml, "JSON and YAML differ");
     }
 });
 
@@ -40,10 +40,10 @@ fn outcome(document: &str, format: Format, context: &OwnedValue) -> Option<Outco
     roots.set_now(Time::from_epoch(1_755_648_000i64.into()).expect("a time"));
     let run = |fold, mark| {
         let options = Options { fold, mark, ..Options::default() };
-        let program = engine.lower_with(&checked, options).expect("it compiles").program;
+        let program = engine.lower_with(&checked, options).expect("an accepted document compiles").program;
         let mut machine = machine();
         let answer = machine.eval(&program, &roots);
-        told(answer.map(|answer| answer.to_owned_value().expect("no secret is out")))
+        told(answer.map(|answer| answer.to_owned_value().expect("no secret escapes")))
     };
     let all = [run(true, false), run(false, false), run(true, true)];
     // Folded code takes fewer steps, so it may stay within a limit.
@@ -51,8 +51,8 @@ fn outcome(document: &str, format: Format, context: &OwnedValue) -> Option<Outco
         return None;
     }
     let [folded, plain, marked] = all;
-    assert_eq!(folded, plain, "folded, and not");
-    assert_eq!(folded, marked, "folded, and with marks");
+    assert_eq!(folded, plain, "folded and unfolded differ");
+    assert_eq!(folded, marked, "folded and marked differ");
     Some(folded)
 }
 

@@ -158,7 +158,7 @@ fn of_a_configuration(head: &str) {
             loaded.diagnostics.iter().map(|one| format!("{one} {one:?}")).collect();
         let told = format!("{} {:?}", told.join("\n"), loaded.listener);
         assert!(!told.contains(SECRET), "{told}");
-        let find = SecretEncoding::find(encoding).expect("there is such an encoding");
+        let find = SecretEncoding::find(encoding).expect("the encoding is known");
         let mut secrets = Secrets::default();
         if let Err(error) = decode_secret(&mut secrets, "S", &secret, find) {
             assert!(!error.contains(SECRET));

@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(program) = Program::new(chunk.clone()) else {
         return;
     };
-    let plain = Program::of_instructions(chunk).expect("it holds either way");
+    let plain = Program::of_instructions(chunk).expect("the damaged program passes the verifier in both forms");
     let _ = (program.listing(), program.reads(), program.reads_clock());
     for (steps, memory) in [(50_000, 1 << 20), (30, 1 << 20), (50_000, 300), (0, 0)] {
         let mut machine = Machine::new(Limits { steps, memory, ..Limits::default() });
@@ -51,16 +51,16 @@ fn alike(machine: &mut Machine, program: &Program, plain: &Program, case: &Case)
         told(machine.eval(program, &context).map(|answer| answer.to_owned_value()))
     };
     let answer = eval(program);
-    assert_ne!(answer, Ok(None), "a secret is out");
-    assert_eq!(answer, eval(program), "a second run");
-    assert_eq!(answer, eval(plain), "by its instructions");
+    assert_ne!(answer, Ok(None), "a secret escapes");
+    assert_eq!(answer, eval(program), "a second run differs");
+    assert_eq!(answer, eval(plain), "the instructions differ from the predicate tree");
     let truth = told(machine.test(program, &context));
     if let Ok(Some(answer)) = &answer {
         assert_eq!(truth, Ok(answer.borrow().is_truthy()));
     }
     let set = RuleSet::new([program.clone(), plain.clone(), program.clone()]);
     machine.test_set(&set, &context, |at, one| {
-        assert_eq!(told(one), truth, "number {at} of a set");
+        assert_eq!(told(one), truth, "program {at} of a set differs");
         ControlFlow::<()>::Continue(())
     });
 }

@@ -113,15 +113,15 @@ body = '$CONCAT([headers["x-a"], raw_body])'
 /// A secret that occurs in no input.
 pub fn random() -> String {
     let mut bytes = [0; 24];
-    SystemRandom::new().fill(&mut bytes).expect("there is chance");
+    SystemRandom::new().fill(&mut bytes).expect("a random number generator");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A key pair that signed no input.
 pub fn key_pair() -> Ed25519KeyPair {
     let mut seed = [0; 32];
-    SystemRandom::new().fill(&mut seed).expect("there is chance");
-    Ed25519KeyPair::from_seed_unchecked(&seed).expect("it is a seed")
+    SystemRandom::new().fill(&mut seed).expect("a random number generator");
+    Ed25519KeyPair::from_seed_unchecked(&seed).expect("a valid seed")
 }
 
 /// The key set with the public key of a pair.

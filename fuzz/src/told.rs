@@ -21,5 +21,5 @@ pub fn lies_in(source: &Source, span: Span) {
     let range = span.range();
     let (start, end) = (range.start, range.end);
     assert!(start <= end && end <= text.len(), "{span:?} of {}", text.len());
-    assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{span:?} cuts a letter");
+    assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{span:?} splits a character");
 }

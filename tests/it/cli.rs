@@ -280,7 +280,7 @@ fn repl_evaluates_lines_and_continues_unfinished_ones() {
         &["repl", "--history", history.path()],
         "1 + 1\n[1,\n2]\n1 / 0\n:explain 2 > 1\n:nope\n:quit\n",
     );
-    assert_eq!(code(&output), 2, "a script is told of the worst line");
+    assert_eq!(code(&output), 2, "a script has the exit code of its worst line");
     assert!(stdout(&output).starts_with("2\n[1,2]\n"), "{}", stdout(&output));
     assert!(stderr(&output).contains("E0304") && stderr(&output).contains("there is no `:nope`"));
     assert!(history.content().contains("1 + 1"));

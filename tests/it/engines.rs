@@ -123,7 +123,7 @@ fn the_patterns_of_a_program_share_a_size_limit() {
     rule(10, Engine::for_requests()).unwrap();
     let faults = rule(30, Engine::for_requests()).unwrap_err();
     assert_eq!(faults.list[0].code.to_string(), "E0404");
-    assert_eq!(faults.list.len(), 1, "it is told once");
+    assert_eq!(faults.list.len(), 1, "one diagnostic");
     let limits = hookgate::engine::Limits { patterns: 1 << 20, ..Default::default() };
     rule(10, Engine::for_requests().limits(limits)).unwrap_err();
     // The same pattern counts once.

@@ -17,7 +17,7 @@ fn read(text: &str) -> Option<Parsed> {
 }
 
 fn formatted(text: &str) -> String {
-    format(&read(text).unwrap_or_else(|| panic!("does not read:\n{text}")))
+    format(&read(text).unwrap_or_else(|| panic!("does not parse:\n{text}")))
 }
 
 /// Returns the comments of a source in alphabetical order, without trailing white space.
@@ -31,15 +31,15 @@ fn comments(parsed: &Parsed) -> Vec<&str> {
 /// Asserts the properties of every source: the same tree, the same comments, and a second run
 /// changes nothing.
 fn keeps_the_laws(text: &str) {
-    let before = read(text).unwrap_or_else(|| panic!("does not read:\n{text}"));
+    let before = read(text).unwrap_or_else(|| panic!("does not parse:\n{text}"));
     let out = format(&before);
     let Some(after) = read(&out) else {
-        panic!("formatted, it does not read:\n{text}\n---\n{out}");
+        panic!("the formatted source does not parse:\n{text}\n---\n{out}");
     };
     let fingerprint = |parsed: &Parsed| parsed.tree.fingerprint(parsed.tree.root());
-    assert_eq!(fingerprint(&before), fingerprint(&after), "another tree:\n{text}\n---\n{out}");
-    assert_eq!(comments(&before), comments(&after), "other comments:\n{text}\n---\n{out}");
-    assert_eq!(format(&after), out, "not done at once:\n{text}\n---\n{out}");
+    assert_eq!(fingerprint(&before), fingerprint(&after), "a different tree:\n{text}\n---\n{out}");
+    assert_eq!(comments(&before), comments(&after), "different comments:\n{text}\n---\n{out}");
+    assert_eq!(format(&after), out, "a second run changes it:\n{text}\n---\n{out}");
     assert!(out.ends_with('\n') && !out.ends_with("\n\n"), "one newline at the end:\n{out}");
 }
 

@@ -117,8 +117,8 @@ fn every_source_file_has_a_module_comment() {
     files(Path::new("src"), &mut all);
     for path in all {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//! "), "{} begins without a word", path.display());
-        assert!(text.lines().count() <= 900, "{} has grown too long", path.display());
+        assert!(text.starts_with("//! "), "{} has no module comment", path.display());
+        assert!(text.lines().count() <= 900, "{} is too long", path.display());
     }
 }
 

@@ -92,7 +92,11 @@ fn failure_policy_suspends_a_subscription_and_only_its_owner_resumes_it() {
     let failed = SubscriptionHealth { failures: 1, suspended_at: None };
     let suspended = SubscriptionHealth { failures: 1, suspended_at: Some(5) };
     assert_eq!(after(fresh, Suspend::Never, false, true), failed);
-    assert_eq!(after(fresh, Suspend::GivenUp, false, false), failed, "it is tried again");
+    assert_eq!(
+        after(fresh, Suspend::GivenUp, false, false),
+        failed,
+        "a delivery with a retry left"
+    );
     assert_eq!(after(fresh, Suspend::GivenUp, false, true), suspended);
     assert_eq!(after(failed, Suspend::GivenUp, true, false), fresh, "a success resets the count");
     assert_eq!(after(fresh, Suspend::Beyond(1), false, true), failed);
@@ -103,7 +107,11 @@ fn failure_policy_suspends_a_subscription_and_only_its_owner_resumes_it() {
     assert_eq!(after(twice, Suspend::Beyond(1), true, false), lasting);
     let earlier = SubscriptionHealth { failures: 9, suspended_at: Some(1) };
     let still = SubscriptionHealth { failures: 10, suspended_at: Some(1) };
-    assert_eq!(after(earlier, Suspend::Beyond(1), false, false), still, "since when it is stays");
+    assert_eq!(
+        after(earlier, Suspend::Beyond(1), false, false),
+        still,
+        "the time of the suspension stays"
+    );
 }
 
 #[test]
@@ -194,7 +202,7 @@ fn programs_of_subscribers_have_a_size_limit_and_no_secrets() {
     assert_eq!(wants("event.data.nothing == 'a'", &mut machine), Wanted::No);
     let long = "event.data.items.$FILTER(a => event.data.items.$FILTER(b => a == b).$LENGTH() > 0)";
     let Wanted::Unknown(reason) = wants(long, &mut machine) else {
-        panic!("it runs without end");
+        panic!("filters run without the step limit");
     };
     assert!(reason.starts_with("E0401"), "{reason}");
     let fault = Programs::compile(Some("$SECRET('A')"), None).unwrap_err();

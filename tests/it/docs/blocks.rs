@@ -85,7 +85,7 @@ fn check_page(path: &Path, page: &str, wrong: &mut Vec<String>) -> String {
             }
             "json answer" => pending.take().unwrap_or_else(|| "(no mapper stands before)".into()),
             known if SILENT.contains(&known) => body.clone(),
-            _ => panic!("{}:{}: no test knows what to do with `{info}`", shown(path), block.at),
+            _ => panic!("{}:{}: unknown kind of block `{info}`", shown(path), block.at),
         };
         if trimmed(&really) != trimmed(&body) {
             let place = format!("{}:{}", shown(path), block.at);

@@ -58,7 +58,7 @@ fn every_example_rule_and_request_is_in_the_table_of_runs() {
             if path.extension().is_some_and(|found| found == extension) {
                 let name = path.file_stem().unwrap().to_str().unwrap();
                 let mention = format!("\"{kind}\": \"{name}\"");
-                assert!(table.contains(&mention), "{} is run nowhere", shown(&path));
+                assert!(table.contains(&mention), "{} is in no run", shown(&path));
             }
         }
     }

@@ -70,7 +70,7 @@ fn kind(path: &Path) -> &'static Table {
         "hookgate.toml" => &GATEWAY,
         test if test.ends_with(".test.toml") => &TEST_FILE,
         _ if folder == "listeners" => &LISTENER,
-        _ => panic!("{}: what is this?", shown(path)),
+        _ => panic!("{}: unknown kind of file", shown(path)),
     }
 }
 
@@ -146,13 +146,13 @@ fn the_json_schema_and_the_configuration_reader_agree_on_every_type() {
         (secret("\"A\""), false),
     ] {
         let faults = self::faults(&LISTENER, &json(&file));
-        assert_eq!(faults.is_empty(), valid, "by the schema: {file}\n{faults:?}");
+        assert_eq!(faults.is_empty(), valid, "rejected by the schema: {file}\n{faults:?}");
         let loaded =
             hookgate::listener::load("a.toml", &file, &hookgate::listener::ConfigSource::empty());
         let told = loaded.diagnostics.iter().flat_map(|all| &all.list).map(|one| one.code);
         let shape = [Code::E0600, Code::E0601, Code::E0602, Code::E0603, Code::E0604];
         let refused = told.filter(|code| shape.contains(code)).count() > 0;
-        assert_eq!(!refused, valid, "by the reader: {file}");
+        assert_eq!(!refused, valid, "rejected by the reader: {file}");
     }
 }
 

@@ -241,7 +241,7 @@ fn methods(gateway: &Gateway) -> Vec<(String, String)> {
             methods.push((id.to_owned(), method.to_uppercase()));
         }
     }
-    assert_eq!(methods.len(), ROWS.len(), "the table has rows of operations that there are not");
+    assert_eq!(methods.len(), ROWS.len(), "the table has rows of unknown operations");
     methods
 }
 

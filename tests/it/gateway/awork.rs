@@ -178,7 +178,7 @@ fn awork_event_types_are_the_documented_and_the_declared_ones() {
     let sends = subscribed.other_key("acme", "send");
     let gateway = subscribed.serve();
     let refused = gateway.call(&sends, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
-    assert_eq!(refused.status, 401, "a sender's key opens listeners and nothing else");
+    assert_eq!(refused.status, 401, "a sender key is for listeners only");
     let types = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
     let types = types.as_array().unwrap();
     assert_eq!(types.len(), 37);

@@ -126,7 +126,10 @@ fn a_store_without_its_encryption_key_is_refused_with_key_id_and_setting() {
         let replay = run(kept.folder(), keys, &["replay"]);
         assert_eq!(replay.status.code(), Some(2));
     }
-    assert!(!kept.folder().join("hookgate.db.key").exists(), "a key was made beside a used store");
+    assert!(
+        !kept.folder().join("hookgate.db.key").exists(),
+        "a key file was created for an existing store"
+    );
     let gateway = Gateway::start(kept.folder(), keyed(OLD));
     assert_eq!(kept.webhook(&gateway).status, 200);
 }

@@ -121,7 +121,7 @@ fn new_receivers_that_hang_hold_one_permit_each() {
     }
     good.after(10);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(hanging.after(7).len(), 7, "more than one at a time");
+    assert_eq!(hanging.after(7).len(), 7, "more than one attempt at a time");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_full_backlog_dead_letters_the_oldest_deliveries_and_accepts_events() {
     let path = format!("/event/acme/webhooks/{locator}/diverted");
     let diverted = two.gateway.until(&two.acme, &path, |list| list.as_array().unwrap().len() >= 15);
     let diverted = diverted.as_array().unwrap();
-    assert_eq!(diverted.len(), 15, "one is sent, and four wait");
+    assert_eq!(diverted.len(), 15, "one delivery is in flight, and four wait");
     assert!(diverted.iter().all(|one| one["failureTrigger"] == "backlog"), "{diverted:?}");
     let message = diverted[0]["failureMessage"].as_str().unwrap();
     assert!(message.contains("`delivery.waiting_rows`"), "{message}");
@@ -311,7 +311,7 @@ fn a_full_backlog_dead_letters_the_oldest_deliveries_and_accepts_events() {
     let counted = "hookgate_deliveries_total{result=\"backlog\"} 15";
     assert!(metrics.text().contains(counted), "{}", metrics.text());
     let log = two.gateway.logged("became dead letters");
-    assert!(log.matches("became dead letters").count() <= 2, "once in a period: {log}");
+    assert!(log.matches("became dead letters").count() <= 2, "one log line in a period: {log}");
 
     // The backlog is also limited for resent deliveries.
     let event = diverted[0]["eventLocator"].as_str().unwrap();

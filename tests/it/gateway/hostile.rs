@@ -429,7 +429,7 @@ fn documents() -> Vec<Hostile> {
         json("lists without end", nested("[", 100_000)),
         json("objects without end", nested("{\"a\":", 100_000)),
         json(
-            "depth in what nobody reads",
+            "depth in a part that no program reads",
             format!("{{\"b\":{}{}}}", nested("[", 500), nested("]", 500)),
         ),
         json("a text without end", format!("{{\"action\":\"{}", "a".repeat(1_000_000))),

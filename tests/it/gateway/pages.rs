@@ -103,7 +103,7 @@ fn unread_responses_share_one_memory_budget_by_tenant() {
     let mut unread = Unread::ask(&gateway, key, list, 60);
     // A tenant has 16 MiB: some responses fit, the others are refused with a retry.
     let good = unread.good(60);
-    assert!((2..=12).contains(&good), "{good} answers of 60");
+    assert!((2..=12).contains(&good), "{good} responses of 60");
     let held = gateway.peak() - before;
     assert!(held < 80, "60 pages of 8 MB took {held} MiB");
     let refused = gateway.call(key, "GET", list, &NOTHING);
@@ -173,7 +173,11 @@ fn the_size_of_every_subscription_member_is_limited() {
         assert_eq!(answer.status, 400, "{named}");
         let text = answer.text().replace('…', "");
         assert!(text.contains(named) || text.len() > 500, "{named}: {text}");
-        assert!(answer.body.len() < 4096, "what was sent comes back: {} bytes", answer.body.len());
+        assert!(
+            answer.body.len() < 4096,
+            "the response quotes the request: {} bytes",
+            answer.body.len()
+        );
     }
     let made = gateway.good(key, "POST", WEBHOOKS, &form(json!({})));
     let path = format!("{WEBHOOKS}/{}", made["locator"].as_str().unwrap());

@@ -137,7 +137,11 @@ fn a_request_retained_for_its_event_is_deleted_with_it() {
         let later = NOW + 40 * DAY;
         while store.prune(&RETENTION, later, 1000).await.unwrap().more {}
         let all = EventFilter { limit: 100, ..EventFilter::default() };
-        assert_eq!(store.events(&all).await.unwrap().len(), 1, "the last keeps its place");
+        assert_eq!(
+            store.events(&all).await.unwrap().len(),
+            1,
+            "the last row keeps its sequence number"
+        );
         let connection = Connection::open(folder.path().join("store.db")).unwrap();
         let left = "SELECT count(*) FROM requests";
         let left: i64 = connection.query_row(left, [], |row| row.get(0)).unwrap();

@@ -575,7 +575,7 @@ fn signatures_verify_with_the_official_packages_during_secret_rotation() {
     let installed = super::running::is_there(python, "--version")
         && super::running::is_there("node", "--version")
         && std::path::Path::new(node).join("node_modules/standardwebhooks").exists();
-    assert!(installed || std::env::var_os("CI_TOOLS").is_none(), "the packages are not there");
+    assert!(installed || std::env::var_os("CI_TOOLS").is_none(), "the packages are not installed");
     if !installed {
         return;
     }
@@ -605,7 +605,7 @@ fn signatures_verify_with_the_official_packages_during_secret_rotation() {
             verifies(by_python.arg("tests/clients/verify.py"), delivery),
             verifies(by_node.arg("tests/clients/verify.mjs").arg(folder), delivery),
         ];
-        assert_eq!(holds[0], holds[1], "they do not agree");
+        assert_eq!(holds[0], holds[1], "the verifiers disagree");
         holds[0]
     };
     assert!(holds(&delivery(0, &old, &got[0].body)));
@@ -748,7 +748,7 @@ fn a_subscription_that_fails_to_decrypt_is_retried_later() {
     let key = subscribed.folder.path().join("hookgate.db.key");
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o600, "the key is for its owner alone");
+    assert_eq!(mode & 0o777, 0o600, "only the owner can read the key");
     let database =
         rusqlite::Connection::open(subscribed.folder.path().join("hookgate.db")).unwrap();
     // The last byte of its authentication tag.

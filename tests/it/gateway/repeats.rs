@@ -204,7 +204,7 @@ fn deduplication_keys_on_disk_are_found_and_expire_like_those_in_memory() {
             let Kept::Duplicate { first_request, .. } =
                 store.keep(again, 2 * SECOND).await.unwrap()
             else {
-                panic!("{at} was not known");
+                panic!("{at} was not found");
             };
             assert_eq!(first_request, format!("r{}", at / 10));
         }

@@ -78,7 +78,7 @@ impl Folder {
 pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
     let run = Command::new(tool).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = run.is_ok_and(|status| status.success());
-    assert!(there || std::env::var_os("CI_TOOLS").is_none(), "{tool} is not there");
+    assert!(there || std::env::var_os("CI_TOOLS").is_none(), "{tool} is not installed");
     there
 }
 

@@ -32,7 +32,7 @@ fn a_signed_request_becomes_an_event_and_a_forged_one_does_not() {
     gateway.logged("outcome=verification_failed");
     let log = gateway.logged("digest_differs");
     let right = hookgate_hmac(super::running::SECRET, BODY);
-    assert!(!log.contains(&right), "the log has the right digest in it");
+    assert!(!log.contains(&right), "the log contains the valid digest");
     assert!(gateway.stop().success());
     let list = folder.answer(&["requests", "list"]);
     assert!(list.contains("verification_failed") && list.contains("accepted"), "{list}");
@@ -229,7 +229,7 @@ fn the_client_address_is_the_right_most_that_is_not_a_trusted_proxy() {
         gateway.post(&borrowed(&headers), body).status
     };
     let gateway = folder.serve();
-    assert_eq!(forwarded(&gateway, "192.0.2.7", "1"), 401, "nobody is trusted");
+    assert_eq!(forwarded(&gateway, "192.0.2.7", "1"), 401, "no proxy is trusted");
     drop(gateway);
     folder.settings("trusted_proxies = [\"127.0.0.1\"]\n");
     let gateway = folder.serve();
@@ -237,7 +237,7 @@ fn the_client_address_is_the_right_most_that_is_not_a_trusted_proxy() {
     assert_eq!(
         forwarded(&gateway, "192.0.2.7, 198.51.100.1", "3"),
         401,
-        "the sender wrote the left"
+        "the left hop comes from the sender"
     );
     assert_eq!(forwarded(&gateway, "192.0.2.7, nonsense", "4"), 401);
 }
@@ -404,7 +404,7 @@ fn requests_in_flight_finish_during_shutdown() {
     gateway.signal("-TERM");
     gateway.logged("shutdown started");
     std::thread::sleep(Duration::from_millis(100));
-    assert!(TcpStream::connect(gateway.senders).is_err(), "nobody new is let in");
+    assert!(TcpStream::connect(gateway.senders).is_err(), "a new connection was accepted");
     stream.write_all(b"}").unwrap();
     assert_eq!(answer(stream).status, 200);
     gateway.logged("stopped");
@@ -505,7 +505,7 @@ fn slow_and_large_senders_do_not_block_others() {
                         return;
                     }
                 }
-                panic!("a gigabyte was taken");
+                panic!("a gigabyte was accepted");
             })
         })
         .collect();

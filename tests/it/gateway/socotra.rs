@@ -164,7 +164,7 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": {
         "url": receiver.url(), "headers": { "X-Key": ["one", "two"] }, "secret": "plain text" } });
     let made = gateway.good(key, "POST", "/event/acme/webhooks", &form);
-    assert_eq!(made["endpoint"]["secret"], "********", "who gave it knows it");
+    assert_eq!(made["endpoint"]["secret"], "********", "a given secret is masked");
     let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
     let change = json!({ "endpoint": { "addHeaders": { "X-Key": ["********", "three"] },
         "removeHeaders": ["x-key"], "secret": "********" } });
@@ -547,7 +547,7 @@ fn write_only_values_are_removed_when_the_destination_changes() {
                 if alert { &read["endpoint"] } else { &read["failureHandling"]["alertEndpoint"] };
             assert!(
                 !other["headers"].as_object().unwrap().is_empty(),
-                "the other one is untouched"
+                "the other webhook is unchanged"
             );
         }
     }
@@ -574,13 +574,16 @@ fn a_new_destination_gets_only_the_secrets_sent_with_it() {
             secret.sign(got.header("webhook-id").unwrap(), seconds, got.body.as_bytes());
         got.header("webhook-signature").unwrap() == signature
     };
-    assert!(signs(&got, fresh.as_str().unwrap()), "the old secret signs nothing there");
+    assert!(
+        signs(&got, fresh.as_str().unwrap()),
+        "the old secret does not sign for the new destination"
+    );
     let back = json!({ "endpoint": { "url": old.url(), "secret": "another",
         "addHeaders": { "X-Two": ["c"] } } });
     let told = gateway.good(key, "PATCH", &path, &back);
-    assert_eq!(told["endpoint"]["secret"], "********", "who gave it knows it");
+    assert_eq!(told["endpoint"]["secret"], "********", "a given secret is masked");
     gateway.happen("thing.made", "3");
     let got = old.after(2).remove(1);
     assert_eq!((got.header("authorization"), got.header("x-two")), (None, Some("c")));
-    assert!(signs(&got, "another"), "and no secret of before signs beside it");
+    assert!(signs(&got, "another"), "no earlier secret signs too");
 }

@@ -107,7 +107,10 @@ fn stages_before_the_first_request_end_with_the_header_timeout() {
     let until = Instant::now() + PATIENCE;
     for (name, stream) in &mut open {
         let left = until.saturating_duration_since(Instant::now());
-        assert!(closes(stream, left.max(Duration::from_secs(1))), "{name}: it is held");
+        assert!(
+            closes(stream, left.max(Duration::from_secs(1))),
+            "{name}: the connection stays open"
+        );
     }
     is_served(&gateway, "1");
 }
@@ -122,7 +125,7 @@ fn an_idle_http2_peer_that_answers_pings_is_closed() {
     let until = Instant::now() + PATIENCE;
     let mut is_answered = false;
     loop {
-        assert!(Instant::now() < until, "it is held");
+        assert!(Instant::now() < until, "the connection stays open");
         // A PING from the client five times a second, beside its answers to the pings of the
         // server.
         if stream.write_all(&frame(PING, 0, 0, b"12345678")).is_err() {
@@ -145,7 +148,7 @@ fn an_idle_connection_and_a_slow_second_head_are_closed() {
             connect(&gateway, b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(answer(stream.try_clone().unwrap()).status, 404);
         stream.write_all(more.as_bytes()).unwrap();
-        assert!(closes(&mut stream, PATIENCE), "`{more}`: it is held");
+        assert!(closes(&mut stream, PATIENCE), "`{more}`: the connection stays open");
     }
 }
 
@@ -164,9 +167,9 @@ fn an_unread_response_ends_with_the_write_timeout() {
     while Instant::now() < until && !is_reset {
         let came = frames::read_frame(&mut stream);
         is_reset = matches!(came, Some((frames::RST_STREAM, _, 1)));
-        assert!(!matches!(came, Some((frames::DATA, _, _))), "there is no window");
+        assert!(!matches!(came, Some((frames::DATA, _, _))), "the flow-control window is closed");
     }
-    assert!(is_reset, "the stream is held");
+    assert!(is_reset, "the stream stays open");
     // HTTP/1.1 responses that fill the socket buffers.
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -176,7 +179,7 @@ fn an_unread_response_ends_with_the_write_timeout() {
             break error;
         }
     };
-    assert_ne!(ended.kind(), ErrorKind::WouldBlock, "the connection is held");
+    assert_ne!(ended.kind(), ErrorKind::WouldBlock, "the connection stays open");
     assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
 }
 
@@ -195,7 +198,7 @@ fn half_open_connections_are_closed_for_new_ones() {
         is_served(&gateway, &at.to_string());
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(closes(&mut silent[0], PATIENCE), "the oldest is still there");
+    assert!(closes(&mut silent[0], PATIENCE), "the oldest connection is still open");
     assert!(open(&mut silent) <= 20);
     busy.write_all(b"}").unwrap();
     assert_eq!(answer(busy).status, 401);
@@ -210,7 +213,7 @@ fn an_address_with_many_connections_without_a_request_is_still_served() {
     for at in 0..5 {
         is_served(&gateway, &at.to_string());
     }
-    assert_eq!(open(&mut silent), 300, "below the bound of an address none is closed");
+    assert_eq!(open(&mut silent), 300, "a connection below the limit was closed");
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn connections_are_limited_by_address_with_a_separate_limit_for_proxies() {
     let mut proxy = connect([127, 0, 0, 9], 40);
     assert_eq!(open(&mut many), 10);
     assert_eq!(open(&mut proxy), 15);
-    assert_eq!(open(&mut other), 5, "another address paid for it");
+    assert_eq!(open(&mut other), 5, "a connection of another address was closed");
     is_served(&gateway, "1");
 }
 
@@ -360,6 +363,6 @@ fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
     let large: Vec<u8> = hello.chunks(4096).flat_map(record).collect();
     let mut large = connect(&gateway, &large);
     let mut stalls = connect(&gateway, &record(&hello[..100]));
-    assert!(closes(&mut large, Duration::from_secs(4)), "the hello is kept");
-    assert!(closes(&mut stalls, PATIENCE), "the handshake is waited for");
+    assert!(closes(&mut large, Duration::from_secs(4)), "the ClientHello was not refused");
+    assert!(closes(&mut stalls, PATIENCE), "the handshake has no timeout");
 }

@@ -210,7 +210,7 @@ fn group_commit_rolls_back_only_the_failed_write_of_a_batch() {
         for task in tasks {
             made += usize::from(task.await.unwrap());
         }
-        assert_eq!(made, 1, "one of those who made the tenant");
+        assert_eq!(made, 1, "exactly one task created the tenant");
         assert_eq!(store.requests(&all()).await.unwrap().len(), 1 + 48);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1 + 48);
         // The key of a failed request is not stored; that of a stored one is.
@@ -540,7 +540,7 @@ fn stored_bodies_of_a_tenant_are_limited_and_delivered_ones_pruned_first() {
         // waiting one.
         assert_eq!(kept, [false, false, false, true, true, false]);
         let again = store.lease("one", 20, 200, 10).await.unwrap();
-        assert_eq!(again.len(), 3, "each is attempted again, with a new body if it has none");
+        assert_eq!(again.len(), 3, "each delivery is attempted again");
         store.close().await.unwrap();
     });
 }
@@ -618,7 +618,7 @@ fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
         let work = store.lease("one", 5, 100, 10).await.unwrap();
         assert_eq!(work.len(), 1);
         assert_eq!(work[0].event.as_ref().unwrap().event_type, "a");
-        assert_eq!(store.lease("one", 50, 100, 10).await.unwrap(), [], "it is leased");
+        assert_eq!(store.lease("one", 50, 100, 10).await.unwrap(), [], "the delivery is leased");
         assert_eq!(store.next_due("one", 50).await.unwrap(), None);
         assert_eq!(store.lease("one", 100, 200, 10).await.unwrap().len(), 1, "the lease ended");
         store.end_leases(100).await.unwrap();
@@ -651,7 +651,11 @@ fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
         let what = ("one".to_owned(), event.clone());
         let resend = || Change { what: what.clone(), audit: audit("resend") };
         let first = store.resend(resend(), 4000).await.unwrap().unwrap();
-        assert_eq!(store.resend(resend(), 4000).await.unwrap(), Some(first), "it waits already");
+        assert_eq!(
+            store.resend(resend(), 4000).await.unwrap(),
+            Some(first),
+            "the delivery waits already"
+        );
         let work = store.lease("one", 4000, 5000, 10).await.unwrap().remove(0);
         assert!(work.delivery.resent);
         store.settle(update(&work, true, DeliveryOutcome::Delivered), 4000).await.unwrap();
@@ -769,7 +773,7 @@ fn retention_keeps_events_with_open_deliveries_or_dead_letters() {
         assert_eq!(pruned(1500).await, ["waiting", "last"]);
         let full = Retention { max_bytes: Some(1), ..retention };
         store.prune(&full, 1500 * SECOND, 10).await.unwrap();
-        assert_eq!(pruned(1500).await, ["waiting", "last"], "nor for want of room");
+        assert_eq!(pruned(1500).await, ["waiting", "last"], "not pruned for space either");
     });
 }
 
@@ -788,7 +792,7 @@ fn the_rejected_request_log_is_sampled_truncated_and_capped() {
         }
         store.flush().await.unwrap();
         let kept = store.requests(&all()).await.unwrap();
-        assert_eq!(kept.len(), 20, "ten, and each hundredth");
+        assert_eq!(kept.len(), 20, "the first ten, and each hundredth");
         assert!(kept.iter().all(|one| one.body.as_ref().unwrap().len() <= 1000));
         assert_eq!(store.rejected_stats().dropped, 980);
         for second in 0..200 {

@@ -85,7 +85,11 @@ fn failure_rate_limit_counts_the_client_address_behind_a_proxy() {
     for path in ["/oauth/v1/token", &listener] {
         let attacker: Vec<u16> = (0..4).map(|_| fails(path, b"198.51.100.1")).collect();
         assert_eq!(attacker, [401, 401, 429, 429], "{path}");
-        assert_eq!(fails(path, b"198.51.100.2"), 401, "another behind the same proxy: {path}");
+        assert_eq!(
+            fails(path, b"198.51.100.2"),
+            401,
+            "another client behind the same proxy: {path}"
+        );
         // Hops left of the one that the proxy added have no effect.
         assert_eq!(fails(path, b"203.0.113.9, 198.51.100.1"), 429, "{path}");
         // Clients with an unknown address are counted together, and apart from the proxy.
@@ -236,7 +240,7 @@ fn unverified_challenges_are_truncated_and_sampled_in_the_rejected_request_log()
     let bytes =
         number("SELECT coalesce(max(length(log) + coalesce(length(body), 0)), 0) FROM refused");
     assert!(bytes <= 2 * 4096, "{bytes}");
-    assert_eq!(number("SELECT count(*) FROM challenges"), kept, "their history is kept too");
+    assert_eq!(number("SELECT count(*) FROM challenges"), kept, "their history is logged too");
     let list = folder.answer(&["requests", "list", "--outcome", "challenged"]);
     assert!(list.contains("challenged"), "{list}");
 }
@@ -261,7 +265,7 @@ fn challenges_of_a_botnet_do_not_block_signed_ones_of_the_provider() {
     for at in 0..40 {
         validate(&gateway, &format!("198.51.100.{at}"), "");
     }
-    assert_eq!(validate(&gateway, "203.0.113.5", ""), 429, "the botnet has used up all");
+    assert_eq!(validate(&gateway, "203.0.113.5", ""), 429, "the botnet has used all tokens");
     let body = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"abc"}}"#;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let digest = hookgate_hmac(SECRET, format!("v0:{now}:{body}").as_bytes());

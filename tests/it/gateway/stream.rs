@@ -78,7 +78,7 @@ fn the_event_stream_sends_new_events_and_resumes_after_the_last_event_id() {
     let mut again = Follower::new(&gateway, key, "", Some(&all[2].0));
     assert_eq!(again.next().2["data"]["id"], "3");
     assert_eq!(again.next().2["data"]["id"], "4");
-    assert!(gateway.stop().success(), "a stream that is open does not keep it from stopping");
+    assert!(gateway.stop().success(), "an open stream does not block shutdown");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn hold(what: &str, text: &str) {
     let found: BTreeSet<char> = text.chars().filter(|letter| acts(*letter)).collect();
     assert!(found.is_empty(), "{what} prints {found:?}: {text:?}");
     let forged = text.lines().any(|line| line.trim_start().starts_with("forged line"));
-    assert!(!forged, "{what} prints a line that is not its own: {text}");
+    assert!(!forged, "{what} prints a forged line: {text}");
 }
 
 fn printed(output: &Output) -> String {
@@ -67,7 +67,7 @@ impl Hostile {
         let metrics = gateway.manage("/metrics");
         hold("/metrics", metrics.text());
         assert!(metrics.text().contains("forged line"), "{}", metrics.text());
-        super::faults::until("no delivery was given up", || {
+        super::faults::until("no delivery was exhausted", || {
             folder.answer(&["diverted", "list"]).contains("timeout")
         });
         let log = gateway.logged("request=");

@@ -65,7 +65,7 @@ fn a_changed_secret_file_is_reloaded() {
     assert_eq!(post(&gateway, "old", "{}"), 200);
     assert_eq!(post(&gateway, "new", "{}"), 401);
     folder.write("secrets/key", "new");
-    until("the new secret is not taken", || post(&gateway, "new", "{}") == 200);
+    until("the new secret is not used", || post(&gateway, "new", "{}") == 200);
     assert_eq!(post(&gateway, "old", "{}"), 401);
 }
 
@@ -82,7 +82,7 @@ fn a_swapped_link_to_a_secret_directory_is_reloaded() {
     assert_eq!(post(&gateway, "one", "{}"), 200);
     symlink("..two", path("secrets/..next")).unwrap();
     std::fs::rename(path("secrets/..next"), path("secrets/..data")).unwrap();
-    until("the other folder is not read", || post(&gateway, "two", "{}") == 200);
+    until("the other directory is not read", || post(&gateway, "two", "{}") == 200);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_temporarily_missing_secret_file_keeps_the_old_secret() {
     until("a missing secret is not refused", || refused(&gateway) == 1);
     assert_eq!(post(&gateway, "old", "{}"), 200);
     folder.write("secrets/key", "new");
-    until("the secret that came back is not taken", || post(&gateway, "new", "{}") == 200);
+    until("the restored secret is not used", || post(&gateway, "new", "{}") == 200);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn files_of_a_refused_configuration_are_watched() {
     );
     until("a missing schema is not refused", || refused(&gateway) == 1);
     folder.write("schemas/body.json", r#"{ "type": "array", "items": { "type": "number" } }"#);
-    until("the schema is not taken", || post(&gateway, "old", "{}") == 422);
+    until("the schema is not used", || post(&gateway, "old", "{}") == 422);
     assert_eq!(post(&gateway, "old", "[1]"), 200);
 }
 
@@ -140,7 +140,7 @@ fn schema_sample_and_ca_files_are_watched() {
     until("the sample is not read again", || taken(&gateway) > before);
     let before = taken(&gateway);
     certificate(folder.path(), "ca.pem");
-    until("the ca_file are not read again", || taken(&gateway) > before);
+    until("the CA file is not read again", || taken(&gateway) > before);
 }
 
 /// Creates a certificate.
@@ -173,13 +173,13 @@ fn a_changed_ca_file_is_used_for_the_next_delivery() {
     gateway.subscribe(&subscribed.key, &url, &json!({ "divert": true }));
     gateway.happen("thing.made", "1");
     let list = || subscribed.folder.answer(&["deliveries", "list"]);
-    until("the stranger is trusted", || list().contains("no TLS"));
+    until("the unknown certificate is trusted", || list().contains("no TLS"));
     let before = taken(&gateway);
     std::fs::copy(far.path().join("cert.pem"), subscribed.folder.path().join("ca.pem")).unwrap();
-    until("the ca_file are not read again", || taken(&gateway) > before);
+    until("the CA file is not read again", || taken(&gateway) > before);
     // Deliveries use new settings at their next lookup, within some seconds.
     let mut id = 1;
-    until("the new authority is not used", || {
+    until("the new CA file is not used", || {
         id += 1;
         gateway.happen("thing.made", &id.to_string());
         std::thread::sleep(Duration::from_millis(500));
@@ -244,7 +244,7 @@ fn a_hanging_hot_reload_is_reported_and_the_next_one_is_applied() {
     // A file replaces the pipe. It is watched although reading the pipe never ended.
     std::fs::remove_file(folder.path().join("schemas/pipe.json")).unwrap();
     folder.write("schemas/pipe.json", r#"{ "type": "array" }"#);
-    until("the schema is not taken", || post(&gateway, "old", "{}") == 422);
+    until("the schema is not used", || post(&gateway, "old", "{}") == 422);
 }
 
 /// A schema that refers to itself twice: it doubles with each level.
@@ -257,14 +257,14 @@ fn recursive_schemas_are_accepted_by_hot_reload() {
     let gateway = folder.serve();
     let schema = |schema: &str| listener("secrets/key", &format!("[schema]\njson = '{schema}'\n"));
     folder.write("listeners/open.toml", &schema(TREE));
-    until("the tree is not taken", || taken(&gateway) == 1);
+    until("the tree is not accepted", || taken(&gateway) == 1);
     assert_eq!(post(&gateway, "old", r#"{"a":{"b":{"a":{}}}}"#), 200);
     // Each branch descends into the same member, and fails only at the deepest level.
     let branch = |kind: usize| json!({ "properties": { "a": { "$ref": "#/$defs/u" }, "k": { "enum": [kind, "x"] } } });
     let branches = [branch(1), branch(2), branch(3)];
     let unions = json!({ "$ref": "#/$defs/u", "$defs": { "u": { "oneOf": branches } } });
     folder.write("listeners/open.toml", &schema(&unions.to_string()));
-    until("the union is not taken", || taken(&gateway) == 2);
+    until("the union is not accepted", || taken(&gateway) == 2);
     let body = (0..40).fold("{}".to_owned(), |inner, _| format!(r#"{{"a":{inner},"k":7}}"#));
     assert_eq!(post(&gateway, "old", &body), 422);
     assert!(gateway.peak() < 256, "{} MiB", gateway.peak());

@@ -209,7 +209,7 @@ fn challenges_count_after_verification_and_for_the_listener_only_if_answered() {
         assert_eq!(decision.outcome, outcome, "{}", said(&decision));
         assert_eq!((limiter.challenged, limiter.answered), (challenged, answered));
         assert_eq!(decision.secured, secured);
-        assert!(limiter.admitted.is_empty(), "no event's allowance is used");
+        assert!(limiter.admitted.is_empty(), "a token for events was used");
     }
 }
 

@@ -105,7 +105,7 @@ fn leaks(
     let body = String::from_utf8_lossy(&decision.response.body);
     let log = seen(&change.sample, |request| log_entry(listener, request, decision)).to_string();
     if failed.iter().any(|code| body.contains(code)) {
-        return Some(format!("the sender is told {body}"));
+        return Some(format!("the response contains {body}"));
     }
     // A shorter secret may occur in ordinary words.
     let known = change.sample.secrets.iter().flat_map(|(_, texts)| texts);
@@ -144,7 +144,12 @@ fn every_change_to_a_signed_part_is_refused_with_a_reason_code() {
                 if change.kind.starts_with("a line end")
                     && !tells_of_the_line_end(&listener, &change)
                 {
-                    tally.complain(&facts, sample, &change.what, "the log says no more of it");
+                    tally.complain(
+                        &facts,
+                        sample,
+                        &change.what,
+                        "the log has no hint at the line end",
+                    );
                 }
             }
         }
@@ -175,7 +180,7 @@ fn every_change_to_a_signed_part_is_refused_with_a_reason_code() {
         ("the first digit", 40),
         ("the last digit", 40),
         ("a signed header", 20),
-        ("a signed header less", 20),
+        ("a missing signed header", 20),
         ("a signed header twice", 20),
         ("a signed member", 1),
         ("query", 5),

@@ -133,7 +133,7 @@ fn runs_alike(
     let context = fixed.context(values);
     let meant = reference::eval(&taken.checked, &context);
     let leaves = |trap: &Trap| trap.fault().message() == "the answer would hold a secret";
-    prop_assert!(!meant.as_ref().is_err_and(leaves), "the checker lets a secret through");
+    prop_assert!(!meant.as_ref().is_err_and(leaves), "the checker misses an escape");
     let meant = outcome(meant);
     prop_assert_eq!(&answer, &unfolded, "folded and unfolded");
     prop_assert_eq!(&answer, &meant, "the machine and the reference");
@@ -270,7 +270,7 @@ fn embedded_alike(
 /// Asserts the checker's type of the result, and that a program reported as always failing fails.
 fn sound(taken: &Taken, answer: &Outcome) -> Result<(), TestCaseError> {
     let Taken { checked, fails } = taken;
-    prop_assert!(!(*fails && answer.is_ok()), "refused as failing, and answers {answer:?}");
+    prop_assert!(!(*fails && answer.is_ok()), "refused as failing, and results in {answer:?}");
     if let Ok(value) = answer {
         let (kind, kinds) = (value.borrow().kind(), checked.answer.kinds);
         prop_assert!(kinds.contains(kind), "inferred {kinds}, got {kind}");
@@ -308,7 +308,11 @@ pub(super) fn keeps_its_shape(source: &str) -> Result<(), TestCaseError> {
     let (one, other) = (parsed(source.to_owned()), parsed(format!("# why\n\t{source} # so\n ")));
     let fingerprint =
         |parsed: &Option<Parsed>| parsed.as_ref().map(|p| p.tree.fingerprint(p.tree.root()));
-    prop_assert_eq!(fingerprint(&one), fingerprint(&other), "the shape with space around it");
-    prop_assert!(one.is_some(), "it is read");
+    prop_assert_eq!(
+        fingerprint(&one),
+        fingerprint(&other),
+        "the type with white space around the source"
+    );
+    prop_assert!(one.is_some(), "the source parses");
     Ok(())
 }

@@ -44,7 +44,7 @@ fn connections_leave_file_descriptors_for_the_store_and_deliveries() {
     assert_eq!(gateway.manage("/readyz").status, 200);
     folder.answer(&["requests", "list"]);
     drop(others);
-    until("nobody is let in", || post(&gateway, 3, 10).status == 200);
+    until("new connections are not accepted", || post(&gateway, 3, 10).status == 200);
     assert!(!gateway.logged("").contains("could not be accepted"));
 }
 

@@ -54,7 +54,7 @@ fn fill(gateway: &Gateway) -> Vec<usize> {
             return taken;
         }
     }
-    panic!("2,000 events were taken");
+    panic!("2,000 events were accepted");
 }
 
 /// Asserts the behaviour on a full disk, and after space is available again.
@@ -66,7 +66,7 @@ fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room:
     assert_eq!(gateway.manage("/healthz").status, 200);
     // A large event may be refused while small ones still fit.
     let mut next = 3000;
-    until_mut("it is ready", || {
+    until_mut("still ready", || {
         if gateway.manage("/readyz").status == 503 {
             return true;
         }
@@ -77,10 +77,10 @@ fn full_and_roomy_again(gateway: &Gateway, store: &Path, words: &str, make_room:
         false
     });
     make_room();
-    until("it takes no more", || post(gateway, 5000, 20_000).status == 200);
+    until("still refuses events", || post(gateway, 5000, 20_000).status == 200);
     taken.push(5000);
-    until("it is not ready", || gateway.manage("/readyz").status == 200);
-    assert_eq!(ids(store), taken, "what was answered with 200 is what is stored");
+    until("still not ready", || gateway.manage("/readyz").status == 200);
+    assert_eq!(ids(store), taken, "the stored events are the acknowledged ones");
 }
 
 #[test]

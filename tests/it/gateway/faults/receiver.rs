@@ -28,15 +28,15 @@ fn a_hanging_receiver_delays_no_other_and_gets_every_event_after_recovery() {
     }
     healthy.after(100);
     let list = ["deliveries", "list", "--state", "waiting", "--limit", "1000"];
-    super::until("it is not told", || {
+    super::until("no log line", || {
         subscribed.folder.answer(&list).contains("no answer within 1 s")
     });
     hangs.store(false, Ordering::SeqCst);
-    super::until("not all came", || {
+    super::until("some deliveries are missing", || {
         let got = hanging.got();
         let ids: std::collections::BTreeSet<String> =
             got.iter().map(|one| one.json()["data"]["id"].as_str().unwrap().to_owned()).collect();
         ids.len() == 100
     });
-    super::until("some wait", || !subscribed.folder.answer(&list).contains("waiting"));
+    super::until("some deliveries wait", || !subscribed.folder.answer(&list).contains("waiting"));
 }

@@ -51,7 +51,7 @@ fn replaced(times: usize) {
             std::fs::rename(&next, folder.path().join("listeners/open.toml")).unwrap();
             gateway.signal("-HUP");
             let wanted = number.to_string();
-            super::until("it was not read again", || {
+            super::until("the configuration was not reloaded", || {
                 let body = format!("{{\"id\":\"probe {number}\"}}");
                 post(gateway, "old", &body).header("x-number") == Some(&wanted)
             });
@@ -61,7 +61,7 @@ fn replaced(times: usize) {
     });
     let kinds = kinds(&folder.path().join("hookgate.db"));
     for (id, number) in &answered {
-        assert_eq!(kinds.get(id), Some(number), "{id} met two configurations");
+        assert_eq!(kinds.get(id), Some(number), "{id} was decided by two configurations");
     }
     let peak = gateway.peak();
     println!("{times} configurations, {} events, peak memory {peak} MiB", answered.len());

@@ -47,7 +47,7 @@ fn deliveries_leased_during_a_backup_are_sent_after_the_restore() {
         let list: Value = serde_json::from_str(&subscribed.folder.answer(&list)).unwrap();
         list.as_array().unwrap().len()
     };
-    super::until("what was delivered is not settled", || count("delivered") == EVENTS);
+    super::until("a delivery is not settled", || count("delivered") == EVENTS);
     let backup = subscribed.folder.path().join("backup.db");
     subscribed.folder.answer(&["backup", backup.to_str().unwrap()]);
     // Events after the backup are lost with the store, and have no other effect.
@@ -61,19 +61,22 @@ fn deliveries_leased_during_a_backup_are_sent_after_the_restore() {
     let before = hanging.got().len();
     hangs.store(false, Ordering::SeqCst);
     let gateway = subscribed.serve();
-    super::until("not all that waited were delivered", || {
+    super::until("some waiting deliveries are missing", || {
         came(&hanging.got()[before..]).len() == EVENTS && count("waiting") == 0
     });
     // A longer wait, for deliveries that must not come.
     std::thread::sleep(Duration::from_millis(1500));
     for (event, ids) in came(&hanging.got()[before..]) {
-        assert_eq!(ids.len(), 1, "event {event} was taken and came again");
+        assert_eq!(ids.len(), 1, "event {event} was delivered twice");
     }
     for (event, ids) in came(&hanging.got()) {
-        assert!(ids.iter().all(|id| *id == ids[0]), "event {event} came under two ids: {ids:?}");
+        assert!(
+            ids.iter().all(|id| *id == ids[0]),
+            "event {event} was delivered with two ids: {ids:?}"
+        );
     }
     for (event, ids) in came(&healthy.got()) {
-        assert_eq!(ids.len(), 1, "event {event} had been delivered when the backup was made");
+        assert_eq!(ids.len(), 1, "event {event} was delivered before the backup");
     }
     assert!(gateway.stop().success());
 }

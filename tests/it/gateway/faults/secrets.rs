@@ -49,7 +49,7 @@ fn a_removed_secret_stays_in_use_until_it_is_replaced() {
 
 /// Waits until the configuration was refused this number of times.
 fn refusals(gateway: &Gateway, number: usize) {
-    super::until("it was not refused", || {
+    super::until("the configuration was not refused", || {
         gateway.logged("").matches("the old configuration stays").count() >= number
     });
 }

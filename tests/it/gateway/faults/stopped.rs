@@ -116,7 +116,7 @@ fn stopped(time: Duration) {
         gateway.signal("-STOP");
         std::thread::sleep(time);
         gateway.signal("-CONT");
-        assert_eq!(post(&gateway, 1_000_000, late).status, 401, "a time that has gone by is stale");
+        assert_eq!(post(&gateway, 1_000_000, late).status, 401, "an old signed time is stale");
         assert_eq!(post(&gateway, 1_000_000, seconds()).status, 200);
         paused.store(false, Ordering::SeqCst);
         std::thread::sleep(Duration::from_secs(1));
@@ -146,7 +146,7 @@ fn event(delivery: &Got) -> usize {
 /// Asserts that each event was delivered. Only deliveries in flight are repeated, with the same id.
 fn all_came_with_one_id_each(receiver: &Receiver, acknowledged: &BTreeSet<usize>) {
     let mut ids: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    super::until("not all were delivered", || {
+    super::until("some deliveries are missing", || {
         let came: BTreeSet<usize> = receiver.got().iter().map(event).collect();
         acknowledged.is_subset(&came)
     });
@@ -156,7 +156,10 @@ fn all_came_with_one_id_each(receiver: &Receiver, acknowledged: &BTreeSet<usize>
     }
     let mut repeats = 0;
     for (event, ids) in &ids {
-        assert!(ids.iter().all(|id| *id == ids[0]), "event {event} came under two ids: {ids:?}");
+        assert!(
+            ids.iter().all(|id| *id == ids[0]),
+            "event {event} was delivered with two ids: {ids:?}"
+        );
         repeats += ids.len() - 1;
     }
     // The limit of concurrent deliveries to one receiver.

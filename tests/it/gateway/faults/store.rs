@@ -59,7 +59,11 @@ fn a_file_that_is_not_a_store_refuses_to_start_and_is_unchanged() {
         let before = std::fs::read(&store).unwrap();
         let told = refused(&folder);
         assert!(told.contains(words), "{told}");
-        assert_eq!(std::fs::read(&store).unwrap(), before, "what may be saved was written over");
+        assert_eq!(
+            std::fs::read(&store).unwrap(),
+            before,
+            "data that could be recovered was overwritten"
+        );
     }
 }
 
@@ -86,7 +90,7 @@ fn a_corrupt_store_refuses_events_and_a_backup_restores_service() {
     for id in 20..30 {
         let answer = post(&gateway, id, 10);
         assert_eq!(answer.status, 503, "{}", answer.text());
-        assert!(!answer.text().contains("damaged"), "what is inside is not told to senders");
+        assert!(!answer.text().contains("damaged"), "internal details are in the response");
     }
     gateway.logged("the store is damaged, or no store: database disk image is malformed");
     assert_eq!(gateway.manage("/healthz").status, 200);

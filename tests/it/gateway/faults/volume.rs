@@ -55,7 +55,7 @@ fn bounded(events: usize, pause: Duration) {
     }
     // A quarter of `retention.bytes`, and the writes during a checkpoint.
     assert!(longest < 3 * MIB, "the write-ahead log had {longest} bytes");
-    assert!(longest > MIB / 2, "so few events say nothing: {longest}");
+    assert!(longest > MIB / 2, "too few events for a result: {longest}");
     assert!(gateway.stop().success());
     println!("{events} events: the log had {longest} bytes at most");
 }
@@ -115,7 +115,7 @@ fn fill(gateway: &Gateway) -> Vec<usize> {
             other => panic!("{other}"),
         }
     }
-    panic!("5,000 events were taken");
+    panic!("5,000 events were accepted");
 }
 
 #[test]
@@ -135,11 +135,11 @@ fn a_gateway_started_on_a_full_volume_recovers_by_pruning() {
     let gateway = folder.serve();
     assert_eq!(gateway.manage("/healthz").status, 200);
     assert_eq!(post(&gateway, 5000, 20_000).status, 503);
-    until("it is ready", || gateway.manage("/readyz").status == 503);
+    until("still ready", || gateway.manage("/readyz").status == 503);
     assert_eq!(ids(&store), taken);
     // Pruning works although the volume stays full.
     folder.settings(&on(&disk, "[retention]\nbytes = 4194304\n"));
-    until("nothing was deleted", || gateway.manage("/readyz").status == 200);
+    until("no event was pruned", || gateway.manage("/readyz").status == 200);
     assert_eq!(post(&gateway, 6000, 20_000).status, 200);
     let left = ids(&store);
     assert_eq!(left.last(), Some(&6000));
@@ -158,10 +158,10 @@ fn the_reserve_file_is_released_on_a_full_volume_and_created_again() {
     assert_eq!(post(&gateway, 0, 10).status, 200);
     let reserve = disk.path().join("hookgate.db.reserve");
     let blocks = || std::fs::metadata(&reserve).unwrap().blocks() * 512;
-    assert!(blocks() >= MIB, "the reserve has {} bytes on the disk", blocks());
+    assert!(blocks() >= MIB, "the reserve file has {} bytes on the disk", blocks());
     // Another process uses all space that becomes free, again and again.
     let (mut taken, mut neighbours) = (Vec::new(), Vec::new());
-    until_mut("the reserve is still held", || {
+    until_mut("the reserve file was not released", || {
         neighbours.push(take_the_rest(&disk));
         let id = neighbours.len();
         if post(&gateway, id, 20_000).status == 200 {
@@ -171,8 +171,8 @@ fn the_reserve_file_is_released_on_a_full_volume_and_created_again() {
     });
     gateway.logged("the reserve file is released");
     neighbours.iter().for_each(|neighbour| std::fs::remove_file(neighbour).unwrap());
-    until("the reserve was not made again", || blocks() >= MIB);
-    until("it is not ready", || gateway.manage("/readyz").status == 200);
+    until("the reserve file was not created again", || blocks() >= MIB);
+    until("still not ready", || gateway.manage("/readyz").status == 200);
     assert_eq!(post(&gateway, 7000, 20_000).status, 200);
     let all: Vec<usize> = [0].into_iter().chain(taken).chain([7000]).collect();
     assert_eq!(ids(&store), all);
@@ -277,12 +277,15 @@ fn killed_on_full_volumes(volumes: usize, kills: usize) {
         }
         disk.remount("size=64m");
         let gateway = folder.serve();
-        until("it takes nothing", || post(&gateway, 1_000_000, 20_000).status == 200);
+        until("still refuses events", || post(&gateway, 1_000_000, 20_000).status == 200);
         assert!(gateway.stop().success());
         let stored: BTreeSet<usize> = ids(&store).into_iter().collect();
         let taken = taken.into_inner().unwrap();
         let lost: Vec<_> = taken.difference(&stored).collect();
-        assert!(lost.is_empty(), "volume {volume} of {size}: acknowledged and lost: {lost:?}");
+        assert!(
+            lost.is_empty(),
+            "volume {volume} of {size}: acknowledged events are lost: {lost:?}"
+        );
         let connection = Connection::open(&store).unwrap();
         let whole: String =
             connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
@@ -318,7 +321,7 @@ fn disk_full_with_a_long_reader_answers_503_and_recovers_when_it_ends() {
     assert!(taken.len() > 50, "{}", taken.len());
     assert_eq!(gateway.manage("/healthz").status, 200);
     drop(reader);
-    until("it takes no more", || post(&gateway, 9000, 20_000).status == 200);
+    until("still refuses events", || post(&gateway, 9000, 20_000).status == 200);
     let stored = ids(&store);
     assert_eq!(stored[1..=taken.len()], taken);
     assert_eq!(stored.last(), Some(&9000));

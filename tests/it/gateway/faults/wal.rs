@@ -79,9 +79,9 @@ fn opened_damaged(times: usize) -> Vec<usize> {
 fn a_corrupt_write_ahead_log_recovers_commits_before_the_damage() {
     let lengths = opened_damaged(24);
     let shorter = lengths.iter().filter(|length| **length < EVENTS).count();
-    assert!(shorter > 8, "few were damaged where it matters: {lengths:?}");
+    assert!(shorter > 8, "too few logs were damaged before their end: {lengths:?}");
     let some = lengths.iter().filter(|length| **length > 0).count();
-    assert!(some > 8, "the log was not read at all: {lengths:?}");
+    assert!(some > 8, "the logs were not read: {lengths:?}");
 }
 
 #[test]

@@ -68,12 +68,12 @@ pub(super) const STRANGERS: &[Kind] = &[
             http2::control(flood, stage.way(client).from, stage.senders, client)
         });
     }),
-    stranger("HTTP/2 answers that nobody reads, 200 connections", |stage, flood| {
+    stranger("unread HTTP/2 responses, 200 connections", |stage, flood| {
         crowd(flood, flood.size(200, 20), |client| {
             http2::unread(flood, stage.way(client).from, stage.senders)
         });
     }),
-    stranger("HTTP/1.1 answers that nobody reads, 200 connections", |stage, flood| {
+    stranger("unread HTTP/1.1 responses, 200 connections", |stage, flood| {
         crowd(flood, flood.size(200, 20), |client| strangers::unread(flood, stage.way(client)));
     }),
     stranger("128 forged signatures × 1 MB, 16 at a time, one address", |stage, flood| {
@@ -87,15 +87,12 @@ pub(super) const STRANGERS: &[Kind] = &[
     // Some are answered with 200.
     Kind {
         taken: true,
-        ..stranger(
-            "challenges that nobody signed, 16 at a time, 1,000 addresses",
-            |stage, flood| {
-                crowd(flood, flood.size(16, 4), |_| {
-                    let number = flood.next();
-                    strangers::challenges(flood, stage.way(number % 1000), number)
-                });
-            },
-        )
+        ..stranger("unsigned challenges, 16 at a time, 1,000 addresses", |stage, flood| {
+            crowd(flood, flood.size(16, 4), |_| {
+                let number = flood.next();
+                strangers::challenges(flood, stage.way(number % 1000), number)
+            });
+        })
     },
     stranger("guesses at the token endpoint, 16 at a time, 1,000 addresses", |stage, flood| {
         crowd(flood, flood.size(16, 4), |_| {
@@ -111,7 +108,7 @@ pub(super) const STRANGERS: &[Kind] = &[
             });
         })
     },
-    stranger("12,000 connections, each at its worst, from 12,000 addresses", |stage, flood| {
+    stranger("12,000 hostile connections of all kinds, from 12,000 addresses", |stage, flood| {
         crowd(flood, flood.size(12_000, 120), |client| worst(stage, flood, client));
     }),
     stranger("12,000 connections with HTTP/2 heads, from 12,000 addresses", |stage, flood| {
@@ -123,7 +120,7 @@ pub(super) const STRANGERS: &[Kind] = &[
 pub(super) const TENANTS: &[Kind] = &[
     tenant("lists by 8 clients and 50 unread streams", tenants::prepare_lists, tenants::lists),
     tenant("fan-out to 10,000 subscriptions", tenants::prepare_fan_out, tenants::fan_out),
-    tenant("1,500 receivers that hang", tenants::prepare_hanging, tenants::hanging),
+    tenant("1,500 hanging receivers", tenants::prepare_hanging, tenants::hanging),
     tenant("filters of 1,500 patterns, 3 at a time", |_, _| {}, tenants::filters),
     tenant("recursive schemas saved beside it", |_, _| {}, tenants::schemas),
 ];

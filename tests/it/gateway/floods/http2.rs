@@ -185,7 +185,7 @@ pub(crate) async fn control(flood: &Flood, from: Ipv4Addr, to: SocketAddr, clien
         while reads.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
     };
     tokio::select! {
-        wrote = write => flood.count(if wrote.is_ok() { "taken for 30 s" } else { "closed" }),
+        wrote = write => flood.count(if wrote.is_ok() { "accepted for 30 s" } else { "closed" }),
         () = read => flood.count("closed"),
     }
 }
@@ -229,5 +229,5 @@ pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
             return flood.count("closed");
         }
     }
-    flood.count(if taken { "taken" } else { "not taken" });
+    flood.count(if taken { "accepted" } else { "refused" });
 }

@@ -26,19 +26,19 @@ struct OneAddress {
 
 const ONE_ADDRESS: &[OneAddress] = &[
     of("none", |_, _| {}),
-    of("connections that say nothing, 10,000", |to, flood| hold_all(to, flood, 10_000, &[])),
-    of("heads of 30 KB that do not end, 10,000", |to, flood| {
+    of("silent connections, 10,000", |to, flood| hold_all(to, flood, 10_000, &[])),
+    of("unfinished heads of 30 KB, 10,000", |to, flood| {
         let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
         let long = format!("X-Long: {}", "a".repeat(27_000));
         hold_all(to, flood, 10_000, head_to_github(&format!("{filler}{long}")).as_bytes());
     }),
-    of("heads a byte a second, 2,000", |to, flood| {
+    of("slow heads, a byte a second, 2,000", |to, flood| {
         trickle(to, flood, 2000, &head_to_github("X-Slow: "))
     }),
-    of("bodies a byte a second, 2,000", |to, flood| {
+    of("slow bodies, a byte a second, 2,000", |to, flood| {
         trickle(to, flood, 2000, &head_to_github("Content-Length: 100000\r\n\r\n"));
     }),
-    of("bodies of 1 MiB that lack a byte, 256", |to, flood| {
+    of("unfinished bodies of 1 MiB, 256", |to, flood| {
         let head = head_to_github("Content-Length: 1048576\r\n\r\n");
         let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();
         workers(256, flood, || once(to, flood, &unfinished));
@@ -47,18 +47,18 @@ const ONE_ADDRESS: &[OneAddress] = &[
         let head = head_to_github(&format!("X-Long: {}\r\n\r\n", "a".repeat(100_000)));
         workers(16, flood, || once(to, flood, head.as_bytes()));
     }),
-    of("chunked bodies without end, 64 at a time", |to, flood| {
+    of("endless chunked bodies, 64 at a time", |to, flood| {
         let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
         let head = head_to_github("Transfer-Encoding: chunked\r\n\r\n");
         workers(64, flood, || endless(to, flood, head.as_bytes(), chunk.as_bytes()));
     }),
-    of("bombs of gzip (1 MB for 1 GB), 16 at a time", |to, flood| {
+    of("gzip bombs (1 MB for 1 GB), 16 at a time", |to, flood| {
         let bomb = kinds::bomb();
         workers(16, flood, || {
             whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &bomb);
         });
     }),
-    of("gzip of a megabyte without output, 16 at a time", |to, flood| {
+    of("empty deflate blocks of 1 MB, 16 at a time", |to, flood| {
         let blocks = kinds::empty_blocks(1_000_000);
         workers(16, flood, || {
             whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &blocks);
@@ -73,11 +73,11 @@ const ONE_ADDRESS: &[OneAddress] = &[
         let deep = kinds::deep();
         workers(16, flood, || whole(to, flood, head_to_github, JSON, &deep));
     }),
-    of("25,000 keys of one hash in JSON, 16 at a time", |to, flood| {
+    of("25,000 colliding keys in JSON, 16 at a time", |to, flood| {
         let object = kinds::colliding_object();
         workers(16, flood, || whole(to, flood, head_to_github, JSON, &object));
     }),
-    of("10,000 keys of one hash in a form, 16 at a time", |to, flood| {
+    of("10,000 colliding keys in a form, 16 at a time", |to, flood| {
         let form = kinds::colliding_form(10_000);
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
         workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
@@ -87,27 +87,27 @@ const ONE_ADDRESS: &[OneAddress] = &[
         let body = vec![b'1'; 8000];
         workers(64, flood, || whole(to, flood, head_to_github, &forged, &body));
     }),
-    of("HTTP/2 requests that are taken back, 16 connections", |to, flood| {
+    of("HTTP/2 rapid reset, 16 connections", |to, flood| {
         workers(16, flood, || {
             let took = frames::connect(to)
                 .map(|mut stream| frames::reset_rapidly(&mut stream, u32::MAX / 4));
             flood.count(if took.is_some() { "closed" } else { "no connection" });
         });
     }),
-    of("HTTP/2 headers without end, 16 connections", |to, flood| {
+    of("HTTP/2 endless headers, 16 connections", |to, flood| {
         workers(16, flood, || {
             let took = frames::connect(to)
                 .map(|mut stream| frames::continue_headers(&mut stream, usize::MAX));
             flood.count(if took.is_some() { "closed" } else { "no connection" });
         });
     }),
-    of("HTTP/2 bodies of 1 MB that stall, 500 connections", |to, flood| {
+    of("HTTP/2 stalled bodies of 1 MB, 500 connections", |to, flood| {
         workers(500, flood, || {
             let Some(mut stream) = frames::connect(to) else {
                 return flood.count("no connection");
             };
             let _ = stream.set_write_timeout(Some(Duration::from_secs(20)));
-            flood.count(if frames::stall(&mut stream, 1_000_000) { "taken" } else { "closed" });
+            flood.count(if frames::stall(&mut stream, 1_000_000) { "accepted" } else { "closed" });
             let until = Instant::now() + Duration::from_secs(5);
             while flood.goes_on() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(100));
@@ -115,7 +115,7 @@ const ONE_ADDRESS: &[OneAddress] = &[
         });
     }),
     OneAddress {
-        name: "a rule that does all it may, of 1 MB each, 16 at a time",
+        name: "a rule at its step limit, 1 MB each, 16 at a time",
         listener: HEAVY,
         flood: |to, flood| {
             let body = vec![b'a'; 1_000_000];

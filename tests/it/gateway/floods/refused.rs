@@ -38,7 +38,7 @@ fn slow_request_heads_end_with_the_header_timeout() {
         is_taken(&gateway, &began.elapsed().as_micros().to_string());
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(slow.len(), 0, "they are still waited for");
+    assert_eq!(slow.len(), 0, "slow connections are still open");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_endless_request_head_is_refused_without_buffering() {
         while sent < 64 << 20 && stream.write_all(more.as_bytes()).is_ok() {
             sent += more.len();
         }
-        assert!(sent < 64 << 20, "{line}: all was read");
+        assert!(sent < 64 << 20, "{line}: everything was read");
         let answered = status(&stream);
         assert!(["431", "400", "closed"].contains(&answered.as_str()), "{line}: {answered}");
     }
@@ -80,7 +80,10 @@ fn chunk_extensions_trailers_and_sizes_are_bounded() {
         while began.elapsed() < Duration::from_secs(20) && stream.write_all(more.as_bytes()).is_ok()
         {
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{begins}{goes_on}: all was read");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{begins}{goes_on}: everything was read"
+        );
         let answered = status(&stream);
         assert!(
             ["400", "408", "413", "431", "closed"].contains(&answered.as_str()),
@@ -173,10 +176,10 @@ fn rapid_reset_and_endless_continuation_close_the_connection() {
     let (_folder, gateway) = with_other("", "");
     let mut stream = frames::connect(gateway.senders).unwrap();
     let most = 200_000;
-    assert!(frames::reset_rapidly(&mut stream, most) < most, "all were taken");
+    assert!(frames::reset_rapidly(&mut stream, most) < most, "no limit was reached");
     let mut stream = frames::connect(gateway.senders).unwrap();
     let most = 64 << 20;
-    assert!(frames::continue_headers(&mut stream, most) < most, "all were taken");
+    assert!(frames::continue_headers(&mut stream, most) < most, "no limit was reached");
     is_taken(&gateway, "1");
     assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
 }

@@ -11,7 +11,7 @@ use super::stage::Stage;
 /// Runs the floods with this text in their names for a moment each.
 fn beside(kinds: &[Kind], wanted: &str) {
     let kinds: Vec<&Kind> = kinds.iter().filter(|kind| kind.name.contains(wanted)).collect();
-    assert!(!kinds.is_empty(), "no flood is called `{wanted}`");
+    assert!(!kinds.is_empty(), "unknown flood `{wanted}`");
     for kind in kinds {
         let (name, state) = (kind.name, Flood::small());
         let (stage, gateway) = Stage::new(kind.listener);
@@ -46,7 +46,7 @@ fn a_sender_loses_no_event_beside_a_flood_of_http2_frames() {
 
 #[test]
 fn a_sender_loses_no_event_beside_connections_at_their_resource_limits() {
-    beside(STRANGERS, "each at its worst");
+    beside(STRANGERS, "of all kinds");
     beside(STRANGERS, "HTTP/1.1");
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn unread(flood: &Flood, way: Way) {
     let all = request("POST", &notify("none"), "", b"").repeat(flood.size(20_000, 1000));
     let _holds = flood.hold();
     let taken = send(&mut stream, &all).await;
-    flood.count(if taken { "taken" } else { "not taken" });
+    flood.count(if taken { "accepted" } else { "refused" });
 }
 
 /// A body of a megabyte with 128 wrong signatures.

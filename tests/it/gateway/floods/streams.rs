@@ -183,7 +183,10 @@ fn http2_control_frame_floods_close_the_connection() {
         ("empty DATA", &body, frame(DATA, 0, 1, &[])),
         ("empty CONTINUATION", &open, frame(CONTINUATION, 0, 1, &[])),
     ] {
-        assert!(closes_for(gateway.senders, begins, &flood, 5000), "{name}: all are taken");
+        assert!(
+            closes_for(gateway.senders, begins, &flood, 5000),
+            "{name}: the connection stays open"
+        );
     }
     is_taken(&gateway, "1");
 }
@@ -206,7 +209,8 @@ fn a_well_behaved_http2_client_is_not_closed_as_a_flood() {
         request.extend(frame(PING, 0, 0, b"12345678"));
         stream.write_all(&request).unwrap();
         loop {
-            let (kind, flags, stream) = frames::read_frame(&mut stream).expect("it is closed");
+            let (kind, flags, stream) =
+                frames::read_frame(&mut stream).expect("the connection is closed");
             if stream == id && kind == DATA && flags & END_STREAM != 0 {
                 break;
             }
@@ -225,7 +229,7 @@ fn a_peer_that_fills_the_hpack_table_is_closed() {
     stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let frames: Vec<_> = std::iter::from_fn(|| frames::read_frame(&mut stream)).collect();
-    assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "it is answered: {frames:?}");
+    assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "a response: {frames:?}");
     assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)));
     // Trailers with many fields are held beside an unread body.
     let mut stream = connect(gateway.senders);
@@ -234,7 +238,7 @@ fn a_peer_that_fills_the_hpack_table_is_closed() {
     stream.write_all(&both).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let frames: Vec<_> = std::iter::from_fn(|| frames::read_frame(&mut stream)).collect();
-    assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "it is answered: {frames:?}");
+    assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "a response: {frames:?}");
     is_taken(&gateway, "1");
 }
 
@@ -259,16 +263,16 @@ fn measure_peak_memory_under_12000_hostile_connections() {
         .collect();
     let kinds: Vec<(&str, Vec<u8>)> = vec![
         ("nothing", Vec::new()),
-        ("heads of HTTP/1.1 of 30 KB that do not end", head.into_bytes()),
-        ("bodies that stall", body.into_bytes()),
+        ("unfinished HTTP/1.1 heads of 30 KB", head.into_bytes()),
+        ("stalled bodies", body.into_bytes()),
         (
-            "trailers of 15 KB that do not end",
+            "unfinished trailers of 15 KB",
             format!("{trailers}X: {}", "a".repeat(15_000)).into_bytes(),
         ),
         ("streams with heads of 845 fields", small_fields(TOKEN, 845)),
         ("streams with heads of 90 fields", small_fields(TOKEN, 90)),
-        ("streams with heads of 13 KB that are no text", no_texts(&path)),
-        ("header blocks that do not end", open_block(TOKEN)),
+        ("streams with heads of 13 KB of invalid UTF-8", no_texts(&path)),
+        ("endless header blocks", open_block(TOKEN)),
         ("half of a frame", [&b"\0\x3f\xff\x00\x00\0\0\0\x01"[..], &[0; 16_000]].concat()),
         ("windows full of bodies", data),
     ];

@@ -38,7 +38,10 @@ impl Outcome {
                     self.got.push((received.len(), received.len() - ids.len()));
                     break;
                 }
-                assert!(Instant::now() < until, "acknowledged and not delivered: {missing:?}");
+                assert!(
+                    Instant::now() < until,
+                    "acknowledged events are not delivered: {missing:?}"
+                );
                 std::thread::sleep(Duration::from_millis(200));
             }
         }
@@ -59,7 +62,7 @@ impl Outcome {
         let once: BTreeSet<usize> = ids.iter().copied().collect();
         assert_eq!(ids.len(), once.len(), "an event is stored twice");
         let missing: Vec<usize> = senders.acknowledged().difference(&once).copied().collect();
-        assert!(missing.is_empty(), "acknowledged and not stored: {missing:?}");
+        assert!(missing.is_empty(), "acknowledged events are not stored: {missing:?}");
         self.stored = once.len();
         let connection = rusqlite::Connection::open(store).unwrap();
         let whole: String =

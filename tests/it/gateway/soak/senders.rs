@@ -51,7 +51,7 @@ impl Senders {
                 self.acknowledged.lock().unwrap().insert(id);
                 return self.took.lock().unwrap().push(sent.elapsed());
             }
-            assert!(Instant::now() < until, "{id} is not taken: {answer}");
+            assert!(Instant::now() < until, "{id} is not accepted: {answer}");
             *self.refused.lock().unwrap().entry(answer).or_default() += 1;
             std::thread::sleep(Duration::from_millis(50));
         }

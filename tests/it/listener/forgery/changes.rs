@@ -230,7 +230,7 @@ fn of_header(facts: &Facts, sample: &Sample, name: &str) -> Vec<Change> {
         wanted: differs_at(facts, name).into_iter().chain(["no_payload"]).collect(),
     };
     let mut all = vec![
-        change("a signed header less", "taken away".to_owned(), with_header(sample, name, None)),
+        change("a missing signed header", "removed".to_owned(), with_header(sample, name, None)),
         change("a signed header twice", "another before".to_owned(), again(true)),
         change("a signed header twice", "another behind".to_owned(), again(false)),
     ];
@@ -279,7 +279,7 @@ fn of_pair(facts: &Facts, sample: &Sample, name: &str, pair: &str) -> Vec<Change
         pairs.iter().copied().filter(|one| !one.trim().starts_with(&begin)).collect();
     let second = format!("{begin}{}", other(value));
     let mut all = vec![
-        of("a signed header less", "taken away".to_owned(), &rest),
+        of("a missing signed header", "removed".to_owned(), &rest),
         of(
             "a signed header twice",
             "another before".to_owned(),

@@ -21,7 +21,7 @@ fn later(sample: &Sample, millis: i64) -> Sample {
 /// accepted.
 fn edge(taken: impl Fn(i64) -> bool, beyond: i64) -> i64 {
     let (mut inside, mut outside) = (0, beyond);
-    assert!(taken(inside) && !taken(outside), "taken at {inside}, refused at {outside}");
+    assert!(taken(inside) && !taken(outside), "accepted at {inside}, refused at {outside}");
     while (outside - inside).abs() > 1 {
         let middle = (inside + outside) / 2;
         if taken(middle) {
@@ -82,7 +82,7 @@ fn a_replay_is_refused_or_deduplicated_unless_the_recipe_excludes_it() {
                 Outcome::VerificationFailed => {
                     let early = run(&listener, &later(sample, -DAY));
                     if early.outcome == Outcome::Accepted {
-                        tally.complain(&facts, sample, "the future", "is taken");
+                        tally.complain(&facts, sample, "the future", "is accepted");
                     }
                     // Within the tolerance the deduplication must detect it.
                     recognised.then_some("refused by its time")
@@ -114,7 +114,7 @@ fn unsigned(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
                 more.headers.push((name.clone(), value.map_or("forged".to_owned(), other)));
                 all.push((format!("{name}: another"), more));
                 if is_there {
-                    all.push((format!("{name}: taken away"), with_header(sample, name, None)));
+                    all.push((format!("{name}: removed"), with_header(sample, name, None)));
                 }
             }
             Part::Query => {

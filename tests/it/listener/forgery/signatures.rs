@@ -43,7 +43,7 @@ pub(super) fn changes(facts: &Facts, sample: &Sample, every_place: bool) -> Vec<
     };
     let none = ["missing_signature"];
     let mut all = vec![
-        change("no signature", "taken away", whole(sample, &proofs, |_| None), &none, &none),
+        change("no signature", "removed", whole(sample, &proofs, |_| None), &none, &none),
         change(
             "an empty signature",
             "empty",
