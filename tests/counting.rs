@@ -9,12 +9,13 @@ use std::cell::Cell;
 struct Counting;
 
 thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 fn count() {
     // A thread that ends has no counter, and does not need one.
-    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+    let _ =
+        ALLOCATIONS.try_with(|allocation_count| allocation_count.set(allocation_count.get() + 1));
 }
 
 unsafe impl GlobalAlloc for Counting {
@@ -42,6 +43,6 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Returns the number of allocations of this thread.
-pub(crate) fn asked() -> usize {
-    ASKED.get()
+pub(crate) fn allocation_count() -> usize {
+    ALLOCATIONS.get()
 }

@@ -4,7 +4,7 @@
 #![no_main]
 
 use hookgate::engine::{Engine, Program, Source};
-use hookgate_fuzz::told::{holds, lies_in};
+use hookgate_fuzz::diagnostics::{holds, lies_in};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use hookgate::engine::Machine;
 use hookgate::gateway::{SETTINGS_FILE, Settings};
 use hookgate::listener::{ConfigSource, Recipe, load, log_entry};
+use hookgate_fuzz::diagnostics::holds;
 use hookgate_fuzz::listeners::{Sent, decided};
 use hookgate_fuzz::machine;
-use hookgate_fuzz::told::holds;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

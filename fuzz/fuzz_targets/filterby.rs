@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use hookgate::filterby::{Filter, Order, FilterContext};
+use hookgate::filterby::{Filter, FilterContext, Order};
 use hookgate_fuzz::split_text;
 use libfuzzer_sys::fuzz_target;
 

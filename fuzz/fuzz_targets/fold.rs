@@ -5,7 +5,7 @@
 
 use hookgate::check::Checked;
 use hookgate::compile::Options;
-use hookgate::engine::{Engine, Machine, OwnedValue, Source, UndeclaredRoots, Trap};
+use hookgate::engine::{Engine, Machine, OwnedValue, Source, Trap, UndeclaredRoots};
 use hookgate_fuzz::{Case, machine};
 use libfuzzer_sys::fuzz_target;
 
@@ -15,15 +15,16 @@ fuzz_target!(|input: &[u8]| {
     let source = || Source::new("fuzz", case.rule.as_str());
     let mut machine = machine();
     for checked in [engine.check(source()), engine.check_template(source())].into_iter().flatten() {
-        alike(&engine, &checked, &case, &mut machine);
+        assert_equal_outcomes(&engine, &checked, &case, &mut machine);
     }
 });
 
-fn alike(engine: &Engine, checked: &Checked, case: &Case, machine: &mut Machine) {
+fn assert_equal_outcomes(engine: &Engine, checked: &Checked, case: &Case, machine: &mut Machine) {
     let context = case.context();
     let mut run = |options| {
-        let program = engine.lower_with(checked, options).expect("an accepted source compiles").program;
-        told(
+        let program =
+            engine.lower_with(checked, options).expect("an accepted source compiles").program;
+        comparable(
             machine
                 .eval(&program, &context)
                 .map(|answer| answer.to_owned_value().expect("no secret escapes")),
@@ -49,6 +50,8 @@ fn alike(engine: &Engine, checked: &Checked, case: &Case, machine: &mut Machine)
     }
 }
 
-fn told(answer: Result<OwnedValue, Trap>) -> Result<OwnedValue, (String, hookgate::source::Span)> {
+fn comparable(
+    answer: Result<OwnedValue, Trap>,
+) -> Result<OwnedValue, (String, hookgate::source::Span)> {
     answer.map_err(|trap| (trap.code().to_string(), trap.span()))
 }

@@ -28,7 +28,7 @@ challenges_per_minute = 1000000
 "#;
 
 /// The answer to an accepted request.
-const TAKEN: &[u8] = b"Event received successfully";
+const ACCEPTED: &[u8] = b"Event received successfully";
 
 /// The number of inputs for one store, before a new one replaces it.
 const LIFE: usize = 20_000;
@@ -58,8 +58,8 @@ fuzz_target!(|input: &[u8]| {
         for status in statuses(&answer) {
             assert_ne!(status, 500, "{}", answer.escape_ascii());
         }
-        let taken = answer.windows(TAKEN.len()).any(|window| window == TAKEN);
-        assert!(!taken || names_an_open_one(input), "forged: {}", input.escape_ascii());
+        let accepted = answer.windows(ACCEPTED.len()).any(|window| window == ACCEPTED);
+        assert!(!accepted || names_an_open_listener(input), "forged: {}", input.escape_ascii());
     });
 });
 
@@ -90,7 +90,7 @@ fn statuses(answer: &[u8]) -> Vec<u16> {
 }
 
 /// Returns true if an input names a listener without a secret.
-fn names_an_open_one(input: &[u8]) -> bool {
+fn names_an_open_listener(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).to_ascii_lowercase();
     // A path may be percent-encoded, and HTTP/2 compresses it, so the answer is unknown for them.
     let plain = !text.contains('%') && !text.starts_with("pri ");
@@ -102,7 +102,8 @@ fn gateway() -> Gateway {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("listeners")).expect("a folder");
     std::fs::write(folder.path().join(SETTINGS_FILE), SETTINGS).expect("a file");
-    let mut configuration = Configuration::read(folder.path(), true).expect("the settings are valid");
+    let mut configuration =
+        Configuration::read(folder.path(), true).expect("the settings are valid");
     for Fixture { secured, listener } in fixtures() {
         assert_eq!(secured, !(0..3).any(|number| *listener.id == *id(number)));
         configuration.listeners.insert(listener.id.clone(), listener);

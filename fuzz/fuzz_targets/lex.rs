@@ -5,7 +5,7 @@
 
 use hookgate::source::Source;
 use hookgate::syntax::{Token, tokens};
-use hookgate_fuzz::told::lies_in;
+use hookgate_fuzz::diagnostics::lies_in;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -16,7 +16,10 @@ fuzz_target!(|text: &str| {
         lies_in(&source, span);
         // A missing bracket is inserted where it is expected.
         if !span.range().is_empty() {
-            assert!(before <= span.range().start, "{token:?} starts before the end of the previous token");
+            assert!(
+                before <= span.range().start,
+                "{token:?} starts before the end of the previous token"
+            );
             before = span.range().end;
         }
         let words = &text[span.range()];

@@ -7,7 +7,7 @@
 use hookgate::compile::Options;
 use hookgate::engine::{Context, Engine, Format, OwnedValue, Source, Time, Trap};
 use hookgate::value::read_json;
-use hookgate_fuzz::told::holds;
+use hookgate_fuzz::diagnostics::holds;
 use hookgate_fuzz::{machine, split_text};
 use libfuzzer_sys::fuzz_target;
 
@@ -40,10 +40,11 @@ fn outcome(document: &str, format: Format, context: &OwnedValue) -> Option<Outco
     roots.set_now(Time::from_epoch(1_755_648_000i64.into()).expect("a time"));
     let run = |fold, mark| {
         let options = Options { fold, mark, ..Options::default() };
-        let program = engine.lower_with(&checked, options).expect("an accepted document compiles").program;
+        let program =
+            engine.lower_with(&checked, options).expect("an accepted document compiles").program;
         let mut machine = machine();
         let answer = machine.eval(&program, &roots);
-        told(answer.map(|answer| answer.to_owned_value().expect("no secret escapes")))
+        comparable(answer.map(|answer| answer.to_owned_value().expect("no secret escapes")))
     };
     let all = [run(true, false), run(false, false), run(true, true)];
     // Folded code takes fewer steps, so it may stay within a limit.
@@ -56,6 +57,6 @@ fn outcome(document: &str, format: Format, context: &OwnedValue) -> Option<Outco
     Some(folded)
 }
 
-fn told(answer: Result<OwnedValue, Trap>) -> Outcome {
+fn comparable(answer: Result<OwnedValue, Trap>) -> Outcome {
     answer.map_err(|trap| trap.code().to_string())
 }

@@ -5,7 +5,7 @@
 
 use hookgate::engine::{Engine, Source};
 use hookgate::format::format;
-use hookgate_fuzz::told::{holds, lies_in};
+use hookgate_fuzz::diagnostics::{holds, lies_in};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -22,7 +22,10 @@ fuzz_target!(|text: &str| {
     }
     let formatted = format(&parsed);
     if let Ok(again) = engine.parse(Source::new("formatted", formatted.as_str())) {
-        assert_eq!(parsed.tree.fingerprint(parsed.tree.root()), again.tree.fingerprint(again.tree.root()));
+        assert_eq!(
+            parsed.tree.fingerprint(parsed.tree.root()),
+            again.tree.fingerprint(again.tree.root())
+        );
         assert_eq!(format(&again), formatted, "formatting twice changes nothing");
     } else {
         // Formatting may exceed the size limit of a source; no other failure is allowed.

@@ -82,7 +82,7 @@ fn narrowed(value: &OwnedValue, paths: &[&[&str]]) -> OwnedValue {
     }
     match value {
         OwnedValue::Object(object) => {
-            let mut kept = Vec::new();
+            let mut stored = Vec::new();
             for (key, member) in object.iter() {
                 let inside: Vec<&[&str]> = paths
                     .iter()
@@ -90,10 +90,10 @@ fn narrowed(value: &OwnedValue, paths: &[&[&str]]) -> OwnedValue {
                     .map(|path| &path[1..])
                     .collect();
                 if !inside.is_empty() {
-                    kept.push((key.clone(), narrowed(member, &inside)));
+                    stored.push((key.clone(), narrowed(member, &inside)));
                 }
             }
-            OwnedValue::Object(OwnedObject::new(kept).0)
+            OwnedValue::Object(OwnedObject::new(stored).0)
         }
         OwnedValue::List(_) => OwnedValue::Null,
         scalar => scalar.clone(),

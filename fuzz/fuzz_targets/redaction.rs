@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hookgate::engine::{Machine, Secrets};
 use hookgate::listener::{
-    Decision, Listener, ConfigSource, SecretEncoding, decode_secret, load, log_entry,
+    ConfigSource, Decision, Listener, SecretEncoding, decode_secret, load, log_entry,
 };
 use hookgate_fuzz::listeners::{Sent, key_pair, listener};
 use hookgate_fuzz::{machine, split};
@@ -152,12 +152,13 @@ fn of_a_configuration(head: &str) {
             "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"a\"\n[secrets]\nS = {{ env = \"S\", encoding = {encoding:?} }}\n[[verify]]\nname = \"a\"\nrule = 'raw_body == $SECRET(\"S\")'\n"
         );
         let secret = format!("{SECRET}{head}");
-        let outside = ConfigSource { environment: &|_| Some(secret.clone()), ..ConfigSource::empty() };
+        let outside =
+            ConfigSource { environment: &|_| Some(secret.clone()), ..ConfigSource::empty() };
         let loaded = load("fuzz.toml", &text, &outside);
-        let told: Vec<String> =
+        let report: Vec<String> =
             loaded.diagnostics.iter().map(|one| format!("{one} {one:?}")).collect();
-        let told = format!("{} {:?}", told.join("\n"), loaded.listener);
-        assert!(!told.contains(SECRET), "{told}");
+        let report = format!("{} {:?}", report.join("\n"), loaded.listener);
+        assert!(!report.contains(SECRET), "{report}");
         let find = SecretEncoding::find(encoding).expect("the encoding is known");
         let mut secrets = Secrets::default();
         if let Err(error) = decode_secret(&mut secrets, "S", &secret, find) {

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use hookgate::builtins::{self, Code, Pattern};
 use hookgate::engine::{
-    Engine, Limits, Machine, OwnedValue, Program, RuleSet, Source, UndeclaredRoots, Trap,
+    Engine, Limits, Machine, OwnedValue, Program, RuleSet, Source, Trap, UndeclaredRoots,
 };
 use hookgate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Path, Root};
 use hookgate::source::Span;
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
     // The end of the input damages the program from its start.
     let mut bytes = Bytes::of(input.iter().rev().copied());
     let chunk = match bytes.pick(3) {
-        0 => made(&mut bytes),
+        0 => chunk_of(&mut bytes),
         ways => {
             let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
             let Ok(program) = engine.compile_source(Source::new("fuzz", case.rule.as_str())) else {
@@ -36,41 +36,42 @@ fuzz_target!(|input: &[u8]| {
     let Ok(program) = Program::new(chunk.clone()) else {
         return;
     };
-    let plain = Program::of_instructions(chunk).expect("the damaged program passes the verifier in both forms");
+    let plain = Program::of_instructions(chunk)
+        .expect("the damaged program passes the verifier in both forms");
     let _ = (program.listing(), program.reads(), program.reads_clock());
     for (steps, memory) in [(50_000, 1 << 20), (30, 1 << 20), (50_000, 300), (0, 0)] {
         let mut machine = Machine::new(Limits { steps, memory, ..Limits::default() });
-        alike(&mut machine, &program, &plain, &case);
+        assert_equal_outcomes(&mut machine, &program, &plain, &case);
     }
 });
 
 /// Every way to run the program has the same outcome.
-fn alike(machine: &mut Machine, program: &Program, plain: &Program, case: &Case) {
+fn assert_equal_outcomes(machine: &mut Machine, program: &Program, plain: &Program, case: &Case) {
     let context = case.context();
     let mut eval = |program: &Program| {
-        told(machine.eval(program, &context).map(|answer| answer.to_owned_value()))
+        comparable(machine.eval(program, &context).map(|answer| answer.to_owned_value()))
     };
     let answer = eval(program);
     assert_ne!(answer, Ok(None), "a secret escapes");
     assert_eq!(answer, eval(program), "a second run differs");
     assert_eq!(answer, eval(plain), "the instructions differ from the predicate tree");
-    let truth = told(machine.test(program, &context));
+    let truth = comparable(machine.test(program, &context));
     if let Ok(Some(answer)) = &answer {
         assert_eq!(truth, Ok(answer.borrow().is_truthy()));
     }
     let set = RuleSet::new([program.clone(), plain.clone(), program.clone()]);
     machine.test_set(&set, &context, |at, one| {
-        assert_eq!(told(one), truth, "program {at} of a set differs");
+        assert_eq!(comparable(one), truth, "program {at} of a set differs");
         ControlFlow::<()>::Continue(())
     });
 }
 
-fn told<T>(answer: Result<T, Trap>) -> Result<T, String> {
+fn comparable<T>(answer: Result<T, Trap>) -> Result<T, String> {
     answer.map_err(|trap| format!("{} {:?}", trap.code(), trap.span()))
 }
 
 /// A chunk with every part chosen by the input.
-fn made(bytes: &mut Bytes) -> Chunk {
+fn chunk_of(bytes: &mut Bytes) -> Chunk {
     let mut chunk = Chunk {
         constants: constants(),
         roots: ["parsed_body", "headers", "x", "n", "s", "l"].map(root).to_vec(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use hookgate::config::duration;
 use hookgate::delivery::retry_after;
-use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program, UndeclaredRoots, Time};
+use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program, Time, UndeclaredRoots};
 use hookgate_fuzz::{machine, split_text};
 use libfuzzer_sys::fuzz_target;
 
@@ -47,7 +47,7 @@ thread_local! {
 
 fn state() -> State {
     let engine = Engine::new().strangers(UndeclaredRoots::Allow);
-    let compile = |rule: &&str| engine.compile(rule).unwrap_or_else(|told| panic!("{told}"));
+    let compile = |rule: &&str| engine.compile(rule).unwrap_or_else(|report| panic!("{report}"));
     State {
         machine: machine(),
         rules: RULES.iter().map(compile).collect(),

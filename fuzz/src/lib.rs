@@ -4,18 +4,18 @@
 //! Each target tests one property, and its input is text that a sender or an author could write.
 //! [`PARTS`] separates the parts of an input, so that seeds stay readable.
 
+pub mod diagnostics;
 pub mod listeners;
-pub mod told;
 
-#[path = "../../tests/it/property/agree.rs"]
-#[allow(dead_code, reason = "the property tests use all of it")]
-mod agree;
 #[path = "../../tests/it/property/choices.rs"]
 #[allow(dead_code, reason = "the property tests use all of it")]
 mod choices;
 #[path = "../../tests/it/property/contexts.rs"]
 #[allow(dead_code, reason = "the property tests use all of it")]
 mod contexts;
+#[path = "../../tests/it/property/differential.rs"]
+#[allow(dead_code, reason = "the property tests use all of it")]
+mod differential;
 #[path = "../../tests/it/property/programs.rs"]
 #[allow(dead_code, reason = "the property tests use all of it")]
 mod programs;
@@ -115,7 +115,7 @@ impl Case {
 
     /// Runs the rule in every way, and asserts equal results.
     pub fn agrees(&self) {
-        if let Err(why) = agree::agree(&self.rule, &self.given) {
+        if let Err(why) = differential::agree(&self.rule, &self.given) {
             panic!("{why}\n  rule: {}\n  context: {}", self.rule, self.given.json());
         }
     }

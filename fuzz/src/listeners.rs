@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, Listener, ConfigSource, Presented, Recipe, Request, Sample, DecisionContext, Unlimited,
-    decide, find_recipe, load, recipe_names,
+    ConfigSource, Decision, DecisionContext, Listener, Presented, Recipe, Request, Sample,
+    Unlimited, decide, find_recipe, load, recipe_names,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -164,8 +164,8 @@ pub fn listener(number: usize, rest: &str, secret: &str, pair: &Ed25519KeyPair) 
     };
     let outside = ConfigSource { file: &files, environment: &environment, ..ConfigSource::empty() };
     let loaded = load("fuzz.toml", &file(number, rest), &outside);
-    let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
-    loaded.listener.unwrap_or_else(|| panic!("{}", told.join("\n")))
+    let report: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    loaded.listener.unwrap_or_else(|| panic!("{}", report.join("\n")))
 }
 
 /// All listeners. The number of a listener is its index.
@@ -255,7 +255,8 @@ impl Sent {
 /// Returns the decision of a request, without rate limits.
 pub fn decided(listener: &Listener, request: &Request<'_>, machine: &mut Machine) -> Decision {
     let presented = Presented::None;
-    let mut surroundings = DecisionContext { machine, limiter: &mut Unlimited, presented: &presented };
+    let mut surroundings =
+        DecisionContext { machine, limiter: &mut Unlimited, presented: &presented };
     decide(listener, request, request.received_at, &mut surroundings)
 }
 

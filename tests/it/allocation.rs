@@ -7,7 +7,7 @@ mod counting;
 use hookgate::engine::{Context, Engine, Machine, OwnedValue, Program};
 use hookgate::value::read_json;
 
-use counting::asked;
+use counting::allocation_count;
 
 fn request() -> Vec<(&'static str, OwnedValue)> {
     let read = |json: &str| read_json(json.as_bytes()).unwrap();
@@ -46,14 +46,14 @@ fn allocations(rule: &str) -> usize {
         for (root, value) in &request {
             context.set(root, value);
         }
-        let before = asked();
+        let before = allocation_count();
         let passed = machine.test(&program, &context).unwrap();
-        (passed, asked() - before)
+        (passed, allocation_count() - before)
     };
     let (first, _) = run();
-    let (again, asked) = run();
+    let (again, allocation_count) = run();
     assert!(first && again, "{rule}");
-    asked
+    allocation_count
 }
 
 #[test]
@@ -101,19 +101,19 @@ fn loops_that_only_test_run_without_heap_allocation() {
 /// Verifies that the counter detects an allocation; otherwise a count of zero would prove nothing.
 #[test]
 fn the_allocation_counter_counts_an_allocation() {
-    let before = asked();
+    let before = allocation_count();
     drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(asked() - before, 1);
+    assert_eq!(allocation_count() - before, 1);
 }
 
 #[test]
 fn building_the_context_of_a_request_does_not_allocate() {
     let request = request();
-    let before = asked();
+    let before = allocation_count();
     let mut context = Context::new();
     for (root, value) in &request {
         context.set(root, value);
     }
     std::hint::black_box(&context);
-    assert_eq!(asked() - before, 0);
+    assert_eq!(allocation_count() - before, 0);
 }

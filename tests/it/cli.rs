@@ -106,8 +106,8 @@ fn eval_reports_a_fault_on_standard_error_and_prints_no_result() {
     ] {
         let output = hookgate(&["eval", expression, "--format", "json"], "");
         assert_eq!((stdout(&output), code(&output)), ("", 1), "{expression}");
-        let told: serde_json::Value = serde_json::from_str(stderr(&output)).unwrap();
-        let mut errors = told.as_array().unwrap().iter().filter(|one| one["severity"] == "error");
+        let report: serde_json::Value = serde_json::from_str(stderr(&output)).unwrap();
+        let mut errors = report.as_array().unwrap().iter().filter(|one| one["severity"] == "error");
         let last = errors.next_back().unwrap();
         assert_eq!(last["code"], wanted);
         let label = &last["labels"][0];
@@ -197,12 +197,12 @@ fn check_reports_every_diagnostic_and_denied_warnings_fail() {
     assert_eq!(code(&allowed), 0);
     let json = hookgate(&["check", "-e", "nope", "-e", "raw_body.$NOPE()", "--format", "json"], "");
     assert_eq!(code(&json), 1);
-    let told: serde_json::Value = serde_json::from_str(stderr(&json)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(stderr(&json)).unwrap();
     assert_eq!(
-        (told[0]["code"].as_str(), told[1]["code"].as_str()),
+        (report[0]["code"].as_str(), report[1]["code"].as_str()),
         (Some("E0102"), Some("E0101"))
     );
-    assert_eq!(told[1]["source"], "expression 2");
+    assert_eq!(report[1]["source"], "expression 2");
 }
 
 #[test]
@@ -227,11 +227,11 @@ fn check_uses_the_type_of_the_body_from_a_schema_or_sample() {
         let expression = "parsed_body.isue.id == 1 OR parsed_body.issue.id == \"7\" OR parsed_body.issue.state == \"open\"";
         let output =
             hookgate(&["check", "-e", expression, "--format", "json", args[0], args[1]], "");
-        let told: serde_json::Value = serde_json::from_str(stderr(&output)).unwrap();
+        let report: serde_json::Value = serde_json::from_str(stderr(&output)).unwrap();
         let codes: Vec<_> =
-            told.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+            report.as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
         assert_eq!(codes, ["W0102", "W0103"], "{args:?}");
-        assert_eq!(told[0]["help"], "did you mean `issue`?");
+        assert_eq!(report[0]["help"], "did you mean `issue`?");
     }
 }
 
@@ -308,9 +308,9 @@ fn commands_never_print_secrets() {
             for format in ["text", "json"] {
                 let output =
                     hookgate(&[command, expression, "--secret", &given, "--format", format], "");
-                let said = format!("{}{}", stdout(&output), stderr(&output));
-                assert!(!said.contains(secret), "{command} {expression}: {said}");
-                assert!(!said.contains("s3cr3t"), "{command} {expression}: {said}");
+                let message = format!("{}{}", stdout(&output), stderr(&output));
+                assert!(!message.contains(secret), "{command} {expression}: {message}");
+                assert!(!message.contains("s3cr3t"), "{command} {expression}: {message}");
             }
         }
     }

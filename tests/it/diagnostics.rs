@@ -38,7 +38,7 @@ fn rules() -> Vec<PathBuf> {
     files
 }
 
-fn told(path: &Path) -> String {
+fn rendered(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap();
     let diagnostics = engine(&text).diagnose(Source::new(name, text.as_str()));
@@ -50,12 +50,12 @@ fn diagnostics_of_rules_match_their_expected_files() {
     let files = rules();
     let mut wrong = Vec::new();
     for file in files {
-        let told = told(&file);
+        let report = rendered(&file);
         let expected = file.with_extension("txt");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(&expected, &told).unwrap();
-        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&told) {
-            wrong.push(format!("{}:\n{told}", file.display()));
+            std::fs::write(&expected, &report).unwrap();
+        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&report) {
+            wrong.push(format!("{}:\n{report}", file.display()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -87,7 +87,7 @@ fn suggested(one: &Diagnostic) -> Option<&str> {
 
 /// Returns the source with the suggestion applied: the suggested name replaces the name. A label
 /// may start with the dot before a member, or omit the dollar sign of a function.
-fn followed(text: &str, one: &Diagnostic, name: &str) -> String {
+fn with_suggestion(text: &str, one: &Diagnostic, name: &str) -> String {
     let range = one.span().range();
     let written = &text[range.clone()];
     let dot = if written.starts_with('.') { "." } else { "" };
@@ -112,7 +112,7 @@ fn suggestions_compile_when_they_are_applied() {
         let engine = engine(&text);
         for one in engine.diagnose(Source::new("rule", text.as_str())).list {
             let Some(name) = suggested(&one) else { continue };
-            let followed = followed(&text, &one, name);
+            let followed = with_suggestion(&text, &one, name);
             let left = engine.diagnose(Source::new("rule", followed.as_str())).list;
             let still = left
                 .iter()
@@ -129,8 +129,8 @@ fn warnings_are_silenced_by_code_and_errors_are_not() {
     use hookgate::diagnostic::Code;
     let source = || Source::new("rule", "raw_body == 1 OR nope");
     let engine = Engine::for_requests().allow([Code::W0103, Code::E0102]);
-    let told = engine.diagnose(source());
-    let codes: Vec<Code> = told.list.iter().map(|one| one.code).collect();
+    let report = engine.diagnose(source());
+    let codes: Vec<Code> = report.list.iter().map(|one| one.code).collect();
     assert_eq!(codes, [Code::E0102]);
 }
 
@@ -138,9 +138,9 @@ fn warnings_are_silenced_by_code_and_errors_are_not() {
 fn a_digest_compared_by_search_is_warned_about_in_a_verification() {
     use hookgate::diagnostic::Code;
     let digest = "$HMAC_SHA256(\"key\", raw_body)";
-    let told = |engine: Engine, source: &str| {
-        let told = engine.diagnose(Source::new("rule", source));
-        told.list.iter().any(|one| one.code == Code::W0118)
+    let warns = |engine: Engine, source: &str| {
+        let report = engine.diagnose(Source::new("rule", source));
+        report.list.iter().any(|one| one.code == Code::W0118)
     };
     for (source, wanted) in [
         (format!("{digest}.$HEX() IN headers[\"x\"]"), true),
@@ -151,7 +151,7 @@ fn a_digest_compared_by_search_is_warned_about_in_a_verification() {
         (format!("\"v1=${{{digest}.$HEX()}}\" == headers[\"x\"]"), false),
         ("\"a\".$HEX() IN headers[\"x\"]".to_owned(), false),
     ] {
-        assert_eq!(told(Engine::for_requests().verification(), &source), wanted, "{source}");
-        assert!(!told(Engine::for_requests(), &source), "{source}");
+        assert_eq!(warns(Engine::for_requests().verification(), &source), wanted, "{source}");
+        assert!(!warns(Engine::for_requests(), &source), "{source}");
     }
 }

@@ -30,7 +30,7 @@ fn comments(parsed: &Parsed) -> Vec<&str> {
 
 /// Asserts the properties of every source: the same tree, the same comments, and a second run
 /// changes nothing.
-fn keeps_the_laws(text: &str) {
+fn assert_formatter_properties(text: &str) {
     let before = read(text).unwrap_or_else(|| panic!("does not parse:\n{text}"));
     let out = format(&before);
     let Some(after) = read(&out) else {
@@ -65,7 +65,7 @@ fn run_cases(text: &str) -> String {
     let mut actual = text.split("\n=== ").next().unwrap().to_owned();
     for (name, case) in cases(text) {
         let (input, _) = case.split_once("\n---").unwrap_or((case.trim_end(), ""));
-        keeps_the_laws(input);
+        assert_formatter_properties(input);
         write!(actual, "\n=== {name}\n{input}\n---\n{}", formatted(input)).unwrap();
     }
     actual
@@ -91,7 +91,7 @@ fn published_expressions_keep_the_formatter_properties() {
         let text = fs::read_to_string(path).unwrap();
         let cases = cases(&text);
         let readable = cases.iter().filter(|(_, case)| read(case).is_some());
-        let read = readable.inspect(|(_, case)| keeps_the_laws(case)).count();
+        let read = readable.inspect(|(_, case)| assert_formatter_properties(case)).count();
         assert!(read * 10 >= cases.len() * 9, "{read} of {} read", cases.len());
     }
 }
@@ -112,7 +112,7 @@ fn formatter_keeps_comments_between_any_two_tokens() {
             let text = format!("{before}{comment}{after}");
             // Inside a string `#` is content, or an error.
             if read(&text).is_some() {
-                keeps_the_laws(&text);
+                assert_formatter_properties(&text);
             }
         }
     }
@@ -162,7 +162,7 @@ fn the_deepest_sources_keep_the_formatter_properties() {
         ("\"${", "}\""),
     ] {
         let source = nested(open, close);
-        keeps_the_laws(&source);
+        assert_formatter_properties(&source);
         assert!(show_tree(&read(&source).unwrap()).lines().count() > 60);
     }
 }
@@ -396,6 +396,6 @@ proptest! {
 
     #[test]
     fn generated_sources_keep_the_formatter_properties(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        keeps_the_laws(&Author::write(&bytes));
+        assert_formatter_properties(&Author::write(&bytes));
     }
 }

@@ -122,7 +122,7 @@ fn function_names_of_other_languages_are_not_defined() {
 fn a_function_name_of_another_language_is_refused_with_the_name_to_use() {
     for (name, here) in [("UPPER", "$UPPERCASE"), ("CONTAINS", "IN"), ("IF", "THEN")] {
         let refused = Engine::new().compile(&format!("${name}(a)")).unwrap_err();
-        let told = format!("{refused:?}");
-        assert!(told.contains("E0101") && told.contains(here), "{told}");
+        let report = format!("{refused:?}");
+        assert!(report.contains("E0101") && report.contains(here), "{report}");
     }
 }

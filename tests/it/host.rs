@@ -39,13 +39,13 @@ fn engine() -> Engine {
 
 /// Returns the result of a rule, or the code of the diagnostic with its message.
 fn answer(rule: &str) -> String {
-    let told = |found: Diagnostics| {
+    let report = |found: Diagnostics| {
         let error = found.list.iter().find(|one| one.is_error()).unwrap();
         format!("{}: {}", error.code, error.message)
     };
     let program = match engine().compile(rule) {
         Ok(program) => program,
-        Err(found) => return told(found),
+        Err(found) => return report(found),
     };
     let mut secrets = Secrets::default();
     secrets.add("KEY", "hunter2");
@@ -103,22 +103,22 @@ fn results_of_host_functions_with_a_secret_argument_are_secret() {
     assert!(answer("$BOTH($SECRET('KEY'))").starts_with("E0203"));
     assert_eq!(answer("$BOTH($SECRET('KEY'))[0] == 'hunter2'"), "true");
     assert_eq!(answer("$SHOUT($SECRET('KEY')) == 'HUNTER2!'"), "true");
-    let told = answer("$HOW_MANY($SECRET('KEY'))");
-    assert!(told.starts_with("E0203") || told.starts_with("E0312"), "{told}");
+    let report = answer("$HOW_MANY($SECRET('KEY'))");
+    assert!(report.starts_with("E0203") || report.starts_with("E0312"), "{report}");
 }
 
 #[test]
 fn a_host_function_fault_does_not_quote_a_secret() {
-    let told = answer("$REFUSE($SECRET('KEY')) == 'a'");
-    assert_eq!(told, "E0309: `$REFUSE` fails on the content of the secret");
+    let report = answer("$REFUSE($SECRET('KEY')) == 'a'");
+    assert_eq!(report, "E0309: `$REFUSE` fails on the content of the secret");
     assert!(!answer("$REFUSE('a' + $SECRET('KEY')) == 'a'").contains("hunter2"));
 }
 
 #[test]
 fn a_host_function_result_of_an_undeclared_kind_is_a_fault() {
     assert_eq!(answer("$SAME('a')"), r#""a""#);
-    let told = answer("$SAME(n)");
-    assert_eq!(told, "E0302: `$SAME` answers a string by its declaration, and answered a number");
+    let report = answer("$SAME(n)");
+    assert_eq!(report, "E0302: `$SAME` answers a string by its declaration, and answered a number");
     assert!(answer("$SAME([n])").contains("answered a list"));
     // The kind of a secret's content is considered; the content is not reported.
     assert_eq!(answer("$SAME($SECRET('KEY')) == 'hunter2'"), "true");

@@ -21,17 +21,17 @@ pub(crate) fn processor_time() -> Duration {
 }
 
 /// Returns the diagnostics of a source. Asserts that they take less than the allowed time.
-fn told_soon(source: String) -> Diagnostics {
+fn diagnose_in_time(source: String) -> Diagnostics {
     let begun = processor_time();
     let shown: String = source.chars().take(40).collect();
-    let told = engine().diagnose(Source::new("rule", source));
+    let report = engine().diagnose(Source::new("rule", source));
     let took = processor_time() - begun;
     assert!(took < LONG, "{shown}: {took:?}");
-    told
+    report
 }
 
-fn codes(told: &Diagnostics) -> Vec<Code> {
-    told.list.iter().map(|one| one.code).collect()
+fn codes(report: &Diagnostics) -> Vec<Code> {
+    report.list.iter().map(|one| one.code).collect()
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn type_inference_of_nested_lambdas_is_fast() {
         let deep = 40;
         let source =
             format!("{}x{}", format!("x.${function}(a => ").repeat(deep), ")[0]".repeat(deep));
-        assert!(!told_soon(source).has_errors(), "{function}");
+        assert!(!diagnose_in_time(source).has_errors(), "{function}");
     }
-    assert!(!told_soon(format!("x{}", ".$MAP(a => [a, a])".repeat(3_000))).has_errors());
+    assert!(!diagnose_in_time(format!("x{}", ".$MAP(a => [a, a])".repeat(3_000))).has_errors());
 }
 
 #[test]
@@ -52,13 +52,13 @@ fn unions_of_record_types_with_shared_parts_are_fast() {
         format!("[1]{}", step.repeat(30))
     };
     let one = format!("IF x THEN {} ELSE {}", doubled("p"), doubled("q"));
-    assert!(!told_soon(format!("({one})[0].a.b")).has_errors());
+    assert!(!diagnose_in_time(format!("({one})[0].a.b")).has_errors());
     // The union is computed many times, for many members that are read at an unknown index.
     let members: Vec<String> = (0..1_500).map(|at| format!("\"{at}\": [p, q][x]")).collect();
     let read = vec!["y[x]"; 3_000].join(", ");
     let source =
         format!("[1].$MAP(p => [2].$MAP(q => [{{ {} }}].$MAP(y => [{read}])))", members.join(", "));
-    assert!(!told_soon(source).has_errors());
+    assert!(!diagnose_in_time(source).has_errors());
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn taint_spreads_from_a_secret_object_to_objects_built_from_it() {
         format!("{secret}.$FILTER(v => TRUE)"),
         format!("{secret}.$MAP(v => 1).$KEYS()[0]"),
     ] {
-        assert!(codes(&told_soon(source.clone())).contains(&Code::E0203), "{source}");
+        assert!(codes(&diagnose_in_time(source.clone())).contains(&Code::E0203), "{source}");
     }
     // The digests of a list of secrets are not secret.
     let source = "$SECRETS('NAME').$MAP(s => $HMAC_SHA256(s, raw_body).$HEX())";
-    assert_eq!(codes(&told_soon(source.to_owned())), []);
+    assert_eq!(codes(&diagnose_in_time(source.to_owned())), []);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn stacked_unary_operators_and_conditionals_are_an_error_at_once() {
         "a ? b : ".repeat(8_000),
         "NOT a == (".repeat(100) + &"NOT ".repeat(8_000) + &garbage(3_000),
     ] {
-        assert_eq!(codes(&told_soon(source)), [Code::E0018]);
+        assert_eq!(codes(&diagnose_in_time(source)), [Code::E0018]);
     }
 }
 
@@ -105,8 +105,8 @@ fn error_recovery_ends_soon_in_invalid_sources() {
         "a ".to_owned() + &"\"b\" ".repeat(10_000),
         "; ".repeat(16_000),
     ] {
-        let told = told_soon(source).list.len();
-        assert!((1..=20).contains(&told), "{told}");
+        let report = diagnose_in_time(source).list.len();
+        assert!((1..=20).contains(&report), "{report}");
     }
 }
 
@@ -122,29 +122,29 @@ fn long_sources_without_nesting_are_parsed_whole() {
         format!("\"{}\"", "a ${-x} b ${NOT x} ".repeat(2_000)),
     ];
     for source in sources {
-        let told = told_soon(source);
-        assert!(!told.list.iter().any(|one| one.is_error()), "{told}");
+        let report = diagnose_in_time(source);
+        assert!(!report.list.iter().any(|one| one.is_error()), "{report}");
     }
     // A lambda with many parameters is rejected for their number, not for its syntax.
     let names: Vec<String> = (0..5_000).map(|at| format!("p{at}")).collect();
-    let told = told_soon(format!("[1].$MAP(({}) => 1)", names.join(", ")));
-    assert_eq!(codes(&told), [Code::E0110]);
+    let report = diagnose_in_time(format!("[1].$MAP(({}) => 1)", names.join(", ")));
+    assert_eq!(codes(&report), [Code::E0110]);
 }
 
 #[test]
 fn the_help_for_a_ternary_quotes_only_short_operands() {
     let long = "parsed_body.member".repeat(3);
-    let told = told_soon(format!("a ? {long} : c"));
-    let help = told.list.first().and_then(|one| one.help.clone()).unwrap();
+    let report = diagnose_in_time(format!("a ? {long} : c"));
+    let help = report.list.first().and_then(|one| one.help.clone()).unwrap();
     assert_eq!(help, "write `IF a THEN … ELSE c`");
 }
 
 #[test]
 fn a_run_of_hashes_in_an_interpolation_is_one_diagnostic() {
-    let told = told_soon(format!("\"${{{}}}\"", "#".repeat(60_000)));
-    let faults = told.list.iter().filter(|one| one.code == Code::E0001).count();
+    let report = diagnose_in_time(format!("\"${{{}}}\"", "#".repeat(60_000)));
+    let faults = report.list.iter().filter(|one| one.code == Code::E0001).count();
     assert_eq!(faults, 1);
-    assert!(!told_soon(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
+    assert!(!diagnose_in_time(format!("\"${{{}}}\"", "# ".repeat(30_000))).list.is_empty());
 }
 
 /// Returns an engine that accepts larger sources than the default limits.
@@ -180,10 +180,10 @@ fn a_host_function_does_not_inherit_the_checks_of_a_built_in() {
     let names = ["TRY", "JWT_VERIFY", "CONCAT"];
     let engine = Engine::for_requests().verification();
     let engine = names.into_iter().fold(engine, |engine, name| engine.function(own(name)));
-    let told = |source: &str| codes(&engine.diagnose(Source::new("rule", source)));
-    assert_eq!(told("(\"a\" - 1).$TRY(2)"), [Code::E0201]);
-    assert_eq!(told("$JWT_VERIFY(raw_body).sub == \"a\""), []);
-    assert_eq!(told("$CONCAT($SHA256(raw_body))"), []);
+    let report = |source: &str| codes(&engine.diagnose(Source::new("rule", source)));
+    assert_eq!(report("(\"a\" - 1).$TRY(2)"), [Code::E0201]);
+    assert_eq!(report("$JWT_VERIFY(raw_body).sub == \"a\""), []);
+    assert_eq!(report("$CONCAT($SHA256(raw_body))"), []);
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn diagnostics_are_the_same_in_every_run() {
     let verify = "$JWT_VERIFY(headers.a, $SECRET('NAME'), \"HS256\").sub == \"a\"";
     let source = vec![verify; 20].join(" AND ");
     for _ in 0..20 {
-        let told = told_soon(source.clone());
-        let first = told.list.iter().find(|one| one.code == Code::W0113).unwrap();
+        let report = diagnose_in_time(source.clone());
+        let first = report.list.iter().find(|one| one.code == Code::W0113).unwrap();
         assert_eq!(first.span().start, 0);
     }
 }
@@ -201,24 +201,24 @@ fn diagnostics_are_the_same_in_every_run() {
 fn at_most_a_hundred_diagnostics_are_reported() {
     let names: Vec<String> = (0..6_500).map(|at| format!("a{at}")).collect();
     let source = format!("{} OR ($TEXT({{a: 1}}) - 1) + b", names.join(" AND "));
-    let told = Engine::for_requests().diagnose(Source::new("rule", source));
-    assert_eq!((told.list.len(), told.more), (100, 6_405));
-    let shown = render_all(&told, Colour::Off);
+    let report = Engine::for_requests().diagnose(Source::new("rule", source));
+    assert_eq!((report.list.len(), report.more), (100, 6_405));
+    let shown = render_all(&report, Colour::Off);
     assert!(shown.len() < 100_000, "{}", shown.len());
     assert!(shown.ends_with("note: and 6405 more\n\n"), "{shown}");
-    assert_eq!(to_json(&told.source, &told.list).as_array().unwrap().len(), 100);
+    assert_eq!(to_json(&report.source, &report.list).as_array().unwrap().len(), 100);
     // Errors displace warnings.
     let warnings = "raw_body == 1, ".repeat(300);
-    let told = Engine::for_requests().diagnose(Source::new("rule", format!("[{warnings}nope]")));
-    assert!(told.has_errors() && told.list.len() == 100 && told.more == 201);
+    let report = Engine::for_requests().diagnose(Source::new("rule", format!("[{warnings}nope]")));
+    assert!(report.has_errors() && report.list.len() == 100 && report.more == 201);
 }
 
 #[test]
 fn a_long_source_line_is_cut_around_the_diagnostic() {
     let before = "TRUE AND ".repeat(100);
     let source = format!("# first\n  \"é\" == \"é\" AND {before}nope AND {before}TRUE");
-    let told = Engine::for_requests().diagnose(Source::new("rule", source));
-    let shown = render_all(&told, Colour::Off);
+    let report = Engine::for_requests().diagnose(Source::new("rule", source));
+    let shown = render_all(&report, Colour::Off);
     assert!(shown.contains("rule:2:918"), "{shown}");
     let lines: Vec<&str> = shown.lines().collect();
     let at = lines.iter().position(|line| line.contains("nope AND")).unwrap();
@@ -229,7 +229,7 @@ fn a_long_source_line_is_cut_around_the_diagnostic() {
     for source in
         [format!("({}", "a + ".repeat(500)), format!("\"{}", "é\n".repeat(500)), "é".repeat(900)]
     {
-        let told = told_soon(source);
-        assert!(render_all(&told, Colour::Off).lines().all(|line| line.chars().count() < 450));
+        let report = diagnose_in_time(source);
+        assert!(render_all(&report, Colour::Off).lines().all(|line| line.chars().count() < 450));
     }
 }

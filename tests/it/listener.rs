@@ -32,7 +32,7 @@ const URL: &str = "https://hooks.example.com/hook";
 const NOW: i64 = 1_755_691_200;
 
 /// Returns a request that posts a body to a URL, without anything else.
-fn bare<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
+fn plain_request<'r>(url: &'r str, body: &'r [u8], now: Time) -> Request<'r> {
     Request {
         id: "1",
         method: "POST",
@@ -68,7 +68,7 @@ fn loaded(rest: &str, files: &[(&str, &str)]) -> Loaded {
 /// Returns a listener without secrets.
 fn open(rest: &str) -> Listener {
     let loaded = loaded(rest, &[]);
-    loaded.listener.unwrap_or_else(|| panic!("{rest}\n{:?}", told(&loaded.diagnostics)))
+    loaded.listener.unwrap_or_else(|| panic!("{rest}\n{:?}", rendered(&loaded.diagnostics)))
 }
 
 /// Returns a listener with the secret `KEY`.
@@ -76,7 +76,7 @@ fn secured(rest: &str) -> Listener {
     open(&format!("{SECRETS}{rest}"))
 }
 
-fn told(diagnostics: &[hookgate::diagnostic::Diagnostics]) -> Vec<String> {
+fn rendered(diagnostics: &[hookgate::diagnostic::Diagnostics]) -> Vec<String> {
     diagnostics.iter().map(ToString::to_string).collect()
 }
 
@@ -114,18 +114,18 @@ impl Sent {
         self
     }
 
-    fn by(mut self, method: &'static str) -> Self {
+    fn method(mut self, method: &'static str) -> Self {
         self.method = method;
         self
     }
 
-    fn asking(mut self, query: &str) -> Self {
+    fn with_query(mut self, query: &str) -> Self {
         self.query = query.to_owned();
         self
     }
 
     /// Moves the time of the request by seconds.
-    fn after(mut self, seconds: i64) -> Self {
+    fn delayed(mut self, seconds: i64) -> Self {
         self.now = Time::from_epoch((NOW + seconds).into()).unwrap();
         self
     }
@@ -167,14 +167,14 @@ impl Sent {
 }
 
 /// Returns the outcome, and every reason code except `passed`.
-fn came(decision: &Decision) -> String {
+fn outcome_of(decision: &Decision) -> String {
     let codes = decision.reasons.iter().map(|one| one.code.name());
     let codes: Vec<&str> = codes.filter(|name| *name != "passed").collect();
     [&[decision.outcome.name()], codes.as_slice()].concat().join(" ")
 }
 
 /// Returns the messages of a decision as one text.
-fn said(decision: &Decision) -> String {
+fn messages_of(decision: &Decision) -> String {
     decision.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 

@@ -28,5 +28,5 @@ mod mapper;
 mod program;
 mod property;
 mod resources;
+mod step_limits;
 mod tidy;
-mod work;

@@ -277,11 +277,11 @@ impl Case {
         let checked = match engine.check_mapper(source.clone(), format) {
             Ok(checked) => checked,
             Err(diagnostics) => {
-                tell(&source, &diagnostics.list, &mut out);
+                write_diagnostics(&source, &diagnostics.list, &mut out);
                 return out;
             }
         };
-        tell(&source, &checked.warnings, &mut out);
+        write_diagnostics(&source, &checked.warnings, &mut out);
         let program = engine.lower(&checked).unwrap();
         let plain = engine
             .lower_with(&checked, Options { fold: false, mark: true, ..Options::default() })
@@ -310,9 +310,9 @@ fn outcome(
     }
 }
 
-fn tell(source: &Source, diagnostics: &[Diagnostic], out: &mut String) {
+fn write_diagnostics(source: &Source, diagnostics: &[Diagnostic], out: &mut String) {
     if !diagnostics.is_empty() {
-        out.push_str("--- told\n");
+        out.push_str("--- diagnostics\n");
     }
     for one in diagnostics {
         line(source, one, out);

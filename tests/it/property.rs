@@ -4,10 +4,10 @@
 //! `PROPTEST_CASES=100000` runs more cases. Cases that failed once are kept in
 //! `tests/cases/differential.json`.
 
-mod agree;
 mod choices;
 mod contexts;
 mod dates;
+mod differential;
 mod encodings;
 mod laws;
 mod logic;
@@ -18,9 +18,9 @@ use hookgate::reference;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-use agree::{Taken, agree, engine, keeps_its_shape, take};
 use choices::{Choices, List, choices};
 use contexts::{Fixed, Given};
+use differential::{Taken, agree, engine, keeps_its_shape, take};
 
 /// Returns a configuration with the usual number of cases, or the number in `PROPTEST_CASES`.
 pub(super) fn cases(usual: u32) -> ProptestConfig {
@@ -39,14 +39,14 @@ proptest! {
     ) {
         let source = programs::program(&mut Choices::of(&rule));
         let given = Given::generate(&mut Choices::of(&context));
-        let told = |error: TestCaseError| match error {
+        let report = |error: TestCaseError| match error {
             TestCaseError::Fail(why) => TestCaseError::fail(format!(
                 "{why}\n  rule: {source}\n  context: {}", given.json()
             )),
             reject => reject,
         };
-        agree(&source, &given).map_err(told)?;
-        keeps_its_shape(&source).map_err(told)?;
+        agree(&source, &given).map_err(report)?;
+        keeps_its_shape(&source).map_err(report)?;
     }
 }
 

@@ -116,8 +116,8 @@ fn the_resource_table_is_complete_and_names_existing_tests() {
             if of_consumer.is_empty() {
                 wrong.push(format!("{resource}, {consumer}: there is no row"));
             }
-            let told = of_consumer.into_iter().flat_map(|row| faults(row, &tests));
-            wrong.extend(told.map(|fault| format!("{resource}, {consumer}: {fault}")));
+            let report = of_consumer.into_iter().flat_map(|row| faults(row, &tests));
+            wrong.extend(report.map(|fault| format!("{resource}, {consumer}: {fault}")));
         }
         for row in rows.iter().filter(|row| !CONSUMERS.contains(&&*row.consumer.to_lowercase())) {
             wrong.push(format!("{resource}: `{}` is no consumer", row.consumer));

@@ -2,6 +2,7 @@
 //! `docs/architecture.md`.
 
 mod imports;
+mod prose;
 mod public_items;
 
 use std::collections::BTreeSet;
@@ -178,65 +179,6 @@ fn locked_crates_have_the_versions_required_by_advisories() {
         }
     }
     assert!(checked >= 8, "{checked}");
-}
-
-/// Words that no comment starts with: a first line is a noun phrase or a verb.
-const OPENINGS: &[&str] =
-    &["What", "Whether", "How", "It", "Who", "Whoever", "So many", "Those", "These", "Its"];
-
-/// Phrases without a noun, which a reader cannot search for.
-const INDEFINITE: &[&str] =
-    &["whoever", "so many", "what came", "is none", "what is told", "what became", "for want of"];
-
-/// Returns the doc comments and comments of a file, a block of lines each, with the line of each
-/// block.
-fn comments(text: &str) -> Vec<(usize, String)> {
-    let mut blocks: Vec<(usize, String)> = Vec::new();
-    let mut last = 0;
-    for (at, line) in text.lines().enumerate() {
-        let Some(comment) = line.trim_start().strip_prefix("//") else {
-            continue;
-        };
-        let words = comment.trim_start_matches(['/', '!']).trim();
-        match blocks.last_mut() {
-            Some((_, block)) if last + 1 == at => {
-                block.push(' ');
-                block.push_str(words);
-            }
-            _ => blocks.push((at + 1, words.to_owned())),
-        }
-        last = at;
-    }
-    blocks
-}
-
-#[test]
-fn comments_are_plain_english_with_standard_terms() {
-    let mut all = Vec::new();
-    files(Path::new("src"), &mut all);
-    let (mut blocks, mut openings, mut indefinite) = (0, Vec::new(), Vec::new());
-    for path in all {
-        let text = std::fs::read_to_string(&path).unwrap();
-        for (line, block) in comments(&text) {
-            blocks += 1;
-            let place = format!("{}:{line}: {block}", path.display());
-            let first = |opening: &&&str| {
-                let rest = block.strip_prefix(**opening);
-                rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
-            };
-            if OPENINGS.iter().find(first).is_some() {
-                openings.push(place.clone());
-            }
-            let lower = block.to_lowercase();
-            if INDEFINITE.iter().any(|phrase| lower.contains(phrase)) {
-                indefinite.push(place);
-            }
-        }
-    }
-    assert!(blocks > 3000, "{blocks}");
-    let share = openings.len() * 100 / blocks;
-    assert!(share < 3, "{share} % of the comments:\n{}", openings.join("\n"));
-    assert!(indefinite.len() < 10, "{}", indefinite.join("\n"));
 }
 
 /// Terms that the documentation has to explain, each in at least one of its pages.

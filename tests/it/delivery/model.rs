@@ -85,8 +85,8 @@ fn failure_policy_decides_the_end_of_a_delivery() {
 #[test]
 fn failure_policy_suspends_a_subscription_and_only_its_owner_resumes_it() {
     let policy = |suspend| Policy { suspend, ..Policy::indifferent() };
-    let after = |health: SubscriptionHealth, suspend, taken, given_up| {
-        health.after(AttemptEffect::of(&policy(suspend), taken, given_up), 5)
+    let after = |health: SubscriptionHealth, suspend, accepted, given_up| {
+        health.after(AttemptEffect::of(&policy(suspend), accepted, given_up), 5)
     };
     let fresh = SubscriptionHealth::default();
     let failed = SubscriptionHealth { failures: 1, suspended_at: None };

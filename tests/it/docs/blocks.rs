@@ -32,9 +32,9 @@ fn code_blocks_of_the_documentation_give_their_documented_results() {
     let mut wrong = Vec::new();
     for path in written_pages() {
         let page = read(&path);
-        let mended = check_page(&path, &page, &mut wrong);
-        if updating() && mended != page {
-            std::fs::write(&path, mended).unwrap();
+        let updated = check_page(&path, &page, &mut wrong);
+        if updating() && updated != page {
+            std::fs::write(&path, updated).unwrap();
         }
     }
     if !updating() {
@@ -115,8 +115,8 @@ fn checked(file: &str) -> Option<String> {
     let environment = &|_: &str| Some("s3cret".to_owned());
     let outside = ConfigSource { file: &secret, environment, ..ConfigSource::empty() };
     let loaded = load("listener.toml", file, &outside);
-    let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
-    Some(told.join("\n")).filter(|told| !told.is_empty())
+    let report: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    Some(report.join("\n")).filter(|report| !report.is_empty())
 }
 
 fn settings(file: &str) -> Option<String> {
@@ -129,8 +129,8 @@ fn tested(file: &str) -> Option<String> {
     let path = folder.path().join("page.test.toml");
     std::fs::write(&path, file).unwrap();
     let output = super::hookgate(&["test", path.to_str().unwrap()]);
-    let told = [output.stdout, output.stderr].concat();
-    (!output.status.success()).then(|| String::from_utf8_lossy(&told).into_owned())
+    let report = [output.stdout, output.stderr].concat();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&report).into_owned())
 }
 
 /// Removes trailing spaces, which are invisible.
@@ -268,14 +268,14 @@ fn run(command: &str) -> String {
 /// A YAML or TOML document with its expectation as the last comment.
 fn commented_mapper(block: &Block<'_>) -> String {
     let kind = block.info.trim_start_matches("mapper-");
-    let told = |prefix: &str| block.lines.iter().find_map(|line| line.strip_prefix(prefix));
+    let report = |prefix: &str| block.lines.iter().find_map(|line| line.strip_prefix(prefix));
     let secrets: Vec<&str> =
         block.lines.iter().filter_map(|line| line.strip_prefix("# secret ")).collect();
     let document: Vec<&str> =
         block.lines.iter().copied().filter(|line| !line.starts_with("# => ")).collect();
     let document = document.join("\n");
-    let context = told("# with ").map(ToOwned::to_owned);
-    let really = mapper(kind, &document, context, told("# now ").unwrap_or(NOW), &secrets);
+    let context = report("# with ").map(ToOwned::to_owned);
+    let really = mapper(kind, &document, context, report("# now ").unwrap_or(NOW), &secrets);
     format!("{document}\n# => {really}")
 }
 
@@ -300,9 +300,9 @@ fn mapper(
     if output.status.success() {
         return String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
     }
-    let told: serde_json::Value = serde_json::from_slice(&output.stderr)
+    let report: serde_json::Value = serde_json::from_slice(&output.stderr)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-    let codes = told.as_array().into_iter().flatten().filter_map(|one| one["code"].as_str());
+    let codes = report.as_array().into_iter().flatten().filter_map(|one| one["code"].as_str());
     let errors: Vec<&str> = codes.filter(|code| code.starts_with('E')).collect();
     errors.join(", ")
 }

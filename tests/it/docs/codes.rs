@@ -19,34 +19,36 @@ const REQUEST: &str = r#"{
 
 #[test]
 fn every_diagnostic_code_is_reported_for_its_example_and_not_for_the_fixed_one() {
-    hold(|row| !matches!(row.setting, Setting::Mapper | Setting::Listener | Setting::Listeners));
+    assert_examples(|row| {
+        !matches!(row.setting, Setting::Mapper | Setting::Listener | Setting::Listeners)
+    });
 }
 
 #[test]
 fn every_listener_diagnostic_is_reported_for_its_example_and_not_for_the_fixed_one() {
-    hold(|row| matches!(row.setting, Setting::Listener | Setting::Listeners));
+    assert_examples(|row| matches!(row.setting, Setting::Listener | Setting::Listeners));
 }
 
 #[test]
 fn every_mapper_diagnostic_is_reported_for_its_example_and_not_for_the_fixed_one() {
-    hold(|row| row.setting == Setting::Mapper);
+    assert_examples(|row| row.setting == Setting::Mapper);
 }
 
-fn hold(concerned: fn(&CodeRow) -> bool) {
+fn assert_examples(concerned: fn(&CodeRow) -> bool) {
     let mut wrong = Vec::new();
     for row in all_codes().filter(|row| concerned(row)) {
         let example = match row.setting {
             Setting::Large => "1 + ".repeat(20_000),
             _ => row.example.to_owned(),
         };
-        let given = given(row.setting, &example);
+        let given = codes_of(row.setting, &example);
         if !given.contains(&row.code) {
             wrong.push(format!("{}: `{}` gives {given:?}", row.code, row.example));
         }
         if let Some(fixed) = row.fixed {
-            let given = self::given(row.setting, fixed);
+            let given = self::codes_of(row.setting, fixed);
             if given.iter().any(|code| *code == row.code || code.severity() == Severity::Error) {
-                wrong.push(format!("{}: the mended `{fixed}` gives {given:?}", row.code));
+                wrong.push(format!("{}: the fixed `{fixed}` gives {given:?}", row.code));
             }
         }
     }
@@ -54,10 +56,10 @@ fn hold(concerned: fn(&CodeRow) -> bool) {
 }
 
 /// Returns the codes of a source, checked and, without errors, run.
-fn given(setting: Setting, source: &str) -> Vec<Code> {
+fn codes_of(setting: Setting, source: &str) -> Vec<Code> {
     match setting {
-        Setting::Listener => return given_by_listener(source),
-        Setting::Listeners => return given_by_listeners(source),
+        Setting::Listener => return codes_of_listener(source),
+        Setting::Listeners => return codes_of_listeners(source),
         _ => {}
     }
     let engine = engine(setting);
@@ -84,12 +86,12 @@ fn given(setting: Setting, source: &str) -> Vec<Code> {
 }
 
 /// Returns the codes of a listener file, with the secret `NAME` in the environment.
-fn given_by_listener(file: &str) -> Vec<Code> {
+fn codes_of_listener(file: &str) -> Vec<Code> {
     codes(&loaded(file).diagnostics)
 }
 
 /// Returns the codes of several files together.
-fn given_by_listeners(files: &str) -> Vec<Code> {
+fn codes_of_listeners(files: &str) -> Vec<Code> {
     let loaded: Vec<Loaded> = files.split("# Another file:\n").map(loaded).collect();
     let mut given: Vec<Code> = loaded.iter().flat_map(|one| codes(&one.diagnostics)).collect();
     let sources: Vec<_> = loaded.into_iter().filter_map(|one| one.sources).collect();

@@ -62,8 +62,8 @@ fn anchors(text: &str) -> Vec<String> {
         inside ^= line.starts_with("```");
         if !inside && line.starts_with('#') {
             let heading = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-            found.push(kept.map(|c| if c == ' ' { '-' } else { c }).collect());
+            let stored = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            found.push(stored.map(|c| if c == ' ' { '-' } else { c }).collect());
         }
     }
     found

@@ -149,9 +149,9 @@ fn the_json_schema_and_the_configuration_reader_agree_on_every_type() {
         assert_eq!(faults.is_empty(), valid, "rejected by the schema: {file}\n{faults:?}");
         let loaded =
             hookgate::listener::load("a.toml", &file, &hookgate::listener::ConfigSource::empty());
-        let told = loaded.diagnostics.iter().flat_map(|all| &all.list).map(|one| one.code);
+        let report = loaded.diagnostics.iter().flat_map(|all| &all.list).map(|one| one.code);
         let shape = [Code::E0600, Code::E0601, Code::E0602, Code::E0603, Code::E0604];
-        let refused = told.filter(|code| shape.contains(code)).count() > 0;
+        let refused = report.filter(|code| shape.contains(code)).count() > 0;
         assert_eq!(!refused, valid, "rejected by the reader: {file}");
     }
 }

@@ -7,7 +7,7 @@ use hookgate::gateway::store::{Key, KeyKind, Mode, SqliteOptions, SqliteStore, S
 use hookgate::gateway::{SCOPES, make};
 use serde_json::{Value, json};
 
-use super::receiver::{Does, Receiver};
+use super::receiver::{Reaction, Receiver};
 use super::running::{Answer, Gateway, LISTENER};
 use super::store::run;
 use super::subscribed::Subscribed;
@@ -147,13 +147,13 @@ impl Keys {
     }
 
     fn make(&self, scopes: &[&str], change: impl FnOnce(&mut Key)) -> String {
-        let made = make().unwrap();
+        let created = make().unwrap();
         let owned = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let mut key = Key {
-            id: made.id.clone(),
+            id: created.id.clone(),
             tenant: "acme".to_owned(),
             kind: KeyKind::Api,
-            hash: made.hash,
+            hash: created.hash,
             scopes: owned,
             listeners: Vec::new(),
             label: String::new(),
@@ -164,7 +164,7 @@ impl Keys {
         };
         change(&mut key);
         run(self.0.create_key(key)).unwrap();
-        made.shown
+        created.shown
     }
 
     fn key(&self, scopes: &[&str]) -> String {
@@ -203,7 +203,7 @@ fn three_listeners() -> Subscribed {
     };
     listener(OTHER, "other", "");
     listener(KEYED, "keyed", "[[verify]]\nname = \"key\"\n[verify.credential]\n\n");
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     subscribed
 }
 
@@ -225,7 +225,7 @@ fn includes(scopes: &[&str], permission: &str) -> bool {
 
 /// Returns the OpenAPI document as methods by operation. Asserts that the rows agree with it.
 fn methods(gateway: &Gateway) -> Vec<(String, String)> {
-    let described = gateway.good("", "GET", "/openapi.json", &NOTHING);
+    let described = gateway.call_ok("", "GET", "/openapi.json", &NOTHING);
     let mut methods = Vec::new();
     for path in described["paths"].as_object().unwrap().values() {
         for (method, operation) in path.as_object().unwrap() {
@@ -254,9 +254,9 @@ fn every_api_operation_enforces_the_scopes_of_its_table_row() {
     let webhook = gateway.subscribe(admin, "https://example.com/", &json!({}));
     let form = json!({ "name": "n", "uri": "https://example.com/", "events": "thing.gone",
         "isActive": true, "authenticationType": "none" });
-    let awork = gateway.good(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
-    gateway.happen("other", "1");
-    let events = gateway.good(admin, "GET", "/event/acme/events/list", &NOTHING);
+    let awork = gateway.call_ok(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
+    gateway.post_event("other", "1");
+    let events = gateway.call_ok(admin, "GET", "/event/acme/events/list", &NOTHING);
     let event = events.pointer("/events/0/locator").unwrap().as_str().unwrap();
     let request = events.pointer("/events/0/requestId").unwrap().as_str().unwrap();
     let methods = methods(&gateway);
@@ -290,9 +290,11 @@ fn every_api_operation_enforces_the_scopes_of_its_table_row() {
         let exact = if row.needs.is_empty() { &["webhooks:read"] } else { row.needs };
         assert_eq!(call(row, &keys.key(exact)), row.open, "{} with {exact:?}", row.id);
         assert_eq!(call(row, &foreign), row.foreign, "{} of another tenant", row.id);
-        for (key, taken) in [(&here, row.open), (&shouted, row.open), (&elsewhere, row.elsewhere)] {
-            let taken = if row.elsewhere == 200 { row.open } else { taken };
-            let wanted = if row.limited { taken } else { denied(row) };
+        for (key, accepted) in
+            [(&here, row.open), (&shouted, row.open), (&elsewhere, row.elsewhere)]
+        {
+            let accepted = if row.elsewhere == 200 { row.open } else { accepted };
+            let wanted = if row.limited { accepted } else { denied(row) };
             assert_eq!(call(row, key), wanted, "{} limited to a listener", row.id);
         }
         for key in &both {
@@ -328,7 +330,7 @@ fn credential_verification_requires_the_scope_send() {
         let client = keys.client(&[scope]);
         assert_eq!(notify(&token(&gateway, &client)), wanted, "a client with {scope}");
     }
-    gateway.logged("missing_scope");
+    gateway.wait_for_log("missing_scope");
     for (listener, wanted) in [(KEYED, 200), (OTHER, 401)] {
         assert_eq!(notify(&keys.limited(&["events", "send"], listener)), wanted);
     }
@@ -358,30 +360,30 @@ fn a_key_limited_to_listeners_sees_only_their_events() {
     let keys = Keys::of(subscribed.folder.path());
     let gateway = subscribed.serve();
     let admin = &subscribed.key;
-    let receiver = Receiver::new(|_, _| Does::Answers(404, "", ""));
+    let receiver = Receiver::new(|_, _| Reaction::Answers(404, "", ""));
     let webhook = gateway.subscribe(admin, &receiver.url(), &json!({ "divert": true }));
     let form = json!({ "name": "n", "uri": receiver.url(), "events": "thing.made",
         "isActive": true, "authenticationType": "none" });
-    let awork = gateway.good(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
+    let awork = gateway.call_ok(admin, "POST", A, &form)["id"].as_str().unwrap().to_owned();
     let diverted = format!("{W}/{webhook}/diverted");
     let logs = format!("{A}/{awork}/logs");
     let events = "/event/acme/events/list";
     for (listener, id) in [(LISTENER, "mine"), (OTHER, "theirs")] {
         assert_eq!(send(&gateway, listener, id).status, 200);
     }
-    gateway.until(admin, &diverted, |all| list(all, "").len() == 2);
-    gateway.until(admin, &logs, |all| list(all, "").len() == 2);
-    let all = list(&gateway.good(admin, "GET", events, &NOTHING), "/events");
+    gateway.wait_until(admin, &diverted, |all| list(all, "").len() == 2);
+    gateway.wait_until(admin, &logs, |all| list(all, "").len() == 2);
+    let all = list(&gateway.call_ok(admin, "GET", events, &NOTHING), "/events");
     let theirs = all.iter().find(|event| event["data"]["id"] == "theirs").unwrap();
     let (event, request) = (theirs["locator"].as_str().unwrap(), &theirs["requestId"]);
     let key = keys.limited(&["admin"], LISTENER);
-    let seen = |path: &str| gateway.good(&key, "GET", path, &NOTHING);
+    let seen = |path: &str| gateway.call_ok(&key, "GET", path, &NOTHING);
     let mine = list(&seen(events), "/events");
     assert_eq!((mine.len(), &mine[0]["data"]["id"]), (1, &json!("mine")));
     let of_request = format!("/event/acme/events/request/{}", request.as_str().unwrap());
     assert_eq!(seen(&of_request), json!([]));
-    let kept = list(&seen(&diverted), "");
-    assert_eq!((kept.len(), &kept[0]["eventLocator"]), (1, &mine[0]["locator"]));
+    let stored = list(&seen(&diverted), "");
+    assert_eq!((stored.len(), &stored[0]["eventLocator"]), (1, &mine[0]["locator"]));
     for (method, path) in [
         ("GET", format!("/event/acme/events/{event}")),
         ("GET", format!("{diverted}/{event}")),

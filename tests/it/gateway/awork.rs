@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::receiver::{Does, Receiver};
-use super::running::is_there;
+use super::receiver::{Reaction, Receiver};
+use super::running::is_installed;
 use super::subscribed::Subscribed;
 
 const NOTHING: Value = Value::Null;
@@ -14,7 +14,7 @@ const WEBHOOKS: &str = "/api/v1/webhooks";
 /// The documented call as printed, with the host and a key of the test.
 #[test]
 fn the_documented_awork_call_works_as_printed() {
-    if !is_there("curl", "--version") {
+    if !is_installed("curl", "--version") {
         return;
     }
     let subscribed = Subscribed::new("");
@@ -77,20 +77,20 @@ fn an_awork_webhook_is_created_replaced_and_deleted() {
     given["authentication"] = json!("Authorization=Bearer abc==");
     given["language"] = json!("de-DE");
     given["onlyTriggerForMainEntityChanges"] = json!(true);
-    let made = gateway.good(key, "POST", WEBHOOKS, &given);
-    assert_eq!(made["authentication"], "Authorization=********");
-    assert_eq!(made["receiverType"], "custom");
-    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
-    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), made);
+    let created = gateway.call_ok(key, "POST", WEBHOOKS, &given);
+    assert_eq!(created["authentication"], "Authorization=********");
+    assert_eq!(created["receiverType"], "custom");
+    let path = format!("{WEBHOOKS}/{}", created["id"].as_str().unwrap());
+    assert_eq!(gateway.call_ok(key, "GET", &path, &NOTHING), created);
     let changed = form("https://example.com/two");
-    let put = gateway.good(key, "PUT", &path, &changed);
+    let put = gateway.call_ok(key, "PUT", &path, &changed);
     assert_eq!(put["authenticationType"], "none");
     assert_eq!((&put["authentication"], &put["language"]), (&NOTHING, &NOTHING));
-    assert_eq!(put["createdOn"], made["createdOn"]);
-    assert_ne!(put["updatedOn"], made["updatedOn"]);
+    assert_eq!(put["createdOn"], created["createdOn"]);
+    assert_ne!(put["updatedOn"], created["updatedOn"]);
     let short = gateway.call(key, "PUT", &path, &json!({ "name": "only" }));
     assert_eq!(short.status, 400);
-    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), put);
+    assert_eq!(gateway.call_ok(key, "GET", &path, &NOTHING), put);
     let deleted = gateway.call(key, "DELETE", &path, &NOTHING);
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     for (method, body) in [("GET", NOTHING), ("PUT", changed), ("DELETE", NOTHING)] {
@@ -105,7 +105,7 @@ fn an_awork_webhook_is_created_replaced_and_deleted() {
 fn awork_errors_have_the_documented_format() {
     let subscribed = Subscribed::new("");
     let reads = subscribed.other_key("acme", "workspace-manage-config:read");
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -161,14 +161,14 @@ fn awork_errors_have_the_documented_format() {
     assert_eq!(code("", "GET", WEBHOOKS, &NOTHING).0, 401);
     let (status, name, _) = code(&reads, "POST", WEBHOOKS, &form("https://example.com/"));
     assert_eq!((status, name.as_str()), (401, "unauthorized"));
-    assert_eq!(gateway.good(&reads, "GET", WEBHOOKS, &NOTHING), json!([]));
-    let made = gateway.good(key, "POST", WEBHOOKS, &form("https://example.com/"));
-    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    assert_eq!(gateway.call_ok(&reads, "GET", WEBHOOKS, &NOTHING), json!([]));
+    let created = gateway.call_ok(key, "POST", WEBHOOKS, &form("https://example.com/"));
+    let path = format!("{WEBHOOKS}/{}", created["id"].as_str().unwrap());
     for method in ["GET", "PUT", "DELETE"] {
         assert_eq!(code(&other, method, &path, &form("https://example.com/")).0, 404);
     }
     assert_eq!(code(&other, "GET", &format!("{path}/logs"), &NOTHING).0, 404);
-    assert_eq!(gateway.good(&other, "GET", WEBHOOKS, &NOTHING), json!([]));
+    assert_eq!(gateway.call_ok(&other, "GET", WEBHOOKS, &NOTHING), json!([]));
 }
 
 #[test]
@@ -179,13 +179,13 @@ fn awork_event_types_are_the_documented_and_the_declared_ones() {
     let gateway = subscribed.serve();
     let refused = gateway.call(&sends, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
     assert_eq!(refused.status, 401, "a sender key is for listeners only");
-    let types = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
+    let types = gateway.call_ok(&any, "GET", "/api/v1/webhooks/eventtypes", &NOTHING);
     let types = types.as_array().unwrap();
     assert_eq!(types.len(), 37);
     assert!(types.contains(&json!("task_comment_added")) && types.contains(&json!("thing.gone")));
-    let again = gateway.good(&any, "GET", "/api/v1/webhooks/eventTypes", &NOTHING);
+    let again = gateway.call_ok(&any, "GET", "/api/v1/webhooks/eventTypes", &NOTHING);
     assert_eq!(again.as_array().unwrap(), types);
-    let slack = gateway.good(&any, "GET", "/api/v1/webhooks/eventtypes/slack", &NOTHING);
+    let slack = gateway.call_ok(&any, "GET", "/api/v1/webhooks/eventtypes/slack", &NOTHING);
     assert!(slack.as_array().unwrap().contains(&json!("task_comment_added")));
     assert_eq!(gateway.call("", "GET", "/api/v1/webhooks/eventtypes", &NOTHING).status, 401);
 }
@@ -199,7 +199,7 @@ fn awork_lists_are_paged_sorted_and_filtered() {
         let mut form = form("https://example.com/");
         form["name"] = json!(name);
         form["isActive"] = json!(active);
-        gateway.good(key, "POST", WEBHOOKS, &form);
+        gateway.call_ok(key, "POST", WEBHOOKS, &form);
     }
     let list = |query: &str| {
         let query = query.replace(' ', "%20").replace('\'', "%27");
@@ -244,16 +244,16 @@ fn awork_logs_list_each_attempt_and_repeated_failures_suspend_the_webhook() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let receiver = Receiver::new(|_, _| Does::Answers(500, "", ""));
-    let made = gateway.good(key, "POST", WEBHOOKS, &form(&receiver.url()));
-    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    let receiver = Receiver::new(|_, _| Reaction::Answers(500, "", ""));
+    let created = gateway.call_ok(key, "POST", WEBHOOKS, &form(&receiver.url()));
+    let path = format!("{WEBHOOKS}/{}", created["id"].as_str().unwrap());
     // The retries of one event begin after ten seconds, so eleven events fail once each.
     for number in 0..11 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
-    let paused = gateway.until(key, &path, |webhook| webhook["isActive"] == false);
+    let paused = gateway.wait_until(key, &path, |webhook| webhook["isActive"] == false);
     assert_eq!(paused["lastFailureReason"], "the receiver answered 500");
-    let logs = gateway.good(key, "GET", &format!("{path}/logs?pageSize=100"), &NOTHING);
+    let logs = gateway.call_ok(key, "GET", &format!("{path}/logs?pageSize=100"), &NOTHING);
     let logs = logs.as_array().unwrap();
     assert_eq!(logs.len(), 11);
     let log = &logs[0];
@@ -265,14 +265,14 @@ fn awork_logs_list_each_attempt_and_repeated_failures_suspend_the_webhook() {
     let message: Value = serde_json::from_str(log["message"].as_str().unwrap()).unwrap();
     assert_eq!(message["eventType"], "thing.made");
     let filtered = format!("{path}/logs?filterby=isSuccessful%20eq%20true");
-    assert_eq!(gateway.good(key, "GET", &filtered, &NOTHING), json!([]));
-    gateway.happen("thing.made", "while paused");
-    let before = receiver.got().len();
-    let active = gateway.good(key, "PUT", &path, &form(&receiver.url()));
+    assert_eq!(gateway.call_ok(key, "GET", &filtered, &NOTHING), json!([]));
+    gateway.post_event("thing.made", "while paused");
+    let before = receiver.received().len();
+    let active = gateway.call_ok(key, "PUT", &path, &form(&receiver.url()));
     assert_eq!(active["isActive"], true);
-    gateway.happen("thing.made", "after");
-    receiver.after(before + 1);
-    let bodies: Vec<String> = receiver.got().into_iter().map(|got| got.body).collect();
+    gateway.post_event("thing.made", "after");
+    receiver.wait_for(before + 1);
+    let bodies: Vec<String> = receiver.received().into_iter().map(|got| got.body).collect();
     assert!(!bodies.iter().any(|body| body.contains("while paused")));
 }
 
@@ -281,7 +281,7 @@ fn awork_authentication_is_removed_when_the_destination_changes() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let (old, new) = (Receiver::good(), Receiver::good());
+    let (old, new) = (Receiver::healthy(), Receiver::healthy());
     let with = |url: &str, authentication: &str| {
         let mut form = form(url);
         form["authenticationType"] = json!("header");
@@ -289,29 +289,30 @@ fn awork_authentication_is_removed_when_the_destination_changes() {
         form
     };
     let masked = "Authorization=********";
-    let made = gateway.good(key, "POST", WEBHOOKS, &with(&old.url(), "Authorization=Bearer abc"));
-    let path = format!("{WEBHOOKS}/{}", made["id"].as_str().unwrap());
+    let created =
+        gateway.call_ok(key, "POST", WEBHOOKS, &with(&old.url(), "Authorization=Bearer abc"));
+    let path = format!("{WEBHOOKS}/{}", created["id"].as_str().unwrap());
     let query = format!("{}?a=b", old.url());
-    gateway.good(key, "PUT", &path, &with(&query, masked));
-    gateway.happen("thing.made", "1");
-    let first = old.after(1).remove(0);
+    gateway.call_ok(key, "PUT", &path, &with(&query, masked));
+    gateway.post_event("thing.made", "1");
+    let first = old.wait_for(1).remove(0);
     assert_eq!(first.header("authorization"), Some("Bearer abc"));
     let refused = gateway.call(key, "PUT", &path, &with(&new.url(), masked));
-    let told: Value = serde_json::from_slice(&refused.body).unwrap();
-    assert_eq!((refused.status, &told["code"]), (400, &json!("validation-failed")));
-    assert_eq!(told["validationErrors"][0]["property"], "Authentication");
+    let report: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, &report["code"]), (400, &json!("validation-failed")));
+    assert_eq!(report["validationErrors"][0]["property"], "Authentication");
     assert!(refused.text().contains("destination"), "{}", refused.text());
-    gateway.good(key, "PUT", &path, &with(&new.url(), "Authorization=Bearer new"));
-    gateway.happen("thing.made", "2");
-    let second = new.after(1).remove(0);
+    gateway.call_ok(key, "PUT", &path, &with(&new.url(), "Authorization=Bearer new"));
+    gateway.post_event("thing.made", "2");
+    let second = new.wait_for(1).remove(0);
     assert_eq!(second.header("authorization"), Some("Bearer new"));
-    // It is not kept during an update without a header either.
-    gateway.good(key, "PUT", &path, &form(&old.url()));
+    // An update without a header drops the credential too.
+    gateway.call_ok(key, "PUT", &path, &form(&old.url()));
     assert_eq!(gateway.call(key, "PUT", &path, &with(&old.url(), masked)).status, 400);
-    gateway.happen("thing.made", "3");
-    assert_eq!(old.after(2)[1].header("authorization"), None);
+    gateway.post_event("thing.made", "3");
+    assert_eq!(old.wait_for(2)[1].header("authorization"), None);
     // One signature each: the new secret signs alone, without one of another destination.
-    for got in old.got().iter().chain(&new.got()) {
+    for got in old.received().iter().chain(&new.received()) {
         assert_eq!(got.header("webhook-signature").unwrap().split(' ').count(), 1);
     }
 }

@@ -36,13 +36,13 @@ fn read_only_commands_create_no_files() {
         let output = folder.command(command);
         if command != ["check"] {
             assert_eq!(output.status.code(), Some(2), "{command:?}: {}", stderr(&output));
-            let told = stderr(&output);
-            assert!(told.contains("there is no store"), "{command:?}: {told}");
+            let report = stderr(&output);
+            assert!(report.contains("there is no store"), "{command:?}: {report}");
         }
         assert_eq!(names(&folder), before, "{command:?}");
     }
-    folder.answer(&["tenants", "create", "acme"]);
-    assert!(folder.answer(&["tenants", "list"]).contains("acme"));
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    assert!(folder.stdout_of(&["tenants", "list"]).contains("acme"));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn check_accepts_the_folder_option_of_every_other_command() {
 #[test]
 fn an_unknown_argument_value_lists_the_known_values() {
     let folder = Folder::with_listener("");
-    folder.answer(&["tenants", "create", "acme"]);
+    folder.stdout_of(&["tenants", "create", "acme"]);
     for (command, known) in [
         (["requests", "list", "--outcome", "acepted"], "accepted, challenged"),
         (["requests", "list", "--listener", "nosuch"], "the listeners are"),

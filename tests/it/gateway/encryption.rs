@@ -27,15 +27,15 @@ fn run(folder: &Path, keys: &str, arguments: &[&str]) -> Output {
     keyed(keys).args(arguments).args(["-C", folder.to_str().unwrap()]).output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn stderr_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Asserts that a gateway does not start, and returns its message.
 fn refused(folder: &Path, keys: &str) -> String {
     let output = run(folder, keys, &["serve"]);
-    assert_eq!(output.status.code(), Some(2), "{}", told(&output));
-    told(&output)
+    assert_eq!(output.status.code(), Some(2), "{}", stderr_of(&output));
+    stderr_of(&output)
 }
 
 fn database(folder: &Path) -> Connection {
@@ -54,13 +54,13 @@ const COLUMNS: [(&str, &str); 3] =
     [("subscriptions", "sealed"), ("originals", "content"), ("server_secrets", "content")];
 
 /// A gateway with a key, a subscription, a listener that captures requests, and an OAuth client.
-struct Kept {
+struct EncryptedStore {
     subscribed: Subscribed,
     locator: String,
     client: (String, String),
 }
 
-impl Kept {
+impl EncryptedStore {
     fn new(keys: &str) -> (Self, Gateway) {
         let subscribed = Subscribed::new("");
         let listener = format!(
@@ -71,10 +71,10 @@ impl Kept {
         subscribed.folder.write("listeners/open.toml", &listener);
         let gateway = Gateway::start(subscribed.folder.path(), keyed(keys));
         let locator = gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/hook", &NOTHING);
-        let made = ["keys", "create", "--tenant", "acme", "--kind", "oauth", "--scope", "admin"];
-        let made = subscribed.folder.answer(&[&made[..], &["--format", "json"]].concat());
-        let made: Value = serde_json::from_str(&made).unwrap();
-        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        let created = ["keys", "create", "--tenant", "acme", "--kind", "oauth", "--scope", "admin"];
+        let created = subscribed.folder.stdout_of(&[&created[..], &["--format", "json"]].concat());
+        let created: Value = serde_json::from_str(&created).unwrap();
+        let text = |name: &str| created[name].as_str().unwrap().to_owned();
         let client = (text("id"), text("clientSecret"));
         (Self { subscribed, locator, client }, gateway)
     }
@@ -111,27 +111,31 @@ fn post(gateway: &Gateway, number: usize) {
 
 #[test]
 fn a_store_without_its_encryption_key_is_refused_with_key_id_and_setting() {
-    let (kept, gateway) = Kept::new(OLD);
+    let (stored, gateway) = EncryptedStore::new(OLD);
     assert!(gateway.stop().success());
-    let id = key_ids(kept.folder(), "subscriptions", "sealed").remove(0);
+    let id = key_ids(stored.folder(), "subscriptions", "sealed").remove(0);
     for keys in ["", NEW] {
-        let told = refused(kept.folder(), keys);
-        assert!(told.contains(&id) && told.contains("HOOKGATE_KEY"), "{told}");
-        assert!(!told.contains(OLD) && !told.contains(NEW), "{told}");
+        let report = refused(stored.folder(), keys);
+        assert!(report.contains(&id) && report.contains("HOOKGATE_KEY"), "{report}");
+        assert!(!report.contains(OLD) && !report.contains(NEW), "{report}");
         for command in [["subscriptions", "list"], ["keys", "rotate-encryption"]] {
-            let output = run(kept.folder(), keys, &command);
+            let output = run(stored.folder(), keys, &command);
             assert_eq!(output.status.code(), Some(2), "{command:?}");
-            assert!(self::told(&output).contains(&id), "{command:?}: {}", self::told(&output));
+            assert!(
+                self::stderr_of(&output).contains(&id),
+                "{command:?}: {}",
+                self::stderr_of(&output)
+            );
         }
-        let replay = run(kept.folder(), keys, &["replay"]);
+        let replay = run(stored.folder(), keys, &["replay"]);
         assert_eq!(replay.status.code(), Some(2));
     }
     assert!(
-        !kept.folder().join("hookgate.db.key").exists(),
+        !stored.folder().join("hookgate.db.key").exists(),
         "a key file was created for an existing store"
     );
-    let gateway = Gateway::start(kept.folder(), keyed(OLD));
-    assert_eq!(kept.webhook(&gateway).status, 200);
+    let gateway = Gateway::start(stored.folder(), keyed(OLD));
+    assert_eq!(stored.webhook(&gateway).status, 200);
 }
 
 #[test]
@@ -143,8 +147,8 @@ fn an_encryption_key_file_is_created_only_with_a_new_store() {
     let file = subscribed.folder.path().join("hookgate.db.key");
     let key = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let told = refused(subscribed.folder.path(), "");
-    assert!(told.contains("hookgate.db.key") && told.contains("no key was given"), "{told}");
+    let report = refused(subscribed.folder.path(), "");
+    assert!(report.contains("hookgate.db.key") && report.contains("no key was given"), "{report}");
     assert!(!file.exists());
     // The key of the file is also accepted from the environment, and vice versa.
     let gateway = Gateway::start(subscribed.folder.path(), keyed(&key));
@@ -153,18 +157,18 @@ fn an_encryption_key_file_is_created_only_with_a_new_store() {
     assert!(subscribed.serve().stop().success());
     for nonsense in ["", "not a key\n", "00112233\n"] {
         std::fs::write(&file, nonsense).unwrap();
-        let told = refused(subscribed.folder.path(), "");
-        assert!(told.contains("it holds no key"), "{told}");
+        let report = refused(subscribed.folder.path(), "");
+        assert!(report.contains("it holds no key"), "{report}");
     }
 }
 
 #[test]
 fn encrypted_values_moved_to_another_row_or_tenant_do_not_decrypt() {
-    let (kept, gateway) = Kept::new(OLD);
-    let other = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
+    let (stored, gateway) = EncryptedStore::new(OLD);
+    let other = gateway.subscribe(&stored.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
     let swapped = |sql: &str| {
-        database(kept.folder()).execute_batch(sql).unwrap();
-        let shown = kept.webhook(&gateway);
+        database(stored.folder()).execute_batch(sql).unwrap();
+        let shown = stored.webhook(&gateway);
         assert_eq!(shown.status, 500, "{sql}: {}", shown.text());
         assert!(
             shown.text().contains("encrypted with another key, or changed"),
@@ -172,7 +176,7 @@ fn encrypted_values_moved_to_another_row_or_tenant_do_not_decrypt() {
             shown.text()
         );
     };
-    let before: Vec<u8> = database(kept.folder())
+    let before: Vec<u8> = database(stored.folder())
         .query_row("SELECT sealed FROM subscriptions ORDER BY place LIMIT 1", [], |row| row.get(0))
         .unwrap();
     swapped(
@@ -181,58 +185,58 @@ fn encrypted_values_moved_to_another_row_or_tenant_do_not_decrypt() {
     );
     let restore = "UPDATE subscriptions SET sealed = ?1
          WHERE place = (SELECT min(place) FROM subscriptions)";
-    database(kept.folder()).execute(restore, [&before]).unwrap();
-    assert_eq!(kept.webhook(&gateway).status, 200);
+    database(stored.folder()).execute(restore, [&before]).unwrap();
+    assert_eq!(stored.webhook(&gateway).status, 200);
     // The captured request of another request.
     (1..=2).for_each(|number| post(&gateway, number));
-    database(kept.folder())
+    database(stored.folder())
         .execute_batch(
             "UPDATE originals SET content = (SELECT content FROM originals ORDER BY rowid DESC)
              WHERE rowid = (SELECT min(rowid) FROM originals)",
         )
         .unwrap();
     assert!(gateway.stop().success());
-    let replayed = run(kept.folder(), OLD, &["replay", "--format", "json"]);
+    let replayed = run(stored.folder(), OLD, &["replay", "--format", "json"]);
     let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert_eq!(replayed.matches("\"verifiedAgain\":true").count(), 1, "{replayed}");
     // Another tenant.
-    database(kept.folder()).execute_batch("UPDATE subscriptions SET tenant = 'x'").unwrap();
-    let list = run(kept.folder(), OLD, &["subscriptions", "list"]);
+    database(stored.folder()).execute_batch("UPDATE subscriptions SET tenant = 'x'").unwrap();
+    let list = run(stored.folder(), OLD, &["subscriptions", "list"]);
     assert_eq!(list.status.code(), Some(2), "{other}");
 }
 
 #[test]
 fn the_token_key_is_encrypted_and_tokens_survive_key_rotation() {
-    let (kept, gateway) = Kept::new(OLD);
-    let token = kept.token(&gateway);
-    assert!(kept.takes_token(&gateway, &token));
+    let (stored, gateway) = EncryptedStore::new(OLD);
+    let token = stored.token(&gateway);
+    assert!(stored.takes_token(&gateway, &token));
     let sql = "SELECT length(content) FROM server_secrets WHERE name = 'token'";
-    let length: i64 = database(kept.folder()).query_row(sql, [], |row| row.get(0)).unwrap();
+    let length: i64 = database(stored.folder()).query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(length, 1 + 8 + 24 + 32 + 16);
     assert!(gateway.stop().success());
-    let rotated = run(kept.folder(), &format!("{NEW},{OLD}"), &["keys", "rotate-encryption"]);
-    assert!(rotated.status.success(), "{}", told(&rotated));
-    let gateway = Gateway::start(kept.folder(), keyed(NEW));
-    assert!(kept.takes_token(&gateway, &token));
+    let rotated = run(stored.folder(), &format!("{NEW},{OLD}"), &["keys", "rotate-encryption"]);
+    assert!(rotated.status.success(), "{}", stderr_of(&rotated));
+    let gateway = Gateway::start(stored.folder(), keyed(NEW));
+    assert!(stored.takes_token(&gateway, &token));
 }
 
 #[test]
 fn key_rotation_re_encrypts_all_values_beside_a_running_gateway() {
-    let (kept, gateway) = Kept::new(OLD);
+    let (stored, gateway) = EncryptedStore::new(OLD);
     // More values than one page.
     (0..300).for_each(|number| post(&gateway, number));
     let both = format!("{NEW} , {OLD}");
-    let early = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
+    let early = run(stored.folder(), &both, &["keys", "rotate-encryption"]);
     assert_eq!(early.status.code(), Some(2));
-    assert!(told(&early).contains("restart the gateway"), "{}", told(&early));
+    assert!(stderr_of(&early).contains("restart the gateway"), "{}", stderr_of(&early));
     assert!(gateway.stop().success());
 
-    let gateway = Gateway::start(kept.folder(), keyed(&both));
+    let gateway = Gateway::start(stored.folder(), keyed(&both));
     post(&gateway, 301);
     let rotate = |expected: Value| {
         let arguments = ["keys", "rotate-encryption", "--format", "json"];
-        let output = run(kept.folder(), &both, &arguments);
-        assert!(output.status.success(), "{}", told(&output));
+        let output = run(stored.folder(), &both, &arguments);
+        assert!(output.status.success(), "{}", stderr_of(&output));
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer["tables"]["originals"], expected, "{answer}");
         assert_eq!(answer["tables"]["subscriptions"]["unreadable"], 0);
@@ -240,63 +244,63 @@ fn key_rotation_re_encrypts_all_values_beside_a_running_gateway() {
     rotate(json!({ "values": 301, "resealed": 300, "unreadable": 0 }));
     rotate(json!({ "values": 301, "resealed": 0, "unreadable": 0 }));
     post(&gateway, 302);
-    assert_eq!(kept.webhook(&gateway).status, 200);
+    assert_eq!(stored.webhook(&gateway).status, 200);
     for (table, column) in COLUMNS {
-        assert_eq!(key_ids(kept.folder(), table, column).len(), 1, "{table}");
+        assert_eq!(key_ids(stored.folder(), table, column).len(), 1, "{table}");
     }
     assert!(gateway.stop().success());
 
-    refused(kept.folder(), OLD);
-    let gateway = Gateway::start(kept.folder(), keyed(NEW));
-    assert_eq!(kept.webhook(&gateway).status, 200);
+    refused(stored.folder(), OLD);
+    let gateway = Gateway::start(stored.folder(), keyed(NEW));
+    assert_eq!(stored.webhook(&gateway).status, 200);
     assert!(gateway.stop().success());
-    let replayed = run(kept.folder(), NEW, &["replay", "--limit", "1000", "--format", "json"]);
+    let replayed = run(stored.folder(), NEW, &["replay", "--limit", "1000", "--format", "json"]);
     let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert_eq!(replayed.matches("\"verifiedAgain\":true").count(), 302, "{}", replayed.len());
 }
 
 #[test]
 fn an_interrupted_key_rotation_resumes_and_needs_both_keys_meanwhile() {
-    let (kept, gateway) = Kept::new(OLD);
-    let second = gateway.subscribe(&kept.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
+    let (stored, gateway) = EncryptedStore::new(OLD);
+    let second = gateway.subscribe(&stored.subscribed.key, "http://127.0.0.1:9/other", &NOTHING);
     assert!(gateway.stop().success());
     let both = format!("{NEW},{OLD}");
     // A value that does not decrypt keeps its key in use, like a crash during rotation.
     let break_it = "UPDATE subscriptions SET sealed = substr(sealed, 1, length(sealed) - 1)
          WHERE place = (SELECT max(place) FROM subscriptions)";
-    let whole: Vec<u8> = database(kept.folder())
+    let whole: Vec<u8> = database(stored.folder())
         .query_row("SELECT sealed FROM subscriptions ORDER BY place DESC", [], |row| row.get(0))
         .unwrap();
-    database(kept.folder()).execute_batch(break_it).unwrap();
-    let rotated = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
-    assert_eq!(rotated.status.code(), Some(1), "{}", told(&rotated));
-    assert!(told(&rotated).contains("1 values do not open"), "{}", told(&rotated));
+    database(stored.folder()).execute_batch(break_it).unwrap();
+    let rotated = run(stored.folder(), &both, &["keys", "rotate-encryption"]);
+    assert_eq!(rotated.status.code(), Some(1), "{}", stderr_of(&rotated));
+    assert!(stderr_of(&rotated).contains("1 values do not open"), "{}", stderr_of(&rotated));
     for keys in [OLD, NEW] {
-        refused(kept.folder(), keys);
+        refused(stored.folder(), keys);
     }
     let mend = "UPDATE subscriptions SET sealed = ?1
          WHERE place = (SELECT max(place) FROM subscriptions)";
-    database(kept.folder()).execute(mend, [whole]).unwrap();
-    let rotated = run(kept.folder(), &both, &["keys", "rotate-encryption"]);
-    assert!(rotated.status.success(), "{}", told(&rotated));
-    let gateway = Gateway::start(kept.folder(), keyed(NEW));
+    database(stored.folder()).execute(mend, [whole]).unwrap();
+    let rotated = run(stored.folder(), &both, &["keys", "rotate-encryption"]);
+    assert!(rotated.status.success(), "{}", stderr_of(&rotated));
+    let gateway = Gateway::start(stored.folder(), keyed(NEW));
     let path = format!("/event/acme/webhooks/{second}");
-    gateway.good(&kept.subscribed.key, "GET", &path, &NOTHING);
+    gateway.call_ok(&stored.subscribed.key, "GET", &path, &NOTHING);
 }
 
 #[test]
 fn a_backup_opens_with_its_encryption_key_and_is_refused_without() {
-    let (kept, gateway) = Kept::new(OLD);
-    let copy = kept.folder().join("copy.db");
-    kept.subscribed.folder.answer(&["backup", copy.to_str().unwrap()]);
+    let (stored, gateway) = EncryptedStore::new(OLD);
+    let copy = stored.folder().join("copy.db");
+    stored.subscribed.folder.stdout_of(&["backup", copy.to_str().unwrap()]);
     let other = Folder::with_listener("");
     std::fs::copy(&copy, other.path().join("hookgate.db")).unwrap();
     refused(other.path(), "");
     refused(other.path(), NEW);
     assert!(!other.path().join("hookgate.db.key").exists());
     let restored = Gateway::start(other.path(), keyed(OLD));
-    assert_eq!(kept.webhook(&restored).status, 200);
-    assert_eq!(kept.webhook(&gateway).status, 200);
+    assert_eq!(stored.webhook(&restored).status, 200);
+    assert_eq!(stored.webhook(&gateway).status, 200);
 }
 
 /// A store as the previous version wrote it: two subscriptions and a captured request in
@@ -341,19 +345,19 @@ fn a_store_of_the_previous_version_is_migrated_once_and_keeps_its_token_key() {
     assert_eq!(token_key.len(), 32);
     let path = old.folder.path();
     for keys in ["", NEW] {
-        let told = refused(path, keys);
-        assert!(told.contains("older version") && told.contains("HOOKGATE_KEY"), "{told}");
+        let report = refused(path, keys);
+        assert!(report.contains("older version") && report.contains("HOOKGATE_KEY"), "{report}");
     }
     // Before the migration, commands can read the store, but not rotate its keys.
     let list = run(path, OLD_KEY, &["subscriptions", "list"]);
-    assert!(list.status.success(), "{}", told(&list));
+    assert!(list.status.success(), "{}", stderr_of(&list));
     assert!(String::from_utf8_lossy(&list.stdout).contains("kept other"));
     let rotated = run(path, OLD_KEY, &["keys", "rotate-encryption"]);
-    assert!(told(&rotated).contains("start the gateway once"), "{}", told(&rotated));
+    assert!(stderr_of(&rotated).contains("start the gateway once"), "{}", stderr_of(&rotated));
 
     let gateway = Gateway::start(path, keyed(OLD_KEY));
-    gateway.logged("encryption converted");
-    let shown = gateway.good(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
+    gateway.wait_for_log("encryption converted");
+    let shown = gateway.call_ok(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(shown[0]["name"], "kept acme", "{shown}");
     let token = forged(OLD_CLIENT, &token_key);
     assert_eq!(gateway.call(&token, "GET", "/event/acme/webhooks/list", &NOTHING).status, 200);
@@ -371,7 +375,7 @@ fn a_store_of_the_previous_version_is_migrated_once_and_keeps_its_token_key() {
         assert!(!found, "the token key is still in the file");
     }
     let gateway = Gateway::start(path, keyed(OLD_KEY));
-    assert!(!gateway.logged("").contains("converting"));
+    assert!(!gateway.wait_for_log("").contains("converting"));
     assert!(gateway.stop().success());
     let replayed = run(path, OLD_KEY, &["replay", "--format", "json"]);
     let replayed = String::from_utf8_lossy(&replayed.stdout).into_owned();
@@ -395,7 +399,7 @@ fn an_encryption_migration_that_was_killed_resumes_at_the_next_start() {
     database.execute(undo, [&legacy]).unwrap();
     database.execute_batch("UPDATE encryption_state SET legacy = 1").unwrap();
     let gateway = Gateway::start(path, keyed(OLD_KEY));
-    let shown = gateway.good(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
+    let shown = gateway.call_ok(OLD_ADMIN, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(shown[0]["name"], "kept acme", "{shown}");
     assert_eq!(key_ids(path, "subscriptions", "sealed").len(), 1);
     // From now on a value in the old format is refused, because it is bound to no row.

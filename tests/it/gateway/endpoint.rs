@@ -33,7 +33,7 @@ pub(crate) struct Received {
 #[derive(Default)]
 struct Log {
     count: AtomicUsize,
-    kept: Mutex<Vec<Received>>,
+    stored: Mutex<Vec<Received>>,
 }
 
 /// An endpoint that listens until it is dropped.
@@ -75,7 +75,7 @@ impl Endpoint {
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.log.kept.lock().unwrap().clone()
+        self.log.stored.lock().unwrap().clone()
     }
 }
 
@@ -98,7 +98,7 @@ async fn serve(mut stream: TcpStream, mode: Mode, log: &Log) -> Option<()> {
                 stream.write_all(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n").await.ok()?;
                 continue;
             }
-            Mode::Keeps | Mode::KeepsMost => log.kept.lock().unwrap().push(received),
+            Mode::Keeps | Mode::KeepsMost => log.stored.lock().unwrap().push(received),
             Mode::Counts => {}
             // The client closes the connection at its timeout.
             Mode::Hangs => {

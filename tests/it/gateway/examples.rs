@@ -3,31 +3,31 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::running::{Folder, is_there, program};
+use super::running::{Folder, is_installed, program};
 
 fn run(arguments: &[&str]) -> (bool, String) {
     let output = program().args(arguments).output().unwrap();
-    let told = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(told).unwrap())
+    let report = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(report).unwrap())
 }
 
 #[test]
 fn the_example_gateway_checks_without_diagnostics() {
-    let (done, told) = run(&["check", "--deny", "warnings", "examples/gateway"]);
-    assert!(done, "{told}");
+    let (done, report) = run(&["check", "--deny", "warnings", "examples/gateway"]);
+    assert!(done, "{report}");
 }
 
 #[test]
 fn every_test_of_the_example_gateway_passes() {
-    let (done, told) = run(&["test", "-C", "examples/gateway"]);
-    assert!(done, "{told}");
+    let (done, report) = run(&["test", "-C", "examples/gateway"]);
+    assert!(done, "{report}");
 }
 
 #[test]
 fn every_listener_example_of_the_documentation_passes_its_tests() {
-    let (done, told) = run(&["test", "-C", "examples/documentation"]);
-    assert!(done, "{told}");
-    assert!(told.contains("57 tests run, 0 failed"), "{told}");
+    let (done, report) = run(&["test", "-C", "examples/documentation"]);
+    assert!(done, "{report}");
+    assert!(report.contains("57 tests run, 0 failed"), "{report}");
 }
 
 #[test]
@@ -37,9 +37,9 @@ fn every_published_signed_request_has_its_expected_outcome() {
         let path = entry.unwrap().path();
         let recipe = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let file = path.to_str().unwrap();
-        let (done, told) = run(&["test", "--requests", file, "--listener", &recipe]);
-        assert!(done, "{recipe}: {told}");
-        seen += told.lines().filter(|line| line.starts_with("ok ")).count();
+        let (done, report) = run(&["test", "--requests", file, "--listener", &recipe]);
+        assert!(done, "{recipe}: {report}");
+        seen += report.lines().filter(|line| line.starts_with("ok ")).count();
     }
     assert_eq!(seen, 75);
 }
@@ -55,10 +55,10 @@ fn a_failing_listener_test_reports_expected_and_actual_outcome_with_reasons() {
     let junit = folder.path().join("junit.xml");
     let output = folder.command(&["test", "--junit", junit.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("wanted  accepted"), "{told}");
-    assert!(told.contains("found   verification_failed"), "{told}");
-    assert!(told.contains("because verify `signature`: wrong_length"), "{told}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("wanted  accepted"), "{report}");
+    assert!(report.contains("found   verification_failed"), "{report}");
+    assert!(report.contains("because verify `signature`: wrong_length"), "{report}");
     let report = std::fs::read_to_string(junit).unwrap();
     assert!(report.contains("failures=\"1\""), "{report}");
 }
@@ -68,14 +68,14 @@ fn init_writes_a_listener_that_checks_for_every_provider() {
     for name in hookgate::listener::recipe_names() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
-        let (done, told) = run(&["init", name, "-C", path]);
-        assert!(done, "{name}: {told}");
-        assert!(told.contains("At "), "{told}");
-        let (done, told) = run(&["check", path]);
+        let (done, report) = run(&["init", name, "-C", path]);
+        assert!(done, "{name}: {report}");
+        assert!(report.contains("At "), "{report}");
+        let (done, report) = run(&["check", path]);
         // Only the keys that a listener must set itself are reported.
-        let missing = told.contains("vars.") || told.contains("is not set");
-        assert!(done || missing, "{name}: {told}");
-        assert!(!told.contains("error[") || told.contains("vars."), "{name}: {told}");
+        let missing = report.contains("vars.") || report.contains("is not set");
+        assert!(done || missing, "{name}: {report}");
+        assert!(!report.contains("error[") || report.contains("vars."), "{name}: {report}");
     }
 }
 
@@ -87,8 +87,8 @@ fn clients_in_curl_python_and_node_get_the_documented_answer() {
         "id = \"9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Incidents\"\ntenant = \"acme\"\n\n\
          [[verify]]\nname = \"credential\"\ncredential = {}\n",
     );
-    folder.answer(&["tenants", "create", "acme"]);
-    let key = folder.answer(&["keys", "create", "--tenant", "acme", "--listener", "Incidents"]);
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    let key = folder.stdout_of(&["keys", "create", "--tenant", "acme", "--listener", "Incidents"]);
     let gateway = folder.serve();
     let url = format!(
         "http://{}/webhooks/v1/listeners/9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11/notify",
@@ -97,7 +97,7 @@ fn clients_in_curl_python_and_node_get_the_documented_answer() {
     let clients = Path::new("tests/clients").canonicalize().unwrap();
     for (program, script) in [("sh", "curl.sh"), ("python3", "python.py"), ("node", "node.mjs")] {
         let tool = if program == "sh" { "curl" } else { program };
-        if !is_there(tool, "--version") {
+        if !is_installed(tool, "--version") {
             continue;
         }
         let output = Command::new(program)
@@ -105,10 +105,10 @@ fn clients_in_curl_python_and_node_get_the_documented_answer() {
             .args([&url, key.trim()])
             .output()
             .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{script}: {told}{complaint}");
-        let answer: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert!(output.status.success(), "{script}: {report}{complaint}");
+        let answer: serde_json::Value = serde_json::from_str(&report).unwrap();
         let wanted =
             serde_json::json!({ "message": "Event received successfully", "status": "RECEIVED" });
         assert_eq!(answer, wanted, "{script}");

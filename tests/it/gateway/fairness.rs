@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::receiver::{Does, Receiver};
-use super::running::{Folder, Gateway, LISTENER, setting};
+use super::receiver::{Reaction, Receiver};
+use super::running::{Folder, Gateway, LISTENER, env_number};
 
 /// The listener of the other tenant.
 const OTHER: &str = "7c1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11";
 
 /// A gateway with two tenants, `acme` and `globex`, each with a listener and a key.
-struct Two {
+struct TwoTenants {
     folder: Folder,
     gateway: Gateway,
     acme: String,
     globex: String,
 }
 
-impl Two {
+impl TwoTenants {
     fn new(delivery: &str) -> Self {
         let folder = Folder::with_listener("");
         folder.settings(&format!("[delivery]\nallow = [\"127.0.0.0/8\"]\n{delivery}"));
@@ -32,11 +32,11 @@ impl Two {
                  types = [\"thing.made\"]\n"
             );
             folder.write(&format!("listeners/{tenant}.toml"), &listener);
-            folder.answer(&["tenants", "create", tenant]);
+            folder.stdout_of(&["tenants", "create", tenant]);
         }
         let key = |tenant| {
             let arguments = ["keys", "create", "--tenant", tenant, "--scope", "admin"];
-            folder.answer(&arguments).trim().to_owned()
+            folder.stdout_of(&arguments).trim().to_owned()
         };
         let (acme, globex) = (key("acme"), key("globex"));
         let gateway = folder.serve();
@@ -63,7 +63,7 @@ impl Two {
                                     { "type": "linear", "interval": 1, "attempts": 10 } },
                         });
                         let path = format!("/event/{tenant}/webhooks");
-                        self.gateway.good(key, "POST", &path, &form);
+                        self.gateway.call_ok(key, "POST", &path, &form);
                     }
                 });
             }
@@ -71,7 +71,7 @@ impl Two {
     }
 
     /// Posts an event, and returns the latency of the response.
-    fn happen(&self, listener: &str, id: &str) -> Duration {
+    fn post_event(&self, listener: &str, id: &str) -> Duration {
         let body = json!({ "type": "thing.made", "id": id }).to_string();
         let headers = [("Content-Type", "application/json")];
         let began = Instant::now();
@@ -83,12 +83,12 @@ impl Two {
 
     /// Posts events of the other tenant, one after the other, and returns the latency of each until
     /// its receiver has it.
-    fn beside(&self, receiver: &Receiver, number: usize) -> Vec<Duration> {
+    fn latencies(&self, receiver: &Receiver, number: usize) -> Vec<Duration> {
         (0..number)
             .map(|id| {
-                let (began, before) = (Instant::now(), receiver.got().len());
-                self.happen(OTHER, &id.to_string());
-                receiver.after(before + 1);
+                let (began, before) = (Instant::now(), receiver.received().len());
+                self.post_event(OTHER, &id.to_string());
+                receiver.wait_for(before + 1);
                 began.elapsed()
             })
             .collect()
@@ -97,42 +97,42 @@ impl Two {
 
 #[test]
 fn hanging_receivers_of_one_tenant_do_not_delay_another_tenants_deliveries() {
-    let two = Two::new("in_flight = 16\ntimeout = \"30s\"\n");
-    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    let two = TwoTenants::new("in_flight = 16\ntimeout = \"30s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Reaction::Stalls), Receiver::healthy());
     two.subscribe("acme", 40, |_| hanging.url());
     two.subscribe("globex", 1, |_| good.url());
-    two.happen(LISTENER, "1");
+    two.post_event(LISTENER, "1");
     // At most half of the permits, while they hang.
-    hanging.after(8);
-    let took = two.beside(&good, 5);
+    hanging.wait_for(8);
+    let took = two.latencies(&good, 5);
     assert!(took.iter().all(|one| *one < Duration::from_secs(5)), "{took:?}");
-    assert_eq!(hanging.got().len(), 8);
+    assert_eq!(hanging.received().len(), 8);
 }
 
 #[test]
 fn new_receivers_that_hang_hold_one_permit_each() {
-    let two = Two::new("in_flight = 32\ntimeout = \"30s\"\n");
-    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    let two = TwoTenants::new("in_flight = 32\ntimeout = \"30s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Reaction::Stalls), Receiver::healthy());
     two.subscribe("acme", 7, |_| hanging.url());
     two.subscribe("acme", 1, |_| good.url());
     let began = Instant::now();
     for id in 0..10 {
-        two.happen(LISTENER, &id.to_string());
+        two.post_event(LISTENER, &id.to_string());
     }
-    good.after(10);
+    good.wait_for(10);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(hanging.after(7).len(), 7, "more than one attempt at a time");
+    assert_eq!(hanging.wait_for(7).len(), 7, "more than one attempt at a time");
 }
 
 #[test]
 fn large_events_for_hanging_receivers_leave_memory_to_other_deliveries() {
-    let two = Two::new("memory = 8388608\ntimeout = \"30s\"\n");
-    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    let two = TwoTenants::new("memory = 8388608\ntimeout = \"30s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Reaction::Stalls), Receiver::healthy());
     two.subscribe("acme", 20, |_| hanging.url());
     two.subscribe("globex", 1, |_| good.url());
-    let own = Receiver::good();
+    let own = Receiver::healthy();
     two.subscribe("acme", 1, |_| own.url());
-    let before = two.gateway.peak();
+    let before = two.gateway.peak_mib();
     let large = |listener| {
         let event = json!({ "type": "thing.made", "text": "a".repeat(600_000) }).to_string();
         let path = two.gateway.path(listener);
@@ -141,34 +141,34 @@ fn large_events_for_hanging_receivers_leave_memory_to_other_deliveries() {
         assert_eq!(answer.status, 200, "{}", answer.text());
     };
     (0..4).for_each(|_| large(LISTENER));
-    hanging.after(1);
+    hanging.wait_for(1);
     let began = Instant::now();
     large(OTHER);
-    good.after(1);
+    good.wait_for(1);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     // Small events of the same tenant get permits, and slots of their worker.
-    let (before_small, began) = (own.got().len(), Instant::now());
-    two.happen(LISTENER, "small");
-    own.after(before_small + 1);
+    let (before_small, began) = (own.received().len(), Instant::now());
+    two.post_event(LISTENER, "small");
+    own.wait_for(before_small + 1);
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     // Half of the memory budget is enough for a few events of 600 kB with their copies.
-    assert!(hanging.got().iter().filter(|got| got.body.len() > 500_000).count() <= 5);
-    let grown = two.gateway.peak() - before;
+    assert!(hanging.received().iter().filter(|got| got.body.len() > 500_000).count() <= 5);
+    let grown = two.gateway.peak_mib() - before;
     assert!(grown < 40, "{grown} MiB for 80 deliveries");
 }
 
 #[test]
 fn healthy_receivers_get_permits_beside_hanging_ones_of_the_same_tenant() {
-    let two = Two::new("in_flight = 16\ntimeout = \"1s\"\n");
-    let (hanging, good) = (Receiver::new(|_, _| Does::Stalls), Receiver::good());
+    let two = TwoTenants::new("in_flight = 16\ntimeout = \"1s\"\n");
+    let (hanging, good) = (Receiver::new(|_, _| Reaction::Stalls), Receiver::healthy());
     two.subscribe("acme", 30, |_| hanging.url());
-    two.happen(LISTENER, "1");
+    two.post_event(LISTENER, "1");
     // Each has failed once.
-    hanging.after(30);
+    hanging.wait_for(30);
     two.subscribe("acme", 1, |_| good.url());
-    two.happen(LISTENER, "2");
+    two.post_event(LISTENER, "2");
     let began = Instant::now();
-    good.after(1);
+    good.wait_for(1);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
@@ -204,29 +204,29 @@ fn answered(query: &[u8]) -> Vec<u8> {
 #[test]
 fn dns_timeouts_of_one_tenant_do_not_delay_or_fail_another_tenants_deliveries() {
     let server = name_server();
-    let two = Two::new(&format!(
+    let two = TwoTenants::new(&format!(
         "name_servers = [\"{server}\"]\nlookups = 8\nresolve_timeout = \"2s\"\ntimeout = \"2s\"\n"
     ));
-    let good = Receiver::good();
+    let good = Receiver::healthy();
     let port = good.address.port();
     two.subscribe("acme", 60, |place| format!("http://n{place}.hangs.test/"));
     two.subscribe("globex", 3, |place| format!("http://good{place}.test:{port}/"));
-    two.happen(LISTENER, "1");
+    two.post_event(LISTENER, "1");
     std::thread::sleep(Duration::from_millis(500));
     let (began, before) = (Instant::now(), 0);
-    two.happen(OTHER, "1");
-    let got = good.after(before + 3);
+    two.post_event(OTHER, "1");
+    let got = good.wait_for(before + 3);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(got.iter().all(|one| one.header("host").unwrap().starts_with("good")), "{got:?}");
     // Failures are reported, and waiting for a DNS lookup is not one.
     let list = || {
         let arguments = ["deliveries", "list", "--limit", "1000", "--format", "json"];
-        serde_json::from_str::<Vec<Value>>(&two.folder.answer(&arguments)).unwrap()
+        serde_json::from_str::<Vec<Value>>(&two.folder.stdout_of(&arguments)).unwrap()
     };
     let until = Instant::now() + Duration::from_secs(10);
-    let told =
+    let report =
         |one: &Value| one["reason"].as_str().is_some_and(|it| it.contains("was not resolved"));
-    while !list().iter().any(told) {
+    while !list().iter().any(report) {
         assert!(Instant::now() < until, "{:?}", list());
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -241,7 +241,7 @@ fn dns_timeouts_of_one_tenant_do_not_delay_or_fail_another_tenants_deliveries() 
 
 #[test]
 fn fan_out_to_many_subscriptions_does_not_delay_another_tenants_events() {
-    many(setting("FANOUT_SUBSCRIPTIONS", 400));
+    fan_out_beside_a_sender(env_number("FANOUT_SUBSCRIPTIONS", 400));
 }
 
 /// Ten thousand subscriptions. Prints the latency of senders of another tenant, alone and beside
@@ -249,20 +249,20 @@ fn fan_out_to_many_subscriptions_does_not_delay_another_tenants_events() {
 #[test]
 #[ignore = "takes minutes: FANOUT_SUBSCRIPTIONS=10000 HOOKGATE_PROGRAM=target/release/hookgate"]
 fn measure_accept_latency_beside_fan_out_to_ten_thousand_subscriptions() {
-    many(setting("FANOUT_SUBSCRIPTIONS", 10_000));
+    fan_out_beside_a_sender(env_number("FANOUT_SUBSCRIPTIONS", 10_000));
 }
 
-fn many(subscriptions: usize) {
-    let two = Two::new("");
-    let (large, good) = (Receiver::good(), Receiver::good());
+fn fan_out_beside_a_sender(subscriptions: usize) {
+    let two = TwoTenants::new("");
+    let (large, good) = (Receiver::healthy(), Receiver::healthy());
     two.subscribe("acme", subscriptions, |place| format!("{}/{place}", large.url()));
     two.subscribe("globex", 1, |_| good.url());
     let median = |mut all: Vec<Duration>| {
         all.sort();
         (all[all.len() / 2], all[all.len() - 1])
     };
-    let alone = median((0..30).map(|id| two.happen(OTHER, &format!("alone {id}"))).collect());
-    good.after(30);
+    let alone = median((0..30).map(|id| two.post_event(OTHER, &format!("alone {id}"))).collect());
+    good.wait_for(30);
     let over = std::sync::atomic::AtomicBool::new(false);
     let (sent, delivered) = std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -271,13 +271,14 @@ fn many(subscriptions: usize) {
                     if over.load(std::sync::atomic::Ordering::SeqCst) {
                         return;
                     }
-                    two.happen(LISTENER, &id.to_string());
+                    two.post_event(LISTENER, &id.to_string());
                 }
             });
         }
         std::thread::sleep(Duration::from_millis(300));
-        let sent = median((0..30).map(|id| two.happen(OTHER, &format!("beside {id}"))).collect());
-        let delivered = median(two.beside(&good, 5));
+        let sent =
+            median((0..30).map(|id| two.post_event(OTHER, &format!("beside {id}"))).collect());
+        let delivered = median(two.latencies(&good, 5));
         over.store(true, std::sync::atomic::Ordering::SeqCst);
         (sent, delivered)
     });
@@ -292,25 +293,26 @@ fn many(subscriptions: usize) {
 
 #[test]
 fn a_full_backlog_dead_letters_the_oldest_deliveries_and_accepts_events() {
-    let two = Two::new("waiting_rows = 5\nconcurrency = 1\ntimeout = \"60s\"\n");
-    let hanging = Receiver::new(|_, _| Does::Stalls);
+    let two = TwoTenants::new("waiting_rows = 5\nconcurrency = 1\ntimeout = \"60s\"\n");
+    let hanging = Receiver::new(|_, _| Reaction::Stalls);
     two.subscribe("acme", 1, |_| hanging.url());
     for id in 0..20 {
-        two.happen(LISTENER, &id.to_string());
+        two.post_event(LISTENER, &id.to_string());
     }
-    let listed = two.gateway.good(&two.acme, "GET", "/event/acme/webhooks/list", &Value::Null);
+    let listed = two.gateway.call_ok(&two.acme, "GET", "/event/acme/webhooks/list", &Value::Null);
     let locator = listed[0]["locator"].as_str().unwrap().to_owned();
     let path = format!("/event/acme/webhooks/{locator}/diverted");
-    let diverted = two.gateway.until(&two.acme, &path, |list| list.as_array().unwrap().len() >= 15);
+    let diverted =
+        two.gateway.wait_until(&two.acme, &path, |list| list.as_array().unwrap().len() >= 15);
     let diverted = diverted.as_array().unwrap();
     assert_eq!(diverted.len(), 15, "one delivery is in flight, and four wait");
     assert!(diverted.iter().all(|one| one["failureTrigger"] == "backlog"), "{diverted:?}");
     let message = diverted[0]["failureMessage"].as_str().unwrap();
     assert!(message.contains("`delivery.waiting_rows`"), "{message}");
-    let metrics = two.gateway.manage("/metrics");
+    let metrics = two.gateway.get_management("/metrics");
     let counted = "hookgate_deliveries_total{result=\"backlog\"} 15";
     assert!(metrics.text().contains(counted), "{}", metrics.text());
-    let log = two.gateway.logged("became dead letters");
+    let log = two.gateway.wait_for_log("became dead letters");
     assert!(log.matches("became dead letters").count() <= 2, "one log line in a period: {log}");
 
     // The backlog is also limited for resent deliveries.
@@ -324,28 +326,31 @@ fn a_full_backlog_dead_letters_the_oldest_deliveries_and_accepts_events() {
 
 #[test]
 fn a_tenant_past_its_subscription_quota_gets_an_error_with_the_setting() {
-    let two = Two::new("subscriptions_per_tenant = 2\n");
+    let two = TwoTenants::new("subscriptions_per_tenant = 2\n");
     two.subscribe("acme", 2, |_| "http://127.0.0.1:9/".to_owned());
     two.subscribe("globex", 1, |_| "http://127.0.0.1:9/".to_owned());
     let form = json!({ "name": "a", "endpoint": { "url": "http://127.0.0.1:9/" } });
     let refused = two.gateway.call(&two.acme, "POST", "/event/acme/webhooks", &form);
-    let told: Value = serde_json::from_slice(&refused.body).unwrap();
-    assert_eq!((refused.status, &told["error"]["code"]), (409, &json!("ErrorQuotaExceeded")));
-    let message = told["error"]["message"].as_str().unwrap();
+    let report: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, &report["error"]["code"]), (409, &json!("ErrorQuotaExceeded")));
+    let message = report["error"]["message"].as_str().unwrap();
     assert!(message.contains("`delivery.subscriptions_per_tenant`"), "{message}");
     let form = json!({
         "name": "a", "uri": "http://127.0.0.1:9/", "events": "thing.made", "isActive": true,
         "authenticationType": "none",
     });
     let refused = two.gateway.call(&two.acme, "POST", "/api/v1/webhooks", &form);
-    let told: Value = serde_json::from_slice(&refused.body).unwrap();
-    assert_eq!((refused.status, &told["code"]), (409, &json!("quota-exceeded")));
-    assert!(told["description"].as_str().unwrap().contains("subscriptions_per_tenant"), "{told}");
+    let report: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, &report["code"]), (409, &json!("quota-exceeded")));
+    assert!(
+        report["description"].as_str().unwrap().contains("subscriptions_per_tenant"),
+        "{report}"
+    );
     // A deleted subscription frees its part of the quota.
-    let listed = two.gateway.good(&two.acme, "GET", "/event/acme/webhooks/list", &Value::Null);
+    let listed = two.gateway.call_ok(&two.acme, "GET", "/event/acme/webhooks/list", &Value::Null);
     let locator = listed[0]["locator"].as_str().unwrap().to_owned();
     let path = format!("/event/acme/webhooks/{locator}");
     let gone = two.gateway.call(&two.acme, "DELETE", &path, &Value::Null);
     assert!((200..300).contains(&gone.status), "{}", gone.status);
-    two.gateway.good(&two.acme, "POST", "/api/v1/webhooks", &form);
+    two.gateway.call_ok(&two.acme, "POST", "/api/v1/webhooks", &form);
 }

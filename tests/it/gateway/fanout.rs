@@ -179,8 +179,8 @@ fn accepting_an_event_costs_the_same_with_two_thousand_subscriptions() {
         let store = open(folder.path());
         run(async {
             for number in 0..subscriptions {
-                let made = subscription(&format!("s{number}"), &["a"]);
-                store.create_subscription(made).await.unwrap();
+                let created = subscription(&format!("s{number}"), &["a"]);
+                store.create_subscription(created).await.unwrap();
             }
             let log = folder.path().join("store.db-wal");
             let length = || std::fs::metadata(&log).unwrap().len();
@@ -246,8 +246,8 @@ fn the_oldest_deliveries_of_a_full_backlog_become_dead_letters() {
         let ids: Vec<&str> = dead.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, ["0", "1", "2", "3", "4", "5", "6"]);
         assert!(dead[0].1.starts_with("backlog: ") && dead[0].1.contains("delivery.waiting_rows"));
-        let taken = store.lease("one", 20, 100, 10).await.unwrap();
-        assert_eq!(taken[0].event.as_ref().unwrap().request_id, "7", "the newest still wait");
+        let accepted = store.lease("one", 20, 100, 10).await.unwrap();
+        assert_eq!(accepted[0].event.as_ref().unwrap().request_id, "7", "the newest still wait");
 
         // Leased deliveries are not dead-lettered.
         let limits = limited(|limits| limits.rows = 1);
@@ -292,10 +292,13 @@ fn backlogs_are_bounded_by_bytes_and_age_for_tenants_and_the_process() {
         assert_eq!(large + small, 1);
         let reasons: BTreeSet<String> =
             diverted(&store, "large").await.into_iter().map(|(_, reason)| reason).collect();
-        for setting in
+        for env_number in
             ["waiting_bytes", "waiting_age", "waiting_rows_per_tenant", "waiting_rows_total"]
         {
-            assert!(reasons.iter().any(|one| one.contains(setting)), "{setting}: {reasons:?}");
+            assert!(
+                reasons.iter().any(|one| one.contains(env_number)),
+                "{env_number}: {reasons:?}"
+            );
         }
         // Even the smallest limit keeps the newest delivery, so that one is sent.
         trim(limited(|limits| limits.bytes = 1), 9 * SECOND).await;

@@ -8,9 +8,9 @@ mod disk;
 mod log;
 mod receiver;
 mod reload;
-mod restored;
+mod restore;
 mod secrets;
-mod stopped;
+mod sigstop;
 mod store;
 mod volume;
 mod wal;
@@ -81,19 +81,19 @@ pub(super) fn ids(path: &Path) -> Vec<usize> {
 }
 
 /// Returns the program, started by a shell after a command that sets limits.
-pub(super) fn under(first: &str) -> Command {
+pub(super) fn with_shell_limits(first: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("{first}; exec \"$0\" \"$@\""), &binary()]);
     command
 }
 
 /// Polls a condition. Panics after 20 seconds with a description of the state.
-pub(super) fn until(what: &str, holds: impl Fn() -> bool) {
-    until_mut(what, holds);
+pub(super) fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    wait_until_mut(what, holds);
 }
 
 /// The same, for a condition that changes a state.
-fn until_mut(what: &str, mut holds: impl FnMut() -> bool) {
+fn wait_until_mut(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < until, "{what}");

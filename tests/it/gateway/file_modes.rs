@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::faults::{open, post, under, until};
+use super::faults::{open, post, wait_until, with_shell_limits};
 use super::running::{Gateway, binary, program};
 
 fn mode(path: &Path) -> u32 {
@@ -25,13 +25,13 @@ fn gateway_files_have_mode_600_for_every_umask() {
     let folder = open(SINK, "");
     // No file is created with another mode and changed afterwards: it would be readable for a
     // moment.
-    let gateway = Gateway::start(folder.path(), under("umask 000"));
+    let gateway = Gateway::start(folder.path(), with_shell_limits("umask 000"));
     let sink = folder.path().join("out/events.jsonl");
     let rotated = folder.path().join("out/events.jsonl.1");
     for id in 0..4 {
         assert_eq!(post(&gateway, id, 600).status, 200);
     }
-    until("no sink was rotated", || rotated.exists() && sink.exists());
+    wait_until("no sink was rotated", || rotated.exists() && sink.exists());
     let backup = folder.path().join("backup.db");
     let command = format!("umask 000; {} backup {} -C", binary(), backup.display());
     let command = format!("{command} {}", folder.path().display());
@@ -63,7 +63,7 @@ fn a_store_readable_by_others_gets_mode_600_at_start() {
     set_mode(&store, 0o644);
     set_mode(&key, 0o640);
     let gateway = folder.serve();
-    gateway.logged("hookgate.db had the mode 644: the mode is 600 now");
+    gateway.wait_for_log("hookgate.db had the mode 644: the mode is 600 now");
     assert_eq!((mode(&store), mode(&key)), (0o600, 0o600));
     assert!(gateway.stop().success());
 }
@@ -80,7 +80,7 @@ fn a_secret_file_readable_by_others_is_warned_about_once_with_the_fix() {
     set_mode(&path("b"), 0o600);
     set_mode(&path("out/events.jsonl"), 0o604);
     let gateway = folder.serve();
-    let log = gateway.logged("listening for senders");
+    let log = gateway.wait_for_log("listening for senders");
     let warnings = |name: &str| {
         let command = format!("run `chmod 600 {}`", path(name).display());
         log.matches(&command).count()
@@ -116,17 +116,17 @@ fn a_second_gateway_is_refused_through_a_symbolic_link_and_through_a_hard_link()
                 second.settings(&format!("[store]\npath = \"{}\"\n", name.display()));
             }
         }
-        let told = refused(second.path());
-        assert!(told.contains("another gateway runs on this store"), "{link}: {told}");
+        let report = refused(second.path());
+        assert!(report.contains("another gateway runs on this store"), "{link}: {report}");
         if link == "hard" {
-            let told = second.command(&["tenants", "create", "other"]);
-            let told = String::from_utf8(told.stderr).unwrap();
-            assert!(told.contains("another gateway runs on this store"), "{told}");
+            let report = second.command(&["tenants", "create", "other"]);
+            let report = String::from_utf8(report.stderr).unwrap();
+            assert!(report.contains("another gateway runs on this store"), "{report}");
         }
     }
     assert_eq!(post(&gateway, 1, 10).status, 200);
     // A command on the same store works beside the gateway.
-    first.answer(&["tenants", "create", "acme"]);
+    first.stdout_of(&["tenants", "create", "acme"]);
     assert!(gateway.stop().success());
 }
 

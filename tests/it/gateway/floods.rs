@@ -3,19 +3,19 @@
 //! Refusals are tested with small floods in the suite. The latency of a well-behaved sender beside
 //! large ones is measured by hand.
 
-pub(crate) mod beside;
 mod catalog;
 pub(crate) mod client;
 pub(super) mod frames;
 pub(crate) mod http2;
-mod kinds;
 mod measured;
+mod payloads;
 mod refused;
+pub(crate) mod sender;
 mod small;
-pub(crate) mod stage;
-pub(crate) mod strangers;
 mod streams;
+pub(crate) mod target;
 pub(crate) mod tenants;
+pub(crate) mod unauthenticated;
 
 use super::running::{Folder, Gateway, LISTENER};
 

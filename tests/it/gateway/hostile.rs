@@ -332,37 +332,37 @@ fn answers(gateway: &Gateway, bytes: &[u8]) -> Vec<u16> {
     stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
     // A server that refuses early closes while the client still writes.
     let _ = stream.write_all(bytes);
-    let mut came = Vec::new();
+    let mut received = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => came.extend_from_slice(&buffer[..count]),
+            Ok(count) => received.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
             Err(error) => panic!("{error}: {:?}", String::from_utf8_lossy(bytes)),
         }
     }
-    let text = String::from_utf8_lossy(&came);
+    let text = String::from_utf8_lossy(&received);
     text.split("HTTP/1.").skip(1).map(|rest| rest[2..5].parse().unwrap()).collect()
 }
 
 /// Asserts that no event was stored, and no 5xx was sent.
-fn holds(gateway: &Gateway, folder: &Folder) {
-    let metrics = gateway.manage("/metrics");
+fn assert_no_event_and_no_5xx(gateway: &Gateway, folder: &Folder) {
+    let metrics = gateway.get_management("/metrics");
     for outcome in
         ["accepted", "duplicate", "filtered", "challenged", "unavailable", "challenge_failed"]
     {
         let count = format!("outcome=\"{outcome}\"}}");
         assert!(!metrics.text().contains(&count), "{outcome}: {}", metrics.text());
     }
-    let list = folder.answer(&["requests", "list", "--outcome", "accepted"]);
+    let list = folder.stdout_of(&["requests", "list", "--outcome", "accepted"]);
     assert!(!list.contains("accepted"), "{list}");
     // A sender with the secret is served as before.
     let body = BODY.as_bytes();
     assert_eq!(gateway.post(&borrowed(&signed(body, "last")), body).status, 200);
 }
 
-fn settled() -> Folder {
+fn test_folder() -> Folder {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 100000\nburst = 100000\n");
     folder.settings("\n[limits]\nheader_timeout = \"1s\"\nbody_timeout = \"1s\"\nfailures_per_minute = 1000000\n");
     folder
@@ -466,7 +466,7 @@ fn documents() -> Vec<Hostile> {
 
 #[test]
 fn malformed_bodies_are_refused_with_and_without_the_secret() {
-    let folder = settled();
+    let folder = test_folder();
     let listener = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
     // A program has to read the body.
     let reads = "\n[filter]\nkeep_when = 'parsed_body.action'\n";
@@ -489,8 +489,8 @@ fn malformed_bodies_are_refused_with_and_without_the_secret() {
         let mut none = good.clone();
         none.retain(|(name, _)| name != "X-Hub-Signature-256");
         // Only a verified sender gets a message about the body.
-        let stranger = if one.status == 400 { 401 } else { one.status };
-        for (headers, status) in [(good, one.status), (wrong, stranger), (none, stranger)] {
+        let foreign = if one.status == 400 { 401 } else { one.status };
+        for (headers, status) in [(good, one.status), (wrong, foreign), (none, foreign)] {
             let answer = gateway.post(&borrowed(&headers), &one.body);
             if answer.status != status {
                 wrong_ones.push(format!("{}: {}, not {status}", one.name, answer.status));
@@ -499,12 +499,12 @@ fn malformed_bodies_are_refused_with_and_without_the_secret() {
     }
     assert!(wrong_ones.is_empty(), "{}", wrong_ones.join("\n"));
     assert!(all.len() >= 45, "{}", all.len());
-    holds(&gateway, &folder);
+    assert_no_event_and_no_5xx(&gateway, &folder);
 }
 
 #[test]
 fn malformed_http_is_answered_without_a_5xx_and_never_becomes_an_event() {
-    let folder = settled();
+    let folder = test_folder();
     let gateway = folder.serve();
     let inputs: Vec<Input> =
         [lines(), targets(), headers(), bodies()].into_iter().flatten().collect();
@@ -518,9 +518,11 @@ fn malformed_http_is_answered_without_a_5xx_and_never_becomes_an_event() {
                 let gateway = &gateway;
                 scope.spawn(move || {
                     let tried = share.iter().map(|one| (one, answers(gateway, &one.bytes)));
-                    let wrong = tried.filter(|(one, came)| one.answers != *came);
+                    let wrong = tried.filter(|(one, received)| one.answers != *received);
                     wrong
-                        .map(|(one, came)| format!("{}: {came:?}, not {:?}", one.name, one.answers))
+                        .map(|(one, received)| {
+                            format!("{}: {received:?}, not {:?}", one.name, one.answers)
+                        })
                         .collect::<Vec<_>>()
                 })
             })
@@ -528,5 +530,5 @@ fn malformed_http_is_answered_without_a_5xx_and_never_becomes_an_event() {
         tried.into_iter().flat_map(|one| one.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
-    holds(&gateway, &folder);
+    assert_no_event_and_no_5xx(&gateway, &folder);
 }

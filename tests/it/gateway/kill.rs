@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::receiver::{Does, Receiver};
-use super::running::{Gateway, LISTENER, program, setting};
+use super::receiver::{Reaction, Receiver};
+use super::running::{Gateway, LISTENER, env_number, program};
 use super::subscribed::Subscribed;
 
 /// Posts an event. Only the response shows if it was accepted.
@@ -35,7 +35,7 @@ struct Load {
     /// The address of the gateway, while one runs.
     address: Arc<Mutex<Option<SocketAddr>>>,
     next: Arc<AtomicUsize>,
-    taken: Arc<Mutex<BTreeSet<usize>>>,
+    accepted: Arc<Mutex<BTreeSet<usize>>>,
     over: Arc<AtomicBool>,
     /// Events are sent until the test ends, and at least this number.
     least: usize,
@@ -46,7 +46,7 @@ impl Load {
         Self {
             address: Arc::new(Mutex::new(Some(address))),
             next: Arc::default(),
-            taken: Arc::default(),
+            accepted: Arc::default(),
             over: Arc::default(),
             least,
         }
@@ -84,7 +84,7 @@ impl Load {
             loop {
                 let to = *self.address.lock().unwrap();
                 if to.is_some_and(|to| post(to, id).is_some()) {
-                    self.taken.lock().unwrap().insert(id);
+                    self.accepted.lock().unwrap().insert(id);
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(5));
@@ -116,13 +116,13 @@ fn kill_while_it_starts(subscribed: &Subscribed, moments: &mut Moments) {
 
 #[test]
 fn every_accepted_event_is_delivered_through_repeated_kills() {
-    killed(setting("KILL_EVENTS", 400), setting("KILL_TIMES", 6));
+    killed(env_number("KILL_EVENTS", 400), env_number("KILL_TIMES", 6));
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn no_acknowledged_event_is_lost_in_two_hundred_kills_under_load() {
-    killed(setting("KILL_EVENTS", 20_000), setting("KILL_TIMES", 200));
+    killed(env_number("KILL_EVENTS", 20_000), env_number("KILL_TIMES", 200));
 }
 
 /// Kills between accepting and fan-out, and between fan-out steps: forty subscriptions are more
@@ -130,7 +130,7 @@ fn no_acknowledged_event_is_lost_in_two_hundred_kills_under_load() {
 #[test]
 fn fan_out_delivers_each_event_once_to_each_subscription_through_kills() {
     let subscribed = Subscribed::new("rate = 10000\n");
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let gateway = subscribed.serve();
     // Retries an attempt that a busy machine makes too slow.
     let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
@@ -138,9 +138,9 @@ fn fan_out_delivers_each_event_once_to_each_subscription_through_kills() {
         gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
     }
     let load = Load::new(gateway.senders, 20);
-    let gateway = load.beside_kills(&subscribed, gateway, setting("KILL_TIMES", 6));
-    let taken = load.taken.lock().unwrap().clone();
-    all_came(&receiver, &taken);
+    let gateway = load.beside_kills(&subscribed, gateway, env_number("KILL_TIMES", 6));
+    let accepted = load.accepted.lock().unwrap().clone();
+    assert_all_delivered(&receiver, &accepted);
     fanned_out_once(&subscribed, gateway, 40);
 }
 
@@ -152,8 +152,10 @@ fn killed(events: usize, kills: usize) {
     let keyed = "\n[deduplicate]\nkeys = ['parsed_body.id']\nwindow = \"24h\"\n";
     std::fs::write(&file, format!("{listener}{keyed}")).unwrap();
     let receivers = [
-        Receiver::new(|_, _| Does::Waits(Duration::from_millis(2), 200)),
-        Receiver::new(|number, _| Does::Answers(if number % 7 == 3 { 500 } else { 200 }, "", "")),
+        Receiver::new(|_, _| Reaction::Waits(Duration::from_millis(2), 200)),
+        Receiver::new(|number, _| {
+            Reaction::Answers(if number % 7 == 3 { 500 } else { 200 }, "", "")
+        }),
     ];
     let gateway = subscribed.serve();
     for receiver in &receivers {
@@ -163,41 +165,41 @@ fn killed(events: usize, kills: usize) {
     }
     let load = Load::new(gateway.senders, events);
     let gateway = load.beside_kills(&subscribed, gateway, kills);
-    let taken = load.taken.lock().unwrap().clone();
-    assert!(taken.len() >= events);
+    let accepted = load.accepted.lock().unwrap().clone();
+    assert!(accepted.len() >= events);
     for receiver in &receivers {
-        all_came(receiver, &taken);
-        repeats(&receiver.got(), kills);
+        assert_all_delivered(receiver, &accepted);
+        repeats(&receiver.received(), kills);
     }
-    stored_once(&subscribed, gateway, &taken);
-    println!("{kills} kills, {} events, each stored once and delivered to both", taken.len());
+    stored_once(&subscribed, gateway, &accepted);
+    println!("{kills} kills, {} events, each stored once and delivered to both", accepted.len());
 }
 
-fn all_came(receiver: &Receiver, taken: &BTreeSet<usize>) {
+fn assert_all_delivered(receiver: &Receiver, accepted: &BTreeSet<usize>) {
     let until = Instant::now() + Duration::from_secs(120);
     let ids = || -> BTreeSet<usize> {
-        let got = receiver.got();
+        let got = receiver.received();
         got.iter().map(|one| one.json()["data"]["id"].as_u64().unwrap() as usize).collect()
     };
     loop {
-        let came = ids();
-        if taken.is_subset(&came) {
+        let delivered = ids();
+        if accepted.is_subset(&delivered) {
             return;
         }
-        let missing: Vec<_> = taken.difference(&came).copied().take(10).collect();
+        let missing: Vec<_> = accepted.difference(&delivered).copied().take(10).collect();
         assert!(Instant::now() < until, "not delivered: {missing:?}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
 
 /// Asserts that the store has each accepted event once, and is consistent.
-fn stored_once(subscribed: &Subscribed, gateway: Gateway, taken: &BTreeSet<usize>) {
+fn stored_once(subscribed: &Subscribed, gateway: Gateway, accepted: &BTreeSet<usize>) {
     assert!(gateway.stop().success());
     let store = subscribed.folder.path().join("hookgate.db");
     let ids = super::faults::ids(&store);
     let once: BTreeSet<usize> = ids.iter().copied().collect();
     assert_eq!(ids.len(), once.len(), "an event is stored twice");
-    assert!(taken.is_subset(&once));
+    assert!(accepted.is_subset(&once));
     let connection = rusqlite::Connection::open(&store).unwrap();
     let whole: String =
         connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
@@ -229,7 +231,7 @@ fn fanned_out_once(subscribed: &Subscribed, gateway: Gateway, subscriptions: usi
 
 /// Repeated deliveries have the same id and the same body. They are at most the deliveries in
 /// flight at a kill, and the failed ones.
-fn repeats(got: &[super::receiver::Got], kills: usize) {
+fn repeats(got: &[super::receiver::ReceivedRequest], kills: usize) {
     let mut seen: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
     for one in got {
         let id = one.header("webhook-id").unwrap();

@@ -54,7 +54,7 @@ impl Unread {
     }
 
     /// Returns the number of the next responses with status 200, by their heads.
-    fn good(&mut self, answers: usize) -> usize {
+    fn count_ok(&mut self, answers: usize) -> usize {
         let (mut seen, mut good) = (0, 0);
         while seen < answers {
             let mut head = [0; 9];
@@ -93,23 +93,23 @@ fn unread_responses_share_one_memory_budget_by_tenant() {
         "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams_per_connection = 100\n\
          write_timeout = \"60s\"\n",
     );
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
     large_events(&gateway);
-    let before = gateway.peak();
+    let before = gateway.peak_mib();
     let list = "/event/acme/events/list?pageSize=1000";
     let mut unread = Unread::ask(&gateway, key, list, 60);
     // A tenant has 16 MiB: some responses fit, the others are refused with a retry.
-    let good = unread.good(60);
+    let good = unread.count_ok(60);
     assert!((2..=12).contains(&good), "{good} responses of 60");
-    let held = gateway.peak() - before;
+    let held = gateway.peak_mib() - before;
     assert!(held < 80, "60 pages of 8 MB took {held} MiB");
     let refused = gateway.call(key, "GET", list, &NOTHING);
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
     assert!(refused.text().contains("limits.management_memory"), "{}", refused.text());
-    gateway.good(&other, "GET", "/event/globex/events/list", &NOTHING);
+    gateway.call_ok(&other, "GET", "/event/globex/events/list", &NOTHING);
     drop(unread);
     let until = std::time::Instant::now() + Duration::from_secs(10);
     while gateway.call(key, "GET", list, &NOTHING).status != 200 {
@@ -124,19 +124,19 @@ fn unread_event_streams_buffer_few_events_and_are_bounded_in_number() {
         "[delivery]\nallow = [\"127.0.0.0/8\"]\n[limits]\nstreams = 45\nstreams_per_tenant = 40\n\
          streams_per_connection = 100\nwrite_timeout = \"60s\"\n",
     );
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
     large_events(&gateway);
-    let before = gateway.peak();
+    let before = gateway.peak_mib();
     let all = "/events/stream?after=00000000000000000000000000";
     let mut unread = Unread::ask(&gateway, &subscribed.key, all, 41);
-    assert_eq!(unread.good(41), 40);
+    assert_eq!(unread.count_ok(41), 40);
     std::thread::sleep(Duration::from_secs(1));
-    let held = gateway.peak() - before;
+    let held = gateway.peak_mib() - before;
     assert!(held < 80, "40 streams of 8 MB took {held} MiB");
     let mut others = Unread::ask(&gateway, &other, "/events/stream", 6);
-    assert_eq!(others.good(6), 5, "45 in all");
+    assert_eq!(others.count_ok(6), 5, "45 in all");
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn the_size_of_every_subscription_member_is_limited() {
             answer.body.len()
         );
     }
-    let made = gateway.good(key, "POST", WEBHOOKS, &form(json!({})));
-    let path = format!("{WEBHOOKS}/{}", made["locator"].as_str().unwrap());
+    let created = gateway.call_ok(key, "POST", WEBHOOKS, &form(json!({})));
+    let path = format!("{WEBHOOKS}/{}", created["locator"].as_str().unwrap());
     for number in 0..8 {
         let change = json!({ "endpoint": { "addHeaders": { format!("X-{number}"): [long] } } });
         let status = gateway.call(key, "PATCH", &path, &change).status;
@@ -200,8 +200,8 @@ fn the_size_of_every_subscription_member_is_limited() {
     let form = json!({ "name": "n", "uri": "https://example.com/", "events": events,
         "isActive": true, "authenticationType": "none" });
     let answer = gateway.call(key, "POST", AWORK, &form);
-    let told: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(told["validationErrors"].as_array().unwrap().len(), 20);
+    let report: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(report["validationErrors"].as_array().unwrap().len(), 20);
     let member = json!({ "m".repeat(100_000): 1 });
     for path in [WEBHOOKS, AWORK] {
         let answer = gateway.call(key, "POST", path, &member);
@@ -219,13 +219,13 @@ fn a_page_of_webhooks_ends_at_the_page_limit_with_a_next_link() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let mut made = BTreeSet::new();
+    let mut created = BTreeSet::new();
     for number in 0..45 {
         let form = json!({ "name": if number % 3 == 0 { "third" } else { "n" },
             "endpoint": { "url": "https://example.com/" },
             "filter": filter(60_000) });
-        let one = gateway.good(key, "POST", WEBHOOKS, &form);
-        made.insert(one["locator"].as_str().unwrap().to_owned());
+        let one = gateway.call_ok(key, "POST", WEBHOOKS, &form);
+        created.insert(one["locator"].as_str().unwrap().to_owned());
     }
     for (query, wanted, least_pages) in
         [("count=1000", 45, 2), ("count=7", 45, 7), ("count=1000&name=third", 15, 1)]
@@ -251,7 +251,7 @@ fn a_page_of_webhooks_ends_at_the_page_limit_with_a_next_link() {
                 assert_eq!(target.1, "; rel=\"next\"");
                 next = target.0.to_owned();
             }
-            assert!(seen.len() == wanted && seen.is_subset(&made), "{query}");
+            assert!(seen.len() == wanted && seen.is_subset(&created), "{query}");
             assert!(pages >= least_pages, "{pages} pages for {query}");
         }
     }
@@ -266,7 +266,7 @@ fn a_numbered_page_is_whole_or_asks_for_a_smaller_page_size() {
         let form = json!({ "name": format!("{number:02}"), "uri": "https://example.com/",
             "events": "thing.made", "isActive": number % 2 == 0, "authenticationType": "none",
             "filter": filter(60_000) });
-        gateway.good(key, "POST", AWORK, &form);
+        gateway.call_ok(key, "POST", AWORK, &form);
     }
     let large = gateway.call(key, "GET", &format!("{AWORK}?pageSize=1000"), &NOTHING);
     assert_eq!(large.status, 400);
@@ -305,19 +305,20 @@ fn a_page_of_logs_shares_the_page_limit_between_its_messages() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let form = json!({ "name": "n", "uri": receiver.url(), "events": "thing.made",
         "isActive": true, "authenticationType": "none" });
-    let made = gateway.good(key, "POST", AWORK, &form);
+    let created = gateway.call_ok(key, "POST", AWORK, &form);
     for number in 0..20 {
         let body = json!({ "type": "thing.made", "id": number, "fill": "\"\u{1}".repeat(50_000) });
         let kind = [("Content-Type", "application/json")];
         assert_eq!(gateway.post(&kind, body.to_string().as_bytes()).status, 200);
     }
-    let logs = format!("{AWORK}/{}/logs", made["id"].as_str().unwrap());
-    receiver.after(20);
-    gateway
-        .until(key, &format!("{logs}?pageSize=100"), |logs| logs.as_array().unwrap().len() == 20);
+    let logs = format!("{AWORK}/{}/logs", created["id"].as_str().unwrap());
+    receiver.wait_for(20);
+    gateway.wait_until(key, &format!("{logs}?pageSize=100"), |logs| {
+        logs.as_array().unwrap().len() == 20
+    });
     for (size, share) in [(10, 64 << 10), (20, (1 << 20) / 20), (1000, (1 << 20) / 1000)] {
         let answer = gateway.call(key, "GET", &format!("{logs}?pageSize={size}"), &NOTHING);
         assert!(answer.status == 200 && answer.body.len() <= PAGE, "{size}");
@@ -335,27 +336,27 @@ fn a_page_of_logs_shares_the_page_limit_between_its_messages() {
 fn command_line_lists_are_read_in_pages_and_complete() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &json!({}));
     for number in 0..510 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
-    receiver.after(510);
+    receiver.wait_for(510);
     let folder = &subscribed.folder;
     for what in ["requests", "deliveries"] {
         for (limit, wanted) in [("505", 505), ("1000", 510), ("0", 0)] {
             let list = [what, "list", "--limit", limit];
-            let json = folder.answer(&[list.as_slice(), &["--format", "json"]].concat());
+            let json = folder.stdout_of(&[list.as_slice(), &["--format", "json"]].concat());
             let items: Vec<Value> = serde_json::from_str(&json).unwrap();
             let ids: BTreeSet<String> = items.iter().map(|one| one["id"].to_string()).collect();
             assert_eq!((items.len(), ids.len()), (wanted, wanted), "{what} {limit}");
             let header = usize::from(wanted > 0);
-            let lines = folder.answer(&list).lines().count();
+            let lines = folder.stdout_of(&list).lines().count();
             assert_eq!(lines, wanted + header, "{what} {limit}");
         }
     }
-    let all = folder.answer(&["subscriptions", "list", "--format", "json"]);
+    let all = folder.stdout_of(&["subscriptions", "list", "--format", "json"]);
     let all: Vec<Value> = serde_json::from_str(&all).unwrap();
     assert_eq!((all.len(), &all[0]["id"]), (1, &json!(locator)));
-    assert_eq!(folder.answer(&["diverted", "list", "--format", "json"]).trim(), "[]");
+    assert_eq!(folder.stdout_of(&["diverted", "list", "--format", "json"]).trim(), "[]");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// The response of a receiver to a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Does {
+pub(crate) enum Reaction {
     /// Answers with a status, headers and a body.
     Answers(u16, &'static str, &'static str),
     /// Answers after a delay.
@@ -28,14 +28,14 @@ pub(crate) enum Does {
 
 /// A received request.
 #[derive(Debug, Clone)]
-pub(crate) struct Got {
+pub(crate) struct ReceivedRequest {
     pub(crate) line: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
     pub(crate) at: Instant,
 }
 
-impl Got {
+impl ReceivedRequest {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
@@ -46,20 +46,22 @@ impl Got {
     }
 }
 
-type Behaviour = dyn Fn(usize, &Got) -> Does + Send + Sync;
+type Behaviour = dyn Fn(usize, &ReceivedRequest) -> Reaction + Send + Sync;
 
 /// A receiver that listens.
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
-    got: Arc<Mutex<Vec<Got>>>,
+    got: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Receiver {
     /// Starts a receiver. `does` returns the response to each request, counted from 0.
-    pub(crate) fn new(does: impl Fn(usize, &Got) -> Does + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        does: impl Fn(usize, &ReceivedRequest) -> Reaction + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let got = Arc::<Mutex<Vec<Got>>>::default();
+        let got = Arc::<Mutex<Vec<ReceivedRequest>>>::default();
         let (does, all): (Arc<Behaviour>, _) = (Arc::new(does), Arc::clone(&got));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -71,33 +73,37 @@ impl Receiver {
     }
 
     /// Starts a receiver that always answers 200.
-    pub(crate) fn good() -> Self {
-        Self::new(|_, _| Does::Answers(200, "", "ok"))
+    pub(crate) fn healthy() -> Self {
+        Self::new(|_, _| Reaction::Answers(200, "", "ok"))
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.address)
     }
 
-    pub(crate) fn got(&self) -> Vec<Got> {
+    pub(crate) fn received(&self) -> Vec<ReceivedRequest> {
         self.got.lock().unwrap().clone()
     }
 
     /// Waits for a number of requests, and returns all of them.
-    pub(crate) fn after(&self, number: usize) -> Vec<Got> {
+    pub(crate) fn wait_for(&self, number: usize) -> Vec<ReceivedRequest> {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
-            let got = self.got();
+            let got = self.received();
             if got.len() >= number {
                 return got;
             }
-            assert!(Instant::now() < until, "{} of {number} came", got.len());
+            assert!(Instant::now() < until, "{} of {number} requests", got.len());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 }
 
-fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Option<()> {
+fn serve(
+    mut stream: &TcpStream,
+    does: &Behaviour,
+    all: &Mutex<Vec<ReceivedRequest>>,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
         let got = read(&mut reader)?;
@@ -112,21 +118,21 @@ fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Opt
             stream.write_all(format!("{head}{body}").as_bytes()).ok()
         };
         match does(number, &got) {
-            Does::Answers(status, headers, body) => answer(stream, status, headers, body)?,
-            Does::Waits(time, status) => {
+            Reaction::Answers(status, headers, body) => answer(stream, status, headers, body)?,
+            Reaction::Waits(time, status) => {
                 std::thread::sleep(time);
                 answer(stream, status, "", "")?;
             }
-            Does::Stalls => {
+            Reaction::Stalls => {
                 std::thread::sleep(Duration::from_secs(60));
                 return None;
             }
-            Does::Closes => return None,
-            Does::Breaks => {
+            Reaction::Closes => return None,
+            Reaction::Breaks => {
                 stream.write_all(b"HTTP/1.1 200 O").ok()?;
                 return None;
             }
-            Does::Floods => {
+            Reaction::Floods => {
                 let length = 1_u64 << 30;
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
                 stream.write_all(head.as_bytes()).ok()?;
@@ -134,13 +140,13 @@ fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Opt
                     stream.write_all(&[b'x'; 65536]).ok()?;
                 }
             }
-            Does::Continues => {
+            Reaction::Continues => {
                 let many = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
                 loop {
                     stream.write_all(many.as_bytes()).ok()?;
                 }
             }
-            Does::StallsInBody => {
+            Reaction::StallsInBody => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab").ok()?;
                 std::thread::sleep(Duration::from_secs(60));
                 return None;
@@ -149,7 +155,7 @@ fn serve(mut stream: &TcpStream, does: &Behaviour, all: &Mutex<Vec<Got>>) -> Opt
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
+fn read(reader: &mut BufReader<TcpStream>) -> Option<ReceivedRequest> {
     let mut line = String::new();
     if reader.read_line(&mut line).ok()? == 0 {
         return None;
@@ -167,5 +173,5 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Got> {
     let mut body = vec![0; length?.1.parse().ok()?];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).ok()?;
-    Some(Got { line: line.trim_end().to_owned(), headers, body, at: Instant::now() })
+    Some(ReceivedRequest { line: line.trim_end().to_owned(), headers, body, at: Instant::now() })
 }

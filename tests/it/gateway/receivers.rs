@@ -7,7 +7,7 @@ use hookgate::gateway::store::{
 };
 use serde_json::{Value, json};
 
-use super::receiver::{Does, Receiver};
+use super::receiver::{Reaction, Receiver};
 use super::subscribed::Subscribed;
 
 const NOTHING: Value = Value::Null;
@@ -29,18 +29,18 @@ fn path(locator: &str, rest: &str) -> String {
 fn an_event_reaches_every_subscription_in_the_envelope_of_its_api() {
     let subscribed = Subscribed::new("actor_id = \"123e4567-e89b-12d3-a456-426614174000\"\n");
     let gateway = subscribed.serve();
-    let (socotra, awork, other) = (Receiver::good(), Receiver::good(), Receiver::good());
+    let (socotra, awork, other) = (Receiver::healthy(), Receiver::healthy(), Receiver::healthy());
     gateway.subscribe(&subscribed.key, &socotra.url(), &NOTHING);
     let form = json!({
         "name": "a", "uri": awork.url(), "events": "thing.made, task_added", "isActive": true,
         "authenticationType": "header", "authentication": "Authorization=Bearer abc==",
     });
-    gateway.good(&subscribed.key, "POST", "/api/v1/webhooks", &form);
+    gateway.call_ok(&subscribed.key, "POST", "/api/v1/webhooks", &form);
     let form = json!({ "name": "o", "endpoint": { "url": other.url() }, "eventTypes": ["other"] });
-    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    gateway.happen("thing.made", "7");
+    gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    gateway.post_event("thing.made", "7");
 
-    let got = &socotra.after(1)[0];
+    let got = &socotra.wait_for(1)[0];
     assert_eq!(got.line, "POST /hook HTTP/1.1");
     assert_eq!(got.header("content-type"), Some("application/json"));
     assert_eq!(got.header("host"), Some(socotra.address.to_string().as_str()));
@@ -52,7 +52,7 @@ fn an_event_reaches_every_subscription_in_the_envelope_of_its_api() {
     let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["data", "locator", "requestId", "timestamp", "type", "userLocator"]);
 
-    let got = &awork.after(1)[0];
+    let got = &awork.wait_for(1)[0];
     assert_eq!(got.header("authorization"), Some("Bearer abc=="));
     let body = got.json();
     assert_eq!(body["eventType"], "thing.made");
@@ -62,7 +62,7 @@ fn an_event_reaches_every_subscription_in_the_envelope_of_its_api() {
     let timestamp = body["timestamp"].as_str().unwrap();
     assert_eq!(timestamp.len(), "2026-01-02T03:04:05.6780000+00:00".len(), "{timestamp}");
     assert!(timestamp.ends_with("+00:00"));
-    assert!(other.got().is_empty());
+    assert!(other.received().is_empty());
     assert!(gateway.stop().success());
 }
 
@@ -71,19 +71,19 @@ fn a_failed_delivery_is_retried_with_the_same_message() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|number, _| match number {
-        0 => Does::Answers(503, "", "later"),
-        1 => Does::Closes,
-        _ => Does::Answers(204, "", ""),
+        0 => Reaction::Answers(503, "", "later"),
+        1 => Reaction::Closes,
+        _ => Reaction::Answers(204, "", ""),
     });
     let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &retries(3));
-    gateway.happen("thing.made", "1");
-    let got = receiver.after(3);
+    gateway.post_event("thing.made", "1");
+    let got = receiver.wait_for(3);
     assert!(got.iter().all(|one| one.body == got[0].body));
     assert!(got.iter().all(|one| one.header("webhook-id") == got[0].header("webhook-id")));
     let waits: Vec<Duration> = got.windows(2).map(|two| two[1].at - two[0].at).collect();
     assert!(waits.iter().all(|wait| (900..3000).contains(&wait.as_millis())), "{waits:?}");
     let list = || {
-        let list = subscribed.folder.answer(&["deliveries", "list", "--format", "json"]);
+        let list = subscribed.folder.stdout_of(&["deliveries", "list", "--format", "json"]);
         serde_json::from_str::<Value>(&list).unwrap()
     };
     let until = Instant::now() + Duration::from_secs(5);
@@ -92,7 +92,7 @@ fn a_failed_delivery_is_retried_with_the_same_message() {
     }
     assert_eq!(list()[0]["attempts"], 3);
     let number = list()[0]["id"].to_string();
-    let shown = subscribed.folder.answer(&["deliveries", "show", &number, "--format", "json"]);
+    let shown = subscribed.folder.stdout_of(&["deliveries", "show", &number, "--format", "json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     let statuses: Vec<u64> = shown["attempts"]
         .as_array()
@@ -104,11 +104,11 @@ fn a_failed_delivery_is_retried_with_the_same_message() {
     assert_eq!(shown["body"], got[0].body);
     assert_eq!(shown["delivery"]["state"], "delivered");
     assert_eq!(
-        gateway.good(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING),
+        gateway.call_ok(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING),
         json!([])
     );
-    subscribed.folder.answer(&["deliveries", "resend", &number]);
-    assert_eq!(receiver.after(4)[3].header("webhook-id"), got[0].header("webhook-id"));
+    subscribed.folder.stdout_of(&["deliveries", "resend", &number]);
+    assert_eq!(receiver.wait_for(4)[3].header("webhook-id"), got[0].header("webhook-id"));
 }
 
 /// A receiver that resets connections: it closes them with unread data.
@@ -129,13 +129,13 @@ fn each_receiver_failure_has_its_trigger_and_message() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let cases: [(Does, &str, &str); 6] = [
-        (Does::Answers(404, "", ""), "4xx", "the receiver answered 404"),
-        (Does::Answers(500, "", "x"), "5xx", "the receiver answered 500"),
-        (Does::Stalls, "timeout", "no answer within 1 s"),
-        (Does::Closes, "timeout", "no answer: connection closed"),
-        (Does::Breaks, "timeout", "no answer: connection closed"),
-        (Does::Waits(Duration::from_millis(1500), 200), "timeout", "no answer within 1 s"),
+    let cases: [(Reaction, &str, &str); 6] = [
+        (Reaction::Answers(404, "", ""), "4xx", "the receiver answered 404"),
+        (Reaction::Answers(500, "", "x"), "5xx", "the receiver answered 500"),
+        (Reaction::Stalls, "timeout", "no answer within 1 s"),
+        (Reaction::Closes, "timeout", "no answer: connection closed"),
+        (Reaction::Breaks, "timeout", "no answer: connection closed"),
+        (Reaction::Waits(Duration::from_millis(1500), 200), "timeout", "no answer within 1 s"),
     ];
     let mut expected = Vec::new();
     let receivers: Vec<Receiver> = cases
@@ -156,51 +156,51 @@ fn each_receiver_failure_has_its_trigger_and_message() {
     let unknown = "http://nobody.invalid/";
     let locator = gateway.subscribe(&subscribed.key, unknown, &json!({ "divert": true }));
     expected.push((locator, "timeout", "the name `nobody.invalid` was not resolved"));
-    gateway.happen("thing.made", "1");
+    gateway.post_event("thing.made", "1");
     for (locator, trigger, words) in &expected {
-        let diverted =
-            gateway.until(&subscribed.key, &path(locator, "/diverted"), |list| list != &json!([]));
+        let diverted = gateway
+            .wait_until(&subscribed.key, &path(locator, "/diverted"), |list| list != &json!([]));
         assert_eq!(diverted[0]["failureTrigger"], *trigger, "{words}");
         let message = diverted[0]["failureMessage"].as_str().unwrap();
         assert!(message.starts_with(words), "{message}");
     }
-    assert!(receivers.iter().all(|receiver| receiver.got().len() == 1));
+    assert!(receivers.iter().all(|receiver| receiver.received().len() == 1));
 }
 
 #[test]
 fn redirects_are_not_followed_and_match_no_failure_trigger() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let elsewhere = Receiver::good();
+    let elsewhere = Receiver::healthy();
     let header: &'static str =
         Box::leak(format!("location: http://{}/\r\n", elsewhere.address).into_boxed_str());
-    let receiver = Receiver::new(move |_, _| Does::Answers(302, header, ""));
+    let receiver = Receiver::new(move |_, _| Reaction::Answers(302, header, ""));
     gateway.subscribe(&subscribed.key, &receiver.url(), &retries(3));
-    gateway.happen("thing.made", "1");
-    receiver.after(1);
-    let list = || subscribed.folder.answer(&["deliveries", "list"]);
+    gateway.post_event("thing.made", "1");
+    receiver.wait_for(1);
+    let list = || subscribed.folder.stdout_of(&["deliveries", "list"]);
     let until = Instant::now() + Duration::from_secs(5);
     while !list().contains("redirects are not followed") {
         assert!(Instant::now() < until, "{}", list());
     }
     assert!(list().contains("dropped"), "{}", list());
-    assert!(elsewhere.got().is_empty());
+    assert!(elsewhere.received().is_empty());
 }
 
 #[test]
 fn an_endless_response_body_counts_as_a_response_and_is_not_read() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let flood = Receiver::new(|_, _| Does::Floods);
-    let stall = Receiver::new(|_, _| Does::StallsInBody);
+    let flood = Receiver::new(|_, _| Reaction::Floods);
+    let stall = Receiver::new(|_, _| Reaction::StallsInBody);
     gateway.subscribe(&subscribed.key, &flood.url(), &retries(3));
     gateway.subscribe(&subscribed.key, &stall.url(), &retries(3));
     for number in 0..4 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
     let list = || {
         let arguments = ["deliveries", "list", "--state", "delivered", "--format", "json"];
-        serde_json::from_str::<Vec<Value>>(&subscribed.folder.answer(&arguments)).unwrap()
+        serde_json::from_str::<Vec<Value>>(&subscribed.folder.stdout_of(&arguments)).unwrap()
     };
     let until = Instant::now() + Duration::from_secs(15);
     while list().len() < 8 {
@@ -211,17 +211,17 @@ fn an_endless_response_body_counts_as_a_response_and_is_not_read() {
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
     let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!(peak < 256 << 10, "{peak} KiB");
-    assert_eq!((flood.got().len(), stall.got().len()), (4, 4));
+    assert_eq!((flood.received().len(), stall.received().len()), (4, 4));
 }
 
 #[test]
 fn endless_informational_responses_are_a_failure() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::new(|_, _| Does::Continues);
+    let receiver = Receiver::new(|_, _| Reaction::Continues);
     gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
-    gateway.happen("thing.made", "1");
-    let list = || subscribed.folder.answer(&["deliveries", "list", "--format", "json"]);
+    gateway.post_event("thing.made", "1");
+    let list = || subscribed.folder.stdout_of(&["deliveries", "list", "--format", "json"]);
     let until = Instant::now() + Duration::from_secs(10);
     while !list().contains("the receiver sent more than 256 KiB") {
         assert!(Instant::now() < until, "{}", list());
@@ -233,7 +233,7 @@ fn endless_informational_responses_are_a_failure() {
 fn large_events_arrive_whole_at_each_attempt() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let fails_once = |number, _: &_| Does::Answers(if number == 0 { 503 } else { 200 }, "", "");
+    let fails_once = |number, _: &_| Reaction::Answers(if number == 0 { 503 } else { 200 }, "", "");
     let (plain, grown) = (Receiver::new(fails_once), Receiver::new(fails_once));
     let retries = json!({ "triggers": ["5xx"],
         "retryStrategy": { "type": "linear", "interval": 1, "attempts": 3 } });
@@ -244,19 +244,19 @@ fn large_events_arrive_whole_at_each_attempt() {
         // Larger than the event: the size is known only after the transform.
         "transform": "$MAP($RANGE(0, 20), at => event.data.text)",
     });
-    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
     for length in [10_000, 150_000] {
         let text: String = (0..length).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
         let event = json!({ "type": "thing.made", "text": text });
         let headers = [("Content-Type", "application/json")];
-        let before = (plain.got().len(), grown.got().len());
+        let before = (plain.received().len(), grown.received().len());
         assert_eq!(gateway.post(&headers, event.to_string().as_bytes()).status, 200);
         let attempts = if length == 10_000 { 2 } else { 1 };
-        let got = plain.after(before.0 + attempts);
+        let got = plain.wait_for(before.0 + attempts);
         for got in &got[before.0..] {
             assert_eq!(got.json()["data"], event);
         }
-        let got = grown.after(before.1 + attempts);
+        let got = grown.wait_for(before.1 + attempts);
         for got in &got[before.1..] {
             assert_eq!(got.json(), json!(vec![&text; 20]));
         }
@@ -268,12 +268,12 @@ fn retry_after_is_honoured() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|number, _| match number {
-        0 => Does::Answers(429, "retry-after: 3\r\n", ""),
-        _ => Does::Answers(200, "", ""),
+        0 => Reaction::Answers(429, "retry-after: 3\r\n", ""),
+        _ => Reaction::Answers(200, "", ""),
     });
     gateway.subscribe(&subscribed.key, &receiver.url(), &retries(1));
-    gateway.happen("thing.made", "1");
-    let got = receiver.after(2);
+    gateway.post_event("thing.made", "1");
+    let got = receiver.wait_for(2);
     assert!(got[1].at - got[0].at >= Duration::from_millis(2900));
 }
 
@@ -285,9 +285,9 @@ fn a_suspended_webhook_dead_letters_alerts_once_and_can_be_resent() {
     let state = std::sync::Arc::clone(&broken);
     let receiver = Receiver::new(move |_, _| {
         let broken = state.load(std::sync::atomic::Ordering::SeqCst);
-        Does::Answers(if broken { 500 } else { 200 }, "", "")
+        Reaction::Answers(if broken { 500 } else { 200 }, "", "")
     });
-    let alert = Receiver::good();
+    let alert = Receiver::healthy();
     let handling = json!({
         "retryStrategy": { "type": "exponential", "interval": 1, "attempts": 1 },
         "alertEndpoint": { "url": alert.url(), "headers": { "X-Team": ["a"] } },
@@ -295,17 +295,18 @@ fn a_suspended_webhook_dead_letters_alerts_once_and_can_be_resent() {
     });
     let key = &subscribed.key;
     let locator = gateway.subscribe(key, &receiver.url(), &handling);
-    gateway.happen("thing.made", "1");
-    let suspended = gateway.until(key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
+    gateway.post_event("thing.made", "1");
+    let suspended =
+        gateway.wait_until(key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
     assert!(suspended["suspendedAt"].is_string());
     assert_eq!(suspended["enabled"], true);
-    gateway.happen("thing.made", "2");
+    gateway.post_event("thing.made", "2");
     let diverted = gateway
-        .until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 2);
+        .wait_until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 2);
     assert_eq!(diverted[0]["failureTrigger"], "5xx");
     assert_eq!(diverted[1]["failureTrigger"], "suspended");
-    assert_eq!(receiver.got().len(), 2, "an attempt and a retry of the first event alone");
-    let notice = &alert.after(1)[0];
+    assert_eq!(receiver.received().len(), 2, "an attempt and a retry of the first event alone");
+    let notice = &alert.wait_for(1)[0];
     assert_eq!(notice.header("x-team"), Some("a"));
     let notice = notice.json();
     assert_eq!(notice["webhookLocator"], locator.as_str());
@@ -315,46 +316,47 @@ fn a_suspended_webhook_dead_letters_alerts_once_and_can_be_resent() {
     assert_eq!(notice["attempts"], 2);
 
     let list = format!("{}?active=false&suspended=true", path("list", ""));
-    assert_eq!(gateway.good(key, "GET", &list, &NOTHING).as_array().unwrap().len(), 1);
+    assert_eq!(gateway.call_ok(key, "GET", &list, &NOTHING).as_array().unwrap().len(), 1);
     let lifted = gateway.call(key, "PATCH", &path(&locator, "/unsuspend"), &NOTHING);
     assert_eq!((lifted.status, lifted.body.len()), (204, 0));
-    let webhook = gateway.good(key, "GET", &path(&locator, ""), &NOTHING);
+    let webhook = gateway.call_ok(key, "GET", &path(&locator, ""), &NOTHING);
     assert_eq!((&webhook["suspended"], &webhook["suspendedAt"]), (&json!(false), &NOTHING));
 
     broken.store(false, std::sync::atomic::Ordering::SeqCst);
     let first = diverted[0]["eventLocator"].as_str().unwrap();
     let resend = path(&locator, &format!("/diverted/{first}/resend"));
-    assert_eq!(gateway.good(key, "POST", &resend, &NOTHING), json!({}));
-    gateway.until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 1);
-    assert_eq!(receiver.after(3)[2].json()["data"]["id"], "1");
+    assert_eq!(gateway.call_ok(key, "POST", &resend, &NOTHING), json!({}));
+    gateway
+        .wait_until(key, &path(&locator, "/diverted"), |list| list.as_array().unwrap().len() == 1);
+    assert_eq!(receiver.wait_for(3)[2].json()["data"]["id"], "1");
     let second = diverted[1]["eventLocator"].as_str().unwrap();
     let one = path(&locator, &format!("/diverted/{second}"));
-    assert_eq!(gateway.good(key, "GET", &one, &NOTHING), diverted[1]);
-    subscribed.folder.answer(&["diverted", "resend", &locator]);
-    gateway.until(key, &path(&locator, "/diverted"), |list| list == &json!([]));
+    assert_eq!(gateway.call_ok(key, "GET", &one, &NOTHING), diverted[1]);
+    subscribed.folder.stdout_of(&["diverted", "resend", &locator]);
+    gateway.wait_until(key, &path(&locator, "/diverted"), |list| list == &json!([]));
     assert_eq!(gateway.call(key, "GET", &one, &NOTHING).status, 404);
     assert_eq!(gateway.call(key, "DELETE", &one, &NOTHING).status, 404);
-    assert_eq!(alert.got().len(), 1);
+    assert_eq!(alert.received().len(), 1);
 }
 
 #[test]
 fn a_failure_without_a_matching_trigger_ends_only_its_delivery() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::new(|_, _| Does::Answers(404, "", ""));
+    let receiver = Receiver::new(|_, _| Reaction::Answers(404, "", ""));
     let handling = json!({ "triggers": ["5xx"], "divert": true, "suspend": true,
         "retryStrategy": { "type": "linear", "interval": 1 } });
     let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
-    gateway.happen("thing.made", "1");
+    gateway.post_event("thing.made", "1");
     let until = Instant::now() + Duration::from_secs(5);
-    while !subscribed.folder.answer(&["deliveries", "list"]).contains("dropped") {
+    while !subscribed.folder.stdout_of(&["deliveries", "list"]).contains("dropped") {
         assert!(Instant::now() < until);
     }
-    let webhook = gateway.good(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
+    let webhook = gateway.call_ok(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
     assert_eq!(webhook["suspended"], false);
-    let diverted = gateway.good(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING);
+    let diverted = gateway.call_ok(&subscribed.key, "GET", &path(&locator, "/diverted"), &NOTHING);
     assert_eq!(diverted, json!([]));
-    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[test]
@@ -362,7 +364,7 @@ fn filters_evaluated_as_a_set_decide_each_subscription_separately() {
     const NUMBER: usize = 12;
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     for to in 0..NUMBER {
         let form = json!({
             "name": to.to_string(), "endpoint": { "url": receiver.url() },
@@ -370,17 +372,17 @@ fn filters_evaluated_as_a_set_decide_each_subscription_separately() {
             "filter": format!("event.data.id == '{to}'"),
             "transform": format!("{{ \"to\": '{to}', \"id\": event.data.id }}"),
         });
-        gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
     }
     // The first round is filtered by the workers, which report the filters.
     for round in 1..=2 {
         for id in 0..NUMBER {
-            gateway.happen("thing.made", &format!("{id}"));
+            gateway.post_event("thing.made", &format!("{id}"));
         }
-        receiver.after(NUMBER * round);
+        receiver.wait_for(NUMBER * round);
         std::thread::sleep(Duration::from_millis(400));
     }
-    let got = receiver.got();
+    let got = receiver.received();
     assert_eq!(got.len(), NUMBER * 2);
     for one in got {
         assert_eq!(one.json()["to"], one.json()["id"]);
@@ -403,18 +405,18 @@ fn filters_evaluated_as_a_set_decide_each_subscription_separately() {
 fn filter_and_transform_read_the_event_and_no_secret() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let mut form = json!({
         "name": "programs", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
         "filter": "event.data.id != '1'",
         "transform": "{ \"what\": event.type, \"which\": event.data.id }",
     });
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    assert_eq!(made["filter"], form["filter"]);
-    gateway.happen("thing.made", "1");
-    gateway.happen("thing.made", "2");
-    assert_eq!(receiver.after(1)[0].json(), json!({ "what": "thing.made", "which": "2" }));
-    let list = subscribed.folder.answer(&["deliveries", "list", "--state", "filtered"]);
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(created["filter"], form["filter"]);
+    gateway.post_event("thing.made", "1");
+    gateway.post_event("thing.made", "2");
+    assert_eq!(receiver.wait_for(1)[0].json(), json!({ "what": "thing.made", "which": "2" }));
+    let list = subscribed.folder.stdout_of(&["deliveries", "list", "--state", "filtered"]);
     assert!(list.contains("the filter does not hold"), "{list}");
     for (program, code) in
         [("$SECRET('A') == 'b'", "E0"), ("headers.x == 1", "E0"), ("event. ==", "E0")]
@@ -428,7 +430,7 @@ fn filter_and_transform_read_the_event_and_no_secret() {
             refused.text()
         );
     }
-    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[test]
@@ -436,7 +438,7 @@ fn ssrf_protection_blocks_deliveries_to_forbidden_addresses() {
     let subscribed = Subscribed::new("");
     subscribed.folder.settings("[delivery]\nallow = []\n");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     for url in [
         receiver.url(),
         "http://169.254.169.254/latest/meta-data".to_owned(),
@@ -462,12 +464,12 @@ fn ssrf_protection_blocks_deliveries_to_forbidden_addresses() {
     let url = format!("http://localhost:{}/", receiver.address.port());
     let handling = json!({ "divert": true, "retryStrategy": { "type": "linear", "interval": 1 } });
     let locator = gateway.subscribe(&subscribed.key, &url, &handling);
-    gateway.happen("thing.made", "1");
-    let diverted =
-        gateway.until(&subscribed.key, &path(&locator, "/diverted"), |list| list != &json!([]));
+    gateway.post_event("thing.made", "1");
+    let diverted = gateway
+        .wait_until(&subscribed.key, &path(&locator, "/diverted"), |list| list != &json!([]));
     let message = diverted[0]["failureMessage"].as_str().unwrap();
     assert!(message.contains("a loopback address"), "{message}");
-    assert!(receiver.got().is_empty());
+    assert!(receiver.received().is_empty());
 }
 
 #[test]
@@ -486,13 +488,13 @@ fn a_delivery_loop_of_gateways_ends_at_the_hop_limit() {
         "name": "loop", "endpoint": { "url": own }, "eventTypes": ["thing.made"],
         "transform": "{ \"type\": event.type, \"id\": event.data.id }",
     });
-    gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    gateway.happen("thing.made", "1");
+    gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    gateway.post_event("thing.made", "1");
     let until = Instant::now() + Duration::from_secs(10);
-    while !subscribed.folder.answer(&["deliveries", "list"]).contains("goes round in a loop") {
+    while !subscribed.folder.stdout_of(&["deliveries", "list"]).contains("goes round in a loop") {
         assert!(Instant::now() < until);
     }
-    let events = gateway.good(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
+    let events = gateway.call_ok(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
     assert_eq!(events["events"].as_array().unwrap().len(), 4);
 }
 
@@ -530,15 +532,15 @@ fn a_sink_gets_one_line_for_each_event_and_is_rotated() {
 fn a_slow_receiver_does_not_delay_others() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let slow = Receiver::new(|_, _| Does::Stalls);
-    let good = Receiver::good();
+    let slow = Receiver::new(|_, _| Reaction::Stalls);
+    let good = Receiver::healthy();
     gateway.subscribe(&subscribed.key, &slow.url(), &retries(3));
     gateway.subscribe(&subscribed.key, &good.url(), &NOTHING);
     let began = Instant::now();
     for number in 0..50 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
-    good.after(50);
+    good.wait_for(50);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
@@ -547,15 +549,15 @@ fn waiting_retries_resume_after_a_restart() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let receiver = Receiver::new(|number, _| match number {
-        0 => Does::Answers(500, "", ""),
-        _ => Does::Answers(200, "", ""),
+        0 => Reaction::Answers(500, "", ""),
+        _ => Reaction::Answers(200, "", ""),
     });
     gateway.subscribe(&subscribed.key, &receiver.url(), &retries(2));
-    gateway.happen("thing.made", "1");
-    receiver.after(1);
+    gateway.post_event("thing.made", "1");
+    receiver.wait_for(1);
     assert!(gateway.stop().success());
     let gateway = subscribed.serve();
-    receiver.after(2);
+    receiver.wait_for(2);
     assert!(gateway.stop().success());
 }
 
@@ -572,8 +574,8 @@ fn verifies(program: &mut std::process::Command, delivery: &Value) -> bool {
 #[test]
 fn signatures_verify_with_the_official_packages_during_secret_rotation() {
     let (python, node) = ("target/clients/python/bin/python", "target/clients/node");
-    let installed = super::running::is_there(python, "--version")
-        && super::running::is_there("node", "--version")
+    let installed = super::running::is_installed(python, "--version")
+        && super::running::is_installed("node", "--version")
         && std::path::Path::new(node).join("node_modules/standardwebhooks").exists();
     assert!(installed || std::env::var_os("CI_TOOLS").is_none(), "the packages are not installed");
     if !installed {
@@ -581,17 +583,17 @@ fn signatures_verify_with_the_official_packages_during_secret_rotation() {
     }
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let form =
         json!({ "name": "s", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"] });
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    let old = made["endpoint"]["secret"].as_str().unwrap().to_owned();
-    gateway.happen("thing.made", "é ü 🎉");
-    receiver.after(1);
-    let locator = made["locator"].as_str().unwrap();
-    let new = subscribed.folder.answer(&["subscriptions", "rotate", locator]).trim().to_owned();
-    gateway.happen("thing.made", "2");
-    let got = receiver.after(2);
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    let old = created["endpoint"]["secret"].as_str().unwrap().to_owned();
+    gateway.post_event("thing.made", "é ü 🎉");
+    receiver.wait_for(1);
+    let locator = created["locator"].as_str().unwrap();
+    let new = subscribed.folder.stdout_of(&["subscriptions", "rotate", locator]).trim().to_owned();
+    gateway.post_event("thing.made", "2");
+    let got = receiver.wait_for(2);
     let delivery = |place: usize, secret: &str, body: &str| {
         let headers: serde_json::Map<String, Value> =
             got[place].headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
@@ -624,15 +626,15 @@ fn measure_latency_of_a_healthy_receiver_beside_failing_ones() {
     let subscribed = Subscribed::new("rate = 10000\n");
     let gateway = subscribed.serve();
     let measure = |label: &str| {
-        let healthy = Receiver::good();
+        let healthy = Receiver::healthy();
         let locator = gateway.subscribe(&subscribed.key, &healthy.url(), &NOTHING);
         let mut sent = Vec::new();
         for number in 0..1000 {
-            gateway.happen("thing.made", &number.to_string());
+            gateway.post_event("thing.made", &number.to_string());
             sent.push(Instant::now());
             std::thread::sleep(Duration::from_millis(4));
         }
-        let got = healthy.after(1000);
+        let got = healthy.wait_for(1000);
         let mut took = vec![Duration::ZERO; 1000];
         for one in &got {
             let number: usize = one.json()["data"]["id"].as_str().unwrap().parse().unwrap();
@@ -645,11 +647,11 @@ fn measure_latency_of_a_healthy_receiver_beside_failing_ones() {
     };
     let alone = measure("alone");
     let bad = [
-        Receiver::new(|_, _| Does::Stalls),
-        Receiver::new(|_, _| Does::Closes),
-        Receiver::new(|_, _| Does::Answers(503, "", "")),
-        Receiver::new(|_, _| Does::Waits(Duration::from_millis(700), 200)),
-        Receiver::new(|_, _| Does::Floods),
+        Receiver::new(|_, _| Reaction::Stalls),
+        Receiver::new(|_, _| Reaction::Closes),
+        Receiver::new(|_, _| Reaction::Answers(503, "", "")),
+        Receiver::new(|_, _| Reaction::Waits(Duration::from_millis(700), 200)),
+        Receiver::new(|_, _| Reaction::Floods),
     ];
     for receiver in &bad {
         gateway.subscribe(&subscribed.key, &receiver.url(), &retries(5));
@@ -660,13 +662,13 @@ fn measure_latency_of_a_healthy_receiver_beside_failing_ones() {
 
 #[test]
 fn tls_certificates_of_receivers_are_verified_unless_disabled() {
-    use super::running::{Folder, LISTENER, is_there};
-    if !is_there("openssl", "version") {
+    use super::running::{Folder, LISTENER, is_installed};
+    if !is_installed("openssl", "version") {
         return;
     }
     let far = Folder::with_listener("");
     let certificate = ["cert.pem", "key.pem"].map(|name| far.path().join(name));
-    let made = std::process::Command::new("openssl")
+    let created = std::process::Command::new("openssl")
         .args([
             "req",
             "-x509",
@@ -684,7 +686,7 @@ fn tls_certificates_of_receivers_are_verified_unless_disabled() {
         .arg(&certificate[1])
         .output()
         .unwrap();
-    assert!(made.status.success());
+    assert!(created.status.success());
     far.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
     std::fs::remove_file(far.path().join("listeners/github.toml")).unwrap();
     far.write(
@@ -700,10 +702,10 @@ fn tls_certificates_of_receivers_are_verified_unless_disabled() {
         let gateway = subscribed.serve();
         let form = json!({ "name": "tls", "endpoint": { "url": url, "secureSsl": verify },
             "failureHandling": { "divert": true }, "eventTypes": ["thing.made"] });
-        let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-        assert_eq!(made["endpoint"]["secureSsl"], verify);
-        gateway.happen("thing.made", "1");
-        let list = || subscribed.folder.answer(&["deliveries", "list"]);
+        let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        assert_eq!(created["endpoint"]["secureSsl"], verify);
+        gateway.post_event("thing.made", "1");
+        let list = || subscribed.folder.stdout_of(&["deliveries", "list"]);
         let until = Instant::now() + Duration::from_secs(10);
         while list().contains("waiting") {
             assert!(Instant::now() < until, "{}", list());
@@ -743,7 +745,7 @@ fn a_subscription_that_fails_to_decrypt_is_retried_later() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/", &retries(3));
-    gateway.happen("thing.made", "1");
+    gateway.post_event("thing.made", "1");
     gateway.stop();
     let key = subscribed.folder.path().join("hookgate.db.key");
     let mode =
@@ -756,9 +758,9 @@ fn a_subscription_that_fails_to_decrypt_is_retried_later() {
          || x'00' AS BLOB)";
     database.execute_batch(damage).unwrap();
     let gateway = subscribed.serve();
-    gateway.logged("nothing is delivered");
+    gateway.wait_for_log("nothing is delivered");
     std::thread::sleep(Duration::from_secs(2));
-    let log = gateway.logged("nothing is delivered");
+    let log = gateway.wait_for_log("nothing is delivered");
     assert_eq!(log.matches("nothing is delivered").count(), 1, "{log}");
     let answer = gateway.call(&subscribed.key, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(answer.status, 500);
@@ -799,14 +801,14 @@ fn deliveries_to_a_receiver_respect_rate_and_concurrency_limits() {
         highest.fetch_max(current, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(40));
         inside.fetch_sub(1, Ordering::SeqCst);
-        Does::Answers(200, "", "")
+        Reaction::Answers(200, "", "")
     });
     gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
     let began = Instant::now();
     for number in 0..60 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
-    receiver.after(60);
+    receiver.wait_for(60);
     // Twenty at once, and forty more in two seconds.
     assert!(began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
     assert_eq!(most.load(Ordering::SeqCst), 3);
@@ -816,50 +818,53 @@ fn deliveries_to_a_receiver_respect_rate_and_concurrency_limits() {
 fn a_rotated_secret_signs_until_the_rotation_period_ends() {
     let subscribed = Subscribed::new("rotation = \"1s\"\n");
     let gateway = subscribed.serve();
-    let receiver = Receiver::good();
+    let receiver = Receiver::healthy();
     let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
-    subscribed.folder.answer(&["subscriptions", "rotate", &locator]);
-    gateway.happen("thing.made", "1");
-    assert_eq!(receiver.after(1)[0].header("webhook-signature").unwrap().split(' ').count(), 2);
+    subscribed.folder.stdout_of(&["subscriptions", "rotate", &locator]);
+    gateway.post_event("thing.made", "1");
+    assert_eq!(receiver.wait_for(1)[0].header("webhook-signature").unwrap().split(' ').count(), 2);
     std::thread::sleep(Duration::from_millis(1100));
-    gateway.happen("thing.made", "2");
-    assert_eq!(receiver.after(2)[1].header("webhook-signature").unwrap().split(' ').count(), 1);
+    gateway.post_event("thing.made", "2");
+    assert_eq!(receiver.wait_for(2)[1].header("webhook-signature").unwrap().split(' ').count(), 1);
 }
 
 #[test]
 fn commands_list_and_resend_deliveries_for_an_operator() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let (receiver, alert) = (Receiver::new(|_, _| Does::Answers(500, "", "")), Receiver::good());
+    let (receiver, alert) =
+        (Receiver::new(|_, _| Reaction::Answers(500, "", "")), Receiver::healthy());
     let handling =
         json!({ "divert": true, "suspend": true, "alertEndpoint": { "url": alert.url() } });
     let locator = gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
-    gateway.happen("thing.made", "1");
-    gateway.until(&subscribed.key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
+    gateway.post_event("thing.made", "1");
+    gateway
+        .wait_until(&subscribed.key, &path(&locator, ""), |webhook| webhook["suspended"] == true);
     let folder = &subscribed.folder;
-    let listed = folder.answer(&["subscriptions", "list"]);
+    let listed = folder.stdout_of(&["subscriptions", "list"]);
     assert!(listed.contains(&locator) && listed.contains("suspended"), "{listed}");
-    let shown = folder.answer(&["subscriptions", "show", &locator]);
+    let shown = folder.stdout_of(&["subscriptions", "show", &locator]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((&shown["id"], &shown["failures"]), (&json!(locator), &json!(1)));
     assert!(!shown.to_string().contains("whsec_"), "{shown}");
-    folder.answer(&["subscriptions", "unsuspend", &locator]);
-    let webhook = gateway.good(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
+    folder.stdout_of(&["subscriptions", "unsuspend", &locator]);
+    let webhook = gateway.call_ok(&subscribed.key, "GET", &path(&locator, ""), &NOTHING);
     assert_eq!(webhook["suspended"], false);
 
-    let kept = folder.answer(&["diverted", "list", "--subscription", &locator, "--format", "json"]);
-    let kept: Value = serde_json::from_str(&kept).unwrap();
-    let event = kept[0]["event"].as_str().unwrap();
-    folder.answer(&["diverted", "resend", &locator, event]);
-    assert_eq!(receiver.after(2)[1].header("webhook-id"), Some(event));
-    let before = alert.after(2)[1].header("webhook-signature").unwrap().to_owned();
-    let fresh = folder.answer(&["subscriptions", "rotate", "--alert", &locator]);
+    let stored =
+        folder.stdout_of(&["diverted", "list", "--subscription", &locator, "--format", "json"]);
+    let stored: Value = serde_json::from_str(&stored).unwrap();
+    let event = stored[0]["event"].as_str().unwrap();
+    folder.stdout_of(&["diverted", "resend", &locator, event]);
+    assert_eq!(receiver.wait_for(2)[1].header("webhook-id"), Some(event));
+    let before = alert.wait_for(2)[1].header("webhook-signature").unwrap().to_owned();
+    let fresh = folder.stdout_of(&["subscriptions", "rotate", "--alert", &locator]);
     assert!(fresh.starts_with("whsec_"), "{fresh}");
-    folder.answer(&["diverted", "resend", &locator, event]);
-    let signed = alert.after(3)[2].header("webhook-signature").unwrap().to_owned();
+    folder.stdout_of(&["diverted", "resend", &locator, event]);
+    let signed = alert.wait_for(3)[2].header("webhook-signature").unwrap().to_owned();
     assert!(signed.contains(' ') && !before.contains(' '), "{before} {signed}");
 
-    let notice = folder.answer(&["deliveries", "list", "--limit", "1000", "--format", "json"]);
+    let notice = folder.stdout_of(&["deliveries", "list", "--limit", "1000", "--format", "json"]);
     let notice: Vec<Value> = serde_json::from_str(&notice).unwrap();
     let notice = notice.iter().find(|one| one["notice"] == true).unwrap()["id"].to_string();
     for (arguments, words) in [
@@ -870,9 +875,9 @@ fn commands_list_and_resend_deliveries_for_an_operator() {
         (vec!["deliveries", "list", "--state", "gone"], "no state of a delivery"),
     ] {
         let refused = folder.command(&arguments);
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {told}");
-        assert!(told.contains(words), "{told}");
+        let report = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {report}");
+        assert!(report.contains(words), "{report}");
     }
 }
 
@@ -882,17 +887,17 @@ fn backoff_slows_attempts_to_a_failing_receiver_until_it_recovers() {
     let gateway = subscribed.serve();
     let began = Instant::now();
     let receiver = Receiver::new(move |_, _| {
-        let mended = began.elapsed() > Duration::from_secs(4);
-        Does::Answers(if mended { 200 } else { 500 }, "", "")
+        let recovered = began.elapsed() > Duration::from_secs(4);
+        Reaction::Answers(if recovered { 200 } else { 500 }, "", "")
     });
     gateway.subscribe(&subscribed.key, &receiver.url(), &NOTHING);
     for number in 0..200 {
-        gateway.happen("thing.made", &number.to_string());
+        gateway.post_event("thing.made", &number.to_string());
     }
     std::thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));
-    let failed = receiver.got().len();
+    let failed = receiver.received().len();
     assert!((5..=20).contains(&failed), "{failed} attempts in three seconds");
     // The first success ends the backoff: the rest comes within moments.
-    receiver.after(200);
+    receiver.wait_for(200);
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
 }

@@ -10,7 +10,7 @@ pub(crate) const LISTENER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 
 /// Returns a number from the environment, or the default.
-pub(crate) fn setting(name: &str, usual: usize) -> usize {
+pub(crate) fn env_number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
@@ -60,10 +60,10 @@ impl Folder {
     }
 
     /// Returns the output of a command. Panics if it fails.
-    pub(crate) fn answer(&self, arguments: &[&str]) -> String {
+    pub(crate) fn stdout_of(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {told}");
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {report}");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -75,7 +75,7 @@ impl Folder {
 
 /// Returns true if a program that only some tests need is installed. `.ci/run` installs all of
 /// them, and sets `CI_TOOLS`.
-pub(crate) fn is_there(tool: &str, argument: &str) -> bool {
+pub(crate) fn is_installed(tool: &str, argument: &str) -> bool {
     let run = Command::new(tool).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let there = run.is_ok_and(|status| status.success());
     assert!(there || std::env::var_os("CI_TOOLS").is_none(), "{tool} is not installed");
@@ -117,8 +117,8 @@ impl Gateway {
             management: ([127, 0, 0, 1], 0).into(),
             log,
         };
-        let told = gateway.logged("listening for senders at ");
-        let line = told.lines().find(|line| line.starts_with("listening")).unwrap();
+        let report = gateway.wait_for_log("listening for senders at ");
+        let line = report.lines().find(|line| line.starts_with("listening")).unwrap();
         let addresses: Vec<SocketAddr> =
             line.split([' ', ',']).filter_map(|word| word.parse().ok()).collect();
         (gateway.senders, gateway.management) = (addresses[0], addresses[1]);
@@ -126,7 +126,7 @@ impl Gateway {
     }
 
     /// Waits until the log contains a text, and returns the log.
-    pub(crate) fn logged(&self, text: &str) -> String {
+    pub(crate) fn wait_for_log(&self, text: &str) -> String {
         let until = Instant::now() + Duration::from_secs(10);
         loop {
             let log = std::fs::read_to_string(&self.log).unwrap();
@@ -143,7 +143,7 @@ impl Gateway {
     }
 
     /// Returns its peak memory in MiB.
-    pub(crate) fn peak(&self) -> u64 {
+    pub(crate) fn peak_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
@@ -169,7 +169,7 @@ impl Gateway {
         exchange_as("forged.example", self.senders, method, path, headers, body)
     }
 
-    pub(crate) fn manage(&self, path: &str) -> Answer {
+    pub(crate) fn get_management(&self, path: &str) -> Answer {
         exchange(self.management, "GET", path, &[], b"")
     }
 
@@ -246,11 +246,11 @@ pub(crate) fn exchange_as(
     stream.write_all(head.as_bytes()).unwrap();
     // A server that refuses early closes while the client still writes.
     let _ = stream.write_all(body);
-    answer(stream)
+    read_response(stream)
 }
 
 /// Reads one response.
-pub(crate) fn answer(stream: TcpStream) -> Answer {
+pub(crate) fn read_response(stream: TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();

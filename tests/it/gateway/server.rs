@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::running::{
-    Folder, Gateway, LISTENER, answer, borrowed, hookgate_hmac, is_there, program, signed,
+    Folder, Gateway, LISTENER, borrowed, hookgate_hmac, is_installed, program, read_response,
+    signed,
 };
 
 const BODY: &[u8] = br#"{"action":"opened","issue":{"title":"Found a bug"}}"#;
@@ -17,10 +18,10 @@ const MANY: &str = "[rate_limit]\nrequests = 100000\nburst = 100000\n";
 fn a_signed_request_becomes_an_event_and_a_forged_one_does_not() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
-    let taken = gateway.post(&borrowed(&signed(BODY, "a")), BODY);
-    assert_eq!(taken.status, 200);
-    assert_eq!(taken.text(), r#"{"message":"Event received successfully","status":"RECEIVED"}"#);
-    assert_eq!(taken.header("x-content-type-options"), Some("nosniff"));
+    let accepted = gateway.post(&borrowed(&signed(BODY, "a")), BODY);
+    assert_eq!(accepted.status, 200);
+    assert_eq!(accepted.text(), r#"{"message":"Event received successfully","status":"RECEIVED"}"#);
+    assert_eq!(accepted.header("x-content-type-options"), Some("nosniff"));
     let mut forged = signed(BODY, "b");
     forged[3].1 = format!("sha256={}", hookgate_hmac("another secret", BODY));
     let refused = gateway.post(&borrowed(&forged), BODY);
@@ -29,12 +30,12 @@ fn a_signed_request_becomes_an_event_and_a_forged_one_does_not() {
         refused.text(),
         r#"{"error":{"code":"ErrorSignatureVerificationFailed","message":"the request could not be verified"}}"#
     );
-    gateway.logged("outcome=verification_failed");
-    let log = gateway.logged("digest_differs");
+    gateway.wait_for_log("outcome=verification_failed");
+    let log = gateway.wait_for_log("digest_differs");
     let right = hookgate_hmac(super::running::SECRET, BODY);
     assert!(!log.contains(&right), "the log contains the valid digest");
     assert!(gateway.stop().success());
-    let list = folder.answer(&["requests", "list"]);
+    let list = folder.stdout_of(&["requests", "list"]);
     assert!(list.contains("verification_failed") && list.contains("accepted"), "{list}");
     assert!(!list.contains(&right), "{list}");
 }
@@ -44,9 +45,9 @@ fn requests_show_prints_the_documented_format() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     gateway.post(&borrowed(&signed(BODY, "a")), BODY);
-    let list = folder.answer(&["requests", "list", "--format", "json"]);
+    let list = folder.stdout_of(&["requests", "list", "--format", "json"]);
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-    let shown = folder.answer(&["requests", "show", list[0]["id"].as_str().unwrap()]);
+    let shown = folder.stdout_of(&["requests", "show", list[0]["id"].as_str().unwrap()]);
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
@@ -85,14 +86,14 @@ fn unknown_listeners_and_paths_are_404_with_an_empty_body() {
         let answer = gateway.request("POST", &path, &[], b"{}");
         assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
     }
-    assert_eq!(gateway.manage("/healthz").status, 200);
-    assert_eq!(gateway.manage("/readyz").status, 200);
-    assert_eq!(gateway.manage(&gateway.path(LISTENER)).status, 404);
+    assert_eq!(gateway.get_management("/healthz").status, 200);
+    assert_eq!(gateway.get_management("/readyz").status, 200);
+    assert_eq!(gateway.get_management(&gateway.path(LISTENER)).status, 404);
 }
 
 #[test]
 fn other_methods_are_405_with_an_allow_header() {
-    let gateway = Folder::with_listener("").serve_and_keep();
+    let gateway = Folder::with_listener("").serve_with_folder();
     let answer = gateway.0.request("GET", &gateway.0.path(LISTENER), &[], b"");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
 }
@@ -104,7 +105,7 @@ fn a_repeated_request_is_answered_and_deduplicated() {
     for _ in 0..3 {
         assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
     }
-    let metrics = gateway.manage("/metrics");
+    let metrics = gateway.get_management("/metrics");
     let wanted = "hookgate_requests_total{listener=\"GitHub\",outcome=\"duplicate\"} 2";
     assert!(metrics.text().contains(wanted), "{}", metrics.text());
 }
@@ -169,7 +170,7 @@ fn a_compressed_body_is_verified_compressed_and_parsed_decompressed() {
     let mut headers = signed(&packed, "a");
     headers.push(("Content-Encoding".to_owned(), "gzip".to_owned()));
     assert_eq!(gateway.post(&borrowed(&headers), &packed).status, 200);
-    gateway.logged("outcome=accepted");
+    gateway.wait_for_log("outcome=accepted");
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn a_chunked_body_is_read_and_limited() {
         gateway.path(LISTENER)
     )
     .unwrap();
-    assert_eq!(answer(stream).status, 200);
+    assert_eq!(read_response(stream).status, 200);
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
     write!(
@@ -254,12 +255,12 @@ fn revoked_keys_and_keys_of_other_listeners_are_refused_with_401() {
         "listeners/other.toml",
         "id = \"9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a12\"\nname = \"Other\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"credential\"\ncredential = {}\n",
     );
-    folder.answer(&["tenants", "create", "acme"]);
-    folder.answer(&["tenants", "create", "rival"]);
-    let made = |arguments: &[&str]| folder.answer(arguments).trim().to_owned();
-    let right = made(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
-    let elsewhere = made(&["keys", "create", "--tenant", "acme", "--listener", "Other"]);
-    let rival = made(&["keys", "create", "--tenant", "rival"]);
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    folder.stdout_of(&["tenants", "create", "rival"]);
+    let created = |arguments: &[&str]| folder.stdout_of(arguments).trim().to_owned();
+    let right = created(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
+    let elsewhere = created(&["keys", "create", "--tenant", "acme", "--listener", "Other"]);
+    let rival = created(&["keys", "create", "--tenant", "rival"]);
     let gateway = folder.serve();
     let post = |key: &str, body: &str| {
         gateway
@@ -271,20 +272,20 @@ fn revoked_keys_and_keys_of_other_listeners_are_refused_with_401() {
     assert_eq!(post(&rival, "3"), 401);
     assert_eq!(post(&format!("{right}x"), "4"), 401);
     assert_eq!(post("", "5"), 401);
-    let listed = folder.answer(&["keys", "list"]);
+    let listed = folder.stdout_of(&["keys", "list"]);
     assert!(!listed.contains(&right), "{listed}");
     // The key of a tenant, revoked by its id, and a key revoked by its full text.
-    folder.answer(&["keys", "revoke", elsewhere.split('_').nth(1).unwrap()]);
+    folder.stdout_of(&["keys", "revoke", elsewhere.split('_').nth(1).unwrap()]);
     let secret = right.rsplit('_').next().unwrap();
     for success in [true, false] {
         let output = folder.command(&["keys", "revoke", &right]);
         assert_eq!(output.status.success(), success);
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(!said.contains(secret), "a key is in a message: {said}");
-        assert!(said.contains(right.split('_').nth(1).unwrap()), "{said}");
+        let message = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!message.contains(secret), "a key is in a message: {message}");
+        assert!(message.contains(right.split('_').nth(1).unwrap()), "{message}");
     }
     assert_eq!(post(&right, "6"), 401);
-    let log = gateway.logged("wrong_credential");
+    let log = gateway.wait_for_log("wrong_credential");
     assert!(!log.contains(&right) && !log.contains(&rival), "a key is in the log");
 }
 
@@ -296,9 +297,9 @@ fn oauth_clients_get_access_tokens_that_end_when_the_client_is_revoked() {
         "listeners/inner.toml",
         &format!("id = \"{inner}\"\nname = \"Inner\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"credential\"\ncredential = {{}}\n"),
     );
-    folder.answer(&["tenants", "create", "acme"]);
+    folder.stdout_of(&["tenants", "create", "acme"]);
     let client = folder
-        .answer(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
+        .stdout_of(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
     let client: serde_json::Value = serde_json::from_str(&client).unwrap();
     let (id, secret) = (client["id"].as_str().unwrap(), client["clientSecret"].as_str().unwrap());
     let gateway = folder.serve();
@@ -333,9 +334,9 @@ fn oauth_clients_get_access_tokens_that_end_when_the_client_is_revoked() {
     ] {
         assert_eq!(token(body.clone()).status, status, "{body}");
     }
-    folder.answer(&["keys", "revoke", id]);
+    folder.stdout_of(&["keys", "revoke", id]);
     assert_eq!(post(&access, "5"), 401);
-    assert!(!gateway.logged("wrong_credential").contains(&access));
+    assert!(!gateway.wait_for_log("wrong_credential").contains(&access));
 }
 
 #[test]
@@ -346,25 +347,25 @@ fn hot_reload_applies_a_valid_file_and_refuses_an_invalid_one() {
     let good = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{good}\n[filter]\nkeep_when = 'parsed_body.action ==='\n"))
         .unwrap();
-    gateway.logged("the old configuration stays");
+    gateway.wait_for_log("the old configuration stays");
     assert_eq!(gateway.post(&borrowed(&signed(BODY, "a")), BODY).status, 200);
     std::fs::write(
         &path,
         format!("{good}\n[filter]\nkeep_when = 'parsed_body.action == \"closed\"'\n"),
     )
     .unwrap();
-    gateway.logged("config reloaded");
+    gateway.wait_for_log("config reloaded");
     gateway.post(&borrowed(&signed(BODY, "b")), BODY);
-    gateway.logged("outcome=filtered");
+    gateway.wait_for_log("outcome=filtered");
     std::fs::write(&path, &good).unwrap();
     gateway.signal("-HUP");
     let until = Instant::now() + Duration::from_secs(5);
-    while gateway.logged("config reloaded").matches("config reloaded").count() < 2 {
+    while gateway.wait_for_log("config reloaded").matches("config reloaded").count() < 2 {
         assert!(Instant::now() < until);
         std::thread::sleep(Duration::from_millis(20));
     }
     gateway.post(&borrowed(&signed(b"{\"c\":1}", "c")), b"{\"c\":1}");
-    let list = folder.answer(&["requests", "list", "--outcome", "accepted"]);
+    let list = folder.stdout_of(&["requests", "list", "--outcome", "accepted"]);
     assert_eq!(list.lines().filter(|line| line.contains("accepted")).count(), 2, "{list}");
 }
 
@@ -374,8 +375,8 @@ fn a_second_gateway_on_the_same_store_is_refused_with_the_lock_file() {
     let _gateway = folder.serve();
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("hookgate.db.lock is locked: another gateway runs"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("hookgate.db.lock is locked: another gateway runs"), "{report}");
 }
 
 #[test]
@@ -384,8 +385,8 @@ fn an_empty_secret_refuses_to_start() {
     folder.write("secrets/github", "\n");
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("error[E0606]: the secret `GITHUB` is empty"), "{told}");
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(report.contains("error[E0606]: the secret `GITHUB` is empty"), "{report}");
 }
 
 #[test]
@@ -402,46 +403,46 @@ fn requests_in_flight_finish_during_shutdown() {
     .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     gateway.signal("-TERM");
-    gateway.logged("shutdown started");
+    gateway.wait_for_log("shutdown started");
     std::thread::sleep(Duration::from_millis(100));
     assert!(TcpStream::connect(gateway.senders).is_err(), "a new connection was accepted");
     stream.write_all(b"}").unwrap();
-    assert_eq!(answer(stream).status, 200);
-    gateway.logged("stopped");
+    assert_eq!(read_response(stream).status, 200);
+    gateway.wait_for_log("stopped");
 }
 
 #[test]
 fn acknowledged_requests_are_stored_after_a_kill() {
     let folder = Folder::with_listener(MANY);
     let gateway = folder.serve();
-    let taken: Vec<String> = std::thread::scope(|scope| {
+    let accepted: Vec<String> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..8)
             .map(|worker| {
                 let gateway = &gateway;
                 scope.spawn(move || {
-                    let mut taken = Vec::new();
+                    let mut accepted = Vec::new();
                     for at in 0..20 {
                         let delivery = format!("{worker}-{at}");
                         let body = format!("{{\"delivery\":\"{delivery}\"}}");
                         let headers = signed(body.as_bytes(), &delivery);
                         if gateway.post(&borrowed(&headers), body.as_bytes()).status == 200 {
-                            taken.push(delivery);
+                            accepted.push(delivery);
                         }
                     }
-                    taken
+                    accepted
                 })
             })
             .collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     gateway.kill();
-    assert_eq!(taken.len(), 160);
+    assert_eq!(accepted.len(), 160);
     let again = folder.serve();
-    for delivery in taken.iter().step_by(13) {
+    for delivery in accepted.iter().step_by(13) {
         let body = format!("{{\"delivery\":\"{delivery}\"}}");
         again.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
     }
-    let metrics = again.manage("/metrics");
+    let metrics = again.get_management("/metrics");
     let wanted = "hookgate_requests_total{listener=\"GitHub\",outcome=\"duplicate\"} 13";
     assert!(metrics.text().contains(wanted), "{}", metrics.text());
 }
@@ -450,7 +451,7 @@ fn acknowledged_requests_are_stored_after_a_kill() {
 fn the_store_is_synced_before_the_answer_is_written() {
     // A machine may have strace and forbid tracing.
     let traces = Command::new("strace").args(["-o", "/dev/null", "true"]).status();
-    if !is_there("strace", "-V") || !traces.is_ok_and(|status| status.success()) {
+    if !is_installed("strace", "-V") || !traces.is_ok_and(|status| status.success()) {
         return;
     }
     let folder = Folder::with_listener("");
@@ -521,9 +522,9 @@ fn slow_and_large_senders_do_not_block_others() {
     let began = Instant::now();
     for at in 0..20 {
         let delivery = at.to_string();
-        let taken =
+        let accepted =
             gateway.post(&borrowed(&signed(delivery.as_bytes(), &delivery)), delivery.as_bytes());
-        assert_eq!(taken.status, 200);
+        assert_eq!(accepted.status, 200);
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for sender in large {
@@ -534,7 +535,7 @@ fn slow_and_large_senders_do_not_block_others() {
     let mut reply = [0; 12];
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"HTTP/1.1 408");
-    assert!(gateway.peak() < 256, "{} MiB", gateway.peak());
+    assert!(gateway.peak_mib() < 256, "{} MiB", gateway.peak_mib());
     drop(idle);
 }
 
@@ -542,7 +543,7 @@ fn slow_and_large_senders_do_not_block_others() {
 fn a_tls_certificate_is_served_and_reloaded_when_it_changes() {
     let folder = Folder::with_listener("");
     let make = |name: &str| {
-        let made = Command::new("openssl")
+        let created = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
             .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
             .args(["-addext", "subjectAltName=IP:127.0.0.1"])
@@ -551,9 +552,9 @@ fn a_tls_certificate_is_served_and_reloaded_when_it_changes() {
             .arg("-out")
             .arg(folder.path().join("cert.pem"))
             .output();
-        made.is_ok_and(|made| made.status.success())
+        created.is_ok_and(|created| created.status.success())
     };
-    if !(is_there("openssl", "version") && is_there("curl", "--version")) {
+    if !(is_installed("openssl", "version") && is_installed("curl", "--version")) {
         return;
     }
     assert!(make("first"));
@@ -579,7 +580,7 @@ fn a_tls_certificate_is_served_and_reloaded_when_it_changes() {
     assert!(curl("--http1.1").ends_with(" 1.1 200"));
     assert!(curl("--http2").ends_with(" 2 200"), "{}", curl("--http2"));
     assert!(make("second"));
-    gateway.logged("config reloaded");
+    gateway.wait_for_log("config reloaded");
     let until = Instant::now() + Duration::from_secs(5);
     while !curl("--http1.1").ends_with(" 1.1 200") {
         assert!(Instant::now() < until, "the new certificate is not served");
@@ -594,7 +595,7 @@ fn send_signs_an_accepted_request_and_replay_shows_the_effect_of_a_change() {
     folder.write("body.json", std::str::from_utf8(BODY).unwrap());
     let to = format!("http://{}", gateway.senders);
     let body = folder.path().join("body.json");
-    let sent = folder.answer(&["send", "GitHub", "--body", body.to_str().unwrap(), "--to", &to]);
+    let sent = folder.stdout_of(&["send", "GitHub", "--body", body.to_str().unwrap(), "--to", &to]);
     assert!(sent.contains("RECEIVED"), "{sent}");
     let same = folder.command(&["replay"]);
     assert_eq!(same.status.code(), Some(0));
@@ -606,10 +607,10 @@ fn send_signs_an_accepted_request_and_replay_shows_the_effect_of_a_change() {
     let changed = folder.path().join("changed.toml");
     let output = folder.command(&["replay", "--against", changed.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("accepted -> filtered"), "{told}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("accepted -> filtered"), "{report}");
     let own = ["send", "GitHub", "--body", body.to_str().unwrap(), "-H", "X-GitHub-Event: issues"];
-    let shown = folder.answer(&[&own[..], &["--dry-run"]].concat()).to_lowercase();
+    let shown = folder.stdout_of(&[&own[..], &["--dry-run"]].concat()).to_lowercase();
     assert_eq!(shown.matches("x-github-event: ").count(), 1, "{shown}");
     assert!(shown.contains("x-github-event: issues"), "{shown}");
 }
@@ -624,20 +625,20 @@ fn replay_keeps_outcomes_that_cannot_be_decided_again() {
         "listeners/inner.toml",
         &format!("id = \"{inner}\"\nname = \"Inner\"\ntenant = \"acme\"\ncapture = true\n\n[[verify]]\nname = \"credential\"\ncredential = {{ header = \"X-Webhook-Token\" }}\n"),
     );
-    folder.answer(&["tenants", "create", "acme"]);
-    let key = folder.answer(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    let key = folder.stdout_of(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
     let gateway = folder.serve();
     let headers = [("X-Webhook-Token", key.trim())];
     let path = gateway.path(inner);
     assert_eq!(gateway.request("POST", &path, &headers, b"{}").status, 200);
     assert_eq!(gateway.request("POST", &path, &headers, &[b' '; 200]).status, 413);
     assert_eq!(gateway.request("POST", &path, &[], b"[]").status, 401);
-    gateway.logged("outcome=verification_failed");
-    folder.answer(&["keys", "revoke", key.trim()]);
+    gateway.wait_for_log("outcome=verification_failed");
+    folder.stdout_of(&["keys", "revoke", key.trim()]);
     let output = folder.command(&["replay"]);
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(!said.contains(" -> "), "{said}");
+    let message = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(!message.contains(" -> "), "{message}");
 }
 
 #[test]
@@ -645,7 +646,7 @@ fn a_reload_names_the_settings_that_need_a_restart() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
     folder.settings("[store]\npath = \"other.db\"\n[limits]\nfailures_per_minute = 7\n");
-    let log = gateway.logged("changed settings that apply at the next start");
+    let log = gateway.wait_for_log("changed settings that apply at the next start");
     let line = log.lines().find(|line| line.contains("at the next start")).unwrap();
     assert!(line.contains("store.path"), "{line}");
     assert!(!line.contains("limits") && !line.contains("listen"), "{line}");
@@ -654,15 +655,15 @@ fn a_reload_names_the_settings_that_need_a_restart() {
 #[test]
 fn lists_refuse_a_tenant_that_does_not_exist() {
     let folder = Folder::with_listener("");
-    folder.answer(&["tenants", "create", "rival"]);
+    folder.stdout_of(&["tenants", "create", "rival"]);
     for list in ["keys", "subscriptions", "deliveries"] {
         for tenant in ["acme", "rival"] {
-            folder.answer(&[list, "list", "--tenant", tenant]);
+            folder.stdout_of(&[list, "list", "--tenant", tenant]);
         }
         let output = folder.command(&[list, "list", "--tenant", "amce"]);
         assert_eq!(output.status.code(), Some(2), "{list}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("`amce`") && said.contains("tenants list"), "{said}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("`amce`") && message.contains("tenants list"), "{message}");
     }
 }
 
@@ -687,8 +688,8 @@ fn a_captured_request_is_verified_again_and_encrypted_in_the_store() {
     let mut replay = program();
     replay.env("HOOKGATE_KEY", key);
     let output = replay.args(["replay", "-C", folder.path().to_str().unwrap()]).output().unwrap();
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("accepted -> verification_failed"), "{told}");
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.contains("accepted -> verification_failed"), "{report}");
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let content = std::fs::read(entry.unwrap().path()).unwrap_or_default();
         let has = |needle: &[u8]| content.windows(needle.len()).any(|part| part == needle);
@@ -698,7 +699,7 @@ fn a_captured_request_is_verified_again_and_encrypted_in_the_store() {
 
 impl Folder {
     /// Starts the gateway, and keeps the folder while it runs.
-    fn serve_and_keep(self) -> (Gateway, Self) {
+    fn serve_with_folder(self) -> (Gateway, Self) {
         (self.serve(), self)
     }
 }

@@ -15,9 +15,9 @@ use self::senders::Senders;
 use self::volume::Volume;
 use self::watch::Watch;
 use super::endpoint::{Endpoint, Mode};
-use super::floods::beside::Flood;
-use super::floods::stage::{DELIVERY, DRAIN, Stage, configure};
-use super::running::{Folder, Gateway, setting};
+use super::floods::sender::Flood;
+use super::floods::target::{DELIVERY, DRAIN, Target, configure};
+use super::running::{Folder, Gateway, env_number};
 
 /// The volume, and the part of it that the gateway may use.
 const VOLUME_MIB: u64 = 256;
@@ -31,37 +31,37 @@ fn a_soak_of_hostile_and_valid_traffic_with_kills_and_reloads_loses_no_event() {
 #[test]
 #[ignore = "takes ten minutes"]
 fn measure_a_soak_of_hostile_and_valid_traffic() {
-    soak(Duration::from_secs(setting("SOAK_SECONDS", 600) as u64));
+    soak(Duration::from_secs(env_number("SOAK_SECONDS", 600) as u64));
 }
 
 fn soak(time: Duration) {
     let volume = Volume::new(VOLUME_MIB);
-    let (stage, gateway) = Stage::serve(folder(&volume));
+    let (target, gateway) = Target::serve(folder(&volume));
     let failing = Endpoint::new(Mode::KeepsMost);
-    stage.subscribe_acme("fails at times", &failing.url());
-    stage.subscribe(5, &stage.hanging.url());
-    let (flood, senders) = (Flood::default(), Senders::new(stage.senders));
+    target.subscribe_acme("fails at times", &failing.url());
+    target.subscribe(5, &target.hanging.url());
+    let (flood, senders) = (Flood::default(), Senders::new(target.senders));
     let watch = Watch::new(gateway.pid(), volume.path());
     let gateway = Mutex::new(Some(gateway));
     let mut outcome = Outcome::default();
     std::thread::scope(|scope| {
-        scope.spawn(|| hostile::run(&stage, &flood));
+        scope.spawn(|| hostile::run(&target, &flood));
         scope.spawn(|| watch.run());
         let sending: Vec<_> = (0..2).map(|_| scope.spawn(|| senders.run())).collect();
-        disturb(&stage, &gateway, &watch, time, &mut outcome);
+        disturb(&target, &gateway, &watch, time, &mut outcome);
         senders.end();
         for one in sending {
             one.join().unwrap();
         }
         // The deliveries and the shutdown also run beside the flood.
-        outcome.delivered(&senders, [&stage.receiver, &failing]);
+        outcome.delivered(&senders, [&target.receiver, &failing]);
         watch.end();
         outcome.stopped(gateway.lock().unwrap().take().unwrap());
         flood.end();
     });
     outcome.stored(&senders, &volume.path().join("hookgate.db"));
     outcome.print(time, &senders, &flood, &watch);
-    outcome.hold(&watch, STORED_MIB);
+    outcome.assert_bounds(&watch, STORED_MIB);
 }
 
 /// A folder with its store on the volume. Its ports stay the same when the gateway is restarted.
@@ -116,7 +116,7 @@ enum Fault {
 }
 
 fn disturb(
-    stage: &Stage,
+    target: &Target,
     gateway: &Mutex<Option<Gateway>>,
     watch: &Watch,
     time: Duration,
@@ -134,7 +134,7 @@ fn disturb(
             false => SECOND[place % SECOND.len()],
         };
         let mut running = gateway.lock().unwrap();
-        let next = disturb_once(stage, running.take().unwrap(), fault, place, outcome);
+        let next = disturb_once(target, running.take().unwrap(), fault, place, outcome);
         watch.follow(next.pid());
         *running = Some(next);
     }
@@ -142,7 +142,7 @@ fn disturb(
 }
 
 fn disturb_once(
-    stage: &Stage,
+    target: &Target,
     gateway: Gateway,
     fault: Fault,
     number: usize,
@@ -151,11 +151,11 @@ fn disturb_once(
     match fault {
         Fault::Reload => {
             outcome.reloads += 1;
-            configure(&stage.folder, &format!("\n[vars]\nnumber = {number}\n"));
+            configure(&target.folder, &format!("\n[vars]\nnumber = {number}\n"));
         }
         Fault::BadReload => {
             outcome.bad_reloads += 1;
-            configure(&stage.folder, "\n[nothing]\nthat = \"is known\"\n");
+            configure(&target.folder, "\n[nothing]\nthat = \"is known\"\n");
         }
         Fault::Stop => {
             outcome.stops += 1;
@@ -166,8 +166,8 @@ fn disturb_once(
         Fault::Kill => {
             outcome.kills += 1;
             gateway.kill();
-            configure(&stage.folder, "");
-            return stage.folder.serve();
+            configure(&target.folder, "");
+            return target.folder.serve();
         }
     }
     gateway

@@ -30,13 +30,13 @@ fn a_socotra_webhook_is_created_read_and_deleted_as_documented() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
-    let locator = made["locator"].as_str().unwrap();
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form());
+    let locator = created["locator"].as_str().unwrap();
     assert_eq!(locator.len(), 26);
-    let secret = made["endpoint"]["secret"].as_str().unwrap();
+    let secret = created["endpoint"]["secret"].as_str().unwrap();
     assert!(secret.starts_with("whsec_"), "a fresh secret is shown once");
     let path = format!("/event/acme/webhooks/{locator}");
-    let read = gateway.good(key, "GET", &path, &NOTHING);
+    let read = gateway.call_ok(key, "GET", &path, &NOTHING);
     assert_eq!(
         read,
         json!({
@@ -66,13 +66,13 @@ fn a_socotra_webhook_is_created_read_and_deleted_as_documented() {
             "eventTypes": ["policy.quote.issue", "custom.event.type.a"],
         })
     );
-    assert_eq!(gateway.good(key, "GET", &path.to_lowercase(), &NOTHING), read);
+    assert_eq!(gateway.call_ok(key, "GET", &path.to_lowercase(), &NOTHING), read);
     let deleted = gateway.call(key, "DELETE", &path, &NOTHING);
     assert_eq!((deleted.status, deleted.body.len()), (204, 0));
     for method in ["GET", "DELETE"] {
         assert_eq!(gateway.call(key, method, &path, &NOTHING).status, 404);
     }
-    let list = gateway.good(key, "GET", "/event/acme/webhooks/list", &NOTHING);
+    let list = gateway.call_ok(key, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(list, json!([]));
     let stored = std::fs::read(subscribed.folder.path().join("hookgate.db")).unwrap();
     let wal = std::fs::read(subscribed.folder.path().join("hookgate.db-wal")).unwrap_or_default();
@@ -89,15 +89,15 @@ fn the_documented_failure_policy_is_the_default() {
     let gateway = subscribed.serve();
     let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/", "headers": { "X": [] } },
         "failureHandling": { "triggers": [] } });
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    assert_eq!(made["failureHandling"]["triggers"], json!(["4xx", "5xx", "timeout"]));
-    assert_eq!(made["endpoint"]["headers"], json!({}));
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(created["failureHandling"]["triggers"], json!(["4xx", "5xx", "timeout"]));
+    assert_eq!(created["endpoint"]["headers"], json!({}));
     let form = json!({ "name": "n", "endpoint": { "url": "https://example.com/" } });
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    assert_eq!(made["enabled"], true);
-    assert_eq!(made["eventTypes"], json!([]));
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(created["enabled"], true);
+    assert_eq!(created["eventTypes"], json!([]));
     assert_eq!(
-        made["failureHandling"],
+        created["failureHandling"],
         json!({ "triggers": ["4xx", "5xx", "timeout"], "retryStrategy": null,
             "alertEndpoint": null, "divert": false, "suspend": false })
     );
@@ -108,14 +108,14 @@ fn an_update_removes_before_it_adds() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
-    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
-    let update = |form: Value| gateway.good(key, "PATCH", &path, &form);
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
+    let update = |form: Value| gateway.call_ok(key, "PATCH", &path, &form);
     let same = update(json!({}));
     assert_eq!(same["name"], "policies");
     assert_eq!(
         same["failureHandling"],
-        gateway.good(key, "GET", &path, &NOTHING)["failureHandling"]
+        gateway.call_ok(key, "GET", &path, &NOTHING)["failureHandling"]
     );
 
     let changed = update(json!({
@@ -160,17 +160,17 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let receiver = super::receiver::Receiver::good();
+    let receiver = super::receiver::Receiver::healthy();
     let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": {
         "url": receiver.url(), "headers": { "X-Key": ["one", "two"] }, "secret": "plain text" } });
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form);
-    assert_eq!(made["endpoint"]["secret"], "********", "a given secret is masked");
-    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form);
+    assert_eq!(created["endpoint"]["secret"], "********", "a given secret is masked");
+    let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
     let change = json!({ "endpoint": { "addHeaders": { "X-Key": ["********", "three"] },
         "removeHeaders": ["x-key"], "secret": "********" } });
-    gateway.good(key, "PATCH", &path, &change);
-    gateway.happen("thing.made", "1");
-    let got = &receiver.after(1)[0];
+    gateway.call_ok(key, "PATCH", &path, &change);
+    gateway.post_event("thing.made", "1");
+    let got = &receiver.wait_for(1)[0];
     let values: Vec<&str> = got
         .headers
         .iter()
@@ -185,9 +185,9 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     assert_eq!(signature, secret.sign(id, seconds, got.body.as_bytes()));
 
     let change = json!({ "endpoint": { "secret": "another", "tag": "second" } });
-    gateway.good(key, "PATCH", &path, &change);
-    gateway.happen("thing.made", "2");
-    let got = &receiver.after(2)[1];
+    gateway.call_ok(key, "PATCH", &path, &change);
+    gateway.post_event("thing.made", "2");
+    let got = &receiver.wait_for(2)[1];
     let (new, old) = got.header("webhook-signature").unwrap().split_once(' ').unwrap();
     let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
     let sign = |secret: &str| {
@@ -196,9 +196,9 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     };
     assert_eq!((new, old), (sign("another").as_str(), sign("plain text").as_str()));
     let off = json!({ "endpoint": { "hmacEnabled": false } });
-    gateway.good(key, "PATCH", &path, &off);
-    gateway.happen("thing.made", "3");
-    assert_eq!(receiver.after(3)[2].header("webhook-signature"), None);
+    gateway.call_ok(key, "PATCH", &path, &off);
+    gateway.post_event("thing.made", "3");
+    assert_eq!(receiver.wait_for(3)[2].header("webhook-signature"), None);
 }
 
 #[test]
@@ -214,10 +214,11 @@ fn webhook_lists_are_filtered_and_paged() {
     ] {
         let form = json!({ "name": name, "enabled": enabled, "eventTypes": types,
             "endpoint": { "url": "https://example.com/" } });
-        gateway.good(key, "POST", "/event/acme/webhooks", &form);
+        gateway.call_ok(key, "POST", "/event/acme/webhooks", &form);
     }
     let names = |query: &str| {
-        let list = gateway.good(key, "GET", &format!("/event/acme/webhooks/list{query}"), &NOTHING);
+        let list =
+            gateway.call_ok(key, "GET", &format!("/event/acme/webhooks/list{query}"), &NOTHING);
         let items = list.as_array().unwrap();
         items.iter().map(|one| one["name"].as_str().unwrap()).collect::<String>()
     };
@@ -230,7 +231,7 @@ fn webhook_lists_are_filtered_and_paged() {
     assert_eq!(names("?offset=1&count=2"), "bc");
     assert_eq!(names("?offset=9"), "");
     let extended = |query: &str| {
-        gateway.good(
+        gateway.call_ok(
             key,
             "GET",
             &format!("/event/acme/webhooks/list?extended=true{query}"),
@@ -254,9 +255,9 @@ fn invalid_webhooks_are_refused_with_a_message_and_change_nothing() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
-    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
-    let before = gateway.good(key, "GET", &path, &NOTHING);
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
+    let before = gateway.call_ok(key, "GET", &path, &NOTHING);
     let endpoint = |url: &str| json!({ "name": "n", "endpoint": { "url": url } });
     let with = |what: &str, value: Value| {
         let mut form = form();
@@ -318,22 +319,22 @@ fn invalid_webhooks_are_refused_with_a_message_and_change_nothing() {
         assert!(refused.text().contains(words), "{words}: {}", refused.text());
     }
     assert_eq!(gateway.call(key, "POST", "/event/acme/webhooks", &NOTHING).status, 400);
-    assert_eq!(gateway.good(key, "GET", &path, &NOTHING), before);
-    let list = gateway.good(key, "GET", "/event/acme/webhooks/list", &NOTHING);
+    assert_eq!(gateway.call_ok(key, "GET", &path, &NOTHING), before);
+    let list = gateway.call_ok(key, "GET", "/event/acme/webhooks/list", &NOTHING);
     assert_eq!(list.as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn scopes_are_enforced_and_tenants_are_isolated() {
     let subscribed = Subscribed::new("");
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let reads = subscribed.other_key("acme", "webhooks:read");
     let sends = subscribed.other_key("acme", "send");
     let group = subscribed.other_key("acme", "webhooks");
     let gateway = subscribed.serve();
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form());
-    let locator = made["locator"].as_str().unwrap();
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form());
+    let locator = created["locator"].as_str().unwrap();
     let path = format!("/event/acme/webhooks/{locator}");
     let status =
         |key: &str, method: &str, path: &str| gateway.call(key, method, path, &json!({})).status;
@@ -353,17 +354,17 @@ fn scopes_are_enforced_and_tenants_are_isolated() {
         assert_eq!(status(&subscribed.key, method, &theirs), 403);
     }
     assert_eq!(status(&subscribed.key, "GET", "/event/nobody/webhooks/list"), 403);
-    gateway.happen("policy.quote.issue", "1");
-    let events = gateway.good(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
+    gateway.post_event("policy.quote.issue", "1");
+    let events = gateway.call_ok(&subscribed.key, "GET", "/event/acme/events/list", &NOTHING);
     let event = events["events"][0]["locator"].as_str().unwrap();
     assert_eq!(status(&other, "GET", &format!("/event/globex/events/{event}")), 404);
-    let theirs = gateway.good(&other, "GET", "/event/globex/events/list", &NOTHING);
+    let theirs = gateway.call_ok(&other, "GET", "/event/globex/events/list", &NOTHING);
     assert_eq!(theirs["events"], json!([]));
     assert_eq!(gateway.call(&subscribed.key, "GET", &path, &NOTHING).status, 200);
-    let audits = subscribed.folder.answer(&["keys", "list", "--tenant", "acme"]);
+    let audits = subscribed.folder.stdout_of(&["keys", "list", "--tenant", "acme"]);
     let id = sends.split('_').nth(1).unwrap();
     assert!(audits.contains(id));
-    subscribed.folder.answer(&["keys", "revoke", id]);
+    subscribed.folder.stdout_of(&["keys", "revoke", id]);
     assert_eq!(status(&sends, "GET", &path), 401);
 }
 
@@ -371,11 +372,11 @@ fn scopes_are_enforced_and_tenants_are_isolated() {
 fn a_tenant_is_addressed_by_name_or_uuid() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let tenants = subscribed.folder.answer(&["tenants", "list", "--format", "json"]);
+    let tenants = subscribed.folder.stdout_of(&["tenants", "list", "--format", "json"]);
     let tenants: Value = serde_json::from_str(&tenants).unwrap();
     let locator = tenants[0]["locator"].as_str().unwrap();
     let path = format!("/event/{locator}/webhooks/list");
-    assert_eq!(gateway.good(&subscribed.key, "GET", &path, &NOTHING), json!([]));
+    assert_eq!(gateway.call_ok(&subscribed.key, "GET", &path, &NOTHING), json!([]));
 }
 
 #[test]
@@ -384,20 +385,21 @@ fn events_are_listed_in_pages() {
     let gateway = subscribed.serve();
     let key = &subscribed.key;
     for number in 0..5 {
-        gateway.happen(if number == 2 { "thing.gone" } else { "thing.made" }, &number.to_string());
+        gateway
+            .post_event(if number == 2 { "thing.gone" } else { "thing.made" }, &number.to_string());
     }
     let ids = |page: &Value| {
         let events = page["events"].as_array().unwrap();
         events.iter().map(|event| event["data"]["id"].as_str().unwrap()).collect::<String>()
     };
     let get = |query: &str| {
-        gateway.good(key, "GET", &format!("/event/acme/events/list{query}"), &NOTHING)
+        gateway.call_ok(key, "GET", &format!("/event/acme/events/list{query}"), &NOTHING)
     };
     let first = get("?pageSize=3&type=thing.made");
     assert_eq!(ids(&first), "013");
     let next = get(&format!("?pagingToken={}", first["pagingToken"].as_str().unwrap()));
     assert_eq!(ids(&next), "4");
-    gateway.happen("thing.made", "5");
+    gateway.post_event("thing.made", "5");
     let last = get(&format!("?pagingToken={}", next["pagingToken"].as_str().unwrap()));
     assert_eq!(ids(&last), "5");
     assert_eq!(ids(&get("?startTimestamp=2000-01-01T00:00:00Z")), "012345");
@@ -406,8 +408,8 @@ fn events_are_listed_in_pages() {
     let event = &first["events"][0];
     let path =
         |rest: &str, id: &Value| format!("/event/acme/events/{rest}{}", id.as_str().unwrap());
-    assert_eq!(gateway.good(key, "GET", &path("", &event["locator"]), &NOTHING), *event);
-    let of_request = gateway.good(key, "GET", &path("request/", &event["requestId"]), &NOTHING);
+    assert_eq!(gateway.call_ok(key, "GET", &path("", &event["locator"]), &NOTHING), *event);
+    let of_request = gateway.call_ok(key, "GET", &path("request/", &event["requestId"]), &NOTHING);
     assert_eq!(of_request, json!([event]));
     let token = first["pagingToken"].as_str().unwrap();
     for wrong in [
@@ -438,11 +440,11 @@ fn an_access_token_has_the_scopes_of_its_client_until_it_is_revoked() {
         "--format",
         "json",
     ];
-    let client: Value = serde_json::from_str(&folder.answer(&arguments)).unwrap();
+    let client: Value = serde_json::from_str(&folder.stdout_of(&arguments)).unwrap();
     let (id, secret) = (client["id"].as_str().unwrap(), client["clientSecret"].as_str().unwrap());
     let gateway = subscribed.serve();
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form());
-    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let kind = [("Content-Type", "application/x-www-form-urlencoded")];
     let granted = gateway.request("POST", "/oauth/v1/token", &kind, form.as_bytes());
@@ -453,7 +455,7 @@ fn an_access_token_has_the_scopes_of_its_client_until_it_is_revoked() {
     assert_eq!(gateway.call(secret, "GET", &path, &NOTHING).status, 401, "a secret is no token");
     let forged = format!("{}x", token);
     assert_eq!(gateway.call(&forged, "GET", &path, &NOTHING).status, 401);
-    folder.answer(&["keys", "revoke", id]);
+    folder.stdout_of(&["keys", "revoke", id]);
     assert_eq!(gateway.call(token, "GET", &path, &NOTHING).status, 401);
 }
 
@@ -463,9 +465,9 @@ fn changes_are_written_to_the_audit_log_with_their_key() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form());
-    let path = format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap());
-    gateway.good(key, "PATCH", &path, &json!({ "name": "b" }));
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form());
+    let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
+    gateway.call_ok(key, "PATCH", &path, &json!({ "name": "b" }));
     gateway.call(key, "PATCH", &path, &json!({ "name": "" }));
     gateway.call(key, "DELETE", &path, &NOTHING);
     gateway.call(key, "DELETE", &path, &NOTHING);
@@ -473,8 +475,8 @@ fn changes_are_written_to_the_audit_log_with_their_key() {
     let store = SqliteStore::open(SqliteOptions::new(file, Mode::Command)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let audits = runtime.block_on(store.audits(3)).unwrap();
-    let told: Vec<_> = audits.iter().rev().map(|one| one.action.as_str()).collect();
-    assert_eq!(told, ["subscriptions.create", "subscriptions.update", "subscriptions.delete"]);
+    let report: Vec<_> = audits.iter().rev().map(|one| one.action.as_str()).collect();
+    assert_eq!(report, ["subscriptions.create", "subscriptions.update", "subscriptions.delete"]);
     let id = key.split('_').nth(1).unwrap();
     assert!(audits.iter().all(|one| one.actor == id && !one.detail.contains("Bearer one")));
 }
@@ -485,8 +487,8 @@ fn with_values(gateway: &super::running::Gateway, key: &str, url: &str) -> Strin
     let endpoint = |url: &str| json!({ "url": url, "headers": values, "secret": "signing secret" });
     let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": endpoint(url),
         "failureHandling": { "triggers": ["4xx"], "alertEndpoint": endpoint(url) } });
-    let made = gateway.good(key, "POST", "/event/acme/webhooks", &form);
-    format!("/event/acme/webhooks/{}", made["locator"].as_str().unwrap())
+    let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form);
+    format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap())
 }
 
 #[test]
@@ -529,19 +531,19 @@ fn write_only_values_are_removed_when_the_destination_changes() {
                 let mut both = change.clone();
                 both.as_object_mut().unwrap().extend(masked.as_object().unwrap().clone());
                 let answer = gateway.call(key, "PATCH", &path, &wrap(&both));
-                let before = part(&gateway.good(key, "GET", &path, &NOTHING));
+                let before = part(&gateway.call_ok(key, "GET", &path, &NOTHING));
                 assert_eq!(answer.status, if dropped { 400 } else { 200 }, "{both}");
                 if dropped {
-                    let told = answer.text();
-                    assert!(told.contains("mask") && told.contains("destination"), "{told}");
+                    let report = answer.text();
+                    assert!(report.contains("mask") && report.contains("destination"), "{report}");
                     assert_eq!(before["url"], old, "a refused change changes nothing");
                 }
             }
-            let now = part(&gateway.good(key, "PATCH", &path, &wrap(&change)));
+            let now = part(&gateway.call_ok(key, "PATCH", &path, &wrap(&change)));
             let fresh = now["secret"].as_str().unwrap();
             assert_eq!(now["headers"].as_object().unwrap().is_empty(), dropped, "{change}");
             assert_eq!(fresh.starts_with("whsec_"), dropped, "{change}: {now}");
-            let read = gateway.good(key, "GET", &path, &NOTHING);
+            let read = gateway.call_ok(key, "GET", &path, &NOTHING);
             assert_eq!(part(&read)["secret"], "********");
             let other =
                 if alert { &read["endpoint"] } else { &read["failureHandling"]["alertEndpoint"] };
@@ -558,16 +560,16 @@ fn a_new_destination_gets_only_the_secrets_sent_with_it() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    let (old, new) = (super::receiver::Receiver::good(), super::receiver::Receiver::good());
+    let (old, new) = (super::receiver::Receiver::healthy(), super::receiver::Receiver::healthy());
     let path = with_values(&gateway, key, &old.url());
-    gateway.happen("thing.made", "1");
-    assert_eq!(old.after(1)[0].header("authorization"), Some("Bearer secret value"));
+    gateway.post_event("thing.made", "1");
+    assert_eq!(old.wait_for(1)[0].header("authorization"), Some("Bearer secret value"));
     let turned = json!({ "endpoint": { "url": new.url() } });
-    let fresh = gateway.good(key, "PATCH", &path, &turned)["endpoint"]["secret"].clone();
-    gateway.happen("thing.made", "2");
-    let got = new.after(1).remove(0);
+    let fresh = gateway.call_ok(key, "PATCH", &path, &turned)["endpoint"]["secret"].clone();
+    gateway.post_event("thing.made", "2");
+    let got = new.wait_for(1).remove(0);
     assert_eq!((got.header("authorization"), got.header("x-two")), (None, None));
-    let signs = |got: &super::receiver::Got, secret: &str| {
+    let signs = |got: &super::receiver::ReceivedRequest, secret: &str| {
         let secret = hookgate::delivery::SigningSecret::read(secret).unwrap();
         let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
         let signature =
@@ -580,10 +582,10 @@ fn a_new_destination_gets_only_the_secrets_sent_with_it() {
     );
     let back = json!({ "endpoint": { "url": old.url(), "secret": "another",
         "addHeaders": { "X-Two": ["c"] } } });
-    let told = gateway.good(key, "PATCH", &path, &back);
-    assert_eq!(told["endpoint"]["secret"], "********", "a given secret is masked");
-    gateway.happen("thing.made", "3");
-    let got = old.after(2).remove(1);
+    let report = gateway.call_ok(key, "PATCH", &path, &back);
+    assert_eq!(report["endpoint"]["secret"], "********", "a given secret is masked");
+    gateway.post_event("thing.made", "3");
+    let got = old.wait_for(2).remove(1);
     assert_eq!((got.header("authorization"), got.header("x-two")), (None, Some("c")));
     assert!(signs(&got, "another"), "no earlier secret signs too");
 }

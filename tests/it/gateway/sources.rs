@@ -8,7 +8,7 @@ use super::running::{Folder, Gateway, program};
 const HEAD: &str = "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Theirs\"\n";
 
 /// Writes a listener of another tenant beside the one for GitHub.
-fn theirs(folder: &Folder, tenant: &str, rest: &str) {
+fn write_listener(folder: &Folder, tenant: &str, rest: &str) {
     folder.write("listeners/theirs.toml", &format!("{HEAD}tenant = \"{tenant}\"\n{rest}"));
 }
 
@@ -20,7 +20,7 @@ fn from_variable(name: &str) -> String {
     format!("secrets = {{ S = {{ env = \"{name}\" }} }}\n")
 }
 
-fn told(output: &Output) -> String {
+fn stderr_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -29,11 +29,11 @@ fn check(folder: &Path) -> (Option<i32>, String) {
     let mut check = program();
     check.env("HOOKGATE_KEY", "11".repeat(32)).env("HOOKGATE_TOKEN", "t").env("ACME_TOKEN", "t");
     let output = check.args(["check", folder.to_str().unwrap()]).output().unwrap();
-    (output.status.code(), told(&output))
+    (output.status.code(), stderr_of(&output))
 }
 
 /// A folder in which a gateway ran, with its store, its key and a backup.
-fn used() -> (Folder, String) {
+fn used_folder() -> (Folder, String) {
     let folder = Folder::with_listener("");
     assert!(folder.serve().stop().success());
     let copy = folder.path().join("secrets/copy");
@@ -41,14 +41,14 @@ fn used() -> (Folder, String) {
         .args(["backup", copy.to_str().unwrap(), "-C", folder.path().to_str().unwrap()])
         .output()
         .unwrap();
-    assert!(backup.status.success(), "{}", told(&backup));
+    assert!(backup.status.success(), "{}", stderr_of(&backup));
     let key = std::fs::read_to_string(folder.path().join("hookgate.db.key")).unwrap();
     (folder, key)
 }
 
 #[test]
 fn the_store_its_key_and_the_configuration_cannot_be_secret_files() {
-    let (folder, key) = used();
+    let (folder, key) = used_folder();
     let path = folder.path();
     std::os::unix::fs::symlink("../hookgate.db.key", path.join("secrets/link")).unwrap();
     std::os::unix::fs::symlink("..", path.join("secrets/up")).unwrap();
@@ -72,10 +72,10 @@ fn the_store_its_key_and_the_configuration_cannot_be_secret_files() {
         for list in ["", "[tenants.other]\nsecret_files = [\"/\", \"secrets/\", \"h*\", \"./\"]\n"]
         {
             folder.settings(list);
-            theirs(&folder, "other", &from_file(name));
-            let (_, told) = check(path);
-            assert!(told.contains("E0609") || told.contains("W0606"), "{name}: {told}");
-            assert!(!told.contains(key.trim()), "{told}");
+            write_listener(&folder, "other", &from_file(name));
+            let (_, report) = check(path);
+            assert!(report.contains("E0609") || report.contains("W0606"), "{name}: {report}");
+            assert!(!report.contains(key.trim()), "{report}");
             let serve = program().args(["serve", "-C", path.to_str().unwrap()]).output().unwrap();
             assert_eq!(serve.status.code(), Some(1), "{name}");
         }
@@ -88,11 +88,11 @@ fn the_store_its_key_and_the_configuration_cannot_be_secret_files() {
         "[[verify]]\nname = \"a\"\njwt = { jwks = \"hookgate.db.key\", algorithms = [\"RS256\"], \
          issuer = \"i\", audience = \"a\" }\n",
     ] {
-        theirs(&folder, "other", other);
-        let (code, told) = check(path);
-        assert_eq!(code, Some(1), "{other}: {told}");
-        assert!(told.contains("own") || told.contains("a database"), "{other}: {told}");
-        assert!(!told.contains(key.trim()), "{told}");
+        write_listener(&folder, "other", other);
+        let (code, report) = check(path);
+        assert_eq!(code, Some(1), "{other}: {report}");
+        assert!(report.contains("own") || report.contains("a database"), "{other}: {report}");
+        assert!(!report.contains(key.trim()), "{report}");
     }
 }
 
@@ -111,19 +111,22 @@ fn by_default_a_tenant_reads_files_below_the_folder_and_no_gateway_variables() {
         (from_file("/etc/hostname"), Some("not below the configuration's folder")),
         (from_file("../secret"), Some("not below the configuration's folder")),
     ] {
-        theirs(&folder, "other", &rest);
-        let (code, told) = check(folder.path());
+        write_listener(&folder, "other", &rest);
+        let (code, report) = check(folder.path());
         match refused {
-            None => assert_eq!(code, Some(0), "{rest}: {told}"),
+            None => assert_eq!(code, Some(0), "{rest}: {report}"),
             Some(reason) => {
-                assert_eq!(code, Some(1), "{rest}: {told}");
-                assert!(told.contains("error[E0609]") && told.contains(reason), "{rest}: {told}");
-                assert!(told.contains("theirs.toml:4"), "{told}");
+                assert_eq!(code, Some(1), "{rest}: {report}");
+                assert!(
+                    report.contains("error[E0609]") && report.contains(reason),
+                    "{rest}: {report}"
+                );
+                assert!(report.contains("theirs.toml:4"), "{report}");
             }
         }
     }
-    let (_, told) = check(folder.path());
-    assert!(told.contains("[tenants.other]") && told.contains("secret_files"), "{told}");
+    let (_, report) = check(folder.path());
+    assert!(report.contains("[tenants.other]") && report.contains("secret_files"), "{report}");
 }
 
 #[test]
@@ -158,10 +161,10 @@ fn a_secret_source_list_of_a_tenant_is_exclusive() {
         ("third", from_variable("ACME_TOKEN"), false),
         ("third", "schema = { file = \"secrets/github\" }\n".to_owned(), false),
     ] {
-        theirs(&folder, tenant, &rest);
-        let (code, told) = check(folder.path());
-        assert_eq!(code, Some(i32::from(!allowed)), "{tenant}: {rest}: {told}");
-        assert_eq!(told.contains("E0609"), !allowed, "{tenant}: {rest}: {told}");
+        write_listener(&folder, tenant, &rest);
+        let (code, report) = check(folder.path());
+        assert_eq!(code, Some(i32::from(!allowed)), "{tenant}: {rest}: {report}");
+        assert_eq!(report.contains("E0609"), !allowed, "{tenant}: {rest}: {report}");
     }
 }
 
@@ -173,12 +176,12 @@ fn a_secret_source_shared_by_two_tenants_is_a_warning() {
         ("acme", from_file("secrets/github"), false),
         ("other", format!("allow = [\"W0607\"]\n{}", from_file("secrets/github")), true),
     ] {
-        theirs(&folder, tenant, &rest);
-        let (code, told) = check(folder.path());
-        assert_eq!(code, Some(0), "{told}");
-        assert_eq!(told.contains("warning[W0607]"), warned, "{tenant}: {told}");
+        write_listener(&folder, tenant, &rest);
+        let (code, report) = check(folder.path());
+        assert_eq!(code, Some(0), "{report}");
+        assert_eq!(report.contains("warning[W0607]"), warned, "{tenant}: {report}");
         let quiet = rest.starts_with("allow");
-        assert_eq!(told.contains("theirs.toml:4"), warned && !quiet, "{told}");
+        assert_eq!(report.contains("theirs.toml:4"), warned && !quiet, "{report}");
         let gateway: Gateway = folder.serve();
         assert!(gateway.stop().success());
     }

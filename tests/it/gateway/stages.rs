@@ -9,15 +9,15 @@ use super::floods::frames::{
     self, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, frame,
 };
 use super::floods::head_to_github;
-use super::running::{Folder, Gateway, answer, borrowed, exchange_as, is_there, signed};
+use super::running::{Folder, Gateway, borrowed, exchange_as, is_installed, read_response, signed};
 
 /// Timeouts of a second or two.
 const SHORT: &str = "\n[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nwrite_timeout = \"1s\"\nbody_timeout = \"2s\"\n";
 
 /// Longer than any of these timeouts.
-const PATIENCE: Duration = Duration::from_secs(15);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
-fn short() -> (Folder, Gateway) {
+fn short_timeouts() -> (Folder, Gateway) {
     let folder = Folder::with_listener("");
     folder.settings(SHORT);
     let gateway = folder.serve();
@@ -44,7 +44,7 @@ pub(super) fn connect_from(from: [u8; 4], to: SocketAddr) -> Option<TcpStream> {
 }
 
 /// Returns true if the peer closes a connection within a time. Reads all received bytes.
-fn closes(stream: &mut TcpStream, within: Duration) -> bool {
+fn closes_within(stream: &mut TcpStream, within: Duration) -> bool {
     let until = Instant::now() + within;
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let mut buffer = [0; 4096];
@@ -59,9 +59,9 @@ fn closes(stream: &mut TcpStream, within: Duration) -> bool {
 }
 
 /// Returns the number of open connections.
-fn open(streams: &mut [TcpStream]) -> usize {
+fn count_open(streams: &mut [TcpStream]) -> usize {
     std::thread::sleep(Duration::from_millis(300));
-    let closed = streams.iter_mut().map(|stream| closes(stream, Duration::from_millis(1)));
+    let closed = streams.iter_mut().map(|stream| closes_within(stream, Duration::from_millis(1)));
     closed.filter(|closed| !closed).count()
 }
 
@@ -87,7 +87,7 @@ fn every_stage_of_a_connection_has_a_row_with_a_test_and_is_documented() {
 
 #[test]
 fn stages_before_the_first_request_end_with_the_header_timeout() {
-    let (_folder, gateway) = short();
+    let (_folder, gateway) = short_timeouts();
     let settings = frame(SETTINGS, 0, 0, &[]);
     let open_block = frame(HEADERS, 0, 1, &frames::block_to("/x"));
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -104,11 +104,11 @@ fn stages_before_the_first_request_end_with_the_header_timeout() {
     ];
     let mut open: Vec<_> =
         cases.iter().map(|(name, bytes)| (name, connect(&gateway, bytes))).collect();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + MAX_WAIT;
     for (name, stream) in &mut open {
         let left = until.saturating_duration_since(Instant::now());
         assert!(
-            closes(stream, left.max(Duration::from_secs(1))),
+            closes_within(stream, left.max(Duration::from_secs(1))),
             "{name}: the connection stays open"
         );
     }
@@ -117,12 +117,12 @@ fn stages_before_the_first_request_end_with_the_header_timeout() {
 
 #[test]
 fn an_idle_http2_peer_that_answers_pings_is_closed() {
-    let (_folder, gateway) = short();
+    let (_folder, gateway) = short_timeouts();
     let mut stream = frames::connect(gateway.senders).unwrap();
     let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &frames::block_to("/x"));
     stream.write_all(&request).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + MAX_WAIT;
     let mut is_answered = false;
     loop {
         assert!(Instant::now() < until, "the connection stays open");
@@ -142,19 +142,19 @@ fn an_idle_http2_peer_that_answers_pings_is_closed() {
 
 #[test]
 fn an_idle_connection_and_a_slow_second_head_are_closed() {
-    let (_folder, gateway) = short();
+    let (_folder, gateway) = short_timeouts();
     for more in ["", "POST /x HTTP/1.1\r\nHo"] {
         let mut stream =
             connect(&gateway, b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-        assert_eq!(answer(stream.try_clone().unwrap()).status, 404);
+        assert_eq!(read_response(stream.try_clone().unwrap()).status, 404);
         stream.write_all(more.as_bytes()).unwrap();
-        assert!(closes(&mut stream, PATIENCE), "`{more}`: the connection stays open");
+        assert!(closes_within(&mut stream, MAX_WAIT), "`{more}`: the connection stays open");
     }
 }
 
 #[test]
 fn an_unread_response_ends_with_the_write_timeout() {
-    let (_folder, gateway) = short();
+    let (_folder, gateway) = short_timeouts();
     // An HTTP/2 flow-control window of zero: the response of the token endpoint has a body.
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
     let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
@@ -162,17 +162,20 @@ fn an_unread_response_ends_with_the_write_timeout() {
     let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &token);
     stream.write_all(&[PREFACE, &no_window, &request].concat()).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + MAX_WAIT;
     let mut is_reset = false;
     while Instant::now() < until && !is_reset {
-        let came = frames::read_frame(&mut stream);
-        is_reset = matches!(came, Some((frames::RST_STREAM, _, 1)));
-        assert!(!matches!(came, Some((frames::DATA, _, _))), "the flow-control window is closed");
+        let received = frames::read_frame(&mut stream);
+        is_reset = matches!(received, Some((frames::RST_STREAM, _, 1)));
+        assert!(
+            !matches!(received, Some((frames::DATA, _, _))),
+            "the flow-control window is closed"
+        );
     }
     assert!(is_reset, "the stream stays open");
     // HTTP/1.1 responses that fill the socket buffers.
     let mut stream = TcpStream::connect(gateway.senders).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(MAX_WAIT)).unwrap();
     let many = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".repeat(1000);
     let ended = loop {
         if let Err(error) = stream.write_all(many.as_bytes()) {
@@ -180,7 +183,7 @@ fn an_unread_response_ends_with_the_write_timeout() {
         }
     };
     assert_ne!(ended.kind(), ErrorKind::WouldBlock, "the connection stays open");
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
@@ -198,10 +201,10 @@ fn half_open_connections_are_closed_for_new_ones() {
         is_served(&gateway, &at.to_string());
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    assert!(closes(&mut silent[0], PATIENCE), "the oldest connection is still open");
-    assert!(open(&mut silent) <= 20);
+    assert!(closes_within(&mut silent[0], MAX_WAIT), "the oldest connection is still open");
+    assert!(count_open(&mut silent) <= 20);
     busy.write_all(b"}").unwrap();
-    assert_eq!(answer(busy).status, 401);
+    assert_eq!(read_response(busy).status, 401);
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn an_address_with_many_connections_without_a_request_is_still_served() {
     for at in 0..5 {
         is_served(&gateway, &at.to_string());
     }
-    assert_eq!(open(&mut silent), 300, "a connection below the limit was closed");
+    assert_eq!(count_open(&mut silent), 300, "a connection below the limit was closed");
 }
 
 #[test]
@@ -230,9 +233,9 @@ fn connections_are_limited_by_address_with_a_separate_limit_for_proxies() {
     let mut other = connect([127, 0, 0, 3], 5);
     let mut many = connect([127, 0, 0, 2], 40);
     let mut proxy = connect([127, 0, 0, 9], 40);
-    assert_eq!(open(&mut many), 10);
-    assert_eq!(open(&mut proxy), 15);
-    assert_eq!(open(&mut other), 5, "a connection of another address was closed");
+    assert_eq!(count_open(&mut many), 10);
+    assert_eq!(count_open(&mut proxy), 15);
+    assert_eq!(count_open(&mut other), 5, "a connection of another address was closed");
     is_served(&gateway, "1");
 }
 
@@ -242,13 +245,13 @@ fn shutdown_does_not_wait_for_connections_without_a_request() {
     folder.settings("\n[limits]\nheader_timeout = \"60s\"\n");
     let gateway = folder.serve();
     let settings = frame(SETTINGS, 0, 0, &[]);
-    let mut kept = Vec::new();
+    let mut stored = Vec::new();
     for bytes in [b"".as_slice(), b"PRI ", b"POST /x HTTP/1.1\r\n", &[PREFACE, &settings].concat()]
     {
-        kept.extend((0..10).map(|_| connect(&gateway, bytes)));
+        stored.extend((0..10).map(|_| connect(&gateway, bytes)));
     }
     let idle = connect(&gateway, b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
-    assert_eq!(answer(idle.try_clone().unwrap()).status, 404);
+    assert_eq!(read_response(idle.try_clone().unwrap()).status, 404);
     let began = Instant::now();
     assert!(gateway.stop().success());
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
@@ -259,32 +262,32 @@ fn readiness_is_503_while_requests_are_drained() {
     let folder = Folder::with_listener("");
     folder.settings("shutdown_delay = \"2s\"\n");
     let gateway = folder.serve();
-    assert_eq!(gateway.manage("/readyz").status, 200);
+    assert_eq!(gateway.get_management("/readyz").status, 200);
     let mut busy = connect(&gateway, head_to_github("Content-Length: 2\r\n\r\n{").as_bytes());
     std::thread::sleep(Duration::from_millis(200));
     gateway.signal("-TERM");
-    gateway.logged("shutdown started");
-    let draining = gateway.manage("/readyz");
+    gateway.wait_for_log("shutdown started");
+    let draining = gateway.get_management("/readyz");
     assert_eq!((draining.status, draining.text()), (503, "draining\n"));
     // Senders are accepted until `shutdown_delay` is over.
     is_served(&gateway, "1");
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + MAX_WAIT;
     while TcpStream::connect(gateway.senders).is_ok() {
         assert!(Instant::now() < until, "senders are still accepted");
         std::thread::sleep(Duration::from_millis(100));
     }
     // The request in progress finishes, and the management address stays open until then.
-    assert_eq!(gateway.manage("/readyz").status, 503);
+    assert_eq!(gateway.get_management("/readyz").status, 503);
     busy.write_all(b"}").unwrap();
-    assert_eq!(answer(busy).status, 401);
-    gateway.logged("stopped");
+    assert_eq!(read_response(busy).status, 401);
+    gateway.wait_for_log("stopped");
 }
 
 #[test]
 fn readiness_is_checked_once_a_second_at_most() {
     let folder = Folder::with_listener("");
     let gateway = folder.serve();
-    assert_eq!(gateway.manage("/readyz").status, 200);
+    assert_eq!(gateway.get_management("/readyz").status, 200);
     let writes = || {
         let io = std::fs::read_to_string(format!("/proc/{}/io", gateway.pid())).unwrap();
         let line = io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
@@ -293,7 +296,7 @@ fn readiness_is_checked_once_a_second_at_most() {
     let before = writes();
     let began = Instant::now();
     for _ in 0..200 {
-        assert_eq!(gateway.manage("/readyz").status, 200);
+        assert_eq!(gateway.get_management("/readyz").status, 200);
     }
     let seconds = began.elapsed().as_secs() + 1;
     let wrote = writes() - before;
@@ -337,18 +340,18 @@ fn the_management_address_accepts_only_configured_hosts() {
 
 #[test]
 fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
-    if !is_there("openssl", "version") {
+    if !is_installed("openssl", "version") {
         return;
     }
     let folder = Folder::with_listener("");
-    let made = Command::new("openssl")
+    let created = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-subj", "/CN=a", "-keyout"])
         .arg(folder.path().join("key.pem"))
         .arg("-out")
         .arg(folder.path().join("cert.pem"))
         .output();
-    assert!(made.unwrap().status.success());
+    assert!(created.unwrap().status.success());
     folder.settings(
         "tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n\n[limits]\nheader_timeout = \"5s\"\n",
     );
@@ -363,6 +366,6 @@ fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
     let large: Vec<u8> = hello.chunks(4096).flat_map(record).collect();
     let mut large = connect(&gateway, &large);
     let mut stalls = connect(&gateway, &record(&hello[..100]));
-    assert!(closes(&mut large, Duration::from_secs(4)), "the ClientHello was not refused");
-    assert!(closes(&mut stalls, PATIENCE), "the handshake has no timeout");
+    assert!(closes_within(&mut large, Duration::from_secs(4)), "the ClientHello was not refused");
+    assert!(closes_within(&mut stalls, MAX_WAIT), "the handshake has no timeout");
 }

@@ -148,9 +148,9 @@ fn stored_events_are_read_after_reopening_the_store() {
     let again = SqliteStore::open(SqliteOptions::new(copy, Mode::Serve)).unwrap();
     run(async {
         assert_eq!(again.requests(&all()).await.unwrap().len(), 640);
-        let kept = again.events(&events()).await.unwrap();
-        assert_eq!(kept.len(), 640);
-        assert!(kept[0].data.as_ref().unwrap().contains("long long"));
+        let stored = again.events(&events()).await.unwrap();
+        assert_eq!(stored.len(), 640);
+        assert!(stored[0].data.as_ref().unwrap().contains("long long"));
     });
 }
 
@@ -194,23 +194,23 @@ fn group_commit_rolls_back_only_the_failed_write_of_a_batch() {
                     let mut one = entry(&task.to_string(), Some(task), 2);
                     let fails = task % 4 == 0;
                     if fails {
-                        // Its event exists already, which is detected after its key and its log
+                        // The event exists already, which is detected after its key and its log
                         // were written.
                         one.event = Some(event("first", 1));
                     }
-                    let kept = store.keep(one, 2).await;
-                    assert_eq!(kept.is_err(), fails, "{task}: {kept:?}");
+                    let stored = store.keep(one, 2).await;
+                    assert_eq!(stored.is_err(), fails, "{task}: {stored:?}");
                     let tenant =
                         Tenant { id: "acme".to_owned(), name: "Acme".to_owned(), created_at: 1 };
                     store.create_tenant(tenant).await.is_ok()
                 })
             })
             .collect();
-        let mut made = 0;
+        let mut created = 0;
         for task in tasks {
-            made += usize::from(task.await.unwrap());
+            created += usize::from(task.await.unwrap());
         }
-        assert_eq!(made, 1, "exactly one task created the tenant");
+        assert_eq!(created, 1, "exactly one task created the tenant");
         assert_eq!(store.requests(&all()).await.unwrap().len(), 1 + 48);
         assert_eq!(store.events(&events()).await.unwrap().len(), 1 + 48);
         // The key of a failed request is not stored; that of a stored one is.
@@ -259,13 +259,13 @@ fn a_full_store_returns_an_error_and_recovers_when_there_is_space() {
     let path = folder.path().join("store.db");
     let options = SqliteOptions { max_pages: Some(100), ..SqliteOptions::new(&path, Mode::Serve) };
     let store = SqliteStore::open(options).unwrap();
-    let taken = run(async {
-        let mut taken = 0;
+    let accepted = run(async {
+        let mut accepted = 0;
         for at in 0..10_000 {
             let mut large = entry(&at.to_string(), None, at);
             large.raw = Some(vec![7; 4000]);
             match store.keep(large, at).await {
-                Ok(_) => taken += 1,
+                Ok(_) => accepted += 1,
                 Err(error) => {
                     assert!(matches!(error, StoreError::Full(_)), "{error}");
                     assert!(error.passes());
@@ -273,13 +273,13 @@ fn a_full_store_returns_an_error_and_recovers_when_there_is_space() {
                 }
             }
         }
-        taken
+        accepted
     });
-    assert!(taken > 5, "{taken}");
+    assert!(accepted > 5, "{accepted}");
     drop(store);
     let store = SqliteStore::open(SqliteOptions::new(&path, Mode::Serve)).unwrap();
     run(async {
-        assert_eq!(store.events(&events()).await.unwrap().len(), taken);
+        assert_eq!(store.events(&events()).await.unwrap().len(), accepted);
         assert_eq!(store.keep(entry("more", None, 0), 0).await, Ok(Kept::New));
     });
 }
@@ -475,15 +475,15 @@ fn audit_records_are_limited_by_key_and_pruned_before_events() {
         connection.execute(fill, ("busy", 100_700)).unwrap();
         connection.execute(fill, ("other", 500)).unwrap();
         let day = 86_400 * SECOND;
-        let kept = 365 * day;
+        let stored = 365 * day;
         let mut retention = Retention {
-            events_us: kept,
-            requests_us: kept,
-            refused_us: kept,
-            deliveries_us: kept,
-            challenges_us: kept,
-            diverted_us: kept,
-            audit_us: kept,
+            events_us: stored,
+            requests_us: stored,
+            refused_us: stored,
+            deliveries_us: stored,
+            challenges_us: stored,
+            diverted_us: stored,
+            audit_us: stored,
             max_bytes: None,
         };
         while store.prune(&retention, day, 500).await.unwrap().more {}
@@ -532,13 +532,13 @@ fn stored_bodies_of_a_tenant_are_limited_and_delivered_ones_pruned_first() {
         for place in 3..6 {
             ids.push(settle(place, again()).await);
         }
-        let mut kept = Vec::new();
+        let mut stored = Vec::new();
         for id in ids {
-            kept.push(store.body(id).await.unwrap().is_some());
+            stored.push(store.body(id).await.unwrap().is_some());
         }
         // The bodies of ended deliveries are pruned first. Then there is no room for the last
         // waiting one.
-        assert_eq!(kept, [false, false, false, true, true, false]);
+        assert_eq!(stored, [false, false, false, true, true, false]);
         let again = store.lease("one", 20, 200, 10).await.unwrap();
         assert_eq!(again.len(), 3, "each delivery is attempted again");
         store.close().await.unwrap();
@@ -606,14 +606,14 @@ fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
         other.what.tenant = "globex".to_owned();
         store.create_subscription(other).await.unwrap();
 
-        let mut kept = Vec::new();
+        let mut stored = Vec::new();
         for (id, kind) in [("1", "a"), ("2", "c")] {
             let mut entry = entry(id, None, 1);
             entry.event.as_mut().unwrap().event_type = kind.to_owned();
             assert_eq!(store.keep(entry, 1).await, Ok(Kept::New));
-            kept.push(fan_out(&store, "acme").await);
+            stored.push(fan_out(&store, "acme").await);
         }
-        assert_eq!(kept, [vec!["any", "one"], vec!["any"]]);
+        assert_eq!(stored, [vec!["any", "one"], vec!["any"]]);
         assert_eq!(store.lease("one", 0, 100, 10).await.unwrap(), []);
         let work = store.lease("one", 5, 100, 10).await.unwrap();
         assert_eq!(work.len(), 1);
@@ -639,13 +639,13 @@ fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
             update(&work, false, DeliveryOutcome::Diverted { trigger: "5xx".to_owned() });
         store.settle(diverted, 3000).await.unwrap();
         let event = work.delivery.event_id.clone();
-        let kept = DivertedFilter {
+        let stored = DivertedFilter {
             subscription_id: "one".to_owned(),
             event_id: Some(event.clone()),
             listeners: Vec::new(),
         };
         let all = PageRequest { after: None, offset: 0, limit: 10, bytes: 1 << 20 };
-        let found = store.diverted_page(&kept, all).await.unwrap().remove(0).1;
+        let found = store.diverted_page(&stored, all).await.unwrap().remove(0).1;
         assert_eq!((found.request_id.as_str(), found.trigger.as_str()), ("1", "5xx"));
 
         let what = ("one".to_owned(), event.clone());
@@ -659,7 +659,7 @@ fn deliveries_of_an_event_are_stored_leased_settled_and_counted() {
         let work = store.lease("one", 4000, 5000, 10).await.unwrap().remove(0);
         assert!(work.delivery.resent);
         store.settle(update(&work, true, DeliveryOutcome::Delivered), 4000).await.unwrap();
-        assert_eq!(store.diverted_page(&kept, all).await.unwrap(), []);
+        assert_eq!(store.diverted_page(&stored, all).await.unwrap(), []);
         assert_eq!(store.subscription("one").await.unwrap().unwrap().health.failures, 0);
         let filter = AttemptFilter { subscription_id: "one".to_owned(), listeners: Vec::new() };
         let page = PageRequest { after: None, offset: 4, limit: 2, bytes: 1 << 20 };
@@ -791,9 +791,9 @@ fn the_rejected_request_log_is_sampled_truncated_and_capped() {
             store.record_rejected(refused);
         }
         store.flush().await.unwrap();
-        let kept = store.requests(&all()).await.unwrap();
-        assert_eq!(kept.len(), 20, "the first ten, and each hundredth");
-        assert!(kept.iter().all(|one| one.body.as_ref().unwrap().len() <= 1000));
+        let stored = store.requests(&all()).await.unwrap();
+        assert_eq!(stored.len(), 20, "the first ten, and each hundredth");
+        assert!(stored.iter().all(|one| one.body.as_ref().unwrap().len() <= 1000));
         assert_eq!(store.rejected_stats().dropped, 980);
         for second in 0..200 {
             let mut refused = request(&format!("later {second}"), second * SECOND);

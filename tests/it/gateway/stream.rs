@@ -57,24 +57,24 @@ fn the_event_stream_sends_new_events_and_resumes_after_the_last_event_id() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
-    gateway.happen("thing.made", "before");
+    gateway.post_event("thing.made", "before");
     let mut follower = Follower::new(&gateway, key, "", None);
-    let mut made =
+    let mut created =
         Follower::new(&gateway, key, "?types=thing.made&filter=event.data.id%20!=%20%272%27", None);
     for (kind, id) in
         [("thing.made", "1"), ("thing.gone", "x"), ("thing.made", "2"), ("thing.made", "3")]
     {
-        gateway.happen(kind, id);
+        gateway.post_event(kind, id);
     }
     let all: Vec<_> = (0..4).map(|_| follower.next()).collect();
     let ids: Vec<&str> = all.iter().map(|event| event.2["data"]["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["1", "x", "2", "3"]);
     assert_eq!(all[1].1, "thing.gone");
     assert_eq!(all[0].2["locator"], all[0].0.as_str());
-    assert_eq!(made.next().2["data"]["id"], "1");
-    assert_eq!(made.next().2["data"]["id"], "3");
+    assert_eq!(created.next().2["data"]["id"], "1");
+    assert_eq!(created.next().2["data"]["id"], "3");
     drop(follower);
-    gateway.happen("thing.made", "4");
+    gateway.post_event("thing.made", "4");
     let mut again = Follower::new(&gateway, key, "", Some(&all[2].0));
     assert_eq!(again.next().2["data"]["id"], "3");
     assert_eq!(again.next().2["data"]["id"], "4");
@@ -84,16 +84,16 @@ fn the_event_stream_sends_new_events_and_resumes_after_the_last_event_id() {
 #[test]
 fn the_event_stream_of_a_subscription_uses_its_types_and_transform() {
     let subscribed = Subscribed::new("");
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
     let form = json!({ "name": "s", "enabled": false, "eventTypes": ["thing.made"],
         "endpoint": { "url": "https://example.com/" }, "transform": "{ \"id\": event.data.id }" });
-    let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
-    let query = format!("?subscription={}", made["locator"].as_str().unwrap());
+    let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+    let query = format!("?subscription={}", created["locator"].as_str().unwrap());
     let mut follower = Follower::new(&gateway, &subscribed.key, &query, None);
-    gateway.happen("thing.gone", "1");
-    gateway.happen("thing.made", "2");
+    gateway.post_event("thing.gone", "1");
+    gateway.post_event("thing.made", "2");
     assert_eq!(follower.next().2, json!({ "id": "2" }));
     let path = format!("/events/stream{query}");
     assert_eq!(gateway.call(&other, "GET", &path, &Value::Null).status, 404);
@@ -106,7 +106,7 @@ fn the_event_stream_of_a_subscription_uses_its_types_and_transform() {
 fn the_openapi_document_has_every_route_and_the_sender_address() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let described = gateway.good("", "GET", "/openapi.json", &Value::Null);
+    let described = gateway.call_ok("", "GET", "/openapi.json", &Value::Null);
     let paths = described["paths"].as_object().unwrap();
     let methods = |path: &str| -> Vec<&str> {
         let known = ["get", "post", "put", "patch", "delete"];
@@ -139,7 +139,7 @@ fn the_openapi_document_has_every_route_and_the_sender_address() {
 fn event_streams_are_limited_by_tenant_and_end_when_the_key_is_revoked() {
     let subscribed = Subscribed::new("");
     let revoked = subscribed.other_key("acme", "events");
-    subscribed.folder.answer(&["tenants", "create", "globex"]);
+    subscribed.folder.stdout_of(&["tenants", "create", "globex"]);
     let other = subscribed.other_key("globex", "admin");
     let gateway = subscribed.serve();
     let mut ended = Follower::new(&gateway, &revoked, "", None);
@@ -150,7 +150,7 @@ fn event_streams_are_limited_by_tenant_and_end_when_the_key_is_revoked() {
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
     drop(Follower::new(&gateway, &other, "", None));
     let id = revoked.split('_').nth(1).unwrap();
-    subscribed.folder.answer(&["keys", "revoke", id]);
+    subscribed.folder.stdout_of(&["keys", "revoke", id]);
     // Keys are checked again at the next heartbeat; an empty chunk ends a chunked response.
     while ended.line() != "0" {}
     drop(open);

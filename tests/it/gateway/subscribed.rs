@@ -28,15 +28,15 @@ impl Subscribed {
             ),
         );
         std::fs::remove_file(folder.path().join("listeners/github.toml")).unwrap();
-        folder.answer(&["tenants", "create", "acme"]);
-        let key = folder.answer(&["keys", "create", "--tenant", "acme", "--scope", "admin"]);
+        folder.stdout_of(&["tenants", "create", "acme"]);
+        let key = folder.stdout_of(&["keys", "create", "--tenant", "acme", "--scope", "admin"]);
         Self { folder, key: key.trim().to_owned() }
     }
 
     /// Creates a key with fewer scopes, or of another tenant.
     pub(crate) fn other_key(&self, tenant: &str, scope: &str) -> String {
         let arguments = ["keys", "create", "--tenant", tenant, "--scope", scope];
-        self.folder.answer(&arguments).trim().to_owned()
+        self.folder.stdout_of(&arguments).trim().to_owned()
     }
 
     pub(crate) fn serve(&self) -> Gateway {
@@ -55,14 +55,14 @@ impl Gateway {
     }
 
     /// The same, for a successful JSON response.
-    pub(crate) fn good(&self, key: &str, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn call_ok(&self, key: &str, method: &str, path: &str, body: &Value) -> Value {
         let answer = self.call(key, method, path, body);
         assert_eq!(answer.status, 200, "{method} {path}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Posts an event of a type, which is accepted.
-    pub(crate) fn happen(&self, kind: &str, id: &str) {
+    pub(crate) fn post_event(&self, kind: &str, id: &str) {
         let body = json!({ "type": kind, "id": id }).to_string();
         let answer = self.post(&[("Content-Type", "application/json")], body.as_bytes());
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -74,15 +74,20 @@ impl Gateway {
             "name": "test", "enabled": true, "endpoint": { "url": url },
             "failureHandling": handling, "eventTypes": ["thing.made"],
         });
-        let made = self.good(key, "POST", "/event/acme/webhooks", &form);
-        made["locator"].as_str().unwrap().to_owned()
+        let created = self.call_ok(key, "POST", "/event/acme/webhooks", &form);
+        created["locator"].as_str().unwrap().to_owned()
     }
 
     /// Polls the API until the response fulfils a condition.
-    pub(crate) fn until(&self, key: &str, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_until(
+        &self,
+        key: &str,
+        path: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         let until = Instant::now() + Duration::from_secs(15);
         loop {
-            let answer = self.good(key, "GET", path, &Value::Null);
+            let answer = self.call_ok(key, "GET", path, &Value::Null);
             if holds(&answer) {
                 return answer;
             }

@@ -15,14 +15,14 @@ const HOSTILE: &str =
     "n\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}\u{2066}\u{200b}\u{2028}\r\nforged line";
 
 /// Returns true if a terminal does not simply display a character.
-fn acts(letter: char) -> bool {
+fn controls_terminal(letter: char) -> bool {
     let bidi = "\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\
         \u{202d}\u{202e}\u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
     (letter.is_control() && letter != '\n' && letter != '\t') || bidi.contains(letter)
 }
 
-fn hold(what: &str, text: &str) {
-    let found: BTreeSet<char> = text.chars().filter(|letter| acts(*letter)).collect();
+fn assert_harmless(what: &str, text: &str) {
+    let found: BTreeSet<char> = text.chars().filter(|letter| controls_terminal(*letter)).collect();
     assert!(found.is_empty(), "{what} prints {found:?}: {text:?}");
     let forged = text.lines().any(|line| line.trim_start().starts_with("forged line"));
     assert!(!forged, "{what} prints a forged line: {text}");
@@ -50,37 +50,37 @@ impl Hostile {
         let name = format!("name = {}", toml_text(HOSTILE));
         let rule = "[filter]\ndrop_when = '$INTEGER(parsed_body.number) == 1'\n";
         std::fs::write(&file, text.replace("name = \"Open\"", &name) + rule).unwrap();
-        folder.answer(&["tenants", "create", "hostile", "--name", HOSTILE]);
-        folder.answer(&["keys", "create", "--tenant", "hostile", "--label", HOSTILE]);
+        folder.stdout_of(&["tenants", "create", "hostile", "--name", HOSTILE]);
+        folder.stdout_of(&["keys", "create", "--tenant", "hostile", "--label", HOSTILE]);
         let gateway = subscribed.serve();
         let form = json!({
             "name": HOSTILE, "enabled": true, "endpoint": { "url": "http://127.0.0.1:9/" },
             "eventTypes": [HOSTILE, "thing.made"],
             "failureHandling": { "divert": true, "triggers": ["timeout"] },
         });
-        let made = gateway.good(&subscribed.key, "POST", "/event/acme/webhooks", &form);
+        let created = gateway.call_ok(&subscribed.key, "POST", "/event/acme/webhooks", &form);
         for (kind, number) in [(HOSTILE, "0"), ("thing.made", "0"), ("other", HOSTILE)] {
             let body = json!({ "type": kind, "number": number, HOSTILE: HOSTILE }).to_string();
             let headers = [("Content-Type", "application/json"), ("X-A", "\u{9b}31m")];
             gateway.post(&headers, body.as_bytes());
         }
-        let metrics = gateway.manage("/metrics");
-        hold("/metrics", metrics.text());
+        let metrics = gateway.get_management("/metrics");
+        assert_harmless("/metrics", metrics.text());
         assert!(metrics.text().contains("forged line"), "{}", metrics.text());
-        super::faults::until("no delivery was exhausted", || {
-            folder.answer(&["diverted", "list"]).contains("timeout")
+        super::faults::wait_until("no delivery was exhausted", || {
+            folder.stdout_of(&["diverted", "list"]).contains("timeout")
         });
-        let log = gateway.logged("request=");
-        hold("the log", &log);
+        let log = gateway.wait_for_log("request=");
+        assert_harmless("the log", &log);
         assert!(log.contains("forged line"), "{log}");
         assert!(gateway.stop().success());
         let first = |kind: &str| {
-            let list = folder.answer(&[kind, "list", "--format", "json"]);
+            let list = folder.stdout_of(&[kind, "list", "--format", "json"]);
             let list: Value = serde_json::from_str(&list).unwrap();
             list[0]["id"].to_string().trim_matches('"').to_owned()
         };
         let (request, delivery) = (first("requests"), first("deliveries"));
-        let locator = made["locator"].as_str().unwrap().to_owned();
+        let locator = created["locator"].as_str().unwrap().to_owned();
         Self { subscribed, locator, request, delivery }
     }
 
@@ -103,7 +103,9 @@ impl Hostile {
 fn toml_text(text: &str) -> String {
     let letters = text.chars().map(|letter| match letter {
         '"' | '\\' => format!("\\{letter}"),
-        letter if acts(letter) || letter == '\n' => format!("\\U{:08X}", u32::from(letter)),
+        letter if controls_terminal(letter) || letter == '\n' => {
+            format!("\\U{:08X}", u32::from(letter))
+        }
         letter => letter.to_string(),
     });
     format!("\"{}\"", letters.collect::<String>())
@@ -211,7 +213,7 @@ fn no_command_prints_terminal_control_characters_or_forged_lines() {
         let output = hostile.run(arguments, "a\nb\n:nothing\u{1b}[2J\n");
         let printed = printed(&output);
         assert!(!printed.is_empty() || output.status.success(), "{arguments:?}");
-        hold(&format!("{arguments:?}"), &printed);
+        assert_harmless(&format!("{arguments:?}"), &printed);
         if arguments.contains(&"json") && output.status.success() {
             serde_json::from_slice::<Value>(&output.stdout).unwrap();
         }
@@ -220,7 +222,7 @@ fn no_command_prints_terminal_control_characters_or_forged_lines() {
     let missing: Vec<String> = commands().difference(&tried).cloned().collect();
     assert!(missing.is_empty() && commands().len() > 15, "not tried: {missing:?}");
     let report = std::fs::read_to_string(folder.path().join("report.xml")).unwrap();
-    hold("the report", &report);
+    assert_harmless("the report", &report);
     assert!(report.contains("forged line"), "{report}");
     // The escaped text is still printed.
     let shown = printed(&hostile.run(&["subscriptions", "list"], ""));
@@ -235,16 +237,16 @@ fn redaction_hides_a_secret_configured_after_the_request_was_stored() {
     let headers = super::running::signed(body, "1");
     assert_eq!(gateway.post(&super::running::borrowed(&headers), body).status, 200);
     assert!(gateway.stop().success());
-    let list = folder.answer(&["requests", "list", "--format", "json"]);
+    let list = folder.stdout_of(&["requests", "list", "--format", "json"]);
     let list: Value = serde_json::from_str(&list).unwrap();
     let id = list[0]["id"].as_str().unwrap();
-    assert!(folder.answer(&["requests", "show", id]).contains("secret-of-github"));
+    assert!(folder.stdout_of(&["requests", "show", id]).contains("secret-of-github"));
     folder.write("secrets/later", "later/secret-of-github\n");
     let file = folder.path().join("listeners/github.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text.replace("[secrets]\n", "[secrets]\nLATER = { file = \"secrets/later\" }\n");
     std::fs::write(file, text).unwrap();
-    let shown = folder.answer(&["requests", "show", id]);
+    let shown = folder.stdout_of(&["requests", "show", id]);
     assert!(!shown.contains("secret-of-github") && !shown.contains("bGF0ZXIv"), "{shown}");
     assert!(shown.contains("<redacted>") && shown.contains("opened"), "{shown}");
 }

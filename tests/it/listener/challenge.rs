@@ -2,7 +2,9 @@
 
 use hookgate::listener::Outcome;
 
-use super::{KEY, SECRETS, Sent, body, came, loaded, open, said, secured, sha256, told};
+use super::{
+    KEY, SECRETS, Sent, body, loaded, messages_of, open, outcome_of, rendered, secured, sha256,
+};
 
 const SIGNED: &str = r#"
 [[verify]]
@@ -33,7 +35,7 @@ body = 'parsed_body.challenge'
 "#
     ));
     let decision = Sent::json(r#"{"type":"url_verification","challenge":"abc"}"#).to(&listener);
-    assert_eq!(came(&decision), "challenged answered");
+    assert_eq!(outcome_of(&decision), "challenged answered");
     assert_eq!((decision.response.status, body(&decision)), (202, "abc"));
     assert_eq!(decision.response.header("x-echo"), Some("<abc>"));
     assert_eq!(decision.response.header("x-count"), Some("3"));
@@ -72,14 +74,14 @@ body = '{ "number": 1 }'
         ("GET", "number=x", "method_not_allowed method_not_taken", ""),
         ("GET", "", "method_not_allowed method_not_taken", ""),
     ] {
-        let decision = Sent::new("").by(method).asking(query).to(&listener);
+        let decision = Sent::new("").method(method).with_query(query).to(&listener);
         assert_eq!(
-            (came(&decision).as_str(), body(&decision)),
+            (outcome_of(&decision).as_str(), body(&decision)),
             (outcome, answer),
             "{method} {query}"
         );
     }
-    let decision = Sent::new("").asking("challenge=abc").to(&listener);
+    let decision = Sent::new("").with_query("challenge=abc").to(&listener);
     assert_eq!(decision.outcome, Outcome::Accepted);
 }
 
@@ -89,9 +91,9 @@ fn a_challenge_that_requires_verification_is_verified_first() {
         "{SIGNED}[[challenge]]\ndetect = 'parsed_body.challenge != NULL'\nverified = true\nbody = '$HMAC_SHA256($SECRET(\"KEY\"), \"a:${{parsed_body.challenge}}\").$HEX()'\n"
     ));
     let sent = Sent::json(r#"{"challenge":"any text: at all"}"#);
-    assert_eq!(came(&sent.to(&listener)), "verification_failed missing_signature");
+    assert_eq!(outcome_of(&sent.to(&listener)), "verification_failed missing_signature");
     let decision = sign(sent).to(&listener);
-    assert_eq!(came(&decision), "challenged answered");
+    assert_eq!(outcome_of(&decision), "challenged answered");
     assert_eq!(body(&decision), hex::encode(sha256(KEY, "a:any text: at all")));
 }
 
@@ -102,13 +104,13 @@ fn a_monitored_verification_does_not_protect_a_challenge() {
     let anything = format!(
         "{SECRETS}{monitored}{challenge}body = '$HMAC_SHA256($SECRET(\"KEY\"), \"a:${{parsed_body.challenge}}\").$HEX()'\n"
     );
-    let said = told(&loaded(&anything, &[]).diagnostics).join("\n");
-    assert!(said.contains("E0608"), "{said}");
+    let message = rendered(&loaded(&anything, &[]).diagnostics).join("\n");
+    assert!(message.contains("E0608"), "{message}");
     let token = secured(&format!(
         "{monitored}{challenge}body = '$HMAC_SHA256($SECRET(\"KEY\"), parsed_body.challenge).$HEX()'\n"
     ));
     let decision = Sent::json(r#"{"challenge":"any text: at all"}"#).to(&token);
-    assert_eq!(came(&decision), "challenge_refused missing_signature bad_challenge_token");
+    assert_eq!(outcome_of(&decision), "challenge_refused missing_signature bad_challenge_token");
     let decision = Sent::json(r#"{"challenge":"abc"}"#).to(&token);
     assert_eq!(body(&decision), hex::encode(sha256(KEY, "abc")));
 }
@@ -134,17 +136,17 @@ fn a_challenge_signs_only_values_that_match_the_token_pattern() {
             Sent::json(text).to(&listener)
         };
         let decision = answered("qgg8vlvZRS6UYooatFL8Aw");
-        assert_eq!(came(&decision), "challenged answered", "{challenge}");
+        assert_eq!(outcome_of(&decision), "challenged answered", "{challenge}");
         assert_eq!(body(&decision), hex::encode(sha256(KEY, "qgg8vlvZRS6UYooatFL8Aw")));
         for token in ["", r#"{"amount":1}"#, "v0:1:a", "a b", "é", "a\n", &"a".repeat(129)] {
             let decision = answered(token);
-            assert_eq!(came(&decision), "challenge_refused bad_challenge_token", "{token:?}");
+            assert_eq!(outcome_of(&decision), "challenge_refused bad_challenge_token", "{token:?}");
             assert_eq!(decision.response.status, 400);
         }
         let decision = Sent::json(r#"{"token":{"a":1}}"#).to(&listener);
-        assert_eq!(came(&decision), "challenge_refused bad_challenge_token");
+        assert_eq!(outcome_of(&decision), "challenge_refused bad_challenge_token");
         assert_eq!(
-            came(&Sent::json(r#"{"token":7}"#).to(&listener)),
+            outcome_of(&Sent::json(r#"{"token":7}"#).to(&listener)),
             "challenge_refused bad_challenge_token"
         );
     }
@@ -158,12 +160,16 @@ fn a_signed_request_that_looks_like_a_challenge_token_is_refused() {
             let listener = secured(&format!("{check}{challenge}"));
             // The challenge would sign this text for any caller.
             let decision = sign(Sent::new("123")).to(&listener);
-            assert_eq!(came(&decision), "verification_failed token_signed", "{check}{challenge}");
-            assert_eq!(came(&sign(Sent::json(r#"{"a":1}"#)).to(&listener)), "accepted");
+            assert_eq!(
+                outcome_of(&decision),
+                "verification_failed token_signed",
+                "{check}{challenge}"
+            );
+            assert_eq!(outcome_of(&sign(Sent::json(r#"{"a":1}"#)).to(&listener)), "accepted");
         }
     }
     // Without a challenge that signs, such a delivery is an ordinary one.
-    assert_eq!(came(&sign(Sent::new("123")).to(&secured(SIGNED))), "accepted");
+    assert_eq!(outcome_of(&sign(Sent::new("123")).to(&secured(SIGNED))), "accepted");
 }
 
 #[test]
@@ -180,9 +186,9 @@ fn a_rule_that_accepts_signed_tokens_is_refused_beside_a_signing_challenge() {
     ] {
         let file = format!("{SECRETS}[[verify]]\nname = \"rule\"\nrule = '{rule}'\n{challenge}");
         let loaded = loaded(&file, &[]);
-        let said = told(&loaded.diagnostics).join("\n");
-        assert_eq!(said.contains("E0608"), refused, "{rule}: {said}");
-        assert_eq!(loaded.listener.is_none(), refused, "{rule}: {said}");
+        let message = rendered(&loaded.diagnostics).join("\n");
+        assert_eq!(message.contains("E0608"), refused, "{rule}: {message}");
+        assert_eq!(loaded.listener.is_none(), refused, "{rule}: {message}");
     }
 }
 
@@ -190,14 +196,17 @@ fn a_rule_that_accepts_signed_tokens_is_refused_beside_a_signing_challenge() {
 fn a_challenge_may_have_its_own_token_pattern() {
     let challenge = format!("{}token_pattern = \"[0-9]{{4}}\"\n", signing()[0]);
     let listener = secured(&format!("{SIGNED}{challenge}"));
-    assert_eq!(came(&Sent::json(r#"{"token":"1234"}"#).to(&listener)), "challenged answered");
+    assert_eq!(outcome_of(&Sent::json(r#"{"token":"1234"}"#).to(&listener)), "challenged answered");
     for token in ["12345", "abcd", "x1234", "1234\n"] {
         let text = serde_json::json!({ "token": token }).to_string();
         let decision = Sent::json(text).to(&listener);
-        assert_eq!(came(&decision), "challenge_refused bad_challenge_token", "{token:?}");
+        assert_eq!(outcome_of(&decision), "challenge_refused bad_challenge_token", "{token:?}");
     }
-    assert_eq!(came(&sign(Sent::new("abcd")).to(&listener)), "accepted");
-    assert_eq!(came(&sign(Sent::new("1234")).to(&listener)), "verification_failed token_signed");
+    assert_eq!(outcome_of(&sign(Sent::new("abcd")).to(&listener)), "accepted");
+    assert_eq!(
+        outcome_of(&sign(Sent::new("1234")).to(&listener)),
+        "verification_failed token_signed"
+    );
 }
 
 #[test]
@@ -211,9 +220,9 @@ fn response_headers_with_line_breaks_are_dropped() {
     assert_eq!(decision.response.header("x-echo"), Some("a\tb"));
     for text in ["a\r\nSet-Cookie: b", "a\nb", "a\rb", "a\0b", "a\u{7f}b", "a\u{85}b"] {
         let decision = with(text);
-        assert_eq!(came(&decision), "challenge_failed response_error", "{text:?}");
+        assert_eq!(outcome_of(&decision), "challenge_failed response_error", "{text:?}");
         assert_eq!(decision.response.header("x-echo"), None);
-        assert!(!said(&decision).contains("Set-Cookie"));
+        assert!(!messages_of(&decision).contains("Set-Cookie"));
     }
 }
 
@@ -237,8 +246,8 @@ fn challenge_responses_are_never_html() {
         assert_eq!(decision.response.header("content-type"), Some(sent), "{kind}");
     }
     let page = "[response]\nheaders = { \"Content-Type\" = \"text/html\" }\n";
-    let said = told(&loaded(page, &[]).diagnostics).join("\n");
-    assert!(said.contains("E0605") && said.contains("never a page"), "{said}");
+    let message = rendered(&loaded(page, &[]).diagnostics).join("\n");
+    assert!(message.contains("E0605") && message.contains("never a page"), "{message}");
 }
 
 #[test]
@@ -246,7 +255,7 @@ fn a_failing_challenge_response_answers_500_and_asks_for_a_retry() {
     let listener =
         open("[[challenge]]\ndetect = 'parsed_body.a != NULL'\nbody = '$INTEGER(parsed_body.a)'\n");
     let decision = Sent::json(r#"{"a":"x"}"#).to(&listener);
-    assert_eq!(came(&decision), "challenge_failed response_error");
+    assert_eq!(outcome_of(&decision), "challenge_failed response_error");
     assert_eq!(decision.response.status, 500);
     assert!(decision.outcome.row().retry);
 }

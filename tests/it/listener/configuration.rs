@@ -44,15 +44,15 @@ fn diagnostics_of_listener_files_match_their_expected_files() {
         let text = std::fs::read_to_string(&file).unwrap();
         let name = file.file_name().unwrap().to_str().unwrap();
         let loaded = loaded(name, &text);
-        let told: String =
+        let report: String =
             loaded.diagnostics.iter().map(|one| render_all(one, Colour::Off)).collect();
-        assert!(!told.contains("s3cret-of-today"), "{told}");
-        assert_eq!(loaded.listener.is_none(), loaded.has_errors(), "{name}: {told}");
+        assert!(!report.contains("s3cret-of-today"), "{report}");
+        assert_eq!(loaded.listener.is_none(), loaded.has_errors(), "{name}: {report}");
         let expected = file.with_extension("txt");
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(&expected, &told).unwrap();
-        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&told) {
-            wrong.push(format!("{name}:\n{told}"));
+            std::fs::write(&expected, &report).unwrap();
+        } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&report) {
+            wrong.push(format!("{name}:\n{report}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -63,14 +63,14 @@ fn every_fixed_listener_file_has_no_diagnostics() {
     let mut tried = 0;
     for file in cases() {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let Some(fault) = name.strip_suffix("_mended") else { continue };
-        let told = |name: &str| {
+        let Some(fault) = name.strip_suffix("_fixed") else { continue };
+        let count = |name: &str| {
             let text =
                 std::fs::read_to_string(file.with_file_name(format!("{name}.toml"))).unwrap();
             loaded(name, &text).diagnostics.iter().map(|one| one.list.len()).sum::<usize>()
         };
-        assert_eq!(told(&name), 0, "{name}");
-        assert_ne!(told(fault), 0, "{fault}");
+        assert_eq!(count(&name), 0, "{name}");
+        assert_ne!(count(fault), 0, "{fault}");
         tried += 1;
     }
     assert!(tried > 5, "{tried}");

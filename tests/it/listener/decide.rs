@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookgate::listener::rate::{Admission, Policy};
 use hookgate::listener::{Challenger, Limiter, Outcome};
 
-use super::{NOW, SECRETS, Sent, body, came, mac, open, said, secured, sha256};
+use super::{NOW, SECRETS, Sent, body, mac, messages_of, open, outcome_of, secured, sha256};
 
 const SIGNED: &str = r#"
 [[verify]]
@@ -41,8 +41,8 @@ fn a_refused_method_answers_405_with_an_allow_header() {
         (&challenged, "PUT", "method_not_allowed method_not_taken", Some("POST, GET")),
         (&challenged, "POST", "accepted", None),
     ] {
-        let decision = Sent::new("").by(method).to(listener);
-        assert_eq!(came(&decision), outcome, "{method}");
+        let decision = Sent::new("").method(method).to(listener);
+        assert_eq!(outcome_of(&decision), outcome, "{method}");
         assert_eq!(decision.response.header("allow"), allow, "{method}");
         assert_eq!(decision.response.status, decision.outcome.status());
     }
@@ -94,7 +94,7 @@ fn duplicate_json_keys_are_refused_only_where_a_program_reads() {
         (r#"{"kind":"a","more":{"b":1,"b":2}}"#, "accepted"),
         (r#"{"kind":"a","kind":"b"}"#, "malformed_body bad_json"),
     ] {
-        assert_eq!(came(&sign(Sent::json(text)).to(&listener)), outcome, "{text}");
+        assert_eq!(outcome_of(&sign(Sent::json(text)).to(&listener)), outcome, "{text}");
     }
 }
 
@@ -105,9 +105,9 @@ fn a_signed_form_with_too_many_fields_is_refused_with_its_reason_code() {
         let fields: Vec<String> = (0..fields).map(|at| format!("f{at}=1")).collect();
         Sent::new(fields.join("&")).with("Content-Type", "application/x-www-form-urlencoded")
     };
-    assert_eq!(came(&sign(form(10_000)).to(&listener)), "accepted");
+    assert_eq!(outcome_of(&sign(form(10_000)).to(&listener)), "accepted");
     let decision = sign(form(10_001)).to(&listener);
-    assert_eq!(came(&decision), "malformed_body too_many_fields");
+    assert_eq!(outcome_of(&decision), "malformed_body too_many_fields");
     assert_eq!(decision.response.status, 400);
     // An unverified sender learns nothing about it.
     assert_eq!(form(10_001).to(&listener).outcome, Outcome::VerificationFailed);
@@ -128,10 +128,10 @@ fn malformed_json_bodies_are_refused_with_the_position() {
     ] {
         let decision = sign(Sent::json(&text)).to(&listener);
         let Some(position) = position else {
-            assert_eq!(came(&decision), "accepted", "{text}");
+            assert_eq!(outcome_of(&decision), "accepted", "{text}");
             continue;
         };
-        assert_eq!(came(&decision), "malformed_body bad_json", "{text}");
+        assert_eq!(outcome_of(&decision), "malformed_body bad_json", "{text}");
         assert_eq!(decision.response.status, 400);
         assert!(body(&decision).contains(position), "{text}: {}", body(&decision));
         // An unverified sender learns nothing about it.
@@ -140,7 +140,7 @@ fn malformed_json_bodies_are_refused_with_the_position() {
         assert!(!body(&decision).contains(position));
         // Without a content type of JSON it is not an error.
         let decision = sign(Sent::new(&text)).to(&listener);
-        assert_eq!(came(&decision), "accepted", "{text}");
+        assert_eq!(outcome_of(&decision), "accepted", "{text}");
         assert_eq!(decision.parts.parsed_body().to_string(), "null");
     }
 }
@@ -189,16 +189,16 @@ impl Limiter for Counted {
 fn challenges_count_after_verification_and_for_the_listener_only_if_answered() {
     const ECHO: &str =
         "[[challenge]]\ndetect = 'parsed_body.echo != NULL'\nbody = '$INTEGER(parsed_body.echo)'\n";
-    let stranger = secured(&format!("{SIGNED}{ECHO}"));
+    let foreign = secured(&format!("{SIGNED}{ECHO}"));
     let verified = secured(&format!("{SIGNED}{ECHO}verified = true\n"));
     let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
     let monitored = secured(&format!("{monitored}{ECHO}verified = true\n"));
     let (good, bad) = (r#"{"echo":"1"}"#, r#"{"echo":"x"}"#);
     use Challenger::{Stranger, Verified};
     for (listener, sent, outcome, challenged, answered, secured) in [
-        (&stranger, Sent::json(good), Outcome::Challenged, vec![Stranger], 1, false),
-        (&stranger, sign(Sent::json(good)), Outcome::Challenged, vec![Stranger], 1, false),
-        (&stranger, Sent::json(bad), Outcome::ChallengeFailed, vec![Stranger], 0, false),
+        (&foreign, Sent::json(good), Outcome::Challenged, vec![Stranger], 1, false),
+        (&foreign, sign(Sent::json(good)), Outcome::Challenged, vec![Stranger], 1, false),
+        (&foreign, Sent::json(bad), Outcome::ChallengeFailed, vec![Stranger], 0, false),
         (&verified, Sent::json(good), Outcome::VerificationFailed, vec![], 0, false),
         (&verified, sign(Sent::json(good)), Outcome::Challenged, vec![Verified], 0, true),
         // A verification in monitor mode does not make a sender verified.
@@ -206,7 +206,7 @@ fn challenges_count_after_verification_and_for_the_listener_only_if_answered() {
     ] {
         let mut limiter = Counted::default();
         let decision = sent.limited(listener, &mut limiter);
-        assert_eq!(decision.outcome, outcome, "{}", said(&decision));
+        assert_eq!(decision.outcome, outcome, "{}", messages_of(&decision));
         assert_eq!((limiter.challenged, limiter.answered), (challenged, answered));
         assert_eq!(decision.secured, secured);
         assert!(limiter.admitted.is_empty(), "a token for events was used");
@@ -246,11 +246,11 @@ fn a_signed_challenge_is_answered_when_unsigned_ones_are_rate_limited() {
     let listener = secured(&format!("{SIGNED}{ECHO}"));
     let mut limiter = UsedUp::default();
     let decision = sign(sent.clone()).limited(&listener, &mut limiter);
-    assert_eq!((came(&decision).as_str(), limiter.failed), ("challenged answered", 0));
+    assert_eq!((outcome_of(&decision).as_str(), limiter.failed), ("challenged answered", 0));
     let decision = sent.limited(&listener, &mut limiter);
-    assert_eq!(came(&decision), "rate_limited missing_signature rate_exceeded");
+    assert_eq!(outcome_of(&decision), "rate_limited missing_signature rate_exceeded");
     assert_eq!((decision.response.status, limiter.failed), (429, 1));
-    assert_eq!(came(&sent.limited(&open, &mut limiter)), "rate_limited rate_exceeded");
+    assert_eq!(outcome_of(&sent.limited(&open, &mut limiter)), "rate_limited rate_exceeded");
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn a_verified_listener_has_a_higher_default_rate_limit() {
         let sent = sign(Sent::json("{}")).with("X-Token", super::KEY).with("User-Agent", "a");
         let mut limiter = Counted::default();
         let decision = sent.limited(&listener, &mut limiter);
-        assert_eq!(decision.outcome, Outcome::Accepted, "{checks}{}", said(&decision));
+        assert_eq!(decision.outcome, Outcome::Accepted, "{checks}{}", messages_of(&decision));
         assert_eq!(limiter.admitted, [wanted], "{checks}");
     }
 }
@@ -286,7 +286,7 @@ fn rate_limited_requests_get_retry_after_and_ratelimit_headers() {
     let listener = secured(SIGNED);
     let mut limiter = Counted { refuses: true, ..Counted::default() };
     let decision = sign(Sent::json("{}")).limited(&listener, &mut limiter);
-    assert_eq!(came(&decision), "rate_limited rate_exceeded");
+    assert_eq!(outcome_of(&decision), "rate_limited rate_exceeded");
     assert_eq!(decision.response.status, 429);
     // Rounded up: a request after this number of seconds is accepted.
     assert_eq!(decision.response.header("retry-after"), Some("7"));
@@ -299,7 +299,7 @@ fn failed_verifications_use_no_tokens_of_the_rate_limit() {
     let listener = secured(SIGNED);
     let mut limiter = Counted::default();
     let decision = Sent::json("{}").limited(&listener, &mut limiter);
-    assert_eq!(came(&decision), "verification_failed missing_signature");
+    assert_eq!(outcome_of(&decision), "verification_failed missing_signature");
     assert_eq!((limiter.admitted.len(), limiter.failed), (0, 1));
     limiter.refuses = true;
     let decision = Sent::json("{}").limited(&listener, &mut limiter);
@@ -323,22 +323,27 @@ json = '''
     for schema in [SHORTHAND, FULL] {
         let listener = secured(&format!("{SIGNED}{schema}"));
         let valid = r#"{"action":"a","issue":{"id":1,"labels":["x"]},"more":1}"#;
-        assert_eq!(came(&sign(Sent::json(valid)).to(&listener)), "accepted");
+        assert_eq!(outcome_of(&sign(Sent::json(valid)).to(&listener)), "accepted");
         let wrong = r#"{"action":7,"issue":{"id":"forty-two","labels":["x",1]}}"#;
         let decision = sign(Sent::json(wrong)).to(&listener);
-        assert_eq!(came(&decision), "schema_violated schema_differs schema_differs schema_differs");
+        assert_eq!(
+            outcome_of(&decision),
+            "schema_violated schema_differs schema_differs schema_differs"
+        );
         assert_eq!(decision.response.status, 422);
-        let told: serde_json::Value = serde_json::from_str(body(&decision)).unwrap();
-        let told = told["error"]["violations"].to_string();
+        let report: serde_json::Value = serde_json::from_str(body(&decision)).unwrap();
+        let report = report["error"]["violations"].to_string();
         for path in ["/action", "/issue/id", "/issue/labels/1"] {
-            assert!(told.contains(path), "{told}");
+            assert!(report.contains(path), "{report}");
         }
         // Text from an unverified sender is not repeated.
-        assert!(!said(&decision).contains("forty-two") && !told.contains("forty-two"));
+        assert!(!messages_of(&decision).contains("forty-two") && !report.contains("forty-two"));
         let decision = sign(Sent::json("{}")).to(&listener);
-        assert!(said(&decision).contains("action") && said(&decision).contains("issue"));
+        assert!(
+            messages_of(&decision).contains("action") && messages_of(&decision).contains("issue")
+        );
         let decision = sign(Sent::new("no json")).to(&listener);
-        assert_eq!(came(&decision), "schema_violated schema_differs");
+        assert_eq!(outcome_of(&decision), "schema_violated schema_differs");
         let decision = Sent::json(wrong).to(&listener);
         assert_eq!(decision.outcome, Outcome::VerificationFailed);
     }
@@ -358,7 +363,7 @@ fn a_filter_keeps_or_drops_events_and_an_error_keeps_them() {
     ] {
         let listener = open(&format!("[filter]\n{filter}\n"));
         let decision = Sent::json(text).to(&listener);
-        assert_eq!(came(&decision), outcome, "{filter} {text}");
+        assert_eq!(outcome_of(&decision), outcome, "{filter} {text}");
         assert_eq!(decision.response.status, 200);
         assert!(body(&decision).contains("RECEIVED"));
         assert_eq!(decision.event.is_some(), decision.outcome == Outcome::Accepted);
@@ -402,12 +407,12 @@ fn a_missing_deduplication_key_is_null_and_all_missing_disable_deduplication() {
     let listener = open("[deduplicate]\nkeys = [\"a\", \"b\"]\nwindow = \"1h\"\n");
     assert_eq!(hashes(&listener, r#"{"a":1,"b":null}"#), hashes(&listener, r#"{"a":1}"#));
     let decision = Sent::json("{}").to(&listener);
-    assert_eq!((came(&decision).as_str(), decision.dedup), ("accepted dedup_missing", None));
+    assert_eq!((outcome_of(&decision).as_str(), decision.dedup), ("accepted dedup_missing", None));
     let decision = Sent::json(r#"{"a":1}"#).to(&listener);
     assert_eq!(decision.dedup.unwrap().window, Duration::from_secs(3600));
     let listener = open("[deduplicate]\nkeys = ['$INTEGER(parsed_body.a)', \"b\"]\n");
     let decision = Sent::json(r#"{"a":"x","b":1}"#).to(&listener);
-    assert_eq!(came(&decision), "accepted dedup_error");
+    assert_eq!(outcome_of(&decision), "accepted dedup_error");
     assert_eq!(decision.dedup.unwrap().hashes, hashes(&listener, r#"{"b":1}"#));
 }
 
@@ -452,7 +457,7 @@ title = "'#${parsed_body.issue.number}'"
         ("data = '{ \"n\": $INTEGER(parsed_body.a) }'", r#"{"a":"x"}"#),
     ] {
         let decision = Sent::json(text).to(&open(&format!("[event]\n{part}\n")));
-        assert_eq!(came(&decision), "accepted map_error", "{part}");
+        assert_eq!(outcome_of(&decision), "accepted map_error", "{part}");
         let event = decision.event.unwrap();
         assert_eq!((event.kind, event.provider_id), (None, None));
         // A body that cannot be mapped is kept as received: nothing is lost.
@@ -518,7 +523,7 @@ fn a_configured_response_is_sent_and_falls_back_to_the_default() {
         assert_eq!(decision.response.header("content-type").unwrap_or(""), kind, "{response}");
         assert_eq!(body(&decision), wanted, "{response}");
         let fell_back = !response.is_empty() && wanted == usual;
-        assert_eq!(came(&decision).contains("response_error"), fell_back, "{response}");
+        assert_eq!(outcome_of(&decision).contains("response_error"), fell_back, "{response}");
     }
 }
 
@@ -533,11 +538,11 @@ fn filtered_out_events_get_the_configured_response() {
 fn a_monitored_verification_is_recorded_and_does_not_reject() {
     let monitored = SIGNED.replace("name = \"signature\"", "name = \"signature\"\nenforce = false");
     let decision = Sent::json("{}").with("X-Signature", "00".repeat(32)).to(&secured(&monitored));
-    assert_eq!(came(&decision), "accepted digest_differs");
-    assert!(said(&decision).contains("(monitored only)"));
+    assert_eq!(outcome_of(&decision), "accepted digest_differs");
+    assert!(messages_of(&decision).contains("(monitored only)"));
     let both = format!("{monitored}{}", SIGNED.replace("\"signature\"", "\"enforced\""));
     let decision = Sent::json("{}").with("X-Signature", "00".repeat(32)).to(&secured(&both));
-    assert_eq!(came(&decision), "verification_failed digest_differs digest_differs");
+    assert_eq!(outcome_of(&decision), "verification_failed digest_differs digest_differs");
 }
 
 #[test]
@@ -547,7 +552,7 @@ fn the_decision_steps_run_in_the_documented_order() {
     let listener = secured(&format!("{SIGNED}{schema}"));
     let mut refusing = Counted { refuses: true, ..Counted::default() };
     for (sent, limited, outcome) in [
-        (Sent::json("{").by("PUT"), true, Outcome::MethodNotAllowed),
+        (Sent::json("{").method("PUT"), true, Outcome::MethodNotAllowed),
         (Sent::json("{"), false, Outcome::VerificationFailed),
         (sign(Sent::json("{")), true, Outcome::RateLimited),
         (sign(Sent::json("{")), false, Outcome::MalformedBody),
@@ -583,7 +588,7 @@ fn logs_and_responses_contain_neither_secret_nor_computed_digest() {
                 sent.seen(|request| hookgate::listener::log_entry(&listener, request, &decision));
             let written = format!(
                 "{decision:?}\n{}\n{log}\n{listener:?}\n{}",
-                said(&decision),
+                messages_of(&decision),
                 body(&decision)
             );
             for secret in [super::KEY, super::OLD] {

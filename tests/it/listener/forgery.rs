@@ -37,8 +37,8 @@ impl Tally {
         recipes.insert(facts.recipe.name);
     }
 
-    fn complain(&mut self, facts: &Facts, sample: &Sample, what: &str, told: &str) {
-        self.wrong.push(format!("{} `{}`: {what}: {told}", facts.recipe.name, sample.name));
+    fn complain(&mut self, facts: &Facts, sample: &Sample, what: &str, report: &str) {
+        self.wrong.push(format!("{} `{}`: {what}: {report}", facts.recipe.name, sample.name));
     }
 
     /// Asserts a minimum number of changes, and for each kind a minimum number of recipes.
@@ -60,8 +60,8 @@ impl Tally {
 
 fn listener_of(facts: &Facts, sample: &Sample) -> Listener {
     let loaded = facts.recipe.listener(&sample.secrets, &sample.vars);
-    let told = complaints(&loaded);
-    loaded.listener.unwrap_or_else(|| panic!("{} `{}`: {told}", facts.recipe.name, sample.name))
+    let report = complaints(&loaded);
+    loaded.listener.unwrap_or_else(|| panic!("{} `{}`: {report}", facts.recipe.name, sample.name))
 }
 
 /// Returns the reason codes of the failed verifications.
@@ -74,11 +74,11 @@ fn failed(decision: &Decision) -> Vec<&'static str> {
 fn complaint(facts: &Facts, listener: &Listener, change: &Change) -> Option<String> {
     let decision = run(listener, &change.sample);
     let failed = failed(&decision);
-    let told = format!("{} {failed:?}, wanted {:?}", decision.outcome, change.wanted);
+    let report = format!("{} {failed:?}, wanted {:?}", decision.outcome, change.wanted);
     let status = match decision.outcome {
         Outcome::VerificationFailed => 401,
         Outcome::MethodNotAllowed => 405,
-        _ => return Some(told),
+        _ => return Some(report),
     };
     // A rule beside the signature may fail too.
     let has_rule = facts.checks.iter().any(|check| check.kind == Kind::Rule);
@@ -86,10 +86,10 @@ fn complaint(facts: &Facts, listener: &Listener, change: &Change) -> Option<Stri
     let right = failed.iter().any(|one| change.wanted.contains(one));
     let only = failed.iter().all(|one| change.wanted.contains(one) || beside(one));
     if !right || !only {
-        return Some(told);
+        return Some(report);
     }
     if decision.event.is_some() || decision.dedup.is_some() || decision.response.status != status {
-        return Some(format!("{told}: an event, or {}", decision.response.status));
+        return Some(format!("{report}: an event, or {}", decision.response.status));
     }
     leaks(listener, change, &decision, &failed)
 }
@@ -138,8 +138,8 @@ fn every_change_to_a_signed_part_is_refused_with_a_reason_code() {
             );
             for change in changes::of_covered(&facts, sample) {
                 tally.count(change.kind, &facts);
-                if let Some(told) = complaint(&facts, &listener, &change) {
-                    tally.complain(&facts, sample, &change.what, &told);
+                if let Some(report) = complaint(&facts, &listener, &change) {
+                    tally.complain(&facts, sample, &change.what, &report);
                 }
                 if change.kind.starts_with("a line end")
                     && !tells_of_the_line_end(&listener, &change)
@@ -203,12 +203,12 @@ fn every_change_to_a_signature_is_refused_with_a_reason_code() {
             assert!(!proofs.is_empty(), "{} `{}`: no signature", facts.recipe.name, sample.name);
             for change in signatures::changes(&facts, sample, at == 0 && quick) {
                 tally.count(change.kind, &facts);
-                if let Some(told) = complaint(&facts, &listener, &change) {
+                if let Some(report) = complaint(&facts, &listener, &change) {
                     tally.complain(
                         &facts,
                         sample,
                         &format!("{}, {}", change.kind, change.what),
-                        &told,
+                        &report,
                     );
                 }
             }
@@ -272,8 +272,8 @@ fn a_wrong_or_empty_secret_accepts_no_request() {
                 // The token of a challenge is signed with it too.
                 wanted.push("token_signed");
                 let change = Change { kind: "a wrong secret", what, sample: changed, wanted };
-                if let Some(told) = complaint(&facts, &listener, &change) {
-                    tally.complain(&facts, sample, &change.what, &told);
+                if let Some(report) = complaint(&facts, &listener, &change) {
+                    tally.complain(&facts, sample, &change.what, &report);
                 }
             }
             for (at, (name, _)) in sample.secrets.iter().enumerate() {
@@ -311,8 +311,8 @@ fn a_signature_with_an_empty_secret_is_refused() {
             let wanted = vec!["digest_differs", "wrong_length"];
             let change =
                 Change { kind: "no secret", what: "no secret".to_owned(), sample: forged, wanted };
-            if let Some(told) = complaint(&facts, &listener_of(&facts, sample), &change) {
-                tally.complain(&facts, sample, "no secret", &told);
+            if let Some(report) = complaint(&facts, &listener_of(&facts, sample), &change) {
+                tally.complain(&facts, sample, "no secret", &report);
             }
         }
     }

@@ -79,7 +79,7 @@ proptest! {
         form in prop::collection::vec(any::<u8>(), 0..200), query in "\\PC{0,80}",
     ) {
         let sent = Sent::new(&form).with("Content-Type", "application/x-www-form-urlencoded");
-        let decision = sent.asking(&query).to(&open(""));
+        let decision = sent.with_query(&query).to(&open(""));
         prop_assert!(decision.parts.parsed_body().borrow().as_object().is_some());
         prop_assert!(decision.parts.query().borrow().as_object().is_some());
     }

@@ -134,15 +134,15 @@ fn a_request_signed_by_a_recipe_is_accepted_by_it() {
 fn sends(recipe: &Recipe, sample: &Sample, now: Time) -> Option<Result<(), String>> {
     let listener = recipe.listener(&sample.secrets, &sample.vars).listener?;
     let body = sample.body.clone().unwrap_or_default();
-    let bare = super::bare(URL, &body, now);
-    let sent = match recipe.sign(&listener, &bare, now) {
+    let plain_request = super::plain_request(URL, &body, now);
+    let sent = match recipe.sign(&listener, &plain_request, now) {
         Ok(sent) => sent,
         Err(SignError::Impossible(_)) => return None,
         Err(error) => return Some(Err(error.to_string())),
     };
     let headers: Vec<(&str, &str)> =
         sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let request = Request { method: &sent.method, headers: &headers, ..bare };
+    let request = Request { method: &sent.method, headers: &headers, ..plain_request };
     let decision = decided(&listener, &request, now);
     if decision.outcome != Outcome::Accepted {
         let reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
@@ -170,7 +170,7 @@ fn a_listener_overrides_a_key_of_its_recipe_and_keeps_the_others() {
         .with("X-GitHub-Event", "ping")
         .with("X-GitHub-Delivery", "1");
     let decision = sent.to(&listener);
-    assert_eq!(super::came(&decision), "accepted", "{}", super::said(&decision));
+    assert_eq!(super::outcome_of(&decision), "accepted", "{}", super::messages_of(&decision));
     let event = decision.event.unwrap();
     assert_eq!(event.kind.as_deref(), Some("ping"));
     assert_eq!(

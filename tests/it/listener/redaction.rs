@@ -6,7 +6,7 @@ use hookgate::listener::{Listener, log_entry};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Sent, loaded, open, told};
+use super::{Sent, loaded, open, rendered};
 
 /// Returns the log entry of a request.
 fn log(listener: &Listener, sent: &Sent) -> Value {
@@ -19,7 +19,7 @@ const HIDDEN: &str = "<redacted>";
 
 #[test]
 fn the_log_of_a_request_has_the_documented_format() {
-    let sent = Sent::json(r#"{"a":1}"#).with("X-Id", "7").asking("b=2");
+    let sent = Sent::json(r#"{"a":1}"#).with("X-Id", "7").with_query("b=2");
     let wanted = json!({
         "error_message": "",
         "headers": { "map": { "Content-Type": "application/json", "X-Id": "7" } },
@@ -59,7 +59,7 @@ fn credential_headers_are_redacted_in_every_configuration() {
     }
 }
 
-fn hiding(paths: &[&str]) -> Listener {
+fn redacting(paths: &[&str]) -> Listener {
     open(&format!("[redact]\npaths = {}\n", json!(paths)))
 }
 
@@ -78,14 +78,14 @@ fn redaction_by_path_also_hides_the_raw_body() {
         ("parsed_body.deep.*.t", "/deep/b/t", "/user/email"),
         ("parsed_body.deep[*].t", "/deep/a/t", "/user/email"),
     ] {
-        let log = log(&hiding(&[path]), &Sent::json(text));
+        let log = log(&redacting(&[path]), &Sent::json(text));
         assert_eq!(log["parsed_body"].pointer(at).unwrap(), HIDDEN, "{path}");
         assert_ne!(log["parsed_body"].pointer(shown).unwrap(), HIDDEN, "{path}");
         assert_eq!(log["raw_body"], HIDDEN, "{path}");
     }
     let log = log(
-        &hiding(&["parsed_body.nothing.here", "query_params.token"]),
-        &Sent::json(text).asking("token=t&a=b"),
+        &redacting(&["parsed_body.nothing.here", "query_params.token"]),
+        &Sent::json(text).with_query("token=t&a=b"),
     );
     assert_eq!(log["raw_body"], text);
     assert_eq!(log["query_params"], json!({ "token": HIDDEN, "a": "b" }));
@@ -94,7 +94,7 @@ fn redaction_by_path_also_hides_the_raw_body() {
 #[test]
 fn redaction_paths_of_headers_are_case_insensitive() {
     let log = log(
-        &hiding(&["headers[\"x-token\"]", "headers.Via"]),
+        &redacting(&["headers[\"x-token\"]", "headers.Via"]),
         &Sent::json("{}").with("X-Token", "t").with("via", "v"),
     );
     let map = &log["headers"]["map"];
@@ -103,7 +103,7 @@ fn redaction_paths_of_headers_are_case_insensitive() {
 
 #[test]
 fn redaction_by_path_hides_a_malformed_body() {
-    let listener = hiding(&["parsed_body.card"]);
+    let listener = redacting(&["parsed_body.card"]);
     for sent in [
         Sent::json(r#"{"card":"4111","card":"4111"}"#),
         Sent::json(r#"{"card":"4111""#),
@@ -112,7 +112,7 @@ fn redaction_by_path_hides_a_malformed_body() {
         let log = log(&listener, &sent);
         assert!(!log.to_string().contains("4111"), "{log}");
     }
-    let log = log(&hiding(&["query_params.a"]), &Sent::json("{"));
+    let log = log(&redacting(&["query_params.a"]), &Sent::json("{"));
     assert_eq!(log["raw_body"], "{");
 }
 
@@ -129,13 +129,13 @@ fn a_redaction_path_without_effect_is_refused() {
         "vars.a",
     ] {
         let loaded = loaded(&format!("[redact]\npaths = {}\n", json!([path])), &[]);
-        let said = told(&loaded.diagnostics).join("\n");
-        assert!(loaded.listener.is_none() && said.contains("E0605"), "{path}: {said}");
+        let message = rendered(&loaded.diagnostics).join("\n");
+        assert!(loaded.listener.is_none() && message.contains("E0605"), "{path}: {message}");
     }
 }
 
 /// Returns a listener with secrets from files.
-fn knowing(secrets: &[&str]) -> Listener {
+fn with_secrets(secrets: &[&str]) -> Listener {
     let names: Vec<String> = (0..secrets.len()).map(|at| format!("s{at}")).collect();
     let files: Vec<(&str, &str)> =
         names.iter().map(String::as_str).zip(secrets.iter().copied()).collect();
@@ -149,7 +149,7 @@ fn knowing(secrets: &[&str]) -> Listener {
 #[test]
 fn redaction_hides_a_secret_in_common_encodings() {
     let secret = "a-b_c.d~e/f+g h\"i";
-    let listener = knowing(&[secret]);
+    let listener = with_secrets(&[secret]);
     for written in [
         secret.to_owned(),
         hex::encode(secret),
@@ -177,7 +177,7 @@ fn redaction_hides_a_secret_in_common_encodings() {
 #[test]
 fn redaction_hides_the_whole_of_a_secret_with_a_secret_prefix() {
     for secrets in [["abcdef", "abcdefghijkl"], ["abcdefghijkl", "abcdef"]] {
-        let shown = knowing(&secrets).redaction.text("x abcdefghijkl y abcdef");
+        let shown = with_secrets(&secrets).redaction.text("x abcdefghijkl y abcdef");
         assert_eq!(shown, format!("x {HIDDEN} y {HIDDEN}"));
     }
 }
@@ -207,9 +207,9 @@ fn errors_have_a_position_and_do_not_quote_the_request() {
         for card in ["4111 x", &long] {
             let sent = Sent::json(json!({ "card": card }).to_string());
             let decision = sent.to(&listener);
-            let said = super::said(&decision);
-            assert!(said.contains("E030") && said.contains(number), "{part}: {said}");
-            assert!(!said.contains("4111"), "{part}: {said}");
+            let message = super::messages_of(&decision);
+            assert!(message.contains("E030") && message.contains(number), "{part}: {message}");
+            assert!(!message.contains("4111"), "{part}: {message}");
             assert!(!log(&listener, &sent).to_string().contains("4111"), "{part}");
         }
     }
@@ -231,9 +231,9 @@ proptest! {
             _ => form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
         };
         let text = format!("{before}{encoded}{after}");
-        let listener = knowing(&[&secret]);
+        let listener = with_secrets(&[&secret]);
         let body = json!({ "a": [text] }).to_string();
-        let log = log(&listener, &Sent::json(&body).with("X-A", &text).asking(&text)).to_string();
+        let log = log(&listener, &Sent::json(&body).with("X-A", &text).with_query(&text)).to_string();
         let json = json!(encoded).to_string();
         prop_assert!(!log.contains(json.trim_matches('"')), "{encoded} in {log}");
     }
@@ -254,7 +254,7 @@ const ESCAPED: &str = "Sup3r/Secret+V\u{e4}lue=0123 456&<'\">";
 
 #[test]
 fn redaction_hides_an_escaped_secret_in_every_form_of_a_body() {
-    let listener = knowing(&[ESCAPED]);
+    let listener = with_secrets(&[ESCAPED]);
     let json = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
     let slashes = json(ESCAPED).replace('/', "\\/");
     let mixed = slashes.replacen('S', "\\u0053", 1).replace('+', "\\u002B");
@@ -298,7 +298,7 @@ fn redaction_hides_an_escaped_secret_in_every_form_of_a_body() {
 #[test]
 fn redaction_hides_a_secret_in_base64_at_every_alignment() {
     let secret = "a-secret-of-some-length";
-    let listener = knowing(&[secret]);
+    let listener = with_secrets(&[secret]);
     let credential = |before: &str, after: &str| {
         base64::engine::general_purpose::STANDARD.encode(format!("{before}{secret}{after}"))
     };
@@ -317,7 +317,7 @@ fn redaction_hides_a_secret_in_base64_at_every_alignment() {
 
 #[test]
 fn redaction_leaves_escapes_without_a_secret_unchanged() {
-    let listener = knowing(&[ESCAPED]);
+    let listener = with_secrets(&[ESCAPED]);
     for text in [
         r#"{"a":"x\/y\u0053\\n\"%2F%25&amp;"}"#,
         "a=%7B%22b%22%3A1%7D&c=d+e",
@@ -334,7 +334,7 @@ fn redaction_leaves_escapes_without_a_secret_unchanged() {
 
 #[test]
 fn redaction_by_path_hides_bodies_of_another_content_type() {
-    let listener = hiding(&["parsed_body.card"]);
+    let listener = redacting(&["parsed_body.card"]);
     let form = "application/x-www-form-urlencoded";
     for (kind, body) in [
         (form, "{\"card\":\"4111\"}"),
@@ -363,7 +363,7 @@ fn redaction_by_path_hides_bodies_of_another_content_type() {
 fn a_stored_log_is_redacted_again_by_the_current_configuration() {
     let sent = Sent::json(r#"{"a":"later\/secret","user":{"email":"e"},"n":1}"#)
         .with("X-Later", "v")
-        .asking("token=later%2Fsecret&b=1");
+        .with_query("token=later%2Fsecret&b=1");
     let mut stored = log(&open(""), &sent);
     assert!(stored.to_string().contains("secret"));
     let now = "secrets.S = { file = \"s\" }\n[redact]\nheaders = [\"x-later\"]\npaths = [\"parsed_body.user.email\"]\n";
@@ -406,7 +406,7 @@ proptest! {
         // A backslash or sign before it would belong to its first letter.
         let before = before.replace(['\\', '%', '&'], "");
         let text = format!("{before} {written} {after}");
-        let listener = knowing(&[&secret]);
+        let listener = with_secrets(&[&secret]);
         let shown = listener.redaction.text(&text);
         prop_assert!(!shown.contains(&written), "{written} in {shown}");
         prop_assert!(shown.starts_with(&format!("{before} {HIDDEN}")), "{shown}");

@@ -5,7 +5,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
-use super::{NOW, Sent, came, loaded, said};
+use super::{NOW, Sent, loaded, messages_of, outcome_of};
 
 fn url_safe(bytes: &[u8]) -> String {
     use base64::Engine as _;
@@ -27,7 +27,7 @@ fn listener(keys: &[Value], algorithms: &str) -> Listener {
         "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [{algorithms}]\nissuer = \"https://issuer.example\"\naudience = \"hooks\"\n"
     );
     let loaded = loaded(&check, &[("keys.json", &set)]);
-    loaded.listener.unwrap_or_else(|| panic!("{:?}", super::told(&loaded.diagnostics)))
+    loaded.listener.unwrap_or_else(|| panic!("{:?}", super::rendered(&loaded.diagnostics)))
 }
 
 fn claims() -> Value {
@@ -71,13 +71,17 @@ fn a_forged_jwt_is_hashed_once_for_each_candidate_key_and_not_if_too_long() {
         ("a.b.c".to_owned(), 0),
     ] {
         let decision = presented(&listener, &token);
-        assert_eq!((came(&decision).as_str(), decision.hashed_bytes), (BAD, hashed), "{token}");
+        assert_eq!(
+            (outcome_of(&decision).as_str(), decision.hashed_bytes),
+            (BAD, hashed),
+            "{token}"
+        );
     }
     let keys: Vec<_> = (0..33).map(|at| jwk(&at.to_string(), &ed25519(at))).collect();
     let set = json!({ "keys": keys }).to_string();
     let check = "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [\"EdDSA\"]\nissuer = \"i\"\naudience = \"a\"\n";
-    let said = super::told(&loaded(check, &[("keys.json", &set)]).diagnostics).join("\n");
-    assert!(said.contains("more than 32"), "{said}");
+    let message = super::rendered(&loaded(check, &[("keys.json", &set)]).diagnostics).join("\n");
+    assert!(message.contains("more than 32"), "{message}");
 }
 
 #[test]
@@ -114,8 +118,8 @@ fn jwt_claims_are_checked_for_time_issuer_and_audience() {
     ] {
         let token = token(&head, &claims, |text| pair.sign(text).as_ref().to_vec());
         let decision = presented(&listener, &token);
-        assert_eq!(came(&decision), outcome, "{claims}: {}", said(&decision));
-        assert!(!said(&decision).contains(&token));
+        assert_eq!(outcome_of(&decision), outcome, "{claims}: {}", messages_of(&decision));
+        assert!(!messages_of(&decision).contains(&token));
     }
     assert!(listener.is_secured());
 }
@@ -154,12 +158,15 @@ fn a_jwt_needs_a_pinned_key_and_an_allowed_algorithm() {
         ("no token".to_owned(), BAD),
         (String::new(), "verification_failed missing_credential"),
     ] {
-        assert_eq!(came(&presented(&listener, &token)), outcome, "{token}");
+        assert_eq!(outcome_of(&presented(&listener, &token)), outcome, "{token}");
     }
-    assert_eq!(came(&Sent::json("{}").to(&listener)), "verification_failed missing_credential");
+    assert_eq!(
+        outcome_of(&Sent::json("{}").to(&listener)),
+        "verification_failed missing_credential"
+    );
     // The listener's algorithms decide, not the token's header.
     let other = self::listener(&[jwk("a", &pair)], "\"RS256\", \"ES256\"");
-    assert_eq!(came(&presented(&other, &good)), BAD);
+    assert_eq!(outcome_of(&presented(&other, &good)), BAD);
 }
 
 #[test]
@@ -174,10 +181,10 @@ fn a_jwt_with_a_p256_key_is_accepted() {
     let sign = |text: &[u8]| pair.sign(&random, text).unwrap().as_ref().to_vec();
     let token = token(&json!({ "alg": "ES256" }), &claims(), sign);
     assert_eq!(
-        came(&presented(&listener(std::slice::from_ref(&key), "\"ES256\""), &token)),
+        outcome_of(&presented(&listener(std::slice::from_ref(&key), "\"ES256\""), &token)),
         "accepted"
     );
-    assert_eq!(came(&presented(&listener(&[key], "\"EdDSA\""), &token)), BAD);
+    assert_eq!(outcome_of(&presented(&listener(&[key], "\"EdDSA\""), &token)), BAD);
 }
 
 #[test]
@@ -186,7 +193,7 @@ fn a_jwks_without_a_signing_key_is_refused() {
     let pair = ed25519(7);
     let mut encrypts = jwk("a", &pair);
     encrypts["use"] = json!("enc");
-    for (set, told) in [
+    for (set, report) in [
         ("{".to_owned(), "not JSON"),
         ("[]".to_owned(), "a list `keys`"),
         (json!({ "keys": [] }).to_string(), "no public key"),
@@ -194,8 +201,8 @@ fn a_jwks_without_a_signing_key_is_refused() {
         (json!({ "keys": [encrypts] }).to_string(), "no public key"),
     ] {
         let loaded = loaded(check, &[("keys.json", &set)]);
-        let said = super::told(&loaded.diagnostics).join("\n");
-        assert!(loaded.listener.is_none() && said.contains(told), "{set}: {said}");
-        assert!(said.contains("E0605"), "{said}");
+        let message = super::rendered(&loaded.diagnostics).join("\n");
+        assert!(loaded.listener.is_none() && message.contains(report), "{set}: {message}");
+        assert!(message.contains("E0605"), "{message}");
     }
 }

@@ -5,7 +5,9 @@ use hookgate::listener::{Outcome, Presented, presented};
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-use super::{KEY, NOW, OLD, SECRETS, Sent, came, loaded, mac, open, said, secured, sha256};
+use super::{
+    KEY, NOW, OLD, SECRETS, Sent, loaded, mac, messages_of, open, outcome_of, secured, sha256,
+};
 
 fn rule(rule: &str) -> String {
     format!("[[verify]]\nname = \"rule\"\nrule = '{rule}'\n")
@@ -23,7 +25,7 @@ fn a_verification_rule_must_be_true_and_null_and_errors_reject() {
         ("$SHA256(headers[\"y\"]).$HEX() == headers[\"y\"]", "verification_failed rule_error"),
     ] {
         let sent = Sent::json("{}").with("X", "1").with("Z", "one");
-        assert_eq!(came(&sent.to(&open(&rule(source)))), outcome, "{source}");
+        assert_eq!(outcome_of(&sent.to(&open(&rule(source)))), outcome, "{source}");
     }
 }
 
@@ -32,7 +34,7 @@ fn all_verifications_run_and_all_failures_are_logged() {
     let listener =
         open(&format!("{}{}{}", rule("FALSE"), rule("TRUE"), rule("raw_body == 1 OR FALSE")));
     let decision = Sent::json("{}").to(&listener);
-    assert_eq!(came(&decision), "verification_failed rule_false rule_false");
+    assert_eq!(outcome_of(&decision), "verification_failed rule_false rule_false");
     assert_eq!(decision.reasons.len(), 3);
 }
 
@@ -75,14 +77,14 @@ fn a_signature_is_accepted_only_in_its_configured_encoding() {
     let wide = &base.replace("sha256", "sha512");
     let padded = base64(mac(HMAC_SHA512, KEY, BODY));
     let half = padded.strip_suffix('=').unwrap().to_owned();
-    let stranger = hex::encode(mac(HMAC_SHA256, "another", BODY));
+    let foreign = hex::encode(mac(HMAC_SHA256, "another", BODY));
     const FAILS: &str = "verification_failed ";
     for (check, received, outcome) in [
         (hex, hexed.clone(), ""),
         (hex, hexed.to_uppercase(), ""),
         (hex, format!(" {hexed} "), ""),
         (hex, String::new(), "missing_signature"),
-        (hex, stranger.clone(), "digest_differs"),
+        (hex, foreign.clone(), "digest_differs"),
         (hex, hexed[2..].to_owned(), "wrong_length"),
         (hex, format!("{hexed}00"), "wrong_length"),
         (hex, sha1.clone(), "wrong_length"),
@@ -94,8 +96,8 @@ fn a_signature_is_accepted_only_in_its_configured_encoding() {
         (prefixed, hexed.clone(), "wrong_prefix"),
         (prefixed, format!("v2={hexed}"), "wrong_prefix"),
         (prefixed, format!("V1={hexed}"), "wrong_prefix"),
-        (several, format!("v2={hexed}, v1={stranger},v1={hexed}"), ""),
-        (several, format!("v2={hexed},v1={stranger}"), "digest_differs"),
+        (several, format!("v2={hexed}, v1={foreign},v1={hexed}"), ""),
+        (several, format!("v2={hexed},v1={foreign}"), "digest_differs"),
         (several, format!("v1=zz,v1={hexed}"), ""),
         (several, format!("v1=00,v1={hexed}"), ""),
         (several, ",,".to_owned(), "missing_signature"),
@@ -130,7 +132,7 @@ fn a_signature_is_accepted_only_in_its_configured_encoding() {
             "" => "accepted".to_owned(),
             code => format!("{FAILS}{code}"),
         };
-        assert_eq!(came(&decision), wanted, "{check}{received}\n{}", said(&decision));
+        assert_eq!(outcome_of(&decision), wanted, "{check}{received}\n{}", messages_of(&decision));
     }
 }
 
@@ -153,10 +155,10 @@ fn base64_of(bytes: &[u8], alphabet: &str) -> String {
 
 /// Returns the same base64 with an unused bit set.
 fn last_bit_set(text: &str) -> String {
-    let bare = text.trim_end_matches('=');
-    let last = bare.chars().last().unwrap();
+    let plain_request = text.trim_end_matches('=');
+    let last = plain_request.chars().last().unwrap();
     let next = char::from_u32(u32::from(last) + 1).unwrap();
-    format!("{}{next}=", &bare[..bare.len() - 1])
+    format!("{}{next}=", &plain_request[..plain_request.len() - 1])
 }
 
 #[test]
@@ -164,18 +166,18 @@ fn any_active_secret_is_accepted_and_the_log_names_it() {
     let check = "hash = \"sha256\"\nencoding = \"hex\"\npayload = 'raw_body'\n";
     let listener = open(&signature(check));
     let with = |secret: &str| Sent::json(BODY).with("X-Signature", hexed(secret)).to(&listener);
-    assert!(said(&with(KEY)).ends_with("signed with `KEY`"), "{}", said(&with(KEY)));
+    assert!(messages_of(&with(KEY)).ends_with("signed with `KEY`"), "{}", messages_of(&with(KEY)));
     let old = with(OLD);
     assert_eq!(old.outcome, Outcome::Accepted);
-    assert!(said(&old).contains("`KEY`, number 2"), "{}", said(&old));
-    assert_eq!(came(&with("another")), "verification_failed digest_differs");
+    assert!(messages_of(&old).contains("`KEY`, number 2"), "{}", messages_of(&old));
+    assert_eq!(outcome_of(&with("another")), "verification_failed digest_differs");
     // The empty secret is known to everyone.
-    assert_eq!(came(&with("")), "verification_failed digest_differs");
+    assert_eq!(outcome_of(&with("")), "verification_failed digest_differs");
 }
 
 #[test]
 fn an_empty_secret_is_refused_by_the_listener() {
-    for (secret, told) in [
+    for (secret, report) in [
         ("{ env = \"NONE\" }", "not set"),
         ("{ file = \"empty\" }", "empty"),
         ("{ file = \"line\" }", "empty"),
@@ -186,10 +188,10 @@ fn an_empty_secret_is_refused_by_the_listener() {
     ] {
         let files = [("empty", ""), ("line", "\n")];
         let loaded = loaded(&format!("secrets.KEY = {secret}\n"), &files);
-        let said = super::told(&loaded.diagnostics).join("\n");
+        let message = super::rendered(&loaded.diagnostics).join("\n");
         assert!(loaded.listener.is_none(), "{secret}");
-        assert!(said.contains("E0606") && said.contains(told), "{secret}: {said}");
-        assert!(!said.contains(KEY), "{said}");
+        assert!(message.contains("E0606") && message.contains(report), "{secret}: {message}");
+        assert!(!message.contains(KEY), "{message}");
     }
 }
 
@@ -200,12 +202,12 @@ fn a_digest_that_matches_without_the_last_line_end_gets_a_hint() {
     for (ending, hinted) in [("\n", true), ("\r\n", true), (" ", false)] {
         let sent = Sent::json(format!("{BODY}{ending}")).with("X-Signature", hexed(KEY));
         let decision = sent.to(&listener);
-        assert_eq!(came(&decision), "verification_failed digest_differs");
-        assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
+        assert_eq!(outcome_of(&decision), "verification_failed digest_differs");
+        assert_eq!(messages_of(&decision).contains("last line end"), hinted, "{ending:?}");
         // With each of the secrets, in one pass over the body.
         let decision = Sent::json(format!("{BODY}{ending}")).with("X-Signature", hexed(OLD));
         let decision = decision.to(&listener);
-        assert_eq!(said(&decision).contains("last line end"), hinted, "{ending:?}");
+        assert_eq!(messages_of(&decision).contains("last line end"), hinted, "{ending:?}");
         let sent = (BODY.len() + ending.len()) as u64;
         assert_eq!(decision.hashed_bytes, 2 * sent, "once for each secret");
     }
@@ -224,7 +226,11 @@ fn a_digest_that_matches_without_the_last_line_end_gets_a_hint() {
             let decision = sent.with("X-Signature", signed.as_str()).to(&listener);
             let is_good = decision.outcome == Outcome::Accepted;
             assert_eq!(is_good, more.is_empty(), "{payload} {more:?}");
-            assert_eq!(said(&decision).contains("last line end"), hinted, "{payload} {more:?}");
+            assert_eq!(
+                messages_of(&decision).contains("last line end"),
+                hinted,
+                "{payload} {more:?}"
+            );
         }
         // A long body is not hashed a second time.
         let long = format!("{}\n", "a".repeat(100_000));
@@ -275,7 +281,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
     ] {
         let all: Vec<String> = (0..candidates).map(|at| forged("sha256", 32, at)).collect();
         let decision = Sent::new(&body).with("X-Signature", all.join(",")).to(&listener);
-        assert_eq!(came(&decision), format!("verification_failed {code}"), "{candidates}");
+        assert_eq!(outcome_of(&decision), format!("verification_failed {code}"), "{candidates}");
         assert_eq!(decision.hashed_bytes, hashes * once, "{candidates} candidates");
     }
     // Each hash function of the candidates is computed once.
@@ -287,7 +293,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
     let short = forged("sha512", 32, 1);
     let decision = Sent::new(&body).with("X-Signature", short).to(&listener);
     assert_eq!(
-        (came(&decision).as_str(), decision.hashed_bytes),
+        (outcome_of(&decision).as_str(), decision.hashed_bytes),
         ("verification_failed wrong_length", 0)
     );
     // The last of sixteen candidates counts like the first, with any of the secrets and payloads.
@@ -295,7 +301,7 @@ fn a_forged_request_hashes_its_body_once_for_each_secret_hash_and_payload() {
         let mut all: Vec<String> = (0..15).map(|at| forged("sha256", 32, at)).collect();
         all.push(format!("sha256={}", hex::encode(sha256(secret, payload))));
         let decision = Sent::new(&body).with("X-Signature", all.join(",")).to(&listener);
-        assert_eq!(came(&decision), "accepted", "{}", said(&decision));
+        assert_eq!(outcome_of(&decision), "accepted", "{}", messages_of(&decision));
     }
 }
 
@@ -312,15 +318,15 @@ fn signature_candidates_are_limited_and_other_parts_hide_none() {
     ] {
         let received = format!("{}{good}", "v0=1,".repeat(others));
         let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
-        assert_eq!(came(&decision), outcome, "{others}");
+        assert_eq!(outcome_of(&decision), outcome, "{others}");
     }
     // Empty parts are skipped, and a list in a body may contain any value.
     let listener = open(&signature(check).replace("headers[\"x-signature\"]", "parsed_body.s"));
     let decision = Sent::json(r#"{"s":[1,null,{},"v1=zz"]}"#).to(&listener);
-    assert_eq!(came(&decision), "verification_failed wrong_encoding");
+    assert_eq!(outcome_of(&decision), "verification_failed wrong_encoding");
     let many = vec!["v1=00"; 100_000];
     let decision = Sent::json(serde_json::json!({ "s": many }).to_string()).to(&listener);
-    assert_eq!(came(&decision), "verification_failed too_many_signatures");
+    assert_eq!(outcome_of(&decision), "verification_failed too_many_signatures");
 }
 
 #[test]
@@ -339,12 +345,12 @@ fn public_key_signatures_are_tried_up_to_a_limit_and_only_with_the_right_length(
     ] {
         let received = candidates.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(",");
         let decision = Sent::json(BODY).with("X-Signature", received).to(&listener);
-        assert_eq!(came(&decision), format!("verification_failed {code}"));
+        assert_eq!(outcome_of(&decision), format!("verification_failed {code}"));
         assert_eq!(decision.hashed_bytes, tried * BODY.len() as u64);
     }
     let good = hex::encode(key_pair(7).sign(BODY.as_bytes()));
     let decision = Sent::json(BODY).with("X-Signature", format!("{forged},{good}")).to(&listener);
-    assert_eq!(came(&decision), "accepted");
+    assert_eq!(outcome_of(&decision), "accepted");
 }
 
 #[test]
@@ -358,7 +364,7 @@ fn any_of_several_payloads_may_be_signed() {
         (signed("7"), "verification_failed no_payload"),
     ] {
         let sent = Sent::json("{}").with("X-Signature", signature).with("Z", "seven");
-        assert_eq!(came(&sent.to(&listener)), outcome);
+        assert_eq!(outcome_of(&sent.to(&listener)), outcome);
     }
 }
 
@@ -402,15 +408,20 @@ fn a_signed_time_past_or_future_of_its_tolerance_is_refused() {
         ),
         ("tolerance = 60\n[vars]\ntolerance = \"off\"", NOW.to_string(), 1_000_000, "accepted"),
     ] {
-        let decision = at_time(&time).after(seconds).to(&timed(more));
-        assert_eq!(came(&decision), outcome, "{more} {time} {seconds}\n{}", said(&decision));
+        let decision = at_time(&time).delayed(seconds).to(&timed(more));
+        assert_eq!(
+            outcome_of(&decision),
+            outcome,
+            "{more} {time} {seconds}\n{}",
+            messages_of(&decision)
+        );
     }
     let without = Sent::json(BODY).with("X-Signature", "00".repeat(32));
-    assert_eq!(came(&without.to(&timed(""))), "verification_failed missing_time");
+    assert_eq!(outcome_of(&without.to(&timed(""))), "verification_failed missing_time");
     // A valid time is no use without the signature.
     let forged =
         Sent::json(BODY).with("X-Signature", "00".repeat(32)).with("X-Time", NOW.to_string());
-    assert_eq!(came(&forged.to(&timed(""))), "verification_failed digest_differs");
+    assert_eq!(outcome_of(&forged.to(&timed(""))), "verification_failed digest_differs");
 }
 
 #[test]
@@ -430,7 +441,7 @@ fn a_private_key_signs_and_the_pinned_public_key_verifies() {
         (String::new(), "verification_failed missing_signature"),
     ] {
         let decision = Sent::json(BODY).with("X-Signature", signature).to(&listener);
-        assert_eq!(came(&decision), outcome, "{}", said(&decision));
+        assert_eq!(outcome_of(&decision), outcome, "{}", messages_of(&decision));
     }
     assert!(listener.is_secured());
     let decision = Sent::json(BODY).with("X-Signature", signed(&pair)).to(&listener);
@@ -446,7 +457,7 @@ fn address_verification_accepts_only_the_configured_networks() {
     let listener = open(
         "[[verify]]\nname = \"address\"\naddresses = [\"192.0.2.0/24\", \"198.51.100.7\", \"2001:db8::1\", \"2001:db8:1::/48\"]\n",
     );
-    for (address, taken) in [
+    for (address, accepted) in [
         ("192.0.2.0", true),
         ("192.0.2.255", true),
         ("192.0.3.0", false),
@@ -459,14 +470,17 @@ fn address_verification_accepts_only_the_configured_networks() {
         ("::ffff:192.0.3.9", false),
     ] {
         let sent = Sent { address: Some(address.parse().unwrap()), ..Sent::json("{}") };
-        let wanted = if taken { "accepted" } else { "verification_failed address_not_allowed" };
-        assert_eq!(came(&sent.to(&listener)), wanted, "{address}");
+        let wanted = if accepted { "accepted" } else { "verification_failed address_not_allowed" };
+        assert_eq!(outcome_of(&sent.to(&listener)), wanted, "{address}");
     }
-    assert_eq!(came(&Sent::json("{}").to(&listener)), "verification_failed address_not_allowed");
+    assert_eq!(
+        outcome_of(&Sent::json("{}").to(&listener)),
+        "verification_failed address_not_allowed"
+    );
     assert!(!listener.is_secured());
     let mapped = open("[[verify]]\nname = \"address\"\naddresses = [\"::ffff:192.0.2.0/120\"]\n");
     let sent = Sent { address: Some("192.0.2.1".parse().unwrap()), ..Sent::json("{}") };
-    assert_eq!(came(&sent.to(&mapped)), "accepted");
+    assert_eq!(outcome_of(&sent.to(&mapped)), "accepted");
 }
 
 #[test]
@@ -489,7 +503,7 @@ fn a_credential_must_be_valid_and_for_this_listener() {
         (known("other", &[id]), "verification_failed not_for_listener"),
     ] {
         let sent = Sent { presented: presented.clone(), ..Sent::json("{}") };
-        assert_eq!(came(&sent.to(&listener)), outcome, "{presented:?}");
+        assert_eq!(outcome_of(&sent.to(&listener)), outcome, "{presented:?}");
     }
     assert!(listener.is_secured());
 }
@@ -527,8 +541,8 @@ fn verifications_of_different_kinds_must_all_pass() {
     let listener = secured(&format!("{address}{token}"));
     let at = |sent: Sent| Sent { address: Some("192.0.2.1".parse().unwrap()), ..sent };
     let with = |sent: Sent| sent.with("X-Token", KEY);
-    assert_eq!(came(&at(with(Sent::json("{}"))).to(&listener)), "accepted");
-    assert_eq!(came(&at(Sent::json("{}")).to(&listener)), "verification_failed rule_false");
+    assert_eq!(outcome_of(&at(with(Sent::json("{}"))).to(&listener)), "accepted");
+    assert_eq!(outcome_of(&at(Sent::json("{}")).to(&listener)), "verification_failed rule_false");
     let decision = with(Sent::json("{}")).to(&listener);
-    assert_eq!(came(&decision), "verification_failed address_not_allowed");
+    assert_eq!(outcome_of(&decision), "verification_failed address_not_allowed");
 }

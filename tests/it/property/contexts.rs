@@ -208,7 +208,7 @@ fn narrowed(value: &OwnedValue, paths: &[&[hookgate::program::Key]]) -> OwnedVal
     if paths.iter().any(|path| !matches!(path.first(), Some(Key::Name(_)))) {
         return value.clone();
     }
-    let mut kept = Vec::new();
+    let mut stored = Vec::new();
     for (key, member) in object.iter() {
         let inside: Vec<&[Key]> = paths
             .iter()
@@ -216,10 +216,10 @@ fn narrowed(value: &OwnedValue, paths: &[&[hookgate::program::Key]]) -> OwnedVal
             .map(|path| &path[1..])
             .collect();
         if !inside.is_empty() {
-            kept.push((key.clone(), narrowed(member, &inside)));
+            stored.push((key.clone(), narrowed(member, &inside)));
         }
     }
-    OwnedValue::Object(hookgate::value::OwnedObject::new(kept).0)
+    OwnedValue::Object(hookgate::value::OwnedObject::new(stored).0)
 }
 
 fn maybe(choices: &mut Choices, usual: impl FnOnce(&mut Choices) -> String) -> String {

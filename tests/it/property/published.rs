@@ -146,8 +146,8 @@ fn hmac_functions_match_the_rfc_test_vectors() {
         secrets.add_bytes("KEY", key);
         let mut context = Context::new();
         context.set("message", Value::Bytes(&message)).set_secrets(&secrets);
-        let made = program.eval(&context).unwrap();
-        assert!(made.borrow().as_text().unwrap().starts_with(code), "{hash} {code}");
+        let created = program.eval(&context).unwrap();
+        assert!(created.borrow().as_text().unwrap().starts_with(code), "{hash} {code}");
     }
 }
 
@@ -188,8 +188,8 @@ fn signature_verification_accepts_only_the_rfc_test_vectors() {
         };
         // A truncated code, as in the fifth case, is not accepted.
         let whole = code.len() > 32;
-        let taken = if whole { Outcome::Accepted } else { Outcome::VerificationFailed };
-        assert_eq!(sent(code), taken, "{hash} {code}");
+        let accepted = if whole { Outcome::Accepted } else { Outcome::VerificationFailed };
+        assert_eq!(sent(code), accepted, "{hash} {code}");
         let last = if code.ends_with('0') { "1" } else { "0" };
         let other = format!("{}{last}", &code[..code.len() - 1]);
         assert_eq!(sent(&other), Outcome::VerificationFailed, "{hash} {code}");

@@ -10,8 +10,8 @@ use hookgate::engine::Time;
 use hookgate::gateway::{Clock, Configuration, Gateway, micros_of, time_of};
 use serde_json::json;
 
-use super::until;
-use crate::gateway::receiver::{Does, Receiver};
+use super::wait_until;
+use crate::gateway::receiver::{Reaction, Receiver};
 use crate::gateway::running::{Answer, Folder, LISTENER, exchange, hookgate_hmac};
 use crate::gateway::subscribed::Subscribed;
 
@@ -20,7 +20,7 @@ const DAY: i64 = 86_400 * SECOND;
 const YEAR: i64 = 365 * DAY;
 
 /// A gateway in this process, with a clock that the test sets.
-struct Set {
+struct ClockedGateway {
     clock: Clock,
     /// The start time.
     began: i64,
@@ -45,12 +45,12 @@ impl Write for Lines {
     }
 }
 
-impl Set {
+impl ClockedGateway {
     fn serve(folder: &Path) -> Self {
         let began: Time = "2026-01-01T12:00:00Z".parse().unwrap();
         let clock = Clock::pinned(began);
         let configuration = Configuration::read(folder, true).unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, report) = std::sync::mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (log, pinned) = (Arc::<Mutex<Vec<u8>>>::default(), clock.clone());
         let lines = Lines(Arc::clone(&log));
@@ -72,7 +72,7 @@ impl Set {
                 }
             });
         });
-        let (senders, management) = told.recv().unwrap();
+        let (senders, management) = report.recv().unwrap();
         Self { clock, began: micros_of(began), senders, management, log, _stop: stop }
     }
 
@@ -81,8 +81,8 @@ impl Set {
         self.clock.set(time_of(self.began + after));
     }
 
-    fn logged(&self, text: &str) {
-        until(&format!("no `{text}` in the log"), || {
+    fn wait_for_log(&self, text: &str) {
+        wait_until(&format!("no `{text}` in the log"), || {
             String::from_utf8_lossy(&self.log.lock().unwrap()).contains(text)
         });
     }
@@ -112,7 +112,7 @@ time = 'headers["x-time"]'
 #[test]
 fn clock_skew_rejects_signed_times_only_until_the_clock_is_corrected() {
     let folder = super::open("", TIMED);
-    let gateway = Set::serve(folder.path());
+    let gateway = ClockedGateway::serve(folder.path());
     let time = (gateway.began / SECOND).to_string();
     let post = |body: &str| {
         let secret = crate::gateway::running::SECRET;
@@ -122,10 +122,10 @@ fn clock_skew_rejects_signed_times_only_until_the_clock_is_corrected() {
     assert_eq!(post("1"), 200);
     gateway.set(DAY);
     assert_eq!(post("2"), 401);
-    gateway.logged("stale: signed 86400 s ago, more than 300 s");
+    gateway.wait_for_log("stale: signed 86400 s ago, more than 300 s");
     gateway.set(-DAY);
     assert_eq!(post("3"), 401);
-    gateway.logged("future: signed 86400 s in the future, more than 300 s");
+    gateway.wait_for_log("future: signed 86400 s in the future, more than 300 s");
     gateway.set(10 * SECOND);
     assert_eq!(post("4"), 200);
 }
@@ -136,7 +136,7 @@ const KEYED: &str = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"60s
 #[test]
 fn deduplication_drops_no_new_event_after_a_fast_clock_is_corrected() {
     let folder = super::open("", KEYED);
-    let gateway = Set::serve(folder.path());
+    let gateway = ClockedGateway::serve(folder.path());
     let mut sent = 0;
     let mut post = |after: i64| {
         gateway.set(after);
@@ -162,7 +162,7 @@ fn a_clock_set_back_does_not_block_senders_by_rate_limit() {
     let folder = Folder::with_listener("[rate_limit]\nrequests = 1\nper = \"10s\"\nburst = 2\n");
     let text = std::fs::read_to_string(folder.path().join("listeners/github.toml")).unwrap();
     folder.write("listeners/github.toml", &text.replace("provider = \"github\"\n", ""));
-    let gateway = Set::serve(folder.path());
+    let gateway = ClockedGateway::serve(folder.path());
     let post = || gateway.post(&[], "1").status;
     assert_eq!([post(), post(), post()], [200, 200, 429]);
     for set in [-YEAR, YEAR] {
@@ -174,10 +174,10 @@ fn a_clock_set_back_does_not_block_senders_by_rate_limit() {
 #[test]
 fn retries_scheduled_by_a_fast_clock_are_sent_when_it_is_set_back() {
     let subscribed = Subscribed::new("");
-    let gateway = Set::serve(subscribed.folder.path());
+    let gateway = ClockedGateway::serve(subscribed.folder.path());
     let receiver = Receiver::new(|number, _| match number {
-        0 => Does::Answers(500, "", ""),
-        _ => Does::Answers(200, "", ""),
+        0 => Reaction::Answers(500, "", ""),
+        _ => Reaction::Answers(200, "", ""),
     });
     let form = json!({
         "name": "test", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
@@ -186,32 +186,32 @@ fn retries_scheduled_by_a_fast_clock_are_sent_when_it_is_set_back() {
     let key = format!("Bearer {}", subscribed.key);
     let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
     let path = "/event/acme/webhooks";
-    let made = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
-    assert_eq!(made.status, 200, "{}", made.text());
+    let created = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
+    assert_eq!(created.status, 200, "{}", created.text());
     gateway.set(YEAR);
     gateway.post(&headers[1..], "{\"type\":\"thing.made\",\"id\":1}");
-    receiver.after(1);
-    gateway.logged("the clock was set forward");
+    receiver.wait_for(1);
+    gateway.wait_for_log("the clock was set forward");
     // Each task that depends on the clock reads it once a second, and logs nothing here.
     std::thread::sleep(Duration::from_millis(2500));
     // The clock is corrected; the retry is still due five seconds after the first attempt.
     gateway.set(0);
-    gateway.logged("clock skew: the clock was set back, and waiting deliveries are adjusted");
+    gateway.wait_for_log("clock skew: the clock was set back, and waiting deliveries are adjusted");
     gateway.set(6 * SECOND);
-    assert_eq!(receiver.after(2)[1].json()["data"]["id"], 1);
+    assert_eq!(receiver.wait_for(2)[1].json()["data"]["id"], 1);
 }
 
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// Answers each delivery with 500 three times, and then with 200.
-fn fails_thrice() -> Receiver {
+fn fail_three_times() -> Receiver {
     let attempts = Mutex::new(std::collections::BTreeMap::<String, usize>::new());
     Receiver::new(move |_, got| {
         let mut attempts = attempts.lock().unwrap();
         let attempt = attempts.entry(got.header("webhook-id").unwrap().to_owned()).or_default();
         *attempt += 1;
-        Does::Answers(if *attempt <= 3 { 500 } else { 200 }, "", "")
+        Reaction::Answers(if *attempt <= 3 { 500 } else { 200 }, "", "")
     })
 }
 
@@ -219,8 +219,8 @@ fn fails_thrice() -> Receiver {
 fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
     const EVENTS: usize = 6;
     let subscribed = Subscribed::new("");
-    let gateway = Set::serve(subscribed.folder.path());
-    let receiver = fails_thrice();
+    let gateway = ClockedGateway::serve(subscribed.folder.path());
+    let receiver = fail_three_times();
     let form = json!({
         "name": "test", "endpoint": { "url": receiver.url() }, "eventTypes": ["thing.made"],
         "failureHandling": { "retryStrategy": { "type": "linear", "interval": 60, "attempts": 5 } },
@@ -228,8 +228,8 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
     let key = format!("Bearer {}", subscribed.key);
     let headers = [("Authorization", key.as_str()), ("Content-Type", "application/json")];
     let path = "/event/acme/webhooks";
-    let made = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
-    assert_eq!(made.status, 200, "{}", made.text());
+    let created = exchange(gateway.management, "POST", path, &headers, form.to_string().as_bytes());
+    assert_eq!(created.status, 200, "{}", created.text());
     for id in 0..EVENTS {
         let body = json!({ "type": "thing.made", "id": id }).to_string();
         assert_eq!(gateway.post(&headers[1..], &body).status, 200);
@@ -237,10 +237,10 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
     // Waits for this number of attempts of each delivery, and asserts that no more follow. They are
     // few enough that the backoff of a failing receiver lets all of them run within seconds.
     let attempts_of_each = |number: usize| {
-        receiver.after(number * EVENTS);
+        receiver.wait_for(number * EVENTS);
         std::thread::sleep(std::time::Duration::from_millis(1200));
         let mut attempts = std::collections::BTreeMap::<String, usize>::new();
-        for one in receiver.got() {
+        for one in receiver.received() {
             *attempts.entry(one.header("webhook-id").unwrap().to_owned()).or_default() += 1;
         }
         let all = vec![number; EVENTS];
@@ -249,11 +249,11 @@ fn clock_jumps_of_hours_during_retries_lose_no_attempt_and_cause_no_stampede() {
     attempts_of_each(1);
     // Three hours forward: deliveries due in a minute are due now, once.
     gateway.set(3 * HOUR);
-    gateway.logged("the clock was set forward");
+    gateway.wait_for_log("the clock was set forward");
     attempts_of_each(2);
     // Five hours back: nothing is due for a minute, and then each delivery is.
     gateway.set(-2 * HOUR);
-    gateway.logged("the clock was set back");
+    gateway.wait_for_log("the clock was set back");
     attempts_of_each(2);
     gateway.set(-2 * HOUR + 70 * SECOND);
     attempts_of_each(3);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::gateway::receiver::{Does, Receiver};
+use crate::gateway::receiver::{Reaction, Receiver};
 use crate::gateway::subscribed::Subscribed;
 
 #[test]
@@ -15,28 +15,30 @@ fn a_hanging_receiver_delays_no_other_and_gets_every_event_after_recovery() {
     let hangs = Arc::new(AtomicBool::new(true));
     let still = Arc::clone(&hangs);
     let hanging = Receiver::new(move |_, _| match still.load(Ordering::SeqCst) {
-        true => Does::Stalls,
-        false => Does::Answers(200, "", ""),
+        true => Reaction::Stalls,
+        false => Reaction::Answers(200, "", ""),
     });
-    let healthy = Receiver::good();
+    let healthy = Receiver::healthy();
     let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
     for receiver in [&hanging, &healthy] {
         gateway.subscribe(&subscribed.key, &receiver.url(), &handling);
     }
     for id in 0..100 {
-        gateway.happen("thing.made", &id.to_string());
+        gateway.post_event("thing.made", &id.to_string());
     }
-    healthy.after(100);
+    healthy.wait_for(100);
     let list = ["deliveries", "list", "--state", "waiting", "--limit", "1000"];
-    super::until("no log line", || {
-        subscribed.folder.answer(&list).contains("no answer within 1 s")
+    super::wait_until("no log line", || {
+        subscribed.folder.stdout_of(&list).contains("no answer within 1 s")
     });
     hangs.store(false, Ordering::SeqCst);
-    super::until("some deliveries are missing", || {
-        let got = hanging.got();
+    super::wait_until("some deliveries are missing", || {
+        let got = hanging.received();
         let ids: std::collections::BTreeSet<String> =
             got.iter().map(|one| one.json()["data"]["id"].as_str().unwrap().to_owned()).collect();
         ids.len() == 100
     });
-    super::until("some deliveries wait", || !subscribed.folder.answer(&list).contains("waiting"));
+    super::wait_until("some deliveries wait", || {
+        !subscribed.folder.stdout_of(&list).contains("waiting")
+    });
 }

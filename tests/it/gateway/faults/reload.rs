@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, hookgate_hmac, setting};
+use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, env_number, hookgate_hmac};
 
 /// The configuration with a number. The response, the event type, and the order of the two secrets
 /// identify it.
@@ -30,7 +30,7 @@ fn each_request_sees_one_whole_configuration_during_hot_reload() {
 #[test]
 #[ignore = "takes minutes"]
 fn a_thousand_hot_reloads_under_load_lose_no_event() {
-    replaced(setting("RELOADS", 1000));
+    replaced(env_number("RELOADS", 1000));
 }
 
 fn replaced(times: usize) {
@@ -51,7 +51,7 @@ fn replaced(times: usize) {
             std::fs::rename(&next, folder.path().join("listeners/open.toml")).unwrap();
             gateway.signal("-HUP");
             let wanted = number.to_string();
-            super::until("the configuration was not reloaded", || {
+            super::wait_until("the configuration was not reloaded", || {
                 let body = format!("{{\"id\":\"probe {number}\"}}");
                 post(gateway, "old", &body).header("x-number") == Some(&wanted)
             });
@@ -63,7 +63,7 @@ fn replaced(times: usize) {
     for (id, number) in &answered {
         assert_eq!(kinds.get(id), Some(number), "{id} was decided by two configurations");
     }
-    let peak = gateway.peak();
+    let peak = gateway.peak_mib();
     println!("{times} configurations, {} events, peak memory {peak} MiB", answered.len());
     assert!(peak < 128, "{peak} MiB");
 }
@@ -71,9 +71,9 @@ fn replaced(times: usize) {
 /// Posts events, each twice, until the test ends. Returns the configuration that accepted each
 /// event.
 fn senders(gateway: &Gateway, worker: usize, over: &AtomicBool) -> BTreeMap<String, String> {
-    let mut taken = BTreeMap::new();
+    let mut accepted = BTreeMap::new();
     while !over.load(Ordering::SeqCst) {
-        let id = format!("{worker}-{}", taken.len());
+        let id = format!("{worker}-{}", accepted.len());
         let body = format!("{{\"id\":\"{id}\"}}");
         let number = |secret: &str| {
             let answer = post(gateway, secret, &body);
@@ -83,11 +83,11 @@ fn senders(gateway: &Gateway, worker: usize, over: &AtomicBool) -> BTreeMap<Stri
         let first = number("old");
         // An accepted event is a repeat afterwards, in every configuration.
         number("new");
-        taken.insert(id, first);
+        accepted.insert(id, first);
         let forged = post(gateway, "none", "{}").status;
         assert!([401, 429].contains(&forged), "{forged}");
     }
-    taken
+    accepted
 }
 
 fn post(gateway: &Gateway, secret: &str, body: &str) -> Answer {

@@ -38,18 +38,18 @@ fn a_removed_secret_stays_in_use_until_it_is_replaced() {
         assert_eq!(signed_with(&gateway, "", &format!("{taken_away} 3")), 401);
         assert_eq!(signed_with(&gateway, "another", &format!("{taken_away} 4")), 401);
     }
-    let log = gateway.logged("config reload rejected: the old configuration stays");
+    let log = gateway.wait_for_log("config reload rejected: the old configuration stays");
     assert!(log.contains("E0606") && !log.contains(SECRET), "{log}");
     std::fs::write(&secret, "another\n").unwrap();
     gateway.signal("-HUP");
-    gateway.logged("config reloaded");
+    gateway.wait_for_log("config reloaded");
     assert_eq!(signed_with(&gateway, "another", "5"), 200);
     assert_eq!(signed_with(&gateway, SECRET, "6"), 401);
 }
 
 /// Waits until the configuration was refused this number of times.
 fn refusals(gateway: &Gateway, number: usize) {
-    super::until("the configuration was not refused", || {
-        gateway.logged("").matches("the old configuration stays").count() >= number
+    super::wait_until("the configuration was not refused", || {
+        gateway.wait_for_log("").matches("the old configuration stays").count() >= number
     });
 }

@@ -12,13 +12,13 @@ use crate::gateway::running::{Folder, program};
 /// Asserts that a gateway does not start, and returns its message.
 fn refused(folder: &Folder) -> String {
     let output = program().args(["serve", "-C", folder.path().to_str().unwrap()]).output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    told
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{report}");
+    report
 }
 
 /// Overwrites the pages of a file, from one on.
-fn scribble(store: &Path, first: u64, pages: u64) {
+fn overwrite_pages(store: &Path, first: u64, pages: u64) {
     let file = std::fs::File::options().write(true).open(store).unwrap();
     for page in first..first + pages {
         file.write_all_at(&[0xa5; 4096], (page - 1) * 4096).unwrap();
@@ -27,13 +27,13 @@ fn scribble(store: &Path, first: u64, pages: u64) {
 
 #[test]
 fn a_file_that_is_not_a_store_refuses_to_start_and_is_unchanged() {
-    type Spoils = fn(&Path);
-    let cases: [(Spoils, &str); 4] = [
+    type Damage = fn(&Path);
+    let cases: [(Damage, &str); 4] = [
         (
             |store| std::fs::write(store, "a letter to a friend. ".repeat(1000)).unwrap(),
             "the store is damaged, or no store",
         ),
-        (|store| scribble(store, 1, 1), "the store is damaged, or no store"),
+        (|store| overwrite_pages(store, 1, 1), "the store is damaged, or no store"),
         (
             |store| {
                 let file = std::fs::File::options().write(true).open(store).unwrap();
@@ -57,8 +57,8 @@ fn a_file_that_is_not_a_store_refuses_to_start_and_is_unchanged() {
         let store = folder.path().join("hookgate.db");
         spoil(&store);
         let before = std::fs::read(&store).unwrap();
-        let told = refused(&folder);
-        assert!(told.contains(words), "{told}");
+        let report = refused(&folder);
+        assert!(report.contains(words), "{report}");
         assert_eq!(
             std::fs::read(&store).unwrap(),
             before,
@@ -75,7 +75,7 @@ fn a_corrupt_store_refuses_events_and_a_backup_restores_service() {
         assert_eq!(post(&gateway, id, 5000).status, 200);
     }
     let backup = folder.path().join("backup.db");
-    folder.answer(&["backup", backup.to_str().unwrap()]);
+    folder.stdout_of(&["backup", backup.to_str().unwrap()]);
     assert!(gateway.stop().success());
     let store = folder.path().join("hookgate.db");
     let connection = Connection::open(&store).unwrap();
@@ -85,15 +85,15 @@ fn a_corrupt_store_refuses_events_and_a_backup_restores_service() {
         })
         .unwrap();
     drop(connection);
-    scribble(&store, page.into(), 1);
+    overwrite_pages(&store, page.into(), 1);
     let gateway = folder.serve();
     for id in 20..30 {
         let answer = post(&gateway, id, 10);
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert!(!answer.text().contains("damaged"), "internal details are in the response");
     }
-    gateway.logged("the store is damaged, or no store: database disk image is malformed");
-    assert_eq!(gateway.manage("/healthz").status, 200);
+    gateway.wait_for_log("the store is damaged, or no store: database disk image is malformed");
+    assert_eq!(gateway.get_management("/healthz").status, 200);
     gateway.stop();
     std::fs::remove_file(folder.path().join("hookgate.db-wal")).ok();
     std::fs::rename(&backup, &store).unwrap();
@@ -120,7 +120,7 @@ fn a_locked_database_delays_senders_and_then_answers_503() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let answer = post(&gateway, 2, 10);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
-    gateway.logged("the store does not answer: database is locked");
+    gateway.wait_for_log("the store does not answer: database is locked");
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(post(&gateway, 3, 10).status, 200);
     assert_eq!(ids(&store), [1, 3]);

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::disk::Disk;
-use super::{ids, noise, open, post, until, until_mut};
-use crate::gateway::running::{Folder, Gateway, LISTENER, setting};
+use super::{ids, noise, open, post, wait_until, wait_until_mut};
+use crate::gateway::running::{Folder, Gateway, LISTENER, env_number};
 
 const MIB: u64 = 1 << 20;
 
@@ -68,7 +68,7 @@ fn write_ahead_log_stays_bounded_under_slow_traffic_on_a_small_volume() {
 #[test]
 #[ignore = "takes minutes"]
 fn write_ahead_log_stays_bounded_at_six_events_a_second() {
-    bounded(setting("TRICKLE_EVENTS", 2000), Duration::from_millis(160));
+    bounded(env_number("TRICKLE_EVENTS", 2000), Duration::from_millis(160));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn write_ahead_log_is_truncated_to_its_limit_after_a_long_reader_ends() {
         assert_eq!(post(&gateway, id, 20_000).status, 200);
     }
     assert!(length(&store, "-wal") > 3 * MIB, "{}", length(&store, "-wal"));
-    gateway.logged("a reader of the store keeps its write-ahead log from restarting");
+    gateway.wait_for_log("a reader of the store keeps its write-ahead log from restarting");
     drop(reader);
     let mut id = 200;
     let until = Instant::now() + Duration::from_secs(10);
@@ -96,7 +96,7 @@ fn write_ahead_log_is_truncated_to_its_limit_after_a_long_reader_ends() {
 }
 
 /// Uses all free space of a disk.
-fn take_the_rest(disk: &Disk) -> std::path::PathBuf {
+fn fill_free_space(disk: &Disk) -> std::path::PathBuf {
     let file = tempfile::Builder::new().prefix("neighbour").tempfile_in(disk.path()).unwrap();
     let (mut file, path) = file.keep().unwrap();
     for piece in [vec![7; 65_536], vec![7; 4096]] {
@@ -107,11 +107,11 @@ fn take_the_rest(disk: &Disk) -> std::path::PathBuf {
 
 /// Posts events until one is refused.
 fn fill(gateway: &Gateway) -> Vec<usize> {
-    let mut taken = Vec::new();
+    let mut accepted = Vec::new();
     for id in 0..5000 {
         match post(gateway, id, 20_000).status {
-            200 => taken.push(id),
-            503 => return taken,
+            200 => accepted.push(id),
+            503 => return accepted,
             other => panic!("{other}"),
         }
     }
@@ -126,24 +126,24 @@ fn a_gateway_started_on_a_full_volume_recovers_by_pruning() {
     let folder = open(&on(&disk, ""), "");
     let store = disk.path().join("hookgate.db");
     let gateway = folder.serve();
-    let taken = fill(&gateway);
+    let accepted = fill(&gateway);
     assert!(length(&store, "") > 6 * MIB, "{}", length(&store, ""));
-    take_the_rest(&disk);
+    fill_free_space(&disk);
     // The worst case: the process ends without a checkpoint.
     gateway.kill();
-    take_the_rest(&disk);
+    fill_free_space(&disk);
     let gateway = folder.serve();
-    assert_eq!(gateway.manage("/healthz").status, 200);
+    assert_eq!(gateway.get_management("/healthz").status, 200);
     assert_eq!(post(&gateway, 5000, 20_000).status, 503);
-    until("still ready", || gateway.manage("/readyz").status == 503);
-    assert_eq!(ids(&store), taken);
+    wait_until("still ready", || gateway.get_management("/readyz").status == 503);
+    assert_eq!(ids(&store), accepted);
     // Pruning works although the volume stays full.
     folder.settings(&on(&disk, "[retention]\nbytes = 4194304\n"));
-    until("no event was pruned", || gateway.manage("/readyz").status == 200);
+    wait_until("no event was pruned", || gateway.get_management("/readyz").status == 200);
     assert_eq!(post(&gateway, 6000, 20_000).status, 200);
     let left = ids(&store);
     assert_eq!(left.last(), Some(&6000));
-    assert!(left.len() < taken.len());
+    assert!(left.len() < accepted.len());
     assert!(gateway.stop().success());
 }
 
@@ -160,21 +160,21 @@ fn the_reserve_file_is_released_on_a_full_volume_and_created_again() {
     let blocks = || std::fs::metadata(&reserve).unwrap().blocks() * 512;
     assert!(blocks() >= MIB, "the reserve file has {} bytes on the disk", blocks());
     // Another process uses all space that becomes free, again and again.
-    let (mut taken, mut neighbours) = (Vec::new(), Vec::new());
-    until_mut("the reserve file was not released", || {
-        neighbours.push(take_the_rest(&disk));
+    let (mut accepted, mut neighbours) = (Vec::new(), Vec::new());
+    wait_until_mut("the reserve file was not released", || {
+        neighbours.push(fill_free_space(&disk));
         let id = neighbours.len();
         if post(&gateway, id, 20_000).status == 200 {
-            taken.push(id);
+            accepted.push(id);
         }
         blocks() == 0
     });
-    gateway.logged("the reserve file is released");
+    gateway.wait_for_log("the reserve file is released");
     neighbours.iter().for_each(|neighbour| std::fs::remove_file(neighbour).unwrap());
-    until("the reserve file was not created again", || blocks() >= MIB);
-    until("still not ready", || gateway.manage("/readyz").status == 200);
+    wait_until("the reserve file was not created again", || blocks() >= MIB);
+    wait_until("still not ready", || gateway.get_management("/readyz").status == 200);
     assert_eq!(post(&gateway, 7000, 20_000).status, 200);
-    let all: Vec<usize> = [0].into_iter().chain(taken).chain([7000]).collect();
+    let all: Vec<usize> = [0].into_iter().chain(accepted).chain([7000]).collect();
     assert_eq!(ids(&store), all);
     assert!(gateway.stop().success());
 }
@@ -191,13 +191,13 @@ fn a_backup_that_would_fill_the_volume_is_refused_and_leaves_no_file() {
     }
     let backup = disk.path().join("backup.db");
     let refused = folder.command(&["backup", backup.to_str().unwrap()]);
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(told.contains("no backup was made"), "{told}");
+    let report = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{report}");
+    assert!(report.contains("no backup was made"), "{report}");
     assert!(!backup.exists());
     // A backup to another volume succeeds.
     let backup = folder.path().join("backup.db");
-    folder.answer(&["backup", backup.to_str().unwrap()]);
+    folder.stdout_of(&["backup", backup.to_str().unwrap()]);
     assert_eq!(ids(&backup), (0..500).collect::<Vec<_>>());
     assert_eq!(post(&gateway, 500, 20_000).status, 200);
 }
@@ -235,7 +235,7 @@ impl Numbers {
 fn run_and_kill(
     folder: &Folder,
     next: &AtomicUsize,
-    taken: &Mutex<BTreeSet<usize>>,
+    accepted: &Mutex<BTreeSet<usize>>,
     life: Duration,
 ) {
     let gateway = folder.serve();
@@ -246,7 +246,7 @@ fn run_and_kill(
                 while !over.load(Ordering::SeqCst) {
                     let id = next.fetch_add(1, Ordering::SeqCst);
                     if try_post(address, id) == Some(true) {
-                        taken.lock().unwrap().insert(id);
+                        accepted.lock().unwrap().insert(id);
                     }
                 }
             });
@@ -258,7 +258,7 @@ fn run_and_kill(
 }
 
 fn killed_on_full_volumes(volumes: usize, kills: usize) {
-    let mut numbers = Numbers(setting("SEED", 12) as u64);
+    let mut numbers = Numbers(env_number("SEED", 12) as u64);
     let mut all = 0;
     for volume in 0..volumes {
         let size = format!("{}k", 2048 + numbers.below(8192));
@@ -267,21 +267,26 @@ fn killed_on_full_volumes(volumes: usize, kills: usize) {
         };
         let folder = open(&on(&disk, ""), "");
         let store = disk.path().join("hookgate.db");
-        let (next, taken) = (AtomicUsize::new(0), Mutex::default());
+        let (next, accepted) = (AtomicUsize::new(0), Mutex::default());
         for kill in 0..kills {
-            run_and_kill(&folder, &next, &taken, Duration::from_millis(100 + numbers.below(900)));
+            run_and_kill(
+                &folder,
+                &next,
+                &accepted,
+                Duration::from_millis(100 + numbers.below(900)),
+            );
             // Before the last kill all free space is used.
             if kill + 2 == kills {
-                take_the_rest(&disk);
+                fill_free_space(&disk);
             }
         }
         disk.remount("size=64m");
         let gateway = folder.serve();
-        until("still refuses events", || post(&gateway, 1_000_000, 20_000).status == 200);
+        wait_until("still refuses events", || post(&gateway, 1_000_000, 20_000).status == 200);
         assert!(gateway.stop().success());
         let stored: BTreeSet<usize> = ids(&store).into_iter().collect();
-        let taken = taken.into_inner().unwrap();
-        let lost: Vec<_> = taken.difference(&stored).collect();
+        let accepted = accepted.into_inner().unwrap();
+        let lost: Vec<_> = accepted.difference(&stored).collect();
         assert!(
             lost.is_empty(),
             "volume {volume} of {size}: acknowledged events are lost: {lost:?}"
@@ -290,7 +295,7 @@ fn killed_on_full_volumes(volumes: usize, kills: usize) {
         let whole: String =
             connection.pragma_query_value(None, "integrity_check", |row| row.get(0)).unwrap();
         assert_eq!(whole, "ok");
-        all += taken.len();
+        all += accepted.len();
     }
     println!("{} kills on full volumes, {all} events, none lost", volumes * kills);
 }
@@ -303,7 +308,7 @@ fn no_acknowledged_event_is_lost_in_a_kill_on_a_full_volume() {
 #[test]
 #[ignore = "takes minutes"]
 fn no_acknowledged_event_is_lost_in_a_hundred_kills_on_full_volumes() {
-    killed_on_full_volumes(setting("KILL_VOLUMES", 20), 5);
+    killed_on_full_volumes(env_number("KILL_VOLUMES", 20), 5);
 }
 
 #[test]
@@ -317,13 +322,13 @@ fn disk_full_with_a_long_reader_answers_503_and_recovers_when_it_ends() {
     assert_eq!(post(&gateway, 0, 10).status, 200);
     let reader = Connection::open(&store).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
-    let taken = fill(&gateway);
-    assert!(taken.len() > 50, "{}", taken.len());
-    assert_eq!(gateway.manage("/healthz").status, 200);
+    let accepted = fill(&gateway);
+    assert!(accepted.len() > 50, "{}", accepted.len());
+    assert_eq!(gateway.get_management("/healthz").status, 200);
     drop(reader);
-    until("still refuses events", || post(&gateway, 9000, 20_000).status == 200);
+    wait_until("still refuses events", || post(&gateway, 9000, 20_000).status == 200);
     let stored = ids(&store);
-    assert_eq!(stored[1..=taken.len()], taken);
+    assert_eq!(stored[1..=accepted.len()], accepted);
     assert_eq!(stored.last(), Some(&9000));
     assert!(gateway.stop().success());
 }
@@ -343,8 +348,8 @@ fn a_sink_on_a_full_volume_writes_whole_lines_only() {
     for id in 0..80 {
         assert_eq!(post(&gateway, id, 20_000).status, 200);
     }
-    until("the sink's volume is not full", || {
-        let listed = folder.answer(&["deliveries", "list", "--limit", "100"]);
+    wait_until("the sink's volume is not full", || {
+        let listed = folder.stdout_of(&["deliveries", "list", "--limit", "100"]);
         listed.contains("No space left on device")
     });
     let written = std::fs::read_to_string(&path).unwrap();

@@ -7,7 +7,7 @@ use hookgate::gateway::store::{Mode, SqliteOptions, SqliteStore};
 use rusqlite::Connection;
 
 use super::{ids, open, post};
-use crate::gateway::running::{Gateway, binary, is_there, setting};
+use crate::gateway::running::{Gateway, binary, env_number, is_installed};
 
 /// The number of events in the log.
 const EVENTS: usize = 40;
@@ -53,7 +53,7 @@ fn damaged(store: &Path, copy: &Path, kind: u64, place: u64) -> std::path::PathB
 fn opened_damaged(times: usize) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     let store = killed(folder.path());
-    let mut seed = setting("SEED", 12) as u64;
+    let mut seed = env_number("SEED", 12) as u64;
     let mut lengths = Vec::new();
     for time in 0..times {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -87,7 +87,7 @@ fn a_corrupt_write_ahead_log_recovers_commits_before_the_damage() {
 #[test]
 #[ignore = "takes minutes"]
 fn a_thousand_corrupt_write_ahead_logs_never_return_wrong_events() {
-    let times = setting("DAMAGES", 1000);
+    let times = env_number("DAMAGES", 1000);
     let lengths = opened_damaged(times);
     let shorter = lengths.iter().filter(|length| **length < EVENTS).count();
     println!("{times} damaged logs, {shorter} of them gave fewer events");
@@ -95,7 +95,7 @@ fn a_thousand_corrupt_write_ahead_logs_never_return_wrong_events() {
 
 #[test]
 fn a_slow_disk_delays_senders_but_not_health_checks() {
-    if !is_there("strace", "-V") {
+    if !is_installed("strace", "-V") {
         return;
     }
     let folder = open("", "");
@@ -104,7 +104,7 @@ fn a_slow_disk_delays_senders_but_not_health_checks() {
     slow.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]);
     slow.args(["-e", "inject=fsync,fdatasync:delay_enter=1000000", &binary()]);
     let gateway = Gateway::start(folder.path(), slow);
-    let taken = std::thread::scope(|scope| {
+    let accepted = std::thread::scope(|scope| {
         let gateway = &gateway;
         let senders: Vec<_> = (0..24)
             .map(|id| {
@@ -117,17 +117,17 @@ fn a_slow_disk_delays_senders_but_not_health_checks() {
             .collect();
         for _ in 0..10 {
             let began = Instant::now();
-            assert_eq!(gateway.manage("/healthz").status, 200);
-            assert_eq!(gateway.manage("/metrics").status, 200);
+            assert_eq!(gateway.get_management("/healthz").status, 200);
+            assert_eq!(gateway.get_management("/metrics").status, 200);
             assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
             std::thread::sleep(Duration::from_millis(100));
         }
-        let taken = senders.into_iter().filter_map(|sender| sender.join().unwrap());
-        taken.collect::<std::collections::BTreeSet<usize>>()
+        let accepted = senders.into_iter().filter_map(|sender| sender.join().unwrap());
+        accepted.collect::<std::collections::BTreeSet<usize>>()
     });
-    assert!(!taken.is_empty());
-    assert!(gateway.peak() < 200, "{} MiB", gateway.peak());
+    assert!(!accepted.is_empty());
+    assert!(gateway.peak_mib() < 200, "{} MiB", gateway.peak_mib());
     gateway.kill();
     let stored = ids(&folder.path().join("hookgate.db")).into_iter().collect();
-    assert!(taken.is_subset(&stored), "{taken:?} {stored:?}");
+    assert!(accepted.is_subset(&stored), "{accepted:?} {stored:?}");
 }

@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::beside::Flood;
+use super::sender::Flood;
 
 /// The timeout of one step of a session.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns the address of a client: one of 60,000.
 pub(crate) fn address(client: usize) -> Ipv4Addr {
@@ -24,7 +24,7 @@ pub(crate) fn address(client: usize) -> Ipv4Addr {
 pub(crate) async fn connect(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((from, 0).into())?;
-    let stream = timeout(PATIENCE, socket.connect(to)).await??;
+    let stream = timeout(STEP_TIMEOUT, socket.connect(to)).await??;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -38,7 +38,7 @@ pub(crate) fn connect_blocking(from: Ipv4Addr, to: SocketAddr) -> io::Result<std
 }
 
 /// Runs clients on two threads until the flood ends, one session after the other for each client.
-pub(crate) fn crowd<C, F>(flood: &Flood, count: usize, session: C)
+pub(crate) fn run_clients<C, F>(flood: &Flood, count: usize, session: C)
 where
     C: Fn(usize) -> F + Sync,
     F: Future<Output = ()>,
@@ -59,7 +59,7 @@ where
                 runtime.block_on(async {
                     tokio::select! {
                         _ = join_all(clients) => {}
-                        () = over(flood) => {}
+                        () = wait_for_end(flood) => {}
                     }
                 });
             });
@@ -68,14 +68,18 @@ where
 }
 
 /// Waits until the flood ends.
-async fn over(flood: &Flood) {
-    while flood.goes_on() {
+async fn wait_for_end(flood: &Flood) {
+    while flood.is_running() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 /// Connects. On a failure the flood counts it, and the client pauses.
-pub(crate) async fn enter(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Option<TcpStream> {
+pub(crate) async fn connect_counted(
+    flood: &Flood,
+    from: Ipv4Addr,
+    to: SocketAddr,
+) -> Option<TcpStream> {
     match connect(from, to).await {
         Ok(stream) => Some(stream),
         Err(_) => {
@@ -88,7 +92,7 @@ pub(crate) async fn enter(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Opti
 
 /// Writes bytes. Returns true if the connection accepted them.
 pub(crate) async fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
-    matches!(timeout(PATIENCE, stream.write_all(bytes)).await, Ok(Ok(())))
+    matches!(timeout(STEP_TIMEOUT, stream.write_all(bytes)).await, Ok(Ok(())))
 }
 
 /// Reads and drops bytes until the connection ends or the time is over. Returns true if it ended.
@@ -107,7 +111,7 @@ pub(crate) async fn requests(flood: &Flood, stream: &mut TcpStream, all: &[&[u8]
         // A response may come before the end of the request, so it is read after a failed write
         // too.
         let sent = send(stream, request).await;
-        match timeout(PATIENCE, status(stream, &mut buffer)).await {
+        match timeout(STEP_TIMEOUT, status(stream, &mut buffer)).await {
             Ok(Some(status)) => flood.count(&status),
             Ok(None) => return flood.count("closed"),
             Err(_) => return flood.count("silence"),
@@ -145,9 +149,9 @@ async fn status(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> 
 async fn skip(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> Option<()> {
     let mut missing = length;
     loop {
-        let taken = missing.min(buffer.len());
-        buffer.drain(..taken);
-        missing -= taken;
+        let accepted = missing.min(buffer.len());
+        buffer.drain(..accepted);
+        missing -= accepted;
         if missing == 0 {
             return Some(());
         }

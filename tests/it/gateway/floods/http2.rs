@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::beside::Flood;
-use super::client::{PATIENCE, enter, send};
+use super::client::{STEP_TIMEOUT, connect_counted, send};
 use super::frames::{END_HEADERS, END_STREAM, frame};
+use super::sender::Flood;
 
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -78,7 +78,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) async fn connect(flood: &Flood, from: Ipv4Addr, to: SocketAddr) -> Option<Self> {
-        let mut stream = enter(flood, from, to).await?;
+        let mut stream = connect_counted(flood, from, to).await?;
         let begins = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
         if !send(&mut stream, &begins).await {
             flood.count("closed");
@@ -89,13 +89,13 @@ impl Peer {
 
     /// Acknowledges SETTINGS and PING, like a live peer, until the connection ends or the time is
     /// over. Returns true if it ended.
-    async fn stay(&mut self, time: Duration) -> bool {
-        let answering = async { while self.answer().await.is_some() {} };
+    async fn stay_alive(&mut self, time: Duration) -> bool {
+        let answering = async { while self.acknowledge().await.is_some() {} };
         timeout(time, answering).await.is_ok()
     }
 
     /// Reads a frame, and answers it if required.
-    async fn answer(&mut self) -> Option<()> {
+    async fn acknowledge(&mut self) -> Option<()> {
         let head = self.take(9).await?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let payload = self.take(usize::try_from(length).unwrap()).await?;
@@ -142,8 +142,8 @@ pub(crate) async fn heads(
         all.extend(frame(HEADERS, END_HEADERS, 2 * stream + 1, &block));
     }
     let sent = send(&mut peer.stream, &all).await;
-    let _holds = flood.hold();
-    let ended = peer.stay(Duration::from_secs(20)).await;
+    let _holds = flood.count_open();
+    let ended = peer.stay_alive(Duration::from_secs(20)).await;
     flood.count(if ended || !sent { "closed" } else { "held for 20 s" });
 }
 
@@ -152,10 +152,10 @@ pub(crate) async fn pings(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     let Some(mut peer) = Peer::connect(flood, from, to).await else {
         return;
     };
-    let _holds = flood.hold();
+    let _holds = flood.count_open();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(60) {
-        if peer.stay(Duration::from_secs(1)).await
+        if peer.stay_alive(Duration::from_secs(1)).await
             || !send(&mut peer.stream, &frame(PING, 0, 0, b"12345678")).await
         {
             return flood.count("closed");
@@ -175,7 +175,7 @@ pub(crate) async fn control(flood: &Flood, from: Ipv4Addr, to: SocketAddr, clien
     let began = Instant::now();
     let write = async {
         writes.write_all(&begins).await?;
-        while began.elapsed() < PATIENCE {
+        while began.elapsed() < STEP_TIMEOUT {
             writes.write_all(&repeated).await?;
         }
         Ok::<(), std::io::Error>(())
@@ -209,7 +209,7 @@ fn control_frames(path: &str, client: usize) -> (Vec<u8>, Vec<u8>) {
 
 /// Requests with unread responses: the flow-control window is zero.
 pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
-    let Some(mut stream) = enter(flood, from, to).await else {
+    let Some(mut stream) = connect_counted(flood, from, to).await else {
         return;
     };
     // A window of zero bytes for response bodies.
@@ -219,9 +219,9 @@ pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
     for stream in 0..2000 {
         all.extend(frame(HEADERS, END_HEADERS | END_STREAM, 2 * stream + 1, &head));
     }
-    let taken = send(&mut stream, &all).await;
-    let _holds = flood.hold();
-    // It reads nothing, and only tests if the connection is closed.
+    let accepted = send(&mut stream, &all).await;
+    let _holds = flood.count_open();
+    // The peer reads nothing, and only tests if the connection is closed.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -229,5 +229,5 @@ pub(crate) async fn unread(flood: &Flood, from: Ipv4Addr, to: SocketAddr) {
             return flood.count("closed");
         }
     }
-    flood.count(if taken { "accepted" } else { "refused" });
+    flood.count(if accepted { "accepted" } else { "refused" });
 }

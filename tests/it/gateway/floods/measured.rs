@@ -5,15 +5,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::beside::{Flood, Latencies, of_hundred, run, status};
-use super::catalog::{STRANGERS, TENANTS};
+use super::catalog::{TENANTS, UNAUTHENTICATED};
 use super::refused::HEAVY;
-use super::stage::Stage;
-use super::{OTHER, frames, head, head_to_github, kinds, with_other};
-use crate::gateway::running::{answer, setting};
+use super::sender::{Flood, Latencies, percentile, run, status};
+use super::target::Target;
+use super::{OTHER, frames, head, head_to_github, payloads, with_other};
+use crate::gateway::running::{env_number, read_response};
 
 /// A flood over one connection at a time, from one address.
-const fn of(name: &'static str, flood: fn(SocketAddr, &Flood)) -> OneAddress {
+const fn one_address(name: &'static str, flood: fn(SocketAddr, &Flood)) -> OneAddress {
     OneAddress { name, listener: "", flood }
 }
 
@@ -25,83 +25,83 @@ struct OneAddress {
 }
 
 const ONE_ADDRESS: &[OneAddress] = &[
-    of("none", |_, _| {}),
-    of("silent connections, 10,000", |to, flood| hold_all(to, flood, 10_000, &[])),
-    of("unfinished heads of 30 KB, 10,000", |to, flood| {
+    one_address("none", |_, _| {}),
+    one_address("silent connections, 10,000", |to, flood| hold_all(to, flood, 10_000, &[])),
+    one_address("unfinished heads of 30 KB, 10,000", |to, flood| {
         let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
         let long = format!("X-Long: {}", "a".repeat(27_000));
         hold_all(to, flood, 10_000, head_to_github(&format!("{filler}{long}")).as_bytes());
     }),
-    of("slow heads, a byte a second, 2,000", |to, flood| {
+    one_address("slow heads, a byte a second, 2,000", |to, flood| {
         trickle(to, flood, 2000, &head_to_github("X-Slow: "))
     }),
-    of("slow bodies, a byte a second, 2,000", |to, flood| {
+    one_address("slow bodies, a byte a second, 2,000", |to, flood| {
         trickle(to, flood, 2000, &head_to_github("Content-Length: 100000\r\n\r\n"));
     }),
-    of("unfinished bodies of 1 MiB, 256", |to, flood| {
+    one_address("unfinished bodies of 1 MiB, 256", |to, flood| {
         let head = head_to_github("Content-Length: 1048576\r\n\r\n");
         let unfinished = [head.into_bytes(), vec![b' '; 1_048_575]].concat();
-        workers(256, flood, || once(to, flood, &unfinished));
+        workers(256, flood, || send_head(to, flood, &unfinished));
     }),
-    of("heads of 100 KB, 16 at a time", |to, flood| {
+    one_address("heads of 100 KB, 16 at a time", |to, flood| {
         let head = head_to_github(&format!("X-Long: {}\r\n\r\n", "a".repeat(100_000)));
-        workers(16, flood, || once(to, flood, head.as_bytes()));
+        workers(16, flood, || send_head(to, flood, head.as_bytes()));
     }),
-    of("endless chunked bodies, 64 at a time", |to, flood| {
+    one_address("endless chunked bodies, 64 at a time", |to, flood| {
         let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
         let head = head_to_github("Transfer-Encoding: chunked\r\n\r\n");
         workers(64, flood, || endless(to, flood, head.as_bytes(), chunk.as_bytes()));
     }),
-    of("gzip bombs (1 MB for 1 GB), 16 at a time", |to, flood| {
-        let bomb = kinds::bomb();
+    one_address("gzip bombs (1 MB for 1 GB), 16 at a time", |to, flood| {
+        let bomb = payloads::bomb();
         workers(16, flood, || {
-            whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &bomb);
+            send_request(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &bomb);
         });
     }),
-    of("empty deflate blocks of 1 MB, 16 at a time", |to, flood| {
-        let blocks = kinds::empty_blocks(1_000_000);
+    one_address("empty deflate blocks of 1 MB, 16 at a time", |to, flood| {
+        let blocks = payloads::empty_blocks(1_000_000);
         workers(16, flood, || {
-            whole(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &blocks);
+            send_request(to, flood, head_to_github, "Content-Encoding: gzip\r\n", &blocks);
         });
     }),
-    of("forms of 250,000 fields, 16 at a time", |to, flood| {
+    one_address("forms of 250,000 fields, 16 at a time", |to, flood| {
         let form = vec!["a=1"; 250_000].join("&").into_bytes();
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-        workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
+        workers(16, flood, || send_request(to, flood, head_to_github, kind, &form));
     }),
-    of("JSON nested a million deep, 16 at a time", |to, flood| {
-        let deep = kinds::deep();
-        workers(16, flood, || whole(to, flood, head_to_github, JSON, &deep));
+    one_address("JSON nested a million deep, 16 at a time", |to, flood| {
+        let deep = payloads::deep();
+        workers(16, flood, || send_request(to, flood, head_to_github, JSON, &deep));
     }),
-    of("25,000 colliding keys in JSON, 16 at a time", |to, flood| {
-        let object = kinds::colliding_object();
-        workers(16, flood, || whole(to, flood, head_to_github, JSON, &object));
+    one_address("25,000 colliding keys in JSON, 16 at a time", |to, flood| {
+        let object = payloads::colliding_object();
+        workers(16, flood, || send_request(to, flood, head_to_github, JSON, &object));
     }),
-    of("10,000 colliding keys in a form, 16 at a time", |to, flood| {
-        let form = kinds::colliding_form(10_000);
+    one_address("10,000 colliding keys in a form, 16 at a time", |to, flood| {
+        let form = payloads::colliding_form(10_000);
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-        workers(16, flood, || whole(to, flood, head_to_github, kind, &form));
+        workers(16, flood, || send_request(to, flood, head_to_github, kind, &form));
     }),
-    of("forged signatures, 64 at a time", |to, flood| {
+    one_address("forged signatures, 64 at a time", |to, flood| {
         let forged = format!("{JSON}X-Hub-Signature-256: sha256={}\r\n", "00".repeat(32));
         let body = vec![b'1'; 8000];
-        workers(64, flood, || whole(to, flood, head_to_github, &forged, &body));
+        workers(64, flood, || send_request(to, flood, head_to_github, &forged, &body));
     }),
-    of("HTTP/2 rapid reset, 16 connections", |to, flood| {
+    one_address("HTTP/2 rapid reset, 16 connections", |to, flood| {
         workers(16, flood, || {
             let took = frames::connect(to)
                 .map(|mut stream| frames::reset_rapidly(&mut stream, u32::MAX / 4));
             flood.count(if took.is_some() { "closed" } else { "no connection" });
         });
     }),
-    of("HTTP/2 endless headers, 16 connections", |to, flood| {
+    one_address("HTTP/2 endless headers, 16 connections", |to, flood| {
         workers(16, flood, || {
             let took = frames::connect(to)
                 .map(|mut stream| frames::continue_headers(&mut stream, usize::MAX));
             flood.count(if took.is_some() { "closed" } else { "no connection" });
         });
     }),
-    of("HTTP/2 stalled bodies of 1 MB, 500 connections", |to, flood| {
+    one_address("HTTP/2 stalled bodies of 1 MB, 500 connections", |to, flood| {
         workers(500, flood, || {
             let Some(mut stream) = frames::connect(to) else {
                 return flood.count("no connection");
@@ -109,7 +109,7 @@ const ONE_ADDRESS: &[OneAddress] = &[
             let _ = stream.set_write_timeout(Some(Duration::from_secs(20)));
             flood.count(if frames::stall(&mut stream, 1_000_000) { "accepted" } else { "closed" });
             let until = Instant::now() + Duration::from_secs(5);
-            while flood.goes_on() && Instant::now() < until {
+            while flood.is_running() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
@@ -120,7 +120,7 @@ const ONE_ADDRESS: &[OneAddress] = &[
         flood: |to, flood| {
             let body = vec![b'a'; 1_000_000];
             workers(16, flood, || {
-                whole(to, flood, head_to_other, "Content-Type: text/plain\r\n", &body)
+                send_request(to, flood, head_to_other, "Content-Type: text/plain\r\n", &body)
             });
         },
     },
@@ -141,11 +141,13 @@ fn measure_floods_beside_a_well_behaved_sender() {
     let mut table = Table::default();
     table.measure("none", "", |_, _| {}, |_, _| {}, false);
     for kind in ONE_ADDRESS.iter().filter(|kind| kind.name.contains(&wanted)) {
-        let flood = |stage: &Stage, flood: &Flood| (kind.flood)(stage.senders, flood);
+        let flood = |target: &Target, flood: &Flood| (kind.flood)(target.senders, flood);
         table.measure(kind.name, kind.listener, |_, _| {}, flood, !kind.listener.is_empty());
     }
-    for kind in [STRANGERS, TENANTS].concat().iter().filter(|kind| kind.name.contains(&wanted)) {
-        table.measure(kind.name, kind.listener, kind.prepare, kind.flood, kind.taken);
+    for kind in
+        [UNAUTHENTICATED, TENANTS].concat().iter().filter(|kind| kind.name.contains(&wanted))
+    {
+        table.measure(kind.name, kind.listener, kind.prepare, kind.flood, kind.accepted);
     }
     println!("peak of all: {} MiB", table.peak);
     assert!(table.faults.is_empty(), "{:#?}", table.faults);
@@ -168,35 +170,35 @@ impl Table {
         &mut self,
         name: &str,
         listener: &str,
-        prepare: impl Fn(&Stage, &Flood),
-        flood: impl Fn(&Stage, &Flood) + Sync,
-        taken: bool,
+        prepare: impl Fn(&Target, &Flood),
+        flood: impl Fn(&Target, &Flood) + Sync,
+        accepted: bool,
     ) {
-        let time = Duration::from_secs(setting("FLOOD_SECONDS", 15) as u64);
-        let (stage, gateway) = Stage::new(listener);
+        let time = Duration::from_secs(env_number("FLOOD_SECONDS", 15) as u64);
+        let (target, gateway) = Target::new(listener);
         let state = Flood::default();
-        prepare(&stage, &state);
-        let latencies = run(stage.senders, &state, Some(time), |state| flood(&stage, state));
-        let (missing, lags) = stage.delivered(&latencies, Duration::from_secs(60));
-        let peak = gateway.peak();
-        let lag = of_hundred(&lags, 99).as_secs_f64() * 1000.0;
+        prepare(&target, &state);
+        let latencies = run(target.senders, &state, Some(time), |state| flood(&target, state));
+        let (missing, lags) = target.delivered(&latencies, Duration::from_secs(60));
+        let peak = gateway.peak_mib();
+        let lag = percentile(&lags, 99).as_secs_f64() * 1000.0;
         println!("{} {lag:.1} | {peak} |", row(name, &state, &latencies));
         self.peak = self.peak.max(peak);
-        let p99 = latencies.percent(99);
+        let p99 = latencies.percentile(99);
         if name == "none" {
             self.alone = p99;
         }
         let most = (self.alone * 10).max(Duration::from_millis(100));
-        for (fault, told) in [
+        for (fault, report) in [
             (!latencies.lost.is_empty(), format!("lost {:?}", latencies.lost)),
             (!missing.is_empty(), format!("not delivered: {missing:?}")),
             (p99 > most, format!("p99 {p99:?}, more than {most:?}")),
             (peak >= MEMORY, format!("{peak} MiB")),
-            (state.statuses().contains(&500), format!("answered 500: {}", state.told())),
-            (!taken && state.statuses().contains(&200), format!("taken: {}", state.told())),
+            (state.statuses().contains(&500), format!("answered 500: {}", state.summary())),
+            (!accepted && state.statuses().contains(&200), format!("taken: {}", state.summary())),
         ] {
             if fault {
-                self.faults.push(format!("{name}: {told}"));
+                self.faults.push(format!("{name}: {report}"));
             }
         }
         let began = Instant::now();
@@ -209,7 +211,7 @@ impl Table {
 /// The memory limit of the gateway in MiB, with the default limits, under any flood.
 pub(super) const MEMORY: u64 = 512;
 
-impl Stage {
+impl Target {
     /// The undelivered events of the sender after some time, and the delivery latency of the
     /// others.
     pub(super) fn delivered(
@@ -234,12 +236,12 @@ fn row(name: &str, flood: &Flood, latencies: &Latencies) -> String {
     let millis = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1000.0);
     format!(
         "| {name} | {} | {} of {} | {} | {} | {} |",
-        flood.told(),
+        flood.summary(),
         latencies.lost.len(),
         latencies.took.len(),
-        millis(latencies.percent(50)),
-        millis(latencies.percent(99)),
-        millis(latencies.percent(100)),
+        millis(latencies.percentile(50)),
+        millis(latencies.percentile(99)),
+        millis(latencies.percentile(100)),
     )
 }
 
@@ -248,7 +250,7 @@ fn workers(number: usize, flood: &Flood, work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 0..number {
             scope.spawn(|| {
-                while flood.goes_on() {
+                while flood.is_running() {
                     work();
                 }
             });
@@ -257,7 +259,7 @@ fn workers(number: usize, flood: &Flood, work: impl Fn() + Sync) {
 }
 
 /// Sends a head and waits for the end of the connection.
-fn once(to: SocketAddr, flood: &Flood, bytes: &[u8]) {
+fn send_head(to: SocketAddr, flood: &Flood, bytes: &[u8]) {
     let Ok(mut stream) = TcpStream::connect(to) else {
         flood.count("no connection");
         return std::thread::sleep(Duration::from_millis(100));
@@ -268,9 +270,15 @@ fn once(to: SocketAddr, flood: &Flood, bytes: &[u8]) {
 }
 
 /// Sends a whole request.
-fn whole(to: SocketAddr, flood: &Flood, head: fn(&str) -> String, headers: &str, body: &[u8]) {
+fn send_request(
+    to: SocketAddr,
+    flood: &Flood,
+    head: fn(&str) -> String,
+    headers: &str,
+    body: &[u8],
+) {
     let head = head(&format!("{headers}Content-Length: {}\r\n\r\n", body.len()));
-    once(to, flood, &[head.as_bytes(), body].concat());
+    send_head(to, flood, &[head.as_bytes(), body].concat());
 }
 
 /// Sends a head and then bytes as long as they are accepted.
@@ -280,7 +288,7 @@ fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
     };
     let _ = stream.set_write_timeout(Some(Duration::from_secs(40)));
     let _ = stream.write_all(head);
-    while flood.goes_on() && stream.write_all(more).is_ok() {}
+    while flood.is_running() && stream.write_all(more).is_ok() {}
     flood.count(&status(&stream));
 }
 
@@ -289,14 +297,14 @@ fn endless(to: SocketAddr, flood: &Flood, head: &[u8], more: &[u8]) {
 fn hold_all(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| hold(to, flood, number / 8, begins));
+            scope.spawn(|| hold_open(to, flood, number / 8, begins));
         }
     });
 }
 
 /// Opens connections, each with some bytes, up to this number.
 fn connect(held: &mut Vec<TcpStream>, to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
-    while held.len() < number && flood.goes_on() {
+    while held.len() < number && flood.is_running() {
         let Ok(mut stream) = TcpStream::connect(to) else {
             flood.count("no connection");
             return;
@@ -309,9 +317,9 @@ fn connect(held: &mut Vec<TcpStream>, to: SocketAddr, flood: &Flood, number: usi
 }
 
 /// Holds this number of connections with some bytes, and replaces those that end.
-fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
+fn hold_open(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
     let mut held: Vec<TcpStream> = Vec::new();
-    while flood.goes_on() {
+    while flood.is_running() {
         connect(&mut held, to, flood, number, begins);
         held.retain(|stream| {
             stream.set_nonblocking(true).unwrap();
@@ -329,7 +337,7 @@ fn hold(to: SocketAddr, flood: &Flood, number: usize, begins: &[u8]) {
 /// Sends a head on each of the connections, and then one byte a second.
 fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
     let mut held: Vec<TcpStream> = Vec::new();
-    while flood.goes_on() {
+    while flood.is_running() {
         connect(&mut held, to, flood, number, begins.as_bytes());
         let next = Instant::now() + Duration::from_secs(1);
         held.retain_mut(|stream| {
@@ -339,7 +347,7 @@ fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
             }
             open
         });
-        while Instant::now() < next && flood.goes_on() {
+        while Instant::now() < next && flood.is_running() {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -350,7 +358,7 @@ fn trickle(to: SocketAddr, flood: &Flood, number: usize, begins: &str) {
 #[test]
 #[ignore = "measures, and takes minutes"]
 fn measure_latency_beside_a_million_deduplication_keys() {
-    let keys = setting("FLOOD_KEYS", 1_000_000);
+    let keys = env_number("FLOOD_KEYS", 1_000_000);
     let keyed = "\n[deduplicate]\nkeys = ['parsed_body.key']\nwindow = \"24h\"\n";
     let (folder, gateway) = with_other("[log]\nlevel = \"error\"\n", keyed);
     let (address, next) = (gateway.senders, AtomicUsize::new(0));
@@ -373,7 +381,7 @@ fn measure_latency_beside_a_million_deduplication_keys() {
         });
     });
     let rate = keys as f64 / began.elapsed().as_secs_f64();
-    println!("{}{} |", row(&format!("{keys} keys"), &flood, &latencies), gateway.peak());
+    println!("{}{} |", row(&format!("{keys} keys"), &flood, &latencies), gateway.peak_mib());
     println!("{rate:.0} a second");
     assert_eq!(flood.statuses(), [200]);
     // The first and the last key are found.
@@ -381,7 +389,7 @@ fn measure_latency_beside_a_million_deduplication_keys() {
     for at in 0..1000 {
         assert_eq!(keep_alive(&mut stream, at * (keys / 1000)), "200");
     }
-    let metrics = gateway.manage("/metrics");
+    let metrics = gateway.get_management("/metrics");
     let repeats = "hookgate_requests_total{listener=\"Other\",outcome=\"duplicate\"} 1000";
     assert!(metrics.text().contains(repeats), "{}", metrics.text());
     assert!(gateway.stop().success());
@@ -394,5 +402,5 @@ fn keep_alive(stream: &mut TcpStream, key: usize) -> String {
     let body = format!("{{\"key\":\"{key}\"}}");
     let head = head_to_other(&format!("{JSON}Content-Length: {}\r\n\r\n", body.len()));
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
-    answer(stream.try_clone().unwrap()).status.to_string()
+    read_response(stream.try_clone().unwrap()).status.to_string()
 }

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::beside::status;
-use super::{OTHER, frames, head_to_github, kinds, with_other};
+use super::sender::status;
+use super::{OTHER, frames, head_to_github, payloads, with_other};
 use crate::gateway::running::{self, Gateway, borrowed, signed};
 use crate::gateway::subscribed::Subscribed;
 
 /// Asserts that a signed delivery is accepted.
-fn is_taken(gateway: &Gateway, delivery: &str) {
+fn assert_accepted(gateway: &Gateway, delivery: &str) {
     let body = format!("{{\"delivery\":\"{delivery}\"}}");
     let answer = gateway.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -35,7 +35,7 @@ fn slow_request_heads_end_with_the_header_timeout() {
         if slow.is_empty() || began.elapsed() > Duration::from_secs(8) {
             break;
         }
-        is_taken(&gateway, &began.elapsed().as_micros().to_string());
+        assert_accepted(&gateway, &began.elapsed().as_micros().to_string());
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(slow.len(), 0, "slow connections are still open");
@@ -57,15 +57,15 @@ fn an_endless_request_head_is_refused_without_buffering() {
         let answered = status(&stream);
         assert!(["431", "400", "closed"].contains(&answered.as_str()), "{line}: {answered}");
     }
-    is_taken(&gateway, "1");
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert_accepted(&gateway, "1");
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
 fn chunk_extensions_trailers_and_sizes_are_bounded() {
     let (_folder, gateway) = with_other("\n[limits]\nbody_timeout = \"2s\"\n", "");
     let chunks = "Transfer-Encoding: chunked\r\n\r\n";
-    for (begins, goes_on) in [
+    for (begins, is_running) in [
         // A chunk extension, trailers, an endless chunk size, tiny chunks.
         ("1;", "extension"),
         ("0\r\n", "X-Trailer: a\r\n"),
@@ -75,29 +75,29 @@ fn chunk_extensions_trailers_and_sizes_are_bounded() {
         let mut stream = TcpStream::connect(gateway.senders).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.write_all(format!("{}{begins}", head_to_github(chunks)).as_bytes()).unwrap();
-        let more = goes_on.repeat(10_000);
+        let more = is_running.repeat(10_000);
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(20) && stream.write_all(more.as_bytes()).is_ok()
         {
         }
         assert!(
             began.elapsed() < Duration::from_secs(20),
-            "{begins}{goes_on}: everything was read"
+            "{begins}{is_running}: everything was read"
         );
         let answered = status(&stream);
         assert!(
             ["400", "408", "413", "431", "closed"].contains(&answered.as_str()),
-            "{begins}{goes_on}: {answered}"
+            "{begins}{is_running}: {answered}"
         );
     }
-    is_taken(&gateway, "1");
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert_accepted(&gateway, "1");
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
 fn gzip_bombs_are_refused_before_decompression_ends() {
     let (_folder, gateway) = with_other("", "");
-    let bomb = kinds::bomb();
+    let bomb = payloads::bomb();
     let headers = [("Content-Encoding", "gzip"), ("Content-Type", "application/json")];
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -108,14 +108,14 @@ fn gzip_bombs_are_refused_before_decompression_ends() {
             });
         }
     });
-    is_taken(&gateway, "1");
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert_accepted(&gateway, "1");
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
 fn deeply_nested_json_is_refused_with_and_without_a_signature() {
     let (_folder, gateway) = with_other("", "");
-    let deep = kinds::deep();
+    let deep = payloads::deep();
     let objects = "{\"a\":".repeat(200_000);
     for body in [
         deep.as_slice(),
@@ -130,7 +130,7 @@ fn deeply_nested_json_is_refused_with_and_without_a_signature() {
         let form = [b"payload=".as_slice(), body].concat();
         assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
     }
-    is_taken(&gateway, "2");
+    assert_accepted(&gateway, "2");
 }
 
 #[test]
@@ -139,36 +139,37 @@ fn empty_deflate_blocks_are_refused_at_the_processor_time_limit() {
     let began = Instant::now();
     let headers = [("Content-Encoding", "gzip")];
     let answer =
-        gateway.request("POST", &gateway.path(OTHER), &headers, &kinds::empty_blocks(1_000_000));
+        gateway.request("POST", &gateway.path(OTHER), &headers, &payloads::empty_blocks(1_000_000));
     assert_eq!(answer.status, 415);
     // A build without optimisation takes some forty seconds for all of it.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    is_taken(&gateway, "1");
+    assert_accepted(&gateway, "1");
 }
 
 #[test]
 fn colliding_hash_keys_take_no_longer_than_others() {
-    let keys = kinds::colliding(1000);
-    assert!(keys.iter().all(|key| kinds::hash(key) == kinds::hash(&keys[0])));
+    let keys = payloads::colliding(1000);
+    assert!(keys.iter().all(|key| payloads::hash(key) == payloads::hash(&keys[0])));
     let (_folder, gateway) = with_other(
         "",
         "\n[filter]\nkeep_when = '$KEYS(parsed_body).$LENGTH() > 1 OR $KEYS(query_params).$LENGTH() > 1'\n\
          [deduplicate]\nkeys = ['parsed_body.AaAaAaAaAaAaAa']\n",
     );
     let began = Instant::now();
-    assert_eq!(post(&gateway, "", "application/json", &kinds::colliding_object()), 200);
-    let form = kinds::colliding_form(10_000);
+    assert_eq!(post(&gateway, "", "application/json", &payloads::colliding_object()), 200);
+    let form = payloads::colliding_form(10_000);
     assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 200);
-    let form = kinds::colliding_form(28_000);
+    let form = payloads::colliding_form(28_000);
     assert_eq!(post(&gateway, "", "application/x-www-form-urlencoded", &form), 400);
-    let query: Vec<String> = kinds::colliding(1000).iter().map(|key| format!("{key}=1")).collect();
+    let query: Vec<String> =
+        payloads::colliding(1000).iter().map(|key| format!("{key}=1")).collect();
     assert_eq!(post(&gateway, &format!("?{}", query.join("&")), "text/plain", b""), 200);
-    let names = kinds::colliding(90);
+    let names = payloads::colliding(90);
     let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(gateway.request("POST", &gateway.path(OTHER), &headers, b"").status, 200);
     // Comparing every pair would take three hundred million comparisons for each.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    is_taken(&gateway, "1");
+    assert_accepted(&gateway, "1");
 }
 
 #[test]
@@ -180,8 +181,8 @@ fn rapid_reset_and_endless_continuation_close_the_connection() {
     let mut stream = frames::connect(gateway.senders).unwrap();
     let most = 64 << 20;
     assert!(frames::continue_headers(&mut stream, most) < most, "no limit was reached");
-    is_taken(&gateway, "1");
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert_accepted(&gateway, "1");
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }
 
 /// A rule with the maximum cost, for a body that causes it.
@@ -198,11 +199,11 @@ fn a_rule_past_the_step_limit_is_stopped_and_delays_no_other_listener() {
             scope.spawn(|| assert_eq!(post(&gateway, "", "text/plain", body.as_bytes()), 200));
         }
         for at in 0..5 {
-            is_taken(&gateway, &at.to_string());
+            assert_accepted(&gateway, &at.to_string());
         }
     });
-    gateway.logged("filter_error");
-    gateway.logged("E0401");
+    gateway.wait_for_log("filter_error");
+    gateway.wait_for_log("E0401");
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn stalled_bodies_release_the_memory_budget_to_others() {
         };
         let stalling: Vec<_> = (0..8).map(stalling).collect();
         for at in 0..5 {
-            is_taken(&gateway, &at.to_string());
+            assert_accepted(&gateway, &at.to_string());
         }
         let large = format!("{{\"text\":\"{}\"}}", "a".repeat(300_000));
         assert_eq!(post(&gateway, "", "application/json", large.as_bytes()), 200);
@@ -235,7 +236,7 @@ fn many_large_bodies_wait_for_the_memory_budget_and_are_accepted() {
     let (_folder, gateway) = with_other("\n[limits]\nmemory = 4194304\n", "");
     let packed = {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(&kinds::noise(700_000)).unwrap();
+        packed.write_all(&payloads::noise(700_000)).unwrap();
         packed.finish().unwrap()
     };
     std::thread::scope(|scope| {
@@ -243,7 +244,7 @@ fn many_large_bodies_wait_for_the_memory_budget_and_are_accepted() {
             let (gateway, packed) = (&gateway, &packed);
             scope.spawn(move || {
                 let path = gateway.path(OTHER);
-                let plain = kinds::noise(1_000_000);
+                let plain = payloads::noise(1_000_000);
                 let (body, headers): (&[u8], &[(&str, &str)]) = match at % 2 {
                     0 => (&plain, &[]),
                     _ => (packed, &[("Content-Encoding", "gzip")]),
@@ -259,7 +260,7 @@ fn compressed_bodies_are_decompressed_for_listeners_only_and_refusals_are_counte
     let subscribed = Subscribed::new("");
     subscribed.folder.settings("\n[limits]\nfailures_per_minute = 20\n");
     let gateway = subscribed.serve();
-    let blocks = kinds::empty_blocks(16_000);
+    let blocks = payloads::empty_blocks(16_000);
     let gzip = ("Content-Encoding", "gzip");
     let key = format!("Bearer {}", subscribed.key);
     let path = "/event/acme/webhooks";

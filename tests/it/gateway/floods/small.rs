@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::beside::{Flood, LEAST, run};
-use super::catalog::{Kind, STRANGERS, TENANTS};
+use super::catalog::{Kind, TENANTS, UNAUTHENTICATED};
 use super::measured::MEMORY;
-use super::stage::Stage;
+use super::sender::{Flood, LEAST, run};
+use super::target::Target;
 
 /// Runs the floods with this text in their names for a moment each.
 fn beside(kinds: &[Kind], wanted: &str) {
@@ -14,20 +14,20 @@ fn beside(kinds: &[Kind], wanted: &str) {
     assert!(!kinds.is_empty(), "unknown flood `{wanted}`");
     for kind in kinds {
         let (name, state) = (kind.name, Flood::small());
-        let (stage, gateway) = Stage::new(kind.listener);
-        (kind.prepare)(&stage, &state);
+        let (target, gateway) = Target::new(kind.listener);
+        (kind.prepare)(&target, &state);
         let time = Some(Duration::from_millis(2500));
-        let latencies = run(stage.senders, &state, time, |state| (kind.flood)(&stage, state));
-        let told = state.told();
+        let latencies = run(target.senders, &state, time, |state| (kind.flood)(&target, state));
+        let report = state.summary();
         let (sent, lost) = (latencies.took.len(), &latencies.lost);
-        assert!(lost.is_empty() && sent >= LEAST, "{name}: {sent} sent, lost {lost:?} ({told})");
-        let (missing, _) = stage.delivered(&latencies, Duration::from_secs(60));
+        assert!(lost.is_empty() && sent >= LEAST, "{name}: {sent} sent, lost {lost:?} ({report})");
+        let (missing, _) = target.delivered(&latencies, Duration::from_secs(60));
         assert!(missing.is_empty(), "{name}: {missing:?} were not delivered");
-        let peak = gateway.peak();
+        let peak = gateway.peak_mib();
         assert!(peak < MEMORY, "{name}: {peak} MiB");
         let statuses = state.statuses();
-        assert!(!statuses.contains(&500), "{name}: {told}");
-        assert!(kind.taken || !statuses.contains(&200), "{name}: {told}");
+        assert!(!statuses.contains(&500), "{name}: {report}");
+        assert!(kind.accepted || !statuses.contains(&200), "{name}: {report}");
         let began = Instant::now();
         assert!(gateway.stop().success(), "{name}");
         assert!(began.elapsed() < Duration::from_secs(40), "{name}: {:?}", began.elapsed());
@@ -36,30 +36,30 @@ fn beside(kinds: &[Kind], wanted: &str) {
 
 #[test]
 fn a_sender_loses_no_event_beside_a_flood_of_silent_connections() {
-    beside(STRANGERS, "silent");
+    beside(UNAUTHENTICATED, "silent");
 }
 
 #[test]
 fn a_sender_loses_no_event_beside_a_flood_of_http2_frames() {
-    beside(STRANGERS, "HTTP/2");
+    beside(UNAUTHENTICATED, "HTTP/2");
 }
 
 #[test]
 fn a_sender_loses_no_event_beside_connections_at_their_resource_limits() {
-    beside(STRANGERS, "of all kinds");
-    beside(STRANGERS, "HTTP/1.1");
+    beside(UNAUTHENTICATED, "of all kinds");
+    beside(UNAUTHENTICATED, "HTTP/1.1");
 }
 
 #[test]
 fn a_sender_loses_no_event_beside_a_flood_of_forged_requests() {
-    beside(STRANGERS, "forged");
-    beside(STRANGERS, "challenges");
-    beside(STRANGERS, "guesses");
+    beside(UNAUTHENTICATED, "forged");
+    beside(UNAUTHENTICATED, "challenges");
+    beside(UNAUTHENTICATED, "guesses");
 }
 
 #[test]
 fn a_sender_loses_no_event_beside_a_flood_of_readiness_probes() {
-    beside(STRANGERS, "/readyz");
+    beside(UNAUTHENTICATED, "/readyz");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::frames::{
 };
 use super::frames::{PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, block_to, frame, literal};
 use super::with_other;
-use crate::gateway::running::{Gateway, borrowed, setting, signed};
+use crate::gateway::running::{Gateway, borrowed, env_number, signed};
 
 const TOKEN: &str = "/oauth/v1/token";
 
@@ -20,7 +20,7 @@ const STREAMS: u32 = 50;
 /// A field of one byte: an entry of the static table, `accept-language` with no value.
 const INDEXED: u8 = 0x80 | 17;
 
-fn is_taken(gateway: &Gateway, delivery: &str) {
+fn assert_accepted(gateway: &Gateway, delivery: &str) {
     let body = format!("{{\"delivery\":\"{delivery}\"}}");
     let answer = gateway.post(&borrowed(&signed(body.as_bytes(), delivery)), body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -85,7 +85,7 @@ fn http2_request_heads_share_one_memory_budget() {
         ("no texts to a listener", no_texts(&path)),
         ("an open block", open_block(TOKEN)),
     ] {
-        println!("{name}, {} bytes, after {} MiB", bytes.len(), gateway.peak());
+        println!("{name}, {} bytes, after {} MiB", bytes.len(), gateway.peak_mib());
         let held: Vec<TcpStream> = (0..30)
             .map(|_| {
                 let mut stream = connect(gateway.senders);
@@ -93,13 +93,13 @@ fn http2_request_heads_share_one_memory_budget() {
                 stream
             })
             .collect();
-        is_taken(&gateway, name);
+        assert_accepted(&gateway, name);
         // Until all of it is read.
         std::thread::sleep(Duration::from_millis(1500));
         drop(held);
     }
-    println!("{} MiB", gateway.peak());
-    assert!(gateway.peak() < 150, "{} MiB", gateway.peak());
+    println!("{} MiB", gateway.peak_mib());
+    assert!(gateway.peak_mib() < 150, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn http2_control_frame_floods_close_the_connection() {
             "{name}: the connection stays open"
         );
     }
-    is_taken(&gateway, "1");
+    assert_accepted(&gateway, "1");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_peer_that_fills_the_hpack_table_is_closed() {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let frames: Vec<_> = std::iter::from_fn(|| frames::read_frame(&mut stream)).collect();
     assert!(!frames.iter().any(|(kind, ..)| *kind == HEADERS), "a response: {frames:?}");
-    is_taken(&gateway, "1");
+    assert_accepted(&gateway, "1");
 }
 
 /// Opens `FLOOD_CONNECTIONS` hostile connections of every kind in turn; only kinds with `FLOOD` in
@@ -247,7 +247,7 @@ fn a_peer_that_fills_the_hpack_table_is_closed() {
 #[test]
 #[ignore = "measures, and needs 25,000 open files"]
 fn measure_peak_memory_under_12000_hostile_connections() {
-    let number = setting("FLOOD_CONNECTIONS", 12_000);
+    let number = env_number("FLOOD_CONNECTIONS", 12_000);
     let wanted = std::env::var("FLOOD").unwrap_or_default();
     let path = format!("/webhooks/v1/listeners/{}/notify", crate::gateway::running::LISTENER);
     let head = super::head_to_github(&format!("X-Long: {}", "a".repeat(30_000)));
@@ -285,8 +285,8 @@ fn measure_peak_memory_under_12000_hostile_connections() {
             && !name.contains("trailers");
         let address = gateway.senders;
         let began = Instant::now();
-        let state = super::beside::Flood::default();
-        let latencies = super::beside::run(address, &state, None, |_| {
+        let state = super::sender::Flood::default();
+        let latencies = super::sender::run(address, &state, None, |_| {
             let mut held = Vec::new();
             for at in 0..number {
                 // Sixteen addresses: one alone has at most `limits.connections_per_address`.
@@ -303,12 +303,12 @@ fn measure_peak_memory_under_12000_hostile_connections() {
             }
             std::thread::sleep(Duration::from_secs(2));
         });
-        let p99 = latencies.percent(99).as_secs_f64() * 1000.0;
+        let p99 = latencies.percentile(99).as_secs_f64() * 1000.0;
         let took = began.elapsed().as_secs();
         let lost = latencies.lost.len();
-        println!("| {name} | {took} | {p99:.1} | {lost} | {} |", gateway.peak());
+        println!("| {name} | {took} | {p99:.1} | {lost} | {} |", gateway.peak_mib());
         assert_eq!(lost, 0, "{:?}", latencies.lost);
-        assert!(gateway.peak() < 512, "{} MiB", gateway.peak());
+        assert!(gateway.peak_mib() < 512, "{} MiB", gateway.peak_mib());
     }
 }
 

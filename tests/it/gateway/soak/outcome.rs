@@ -8,7 +8,7 @@ use super::senders::Senders;
 use super::watch::Watch;
 use crate::gateway::endpoint::Endpoint;
 use crate::gateway::faults;
-use crate::gateway::floods::beside::{Flood, of_hundred};
+use crate::gateway::floods::sender::{Flood, percentile};
 use crate::gateway::running::Gateway;
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl Outcome {
 
     pub(super) fn print(&self, time: Duration, senders: &Senders, flood: &Flood, watch: &Watch) {
         let took = senders.took();
-        let millis = |percent| of_hundred(&took, percent).as_secs_f64() * 1000.0;
+        let millis = |percent| percentile(&took, percent).as_secs_f64() * 1000.0;
         let (disk, log) = watch.disk();
         let (early, late) = watch.growth();
         println!("| soak | |\n|---|---|");
@@ -88,20 +88,23 @@ impl Outcome {
             ),
             ("kills, stops of 2 s", format!("{}, {}", self.kills, self.stops)),
             ("reloads, refused reloads", format!("{}, {}", self.reloads, self.bad_reloads)),
-            ("memory after warm-up, later, peak", format!("{early}, {late}, {} MiB", watch.peak())),
+            (
+                "memory after warm-up, later, peak",
+                format!("{early}, {late}, {} MiB", watch.peak_mib()),
+            ),
             ("disk at most, write-ahead log", format!("{disk}, {log} MiB")),
             ("end after SIGTERM", format!("{:.1} s", self.ended_after.as_secs_f64())),
-            ("hostile sessions", flood.told()),
+            ("hostile sessions", flood.summary()),
         ] {
             println!("| {what} | {figure} |");
         }
     }
 
-    /// Returns the other failed checks.
-    pub(super) fn hold(&self, watch: &Watch, stored_mib: u64) {
+    /// Asserts the bounds of memory, disk usage and shutdown time.
+    pub(super) fn assert_bounds(&self, watch: &Watch, stored_mib: u64) {
         let (early, late) = watch.growth();
         assert!(late <= early + early / 2 + 64, "memory grew from {early} to {late} MiB");
-        assert!(watch.peak() < 512, "{} MiB", watch.peak());
+        assert!(watch.peak_mib() < 512, "{} MiB", watch.peak_mib());
         let (disk, _) = watch.disk();
         assert!(disk <= stored_mib, "{disk} MiB on the disk, of {stored_mib}");
         assert!(self.ended_after < Duration::from_secs(40), "{:?}", self.ended_after);

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::gateway::floods::beside::post;
+use crate::gateway::floods::sender::post;
 
 pub(super) struct Senders {
     to: SocketAddr,

@@ -47,7 +47,7 @@ impl Watch {
     pub(super) fn run(&self) {
         while !self.over.load(Ordering::SeqCst) {
             let pid = self.pid.load(Ordering::SeqCst);
-            // It may have been killed at this moment.
+            // The process may have been killed at this moment.
             if let Some([resident, peak]) = memory(pid) {
                 let (disk, log) = used(&self.folder);
                 self.seen.lock().unwrap().push(Seen { pid, resident, peak, disk, log });
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// Returns the peak memory (`VmHWM`) of all processes, in MiB.
-    pub(super) fn peak(&self) -> u64 {
+    pub(super) fn peak_mib(&self) -> u64 {
         self.most(|seen| seen.peak) >> 10
     }
 

@@ -51,7 +51,7 @@ pub(super) fn of_covered(facts: &Facts, sample: &Sample) -> Vec<Change> {
 fn of_method(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let others = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "post"];
     let changed = |method: &&str| {
-        let taken = facts.methods.iter().any(|one| one == method);
+        let accepted = facts.methods.iter().any(|one| one == method);
         // If the place of the signature depends on the method, another method finds no signature.
         let places = facts.checks.iter().any(|check| check.received.contains("http_method"));
         let none = places.then_some("missing_signature");
@@ -59,7 +59,7 @@ fn of_method(facts: &Facts, sample: &Sample) -> Vec<Change> {
             kind: "method",
             what: format!("method {method}"),
             sample: Sample { method: (*method).to_owned(), ..sample.clone() },
-            wanted: if taken {
+            wanted: if accepted {
                 differs(facts).into_iter().chain(none).collect()
             } else {
                 vec!["method_not_taken"]

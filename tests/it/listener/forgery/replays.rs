@@ -6,7 +6,7 @@ use hookgate::listener::{Outcome, Sample, SignError};
 use super::changes::{Change, address, differs, other, with_header, with_query};
 use super::facts::{Facts, Part, all, header};
 use super::{Tally, complaint, failed, is_recognised, listener_of, run, secrets};
-use crate::listener::bare;
+use crate::listener::plain_request;
 
 const DAY: i64 = 86_400_000;
 
@@ -19,12 +19,12 @@ fn later(sample: &Sample, millis: i64) -> Sample {
 
 /// Returns the greatest distance from its own time, in one direction, at which a sample is
 /// accepted.
-fn edge(taken: impl Fn(i64) -> bool, beyond: i64) -> i64 {
+fn edge(accepted: impl Fn(i64) -> bool, beyond: i64) -> i64 {
     let (mut inside, mut outside) = (0, beyond);
-    assert!(taken(inside) && !taken(outside), "accepted at {inside}, refused at {outside}");
+    assert!(accepted(inside) && !accepted(outside), "accepted at {inside}, refused at {outside}");
     while (outside - inside).abs() > 1 {
         let middle = (inside + outside) / 2;
-        if taken(middle) {
+        if accepted(middle) {
             inside = middle;
         } else {
             outside = middle;
@@ -42,10 +42,10 @@ fn a_signed_time_is_accepted_exactly_within_its_tolerance() {
         };
         for sample in facts.valid() {
             let listener = listener_of(&facts, sample);
-            let taken =
+            let accepted =
                 |millis| run(&listener, &later(sample, millis)).outcome.name() == sample.expect;
             let beyond = 2 * tolerance * 1000 + 1;
-            let (last, first) = (edge(taken, beyond), edge(taken, -beyond));
+            let (last, first) = (edge(accepted, beyond), edge(accepted, -beyond));
             if last - first != 2 * tolerance * 1000 {
                 tally.complain(&facts, sample, "window", &format!("{first} to {last} ms"));
             }
@@ -59,8 +59,8 @@ fn a_signed_time_is_accepted_exactly_within_its_tolerance() {
                     sample: later(sample, at),
                     wanted: vec![code],
                 };
-                if let Some(told) = complaint(&facts, &listener, &change) {
-                    tally.complain(&facts, sample, &change.what, &told);
+                if let Some(report) = complaint(&facts, &listener, &change) {
+                    tally.complain(&facts, sample, &change.what, &report);
                 }
             }
         }
@@ -78,7 +78,7 @@ fn a_replay_is_refused_or_deduplicated_unless_the_recipe_excludes_it() {
             let (before, after) = (run(&listener, sample), run(&listener, &later(sample, DAY)));
             let recognised =
                 before.dedup.is_some() && is_recognised(&before, &run(&listener, sample));
-            let told = match after.outcome {
+            let report = match after.outcome {
                 Outcome::VerificationFailed => {
                     let early = run(&listener, &later(sample, -DAY));
                     if early.outcome == Outcome::Accepted {
@@ -90,7 +90,7 @@ fn a_replay_is_refused_or_deduplicated_unless_the_recipe_excludes_it() {
                 _ if facts.is_timed() => None,
                 _ => (recognised && is_recognised(&before, &after)).then_some("recognised"),
             };
-            match told {
+            match report {
                 Some(kind) => tally.count(kind, &facts),
                 None if facts.recipe.replays().window.is_none() => {
                     tally.count("neither, and the recipe says so", &facts);
@@ -192,7 +192,7 @@ fn moved(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
                 continue;
             };
             let (head, tail) = (&value[..count], &value[value.len() - count..]);
-            let made = |value: String, body: String| Sample {
+            let created = |value: String, body: String| Sample {
                 body: Some(body.into_bytes()),
                 ..with_header(sample, name, Some(value))
             };
@@ -201,19 +201,19 @@ fn moved(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
             all.extend([
                 (
                     format!("{count} into the body"),
-                    made(most(value, count), format!("{tail}{body}")),
+                    created(most(value, count), format!("{tail}{body}")),
                 ),
                 (
                     format!("{count} to the body's end"),
-                    made(rest(value, count), format!("{body}{head}")),
+                    created(rest(value, count), format!("{body}{head}")),
                 ),
                 (
                     format!("{count} out of the body"),
-                    made(format!("{value}{body_head}"), rest(body, count)),
+                    created(format!("{value}{body_head}"), rest(body, count)),
                 ),
                 (
                     format!("{count} off the body's end"),
-                    made(format!("{body_tail}{value}"), most(body, count)),
+                    created(format!("{body_tail}{value}"), most(body, count)),
                 ),
             ]);
         }
@@ -255,8 +255,8 @@ fn judge(
 ) {
     let wanted = differs(facts);
     let change = Change { kind: "another listener", what: what.to_owned(), sample: sent, wanted };
-    if let Some(told) = complaint(facts, listener, &change) {
-        tally.complain(facts, sample, what, &told);
+    if let Some(report) = complaint(facts, listener, &change) {
+        tally.complain(facts, sample, what, &report);
     }
 }
 
@@ -267,7 +267,7 @@ fn signed(facts: &Facts, sample: &Sample, url: &str) -> Option<Sample> {
     let listener = listener_of(facts, sample);
     let body = sample.body.clone().unwrap_or_default();
     let now = sample.now.unwrap();
-    let sent = match facts.recipe.sign(&listener, &bare(url, &body, now), now) {
+    let sent = match facts.recipe.sign(&listener, &plain_request(url, &body, now), now) {
         Ok(sent) => sent,
         Err(SignError::Impossible(_) | SignError::Header { .. }) => return None,
     };

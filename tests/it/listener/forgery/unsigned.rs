@@ -213,7 +213,7 @@ fn a_part_that_cannot_be_changed_is_listed_as_signed() {
                 .collect();
             let is_sum = part == Part::Body && sums(&facts);
             if !tried.is_empty()
-                && tried.iter().all(|(taken, covered)| !taken && !covered)
+                && tried.iter().all(|(accepted, covered)| !accepted && !covered)
                 && !is_sum
             {
                 wrong.push(format!("{}: {word}", facts.recipe.name));
@@ -278,8 +278,8 @@ fn the_case_and_the_order_of_headers_never_matter() {
                     })
                 };
                 if !same || events(&before) != events(&after) {
-                    let told = format!("{} {:?}", after.outcome, after.reasons);
-                    tally.complain(&facts, sample, what, &told);
+                    let report = format!("{} {:?}", after.outcome, after.reasons);
+                    tally.complain(&facts, sample, what, &report);
                 }
             }
         }

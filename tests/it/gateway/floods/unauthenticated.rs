@@ -4,14 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::beside::Flood;
-use super::client::{drain, enter, requests, send};
+use super::client::{connect_counted, drain, requests, send};
 use super::http2::PREFACE;
-use super::{SIGNED, ZOOM, kinds};
+use super::sender::Flood;
+use super::{SIGNED, ZOOM, payloads};
 
 /// The target of a flood, and its source address.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct Route {
     pub(crate) from: Ipv4Addr,
     pub(crate) senders: SocketAddr,
     pub(crate) management: SocketAddr,
@@ -33,8 +33,8 @@ fn notify(listener: &str) -> String {
 }
 
 /// A silent connection, or one that stops in or after the HTTP/2 preface.
-pub(crate) async fn silence(flood: &Flood, way: Way, client: usize) {
-    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+pub(crate) async fn silence(flood: &Flood, route: Route, client: usize) {
+    let Some(mut stream) = connect_counted(flood, route.from, route.senders).await else {
         return;
     };
     let begins = match client % 4 {
@@ -46,20 +46,20 @@ pub(crate) async fn silence(flood: &Flood, way: Way, client: usize) {
     if !send(&mut stream, begins).await {
         return flood.count("closed");
     }
-    let _holds = flood.hold();
+    let _holds = flood.count_open();
     let ended = drain(&mut stream, Duration::from_secs(60)).await;
     flood.count(if ended { "closed" } else { "held for 60 s" });
 }
 
 /// An unfinished head of 30 KB, one more byte each second.
-pub(crate) async fn slow_head(flood: &Flood, way: Way) {
-    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+pub(crate) async fn slow_head(flood: &Flood, route: Route) {
+    let Some(mut stream) = connect_counted(flood, route.from, route.senders).await else {
         return;
     };
     let filler = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(60);
     let long = "a".repeat(27_000);
     let head = format!("POST {} HTTP/1.1\r\nHost: a\r\n{filler}X-Long: {long}", super::github());
-    let _holds = flood.hold();
+    let _holds = flood.count_open();
     let mut open = send(&mut stream, head.as_bytes()).await;
     while open {
         open = !drain(&mut stream, Duration::from_secs(1)).await && send(&mut stream, b"a").await;
@@ -68,26 +68,26 @@ pub(crate) async fn slow_head(flood: &Flood, way: Way) {
 }
 
 /// A body of a mebibyte without its last byte.
-pub(crate) async fn stalled_body(flood: &Flood, way: Way) {
-    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+pub(crate) async fn stalled_body(flood: &Flood, route: Route) {
+    let Some(mut stream) = connect_counted(flood, route.from, route.senders).await else {
         return;
     };
     let head = super::head_to_github("Content-Length: 1048576\r\n\r\n");
-    let _holds = flood.hold();
+    let _holds = flood.count_open();
     send(&mut stream, &[head.as_bytes(), &[b' '; 1_048_575]].concat()).await;
     let ended = drain(&mut stream, Duration::from_secs(60)).await;
     flood.count(if ended { "closed" } else { "held for 60 s" });
 }
 
 /// Pipelined requests with unread responses.
-pub(crate) async fn unread(flood: &Flood, way: Way) {
-    let Some(mut stream) = enter(flood, way.from, way.senders).await else {
+pub(crate) async fn unread(flood: &Flood, route: Route) {
+    let Some(mut stream) = connect_counted(flood, route.from, route.senders).await else {
         return;
     };
     let all = request("POST", &notify("none"), "", b"").repeat(flood.size(20_000, 1000));
-    let _holds = flood.hold();
-    let taken = send(&mut stream, &all).await;
-    flood.count(if taken { "accepted" } else { "refused" });
+    let _holds = flood.count_open();
+    let accepted = send(&mut stream, &all).await;
+    flood.count(if accepted { "accepted" } else { "refused" });
 }
 
 /// A body of a megabyte with 128 wrong signatures.
@@ -100,33 +100,33 @@ static FORGED: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let headers = format!("{JSON}Content-Encoding: gzip\r\n");
-    request("POST", &super::github(), &headers, &kinds::bomb())
+    request("POST", &super::github(), &headers, &payloads::bomb())
 });
 
 static LARGE: LazyLock<Vec<u8>> =
-    LazyLock::new(|| request("POST", &super::github(), JSON, &kinds::noise(1_000_000)));
+    LazyLock::new(|| request("POST", &super::github(), JSON, &payloads::noise(1_000_000)));
 
 /// Sends requests over a new connection.
 async fn over_one(flood: &Flood, from: Ipv4Addr, to: SocketAddr, all: &[&[u8]]) {
-    if let Some(mut stream) = enter(flood, from, to).await {
+    if let Some(mut stream) = connect_counted(flood, from, to).await {
         requests(flood, &mut stream, all).await;
     }
 }
 
-pub(crate) async fn forged(flood: &Flood, way: Way) {
-    over_one(flood, way.from, way.senders, &[FORGED.as_slice(); 4]).await;
+pub(crate) async fn forged(flood: &Flood, route: Route) {
+    over_one(flood, route.from, route.senders, &[FORGED.as_slice(); 4]).await;
 }
 
-pub(crate) async fn bombs(flood: &Flood, way: Way) {
-    over_one(flood, way.from, way.senders, &[BOMB.as_slice()]).await;
+pub(crate) async fn bombs(flood: &Flood, route: Route) {
+    over_one(flood, route.from, route.senders, &[BOMB.as_slice()]).await;
 }
 
-pub(crate) async fn large_bodies(flood: &Flood, way: Way) {
-    over_one(flood, way.from, way.senders, &[LARGE.as_slice()]).await;
+pub(crate) async fn large_bodies(flood: &Flood, route: Route) {
+    over_one(flood, route.from, route.senders, &[LARGE.as_slice()]).await;
 }
 
 /// Unsigned challenges, with a new token each and a long body.
-pub(crate) async fn challenges(flood: &Flood, way: Way, client: usize) {
+pub(crate) async fn challenges(flood: &Flood, route: Route, client: usize) {
     let all: Vec<Vec<u8>> = (0..20)
         .map(|number| {
             let filler = "a".repeat(30_000);
@@ -138,11 +138,11 @@ pub(crate) async fn challenges(flood: &Flood, way: Way, client: usize) {
         })
         .collect();
     let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
-    over_one(flood, way.from, way.senders, &all).await;
+    over_one(flood, route.from, route.senders, &all).await;
 }
 
 /// Guesses of a client secret at the token endpoint.
-pub(crate) async fn guesses(flood: &Flood, way: Way, client: usize) {
+pub(crate) async fn guesses(flood: &Flood, route: Route, client: usize) {
     let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
     let all: Vec<Vec<u8>> = (0..20)
         .map(|number| {
@@ -153,14 +153,14 @@ pub(crate) async fn guesses(flood: &Flood, way: Way, client: usize) {
         })
         .collect();
     let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
-    over_one(flood, way.from, way.senders, &all).await;
+    over_one(flood, route.from, route.senders, &all).await;
 }
 
 /// Readiness and metrics, requested again and again.
-pub(crate) async fn readiness(flood: &Flood, way: Way) {
+pub(crate) async fn readiness(flood: &Flood, route: Route) {
     let ready = request("GET", "/readyz", "", b"");
     let metrics = request("GET", "/metrics", "", b"");
     let mut all = vec![ready.as_slice(); 50];
     all.push(&metrics);
-    over_one(flood, way.from, way.management, &all).await;
+    over_one(flood, route.from, route.management, &all).await;
 }

@@ -30,7 +30,7 @@ struct Model {
 }
 
 impl Model {
-    /// Returns the first requests with one of the keys, within the window. If there is none, this
+    /// Returns the first requests with one of the keys, within the window. Without one, this
     /// request is the first for all of its keys.
     fn keep(
         &mut self,
@@ -79,13 +79,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..40)
 }
 
-fn asked(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
-    let mut asked = entry(id, Some(0), now);
-    asked.request.listener_id = format!("listener-{listener}");
-    let claim = asked.dedup.as_mut().unwrap();
+fn request_entry(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
+    let mut request_entry = entry(id, Some(0), now);
+    request_entry.request.listener_id = format!("listener-{listener}");
+    let claim = request_entry.dedup.as_mut().unwrap();
     claim.keys = keys.iter().map(|key| [*key; 32]).collect();
     claim.window_us = window;
-    asked
+    request_entry
 }
 
 /// Opens a store whose deduplication index in memory has this number of keys.
@@ -130,7 +130,7 @@ proptest! {
         let mut store = Some(opened(folder.path(), recent));
         let mut model = Model::default();
         let (mut now, window) = (0, window * SECOND);
-        run(store.as_ref().unwrap().keep(asked("taken", 9, &[9], window, 0), 0)).unwrap();
+        run(store.as_ref().unwrap().keep(request_entry("taken", 9, &[9], window, 0), 0)).unwrap();
         for (at, step) in steps.into_iter().enumerate() {
             let here = store.as_ref().unwrap();
             match step {
@@ -138,7 +138,7 @@ proptest! {
                     now += wait;
                     let id = format!("r{at}");
                     let known = model.keep(listener, &keys, window, &id, now);
-                    match run(here.keep(asked(&id, listener, &keys, window, now), now)).unwrap() {
+                    match run(here.keep(request_entry(&id, listener, &keys, window, now), now)).unwrap() {
                         Kept::New => prop_assert!(known.is_empty(), "{id}: {known:?}"),
                         Kept::Duplicate { first_request, first_at } => {
                             let first = First { request: first_request, at: first_at };
@@ -148,7 +148,7 @@ proptest! {
                 }
                 Step::Fails((wait, listener, keys)) => {
                     now += wait;
-                    let twice = asked("taken", listener, &keys, window, now);
+                    let twice = request_entry("taken", listener, &keys, window, now);
                     prop_assert!(run(here.keep(twice, now)).is_err());
                 }
                 Step::Prune => {
@@ -175,16 +175,16 @@ fn deduplication_keys_on_disk_are_found_and_expire_like_those_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let window = 60 * SECOND;
     let many = |id: &str, keys: std::ops::Range<u64>, now: i64| {
-        let mut asked = asked(id, 1, &[], window, now);
-        asked.dedup.as_mut().unwrap().keys = keys.map(hash).collect();
-        asked
+        let mut request_entry = request_entry(id, 1, &[], window, now);
+        request_entry.dedup.as_mut().unwrap().keys = keys.map(hash).collect();
+        request_entry
     };
     let store = opened(folder.path(), 500);
     run(async {
         for at in 0..600 {
             let keys = 10 * at..10 * (at + 1);
-            let kept = store.keep(many(&format!("r{at}"), keys, SECOND), SECOND).await.unwrap();
-            assert!(matches!(kept, Kept::New), "{at}");
+            let stored = store.keep(many(&format!("r{at}"), keys, SECOND), SECOND).await.unwrap();
+            assert!(matches!(stored, Kept::New), "{at}");
         }
         store.close().await.unwrap();
     });

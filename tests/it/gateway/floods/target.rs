@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde_json::{Value, json};
 
 use super::client::address;
-use super::strangers::Way;
+use super::unauthenticated::Route;
 use super::{OTHER, SIGNED, ZOOM};
 use crate::gateway::endpoint::{Endpoint, Mode};
 use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, exchange};
@@ -17,7 +17,7 @@ pub(super) const EVIL: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a14";
 const MANY: &str = "\n[rate_limit]\nrequests = 1000000\nburst = 1000000\n";
 
 /// The folder of a gateway, with a well-behaved tenant, `acme`, and a hostile one, `evil`.
-pub(crate) struct Stage {
+pub(crate) struct Target {
     pub(crate) folder: Folder,
     pub(crate) senders: SocketAddr,
     pub(crate) management: SocketAddr,
@@ -30,7 +30,7 @@ pub(crate) struct Stage {
     pub(crate) acme: String,
 }
 
-impl Stage {
+impl Target {
     /// All limits are the default ones; `other` has additional keys of the listener that accepts
     /// any request.
     pub(crate) fn new(other: &str) -> (Self, Gateway) {
@@ -43,13 +43,13 @@ impl Stage {
     /// Starts a gateway in a configured folder, with the tenants and the first webhook.
     pub(crate) fn serve(folder: Folder) -> (Self, Gateway) {
         let key = |tenant: &str| {
-            folder.answer(&["tenants", "create", tenant]);
-            let key = folder.answer(&["keys", "create", "--tenant", tenant, "--scope", "admin"]);
+            folder.stdout_of(&["tenants", "create", tenant]);
+            let key = folder.stdout_of(&["keys", "create", "--tenant", tenant, "--scope", "admin"]);
             key.trim().to_owned()
         };
         let (acme, evil) = (key("acme"), key("evil"));
         let gateway = folder.serve();
-        let stage = Self {
+        let target = Self {
             folder,
             senders: gateway.senders,
             management: gateway.management,
@@ -59,12 +59,12 @@ impl Stage {
             evil,
             acme,
         };
-        stage.subscribe_acme("good", &stage.receiver.url());
-        (stage, gateway)
+        target.subscribe_acme("good", &target.receiver.url());
+        (target, gateway)
     }
 
-    pub(crate) fn way(&self, client: usize) -> Way {
-        Way { from: address(client), senders: self.senders, management: self.management }
+    pub(crate) fn route(&self, client: usize) -> Route {
+        Route { from: address(client), senders: self.senders, management: self.management }
     }
 
     /// Calls the management API with the key of `evil`.
@@ -88,11 +88,11 @@ impl Stage {
 
     /// Creates webhooks of `evil` up to a number or to the quota. Returns their number.
     pub(crate) fn subscribe(&self, number: usize, url: &str) -> usize {
-        let made = (0..number).map(|at| {
+        let created = (0..number).map(|at| {
             let form = webhook(&format!("w{at}"), &format!("{url}/{at}"), "t");
             self.call("POST", "/event/evil/webhooks", &form).status
         });
-        made.take_while(|status| *status == 200).count()
+        created.take_while(|status| *status == 200).count()
     }
 }
 

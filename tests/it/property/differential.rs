@@ -74,29 +74,29 @@ pub(super) fn take(engine: &Engine, source: &str) -> Option<Taken> {
     if let Ok(checked) = check(format!("IF vars.go THEN ({source}\n) ELSE NULL")) {
         return Some(Taken { checked, fails });
     }
-    let told = format!(
+    let report = format!(
         "IF vars.go THEN [$KIND({source}), ({source}) == \"key zoom-secret\", $SHA256({source})]"
     );
-    Some(Taken { checked: check(told).ok()?, fails: false })
+    Some(Taken { checked: check(report).ok()?, fails: false })
 }
 
 /// Runs a program in every way, and asserts equal results.
 pub(super) fn agree(source: &str, given: &Given) -> Result<bool, TestCaseError> {
     let values = given.values();
     let engine = engine();
-    let Some(taken) = take(&engine, source) else {
+    let Some(accepted) = take(&engine, source) else {
         return Ok(false);
     };
     let fixed = Fixed::new();
-    if let Some(answer) = runs_alike(&engine, &taken, &fixed, &values)? {
-        let folded = engine.lower(&taken.checked).unwrap();
+    if let Some(answer) = runs_alike(&engine, &accepted, &fixed, &values)? {
+        let folded = engine.lower(&accepted.checked).unwrap();
         reads_enough(&folded, &fixed, &values, &answer)?;
         embedded_alike(&folded, &fixed, &values, given, &answer)?;
     }
     // The same, with the types that a sample of the context gives.
     let sampled = sampled(&values);
-    if let Some(taken) = take(&sampled, source) {
-        runs_alike(&sampled, &taken, &fixed, &values)?;
+    if let Some(accepted) = take(&sampled, source) {
+        runs_alike(&sampled, &accepted, &fixed, &values)?;
     }
     Ok(true)
 }
@@ -113,25 +113,25 @@ fn sampled(values: &[(&'static str, OwnedValue)]) -> Engine {
 /// Returns the common result of all ways to run. `None` if a limit is exceeded.
 fn runs_alike(
     engine: &Engine,
-    taken: &Taken,
+    accepted: &Taken,
     fixed: &Fixed,
     values: &[(&'static str, OwnedValue)],
 ) -> Result<Option<Outcome>, TestCaseError> {
     let lower = |fold, mark| {
         engine
-            .lower_with(&taken.checked, Options { fold, mark, ..Options::default() })
+            .lower_with(&accepted.checked, Options { fold, mark, ..Options::default() })
             .unwrap()
             .program
     };
     let folded = lower(true, false);
-    as_a_tree(engine, taken, &folded, &fixed.context(values))?;
+    as_a_tree(engine, accepted, &folded, &fixed.context(values))?;
     let answer = machine_run(&folded, fixed, values);
     let unfolded = machine_run(&lower(false, false), fixed, values);
     if is_limit(&answer) || is_limit(&unfolded) {
         return Ok(None);
     }
     let context = fixed.context(values);
-    let meant = reference::eval(&taken.checked, &context);
+    let meant = reference::eval(&accepted.checked, &context);
     let leaves = |trap: &Trap| trap.fault().message() == "the answer would hold a secret";
     prop_assert!(!meant.as_ref().is_err_and(leaves), "the checker misses an escape");
     let meant = outcome(meant);
@@ -141,8 +141,8 @@ fn runs_alike(
     let marked = machine_run(&lower(true, true), fixed, values);
     // A marked program is folded less, so it takes more steps.
     prop_assert!(marked == answer || is_limit(&marked), "with marks {marked:?}, not {answer:?}");
-    sound(taken, &answer)?;
-    warnings_hold(engine, &taken.checked, &context)?;
+    sound(accepted, &answer)?;
+    warnings_hold(engine, &accepted.checked, &context)?;
     Ok(Some(answer))
 }
 
@@ -150,12 +150,12 @@ fn runs_alike(
 /// at the same limits.
 fn as_a_tree(
     engine: &Engine,
-    taken: &Taken,
+    accepted: &Taken,
     folded: &Program,
     context: &Context<'_>,
 ) -> Result<(), TestCaseError> {
     let options = Options { direct: false, ..Options::default() };
-    let plain = engine.lower_with(&taken.checked, options).unwrap().program;
+    let plain = engine.lower_with(&accepted.checked, options).unwrap().program;
     prop_assert!(plain.chunk().direct.is_none());
     for (steps, memory) in [(200_000, 4 << 20), (40, 4 << 20), (3, 4 << 20), (200_000, 200), (0, 0)]
     {
@@ -187,13 +187,13 @@ fn in_a_set<const N: usize>(
     programs: [&Program; N],
     context: &Context<'_>,
 ) -> Result<(), TestCaseError> {
-    let said = |answer: Result<bool, Trap>| answer.map_err(|trap| trap.to_string());
-    let alone = programs.map(|program| said(machine.test(program, context)));
+    let message = |answer: Result<bool, Trap>| answer.map_err(|trap| trap.to_string());
+    let alone = programs.map(|program| message(machine.test(program, context)));
     let set = RuleSet::new(programs.map(Program::clone));
     let mut together = Vec::new();
     machine.test_set(&set, context, |at, answer| {
         assert_eq!(at, together.len());
-        together.push(said(answer));
+        together.push(message(answer));
         ControlFlow::<()>::Continue(())
     });
     prop_assert_eq!(&together[..], &alone[..], "in a set");
@@ -223,24 +223,26 @@ fn warnings_hold(
         };
         let value = mark.value;
         for warning in checked.warnings.iter().filter(|one| [whole, own].contains(&one.span())) {
-            let said = &*warning.message;
+            let message = &*warning.message;
             let holds = match warning.code {
                 Code::W0102 | Code::W0109 if warning.span() == own => value.is_null(),
                 Code::W0115 if warning.span() == whole => value.is_null(),
-                Code::W0104 if said.ends_with("independently of the value before it") => {
+                Code::W0104 if message.ends_with("independently of the value before it") => {
                     value.is_truthy()
                 }
-                Code::W0104 => said.ends_with(&format!("always {}", value.is_truthy())),
+                Code::W0104 => message.ends_with(&format!("always {}", value.is_truthy())),
                 Code::W0114 => !value.is_truthy(),
-                Code::W0103 if said.ends_with("unless both are null") => true,
-                Code::W0103 => value.is_truthy() == said.contains("always"),
+                Code::W0103 if message.ends_with("unless both are null") => true,
+                Code::W0103 => value.is_truthy() == message.contains("always"),
                 // For an argument, the call is the operation that fails.
-                Code::W0108 if said.contains("does not work on") || said.contains("no order") => {
-                    !said.ends_with("whenever it runs")
+                Code::W0108
+                    if message.contains("does not work on") || message.contains("no order") =>
+                {
+                    !message.ends_with("whenever it runs")
                 }
                 _ => true,
             };
-            prop_assert!(holds, "{}: {said} at {:?}, and is {value:?}", warning.code, whole);
+            prop_assert!(holds, "{}: {message} at {:?}, and is {value:?}", warning.code, whole);
         }
     }
     Ok(())
@@ -268,8 +270,8 @@ fn embedded_alike(
 }
 
 /// Asserts the checker's type of the result, and that a program reported as always failing fails.
-fn sound(taken: &Taken, answer: &Outcome) -> Result<(), TestCaseError> {
-    let Taken { checked, fails } = taken;
+fn sound(accepted: &Taken, answer: &Outcome) -> Result<(), TestCaseError> {
+    let Taken { checked, fails } = accepted;
     prop_assert!(!(*fails && answer.is_ok()), "refused as failing, and results in {answer:?}");
     if let Ok(value) = answer {
         let (kind, kinds) = (value.borrow().kind(), checked.answer.kinds);

@@ -21,5 +21,8 @@ pub fn lies_in(source: &Source, span: Span) {
     let range = span.range();
     let (start, end) = (range.start, range.end);
     assert!(start <= end && end <= text.len(), "{span:?} of {}", text.len());
-    assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{span:?} splits a character");
+    assert!(
+        text.is_char_boundary(start) && text.is_char_boundary(end),
+        "{span:?} splits a character"
+    );
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::running::{Folder, Gateway, LISTENER, hookgate_hmac, is_there};
+use super::running::{Folder, Gateway, LISTENER, hookgate_hmac, is_installed};
 use super::subscribed::Subscribed;
 
 /// A listener that verifies a signature with a secret from a file, with additional keys.
@@ -35,7 +35,7 @@ fn post(gateway: &Gateway, secret: &str, body: &str) -> u16 {
 }
 
 /// Polls a condition: files are checked once a second.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(15);
     while !holds() {
         assert!(Instant::now() < end, "{what}");
@@ -44,16 +44,16 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn reloads(gateway: &Gateway, counter: &str) -> u64 {
-    let metrics = gateway.manage("/metrics");
+    let metrics = gateway.get_management("/metrics");
     let line = metrics.text().lines().find(|line| line.starts_with(counter)).unwrap_or("0 0");
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-fn taken(gateway: &Gateway) -> u64 {
+fn applied_reloads(gateway: &Gateway) -> u64 {
     reloads(gateway, "hookgate_reloads_total")
 }
 
-fn refused(gateway: &Gateway) -> u64 {
+fn refused_reloads(gateway: &Gateway) -> u64 {
     reloads(gateway, "hookgate_reloads_refused_total")
 }
 
@@ -65,7 +65,7 @@ fn a_changed_secret_file_is_reloaded() {
     assert_eq!(post(&gateway, "old", "{}"), 200);
     assert_eq!(post(&gateway, "new", "{}"), 401);
     folder.write("secrets/key", "new");
-    until("the new secret is not used", || post(&gateway, "new", "{}") == 200);
+    wait_until("the new secret is not used", || post(&gateway, "new", "{}") == 200);
     assert_eq!(post(&gateway, "old", "{}"), 401);
 }
 
@@ -82,7 +82,7 @@ fn a_swapped_link_to_a_secret_directory_is_reloaded() {
     assert_eq!(post(&gateway, "one", "{}"), 200);
     symlink("..two", path("secrets/..next")).unwrap();
     std::fs::rename(path("secrets/..next"), path("secrets/..data")).unwrap();
-    until("the other directory is not read", || post(&gateway, "two", "{}") == 200);
+    wait_until("the other directory is not read", || post(&gateway, "two", "{}") == 200);
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn a_temporarily_missing_secret_file_keeps_the_old_secret() {
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
     std::fs::remove_file(folder.path().join("secrets/key")).unwrap();
-    until("a missing secret is not refused", || refused(&gateway) == 1);
+    wait_until("a missing secret is not refused", || refused_reloads(&gateway) == 1);
     assert_eq!(post(&gateway, "old", "{}"), 200);
     folder.write("secrets/key", "new");
-    until("the restored secret is not used", || post(&gateway, "new", "{}") == 200);
+    wait_until("the restored secret is not used", || post(&gateway, "new", "{}") == 200);
 }
 
 #[test]
@@ -107,15 +107,15 @@ fn files_of_a_refused_configuration_are_watched() {
         "listeners/open.toml",
         &listener("secrets/key", "[schema]\nfile = \"schemas/body.json\"\n"),
     );
-    until("a missing schema is not refused", || refused(&gateway) == 1);
+    wait_until("a missing schema is not refused", || refused_reloads(&gateway) == 1);
     folder.write("schemas/body.json", r#"{ "type": "array", "items": { "type": "number" } }"#);
-    until("the schema is not used", || post(&gateway, "old", "{}") == 422);
+    wait_until("the schema is not used", || post(&gateway, "old", "{}") == 422);
     assert_eq!(post(&gateway, "old", "[1]"), 200);
 }
 
 #[test]
 fn schema_sample_and_ca_files_are_watched() {
-    if !is_there("openssl", "version") {
+    if !is_installed("openssl", "version") {
         return;
     }
     let folder = folder("secrets/key", "");
@@ -134,29 +134,29 @@ fn schema_sample_and_ca_files_are_watched() {
     let gateway = folder.serve();
     assert_eq!(post(&gateway, "old", "[]"), 422);
     folder.write("schemas/body.json", r#"{ "type": "array" }"#);
-    until("the schema is not read again", || post(&gateway, "old", "[]") == 200);
-    let before = taken(&gateway);
+    wait_until("the schema is not read again", || post(&gateway, "old", "[]") == 200);
+    let before = applied_reloads(&gateway);
     folder.write("samples/one.json", "[1]");
-    until("the sample is not read again", || taken(&gateway) > before);
-    let before = taken(&gateway);
+    wait_until("the sample is not read again", || applied_reloads(&gateway) > before);
+    let before = applied_reloads(&gateway);
     certificate(folder.path(), "ca.pem");
-    until("the CA file is not read again", || taken(&gateway) > before);
+    wait_until("the CA file is not read again", || applied_reloads(&gateway) > before);
 }
 
 /// Creates a certificate.
 fn certificate(folder: &Path, name: &str) {
-    let made = Command::new("openssl")
+    let created = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", "/dev/null", "-out"])
         .arg(folder.join(name))
         .output()
         .unwrap();
-    assert!(made.status.success());
+    assert!(created.status.success());
 }
 
 #[test]
 fn a_changed_ca_file_is_used_for_the_next_delivery() {
-    if !is_there("openssl", "version") {
+    if !is_installed("openssl", "version") {
         return;
     }
     let far = Folder::with_listener("");
@@ -171,17 +171,17 @@ fn a_changed_ca_file_is_used_for_the_next_delivery() {
     certificate(subscribed.folder.path(), "ca.pem");
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, &url, &json!({ "divert": true }));
-    gateway.happen("thing.made", "1");
-    let list = || subscribed.folder.answer(&["deliveries", "list"]);
-    until("the unknown certificate is trusted", || list().contains("no TLS"));
-    let before = taken(&gateway);
+    gateway.post_event("thing.made", "1");
+    let list = || subscribed.folder.stdout_of(&["deliveries", "list"]);
+    wait_until("the unknown certificate is trusted", || list().contains("no TLS"));
+    let before = applied_reloads(&gateway);
     std::fs::copy(far.path().join("cert.pem"), subscribed.folder.path().join("ca.pem")).unwrap();
-    until("the CA file is not read again", || taken(&gateway) > before);
+    wait_until("the CA file is not read again", || applied_reloads(&gateway) > before);
     // Deliveries use new settings at their next lookup, within some seconds.
     let mut id = 1;
-    until("the new CA file is not used", || {
+    wait_until("the new CA file is not used", || {
         id += 1;
-        gateway.happen("thing.made", &id.to_string());
+        gateway.post_event("thing.made", &id.to_string());
         std::thread::sleep(Duration::from_millis(500));
         list().contains("delivered")
     });
@@ -189,7 +189,7 @@ fn a_changed_ca_file_is_used_for_the_next_delivery() {
 
 /// Creates a certificate of a local receiver, and its key.
 fn server_certificate(folder: &Path) {
-    let made = Command::new("openssl")
+    let created = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
         .args(["-nodes", "-days", "2", "-subj", "/CN=receiver"])
         .args(["-addext", "subjectAltName=IP:127.0.0.1"])
@@ -200,11 +200,11 @@ fn server_certificate(folder: &Path) {
         .arg(folder.join("key.pem"))
         .output()
         .unwrap();
-    assert!(made.status.success());
+    assert!(created.status.success());
 }
 
 /// A listener file whose schema is a pipe without a writer: reading it never ends.
-fn hanging(folder: &Folder) {
+fn write_hanging_listener(folder: &Folder) {
     let pipe = folder.path().join("schemas/pipe.json");
     std::fs::create_dir_all(pipe.parent().unwrap()).unwrap();
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -219,7 +219,7 @@ fn a_hanging_hot_reload_blocks_neither_requests_nor_shutdown() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
-    hanging(&folder);
+    write_hanging_listener(&folder);
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(post(&gateway, "old", "{}"), 200);
     let began = Instant::now();
@@ -233,18 +233,18 @@ fn a_hanging_hot_reload_is_reported_and_the_next_one_is_applied() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
     let gateway = folder.serve();
-    hanging(&folder);
+    write_hanging_listener(&folder);
     let end = Instant::now() + Duration::from_secs(40);
-    while refused(&gateway) == 0 {
+    while refused_reloads(&gateway) == 0 {
         assert!(Instant::now() < end);
         std::thread::sleep(Duration::from_millis(500));
     }
-    gateway.logged("config reload failed, and the old configuration stays");
+    gateway.wait_for_log("config reload failed, and the old configuration stays");
     assert_eq!(post(&gateway, "old", "{}"), 200);
     // A file replaces the pipe. It is watched although reading the pipe never ended.
     std::fs::remove_file(folder.path().join("schemas/pipe.json")).unwrap();
     folder.write("schemas/pipe.json", r#"{ "type": "array" }"#);
-    until("the schema is not used", || post(&gateway, "old", "{}") == 422);
+    wait_until("the schema is not used", || post(&gateway, "old", "{}") == 422);
 }
 
 /// A schema that refers to itself twice: it doubles with each level.
@@ -257,17 +257,17 @@ fn recursive_schemas_are_accepted_by_hot_reload() {
     let gateway = folder.serve();
     let schema = |schema: &str| listener("secrets/key", &format!("[schema]\njson = '{schema}'\n"));
     folder.write("listeners/open.toml", &schema(TREE));
-    until("the tree is not accepted", || taken(&gateway) == 1);
+    wait_until("the tree is not accepted", || applied_reloads(&gateway) == 1);
     assert_eq!(post(&gateway, "old", r#"{"a":{"b":{"a":{}}}}"#), 200);
     // Each branch descends into the same member, and fails only at the deepest level.
     let branch = |kind: usize| json!({ "properties": { "a": { "$ref": "#/$defs/u" }, "k": { "enum": [kind, "x"] } } });
     let branches = [branch(1), branch(2), branch(3)];
     let unions = json!({ "$ref": "#/$defs/u", "$defs": { "u": { "oneOf": branches } } });
     folder.write("listeners/open.toml", &schema(&unions.to_string()));
-    until("the union is not accepted", || taken(&gateway) == 2);
+    wait_until("the union is not accepted", || applied_reloads(&gateway) == 2);
     let body = (0..40).fold("{}".to_owned(), |inner, _| format!(r#"{{"a":{inner},"k":7}}"#));
     assert_eq!(post(&gateway, "old", &body), 422);
-    assert!(gateway.peak() < 256, "{} MiB", gateway.peak());
+    assert!(gateway.peak_mib() < 256, "{} MiB", gateway.peak_mib());
 }
 
 #[test]
@@ -281,11 +281,11 @@ fn a_filter_with_too_many_patterns_is_refused_without_using_memory() {
             "eventTypes": ["thing.made"], "filter": tests.join(" OR ") })
     };
     let path = "/event/acme/webhooks";
-    gateway.good(&subscribed.key, "POST", path, &filter(1));
+    gateway.call_ok(&subscribed.key, "POST", path, &filter(1));
     for patterns in [50, 1_500] {
         let answer = gateway.call(&subscribed.key, "POST", path, &filter(patterns));
         assert_eq!(answer.status, 400, "{}", answer.text());
         assert!(answer.text().contains("E0404"), "{}", answer.text());
     }
-    assert!(gateway.peak() < 128, "{} MiB", gateway.peak());
+    assert!(gateway.peak_mib() < 128, "{} MiB", gateway.peak_mib());
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::client::connect_blocking;
 use super::head_to_github;
-use super::stage::SENDER;
+use super::target::SENDER;
 use crate::gateway::endpoint::Received;
 use crate::gateway::running::signed;
 
@@ -25,9 +25,9 @@ pub(crate) struct Flood {
 }
 
 /// A connection that is counted as open while this value lives.
-pub(crate) struct Holds<'a>(&'a AtomicUsize);
+pub(crate) struct OpenConnection<'a>(&'a AtomicUsize);
 
-impl Drop for Holds<'_> {
+impl Drop for OpenConnection<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -39,7 +39,7 @@ impl Flood {
         Self { small: true, ..Self::default() }
     }
 
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !self.over.load(Ordering::SeqCst)
     }
 
@@ -64,10 +64,10 @@ impl Flood {
     }
 
     /// Counts a connection among the open ones.
-    pub(super) fn hold(&self) -> Holds<'_> {
+    pub(super) fn count_open(&self) -> OpenConnection<'_> {
         let held = self.held.fetch_add(1, Ordering::SeqCst) + 1;
         self.held_at_most.fetch_max(held, Ordering::SeqCst);
-        Holds(&self.held)
+        OpenConnection(&self.held)
     }
 
     /// Counts a response: a status, or a description of its absence.
@@ -81,17 +81,17 @@ impl Flood {
     }
 
     /// Returns the counted responses, the most frequent first.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let answers = self.answers.lock().unwrap();
         let mut all: Vec<_> = answers.iter().collect();
         all.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
-        let mut told: Vec<String> =
+        let mut report: Vec<String> =
             all.iter().map(|(what, times)| format!("{what}: {times}")).collect();
         match self.held_at_most.load(Ordering::SeqCst) {
             0 => {}
-            held => told.push(format!("held at most: {held}")),
+            held => report.push(format!("held at most: {held}")),
         }
-        told.join(", ")
+        report.join(", ")
     }
 
     /// Returns the statuses of the responses.
@@ -123,8 +123,8 @@ pub(super) struct Latencies {
 
 impl Latencies {
     /// Returns a percentile of the latencies.
-    pub(super) fn percent(&self, percent: usize) -> Duration {
-        of_hundred(&self.took, percent)
+    pub(super) fn percentile(&self, percent: usize) -> Duration {
+        percentile(&self.took, percent)
     }
 
     /// Returns the number of undelivered events, and the delivery latency of each of the others,
@@ -146,7 +146,7 @@ impl Latencies {
 }
 
 /// Returns a percentile of sorted durations.
-pub(crate) fn of_hundred(all: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(all: &[Duration], percent: usize) -> Duration {
     let at = (all.len() * percent / 100).min(all.len().saturating_sub(1));
     all.get(at).copied().unwrap_or_default()
 }
@@ -164,23 +164,23 @@ pub(super) fn run(
     std::thread::scope(|scope| {
         let flooding = scope.spawn(|| flood(state));
         let began = Instant::now();
-        let goes_on = || match time {
+        let is_running = || match time {
             Some(time) => began.elapsed() < time,
             None => !flooding.is_finished(),
         };
-        let latencies = send(to, goes_on);
+        let latencies = send(to, is_running);
         state.end();
         latencies
     })
 }
 
-fn send(address: SocketAddr, goes_on: impl Fn() -> bool) -> Latencies {
+fn send(address: SocketAddr, is_running: impl Fn() -> bool) -> Latencies {
     let mut latencies = Latencies { took: Vec::new(), lost: Vec::new(), answered: Vec::new() };
     let began = Instant::now();
     // At least this number, unless the requests take so long that the result is clear.
     let few =
         |took: &Vec<Duration>| took.len() < LEAST && began.elapsed() < Duration::from_secs(120);
-    while goes_on() || few(&latencies.took) {
+    while is_running() || few(&latencies.took) {
         let id = latencies.took.len();
         let sent = Instant::now();
         let answer = post(address, id);

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::running::{
-    Answer, Folder, Gateway, LISTENER, SECRET, answer, exchange, hookgate_hmac, signed,
+    Answer, Folder, Gateway, LISTENER, SECRET, exchange, hookgate_hmac, read_response, signed,
 };
 
 const TRUSTED: &str = "trusted_proxies = [\"127.0.0.1\"]\n";
@@ -18,7 +18,7 @@ fn raw(gateway: &Gateway, path: &str, headers: &[u8], body: &[u8]) -> Answer {
     let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
     let rest = format!("Content-Length: {}\r\n\r\n", body.len());
     stream.write_all(&[head.as_bytes(), headers, rest.as_bytes(), body].concat()).unwrap();
-    answer(stream)
+    read_response(stream)
 }
 
 /// Returns the headers of a signed delivery, after other headers.
@@ -32,7 +32,7 @@ fn signed_with(before: &[u8], body: &[u8], delivery: &str) -> Vec<u8> {
 
 /// Returns the value of a counter.
 fn counter(gateway: &Gateway, name: &str) -> u64 {
-    let metrics = gateway.manage("/metrics");
+    let metrics = gateway.get_management("/metrics");
     let line = metrics.text().lines().find(|line| line.starts_with(name)).map(ToOwned::to_owned);
     line.map_or(0, |line| line.split(' ').nth(1).unwrap().parse().unwrap())
 }
@@ -64,10 +64,10 @@ fn an_unknown_client_address_behind_a_proxy_fails_address_verification() {
         let answered = raw(&gateway, &gateway.path(LISTENER), &headers, body.as_bytes());
         assert_eq!(answered.status, status, "{}", forwarded.escape_ascii());
     }
-    let log = gateway.logged("no IP address");
+    let log = gateway.wait_for_log("no IP address");
     assert!(log.contains("names no sender"), "{log}");
     assert!(log.contains("address_not_allowed: the sender's address is not known"), "{log}");
-    let list = folder.answer(&["requests", "list", "--format", "json"]);
+    let list = folder.stdout_of(&["requests", "list", "--format", "json"]);
     assert!(!list.contains("0.0.0.0"), "{list}");
 }
 
@@ -101,11 +101,11 @@ fn failure_rate_limit_counts_the_client_address_behind_a_proxy() {
 #[test]
 fn an_oauth_client_sends_its_credentials_exactly_once() {
     let folder = Folder::with_listener("");
-    folder.answer(&["tenants", "create", "acme"]);
-    let made = folder
-        .answer(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
-    let (id, secret) = (made["id"].as_str().unwrap(), made["clientSecret"].as_str().unwrap());
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    let created = folder
+        .stdout_of(&["keys", "create", "--tenant", "acme", "--kind", "oauth", "--format", "json"]);
+    let created: serde_json::Value = serde_json::from_str(&created).unwrap();
+    let (id, secret) = (created["id"].as_str().unwrap(), created["clientSecret"].as_str().unwrap());
     let gateway = folder.serve();
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let bare = "grant_type=client_credentials";
@@ -235,21 +235,21 @@ fn unverified_challenges_are_truncated_and_sampled_in_the_rejected_request_log()
     let store = rusqlite::Connection::open(folder.path().join("hookgate.db")).unwrap();
     let number = |sql: &str| store.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(number("SELECT count(*) FROM requests"), 0);
-    let kept = number("SELECT count(*) FROM refused WHERE outcome = 'challenged'");
-    assert!((1..=60).contains(&kept), "{kept}");
+    let stored = number("SELECT count(*) FROM refused WHERE outcome = 'challenged'");
+    assert!((1..=60).contains(&stored), "{stored}");
     let bytes =
         number("SELECT coalesce(max(length(log) + coalesce(length(body), 0)), 0) FROM refused");
     assert!(bytes <= 2 * 4096, "{bytes}");
-    assert_eq!(number("SELECT count(*) FROM challenges"), kept, "their history is logged too");
-    let list = folder.answer(&["requests", "list", "--outcome", "challenged"]);
+    assert_eq!(number("SELECT count(*) FROM challenges"), stored, "their history is logged too");
+    let list = folder.stdout_of(&["requests", "list", "--outcome", "challenged"]);
     assert!(list.contains("challenged"), "{list}");
 }
 
 #[test]
 fn challenges_of_one_address_do_not_block_those_of_the_provider() {
     let (_folder, gateway) = zoom("");
-    let stranger: Vec<u16> = (0..60).map(|_| validate(&gateway, "198.51.100.1", "")).collect();
-    assert!(stranger.contains(&200) && stranger.contains(&429), "{stranger:?}");
+    let foreign: Vec<u16> = (0..60).map(|_| validate(&gateway, "198.51.100.1", "")).collect();
+    assert!(foreign.contains(&200) && foreign.contains(&429), "{foreign:?}");
     let provider: Vec<u16> = (0..20).map(|_| validate(&gateway, "203.0.113.5", "")).collect();
     assert_eq!(provider, [200; 20]);
     // All addresses of an IPv6 site count as one client.
@@ -335,12 +335,12 @@ fn log_lines_of_rejected_requests_are_rate_limited_and_suppressed_ones_counted()
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     let lines = |log: &str| log.matches("outcome=verification_failed").count();
-    assert!(lines(&gateway.logged("verification_failed")) <= 20 * seconds);
+    assert!(lines(&gateway.wait_for_log("verification_failed")) <= 20 * seconds);
     // The next second has log lines again, and the metrics count every request.
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(gateway.post(&[], b"forged").status, 401);
-    gateway.logged("suppressed=");
-    let metrics = gateway.manage("/metrics");
+    gateway.wait_for_log("suppressed=");
+    let metrics = gateway.get_management("/metrics");
     let counted = "outcome=\"verification_failed\"} 401";
     assert!(metrics.text().contains(counted), "{}", metrics.text());
 }

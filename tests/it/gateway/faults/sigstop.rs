@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::gateway::receiver::{Does, Got, Receiver};
+use crate::gateway::receiver::{Reaction, ReceivedRequest, Receiver};
 use crate::gateway::running::{
-    Answer, Gateway, LISTENER, SECRET, exchange, hookgate_hmac, setting,
+    Answer, Gateway, LISTENER, SECRET, env_number, exchange, hookgate_hmac,
 };
 use crate::gateway::subscribed::Subscribed;
 
@@ -37,13 +37,13 @@ window = "1h"
 
 #[test]
 fn a_gateway_paused_by_sigstop_loses_no_event_and_resumes() {
-    stopped(Duration::from_secs(10));
+    run_with_pause(Duration::from_secs(10));
 }
 
 #[test]
 #[ignore = "takes a minute and more"]
 fn a_gateway_paused_by_sigstop_for_a_minute_loses_no_event_and_resumes() {
-    stopped(Duration::from_secs(setting("STOP_SECONDS", 60) as u64));
+    run_with_pause(Duration::from_secs(env_number("STOP_SECONDS", 60) as u64));
 }
 
 fn seconds() -> u64 {
@@ -85,15 +85,17 @@ fn send(
     acknowledged
 }
 
-fn stopped(time: Duration) {
+fn run_with_pause(time: Duration) {
     let subscribed = Subscribed::new("rate = 10000\n");
     let file = subscribed.folder.path().join("listeners/open.toml");
     let listener = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{listener}{TIMED}")).unwrap();
     let gateway = subscribed.serve();
     // The second receiver has deliveries in flight at all times.
-    let receivers =
-        [Receiver::good(), Receiver::new(|_, _| Does::Waits(Duration::from_millis(200), 200))];
+    let receivers = [
+        Receiver::healthy(),
+        Receiver::new(|_, _| Reaction::Waits(Duration::from_millis(200), 200)),
+    ];
     for receiver in &receivers {
         let handling =
             json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
@@ -122,11 +124,11 @@ fn stopped(time: Duration) {
         std::thread::sleep(Duration::from_secs(1));
         over.store(true, Ordering::SeqCst);
     });
-    gateway.logged("stale: signed ");
+    gateway.wait_for_log("stale: signed ");
     let acknowledged = acknowledged.into_inner().unwrap();
     assert!(acknowledged.len() > 50, "{}", acknowledged.len());
     for receiver in &receivers {
-        all_came_with_one_id_each(receiver, &acknowledged);
+        assert_delivered_with_one_id(receiver, &acknowledged);
     }
     let stop = Instant::now();
     assert!(gateway.stop().success());
@@ -139,18 +141,18 @@ fn stopped(time: Duration) {
 }
 
 /// Returns the id of the event of a delivery.
-fn event(delivery: &Got) -> usize {
+fn event(delivery: &ReceivedRequest) -> usize {
     delivery.json()["data"]["id"].as_u64().unwrap() as usize
 }
 
 /// Asserts that each event was delivered. Only deliveries in flight are repeated, with the same id.
-fn all_came_with_one_id_each(receiver: &Receiver, acknowledged: &BTreeSet<usize>) {
+fn assert_delivered_with_one_id(receiver: &Receiver, acknowledged: &BTreeSet<usize>) {
     let mut ids: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    super::until("some deliveries are missing", || {
-        let came: BTreeSet<usize> = receiver.got().iter().map(event).collect();
-        acknowledged.is_subset(&came)
+    super::wait_until("some deliveries are missing", || {
+        let delivered: BTreeSet<usize> = receiver.received().iter().map(event).collect();
+        acknowledged.is_subset(&delivered)
     });
-    for one in receiver.got() {
+    for one in receiver.received() {
         let id = one.header("webhook-id").unwrap().to_owned();
         ids.entry(event(&one)).or_default().push(id);
     }
