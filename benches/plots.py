@@ -1,4 +1,4 @@
-"""Plots of `cargo bench --bench growth`: time as things grow, both axes logarithmic.
+"""Plots of `cargo bench --bench growth`: time by size, both axes logarithmic.
 
 plots.py CRITERION_FOLDER OUTPUT_FOLDER
 """
@@ -20,7 +20,7 @@ AXES = {
 
 
 def medians(folder):
-    """Points by plot and line: how large, and how many nanoseconds."""
+    """Points by plot and line: size, and nanoseconds."""
     found = defaultdict(lambda: defaultdict(list))
     for file in Path(folder).glob("growth_*/*/*/new/estimates.json"):
         of = json.loads(file.with_name("benchmark.json").read_text())
@@ -84,7 +84,7 @@ def plot(name, lines):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         parts.append(f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"/>')
         ends.append((places[-1], label, colour))
-    # Labels beside the ends of their lines, apart from each other.
+    # Labels at the ends of their lines, without overlap.
     lowest = -math.inf
     for (x, y), label, colour in sorted(ends, key=lambda end: end[0][1]):
         lowest = max(y, lowest + 14)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How many lines of each module what was learned reaches: all targets run over their seeds and their
+# The line coverage of each module by the fuzzing corpus: all targets run over their seeds and their
 # corpus once, after fuzz/run.sh. Needs llvm-tools, which rustup installs.
 set -euo pipefail
 cd "$(dirname "$0")/.."

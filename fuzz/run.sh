@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets, and runs each for so many seconds, two at a time:
+# Builds the fuzz targets, and runs each for a number of seconds, two at a time:
 #   fuzz/run.sh SECONDS [TARGET...]
-# Prints what each did, and fails where one found something: the input lies in target/fuzz/found,
-# what was said of it in target/fuzz/logs. What was learned is kept in target/fuzz/corpus. With
-# FUZZ_SEED chance is the same each time.
-# Needs a C++ compiler and cargo-fuzz, which are installed where they are missing.
+# Prints a summary for each target, and fails on a finding: the input is in target/fuzz/found, the log
+# in target/fuzz/logs. The corpus is in target/fuzz/corpus. With FUZZ_SEED a run can be repeated.
+# Needs a C++ compiler and cargo-fuzz, which are installed if they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:?the seconds that each target runs are missing}
@@ -27,10 +26,10 @@ fi
 cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked --root "$root/tools" cargo-fuzz@0.13.2
 
 CARGO_TARGET_DIR=$PWD/target cargo run --quiet --manifest-path fuzz/seeds/Cargo.toml -- "$root/seeds"
-# Sanitizers need a nightly compiler, and look for what only `unsafe` can do.
+# Sanitizers need a nightly compiler, and only find errors of `unsafe` code.
 (cd fuzz && cargo fuzz build --sanitizer none >"$root/logs/build" 2>&1) || { tail -n 60 "$root/logs/build"; exit 1; }
 
-# Stores of the targets that have one: in memory, where there is some.
+# Stores for the targets that need one: in memory, if possible.
 stores=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$stores"' EXIT
 

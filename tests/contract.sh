@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Holds the management API to its own description: Schemathesis makes calls from `/openapi.json`,
-# good ones and bad ones, and looks at every answer. `tests/contract.sh [SECONDS]`; needs the
-# program built, and Schemathesis in `target/clients/python` (`.ci/run` puts it there).
+# Contract test of the management API: Schemathesis makes valid and invalid calls from `/openapi.json`
+# and checks every response. `tests/contract.sh [SECONDS]`; needs the built program, and Schemathesis
+# in `target/clients/python` (`.ci/run` installs it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hookgate=$PWD/target/debug/hookgate
@@ -32,7 +32,7 @@ burst = 100000
 type = 'parsed_body.type'
 types = ["thing.made"]
 TOML
-# The tenant of every path is the one whose key is sent; a path with another is a test of its own.
+# Paths use the tenant of the key; another tenant has tests of its own.
 cat > "$folder/schemathesis.toml" <<'TOML'
 [parameters]
 tenantLocator = "acme"
@@ -49,7 +49,7 @@ for _ in $(seq 100); do
 done
 management=$(sed -n 's/^listening.* for management at \([0-9.:]*\).*/\1/p' "$folder/log")
 
-# Something to find: an event, and a webhook of each kind.
+# Test data: an event, and a webhook of each kind.
 senders=$(sed -n 's/^listening for senders at \([0-9.:]*\).*/\1/p' "$folder/log")
 call() { curl -sf -o /dev/null "$@" -H "Authorization: Bearer $key" -H "Content-Type: application/json"; }
 call "http://$senders/webhooks/v1/listeners/5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10/notify" \
@@ -59,26 +59,26 @@ call "http://$management/event/acme/webhooks" \
 call "http://$management/api/v1/webhooks" -d '{"name":"b","uri":"https://receiver.invalid/",
   "events":"task_added","isActive":true,"authenticationType":"none"}'
 
-# The stream of events never ends, and has tests of its own. Whether a call that the description
-# allows is taken can depend on what is there, so what is refused is only held to be described.
+# The event stream never ends, and has tests of its own. A valid call may still be refused, because
+# of missing objects, so a refusal only has to be a documented one.
 # hold SEED SECONDS ARGUMENT...
 hold() {
   "$schemathesis" --config-file "$folder/schemathesis.toml" run "http://$management/openapi.json" \
     --header "Authorization: Bearer $key" --max-time "$2" --seed "$1" "${@:3}" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,ignored_auth,use_after_free,ensure_resource_availability \
-    --suppress-health-check all --continue-on-failure 2>&1 | tee -a "$folder/told"
+    --suppress-health-check all --continue-on-failure 2>&1 | tee -a "$folder/report"
 }
 status=0
 for seed in 7 8 9; do
-  : > "$folder/told"
+  : > "$folder/report"
   status=0
   hold "$seed" "$seconds" --exclude-tag senders --exclude-operation-id streamEvents \
     --phases examples,coverage,fuzzing,stateful || status=$?
-  # Those of senders are at their own address.
+  # Operations of senders have an address of their own.
   hold "$seed" 10 --include-tag senders --url "http://$senders" \
     --phases coverage,fuzzing || status=$?
-  # Where it broke itself, it says to report that, and what it found counts for nothing.
-  grep -q "consider reporting the traceback" "$folder/told" || break
+  # After an internal error Schemathesis asks for a report, and its findings do not count.
+  grep -q "consider reporting the traceback" "$folder/report" || break
 done
 if grep -q "panicked" "$folder/log"; then
   grep "panicked" "$folder/log"

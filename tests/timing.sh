@@ -1,10 +1,10 @@
 #!/bin/sh
-# Whether what a wrong signature takes says where it is wrong: instructions, counted.
+# Timing test: the number of instructions that a wrong signature takes must not depend on its wrong byte.
 #
 # Needs valgrind (Debian: `apt-get install valgrind`), and the program `timing`, which it builds. For
 # each provider 500 requests are decided with a signature that is wrong in its first byte, in a middle
-# one, in its last, and in all: the instructions have to be as many, but for less than one a request.
-# Those of the allocator are left out: what it does depends on what was freed before.
+# byte, in its last byte, or in all of them. The numbers of instructions must be equal, except for less
+# than one for each request. The allocator is excluded, because its work depends on earlier frees.
 set -eu
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "valgrind is not there" >&2; exit 2; }
@@ -15,7 +15,7 @@ trap 'rm -rf "$folder"' EXIT
 program=$CARGO_TARGET_DIR/release/timing
 requests=500
 
-# Each call of the function that decides is counted on its own: four to warm up, then four places.
+# Each call of the measured function is counted alone: four calls to warm up, then four positions.
 counted() {
     rm -f "$folder"/out*
     valgrind --quiet --tool=callgrind --callgrind-out-file="$folder/out" \
@@ -33,8 +33,8 @@ printf '%-12s %11s %11s %11s %11s   %s\n' provider first middle last all 'apart,
 failed=0
 for provider in "$@"; do
     : >"$folder/runs"
-    # Where memory lies, by the seeds of hash maps, costs the C library some instructions in some runs.
-    # What a place costs would be there in every run: the least of up to five counts.
+    # Memory addresses and the seeds of hash maps cost the C library some instructions in some runs. A real
+    # difference would be in every run, so the least of up to five counts is used.
     for _ in 1 2 3 4 5; do
         counted "$provider" | tr '\n' ' ' >>"$folder/runs"
         echo >>"$folder/runs"

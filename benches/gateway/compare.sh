@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Two builds of the gateway on the accept path, one after the other in each round, each with an empty
-# store. Needs wrk (the Debian package), curl and openssl.
+# Compares two builds of the gateway on the accept path, one after the other in each round, each with
+# an empty store. Needs wrk (the Debian package), curl and openssl.
 #
 #   ROUNDS=20 benches/gateway/compare.sh BEFORE AFTER
 #
-# First rounds in which each writes WRITE_MIB (default: 32), so that the write-ahead log stays below
-# 64 MiB. Then one run of each that writes WRITE_GIB (default: 4; 0 leaves it out), with the
-# checkpoints that come meanwhile. CPU is that of all threads of the gateway. CONNECTIONS is 16 by
-# default.
+# First rounds in which each build writes WRITE_MIB (default: 32), so that the write-ahead log stays
+# below 64 MiB. Then one run of each that writes WRITE_GIB (default: 4; 0 skips it), with checkpoints.
+# CPU is the sum of all threads of the gateway. CONNECTIONS is 16 by default.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source benches/gateway/configure.sh
@@ -36,12 +35,12 @@ end() {
   wait "$pid" 2>/dev/null || true
 }
 
-# Nanoseconds of CPU that the threads of the gateway have had.
+# Nanoseconds of CPU time of the threads of the gateway.
 cpu() { cat /proc/"$pid"/task/*/schedstat | awk '{ sum += $1 } END { printf "%d\n", sum }'; }
 
 log_bytes() { stat -c %s "$folder"/hookgate.db-wal; }
 
-# Whether the gateway has written so many bytes.
+# has_written BYTES: true if the gateway has written this number of bytes.
 has_written() {
   local name bytes
   while read -r name bytes; do
@@ -50,8 +49,8 @@ has_written() {
   return 1
 }
 
-# load BYTES: sends until the gateway has written so many; prints requests a second, p50 and p99 in
-# ms, requests, and those that were not answered with success.
+# load BYTES: sends until the gateway has written this number of bytes; prints requests a second, p50
+# and p99 in ms, requests, and failed requests.
 load() {
   wrk -t2 -c"$CONNECTIONS" -d3600s --latency -s benches/gateway/load.lua "$URL" >"$folder/figures" &
   local loading=$!
@@ -64,7 +63,7 @@ load() {
 }
 
 for round in $(seq "$ROUNDS"); do
-  # The first of a round has another cache than the second: they take turns.
+  # The first build of a round has another cache state than the second, so they take turns.
   order=(0 1)
   [ $((round % 2)) = 1 ] || order=(1 0)
   for which in "${order[@]}"; do

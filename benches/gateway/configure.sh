@@ -1,6 +1,6 @@
-# What the scripts of this folder have in common; `source` it from the root of the repository.
+# The common functions of the scripts in this folder; `source` it from the root of the repository.
 #
-# configure FOLDER writes the configuration of a gateway that is measured: a listener that verifies
+# configure FOLDER writes the configuration of a measured gateway: a listener that verifies
 # a signed GitHub push, three rules, and a key for deduplication. It exports BODY and DIGEST for
 # `load.lua`.
 
@@ -46,7 +46,7 @@ signature = false
 TOML
 }
 
-# For awk: milliseconds, whatever unit wrk takes, and the median of a list.
+# For awk: milliseconds from any unit of wrk, and the median of a list.
 AWK_FUNCTIONS='
   function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }
   function middle(list, n,   i, j, t) {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The accept path under load, beside `webhook` (the Debian package of adnanh/webhook) verifying the
-# same request, where that is installed, and beside a handler of axum that reads and parses the body,
-# answers, and does nothing else. Needs wrk, openssl and a release build:
+# The accept path under load, beside `webhook` (the Debian package of adnanh/webhook) with the same
+# verification, if it is installed, and beside an axum handler that only reads and parses the body.
+# Needs wrk, openssl and a release build:
 #
 #   cargo build --release --bins
 #   CARGO_TARGET_DIR=target cargo build --release --manifest-path benches/gateway/Cargo.toml
 #   ROUNDS=5 benches/gateway/run.sh [CONNECTIONS...]
 #
-# In each round each has an empty store and the machine to itself, one after the other.
+# In each round each server has an empty store and the whole machine, one after the other.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source benches/gateway/configure.sh
@@ -17,7 +17,7 @@ folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 
 configure "$folder"
-# The last rule fails, so that no command is run: that would be most of the time.
+# The last rule fails, so that no command runs: it would take most of the time.
 cat >"$folder/hooks.json" <<JSON
 [{"id": "github", "execute-command": "/bin/true", "trigger-rule-mismatch-http-response-code": 200,
   "trigger-rule": {"and": [
@@ -30,7 +30,7 @@ JSON
 peers=(hookgate bare)
 ! command -v webhook >/dev/null || peers+=(webhook)
 
-# begin NAME: serves, from an empty store.
+# begin NAME: starts a server with an empty store.
 begin() {
   case $1 in
     hookgate)
@@ -63,7 +63,7 @@ for connections in "${@:-16}"; do
       wait "$!" 2>/dev/null || true
     done
   done
-  # Medians of all rounds, and of the ratios within each.
+  # Medians of all rounds, and of the ratios within each round.
   sort -s -k1,1 "$folder/results" | awk -v connections="$connections" "$AWK_FUNCTIONS"'
     { n[$1]++; rate[$1, n[$1]] = $2; p50[$1, n[$1]] = $3; p99[$1, n[$1]] = $4; bad[$1] += $5 }
     function of(values, peer,   i, list) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The rule language beside other engines: runs the bench, and writes its ratios as Markdown tables.
-# Arguments are handed to the bench, as a filter is.
+# Compares the rule language with other engines: runs the benchmark, and writes its ratios as Markdown
+# tables. Arguments are passed to the benchmark as a filter.
 #
 #   benches/peers/run.sh >ratios.md
 set -euo pipefail
@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# What was measured another time would be taken for part of this run.
+# Results of an earlier run would be counted for this one.
 rm -rf "$CARGO_TARGET_DIR/criterion"
 cargo run --release --manifest-path benches/peers/Cargo.toml -- --bench "$@" 2>&1 | tee "$log" >&2
 python3 benches/peers/tables.py "$CARGO_TARGET_DIR/criterion" "$log"

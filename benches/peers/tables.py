@@ -1,4 +1,4 @@
-"""Tables of a run of the bench: ratios to the same by hand, and allocations.
+"""Tables of a benchmark run: ratios to the code by hand, and allocations.
 
 tables.py CRITERION_FOLDER LOG
 """
@@ -22,7 +22,7 @@ ENGINES = [
     "regorus",
     "evalexpr",
 ]
-# A program cannot be compiled by hand, so those are beside ours.
+# Code by hand is not compiled at run time, so compile times are relative to Hookgate.
 BASES = {
     "prepared": "by-hand",
     "per-request": "by-hand",
@@ -38,14 +38,14 @@ def medians(folder, log):
         of = json.loads(file.with_name("benchmark.json").read_text())
         nanos = json.loads(file.read_text())["median"]["point_estimate"]
         found[of["group_id"]][of["function_id"]] = nanos
-    # What takes seconds is run once.
+    # Cases that take seconds run once.
     for group, row in noted(log, "once").items():
         found[group].update((engine, float(nanos)) for engine, nanos in row.items())
     return found
 
 
 def noted(log, what):
-    """What the bench itself printed, by group and workload, and by engine."""
+    """The values printed by the benchmark, by group and workload, and by engine."""
     found = defaultdict(dict)
     for line in Path(log).read_text().splitlines():
         if line.startswith(f"{what}\t"):
@@ -72,7 +72,7 @@ def ratio(engine, base, row):
 def rows_of(found, kind):
     of_kind = [group for group in found if group.startswith(f"{kind}/")]
     named = {group.split("/", 1)[1]: found[group] for group in of_kind}
-    # A hundred comes before a thousand.
+    # Numeric order: a hundred before a thousand.
     return sorted(named.items(), key=lambda item: (len(item[0]) if kind == "compile" else 0, item[0]))
 
 

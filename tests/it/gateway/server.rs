@@ -257,10 +257,10 @@ fn revoked_keys_and_keys_of_other_listeners_are_refused_with_401() {
     );
     folder.stdout_of(&["tenants", "create", "acme"]);
     folder.stdout_of(&["tenants", "create", "rival"]);
-    let created = |arguments: &[&str]| folder.stdout_of(arguments).trim().to_owned();
-    let right = created(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
-    let elsewhere = created(&["keys", "create", "--tenant", "acme", "--listener", "Other"]);
-    let rival = created(&["keys", "create", "--tenant", "rival"]);
+    let create = |arguments: &[&str]| folder.stdout_of(arguments).trim().to_owned();
+    let right = create(&["keys", "create", "--tenant", "acme", "--listener", "Inner"]);
+    let elsewhere = create(&["keys", "create", "--tenant", "acme", "--listener", "Other"]);
+    let rival = create(&["keys", "create", "--tenant", "rival"]);
     let gateway = folder.serve();
     let post = |key: &str, body: &str| {
         gateway

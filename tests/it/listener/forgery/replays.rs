@@ -192,7 +192,7 @@ fn moved(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
                 continue;
             };
             let (head, tail) = (&value[..count], &value[value.len() - count..]);
-            let created = |value: String, body: String| Sample {
+            let create = |value: String, body: String| Sample {
                 body: Some(body.into_bytes()),
                 ..with_header(sample, name, Some(value))
             };
@@ -201,19 +201,19 @@ fn moved(facts: &Facts, sample: &Sample) -> Vec<(String, Sample)> {
             all.extend([
                 (
                     format!("{count} into the body"),
-                    created(most(value, count), format!("{tail}{body}")),
+                    create(most(value, count), format!("{tail}{body}")),
                 ),
                 (
                     format!("{count} to the body's end"),
-                    created(rest(value, count), format!("{body}{head}")),
+                    create(rest(value, count), format!("{body}{head}")),
                 ),
                 (
                     format!("{count} out of the body"),
-                    created(format!("{value}{body_head}"), rest(body, count)),
+                    create(format!("{value}{body_head}"), rest(body, count)),
                 ),
                 (
                     format!("{count} off the body's end"),
-                    created(format!("{body_tail}{value}"), most(body, count)),
+                    create(format!("{body_tail}{value}"), most(body, count)),
                 ),
             ]);
         }
