@@ -17,7 +17,7 @@ fn event(data: &str) -> Event<'_> {
 }
 
 #[test]
-fn a_filter_that_reads_no_data_does_not_parse_it() {
+fn filter_without_data_paths_does_not_parse_event_data() {
     let programs = Programs::compile(Some("event.type == 'task_added'"), None).unwrap();
     let value = event("no JSON").to_value(programs.wanted()).unwrap();
     assert_eq!(programs.wants(&mut engine().machine(), &value), Wanted::Yes);
@@ -26,7 +26,7 @@ fn a_filter_that_reads_no_data_does_not_parse_it() {
 }
 
 #[test]
-fn the_last_of_repeated_keys_counts_in_events() {
+fn last_of_repeated_keys_counts_in_event_data() {
     let programs = Programs::compile(Some("event.data.role == 'user'"), Some("event.data"));
     let programs = programs.unwrap();
     let value = event(r#"{"role":"admin","role":"user"}"#).to_value(programs.wanted()).unwrap();
@@ -36,7 +36,7 @@ fn the_last_of_repeated_keys_counts_in_events() {
 }
 
 #[test]
-fn an_envelope_has_the_data_as_it_came_on_one_line() {
+fn envelope_data_is_unchanged_and_on_one_line() {
     let data = "{\"id\": 9007199254740993,\r\n \"link\": \"https://example.com\", \"n\": 1e400}";
     let line = data.replace(['\r', '\n'], "");
     let user = Uuid::from_u128(9);
@@ -85,7 +85,7 @@ const PROGRAMS: &[&str] = &[
 proptest! {
     /// Programs cannot tell the parts that were built from the whole event.
     #[test]
-    fn programs_read_the_same_of_parts_as_of_the_whole(data in data()) {
+    fn projected_event_gives_the_same_results_as_the_whole_event(data in data()) {
         let text = data.to_string();
         let machine = &mut engine().machine();
         for program in PROGRAMS {
