@@ -30,21 +30,21 @@ fn assert_equal_outcomes(engine: &Engine, checked: &Checked, case: &Case, machin
                 .map(|answer| answer.to_owned_value().expect("no secret escapes")),
         )
     };
-    let plain = run(Options { fold: false, direct: false, ..Options::default() });
-    for (fold, direct, mark) in [
+    let plain = run(Options { fold: false, predicate: false, ..Options::default() });
+    for (fold, predicate, mark) in [
         (true, true, false),
         (true, false, false),
         (false, true, false),
         (true, false, true),
         (false, false, true),
     ] {
-        let other = run(Options { fold, direct, mark, ..Options::default() });
+        let other = run(Options { fold, predicate, mark, ..Options::default() });
         let limited = [&plain, &other]
             .iter()
             .any(|one| matches!(one, Err((code, _)) if code.starts_with("E04")));
         assert!(
             limited || plain == other,
-            "{plain:?} is not {other:?} with {fold}, {direct}, {mark}: {}",
+            "{plain:?} is not {other:?} with {fold}, {predicate}, {mark}: {}",
             case.rule
         );
     }

@@ -19,8 +19,8 @@ fuzz_target!(|input: &[u8]| {
     let case = Case::of(input);
     // The end of the input damages the program from its start.
     let mut bytes = Bytes::of(input.iter().rev().copied());
-    let chunk = match bytes.pick(3) {
-        0 => chunk_of(&mut bytes),
+    let (compiled, chunk) = match bytes.pick(3) {
+        0 => (None, chunk_of(&mut bytes)),
         ways => {
             let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
             let Ok(program) = engine.compile_source(Source::new("fuzz", case.rule.as_str())) else {
@@ -29,15 +29,17 @@ fuzz_target!(|input: &[u8]| {
             let mut chunk = program.chunk().clone();
             if ways == 2 {
                 damage(&mut chunk, &mut bytes);
+                (None, chunk)
+            } else {
+                (Some(program), chunk)
             }
-            chunk
         }
     };
-    let Ok(program) = Program::new(chunk.clone()) else {
+    let Ok(plain) = Program::new(chunk) else {
         return;
     };
-    let plain = Program::of_instructions(chunk)
-        .expect("the damaged program passes the verifier in both forms");
+    // Only a compiled program has a predicate tree.
+    let program = compiled.unwrap_or_else(|| plain.clone());
     let _ = (program.listing(), program.reads(), program.reads_clock());
     for (steps, memory) in [(50_000, 1 << 20), (30, 1 << 20), (50_000, 300), (0, 0)] {
         let mut machine = Machine::new(Limits { steps, memory, ..Limits::default() });

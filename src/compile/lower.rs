@@ -1,12 +1,15 @@
 //! Lowering: emits the instructions for each node of the tree. Does not execute them.
+//!
+//! The rows of paths and loops are noted by node, because the predicate tree uses the same rows.
 
 use std::sync::Arc;
 
 use super::assembler::{Assembler, index};
-use super::fold::Constants;
+use super::folded::{Arguments, Folded};
+use super::predicate::{self, Rows};
 use crate::builtins::{Code, Form, LoopKind, ParamRole, Pattern};
-use crate::check::{Checked, Name};
-use crate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Malformed, Path, Program};
+use crate::check::Checked;
+use crate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Malformed, Node, Path, Program};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
 use crate::value::Value;
@@ -18,8 +21,9 @@ pub struct Options {
     pub fold: bool,
     /// True to record the value of every part of the source, for an explanation.
     pub mark: bool,
-    /// True to build the predicate tree of a program that only makes tests.
-    pub direct: bool,
+    /// True to build the predicate tree of a program that only makes tests. A program with marks has
+    /// none.
+    pub predicate: bool,
     /// The maximum size of the compiled form of one literal regular expression, in bytes.
     pub pattern_bytes: usize,
     /// The maximum size of all compiled literal regular expressions together, in bytes. A literal
@@ -33,7 +37,7 @@ impl Default for Options {
         Self {
             fold: true,
             mark: false,
-            direct: true,
+            predicate: true,
             pattern_bytes: 1 << 20,
             patterns_bytes: 8 << 20,
         }
@@ -55,62 +59,61 @@ pub struct Compiled {
 /// Returns an error if the verifier rejects the program. That is a defect of the compiler, never of
 /// the source.
 pub fn compile(checked: &Checked, options: Options) -> Result<Compiled, Malformed> {
-    let (chunk, places) = lowered(checked, options);
-    let program = match options.direct {
-        true => Program::new(chunk)?,
-        false => Program::of_instructions(chunk)?,
-    };
+    let Lowered { chunk, predicate, places } = lowered(checked, options);
+    let program = Program::new(chunk)?.with_predicate(predicate);
     Ok(Compiled { program, places })
 }
 
-/// Lowers a source to a chunk. The working memory is as large as the chunk, and is freed before the
-/// chunk is verified.
-fn lowered(checked: &Checked, options: Options) -> (Chunk, Vec<Place>) {
-    let constants = Constants::of(checked, options.fold, options.pattern_bytes);
+/// A source as a chunk, and as a predicate tree if it only makes tests.
+struct Lowered {
+    chunk: Chunk,
+    predicate: Option<Node>,
+    places: Vec<Place>,
+}
+
+/// Lowers a source. The working memory is as large as the chunk, and is freed before the chunk is
+/// verified.
+fn lowered(checked: &Checked, options: Options) -> Lowered {
+    let folded = Folded::of(checked, options.fold, options.pattern_bytes);
+    let has_predicate = options.predicate && !options.mark;
+    let nodes = checked.parsed.tree.len();
     let mut lowering = Lowering {
-        checked,
-        tree: &checked.parsed.tree,
-        constants: &constants,
+        folded: &folded,
+        tree: folded.tree,
         out: Assembler::default(),
+        rows: Rows::of_nodes(if has_predicate { nodes } else { 0 }),
         places: Vec::new(),
         options,
         keys: Vec::new(),
     };
-    lowering.out.chunk.code.reserve(checked.parsed.tree.len());
-    lowering.out.chunk.spans.reserve(checked.parsed.tree.len());
+    lowering.out.chunk.code.reserve(nodes);
+    lowering.out.chunk.spans.reserve(nodes);
     lowering.out.chunk.source = Some(checked.parsed.source.clone());
     lowering.out.chunk.roots = checked.roots.clone();
     lowering.out.chunk.locals = checked.locals;
     let root = lowering.tree.root();
     lowering.expr(root);
     lowering.out.emit(Instruction::Return, lowering.tree.span(root));
-    (lowering.out.chunk, lowering.places)
+    let Lowering { out: Assembler { chunk, .. }, rows, places, .. } = lowering;
+    let predicate = has_predicate.then(|| predicate::lower(&folded, &chunk, &rows)).flatten();
+    Lowered { chunk, predicate, places }
 }
 
 struct Lowering<'c> {
-    checked: &'c Checked,
+    folded: &'c Folded<'c>,
     tree: &'c Tree,
-    constants: &'c Constants<'c>,
     out: Assembler<'c>,
+    rows: Rows,
     places: Vec<Place>,
     options: Options,
     /// The keys of an unfinished path. The buffer is allocated once.
     keys: Vec<Key>,
 }
 
-/// The arguments of a call: the value before the dot, if there is one, and the arguments in
-/// parentheses.
-#[derive(Clone, Copy)]
-struct Arguments<'c> {
-    /// True if the first argument is on the stack already.
-    subject_on_stack: bool,
-    rest: &'c [ExprId],
-}
-
 impl<'c> Lowering<'c> {
     fn expr(&mut self, id: ExprId) {
         let span = self.tree.span(id);
-        match self.constants.get(id) {
+        match self.folded.constant(id) {
             Some(constant) => {
                 let constant = self.out.constant(constant);
                 self.out.emit(Instruction::Constant { constant }, span);
@@ -134,7 +137,10 @@ impl<'c> Lowering<'c> {
 
     fn node(&mut self, id: ExprId, span: Span) {
         match self.tree.expr(id) {
-            Expr::Name(_) => self.path(self.base(id), Arc::default(), span),
+            Expr::Name(_) => {
+                let path = self.path(self.folded.base(id), Arc::default(), span);
+                self.rows.add_path(id, path);
+            }
             Expr::Group(inner) => self.expr(*inner),
             Expr::Template(parts) => self.template(parts, span),
             Expr::List(items) => {
@@ -161,7 +167,7 @@ impl<'c> Lowering<'c> {
             Expr::Or(operands) => self.short(operands, |target| Instruction::Or { target }, span),
             Expr::If { arms, otherwise } => self.conditional(arms, *otherwise, span),
             Expr::Call { args, .. } => {
-                let args = Arguments { subject_on_stack: false, rest: args };
+                let args = Arguments { after_dot: false, rest: args };
                 self.call(Place::whole(id), args, span);
             }
             Expr::Chain { base, steps } => self.chain(id, *base, steps),
@@ -226,7 +232,7 @@ impl<'c> Lowering<'c> {
     }
 
     fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) {
-        let first = self.frame(Place::whole(id));
+        let first = self.folded.frame(Place::whole(id));
         // Evaluates all values first: a loop in one of them uses the slots that the names get
         // later.
         bindings.iter().for_each(|binding| self.expr(binding.value));
@@ -237,21 +243,11 @@ impl<'c> Lowering<'c> {
         self.expr(body);
     }
 
-    fn frame(&self, place: Place) -> u16 {
-        self.checked.frames.get(&place).copied().unwrap_or(0)
-    }
-
-    fn base(&self, id: ExprId) -> Base {
-        match self.checked.names.get(&id) {
-            Some(Name::Local(slot)) => Base::Local(*slot),
-            Some(Name::Root(root)) => Base::Root(*root),
-            None => Base::Root(u16::MAX),
-        }
-    }
-
-    fn path(&mut self, base: Base, keys: Arc<[Key]>, span: Span) {
+    /// Emits the read of a path, and returns its row.
+    fn path(&mut self, base: Base, keys: Arc<[Key]>, span: Span) -> u32 {
         let path = self.out.path(Path { base, keys });
         self.out.emit(Instruction::Path { path }, span);
+        path
     }
 
     /// Lowers a chain. Literal keys after a name form one path. The path ends at an index, because
@@ -263,7 +259,8 @@ impl<'c> Lowering<'c> {
             let last = keys.len().checked_sub(1).and_then(|last| steps.get(last));
             let span = last.map_or(self.tree.span(base), |step| step.span);
             let taken = keys.len();
-            self.path(self.base(base), keys, span);
+            let path = self.path(self.folded.base(base), keys, span);
+            self.rows.add_path(id, path);
             taken
         } else {
             self.expr(base);
@@ -287,7 +284,7 @@ impl<'c> Lowering<'c> {
     fn attempts(&mut self, id: ExprId, steps: &[Step]) -> Vec<(usize, usize)> {
         let mut attempts = Vec::new();
         for (at, step) in steps.iter().enumerate().rev() {
-            let callee = self.checked.callees.get(&Place::step(id, at));
+            let callee = self.folded.callee(Place::step(id, at));
             if callee.is_some_and(|callee| matches!(callee.code, Code::Form(Form::Try))) {
                 attempts.push((at, self.out.emit(Instruction::Try { target: 0 }, step.span)));
             }
@@ -309,7 +306,7 @@ impl<'c> Lowering<'c> {
     /// Returns the leading literal keys of a chain, up to and including the first index.
     fn keys(&mut self, steps: &[Step]) -> Arc<[Key]> {
         for step in steps {
-            let key = self.key(step);
+            let key = self.folded.key(step);
             let goes_on = matches!(key, Some(Key::Name(_)));
             self.keys.extend(key);
             if !goes_on {
@@ -317,19 +314,6 @@ impl<'c> Lowering<'c> {
             }
         }
         self.keys.drain(..).collect()
-    }
-
-    /// Returns the literal key of a step, if it has one.
-    fn key(&self, step: &Step) -> Option<Key> {
-        match &step.kind {
-            StepKind::Member(name) => Some(Key::Name(name.clone())),
-            StepKind::Index(index) => match self.constants.get(*index)? {
-                Value::Text(name) => Some(Key::Name(name.into())),
-                Value::Number(number) => Some(Key::Index(i64::try_from(number.as_whole()?).ok()?)),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 
     fn step(&mut self, place: Place, step: &'c Step) {
@@ -352,14 +336,14 @@ impl<'c> Lowering<'c> {
                 self.out.emit(Instruction::Slice, step.span);
             }
             StepKind::Call(called) => {
-                let args = Arguments { subject_on_stack: true, rest: &called.args };
+                let args = Arguments { after_dot: true, rest: &called.args };
                 self.call(place, args, step.span);
             }
         }
     }
 
     fn call(&mut self, place: Place, args: Arguments<'c>, span: Span) {
-        let Some(callee) = self.checked.callees.get(&place) else {
+        let Some(callee) = self.folded.callee(place) else {
             return;
         };
         match &callee.code {
@@ -370,7 +354,7 @@ impl<'c> Lowering<'c> {
     }
 
     fn native(&mut self, callee: &Callee, args: Arguments<'_>, span: Span) {
-        let offset = usize::from(args.subject_on_stack);
+        let offset = usize::from(args.after_dot);
         for (at, arg) in args.rest.iter().enumerate() {
             self.expr(*arg);
             let param = callee.param(at + offset);
@@ -387,7 +371,7 @@ impl<'c> Lowering<'c> {
 
     /// Adds a literal pattern to the program. The checker has validated it.
     fn pattern(&mut self, arg: ExprId) {
-        let literal = self.constants.get(arg).and_then(Value::as_text);
+        let literal = self.folded.constant(arg).and_then(Value::as_text);
         let compiled = literal.map(|text| Pattern::new(text, self.options.pattern_bytes));
         if let Some(Ok(pattern)) = compiled {
             self.out.pattern(pattern, self.options.patterns_bytes);
@@ -400,26 +384,19 @@ impl<'c> Lowering<'c> {
         place: Place,
         callee: &Callee,
         kind: LoopKind,
-        args: Arguments<'_>,
+        args: Arguments<'c>,
         span: Span,
     ) {
-        let lambda = args.rest.iter().find_map(|arg| match self.tree.expr(*arg) {
-            Expr::Lambda { params, body } => Some((params.len(), *body)),
-            _ => None,
-        });
-        let mut arguments = u8::from(args.subject_on_stack);
-        for arg in args.rest {
-            // A lambda is the body. A null in its place omits the lambda.
-            let is_body = matches!(self.tree.expr(*arg), Expr::Lambda { .. })
-                || self.is_lambda_place(callee, args, *arg);
-            if !is_body {
-                self.expr(*arg);
-                arguments = arguments.saturating_add(1);
-            }
+        let lambda = self.folded.lambda(args);
+        let mut arguments = u8::from(args.after_dot);
+        for arg in self.folded.loop_values(callee, args) {
+            self.expr(arg);
+            arguments = arguments.saturating_add(1);
         }
-        let slot = self.frame(place);
-        let params = lambda.map_or(1, |(params, _)| u8::try_from(params).unwrap_or(u8::MAX));
+        let slot = self.folded.frame(place);
+        let params = lambda.as_ref().map_or(1, |it| u8::try_from(it.params).unwrap_or(u8::MAX));
         let begin = index(self.out.chunk.loops.len());
+        self.rows.add_loop(place, begin);
         self.out.emit(Instruction::Begin { index: begin }, span);
         let body = self.out.here();
         self.out.chunk.loops.push(Loop {
@@ -432,20 +409,16 @@ impl<'c> Lowering<'c> {
             end: 0,
         });
         match lambda {
-            Some((_, body)) => self.expr(body),
-            None => self.path(Base::Local(slot), Arc::default(), span),
+            Some(lambda) => self.expr(lambda.body),
+            None => {
+                self.path(Base::Local(slot), Arc::default(), span);
+            }
         }
         self.out.emit(Instruction::Next { index: begin }, span);
         let end = self.out.here();
         if let Some(info) = self.out.chunk.loops.get_mut(begin as usize) {
             info.end = end;
         }
-    }
-
-    fn is_lambda_place(&self, callee: &Callee, args: Arguments<'_>, arg: ExprId) -> bool {
-        let offset = usize::from(args.subject_on_stack);
-        let at = args.rest.iter().position(|other| *other == arg);
-        at.and_then(|at| callee.param(at + offset)).is_some_and(|param| param.is_lambda())
     }
 
     fn form(&mut self, place: Place, form: Form, args: Arguments<'_>, span: Span) {
@@ -467,17 +440,17 @@ impl<'c> Lowering<'c> {
         span: Span,
         read: fn(u32) -> Instruction,
     ) {
-        if args.subject_on_stack {
+        if args.after_dot {
             self.out.emit(Instruction::Pop, span);
         }
-        let name = self.checked.secrets.get(&place).map_or("", |name| &**name);
+        let name = self.folded.checked.secrets.get(&place).map_or("", |name| &**name);
         let name = self.out.secret(name);
         self.out.emit(read(name), span);
     }
 
     fn coalesce(&mut self, args: Arguments<'_>, span: Span) {
         let mut exits = Vec::new();
-        let mut on_stack = args.subject_on_stack;
+        let mut on_stack = args.after_dot;
         for arg in args.rest {
             if on_stack {
                 exits.push(self.out.emit(Instruction::Coalesce { target: 0 }, span));

@@ -134,7 +134,7 @@ pub fn explain(
     let options = Options {
         fold: false,
         mark: true,
-        direct: false,
+        predicate: false,
         pattern_bytes: machine.limits().pattern,
         patterns_bytes: machine.limits().patterns,
     };

@@ -1,5 +1,5 @@
-//! Programs: bytecode with its tables, verified before it runs. Does not know source syntax or the
-//! virtual machine.
+//! Programs: bytecode with its tables, verified before it runs, and the predicate tree of a program
+//! that only makes tests. Does not know source syntax or the virtual machine.
 //!
 //! A program is immutable and cheap to clone. It lists the paths and secrets that it reads, and if
 //! it reads the clock, so a host can parse only the necessary parts of a body.
@@ -29,7 +29,15 @@ pub const LANGUAGE_VERSION: u32 = 1;
 
 /// A compiled program.
 #[derive(Debug, Clone)]
-pub struct Program(Arc<Chunk>);
+pub struct Program(Arc<Parts>);
+
+/// The two forms of a program. The bytecode defines the results; the predicate tree gives the same
+/// ones faster.
+#[derive(Debug, Clone)]
+struct Parts {
+    chunk: Chunk,
+    predicate: Option<Node>,
+}
 
 // A host compiles a program once and runs it in any thread.
 const _: () = {
@@ -64,8 +72,6 @@ pub struct Chunk {
     pub locals: u16,
     /// The maximum stack height, computed by the verifier.
     pub stack: u16,
-    /// The predicate tree, if the program only makes tests.
-    pub direct: Option<Node>,
 }
 
 /// A variable that a program reads from the context.
@@ -127,35 +133,42 @@ pub struct Loop {
     pub end: u32,
 }
 
+impl Loop {
+    /// Returns the steps of work charged for each element: the instructions of the body.
+    pub fn work(&self) -> u32 {
+        self.end.saturating_sub(self.body)
+    }
+}
+
 /// The estimated memory of a constant, a path or a function besides its text, in bytes.
 const BYTES_PER_PART: usize = 128;
 
 impl Program {
-    /// Verifies a chunk, and returns its program.
+    /// Verifies a chunk, and returns its program, which the machine runs.
+    ///
+    /// It has no predicate tree: a tree is lowered from the source, not read from a chunk.
     ///
     /// # Errors
     /// Returns an error if the verifier rejects the chunk.
     pub fn new(mut chunk: Chunk) -> Result<Self, Malformed> {
         chunk.stack = verify(&chunk)?;
-        chunk.direct = predicate::direct(&chunk);
-        Ok(Self(Arc::new(chunk)))
+        Ok(Self(Arc::new(Parts { chunk, predicate: None })))
     }
 
-    /// Returns the same program without a predicate tree, to compare the tree against its
-    /// instructions.
+    /// Adds the predicate tree that was lowered beside its bytecode.
     ///
-    /// # Errors
-    /// Returns an error if the verifier rejects the chunk.
-    pub fn of_instructions(mut chunk: Chunk) -> Result<Self, Malformed> {
-        chunk.stack = verify(&chunk)?;
-        chunk.direct = None;
-        Ok(Self(Arc::new(chunk)))
+    /// The verifier does not check it. A path, local or argument out of range stops its evaluation,
+    /// and the machine runs the bytecode.
+    #[must_use]
+    pub(crate) fn with_predicate(mut self, predicate: Option<Node>) -> Self {
+        Arc::make_mut(&mut self.0).predicate = predicate;
+        self
     }
 
     /// Shares its regular expressions through a pool.
     #[must_use]
     pub fn pooled(mut self, share: &PatternShare) -> Self {
-        let chunk = Arc::make_mut(&mut self.0);
+        let chunk = &mut Arc::make_mut(&mut self.0).chunk;
         let patterns = std::mem::take(&mut chunk.patterns);
         chunk.patterns = patterns.into_iter().map(|pattern| pattern.pooled(share)).collect();
         self
@@ -163,7 +176,7 @@ impl Program {
 
     /// Returns the estimated memory of the program in bytes, without its regular expressions.
     pub fn bytes(&self) -> usize {
-        let chunk = &*self.0;
+        let chunk = self.chunk();
         let source = chunk.source.as_ref().map_or(0, |source| source.text().len());
         let code = chunk.code.len() * (size_of::<Instruction>() + size_of::<Span>());
         let parts = chunk.constants.len() + chunk.paths.len() + chunk.functions.len();
@@ -174,30 +187,36 @@ impl Program {
     /// Returns true if its literal regular expressions are compiled. Otherwise the first run
     /// compiles them, which takes time.
     pub fn is_warm(&self) -> bool {
-        self.0.patterns.iter().all(Pattern::is_compiled)
+        self.0.chunk.patterns.iter().all(Pattern::is_compiled)
     }
 
     /// Compiles its literal regular expressions. A failure is ignored here and occurs again at run
     /// time.
     pub fn warm(&self) {
-        for pattern in &self.0.patterns {
+        for pattern in &self.0.chunk.patterns {
             let _ = pattern.regex();
         }
     }
 
     /// Returns the contents of the program.
     pub fn chunk(&self) -> &Chunk {
-        &self.0
+        &self.0.chunk
+    }
+
+    /// Returns its predicate tree. `None` if the program does more than make tests.
+    #[inline]
+    pub fn predicate(&self) -> Option<&Node> {
+        self.0.predicate.as_ref()
     }
 
     /// Returns the source that it was compiled from.
     pub fn source(&self) -> Option<&Source> {
-        self.0.source.as_ref()
+        self.0.chunk.source.as_ref()
     }
 
     /// Returns the literal paths that it reads from the context, in the order of first use.
     pub fn reads(&self) -> Vec<Read> {
-        path::reads(&self.0)
+        path::reads(self.chunk())
     }
 
     /// Adds the parts of a variable that it reads to those that are wanted. From the first list
@@ -213,12 +232,12 @@ impl Program {
 
     /// Returns true if it reads the clock.
     pub fn reads_clock(&self) -> bool {
-        self.0.code.contains(&Instruction::Now)
+        self.0.chunk.code.contains(&Instruction::Now)
     }
 
     /// Returns the names of the secrets that it reads.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.0.secrets.iter().map(|name| &**name)
+        self.0.chunk.secrets.iter().map(|name| &**name)
     }
 
     /// Returns the version of the language that it was compiled from.
@@ -228,6 +247,6 @@ impl Program {
 
     /// Returns the listing: one line for each instruction, with the values that it refers to.
     pub fn listing(&self) -> String {
-        listing::listing(&self.0)
+        listing::listing(self.chunk())
     }
 }

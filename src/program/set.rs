@@ -61,7 +61,7 @@ impl RuleSet {
         let mut members: Vec<Member> = programs
             .into_iter()
             .map(|program| {
-                let mut tree = program.chunk().direct.clone();
+                let mut tree = program.predicate().cloned();
                 if let Some(tree) = &mut tree {
                     tree.each_path(&mut |path| steps.share(path, &program));
                 }
@@ -198,13 +198,13 @@ impl Tests {
         let place = *test.place.get_or_insert(shared as u32);
         self.shared = shared.max(place as usize + 1);
         let inner = std::mem::replace(node, Node::Now);
-        *node = Node::Once { test: place, inner: Box::new(inner) };
+        *node = Node::Shared { test: place, inner: Box::new(inner) };
     }
 }
 
 /// Returns the shared path of a test that costs more than a cache lookup.
 fn worth(node: &Node) -> Option<u16> {
-    let (Node::InSmall { path, .. } | Node::IsSmall { path, .. }) = node else {
+    let (Node::ContainsLower { path, .. } | Node::EqLower { path, .. }) = node else {
         return None;
     };
     match path.base {

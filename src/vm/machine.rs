@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::context::{Context, case_insensitive};
 use super::limits::Limits;
 use super::loops::{Element, Frame, Turn};
-use super::predicate::{Walk, at_once};
+use super::predicate::{Walk, single_comparison};
 use super::shared::Shared;
 use super::trap::{At, Trap};
 use crate::builtins::{Env, PatternCache, invoke};
@@ -101,7 +101,7 @@ impl Machine {
     ) -> Result<Value<'a>, Trap> {
         self.heap.reset(self.limits.budget());
         let this = &*self;
-        if let Some(tree) = &program.chunk().direct {
+        if let Some(tree) = program.predicate() {
             let walked = this.walk(program.chunk(), context, None).value(tree);
             if let Some(Ok(answer)) = walked.map(|answer| release(&this.heap, answer)) {
                 return Ok(answer);
@@ -121,8 +121,8 @@ impl Machine {
         program: &'a Program,
         context: &Context<'a>,
     ) -> Result<bool, Trap> {
-        if let Some(tree) = &program.chunk().direct {
-            if let Some(answer) = at_once(program.chunk(), tree, context) {
+        if let Some(tree) = program.predicate() {
+            if let Some(answer) = single_comparison(program.chunk(), tree, context) {
                 return Ok(answer);
             }
             self.heap.reset(self.limits.budget());
@@ -556,7 +556,7 @@ impl<'a> Run<'_, 'a> {
     /// Sets the parameters of the body, and runs it.
     fn enter(&mut self, info: &Loop, element: Element<'a>) -> Result<Flow, Fault> {
         // Each element is charged for the whole body, because its instructions are work too.
-        self.env.heap.work(info.end.saturating_sub(info.body) as usize)?;
+        self.env.heap.work(info.work() as usize)?;
         let frame = self.loops.last().ok_or_else(broken)?;
         let parameters = frame.parameters(element);
         for (at, value) in parameters.into_iter().take(usize::from(info.params)).enumerate() {

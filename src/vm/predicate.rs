@@ -44,19 +44,20 @@ impl<'a> Walk<'_, 'a> {
                 self.heap.work(1).ok()?;
                 Value::Time(now.plus_date(*years, *months, *days).ok()?)
             }
-            Node::Moment { path, function } => self.moment(path, function)?,
+            Node::Coalesce(operands) => self.coalesce(operands)?,
+            Node::ParsedTime { path, function } => self.parsed_time(path, function)?,
             Node::Call { function, args } => self.call(function, args)?,
             Node::Each { question, list, slot, params, work, body } => {
                 let list = self.value(list)?;
                 let local = (usize::from(*slot), usize::from(*params));
                 self.each(*question, list, local, *work, body)?
             }
-            Node::Is { .. }
+            Node::Eq { .. }
             | Node::IsNull { .. }
-            | Node::InSmall { .. }
-            | Node::IsSmall { .. }
+            | Node::ContainsLower { .. }
+            | Node::EqLower { .. }
             | Node::Compare { .. }
-            | Node::Once { .. }
+            | Node::Shared { .. }
             | Node::Not(_) => Value::Bool(self.truth(node)?),
         })
     }
@@ -66,7 +67,7 @@ impl<'a> Walk<'_, 'a> {
     #[inline(always)]
     pub(super) fn truth(&mut self, node: &'a Node) -> Option<bool> {
         match node {
-            Node::Is { path, text, negated } => Some(self.is(path, text)? != *negated),
+            Node::Eq { path, text, negated } => Some(self.equals(path, text)? != *negated),
             other => self.other_truth(other),
         }
     }
@@ -74,10 +75,12 @@ impl<'a> Walk<'_, 'a> {
     fn other_truth(&mut self, node: &'a Node) -> Option<bool> {
         match node {
             Node::IsNull { path, negated } => Some(self.is_null(path)? != *negated),
-            Node::InSmall { part, path, function, negated } => {
-                Some(self.in_small(part, path, function)? != *negated)
+            Node::ContainsLower { part, path, function, negated } => {
+                Some(self.contains_lower(part, path, function)? != *negated)
             }
-            Node::IsSmall { text, path, function } => self.is_small(text, path, function),
+            Node::EqLower { text, path, function, negated } => {
+                Some(self.equals_lower(text, path, function)? != *negated)
+            }
             Node::Compare { by, sides } => {
                 let [left, right] = &**sides;
                 let (left, right) = (self.value(left)?, self.value(right)?);
@@ -86,7 +89,7 @@ impl<'a> Walk<'_, 'a> {
             Node::All(operands) => self.decided(operands, false),
             Node::Any(operands) => self.decided(operands, true),
             Node::Not(inner) => Some(!self.truth(inner)?),
-            Node::Once { test, inner } => self.once(*test, inner),
+            Node::Shared { test, inner } => self.shared_test(*test, inner),
             // A secret must not leave the machine, not even as a truth value.
             node => {
                 let value = self.value(node)?;
@@ -97,7 +100,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Evaluates a shared test, or reads its cached result. Reading is charged the full cost.
-    fn once(&mut self, test: u32, inner: &'a Node) -> Option<bool> {
+    fn shared_test(&mut self, test: u32, inner: &'a Node) -> Option<bool> {
         let cell = self.shared?.answer(test)?;
         if let Some(answer) = cell.get() {
             self.heap.work(usize::try_from(answer.steps).ok()?).ok()?;
@@ -132,6 +135,17 @@ impl<'a> Walk<'_, 'a> {
         for operand in operands {
             last = self.value(operand)?;
             if last.is_truthy() == decides {
+                break;
+            }
+        }
+        Some(last)
+    }
+
+    fn coalesce(&mut self, operands: &'a [Node]) -> Option<Value<'a>> {
+        let mut last = Value::Null;
+        for operand in operands {
+            last = self.value(operand)?;
+            if !last.is_null() {
                 break;
             }
         }
@@ -254,7 +268,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     #[inline(always)]
-    fn is(&mut self, path: &'a Path, text: &'a str) -> Option<bool> {
+    fn equals(&mut self, path: &'a Path, text: &'a str) -> Option<bool> {
         match self.text(path)? {
             Found::Text(found) => {
                 self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
@@ -289,11 +303,11 @@ impl<'a> Walk<'_, 'a> {
         Some(true)
     }
 
-    fn in_small(&mut self, part: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
+    fn contains_lower(&mut self, part: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
             Found::Text(text) if self.is_ascii(text)? => {
                 self.heap.work_on_bytes(text.len()).ok()?;
-                return Some(contains_small(text.as_bytes(), part.as_bytes()));
+                return Some(contains_lower_case(text.as_bytes(), part.as_bytes()));
             }
             found => found.value(),
         };
@@ -301,7 +315,7 @@ impl<'a> Walk<'_, 'a> {
         value::contains(self.heap, Value::Text(part), small).ok()
     }
 
-    fn is_small(&mut self, text: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
+    fn equals_lower(&mut self, text: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
             Found::Text(found) if self.is_ascii(found)? => {
                 self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
@@ -331,7 +345,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     #[inline(always)]
-    fn moment(&mut self, path: &'a Path, function: &'a Callee) -> Option<Value<'a>> {
+    fn parsed_time(&mut self, path: &'a Path, function: &'a Callee) -> Option<Value<'a>> {
         let value = match self.text(path)? {
             Found::Text(text) => {
                 if let Some(time) = usual_time(text) {
@@ -405,8 +419,8 @@ impl<'a> Walk<'_, 'a> {
 /// Evaluates a program that is one test of a string in a JSON document. Setting up a walk takes
 /// longer than this test. `None` for any other program, and if the test costs steps of work.
 #[inline(always)]
-pub(super) fn at_once(chunk: &Chunk, tree: &Node, context: &Context<'_>) -> Option<bool> {
-    let Node::Is { path: Path { base: Base::Root(root), keys }, text, negated } = tree else {
+pub(super) fn single_comparison(chunk: &Chunk, tree: &Node, context: &Context<'_>) -> Option<bool> {
+    let Node::Eq { path: Path { base: Base::Root(root), keys }, text, negated } = tree else {
         return None;
     };
     let root = chunk.roots.get(usize::from(*root)).filter(|root| !root.case_insensitive)?;
@@ -504,7 +518,7 @@ fn is_built(value: Value<'_>) -> bool {
 }
 
 /// Returns true if an ASCII text, in lower case, contains a part.
-fn contains_small(text: &[u8], part: &[u8]) -> bool {
+fn contains_lower_case(text: &[u8], part: &[u8]) -> bool {
     let Some((first, rest)) = part.split_first() else {
         return true;
     };

@@ -50,6 +50,11 @@ fn outcome_in(source: String, x: OwnedValue) -> String {
                 Ok(value) => value.to_string(),
                 Err(trap) => trap.code().to_string(),
             });
+            // With its predicate tree, if it has one.
+            shown.push(match machine.eval(&program, &context) {
+                Ok(value) => value.to_string(),
+                Err(trap) => trap.code().to_string(),
+            });
         }
         let meant = match reference::eval(&checked, &context) {
             Ok(value) => value.to_string(),

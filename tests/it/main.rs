@@ -25,6 +25,7 @@ mod host;
 mod hostile;
 mod listener;
 mod mapper;
+mod predicate;
 mod program;
 mod property;
 mod resources;

@@ -154,9 +154,9 @@ fn as_a_tree(
     folded: &Program,
     context: &Context<'_>,
 ) -> Result<(), TestCaseError> {
-    let options = Options { direct: false, ..Options::default() };
+    let options = Options { predicate: false, ..Options::default() };
     let plain = engine.lower_with(&accepted.checked, options).unwrap().program;
-    prop_assert!(plain.chunk().direct.is_none());
+    prop_assert!(plain.predicate().is_none());
     for (steps, memory) in [(200_000, 4 << 20), (40, 4 << 20), (3, 4 << 20), (200_000, 200), (0, 0)]
     {
         let mut machine = Machine::new(Limits { steps, memory, ..Limits::default() });
