@@ -6,8 +6,16 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::syntax::{Expr, ExprId, Operator, Place, Run};
 use crate::value::Kind;
 
-/// The name of strings in version 1 of the language.
-const FORMER_NAME: &str = "text";
+/// Names that other languages, and earlier versions of this one, have for kinds.
+const OTHER_NAMES: &[(Kind, &[&str])] = &[
+    (Kind::Text, &["text", "str", "varchar"]),
+    (Kind::Number, &["int", "integer", "float", "double", "decimal"]),
+    (Kind::Boolean, &["bool"]),
+    (Kind::List, &["array", "tuple"]),
+    (Kind::Object, &["dict", "map", "record", "struct"]),
+    (Kind::Null, &["none", "nil", "undefined"]),
+    (Kind::Time, &["date", "datetime", "timestamp"]),
+];
 
 /// Reports literals that are compared with a kind and are the name of none.
 pub(super) fn check(checker: &mut Checker<'_>, left: ExprId, run: &Run) {
@@ -46,10 +54,9 @@ fn name(checker: &mut Checker<'_>, id: ExprId) {
     if names().any(|name| *name == **word) {
         return;
     }
-    let meant = match &**word {
-        FORMER_NAME => Some(Kind::Text.name()),
-        word => nearest(word, names()),
-    };
+    let lower = word.to_lowercase();
+    let other = OTHER_NAMES.iter().find(|(_, others)| others.contains(&&*lower));
+    let meant = other.map(|(kind, _)| kind.name()).or_else(|| nearest(word, names()));
     let help = match meant {
         Some(name) => format!("write `\"{name}\"`"),
         None => format!("the kinds are {}", names().collect::<Vec<_>>().join(", ")),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::explain_code::unknown_code;
 use super::input::{self, Given, counted};
 use super::output::{self, Format};
 use super::{Error, Exit};
@@ -112,12 +113,7 @@ impl Check {
     }
 
     fn allowed(&self) -> Result<Vec<Code>, Error> {
-        let code = |name: &String| {
-            Code::find(name).ok_or_else(|| {
-                let known = "`hookgate explain-code` lists all codes";
-                Error::Usage(format!("there is no code `{name}`; {known}"))
-            })
-        };
+        let code = |name: &String| Code::find(name).ok_or_else(|| unknown_code(name));
         self.allow.iter().map(code).collect()
     }
 

@@ -7,7 +7,9 @@ use clap::Args;
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::diagnostic::Diagnostics;
-use crate::gateway::{Configuration, ConfigurationError, SETTINGS_FILE, load_listener};
+use crate::gateway::{
+    Configuration, ConfigurationError, SETTINGS_FILE, check_server_files, load_listener,
+};
 
 /// The argument that selects a configuration.
 #[derive(Debug, Args)]
@@ -38,6 +40,7 @@ pub(super) fn print_faults(faults: &[Diagnostics]) {
 /// neither.
 pub(super) fn check(path: &Path) -> Result<Option<Vec<Diagnostics>>, Error> {
     if path.is_dir() {
+        has_settings(path)?;
         return folder(path).map(Some);
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -60,20 +63,60 @@ pub(super) fn check(path: &Path) -> Result<Option<Vec<Diagnostics>>, Error> {
     Ok(Some(loaded.diagnostics))
 }
 
+/// Returns an error for a folder that is no configuration, with the form that checks its files.
+fn has_settings(path: &Path) -> Result<(), Error> {
+    if path.join(SETTINGS_FILE).exists() {
+        return Ok(());
+    }
+    let shown = path.display();
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let has_rules = entries
+        .filter_map(|entry| entry.path().extension().map(|one| one.to_owned()))
+        .any(|extension| extension == "rule");
+    let above = path.parent().filter(|above| above.join(SETTINGS_FILE).exists());
+    let advice = match above {
+        _ if has_rules => format!("rules are named as files, `hookgate check {shown}/*.rule`"),
+        Some(above) if above.as_os_str().is_empty() => "check the folder above, `hookgate check`".to_owned(),
+        Some(above) => format!("check the folder above, `hookgate check {}`", above.display()),
+        None => "rules are named as files, `hookgate check a.rule`, and `hookgate init PROVIDER` makes a configuration".to_owned(),
+    };
+    let message =
+        format!("`{shown}` has no `{SETTINGS_FILE}`, so it is no configuration: {advice}");
+    Err(Error::Usage(message))
+}
+
 fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {
     match Configuration::read(path, false) {
         Ok(configuration) => {
             let files = 1 + configuration.listeners.len();
             let mut told = configuration.warnings;
+            told.extend(check_server_files(path));
+            let mut told = by_source(told);
             // Files without diagnostics are counted too.
             let quiet = files.saturating_sub(told.len());
             let empty = || crate::engine::Source::new(path.display().to_string(), "");
             told.extend((0..quiet).map(|_| Diagnostics::new(empty(), Vec::new())));
             Ok(told)
         }
-        Err(ConfigurationError::Faults(faults)) => Ok(faults),
+        Err(ConfigurationError::Faults(faults)) => Ok(by_source(faults)),
         Err(error) => Err(Error::Usage(error.to_string())),
     }
+}
+
+/// Joins the diagnostics of each source, so that a source is counted once.
+fn by_source(all: Vec<Diagnostics>) -> Vec<Diagnostics> {
+    let mut joined: Vec<Diagnostics> = Vec::new();
+    for one in all {
+        match joined.iter_mut().find(|known| known.source.name() == one.source.name()) {
+            Some(known) => {
+                let list = known.list.drain(..).chain(one.list).collect();
+                let more = known.more + one.more;
+                *known = Diagnostics::new(one.source, list).and_more(more);
+            }
+            None => joined.push(one),
+        }
+    }
+    joined
 }
 
 /// Runs asynchronous work to its end.

@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format, List};
-use super::store::{PAGE_ROWS, change, check_tenant, now, open};
+use super::names::{check_tenant, hint};
+use super::output::{self, Format, List, Row};
+use super::store::{PAGE_ROWS, change, now, open};
 use super::subscriptions::display_id;
-use super::{Error, Exit};
+use super::values::id_of;
+use super::{Error, Exit, names, values};
 use crate::delivery::Api;
 use crate::gateway::store::{
     AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryStore, SubscriptionStore,
 };
-use crate::gateway::{display_locator, time_of, uuid_of};
+use crate::gateway::{display_locator, time_of};
 
 /// The arguments of `deliveries`.
 #[derive(Debug, Args)]
@@ -39,7 +41,7 @@ enum Command {
         #[arg(long)]
         state: Option<String>,
         /// Number of deliveries to list
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = values::limit)]
         limit: usize,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -50,6 +52,7 @@ enum Command {
     /// Show a delivery with its attempts
     Show {
         /// Number of the delivery
+        #[arg(value_name = "NUMBER", value_parser = values::delivery)]
         id: i64,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -60,6 +63,7 @@ enum Command {
     /// Send the event of a delivery to its subscription again
     Resend {
         /// Number of the delivery
+        #[arg(value_name = "NUMBER", value_parser = values::delivery)]
         id: i64,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -72,8 +76,8 @@ impl Deliveries {
             Command::List { tenant, subscription, event, state, limit, configuration, format } => {
                 let filter = DeliveryFilter {
                     tenant,
-                    subscription_id: subscription.map(|id| id_of(&id)).transpose()?,
-                    event_id: event.map(|id| id_of(&id)).transpose()?,
+                    subscription_id: subscription,
+                    event_id: event.map(|id| id_of(&id, "deliveries list")).transpose()?,
                     state: state.map(|name| state_of(&name)).transpose()?,
                     id: None,
                     before: None,
@@ -87,17 +91,11 @@ impl Deliveries {
     }
 }
 
-/// Converts an id to its stored form.
-pub(super) fn id_of(text: &str) -> Result<String, Error> {
-    let id = uuid_of(text).map(|id| id.to_string());
-    id.ok_or_else(|| Error::Usage(format!("`{text}` is no id: a UUID or a ULID")))
-}
-
 fn state_of(name: &str) -> Result<DeliveryState, Error> {
     DeliveryState::find(name).ok_or_else(|| {
         let known: Vec<&str> = DeliveryState::ALL.into_iter().map(DeliveryState::name).collect();
-        let known = crate::config::quoted_list(&known);
-        Error::Usage(format!("`{name}` is no state of a delivery; there are {known}"))
+        let hint = hint(name, known.iter().copied());
+        Error::Usage(format!("`{name}` is no state of a delivery{hint}"))
     })
 }
 
@@ -129,18 +127,33 @@ impl Shown {
     }
 }
 
-/// The names of the columns of [`line`].
-const HEADER: &str = "ID      CREATED  STATE  ATTEMPTS  EVENT  SUBSCRIPTION  REASON";
+/// The names of the columns of [`row`].
+const COLUMNS: &[&str] = &["ID", "CREATED", "STATE", "ATTEMPTS", "EVENT", "SUBSCRIPTION", "REASON"];
+
+fn row(record: &DeliveryRecord, shown: &Shown) -> Row {
+    let (id, created) = (record.id.to_string(), time_of(record.created_at).to_string());
+    let event = Shown::event(&record.event_id);
+    let subscription = shown.subscription(&record.subscription_id);
+    let notice = record.notice.then_some("notice");
+    let reason: Vec<&str> = notice.into_iter().chain(record.reason.as_deref()).collect();
+    let attempts = record.attempts.to_string();
+    let state = state(record);
+    Row::of([&id, &created, &state, &attempts, &event, &subscription, &reason.join(": ")])
+}
+
+fn state(record: &DeliveryRecord) -> String {
+    match record.state {
+        DeliveryState::Waiting => format!("waiting until {}", time_of(record.next_at)),
+        state => state.name().to_owned(),
+    }
+}
 
 fn line(record: &DeliveryRecord, shown: &Shown) -> String {
     let DeliveryRecord { id, attempts, .. } = record;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
     let event = Shown::event(&record.event_id);
     let subscription = shown.subscription(&record.subscription_id);
-    let state = match record.state {
-        DeliveryState::Waiting => format!("waiting until {}", time_of(record.next_at)),
-        state => state.name().to_owned(),
-    };
+    let state = state(record);
     let notice = if record.notice { "  notice" } else { "" };
     let reason = record
         .reason
@@ -189,10 +202,12 @@ fn list(
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
     check_tenant(&configuration, &store, filter.tenant.as_deref())?;
+    let named = filter.subscription_id.as_deref();
+    let subscription_id = named.map(|named| names::subscription(&store, named)).transpose()?;
     block_on(async {
-        let mut list = List::new(format, HEADER);
+        let mut list = List::new(format, COLUMNS);
         let mut shown = Shown::default();
-        let mut page = filter.clone();
+        let mut page = DeliveryFilter { subscription_id, ..filter.clone() };
         let mut left = filter.limit;
         while left > 0 {
             page.limit = left.min(PAGE_ROWS);
@@ -204,7 +219,7 @@ fn list(
             for record in &records {
                 page.before = Some(record.id);
                 shown.look_up(&store, &record.subscription_id).await?;
-                list.item(|| Ok(line(record, &shown)), || Ok(to_json(record, &shown)))?;
+                list.item(|| Ok(row(record, &shown)), || Ok(to_json(record, &shown)))?;
             }
         }
         list.end()
@@ -216,7 +231,9 @@ fn list(
 async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Error> {
     let filter = DeliveryFilter { id: Some(id), limit: 1, ..DeliveryFilter::default() };
     let found = store.deliveries(&filter).await?.pop();
-    found.ok_or_else(|| Error::Usage(format!("there is no delivery `{id}`")))
+    found.ok_or_else(|| {
+        Error::Usage(format!("there is no delivery `{id}`; `hookgate deliveries list` lists them"))
+    })
 }
 
 fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {

@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::deliveries::{Shown, id_of};
-use super::output::{self, Format, List};
+use super::deliveries::Shown;
+use super::output::{self, Format, List, Row};
 use super::store::{change, now, open, page_after};
-use super::{Error, Exit};
+use super::values::id_of;
+use super::{Error, Exit, names};
 use crate::gateway::store::{
     DeliveryStore, DivertedFilter, DivertedRecord, SubscriptionFilter, SubscriptionStore,
 };
@@ -62,10 +63,11 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
+    let one = subscription.map(|named| names::subscription(&store, named)).transpose()?;
     block_on(async {
-        let mut list = List::new(format, HEADER);
-        if let Some(id) = subscription {
-            list_of(&store, &id_of(id)?, &mut list).await?;
+        let mut list = List::new(format, COLUMNS);
+        if let Some(id) = &one {
+            list_of(&store, id, &mut list).await?;
             return list.end();
         }
         let all = SubscriptionFilter::default();
@@ -101,20 +103,18 @@ async fn list_of(
         }
         for (sequence, record) in &page {
             after = Some(*sequence);
-            list.item(|| Ok(line(record, &shown)), || Ok(to_json(record, &shown)))?;
+            list.item(|| Ok(row(record, &shown)), || Ok(to_json(record, &shown)))?;
         }
     }
 }
 
-/// The names of the columns of [`line`].
-const HEADER: &str = "AT  EVENT  SUBSCRIPTION  TRIGGER  MESSAGE";
+/// The names of the columns of [`row`].
+const COLUMNS: &[&str] = &["AT", "EVENT", "SUBSCRIPTION", "TRIGGER", "MESSAGE"];
 
-fn line(record: &DivertedRecord, shown: &Shown) -> String {
-    let DivertedRecord { subscription_id, event_id, at, trigger, message, .. } = record;
-    let (at, event) = (time_of(*at), Shown::event(event_id));
-    let subscription = shown.subscription(subscription_id);
-    let (trigger, message) = (output::field(trigger), output::field(message));
-    format!("{at}  event {event}  for {subscription}  {trigger}  {message}")
+fn row(record: &DivertedRecord, shown: &Shown) -> Row {
+    let (at, event) = (time_of(record.at).to_string(), Shown::event(&record.event_id));
+    let subscription = shown.subscription(&record.subscription_id);
+    Row::of([&at, &event, &subscription, &record.trigger, &record.message])
 }
 
 fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
@@ -135,12 +135,9 @@ fn resend(
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let named = subscription;
-    let subscription = id_of(named)?;
+    let subscription = names::subscription(&store, named)?;
     let sent = block_on(async {
-        if store.subscription(&subscription).await?.is_none() {
-            return Err(Error::Usage(format!("there is no subscription `{named}`")));
-        }
-        let event_id = event.map(id_of).transpose()?;
+        let event_id = event.map(|id| id_of(id, "diverted list")).transpose()?;
         let filter =
             DivertedFilter { subscription_id: subscription, event_id, ..DivertedFilter::default() };
         let began = now();
@@ -164,6 +161,10 @@ fn resend(
         }
         Ok::<_, Error>(sent)
     })??;
+    if sent == 0 {
+        output::print_note(&format!("`{named}` has no dead letters to send"));
+        return Ok(Exit::Done);
+    }
     output::print_note(&format!(
         "queued {sent}: a running gateway sends them now, otherwise they are sent after the next start"
     ));

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use clap::Args;
 
+use super::names::hint_or;
 use super::{Error, Exit, output};
-use crate::diagnostic::{Code, CodeRow, Setting, all_codes, nearest};
+use crate::diagnostic::{Code, CodeRow, Setting, all_codes};
 
 /// The arguments of `explain-code`.
 #[derive(Debug, Args)]
@@ -24,13 +25,18 @@ impl ExplainCode {
             return Ok(Exit::Done);
         };
         let Some(row) = Code::find(name).and_then(Code::row) else {
-            let near = nearest(&name.to_uppercase(), all_codes().map(|row| row.code.name()));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            return Err(Error::Usage(format!("there is no code `{name}`{near}")));
+            return Err(unknown_code(name));
         };
         output::print_text(&if self.markdown { page(row) } else { text(row) })?;
         Ok(Exit::Done)
     }
+}
+
+/// Returns the error for a code that does not exist.
+pub(super) fn unknown_code(name: &str) -> Error {
+    let known = all_codes().map(|row| row.code.name());
+    let hint = hint_or(&name.to_uppercase(), known, "`hookgate explain-code` lists all codes");
+    Error::Usage(format!("there is no code `{name}`{hint}"))
 }
 
 fn list() -> String {
@@ -62,7 +68,7 @@ fn indented(source: &str) -> String {
 fn page(row: &CodeRow) -> String {
     let language = match row.setting {
         Setting::Mapper => "json",
-        Setting::Listener => "toml",
+        Setting::Listener | Setting::Gateway => "toml",
         _ => "text",
     };
     let mut out = format!("# {}: {}\n\n{}\n", row.code, row.title, row.explanation);

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::names::hint_or;
 use super::output::{self, Format};
+use super::tenants::check_tenant_id;
 use super::{Error, Exit, providers};
-use crate::diagnostic::nearest;
 use crate::gateway::{SETTINGS_FILE, Settings};
 use crate::listener::{Recipe, find_recipe, recipe_names};
 
@@ -46,6 +47,7 @@ impl Init {
         if name.contains(['/', '\\', '"', '\n']) || name.starts_with('.') || name.is_empty() {
             return Err(Error::Usage(format!("`{name}` is no name of a file")));
         }
+        check_tenant_id(&self.tenant)?;
         let id = uuid::Uuid::new_v4().to_string();
         let file = listener_file(recipe, &id, &name, &self.tenant);
         if self.print {
@@ -85,11 +87,9 @@ impl Init {
 }
 
 fn unknown(provider: &str) -> Error {
-    let near = nearest(&provider.to_lowercase(), recipe_names());
-    let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Error::Usage(format!(
-        "there is no recipe `{provider}`{near}; `hookgate init` lists all recipes"
-    ))
+    let advice = "`hookgate init` lists all recipes";
+    let hint = hint_or(&provider.to_lowercase(), recipe_names(), advice);
+    Error::Usage(format!("there is no recipe `{provider}`{hint}"))
 }
 
 fn list() -> String {

@@ -1,14 +1,16 @@
 //! `hookgate keys`: creates, lists and revokes credentials, and rotates the encryption key.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format, List};
+use super::names::{check_created_tenant, check_tenant, hint_or, listener};
+use super::output::{self, Format, List, Row};
 use super::rotate_encryption::RotateEncryption;
-use super::store::{audit, check_tenant, now, open};
-use super::{Error, Exit};
-use crate::config::duration;
-use crate::gateway::store::{Key, KeyKind, Store};
+use super::store::{audit, now, open};
+use super::{Error, Exit, values};
+use crate::gateway::store::{Key, KeyKind, SqliteStore, Store};
 use crate::gateway::{SCOPES, make, micros_in, time_of};
 
 /// The arguments of `keys`.
@@ -65,8 +67,8 @@ struct Create {
     #[arg(long, default_value = "")]
     label: String,
     /// Lifetime from now: `90d`
-    #[arg(long, value_name = "TIME")]
-    expires_in: Option<String>,
+    #[arg(long, value_name = "SPAN", value_parser = values::span)]
+    expires_in: Option<Duration>,
     #[command(flatten)]
     configuration: ConfigurationArguments,
     /// Output format
@@ -96,17 +98,15 @@ impl Keys {
 impl Create {
     fn run(self) -> Result<Exit, Error> {
         if let Some(unknown) = self.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-            let known = crate::config::quoted_list(SCOPES);
-            return Err(Error::Usage(format!("`{unknown}` is no scope; there are {known}")));
+            let advice = format!("the scopes are {}", SCOPES.join(", "));
+            let hint = hint_or(unknown, SCOPES.iter().copied(), &advice);
+            return Err(Error::Usage(format!("`{unknown}` is no scope{hint}")));
         }
         let (configuration, store) = open(&self.configuration)?;
+        check_created_tenant(&store, &self.tenant)?;
         let mut listeners = Vec::new();
         for named in &self.listeners {
-            let found = configuration.find(named);
-            let found = found.filter(|listener| *listener.tenant == *self.tenant);
-            let found = found.ok_or_else(|| {
-                Error::Usage(format!("the tenant `{}` has no listener `{named}`", self.tenant))
-            })?;
+            let found = listener(&configuration, named, Some(&self.tenant))?;
             listeners.push(found.id.to_string());
         }
         let made = make().map_err(|error| Error::Usage(error.to_string()))?;
@@ -122,7 +122,7 @@ impl Create {
             listeners,
             label: self.label.clone(),
             created_at: now(),
-            expires_at: self.expires_at()?,
+            expires_at: self.expires_in.map(|span| now().saturating_add(micros_in(span))),
             revoked_at: None,
             last_used_at: None,
         };
@@ -132,15 +132,6 @@ impl Create {
             audit(&store, "keys.create", &made.id, detail).await
         })??;
         self.print(&made.id, &made.shown)
-    }
-
-    fn expires_at(&self) -> Result<Option<i64>, Error> {
-        let Some(text) = &self.expires_in else {
-            return Ok(None);
-        };
-        let span = duration::parse(text)
-            .ok_or_else(|| Error::Usage(format!("`{text}` is no time span: `90d`")))?;
-        Ok(Some(now().saturating_add(micros_in(span))))
     }
 
     fn print(&self, id: &str, shown: &str) -> Result<Exit, Error> {
@@ -168,26 +159,23 @@ fn list(
     let (configuration, store) = open(configuration)?;
     check_tenant(&configuration, &store, tenant)?;
     let keys = block_on(store.keys(tenant))??;
-    let header = format!("{:<18}{:<16}{:<7}{:<16}STATE  LABEL", "ID", "TENANT", "KIND", "SCOPES");
-    let mut list = List::new(format, header);
+    let mut list = List::new(format, &["ID", "TENANT", "KIND", "SCOPES", "STATE", "LABEL"]);
     for key in &keys {
-        list.item(|| Ok(line(key)), || Ok(to_json(key)))?;
+        list.item(|| Ok(row(key)), || Ok(to_json(key)))?;
     }
     list.end()?;
     Ok(Exit::Done)
 }
 
-fn line(key: &Key) -> String {
+fn row(key: &Key) -> Row {
     let state = match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {}", time_of(at)),
         (None, Some(at)) if at <= now() => format!("expired {}", time_of(at)),
         (None, Some(at)) => format!("until {}", time_of(at)),
         (None, None) => "valid".to_owned(),
     };
-    let (id, kind, scopes) = (&key.id, key.kind.name(), key.scopes.join(","));
-    let (scopes, tenant) = (output::field(&scopes), output::field(&key.tenant));
-    let label = output::field(&key.label);
-    format!("{id}  {tenant:<16}{kind:<7}{scopes:<16}{state}  {label}")
+    let scopes = key.scopes.join(",");
+    Row::of([&key.id, &key.tenant, key.kind.name(), &scopes, &state, &key.label])
 }
 
 fn to_json(key: &Key) -> serde_json::Value {
@@ -212,6 +200,9 @@ fn id_of(key: &str) -> &str {
     id.split('_').next().unwrap_or(id)
 }
 
+/// Length of the id of a key, in letters.
+const ID_LETTERS: usize = 16;
+
 fn revoke(key: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let id = id_of(key);
     let (_, store) = open(configuration)?;
@@ -223,11 +214,27 @@ fn revoke(key: &str, configuration: &ConfigurationArguments) -> Result<Exit, Err
         Ok::<bool, Error>(revoked)
     })??;
     if !revoked {
-        return Err(Error::Usage(format!(
-            "there is no key with the id `{id}`, or it was revoked before; `hookgate keys list` \
-             shows the ids"
-        )));
+        return Err(not_revoked(&store, id));
     }
     output::print_note(&format!("revoked `{id}`"));
     Ok(Exit::Done)
+}
+
+/// Returns the reason why no key was revoked. An unknown text is not repeated if it may be the
+/// secret part of a key.
+fn not_revoked(store: &SqliteStore, id: &str) -> Error {
+    let keys = match block_on(store.keys(None)) {
+        Ok(Ok(keys)) => keys,
+        Ok(Err(error)) => return error.into(),
+        Err(error) => return error,
+    };
+    if let Some(at) = keys.iter().find(|key| key.id == id).and_then(|key| key.revoked_at) {
+        return Error::Usage(format!("the key `{id}` was revoked before, at {}", time_of(at)));
+    }
+    let is_id = id.len() <= ID_LETTERS && id.bytes().all(|letter| letter.is_ascii_hexdigit());
+    let shown = if is_id { format!("`{id}`") } else { "this".to_owned() };
+    Error::Usage(format!(
+        "{shown} is the id of no key: give the part of a key between its first two underscores, as \
+         `hookgate keys list` shows it"
+    ))
 }

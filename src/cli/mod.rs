@@ -13,10 +13,12 @@ mod explain;
 mod explain_code;
 mod fmt;
 mod functions;
+mod hints;
 mod http_client;
 mod init;
 mod input;
 mod keys;
+mod names;
 mod output;
 mod providers;
 mod repl;
@@ -31,6 +33,7 @@ mod store;
 mod subscriptions;
 mod tenants;
 mod test;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -181,6 +184,9 @@ fn usage(error: &clap::Error, given: &[OsString]) -> ExitCode {
         let escaped = given.iter().map(|one| escape_line(&one.to_string_lossy()).into_owned());
         let escaped = parse(&escaped.map(OsString::from).collect::<Vec<_>>()).err();
         output::usage(escaped.as_ref().unwrap_or(error).render().to_string().trim_end());
+        if let Some(tip) = hints::tip(given, error) {
+            output::usage(&format!("\n  tip: {tip}"));
+        }
         return Exit::Usage.into();
     }
     // Nothing can be done if the message cannot be written.

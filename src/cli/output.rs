@@ -43,44 +43,110 @@ pub(super) fn print_content(content: &str) -> Result<(), Error> {
     }
 }
 
-/// A list that is written item by item, so that a long list is never held in memory as a whole: one
-/// line for each item, or one JSON array.
+/// Rows of a list that wait until their columns are aligned. A long list is never held in memory as
+/// a whole: the next rows get columns that are at least as wide.
+const ALIGNED_ROWS: usize = 500;
+
+/// A list that is written item by item: one row of columns for each item, or one JSON array.
 pub(super) struct List {
     format: Format,
-    /// The names of the columns, in a line above the first item of text.
-    header: String,
+    /// The names of the columns, in a line above the first item.
+    columns: &'static [&'static str],
+    /// The widths of the columns, in characters.
+    widths: Vec<usize>,
+    waiting: Vec<Row>,
     items: usize,
+}
+
+/// An item of a list as text.
+pub(super) struct Row {
+    /// A cell for each column.
+    cells: Vec<String>,
+    /// Lines below the row.
+    details: Vec<String>,
+}
+
+impl Row {
+    /// Returns a row with a cell for each column. Text of others is escaped.
+    pub(super) fn of<const N: usize>(cells: [&str; N]) -> Self {
+        let cells = cells.map(|cell| field(cell).into_owned());
+        Self { cells: cells.into(), details: Vec::new() }
+    }
+
+    /// Sets the lines below the row.
+    pub(super) fn with_details(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
+    }
 }
 
 impl List {
     /// Returns a list without items.
-    pub(super) fn new(format: Format, header: impl Into<String>) -> Self {
-        Self { format, header: header.into(), items: 0 }
+    pub(super) fn new(format: Format, columns: &'static [&'static str]) -> Self {
+        let widths = columns.iter().map(|name| name.chars().count()).collect();
+        Self { format, columns, widths, waiting: Vec::new(), items: 0 }
     }
 
-    /// Writes an item: as lines of text, or as JSON.
+    /// Writes an item: as a row of text, or as JSON.
     pub(super) fn item(
         &mut self,
-        lines: impl FnOnce() -> Result<String, Error>,
+        row: impl FnOnce() -> Result<Row, Error>,
         json: impl FnOnce() -> Result<serde_json::Value, Error>,
     ) -> Result<(), Error> {
         let first = self.items == 0;
         self.items += 1;
         match self.format {
             Format::Text => {
-                if first {
-                    print_line(&self.header)?;
-                }
-                print_line(&lines()?)
+                self.waiting.push(row()?);
+                if self.waiting.len() < ALIGNED_ROWS { Ok(()) } else { self.write_rows() }
             }
             Format::Json => print_text(&format!("{}{}", if first { "[" } else { "," }, json()?)),
         }
     }
 
+    /// Writes the rows that wait, below the names of the columns if they are the first ones.
+    fn write_rows(&mut self) -> Result<(), Error> {
+        let rows = std::mem::take(&mut self.waiting);
+        for row in &rows {
+            for (width, cell) in self.widths.iter_mut().zip(&row.cells) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if self.items == rows.len() {
+            let names: Vec<&str> = self.columns.to_vec();
+            print_line(&self.aligned(&names))?;
+        }
+        for row in &rows {
+            let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
+            print_line(&self.aligned(&cells))?;
+            row.details.iter().try_for_each(|line| print_line(&format!("    {line}")))?;
+        }
+        Ok(())
+    }
+
+    /// Returns a line with cells in columns. A dash stands for an empty cell, so that every line has
+    /// the same number of words for tools; the last cell may be empty.
+    fn aligned(&self, cells: &[&str]) -> String {
+        let mut line = String::new();
+        for (at, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
+            let is_last = at + 1 == self.widths.len();
+            let cell = if cell.is_empty() && !is_last { "-" } else { cell };
+            line.push_str(cell);
+            if !is_last {
+                line.push_str(&" ".repeat(width.saturating_sub(cell.chars().count()) + 2));
+            }
+        }
+        line.truncate(line.trim_end().len());
+        line
+    }
+
     /// Writes the end of the list.
-    pub(super) fn end(self) -> Result<(), Error> {
+    pub(super) fn end(mut self) -> Result<(), Error> {
         match (self.format, self.items) {
-            (Format::Text, _) => Ok(()),
+            (Format::Text, 0) => {
+                print_note("the list is empty");
+                Ok(())
+            }
+            (Format::Text, _) => self.write_rows(),
             (Format::Json, 0) => print_line("[]"),
             (Format::Json, _) => print_line("]"),
         }
@@ -143,4 +209,24 @@ pub(super) fn print_note(words: &str) {
 /// Writes a message about wrong arguments to standard error.
 pub(super) fn usage(words: &str) {
     let _ = writeln!(stderr().lock(), "{}", escape_lines(words));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, List, Row};
+
+    #[test]
+    fn columns_are_aligned_for_cells_of_any_width() {
+        let mut list = List::new(Format::Text, &["ID", "NAME", "URL"]);
+        list.widths = vec![4, 5, 3];
+        assert_eq!(list.aligned(&["ID", "NAME", "URL"]), "ID    NAME   URL");
+        assert_eq!(list.aligned(&["1234", "größe", "x"]), "1234  größe  x");
+        assert_eq!(list.aligned(&["1", "", ""]), "1     -");
+    }
+
+    #[test]
+    fn a_cell_cannot_end_its_line() {
+        let row = Row::of(["a\nb", "\u{1b}[2J"]);
+        assert!(row.cells.iter().all(|cell| !cell.contains(['\n', '\u{1b}'])), "{:?}", row.cells);
+    }
 }

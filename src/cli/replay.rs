@@ -8,7 +8,7 @@ use super::configuration::{ConfigurationArguments, block_on, exit_code, print_fa
 use super::output::{self, Format};
 use super::requests::Which;
 use super::store::{RequestPages, open, unlock};
-use super::{Error, Exit, input};
+use super::{Error, Exit, input, values};
 use crate::gateway::replay;
 use crate::gateway::store::Store;
 use crate::gateway::{Replayed, load_listener};
@@ -23,7 +23,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
     /// Number of requests to replay, newest first
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = values::limit)]
     limit: usize,
     #[command(flatten)]
     configuration: ConfigurationArguments,

@@ -3,14 +3,13 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format, List};
-use super::store::{RequestPages, now, open};
+use super::names::{hint_or, listener};
+use super::output::{self, Format, List, Row};
+use super::store::{RequestPages, open};
+use super::values::{self, id_of, moment};
 use super::{Error, Exit};
-use crate::config::duration;
-use crate::diagnostic::nearest;
-use crate::engine::Time;
 use crate::gateway::store::{RequestFilter, RequestRecord, Store};
-use crate::gateway::{Configuration, micros_in, micros_of, time_of};
+use crate::gateway::{Configuration, time_of};
 use crate::listener::{Listener, all_outcomes, whole_log};
 
 /// The arguments of `requests`.
@@ -27,7 +26,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
         /// Number of requests to list
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = values::limit)]
         limit: usize,
         #[command(flatten)]
         configuration: ConfigurationArguments,
@@ -54,11 +53,11 @@ pub(super) struct Which {
     #[arg(long)]
     outcome: Option<String>,
     /// Only requests from this time on: RFC 3339, or a time span before now, `2h`
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<i64>,
     /// Only requests before this time, in the same form
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<i64>,
 }
 
 impl Which {
@@ -72,18 +71,17 @@ impl Which {
             && crate::listener::Outcome::find(outcome).is_none()
         {
             let known: Vec<&str> = all_outcomes().map(|row| row.name).collect();
-            return Err(Error::Usage(format!(
-                "there is no outcome `{outcome}`; the outcomes are {}",
-                known.join(", ")
-            )));
+            let advice = format!("the outcomes are {}", known.join(", "));
+            let hint = hint_or(outcome, known, &advice);
+            return Err(Error::Usage(format!("there is no outcome `{outcome}`{hint}")));
         }
         let listener = self.listener.as_ref().map(|named| listener_id(configuration, named));
         Ok(RequestFilter {
             tenant: None,
             listener_id: listener.transpose()?,
             outcome: self.outcome.clone(),
-            since: self.since.as_deref().map(moment).transpose()?,
-            until: self.until.as_deref().map(moment).transpose()?,
+            since: self.since,
+            until: self.until,
             limit,
             newest_first: true,
             ..RequestFilter::default()
@@ -94,32 +92,11 @@ impl Which {
 /// Returns the id of a listener. The listener of an old request may be gone, so an id that the
 /// configuration lacks is taken as it is.
 fn listener_id(configuration: &Configuration, named: &str) -> Result<String, Error> {
-    match configuration.find(named) {
-        Some(listener) => Ok(listener.id.to_string()),
-        None if uuid::Uuid::try_parse(named).is_ok() => Ok(named.to_owned()),
-        None => {
-            let known = configuration.listeners.values().map(|listener| &*listener.name);
-            let near =
-                nearest(named, known.clone()).map(|near| format!("; did you mean `{near}`?"));
-            let near = near.unwrap_or_else(|| {
-                format!("; the listeners are {}", known.collect::<Vec<_>>().join(", "))
-            });
-            Err(Error::Usage(format!("there is no listener `{named}`{near}")))
-        }
+    match listener(configuration, named, None) {
+        Ok(listener) => Ok(listener.id.to_string()),
+        Err(_) if uuid::Uuid::try_parse(named).is_ok() => Ok(named.to_owned()),
+        Err(error) => Err(error),
     }
-}
-
-/// Parses a time, or a time span before now.
-fn moment(text: &str) -> Result<i64, Error> {
-    if let Ok(time) = text.parse::<Time>() {
-        return Ok(micros_of(time));
-    }
-    let ago = duration::parse(text).ok_or_else(|| {
-        Error::Usage(format!(
-            "`{text}` is no time: `2025-08-17T12:30:00Z`, or `2h` for two hours ago"
-        ))
-    })?;
-    Ok(now().saturating_sub(micros_in(ago)))
 }
 
 impl Requests {
@@ -143,7 +120,7 @@ fn list(
     let filter = which.filter(&configuration, limit)?;
     block_on(async {
         let mut pages = RequestPages::new(&store, filter);
-        let mut list = List::new(format, header());
+        let mut list = List::new(format, COLUMNS);
         loop {
             let mut page = pages.next().await?;
             if page.is_empty() {
@@ -151,7 +128,7 @@ fn list(
             }
             for one in &mut page {
                 one.reasons = redacted_reasons(&configuration, one);
-                list.item(|| Ok(line(one)), || Ok(summary(one)))?;
+                list.item(|| Ok(row(one)), || Ok(summary(one)))?;
             }
         }
     })??;
@@ -177,34 +154,25 @@ fn reasons(one: &RequestRecord) -> Vec<serde_json::Value> {
     serde_json::from_str(&one.reasons).unwrap_or_default()
 }
 
-/// Returns the names of the columns of [`line`].
-fn header() -> String {
-    format!("{:<27}  {:<36}  {:<20}{:<22}STATUS", "RECEIVED", "ID", "LISTENER", "OUTCOME")
-}
+/// The names of the columns of [`row`].
+const COLUMNS: &[&str] = &["RECEIVED", "ID", "LISTENER", "OUTCOME", "STATUS"];
 
-fn line(one: &RequestRecord) -> String {
-    let mut out = format!(
-        "{:<27}  {}  {:<20}{:<22}{}",
-        time_of(one.received_at).to_string(),
-        one.id,
-        output::field(&one.listener_name),
-        one.outcome,
-        one.status
-    );
+fn row(one: &RequestRecord) -> Row {
+    let received = time_of(one.received_at).to_string();
+    let status = one.status.to_string();
+    let row = Row::of([&received, &one.id, &one.listener_name, &one.outcome, &status]);
     let text = |reason: &serde_json::Value, key: &str| {
         let text = reason.get(key).and_then(|value| value.as_str()).unwrap_or("");
         output::field(text).into_owned()
     };
-    for reason in reasons(one).iter().filter(|reason| text(reason, "finding") != "passed") {
+    let reasons = reasons(one);
+    let reasons = reasons.iter().filter(|reason| text(reason, "finding") != "passed");
+    let details = reasons.map(|reason| {
         let name = text(reason, "name");
         let name = if name.is_empty() { text(reason, "step") } else { name };
-        out.push_str(&format!(
-            "\n    {name}: {}: {}",
-            text(reason, "finding"),
-            text(reason, "message")
-        ));
-    }
-    out
+        format!("{name}: {}: {}", text(reason, "finding"), text(reason, "message"))
+    });
+    row.with_details(details.collect())
 }
 
 fn summary(one: &RequestRecord) -> serde_json::Value {
@@ -224,9 +192,12 @@ fn summary(one: &RequestRecord) -> serde_json::Value {
 
 /// Prints the log of a request, with its outcome, status and reasons.
 fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
+    let stored_id = id_of(id, "requests list")?;
     let (configuration, store) = open(arguments)?;
-    let found = block_on(store.request(id))??;
-    let mut one = found.ok_or_else(|| Error::Usage(format!("there is no request `{id}`")))?;
+    let found = block_on(store.request(&stored_id))??;
+    let mut one = found.ok_or_else(|| {
+        Error::Usage(format!("there is no request `{id}`; `hookgate requests list` lists them"))
+    })?;
     let mut log: serde_json::Value = serde_json::from_str(&one.log)
         .map_err(|error| Error::Usage(format!("the log of `{id}` is damaged: {error}")))?;
     whole_log(&mut log, one.body.as_deref());

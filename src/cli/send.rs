@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::configuration::{ConfigurationArguments, block_on};
 use super::http_client::post;
-use super::{Error, Exit, input, output};
+use super::{Error, Exit, input, names, output, values};
 use crate::engine::Time;
 use crate::gateway::{Clock, Configuration};
 use crate::listener::{Listener, Request, find_recipe};
@@ -26,8 +26,8 @@ pub(super) struct Send {
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Time to sign, RFC 3339; default: the current time
-    #[arg(long, value_name = "TIME")]
-    now: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    now: Option<Time>,
     /// Print the request, and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -38,9 +38,8 @@ pub(super) struct Send {
 impl Send {
     pub(super) fn run(self) -> Result<Exit, Error> {
         let configuration = self.configuration.read()?;
-        let listener = configuration.find(&self.listener).ok_or_else(|| {
-            Error::Usage(format!("the configuration has no listener `{}`", self.listener))
-        })?;
+        let listener = names::listener(&configuration, &self.listener, None)?;
+        self.check_address()?;
         let body = input::bytes(&self.body)?;
         let (method, headers) = self.signed(&configuration, listener, &body)?;
         let url = self.url(&configuration, listener);
@@ -59,13 +58,16 @@ impl Send {
         Ok(if answer.status < 300 { Exit::Done } else { Exit::Fault })
     }
 
-    fn now(&self) -> Result<Time, Error> {
-        match &self.now {
-            None => Ok(Clock::System.now()),
-            Some(text) => text
-                .parse()
-                .map_err(|_| Error::Usage(format!("`{text}` is no time: `2025-08-17T12:30:00Z`"))),
+    /// Returns an error for an address without a scheme: `127.0.0.1:8080`.
+    fn check_address(&self) -> Result<(), Error> {
+        let Some(to) = &self.to else {
+            return Ok(());
+        };
+        if to.starts_with("http://") || to.starts_with("https://") {
+            return Ok(());
         }
+        let host = to.rsplit_once("://").map_or(to.as_str(), |(_, host)| host);
+        Err(Error::Usage(format!("`{to}` is no URL with `http` or `https`: write `http://{host}`")))
     }
 
     fn headers(&self) -> Result<Vec<(String, String)>, Error> {
@@ -91,7 +93,7 @@ impl Send {
             let headers = given.into_iter().chain((!named).then_some(kind)).collect();
             return Ok(("POST".to_owned(), headers));
         };
-        let now = self.now()?;
+        let now = self.now.unwrap_or_else(|| Clock::System.now());
         let headers: Vec<(&str, &str)> =
             given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let url = listener.url.as_deref().map_or_else(

@@ -34,25 +34,6 @@ pub(super) fn open_or_create(
     open_configured(arguments.read()?)
 }
 
-/// Returns an error if a tenant exists neither in the store nor in the configuration. Otherwise a
-/// misspelt name would look like an empty list.
-pub(super) fn check_tenant(
-    configuration: &Configuration,
-    store: &SqliteStore,
-    tenant: Option<&str>,
-) -> Result<(), Error> {
-    let Some(tenant) = tenant else {
-        return Ok(());
-    };
-    let is_named = configuration.listeners.values().any(|listener| &*listener.tenant == tenant);
-    if is_named || block_on(store.tenants())??.iter().any(|one| one.id == tenant) {
-        return Ok(());
-    }
-    Err(Error::Usage(format!(
-        "there is no tenant `{tenant}`; `hookgate tenants list` lists the tenants"
-    )))
-}
-
 fn open_configured(configuration: Configuration) -> Result<(Configuration, SqliteStore), Error> {
     restrict_umask();
     let store = open_store(&configuration, Mode::Command)?;

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format, List};
-use super::store::{check_tenant, now, open, page_after, unlock};
-use super::{Error, Exit};
+use super::names::check_tenant;
+use super::output::{self, Format, List, Row};
+use super::store::{now, open, page_after, unlock};
+use super::{Error, Exit, names};
 use crate::delivery::{Api, Definition, SubscriptionHealth};
 use crate::gateway::store::{SubscriptionFilter, SubscriptionRecord, SubscriptionStore};
 use crate::gateway::{
@@ -139,7 +140,7 @@ fn list(
     let keyring = unlock(&configuration, &store)?;
     let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
     block_on(async {
-        let mut list = List::new(format, header());
+        let mut list = List::new(format, COLUMNS);
         let mut after = None;
         loop {
             let page = store.subscription_page(&filter, page_after(after)).await?;
@@ -148,32 +149,26 @@ fn list(
             }
             for (sequence, record) in &page {
                 after = Some(*sequence);
-                list.item(|| line(&keyring, record), || to_json(&keyring, record))?;
+                list.item(|| row(&keyring, record), || to_json(&keyring, record))?;
             }
         }
     })??;
     Ok(Exit::Done)
 }
 
-/// Returns the names of the columns of [`line`].
-fn header() -> String {
-    format!("{:<38}{:<16}{:<9}STATE  NAME  EVENTS  URL", "ID", "TENANT", "API")
-}
+/// The names of the columns of [`row`].
+const COLUMNS: &[&str] = &["ID", "TENANT", "API", "STATE", "NAME", "EVENTS", "URL"];
 
-fn line(keyring: &Keyring, record: &SubscriptionRecord) -> Result<String, Error> {
+fn row(keyring: &Keyring, record: &SubscriptionRecord) -> Result<Row, Error> {
     let definition = unsealed(keyring, record).map_err(|error| Error::Usage(error.to_string()))?;
-    let (id, tenant) = (display_id(record.api, &record.id), output::field(&record.tenant));
-    let (api, state, events) = (record.api.name(), state(record), definition.events.join(","));
-    Ok(format!(
-        "{id:<38}{tenant:<16}{api:<9}{state}  {}  {}  {}",
-        output::field(&definition.name),
-        output::field(&events),
-        output::field(&definition.endpoint.url)
-    ))
+    let Definition { name, endpoint, events, .. } = &definition;
+    let (id, state, events) = (display_id(record.api, &record.id), state(record), events.join(","));
+    Ok(Row::of([&id, &record.tenant, record.api.name(), &state, name, &events, &endpoint.url]))
 }
 
 fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
+    let id = &names::subscription(&store, id)?;
     let keyring = unlock(&configuration, &store)?;
     let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
@@ -181,19 +176,26 @@ fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error>
     Ok(Exit::Done)
 }
 
-fn unsuspend(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+fn unsuspend(named: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
+    let id = &names::subscription(&store, named)?;
     let keyring = unlock(&configuration, &store)?;
     let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
+    let (record, _) = block_on(acting.find(id))??;
+    if record.health.suspended_at.is_none() {
+        output::print_note(&format!("`{named}` is not suspended"));
+        return Ok(Exit::Done);
+    }
     block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
         record.health = SubscriptionHealth::default();
     }))??;
-    output::print_note(&format!("the suspension of `{id}` is ended"));
+    output::print_note(&format!("the suspension of `{named}` is ended"));
     Ok(Exit::Done)
 }
 
 fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
+    let id = &names::subscription(&store, id)?;
     let keyring = unlock(&configuration, &store)?;
     let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;

@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::output::{self, Format, List};
+use super::output::{self, Format, List, Row};
 use super::store::{audit, now, open, open_or_create};
 use super::{Error, Exit};
+use crate::config::{ID_FORM, is_id};
 use crate::gateway::store::{Store, Tenant};
 use crate::gateway::{tenant_locator, time_of};
 
@@ -47,16 +48,20 @@ impl Tenants {
     }
 }
 
+/// Returns an error for a text that is no id of a tenant.
+pub(super) fn check_tenant_id(id: &str) -> Result<(), Error> {
+    match is_id(id) {
+        true => Ok(()),
+        false => Err(Error::Usage(format!("`{id}` is no tenant: a tenant has {ID_FORM}"))),
+    }
+}
+
 fn create(
     id: &str,
     name: Option<String>,
     configuration: &ConfigurationArguments,
 ) -> Result<Exit, Error> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if id.is_empty() || !id.chars().all(fits) {
-        let message = format!("`{id}` is no id of a tenant: letters, digits, `-` and `_`");
-        return Err(Error::Usage(message));
-    }
+    check_tenant_id(id)?;
     let (_, store) = open_or_create(configuration)?;
     let name = name.unwrap_or_else(|| id.to_owned());
     block_on(async {
@@ -70,13 +75,10 @@ fn create(
 fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let tenants = block_on(store.tenants())??;
-    let mut list = List::new(format, format!("{:<24}{:<36}  NAME", "ID", "LOCATOR"));
+    let mut list = List::new(format, &["ID", "LOCATOR", "NAME"]);
     for tenant in tenants {
         let locator = tenant_locator(&tenant.id);
-        let line = || {
-            let (id, name) = (output::field(&tenant.id), output::field(&tenant.name));
-            Ok(format!("{id:<24}{locator}  {name}"))
-        };
+        let row = || Ok(Row::of([&tenant.id, &locator.to_string(), &tenant.name]));
         let json = || {
             let created = time_of(tenant.created_at).to_string();
             Ok(serde_json::json!({
@@ -84,7 +86,7 @@ fn list(configuration: &ConfigurationArguments, format: Format) -> Result<Exit, 
                 "createdAt": created,
             }))
         };
-        list.item(line, json)?;
+        list.item(row, json)?;
     }
     list.end()?;
     Ok(Exit::Done)

@@ -4,6 +4,7 @@
 mod cases;
 mod files;
 mod junit;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -69,9 +70,10 @@ impl Test {
         let wanted = |one: &Prepared| {
             self.only.as_ref().is_none_or(|part| one.sample.name.contains(part.as_str()))
         };
+        let all = prepared.len();
         let prepared: Vec<Prepared> = prepared.into_iter().filter(wanted).collect();
         if prepared.is_empty() {
-            return Err(Error::Usage("there are no tests to run".to_owned()));
+            return Err(Error::Usage(self.nothing_to_run(all)));
         }
         let outcomes = block_on(run_all(prepared))??;
         if let Some(path) = &self.junit {
@@ -82,6 +84,23 @@ impl Test {
         }
         self.print(&outcomes)?;
         Ok(exit_code(outcomes.iter().any(|one| !one.mismatches.is_empty())))
+    }
+
+    /// Returns the reason why no test runs, of `all` tests without the filter.
+    fn nothing_to_run(&self, all: usize) -> String {
+        match (&self.only, &self.requests) {
+            (Some(part), _) if all > 0 => {
+                format!("no test has `{part}` in its name; `--only` selects among {all}")
+            }
+            (_, Some(requests)) => format!("{} has no requests", requests.display()),
+            _ => {
+                let folder = self.configuration.config.display();
+                let files: Vec<String> =
+                    self.files.iter().map(|file| file.display().to_string()).collect();
+                let place = if files.is_empty() { folder.to_string() } else { files.join(", ") };
+                format!("there is no test: no `*.test.toml` in `{place}` or below has one")
+            }
+        }
     }
 
     fn print(&self, outcomes: &[Outcome]) -> Result<(), Error> {

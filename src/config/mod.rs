@@ -2,15 +2,18 @@
 //!
 //! Knows neither listeners nor the server: each of them supplies the schema of its own files.
 
+mod advice;
+mod check;
 pub mod duration;
 pub mod reference;
 pub mod schema;
 mod section;
 mod shape;
 
+pub(crate) use advice::Neighbour;
 pub(crate) use section::Section;
-pub(crate) use shape::quoted_list;
 pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
+pub(crate) use shape::{ID_FORM, is_id, quoted_list};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Format;
@@ -30,13 +33,15 @@ pub(crate) struct Layer {
 impl Layer {
     /// Reads a file and collects all its errors. The document is returned even if it has errors, so
     /// that the caller can still use the valid parts.
+    /// Keys of the neighbour are reported as such.
     pub(crate) fn read_all(
         source: Source,
         table: &'static Table,
+        neighbour: Option<&Neighbour>,
     ) -> Result<(Self, Vec<Diagnostic>), Diagnostics> {
         match document::read(source.text(), Format::Toml, DEPTH) {
             Ok(root) => {
-                let found = shape::check(&root, table);
+                let found = check::check(&root, table, neighbour);
                 Ok((Self { source, root }, found))
             }
             Err(diagnostic) => Err(Diagnostics::new(source, vec![unreadable(diagnostic)])),
@@ -44,8 +49,12 @@ impl Layer {
     }
 
     /// Reads a file. Returns an error if the file has any error.
-    pub(crate) fn read(source: Source, table: &'static Table) -> Result<Self, Diagnostics> {
-        let (layer, found) = Self::read_all(source, table)?;
+    pub(crate) fn read(
+        source: Source,
+        table: &'static Table,
+        neighbour: Option<&Neighbour>,
+    ) -> Result<Self, Diagnostics> {
+        let (layer, found) = Self::read_all(source, table, neighbour)?;
         let source = layer.source;
         let root = layer.root;
         if found.is_empty() {
@@ -62,7 +71,7 @@ impl Layer {
 /// Returns all errors of the file.
 #[cfg(all(feature = "gateway", feature = "cli"))]
 pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, Diagnostics> {
-    Layer::read(source, table).map(|layer| layer.root)
+    Layer::read(source, table, None).map(|layer| layer.root)
 }
 
 /// Replaces the code of a file that cannot be read: `crate::document` reports an invalid mapper,

@@ -74,6 +74,7 @@ fn value(takes: &FieldType) -> Value {
         }
         FieldType::Word(words) => json!({ "enum": words }),
         FieldType::Uuid => json!({ "type": "string", "format": "uuid" }),
+        FieldType::Id => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }),
         FieldType::Duration => json!({ "anyOf": [
             { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
             { "type": "integer", "minimum": 0 },

@@ -5,12 +5,14 @@
 //! (sandbox).
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::engine::{
     Context, Engine, Limits, Machine, PatternShare, Program, Projection, RootDeclaration, RuleSet,
-    Source, Value,
+    Source, Type, Value,
 };
+use crate::value::read_json;
 
 /// Maximum steps of one program for one event.
 pub const STEPS: u64 = 10_000;
@@ -20,11 +22,31 @@ const PATTERN_BYTES: usize = 1 << 20;
 
 /// Returns the engine that compiles the programs.
 pub fn engine() -> Engine {
-    let event = RootDeclaration::new("event");
+    let event = RootDeclaration::new("event").of(EVENT_TYPE.clone());
     let limits =
         Limits { steps: STEPS, memory: 4 << 20, patterns: PATTERN_BYTES, ..Limits::default() };
     Engine::new().roots([event]).without_secrets().limits(limits)
 }
+
+/// The schema of an event, as [`Event::to_json`] writes it. Its data may be anything.
+const EVENT: &str = r#"{
+    "type": "object",
+    "properties": {
+        "id": { "type": "string" },
+        "locator": { "type": "string" },
+        "request_id": { "type": "string" },
+        "type": { "type": ["string", "null"] },
+        "created_at": { "type": "string" },
+        "data": {}
+    },
+    "required": ["id", "locator", "request_id", "type", "created_at", "data"],
+    "additionalProperties": false
+}"#;
+
+static EVENT_TYPE: LazyLock<Type> = LazyLock::new(|| {
+    let schema = read_json(EVENT.as_bytes());
+    schema.map_or_else(|_| Type::any(), |schema| Type::of_schema(&schema).not_null())
+});
 
 /// The compiled programs of a subscription.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +93,33 @@ impl Programs {
         Self::compile_with(&engine().patterns_in(share), filter, transform)
     }
 
+    /// Compiles new programs. A member that no event has is an error: it is null, so the program
+    /// does not do what its author wants, and the author sees no warning.
+    ///
+    /// # Errors
+    /// Returns the diagnostics of the programs. The sources are named `filter` and `transform`.
+    pub fn compile_new(
+        share: Option<&PatternShare>,
+        filter: Option<&str>,
+        transform: Option<&str>,
+    ) -> Result<Self, Diagnostics> {
+        let engine = share.map_or_else(engine, |share| engine().patterns_in(share));
+        let compile = |name: &str, text: Option<&str>| {
+            let Some(text) = text else {
+                return Ok(None);
+            };
+            let checked = engine.check(Source::new(name, text))?;
+            let is_unknown = |one: &&Diagnostic| one.code == Code::W0102;
+            let unknown: Vec<Diagnostic> =
+                checked.warnings.iter().filter(is_unknown).cloned().collect();
+            match unknown.is_empty() {
+                true => engine.lower(&checked).map(Some),
+                false => Err(Diagnostics::new(checked.parsed.source, unknown)),
+            }
+        };
+        Ok(Self::of(compile("filter", filter)?, compile("transform", transform)?))
+    }
+
     fn compile_with(
         engine: &Engine,
         filter: Option<&str>,
@@ -79,14 +128,22 @@ impl Programs {
         let compile = |name: &str, text: Option<&str>| {
             text.map(|text| engine.compile_source(Source::new(name, text))).transpose()
         };
-        let (filter, transform) = (compile("filter", filter)?, compile("transform", transform)?);
+        Ok(Self::of(compile("filter", filter)?, compile("transform", transform)?))
+    }
+
+    fn of(filter: Option<Program>, transform: Option<Program>) -> Self {
         let wanted = wanted_by(filter.iter().chain(&transform));
-        Ok(Self { filter, transform, wanted })
+        Self { filter, transform, wanted }
     }
 
     /// Returns the parts of the event that the programs read.
     pub fn wanted(&self) -> &Projection {
         &self.wanted
+    }
+
+    /// Returns the errors and the warnings of a program.
+    pub fn diagnose(name: &str, text: &str) -> Diagnostics {
+        engine().diagnose(Source::new(name, text))
     }
 
     /// Compiles the regular expressions that are not compiled yet. This takes time.

@@ -10,7 +10,9 @@ use ipnet::IpNet;
 /// The reason why an address is forbidden. The message does not contain the address: the owner of a
 /// host name must not learn what the name resolves to in this network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it leads to {kind}, and deliveries there are not allowed")]
+#[error(
+    "it leads to {kind}, and deliveries there are not allowed unless `delivery.allow` in `hookgate.toml` has its network"
+)]
 pub struct Refusal {
     /// The address.
     pub address: IpAddr,

@@ -104,6 +104,8 @@ pub enum Setting {
     Listener,
     /// The files of listeners, with a line `# Another file:` between them.
     Listeners,
+    /// The file of the gateway.
+    Gateway,
     /// A source beyond the size limit.
     Large,
 }
@@ -526,12 +528,12 @@ codes! {
         title: "a secret that is not there",
         explanation: "A listener reads only the secrets that its file lists, each from the environment or a file, and each has to be set: an empty secret is one that everybody knows.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"TOKEN\"))'\n",
-        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n\n[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"TOKEN\"))'\n"),
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }   # the variable NAME is set\n\n[[verify]]\nname = \"token\"\nrule = '$SECURE_EQUALS(headers[\"x-token\"], $SECRET(\"TOKEN\"))'\n"),
         setting: Listener,
     }
     E0607 {
         title: "a file that cannot be read",
-        explanation: "The configuration names a file, relative to its own folder, that is not there or cannot be read.",
+        explanation: "The configuration names a file, relative to its own folder, that is not there, cannot be read, or lacks the certificate or the key that it has to hold.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsamples = [\"issue.json\"]",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n"),
         setting: Listener,
@@ -708,7 +710,7 @@ codes! {
         title: "a secret that is not set here",
         explanation: "The file lists the secret, and it is not set where the check runs. A gateway does not start without it.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NOT_SET\" }\n",
-        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[secrets]\nTOKEN = { env = \"NAME\" }   # the variable NAME is set\n"),
         setting: Listener,
     }
     W0607 {
@@ -716,6 +718,27 @@ codes! {
         explanation: "Listeners of two tenants name the same variable or file for a secret: each can sign as the other. Where that is meant, `allow = [\"W0607\"]` in the listener's file says so.",
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira\"\ntenant = \"other\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira\"\ntenant = \"acme\"\nsecrets = { TOKEN = { env = \"NAME\" } }\n"),
+        setting: Listeners,
+    }
+    W0608 {
+        title: "a listener without verification",
+        explanation: "The listener enforces no verification, so every sender on the network can create events. A `[[verify]]` table, or a `provider` whose recipe has one, verifies senders. Where every sender is welcome, `allow = [\"W0608\"]` in the listener's file says so.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n"),
+        setting: Listener,
+    }
+    W0609 {
+        title: "a short retention without a unit",
+        explanation: "A time span without a unit is in seconds, and the retention is under an hour. Most people mean days: write the unit, `\"14d\"`. A short retention in seconds is written with its unit, `\"60s\"`.",
+        example: "public_url = \"https://hooks.example.com\"\n\n[retention]\nevents = 14\n",
+        fixed: Some("public_url = \"https://hooks.example.com\"\n\n[retention]\nevents = \"14d\"\n"),
+        setting: Gateway,
+    }
+    W0610 {
+        title: "a name of two listeners",
+        explanation: "Two listeners of a tenant have the same name. Commands and logs tell them apart by their ids only: `hookgate send NAME` refuses the name. Where that is meant, `allow = [\"W0610\"]` in the listener's file says so.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira two\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n"),
         setting: Listeners,
     }
 }

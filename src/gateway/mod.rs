@@ -16,6 +16,8 @@ pub mod store;
 mod subscriptions;
 
 pub use app::App;
+#[cfg(feature = "cli")]
+pub(crate) use config::configuration::check_server_files;
 pub use config::configuration::{
     Configuration, ConfigurationError, load_listener, load_listener_with,
 };

@@ -47,8 +47,10 @@ pub enum ServeError {
     #[error("nothing could be delivered: {0}")]
     Clients(#[from] ClientsError),
     /// An address that is in use or not available.
-    #[error("cannot listen at {address}: {reason}")]
+    #[error("cannot listen at {address}: {reason} (`server.{setting}` in `hookgate.toml`)")]
     Listen {
+        /// Key of the address in `hookgate.toml`.
+        setting: &'static str,
         /// Address to listen at.
         address: SocketAddr,
         /// Reason of the failure.
@@ -108,7 +110,17 @@ impl Signals {
 /// Returns an error if the store cannot be opened.
 pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteStore, StoreError> {
     let settings = &configuration.settings;
-    let mut options = SqliteOptions::new(configuration.path(&settings.store), mode);
+    let path = configuration.path(&settings.store);
+    if let Some(folder) = path.parent()
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let folder = folder.display();
+        return Err(StoreError::Missing(format!(
+            "folder `{folder}` for the store (`store.path` in `hookgate.toml`): create it"
+        )));
+    }
+    let mut options = SqliteOptions::new(path, mode);
     // The write-ahead log counts towards `retention.bytes`, and may take at most a quarter of it.
     let share = settings.retention.bytes.map_or(u64::MAX, |bytes| bytes / 4);
     options.wal_bytes = settings.wal_bytes.min(share);
@@ -150,8 +162,8 @@ impl Gateway {
             None => None,
         };
         let store = Arc::new(open_store(&configuration, Mode::Serve)?);
-        let senders = listen(settings.listen)?;
-        let management = listen(settings.management)?;
+        let senders = listen("listen", settings.listen)?;
+        let management = listen("management", settings.management)?;
         let app = app(configuration, store, clock).await?;
         let clients = deliver::clients(&app)?;
         sync_sinks(&app).await?;
@@ -250,7 +262,7 @@ fn bounded(settings: &Settings) -> Limits {
 /// Connections that may wait to be accepted. Further senders try again after a second.
 const BACKLOG: u32 = 4096;
 
-fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listening = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -261,8 +273,11 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    listening()
-        .map_err(|error: std::io::Error| ServeError::Listen { address, reason: error.to_string() })
+    listening().map_err(|error: std::io::Error| ServeError::Listen {
+        setting,
+        address,
+        reason: error.to_string(),
+    })
 }
 
 /// Records the encryption key in use at regular intervals, for a key rotation that runs beside the

@@ -12,16 +12,17 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use self::part::Part;
-use super::config_keys::{FRAGMENT, LISTENER};
+use super::config_keys::{FRAGMENT, GATEWAY_KEYS, LISTENER};
 use super::lints;
+use super::masked::masked;
 use super::recipe::{Recipe, find_recipe, recipe_names, usual_encoding};
 use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, quoted_list};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
-use crate::document::{Entry, Node, Text};
+use crate::config::{Layer, Neighbour, quoted_list};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, nearest};
+use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
     Engine, OwnedValue, Program, RootDeclaration, RuleSet, Secrets, Source, Type, request_roots,
 };
@@ -89,10 +90,12 @@ impl Loaded {
 
 /// Compiles a listener from the text of its file.
 pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
-    let (file, found) = match Layer::read_all(Source::new(name, text), &LISTENER) {
-        Ok(read) => read,
-        Err(diagnostics) => return Loaded::unread(diagnostics),
-    };
+    let (mut file, found) =
+        match Layer::read_all(Source::new(name, text), &LISTENER, Some(&neighbour())) {
+            Ok(read) => read,
+            Err(diagnostics) => return Loaded::unread(diagnostics),
+        };
+    file.source = masked(file.source, &file.root);
     let recipe = match recipe_of(&file) {
         Ok(recipe) => recipe,
         Err(diagnostic) => {
@@ -115,6 +118,11 @@ pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
         loaded.listener = listener;
     }
     loaded
+}
+
+/// Returns the keys of the gateway, which do not belong into the file of a listener.
+fn neighbour() -> Neighbour {
+    Neighbour { file: "the gateway, `hookgate.toml`", keys: GATEWAY_KEYS.to_vec() }
 }
 
 fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
@@ -223,10 +231,27 @@ impl<'a> Assembly<'a> {
         listener.dedup = self.dedup(&listener);
         listener.find_wanted();
         listener.put_conditions_together();
+        self.warn_of_no_verification();
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.report_if_not_allowed(of_recipe, diagnostic);
         });
         Some(listener)
+    }
+
+    /// Warns if no verification is enforced, unless there is an error: a misspelt key may be why.
+    fn warn_of_no_verification(&mut self) {
+        let is_enforced =
+            |part: &Part<'_>| part.node.get("enforce").and_then(Node::as_bool) != Some(false);
+        let has_errors = self.told.iter().any(Diagnostic::is_error);
+        if has_errors || self.parts("verify").iter().any(is_enforced) {
+            return;
+        }
+        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
+        let message =
+            "this listener enforces no verification, so it accepts the requests of every sender";
+        let help =
+            "write a `[[verify]]` table, or `allow = [\"W0608\"]` if every sender is welcome";
+        self.report_if_not_allowed(false, Diagnostic::new(Code::W0608, span, message).help(help));
     }
 
     fn url(&mut self) -> Option<Box<str>> {
@@ -302,11 +327,22 @@ impl<'a> Assembly<'a> {
         for part in own.chain(self.recipe_part("allow")).flat_map(Part::items).collect::<Vec<_>>() {
             match part.node.as_str().and_then(Code::find) {
                 Some(code) => codes.push(code),
-                None => self.wrong(part, "there is no such code"),
+                None => self.unknown_code(part),
             }
         }
         self.engine = self.engine.clone().allow(codes.iter().copied());
         self.verifying = self.engine.clone().verification();
+    }
+
+    fn unknown_code(&mut self, part: Part<'_>) {
+        let name = part.node.as_str().unwrap_or("");
+        let near = nearest(&name.to_uppercase(), all_codes().map(|row| row.code.name()));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`hookgate explain-code` lists all codes".to_owned(),
+        };
+        let message = format!("there is no code `{name}`");
+        self.report(part, Diagnostic::new(Code::E0605, part.node.span, message).help(help));
     }
 
     /// Reads a file that the configuration names.
@@ -338,8 +374,11 @@ impl<'a> Assembly<'a> {
 
     /// Returns the sources of the secrets, for a comparison with those of other listeners.
     fn secret_sources(&self) -> SecretSources {
+        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
         let mut sources = SecretSources {
             tenant: self.required("tenant").into(),
+            name: (self.required("name").into(), span),
+            may_share_name: self.engine.host().allowed.contains(&Code::W0610),
             source: self.file.source.clone(),
             may_share: self.engine.host().allowed.contains(&Code::W0607),
             named: Vec::new(),
@@ -383,7 +422,9 @@ impl<'a> Assembly<'a> {
             }
             let sources: Vec<Part<'a>> =
                 if part.node.entries().is_empty() { part.items().collect() } else { vec![part] };
-            if sources.is_empty() {
+            // The check against the schema has reported a value that is neither a table nor a list.
+            let is_list = matches!(part.node.content, Content::List(_));
+            if sources.is_empty() && is_list {
                 self.unset(part, format!("the secret `{name}` is not set"), None);
             }
             if sources.len() > MAX_ACTIVE_SECRETS {
@@ -454,8 +495,11 @@ impl<'a> Assembly<'a> {
     /// Reads the secret from a source. An error is a message.
     fn content_of(&self, external: External<'_>) -> Result<Zeroizing<String>, String> {
         let content = match external {
-            External::SecretVariable(variable) => (self.outside.environment)(variable)
-                .ok_or_else(|| format!("there is no variable `{variable}`")),
+            External::SecretVariable(variable) => {
+                (self.outside.environment)(variable).ok_or_else(|| {
+                    format!("there is no variable `{variable}`: set it, `export {variable}=…`")
+                })
+            }
             External::SecretFile(file) | External::File(file) => (self.outside.file)(file)
                 .map_err(|reason| format!("cannot read `{file}`: {reason}"))
                 .and_then(|bytes| {
@@ -564,6 +608,13 @@ impl<'a> Assembly<'a> {
                 let moved = |at: u32| (at as usize).saturating_sub(before).min(length);
                 label.span = Span::new(moved(label.span.start), moved(label.span.end));
             }
+            // A text in TOML whose author expects its quotes to be those of the expression.
+            if one.code == Code::E0102 && text.value.chars().all(is_word) {
+                let word = &text.value;
+                one.help = Some(format!(
+                    "did you mean `parsed_body.{word}`? A string has quotes inside those of TOML: `'\"{word}\"'`"
+                ));
+            }
             self.report(part, text.placed(one));
         }
     }
@@ -651,6 +702,11 @@ impl<'a> Assembly<'a> {
             }
         }
     }
+}
+
+/// Returns true if a character can be part of a name.
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
 /// Returns true if a name is a request variable.

@@ -1,6 +1,13 @@
 //! The schema of listener files and recipes: a row for each key. Knows no compilation.
 
+use super::outcome::Outcome;
+use super::reason::ReasonCode;
 use crate::config::{Field, FieldType, Table, optional, required};
+
+/// The keys of `hookgate.toml`, for listener files that have one by mistake. A test of the gateway
+/// holds them to its schema.
+pub(crate) const GATEWAY_KEYS: &[&str] =
+    &["public_url", "server", "limits", "store", "retention", "delivery", "sink", "tenants", "log"];
 
 /// The encodings of signatures.
 const ENCODINGS: &[&str] = &["hex", "base64", "base64url"];
@@ -33,7 +40,7 @@ pub static LISTENER: Table = Table {
             "The listener's id, a UUID: its place in the URL that the provider posts to.",
         ),
         required("name", FieldType::Text, "The name in logs, metrics and commands."),
-        required("tenant", FieldType::Text, "The tenant that its events belong to."),
+        required("tenant", FieldType::Id, "The tenant that its events belong to."),
         optional(
             "provider",
             FieldType::Text,
@@ -176,8 +183,8 @@ static SECRET: Table = Table {
 };
 
 pub(super) static CHECK: Table = Table {
-    name: "a check",
-    doc: "One check of a request's sender.",
+    name: "a verification",
+    doc: "One verification of a request's sender.",
     fields: &[
         required("name", FieldType::Text, "The name in the log."),
         optional(
@@ -640,13 +647,21 @@ pub(super) static SEND: Table = Table {
 
 /// The schema of a request with its expected result.
 pub static SAMPLE: Table = Table {
-    name: "a sample",
+    name: "a test",
     doc: "A request with its expected result.",
     fields: &[
-        required("name", FieldType::Text, "The name of the sample."),
-        optional("source", FieldType::Text, "The source of the sample."),
-        required("expect", FieldType::Text, "The outcome."),
-        optional("reason", FieldType::Text, "A finding that has to be among the reasons."),
+        required("name", FieldType::Text, "The name of the test."),
+        optional("source", FieldType::Text, "The source of the request."),
+        required(
+            "expect",
+            FieldType::Word(Outcome::NAMES),
+            "The outcome: see [Outcomes](#outcomes).",
+        ),
+        optional(
+            "reason",
+            FieldType::Word(ReasonCode::NAMES),
+            "A reason code that the decision has to contain: see [Reason codes](#reason-codes).",
+        ),
         optional("method", FieldType::Text, "The method.").or("POST"),
         optional("url", FieldType::Text, "The public URL.").or_derived("made from the listener"),
         optional("query", FieldType::Text, "The raw query."),
@@ -695,3 +710,14 @@ pub static SAMPLE: Table = Table {
     ],
     one_of: &[],
 };
+
+#[cfg(test)]
+mod tests {
+    #[cfg(feature = "gateway")]
+    #[test]
+    fn the_keys_of_the_gateway_are_those_of_its_schema() {
+        let names: Vec<&str> =
+            crate::gateway::GATEWAY.fields.iter().map(|field| field.name).collect();
+        assert_eq!(names, super::GATEWAY_KEYS);
+    }
+}

@@ -13,6 +13,7 @@ mod dedup;
 mod escapes;
 mod lints;
 mod log;
+mod masked;
 mod multi_search;
 mod oracle;
 mod outcome;

@@ -19,6 +19,9 @@ macro_rules! outcomes {
         const ROWS: &[&OutcomeRow] = &[$(Outcome::$outcome.row()),+];
 
         impl Outcome {
+            /// The names of all outcomes.
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name),+];
+
             /// Returns its row of the table.
             pub const fn row(self) -> &'static OutcomeRow {
                 match self {

@@ -21,6 +21,9 @@ macro_rules! reason_codes {
         }
 
         impl ReasonCode {
+            /// The names of all reason codes.
+            pub(crate) const NAMES: &'static [&'static str] = &[$($name),+];
+
             /// Returns the name in logs and tests.
             pub fn name(self) -> &'static str {
                 match self {

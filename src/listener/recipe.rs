@@ -95,7 +95,7 @@ impl Recipe {
     /// # Errors
     /// Returns all errors of the file.
     pub fn read(name: &'static str, text: &str) -> Result<Self, Diagnostics> {
-        let layer = Layer::read(Source::new(format!("{name}.toml"), text), &RECIPE)?;
+        let layer = Layer::read(Source::new(format!("{name}.toml"), text), &RECIPE, None)?;
         let text = |key: &str| layer.root.get(key).and_then(Node::as_str).unwrap_or("").to_owned();
         let texts = |key: &str| {
             let items = layer.root.get(key).map(Node::items).unwrap_or_default();

@@ -72,15 +72,22 @@ impl Redaction {
     }
 
     /// Redacts the values at a path such as `parsed_body.users[*].email`.
-    pub(super) fn add_path(&mut self, path: &str) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Returns the message, and the help if there is one.
+    pub(super) fn add_path(&mut self, path: &str) -> Result<(), (String, Option<String>)> {
         let steps = steps(path).ok_or_else(|| {
-            format!("`{path}` is no path: `parsed_body.users[*].email`, `query_params[\"a b\"]`")
+            let forms = "write it as `parsed_body.users[*].email` or `query_params[\"a b\"]`";
+            (format!("`{path}` is no path"), Some(forms.to_owned()))
         })?;
         match steps.as_slice() {
             // Header names are case-insensitive.
             [Step::Key(root), Step::Key(name)] if root == "headers" => self.add_header(name),
             [Step::Key(root), ..] if ROOTS.contains(&&**root) => self.paths.push(steps),
-            _ => return Err(format!("`{path}` begins with none of {}", quoted_list(ROOTS))),
+            _ => {
+                let message = format!("`{path}` begins with none of {}", quoted_list(ROOTS));
+                return Err((message, Some(format!("did you mean `parsed_body.{path}`?"))));
+            }
         }
         Ok(())
     }

@@ -80,11 +80,16 @@ pub fn plain_path(path: &str) -> String {
     if path.starts_with('/') { format!("/{joined}") } else { joined }
 }
 
-/// The sources of the secrets of a listener.
+/// The sources of the secrets of a listener, and its name: the parts that are compared with other
+/// listeners.
 #[derive(Debug, Clone)]
 pub struct SecretSources {
     /// The tenant of the listener.
     pub tenant: Box<str>,
+    /// The name of the listener, with its position.
+    pub(super) name: (Box<str>, Span),
+    /// True if the file declares that another listener may have the same name.
+    pub(super) may_share_name: bool,
     /// The file of the listener.
     pub source: Source,
     /// Each source with the position of its name.
@@ -103,8 +108,34 @@ impl SecretSources {
     }
 }
 
-/// Warns about sources that listeners of several tenants name. Returns one list for each listener.
+/// Warns about sources that listeners of several tenants name, and about names that two listeners of
+/// a tenant have. Returns lists of one listener each.
 pub fn shared_sources(listeners: &[SecretSources]) -> Vec<Diagnostics> {
+    let mut warnings = shared_secrets(listeners);
+    warnings.extend(shared_names(listeners));
+    warnings
+}
+
+fn shared_names(listeners: &[SecretSources]) -> Vec<Diagnostics> {
+    let mut found = Vec::new();
+    for (at, listener) in listeners.iter().enumerate() {
+        let (name, span) = &listener.name;
+        let same = |one: &&SecretSources| one.name.0 == *name && one.tenant == listener.tenant;
+        let Some(first) = listeners.iter().take(at).find(same) else {
+            continue;
+        };
+        if !listener.may_share_name {
+            let message =
+                format!("the listener in `{}` has the name `{name}` too", first.source.name());
+            let warning = Diagnostic::new(Code::W0610, *span, message)
+                .help("give each listener of a tenant a name of its own");
+            found.push(Diagnostics::new(listener.source.clone(), vec![warning]));
+        }
+    }
+    found
+}
+
+fn shared_secrets(listeners: &[SecretSources]) -> Vec<Diagnostics> {
     let mut tenants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for listener in listeners {
         for (name, _) in &listener.named {

@@ -1,7 +1,10 @@
 //! The messages of syntax errors. Does not know the meaning of names.
 
+use std::ops::Range;
+
 use lalrpop_util::ParseError;
 
+use super::foreign;
 use super::token::Token;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -13,16 +16,17 @@ pub(super) fn unexpected(
 ) -> Option<Diagnostic> {
     match error {
         ParseError::UnrecognizedToken { token: (start, token, end), expected } => {
-            unexpected_token(token, marked(*start, token, *end), expected)
+            unexpected_token(source, token, *start..*end, expected)
         }
         ParseError::ExtraToken { token: (start, token, end) } => {
-            unexpected_token(token, marked(*start, token, *end), &[])
+            unexpected_token(source, token, *start..*end, &[])
         }
         ParseError::UnrecognizedEof { location, expected } => {
             let end = source.trim_end().len().min(*location);
             Some(
                 Diagnostic::new(Code::E0010, Span::new(end, end), "the source ends too early")
-                    .label(expected_input(expected)),
+                    .label(expected_input(expected))
+                    .maybe_help(advice_at_end(source.get(..end).unwrap_or(""), expected)),
             )
         }
         ParseError::InvalidToken { .. } | ParseError::User { .. } => None,
@@ -34,14 +38,21 @@ fn marked(start: usize, token: &Token<'_>, end: usize) -> Span {
     Span::new(start, if matches!(token, Token::Text(_)) { start + 1 } else { end })
 }
 
-fn unexpected_token(token: &Token<'_>, span: Span, expected: &[String]) -> Option<Diagnostic> {
+fn unexpected_token(
+    source: &str,
+    token: &Token<'_>,
+    at: Range<usize>,
+    expected: &[String],
+) -> Option<Diagnostic> {
     if *token == Token::Error {
         return None;
     }
+    let span = marked(at.start, token, at.end);
+    let foreign = foreign_advice(source, token, at, expected);
     let diagnostic =
         Diagnostic::new(Code::E0010, span, format!("{} does not fit here", token.describe()))
             .label(expected_input(expected));
-    Some(diagnostic.maybe_help(advice(token, expected)))
+    Some(diagnostic.maybe_help(foreign.or_else(|| advice(token, expected))))
 }
 
 fn expects(expected: &[String], what: &str) -> bool {
@@ -90,12 +101,54 @@ fn expected_input(expected: &[String]) -> String {
     }
 }
 
+/// Returns the advice for a spelling of another language: a word between operands, a decimal comma,
+/// a list in parentheses.
+fn foreign_advice(
+    source: &str,
+    token: &Token<'_>,
+    at: Range<usize>,
+    expected: &[String],
+) -> Option<String> {
+    let before = source.get(..at.start).unwrap_or("");
+    let after = source.get(at.end..).unwrap_or("");
+    match token {
+        // After a dot or a bracket a word is a name.
+        Token::Name(_) if !expects_value(expected) && !before.trim_end().ends_with('.') => {
+            foreign::word(source.get(at.start..).unwrap_or("")).map(ToOwned::to_owned)
+        }
+        Token::Comma if !expects_value(expected) && !expects(expected, ":") => {
+            Some(foreign::comma(before, after))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the advice for a source that ends too early.
+fn advice_at_end(source: &str, expected: &[String]) -> Option<String> {
+    let number = source.strip_suffix('.').map(foreign::digits_at_end).unwrap_or("");
+    if !number.is_empty() {
+        return Some(format!("a decimal number has a digit after its dot: `{number}.0`"));
+    }
+    if expects(expected, "(") && !expects_value(expected) && !expects(expected, "==") {
+        return Some(CALL.to_owned());
+    }
+    if expects(expected, "name") && !expects_value(expected) {
+        return Some(
+            "a key or a function follows the dot: `data.key`, `data.$LENGTH()`".to_owned(),
+        );
+    }
+    expects(expected, "THEN").then(|| CONDITIONAL.to_owned())
+}
+
+const CALL: &str = "a function is called with parentheses, also without arguments: `x.$LENGTH()`";
+const CONDITIONAL: &str = "a conditional is written `IF a THEN b ELSE c`";
+
 fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
     let advice = match token {
         Token::If | Token::Not if expects_value(expected) => {
             format!("put it in parentheses: `({} …)`", token.spelling())
         }
-        Token::Then | Token::Else => "a conditional is written `IF a THEN b ELSE c`".to_owned(),
+        Token::Then | Token::Else => CONDITIONAL.to_owned(),
         Token::In if expects(expected, "name") && !expects_value(expected) => {
             "a key that is no name stands in brackets: `data[\"in\"]`".to_owned()
         }
@@ -109,7 +162,7 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
             "a key as a string stands in brackets: `data[\"key\"]`".to_owned()
         }
         _ if expects(expected, "(") && !expects_value(expected) && !expects(expected, "==") => {
-            "a function is called with parentheses, also without arguments: `x.$LENGTH()`".to_owned()
+            CALL.to_owned()
         }
         _ if expects(expected, "AND") && expects(expected, ":") && !expects(expected, "]") => {
             "an entry of an object is written `\"key\": value`".to_owned()
@@ -117,9 +170,7 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
         _ if expects(expected, "AND") && expects(expected, ",") => {
             "put a `,` in between, or an operator".to_owned()
         }
-        Token::Comma if expects(expected, "AND") => {
-            "several values are a list: `[a, b]`".to_owned()
-        }
+        _ if expects(expected, "THEN") => format!("{CONDITIONAL}; is `THEN` missing before this?"),
         Token::Name(_)
         | Token::Text(_)
         | Token::TextStart

@@ -105,17 +105,20 @@ fn read(source: Source, limits: SyntaxLimits, template: bool) -> Result<Parsed, 
 }
 
 /// Drops each unexpected-token error directly after another error: it is a consequence of the
-/// first.
+/// first. So is one after a `not` that follows the first, as in `a is not null`.
 fn drop_echoes(diagnostics: &mut Diagnostics) {
     let source = &diagnostics.source;
     let mut told: Option<Span> = None;
     diagnostics.list.retain(|one| {
         let span = one.span();
         let between = told.map(|told| source.slice(Span { start: told.end, end: span.start }));
-        let echo = one.code == Code::E0010 && between.is_some_and(|text| text.trim().is_empty());
+        let echo = one.code == Code::E0010 && between.is_some_and(|text| is_gap(text.trim()));
         told = Some(span);
         !echo
     });
+    fn is_gap(between: &str) -> bool {
+        between.is_empty() || between.eq_ignore_ascii_case("not")
+    }
 }
 
 /// Returns the diagnostic for a source that is too large or empty, before it is read.

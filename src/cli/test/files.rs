@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use super::Prepared;
+use super::secrets::Expected;
 use crate::cli::configuration::print_faults;
-use crate::cli::{Error, input};
+use crate::cli::{Error, input, names};
 use crate::config::read_file;
-use crate::document::Node;
+use crate::diagnostic::Diagnostics;
+use crate::document::{self, Format, Node};
 use crate::gateway::{
     Configuration, ConfigurationError, SETTINGS_FILE, Settings, TEST_FILE, load_listener_with,
 };
-use crate::listener::{ConfigSource, Listener, Outcome, Sample, find_recipe, load};
+use crate::listener::{ConfigSource, Listener, Sample, find_recipe, load, recipe_names};
 
 /// Prepares the tests of files and folders.
 pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>, Error> {
@@ -50,25 +52,21 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
 fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
     let source = input::source(path)?;
     let shown = source.name().to_owned();
-    let root = read_file(source, &TEST_FILE).map_err(|faults| {
+    let faulty = |faults: Diagnostics| {
         print_faults(&[faults]);
         Error::Usage(format!("{shown} has faults"))
-    })?;
+    };
+    let root = read_file(source.clone(), &TEST_FILE).map_err(faulty)?;
     let base = Base::of(&root, path, folder)?;
+    let faults = base.secrets.as_ref().map(|secrets| secrets.faults(&root)).unwrap_or_default();
+    if !faults.is_empty() {
+        return Err(faulty(Diagnostics::new(source, faults)));
+    }
     let tests = root.get("test").map(Node::items).unwrap_or_default();
     let mut prepared = Vec::new();
     for node in tests {
         let mut sample = Sample::of(node);
         base.complete(&mut sample, path)?;
-        let outcome = |sample: &Sample| Outcome::find(&sample.expect).is_some();
-        if let Some(wrong) = std::iter::once(&sample).chain(&sample.then).find(|one| !outcome(one))
-        {
-            let message = format!(
-                "{shown}: `{}` expects `{}`, which is no outcome",
-                wrong.name, wrong.expect
-            );
-            return Err(Error::Usage(message));
-        }
         let listener = base.listener(&sample, &shown)?;
         let settings = base.settings.clone();
         prepared.push(Prepared { file: shown.clone(), sample, listener, settings });
@@ -82,6 +80,8 @@ struct Base {
     listener: (String, String, PathBuf),
     settings: Settings,
     common: Sample,
+    /// The names of the secrets of the listener; `None` if its file has an error.
+    secrets: Option<Expected>,
 }
 
 impl Base {
@@ -89,10 +89,13 @@ impl Base {
         let common = Sample::of(root);
         let near = path.parent().unwrap_or(Path::new("."));
         if let Some(provider) = root.get("provider").and_then(Node::as_str) {
-            let recipe = find_recipe(provider)
-                .ok_or_else(|| Error::Usage(format!("there is no recipe `{provider}`")))?;
+            let recipe = find_recipe(provider).ok_or_else(|| {
+                let hint = names::hint(provider, recipe_names());
+                Error::Usage(format!("there is no recipe `{provider}`{hint}"))
+            })?;
             let listener = (recipe.name.to_owned(), recipe.trial_file(), near.to_owned());
-            return Ok(Self { listener, settings: usual_settings()?, common });
+            let secrets = Some(Expected::of_recipe(recipe));
+            return Ok(Self { listener, settings: usual_settings()?, common, secrets });
         }
         let named = root.get("listener").and_then(Node::as_str).unwrap_or("");
         let file =
@@ -104,7 +107,9 @@ impl Base {
                 .map_err(|faults| Error::Usage(faults.to_string()))?,
             Err(_) => usual_settings()?,
         };
-        Ok(Self { listener: (file.display().to_string(), text, above), settings, common })
+        let secrets = expected(&text);
+        let listener = (file.display().to_string(), text, above);
+        Ok(Self { listener, settings, common, secrets })
     }
 
     /// Adds the values that a test takes from the common part.
@@ -150,6 +155,13 @@ impl Base {
     }
 }
 
+/// Returns the secrets of a listener's file. An error of the file is reported when it is loaded.
+fn expected(text: &str) -> Option<Expected> {
+    let root = document::read(text, Format::Toml, u16::MAX).ok()?;
+    let provider = root.get("provider").and_then(Node::as_str);
+    Some(Expected::of_listener(&root, provider.and_then(find_recipe)))
+}
+
 fn read_body(sample: &mut Sample, near: &Path) -> Result<(), Error> {
     if let Some(file) = &sample.body_file {
         sample.body = Some(input::bytes(&near.join(file))?);
@@ -170,9 +182,10 @@ fn by_name(name: &str, folder: &Path) -> Result<PathBuf, Error> {
         }
         Error::Usage(error.to_string())
     })?;
+    let listener = names::listener(&configuration, name, None)?;
     configuration
-        .file_of(name)
-        .ok_or_else(|| Error::Usage(format!("the configuration has no listener `{name}`")))
+        .file_of(&listener.id)
+        .ok_or_else(|| Error::Usage(format!("the file of the listener `{name}` is gone")))
 }
 
 /// Returns the default settings of a gateway.

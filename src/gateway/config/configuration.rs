@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::files::{ConfigFiles, FileState, Fingerprint};
-use super::settings::{SETTINGS_FILE, Settings};
+use super::settings::{SETTINGS_FILE, Settings, SettingsFile};
+use super::settings_checks;
 use super::source_policy::SourcePolicy;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{self, Format, Node};
@@ -78,16 +79,22 @@ impl Configuration {
         let text = |path: &Path| {
             files.read_text(path).map_err(|reason| ConfigurationError::unreadable(path, reason))
         };
+        let path = folder.join(SETTINGS_FILE);
         let (settings, mut told) =
-            match Settings::read(SETTINGS_FILE, &text(&folder.join(SETTINGS_FILE))?) {
-                Ok(settings) => (Some(settings), Vec::new()),
+            match Settings::read_checked(&shown_name(folder, &path), &text(&path)?) {
+                Ok(SettingsFile { settings, layer, mut warnings }) => {
+                    if needed {
+                        warnings.extend(settings_checks::files(&layer.root, folder));
+                    }
+                    (Some(settings), vec![Diagnostics::new(layer.source, warnings)])
+                }
                 Err(diagnostics) => (None, vec![diagnostics]),
             };
         let mut listeners = BTreeMap::new();
         let policy = SourcePolicy::new(folder, settings.as_ref());
         let mut sources = Vec::new();
         for path in listener_files(folder)? {
-            let name = relative_name(folder, &path);
+            let name = shown_name(folder, &path);
             let source = text(&path)?;
             let outside = ConfigSource { secrets_needed: needed, ..ConfigSource::empty() };
             let loaded = load_from(files, &policy, &name, &source, outside);
@@ -181,7 +188,9 @@ fn same_id(name: &str, text: &str, other: &Listener) -> Diagnostics {
     let at = text.find(&*other.id).unwrap_or(0);
     let message = format!("the listener `{}` has this id too", other.name);
     let span = Span::new(at, at + other.id.len());
-    Diagnostics::new(source, vec![Diagnostic::new(Code::E0605, span, message)])
+    let diagnostic = Diagnostic::new(Code::E0605, span, message)
+        .help("give each listener its own id: `uuidgen` makes one");
+    Diagnostics::new(source, vec![diagnostic])
 }
 
 /// Returns the files of the listeners, sorted by name.
@@ -204,8 +213,22 @@ fn listener_files(folder: &Path) -> Result<Vec<PathBuf>, ConfigurationError> {
     Ok(files)
 }
 
-fn relative_name(folder: &Path, path: &Path) -> String {
-    path.strip_prefix(folder).unwrap_or(path).display().to_string()
+/// Returns the name of a file in messages: relative to the current folder, as the folder of the
+/// configuration is.
+fn shown_name(folder: &Path, path: &Path) -> String {
+    let is_here = folder.as_os_str().is_empty() || folder == Path::new(".");
+    let shown = if is_here { path.strip_prefix(folder).unwrap_or(path) } else { path };
+    shown.display().to_string()
+}
+
+/// Returns the errors of files that only a running gateway needs: its certificates and its key. The
+/// commands that run beside a gateway may lack the permission to read them.
+pub(crate) fn check_server_files(folder: &Path) -> Option<Diagnostics> {
+    let path = folder.join(SETTINGS_FILE);
+    let text = std::fs::read_to_string(&path).ok()?;
+    let file = Settings::read_checked(&shown_name(folder, &path), &text).ok()?;
+    let found = settings_checks::files(&file.layer.root, folder);
+    (!found.is_empty()).then(|| Diagnostics::new(file.layer.source, found))
 }
 
 /// Records the current listener files: a new file changes the configuration.

@@ -269,7 +269,7 @@ static STORES: Table = Table {
     one_of: &[],
 };
 
-static RETAINED: Table = Table {
+pub(super) static RETAINED: Table = Table {
     name: "retention",
     doc: "The retention of stored rows.",
     fields: &[
@@ -432,7 +432,7 @@ pub(in crate::gateway) static SINKS: Table = Table {
     doc: "A file on this machine that events are written to, a line of JSON each.",
     fields: &[
         required("name", FieldType::Text, "The name, unique among the sinks."),
-        required("tenant", FieldType::Text, "The tenant whose events it takes."),
+        required("tenant", FieldType::Id, "The tenant whose events it takes."),
         required(
             "path",
             FieldType::Text,

@@ -6,4 +6,5 @@ pub(super) mod files;
 pub(super) mod keys;
 pub(super) mod reload;
 pub(super) mod settings;
+mod settings_checks;
 pub(super) mod source_policy;

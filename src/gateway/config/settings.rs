@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use super::files::FileState;
 use super::keys::{GATEWAY, SINKS};
-use crate::config::{Layer, Section};
+use super::settings_checks;
+use crate::config::{ID_FORM, Layer, Neighbour, Section, is_id};
 use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::Source;
+use crate::listener::LISTENER;
 
 /// Name of the file with the settings of the gateway, in the folder of a configuration.
 pub const SETTINGS_FILE: &str = "hookgate.toml";
@@ -217,14 +219,42 @@ impl Settings {
     /// # Errors
     /// Returns all errors of the file.
     pub fn read(name: &str, text: &str) -> Result<Self, Diagnostics> {
-        let layer = Layer::read(Source::new(name, text), &GATEWAY)?;
+        Self::read_checked(name, text).map(|read| read.settings)
+    }
+
+    /// Reads the settings, with the warnings and the positions in the file.
+    ///
+    /// # Errors
+    /// Returns all errors and warnings of the file.
+    pub(super) fn read_checked(name: &str, text: &str) -> Result<SettingsFile, Diagnostics> {
+        let layer = Layer::read(Source::new(name, text), &GATEWAY, Some(&neighbour()))?;
         let mut reader = Reader { root: &layer.root, found: Vec::new() };
         let settings = reader.settings();
-        match reader.found.is_empty() {
-            true => Ok(settings),
-            false => Err(Diagnostics::new(layer.source.clone(), reader.found)),
+        reader.found.extend(settings_checks::check(
+            &layer.root,
+            settings.listen,
+            settings.management,
+        ));
+        let warnings = reader.found;
+        match warnings.iter().any(Diagnostic::is_error) {
+            false => Ok(SettingsFile { settings, layer, warnings }),
+            true => Err(Diagnostics::new(layer.source, warnings)),
         }
     }
+}
+
+/// The file of the settings, without an error.
+pub(super) struct SettingsFile {
+    pub(super) settings: Settings,
+    /// The file with its positions.
+    pub(super) layer: Layer,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+/// Returns the keys of a listener, which do not belong into this file.
+fn neighbour() -> Neighbour {
+    let keys = LISTENER.fields.iter().map(|field| field.name).collect();
+    Neighbour { file: "a listener, `listeners/NAME.toml`", keys }
 }
 
 struct Reader<'r> {
@@ -432,8 +462,12 @@ impl<'r> Reader<'r> {
         sinks
     }
 
-    fn tenants(&self) -> BTreeMap<String, TenantSources> {
+    fn tenants(&mut self) -> BTreeMap<String, TenantSources> {
         let entries = self.root.get("tenants").map(Node::entries).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| !is_id(&entry.key.text)) {
+            let message = format!("`{}` is no tenant: a tenant has {ID_FORM}", entry.key.text);
+            self.found.push(Diagnostic::new(Code::E0605, entry.key.span, message));
+        }
         let list = |node: &Node, key: &str| {
             let items = node.get(key)?.items().iter();
             Some(items.filter_map(Node::as_str).map(ToOwned::to_owned).collect())
@@ -501,11 +535,11 @@ fn sink(node: &Node) -> Sink {
     }
 }
 
-/// Returns the errors of a sink's program, at their position in the file.
+/// Returns the errors and warnings of a sink's program, at their position in the file.
 fn program_faults(node: &Node) -> Vec<Diagnostic> {
     let Some(text) = node.as_text() else {
         return Vec::new();
     };
-    let faults = Programs::compile(Some(&text.value), None).err().map(|faults| faults.list);
-    faults.unwrap_or_default().into_iter().map(|fault| text.placed(fault)).collect()
+    let faults = Programs::diagnose("program", &text.value).list;
+    faults.into_iter().map(|fault| text.placed(fault)).collect()
 }

@@ -8,7 +8,7 @@ use crate::gateway::store::StoreError;
 const MAX_MESSAGE_BYTES: usize = 512;
 
 /// Invalid members that an answer lists.
-const MAX_MEMBERS: usize = 20;
+pub(super) const MAX_MEMBERS: usize = 20;
 
 /// The reason why a call fails.
 #[derive(Debug, thiserror::Error)]

@@ -260,7 +260,9 @@ fn responses(operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
     };
     let mut responses = Map::new();
     responses.insert(success.status.to_string(), described);
-    let of_callers = if operation.permissions.is_some() { [401, 503].as_slice() } else { &[] };
+    // Every operation refuses unknown parameters of the query.
+    let of_callers =
+        if operation.permissions.is_some() { [400, 401, 503].as_slice() } else { &[400] };
     for status in operation.errors.iter().chain(of_callers) {
         responses.insert(status.to_string(), error(operation.api, *status, schemas));
     }

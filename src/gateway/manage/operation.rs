@@ -15,9 +15,11 @@ use super::api::Api;
 use super::budget::Reservation;
 use super::call::{Answer, Call};
 use super::caller::{Caller, ListenerLimit};
-use super::fault::Fault;
+use super::fault::{Fault, MAX_MEMBERS};
 use super::operations;
 use super::page::PAGE_BYTES;
+use crate::config::quoted_list;
+use crate::diagnostic::nearest;
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 use crate::gateway::http::body;
@@ -146,6 +148,36 @@ fn method(operation: &'static Operation) -> MethodRouter<Arc<App>> {
     on(filter, handler)
 }
 
+impl Operation {
+    /// Returns a fault for parameters of the query that the operation does not have: with one of
+    /// them ignored, a misspelt filter would select everything.
+    fn check_query(&self, query: &[(String, String)]) -> Result<(), Fault> {
+        let is_known = |name: &str| {
+            let known = |parameter: &Parameter| {
+                let is_list = matches!(parameter.kind, Kind::Texts);
+                name == parameter.name
+                    || (is_list && name.strip_suffix("[]") == Some(parameter.name))
+            };
+            self.parameters.iter().any(known)
+        };
+        // An answer lists no more.
+        let unknown = query.iter().filter(|(name, _)| !is_known(name)).take(MAX_MEMBERS);
+        let wrong: Vec<(String, String)> =
+            unknown.map(|(name, _)| (name.clone(), self.unknown_parameter(name))).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(Fault::Members(wrong)) }
+    }
+
+    fn unknown_parameter(&self, name: &str) -> String {
+        let names: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name).collect();
+        if names.is_empty() {
+            return "is no parameter of the query; this operation has none".to_owned();
+        }
+        let near = nearest(name, names.iter().copied());
+        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        format!("is no parameter of the query; {near}there are {}", quoted_list(&names))
+    }
+}
+
 async fn handle(
     operation: &'static Operation,
     app: Arc<App>,
@@ -188,7 +220,8 @@ async fn answer(
     };
     let body = read.map_err(|outcome| Fault::Body(outcome.status(), outcome.row().doc))?;
     let query = parts.uri.query().unwrap_or("").as_bytes();
-    let query = form_urlencoded::parse(query).into_owned().collect();
+    let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
+    operation.check_query(&query)?;
     let bytes = operation.weight.bytes(&limits);
     let reservation = app.management.reserve(&caller.tenant, bytes).await?;
     let call = Call { app, caller, path, query, headers: parts.headers, body };

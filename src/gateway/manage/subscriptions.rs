@@ -385,11 +385,13 @@ impl Call {
             }
         }
         let (filter, transform) = (filter.map(str::to_owned), transform.map(str::to_owned));
+        let is_new = property.is_none();
         let work = move || {
             let (filter, transform) = (filter.as_deref(), transform.as_deref());
             match share {
-                Some(share) => Programs::compile_in(&share, filter, transform),
-                None => Programs::compile(filter, transform),
+                // A stored program runs as it is, also if it was stored by an earlier version.
+                Some(share) if !is_new => Programs::compile_in(&share, filter, transform),
+                share => Programs::compile_new(share.as_ref(), filter, transform),
             }
         };
         let compiled = self.app.patterns.compile(&self.caller.tenant, work).await?;
@@ -413,7 +415,8 @@ fn program_fault(property: Option<&str>, faults: &Diagnostics) -> Fault {
     let property = property.unwrap_or_else(|| faults.source.name());
     let tell = |fault: &crate::diagnostic::Diagnostic| {
         let at = fault.labels.first().map_or(0, |label| label.span.start + 1);
-        (property.to_owned(), format!("{} at {at}: {}", fault.code, fault.message))
+        let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        (property.to_owned(), format!("{} at {at}: {}{help}", fault.code, fault.message))
     };
     Fault::Members(faults.list.iter().map(tell).collect())
 }

@@ -52,8 +52,10 @@ impl<'a> Assembly<'a> {
                 redaction.add_header(&header);
             }
             for path in part.get("paths").into_iter().flat_map(Part::items).collect::<Vec<_>>() {
-                if let Err(message) = redaction.add_path(path.node.as_str().unwrap_or("")) {
-                    self.wrong(path, message);
+                let added = redaction.add_path(path.node.as_str().unwrap_or(""));
+                if let Err((message, help)) = added {
+                    let wrong = Diagnostic::new(Code::E0605, path.node.span, message);
+                    self.report(path, wrong.maybe_help(help));
                 }
             }
         }
@@ -339,7 +341,8 @@ impl<'a> Assembly<'a> {
         };
         let status = status.and_then(|status| u16::try_from(status).ok());
         let status = status.filter(|status| (200..=599).contains(status));
-        if let (None, Some(at)) = (status, given) {
+        // The check against the schema has reported a number outside the range.
+        if let (None, Some(at)) = (status, given.filter(|at| at.node.as_text().is_some())) {
             self.wrong(at, "a status is a number from 200 to 599: `200`, or `\"200 OK\"`");
         }
         status.unwrap_or_default()

@@ -86,6 +86,7 @@ fn ssrf_protection_allows_a_configured_network_in_every_notation() {
         assert_eq!(refusal(address.parse().unwrap(), &allowed), None, "{address}");
     }
     let refused = refusal("10.2.0.1".parse().unwrap(), &allowed).unwrap();
-    let words = "it leads to a private address, and deliveries there are not allowed";
+    let words = "it leads to a private address, and deliveries there are not allowed unless \
+                 `delivery.allow` in `hookgate.toml` has its network";
     assert_eq!(refused.to_string(), words);
 }

@@ -5,6 +5,7 @@ use hookgate::engine::{
     Context, Engine, Machine, Number, OwnedValue, RootDeclaration, Secrets, Source, Time, Type,
     UndeclaredRoots,
 };
+use hookgate::gateway::{Configuration, ConfigurationError};
 use hookgate::listener::{ConfigSource, Loaded, load, shared_sources};
 use hookgate::mapper;
 use hookgate::value::read_json;
@@ -20,13 +21,18 @@ const REQUEST: &str = r#"{
 #[test]
 fn every_diagnostic_code_is_reported_for_its_example_and_not_for_the_fixed_one() {
     assert_examples(|row| {
-        !matches!(row.setting, Setting::Mapper | Setting::Listener | Setting::Listeners)
+        !matches!(
+            row.setting,
+            Setting::Mapper | Setting::Listener | Setting::Listeners | Setting::Gateway
+        )
     });
 }
 
 #[test]
 fn every_listener_diagnostic_is_reported_for_its_example_and_not_for_the_fixed_one() {
-    assert_examples(|row| matches!(row.setting, Setting::Listener | Setting::Listeners));
+    assert_examples(|row| {
+        matches!(row.setting, Setting::Listener | Setting::Listeners | Setting::Gateway)
+    });
 }
 
 #[test]
@@ -60,6 +66,7 @@ fn codes_of(setting: Setting, source: &str) -> Vec<Code> {
     match setting {
         Setting::Listener => return codes_of_listener(source),
         Setting::Listeners => return codes_of_listeners(source),
+        Setting::Gateway => return codes_of_gateway(source),
         _ => {}
     }
     let engine = engine(setting);
@@ -88,6 +95,18 @@ fn codes_of(setting: Setting, source: &str) -> Vec<Code> {
 /// Returns the codes of a listener file, with the secret `NAME` in the environment.
 fn codes_of_listener(file: &str) -> Vec<Code> {
     codes(&loaded(file).diagnostics)
+}
+
+/// Returns the codes of a `hookgate.toml`.
+fn codes_of_gateway(file: &str) -> Vec<Code> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("listeners")).unwrap();
+    std::fs::write(folder.path().join("hookgate.toml"), file).unwrap();
+    match Configuration::read(folder.path(), false) {
+        Ok(configuration) => codes(&configuration.warnings),
+        Err(ConfigurationError::Faults(faults)) => codes(&faults),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Returns the codes of several files together.

@@ -316,6 +316,64 @@ fn every_api_operation_enforces_the_scopes_of_its_table_row() {
 }
 
 #[test]
+fn unknown_query_parameter_is_refused_with_the_known_parameters() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    for (id, method) in methods(&gateway) {
+        let row = ROWS.iter().find(|row| row.id == id).unwrap();
+        let path = format!("{}?bogus=1", row.path.replace(['{', '}'], ""));
+        let answer = gateway.call(key, &method, &path, &json!({}));
+        assert_eq!(answer.status, 400, "{id}: {}", answer.text());
+        let message = answer.text();
+        assert!(
+            message.contains("bogus") && message.contains("is no parameter"),
+            "{id}: {message}"
+        );
+    }
+    for (path, hint) in [
+        ("/events/stream?type=thing.made", "did you mean `types`?"),
+        ("/event/acme/events/list?pagesize=1", "did you mean `pageSize`?"),
+        ("/event/acme/webhooks/list?extend=true", "did you mean `extended`?"),
+        ("/api/v1/webhooks?x=1", "`page`, `pageSize`, `orderby` or `filterby`"),
+        ("/openapi.json?x=1", "this operation has none"),
+    ] {
+        let answer = gateway.call(key, "GET", path, &NOTHING);
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text());
+        assert!(answer.text().contains(hint), "{path}: {}", answer.text());
+    }
+    // A list may have brackets, as many clients write them.
+    let path = "/event/acme/webhooks/list?eventTypes[]=thing.made";
+    assert_eq!(gateway.call(key, "GET", path, &NOTHING).status, 200);
+}
+
+#[test]
+fn subscription_program_with_an_unknown_event_member_is_refused() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let key = &subscribed.key;
+    for (member, program, hint) in [
+        ("filter", "event.typ == \"a\"", "did you mean `type`?"),
+        ("transform", "{ \"a\": event.dat.b }", "did you mean `data`?"),
+    ] {
+        let mut form = json!({
+            "name": "test", "endpoint": { "url": "http://127.0.0.1:9/" }, "eventTypes": ["thing.made"],
+        });
+        form[member] = program.into();
+        let answer = gateway.call(key, "POST", W, &form);
+        assert_eq!(answer.status, 400, "{member}: {}", answer.text());
+        assert!(
+            answer.text().contains("W0102") && answer.text().contains(hint),
+            "{}",
+            answer.text()
+        );
+    }
+    let path = "/events/stream?filter=event.locater%20!=%20NULL";
+    let answer = gateway.call(key, "GET", path, &NOTHING);
+    assert!(answer.text().contains("did you mean `locator`?"), "{}", answer.text());
+}
+
+#[test]
 fn credential_verification_requires_the_scope_send() {
     let subscribed = three_listeners();
     let keys = Keys::of(subscribed.folder.path());

@@ -157,6 +157,12 @@ fn awork_errors_have_the_documented_format() {
             assert_eq!(body["validationErrors"][0]["property"], property);
         }
     }
+    let mut wrong = form("https://example.com/");
+    wrong["events"] = "thing.maed".into();
+    let message = code(key, "POST", WEBHOOKS, &wrong).2["validationErrors"][0]["message"].clone();
+    let message = message.as_str().unwrap();
+    assert!(message.contains("Did you mean 'thing.made'?"), "{message}");
+    assert!(message.contains("GET /api/v1/webhooks/eventtypes"), "{message}");
     assert_eq!(code(key, "POST", WEBHOOKS, &NOTHING).1, "invalid-model");
     assert_eq!(code("", "GET", WEBHOOKS, &NOTHING).0, 401);
     let (status, name, _) = code(&reads, "POST", WEBHOOKS, &form("https://example.com/"));

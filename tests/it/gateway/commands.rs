@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use super::running::Folder;
+use super::running::{Folder, program};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -55,16 +55,317 @@ fn check_accepts_the_folder_option_of_every_other_command() {
     assert_eq!(folder.command(&["check"]).status.code(), Some(1));
 }
 
+/// Commands with a mistake, and the text in their message that names the right form.
+const MISTAKES: &[(&[&str], &str)] = &[
+    (&["requests", "list", "--outcome", "acepted"], "did you mean `accepted`?"),
+    (&["requests", "list", "--outcome", "x"], "accepted, challenged"),
+    (&["requests", "list", "--listener", "nosuch"], "the known ones are GitHub"),
+    (&["requests", "list", "--limit", "abc"], "a whole number, such as `50`"),
+    (&["requests", "list", "--since", "2"], "`2d` for days"),
+    (&["requests", "list", "--until", "yesterday"], "`24h`"),
+    (&["requests", "show", "abc"], "`abc` is no id: a UUID or a ULID"),
+    (&["requests", "list", "GitHub"], "write `--listener`"),
+    (&["replay", "--limit", "many"], "a whole number, such as `50`"),
+    (&["send", "github", "--body", "b.json"], "did you mean `GitHub`?"),
+    (&["send", "GitHub", "--body", "b.json", "--to", "127.0.0.1:1"], "write `http://127.0.0.1:1`"),
+    (&["send", "GitHub", "b.json"], "`hookgate send LISTENER --body FILE`"),
+    (&["send", "GitHub", "--body", "b.json", "--now", "noon"], "`2025-08-17T12:30:00Z`"),
+    (&["keys", "create", "acme"], "`hookgate keys create --tenant TENANT`"),
+    (&["keys", "create", "--tenant", "acm"], "did you mean `acme`?"),
+    (&["keys", "create", "--tenant", "x"], "`hookgate tenants create x` creates it"),
+    (&["keys", "create", "--tenant", "acme", "--listener", "githb"], "did you mean `GitHub`?"),
+    (&["keys", "create", "--tenant", "acme", "--expires-in", "90"], "`90d` for days"),
+    (&["keys", "create", "--tenant", "acme", "--expires-in", "90x"], "`90d`"),
+    (&["keys", "create", "--tenant", "acme", "--expires-in", "2 weeks"], "write `14d`"),
+    (&["keys", "create", "--tenant", "acme", "--scope", "snd"], "did you mean `send`?"),
+    (&["keys", "list", "--tenant", "acm"], "did you mean `acme`?"),
+    (&["keys", "revoke", "abc"], "between its first two underscores"),
+    (&["subscriptions", "list", "--tenant", "acm"], "did you mean `acme`?"),
+    (&["subscriptions", "show", "foo"], "`foo` is no id: a UUID or a ULID"),
+    (&["deliveries", "show", "abc"], "such as `12`"),
+    (&["deliveries", "resend", "0"], "such as `12`"),
+    (&["deliveries", "list", "--limit", "ten"], "such as `50`"),
+    (&["deliveries", "list", "--state", "delivred"], "did you mean `delivered`?"),
+    (&["deliveries", "list", "--subscription", "foo"], "`hookgate subscriptions list`"),
+    (&["diverted", "resend", "foo"], "`hookgate subscriptions list`"),
+    (
+        &["diverted", "list", "--subscription", "01a22e44-fc5d-7652-b6fd-72ba50e71ba3"],
+        "no subscription",
+    ),
+    (&["tenants", "create", "ac me"], "letters, digits, `-` and `_`"),
+    (&["init", "github", "--tenant", "ac me"], "letters, digits, `-` and `_`"),
+    (&["init", "githb"], "did you mean `github`?"),
+    (&["backup", "nofolder/copy.db"], "there is no folder `nofolder`"),
+    (&["backup", "-"], "not standard output"),
+    (&["test", "--only", "nosuch"], "no `*.test.toml`"),
+    (&["serve", "folder"], "`hookgate serve -C FOLDER`"),
+];
+
 #[test]
-fn an_unknown_argument_value_lists_the_known_values() {
+fn usage_errors_name_the_correct_form() {
     let folder = Folder::with_listener("");
     folder.stdout_of(&["tenants", "create", "acme"]);
-    for (command, known) in [
-        (["requests", "list", "--outcome", "acepted"], "accepted, challenged"),
-        (["requests", "list", "--listener", "nosuch"], "the listeners are"),
-    ] {
-        let output = folder.command(&command);
-        assert_eq!(output.status.code(), Some(2), "{command:?}");
-        assert!(stderr(&output).contains(known), "{command:?}: {}", stderr(&output));
+    for (command, form) in MISTAKES {
+        let output = folder.command(command);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {message}");
+        assert!(message.contains(form), "{command:?}: {message}");
+        for rust in ["invalid digit", "parse", "os error", "Err("] {
+            assert!(!message.contains(rust), "{command:?}: {message}");
+        }
     }
+}
+
+/// Arguments that do not fit, without a folder, and the text of the tip.
+const TIPS: &[(&[&str], &str)] = &[
+    (&["-C", "folder", "serve"], "`-C` stands after the command"),
+    (&["eval", "1", "+", "1"], "quote the whole expression"),
+    (&["eval", "-e", "1"], "write no `-e` before it"),
+    (&["check", "-e", "1", "--allow", "W0610x"], "did you mean `W0610`?"),
+    (&["check", "examples/rules"], "`hookgate check examples/rules/*.rule`"),
+    (&["check", "examples/gateway/listeners"], "`hookgate check examples/gateway`"),
+    (&["explain-code", "E9999"], "`hookgate explain-code` lists all codes"),
+];
+
+#[test]
+fn misplaced_argument_gets_a_tip() {
+    for (arguments, tip) in TIPS {
+        let output = program().args(*arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(tip), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn revoking_a_key_twice_is_reported_without_its_secret() {
+    let folder = Folder::with_listener("");
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    let key = folder.stdout_of(&["keys", "create", "--tenant", "acme"]);
+    let key = key.trim();
+    let secret = key.splitn(3, '_').nth(2).unwrap();
+    let message = stderr(&folder.command(&["keys", "revoke", secret]));
+    assert!(message.contains("this is the id of no key"), "{message}");
+    assert!(!message.contains(secret), "{message}");
+    folder.stdout_of(&["keys", "revoke", key]);
+    let message = stderr(&folder.command(&["keys", "revoke", key]));
+    assert!(message.contains("was revoked before, at 20"), "{message}");
+    assert!(!message.contains(secret), "{message}");
+}
+
+/// A listener without secrets.
+fn open_listener(id: &str, name: &str) -> String {
+    format!(
+        "id = \"{id}\"\nname = \"{name}\"\ntenant = \"acme\"\n\n[[verify]]\nname = \"local\"\n\
+         addresses = [\"127.0.0.1\"]\n"
+    )
+}
+
+#[test]
+fn ambiguous_listener_name_is_refused_with_the_ids() {
+    let folder = Folder::with_listener("");
+    folder.stdout_of(&["tenants", "create", "acme"]);
+    let ids = ["0d4a1d42-2d63-4a5c-9a1f-3d0c5f6f7a12", "0d4a1d42-2d63-4a5c-9a1f-3d0c5f6f7a13"];
+    for id in ids {
+        folder.write(&format!("listeners/{id}.toml"), &open_listener(id, "Shop"));
+    }
+    let message = stderr(&folder.command(&["check"]));
+    assert!(message.contains("W0610") && message.contains("has the name `Shop` too"), "{message}");
+    folder.write("body.json", "{}");
+    let body = folder.path().join("body.json");
+    let body = body.to_str().unwrap();
+    for command in [
+        ["send", "Shop", "--body", body, "--dry-run"].as_slice(),
+        &["keys", "create", "--tenant", "acme", "--listener", "Shop"],
+        &["requests", "list", "--listener", "Shop"],
+    ] {
+        let output = folder.command(command);
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(ids.iter().all(|id| stderr(&output).contains(id)), "{}", stderr(&output));
+    }
+    folder.stdout_of(&["send", ids[0], "--body", body, "--dry-run"]);
+}
+
+/// Lines of a `hookgate.toml` with a key in the wrong table or a value in the wrong form, and the help.
+const MISPLACED: &[(&str, &str)] = &[
+    ("listen = \"127.0.0.1:0\"", "`listen` is a key of `[server]`"),
+    ("[server]\nconnections = 10", "`connections` is a key of `[limits]`"),
+    ("[limits]\nin_flight = 10", "`in_flight` is a key of `[delivery]`"),
+    ("[limits]\nbody = 0", "not 0"),
+    ("[limits]\nbody = -5", "not -5"),
+    ("[delivery]\nca = \"a.pem\"", "did you mean `ca_file`?"),
+    ("[retention]\ndead = \"1d\"", "did you mean `dead_letters`, `dead_letter_rows`"),
+    ("[retention]\nevents = \"14 days\"", "write `14d`"),
+    ("[sink]\nname = \"a\"", "write `[[sink]]`"),
+    ("[secrets]\nA = { env = \"A\" }", "`secrets` is a key of a listener, `listeners/NAME.toml`"),
+    ("[server]\ntrusted_proxies = \"10.0.0.1\"", "write it in brackets"),
+    ("server = \"127.0.0.1\"", "write `[server]`"),
+];
+
+#[test]
+fn misplaced_gateway_key_is_reported_with_its_table() {
+    let folder = Folder::with_listener("");
+    for (lines, help) in MISPLACED {
+        folder.write(
+            "hookgate.toml",
+            &format!("public_url = \"https://hooks.example.com\"\n{lines}\n"),
+        );
+        let output = folder.command(&["check"]);
+        assert_eq!(output.status.code(), Some(1), "{lines}: {}", stderr(&output));
+        assert!(stderr(&output).contains(help), "{lines}: {}", stderr(&output));
+    }
+}
+
+/// Lines below `[server]` of a `hookgate.toml`, and the texts of the diagnostics that `check` gives
+/// and with which `serve` refuses to start.
+const BROKEN_SETTINGS: &[(&str, &[&str])] = &[
+    (
+        "tls = { certificate = \"nofile\", key = \"empty\" }\n",
+        &["E0607", "cannot read `nofile`", "hookgate.toml:6:", "`empty` has no private key"],
+    ),
+    ("tls = { certificate = \"empty\", key = \"empty\" }\n", &["`empty` has no certificate"]),
+    ("[delivery]\nca_file = \"nofile\"\n", &["E0607", "cannot read `nofile`", "hookgate.toml:7:"]),
+    ("[delivery]\nca_file = \"empty\"\n", &["E0607", "`empty` has no certificate"]),
+    ("[tenants.\"ac me\"]\n", &["E0605", "letters, digits, `-` and `_`"]),
+];
+
+#[test]
+fn check_reports_settings_that_prevent_the_start() {
+    let folder = Folder::with_listener("");
+    folder.write("empty", "");
+    for (settings, texts) in BROKEN_SETTINGS {
+        folder.settings(settings);
+        for (command, code) in [("check", 1), ("serve", 1)] {
+            let output = folder.command(&[command]);
+            let message = stderr(&output);
+            assert_eq!(output.status.code(), Some(code), "{settings}: {message}");
+            assert!(texts.iter().all(|text| message.contains(text)), "{settings}: {message}");
+        }
+    }
+    // The other commands do not need the files.
+    folder.settings(BROKEN_SETTINGS[0].0);
+    folder.stdout_of(&["tenants", "create", "acme"]);
+}
+
+#[test]
+fn missing_store_folder_is_reported_with_its_setting() {
+    let folder = Folder::with_listener("");
+    folder.settings("[store]\npath = \"nofolder/store.db\"\n");
+    for command in [["serve"].as_slice(), &["tenants", "create", "acme"]] {
+        let output = folder.command(command);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("nofolder` for the store (`store.path`"), "{message}");
+    }
+}
+
+#[test]
+fn check_reports_colliding_addresses() {
+    let folder = Folder::with_listener("");
+    let both = |listen: &str, management: &str| {
+        format!(
+            "public_url = \"https://hooks.example.com\"\n[server]\nlisten = \"{listen}\"\n\
+             management = \"{management}\"\n"
+        )
+    };
+    for (listen, management, collide) in [
+        ("127.0.0.1:9000", "127.0.0.1:9000", true),
+        ("0.0.0.0:9000", "127.0.0.1:9000", true),
+        ("127.0.0.1:9000", "127.0.0.2:9000", false),
+        ("127.0.0.1:9000", "127.0.0.1:9001", false),
+        ("127.0.0.1:0", "127.0.0.1:0", false),
+    ] {
+        folder.write("hookgate.toml", &both(listen, management));
+        let output = folder.command(&["check"]);
+        assert_eq!(stderr(&output).contains("both have port"), collide, "{listen} {management}");
+        assert_eq!(output.status.code(), Some(i32::from(collide)), "{listen} {management}");
+    }
+}
+
+#[test]
+fn check_warns_about_retention_without_a_unit_and_unknown_event_members() {
+    let folder = Folder::with_listener("");
+    let sink = "[[sink]]\nname = \"a\"\ntenant = \"acme\"\npath = \"a.jsonl\"\n";
+    for (settings, code, text) in [
+        ("[retention]\nevents = 14\n".to_owned(), "W0609", "`\"14d\"` for days"),
+        ("[retention]\nevents = \"14\"\n".to_owned(), "W0609", "14 seconds"),
+        (format!("{sink}filter = 'event.typ == 1'\n"), "W0102", "did you mean `type`?"),
+        (format!("{sink}filter = 'event.type == 1'\n"), "W0103", "never equal"),
+        (format!("{sink}transform = '{{ \"a\": event.dat }}'\n"), "W0102", "did you mean `data`?"),
+    ] {
+        folder.settings(&settings);
+        let output = folder.command(&["check"]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(0), "{message}");
+        assert!(message.contains(code) && message.contains(text), "{settings}: {message}");
+    }
+    for settings in ["events = \"14s\"", "events = 86400", "rejected = \"7d\""] {
+        folder.settings(&format!("[retention]\n{settings}\n"));
+        let message = stderr(&folder.command(&["check"]));
+        assert!(message.contains("0 warnings"), "{settings}: {message}");
+    }
+}
+
+#[test]
+fn no_recipe_gets_the_warning_about_missing_verification() {
+    let folder = Folder::with_listener("");
+    for name in hookgate::listener::recipe_names() {
+        folder.stdout_of(&["init", name, "--name", &format!("of-{name}")]);
+    }
+    let output = folder.command(&["check"]);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(message.contains("W0606") && !message.contains("W0608"), "{message}");
+}
+
+/// Changes of a test file of the recipe `github`, and the diagnostic with its position.
+const WRONG_TESTS: &[(&str, &str, &str)] = &[
+    ("reason = \"digest_differs\"", "reason = \"digest_difers\"", "did you mean `digest_differs`?"),
+    ("expect = \"verification_failed\"", "expect = \"failed\"", "`verification_failed`"),
+    ("expect = \"verification_failed\"\n", "", "a test has no `expect`"),
+    ("secrets = { GITHUB", "secrets = { GITHB", "did you mean `GITHUB`?"),
+    ("secrets = { GITHUB = \"s\" }\n", "", "write `secrets = { GITHUB = \"…\" }`"),
+    ("[[test]]", "[test]", "write `[[test]]`"),
+    ("provider = \"github\"", "provider = \"githb\"", "did you mean `github`?"),
+];
+
+#[test]
+fn unknown_word_in_a_test_file_is_reported_with_the_known_words() {
+    let folder = Folder::with_listener("");
+    let file = "provider = \"github\"\nsecrets = { GITHUB = \"s\" }\n\n[[test]]\nname = \"forged\"\n\
+                expect = \"verification_failed\"\nreason = \"digest_differs\"\nbody = \"{}\"\n\
+                headers = { \"X-Hub-Signature-256\" = \"sha256=0000000000000000000000000000000000000000000000000000000000000000\" }\n";
+    folder.write("a.test.toml", file);
+    folder.stdout_of(&["test"]);
+    let message = stderr(&folder.command(&["test", "--only", "nosuch"]));
+    assert!(message.contains("no test has `nosuch` in its name"), "{message}");
+    for (right, wrong, text) in WRONG_TESTS {
+        assert!(file.contains(right), "{right}");
+        folder.write("a.test.toml", &file.replacen(right, wrong, 1));
+        let output = folder.command(&["test"]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {message}");
+        assert!(message.contains(text), "{wrong}: {message}");
+        assert!(
+            message.contains("a.test.toml:") || message.contains("recipe"),
+            "{wrong}: {message}"
+        );
+    }
+}
+
+#[test]
+fn list_columns_are_aligned() {
+    let folder = Folder::with_listener("");
+    for (id, name) in [("a", "A"), ("a-tenant-with-a-much-longer-id-than-others", "Größe")] {
+        folder.stdout_of(&["tenants", "create", id, "--name", name]);
+    }
+    let list = folder.stdout_of(&["tenants", "list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 3, "{list}");
+    let column = lines[0].find("LOCATOR").unwrap();
+    for line in &lines {
+        assert!(line[..column].ends_with("  ") && !line[column..].starts_with(' '), "{list}");
+    }
+    let keys = folder.command(&["keys", "list"]);
+    assert!(keys.stdout.is_empty());
+    assert!(stderr(&keys).contains("the list is empty"), "{}", stderr(&keys));
 }

@@ -871,7 +871,7 @@ fn commands_list_and_resend_deliveries_for_an_operator() {
         (vec!["deliveries", "resend", notice.as_str()], "is a notice of a failure"),
         (vec!["diverted", "resend", "01J9ZQ7K8M4T2V6X0Y3B5C7D9E"], "there is no subscription"),
         (vec!["diverted", "resend", &locator, "01J9ZQ7K8M4T2V6X0Y3B5C7D9E"], "no event"),
-        (vec!["subscriptions", "show", "nonsense"], "there is no subscription"),
+        (vec!["subscriptions", "show", "nonsense"], "`nonsense` is no id"),
         (vec!["deliveries", "list", "--state", "gone"], "no state of a delivery"),
     ] {
         let refused = folder.command(&arguments);

@@ -663,7 +663,10 @@ fn lists_refuse_a_tenant_that_does_not_exist() {
         let output = folder.command(&[list, "list", "--tenant", "amce"]);
         assert_eq!(output.status.code(), Some(2), "{list}");
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("`amce`") && message.contains("tenants list"), "{message}");
+        assert!(
+            message.contains("`amce`") && message.contains("did you mean `acme`?"),
+            "{message}"
+        );
     }
 }
 

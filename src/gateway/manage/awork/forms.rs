@@ -6,8 +6,9 @@ use serde::Deserialize;
 use crate::delivery::{
     AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
 };
+use crate::diagnostic::nearest;
 use crate::gateway::manage::call::Call;
-use crate::gateway::manage::fault::Fault;
+use crate::gateway::manage::fault::{Fault, MAX_MEMBERS};
 use crate::gateway::manage::subscriptions::{declared_types, fresh_secret, put_header, url};
 
 /// awork's `WebhookConfigForm`. `filter` and `transform` are Hookgate extensions.
@@ -141,13 +142,25 @@ pub(super) fn allowed(call: &Call, receiver: Receiver) -> Vec<String> {
     allowed
 }
 
+/// Returns the message about an unknown type. A suggestion takes time, so `suggests` is false for
+/// messages that no answer lists.
+fn unknown_type(event: &str, allowed: &[String], receiver: Receiver, suggests: bool) -> String {
+    let near = nearest(event, allowed.iter().map(String::as_str).filter(|_| suggests));
+    let near = near.map(|near| format!(" Did you mean '{near}'?")).unwrap_or_default();
+    let list = match receiver {
+        Receiver::Slack => "/api/v1/webhooks/eventtypes/slack",
+        Receiver::Custom | Receiver::File => "/api/v1/webhooks/eventtypes",
+    };
+    format!("'{event}' is no type of an event for this receiver.{near} GET {list} lists the types.")
+}
+
 fn events(call: &Call, receiver: Receiver, text: &str) -> Result<Vec<String>, Fault> {
     let allowed = allowed(call, receiver);
     let mut events: Vec<String> = Vec::new();
     let mut wrong = Vec::new();
     for event in text.split(',').map(str::trim) {
         if !allowed.iter().any(|known| known == event) {
-            let message = format!("'{event}' is no type of an event for this receiver.");
+            let message = unknown_type(event, &allowed, receiver, wrong.len() < MAX_MEMBERS);
             wrong.push(("Events".to_owned(), message));
         } else if !events.iter().any(|known| known == event) {
             events.push(event.to_owned());
