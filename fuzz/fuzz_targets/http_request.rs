@@ -108,7 +108,7 @@ fn gateway() -> Gateway {
         assert_eq!(secured, !(0..3).any(|number| *listener.id == *id(number)));
         configuration.listeners.insert(listener.id.clone(), listener);
     }
-    let store = Arc::new(open_store(&configuration, Mode::Serve).expect("a store"));
+    let store = open_store(&configuration, Mode::Serve).expect("a store");
     let clock = Clock::pinned(Time::from_epoch(NOW.into()).expect("a time"));
     let app = runtime.block_on(app(configuration, store, clock)).expect("the gateway starts");
     Gateway { app, runtime, inputs: 0, _folder: folder }

@@ -7,7 +7,6 @@ use clap::Args;
 use super::configuration::{ConfigurationArguments, block_on};
 use super::store::open;
 use super::{Error, Exit, output};
-use crate::gateway::store::Store;
 
 /// The arguments of `backup`.
 #[derive(Debug, Args)]

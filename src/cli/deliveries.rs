@@ -13,9 +13,9 @@ use super::values::id_of;
 use super::{Error, Exit, names, values};
 use crate::delivery::Api;
 use crate::gateway::store::{
-    AttemptRecord, DeliveryFilter, DeliveryRecord, DeliveryState, DeliveryStore, SubscriptionStore,
+    AttemptRecord, AuditAction, DeliveryFilter, DeliveryRecord, DeliveryState, Store,
 };
-use crate::gateway::{display_locator, time_of};
+use crate::gateway::{EventId, SubscriptionId, TenantId, display_locator, time_of};
 
 /// The arguments of `deliveries`.
 #[derive(Debug, Args)]
@@ -75,8 +75,8 @@ impl Deliveries {
         match self.command {
             Command::List { tenant, subscription, event, state, limit, configuration, format } => {
                 let filter = DeliveryFilter {
-                    tenant,
-                    subscription_id: subscription,
+                    tenant: tenant.map(TenantId::from),
+                    subscription_id: subscription.map(SubscriptionId::from),
                     event_id: event.map(|id| id_of(&id, "deliveries list")).transpose()?,
                     state: state.map(|name| state_of(&name)).transpose()?,
                     id: None,
@@ -93,7 +93,7 @@ impl Deliveries {
 
 fn state_of(name: &str) -> Result<DeliveryState, Error> {
     DeliveryState::find(name).ok_or_else(|| {
-        let known: Vec<&str> = DeliveryState::ALL.into_iter().map(DeliveryState::name).collect();
+        let known: Vec<&str> = DeliveryState::ALL.iter().map(|state| state.name()).collect();
         let hint = hint(name, known.iter().copied());
         Error::Usage(format!("`{name}` is no state of a delivery{hint}"))
     })
@@ -101,28 +101,29 @@ fn state_of(name: &str) -> Result<DeliveryState, Error> {
 
 /// Ids in the form of their API.
 #[derive(Default)]
-pub(super) struct Shown(HashMap<String, Api>);
+pub(super) struct Shown(HashMap<SubscriptionId, Api>);
 
 impl Shown {
     /// Looks up the API of a subscription, once.
     pub(super) async fn look_up(
         &mut self,
-        store: &impl SubscriptionStore,
-        id: &str,
+        store: &dyn Store,
+        id: &SubscriptionId,
     ) -> Result<(), Error> {
         if !self.0.contains_key(id) {
             let found = store.subscription(id).await?;
-            self.0.insert(id.to_owned(), found.map_or(Api::Socotra, |record| record.api));
+            self.0.insert(id.clone(), found.map_or(Api::Socotra, |record| record.api));
         }
         Ok(())
     }
 
-    pub(super) fn subscription(&self, id: &str) -> String {
+    pub(super) fn subscription(&self, id: &SubscriptionId) -> String {
+        // The form of the id alone depends on it.
         display_id(self.0.get(id).copied().unwrap_or(Api::Socotra), id)
     }
 
     /// Returns the id of an event in the form of `webhook-id`.
-    pub(super) fn event(id: &str) -> String {
+    pub(super) fn event(id: &EventId) -> String {
         display_locator(id)
     }
 }
@@ -201,9 +202,9 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    check_tenant(&configuration, &store, filter.tenant.as_deref())?;
+    check_tenant(&configuration, &*store, filter.tenant.as_ref())?;
     let named = filter.subscription_id.as_deref();
-    let subscription_id = named.map(|named| names::subscription(&store, named)).transpose()?;
+    let subscription_id = named.map(|named| names::subscription(&*store, named)).transpose()?;
     block_on(async {
         let mut list = List::new(format, COLUMNS);
         let mut shown = Shown::default();
@@ -218,7 +219,7 @@ fn list(
             left -= records.len();
             for record in &records {
                 page.before = Some(record.id);
-                shown.look_up(&store, &record.subscription_id).await?;
+                shown.look_up(&*store, &record.subscription_id).await?;
                 list.item(|| Ok(row(record, &shown)), || Ok(to_json(record, &shown)))?;
             }
         }
@@ -228,7 +229,7 @@ fn list(
 }
 
 /// Returns the delivery with a number.
-async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Error> {
+async fn find(store: &dyn Store, id: i64) -> Result<DeliveryRecord, Error> {
     let filter = DeliveryFilter { id: Some(id), limit: 1, ..DeliveryFilter::default() };
     let found = store.deliveries(&filter).await?.pop();
     found.ok_or_else(|| {
@@ -239,10 +240,10 @@ async fn find(store: &impl DeliveryStore, id: i64) -> Result<DeliveryRecord, Err
 fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let (record, attempts, body, shown) = block_on(async {
-        let record = find(&store, id).await?;
+        let record = find(&*store, id).await?;
         let (attempts, body) = (store.attempts(id).await?, store.body(id).await?);
         let mut shown = Shown::default();
-        shown.look_up(&store, &record.subscription_id).await?;
+        shown.look_up(&*store, &record.subscription_id).await?;
         Ok::<_, Error>((record, attempts, body, shown))
     })??;
     if format == Format::Json {
@@ -269,13 +270,13 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
 fn resend(id: i64, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let sent = block_on(async {
-        let record = find(&store, id).await?;
+        let record = find(&*store, id).await?;
         if record.notice {
             let message = format!("delivery `{id}` is a notice of a failure, and brings no event");
             return Err(Error::Usage(message));
         }
         let what = (record.subscription_id, record.event_id);
-        let change = change(what, "deliveries.resend", &id.to_string());
+        let change = change(what, AuditAction::DeliveriesResend, &id.to_string());
         Ok::<_, Error>(store.resend(change, now()).await?)
     })??;
     let sent = sent.ok_or_else(|| Error::Usage("its event is kept no longer".to_owned()))?;

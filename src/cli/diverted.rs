@@ -9,9 +9,9 @@ use super::store::{change, now, open, page_after};
 use super::values::id_of;
 use super::{Error, Exit, names};
 use crate::gateway::store::{
-    DeliveryStore, DivertedFilter, DivertedRecord, SubscriptionFilter, SubscriptionStore,
+    AuditAction, DivertedFilter, DivertedRecord, Store, SubscriptionFilter,
 };
-use crate::gateway::time_of;
+use crate::gateway::{SubscriptionId, time_of};
 
 /// The arguments of `diverted`.
 #[derive(Debug, Args)]
@@ -63,11 +63,11 @@ fn list(
     format: Format,
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
-    let one = subscription.map(|named| names::subscription(&store, named)).transpose()?;
+    let one = subscription.map(|named| names::subscription(&*store, named)).transpose()?;
     block_on(async {
         let mut list = List::new(format, COLUMNS);
         if let Some(id) = &one {
-            list_of(&store, id, &mut list).await?;
+            list_of(&*store, id, &mut list).await?;
             return list.end();
         }
         let all = SubscriptionFilter::default();
@@ -79,7 +79,7 @@ fn list(
             }
             for (sequence, record) in &page {
                 after = Some(*sequence);
-                list_of(&store, &record.id, &mut list).await?;
+                list_of(&*store, &record.id, &mut list).await?;
             }
         }
     })??;
@@ -87,12 +87,8 @@ fn list(
 }
 
 /// Writes the dead letters of a subscription.
-async fn list_of(
-    store: &(impl DeliveryStore + SubscriptionStore),
-    id: &str,
-    list: &mut List,
-) -> Result<(), Error> {
-    let filter = DivertedFilter { subscription_id: id.to_owned(), ..DivertedFilter::default() };
+async fn list_of(store: &dyn Store, id: &SubscriptionId, list: &mut List) -> Result<(), Error> {
+    let filter = DivertedFilter { subscription_id: id.clone(), ..DivertedFilter::default() };
     let mut shown = Shown::default();
     shown.look_up(store, id).await?;
     let mut after = None;
@@ -114,7 +110,7 @@ const COLUMNS: &[&str] = &["AT", "EVENT", "SUBSCRIPTION", "TRIGGER", "MESSAGE"];
 fn row(record: &DivertedRecord, shown: &Shown) -> Row {
     let (at, event) = (time_of(record.at).to_string(), Shown::event(&record.event_id));
     let subscription = shown.subscription(&record.subscription_id);
-    Row::of([&at, &event, &subscription, &record.trigger, &record.message])
+    Row::of([&at, &event, &subscription, &record.cause.name(), &record.message])
 }
 
 fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
@@ -123,7 +119,7 @@ fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
         "event": Shown::event(&record.event_id),
         "request": record.request_id,
         "at": time_of(record.at).to_string(),
-        "trigger": record.trigger,
+        "trigger": record.cause.name(),
         "message": record.message,
     })
 }
@@ -135,7 +131,7 @@ fn resend(
 ) -> Result<Exit, Error> {
     let (_, store) = open(configuration)?;
     let named = subscription;
-    let subscription = names::subscription(&store, named)?;
+    let subscription = names::subscription(&*store, named)?;
     let sent = block_on(async {
         let event_id = event.map(|id| id_of(id, "diverted list")).transpose()?;
         let filter =
@@ -152,7 +148,7 @@ fn resend(
                 (after, found) = (Some(sequence), found + 1);
                 let what = (record.subscription_id, record.event_id);
                 let target = what.1.clone();
-                let change = change(what, "diverted.resend", &target);
+                let change = change(what, AuditAction::DivertedResend, &target);
                 sent += usize::from(store.resend(change, now()).await?.is_some());
             }
         }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::names::hint_or;
 use super::output::{self, Format};
-use super::tenants::check_tenant_id;
+use super::tenants::tenant_id;
 use super::{Error, Exit, providers};
 use crate::gateway::{SETTINGS_FILE, Settings};
 use crate::listener::{Recipe, find_recipe, recipe_names};
@@ -47,7 +47,7 @@ impl Init {
         if name.contains(['/', '\\', '"', '\n']) || name.starts_with('.') || name.is_empty() {
             return Err(Error::Usage(format!("`{name}` is no name of a file")));
         }
-        check_tenant_id(&self.tenant)?;
+        tenant_id(&self.tenant)?;
         let id = uuid::Uuid::new_v4().to_string();
         let file = listener_file(recipe, &id, &name, &self.tenant);
         if self.print {

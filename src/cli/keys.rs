@@ -10,8 +10,8 @@ use super::output::{self, Format, List, Row};
 use super::rotate_encryption::RotateEncryption;
 use super::store::{audit, now, open};
 use super::{Error, Exit, values};
-use crate::gateway::store::{Key, KeyKind, SqliteStore, Store};
-use crate::gateway::{SCOPES, make, micros_in, time_of};
+use crate::gateway::store::{AuditAction, Key, KeyKind, Scope, Store};
+use crate::gateway::{ListenerId, TenantId, UnixMicros, make, micros_in, time_of};
 
 /// The arguments of `keys`.
 #[derive(Debug, Args)]
@@ -87,7 +87,7 @@ impl Keys {
         match self.command {
             Command::Create(create) => create.run(),
             Command::List { tenant, configuration, format } => {
-                list(tenant.as_deref(), &configuration, format)
+                list(tenant.map(TenantId::from).as_ref(), &configuration, format)
             }
             Command::Revoke { id, configuration } => revoke(&id, &configuration),
             Command::RotateEncryption(rotate) => rotate.run(),
@@ -95,30 +95,35 @@ impl Keys {
     }
 }
 
+fn scope_of(name: &str) -> Result<Scope, Error> {
+    Scope::find(name).ok_or_else(|| {
+        let known = scope_names(Scope::ALL);
+        let advice = format!("the scopes are {}", known.join(", "));
+        let hint = hint_or(name, known, &advice);
+        Error::Usage(format!("`{name}` is no scope{hint}"))
+    })
+}
+
 impl Create {
     fn run(self) -> Result<Exit, Error> {
-        if let Some(unknown) = self.scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-            let advice = format!("the scopes are {}", SCOPES.join(", "));
-            let hint = hint_or(unknown, SCOPES.iter().copied(), &advice);
-            return Err(Error::Usage(format!("`{unknown}` is no scope{hint}")));
-        }
+        let scopes = self.scopes.iter().map(|name| scope_of(name)).collect::<Result<_, _>>()?;
         let (configuration, store) = open(&self.configuration)?;
-        check_created_tenant(&store, &self.tenant)?;
+        check_created_tenant(&*store, &self.tenant)?;
         let mut listeners = Vec::new();
         for named in &self.listeners {
             let found = listener(&configuration, named, Some(&self.tenant))?;
-            listeners.push(found.id.to_string());
+            listeners.push(ListenerId::from(&*found.id));
         }
         let made = make().map_err(|error| Error::Usage(error.to_string()))?;
         let key = Key {
             id: made.id.clone(),
-            tenant: self.tenant.clone(),
+            tenant: self.tenant.as_str().into(),
             kind: match self.kind {
                 Kind::Api => KeyKind::Api,
                 Kind::Oauth => KeyKind::OAuthClient,
             },
             hash: made.hash,
-            scopes: self.scopes.clone(),
+            scopes,
             listeners,
             label: self.label.clone(),
             created_at: now(),
@@ -129,7 +134,7 @@ impl Create {
         let detail = serde_json::json!({ "tenant": self.tenant, "scopes": self.scopes });
         block_on(async {
             store.create_key(key).await?;
-            audit(&store, "keys.create", &made.id, detail).await
+            audit(&*store, AuditAction::KeysCreate, &made.id, detail).await
         })??;
         self.print(&made.id, &made.shown)
     }
@@ -152,12 +157,12 @@ impl Create {
 }
 
 fn list(
-    tenant: Option<&str>,
+    tenant: Option<&TenantId>,
     configuration: &ConfigurationArguments,
     format: Format,
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    check_tenant(&configuration, &store, tenant)?;
+    check_tenant(&configuration, &*store, tenant)?;
     let keys = block_on(store.keys(tenant))??;
     let mut list = List::new(format, &["ID", "TENANT", "KIND", "SCOPES", "STATE", "LABEL"]);
     for key in &keys {
@@ -167,6 +172,10 @@ fn list(
     Ok(Exit::Done)
 }
 
+fn scope_names(scopes: &[Scope]) -> Vec<&'static str> {
+    scopes.iter().map(|scope| scope.name()).collect()
+}
+
 fn row(key: &Key) -> Row {
     let state = match (key.revoked_at, key.expires_at) {
         (Some(at), _) => format!("revoked {}", time_of(at)),
@@ -174,12 +183,12 @@ fn row(key: &Key) -> Row {
         (None, Some(at)) => format!("until {}", time_of(at)),
         (None, None) => "valid".to_owned(),
     };
-    let scopes = key.scopes.join(",");
+    let scopes = scope_names(&key.scopes).join(",");
     Row::of([&key.id, &key.tenant, key.kind.name(), &scopes, &state, &key.label])
 }
 
 fn to_json(key: &Key) -> serde_json::Value {
-    let time = |at: Option<i64>| at.map(|at| time_of(at).to_string());
+    let time = |at: Option<UnixMicros>| at.map(|at| time_of(at).to_string());
     serde_json::json!({
         "id": key.id,
         "tenant": key.tenant,
@@ -209,12 +218,12 @@ fn revoke(key: &str, configuration: &ConfigurationArguments) -> Result<Exit, Err
     let revoked = block_on(async {
         let revoked = store.revoke_key(id, now()).await?;
         if revoked {
-            audit(&store, "keys.revoke", id, serde_json::json!({})).await?;
+            audit(&*store, AuditAction::KeysRevoke, id, serde_json::json!({})).await?;
         }
         Ok::<bool, Error>(revoked)
     })??;
     if !revoked {
-        return Err(not_revoked(&store, id));
+        return Err(not_revoked(&*store, id));
     }
     output::print_note(&format!("revoked `{id}`"));
     Ok(Exit::Done)
@@ -222,7 +231,7 @@ fn revoke(key: &str, configuration: &ConfigurationArguments) -> Result<Exit, Err
 
 /// Returns the reason why no key was revoked. An unknown text is not repeated if it may be the
 /// secret part of a key.
-fn not_revoked(store: &SqliteStore, id: &str) -> Error {
+fn not_revoked(store: &dyn Store, id: &str) -> Error {
     let keys = match block_on(store.keys(None)) {
         Ok(Ok(keys)) => keys,
         Ok(Err(error)) => return error.into(),

@@ -8,8 +8,8 @@ use super::configuration::block_on;
 use super::values::id_of;
 use crate::config::quoted_list;
 use crate::diagnostic::nearest;
-use crate::gateway::Configuration;
-use crate::gateway::store::{SqliteStore, Store, SubscriptionStore};
+use crate::gateway::store::Store;
+use crate::gateway::{Configuration, SubscriptionId, TenantId};
 use crate::listener::Listener;
 
 /// Maximum number of names that a message lists.
@@ -76,8 +76,8 @@ pub(super) fn listener<'c>(
 /// misspelt name would look like an empty list.
 pub(super) fn check_tenant(
     configuration: &Configuration,
-    store: &SqliteStore,
-    tenant: Option<&str>,
+    store: &dyn Store,
+    tenant: Option<&TenantId>,
 ) -> Result<(), Error> {
     let Some(tenant) = tenant else {
         return Ok(());
@@ -88,12 +88,12 @@ pub(super) fn check_tenant(
 }
 
 /// Returns an error if a tenant was not created in the store.
-pub(super) fn check_created_tenant(store: &SqliteStore, tenant: &str) -> Result<(), Error> {
+pub(super) fn check_created_tenant(store: &dyn Store, tenant: &str) -> Result<(), Error> {
     unknown_tenant(tenant, &created(store)?)
 }
 
-fn created(store: &SqliteStore) -> Result<Vec<String>, Error> {
-    Ok(block_on(store.tenants())??.into_iter().map(|tenant| tenant.id).collect())
+fn created(store: &dyn Store) -> Result<Vec<String>, Error> {
+    Ok(block_on(store.tenants())??.into_iter().map(|tenant| tenant.id.to_string()).collect())
 }
 
 fn unknown_tenant(tenant: &str, known: &[String]) -> Result<(), Error> {
@@ -108,8 +108,8 @@ fn unknown_tenant(tenant: &str, known: &[String]) -> Result<(), Error> {
 }
 
 /// Returns the stored id of a subscription that exists.
-pub(super) fn subscription(store: &SqliteStore, named: &str) -> Result<String, Error> {
-    let id = id_of(named, "subscriptions list")?;
+pub(super) fn subscription(store: &dyn Store, named: &str) -> Result<SubscriptionId, Error> {
+    let id: SubscriptionId = id_of(named, "subscriptions list")?;
     match block_on(store.subscription(&id))?? {
         Some(_) => Ok(id),
         None => Err(Error::Usage(format!(

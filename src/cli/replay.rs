@@ -10,7 +10,6 @@ use super::requests::Which;
 use super::store::{RequestPages, open, unlock};
 use super::{Error, Exit, input, values};
 use crate::gateway::replay;
-use crate::gateway::store::Store;
 use crate::gateway::{Replayed, load_listener};
 use crate::listener::Listener;
 
@@ -37,10 +36,10 @@ impl Replay {
         let (configuration, store) = open(&self.configuration)?;
         let filter = self.which.filter(&configuration, self.limit)?;
         let changed = self.against()?;
-        let keyring = unlock(&configuration, &store)?;
+        let keyring = unlock(&configuration, &*store)?;
         let replayed = block_on(async {
             let mut replayed = Vec::new();
-            let mut pages = RequestPages::new(&store, filter);
+            let mut pages = RequestPages::new(&*store, filter);
             loop {
                 let page = pages.next().await?;
                 if page.is_empty() {

@@ -8,9 +8,9 @@ use super::output::{self, Format, List, Row};
 use super::store::{RequestPages, open};
 use super::values::{self, id_of, moment};
 use super::{Error, Exit};
-use crate::gateway::store::{RequestFilter, RequestRecord, Store};
-use crate::gateway::{Configuration, time_of};
-use crate::listener::{Listener, all_outcomes, whole_log};
+use crate::gateway::store::{RequestFilter, RequestRecord};
+use crate::gateway::{Configuration, ListenerId, UnixMicros, time_of};
+use crate::listener::{Listener, Outcome, all_outcomes, whole_log};
 
 /// The arguments of `requests`.
 #[derive(Debug, Args)]
@@ -54,10 +54,10 @@ pub(super) struct Which {
     outcome: Option<String>,
     /// Only requests from this time on: RFC 3339, or a time span before now, `2h`
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    since: Option<i64>,
+    since: Option<UnixMicros>,
     /// Only requests before this time, in the same form
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    until: Option<i64>,
+    until: Option<UnixMicros>,
 }
 
 impl Which {
@@ -67,19 +67,11 @@ impl Which {
         configuration: &Configuration,
         limit: usize,
     ) -> Result<RequestFilter, Error> {
-        if let Some(outcome) = &self.outcome
-            && crate::listener::Outcome::find(outcome).is_none()
-        {
-            let known: Vec<&str> = all_outcomes().map(|row| row.name).collect();
-            let advice = format!("the outcomes are {}", known.join(", "));
-            let hint = hint_or(outcome, known, &advice);
-            return Err(Error::Usage(format!("there is no outcome `{outcome}`{hint}")));
-        }
         let listener = self.listener.as_ref().map(|named| listener_id(configuration, named));
         Ok(RequestFilter {
             tenant: None,
             listener_id: listener.transpose()?,
-            outcome: self.outcome.clone(),
+            outcome: self.outcome.as_deref().map(outcome_of).transpose()?,
             since: self.since,
             until: self.until,
             limit,
@@ -89,12 +81,21 @@ impl Which {
     }
 }
 
+fn outcome_of(name: &str) -> Result<Outcome, Error> {
+    Outcome::find(name).ok_or_else(|| {
+        let known: Vec<&str> = all_outcomes().map(|row| row.name).collect();
+        let advice = format!("the outcomes are {}", known.join(", "));
+        let hint = hint_or(name, known, &advice);
+        Error::Usage(format!("there is no outcome `{name}`{hint}"))
+    })
+}
+
 /// Returns the id of a listener. The listener of an old request may be gone, so an id that the
 /// configuration lacks is taken as it is.
-fn listener_id(configuration: &Configuration, named: &str) -> Result<String, Error> {
+fn listener_id(configuration: &Configuration, named: &str) -> Result<ListenerId, Error> {
     match listener(configuration, named, None) {
-        Ok(listener) => Ok(listener.id.to_string()),
-        Err(_) if uuid::Uuid::try_parse(named).is_ok() => Ok(named.to_owned()),
+        Ok(listener) => Ok((&*listener.id).into()),
+        Err(_) if uuid::Uuid::try_parse(named).is_ok() => Ok(named.into()),
         Err(error) => Err(error),
     }
 }
@@ -119,7 +120,7 @@ fn list(
     let (configuration, store) = open(arguments)?;
     let filter = which.filter(&configuration, limit)?;
     block_on(async {
-        let mut pages = RequestPages::new(&store, filter);
+        let mut pages = RequestPages::new(&*store, filter);
         let mut list = List::new(format, COLUMNS);
         loop {
             let mut page = pages.next().await?;
@@ -128,7 +129,7 @@ fn list(
             }
             for one in &mut page {
                 one.reasons = redacted_reasons(&configuration, one);
-                list.item(|| Ok(row(one)), || Ok(summary(one)))?;
+                list.item(|| row(one), || summary(one))?;
             }
         }
     })??;
@@ -150,44 +151,45 @@ fn redacted_reasons(configuration: &Configuration, one: &RequestRecord) -> Strin
         .fold(one.reasons.clone(), |reasons, listener| listener.redaction.json(reasons))
 }
 
-fn reasons(one: &RequestRecord) -> Vec<serde_json::Value> {
-    serde_json::from_str(&one.reasons).unwrap_or_default()
+fn reasons(one: &RequestRecord) -> Result<Vec<serde_json::Value>, Error> {
+    let damaged = |error| Error::Usage(format!("the reasons of `{}` are damaged: {error}", one.id));
+    serde_json::from_str(&one.reasons).map_err(damaged)
 }
 
 /// The names of the columns of [`row`].
 const COLUMNS: &[&str] = &["RECEIVED", "ID", "LISTENER", "OUTCOME", "STATUS"];
 
-fn row(one: &RequestRecord) -> Row {
+fn row(one: &RequestRecord) -> Result<Row, Error> {
     let received = time_of(one.received_at).to_string();
-    let status = one.status.to_string();
-    let row = Row::of([&received, &one.id, &one.listener_name, &one.outcome, &status]);
+    let (status, outcome) = (one.status.to_string(), one.outcome.name());
+    let row = Row::of([&*received, &one.id, &one.listener_name, outcome, &status]);
     let text = |reason: &serde_json::Value, key: &str| {
         let text = reason.get(key).and_then(|value| value.as_str()).unwrap_or("");
         output::field(text).into_owned()
     };
-    let reasons = reasons(one);
+    let reasons = reasons(one)?;
     let reasons = reasons.iter().filter(|reason| text(reason, "finding") != "passed");
     let details = reasons.map(|reason| {
         let name = text(reason, "name");
         let name = if name.is_empty() { text(reason, "step") } else { name };
         format!("{name}: {}: {}", text(reason, "finding"), text(reason, "message"))
     });
-    row.with_details(details.collect())
+    Ok(row.with_details(details.collect()))
 }
 
-fn summary(one: &RequestRecord) -> serde_json::Value {
-    serde_json::json!({
+fn summary(one: &RequestRecord) -> Result<serde_json::Value, Error> {
+    Ok(serde_json::json!({
         "id": one.id,
         "receivedAt": time_of(one.received_at).to_string(),
         "tenant": one.tenant,
         "listenerId": one.listener_id,
         "listenerName": one.listener_name,
-        "outcome": one.outcome,
+        "outcome": one.outcome.name(),
         "status": one.status,
         "eventId": one.event_id,
         "durationMicros": one.duration_us,
-        "reasons": reasons(one),
-    })
+        "reasons": reasons(one)?,
+    }))
 }
 
 /// Prints the log of a request, with its outcome, status and reasons.
@@ -209,14 +211,13 @@ fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
         }
     }
     if let Some(log) = log.as_object_mut() {
-        log.insert("outcome".to_owned(), one.outcome.as_str().into());
+        log.insert("outcome".to_owned(), one.outcome.name().into());
         log.insert("status".to_owned(), one.status.into());
-        log.insert("reasons".to_owned(), reasons(&one).into());
+        log.insert("reasons".to_owned(), reasons(&one)?.into());
         if let Some(event) = &one.event_id {
             log.insert("event_id".to_owned(), event.as_str().into());
         }
     }
-    let shown = serde_json::to_string_pretty(&log).unwrap_or_default();
-    output::print_line(&shown)?;
+    output::print_line(&format!("{log:#}"))?;
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format};
 use super::store::{audit, now, open};
 use super::{Error, Exit};
+use crate::gateway::store::AuditAction;
 use crate::gateway::{KEY_VARIABLE, KeyId, Resealed, rotate_encryption};
 
 /// The arguments of `keys rotate-encryption`.
@@ -23,9 +24,9 @@ impl RotateEncryption {
         let (configuration, store) = open(&self.configuration)?;
         let path = configuration.path(&configuration.settings.store);
         let (key, counts) = block_on(async {
-            let (key, counts) = rotate_encryption(&store, &path, now()).await?;
+            let (key, counts) = rotate_encryption(&*store, &path, now()).await?;
             let detail = to_json(key, &counts);
-            audit(&store, "encryption.rotate", &key.to_string(), detail).await?;
+            audit(&*store, AuditAction::EncryptionRotate, &key.to_string(), detail).await?;
             Ok::<_, Error>((key, counts))
         })??;
         match self.format {

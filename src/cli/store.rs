@@ -1,20 +1,22 @@
 //! The store of a configuration, for commands that run beside a gateway. Knows no command.
 
+use std::sync::Arc;
+
 use super::Error;
 use super::configuration::{ConfigurationArguments, block_on};
 use crate::gateway::store::{
-    AuditRecord, Change, Mode, PageRequest, RequestFilter, RequestRecord, SqliteStore, Store,
+    AuditAction, AuditRecord, Change, Mode, PageRequest, RequestFilter, RequestRecord, Store,
     StoreError,
 };
 use crate::gateway::{
-    COMMAND_LINE, Clock, Configuration, EncryptionError, Keyring, open_store, restrict_umask,
-    unlock_for_command,
+    COMMAND_LINE, Clock, Configuration, EncryptionError, Keyring, UnixMicros, open_store,
+    restrict_umask, unlock_for_command,
 };
 
 /// Opens the store of a configuration, which has to exist: commands that only read create nothing.
 pub(super) fn open(
     arguments: &ConfigurationArguments,
-) -> Result<(Configuration, SqliteStore), Error> {
+) -> Result<(Configuration, Arc<dyn Store>), Error> {
     let configuration = arguments.read()?;
     let path = configuration.path(&configuration.settings.store);
     if !path.exists() {
@@ -30,18 +32,18 @@ pub(super) fn open(
 /// files that it creates.
 pub(super) fn open_or_create(
     arguments: &ConfigurationArguments,
-) -> Result<(Configuration, SqliteStore), Error> {
+) -> Result<(Configuration, Arc<dyn Store>), Error> {
     open_configured(arguments.read()?)
 }
 
-fn open_configured(configuration: Configuration) -> Result<(Configuration, SqliteStore), Error> {
+fn open_configured(configuration: Configuration) -> Result<(Configuration, Arc<dyn Store>), Error> {
     restrict_umask();
     let store = open_store(&configuration, Mode::Command)?;
     Ok((configuration, store))
 }
 
 /// Returns the encryption keys of a store.
-pub(super) fn unlock(configuration: &Configuration, store: &SqliteStore) -> Result<Keyring, Error> {
+pub(super) fn unlock(configuration: &Configuration, store: &dyn Store) -> Result<Keyring, Error> {
     let path = configuration.path(&configuration.settings.store);
     Ok(block_on(unlock_for_command(store, &path))??)
 }
@@ -53,7 +55,7 @@ impl From<EncryptionError> for Error {
 }
 
 /// Returns a change with its audit record.
-pub(super) fn change<T>(what: T, action: &str, target: &str) -> Change<T> {
+pub(super) fn change<T>(what: T, action: AuditAction, target: &str) -> Change<T> {
     let audit = AuditRecord::new(now(), COMMAND_LINE, action, target);
     Change { what, audit }
 }
@@ -77,13 +79,13 @@ pub(super) fn page_after(after: Option<i64>) -> PageRequest {
 
 /// The requests that a filter selects, read page by page.
 pub(super) struct RequestPages<'s> {
-    store: &'s SqliteStore,
+    store: &'s dyn Store,
     filter: RequestFilter,
     left: usize,
 }
 
 impl<'s> RequestPages<'s> {
-    pub(super) fn new(store: &'s SqliteStore, filter: RequestFilter) -> Self {
+    pub(super) fn new(store: &'s dyn Store, filter: RequestFilter) -> Self {
         let left = filter.limit;
         Self { store, filter: RequestFilter { bytes: Some(PAGE_BYTES), ..filter }, left }
     }
@@ -102,14 +104,14 @@ impl<'s> RequestPages<'s> {
 }
 
 /// Returns the time in microseconds.
-pub(super) fn now() -> i64 {
+pub(super) fn now() -> UnixMicros {
     Clock::System.micros()
 }
 
 /// Records an operator's action in the audit log.
 pub(super) async fn audit(
-    store: &SqliteStore,
-    action: &str,
+    store: &dyn Store,
+    action: AuditAction,
     target: &str,
     detail: serde_json::Value,
 ) -> Result<(), Error> {

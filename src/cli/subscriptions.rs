@@ -8,10 +8,10 @@ use super::output::{self, Format, List, Row};
 use super::store::{now, open, page_after, unlock};
 use super::{Error, Exit, names};
 use crate::delivery::{Api, Definition, SubscriptionHealth};
-use crate::gateway::store::{SubscriptionFilter, SubscriptionRecord, SubscriptionStore};
+use crate::gateway::store::{AuditAction, SubscriptionFilter, SubscriptionRecord};
 use crate::gateway::{
-    Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, display_locator, micros_in,
-    time_of, unsealed,
+    Clock, Keyring, MASK, SubscriptionAdmin, SubscriptionAdminError, TenantId, UnixMicros,
+    display_locator, micros_in, time_of, unsealed,
 };
 
 /// The arguments of `subscriptions`.
@@ -63,7 +63,9 @@ enum Command {
 impl Subscriptions {
     pub(super) fn run(self) -> Result<Exit, Error> {
         match self.command {
-            Command::List { tenant, configuration, format } => list(tenant, &configuration, format),
+            Command::List { tenant, configuration, format } => {
+                list(tenant.map(TenantId::from), &configuration, format)
+            }
             Command::Show { id, configuration } => show(&id, &configuration),
             Command::Unsuspend { id, configuration } => unsuspend(&id, &configuration),
             Command::Rotate { id, alert, configuration } => rotate(&id, alert, &configuration),
@@ -88,7 +90,7 @@ pub(super) fn display_id(api: Api, id: &str) -> String {
 fn state(record: &SubscriptionRecord) -> String {
     match (record.enabled, record.health.suspended_at) {
         (false, _) => "paused".to_owned(),
-        (true, Some(at)) => format!("suspended {}", time_of(at)),
+        (true, Some(at)) => format!("suspended {}", time_of(UnixMicros::new(at))),
         (true, None) => "active".to_owned(),
     }
 }
@@ -131,13 +133,13 @@ fn to_json(keyring: &Keyring, record: &SubscriptionRecord) -> Result<serde_json:
 }
 
 fn list(
-    tenant: Option<String>,
+    tenant: Option<TenantId>,
     configuration: &ConfigurationArguments,
     format: Format,
 ) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    check_tenant(&configuration, &store, tenant.as_deref())?;
-    let keyring = unlock(&configuration, &store)?;
+    check_tenant(&configuration, &*store, tenant.as_ref())?;
+    let keyring = unlock(&configuration, &*store)?;
     let filter = SubscriptionFilter { tenant, ..SubscriptionFilter::default() };
     block_on(async {
         let mut list = List::new(format, COLUMNS);
@@ -168,9 +170,9 @@ fn row(keyring: &Keyring, record: &SubscriptionRecord) -> Result<Row, Error> {
 
 fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&store, id)?;
-    let keyring = unlock(&configuration, &store)?;
-    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
+    let id = &names::subscription(&*store, id)?;
+    let keyring = unlock(&configuration, &*store)?;
+    let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
     output::print_line(&format!("{:#}", to_json(&keyring, &record)?))?;
     Ok(Exit::Done)
@@ -178,15 +180,15 @@ fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error>
 
 fn unsuspend(named: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&store, named)?;
-    let keyring = unlock(&configuration, &store)?;
-    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
+    let id = &names::subscription(&*store, named)?;
+    let keyring = unlock(&configuration, &*store)?;
+    let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
     let (record, _) = block_on(acting.find(id))??;
     if record.health.suspended_at.is_none() {
         output::print_note(&format!("`{named}` is not suspended"));
         return Ok(Exit::Done);
     }
-    block_on(acting.change(id, "subscriptions.unsuspend", |record, _| {
+    block_on(acting.change(id, AuditAction::SubscriptionsUnsuspend, |record, _| {
         record.health = SubscriptionHealth::default();
     }))??;
     output::print_note(&format!("the suspension of `{named}` is ended"));
@@ -195,9 +197,9 @@ fn unsuspend(named: &str, configuration: &ConfigurationArguments) -> Result<Exit
 
 fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&store, id)?;
-    let keyring = unlock(&configuration, &store)?;
-    let acting = SubscriptionAdmin { store: &store, keyring: &keyring, clock: Clock::System };
+    let id = &names::subscription(&*store, id)?;
+    let keyring = unlock(&configuration, &*store)?;
+    let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
     let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
     output::print_line(&secret)?;

@@ -6,9 +6,9 @@ use super::configuration::{ConfigurationArguments, block_on};
 use super::output::{self, Format, List, Row};
 use super::store::{audit, now, open, open_or_create};
 use super::{Error, Exit};
-use crate::config::{ID_FORM, is_id};
-use crate::gateway::store::{Store, Tenant};
-use crate::gateway::{tenant_locator, time_of};
+use crate::config::ID_FORM;
+use crate::gateway::store::{AuditAction, Tenant};
+use crate::gateway::{TenantId, tenant_locator, time_of};
 
 /// The arguments of `tenants`.
 #[derive(Debug, Args)]
@@ -48,12 +48,13 @@ impl Tenants {
     }
 }
 
+/// Returns the id of a tenant.
+///
+/// # Errors
 /// Returns an error for a text that is no id of a tenant.
-pub(super) fn check_tenant_id(id: &str) -> Result<(), Error> {
-    match is_id(id) {
-        true => Ok(()),
-        false => Err(Error::Usage(format!("`{id}` is no tenant: a tenant has {ID_FORM}"))),
-    }
+pub(super) fn tenant_id(id: &str) -> Result<TenantId, Error> {
+    let checked = TenantId::checked(id);
+    checked.ok_or_else(|| Error::Usage(format!("`{id}` is no tenant: a tenant has {ID_FORM}")))
 }
 
 fn create(
@@ -61,12 +62,12 @@ fn create(
     name: Option<String>,
     configuration: &ConfigurationArguments,
 ) -> Result<Exit, Error> {
-    check_tenant_id(id)?;
+    let checked = tenant_id(id)?;
     let (_, store) = open_or_create(configuration)?;
     let name = name.unwrap_or_else(|| id.to_owned());
     block_on(async {
-        store.create_tenant(Tenant { id: id.to_owned(), name, created_at: now() }).await?;
-        audit(&store, "tenants.create", id, serde_json::json!({})).await
+        store.create_tenant(Tenant { id: checked, name, created_at: now() }).await?;
+        audit(&*store, AuditAction::TenantsCreate, id, serde_json::json!({})).await
     })??;
     output::print_note(&format!("made the tenant `{id}`"));
     Ok(Exit::Done)

@@ -144,7 +144,7 @@ async fn run(
         let came = trial.send(sample, now).await?;
         let codes: Vec<&str> = came.codes.iter().map(String::as_str).collect();
         let mismatches =
-            sample.mismatches(&came.outcome, &codes, &came.response, came.event.as_ref());
+            sample.mismatches(came.outcome.name(), &codes, &came.response, came.event.as_ref());
         outcomes.push(Outcome {
             file: one.file.clone(),
             name: sample.name.clone(),

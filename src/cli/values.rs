@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::Error;
 use super::store::now;
 use crate::config::duration;
 use crate::engine::Time;
-use crate::gateway::{micros_in, micros_of, uuid_of};
+use crate::gateway::{UnixMicros, micros_in, micros_of, uuid_of};
 
 /// Reads the number of rows of a list.
 pub(super) fn limit(text: &str) -> Result<usize, String> {
@@ -35,8 +37,8 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// Reads a time, or a time span before now, in microseconds.
-pub(super) fn moment(text: &str) -> Result<i64, String> {
+/// Reads a time, or a time span before now.
+pub(super) fn moment(text: &str) -> Result<UnixMicros, String> {
     if let Ok(time) = text.parse::<Time>() {
         return Ok(micros_of(time));
     }
@@ -52,8 +54,8 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
 }
 
 /// Converts an id to its stored form. `list` is the command that shows ids of this kind.
-pub(super) fn id_of(text: &str, list: &str) -> Result<String, Error> {
-    let id = uuid_of(text).map(|id| id.to_string());
+pub(super) fn id_of<T: From<Uuid>>(text: &str, list: &str) -> Result<T, Error> {
+    let id = uuid_of(text).map(T::from);
     id.ok_or_else(|| {
         Error::Usage(format!("`{text}` is no id: a UUID or a ULID, as `hookgate {list}` shows it"))
     })

@@ -8,11 +8,14 @@ use uuid::Uuid;
 
 use super::event::{Event, locator};
 use super::subscription::{Api, Receiver};
-use crate::value::{OwnedValue, Projection, Time, Value};
+use crate::value::{JsonError, Projection, Time, Value};
 
 /// Returns the body for a subscription of an API. `user` stands for the actor, because a webhook
 /// has no user of the gateway.
-pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
+///
+/// # Errors
+/// Returns an error if the event data is not JSON: the store was damaged.
+pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> Result<String, JsonError> {
     // One line, for streams and files. JSON strings contain no line breaks, so these are only
     // whitespace.
     let data = match memchr::memchr2(b'\n', b'\r', event.data.as_bytes()) {
@@ -20,16 +23,20 @@ pub fn envelope(api: Api, event: &Event<'_>, user: Uuid) -> String {
         None => Cow::Borrowed(event.data),
     };
     match api {
-        Api::Socotra | Api::Sink => with_data(&EventResponse::of(event, user), "data", &data, None),
+        Api::Socotra | Api::Sink => {
+            // Damaged data is an error here, not a broken body at the receiver.
+            event.part(&Projection::default())?;
+            Ok(with_data(&EventResponse::of(event, user), "data", &data, None))
+        }
         Api::Awork => {
-            let (head, tail) = awork_payload(event, user);
-            with_data(&head, "entity", &data, Some(&tail))
+            let (head, tail) = awork_payload(event, user)?;
+            Ok(with_data(&head, "entity", &data, Some(&tail)))
         }
     }
 }
 
 /// Returns the members of `head`, the event data under a name, and the members of `tail`, as one
-/// JSON object. The data is copied as it is: the accept path checked that it is JSON.
+/// JSON object. The data is copied as it is.
 fn with_data(
     head: &impl Serialize,
     name: &str,
@@ -108,11 +115,14 @@ struct Actor {
     last_name: &'static str,
 }
 
-fn awork_payload<'e>(event: &Event<'e>, user: Uuid) -> (AworkHead<'e>, AworkTail<'e>) {
+fn awork_payload<'e>(
+    event: &Event<'e>,
+    user: Uuid,
+) -> Result<(AworkHead<'e>, AworkTail<'e>), JsonError> {
     let mut wanted = Projection::default();
     wanted.add(["id"]);
     wanted.add(["link"]);
-    let entity = event.part(&wanted).unwrap_or(OwnedValue::Null);
+    let entity = event.part(&wanted)?;
     let entity = entity.borrow().as_object();
     let text = |member| match entity.and_then(|entity| entity.get(member))? {
         Value::Text(text) => Some(text.to_owned()),
@@ -128,7 +138,7 @@ fn awork_payload<'e>(event: &Event<'e>, user: Uuid) -> (AworkHead<'e>, AworkTail
         triggered_by: Actor { id: user, first_name: "Hookgate", last_name: "" },
         changes: [],
     };
-    (head, tail)
+    Ok((head, tail))
 }
 
 /// Formats a time with seven decimal digits of the second.

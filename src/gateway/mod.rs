@@ -7,6 +7,7 @@ mod app;
 mod config;
 mod deliver;
 mod http;
+mod ids;
 mod ingest;
 mod manage;
 mod ops;
@@ -27,14 +28,15 @@ pub use deliver::ClientsError;
 pub(crate) use http::collected;
 pub use http::tls::{Certificates, TlsError};
 pub use http::{STAGES, StageRow};
+pub use ids::{EventId, ListenerId, RequestId, SubscriptionId, TenantId};
 pub use ingest::captured_request::CapturedRequest;
 pub use ingest::credentials::{Made, make};
 pub use ingest::dry_run::{DryRun, DryRunError, DryRunResult};
 pub use ingest::replay::{Replayed, replay};
-pub use ingest::scopes::{SCOPES, permits};
+pub use ingest::scopes::permits;
 pub use manage::budget::Budget;
 pub use manage::{COMMAND_LINE, MASK, SubscriptionAdmin, SubscriptionAdminError};
-pub use ops::clock::{Clock, micros_in, micros_of, time_of};
+pub use ops::clock::{Clock, UnixMicros, micros_in, micros_of, time_of};
 pub use ops::encryption::{
     AssociatedData, EncryptionError, KEY_VARIABLE, KeyId, Keyring, Resealed, rotate_encryption,
     unlock_for_command,

@@ -27,6 +27,7 @@ use super::routes::{management_routes, sender_routes};
 use super::store::{
     Mode, RejectedLogPolicy, RequestFilter, SqliteOptions, SqliteStore, Store, StoreError,
 };
+use crate::gateway::ops::clock::UnixMicros;
 
 /// The reason why a gateway does not run.
 #[derive(Debug, thiserror::Error)]
@@ -104,11 +105,11 @@ impl Signals {
     }
 }
 
-/// Opens the store of a configuration.
+/// Opens the store of a configuration. The only place that names the implementation.
 ///
 /// # Errors
 /// Returns an error if the store cannot be opened.
-pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteStore, StoreError> {
+pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<Arc<dyn Store>, StoreError> {
     let settings = &configuration.settings;
     let path = configuration.path(&settings.store);
     if let Some(folder) = path.parent()
@@ -128,7 +129,7 @@ pub fn open_store(configuration: &Configuration, mode: Mode) -> Result<SqliteSto
         bytes: settings.retention.rejected_bytes,
         ..RejectedLogPolicy::default()
     };
-    SqliteStore::open(options)
+    Ok(Arc::new(SqliteStore::open(options)?))
 }
 
 /// Builds the gateway of a configuration and a store.
@@ -161,7 +162,7 @@ impl Gateway {
             }
             None => None,
         };
-        let store = Arc::new(open_store(&configuration, Mode::Serve)?);
+        let store = open_store(&configuration, Mode::Serve)?;
         let senders = listen("listen", settings.listen)?;
         let management = listen("management", settings.management)?;
         let app = app(configuration, store, clock).await?;
@@ -311,7 +312,7 @@ async fn prune_regularly(app: Arc<App>) {
 
 /// Returns the time of the latest stored request; `None` if there are no requests or the store does
 /// not answer.
-async fn newest(app: &App) -> Option<i64> {
+async fn newest(app: &App) -> Option<UnixMicros> {
     let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
     let found = app.store.requests(&newest).await.ok()?;
     found.first().map(|request| request.received_at)

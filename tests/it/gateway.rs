@@ -3,6 +3,7 @@
 mod access;
 mod awork;
 mod commands;
+mod damaged;
 mod deduplication;
 mod encryption;
 mod endpoint;

@@ -128,6 +128,7 @@ impl Configuration {
     pub fn file_of(&self, name: &str) -> Option<PathBuf> {
         let wanted = self.find(name)?;
         listener_files(&self.folder).ok()?.into_iter().find(|path| {
+            // A file that cannot be read is not the one of a listener that was read.
             let text = std::fs::read_to_string(path).unwrap_or_default();
             text.to_ascii_lowercase().contains(&*wanted.id)
         })

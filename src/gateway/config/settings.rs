@@ -16,6 +16,7 @@ use crate::delivery::Programs;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::Node;
 use crate::engine::Source;
+use crate::gateway::ids::TenantId;
 use crate::listener::LISTENER;
 
 /// Name of the file with the settings of the gateway, in the folder of a configuration.
@@ -198,7 +199,7 @@ pub struct Sink {
     /// Name of the sink.
     pub name: String,
     /// Tenant whose events are written.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// Path of the file.
     pub path: PathBuf,
     /// Event types that are written; `*` for all.
@@ -525,7 +526,7 @@ fn sink(node: &Node) -> Sink {
         events.iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect();
     Sink {
         name: text("name").unwrap_or_default(),
-        tenant: text("tenant").unwrap_or_default(),
+        tenant: text("tenant").unwrap_or_default().into(),
         path: text("path").unwrap_or_default().into(),
         events: if events.is_empty() { vec!["*".to_owned()] } else { events },
         filter: text("filter"),

@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use super::HOPS;
 use super::client::{Clients, ConnectError};
 use crate::delivery::{AttemptResult, Endpoint, retry_after};
-use crate::gateway::ops::clock::time_of;
+use crate::gateway::ops::clock::{UnixMicros, time_of};
 
 /// The message of an attempt.
 pub(super) struct Message<'m> {
@@ -24,7 +24,7 @@ pub(super) struct Message<'m> {
     /// The number of gateways on the way, including this one.
     pub hops: u32,
     /// The time, in microseconds since the epoch.
-    pub now: i64,
+    pub now: UnixMicros,
 }
 
 /// The result of an attempt.
@@ -77,14 +77,14 @@ pub(super) async fn send(
 
 fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
     let endpoint = message.endpoint;
-    let seconds = message.now.div_euclid(1_000_000);
+    let seconds = message.now.get().div_euclid(1_000_000);
     let mut request = Request::post(&endpoint.url)
         .header("content-type", "application/json")
         .header("user-agent", concat!("hookgate/", env!("CARGO_PKG_VERSION")))
         .header(HOPS, message.hops)
         .header("webhook-id", message.id)
         .header("webhook-timestamp", seconds);
-    if let Some(signatures) = endpoint.signatures(message.id, message.now, message.body) {
+    if let Some(signatures) = endpoint.signatures(message.id, message.now.get(), message.body) {
         request = request.header("webhook-signature", signatures);
     }
     let body = Full::new(message.body.clone());
@@ -102,7 +102,7 @@ fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
     Ok(request)
 }
 
-async fn answered(response: Response<Incoming>, now: i64) -> AttemptReport {
+async fn answered(response: Response<Incoming>, now: UnixMicros) -> AttemptReport {
     let status = response.status().as_u16();
     let ended = AttemptResult::Answered(status);
     let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok());

@@ -17,7 +17,8 @@ use super::throttle::Throttle;
 use super::worker::{Next, SubscriptionWorker, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
-use crate::gateway::ops::clock::ClockSkewDetector;
+use crate::gateway::ids::{SubscriptionId, TenantId};
+use crate::gateway::ops::clock::{ClockSkewDetector, UnixMicros};
 use crate::gateway::ops::shares::Shares;
 use crate::gateway::store::Upcoming;
 
@@ -91,14 +92,14 @@ struct Dispatcher {
     stop: watch::Receiver<bool>,
     workers: JoinSet<WorkerExit>,
     /// The subscription and the tenant of each task, in case the task panics.
-    names: HashMap<Id, (String, String)>,
-    running: HashMap<String, Running>,
+    names: HashMap<Id, (SubscriptionId, TenantId)>,
+    running: HashMap<SubscriptionId, Running>,
     /// The next due time of workers that do not run.
     due: Due,
     /// The end of the pause of each worker.
-    paused_until: HashMap<String, i64>,
+    paused_until: HashMap<SubscriptionId, UnixMicros>,
     /// The throttles of receivers whose workers do not run.
-    throttles: HashMap<String, Throttle>,
+    throttles: HashMap<SubscriptionId, Throttle>,
     /// Settings that could not be applied.
     rejected: Option<Delivery>,
     clock_skew: ClockSkewDetector,
@@ -109,29 +110,29 @@ struct Dispatcher {
 /// The due times of workers, in microseconds since the epoch, indexed by subscription and by time.
 #[derive(Default)]
 struct Due {
-    times: HashMap<String, (i64, String)>,
-    order: BTreeSet<(i64, String, String)>,
+    times: HashMap<SubscriptionId, (UnixMicros, TenantId)>,
+    order: BTreeSet<(UnixMicros, SubscriptionId, TenantId)>,
 }
 
 impl Due {
-    fn insert(&mut self, subscription: String, tenant: String, at: i64) {
+    fn insert(&mut self, subscription: SubscriptionId, tenant: TenantId, at: UnixMicros) {
         self.remove(&subscription);
         self.times.insert(subscription.clone(), (at, tenant.clone()));
         self.order.insert((at, subscription, tenant));
     }
 
-    fn remove(&mut self, subscription: &str) {
+    fn remove(&mut self, subscription: &SubscriptionId) {
         if let Some((at, tenant)) = self.times.remove(subscription) {
-            self.order.remove(&(at, subscription.to_owned(), tenant));
+            self.order.remove(&(at, subscription.clone(), tenant));
         }
     }
 
-    fn first(&self) -> Option<i64> {
+    fn first(&self) -> Option<UnixMicros> {
         self.order.first().map(|(at, ..)| *at)
     }
 
     /// Removes the first entry that is due. Returns its subscription and tenant.
-    fn pop(&mut self, now: i64) -> Option<(String, String)> {
+    fn pop(&mut self, now: UnixMicros) -> Option<(SubscriptionId, TenantId)> {
         if self.first()? > now {
             return None;
         }
@@ -155,7 +156,7 @@ impl Dispatcher {
         Arc::clone(&current.0)
     }
 
-    fn wake(&mut self, subscription: String, tenant: String) {
+    fn wake(&mut self, subscription: SubscriptionId, tenant: TenantId) {
         if let Some(running) = self.running.get_mut(&subscription) {
             running.again = true;
             running.wake.notify_one();
@@ -221,7 +222,8 @@ impl Dispatcher {
         let Some(next) = self.due.first() else {
             return POLL_INTERVAL;
         };
-        let wait = next.saturating_sub(self.app.clock.micros());
+        let wait = next.since(self.app.clock.micros());
+        // A delivery that is due already has waited enough.
         Duration::from_micros(u64::try_from(wait).unwrap_or(0)).min(POLL_INTERVAL)
     }
 

@@ -15,6 +15,7 @@ use super::task::with_event;
 use crate::engine::Projection;
 use crate::gateway::app::App;
 use crate::gateway::config::configuration::Configuration;
+use crate::gateway::ids::{SubscriptionId, TenantId};
 use crate::gateway::ops::clock::micros_in;
 use crate::gateway::store::{BacklogLimits, EventRecord, FanOutTurn, FannedOut, StoreError};
 
@@ -97,17 +98,17 @@ pub(in crate::gateway) async fn fan_out(app: Arc<App>, mut stop: watch::Receiver
 struct FanOut {
     app: Arc<App>,
     /// Tenants with events to fan out.
-    known: BTreeSet<String>,
+    known: BTreeSet<TenantId>,
     /// Tenants that wait for their turn, in order.
-    queue: VecDeque<String>,
+    queue: VecDeque<TenantId>,
     /// Tenants whose filters have to be evaluated.
-    to_filter: VecDeque<String>,
+    to_filter: VecDeque<TenantId>,
     /// Tenants whose filters are being evaluated.
     filtering: JoinSet<FanOutTurn>,
     /// Tenants with evaluated filters.
     turns: VecDeque<FanOutTurn>,
     /// Tenants without subscriptions, with the time of their next turn.
-    quiet: BTreeMap<String, Instant>,
+    quiet: BTreeMap<TenantId, Instant>,
     /// Time until which notifications wait, because the last ones were of tenants without
     /// subscriptions.
     notifications_wait_until: Option<Instant>,
@@ -130,7 +131,7 @@ impl FanOut {
     }
 
     /// Adds a tenant with events to fan out.
-    fn add(&mut self, tenant: String) {
+    fn add(&mut self, tenant: TenantId) {
         if self.known.insert(tenant.clone()) && !self.quiet.contains_key(&tenant) {
             self.queue.push_back(tenant);
         }
@@ -138,7 +139,7 @@ impl FanOut {
 
     /// Adds the tenants of some notifications. If none of them has subscriptions, the next
     /// notifications wait a moment.
-    fn add_all(&mut self, tenants: impl Iterator<Item = String>) {
+    fn add_all(&mut self, tenants: impl Iterator<Item = TenantId>) {
         let mut all_quiet = true;
         for tenant in tenants {
             all_quiet &= self.quiet.contains_key(&tenant);
@@ -161,7 +162,7 @@ impl FanOut {
 
     fn wake_quiet(&mut self) {
         let now = Instant::now();
-        let over: Vec<String> =
+        let over: Vec<TenantId> =
             self.quiet.iter().filter(|(_, at)| **at <= now).map(|(one, _)| one.clone()).collect();
         for tenant in over {
             self.quiet.remove(&tenant);
@@ -210,7 +211,7 @@ impl FanOut {
         if turns.is_empty() {
             return;
         }
-        let tenants: Vec<String> = turns.iter().map(|turn| turn.tenant.clone()).collect();
+        let tenants: Vec<TenantId> = turns.iter().map(|turn| turn.tenant.clone()).collect();
         // New events belong to the next turn.
         for tenant in &tenants {
             self.known.remove(tenant);
@@ -248,7 +249,7 @@ impl FanOut {
         }
     }
 
-    fn count_diverted(&mut self, diverted: Vec<(String, usize)>) {
+    fn count_diverted(&mut self, diverted: Vec<(SubscriptionId, usize)>) {
         for (subscription, number) in diverted {
             self.app.metrics.deliveries("backlog", number);
             self.warnings.count(subscription, number);
@@ -293,7 +294,7 @@ impl FanOut {
 }
 
 /// Evaluates the filters of a tenant for its next events. If that fails, the workers evaluate them.
-async fn evaluate_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
+async fn evaluate_filters(app: Arc<App>, tenant: TenantId) -> FanOutTurn {
     let events = match app.store.pending_events(&tenant, MAX_EVENTS).await {
         Ok(events) => events,
         Err(error) => {
@@ -306,15 +307,13 @@ async fn evaluate_filters(app: Arc<App>, tenant: String) -> FanOutTurn {
     evaluating.await.unwrap_or(unfiltered)
 }
 
-fn evaluate(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
+fn evaluate(app: &App, tenant: TenantId, events: &[EventRecord]) -> FanOutTurn {
     let (began, hops) = (Instant::now(), app.configuration().settings.delivery.hops);
     let mut turn = FanOutTurn { tenant, upto: Some(0), unwanted: Vec::new() };
     for event in events {
         // An event in a loop ends for that reason, even if a filter does not hold.
         if event.hops < hops {
-            let read = |wanted: &Projection| {
-                with_event(event, |event| event.to_value(wanted).ok()).ok().flatten()
-            };
+            let read = |wanted: &Projection| with_event(event, |event| event.to_value(wanted)).ok();
             let unwanted = app.filters.unwanted(&turn.tenant, &event.event_type, read);
             turn.unwanted.extend(unwanted.into_iter().map(|one| (event.place, one)));
         }
@@ -329,7 +328,7 @@ fn evaluate(app: &App, tenant: String, events: &[EventRecord]) -> FanOutTurn {
 /// Warnings about backlogs above their limits: at most once in a period.
 #[derive(Default)]
 struct BacklogWarnings {
-    counted: HashMap<String, usize>,
+    counted: HashMap<SubscriptionId, usize>,
     logged_at: Option<Instant>,
 }
 
@@ -340,11 +339,11 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_NAMED: usize = 20;
 
 impl BacklogWarnings {
-    fn count(&mut self, subscription: String, number: usize) {
+    fn count(&mut self, subscription: SubscriptionId, number: usize) {
         let full = self.counted.len() >= 10 * MAX_NAMED;
         match self.counted.get_mut(&subscription) {
             Some(counted) => *counted += number,
-            None if full => *self.counted.entry(String::new()).or_default() += number,
+            None if full => *self.counted.entry(SubscriptionId::default()).or_default() += number,
             None => drop(self.counted.insert(subscription, number)),
         }
     }
@@ -359,7 +358,7 @@ impl BacklogWarnings {
         let all: usize = self.counted.values().sum();
         for (subscription, deliveries) in self.counted.drain().take(MAX_NAMED) {
             tracing::warn!(
-                subscription,
+                %subscription,
                 deliveries,
                 "its oldest waiting deliveries became dead letters: the backlog is over its limit"
             );

@@ -14,10 +14,11 @@ use crate::delivery::{
 };
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Sink;
+use crate::gateway::ids::{SubscriptionId, TenantId};
 use crate::gateway::ops::file_modes::private;
 use crate::gateway::ops::ids::derived_id;
 use crate::gateway::store::{
-    AuditRecord, Change, StoreError, SubscriptionFilter, SubscriptionRecord,
+    AuditAction, AuditRecord, Change, StoreError, SubscriptionFilter, SubscriptionRecord,
 };
 use crate::gateway::subscriptions::subscribed::{sealed, unsealed};
 
@@ -122,15 +123,15 @@ pub(in crate::gateway) async fn sync_sinks(app: &App) -> Result<(), StoreError> 
         }
     }
     for gone in known {
-        let audit = audit(app, "sinks.delete", &gone.id);
+        let audit = audit(app, AuditAction::SinksDelete, &gone.id);
         app.store.delete_subscription(Change { what: gone.id, audit }).await?;
     }
     Ok(())
 }
 
 /// Returns the id of a sink. It depends only on the tenant and the name.
-fn id(sink: &Sink) -> String {
-    derived_id(&format!("sink\n{}\n{}", sink.tenant, sink.name)).to_string()
+fn id(sink: &Sink) -> SubscriptionId {
+    derived_id(&format!("sink\n{}\n{}", sink.tenant, sink.name)).into()
 }
 
 fn definition(sink: &Sink, path: &Path) -> Definition {
@@ -148,11 +149,16 @@ fn definition(sink: &Sink, path: &Path) -> Definition {
     }
 }
 
-fn audit(app: &App, action: &str, target: &str) -> AuditRecord {
+fn audit(app: &App, action: AuditAction, target: &str) -> AuditRecord {
     AuditRecord::new(app.clock.micros(), "configuration", action, target)
 }
 
-fn seal(app: &App, tenant: &str, id: &str, definition: &Definition) -> Result<Vec<u8>, StoreError> {
+fn seal(
+    app: &App,
+    tenant: &TenantId,
+    id: &SubscriptionId,
+    definition: &Definition,
+) -> Result<Vec<u8>, StoreError> {
     sealed(&app.keyring, tenant, id, definition)
         .map_err(|error| StoreError::Unavailable(error.to_string()))
 }
@@ -160,11 +166,11 @@ fn seal(app: &App, tenant: &str, id: &str, definition: &Definition) -> Result<Ve
 async fn create(
     app: &App,
     sink: &Sink,
-    id: String,
+    id: SubscriptionId,
     definition: &Definition,
 ) -> Result<(), StoreError> {
     let now = app.clock.micros();
-    let audit = audit(app, "sinks.create", &id);
+    let audit = audit(app, AuditAction::SinksCreate, &id);
     let sealed = seal(app, &sink.tenant, &id, definition)?;
     let what = SubscriptionRecord {
         id,
@@ -187,7 +193,7 @@ async fn change(
     record: SubscriptionRecord,
     definition: &Definition,
 ) -> Result<(), StoreError> {
-    let audit = audit(app, "sinks.update", &record.id);
+    let audit = audit(app, AuditAction::SinksUpdate, &record.id);
     let what = SubscriptionRecord {
         events: definition.events.clone(),
         sealed: seal(app, &record.tenant, &record.id, definition)?,

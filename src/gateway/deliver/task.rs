@@ -22,14 +22,15 @@ use crate::delivery::{
 use crate::engine::{JsonError, Machine, OwnedValue};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
-use crate::gateway::ops::clock::{micros_in, time_of};
+use crate::gateway::ids::EventId;
+use crate::gateway::ops::clock::{UnixMicros, micros_in, time_of};
 use crate::gateway::ops::ids::{InvalidId, display_locator, stored_id};
 use crate::gateway::ops::memory_pool::Owner;
 use crate::gateway::ops::offload::Load;
 use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::{
-    AttemptRecord, DeliveryOutcome, DeliveryUpdate, EventRecord, LeasedDelivery, SUSPENDED,
-    StoreError,
+    AttemptRecord, DeliveryOutcome, DeliveryUpdate, DivertCause, EventRecord, LeasedDelivery,
+    SUSPENDED, StoreError,
 };
 use crate::gateway::subscriptions::subscribed::Subscribed;
 
@@ -194,7 +195,7 @@ impl DeliveryTask {
         let marked = delivery.attempts == 0 && delivery.reason.as_deref() == Some(SUSPENDED);
         if record.health.suspended_at.is_some() || marked {
             let end = match subscribed.definition.policy.divert {
-                true => DeliveryOutcome::Diverted { trigger: "suspended".to_owned() },
+                true => DeliveryOutcome::Diverted { cause: DivertCause::Suspended },
                 false => DeliveryOutcome::Dropped,
             };
             return Some(end_of(work, end, SUSPENDED));
@@ -269,16 +270,21 @@ impl DeliveryTask {
         }
         let made = with_event(record, |event| {
             if !slack {
-                return Ok(envelope(self.subscribed.record.api, event, self.settings.actor_id));
+                return envelope(self.subscribed.record.api, event, self.settings.actor_id);
             }
-            let entity = slack_entity(event).map_err(|error| damaged(&error))?;
+            let entity = slack_entity(event)?;
             Ok(slack_message(event.kind, &entity).to_string())
         });
-        made.unwrap_or_else(|error| Err(error.to_string()))
+        made.map_err(|error| error.to_string())
     }
 
     /// Sends a message. Returns `None` if the attempt could not begin.
-    async fn send(&self, work: &LeasedDelivery, body: &Bytes, now: i64) -> Option<AttemptReport> {
+    async fn send(
+        &self,
+        work: &LeasedDelivery,
+        body: &Bytes,
+        now: UnixMicros,
+    ) -> Option<AttemptReport> {
         let definition = &self.subscribed.definition;
         if definition.receiver == Receiver::File && !work.delivery.notice {
             let configuration = self.app.configuration();
@@ -330,7 +336,7 @@ impl DeliveryTask {
     fn after_attempt(
         &self,
         work: &LeasedDelivery,
-        at: i64,
+        at: UnixMicros,
         body: Option<String>,
         report: AttemptReport,
     ) -> DeliveryUpdate {
@@ -345,7 +351,7 @@ impl DeliveryTask {
         };
         let history =
             History { attempts: number, ended: report.ended, retry_after: report.retry_after };
-        let next = next_attempt(policy, &history, self.app.clock.micros(), jitter());
+        let next = next_attempt(policy, &history, self.app.clock.micros().get(), jitter());
         let given_up = matches!(next, Next::GivenUp { .. });
         let effect = AttemptEffect::of(policy, taken, given_up);
         let attempt = AttemptRecord {
@@ -383,10 +389,11 @@ impl DeliveryTask {
         let Next::GivenUp { trigger, divert } = next else {
             return None;
         };
+        // The event may have been deleted. The notice names it by its id.
         let kind = work.event.as_ref().map(|event| event.event_type.clone());
         let notice = Notice {
             webhook_locator: match record.api {
-                Api::Awork => record.id.clone(),
+                Api::Awork => record.id.to_string(),
                 Api::Socotra | Api::Sink => display_locator(&record.id),
             },
             webhook_name: definition.name.clone(),
@@ -412,7 +419,7 @@ impl DeliveryTask {
             match app.store.settle(update.clone(), app.clock.micros()).await {
                 Ok(suspended) => {
                     if suspended {
-                        tracing::warn!(subscription, "subscription suspended: too many failures");
+                        tracing::warn!(%subscription, "subscription suspended: too many failures");
                     }
                     if update.notice.is_some() {
                         app.notifier.notify_subscriptions([subscription.clone()]);
@@ -465,14 +472,10 @@ impl ProgramInput {
     fn value(&self, record: &EventRecord, programs: &Programs) -> Result<&OwnedValue, String> {
         let read = || {
             let value = with_event(record, |event| event.to_value(programs.wanted()));
-            value.map_err(|error| error.to_string())?.map_err(|error| damaged(&error))
+            value.map_err(|error| error.to_string())
         };
         self.0.get_or_init(read).as_ref().map_err(Clone::clone)
     }
-}
-
-fn damaged(error: &JsonError) -> String {
-    format!("the stored data of the event is not JSON: {error}")
 }
 
 /// Returns the update of a delivery that ends or waits without an attempt.
@@ -489,26 +492,43 @@ fn end_of(work: &LeasedDelivery, end: DeliveryOutcome, reason: &str) -> Delivery
     }
 }
 
+/// The reason why a stored event cannot be sent: the store was changed by another program.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::gateway) enum DamagedEvent {
+    /// An id that is no UUID.
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    /// Data that is not there.
+    #[error("the data of the event `{0}` is missing in the store")]
+    NoData(EventId),
+    /// Data that cannot be parsed.
+    #[error("the data of the event `{0}` in the store is not JSON: {1}")]
+    Json(EventId, JsonError),
+}
+
 /// Runs a function with the event of a stored record.
 ///
 /// # Errors
-/// Returns an error if an id of the record is no UUID.
+/// Returns an error if an id of the record is no UUID, if its data is missing, or if the function
+/// finds that the data is no JSON.
 pub(in crate::gateway) fn with_event<T>(
     record: &EventRecord,
-    run: impl FnOnce(&Event<'_>) -> T,
-) -> Result<T, InvalidId> {
-    let data = record.data.as_deref().unwrap_or("null");
-    Ok(run(&Event {
+    run: impl FnOnce(&Event<'_>) -> Result<T, JsonError>,
+) -> Result<T, DamagedEvent> {
+    let id = || record.id.clone();
+    let data = record.data.as_deref().ok_or_else(|| DamagedEvent::NoData(id()))?;
+    let done = run(&Event {
         id: stored_id(&record.id)?,
         request: stored_id(&record.request_id)?,
         kind: &record.event_type,
         at: time_of(record.created_at),
         data,
-    }))
+    });
+    done.map_err(|error| DamagedEvent::Json(id(), error))
 }
 
 /// Returns the message id. It is that of the event, for all subscriptions and all attempts.
-fn message_id(event: &str) -> Result<String, InvalidId> {
+fn message_id(event: &EventId) -> Result<String, InvalidId> {
     stored_id(event).map(locator)
 }
 
@@ -516,9 +536,9 @@ fn message_id(event: &str) -> Result<String, InvalidId> {
 fn outcome(next: Next) -> DeliveryOutcome {
     match next {
         Next::Delivered => DeliveryOutcome::Delivered,
-        Next::Again { at, .. } => DeliveryOutcome::Again { at },
+        Next::Again { at, .. } => DeliveryOutcome::Again { at: UnixMicros::new(at) },
         Next::GivenUp { trigger, divert: true } => {
-            DeliveryOutcome::Diverted { trigger: trigger.to_string() }
+            DeliveryOutcome::Diverted { cause: DivertCause::Trigger(trigger) }
         }
         Next::GivenUp { divert: false, .. } | Next::Ignored => DeliveryOutcome::Dropped,
     }

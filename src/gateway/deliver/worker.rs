@@ -12,7 +12,8 @@ use super::task::{Attempted, DeliveryTask};
 use super::throttle::Throttle;
 use crate::delivery::Receiver;
 use crate::gateway::app::App;
-use crate::gateway::ops::clock::micros_in;
+use crate::gateway::ids::{SubscriptionId, TenantId};
+use crate::gateway::ops::clock::{UnixMicros, micros_in};
 use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::StoreError;
 use crate::gateway::subscriptions::subscribed::Subscribed;
@@ -21,9 +22,9 @@ use crate::gateway::subscriptions::subscribed::Subscribed;
 pub(super) struct SubscriptionWorker {
     pub app: Arc<App>,
     pub shared: Arc<Shared>,
-    pub subscription: String,
+    pub subscription: SubscriptionId,
     /// The tenant of the subscription; empty if it is not known yet.
-    pub tenant: String,
+    pub tenant: TenantId,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -36,9 +37,9 @@ pub(super) struct WorkerExit {
 /// The time of the next run.
 pub(super) enum Next {
     /// Runs at this time, or at the next notification if no time is known.
-    Due(Option<i64>),
+    Due(Option<UnixMicros>),
     /// Runs not before this time, because no delivery is possible now.
-    Rest(i64),
+    Rest(UnixMicros),
 }
 
 /// Pause after an error of the store.
@@ -73,7 +74,7 @@ impl SubscriptionWorker {
                     Ok(Begun::Some(number)) => begun = number,
                     Ok(Begun::Rest(time)) => return self.rest(flight, throttle, time).await,
                     Err(error) => {
-                        tracing::warn!(subscription = self.subscription, %error, "no delivery");
+                        tracing::warn!(subscription = %self.subscription, %error, "no delivery");
                         tokio::time::sleep(STORE_RETRY_DELAY).await;
                     }
                 }
@@ -111,7 +112,7 @@ impl SubscriptionWorker {
         WorkerExit { throttle, next: Next::Rest(until) }
     }
 
-    async fn next_due(&self) -> Option<i64> {
+    async fn next_due(&self) -> Option<UnixMicros> {
         let _read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
         let due = self.app.store.next_due(&self.subscription, self.app.clock.micros()).await;
         due.unwrap_or_else(|error| {
@@ -192,10 +193,14 @@ impl SubscriptionWorker {
     /// Returns the current subscription. Reuses the compiled one while its version is unchanged.
     async fn subscribed(&self, known: &mut Option<Arc<Subscribed>>) -> Result<Known, StoreError> {
         let read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
-        let Some(record) = self.app.store.subscription(&self.subscription).await? else {
-            return Ok(Known::Gone);
-        };
+        let found = self.app.store.subscription(&self.subscription).await;
         drop(read);
+        let record = match found {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(Known::Gone),
+            Err(error @ StoreError::BadRow { .. }) => return Ok(self.unreadable(&error)),
+            Err(error) => return Err(error),
+        };
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
             return Ok(Known::Good(Arc::clone(known)));
         }
@@ -206,11 +211,13 @@ impl SubscriptionWorker {
                 *known = Some(Arc::clone(&subscribed));
                 Ok(Known::Good(subscribed))
             }
-            Err(error) => {
-                tracing::error!(subscription = self.subscription, %error, "nothing is delivered");
-                Ok(Known::Unreadable)
-            }
+            Err(error) => Ok(self.unreadable(&error)),
         }
+    }
+
+    fn unreadable(&self, error: &impl std::fmt::Display) -> Known {
+        tracing::error!(subscription = %self.subscription, %error, "nothing is delivered");
+        Known::Unreadable
     }
 }
 

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::scopes::{SEND, permits};
+use super::scopes::permits;
 use crate::gateway::app::App;
-use crate::gateway::store::{Key, KeyKind, StoreError};
+use crate::gateway::ops::clock::UnixMicros;
+use crate::gateway::store::{Key, KeyKind, Scope, StoreError};
 use crate::listener::Presented;
 
 /// Lifetime of an access token, in seconds.
@@ -67,8 +68,12 @@ pub(in crate::gateway) async fn look_up(
         return Ok(Presented::None);
     };
     Ok(match bearer(app, presented).await? {
-        Ok(key) if !permits(&key.scopes, SEND) => Presented::MissingScope { id: key.id },
-        Ok(key) => Presented::Known { id: key.id, tenant: key.tenant, listeners: key.listeners },
+        Ok(key) if !permits(&key.scopes, Scope::Send) => Presented::MissingScope { id: key.id },
+        Ok(key) => Presented::Known {
+            id: key.id,
+            tenant: key.tenant.into(),
+            listeners: key.listeners.into_iter().map(String::from).collect(),
+        },
         Err(reason) => Presented::Unknown(reason),
     })
 }
@@ -156,7 +161,7 @@ async fn key(app: &App, presented: &str) -> Result<Option<Key>, StoreError> {
     Ok(good.then_some(key))
 }
 
-fn is_good(key: &Key, now: i64) -> bool {
+fn is_good(key: &Key, now: UnixMicros) -> bool {
     key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now)
 }
 
@@ -184,11 +189,14 @@ async fn token(app: &App, presented: &str) -> Result<Result<Key, &'static str>, 
         return Ok(unknown);
     };
     let now = app.clock.micros();
-    let expires = claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
-    if expires <= now / MICROS {
+    let expires = claims.get("exp").and_then(Value::as_i64);
+    let client = claims.get("sub").and_then(Value::as_str);
+    let (Some(expires), Some(client)) = (expires, client) else {
+        return Ok(unknown);
+    };
+    if expires <= now.get() / MICROS {
         return Ok(unknown);
     }
-    let client = claims.get("sub").and_then(Value::as_str).unwrap_or("");
     match app.store.key(client).await? {
         Some(key) if key.kind == KeyKind::OAuthClient && is_good(&key, now) => Ok(Ok(key)),
         _ => Ok(Err("the token's client is revoked or expired")),
@@ -277,10 +285,10 @@ fn basic(authorization: &str) -> Option<(String, String)> {
 }
 
 fn granted(app: &App, key: &Key) -> Issued {
-    let now = app.clock.micros() / MICROS;
+    let now = app.clock.micros().get() / MICROS;
     let audience: Vec<String> = match key.listeners.is_empty() {
         true => vec![format!("tenant:{}", key.tenant)],
-        false => key.listeners.clone(),
+        false => key.listeners.iter().map(ToString::to_string).collect(),
     };
     let claims = json!({
         "iss": "hookgate", "sub": key.id, "aud": audience, "iat": now, "exp": now + TOKEN_LIFE,

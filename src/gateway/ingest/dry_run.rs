@@ -16,11 +16,9 @@ use crate::gateway::config::settings::Settings;
 use crate::gateway::http::collected;
 use crate::gateway::ops::clock::Clock;
 use crate::gateway::routes::sender_routes;
-use crate::gateway::serve::{ServeError, app};
-use crate::gateway::store::{
-    EventFilter, Mode, RequestFilter, RequestRecord, SqliteOptions, SqliteStore,
-};
-use crate::listener::{Event, Listener, Response, Sample};
+use crate::gateway::serve::{ServeError, app, open_store};
+use crate::gateway::store::{EventFilter, Mode, RequestFilter, RequestRecord};
+use crate::listener::{Event, Listener, Outcome, Response, Sample};
 use crate::value::read_json;
 
 /// File name of the store in its temporary folder.
@@ -36,8 +34,8 @@ pub struct DryRun {
 /// The result of a dry run.
 #[derive(Debug)]
 pub struct DryRunResult {
-    /// Name of the outcome.
-    pub outcome: String,
+    /// Outcome.
+    pub outcome: Outcome,
     /// Reason codes of the steps.
     pub codes: Vec<String>,
     /// Reasons as text.
@@ -60,6 +58,9 @@ pub enum DryRunError {
     /// A store that does not answer.
     #[error(transparent)]
     Store(#[from] crate::gateway::store::StoreError),
+    /// Reasons in the store that are no JSON.
+    #[error("the stored reasons cannot be read: {0}")]
+    Reasons(#[from] serde_json::Error),
     /// A request that is not valid HTTP.
     #[error("the request cannot be sent: {0}")]
     Request(#[from] hyper::http::Error),
@@ -75,8 +76,6 @@ impl DryRun {
     /// Returns an error if its store cannot be created.
     pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, DryRunError> {
         let folder = tempfile::tempdir()?;
-        let options = SqliteOptions::new(folder.path().join(STORE), Mode::Serve);
-        let store = Arc::new(SqliteStore::open(options)?);
         let id = listener.id.to_string();
         let configuration = Configuration {
             folder: folder.path().to_owned(),
@@ -85,6 +84,7 @@ impl DryRun {
             warnings: Vec::new(),
             seen: Default::default(),
         };
+        let store = open_store(&configuration, Mode::Serve)?;
         let app = app(configuration, store, Clock::pinned(Time::EPOCH)).await?;
         Ok(Self { app, listener: id, _folder: folder })
     }
@@ -100,7 +100,7 @@ impl DryRun {
         let newest = RequestFilter { limit: 1, newest_first: true, ..RequestFilter::default() };
         let record = self.app.store.requests(&newest).await?.into_iter().next();
         let event = self.event(record.as_ref()).await?;
-        Ok(dry_run_result(record, response, event))
+        dry_run_result(record, response, event)
     }
 
     async fn answer(&self, sample: &Sample) -> Result<Response, DryRunError> {
@@ -126,7 +126,7 @@ impl DryRun {
     }
 
     async fn event(&self, record: Option<&RequestRecord>) -> Result<Option<Event>, DryRunError> {
-        let Some(id) = record.and_then(|record| record.event_id.as_deref()) else {
+        let Some(id) = record.and_then(|record| record.event_id.as_ref()) else {
             return Ok(None);
         };
         let found = self.app.store.event(id).await?;
@@ -151,18 +151,13 @@ fn dry_run_result(
     record: Option<RequestRecord>,
     response: Response,
     event: Option<Event>,
-) -> DryRunResult {
+) -> Result<DryRunResult, DryRunError> {
     let Some(record) = record else {
         let (codes, reasons) = (Vec::new(), Vec::new());
-        return DryRunResult {
-            outcome: "unknown_listener".to_owned(),
-            codes,
-            reasons,
-            response,
-            event,
-        };
+        let outcome = Outcome::UnknownListener;
+        return Ok(DryRunResult { outcome, codes, reasons, response, event });
     };
-    let list: Vec<serde_json::Value> = serde_json::from_str(&record.reasons).unwrap_or_default();
+    let list: Vec<serde_json::Value> = serde_json::from_str(&record.reasons)?;
     let text = |one: &serde_json::Value, key: &str| {
         one.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
     };
@@ -175,5 +170,5 @@ fn dry_run_result(
             format!("{named}: {}: {}", text(one, "finding"), text(one, "message"))
         })
         .collect();
-    DryRunResult { outcome: record.outcome, codes, reasons, response, event }
+    Ok(DryRunResult { outcome: record.outcome, codes, reasons, response, event })
 }

@@ -27,7 +27,8 @@ use crate::gateway::http::body;
 use crate::gateway::http::body::Incoming;
 use crate::gateway::http::client_address::Origin;
 use crate::gateway::http::{Reservation, copy_size};
-use crate::gateway::ops::clock::{micros_in, micros_of};
+use crate::gateway::ids::{ListenerId, TenantId};
+use crate::gateway::ops::clock::{UnixMicros, micros_in, micros_of};
 use crate::gateway::ops::offload::Load;
 use crate::gateway::store::{
     DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, StoreError,
@@ -59,7 +60,7 @@ pub(in crate::gateway) async fn notify(
 ) -> HttpResponse {
     let configuration = app.configuration();
     let began = Instant::now();
-    // An id that is not UTF-8 is handled like any unknown id.
+    // An id that is not UTF-8 is handled like any unknown id: no listener has an empty one.
     let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
     let Some(listener) = configuration.listeners.get(id.as_str()).map(Arc::clone) else {
         app.metrics.count("", Outcome::UnknownListener, began.elapsed());
@@ -243,7 +244,7 @@ impl Receiver {
             listener: &self.listener.id,
             origin,
             policies: Policies::from(&self.configuration.settings.limits),
-            now: self.app.clock.micros(),
+            now: self.app.clock.micros().get(),
         }
     }
 
@@ -262,7 +263,7 @@ impl Receiver {
         let at = micros_of(request.received_at);
         self.app
             .store
-            .record_rejected_with(&self.listener.id, at, &mut || self.logged(request, decision));
+            .record_rejected_with(&self.listener_id(), at, &mut || self.logged(request, decision));
     }
 
     /// Prepares the rows of a request of a verified sender, with its event if it is accepted.
@@ -314,20 +315,28 @@ impl Receiver {
         }
     }
 
+    fn tenant(&self) -> TenantId {
+        TenantId::from(&*self.listener.tenant)
+    }
+
+    fn listener_id(&self) -> ListenerId {
+        ListenerId::from(&*self.listener.id)
+    }
+
     fn event(
         &self,
         request: &Request<'_>,
         decision: &Decision,
         verbatim: bool,
-        now: i64,
+        now: UnixMicros,
     ) -> EventRecord {
         let event = decision.event.as_ref();
         let text = |text: Option<&Box<str>>| text.map(|text| text.to_string());
         EventRecord {
-            id: self.app.clock.id().to_string(),
-            tenant: self.listener.tenant.to_string(),
-            listener_id: self.listener.id.to_string(),
-            request_id: request.id.to_owned(),
+            id: self.app.clock.id().into(),
+            tenant: self.tenant(),
+            listener_id: self.listener_id(),
+            request_id: request.id.into(),
             event_type: text(event.and_then(|event| event.kind.as_ref())).unwrap_or_default(),
             provider_event_id: text(event.and_then(|event| event.provider_id.as_ref())),
             data: match event.and_then(|event| event.data.as_ref()) {
@@ -363,12 +372,12 @@ impl Receiver {
 
     fn record(&self, request: &Request<'_>, decision: &Decision, log: Log) -> RequestRecord {
         RequestRecord {
-            id: request.id.to_owned(),
-            tenant: self.listener.tenant.to_string(),
-            listener_id: self.listener.id.to_string(),
+            id: request.id.into(),
+            tenant: self.tenant(),
+            listener_id: self.listener_id(),
             listener_name: self.listener.name.to_string(),
             received_at: micros_of(request.received_at),
-            outcome: decision.outcome.name().to_owned(),
+            outcome: decision.outcome,
             status: decision.response.status,
             log: log.entry,
             body: log.body,
@@ -432,7 +441,7 @@ impl Receiver {
             let at = micros_of(head.received_at);
             self.app
                 .store
-                .record_rejected_with(&self.listener.id, at, &mut || self.bare(head, outcome));
+                .record_rejected_with(&self.listener_id(), at, &mut || self.bare(head, outcome));
         }
         let mut response = error_response(outcome.status(), "ErrorRequest", outcome.row().doc);
         if matches!(outcome, Outcome::Unavailable | Outcome::TooManyFailures) {
@@ -466,7 +475,7 @@ impl Receiver {
 /// Returns the log entry of a request whose event was accepted before.
 fn repeat() -> Repeat {
     let reason = Reason::new("deduplicate", ReasonCode::SeenBefore, ReasonCode::SeenBefore.doc());
-    Repeat { outcome: Outcome::Duplicate.name().to_owned(), reason: json(&reason) }
+    Repeat { outcome: Outcome::Duplicate, reason: json(&reason) }
 }
 
 /// Serialises strings and lists of strings, which always succeeds.
@@ -534,7 +543,7 @@ impl Arrived {
 struct Prepared {
     entry: Entry,
     /// Time of the decision, in microseconds since the epoch.
-    now: i64,
+    now: UnixMicros,
     outcome: Outcome,
     reasons: Vec<Reason>,
     response: Response,
@@ -616,7 +625,7 @@ fn rate_limiter<'a>(
         listener: "oauth",
         origin,
         policies: Policies::from(&configuration.settings.limits),
-        now: app.clock.micros(),
+        now: app.clock.micros().get(),
     }
 }
 

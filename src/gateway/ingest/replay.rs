@@ -5,6 +5,7 @@
 
 use super::captured_request::CapturedRequest;
 use crate::engine::{Machine, Time};
+use crate::gateway::ids::RequestId;
 use crate::gateway::ops::clock::time_of;
 use crate::gateway::ops::encryption::Keyring;
 use crate::gateway::store::RequestRecord;
@@ -17,11 +18,11 @@ use crate::listener::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
     /// Id of the request.
-    pub id: String,
+    pub id: RequestId,
     /// Recorded outcome.
-    pub before: String,
+    pub before: Outcome,
     /// Outcome of the replay.
-    pub after: String,
+    pub after: Outcome,
     /// Reasons of the new outcome.
     pub reasons: Vec<String>,
     /// True if the verification ran again.
@@ -32,20 +33,20 @@ impl Replayed {
     /// Returns true if the outcome changed. A duplicate counts as accepted: its event was stored
     /// before.
     pub fn differs(&self) -> bool {
-        let as_decided = |outcome: &str| match outcome {
-            "duplicate" | "rate_limited" => "accepted".to_owned(),
-            "too_many_failures" => "verification_failed".to_owned(),
-            other => other.to_owned(),
+        let as_decided = |outcome| match outcome {
+            Outcome::Duplicate | Outcome::RateLimited => Outcome::Accepted,
+            Outcome::TooManyFailures => Outcome::VerificationFailed,
+            other => other,
         };
-        as_decided(&self.before) != as_decided(&self.after)
+        as_decided(self.before) != as_decided(self.after)
     }
 
     /// Converts to a JSON object.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "id": self.id,
-            "before": self.before,
-            "after": self.after,
+            "before": self.before.name(),
+            "after": self.after.name(),
             "differs": self.differs(),
             "verifiedAgain": self.verified_again,
             "reasons": self.reasons,
@@ -60,7 +61,7 @@ pub fn replay(
     raw: Option<&[u8]>,
     keyring: &Keyring,
 ) -> Replayed {
-    if Outcome::find(&record.outcome).is_some_and(Outcome::is_before_decision) {
+    if record.outcome.is_before_decision() {
         let reason = "it was refused before the listener decided, so nothing can be said";
         return unchanged(record, reason);
     }
@@ -76,8 +77,8 @@ pub fn replay(
     let failed = decision.reasons.iter().filter(|one| one.code != ReasonCode::Passed);
     Replayed {
         id: record.id.clone(),
-        before: record.outcome.clone(),
-        after: decision.outcome.name().to_owned(),
+        before: record.outcome,
+        after: decision.outcome,
         reasons: failed.map(Reason::to_string).collect(),
         verified_again,
     }
@@ -87,8 +88,8 @@ pub fn replay(
 fn unchanged(record: &RequestRecord, reason: &str) -> Replayed {
     Replayed {
         id: record.id.clone(),
-        before: record.outcome.clone(),
-        after: record.outcome.clone(),
+        before: record.outcome,
+        after: record.outcome,
         reasons: vec![reason.to_owned()],
         verified_again: false,
     }
@@ -96,8 +97,7 @@ fn unchanged(record: &RequestRecord, reason: &str) -> Replayed {
 
 /// Returns true if the request passed verification when it was received.
 fn was_verified(record: &RequestRecord) -> bool {
-    let failed = [Outcome::VerificationFailed.name(), Outcome::TooManyFailures.name()];
-    !failed.contains(&record.outcome.as_str())
+    !matches!(record.outcome, Outcome::VerificationFailed | Outcome::TooManyFailures)
 }
 
 /// Decides on a captured request. Returns true in addition if it was verified again. Credentials
@@ -139,8 +139,9 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let parsed = || log.get("parsed_body").filter(|body| !body.is_null()).map(ToString::to_string);
+    // Without either, the request had no body.
     let body = record.body.clone().or_else(parsed).unwrap_or_default();
-    let query = query_of(log.get("query_params"));
+    let query = query_of(log.get("query_params"))?;
     let method = text("http_method")?;
     let request = Request {
         id: &record.id,
@@ -156,21 +157,19 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
     Some(run(listener, &request, request.received_at, Some(was_verified(record))))
 }
 
-fn query_of(params: Option<&serde_json::Value>) -> String {
+/// Returns the query; `None` if the log has values that are no strings.
+fn query_of(params: Option<&serde_json::Value>) -> Option<String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in params.and_then(|params| params.as_object()).into_iter().flatten() {
-        match value {
-            serde_json::Value::Array(values) => {
-                for one in values.iter().filter_map(|one| one.as_str()) {
-                    query.append_pair(name, one);
-                }
-            }
-            one => {
-                query.append_pair(name, one.as_str().unwrap_or(""));
-            }
+        let values = match value {
+            serde_json::Value::Array(values) => values.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        for one in values {
+            query.append_pair(name, one.as_str()?);
         }
     }
-    query.finish()
+    Some(query.finish())
 }
 
 fn run(listener: &Listener, request: &Request<'_>, now: Time, verdict: Option<bool>) -> Decision {

@@ -6,8 +6,10 @@ use hyper::HeaderMap;
 
 use super::fault::Fault;
 use crate::gateway::app::App;
+use crate::gateway::ids::{ListenerId, TenantId};
 use crate::gateway::ingest::credentials::{authorization, manager};
-use crate::gateway::ingest::scopes::{SEND, permits};
+use crate::gateway::ingest::scopes::permits;
+use crate::gateway::store::Scope;
 
 /// The treatment of keys that are limited to listeners (`keys create --listener`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +36,11 @@ pub(super) struct Caller {
     /// Id of the key.
     pub key: String,
     /// Tenant of the key.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// Scopes of the key.
-    pub scopes: Vec<String>,
+    pub scopes: Vec<Scope>,
     /// Listeners that the key is limited to; empty for all listeners of the tenant.
-    pub listeners: Vec<String>,
+    pub listeners: Vec<ListenerId>,
 }
 
 impl Caller {
@@ -66,13 +68,13 @@ impl Caller {
 
     /// Returns the caller of operations that need no key.
     pub(super) fn anonymous() -> Self {
-        let (key, tenant) = (String::new(), String::new());
+        let (key, tenant) = (String::new(), TenantId::default());
         Self { key, tenant, scopes: Vec::new(), listeners: Vec::new() }
     }
 
     /// Refuses the key of a sender: its scope permits sending to listeners, and no operation.
     pub(super) fn manages(&self) -> Result<(), Fault> {
-        match self.scopes.iter().all(|scope| scope == SEND) {
+        match self.scopes.iter().all(|scope| *scope == Scope::Send) {
             true => Err(Fault::Forbidden("the key is one of a sender".to_owned())),
             false => Ok(()),
         }
@@ -90,15 +92,17 @@ impl Caller {
 
     /// Returns true if the key gives access to the data of a listener.
     pub(super) fn sees(&self, listener: &str) -> bool {
-        let is_it = |one: &String| one.eq_ignore_ascii_case(listener);
+        let is_it = |one: &ListenerId| one.eq_ignore_ascii_case(listener);
         self.listeners.is_empty() || self.listeners.iter().any(is_it)
     }
 
     /// Returns an error if the caller does not have a permission.
-    pub(super) fn may(&self, permission: &'static str) -> Result<(), Fault> {
+    pub(super) fn may(&self, permission: Scope) -> Result<(), Fault> {
         match permits(&self.scopes, permission) {
             true => Ok(()),
-            false => Err(Fault::Forbidden(format!("the key does not allow `{permission}`"))),
+            false => {
+                Err(Fault::Forbidden(format!("the key does not allow `{}`", permission.name())))
+            }
         }
     }
 }

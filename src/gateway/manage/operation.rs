@@ -24,6 +24,7 @@ use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 use crate::gateway::http::body;
 use crate::gateway::ops::memory_pool::Owner;
+use crate::gateway::store::Scope;
 
 /// The future answer of an operation.
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
@@ -38,7 +39,7 @@ pub(super) struct Operation {
     pub path: &'static str,
     pub summary: &'static str,
     /// Permissions that the key must have. Empty: any valid key. `None`: no key.
-    pub permissions: Option<&'static [&'static str]>,
+    pub permissions: Option<&'static [Scope]>,
     /// Treatment of keys that are limited to listeners.
     pub limited: ListenerLimit,
     /// Size class of the answer.
@@ -202,7 +203,7 @@ async fn answer(
         Some(permissions) => {
             let caller = Caller::of(&app, &parts.headers).await?;
             caller.manages()?;
-            permissions.iter().try_for_each(|permission| caller.may(permission))?;
+            permissions.iter().try_for_each(|permission| caller.may(*permission))?;
             caller.is_within(operation.limited)?;
             caller
         }

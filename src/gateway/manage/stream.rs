@@ -16,12 +16,12 @@ use super::caller::{Caller, ListenerLimit};
 use super::fault::Fault;
 use super::operation::{Kind, Operation, Parameter, Success, Weight};
 use crate::delivery::{Api, Event, Programs, Wanted, engine, envelope, locator};
-use crate::engine::Machine;
+use crate::engine::{JsonError, Machine};
 use crate::gateway::app::App;
 use crate::gateway::deliver::with_event;
 use crate::gateway::ingest::credentials::current_key;
 use crate::gateway::ops::ids::uuid_of;
-use crate::gateway::store::{EventFilter, EventRecord, StoreError};
+use crate::gateway::store::{EventFilter, EventRecord, Scope, StoreError};
 
 /// Operation of the event stream.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
@@ -30,7 +30,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     method: "get",
     path: "/events/stream",
     summary: "Events as they come, as server-sent events; `Last-Event-ID` goes on after one",
-    permissions: Some(&["events:read", "events:list"]),
+    permissions: Some(&[Scope::EventsRead, Scope::EventsList]),
     limited: ListenerLimit::Applied,
     weight: Weight::Object,
     parameters: &[
@@ -137,7 +137,7 @@ async fn selection(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
         let wrong = "has types and a filter of its own; give those or these";
         return Err(Fault::member("subscription", wrong));
     }
-    call.caller.may("webhooks:read")?;
+    call.caller.may(Scope::WebhooksRead)?;
     call.caller.is_within(ListenerLimit::Refused)?;
     let found = match call.subscription(Api::Socotra, id).await {
         Err(Fault::NotFound(_)) => call.subscription(Api::Awork, id).await?,
@@ -159,7 +159,7 @@ async fn after(call: &Call) -> Result<i64, Fault> {
         return Ok(call.app.store.last_place().await?);
     };
     let id = uuid_of(named).ok_or_else(|| Fault::member("after", "is no id of an event"))?;
-    let event = call.app.store.event(&id.to_string()).await?;
+    let event = call.app.store.event(&id.into()).await?;
     let event = event.filter(|event| event.tenant == call.caller.tenant);
     match event {
         Some(event) => Ok(event.place),
@@ -254,17 +254,13 @@ impl Follower {
     /// fails.
     fn part(&mut self, record: &EventRecord) -> Option<String> {
         let part = with_event(record, |event| {
-            let data = match self.data(event) {
-                Ok(data) => data?,
-                Err(reason) => {
-                    self.log_failure(record, &reason);
-                    return None;
-                }
+            let Some(data) = self.data(record, event)? else {
+                return Ok(None);
             };
             // The JSON is one line. The type must not contain line breaks.
             let kind = event.kind.replace(['\r', '\n'], " ");
             let id = locator(event.id);
-            Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n"))
+            Ok(Some(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n")))
         });
         part.unwrap_or_else(|error| {
             tracing::error!(%error, "an event is left out of a stream");
@@ -272,23 +268,32 @@ impl Follower {
         })
     }
 
-    /// Returns the body of an event; `None` if the filter does not hold.
+    /// Returns the body of an event; `None` if the filter does not hold or the transform fails.
     ///
     /// # Errors
-    /// Returns the reason if the transform fails or cannot read the event.
-    fn data(&mut self, event: &Event<'_>) -> Result<Option<String>, String> {
+    /// Returns an error if the event data is not JSON.
+    fn data(
+        &mut self,
+        record: &EventRecord,
+        event: &Event<'_>,
+    ) -> Result<Option<String>, JsonError> {
         let (programs, machine) = (&self.programs, &mut self.machine);
         if programs.filters() || programs.transforms() {
-            let value = event.to_value(programs.wanted()).map_err(|error| error.to_string())?;
+            let value = event.to_value(programs.wanted())?;
             if programs.wants(machine, &value) == Wanted::No {
                 return Ok(None);
             }
-            if let Some(body) = programs.body(machine, &value) {
-                return body.map(Some);
+            match programs.body(machine, &value) {
+                Some(Ok(body)) => return Ok(Some(body)),
+                Some(Err(reason)) => {
+                    self.log_failure(record, &reason);
+                    return Ok(None);
+                }
+                None => {}
             }
         }
         let user = self.app.configuration().settings.delivery.actor_id;
-        Ok(Some(envelope(self.api, event, user)))
+        envelope(self.api, event, user).map(Some)
     }
 
     fn log_failure(&self, record: &EventRecord, reason: &str) {

@@ -20,11 +20,13 @@ use crate::delivery::{
 use crate::diagnostic::Diagnostics;
 use crate::engine::PatternShare;
 use crate::gateway::app::App;
-use crate::gateway::ops::clock::Clock;
+use crate::gateway::ids::SubscriptionId;
+use crate::gateway::ops::clock::{Clock, UnixMicros};
 use crate::gateway::ops::encryption::{EncryptionError, Keyring};
 use crate::gateway::ops::ids::uuid_of;
 use crate::gateway::store::{
-    AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter, SubscriptionRecord,
+    AuditAction, AuditRecord, Change, PageRequest, Store, StoreError, SubscriptionFilter,
+    SubscriptionRecord,
 };
 use crate::gateway::subscriptions::patterns::CompileError;
 use crate::gateway::subscriptions::subscribed::{UnreadableSubscription, sealed, unsealed};
@@ -75,7 +77,7 @@ impl From<EncryptionError> for Fault {
 
 impl Call {
     /// Returns the audit record of a change.
-    pub(super) fn audit(&self, action: &str, target: &str) -> AuditRecord {
+    pub(super) fn audit(&self, action: AuditAction, target: &str) -> AuditRecord {
         let detail = serde_json::json!({ "tenant": self.caller.tenant }).to_string();
         let now = self.app.clock.micros();
         AuditRecord { detail, ..AuditRecord::new(now, &self.caller.key, action, target) }
@@ -87,7 +89,7 @@ impl Call {
         let Some(id) = uuid_of(id) else {
             return Err(missing);
         };
-        let record = self.app.store.subscription(&id.to_string()).await?;
+        let record = self.app.store.subscription(&id.into()).await?;
         let ours =
             |record: &SubscriptionRecord| record.tenant == self.caller.tenant && record.api == api;
         let record = record.filter(ours).ok_or(missing)?;
@@ -127,7 +129,7 @@ impl Call {
     ) -> Result<Found, Fault> {
         self.check_programs(&definition).await?;
         let now = self.app.clock.micros();
-        let id = self.app.clock.id().to_string();
+        let id = SubscriptionId::from(self.app.clock.id());
         let record = SubscriptionRecord {
             id: id.clone(),
             tenant: self.caller.tenant.clone(),
@@ -142,7 +144,7 @@ impl Call {
             version: 1,
         };
         check_size(&record, 0)?;
-        let audit = self.audit("subscriptions.create", &id);
+        let audit = self.audit(AuditAction::SubscriptionsCreate, &id);
         let most = self.app.configuration().settings.delivery.subscriptions_per_tenant;
         let change = Change { what: record.clone(), audit };
         match self.app.store.create_subscription_within(change, most).await? {
@@ -155,7 +157,7 @@ impl Call {
     }
 
     /// Returns an error if the backlog of a subscription or of its tenant is full.
-    pub(super) async fn check_backlog(&self, subscription: &str) -> Result<(), Fault> {
+    pub(super) async fn check_backlog(&self, subscription: &SubscriptionId) -> Result<(), Fault> {
         let configuration = self.app.configuration();
         let delivery = &configuration.settings.delivery;
         let backlog = self.app.store.backlog(subscription).await?;
@@ -193,7 +195,7 @@ impl Call {
         &self,
         api: Api,
         id: &str,
-        action: &str,
+        action: AuditAction,
         mut change: impl FnMut(&mut Found) -> Result<(), Fault>,
     ) -> Result<Found, Fault> {
         self.wait_for_fan_out().await?;
@@ -220,7 +222,7 @@ impl Call {
     /// Deletes a subscription with everything that belongs to it.
     pub(super) async fn delete(&self, api: Api, id: &str) -> Result<(), Fault> {
         let found = self.subscription(api, id).await?;
-        let audit = self.audit("subscriptions.delete", &found.record.id);
+        let audit = self.audit(AuditAction::SubscriptionsDelete, &found.record.id);
         self.app.filters.forget(&found.record.tenant, &found.record.id);
         let what = found.record.id;
         match self.app.store.delete_subscription(Change { what, audit }).await? {
@@ -468,7 +470,7 @@ impl SubscriptionAdmin<'_> {
     ) -> Result<(SubscriptionRecord, Definition), SubscriptionAdminError> {
         let missing = || SubscriptionAdminError::Missing(id.to_owned());
         let uuid = uuid_of(id).ok_or_else(missing)?;
-        let record = self.store.subscription(&uuid.to_string()).await?.ok_or_else(missing)?;
+        let record = self.store.subscription(&uuid.into()).await?.ok_or_else(missing)?;
         let definition = unsealed(self.keyring, &record)?;
         Ok((record, definition))
     }
@@ -480,7 +482,7 @@ impl SubscriptionAdmin<'_> {
     pub async fn change(
         &self,
         id: &str,
-        action: &str,
+        action: AuditAction,
         change: impl Fn(&mut SubscriptionRecord, &mut Definition),
     ) -> Result<(), SubscriptionAdminError> {
         for _ in 0..5 {
@@ -506,16 +508,16 @@ impl SubscriptionAdmin<'_> {
         &self,
         id: &str,
         alert: bool,
-        until: i64,
+        until: UnixMicros,
     ) -> Result<String, SubscriptionAdminError> {
         let secret = fresh_secret()?;
         if alert && self.find(id).await?.1.alert.is_none() {
             return Err(SubscriptionAdminError::NoAlert(id.to_owned()));
         }
-        self.change(id, "subscriptions.rotate", |_, definition| {
+        self.change(id, AuditAction::SubscriptionsRotate, |_, definition| {
             match definition.alert.as_mut().filter(|_| alert) {
-                Some(alert) => alert.rotate(secret.clone(), until),
-                None => definition.endpoint.rotate(secret.clone(), until),
+                Some(alert) => alert.rotate(secret.clone(), until.get()),
+                None => definition.endpoint.rotate(secret.clone(), until.get()),
             }
         })
         .await?;

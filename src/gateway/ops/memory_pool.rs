@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::gateway::ids::TenantId;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -38,7 +39,7 @@ pub(in crate::gateway) enum Owner {
     /// The network of a sender.
     Address(IpAddr),
     /// A tenant.
-    Tenant(String),
+    Tenant(TenantId),
 }
 
 impl fmt::Display for Owner {
@@ -250,7 +251,7 @@ mod tests {
     async fn long_bodies_of_one_owner_leave_memory_budget_to_others() {
         let memory = MemoryPool::new(24 * MIB, 16);
         let address = |last: u8| Owner::Address(IpAddr::from([192, 0, 2, last]));
-        let owners = [address(1), Owner::Tenant("acme".to_owned())];
+        let owners = [address(1), Owner::Tenant("acme".into())];
         let mut all = Vec::new();
         for owner in &owners {
             let mut held = Vec::new();
@@ -270,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_waiting_for_memory_affects_only_bodies_of_its_owner() {
         let memory = MemoryPool::new(24 * MIB, 16);
-        let owner = Owner::Tenant("acme".to_owned());
+        let owner = Owner::Tenant("acme".into());
         let mut held = Vec::new();
         while let Some(one) = reserve(&memory, &owner).await {
             held.push(one);

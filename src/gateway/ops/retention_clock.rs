@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::clock::{Clock, ClockSkewDetector, micros_in};
+use super::clock::{Clock, ClockSkewDetector, UnixMicros, micros_in};
 
 /// Forward skew below which the clock is trusted: a small skew makes rows only slightly older.
 const SKEW_THRESHOLD: Duration = Duration::from_secs(3600);
@@ -27,13 +27,13 @@ pub(in crate::gateway) struct RetentionClock {
 
 impl RetentionClock {
     /// Returns the clock. `newest` is the time of the latest stored request, if known.
-    pub(in crate::gateway) fn new(clock: &Clock, newest: Option<i64>) -> Self {
+    pub(in crate::gateway) fn new(clock: &Clock, newest: Option<UnixMicros>) -> Self {
         let mut retention_clock = Self {
             clock: clock.clone(),
             skew: ClockSkewDetector::new(clock.clone()),
             forward_skew: None,
         };
-        let since = newest.map_or(0, |newest| clock.micros().saturating_sub(newest));
+        let since = newest.map_or(0, |newest| clock.micros().since(newest));
         if since > micros_in(MAX_DOWNTIME) {
             retention_clock.record_skew(since);
         }
@@ -41,7 +41,7 @@ impl RetentionClock {
     }
 
     /// Returns the time, without a forward skew that is still ignored.
-    pub(in crate::gateway) fn now(&mut self) -> i64 {
+    pub(in crate::gateway) fn now(&mut self) -> UnixMicros {
         if let Some(by) = self.skew.was_set() {
             self.record_skew(by);
         }
@@ -72,7 +72,7 @@ impl RetentionClock {
 #[cfg(test)]
 mod tests {
     use super::{Clock, RetentionClock, micros_in};
-    use crate::gateway::ops::clock::time_of;
+    use crate::gateway::ops::clock::{UnixMicros, time_of};
     use std::time::Duration;
 
     const HOUR: i64 = 3_600_000_000;
@@ -84,31 +84,37 @@ mod tests {
 
     #[test]
     fn retention_ignores_a_clock_that_was_just_set_forward() {
-        let clock = Clock::pinned(time_of(1000 * HOUR));
-        let mut retention_clock = RetentionClock::new(&clock, Some(999 * HOUR));
-        assert_near(retention_clock.now(), 1000 * HOUR);
-        clock.set(time_of(9000 * HOUR));
-        assert_near(retention_clock.now(), 1000 * HOUR);
-        clock.set(time_of(9001 * HOUR));
-        assert_near(retention_clock.now(), 1000 * HOUR);
-        clock.set(time_of(1000 * HOUR));
-        assert_near(retention_clock.now(), 1000 * HOUR);
+        let clock = Clock::pinned(time_of(UnixMicros::new(1000 * HOUR)));
+        let mut retention_clock = RetentionClock::new(&clock, Some(UnixMicros::new(999 * HOUR)));
+        assert_near(retention_clock.now().get(), 1000 * HOUR);
+        clock.set(time_of(UnixMicros::new(9000 * HOUR)));
+        assert_near(retention_clock.now().get(), 1000 * HOUR);
+        clock.set(time_of(UnixMicros::new(9001 * HOUR)));
+        assert_near(retention_clock.now().get(), 1000 * HOUR);
+        clock.set(time_of(UnixMicros::new(1000 * HOUR)));
+        assert_near(retention_clock.now().get(), 1000 * HOUR);
     }
 
     #[test]
     fn retention_follows_small_clock_steps_and_a_clock_set_back() {
-        let clock = Clock::pinned(time_of(1000 * HOUR));
+        let clock = Clock::pinned(time_of(UnixMicros::new(1000 * HOUR)));
         let mut retention_clock = RetentionClock::new(&clock, None);
         for at in [1000 * HOUR + micros_in(Duration::from_secs(60)), 900 * HOUR] {
-            clock.set(time_of(at));
-            assert_eq!(retention_clock.now(), at);
+            clock.set(time_of(UnixMicros::new(at)));
+            assert_eq!(retention_clock.now(), UnixMicros::new(at));
         }
     }
 
     #[test]
     fn retention_deletes_nothing_at_a_start_long_after_the_last_request() {
-        let clock = Clock::pinned(time_of(9000 * HOUR));
-        assert_eq!(RetentionClock::new(&clock, Some(1000 * HOUR)).now(), 1000 * HOUR);
-        assert_eq!(RetentionClock::new(&clock, Some(8990 * HOUR)).now(), 9000 * HOUR);
+        let clock = Clock::pinned(time_of(UnixMicros::new(9000 * HOUR)));
+        assert_eq!(
+            RetentionClock::new(&clock, Some(UnixMicros::new(1000 * HOUR))).now(),
+            UnixMicros::new(1000 * HOUR)
+        );
+        assert_eq!(
+            RetentionClock::new(&clock, Some(UnixMicros::new(8990 * HOUR))).now(),
+            UnixMicros::new(9000 * HOUR)
+        );
     }
 }

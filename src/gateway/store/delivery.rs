@@ -2,63 +2,45 @@
 
 use async_trait::async_trait;
 
+use super::named::named_enum;
 use super::{Change, EventRecord, Page, PageRequest, StoreError};
-use crate::delivery::AttemptEffect;
+use crate::delivery::{AttemptEffect, Trigger};
+use crate::gateway::ids::{EventId, ListenerId, RequestId, SubscriptionId, TenantId};
+use crate::gateway::ops::clock::UnixMicros;
 
 /// A filter of the attempts of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AttemptFilter {
     /// The subscription.
-    pub subscription_id: String,
+    pub subscription_id: SubscriptionId,
     /// Selects attempts for events of these listeners; empty selects all.
-    pub listeners: Vec<String>,
+    pub listeners: Vec<ListenerId>,
 }
 
 /// A filter of the diverted events (dead letters) of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DivertedFilter {
     /// The subscription.
-    pub subscription_id: String,
+    pub subscription_id: SubscriptionId,
     /// Selects this event.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// Selects events of these listeners; empty selects all.
-    pub listeners: Vec<String>,
+    pub listeners: Vec<ListenerId>,
 }
 
-/// The state of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryState {
-    /// An attempt is due, now or later.
-    Waiting,
-    /// The receiver accepted the delivery.
-    Delivered,
-    /// The delivery failed, and its event is in the dead-letter queue.
-    Diverted,
-    /// The delivery ended without success, and no dead letter was kept.
-    Dropped,
-    /// The filter of the subscription did not hold.
-    Filtered,
-}
-
-impl DeliveryState {
-    /// All states.
-    pub const ALL: [Self; 5] =
-        [Self::Waiting, Self::Delivered, Self::Diverted, Self::Dropped, Self::Filtered];
-
-    /// Returns the name of the state.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Delivered => "delivered",
-            Self::Diverted => "diverted",
-            Self::Dropped => "dropped",
-            Self::Filtered => "filtered",
-        }
-    }
-
-    /// Returns the state with a name.
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
+named_enum! {
+    /// The state of a delivery.
+    DeliveryState {
+        /// An attempt is due, now or later.
+        Waiting => "waiting",
+        /// The receiver accepted the delivery.
+        Delivered => "delivered",
+        /// The delivery failed, and its event is in the dead-letter queue.
+        Diverted => "diverted",
+        /// The delivery ended without success, and no dead letter was kept.
+        Dropped => "dropped",
+        /// The filter of the subscription did not hold.
+        Filtered => "filtered",
     }
 }
 
@@ -68,11 +50,11 @@ pub struct DeliveryRecord {
     /// The number of the delivery.
     pub id: i64,
     /// The tenant.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// The subscription.
-    pub subscription_id: String,
+    pub subscription_id: SubscriptionId,
     /// The event.
-    pub event_id: String,
+    pub event_id: EventId,
     /// True if this is a failure notice for the alert endpoint, instead of the event.
     pub notice: bool,
     /// True if an operator or client requested that the event is sent again.
@@ -82,14 +64,14 @@ pub struct DeliveryRecord {
     /// The number of attempts so far.
     pub attempts: u32,
     /// The time of the next attempt, if the delivery is waiting.
-    pub next_at: i64,
+    pub next_at: UnixMicros,
     /// The reason of the last failed attempt, or of the end.
     pub reason: Option<String>,
     /// The time of acceptance of the event. For a notice or a resent event: the time at which the
     /// delivery was created.
-    pub created_at: i64,
+    pub created_at: UnixMicros,
     /// The time of the end.
-    pub ended_at: Option<i64>,
+    pub ended_at: Option<UnixMicros>,
 }
 
 /// A delivery with a lease: one worker attempts it now.
@@ -140,11 +122,11 @@ impl LeasedDelivery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upcoming {
     /// The subscription.
-    pub subscription_id: String,
+    pub subscription_id: SubscriptionId,
     /// Tenant of the subscription.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// The time of the next attempt.
-    pub at: i64,
+    pub at: UnixMicros,
 }
 
 /// One attempt.
@@ -155,7 +137,7 @@ pub struct AttemptRecord {
     /// The number of the attempt, from 1.
     pub number: u32,
     /// The start of the attempt.
-    pub at: i64,
+    pub at: UnixMicros,
     /// The HTTP status of the response; 0 without a response.
     pub status: u16,
     /// True if the receiver accepted the delivery.
@@ -172,19 +154,52 @@ pub enum DeliveryOutcome {
     /// The delivery is attempted again.
     Again {
         /// The time of the next attempt.
-        at: i64,
+        at: UnixMicros,
     },
     /// The receiver accepted the delivery.
     Delivered,
     /// The delivery failed. Its event goes to the dead-letter queue.
     Diverted {
-        /// The trigger of the failure policy, or `suspended`.
-        trigger: String,
+        /// The cause.
+        cause: DivertCause,
     },
     /// The delivery ends without a dead letter.
     Dropped,
     /// The filter of the subscription did not hold.
     Filtered,
+}
+
+/// The reason why an event is in the dead-letter queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DivertCause {
+    /// The trigger of the failure policy that the last attempt matched.
+    Trigger(Trigger),
+    /// The subscription was suspended.
+    Suspended,
+    /// The backlog was above its limit.
+    Backlog,
+}
+
+impl DivertCause {
+    /// Returns the name: that of the trigger, `suspended` or `backlog`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Trigger(trigger) => trigger.to_string(),
+            Self::Suspended => "suspended".to_owned(),
+            Self::Backlog => "backlog".to_owned(),
+        }
+    }
+
+    /// Returns the cause with a name.
+    pub fn find(name: &str) -> Option<Self> {
+        match name {
+            "suspended" => Some(Self::Suspended),
+            "backlog" => Some(Self::Backlog),
+            // No client can write this trigger, but policies of other APIs have it.
+            "any" => Some(Self::Trigger(Trigger::Any)),
+            _ => Trigger::find(name).map(Self::Trigger),
+        }
+    }
 }
 
 /// The changes to store after an attempt.
@@ -214,15 +229,15 @@ pub struct DeliveryUpdate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DivertedRecord {
     /// The subscription.
-    pub subscription_id: String,
+    pub subscription_id: SubscriptionId,
     /// The event.
-    pub event_id: String,
+    pub event_id: EventId,
     /// The request that carried the event.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// The time of failure.
-    pub at: i64,
-    /// The trigger of the failure policy, or `suspended` or `backlog`.
-    pub trigger: String,
+    pub at: UnixMicros,
+    /// The cause.
+    pub cause: DivertCause,
     /// The failure in words.
     pub message: String,
 }
@@ -231,11 +246,11 @@ pub struct DivertedRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeliveryFilter {
     /// Selects deliveries of this tenant.
-    pub tenant: Option<String>,
+    pub tenant: Option<TenantId>,
     /// Selects deliveries to this subscription.
-    pub subscription_id: Option<String>,
+    pub subscription_id: Option<SubscriptionId>,
     /// Selects deliveries of this event.
-    pub event_id: Option<String>,
+    pub event_id: Option<EventId>,
     /// Selects deliveries in this state.
     pub state: Option<DeliveryState>,
     /// Selects the delivery with this number.
@@ -252,9 +267,9 @@ pub trait DeliveryStore: Send + Sync {
     /// Leases due deliveries of a subscription. No other caller gets them until the lease ends.
     async fn lease(
         &self,
-        subscription_id: &str,
-        now: i64,
-        lease_until: i64,
+        subscription_id: &SubscriptionId,
+        now: UnixMicros,
+        lease_until: UnixMicros,
         limit: usize,
     ) -> Result<Vec<LeasedDelivery>, StoreError>;
 
@@ -266,21 +281,25 @@ pub trait DeliveryStore: Send + Sync {
 
     /// Stores the result of an attempt with its effects. Returns true if it suspended the
     /// subscription.
-    async fn settle(&self, update: DeliveryUpdate, now: i64) -> Result<bool, StoreError>;
+    async fn settle(&self, update: DeliveryUpdate, now: UnixMicros) -> Result<bool, StoreError>;
 
     /// Returns the time of the next attempt for each subscription with waiting deliveries.
-    async fn upcoming(&self, now: i64) -> Result<Vec<Upcoming>, StoreError>;
+    async fn upcoming(&self, now: UnixMicros) -> Result<Vec<Upcoming>, StoreError>;
 
     /// Returns the time of the next attempt of a subscription.
-    async fn next_due(&self, subscription_id: &str, now: i64) -> Result<Option<i64>, StoreError>;
+    async fn next_due(
+        &self,
+        subscription_id: &SubscriptionId,
+        now: UnixMicros,
+    ) -> Result<Option<UnixMicros>, StoreError>;
 
     /// Ends all leases: their workers no longer run. Also makes deliveries due that wait longer
     /// than any policy allows: their time was set while the clock was ahead (clock skew).
-    async fn end_leases(&self, now: i64) -> Result<(), StoreError>;
+    async fn end_leases(&self, now: UnixMicros) -> Result<(), StoreError>;
 
     /// Corrects waiting deliveries after the clock was set back to `now` by `by` microseconds:
     /// attempts planned after `now` move earlier by that time.
-    async fn set_back(&self, by: i64, now: i64) -> Result<(), StoreError>;
+    async fn set_back(&self, by: i64, now: UnixMicros) -> Result<(), StoreError>;
 
     /// Returns the deliveries that a filter selects.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>, StoreError>;
@@ -309,14 +328,17 @@ pub trait DeliveryStore: Send + Sync {
     ) -> Result<Page<DivertedRecord>, StoreError>;
 
     /// Deletes a dead letter, named by subscription and event. Returns true if it existed.
-    async fn delete_diverted(&self, change: Change<(String, String)>) -> Result<bool, StoreError>;
+    async fn delete_diverted(
+        &self,
+        change: Change<(SubscriptionId, EventId)>,
+    ) -> Result<bool, StoreError>;
 
     /// Sends an event to a subscription again. `change` names the subscription and the event.
     /// Returns the new delivery, or `None` if either does not exist. If a delivery of the event
     /// still waits, that one becomes due now.
     async fn resend(
         &self,
-        change: Change<(String, String)>,
-        now: i64,
+        change: Change<(SubscriptionId, EventId)>,
+        now: UnixMicros,
     ) -> Result<Option<i64>, StoreError>;
 }

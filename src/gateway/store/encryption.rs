@@ -4,6 +4,8 @@
 use async_trait::async_trait;
 
 use super::StoreError;
+use crate::gateway::ids::TenantId;
+use crate::gateway::ops::clock::UnixMicros;
 
 /// A column of encrypted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl SealedColumn {
     pub const ALL: [Self; 4] =
         [Self::Subscriptions, Self::Originals, Self::CapturedSecrets, Self::ServerSecrets];
 
-    /// Returns the name of the table.
+    /// Returns the name of the table, a part of the associated data.
     pub fn table(self) -> &'static str {
         match self {
             Self::Subscriptions => "subscriptions",
@@ -33,7 +35,7 @@ impl SealedColumn {
         }
     }
 
-    /// Returns the name of the column.
+    /// Returns the name of the column, a part of the associated data.
     pub fn column(self) -> &'static str {
         match self {
             Self::Subscriptions | Self::CapturedSecrets => "sealed",
@@ -45,10 +47,10 @@ impl SealedColumn {
 /// An encrypted value, with the row that its associated data binds it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// The SQLite row id.
-    pub rowid: i64,
+    /// The sequence number of the row in its table.
+    pub sequence: i64,
     /// The tenant that owns the value; empty for a value of the gateway itself.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// The id of the row.
     pub row: String,
     /// The ciphertext.
@@ -58,8 +60,8 @@ pub struct SealedValue {
 /// A new ciphertext for a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
-    /// The SQLite row id.
-    pub rowid: i64,
+    /// The sequence number of the row in its table.
+    pub sequence: i64,
     /// The expected old value. If the row has another value by now, the row is not changed.
     pub old: Vec<u8>,
     /// The new value.
@@ -70,7 +72,7 @@ pub struct Replacement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredKey {
     /// The id of the key.
-    pub id: Vec<u8>,
+    pub id: [u8; 8],
     /// A known plaintext, encrypted with the key. Decrypting it proves that a key is the right one.
     pub check_value: Vec<u8>,
 }
@@ -79,9 +81,9 @@ pub struct RegisteredKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyHolder {
     /// The id of the key that the gateway encrypts with.
-    pub sealing: Vec<u8>,
+    pub sealing: [u8; 8],
     /// The time at which the gateway last recorded the key.
-    pub seen_at: i64,
+    pub seen_at: UnixMicros,
 }
 
 /// The encryption state of a store.
@@ -104,7 +106,7 @@ pub trait EncryptionStore: Send + Sync {
     async fn encryption_state(&self) -> Result<EncryptionState, StoreError>;
 
     /// Registers a key, unless it is registered already.
-    async fn register_key(&self, key: RegisteredKey, now: i64) -> Result<(), StoreError>;
+    async fn register_key(&self, key: RegisteredKey, now: UnixMicros) -> Result<(), StoreError>;
 
     /// Records the key that the gateway on this store encrypts with. `None` when the gateway stops.
     async fn record_key_holder(&self, holder: Option<KeyHolder>) -> Result<(), StoreError>;

@@ -15,6 +15,21 @@ pub enum StoreError {
     /// The file is damaged, or it is not a store.
     #[error("the store is damaged, or no store: {0}; `hookgate backup` makes copies to go back to")]
     Damaged(String),
+    /// A row that cannot be decoded: another program changed the store. Nothing is done with it.
+    #[error(
+        "the store is damaged: the row {row} of the table `{table}` cannot be decoded, because \
+         `{column}` is {value}"
+    )]
+    BadRow {
+        /// The table or view.
+        table: &'static str,
+        /// The id of the row.
+        row: String,
+        /// The column that cannot be decoded.
+        column: String,
+        /// The value, or its size if it is long.
+        value: String,
+    },
     /// A newer version wrote the store.
     #[error(
         "the store is of version {found}, and this program knows {known}: use the newer program"

@@ -4,12 +4,14 @@
 use async_trait::async_trait;
 
 use super::{EventRecord, StoreError};
+use crate::gateway::ids::{SubscriptionId, TenantId};
+use crate::gateway::ops::clock::UnixMicros;
 
 /// A subscription whose filter does not hold for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwanted {
     /// The subscription.
-    pub subscription: String,
+    pub subscription: SubscriptionId,
     /// The version of the subscription that has this filter.
     pub version: i64,
 }
@@ -18,7 +20,7 @@ pub struct Unwanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FanOutTurn {
     /// The tenant.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// The sequence number of the last event that filters were evaluated for. `None` without
     /// filters.
     pub upto: Option<i64>,
@@ -28,7 +30,7 @@ pub struct FanOutTurn {
 
 impl FanOutTurn {
     /// Returns a turn without filter results. The workers evaluate the filters instead.
-    pub fn without_filters(tenant: impl Into<String>) -> Self {
+    pub fn without_filters(tenant: impl Into<TenantId>) -> Self {
         Self { tenant: tenant.into(), upto: None, unwanted: Vec::new() }
     }
 }
@@ -37,13 +39,13 @@ impl FanOutTurn {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FannedOut {
     /// The tenant.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// Subscriptions with new deliveries.
-    pub subscriptions: Vec<String>,
+    pub subscriptions: Vec<SubscriptionId>,
     /// Deliveries that a filter ended.
     pub filtered: usize,
     /// Waiting deliveries that became dead letters because the backlog was full, by subscription.
-    pub diverted: Vec<(String, usize)>,
+    pub diverted: Vec<(SubscriptionId, usize)>,
     /// True if the tenant has a subscription that takes events.
     pub subscribed: bool,
     /// True if the tenant has more events to fan out.
@@ -75,7 +77,7 @@ pub struct BacklogLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trimmed {
     /// Waiting deliveries that became dead letters, by subscription.
-    pub diverted: Vec<(String, usize)>,
+    pub diverted: Vec<(SubscriptionId, usize)>,
     /// Dead letters that were deleted.
     pub deleted: usize,
     /// True if more rows have to be trimmed.
@@ -107,17 +109,20 @@ pub struct Backlog {
 #[async_trait]
 pub trait FanOutStore: Send + Sync {
     /// Returns the tenants with events to fan out.
-    async fn pending_tenants(&self) -> Result<Vec<String>, StoreError>;
+    async fn pending_tenants(&self) -> Result<Vec<TenantId>, StoreError>;
 
     /// Returns `None` if all events of a tenant up to a sequence number are fanned out. Otherwise
     /// returns that number. Default for `upto`: the last event of the tenant.
-    async fn fan_out_lag(&self, tenant: &str, upto: Option<i64>)
-    -> Result<Option<i64>, StoreError>;
+    async fn fan_out_lag(
+        &self,
+        tenant: &TenantId,
+        upto: Option<i64>,
+    ) -> Result<Option<i64>, StoreError>;
 
     /// Returns the next events of a tenant to fan out, in order, at most `limit`.
     async fn pending_events(
         &self,
-        tenant: &str,
+        tenant: &TenantId,
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError>;
 
@@ -129,7 +134,7 @@ pub trait FanOutStore: Send + Sync {
         turns: Vec<FanOutTurn>,
         limits: BacklogLimits,
         rows: usize,
-        now: i64,
+        now: UnixMicros,
     ) -> Result<Vec<FannedOut>, StoreError>;
 
     /// Trims all backlogs. The oldest deliveries above a limit of rows, bytes or age become dead
@@ -139,11 +144,11 @@ pub trait FanOutStore: Send + Sync {
         &self,
         limits: BacklogLimits,
         rows: usize,
-        now: i64,
+        now: UnixMicros,
     ) -> Result<Trimmed, StoreError>;
 
     /// Returns the backlog of a subscription.
-    async fn backlog(&self, subscription_id: &str) -> Result<Backlog, StoreError>;
+    async fn backlog(&self, subscription_id: &SubscriptionId) -> Result<Backlog, StoreError>;
 
     /// Returns the number of waiting deliveries of all tenants.
     async fn waiting_rows(&self) -> Result<usize, StoreError>;

@@ -5,14 +5,16 @@ use async_trait::async_trait;
 
 use super::{Change, Page, PageRequest, StoreError};
 use crate::delivery::{Api, SubscriptionHealth};
+use crate::gateway::ids::{SubscriptionId, TenantId};
+use crate::gateway::ops::clock::UnixMicros;
 
 /// A subscription. Its definition is encrypted; the fields that the store needs are not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionRecord {
     /// The id of the subscription.
-    pub id: String,
+    pub id: SubscriptionId,
     /// The tenant that owns the subscription.
-    pub tenant: String,
+    pub tenant: TenantId,
     /// The API that created the subscription.
     pub api: Api,
     /// True if the owner enabled the subscription.
@@ -26,9 +28,9 @@ pub struct SubscriptionRecord {
     /// The definition, encrypted.
     pub sealed: Vec<u8>,
     /// The time of creation.
-    pub created_at: i64,
+    pub created_at: UnixMicros,
     /// The time of the last change by its owner.
-    pub updated_at: i64,
+    pub updated_at: UnixMicros,
     /// The version; it grows with each change.
     pub version: i64,
 }
@@ -37,7 +39,7 @@ pub struct SubscriptionRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubscriptionFilter {
     /// Selects subscriptions of this tenant.
-    pub tenant: Option<String>,
+    pub tenant: Option<TenantId>,
     /// Selects subscriptions that this API created.
     pub api: Option<Api>,
     /// Selects by the setting of the owner: enabled or not.
@@ -74,10 +76,14 @@ pub trait SubscriptionStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Deletes a subscription with everything that belongs to it. Returns true if it existed.
-    async fn delete_subscription(&self, change: Change<String>) -> Result<bool, StoreError>;
+    async fn delete_subscription(&self, change: Change<SubscriptionId>)
+    -> Result<bool, StoreError>;
 
     /// Returns a subscription.
-    async fn subscription(&self, id: &str) -> Result<Option<SubscriptionRecord>, StoreError>;
+    async fn subscription(
+        &self,
+        id: &SubscriptionId,
+    ) -> Result<Option<SubscriptionRecord>, StoreError>;
 
     /// Returns the subscriptions that a filter selects, oldest first.
     async fn subscriptions(

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::subscribed::Subscribed;
 use crate::delivery::{self, engine};
 use crate::engine::{Machine, OwnedValue, Program, Projection};
+use crate::gateway::ids::{SubscriptionId, TenantId};
 use crate::gateway::store::Unwanted;
 
 thread_local! {
@@ -33,12 +34,12 @@ const TENANT_BYTES: usize = 16 << 20;
 /// The known filters, by tenant. Each tenant has its own lock, so combining the filters of one
 /// tenant does not delay the senders of another.
 #[derive(Default)]
-pub(in crate::gateway) struct Filters(Mutex<HashMap<String, Arc<Mutex<Tenant>>>>);
+pub(in crate::gateway) struct Filters(Mutex<HashMap<TenantId, Arc<Mutex<Tenant>>>>);
 
 /// The filters of one tenant.
 #[derive(Default)]
 struct Tenant {
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<SubscriptionId, Known>,
     /// The event types that the filters name.
     types: BTreeSet<String>,
     /// The combined filters, by event type. Built on first use.
@@ -94,7 +95,7 @@ impl Filters {
     }
 
     /// Removes the filter of a subscription that was deleted or has no filter.
-    pub(in crate::gateway) fn forget(&self, tenant: &str, subscription: &str) {
+    pub(in crate::gateway) fn forget(&self, tenant: &TenantId, subscription: &SubscriptionId) {
         if let Some(tenant) = self.of(tenant) {
             let mut tenant = lock(&tenant);
             tenant.stale |= tenant.known.remove(subscription).is_some();
@@ -102,7 +103,7 @@ impl Filters {
     }
 
     /// Returns true if a tenant has known filters.
-    pub(in crate::gateway) fn any(&self, tenant: &str) -> bool {
+    pub(in crate::gateway) fn any(&self, tenant: &TenantId) -> bool {
         self.of(tenant).is_some_and(|tenant| !lock(&tenant).known.is_empty())
     }
 
@@ -110,7 +111,7 @@ impl Filters {
     /// there are filters for its type, with the parts that they read.
     pub(in crate::gateway) fn unwanted(
         &self,
-        tenant: &str,
+        tenant: &TenantId,
         kind: &str,
         event: impl FnOnce(&Projection) -> Option<OwnedValue>,
     ) -> Vec<Unwanted> {
@@ -129,7 +130,7 @@ impl Filters {
         places.into_iter().filter_map(|place| together.whose.get(place).cloned()).collect()
     }
 
-    fn of(&self, tenant: &str) -> Option<Arc<Mutex<Tenant>>> {
+    fn of(&self, tenant: &TenantId) -> Option<Arc<Mutex<Tenant>>> {
         lock(&self.0).get(tenant).cloned()
     }
 }
@@ -162,7 +163,7 @@ impl Tenant {
     fn together(&self, kind: &str) -> FilterSet {
         let wants = |known: &Known| known.events.iter().any(|one| one == kind || one == ANY);
         let those = || self.known.iter().filter(|(_, known)| wants(known));
-        let whose = |(id, known): (&String, &Known)| Unwanted {
+        let whose = |(id, known): (&SubscriptionId, &Known)| Unwanted {
             subscription: id.clone(),
             version: known.version,
         };

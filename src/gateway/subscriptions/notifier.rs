@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::gateway::ids::{SubscriptionId, TenantId};
 use tokio::sync::{Notify, watch};
 
 /// Tenants with new events, subscriptions with new deliveries, and a counter of stored events.
 pub struct DeliveryNotifier {
-    tenants: Waiting<()>,
-    subscriptions: Waiting<String>,
+    tenants: Waiting<TenantId, ()>,
+    subscriptions: Waiting<SubscriptionId, TenantId>,
     events: watch::Sender<u64>,
 }
 
@@ -31,17 +32,17 @@ impl DeliveryNotifier {
     }
 
     /// Reports new work for subscriptions.
-    pub fn notify_subscriptions(&self, subscriptions: impl IntoIterator<Item = String>) {
-        self.notify_subscriptions_of("", subscriptions);
+    pub fn notify_subscriptions(&self, subscriptions: impl IntoIterator<Item = SubscriptionId>) {
+        self.notify_subscriptions_of(&TenantId::default(), subscriptions);
     }
 
     /// Reports new work for subscriptions of a tenant.
     pub(in crate::gateway) fn notify_subscriptions_of(
         &self,
-        tenant: &str,
-        subscriptions: impl IntoIterator<Item = String>,
+        tenant: &TenantId,
+        subscriptions: impl IntoIterator<Item = SubscriptionId>,
     ) {
-        self.subscriptions.add(subscriptions.into_iter().map(|one| (one, tenant.to_owned())));
+        self.subscriptions.add(subscriptions.into_iter().map(|one| (one, tenant.clone())));
     }
 
     /// Returns a receiver of the event counter.
@@ -51,42 +52,47 @@ impl DeliveryNotifier {
 
     /// Waits for new work of a subscription, then takes all subscriptions with new work. The tenant
     /// is empty if it was not reported.
-    pub(in crate::gateway) async fn next(&self) -> BTreeMap<String, String> {
+    pub(in crate::gateway) async fn next(&self) -> BTreeMap<SubscriptionId, TenantId> {
         self.subscriptions.take().await
     }
 
     /// Waits for a new event of a tenant, then takes all tenants with new events.
-    pub(in crate::gateway) async fn next_tenants(&self) -> impl Iterator<Item = String> {
+    pub(in crate::gateway) async fn next_tenants(&self) -> impl Iterator<Item = TenantId> {
         self.tenants.take().await.into_keys()
     }
 }
 
 /// Names that wait for a consumer, each with a value.
-#[derive(Default)]
-struct Waiting<T> {
-    names: Mutex<BTreeMap<String, T>>,
+struct Waiting<K, T> {
+    names: Mutex<BTreeMap<K, T>>,
     notify: Notify,
 }
 
-impl Waiting<()> {
+impl<K, T> Default for Waiting<K, T> {
+    fn default() -> Self {
+        Self { names: Mutex::default(), notify: Notify::new() }
+    }
+}
+
+impl Waiting<TenantId, ()> {
     /// Adds a name. Sends no second notification for a name that waits already.
     fn add_one(&self, name: &str) {
         let mut names = self.lock();
         if !names.contains_key(name) {
-            names.insert(name.to_owned(), ());
+            names.insert(name.into(), ());
             drop(names);
             self.notify.notify_one();
         }
     }
 }
 
-impl<T> Waiting<T> {
-    fn add(&self, names: impl IntoIterator<Item = (String, T)>) {
+impl<K: Ord, T> Waiting<K, T> {
+    fn add(&self, names: impl IntoIterator<Item = (K, T)>) {
         self.lock().extend(names);
         self.notify.notify_one();
     }
 
-    async fn take(&self) -> BTreeMap<String, T> {
+    async fn take(&self) -> BTreeMap<K, T> {
         loop {
             let waiting = std::mem::take(&mut *self.lock());
             if !waiting.is_empty() {
@@ -96,7 +102,7 @@ impl<T> Waiting<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, T>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, T>> {
         // The map is complete at any time, so a panic elsewhere leaves it usable.
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::patterns::{CompileError, Patterns};
 use crate::delivery::{Definition, Programs};
+use crate::gateway::ids::{SubscriptionId, TenantId};
 use crate::gateway::ops::encryption::{AssociatedData, EncryptionError, Keyring, place};
 use crate::gateway::store::{SealedColumn, SubscriptionRecord};
 
@@ -27,13 +28,13 @@ pub enum UnreadableSubscription {
     Encryption(#[from] EncryptionError),
     /// The decrypted definition cannot be parsed.
     #[error("the stored subscription `{0}` cannot be read")]
-    Damaged(String),
+    Damaged(SubscriptionId),
     /// The filter or transform no longer compiles.
     #[error("the filter or transform of the subscription `{0}` does not compile: {1}")]
-    Program(String, String),
+    Program(SubscriptionId, String),
     /// The filter or transform could not be compiled yet.
     #[error("the filter or transform of the subscription `{0}`: {1}")]
-    NotCompiled(String, CompileError),
+    NotCompiled(SubscriptionId, CompileError),
 }
 
 impl Subscribed {
@@ -78,7 +79,7 @@ pub fn unsealed(
 }
 
 /// Returns the associated data of a definition in the store.
-fn place_of<'a>(tenant: &'a str, id: &'a str) -> AssociatedData<'a> {
+fn place_of<'a>(tenant: &'a TenantId, id: &'a SubscriptionId) -> AssociatedData<'a> {
     place(SealedColumn::Subscriptions, tenant, id)
 }
 
@@ -88,8 +89,8 @@ fn place_of<'a>(tenant: &'a str, id: &'a str) -> AssociatedData<'a> {
 /// Returns an error if there is no key to encrypt with, or if the system returns no random bytes.
 pub fn sealed(
     keyring: &Keyring,
-    tenant: &str,
-    id: &str,
+    tenant: &TenantId,
+    id: &SubscriptionId,
     definition: &Definition,
 ) -> Result<Vec<u8>, EncryptionError> {
     // Strings and lists of strings always have a form as JSON.

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use hookgate::gateway::store::{Key, KeyKind, Mode, SqliteOptions, SqliteStore, Store};
-use hookgate::gateway::{SCOPES, make};
+use hookgate::gateway::store::{Key, KeyKind, KeyStore, Mode, Scope, SqliteOptions, SqliteStore};
+use hookgate::gateway::{UnixMicros, make};
 use serde_json::{Value, json};
 
 use super::receiver::{Reaction, Receiver};
@@ -148,16 +148,16 @@ impl Keys {
 
     fn make(&self, scopes: &[&str], change: impl FnOnce(&mut Key)) -> String {
         let created = make().unwrap();
-        let owned = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let owned = scopes.iter().map(|scope| Scope::find(scope).unwrap()).collect();
         let mut key = Key {
             id: created.id.clone(),
-            tenant: "acme".to_owned(),
+            tenant: "acme".into(),
             kind: KeyKind::Api,
             hash: created.hash,
             scopes: owned,
             listeners: Vec::new(),
             label: String::new(),
-            created_at: 1,
+            created_at: UnixMicros::new(1),
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
@@ -172,7 +172,7 @@ impl Keys {
     }
 
     fn limited(&self, scopes: &[&str], listener: &str) -> String {
-        self.make(scopes, |key| key.listeners = vec![listener.to_owned()])
+        self.make(scopes, |key| key.listeners = vec![listener.into()])
     }
 
     fn client(&self, scopes: &[&str]) -> String {
@@ -273,10 +273,10 @@ fn every_api_operation_enforces_the_scopes_of_its_table_row() {
         super::running::exchange(gateway.management, method, &path, &headers, body).status
     };
     let denied = |row: &Row| if row.path.starts_with("/api/v1/") { 401 } else { 403 };
-    let expired = keys.make(&["admin"], |key| key.expires_at = Some(2));
-    let revoked = keys.make(&["admin"], |key| key.revoked_at = Some(2));
+    let expired = keys.make(&["admin"], |key| key.expires_at = Some(UnixMicros::new(2)));
+    let revoked = keys.make(&["admin"], |key| key.revoked_at = Some(UnixMicros::new(2)));
     let client = keys.client(&["admin"]);
-    let foreign = keys.make(&["admin"], |key| key.tenant = "globex".to_owned());
+    let foreign = keys.make(&["admin"], |key| key.tenant = "globex".into());
     let here = keys.limited(&["admin"], LISTENER);
     let shouted = keys.limited(&["admin"], &LISTENER.to_uppercase());
     let elsewhere = keys.limited(&["admin"], OTHER);
@@ -302,12 +302,12 @@ fn every_api_operation_enforces_the_scopes_of_its_table_row() {
             assert_eq!(call(row, key), if open { row.open } else { denied(row) }, "{}", row.id);
         }
     }
-    for scope in SCOPES {
+    for scope in Scope::ALL.iter().map(|scope| scope.name()) {
         let of_client = token(&gateway, &keys.client(&[scope]));
         for (kind, key) in [("key", keys.key(&[scope])), ("token", of_client)] {
             for row in ROWS {
                 let needed = row.needs.iter().all(|needed| includes(&[scope], needed));
-                let open = *scope != "send" && needed;
+                let open = scope != "send" && needed;
                 let wanted = if open { row.open } else { denied(row) };
                 assert_eq!(call(row, &key), wanted, "{} with a {kind} for `{scope}`", row.id);
             }
@@ -382,8 +382,8 @@ fn credential_verification_requires_the_scope_send() {
         let headers = [("Authorization", &*format!("Bearer {key}"))];
         gateway.request("POST", &gateway.path(KEYED), &headers, b"{}").status
     };
-    for scope in SCOPES {
-        let wanted = if ["send", "admin"].contains(scope) { 200 } else { 401 };
+    for scope in Scope::ALL.iter().map(|scope| scope.name()) {
+        let wanted = if ["send", "admin"].contains(&scope) { 200 } else { 401 };
         assert_eq!(notify(&keys.key(&[scope])), wanted, "{scope}");
         let client = keys.client(&[scope]);
         assert_eq!(notify(&token(&gateway, &client)), wanted, "a client with {scope}");

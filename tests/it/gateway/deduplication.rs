@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hookgate::gateway::UnixMicros;
 use hookgate::gateway::store::{
-    Entry, Kept, Mode, Retention, SqliteOptions, SqliteStore, Store, StoreError,
+    Entry, Kept, MaintenanceStore, Mode, RequestStore, Retention, SqliteOptions, SqliteStore,
+    StoreError,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -81,7 +83,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn request_entry(id: &str, listener: u8, keys: &[u8], window: i64, now: i64) -> Entry {
     let mut request_entry = entry(id, Some(0), now);
-    request_entry.request.listener_id = format!("listener-{listener}");
+    request_entry.request.listener_id = format!("listener-{listener}").into();
     let claim = request_entry.dedup.as_mut().unwrap();
     claim.keys = keys.iter().map(|key| [*key; 32]).collect();
     claim.window_us = window;
@@ -130,7 +132,7 @@ proptest! {
         let mut store = Some(opened(folder.path(), recent));
         let mut model = Model::default();
         let (mut now, window) = (0, window * SECOND);
-        run(store.as_ref().unwrap().keep(request_entry("taken", 9, &[9], window, 0), 0)).unwrap();
+        run(store.as_ref().unwrap().keep(request_entry("taken", 9, &[9], window, 0), UnixMicros::new(0))).unwrap();
         for (at, step) in steps.into_iter().enumerate() {
             let here = store.as_ref().unwrap();
             match step {
@@ -138,10 +140,10 @@ proptest! {
                     now += wait;
                     let id = format!("r{at}");
                     let known = model.keep(listener, &keys, window, &id, now);
-                    match run(here.keep(request_entry(&id, listener, &keys, window, now), now)).unwrap() {
+                    match run(here.keep(request_entry(&id, listener, &keys, window, now), UnixMicros::new(now))).unwrap() {
                         Kept::New => prop_assert!(known.is_empty(), "{id}: {known:?}"),
                         Kept::Duplicate { first_request, first_at } => {
-                            let first = First { request: first_request, at: first_at };
+                            let first = First { request: first_request.to_string(), at: first_at.get() };
                             prop_assert!(known.contains(&first), "{id}: {first:?}, not {known:?}");
                         }
                     }
@@ -149,10 +151,10 @@ proptest! {
                 Step::Fails((wait, listener, keys)) => {
                     now += wait;
                     let twice = request_entry("taken", listener, &keys, window, now);
-                    prop_assert!(run(here.keep(twice, now)).is_err());
+                    prop_assert!(run(here.keep(twice, UnixMicros::new(now))).is_err());
                 }
                 Step::Prune => {
-                    let pruned = run(here.prune(&RETENTION, now, 100)).unwrap();
+                    let pruned = run(here.prune(&RETENTION, UnixMicros::new(now), 100)).unwrap();
                     prop_assert!(!pruned.more);
                 }
                 Step::Reopen => {
@@ -183,7 +185,10 @@ fn deduplication_keys_on_disk_are_found_and_expire_like_those_in_memory() {
     run(async {
         for at in 0..600 {
             let keys = 10 * at..10 * (at + 1);
-            let stored = store.keep(many(&format!("r{at}"), keys, SECOND), SECOND).await.unwrap();
+            let stored = store
+                .keep(many(&format!("r{at}"), keys, SECOND), UnixMicros::new(SECOND))
+                .await
+                .unwrap();
             assert!(matches!(stored, Kept::New), "{at}");
         }
         store.close().await.unwrap();
@@ -202,13 +207,13 @@ fn deduplication_keys_on_disk_are_found_and_expire_like_those_in_memory() {
         for at in 0..6000 {
             let again = many(&format!("again {at}"), at..at + 1, 2 * SECOND);
             let Kept::Duplicate { first_request, .. } =
-                store.keep(again, 2 * SECOND).await.unwrap()
+                store.keep(again, UnixMicros::new(2 * SECOND)).await.unwrap()
             else {
                 panic!("{at} was not found");
             };
-            assert_eq!(first_request, format!("r{}", at / 10));
+            assert_eq!(first_request, *format!("r{}", at / 10));
         }
-        while store.prune(&RETENTION, 200 * SECOND, 1000).await.unwrap().more {}
+        while store.prune(&RETENTION, UnixMicros::new(200 * SECOND), 1000).await.unwrap().more {}
         store.close().await.unwrap();
     });
     assert_eq!((rows("dedup"), rows("dedup_recent")), (0, 0));

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use hookgate::gateway::store::{
     BacklogLimits, DeliveryFilter, DeliveryState, DeliveryStore, DivertedFilter, DivertedRecord,
-    EventFilter, FanOutStore, FanOutTurn, Kept, Mode, PageRequest, Retention, SqliteOptions,
-    SqliteStore, Store, SubscriptionStore,
+    EventFilter, FanOutStore, FanOutTurn, Kept, MaintenanceStore, Mode, PageRequest, RequestStore,
+    Retention, SqliteOptions, SqliteStore, SubscriptionStore,
 };
+use hookgate::gateway::{EventId, TenantId, UnixMicros};
 
 use super::store::{WIDE, entry, fan_out, open, run, settled, step, subscription};
 
@@ -18,8 +19,8 @@ const SECOND: i64 = 1_000_000;
 async fn keep(store: &SqliteStore, tenant: &str, id: &str, kind: &str, at: i64) {
     let mut entry = entry(id, None, at);
     let event = entry.event.as_mut().unwrap();
-    (event.event_type, event.tenant) = (kind.to_owned(), tenant.to_owned());
-    assert_eq!(store.keep(entry, at).await, Ok(Kept::New));
+    (event.event_type, event.tenant) = (kind.to_owned(), tenant.into());
+    assert_eq!(store.keep(entry, UnixMicros::new(at)).await, Ok(Kept::New));
 }
 
 fn rows(folder: &Path, sql: &str) -> i64 {
@@ -64,7 +65,7 @@ fn fan_out_resumes_after_kills_and_writes_each_delivery_once() {
         }
     }
     assert!(steps > 28, "{steps}");
-    assert_eq!(run(store.pending_tenants()).unwrap(), Vec::<String>::new());
+    assert_eq!(run(store.pending_tenants()).unwrap(), Vec::<TenantId>::new());
     assert_eq!(rows(last, "SELECT count(*) FROM deliveries"), 200);
     let distinct =
         "SELECT count(*) FROM (SELECT DISTINCT subscription_id, event_id FROM deliveries)";
@@ -80,14 +81,14 @@ fn fan_out_steps_are_fair_between_tenants_and_keep_event_order() {
             store.create_subscription(subscription(&format!("s{number}"), &["a"])).await.unwrap();
         }
         let mut one = subscription("other", &["a"]);
-        one.what.tenant = "globex".to_owned();
+        one.what.tenant = "globex".into();
         store.create_subscription(one).await.unwrap();
         for id in 0..10 {
             keep(&store, "acme", &format!("a{id}"), "a", id).await;
         }
         keep(&store, "globex", "g", "a", 11).await;
         let turns = ["acme", "globex"].map(FanOutTurn::without_filters).to_vec();
-        let fanned = store.fan_out(turns, WIDE, 64, 0).await.unwrap();
+        let fanned = store.fan_out(turns, WIDE, 64, UnixMicros::new(0)).await.unwrap();
         // Fewer than half if the step took too long.
         assert!((16..=32).contains(&fanned[0].subscriptions.len()), "{fanned:?}");
         assert!(fanned[0].more);
@@ -96,7 +97,7 @@ fn fan_out_steps_are_fair_between_tenants_and_keep_event_order() {
         fan_out(&store, "acme").await;
         let mut all = store.deliveries(&filter).await.unwrap();
         all.retain(|one| one.tenant == "acme" && one.subscription_id == "s7");
-        let mut order: Vec<String> = all.iter().map(|one| one.event_id.clone()).collect();
+        let mut order: Vec<EventId> = all.iter().map(|one| one.event_id.clone()).collect();
         order.reverse();
         assert!(order.is_sorted(), "{order:?}");
     });
@@ -114,13 +115,13 @@ fn fan_out_uses_older_subscriptions_in_their_current_state() {
         store.create_subscription(subscription("comes", &["a"])).await.unwrap();
         let audit = subscription("", &[]).audit;
         let change = |what| hookgate::gateway::store::Change { what, audit: audit.clone() };
-        let mut record = store.subscription("changes").await.unwrap().unwrap();
+        let mut record = store.subscription(&"changes".into()).await.unwrap().unwrap();
         record.events = vec!["b".to_owned()];
         assert!(store.update_subscription(change(record)).await.unwrap());
-        let mut record = store.subscription("is disabled").await.unwrap().unwrap();
+        let mut record = store.subscription(&"is disabled".into()).await.unwrap().unwrap();
         record.enabled = false;
         assert!(store.update_subscription(change(record)).await.unwrap());
-        let gone = hookgate::gateway::store::Change { what: "goes".to_owned(), audit };
+        let gone = hookgate::gateway::store::Change { what: "goes".into(), audit };
         assert!(store.delete_subscription(gone).await.unwrap());
         assert_eq!(fan_out(&store, "acme").await, ["stays"]);
         keep(&store, "acme", "2", "a", 2).await;
@@ -155,7 +156,7 @@ fn an_event_is_never_pruned_before_its_fan_out_ends() {
         let store = &store;
         let left = |round: i64| async move {
             let now = now + round * SECOND;
-            while store.prune(&retention, now, 10).await.unwrap().rows > 0 {}
+            while store.prune(&retention, UnixMicros::new(now), 10).await.unwrap().rows > 0 {}
             let filter = EventFilter { limit: 10, ..EventFilter::default() };
             store.events(&filter).await.unwrap().len()
         };
@@ -209,7 +210,7 @@ fn limited(change: impl FnOnce(&mut BacklogLimits)) -> BacklogLimits {
 /// Returns the number of dead letters of a subscription.
 async fn dead_letters(store: &SqliteStore, subscription: &str) -> Vec<DivertedRecord> {
     let filter = DivertedFilter {
-        subscription_id: subscription.to_owned(),
+        subscription_id: subscription.into(),
         event_id: None,
         listeners: Vec::new(),
     };
@@ -222,7 +223,7 @@ async fn dead_letters(store: &SqliteStore, subscription: &str) -> Vec<DivertedRe
 async fn diverted(store: &SqliteStore, subscription: &str) -> Vec<(String, String)> {
     let all = dead_letters(store, subscription).await;
     all.into_iter()
-        .map(|one| (one.request_id, format!("{}: {}", one.trigger, one.message)))
+        .map(|one| (one.request_id.to_string(), format!("{}: {}", one.cause.name(), one.message)))
         .collect()
 }
 
@@ -237,24 +238,28 @@ fn the_oldest_deliveries_of_a_full_backlog_become_dead_letters() {
         for id in 0..12 {
             keep(&store, "acme", &id.to_string(), "a", id).await;
             let turns = vec![FanOutTurn::without_filters("acme")];
-            let fanned = store.fan_out(turns, limits, 100, 20).await.unwrap().remove(0);
+            let fanned =
+                store.fan_out(turns, limits, 100, UnixMicros::new(20)).await.unwrap().remove(0);
             assert_eq!(fanned.diverted.len(), usize::from(id >= 5));
         }
-        let backlog = store.backlog("one").await.unwrap();
+        let backlog = store.backlog(&"one".into()).await.unwrap();
         assert_eq!((backlog.rows, backlog.tenant_rows), (5, 5));
         let dead = diverted(&store, "one").await;
         let ids: Vec<&str> = dead.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!(ids, ["0", "1", "2", "3", "4", "5", "6"]);
         assert!(dead[0].1.starts_with("backlog: ") && dead[0].1.contains("delivery.waiting_rows"));
-        let accepted = store.lease("one", 20, 100, 10).await.unwrap();
+        let accepted = store
+            .lease(&"one".into(), UnixMicros::new(20), UnixMicros::new(100), 10)
+            .await
+            .unwrap();
         assert_eq!(accepted[0].event.as_ref().unwrap().request_id, "7", "the newest still wait");
 
         // Leased deliveries are not dead-lettered.
         let limits = limited(|limits| limits.rows = 1);
-        assert_eq!(store.trim(limits, 100, 20).await.unwrap().diverted, []);
-        let trimmed = store.trim(limits, 100, 100).await.unwrap();
-        assert_eq!(trimmed.diverted, [("one".to_owned(), 4)]);
-        assert_eq!(store.backlog("two").await.unwrap().rows, 0);
+        assert_eq!(store.trim(limits, 100, UnixMicros::new(20)).await.unwrap().diverted, []);
+        let trimmed = store.trim(limits, 100, UnixMicros::new(100)).await.unwrap();
+        assert_eq!(trimmed.diverted, [("one".into(), 4)]);
+        assert_eq!(store.backlog(&"two".into()).await.unwrap().rows, 0);
     });
 }
 
@@ -270,14 +275,15 @@ fn backlogs_are_bounded_by_bytes_and_age_for_tenants_and_the_process() {
             keep(&store, "acme", &id.to_string(), kind, id * SECOND).await;
         }
         fan_out(&store, "acme").await;
-        let bytes = store.backlog("large").await.unwrap().bytes;
+        let bytes = store.backlog(&"large".into()).await.unwrap().bytes;
         assert!(bytes > 8 * 20, "{bytes}");
         let trim = |limits: BacklogLimits, now: i64| {
             let store = &store;
-            async move { while store.trim(limits, 100, now).await.unwrap().more {} }
+            async move { while store.trim(limits, 100, UnixMicros::new(now)).await.unwrap().more {} }
         };
         let rows = || async {
-            let (large, small) = (store.backlog("large").await, store.backlog("small").await);
+            let (large, small) =
+                (store.backlog(&"large".into()).await, store.backlog(&"small".into()).await);
             (large.unwrap().rows, small.unwrap().rows)
         };
         trim(limited(|limits| limits.bytes = bytes - 1), 9 * SECOND).await;
@@ -319,16 +325,16 @@ fn dead_letters_are_bounded_in_number_and_events_are_pruned() {
         }
         fan_out(&store, "acme").await;
         let all = limited(|limits| limits.age_us = 0);
-        while store.trim(all, 100, SECOND).await.unwrap().more {}
+        while store.trim(all, 100, UnixMicros::new(SECOND)).await.unwrap().more {}
         assert_eq!(diverted(&store, "one").await.len(), 10);
         let few = limited(|limits| limits.dead_letter_rows = 3);
-        let trimmed = store.trim(few, 100, SECOND).await.unwrap();
+        let trimmed = store.trim(few, 100, UnixMicros::new(SECOND)).await.unwrap();
         assert_eq!(trimmed.deleted, 14);
         let left: Vec<String> =
             diverted(&store, "one").await.into_iter().map(|(id, _)| id).collect();
         assert_eq!(left, ["7", "8", "9"]);
         let few = limited(|limits| limits.dead_letter_rows_per_tenant = 2);
-        while store.trim(few, 100, SECOND).await.unwrap().deleted > 0 {}
+        while store.trim(few, 100, UnixMicros::new(SECOND)).await.unwrap().deleted > 0 {}
         let left = diverted(&store, "one").await.len() + diverted(&store, "two").await.len();
         assert!(left <= 2, "{left}");
     });
@@ -348,16 +354,16 @@ fn backlog_counters_stay_exact_through_all_delivery_states() {
         fan_out(&store, "acme").await;
         settled(&store, "one", 4).await;
         let limits = limited(|limits| limits.rows = 20);
-        while store.trim(limits, 7, 40).await.unwrap().more {}
+        while store.trim(limits, 7, UnixMicros::new(40)).await.unwrap().more {}
         let dead = dead_letters(&store, "two").await.remove(0);
         let audit = subscription("", &[]).audit;
         for _ in 0..2 {
-            let what = ("two".to_owned(), dead.event_id.clone());
+            let what = ("two".into(), dead.event_id.clone());
             let change = hookgate::gateway::store::Change { what, audit: audit.clone() };
-            store.resend(change, 50).await.unwrap().unwrap();
+            store.resend(change, UnixMicros::new(50)).await.unwrap().unwrap();
             settled(&store, "two", 30).await;
         }
-        let gone = hookgate::gateway::store::Change { what: "three".to_owned(), audit };
+        let gone = hookgate::gateway::store::Change { what: "three".into(), audit };
         store.delete_subscription(gone).await.unwrap();
         store.close().await.unwrap();
     });
@@ -386,9 +392,9 @@ fn a_store_without_fan_out_is_migrated_and_repeats_no_fan_out() {
     drop(old);
     let store = open(folder.path());
     run(async {
-        assert_eq!(store.pending_tenants().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.pending_tenants().await.unwrap(), Vec::<TenantId>::new());
         assert_eq!(fan_out(&store, "acme").await, Vec::<String>::new());
-        let backlog = store.backlog("one").await.unwrap();
+        let backlog = store.backlog(&"one".into()).await.unwrap();
         assert_eq!((backlog.rows, backlog.bytes), (2, 7 + 9 + 2));
         let filter = DeliveryFilter { limit: 10, ..DeliveryFilter::default() };
         let resent = store.deliveries(&filter).await.unwrap();

@@ -19,7 +19,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hookgate::gateway::store::{EventFilter, EventRecord, Mode, SqliteOptions, SqliteStore, Store};
+use hookgate::gateway::store::{
+    EventFilter, EventRecord, Mode, RequestStore, SqliteOptions, SqliteStore,
+};
 
 use super::running::{Answer, Folder, Gateway, LISTENER, binary};
 

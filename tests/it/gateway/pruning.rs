@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use hookgate::gateway::UnixMicros;
 use hookgate::gateway::store::{
-    DeliveryFilter, DeliveryState, DeliveryStore, EventFilter, Mode, RequestFilter, Retention,
-    SqliteOptions, SqliteStore, Store,
+    DeliveryFilter, DeliveryState, DeliveryStore, EventFilter, MaintenanceStore, Mode,
+    RequestFilter, RequestStore, Retention, SqliteOptions, SqliteStore,
 };
 use rusqlite::Connection;
 
@@ -93,14 +94,16 @@ fn pruning_examines_each_retained_row_once_in_a_round() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 1000);
     run(async {
-        let first = store.prune(&RETENTION, NOW, BLOCKED).await.unwrap();
+        let first = store.prune(&RETENTION, UnixMicros::new(NOW), BLOCKED).await.unwrap();
         assert_eq!((first.rows, first.examined), (0, BLOCKED), "{first:?}");
-        let second = store.prune(&RETENTION, NOW, BLOCKED).await.unwrap();
+        let second = store.prune(&RETENTION, UnixMicros::new(NOW), BLOCKED).await.unwrap();
         assert_eq!((second.rows, second.examined), (1000, 1000), "{second:?}");
         // The next round waits for this number of rows; for fewer it would not wait.
-        let third = store.prune(&RETENTION, NOW + 10 * SECOND, BLOCKED).await.unwrap();
+        let third =
+            store.prune(&RETENTION, UnixMicros::new(NOW + 10 * SECOND), BLOCKED).await.unwrap();
         assert_eq!(third.examined, 0, "{third:?}");
-        let fourth = store.prune(&RETENTION, NOW + 30 * SECOND, BLOCKED).await.unwrap();
+        let fourth =
+            store.prune(&RETENTION, UnixMicros::new(NOW + 30 * SECOND), BLOCKED).await.unwrap();
         assert_eq!(fourth.examined, BLOCKED, "{fourth:?}");
     });
 }
@@ -114,7 +117,7 @@ fn a_pruning_step_examines_at_most_its_limit_of_rows() {
         let mut longest = Duration::ZERO;
         loop {
             let began = Instant::now();
-            let pruned = store.prune(&RETENTION, NOW, 500).await.unwrap();
+            let pruned = store.prune(&RETENTION, UnixMicros::new(NOW), 500).await.unwrap();
             longest = longest.max(began.elapsed());
             assert!(pruned.examined <= 500, "{pruned:?}");
             examined += pruned.examined;
@@ -133,9 +136,9 @@ fn a_request_retained_for_its_event_is_deleted_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = blocked_store(folder.path(), 10);
     run(async {
-        while store.prune(&RETENTION, NOW, 1000).await.unwrap().more {}
+        while store.prune(&RETENTION, UnixMicros::new(NOW), 1000).await.unwrap().more {}
         let later = NOW + 40 * DAY;
-        while store.prune(&RETENTION, later, 1000).await.unwrap().more {}
+        while store.prune(&RETENTION, UnixMicros::new(later), 1000).await.unwrap().more {}
         let all = EventFilter { limit: 100, ..EventFilter::default() };
         assert_eq!(
             store.events(&all).await.unwrap().len(),
@@ -167,7 +170,7 @@ fn pruning_for_space_examines_each_waiting_event_once() {
     run(async {
         let mut examined = 0;
         for _ in 0..2 * BLOCKED / 1000 {
-            let pruned = store.prune(&small, NOW, 1000).await.unwrap();
+            let pruned = store.prune(&small, UnixMicros::new(NOW), 1000).await.unwrap();
             assert_eq!(pruned.rows, 0, "{pruned:?}");
             examined += pruned.examined;
         }
@@ -207,11 +210,11 @@ fn pruning_for_space_deletes_unverified_requests_before_events() {
     run(async {
         let events = count("events");
         while count("refused") > 0 {
-            let pruned = store.prune(&small, NOW, 20).await.unwrap();
+            let pruned = store.prune(&small, UnixMicros::new(NOW), 20).await.unwrap();
             assert!(pruned.more && pruned.rows > 0, "{pruned:?}");
             assert_eq!(count("events"), events, "an event was deleted first");
         }
-        let pruned = store.prune(&small, NOW, 20).await.unwrap();
+        let pruned = store.prune(&small, UnixMicros::new(NOW), 20).await.unwrap();
         assert!(pruned.rows > 0 && count("events") < events, "{pruned:?}");
     });
 }

@@ -461,7 +461,7 @@ fn an_access_token_has_the_scopes_of_its_client_until_it_is_revoked() {
 
 #[test]
 fn changes_are_written_to_the_audit_log_with_their_key() {
-    use hookgate::gateway::store::{Mode, SqliteOptions, SqliteStore, Store};
+    use hookgate::gateway::store::{AuditStore, Mode, SqliteOptions, SqliteStore};
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
     let key = &subscribed.key;
@@ -475,7 +475,7 @@ fn changes_are_written_to_the_audit_log_with_their_key() {
     let store = SqliteStore::open(SqliteOptions::new(file, Mode::Command)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let audits = runtime.block_on(store.audits(3)).unwrap();
-    let report: Vec<_> = audits.iter().rev().map(|one| one.action.as_str()).collect();
+    let report: Vec<_> = audits.iter().rev().map(|one| one.action.name()).collect();
     assert_eq!(report, ["subscriptions.create", "subscriptions.update", "subscriptions.delete"]);
     let id = key.split('_').nth(1).unwrap();
     assert!(audits.iter().all(|one| one.actor == id && !one.detail.contains("Bearer one")));

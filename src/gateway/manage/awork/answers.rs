@@ -80,7 +80,7 @@ impl WebhookConfig {
             language: definition.language.clone(),
             only_trigger_for_main_entity_changes: definition.main_entity_only,
             authentication: header.map(|(name, _)| format!("{name}={MASK}")),
-            id: record.id.clone(),
+            id: record.id.to_string(),
             receiver_type: match definition.receiver {
                 Receiver::Slack => "slack",
                 Receiver::Custom | Receiver::File => "custom",

@@ -14,6 +14,7 @@ use super::call::Answer;
 use super::caller::ListenerLimit;
 use super::fault::Fault;
 use super::operation::{Kind, Operation, Parameter, Success, Weight, form};
+use crate::gateway::store::Scope;
 
 /// Returns a fault in the format that awork documents
 /// (<https://developers.awork.com/error-handling>). A missing permission is also 401 there.
@@ -51,8 +52,8 @@ const WEBHOOK: Success = Success::json(form::<answers::WebhookConfig>, "The webh
 
 const TYPES: Success = Success::json(form::<Vec<String>>, "The types.");
 
-const READ: &[&str] = &["workspace-manage-config:read"];
-const WRITE: &[&str] = &["workspace-manage-config:write"];
+const READ: &[Scope] = &[Scope::WorkspaceManageConfigRead];
+const WRITE: &[Scope] = &[Scope::WorkspaceManageConfigWrite];
 
 /// The API.
 pub(super) static API: Api = Api {

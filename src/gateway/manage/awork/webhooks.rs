@@ -8,6 +8,7 @@ use crate::gateway::manage::call::{Answer, Call};
 use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan};
 use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::store::AuditAction;
 
 const API: Api = Api::Awork;
 
@@ -118,7 +119,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
         found.definition = asked.definition;
         Ok(())
     };
-    let found = call.update(API, id, "subscriptions.update", change).await?;
+    let found = call.update(API, id, AuditAction::SubscriptionsUpdate, change).await?;
     Answer::json(&WebhookConfig::of(&call, &found))
 }
 

@@ -10,7 +10,7 @@ use super::forms::RetryType;
 use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend};
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::subscriptions::Found;
-use crate::gateway::ops::clock::time_of;
+use crate::gateway::ops::clock::{UnixMicros, time_of};
 use crate::gateway::ops::ids::display_locator;
 use crate::gateway::store::DivertedRecord;
 
@@ -142,7 +142,10 @@ impl WebhookResponse {
             endpoint: EndpointResponse::of(&definition.endpoint, fresh[0]),
             failure_handling: FailureHandlingResponse::of(definition, fresh[1]),
             suspended: record.health.suspended_at.is_some(),
-            suspended_at: record.health.suspended_at.map(|at| time_of(at).to_string()),
+            suspended_at: record
+                .health
+                .suspended_at
+                .map(|at| time_of(UnixMicros::new(at)).to_string()),
             event_types: definition.events.clone(),
             filter: definition.filter.clone(),
             transform: definition.transform.clone(),
@@ -203,7 +206,7 @@ impl DivertedEventResponse {
             request_locator: display_locator(&record.request_id),
             failure_message: record.message.clone(),
             failure_timestamp: time_of(record.at).to_string(),
-            failure_trigger: record.trigger.clone(),
+            failure_trigger: record.cause.name(),
         }
     }
 }

@@ -282,7 +282,7 @@ fn change_secret(
         Some(text) if text != MASK => {
             let rotation = call.app.configuration().settings.delivery.rotation;
             let until = call.app.clock.micros().saturating_add(micros_in(rotation));
-            endpoint.rotate(secret(property, &text)?, until);
+            endpoint.rotate(secret(property, &text)?, until.get());
         }
         None if dropped => endpoint.secret = Some(fresh_secret()?),
         _ => {}

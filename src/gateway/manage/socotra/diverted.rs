@@ -3,16 +3,17 @@
 use super::answers::{DivertedEventResponse, Nothing};
 use super::own_tenant;
 use crate::delivery::Api;
+use crate::gateway::ids::SubscriptionId;
 use crate::gateway::manage::call::{Answer, Call};
 use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{BATCH_BYTES, JsonPage, PAGE_BYTES};
 use crate::gateway::ops::ids::uuid_of;
-use crate::gateway::store::{Change, DivertedFilter, DivertedRecord, PageRequest};
+use crate::gateway::store::{AuditAction, Change, DivertedFilter, DivertedRecord, PageRequest};
 
 const MISSING: Fault = Fault::NotFound("diverted event");
 
 /// Returns the id of the subscription in the path.
-async fn subscription(call: &Call) -> Result<String, Fault> {
+async fn subscription(call: &Call) -> Result<SubscriptionId, Fault> {
     own_tenant(call)?;
     Ok(call.subscription(Api::Socotra, call.part("webhookLocator")).await?.record.id)
 }
@@ -28,7 +29,7 @@ async fn filter(call: &Call) -> Result<DivertedFilter, Fault> {
 async fn find(call: &Call) -> Result<DivertedRecord, Fault> {
     let all = filter(call).await?;
     let event = uuid_of(call.part("eventLocator")).ok_or(MISSING)?;
-    let filter = DivertedFilter { event_id: Some(event.to_string()), ..all };
+    let filter = DivertedFilter { event_id: Some(event.into()), ..all };
     let page = PageRequest { after: None, offset: 0, limit: 1, bytes: BATCH_BYTES };
     let found = call.app.store.diverted_page(&filter, page).await?.pop();
     found.map(|(_, record)| record).ok_or(MISSING)
@@ -60,7 +61,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
 pub(super) async fn resend(call: Call) -> Result<Answer, Fault> {
     let found = find(&call).await?;
     call.check_backlog(&found.subscription_id).await?;
-    let audit = call.audit("diverted.resend", &found.subscription_id);
+    let audit = call.audit(AuditAction::DivertedResend, &found.subscription_id);
     let what = (found.subscription_id.clone(), found.event_id);
     let sent = call.app.store.resend(Change { what, audit }, call.app.clock.micros()).await?;
     sent.ok_or(MISSING)?;
@@ -70,7 +71,7 @@ pub(super) async fn resend(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn delete(call: Call) -> Result<Answer, Fault> {
     let found = find(&call).await?;
-    let audit = call.audit("diverted.delete", &found.subscription_id);
+    let audit = call.audit(AuditAction::DivertedDelete, &found.subscription_id);
     let what = (found.subscription_id, found.event_id);
     match call.app.store.delete_diverted(Change { what, audit }).await? {
         true => Answer::json(&Nothing {}),

@@ -18,12 +18,13 @@ use super::caller::ListenerLimit;
 use super::fault::Fault;
 use super::operation::{Kind, Operation, Parameter, Success, Weight, form};
 use crate::gateway::ops::ids::tenant_locator;
+use crate::gateway::store::Scope;
 
 /// Returns an error if the tenant of the path is not the tenant of the caller.
 fn own_tenant(call: &Call) -> Result<(), Fault> {
     let asked = call.part("tenantLocator");
     let own = &call.caller.tenant;
-    let same = asked == own || asked.parse() == Ok(tenant_locator(own));
+    let same = *own == asked || asked.parse() == Ok(tenant_locator(own));
     // A tenant that does not exist gets the same answer, so the answer does not reveal which
     // tenants exist.
     let other = || Fault::Forbidden("the key is not one of this tenant".to_owned());
@@ -52,7 +53,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "A webhook",
-        permissions: Some(&["webhooks:read"]),
+        permissions: Some(&[Scope::WebhooksRead]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
         parameters: &[],
@@ -67,7 +68,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/webhooks/list",
         summary: "Webhooks",
-        permissions: Some(&["webhooks:read", "webhooks:list"]),
+        permissions: Some(&[Scope::WebhooksRead, Scope::WebhooksList]),
         limited: ListenerLimit::Refused,
         weight: Weight::Page,
         parameters: &[
@@ -103,7 +104,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/event/{tenantLocator}/webhooks",
         summary: "Make a webhook",
-        permissions: Some(&["webhooks:write"]),
+        permissions: Some(&[Scope::WebhooksWrite]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
         parameters: &[],
@@ -121,7 +122,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "patch",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Change a webhook: removals come first, then additions",
-        permissions: Some(&["webhooks:write"]),
+        permissions: Some(&[Scope::WebhooksWrite]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
         parameters: &[],
@@ -139,7 +140,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "patch",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/unsuspend",
         summary: "End the suspension of a webhook; diverted events are not sent",
-        permissions: Some(&["webhooks:write"]),
+        permissions: Some(&[Scope::WebhooksWrite]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
         parameters: &[],
@@ -154,7 +155,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "delete",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}",
         summary: "Delete a webhook, with its deliveries and diverted events",
-        permissions: Some(&["webhooks:write"]),
+        permissions: Some(&[Scope::WebhooksWrite]),
         limited: ListenerLimit::Refused,
         weight: Weight::Object,
         parameters: &[],
@@ -169,7 +170,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "An event that was given up and is kept",
-        permissions: Some(&["diverted-events:read"]),
+        permissions: Some(&[Scope::DivertedEventsRead]),
         limited: ListenerLimit::Applied,
         weight: Weight::Object,
         parameters: &[],
@@ -184,7 +185,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted",
         summary: "Events that were given up and are kept",
-        permissions: Some(&["diverted-events:read", "diverted-events:list"]),
+        permissions: Some(&[Scope::DivertedEventsRead, Scope::DivertedEventsList]),
         limited: ListenerLimit::Applied,
         weight: Weight::Page,
         parameters: &[OFFSET, COUNT],
@@ -199,7 +200,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "post",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}/resend",
         summary: "Send an event again; it is kept until the receiver takes it",
-        permissions: Some(&["diverted-events:resend"]),
+        permissions: Some(&[Scope::DivertedEventsResend]),
         limited: ListenerLimit::Applied,
         weight: Weight::Object,
         parameters: &[],
@@ -214,7 +215,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "delete",
         path: "/event/{tenantLocator}/webhooks/{webhookLocator}/diverted/{eventLocator}",
         summary: "Keep an event no longer",
-        permissions: Some(&["diverted-events:delete"]),
+        permissions: Some(&[Scope::DivertedEventsDelete]),
         limited: ListenerLimit::Applied,
         weight: Weight::Object,
         parameters: &[],
@@ -229,7 +230,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/events/{locator}",
         summary: "An event",
-        permissions: Some(&["events:read"]),
+        permissions: Some(&[Scope::EventsRead]),
         limited: ListenerLimit::Applied,
         weight: Weight::Page,
         parameters: &[],
@@ -244,7 +245,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/events/request/{locator}",
         summary: "The events of a request",
-        permissions: Some(&["events:read"]),
+        permissions: Some(&[Scope::EventsRead]),
         limited: ListenerLimit::Applied,
         weight: Weight::Page,
         parameters: &[],
@@ -262,7 +263,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/event/{tenantLocator}/events/list",
         summary: "Events, the oldest first, a page at a time",
-        permissions: Some(&["events:read", "events:list"]),
+        permissions: Some(&[Scope::EventsRead, Scope::EventsList]),
         limited: ListenerLimit::Applied,
         weight: Weight::Page,
         parameters: &[

@@ -8,7 +8,7 @@ use crate::gateway::manage::call::{Answer, Call};
 use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, Scan};
 use crate::gateway::manage::subscriptions::Found;
-use crate::gateway::store::SubscriptionFilter;
+use crate::gateway::store::{AuditAction, SubscriptionFilter};
 
 const API: Api = Api::Socotra;
 
@@ -121,7 +121,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
         fresh = changes::update(&call, found, form.clone())?;
         Ok(())
     };
-    let found = call.update(API, id, "subscriptions.update", change).await?;
+    let found = call.update(API, id, AuditAction::SubscriptionsUpdate, change).await?;
     Answer::json(&WebhookResponse::of(&found, fresh))
 }
 
@@ -132,7 +132,7 @@ pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {
         Ok(())
     };
     let id = call.part("webhookLocator");
-    call.update(API, id, "subscriptions.unsuspend", change).await?;
+    call.update(API, id, AuditAction::SubscriptionsUnsuspend, change).await?;
     Ok(Answer::done())
 }
 

@@ -68,7 +68,7 @@ pub(in crate::gateway::ops::encryption) async fn reseal(
             let Some(last) = page.last() else {
                 break;
             };
-            after = last.rowid;
+            after = last.sequence;
             let replacements = replacements(keyring, target, &page, &mut done)?;
             if !replacements.is_empty() {
                 done.resealed += store.replace_sealed(column, replacements).await?;
@@ -98,7 +98,7 @@ fn replacements(
         };
         let place = place(done.column, &value.tenant, &value.row);
         let new = keyring.seal(&place, &plaintext)?;
-        replacements.push(Replacement { rowid: value.rowid, old: value.sealed.clone(), new });
+        replacements.push(Replacement { sequence: value.sequence, old: value.sealed.clone(), new });
     }
     Ok(replacements)
 }

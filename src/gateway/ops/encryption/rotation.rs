@@ -8,7 +8,7 @@ use super::key_id::KeyId;
 use super::reencryption::{Resealed, reseal};
 use super::unlock::{HOLDER_TIMEOUT, check, key_file_name, register};
 use super::{EncryptionError, Keyring};
-use crate::gateway::ops::clock::micros_in;
+use crate::gateway::ops::clock::{UnixMicros, micros_in};
 use crate::gateway::store::{EncryptionState, EncryptionStore};
 
 /// Maximum passes over all values, until none is encrypted with another key.
@@ -23,7 +23,7 @@ const MAX_PASSES: usize = 5;
 pub async fn rotate_encryption(
     store: &(impl EncryptionStore + ?Sized),
     path: &std::path::Path,
-    now: i64,
+    now: UnixMicros,
 ) -> Result<(KeyId, Vec<Resealed>), EncryptionError> {
     let mut keyring = Keyring::read(path)?;
     let state = store.encryption_state().await?;
@@ -56,12 +56,16 @@ pub async fn rotate_encryption(
 
 /// Returns an error if a running gateway seals with another key. It would continue to do so, and
 /// could not open the rotated values.
-fn allowed_beside(state: &EncryptionState, first: KeyId, now: i64) -> Result<(), EncryptionError> {
+fn allowed_beside(
+    state: &EncryptionState,
+    first: KeyId,
+    now: UnixMicros,
+) -> Result<(), EncryptionError> {
     let Some(holder) = &state.holder else {
         return Ok(());
     };
-    let running = holder.sealing.as_slice().try_into().map(KeyId::new).unwrap_or(first);
-    let is_live = now.saturating_sub(holder.seen_at) < micros_in(HOLDER_TIMEOUT);
+    let running = KeyId::new(holder.sealing);
+    let is_live = now.since(holder.seen_at) < micros_in(HOLDER_TIMEOUT);
     match is_live && running != first {
         true => Err(EncryptionError::OtherSealingKey { running, first }),
         false => Ok(()),

@@ -11,6 +11,7 @@ use super::key_id::KeyId;
 use super::reencryption::{place, reseal};
 use super::source::key_file;
 use super::{EncryptionError, Keyring, random};
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, SealedColumn, Store,
 };
@@ -42,7 +43,7 @@ pub(in crate::gateway::ops::encryption) fn key_file_name(store: &Path) -> String
 pub(in crate::gateway) async fn unlock(
     store: &(impl EncryptionStore + ?Sized),
     path: &Path,
-    now: i64,
+    now: UnixMicros,
 ) -> Result<Keyring, EncryptionError> {
     let mut keyring = Keyring::read(path)?;
     let state = store.encryption_state().await?;
@@ -81,7 +82,7 @@ pub async fn unlock_for_command(
     let mut keyring = Keyring::read(path)?;
     let state = store.encryption_state().await?;
     check(&keyring, &state, &key_file_name(path))?;
-    let known = |id: &KeyId| state.keys.iter().any(|key| key.id == id.bytes());
+    let known = |id: &KeyId| state.keys.iter().any(|key| key.id == *id.bytes());
     keyring.sealing = keyring.ids().into_iter().find(known);
     keyring.opens_legacy = state.legacy;
     Ok(keyring)
@@ -96,9 +97,7 @@ pub(in crate::gateway::ops::encryption) fn check(
     let given = keyring.ids();
     let mut missing = Vec::new();
     for registered in &state.keys {
-        let id: [u8; KeyId::LENGTH] =
-            registered.id.as_slice().try_into().map_err(|_| EncryptionError::Damaged)?;
-        let id = KeyId::new(id);
+        let id = KeyId::new(registered.id);
         match keyring.key(id) {
             None => missing.push(id),
             Some(_) => {
@@ -125,14 +124,14 @@ pub(in crate::gateway::ops::encryption) async fn register(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
     state: &EncryptionState,
-    now: i64,
+    now: UnixMicros,
 ) -> Result<(), EncryptionError> {
     let id = keyring.sealing().ok_or(EncryptionError::NoSealingKey)?;
-    if state.keys.iter().any(|key| key.id == id.bytes()) {
+    if state.keys.iter().any(|key| key.id == *id.bytes()) {
         return Ok(());
     }
     let check_value = keyring.seal(&check_place(&id.to_string()), CHECK_CONTENT)?;
-    let key = RegisteredKey { id: id.bytes().to_vec(), check_value };
+    let key = RegisteredKey { id: *id.bytes(), check_value };
     Ok(store.register_key(key, now).await?)
 }
 
@@ -140,10 +139,10 @@ pub(in crate::gateway::ops::encryption) async fn register(
 pub(in crate::gateway) async fn report_keys(
     store: &(impl EncryptionStore + ?Sized),
     keyring: &Keyring,
-    now: i64,
+    now: UnixMicros,
 ) -> Result<(), EncryptionError> {
     let id = keyring.sealing().ok_or(EncryptionError::NoSealingKey)?;
-    let holder = KeyHolder { sealing: id.bytes().to_vec(), seen_at: now };
+    let holder = KeyHolder { sealing: *id.bytes(), seen_at: now };
     Ok(store.record_key_holder(Some(holder)).await?)
 }
 

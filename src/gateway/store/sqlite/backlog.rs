@@ -3,19 +3,19 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::reads::{collected, most};
-use crate::gateway::store::{Backlog, BacklogLimits, Trimmed};
+use super::decode::{RowName, decodable, decoded};
+use super::query::most;
+use crate::gateway::ids::{SubscriptionId, TenantId};
+use crate::gateway::ops::clock::UnixMicros;
+use crate::gateway::store::{Backlog, BacklogLimits, DivertCause, Trimmed};
 
 type Read<T> = rusqlite::Result<T>;
-
-/// The trigger of dead letters that a backlog limit caused.
-const TRIGGER: &str = "backlog";
 
 /// A backlog above its limit: of a subscription, or the part of a subscription in that of its
 /// tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Over {
-    subscription: String,
+    subscription: SubscriptionId,
     /// Waiting deliveries above the limit.
     rows: i64,
     /// Time of acceptance before which deliveries are above the age limit.
@@ -28,22 +28,32 @@ pub(super) struct Over {
 /// Returns the excess of the backlog of a subscription, in rows or bytes. Does not check the age.
 pub(super) fn over(
     connection: &Connection,
-    subscription: &str,
+    subscription: &SubscriptionId,
     limits: &BacklogLimits,
 ) -> Read<Option<Over>> {
     let sums = connection
         .prepare_cached(
-            "SELECT waiting_rows, waiting_bytes FROM backlogs WHERE subscription_id = ?1",
+            "SELECT waiting_rows, waiting_bytes, subscription_id FROM backlogs
+             WHERE subscription_id = ?1",
         )?
-        .query_row([subscription], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([subscription], |row| {
+            let name = RowName { table: "backlogs", column: 2 };
+            decoded(name, row, |row| Ok((row.get(0)?, row.get(1)?)))
+        })
         .optional()?;
+    // A deleted subscription has no backlog.
     let (rows, bytes) = sums.unwrap_or((0, 0));
     Ok(judged(subscription, rows, bytes, limits))
 }
 
 /// Returns the number of deliveries above the limit, with the reason. A single delivery that is
 /// larger than the byte limit may wait.
-fn judged(subscription: &str, rows: i64, bytes: i64, limits: &BacklogLimits) -> Option<Over> {
+fn judged(
+    subscription: &SubscriptionId,
+    rows: i64,
+    bytes: i64,
+    limits: &BacklogLimits,
+) -> Option<Over> {
     let beyond = rows - most(limits.rows);
     let (rows, reason) = if beyond > 0 {
         (beyond, rows_reason("delivery.waiting_rows", limits.rows))
@@ -68,40 +78,39 @@ fn rows_reason(setting: &str, limit: usize) -> String {
 /// Returns true if a tenant has more waiting deliveries than its limit.
 pub(super) fn is_tenant_over(
     connection: &Connection,
-    tenant: &str,
+    tenant: &TenantId,
     limits: &BacklogLimits,
 ) -> Read<bool> {
     let rows: Option<i64> = connection
         .prepare_cached("SELECT waiting_rows FROM tenant_backlogs WHERE tenant = ?1")?
         .query_row([tenant], |row| row.get(0))
         .optional()?;
+    // A tenant without a row has no deliveries.
     Ok(rows.unwrap_or(0) > most(limits.tenant_rows))
 }
 
 /// Returns the number of waiting deliveries of all tenants.
-pub(super) fn total(connection: &Connection) -> Read<i64> {
+pub(super) fn total(connection: &Connection) -> Read<usize> {
     connection
         .prepare_cached("SELECT coalesce(sum(waiting_rows), 0) FROM tenant_backlogs")?
         .query_row([], |row| row.get(0))
 }
 
 /// Returns the backlog of a subscription.
-pub(super) fn of(connection: &Connection, subscription: &str) -> Read<Backlog> {
-    let count = |number: i64| usize::try_from(number).unwrap_or(0);
+pub(super) fn of(connection: &Connection, subscription: &SubscriptionId) -> Read<Backlog> {
     let found = connection
         .prepare_cached(
-            "SELECT backlogs.waiting_rows, waiting_bytes, tenant_backlogs.waiting_rows
-             FROM backlogs JOIN tenant_backlogs ON tenant_backlogs.tenant = backlogs.tenant
+            "SELECT backlogs.waiting_rows, waiting_bytes, tenant_backlogs.waiting_rows,
+             subscription_id FROM backlogs JOIN tenant_backlogs ON tenant_backlogs.tenant = backlogs.tenant
              WHERE subscription_id = ?1",
         )?
         .query_row([subscription], |row| {
-            Ok(Backlog {
-                rows: count(row.get(0)?),
-                bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-                tenant_rows: count(row.get(2)?),
+            decoded(RowName { table: "backlogs", column: 3 }, row, |row| {
+                Ok(Backlog { rows: row.get(0)?, bytes: row.get(1)?, tenant_rows: row.get(2)? })
             })
         })
         .optional()?;
+    // Without a subscription there is no backlog.
     Ok(found.unwrap_or_default())
 }
 
@@ -110,10 +119,10 @@ pub(super) fn of(connection: &Connection, subscription: &str) -> Read<Backlog> {
 /// waiting notices.
 pub(super) fn divert_oldest(
     connection: &Connection,
-    subscription: &str,
+    subscription: &SubscriptionId,
     over: &Over,
     limit: usize,
-    now: i64,
+    now: UnixMicros,
 ) -> Read<usize> {
     let mut end = connection.prepare_cached(
         "UPDATE deliveries SET state = iif(notice, 'dropped', 'diverted'), reason = ?4,
@@ -135,13 +144,19 @@ pub(super) fn divert_oldest(
          failed = excluded.failed, message = excluded.message",
     )?;
     for (event, _) in ended.iter().filter(|(_, notice)| !notice) {
-        keep.execute(params![subscription, event, now, TRIGGER, over.reason])?;
+        let cause = DivertCause::Backlog;
+        keep.execute(params![subscription, event, now, cause, over.reason])?;
     }
     Ok(ended.len())
 }
 
 /// Trims one backlog by at most `limit` rows.
-pub(super) fn trim(connection: &Connection, over: &Over, limit: usize, now: i64) -> Read<Trimmed> {
+pub(super) fn trim(
+    connection: &Connection,
+    over: &Over,
+    limit: usize,
+    now: UnixMicros,
+) -> Read<Trimmed> {
     let mut trimmed = Trimmed::default();
     let diverted = divert_oldest(connection, &over.subscription, over, limit, now)?;
     if diverted > 0 {
@@ -165,7 +180,7 @@ const MAX_BACKLOGS: i64 = 256;
 pub(super) fn all_over(
     connection: &Connection,
     limits: &BacklogLimits,
-    now: i64,
+    now: UnixMicros,
 ) -> Read<Vec<Over>> {
     let mut all = of_subscriptions(connection, limits)?;
     all.extend(too_old(connection, limits, now)?);
@@ -180,8 +195,8 @@ fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec
          OR dead_letter_rows > ?3 LIMIT ?4";
     let bytes = i64::try_from(limits.bytes).unwrap_or(i64::MAX);
     let params = params![most(limits.rows), bytes, most(limits.dead_letter_rows), MAX_BACKLOGS];
-    let rows = collected(connection, sql, params, |row| {
-        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+    let rows = decodable(connection, sql, params, |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
     })?;
     let over = rows.into_iter().map(|(subscription, rows, bytes, diverted)| {
         let diverted = (diverted - most(limits.dead_letter_rows)).max(0);
@@ -193,13 +208,13 @@ fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec
 }
 
 /// Returns the subscriptions whose oldest delivery is above the age limit.
-fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Vec<Over>> {
-    let before = now.saturating_sub(limits.age_us);
+fn too_old(connection: &Connection, limits: &BacklogLimits, now: UnixMicros) -> Read<Vec<Over>> {
+    let before = now.get().saturating_sub(limits.age_us);
     let sql = "SELECT subscription_id FROM backlogs WHERE waiting_rows > 0
          AND (SELECT created_at FROM deliveries INDEXED BY deliveries_oldest
               WHERE deliveries.subscription_id = backlogs.subscription_id AND state = 'waiting'
               ORDER BY id LIMIT 1) < ?1 LIMIT ?2";
-    let found = collected(connection, sql, [before, MAX_BACKLOGS], |row| row.get::<_, String>(0))?;
+    let found = decodable(connection, sql, [before, MAX_BACKLOGS], |row| row.get(0))?;
     let seconds = limits.age_us / 1_000_000;
     let over = found.into_iter().map(|subscription| Over {
         subscription,
@@ -215,10 +230,10 @@ fn too_old(connection: &Connection, limits: &BacklogLimits, now: i64) -> Read<Ve
 fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
     let sums = "SELECT tenant, waiting_rows, dead_letter_rows FROM tenant_backlogs
          ORDER BY waiting_rows DESC LIMIT ?1";
-    let tenants = collected(connection, sums, [MAX_BACKLOGS], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    let tenants = decodable(connection, sums, [MAX_BACKLOGS], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     })?;
-    let mut beyond = total(connection)? - most(limits.total_rows);
+    let mut beyond = most(total(connection)?) - most(limits.total_rows);
     let mut all = Vec::new();
     for (tenant, waiting, diverted) in tenants {
         let own = waiting - most(limits.tenant_rows);
@@ -246,7 +261,7 @@ const MAX_SUBSCRIPTIONS: i64 = 8;
 
 fn largest(
     connection: &Connection,
-    tenant: &str,
+    tenant: &TenantId,
     size: &str,
     part: impl Fn(i64) -> (i64, i64),
     reason: &str,
@@ -255,10 +270,10 @@ fn largest(
         "SELECT subscription_id, {size} FROM backlogs WHERE tenant = ?1 AND {size} > 0
          ORDER BY {size} DESC LIMIT ?2"
     );
-    let found = collected(connection, &sql, params![tenant, MAX_SUBSCRIPTIONS], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    let found = decodable(connection, &sql, params![tenant, MAX_SUBSCRIPTIONS], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?))
     })?;
-    let number = i64::try_from(found.len()).unwrap_or(1).max(1);
+    let number = most(found.len()).max(1);
     let over = found.into_iter().zip(0..).map(|((subscription, rows), place)| {
         let (rows, diverted) = part(rows);
         // The parts add up to the whole.

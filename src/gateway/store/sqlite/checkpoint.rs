@@ -73,6 +73,7 @@ enum Ended {
 /// Runs a checkpoint in a mode of SQLite. The mode `NOOP` only counts.
 fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Ended> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
+    // SQLite returns -1 without a log.
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let (busy, frames) = connection.prepare_cached(&sql)?.query_row([], |row| {
         Ok((row.get(0)?, Frames { all: count(row.get(1)?), copied: count(row.get(2)?) }))

@@ -8,8 +8,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::decode::{RowName, decoded, skip_bad_row};
+use crate::gateway::ids::{ListenerId, RequestId};
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::DedupClaim;
 
 /// Default capacity of the in-memory index, in keys: about 13 MiB. Under full load, half as many
@@ -34,7 +37,7 @@ pub(super) struct DedupIndex {
     most: usize,
     loaded: bool,
     places: HashMap<Key, i64>,
-    listeners: HashMap<Box<str>, u32>,
+    listeners: HashMap<ListenerId, u32>,
     /// The row number of the next key.
     next: i64,
     moving: Option<Moving>,
@@ -90,9 +93,12 @@ impl DedupIndex {
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let place: i64 = row.get(0)?;
-            let listener = self.number(row.get_ref(1)?.as_str()?);
-            self.places.insert((listener, row.get(2)?), place);
             self.next = place.saturating_add(1);
+            // No request can match a key that cannot be decoded.
+            if let Some((listener, key)) = skip_bad_row(decoded(RECENT_NAME, row, key_of))? {
+                let listener = self.number(&listener);
+                self.places.insert((listener, key), place);
+            }
         }
         self.loaded = true;
         Ok(())
@@ -131,10 +137,10 @@ impl DedupIndex {
     pub(super) fn lookup(
         &mut self,
         connection: &Connection,
-        listener: &str,
+        listener: &ListenerId,
         claim: &DedupClaim,
-        now: i64,
-    ) -> rusqlite::Result<Option<(String, i64)>> {
+        now: UnixMicros,
+    ) -> rusqlite::Result<Option<(RequestId, UnixMicros)>> {
         self.load(connection)?;
         let number = self.number(listener);
         for key in &claim.keys {
@@ -145,7 +151,7 @@ impl DedupIndex {
             };
             // In both directions: a key from a time when the clock was ahead must not hide events
             // until that time comes.
-            let within = |at: i64| at.saturating_sub(now).saturating_abs() < claim.window_us;
+            let within = |at: UnixMicros| at.since(now).saturating_abs() < claim.window_us;
             if let Some(found) = found.filter(|(_, at)| within(*at)) {
                 return Ok(Some(found));
             }
@@ -157,10 +163,10 @@ impl DedupIndex {
     pub(super) fn insert(
         &mut self,
         connection: &Connection,
-        listener: &str,
-        request: &str,
+        listener: &ListenerId,
+        request: &RequestId,
         claim: &DedupClaim,
-        now: i64,
+        now: UnixMicros,
     ) -> rusqlite::Result<()> {
         self.load(connection)?;
         let number = self.number(listener);
@@ -244,7 +250,7 @@ impl DedupIndex {
     pub(super) fn expire(
         &mut self,
         connection: &Connection,
-        now: i64,
+        now: UnixMicros,
         limit: i64,
     ) -> rusqlite::Result<usize> {
         self.load(connection)?;
@@ -253,12 +259,15 @@ impl DedupIndex {
              (SELECT * FROM dedup_recent ORDER BY place LIMIT ?1) WHERE expires_at <= ?2",
         )?;
         let mut delete = connection.prepare_cached("DELETE FROM dedup_recent WHERE place = ?1")?;
-        let over = oldest.query_map([limit, now], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?))
+        let over = oldest.query_map(params![limit, now], |row| {
+            Ok((row.get(0)?, skip_bad_row(decoded(RECENT_NAME, row, key_of))?))
         })?;
-        let over: Vec<(i64, String, [u8; 32])> = over.collect::<rusqlite::Result<_>>()?;
-        for (place, listener, key) in &over {
+        let over: Vec<(i64, Option<StoredKey>)> = over.collect::<rusqlite::Result<_>>()?;
+        for (place, key) in &over {
             delete.execute([place])?;
+            let Some((listener, key)) = key else {
+                continue;
+            };
             let key = (self.number(listener), *key);
             // A later request may have added the key again.
             if self.places.get(&key) == Some(place) {
@@ -268,12 +277,12 @@ impl DedupIndex {
         Ok(over.len())
     }
 
-    fn number(&mut self, listener: &str) -> u32 {
+    fn number(&mut self, listener: &ListenerId) -> u32 {
         if let Some(number) = self.listeners.get(listener) {
             return *number;
         }
         let number = u32::try_from(self.listeners.len()).unwrap_or(u32::MAX);
-        self.listeners.insert(listener.into(), number);
+        self.listeners.insert(listener.clone(), number);
         number
     }
 
@@ -286,20 +295,40 @@ impl DedupIndex {
     }
 }
 
-type First = Option<(String, i64)>;
+/// The listener of a stored key, and the key.
+type StoredKey = (ListenerId, [u8; 32]);
+
+const RECENT_NAME: RowName = RowName { table: "dedup_recent", column: 0 };
+
+/// Reads the key in columns 1 and 2.
+fn key_of(row: &Row<'_>) -> rusqlite::Result<StoredKey> {
+    Ok((row.get(1)?, row.get(2)?))
+}
+
+type First = Option<(RequestId, UnixMicros)>;
 
 fn at_place(connection: &Connection, place: i64) -> rusqlite::Result<First> {
     connection
-        .prepare_cached("SELECT request_id, first_at FROM dedup_recent WHERE place = ?1")?
-        .query_row([place], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT request_id, first_at, place FROM dedup_recent WHERE place = ?1")?
+        .query_row([place], |row| {
+            let name = RowName { table: "dedup_recent", column: 2 };
+            decoded(name, row, |row| Ok((row.get(0)?, row.get(1)?)))
+        })
         .optional()
 }
 
-fn in_tree(connection: &Connection, listener: &str, key: &[u8; 32]) -> rusqlite::Result<First> {
+fn in_tree(
+    connection: &Connection,
+    listener: &ListenerId,
+    key: &[u8; 32],
+) -> rusqlite::Result<First> {
     connection
         .prepare_cached(
-            "SELECT request_id, first_at FROM dedup WHERE listener_id = ?1 AND key = ?2",
+            "SELECT request_id, first_at, hex(key) FROM dedup WHERE listener_id = ?1 AND key = ?2",
         )?
-        .query_row(params![listener, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![listener, key], |row| {
+            let name = RowName { table: "dedup", column: 2 };
+            decoded(name, row, |row| Ok((row.get(0)?, row.get(1)?)))
+        })
         .optional()
 }

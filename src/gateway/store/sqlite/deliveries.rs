@@ -2,18 +2,21 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::audit::audit;
 use super::compression::{Packed, Unpacked, UnpackedSize};
-use super::reads::{bounded, collected, event, event_within, found, json_list, most};
+use super::decode::{RowName, decodable, decoded, skip_bad_row};
+use super::events::{event, event_within};
+use super::query::{Bounds, bounded, collected, counted, json_list, most};
 use super::tables::Tables;
 use super::writer::Rank;
-use super::writes::audit;
 use super::{SqliteStore, fault};
 use crate::delivery::{MAX_WAIT, SubscriptionHealth};
-use crate::gateway::ops::clock::micros_in;
+use crate::gateway::ids::{EventId, SubscriptionId};
+use crate::gateway::ops::clock::{UnixMicros, micros_in};
 use crate::gateway::store::{
     AttemptFilter, AttemptRecord, Change, DeliveryContent, DeliveryFilter, DeliveryOutcome,
-    DeliveryRecord, DeliveryState, DeliveryStore, DeliveryUpdate, DivertedFilter, DivertedRecord,
-    LEASED_BYTES, LeasedDelivery, Page, PageRequest, StoreError, Upcoming,
+    DeliveryRecord, DeliveryState, DeliveryStore, DeliveryUpdate, DivertCause, DivertedFilter,
+    DivertedRecord, LEASED_BYTES, LeasedDelivery, Page, PageRequest, StoreError, Upcoming,
 };
 
 type Written<T> = Result<T, StoreError>;
@@ -26,29 +29,36 @@ pub(super) const EVENT_BYTES: &str = "coalesce(octet_length(events.data),
 const DELIVERY: &str = "id, tenant, subscription_id, event_id, notice, resent, state, attempts,
     next_at, reason, created_at, ended_at";
 
+const DELIVERY_NAME: RowName = RowName { table: "deliveries", column: 0 };
+
 fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
-    Ok(DeliveryRecord {
-        id: row.get(0)?,
-        tenant: row.get(1)?,
-        subscription_id: row.get(2)?,
-        event_id: row.get(3)?,
-        notice: row.get(4)?,
-        // Notices have a number too.
-        resent: row.get::<_, i64>(5)? > 0 && !row.get::<_, bool>(4)?,
-        state: found(row, 6, DeliveryState::find)?,
-        attempts: row.get(7)?,
-        next_at: row.get(8)?,
-        reason: row.get(9)?,
-        created_at: row.get(10)?,
-        ended_at: row.get(11)?,
+    decoded(DELIVERY_NAME, row, |row| {
+        let notice: bool = row.get(4)?;
+        Ok(DeliveryRecord {
+            id: row.get(0)?,
+            tenant: row.get(1)?,
+            subscription_id: row.get(2)?,
+            event_id: row.get(3)?,
+            notice,
+            // Notices have a number too.
+            resent: row.get::<_, i64>(5)? > 0 && !notice,
+            state: row.get(6)?,
+            attempts: row.get(7)?,
+            next_at: row.get(8)?,
+            reason: row.get(9)?,
+            created_at: row.get(10)?,
+            ended_at: row.get(11)?,
+        })
     })
 }
 
+/// Leases due deliveries. A delivery that cannot be decoded is leased too and not returned, so the
+/// others go on, and it is tried again when its lease ends.
 fn take(
     connection: &Connection,
-    subscription: &str,
-    now: i64,
-    lease_until: i64,
+    subscription: &SubscriptionId,
+    now: UnixMicros,
+    lease_until: UnixMicros,
     limit: usize,
 ) -> Read<Vec<LeasedDelivery>> {
     let sql = format!(
@@ -57,41 +67,48 @@ fn take(
           AND next_at <= ?2 AND lease_until <= ?2 ORDER BY next_at, id LIMIT ?4)
          RETURNING {DELIVERY}, body"
     );
-    let with_body = |row: &Row<'_>| {
+    let params = params![subscription, now, lease_until, most(limit)];
+    let mut taken = decodable(connection, &sql, params, with_small_body)?;
+    // The rows that an update returns have no order.
+    taken.sort_by_key(|(delivery, ..)| (delivery.next_at, delivery.id));
+    let mut leased = Vec::with_capacity(taken.len());
+    for (delivery, body, of_body) in taken {
+        let Some(found) = skip_bad_row(event_within(connection, &delivery.event_id, LEASED_BYTES))?
+        else {
+            continue;
+        };
+        let (event, of_event) = found.map_or((None, 0), |(event, bytes)| (Some(event), bytes));
+        let mut one = LeasedDelivery { delivery, event, body, unread: 0 };
+        let bytes = of_body.saturating_add(of_event);
+        if bytes > LEASED_BYTES {
+            one.unread = bytes;
+            one.unload();
+        }
+        leased.push(one);
+    }
+    Ok(leased)
+}
+
+/// Returns a delivery with its body and the bytes of the body. A large body is not read.
+fn with_small_body(row: &Row<'_>) -> Read<(DeliveryRecord, Option<String>, usize)> {
+    decoded(DELIVERY_NAME, row, |row| {
         let UnpackedSize(bytes) = row.get(12)?;
         let is_read = bytes <= LEASED_BYTES;
         let body = if is_read { row.get::<_, Option<Unpacked>>(12)? } else { None };
         Ok((delivery_of(row)?, body.map(|body| body.0), bytes))
-    };
-    let mut taken: Vec<(DeliveryRecord, Option<String>, usize)> = connection
-        .prepare_cached(&sql)?
-        .query_map(params![subscription, now, lease_until, most(limit)], with_body)?
-        .collect::<Read<_>>()?;
-    // The rows that an update returns have no order.
-    taken.sort_by_key(|(delivery, ..)| (delivery.next_at, delivery.id));
-    taken
-        .into_iter()
-        .map(|(delivery, body, of_body)| {
-            let found = event_within(connection, &delivery.event_id, LEASED_BYTES)?;
-            let (event, of_event) = found.map_or((None, 0), |(event, bytes)| (Some(event), bytes));
-            let mut leased = LeasedDelivery { delivery, event, body, unread: 0 };
-            let bytes = of_body.saturating_add(of_event);
-            if bytes > LEASED_BYTES {
-                leased.unread = bytes;
-                leased.unload();
-            }
-            Ok(leased)
-        })
-        .collect()
+    })
 }
 
 /// Returns the event and the body of a delivery.
 fn content(connection: &Connection, delivery: i64) -> Read<Option<DeliveryContent>> {
     let read = |row: &Row<'_>| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<Unpacked>>(1)?.map(|body| body.0)))
+        decoded(DELIVERY_NAME, row, |row| {
+            let body = row.get::<_, Option<Unpacked>>(2)?.map(|body| body.0);
+            Ok((row.get(1)?, body))
+        })
     };
     let found = connection
-        .prepare_cached("SELECT event_id, body FROM deliveries WHERE id = ?1")?
+        .prepare_cached("SELECT id, event_id, body FROM deliveries WHERE id = ?1")?
         .query_row([delivery], read)
         .optional()?;
     let Some((event_id, body)) = found else {
@@ -104,7 +121,7 @@ fn settle(
     connection: &Connection,
     update: &DeliveryUpdate,
     body: Option<&Packed<'_>>,
-    now: i64,
+    now: UnixMicros,
 ) -> Read<bool> {
     let Some((subscription, event, notice)) = end(connection, update, body, now)? else {
         // The delivery was deleted with its subscription, or became a dead letter of the backlog.
@@ -121,7 +138,7 @@ fn settle(
         DeliveryOutcome::Delivered => {
             forget_diverted(connection, &subscription, &event).map(drop)?
         }
-        DeliveryOutcome::Diverted { trigger } => divert(connection, update, trigger, now)?,
+        DeliveryOutcome::Diverted { cause } => divert(connection, update, *cause, now)?,
         _ => {}
     }
     if let Some(notice) = &update.notice {
@@ -144,8 +161,8 @@ fn end(
     connection: &Connection,
     update: &DeliveryUpdate,
     body: Option<&Packed<'_>>,
-    now: i64,
-) -> Read<Option<(String, String, bool)>> {
+    now: UnixMicros,
+) -> Read<Option<(SubscriptionId, EventId, bool)>> {
     let (state, next_at) = match &update.end {
         DeliveryOutcome::Again { at } => (DeliveryState::Waiting, Some(*at)),
         DeliveryOutcome::Delivered => (DeliveryState::Delivered, None),
@@ -160,19 +177,22 @@ fn end(
              attempts = coalesce(?4, attempts), body = coalesce(body, ?5), reason = ?6,
              ended_at = CASE ?2 WHEN 'waiting' THEN NULL ELSE ?7 END
              WHERE id = ?1 AND (state = 'waiting' OR ?2 = 'delivered')
-             RETURNING subscription_id, event_id, notice",
+             RETURNING subscription_id, event_id, notice, id",
         )?
         .query_row(
             params![
                 update.delivery_id,
-                state.name(),
+                state,
                 next_at,
                 attempt.map(|attempt| attempt.number),
                 body,
                 update.reason,
                 now,
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| {
+                let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                decoded(RowName { table: "deliveries", column: 3 }, row, read)
+            },
         )
         .optional()
 }
@@ -217,12 +237,13 @@ fn has_bodies_beyond(connection: &Connection, delivery: i64, limit: i64) -> Read
         )?
         .query_row([delivery, limit], |row| row.get(0))
         .optional()
+        // Without a row, the delivery was deleted.
         .map(|beyond| beyond.unwrap_or(false))
 }
 
 fn insert_attempt(
     connection: &Connection,
-    subscription: &str,
+    subscription: &SubscriptionId,
     attempt: &AttemptRecord,
 ) -> Read<()> {
     connection
@@ -243,7 +264,12 @@ fn insert_attempt(
         .map(drop)
 }
 
-fn divert(connection: &Connection, update: &DeliveryUpdate, trigger: &str, now: i64) -> Read<()> {
+fn divert(
+    connection: &Connection,
+    update: &DeliveryUpdate,
+    cause: DivertCause,
+    now: UnixMicros,
+) -> Read<()> {
     connection
         .prepare_cached(
             // Not `OR REPLACE`: it deletes rows without running the triggers.
@@ -254,32 +280,38 @@ fn divert(connection: &Connection, update: &DeliveryUpdate, trigger: &str, now: 
              ON CONFLICT (subscription_id, event_id) DO UPDATE SET at = excluded.at,
              failed = excluded.failed, message = excluded.message",
         )?
-        .execute(params![update.delivery_id, now, trigger, update.reason.as_deref().unwrap_or(""),])
+        .execute(params![update.delivery_id, now, cause, update.reason.as_deref().unwrap_or(""),])
         .map(drop)
 }
 
-fn forget_diverted(connection: &Connection, subscription: &str, event: &str) -> Read<usize> {
+fn forget_diverted(
+    connection: &Connection,
+    subscription: &SubscriptionId,
+    event: &EventId,
+) -> Read<usize> {
     connection
         .prepare_cached("DELETE FROM diverted WHERE subscription_id = ?1 AND event_id = ?2")?
-        .execute([subscription, event])
+        .execute(params![subscription, event])
 }
 
 /// Updates the health of a subscription after an attempt. Returns true if the attempt suspended it.
 fn stand(
     connection: &Connection,
-    subscription: &str,
+    subscription: &SubscriptionId,
     update: &DeliveryUpdate,
-    now: i64,
+    now: UnixMicros,
 ) -> Read<bool> {
     let Some(effect) = update.effect else {
         return Ok(false);
     };
     let before = connection
-        .prepare_cached("SELECT failures, suspended_at FROM subscriptions WHERE id = ?1")?
+        .prepare_cached("SELECT failures, suspended_at, id FROM subscriptions WHERE id = ?1")?
         .query_row([subscription], |row| {
-            Ok(SubscriptionHealth { failures: row.get(0)?, suspended_at: row.get(1)? })
+            decoded(RowName { table: "subscriptions", column: 2 }, row, |row| {
+                Ok(SubscriptionHealth { failures: row.get(0)?, suspended_at: row.get(1)? })
+            })
         })?;
-    let after = before.after(effect, now);
+    let after = before.after(effect, now.get());
     let suspended = after.suspended_at != before.suspended_at;
     if after != before || !effect.taken {
         // A suspension needs a new version: running workers keep the version that they read.
@@ -301,8 +333,8 @@ fn stand(
 
 fn resend(
     connection: &Connection,
-    change: &Change<(String, String)>,
-    now: i64,
+    change: &Change<(SubscriptionId, EventId)>,
+    now: UnixMicros,
 ) -> Written<Option<i64>> {
     let (subscription, event) = &change.what;
     // The number is unique among the deliveries of the event to the subscription.
@@ -337,14 +369,16 @@ const ATTEMPT: &str =
     "SELECT delivery_id, number, at, status, ok, reason, duration_us, place FROM attempts";
 
 fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
-    Ok(AttemptRecord {
-        delivery_id: row.get(0)?,
-        number: row.get(1)?,
-        at: row.get(2)?,
-        status: row.get(3)?,
-        ok: row.get(4)?,
-        reason: row.get(5)?,
-        duration_us: row.get::<_, i64>(6)?.unsigned_abs(),
+    decoded(RowName { table: "attempts", column: 7 }, row, |row| {
+        Ok(AttemptRecord {
+            delivery_id: row.get(0)?,
+            number: row.get(1)?,
+            at: row.get(2)?,
+            status: row.get(3)?,
+            ok: row.get(4)?,
+            reason: row.get(5)?,
+            duration_us: row.get(6)?,
+        })
     })
 }
 
@@ -352,13 +386,15 @@ const DIVERTED: &str =
     "SELECT subscription_id, event_id, request_id, at, failed, message, place FROM diverted";
 
 fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
-    Ok(DivertedRecord {
-        subscription_id: row.get(0)?,
-        event_id: row.get(1)?,
-        request_id: row.get(2)?,
-        at: row.get(3)?,
-        trigger: row.get(4)?,
-        message: row.get(5)?,
+    decoded(RowName { table: "diverted", column: 6 }, row, |row| {
+        Ok(DivertedRecord {
+            subscription_id: row.get(0)?,
+            event_id: row.get(1)?,
+            request_id: row.get(2)?,
+            at: row.get(3)?,
+            cause: row.get(4)?,
+            message: row.get(5)?,
+        })
     })
 }
 
@@ -375,16 +411,6 @@ const SELECTED_DIVERTED: &str = "subscription_id = ?1
          AND listener_id COLLATE NOCASE IN (SELECT value FROM json_each(?2))))
     AND (?3 IS NULL OR event_id = ?3)";
 
-/// Runs a SQL count and returns it.
-pub(super) fn counted(
-    connection: &Connection,
-    sql: &str,
-    params: impl rusqlite::Params,
-) -> Read<usize> {
-    let rows: i64 = connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?;
-    Ok(usize::try_from(rows).unwrap_or(0))
-}
-
 const NEXT: &str = "SELECT next_at FROM deliveries
     WHERE deliveries.subscription_id = backlogs.subscription_id
     AND state = 'waiting' AND lease_until <= ?1 ORDER BY next_at LIMIT 1";
@@ -393,12 +419,12 @@ const NEXT: &str = "SELECT next_at FROM deliveries
 impl DeliveryStore for SqliteStore {
     async fn lease(
         &self,
-        subscription_id: &str,
-        now: i64,
-        lease_until: i64,
+        subscription_id: &SubscriptionId,
+        now: UnixMicros,
+        lease_until: UnixMicros,
         limit: usize,
     ) -> Written<Vec<LeasedDelivery>> {
-        let id = subscription_id.to_owned();
+        let id = subscription_id.clone();
         let take = move |tables: &Tables| take(tables, &id, now, lease_until, limit).map_err(fault);
         self.writer.run_background(Rank::Last, take).await
     }
@@ -407,7 +433,7 @@ impl DeliveryStore for SqliteStore {
         self.read(move |connection| content(connection, delivery_id)).await
     }
 
-    async fn settle(&self, mut update: DeliveryUpdate, now: i64) -> Written<bool> {
+    async fn settle(&self, mut update: DeliveryUpdate, now: UnixMicros) -> Written<bool> {
         // Compressed here: the thread that writes does nothing else meanwhile.
         let body = update.body.take().map(Packed::of);
         let settle =
@@ -415,21 +441,29 @@ impl DeliveryStore for SqliteStore {
         self.writer.run_background(Rank::Last, settle).await
     }
 
-    async fn upcoming(&self, now: i64) -> Written<Vec<Upcoming>> {
+    async fn upcoming(&self, now: UnixMicros) -> Written<Vec<Upcoming>> {
         let sql = format!(
             "SELECT id, tenant, next FROM (SELECT subscription_id AS id, tenant, ({NEXT}) AS next
              FROM backlogs WHERE waiting_rows > 0) WHERE next IS NOT NULL"
         );
         let read = move |connection: &Connection| {
-            collected(connection, &sql, [now], |row| {
-                Ok(Upcoming { subscription_id: row.get(0)?, tenant: row.get(1)?, at: row.get(2)? })
+            // One damaged row must not hide the due deliveries of all other subscriptions.
+            decodable(connection, &sql, [now], |row| {
+                decoded(RowName { table: "backlogs", column: 0 }, row, |row| {
+                    let (subscription_id, tenant) = (row.get(0)?, row.get(1)?);
+                    Ok(Upcoming { subscription_id, tenant, at: row.get(2)? })
+                })
             })
         };
         self.read(read).await
     }
 
-    async fn next_due(&self, subscription_id: &str, now: i64) -> Written<Option<i64>> {
-        let id = subscription_id.to_owned();
+    async fn next_due(
+        &self,
+        subscription_id: &SubscriptionId,
+        now: UnixMicros,
+    ) -> Written<Option<UnixMicros>> {
+        let id = subscription_id.clone();
         let sql = format!("SELECT ({NEXT}) FROM backlogs WHERE subscription_id = ?2");
         let read = move |connection: &Connection| {
             let params = params![now, id];
@@ -439,7 +473,7 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn end_leases(&self, now: i64) -> Written<()> {
+    async fn end_leases(&self, now: UnixMicros) -> Written<()> {
         let end = "UPDATE deliveries SET lease_until = 0, next_at = iif(next_at > ?2, ?1, next_at)
              WHERE state = 'waiting' AND (lease_until > 0 OR next_at > ?2)";
         let latest = now.saturating_add(micros_in(MAX_WAIT));
@@ -448,11 +482,13 @@ impl DeliveryStore for SqliteStore {
             .await
     }
 
-    async fn set_back(&self, by: i64, now: i64) -> Written<()> {
+    async fn set_back(&self, by: i64, now: UnixMicros) -> Written<()> {
         let earlier = "UPDATE deliveries SET next_at = max(next_at - ?1, 0)
              WHERE state = 'waiting' AND next_at > ?2";
         self.writer
-            .run(move |connection| connection.execute(earlier, [by, now]).map(drop).map_err(fault))
+            .run(move |connection| {
+                connection.execute(earlier, params![by, now]).map(drop).map_err(fault)
+            })
             .await
     }
 
@@ -470,7 +506,7 @@ impl DeliveryStore for SqliteStore {
                 filter.tenant,
                 filter.subscription_id,
                 filter.event_id,
-                filter.state.map(DeliveryState::name),
+                filter.state,
                 filter.id,
                 most(filter.limit),
                 filter.before.unwrap_or(i64::MAX),
@@ -493,17 +529,18 @@ impl DeliveryStore for SqliteStore {
         let filter = filter.clone();
         let sql = format!(
             "{ATTEMPT} WHERE {SELECTED_ATTEMPTS} AND place < ?3 ORDER BY place DESC
-             LIMIT ?4 OFFSET ?5"
+             LIMIT -1 OFFSET ?4"
         );
         let read = move |connection: &Connection| {
             let (id, listeners) = (&filter.subscription_id, json_list(&filter.listeners));
             let before = page.after.unwrap_or(i64::MAX);
-            let params = params![id, listeners, before, most(page.limit), most(page.offset)];
+            let params = params![id, listeners, before, most(page.offset)];
             let read = |row: &Row<'_>| Ok((row.get(7)?, attempt_of(row)?));
             let size = |(_, attempt): &(i64, AttemptRecord)| {
                 size_of::<AttemptRecord>() + attempt.reason.as_ref().map_or(0, String::len)
             };
-            bounded(connection, &sql, params, page.bytes, read, size)
+            let bounds = Bounds { rows: page.limit, bytes: page.bytes };
+            bounded(connection, &sql, params, bounds, read, size)
         };
         self.read(read).await
     }
@@ -547,12 +584,13 @@ impl DeliveryStore for SqliteStore {
             let size = |(_, diverted): &(i64, DivertedRecord)| {
                 size_of::<DivertedRecord>() + diverted.message.len()
             };
-            bounded(connection, &sql, params, page.bytes, read, size)
+            let bounds = Bounds { rows: page.limit, bytes: page.bytes };
+            bounded(connection, &sql, params, bounds, read, size)
         };
         self.read(read).await
     }
 
-    async fn delete_diverted(&self, change: Change<(String, String)>) -> Written<bool> {
+    async fn delete_diverted(&self, change: Change<(SubscriptionId, EventId)>) -> Written<bool> {
         let delete = move |tables: &Tables| {
             let (subscription, event) = &change.what;
             let rows = forget_diverted(tables, subscription, event).map_err(fault)?;
@@ -564,7 +602,11 @@ impl DeliveryStore for SqliteStore {
         self.writer.run(delete).await
     }
 
-    async fn resend(&self, change: Change<(String, String)>, now: i64) -> Written<Option<i64>> {
+    async fn resend(
+        &self,
+        change: Change<(SubscriptionId, EventId)>,
+        now: UnixMicros,
+    ) -> Written<Option<i64>> {
         self.writer.run(move |connection| resend(connection, &change, now)).await
     }
 }

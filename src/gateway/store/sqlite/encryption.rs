@@ -4,8 +4,10 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::decode::{RowName, decoded};
 use super::tables::Tables;
 use super::{SqliteStore, fault};
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{
     EncryptionState, EncryptionStore, KeyHolder, RegisteredKey, Replacement, SealedColumn,
     SealedValue, StoreError,
@@ -44,12 +46,14 @@ fn update(column: SealedColumn) -> String {
     format!("UPDATE {table} SET {column} = ?3 WHERE rowid = ?1 AND {column} = ?2")
 }
 
-fn value_of(row: &Row<'_>) -> rusqlite::Result<SealedValue> {
-    Ok(SealedValue {
-        rowid: row.get(0)?,
-        tenant: row.get(1)?,
-        row: row.get(2)?,
-        sealed: row.get(3)?,
+fn value_of(table: &'static str, row: &Row<'_>) -> rusqlite::Result<SealedValue> {
+    decoded(RowName { table, column: 0 }, row, |row| {
+        Ok(SealedValue {
+            sequence: row.get(0)?,
+            tenant: row.get(1)?,
+            row: row.get(2)?,
+            sealed: row.get(3)?,
+        })
     })
 }
 
@@ -62,7 +66,7 @@ fn page(
     let mut rows = find.query([after])?;
     let (mut page, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let value = value_of(row)?;
+        let value = value_of(column.table(), row)?;
         bytes += value.sealed.len();
         page.push(value);
         if page.len() >= PAGE_ROWS || bytes >= PAGE_BYTES {
@@ -75,11 +79,19 @@ fn page(
 fn state(connection: &Connection) -> rusqlite::Result<EncryptionState> {
     let keys = connection
         .prepare_cached("SELECT id, check_value FROM encryption_keys ORDER BY created_at, id")?
-        .query_map([], |row| Ok(RegisteredKey { id: row.get(0)?, check_value: row.get(1)? }))?
+        .query_map([], |row| {
+            decoded(RowName { table: "encryption_keys", column: 0 }, row, |row| {
+                Ok(RegisteredKey { id: row.get(0)?, check_value: row.get(1)? })
+            })
+        })?
         .collect::<rusqlite::Result<_>>()?;
     let holder = connection
         .prepare_cached("SELECT sealing_key, seen_at FROM encryption_holder")?
-        .query_row([], |row| Ok(KeyHolder { sealing: row.get(0)?, seen_at: row.get(1)? }))
+        .query_row([], |row| {
+            decoded(RowName { table: "encryption_holder", column: 0 }, row, |row| {
+                Ok(KeyHolder { sealing: row.get(0)?, seen_at: row.get(1)? })
+            })
+        })
         .optional()?;
     let legacy = connection
         .prepare_cached("SELECT legacy FROM encryption_state")?
@@ -112,8 +124,8 @@ fn replace(
     connection.pragma_update(None, "secure_delete", true)?;
     let mut update = connection.prepare_cached(&update(column))?;
     let mut replaced = 0;
-    for Replacement { rowid, old, new } in values {
-        replaced += update.execute(params![rowid, old, new])?;
+    for Replacement { sequence, old, new } in values {
+        replaced += update.execute(params![sequence, old, new])?;
     }
     connection.pragma_update(None, "secure_delete", false)?;
     Ok(replaced)
@@ -130,7 +142,7 @@ impl EncryptionStore for SqliteStore {
         self.read(state).await
     }
 
-    async fn register_key(&self, key: RegisteredKey, now: i64) -> Result<(), StoreError> {
+    async fn register_key(&self, key: RegisteredKey, now: UnixMicros) -> Result<(), StoreError> {
         let register = "INSERT OR IGNORE INTO encryption_keys (id, check_value, created_at)
              VALUES (?1, ?2, ?3)";
         let register = move |tables: &Tables| {

@@ -4,15 +4,19 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::backlog::{self, divert_oldest};
+use super::decode::{RowName, decoded, skip_bad_row};
 use super::deliveries::EVENT_BYTES;
-use super::reads::{collected, events, most};
+use super::events::events;
+use super::query::{collected, most};
 use super::tables::Tables;
 use super::writer::{BACKGROUND_TIME_ALONE, BACKGROUND_TIME_BESIDE_SENDERS, Rank};
 use super::{SqliteStore, fault};
 use crate::delivery::UNWANTED;
+use crate::gateway::ids::{EventId, SubscriptionId, TenantId};
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{
     Backlog, BacklogLimits, DeliveryState, EventFilter, EventRecord, FanOutStore, FanOutTurn,
     FannedOut, SUSPENDED, StoreError, Trimmed,
@@ -32,15 +36,15 @@ struct Progress {
     /// Sequence number of the last event that is done.
     place: i64,
     /// The last subscription that is done for the event after `place`.
-    subscription: String,
+    subscription: SubscriptionId,
 }
 
 /// An event whose deliveries have to be written.
 struct Pending {
     place: i64,
-    id: String,
+    id: EventId,
     kind: String,
-    created_at: i64,
+    created_at: UnixMicros,
     bytes: i64,
 }
 
@@ -50,15 +54,16 @@ fn fan_out(
     turns: &[FanOutTurn],
     limits: &BacklogLimits,
     rows: usize,
-    now: i64,
+    now: UnixMicros,
 ) -> Read<Vec<FannedOut>> {
     let (rows, time) = match tables.is_crowded() {
         true => (rows.min(ROWS_BESIDE_SENDERS), BACKGROUND_TIME_BESIDE_SENDERS),
         false => (rows, BACKGROUND_TIME_ALONE),
     };
     let end = Instant::now() + time;
-    let total: i64 = backlog::total(tables)?;
-    let over = total > most(limits.total_rows);
+    // Damaged sums and tenants must not stop the fan-out of the other tenants.
+    let total = skip_bad_row(backlog::total(tables))?;
+    let over = total.is_some_and(|total| total > limits.total_rows);
     let mut left = rows;
     let mut all = Vec::with_capacity(turns.len());
     for (number, turn) in turns.iter().enumerate() {
@@ -68,7 +73,9 @@ fn fan_out(
         let part = end.saturating_duration_since(began).div_f64(turns_left as f64);
         let until = began + part;
         let mut step = Step { tables, turn, limits, now, until, written: 0, left: share };
-        let mut fanned = step.run()?;
+        let fanned = skip_bad_row(step.run())?;
+        let nothing = || FannedOut { tenant: turn.tenant.clone(), ..FannedOut::default() };
+        let mut fanned = fanned.unwrap_or_else(nothing);
         left = left.saturating_sub(step.written);
         fanned.over |= over;
         all.push(fanned);
@@ -81,7 +88,7 @@ struct Step<'s> {
     tables: &'s Connection,
     turn: &'s FanOutTurn,
     limits: &'s BacklogLimits,
-    now: i64,
+    now: UnixMicros,
     /// End of the time of the step, even if more has to be written.
     until: Instant,
     /// Events and deliveries written so far.
@@ -115,12 +122,14 @@ impl Step<'_> {
     fn events(&mut self, progress: &mut Progress, fanned: &mut FannedOut) -> Read<()> {
         let upto = self.turn.upto.unwrap_or(i64::MAX);
         let pending = pending(self.tables, &self.turn.tenant, progress.place, upto, self.left)?;
-        for event in pending {
-            let whole = self.event(&event, progress, fanned)?;
-            if !whole {
+        for (place, event) in pending {
+            // An event that cannot be decoded has no deliveries: it is unknown who gets it.
+            if let Some(event) = event
+                && !self.event(&event, progress, fanned)?
+            {
                 return Ok(());
             }
-            *progress = Progress { place: event.place, ..Progress::default() };
+            *progress = Progress { place, ..Progress::default() };
             self.count();
             if self.is_over() {
                 return Ok(());
@@ -146,8 +155,8 @@ impl Step<'_> {
         progress: &mut Progress,
         fanned: &mut FannedOut,
     ) -> Read<bool> {
-        let after = progress.subscription.as_str();
-        let wanting = wanting(self.tables, &self.turn.tenant, event, after, self.left)?;
+        let after = progress.subscription.clone();
+        let wanting = wanting(self.tables, &self.turn.tenant, event, &after, self.left)?;
         let whole = wanting.len() < self.left;
         let unwanted: HashSet<(&str, i64)> = self
             .turn
@@ -156,15 +165,15 @@ impl Step<'_> {
             .filter(|(place, _)| *place == event.place)
             .map(|(_, one)| (one.subscription.as_str(), one.version))
             .collect();
-        for subscription in wanting {
+        for (id, subscription) in wanting {
             if self.is_over() {
                 return Ok(false);
             }
             self.count();
-            progress.subscription.clone_from(&subscription.id);
-            if !subscription.takes(event) {
+            progress.subscription = id;
+            let Some(subscription) = subscription.filter(|one| one.takes(event)) else {
                 continue;
-            }
+            };
             // A filter result is valid only for the version that it was computed for.
             let version = subscription.version;
             let filtered = unwanted.contains(&(subscription.id.as_str(), version));
@@ -201,7 +210,7 @@ impl Step<'_> {
                 subscription.id,
                 event.id,
                 event.created_at,
-                state.name(),
+                state,
                 reason,
                 filtered.then_some(event.created_at),
                 event.bytes,
@@ -211,8 +220,9 @@ impl Step<'_> {
 
     /// Turns the oldest deliveries of a backlog above its limit into dead letters: two for each new
     /// delivery, so that a lowered limit is reached soon.
-    fn make_room(&self, subscription: &str, fanned: &mut FannedOut) -> Read<()> {
-        let Some(over) = backlog::over(self.tables, subscription, self.limits)? else {
+    fn make_room(&self, subscription: &SubscriptionId, fanned: &mut FannedOut) -> Read<()> {
+        let over = skip_bad_row(backlog::over(self.tables, subscription, self.limits))?;
+        let Some(over) = over.flatten() else {
             return Ok(());
         };
         let diverted = divert_oldest(self.tables, subscription, &over, 2, self.now)?;
@@ -225,7 +235,7 @@ impl Step<'_> {
 
 /// A subscription to the type of an event.
 struct Wanting {
-    id: String,
+    id: SubscriptionId,
     version: i64,
     enabled: bool,
     since: i64,
@@ -233,21 +243,30 @@ struct Wanting {
 }
 
 impl Wanting {
+    fn of(row: &Row<'_>) -> Read<Self> {
+        let (id, version, enabled) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Self { id, version, enabled, since: row.get(3)?, suspended: row.get(4)? })
+    }
+
     /// Returns true if the subscription is enabled and older than the event.
     fn takes(&self, event: &Pending) -> bool {
         self.enabled && self.since < event.place
     }
 }
 
-fn progress(connection: &Connection, tenant: &str) -> Read<Progress> {
+fn progress(connection: &Connection, tenant: &TenantId) -> Read<Progress> {
     let found = connection
-        .prepare_cached("SELECT place, subscription_id FROM fanouts WHERE tenant = ?1")?
-        .query_row([tenant], |row| Ok(Progress { place: row.get(0)?, subscription: row.get(1)? }))
+        .prepare_cached("SELECT place, subscription_id, tenant FROM fanouts WHERE tenant = ?1")?
+        .query_row([tenant], |row| {
+            decoded(RowName { table: "fanouts", column: 2 }, row, |row| {
+                Ok(Progress { place: row.get(0)?, subscription: row.get(1)? })
+            })
+        })
         .optional()?;
     Ok(found.unwrap_or_default())
 }
 
-fn store_progress(connection: &Connection, tenant: &str, progress: &Progress) -> Read<()> {
+fn store_progress(connection: &Connection, tenant: &TenantId, progress: &Progress) -> Read<()> {
     connection
         .prepare_cached(
             "INSERT INTO fanouts (tenant, place, subscription_id) VALUES (?1, ?2, ?3)
@@ -258,51 +277,52 @@ fn store_progress(connection: &Connection, tenant: &str, progress: &Progress) ->
         .map(drop)
 }
 
-fn last_place(connection: &Connection, tenant: &str) -> Read<i64> {
+fn last_place(connection: &Connection, tenant: &TenantId) -> Read<i64> {
     connection
         .prepare_cached("SELECT coalesce(max(place), 0) FROM events WHERE tenant = ?1")?
         .query_row([tenant], |row| row.get(0))
 }
 
-fn is_subscribed(connection: &Connection, tenant: &str) -> Read<bool> {
+fn is_subscribed(connection: &Connection, tenant: &TenantId) -> Read<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM wanted_types WHERE tenant = ?1)")?
         .query_row([tenant], |row| row.get(0))
 }
 
+/// Returns the next events of a tenant, each with its sequence number. An event that cannot be
+/// decoded is `None`.
 fn pending(
     connection: &Connection,
-    tenant: &str,
+    tenant: &TenantId,
     after: i64,
     upto: i64,
     limit: usize,
-) -> Read<Vec<Pending>> {
+) -> Read<Vec<(i64, Option<Pending>)>> {
     let sql = format!(
         "SELECT place, id, event_type, created_at, {EVENT_BYTES} FROM events
          WHERE tenant = ?1 AND place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
     );
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(Pending {
-            place: row.get(0)?,
-            id: row.get(1)?,
-            kind: row.get(2)?,
-            created_at: row.get(3)?,
-            bytes: row.get(4)?,
-        })
+    let read = |row: &Row<'_>| {
+        let place = row.get(0)?;
+        let event = decoded(RowName { table: "events", column: 0 }, row, |row| {
+            let (id, kind, created_at) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Pending { place, id, kind, created_at, bytes: row.get(4)? })
+        });
+        Ok((place, skip_bad_row(event)?))
     };
     collected(connection, &sql, params![tenant, after, upto, most(limit)], read)
 }
 
 /// Returns the subscriptions to the type of an event, in the order of their ids, after the id
-/// `after`. Merges two ranges of the index, so that a few matches among many subscriptions are
+/// `after`. A subscription that cannot be decoded is `None`. Merges two ranges of the index, so that a few matches among many subscriptions are
 /// found without a full scan.
 fn wanting(
     connection: &Connection,
-    tenant: &str,
+    tenant: &TenantId,
     event: &Pending,
-    after: &str,
+    after: &SubscriptionId,
     limit: usize,
-) -> Read<Vec<Wanting>> {
+) -> Read<Vec<(SubscriptionId, Option<Wanting>)>> {
     let mut find = connection.prepare_cached(
         "SELECT id, version, enabled, since, suspended_at IS NOT NULL FROM
          (SELECT subscription_id FROM wanted_types
@@ -313,13 +333,8 @@ fn wanting(
          JOIN subscriptions ON id = subscription_id ORDER BY subscription_id",
     )?;
     let rows = find.query_map(params![tenant, event.kind, after, most(limit)], |row| {
-        Ok(Wanting {
-            id: row.get(0)?,
-            version: row.get(1)?,
-            enabled: row.get(2)?,
-            since: row.get(3)?,
-            suspended: row.get(4)?,
-        })
+        let wanting = decoded(RowName { table: "subscriptions", column: 0 }, row, Wanting::of);
+        Ok((row.get(0)?, skip_bad_row(wanting)?))
     })?;
     rows.collect()
 }
@@ -340,16 +355,16 @@ const PENDING_BYTES: usize = 1 << 20;
 
 #[async_trait::async_trait]
 impl FanOutStore for SqliteStore {
-    async fn pending_tenants(&self) -> Result<Vec<String>, StoreError> {
+    async fn pending_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         self.read(|connection| collected(connection, PENDING_TENANTS, [], |row| row.get(0))).await
     }
 
     async fn fan_out_lag(
         &self,
-        tenant: &str,
+        tenant: &TenantId,
         upto: Option<i64>,
     ) -> Result<Option<i64>, StoreError> {
-        let tenant = tenant.to_owned();
+        let tenant = tenant.clone();
         let read = move |connection: &Connection| {
             let upto = match upto {
                 Some(upto) => upto,
@@ -362,10 +377,10 @@ impl FanOutStore for SqliteStore {
 
     async fn pending_events(
         &self,
-        tenant: &str,
+        tenant: &TenantId,
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError> {
-        let tenant = tenant.to_owned();
+        let tenant = tenant.clone();
         let read = move |connection: &Connection| {
             let after = Some(progress(connection, &tenant)?.place);
             let tenant = Some(tenant);
@@ -383,7 +398,7 @@ impl FanOutStore for SqliteStore {
         turns: Vec<FanOutTurn>,
         limits: BacklogLimits,
         rows: usize,
-        now: i64,
+        now: UnixMicros,
     ) -> Result<Vec<FannedOut>, StoreError> {
         let run = move |tables: &Tables| fan_out(tables, &turns, &limits, rows, now).map_err(fault);
         self.writer.run_background(Rank::First, run).await
@@ -393,7 +408,7 @@ impl FanOutStore for SqliteStore {
         &self,
         limits: BacklogLimits,
         rows: usize,
-        now: i64,
+        now: UnixMicros,
     ) -> Result<Trimmed, StoreError> {
         let find = move |connection: &Connection| backlog::all_over(connection, &limits, now);
         let mut trimmed = Trimmed::default();
@@ -407,13 +422,12 @@ impl FanOutStore for SqliteStore {
         Ok(trimmed)
     }
 
-    async fn backlog(&self, subscription_id: &str) -> Result<Backlog, StoreError> {
-        let id = subscription_id.to_owned();
+    async fn backlog(&self, subscription_id: &SubscriptionId) -> Result<Backlog, StoreError> {
+        let id = subscription_id.clone();
         self.read(move |connection| backlog::of(connection, &id)).await
     }
 
     async fn waiting_rows(&self) -> Result<usize, StoreError> {
-        let total = self.read(backlog::total).await?;
-        Ok(usize::try_from(total).unwrap_or(0))
+        self.read(backlog::total).await
     }
 }

@@ -4,32 +4,37 @@
 //! Each caller gets its answer after the commit. Reads use connections of their own. The store does
 //! not know the meaning of what it stores.
 
+mod audit;
 mod backlog;
 mod backup;
 mod checkpoint;
 mod compression;
+mod decode;
 mod dedup_index;
 mod deliveries;
 mod encryption;
+mod events;
 mod fanout;
+mod keys;
 mod lock;
+mod maintenance;
 mod prune;
-mod reads;
+mod query;
 mod rejected_log;
+mod requests;
 mod reserve;
 mod schema;
+mod secrets;
 mod space;
 mod subscriptions;
 mod tables;
 mod writer;
-mod writes;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Semaphore;
@@ -41,22 +46,8 @@ use self::rejected_log::RejectedLog;
 use self::space::{MIN_LOG_BYTES, Space};
 use self::tables::Tables;
 use self::writer::Writer;
-use self::writes::Prepared;
-use super::{
-    AuditRecord, ChallengeRecord, Entry, EventFilter, EventRecord, Kept, Key, Pruned,
-    RejectedLogPolicy, RejectedLogStats, RequestFilter, RequestRecord, Retention, Store,
-    StoreError, Tenant,
-};
+use super::{Mode, RejectedLogPolicy, StoreError};
 use crate::gateway::ops::file_modes::restrict;
-
-/// The kind of process that opens a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A gateway. Only one gateway can open a store at a time.
-    Serve,
-    /// A command beside the gateway, with a few reads and writes.
-    Command,
-}
 
 /// The options of an open store.
 #[derive(Debug, Clone)]
@@ -255,6 +246,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 
 /// Converts an error of SQLite into one for an operator.
 fn fault(error: rusqlite::Error) -> StoreError {
+    let error = match decode::decoding_error(error) {
+        Ok(undecodable) => return undecodable,
+        Err(error) => error,
+    };
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full(message),
@@ -263,186 +258,5 @@ fn fault(error: rusqlite::Error) -> StoreError {
         }
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged(message),
         _ => StoreError::Unavailable(message),
-    }
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    async fn keep(&self, entry: Entry, now: i64) -> Result<Kept, StoreError> {
-        let prepared = Prepared::of(entry);
-        let bytes = prepared.bytes();
-        let keep = move |tables: &Tables| writes::keep(tables, &prepared, now);
-        self.writer.run_with(bytes, keep).await
-    }
-
-    fn record_rejected(&self, request: RequestRecord) {
-        self.rejected_log.add(request);
-    }
-
-    fn record_rejected_with(
-        &self,
-        listener_id: &str,
-        at: i64,
-        make: &mut dyn FnMut() -> RequestRecord,
-    ) {
-        if self.rejected_log.admit(listener_id, at) {
-            self.rejected_log.push(make());
-        }
-    }
-
-    fn rejected_stats(&self) -> RejectedLogStats {
-        self.rejected_log.counters()
-    }
-
-    async fn flush(&self) -> Result<(), StoreError> {
-        self.writer.write_rejected().await
-    }
-
-    async fn requests(&self, filter: &RequestFilter) -> Result<Vec<RequestRecord>, StoreError> {
-        let filter = filter.clone();
-        self.read(move |connection| reads::requests(connection, &filter)).await
-    }
-
-    async fn request(&self, id: &str) -> Result<Option<RequestRecord>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |connection| reads::request(connection, &id)).await
-    }
-
-    async fn raw(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |connection| reads::raw(connection, &id)).await
-    }
-
-    async fn events(&self, filter: &EventFilter) -> Result<Vec<EventRecord>, StoreError> {
-        let filter = filter.clone();
-        self.read(move |connection| reads::events(connection, &filter)).await
-    }
-
-    async fn event(&self, id: &str) -> Result<Option<EventRecord>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |connection| reads::event(connection, &id)).await
-    }
-
-    async fn last_place(&self) -> Result<i64, StoreError> {
-        let last = "SELECT coalesce(max(place), 0) FROM events";
-        self.read(move |connection| connection.query_row(last, [], |row| row.get(0))).await
-    }
-
-    async fn challenges(
-        &self,
-        listener_id: &str,
-        limit: usize,
-    ) -> Result<Vec<ChallengeRecord>, StoreError> {
-        let id = listener_id.to_owned();
-        self.read(move |connection| reads::challenges(connection, &id, limit)).await
-    }
-
-    async fn create_tenant(&self, tenant: Tenant) -> Result<(), StoreError> {
-        self.writer.run(move |connection| writes::create_tenant(connection, &tenant)).await
-    }
-
-    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
-        self.read(reads::tenants).await
-    }
-
-    async fn create_key(&self, key: Key) -> Result<(), StoreError> {
-        self.writer.run(move |connection| writes::create_key(connection, &key)).await
-    }
-
-    async fn key(&self, id: &str) -> Result<Option<Key>, StoreError> {
-        let id = id.to_owned();
-        self.read(move |connection| reads::key(connection, &id)).await
-    }
-
-    async fn keys(&self, tenant: Option<&str>) -> Result<Vec<Key>, StoreError> {
-        let tenant = tenant.map(ToOwned::to_owned);
-        self.read(move |connection| reads::keys(connection, tenant.as_deref())).await
-    }
-
-    async fn revoke_key(&self, id: &str, now: i64) -> Result<bool, StoreError> {
-        let id = id.to_owned();
-        self.writer.run(move |connection| writes::revoke_key(connection, &id, now)).await
-    }
-
-    fn touch_key(&self, id: &str, now: i64) {
-        self.rejected_log.touch(id, now);
-    }
-
-    async fn put_secret(
-        &self,
-        listener_id: &str,
-        name: &str,
-        sealed: Vec<u8>,
-        now: i64,
-    ) -> Result<bool, StoreError> {
-        let (listener, name) = (listener_id.to_owned(), name.to_owned());
-        self.writer
-            .run(move |connection| writes::put_secret(connection, &listener, &name, &sealed, now))
-            .await
-    }
-
-    async fn secrets(&self, listener_id: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let id = listener_id.to_owned();
-        self.read(move |connection| reads::secrets(connection, &id)).await
-    }
-
-    async fn server_secret(&self, name: &str, fresh: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        let name = name.to_owned();
-        self.writer.run(move |connection| writes::server_secret(connection, &name, &fresh)).await
-    }
-
-    async fn audit(&self, record: AuditRecord) -> Result<(), StoreError> {
-        self.writer.run(move |connection| writes::audit(connection, &record)).await
-    }
-
-    async fn audits(&self, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
-        self.read(move |connection| reads::audits(connection, limit)).await
-    }
-
-    async fn prune(
-        &self,
-        retention: &Retention,
-        now: i64,
-        step: usize,
-    ) -> Result<Pruned, StoreError> {
-        let (retention, log) = (*retention, self.readers.space.measure().log);
-        let rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let prune = move |tables: &Tables| {
-            let mut rounds = rounds.clone();
-            let pruned = prune::prune(tables, &mut rounds, &retention, log, now, step)?;
-            Ok((pruned, rounds))
-        };
-        let (pruned, rounds) = self.writer.run(prune).await?;
-        // Only committed rows count as examined.
-        *self.rounds.lock().unwrap_or_else(PoisonError::into_inner) = rounds;
-        Ok(pruned)
-    }
-
-    async fn backup(&self, path: &Path) -> Result<(), StoreError> {
-        let (space, path) = (Arc::clone(&self.readers.space), path.to_owned());
-        let copied = tokio::task::spawn_blocking(move || backup::write(&space, &path)).await;
-        copied.map_err(|error| StoreError::Unavailable(error.to_string()))?
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.writer.run(|tables| schema::check_room(tables)).await
-    }
-
-    fn is_full(&self) -> bool {
-        self.readers.space.is_full()
-    }
-
-    async fn close(&self) -> Result<(), StoreError> {
-        let flushed = self.flush().await;
-        self.writer.end();
-        match flushed {
-            // Events are on disk before they are acknowledged. Only the rejected-request log is
-            // buffered.
-            Err(error @ StoreError::Full(_)) => {
-                tracing::warn!(%error, "last entries of the rejected-request log not written");
-                Ok(())
-            }
-            flushed => flushed,
-        }
     }
 }

@@ -6,11 +6,13 @@
 //! pauses, longer if more rows had to stay, and then a new round begins. The caller passes the time.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 
+use super::decode::{RowName, decoded, skip_bad_row};
 use super::fault;
-use super::reads::first_id;
+use super::query::first_id;
 use super::tables::Tables;
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{Pruned, Retention, StoreError};
 
 /// The rounds of all tables that can have old rows which must stay.
@@ -123,9 +125,11 @@ pub(super) fn prune(
     rounds: &mut Rounds,
     retention: &Retention,
     log: u64,
-    now: i64,
+    now: UnixMicros,
     step: usize,
 ) -> Result<Pruned, StoreError> {
+    // Limits may be later than any time.
+    let now = now.get();
     let mut pruning = Pruning { connection: tables, now, step, pruned: Pruned::default() };
     pruning.old(tables, rounds, retention).map_err(fault)?;
     if let Some(most) = retention.max_bytes {
@@ -158,7 +162,8 @@ impl Pruning<'_> {
         self.expired("refused", "place", "received_at", before(retention.refused_us))?;
         self.expired("diverted", "place", "at", before(retention.diverted_us))?;
         self.expired("deliveries", "id", "ended_at", before(retention.deliveries_us))?;
-        let (first_event, first_request) = (first_id(events), first_id(requests));
+        let (first_event, first_request) =
+            (first_id(UnixMicros::new(events)), first_id(UnixMicros::new(requests)));
         let go_with = move |connection: &Connection, request: &str| {
             delete_request(connection, request, requests)
         };
@@ -196,7 +201,7 @@ impl Pruning<'_> {
     fn walk(
         &mut self,
         round: &mut Round,
-        (table, select): (&str, &str),
+        (table, select): (&'static str, &str),
         limits: &[&dyn ToSql],
         go_with: impl Fn(&Connection, &str) -> rusqlite::Result<usize>,
     ) -> rusqlite::Result<()> {
@@ -208,7 +213,7 @@ impl Pruning<'_> {
         let examined: Vec<Examined> = self
             .connection
             .prepare_cached(select)?
-            .query_map(given.as_slice(), Examined::of)?
+            .query_map(given.as_slice(), |row| Examined::of(table, row))?
             .collect::<rusqlite::Result<_>>()?;
         let mut delete =
             self.connection.prepare_cached(&format!("DELETE FROM {table} WHERE rowid = ?1"))?;
@@ -244,7 +249,11 @@ impl Pruning<'_> {
         let expired = "DELETE FROM dedup WHERE (listener_id, key) IN (SELECT listener_id, key
              FROM dedup WHERE expires_at <= ?2 ORDER BY expires_at LIMIT ?1)";
         self.execute(expired, &[&self.now.clone()])?;
-        let rows = tables.dedup_index().expire(self.connection, self.now, self.limit())?;
+        let rows = tables.dedup_index().expire(
+            self.connection,
+            UnixMicros::new(self.now),
+            self.limit(),
+        )?;
         self.pruned.rows += rows;
         self.count(rows);
         Ok(())
@@ -348,7 +357,12 @@ struct Examined {
 }
 
 impl Examined {
-    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { key: row.get(0)?, place: row.get(1)?, may_go: row.get(2)?, request: row.get(3)? })
+    /// Reads a row. One that cannot be decoded stays, and the rows after it are examined.
+    fn of(table: &'static str, row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (key, place) = (row.get(0)?, row.get(1)?);
+        let name = RowName { table, column: 0 };
+        let rest = decoded(name, row, |row| Ok((row.get(2)?, row.get(3)?)));
+        let (may_go, request) = skip_bad_row(rest)?.unwrap_or((false, None));
+        Ok(Self { key, place, may_go, request })
     }
 }

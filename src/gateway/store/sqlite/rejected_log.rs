@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::{fault, writes};
+use super::{fault, requests};
+use crate::gateway::ids::ListenerId;
+use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{RejectedLogPolicy, RejectedLogStats, RequestRecord, StoreError};
 use crate::listener::Outcome;
 
@@ -22,7 +24,7 @@ pub(super) struct RejectedLog {
 pub(super) struct Buffer {
     rows: Vec<RequestRecord>,
     /// The last use of keys, in microseconds since the epoch.
-    used_keys: HashMap<String, i64>,
+    used_keys: HashMap<String, UnixMicros>,
 }
 
 #[derive(Default)]
@@ -31,7 +33,7 @@ struct State {
     counters: RejectedLogStats,
     /// The current second, and the number of requests of each listener in it.
     second: i64,
-    seen: HashMap<String, u32>,
+    seen: HashMap<ListenerId, u32>,
 }
 
 /// Maximum rows in the buffer, and maximum keys with a new time of use.
@@ -64,16 +66,21 @@ impl RejectedLog {
     }
 
     /// Returns true if the log accepts one more row of a listener. Counts the request in any case.
-    pub(super) fn admit(&self, listener_id: &str, at: i64) -> bool {
+    pub(super) fn admit(&self, listener_id: &ListenerId, at: UnixMicros) -> bool {
         self.with(|state| {
-            let second = at / SECOND;
+            let second = at.get() / SECOND;
             if state.second != second {
                 state.second = second;
                 state.seen.clear();
             }
-            let seen = state.seen.entry(listener_id.to_owned()).or_default();
-            *seen = seen.saturating_add(1);
-            let wanted = *seen <= self.policy.per_second || *seen % SAMPLING_RATE == 0;
+            if !state.seen.contains_key(listener_id) {
+                state.seen.insert(listener_id.clone(), 0);
+            }
+            let seen = state.seen.get_mut(listener_id).map_or(1, |seen| {
+                *seen = seen.saturating_add(1);
+                *seen
+            });
+            let wanted = seen <= self.policy.per_second || seen % SAMPLING_RATE == 0;
             let admitted = wanted && state.buffer.rows.len() < MAX_ROWS;
             if !admitted {
                 state.counters.dropped += 1;
@@ -90,7 +97,7 @@ impl RejectedLog {
     }
 
     /// Records that a key was used.
-    pub(super) fn touch(&self, key: &str, now: i64) {
+    pub(super) fn touch(&self, key: &str, now: UnixMicros) {
         self.with(|state| {
             if state.buffer.used_keys.len() < MAX_ROWS {
                 state.buffer.used_keys.insert(key.to_owned(), now);
@@ -127,9 +134,9 @@ impl RejectedLog {
     /// Writes a buffer, and deletes the oldest rows above the size limit.
     pub(super) fn write(&self, buffer: &Buffer, connection: &Connection) -> Result<(), StoreError> {
         for request in &buffer.rows {
-            writes::insert_refused(connection, request).map_err(fault)?;
-            if request.outcome == Outcome::Challenged.name() {
-                writes::insert_challenge(connection, request).map_err(fault)?;
+            requests::insert_refused(connection, request).map_err(fault)?;
+            if request.outcome == Outcome::Challenged {
+                requests::insert_challenge(connection, request).map_err(fault)?;
             }
         }
         for (key, at) in &buffer.used_keys {

@@ -396,7 +396,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     if found > known {
         return Err(StoreError::NewerVersion { found, known });
     }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    let done = usize::try_from(found)
+        .map_err(|_| StoreError::Damaged(format!("the version of its schema is {found}")))?;
+    for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration).map_err(fault)?;
     }
     transaction.pragma_update(None, "user_version", known).map_err(fault)?;

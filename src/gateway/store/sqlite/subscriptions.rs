@@ -3,11 +3,12 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::deliveries::counted;
-use super::reads::{collected, damaged, found, json_list, most};
-use super::writes::audit;
+use super::audit::audit;
+use super::decode::{JsonList, RowName, decoded};
+use super::query::{collected, counted, json_list, most};
 use super::{SqliteStore, fault};
-use crate::delivery::{Api, SubscriptionHealth};
+use crate::delivery::SubscriptionHealth;
+use crate::gateway::ids::SubscriptionId;
 use crate::gateway::store::{
     Change, Page, PageRequest, StoreError, SubscriptionFilter, SubscriptionRecord,
     SubscriptionStore,
@@ -17,23 +18,25 @@ type Written<T> = Result<T, StoreError>;
 type Read<T> = rusqlite::Result<T>;
 
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
-    (SELECT json_group_array(event_type) FROM wanted_types WHERE subscription_id = id), sealed,
+    (SELECT json_group_array(event_type) FROM wanted_types WHERE subscription_id = id)
+    AS event_types, sealed,
     created_at, updated_at, version FROM subscriptions";
 
 fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
-    let events: String = row.get(7)?;
-    Ok(SubscriptionRecord {
-        id: row.get(0)?,
-        tenant: row.get(1)?,
-        api: found(row, 2, Api::find)?,
-        enabled: row.get(3)?,
-        health: SubscriptionHealth { suspended_at: row.get(4)?, failures: row.get(5)? },
-        last_failure: row.get(6)?,
-        events: serde_json::from_str(&events).map_err(|error| damaged(7, error))?,
-        sealed: row.get(8)?,
-        created_at: row.get(9)?,
-        updated_at: row.get(10)?,
-        version: row.get(11)?,
+    decoded(RowName { table: "subscriptions", column: 0 }, row, |row| {
+        Ok(SubscriptionRecord {
+            id: row.get(0)?,
+            tenant: row.get(1)?,
+            api: row.get(2)?,
+            enabled: row.get(3)?,
+            health: SubscriptionHealth { suspended_at: row.get(4)?, failures: row.get(5)? },
+            last_failure: row.get(6)?,
+            events: row.get::<_, JsonList<_>>(7)?.0,
+            sealed: row.get(8)?,
+            created_at: row.get(9)?,
+            updated_at: row.get(10)?,
+            version: row.get(11)?,
+        })
     })
 }
 
@@ -48,7 +51,7 @@ fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
             params![
                 record.id,
                 record.tenant,
-                record.api.name(),
+                record.api,
                 record.enabled,
                 record.health.suspended_at,
                 record.health.failures,
@@ -75,6 +78,7 @@ fn create_within(
         .prepare_cached(count)
         .and_then(|mut count| count.query_row([&change.what.tenant], |row| row.get(0)).optional())
         .map_err(fault)?;
+    // A tenant without a row has no subscriptions.
     if there.unwrap_or(0) >= most(limit) {
         return Ok(false);
     }
@@ -122,7 +126,7 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
 }
 
 /// Stops new deliveries to a subscription.
-fn silence(connection: &Connection, id: &str) -> Written<()> {
+fn silence(connection: &Connection, id: &SubscriptionId) -> Written<()> {
     connection
         .execute("DELETE FROM wanted_types WHERE subscription_id = ?1", [id])
         .and_then(|_| {
@@ -135,7 +139,7 @@ fn silence(connection: &Connection, id: &str) -> Written<()> {
 }
 
 /// Deletes up to [`DELETE_BATCH_ROWS`] deliveries of a subscription. Returns their number.
-fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
+fn delete_some(connection: &Connection, id: &SubscriptionId) -> Written<usize> {
     connection
         .prepare_cached(
             "DELETE FROM deliveries WHERE id IN
@@ -148,7 +152,7 @@ fn delete_some(connection: &Connection, id: &str) -> Written<usize> {
 /// Rows deleted in one transaction. Other writes wait for the same thread.
 const DELETE_BATCH_ROWS: usize = 500;
 
-fn delete(connection: &Connection, change: &Change<String>) -> Written<bool> {
+fn delete(connection: &Connection, change: &Change<SubscriptionId>) -> Written<bool> {
     let delete = "DELETE FROM subscriptions WHERE id = ?1";
     let rows = connection.execute(delete, [&change.what]).map_err(fault)?;
     if rows > 0 {
@@ -171,7 +175,7 @@ fn selected_subscriptions(filter: &SubscriptionFilter) -> String {
     )
 }
 
-fn subscription(connection: &Connection, id: &str) -> Read<Option<SubscriptionRecord>> {
+fn subscription(connection: &Connection, id: &SubscriptionId) -> Read<Option<SubscriptionRecord>> {
     let sql = format!("{SUBSCRIPTION} WHERE id = ?1");
     connection.prepare_cached(&sql)?.query_row([id], subscription_of).optional()
 }
@@ -188,7 +192,7 @@ fn subscription_page(
     );
     let params = params![
         filter.tenant,
-        filter.api.map(Api::name),
+        filter.api,
         filter.enabled,
         filter.suspended,
         filter.active,
@@ -197,7 +201,7 @@ fn subscription_page(
         most(page.limit),
         most(page.offset),
     ];
-    let ids: Vec<(i64, String)> =
+    let ids: Vec<(i64, SubscriptionId)> =
         collected(connection, &sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut records = Vec::new();
     let mut left = page.bytes;
@@ -227,7 +231,7 @@ impl SubscriptionStore for SqliteStore {
         self.writer.run(move |connection| update(connection, &change)).await
     }
 
-    async fn delete_subscription(&self, change: Change<String>) -> Written<bool> {
+    async fn delete_subscription(&self, change: Change<SubscriptionId>) -> Written<bool> {
         let id = change.what.clone();
         self.writer.run(move |connection| silence(connection, &id)).await?;
         loop {
@@ -248,8 +252,8 @@ impl SubscriptionStore for SqliteStore {
         self.writer.run(move |connection| create_within(connection, &change, most)).await
     }
 
-    async fn subscription(&self, id: &str) -> Written<Option<SubscriptionRecord>> {
-        let id = id.to_owned();
+    async fn subscription(&self, id: &SubscriptionId) -> Written<Option<SubscriptionRecord>> {
+        let id = id.clone();
         self.read(move |connection| subscription(connection, &id)).await
     }
 
@@ -275,7 +279,7 @@ impl SubscriptionStore for SqliteStore {
         let read = move |connection: &Connection| {
             let params = params![
                 filter.tenant,
-                filter.api.map(Api::name),
+                filter.api,
                 filter.enabled,
                 filter.suspended,
                 filter.active,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookgate::engine::Time;
-use hookgate::gateway::{Clock, Configuration, Gateway, micros_of, time_of};
+use hookgate::gateway::{Clock, Configuration, Gateway, UnixMicros, micros_of, time_of};
 use serde_json::json;
 
 use super::wait_until;
@@ -73,12 +73,12 @@ impl ClockedGateway {
             });
         });
         let (senders, management) = report.recv().unwrap();
-        Self { clock, began: micros_of(began), senders, management, log, _stop: stop }
+        Self { clock, began: micros_of(began).get(), senders, management, log, _stop: stop }
     }
 
     /// Sets the clock to this number of microseconds after the start.
     fn set(&self, after: i64) {
-        self.clock.set(time_of(self.began + after));
+        self.clock.set(time_of(UnixMicros::new(self.began + after)));
     }
 
     fn wait_for_log(&self, text: &str) {
