@@ -21,11 +21,11 @@ pub struct PatternPool {
     limit: usize,
     /// Maximum bytes for one owner.
     share: usize,
-    kept: Mutex<Kept>,
+    kept: Mutex<PooledPattern>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct PooledPattern {
     owners: HashMap<Arc<str>, Owned>,
     bytes: usize,
     /// A counter of uses. The last use of each pattern gives the order of eviction.
@@ -35,12 +35,12 @@ struct Kept {
 /// The patterns of an owner, by their source text.
 #[derive(Debug, Default)]
 struct Owned {
-    patterns: HashMap<Arc<str>, Entry>,
+    patterns: HashMap<Arc<str>, PoolEntry>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct PoolEntry {
     regex: Arc<Regex>,
     bytes: usize,
     used: u64,
@@ -69,7 +69,7 @@ impl PatternPool {
         self.kept().bytes
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, PooledPattern> {
         // The content is consistent at any time, so a panic elsewhere leaves no partial update.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,17 +101,17 @@ impl PatternShare {
             kept.evict(None);
         }
         kept.uses += 1;
-        let entry = Entry { regex: Arc::clone(regex), bytes, used: kept.uses };
+        let entry = PoolEntry { regex: Arc::clone(regex), bytes, used: kept.uses };
         kept.insert(&self.owner, text, entry);
     }
 }
 
-impl Kept {
+impl PooledPattern {
     fn bytes_of(&self, owner: &str) -> usize {
         self.owners.get(owner).map_or(0, |owned| owned.bytes)
     }
 
-    fn insert(&mut self, owner: &Arc<str>, text: &Arc<str>, entry: Entry) {
+    fn insert(&mut self, owner: &Arc<str>, text: &Arc<str>, entry: PoolEntry) {
         let bytes = entry.bytes;
         let owned = self.owners.entry(Arc::clone(owner)).or_default();
         let before = owned.patterns.insert(Arc::clone(text), entry).map_or(0, |entry| entry.bytes);

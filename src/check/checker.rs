@@ -19,7 +19,7 @@ pub(super) struct Checker<'c> {
     pub(super) parsed: &'c Parsed,
     pub(super) host: &'c Host,
     pub(super) scope: Scope,
-    pub(super) found: Found,
+    pub(super) found: Findings,
     /// True if the expression under inspection runs in every evaluation.
     pub(super) certain: bool,
     /// True if a failure here is caught by a `$TRY`.
@@ -34,7 +34,7 @@ pub(super) struct Checker<'c> {
 
 /// The results of a check.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Findings {
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) names: Table<ExprId, Name>,
     pub(super) callees: Table<Place, Callee>,
@@ -51,7 +51,7 @@ impl<'c> Checker<'c> {
             parsed,
             host,
             scope: Scope::new(),
-            found: Found::default(),
+            found: Findings::default(),
             certain: true,
             caught: false,
             patterns: HashMap::new(),
@@ -61,7 +61,7 @@ impl<'c> Checker<'c> {
     }
 
     /// Returns the results, without the warnings that the host allows.
-    pub(super) fn finish(self) -> Found {
+    pub(super) fn finish(self) -> Findings {
         let mut found = self.found;
         found.locals = self.scope.locals();
         found.names = self.scope.names;

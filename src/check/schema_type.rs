@@ -33,17 +33,17 @@ impl Type {
 /// Returns the type of the values that a schema describes.
 fn of_schema(schema: Value<'_>) -> Type {
     let mut reader = SchemaReader { root: schema, known: HashMap::new(), left: MAX_PARTS };
-    reader.read(schema, At { depth: MAX_DEPTH, references: MAX_REFERENCES })
+    reader.read(schema, RemainingDepth { depth: MAX_DEPTH, references: MAX_REFERENCES })
 }
 
 /// The remaining depth of nesting and of references.
 #[derive(Debug, Clone, Copy)]
-struct At {
+struct RemainingDepth {
     depth: usize,
     references: usize,
 }
 
-impl At {
+impl RemainingDepth {
     fn deeper(self) -> Option<Self> {
         Some(Self { depth: self.depth.checked_sub(1)?, ..self })
     }
@@ -62,7 +62,7 @@ struct SchemaReader<'s> {
 }
 
 impl<'s> SchemaReader<'s> {
-    fn read(&mut self, schema: Value<'s>, at: At) -> Type {
+    fn read(&mut self, schema: Value<'s>, at: RemainingDepth) -> Type {
         let Value::Object(object) = schema else {
             return Type::any();
         };
@@ -80,7 +80,7 @@ impl<'s> SchemaReader<'s> {
         found
     }
 
-    fn read_object(&mut self, object: Object<'s>, at: At) -> Type {
+    fn read_object(&mut self, object: Object<'s>, at: RemainingDepth) -> Type {
         if let Some(reference) = object.get("$ref").and_then(Value::as_text) {
             return match (self.resolve(reference), at.behind_reference()) {
                 (Some(target), Some(at)) => self.read(target, at),
@@ -106,7 +106,7 @@ impl<'s> SchemaReader<'s> {
         found
     }
 
-    fn union(&mut self, options: impl Iterator<Item = Value<'s>>, at: At) -> Type {
+    fn union(&mut self, options: impl Iterator<Item = Value<'s>>, at: RemainingDepth) -> Type {
         let mut all: Option<Type> = None;
         for option in options {
             let option = self.read(option, at);
@@ -122,7 +122,7 @@ impl<'s> SchemaReader<'s> {
         all.unwrap_or_else(Type::any)
     }
 
-    fn members(&mut self, object: Object<'s>, at: At) -> RecordType {
+    fn members(&mut self, object: Object<'s>, at: RemainingDepth) -> RecordType {
         let required = required_names(object);
         let mut members = std::collections::BTreeMap::new();
         let properties = object.get("properties").and_then(Value::as_object);

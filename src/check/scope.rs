@@ -22,7 +22,7 @@ pub(super) struct Scope {
 }
 
 /// A resolved name.
-pub(super) struct Found {
+pub(super) struct Resolved {
     pub(super) value: Type,
     pub(super) case_insensitive: bool,
 }
@@ -90,22 +90,22 @@ impl Scope {
         name: &str,
         span: Span,
         host: &Host,
-    ) -> (Found, Option<Diagnostic>) {
+    ) -> (Resolved, Option<Diagnostic>) {
         if let Some(at) = self.locals.iter().rposition(|(local, _)| **local == *name) {
             self.names.insert(id, Name::Local(slot(at)));
             let value = self.locals.get(at).map_or_else(Type::any, |(_, value)| value.clone());
-            return (Found { value, case_insensitive: false }, None);
+            return (Resolved { value, case_insensitive: false }, None);
         }
         let declared = host.roots.iter().find(|root| *root.name == *name);
         let case_insensitive = declared.is_some_and(|root| root.case_insensitive);
         let root = self.root(name, case_insensitive, span);
         self.names.insert(id, Name::Root(root));
         match declared {
-            Some(declared) => (Found { value: declared.value.clone(), case_insensitive }, None),
+            Some(declared) => (Resolved { value: declared.value.clone(), case_insensitive }, None),
             None => {
                 // Another context may contain the name, so its type is unknown.
                 let value = Type::any();
-                (Found { value, case_insensitive }, self.unknown(name, span, host))
+                (Resolved { value, case_insensitive }, self.unknown(name, span, host))
             }
         }
     }

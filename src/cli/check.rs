@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::explain_code::unknown_code;
-use super::input::{self, Given, counted};
+use super::input::{self, SourceArgument, counted};
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::diagnostic::Code;
@@ -65,7 +65,10 @@ impl Check {
             } else {
                 "expression".to_owned()
             };
-            all.push(diagnose(Given::Expression(Source::new(name, expr.as_str())), &engine));
+            all.push(diagnose(
+                SourceArgument::Expression(Source::new(name, expr.as_str())),
+                &engine,
+            ));
         }
         let mut unread = false;
         let is_empty = self.files.is_empty() && self.expr.is_empty();
@@ -75,7 +78,7 @@ impl Check {
                 all.extend(told);
                 continue;
             }
-            match Given::of_file(file) {
+            match SourceArgument::of_file(file) {
                 Ok(given) => all.push(diagnose(given, &engine)),
                 // The other files are still checked.
                 Err(error) => {
@@ -138,7 +141,7 @@ impl Check {
     }
 }
 
-fn diagnose(given: Given, engine: &Engine) -> Diagnostics {
+fn diagnose(given: SourceArgument, engine: &Engine) -> Diagnostics {
     match given.check(engine) {
         Ok(checked) => Diagnostics::new(checked.parsed.source, checked.warnings)
             .and_more(checked.more_warnings),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Args, ValueEnum};
 
-use super::input::{Given, SourceArguments};
+use super::input::{SourceArgument, SourceArguments};
 use super::output::Format;
 use super::{Error, Exit, output};
 use crate::engine::{Engine, Source};
@@ -39,14 +39,14 @@ impl Compile {
         let given = self.source.read()?;
         let engine = Engine::new();
         let shown = match (self.emit, given) {
-            (Stage::Tokens, Given::Expression(source)) => Ok(show_tokens(&source)),
-            (Stage::Tokens, Given::Mapper(..)) => {
+            (Stage::Tokens, SourceArgument::Expression(source)) => Ok(show_tokens(&source)),
+            (Stage::Tokens, SourceArgument::Mapper(..)) => {
                 return Err(Error::Usage(
                     "a document has no tokens of the language; ask for `ast` or `bytecode`"
                         .to_owned(),
                 ));
             }
-            (Stage::Ast, Given::Expression(source)) => {
+            (Stage::Ast, SourceArgument::Expression(source)) => {
                 engine.parse(source).map(|parsed| show_tree(&parsed))
             }
             (Stage::Ast, given) => given.check(&engine).map(|checked| show_tree(&checked.parsed)),

@@ -101,9 +101,9 @@ fn state_of(name: &str) -> Result<DeliveryState, Error> {
 
 /// Ids in the form of their API.
 #[derive(Default)]
-pub(super) struct Shown(HashMap<SubscriptionId, Api>);
+pub(super) struct DisplayIds(HashMap<SubscriptionId, Api>);
 
-impl Shown {
+impl DisplayIds {
     /// Looks up the API of a subscription, once.
     pub(super) async fn look_up(
         &mut self,
@@ -131,9 +131,9 @@ impl Shown {
 /// The names of the columns of [`row`].
 const COLUMNS: &[&str] = &["ID", "CREATED", "STATE", "ATTEMPTS", "EVENT", "SUBSCRIPTION", "REASON"];
 
-fn row(record: &DeliveryRecord, shown: &Shown) -> Row {
+fn row(record: &DeliveryRecord, shown: &DisplayIds) -> Row {
     let (id, created) = (record.id.to_string(), time_of(record.created_at).to_string());
-    let event = Shown::event(&record.event_id);
+    let event = DisplayIds::event(&record.event_id);
     let subscription = shown.subscription(&record.subscription_id);
     let notice = record.notice.then_some("notice");
     let reason: Vec<&str> = notice.into_iter().chain(record.reason.as_deref()).collect();
@@ -149,10 +149,10 @@ fn state(record: &DeliveryRecord) -> String {
     }
 }
 
-fn line(record: &DeliveryRecord, shown: &Shown) -> String {
+fn line(record: &DeliveryRecord, shown: &DisplayIds) -> String {
     let DeliveryRecord { id, attempts, .. } = record;
     let times = if *attempts == 1 { "attempt" } else { "attempts" };
-    let event = Shown::event(&record.event_id);
+    let event = DisplayIds::event(&record.event_id);
     let subscription = shown.subscription(&record.subscription_id);
     let state = state(record);
     let notice = if record.notice { "  notice" } else { "" };
@@ -167,13 +167,13 @@ fn line(record: &DeliveryRecord, shown: &Shown) -> String {
     )
 }
 
-fn to_json(record: &DeliveryRecord, shown: &Shown) -> serde_json::Value {
+fn to_json(record: &DeliveryRecord, shown: &DisplayIds) -> serde_json::Value {
     let waiting = record.state == DeliveryState::Waiting;
     serde_json::json!({
         "id": record.id,
         "tenant": record.tenant,
         "subscription": shown.subscription(&record.subscription_id),
-        "event": Shown::event(&record.event_id),
+        "event": DisplayIds::event(&record.event_id),
         "notice": record.notice,
         "resent": record.resent,
         "state": record.state.name(),
@@ -207,7 +207,7 @@ fn list(
     let subscription_id = named.map(|named| names::subscription(&*store, named)).transpose()?;
     block_on(async {
         let mut list = List::new(format, COLUMNS);
-        let mut shown = Shown::default();
+        let mut shown = DisplayIds::default();
         let mut page = DeliveryFilter { subscription_id, ..filter.clone() };
         let mut left = filter.limit;
         while left > 0 {
@@ -242,7 +242,7 @@ fn show(id: i64, configuration: &ConfigurationArguments, format: Format) -> Resu
     let (record, attempts, body, shown) = block_on(async {
         let record = find(&*store, id).await?;
         let (attempts, body) = (store.attempts(id).await?, store.body(id).await?);
-        let mut shown = Shown::default();
+        let mut shown = DisplayIds::default();
         shown.look_up(&*store, &record.subscription_id).await?;
         Ok::<_, Error>((record, attempts, body, shown))
     })??;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::configuration::{ConfigurationArguments, block_on};
-use super::deliveries::Shown;
+use super::deliveries::DisplayIds;
 use super::output::{self, Format, List, Row};
 use super::store::{change, now, open, page_after};
 use super::values::id_of;
@@ -89,7 +89,7 @@ fn list(
 /// Writes the dead letters of a subscription.
 async fn list_of(store: &dyn Store, id: &SubscriptionId, list: &mut List) -> Result<(), Error> {
     let filter = DivertedFilter { subscription_id: id.clone(), ..DivertedFilter::default() };
-    let mut shown = Shown::default();
+    let mut shown = DisplayIds::default();
     shown.look_up(store, id).await?;
     let mut after = None;
     loop {
@@ -107,16 +107,16 @@ async fn list_of(store: &dyn Store, id: &SubscriptionId, list: &mut List) -> Res
 /// The names of the columns of [`row`].
 const COLUMNS: &[&str] = &["AT", "EVENT", "SUBSCRIPTION", "TRIGGER", "MESSAGE"];
 
-fn row(record: &DivertedRecord, shown: &Shown) -> Row {
-    let (at, event) = (time_of(record.at).to_string(), Shown::event(&record.event_id));
+fn row(record: &DivertedRecord, shown: &DisplayIds) -> Row {
+    let (at, event) = (time_of(record.at).to_string(), DisplayIds::event(&record.event_id));
     let subscription = shown.subscription(&record.subscription_id);
     Row::of([&at, &event, &subscription, &record.cause.name(), &record.message])
 }
 
-fn to_json(record: &DivertedRecord, shown: &Shown) -> serde_json::Value {
+fn to_json(record: &DivertedRecord, shown: &DisplayIds) -> serde_json::Value {
     serde_json::json!({
         "subscription": shown.subscription(&record.subscription_id),
-        "event": Shown::event(&record.event_id),
+        "event": DisplayIds::event(&record.event_id),
         "request": record.request_id,
         "at": time_of(record.at).to_string(),
         "trigger": record.cause.name(),

@@ -49,21 +49,21 @@ pub(super) struct ContextArguments {
 }
 
 /// A source: an expression or a mapper document.
-pub(super) enum Given {
+pub(super) enum SourceArgument {
     Expression(Source),
     Mapper(Source, mapper::Format),
 }
 
 impl SourceArguments {
     /// Reads the source.
-    pub(super) fn read(&self) -> Result<Given, Error> {
+    pub(super) fn read(&self) -> Result<SourceArgument, Error> {
         match (&self.expr, &self.file, &self.mapper) {
-            (_, Some(file), _) => Ok(Given::Expression(source(file)?)),
+            (_, Some(file), _) => Ok(SourceArgument::Expression(source(file)?)),
             (_, _, Some(file)) => mapper_source(file),
             (expr, _, _) => {
                 let expr = expr.as_deref().unwrap_or("");
                 refuse_option(expr)?;
-                Ok(Given::Expression(Source::new("expression", expr)))
+                Ok(SourceArgument::Expression(Source::new("expression", expr)))
             }
         }
     }
@@ -74,7 +74,7 @@ impl SourceArguments {
     pub(super) fn with_context(
         &self,
         context: &ContextArguments,
-    ) -> Result<(Given, EvaluationContext), Error> {
+    ) -> Result<(SourceArgument, EvaluationContext), Error> {
         let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
         let source = self.file.iter().chain(&self.mapper).any(is_stdin);
         if source && context.context.as_ref().is_some_and(is_stdin) {
@@ -86,7 +86,7 @@ impl SourceArguments {
     }
 }
 
-impl Given {
+impl SourceArgument {
     /// Reads a file: a mapper if its extension is that of a document, otherwise an expression.
     pub(super) fn of_file(path: &Path) -> Result<Self, Error> {
         match mapper::Format::of_path(path) {
@@ -104,11 +104,11 @@ impl Given {
     }
 }
 
-fn mapper_source(path: &Path) -> Result<Given, Error> {
+fn mapper_source(path: &Path) -> Result<SourceArgument, Error> {
     let source = source(path)?;
     let format =
         mapper::Format::of_path(path).unwrap_or_else(|| mapper::Format::of_text(source.text()));
-    Ok(Given::Mapper(source, format))
+    Ok(SourceArgument::Mapper(source, format))
 }
 
 /// Reads a file as a source; `-` for standard input.

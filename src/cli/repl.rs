@@ -13,7 +13,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, Helper};
 
-use super::input::{ContextArguments, EvaluationContext, Given};
+use super::input::{ContextArguments, EvaluationContext, SourceArgument};
 use super::session::Session;
 use super::{Error, Exit, output};
 use crate::builtins;
@@ -87,7 +87,7 @@ fn converse(
         }
         // An error of the history does not stop the prompt.
         let _ = editor.add_history_entry(line);
-        let given = |text: &str| Given::Expression(Source::new("input", text));
+        let given = |text: &str| SourceArgument::Expression(Source::new("input", text));
         let ended = match line.split_once(char::is_whitespace).unwrap_or((line, "")) {
             (":quit" | ":q" | ":exit", _) => return Ok(exit),
             (":help" | ":h", _) => output::print_line(HELP).map(|()| Exit::Done),

@@ -1,6 +1,6 @@
 //! The evaluation of a source with its output: the shared part of `eval`, `explain` and the prompt.
 
-use super::input::{EvaluationContext, Given};
+use super::input::{EvaluationContext, SourceArgument};
 use super::output::{self, Format};
 use super::{Error, Exit};
 use crate::check::Checked;
@@ -23,7 +23,7 @@ impl<'s> Session<'s> {
     }
 
     /// Runs a source, and prints the result to standard output.
-    pub(super) fn eval(&mut self, given: Given) -> Result<Exit, Error> {
+    pub(super) fn eval(&mut self, given: SourceArgument) -> Result<Exit, Error> {
         let (checked, program) = match self.compile(given) {
             Ok(compiled) => compiled,
             Err(diagnostics) => return Ok(self.refuse(&diagnostics)),
@@ -40,7 +40,7 @@ impl<'s> Session<'s> {
     }
 
     /// Runs a source, and prints the explanation of the result to standard output.
-    pub(super) fn explain(&mut self, given: Given) -> Result<Exit, Error> {
+    pub(super) fn explain(&mut self, given: SourceArgument) -> Result<Exit, Error> {
         let context = self.surroundings.context();
         let explained = given.check(&self.engine).and_then(|checked| {
             let explanation = self.engine.explain(&checked, &context, &mut self.machine)?;
@@ -58,7 +58,7 @@ impl<'s> Session<'s> {
         Ok(print_result(checked, trap, self.format))
     }
 
-    fn compile(&self, given: Given) -> Result<(Checked, Program), Diagnostics> {
+    fn compile(&self, given: SourceArgument) -> Result<(Checked, Program), Diagnostics> {
         let checked = given.check(&self.engine)?;
         let program = self.engine.lower(&checked)?;
         Ok((checked, program))

@@ -42,7 +42,7 @@ pub(super) struct Test {
 }
 
 /// A test that is ready to run.
-struct Prepared {
+struct PreparedTest {
     /// File that contains the test.
     file: String,
     sample: Sample,
@@ -67,11 +67,11 @@ impl Test {
             }
             _ => files::prepare(&self.files, &self.configuration.config)?,
         };
-        let wanted = |one: &Prepared| {
+        let wanted = |one: &PreparedTest| {
             self.only.as_ref().is_none_or(|part| one.sample.name.contains(part.as_str()))
         };
         let all = prepared.len();
-        let prepared: Vec<Prepared> = prepared.into_iter().filter(wanted).collect();
+        let prepared: Vec<PreparedTest> = prepared.into_iter().filter(wanted).collect();
         if prepared.is_empty() {
             return Err(Error::Usage(self.nothing_to_run(all)));
         }
@@ -120,7 +120,7 @@ impl Test {
     }
 }
 
-async fn run_all(prepared: Vec<Prepared>) -> Result<Vec<Outcome>, Error> {
+async fn run_all(prepared: Vec<PreparedTest>) -> Result<Vec<Outcome>, Error> {
     let mut outcomes = Vec::new();
     for one in prepared {
         let file = one.file.clone();
@@ -131,7 +131,7 @@ async fn run_all(prepared: Vec<Prepared>) -> Result<Vec<Outcome>, Error> {
 
 /// Runs a test, and the tests that follow it in the same gateway.
 async fn run(
-    one: Prepared,
+    one: PreparedTest,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), crate::gateway::DryRunError> {
     let trial = DryRun::new(one.listener, &one.settings).await?;

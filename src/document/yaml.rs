@@ -170,13 +170,13 @@ impl<'s> Reader<'s> {
             "false" | "False" | "FALSE" => return Ok(Content::Bool(false)),
             _ => {}
         }
-        match Written::of(value) {
-            Written::Integer(digits, radix) => {
+        match PlainScalar::of(value) {
+            PlainScalar::Integer(digits, radix) => {
                 integer(i128::from_str_radix(digits, radix).ok(), span, value)
             }
-            Written::Decimal => decimal(value.parse().ok(), span, value),
-            Written::Infinite => decimal(None, span, value),
-            Written::Text => Ok(Content::Text(self.text(value, ScalarStyle::Plain, span))),
+            PlainScalar::Decimal => decimal(value.parse().ok(), span, value),
+            PlainScalar::Infinite => decimal(None, span, value),
+            PlainScalar::Text => Ok(Content::Text(self.text(value, ScalarStyle::Plain, span))),
         }
     }
 }
@@ -187,14 +187,14 @@ fn anchored(span: Span) -> Diagnostic {
 }
 
 /// The type of a scalar without quotes.
-enum Written<'s> {
+enum PlainScalar<'s> {
     Integer(&'s str, u32),
     Decimal,
     Infinite,
     Text,
 }
 
-impl<'s> Written<'s> {
+impl<'s> PlainScalar<'s> {
     fn of(value: &'s str) -> Self {
         let all = |text: &str, radix| !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
         for (prefix, radix) in [("0o", 8), ("0x", 16)] {

@@ -17,7 +17,7 @@ pub struct FilterContext {
 }
 
 /// A value to compare.
-enum Compared<'v> {
+enum Comparable<'v> {
     Null,
     Boolean(bool),
     Number(f64),
@@ -101,21 +101,21 @@ impl<'r> Row<'r> {
         self.value(path).as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn member(&self, path: &[String]) -> Compared<'r> {
+    fn member(&self, path: &[String]) -> Comparable<'r> {
         match self.value(path) {
-            Value::Null => Compared::Null,
-            Value::Bool(boolean) => Compared::Boolean(*boolean),
-            Value::Number(number) => Compared::Number(number.as_f64().unwrap_or(f64::NAN)),
-            Value::String(text) => Compared::Text(text.as_str().into()),
-            Value::Array(_) | Value::Object(_) => Compared::Nothing,
+            Value::Null => Comparable::Null,
+            Value::Bool(boolean) => Comparable::Boolean(*boolean),
+            Value::Number(number) => Comparable::Number(number.as_f64().unwrap_or(f64::NAN)),
+            Value::String(text) => Comparable::Text(text.as_str().into()),
+            Value::Array(_) | Value::Object(_) => Comparable::Nothing,
         }
     }
 
-    fn operand(&self, operand: &'r Operand) -> Compared<'r> {
+    fn operand(&self, operand: &'r Operand) -> Comparable<'r> {
         match operand {
             Operand::Path(path) => self.member(path),
             Operand::Lower(path) => match self.member(path) {
-                Compared::Text(text) => Compared::Text(text.to_lowercase().into()),
+                Comparable::Text(text) => Comparable::Text(text.to_lowercase().into()),
                 other => other,
             },
             Operand::Literal(literal) => self.literal(literal),
@@ -123,29 +123,29 @@ impl<'r> Row<'r> {
     }
 
     fn text(&self, operand: &'r Operand, test: impl FnOnce(&str) -> bool) -> bool {
-        matches!(self.operand(operand), Compared::Text(text) if test(&text))
+        matches!(self.operand(operand), Comparable::Text(text) if test(&text))
     }
 
-    fn literal(&self, literal: &'r Literal) -> Compared<'r> {
+    fn literal(&self, literal: &'r Literal) -> Comparable<'r> {
         let now = self.surroundings.now;
         let midnight = now.date_naive();
         let day = |date: Option<chrono::NaiveDate>| {
             let start = date.and_then(|date| date.and_hms_opt(0, 0, 0));
-            start.map_or(Compared::Nothing, |start| Compared::Time(start.and_utc()))
+            start.map_or(Comparable::Nothing, |start| Comparable::Time(start.and_utc()))
         };
         let later = |date: chrono::NaiveDate, days: i64| match u64::try_from(days) {
             Ok(days) => date.checked_add_days(Days::new(days)),
             Err(_) => date.checked_sub_days(Days::new(days.unsigned_abs())),
         };
         match literal {
-            Literal::Null => Compared::Null,
-            Literal::Boolean(boolean) => Compared::Boolean(*boolean),
-            Literal::Text(text) => Compared::Text(text.as_str().into()),
-            Literal::Number(number) => Compared::Number(*number),
-            Literal::Time(text) => time(text).map_or(Compared::Nothing, Compared::Time),
-            Literal::Guid(text) => Compared::Text(text.to_ascii_lowercase().into()),
-            Literal::Me => Compared::Text(self.surroundings.me.as_str().into()),
-            Literal::Now => Compared::Time(now),
+            Literal::Null => Comparable::Null,
+            Literal::Boolean(boolean) => Comparable::Boolean(*boolean),
+            Literal::Text(text) => Comparable::Text(text.as_str().into()),
+            Literal::Number(number) => Comparable::Number(*number),
+            Literal::Time(text) => time(text).map_or(Comparable::Nothing, Comparable::Time),
+            Literal::Guid(text) => Comparable::Text(text.to_ascii_lowercase().into()),
+            Literal::Me => Comparable::Text(self.surroundings.me.as_str().into()),
+            Literal::Now => Comparable::Time(now),
             Literal::Today(days) => day(later(midnight, *days)),
             Literal::Week(days) => {
                 let since_monday = i64::from(midnight.weekday().num_days_from_monday());
@@ -172,15 +172,17 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 
 /// Compares two values. Values of different kinds have no order, and differ from each other. A time
 /// and a string compare as times.
-fn compare(left: &Compared<'_>, right: &Compared<'_>) -> Option<Ordering> {
+fn compare(left: &Comparable<'_>, right: &Comparable<'_>) -> Option<Ordering> {
     match (left, right) {
-        (Compared::Null, Compared::Null) => Some(Ordering::Equal),
-        (Compared::Boolean(left), Compared::Boolean(right)) => Some(left.cmp(right)),
-        (Compared::Number(left), Compared::Number(right)) => left.partial_cmp(right),
-        (Compared::Text(left), Compared::Text(right)) => Some(left.cmp(right)),
-        (Compared::Time(left), Compared::Time(right)) => Some(left.cmp(right)),
-        (Compared::Time(left), Compared::Text(right)) => time(right).map(|right| left.cmp(&right)),
-        (Compared::Text(left), Compared::Time(right)) => time(left).map(|left| left.cmp(right)),
+        (Comparable::Null, Comparable::Null) => Some(Ordering::Equal),
+        (Comparable::Boolean(left), Comparable::Boolean(right)) => Some(left.cmp(right)),
+        (Comparable::Number(left), Comparable::Number(right)) => left.partial_cmp(right),
+        (Comparable::Text(left), Comparable::Text(right)) => Some(left.cmp(right)),
+        (Comparable::Time(left), Comparable::Time(right)) => Some(left.cmp(right)),
+        (Comparable::Time(left), Comparable::Text(right)) => {
+            time(right).map(|right| left.cmp(&right))
+        }
+        (Comparable::Text(left), Comparable::Time(right)) => time(left).map(|left| left.cmp(right)),
         _ => None,
     }
 }

@@ -72,7 +72,7 @@ impl Filter {
     }
 }
 
-type ParseError<'s> = lalrpop_util::ParseError<usize, token::Token<'s>, token::Unknown>;
+type ParseError<'s> = lalrpop_util::ParseError<usize, token::Token<'s>, token::UnknownCharacter>;
 
 fn message(text: &str, error: ParseError<'_>) -> String {
     let at = |start: usize, end: usize| {

@@ -85,7 +85,7 @@ pub(crate) enum Token<'s> {
 /// A character that begins no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` at {place} is no part of a filter")]
-pub(crate) struct Unknown {
+pub(crate) struct UnknownCharacter {
     found: String,
     place: usize,
 }
@@ -93,10 +93,10 @@ pub(crate) struct Unknown {
 /// Splits a filter into its tokens, each with its position.
 pub(super) fn lex(
     text: &str,
-) -> impl Iterator<Item = Result<(usize, Token<'_>, usize), Unknown>> + '_ {
+) -> impl Iterator<Item = Result<(usize, Token<'_>, usize), UnknownCharacter>> + '_ {
     Token::lexer(text).spanned().map(move |(token, span)| match token {
         Ok(token) => Ok((span.start, token, span.end)),
-        Err(()) => Err(Unknown {
+        Err(()) => Err(UnknownCharacter {
             found: text.get(span.clone()).unwrap_or_default().to_owned(),
             place: span.start + 1,
         }),

@@ -17,7 +17,7 @@ use super::ops::log_limit::LogLimit;
 use super::ops::metrics::Metrics;
 use super::ops::offload::Offload;
 use super::store::Store;
-use super::subscriptions::filters::Filters;
+use super::subscriptions::filters::TenantFilterSets;
 use super::subscriptions::notifier::DeliveryNotifier;
 use super::subscriptions::patterns::Patterns;
 
@@ -47,7 +47,7 @@ pub struct App {
     /// Notifications of new deliveries.
     pub notifier: DeliveryNotifier,
     /// Filters of subscriptions and sinks, for the fan-out.
-    pub(super) filters: Filters,
+    pub(super) filters: TenantFilterSets,
     /// Compiled regular expressions of subscribers.
     pub patterns: Patterns,
     /// Key that signs access tokens.
@@ -79,7 +79,7 @@ impl App {
             readiness: Readiness::default(),
             keyring,
             notifier: DeliveryNotifier::default(),
-            filters: Filters::default(),
+            filters: TenantFilterSets::default(),
             patterns: Patterns::default(),
             token_key,
             configuration: RwLock::new(Arc::new(configuration)),

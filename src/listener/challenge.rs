@@ -20,15 +20,15 @@ pub(super) struct Challenge {
     /// True if the request must pass verification first.
     pub(super) verified: bool,
     pub(super) reply: Reply,
-    pub(super) tokens: Vec<Token>,
+    pub(super) tokens: Vec<ChallengeToken>,
     /// The request texts that are signed for unverified senders, with the pattern that each must
     /// match.
-    pub(super) signed: Vec<Signed>,
+    pub(super) signed: Vec<SignedText>,
 }
 
 /// An HMAC of a part of the challenge.
 #[derive(Debug)]
-pub(super) struct Token {
+pub(super) struct ChallengeToken {
     pub(super) name: Box<str>,
     pub(super) secret: Box<str>,
     pub(super) hash: Hash,
@@ -38,7 +38,7 @@ pub(super) struct Token {
 
 /// A request text that the sender chose and the response signs.
 #[derive(Debug)]
-pub(super) struct Signed {
+pub(super) struct SignedText {
     /// The path in source form.
     pub(super) shown: Box<str>,
     pub(super) path: Program,
@@ -96,7 +96,7 @@ impl Challenge {
     }
 }
 
-impl Signed {
+impl SignedText {
     /// Rejects a text that is not a token: signing arbitrary texts of any sender would sign forged
     /// deliveries too.
     fn check(&self, machine: &mut Machine, context: &Context<'_>) -> Result<(), Failed> {

@@ -174,8 +174,8 @@ pub fn decide(
     decision(listener, passed, parts)
 }
 
-fn decision(listener: &Listener, passed: Passed, parts: Parts) -> Decision {
-    let Passed { ended, mut reasons, secured, hashed_bytes } = passed;
+fn decision(listener: &Listener, passed: PipelineResult, parts: Parts) -> Decision {
+    let PipelineResult { ended, mut reasons, secured, hashed_bytes } = passed;
     // A sender that knows the secret could place it in data that an error message quotes.
     for reason in &mut reasons {
         if let Cow::Owned(shown) = listener.redaction.text(&reason.message) {
@@ -221,7 +221,7 @@ pub fn decide_verified(
 }
 
 /// The result of the pipeline.
-struct Passed {
+struct PipelineResult {
     ended: StepResult<Accepted>,
     reasons: Vec<Reason>,
     secured: bool,
@@ -235,7 +235,7 @@ fn run(
     now: Time,
     surroundings: &mut DecisionContext<'_>,
     verdict: Option<bool>,
-) -> Passed {
+) -> PipelineResult {
     let mut context = parts.context(request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let conditions = listener.conditions.bind(&context);
@@ -254,7 +254,7 @@ fn run(
     };
     let ended = pass.steps();
     let Pipeline { reasons, secured, hashed_bytes, .. } = pass;
-    Passed { ended, reasons, secured, hashed_bytes }
+    PipelineResult { ended, reasons, secured, hashed_bytes }
 }
 
 /// The state of a request in the pipeline.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::reason::{Reason, ReasonCode};
-use super::verify::{BySignature, Signed};
+use super::verify::{BySignature, SignedContent};
 use crate::engine::{Context, Machine, Program};
 
 /// The deduplication settings of a listener.
@@ -31,7 +31,7 @@ impl Dedup {
         &self,
         machine: &mut Machine,
         context: &Context<'_>,
-        signed: Option<Signed>,
+        signed: Option<SignedContent>,
         reasons: &mut Vec<Reason>,
     ) -> Option<DedupKeys> {
         let by_keys = self.key(machine, context, reasons);

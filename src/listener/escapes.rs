@@ -114,8 +114,8 @@ impl Level {
         decode(&self.bytes, |bytes, place| {
             next.bytes.extend_from_slice(bytes);
             match place {
-                Place::Plain(at) => next.starts.extend((at..at + bytes.len()).map(start)),
-                Place::Escape(at) => next.starts.extend(bytes.iter().map(|_| start(at))),
+                DecodedFrom::Plain(at) => next.starts.extend((at..at + bytes.len()).map(start)),
+                DecodedFrom::Escape(at) => next.starts.extend(bytes.iter().map(|_| start(at))),
             }
         });
         next.starts.push(start(self.bytes.len()));
@@ -125,7 +125,7 @@ impl Level {
 
 /// The origin of decoded bytes.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum DecodedFrom {
     /// Unescaped bytes that start at this offset.
     Plain(usize),
     /// An escape at this offset encodes all of the bytes.
@@ -133,20 +133,20 @@ enum Place {
 }
 
 /// Decodes one level.
-fn decode(text: &[u8], mut push: impl FnMut(&[u8], Place)) {
+fn decode(text: &[u8], mut push: impl FnMut(&[u8], DecodedFrom)) {
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let plain = memchr3(b'\\', b'%', b'&', rest).unwrap_or(rest.len());
         let (before, begun) = rest.split_at(plain);
-        push(before, Place::Plain(at));
+        push(before, DecodedFrom::Plain(at));
         at += plain;
         match (escape(begun), begun.first()) {
             (Some((decoded, taken)), _) => {
-                push(&decoded, Place::Escape(at));
+                push(&decoded, DecodedFrom::Escape(at));
                 at += taken;
             }
             (None, Some(byte)) => {
-                push(&[*byte], Place::Plain(at));
+                push(&[*byte], DecodedFrom::Plain(at));
                 at += 1;
             }
             (None, None) => return,

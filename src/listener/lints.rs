@@ -16,26 +16,26 @@ use crate::value::Projection;
 
 /// The position of a lint.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct At {
+pub(super) struct LintPosition {
     pub(super) span: Span,
     pub(super) of_recipe: bool,
 }
 
 /// A rule with its syntax tree and its compiled program.
-pub(super) struct Seen {
+pub(super) struct LintedRule {
     pub(super) checked: Checked,
     pub(super) program: Program,
-    pub(super) at: At,
+    pub(super) at: LintPosition,
 }
 
 /// The verifications of a listener, as the lints need them.
 #[derive(Default)]
 pub(super) struct Lints {
-    pub(super) rules: Vec<Seen>,
+    pub(super) rules: Vec<LintedRule>,
     /// The texts that signatures cover.
     pub(super) payloads: Vec<Program>,
     /// The signed times, which a signature must cover.
-    pub(super) times: Vec<(Program, At)>,
+    pub(super) times: Vec<(Program, LintPosition)>,
 }
 
 /// Checks a listener and reports suspicious settings.
@@ -154,7 +154,12 @@ fn content_type(span: Span) -> Diagnostic {
 
 /// Reports times that no signature covers: an attacker who replays a request can set them to the
 /// current time.
-fn uncovered(lints: &Lints, program: &Program, at: At, tell: &mut impl FnMut(bool, Diagnostic)) {
+fn uncovered(
+    lints: &Lints,
+    program: &Program,
+    at: LintPosition,
+    tell: &mut impl FnMut(bool, Diagnostic),
+) {
     if lints.payloads.is_empty() {
         return;
     }

@@ -96,7 +96,7 @@ pub struct Listener {
     conditions: RuleSet,
     rate: Option<rate::Policy>,
     schema: Option<Schema>,
-    filter: Option<Filter>,
+    filter: Option<ListenerFilter>,
     dedup: Dedup,
     events: Events,
     response: Option<Reply>,
@@ -104,7 +104,7 @@ pub struct Listener {
 
 /// The filter: the condition for accepting events.
 #[derive(Debug)]
-struct Filter {
+struct ListenerFilter {
     condition: Condition,
     /// True for `keep_when`, false for `drop_when`.
     keeps: bool,

@@ -36,7 +36,7 @@ const ROOTS: &[&str] = &["parsed_body", "headers", "query_params"];
 #[derive(Default)]
 pub struct Redaction {
     headers: Vec<String>,
-    paths: Vec<Vec<Step>>,
+    paths: Vec<Vec<PathStep>>,
     /// The known secrets in all their encodings.
     secrets: MultiSearch,
     /// The bytes of the secrets: escapes of these bytes must be decoded.
@@ -45,13 +45,13 @@ pub struct Redaction {
 
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+enum PathStep {
     Key(String),
     Index(usize),
     All,
 }
 
-impl Step {
+impl PathStep {
     fn is(&self, name: &str) -> bool {
         matches!(self, Self::Key(key) if key == name)
     }
@@ -82,8 +82,10 @@ impl Redaction {
         })?;
         match steps.as_slice() {
             // Header names are case-insensitive.
-            [Step::Key(root), Step::Key(name)] if root == "headers" => self.add_header(name),
-            [Step::Key(root), ..] if ROOTS.contains(&&**root) => self.paths.push(steps),
+            [PathStep::Key(root), PathStep::Key(name)] if root == "headers" => {
+                self.add_header(name)
+            }
+            [PathStep::Key(root), ..] if ROOTS.contains(&&**root) => self.paths.push(steps),
             _ => {
                 let message = format!("`{path}` begins with none of {}", quoted_list(ROOTS));
                 return Err((message, Some(format!("did you mean `parsed_body.{path}`?"))));
@@ -158,16 +160,17 @@ impl Redaction {
 
     /// Returns true if a path below a variable is redacted.
     pub(super) fn hides_below(&self, root: &str) -> bool {
-        self.paths.iter().any(|path| path.first() == Some(&Step::Key(root.to_owned())))
+        self.paths.iter().any(|path| path.first() == Some(&PathStep::Key(root.to_owned())))
     }
 
     /// Returns true if no redaction path below a variable fits the type of the value at its top.
     /// The value may then contain the redacted data at another position.
     pub(super) fn misses(&self, root: &str, value: Value<'_>) -> bool {
         let below = self.paths.iter().filter(|path| path.first().is_some_and(|step| step.is(root)));
-        let fits = |path: &Vec<Step>| match (path.get(1), value) {
-            (Some(Step::Key(_)), Value::Object(_)) | (Some(Step::Index(_)), Value::List(_)) => true,
-            (Some(Step::All), value) => matches!(value, Value::Object(_) | Value::List(_)),
+        let fits = |path: &Vec<PathStep>| match (path.get(1), value) {
+            (Some(PathStep::Key(_)), Value::Object(_))
+            | (Some(PathStep::Index(_)), Value::List(_)) => true,
+            (Some(PathStep::All), value) => matches!(value, Value::Object(_) | Value::List(_)),
             _ => false,
         };
         below.clone().next().is_some() && !below.into_iter().any(fits)
@@ -249,8 +252,8 @@ impl Redaction {
         value: Value<'_>,
         secrets: Secret,
     ) -> bool {
-        let here = |path: &&Vec<Step>| path.first() == Some(&Step::Key(root.to_owned()));
-        let paths: Vec<&[Step]> =
+        let here = |path: &&Vec<PathStep>| path.first() == Some(&PathStep::Key(root.to_owned()));
+        let paths: Vec<&[PathStep]> =
             self.paths.iter().filter(here).map(|path| path.get(1..).unwrap_or_default()).collect();
         let mut walk = Walk { redaction: self, out, secrets, hidden: false };
         walk.value(value, &paths, root == "headers");
@@ -284,7 +287,7 @@ impl Walk<'_> {
         write_text(self.out, &shown);
     }
 
-    fn value(&mut self, value: Value<'_>, paths: &[&[Step]], headers: bool) {
+    fn value(&mut self, value: Value<'_>, paths: &[&[PathStep]], headers: bool) {
         if paths.iter().any(|path| path.is_empty()) {
             self.hidden = true;
             return write_text(self.out, HIDDEN);
@@ -303,9 +306,9 @@ impl Walk<'_> {
                         continue;
                     }
                     let below = below(paths, |step| match step {
-                        Step::Key(name) => name == key,
-                        Step::All => true,
-                        Step::Index(_) => false,
+                        PathStep::Key(name) => name == key,
+                        PathStep::All => true,
+                        PathStep::Index(_) => false,
                     });
                     self.value(value, &below, false);
                 }
@@ -317,7 +320,8 @@ impl Walk<'_> {
                     if at > 0 {
                         self.out.push(',');
                     }
-                    let below = below(paths, |step| *step == Step::Index(at) || *step == Step::All);
+                    let below =
+                        below(paths, |step| *step == PathStep::Index(at) || *step == PathStep::All);
                     self.value(value, &below, false);
                 }
                 self.out.push(']');
@@ -332,23 +336,23 @@ impl Walk<'_> {
 }
 
 /// Redacts the values at a path of a stored value. Returns true if the path matched.
-fn hide_at(value: &mut serde_json::Value, path: &[Step]) -> bool {
+fn hide_at(value: &mut serde_json::Value, path: &[PathStep]) -> bool {
     let Some((step, rest)) = path.split_first() else {
         *value = HIDDEN.into();
         return true;
     };
     match (value, step) {
-        (serde_json::Value::Object(entries), Step::Key(key)) => {
+        (serde_json::Value::Object(entries), PathStep::Key(key)) => {
             entries.get_mut(key).is_some_and(|value| hide_at(value, rest))
         }
-        (serde_json::Value::Object(entries), Step::All) => {
+        (serde_json::Value::Object(entries), PathStep::All) => {
             entries.values_mut().map(|value| hide_at(value, rest)).filter(|hidden| *hidden).count()
                 > 0
         }
-        (serde_json::Value::Array(items), Step::Index(at)) => {
+        (serde_json::Value::Array(items), PathStep::Index(at)) => {
             items.get_mut(*at).is_some_and(|value| hide_at(value, rest))
         }
-        (serde_json::Value::Array(items), Step::All) => {
+        (serde_json::Value::Array(items), PathStep::All) => {
             items.iter_mut().map(|value| hide_at(value, rest)).filter(|hidden| *hidden).count() > 0
         }
         _ => false,
@@ -356,7 +360,7 @@ fn hide_at(value: &mut serde_json::Value, path: &[Step]) -> bool {
 }
 
 /// Returns the rest of the paths after a matching step.
-fn below<'p>(paths: &[&'p [Step]], wanted: impl Fn(&Step) -> bool) -> Vec<&'p [Step]> {
+fn below<'p>(paths: &[&'p [PathStep]], wanted: impl Fn(&PathStep) -> bool) -> Vec<&'p [PathStep]> {
     let matching = paths.iter().filter_map(|path| path.split_first());
     matching.filter(|(first, _)| wanted(first)).map(|(_, rest)| rest).collect()
 }
@@ -368,7 +372,7 @@ pub(super) fn write_text(out: &mut String, text: &str) {
 }
 
 /// Parses a path: names after dots, keys and indices in brackets, `[*]` for all elements.
-fn steps(path: &str) -> Option<Vec<Step>> {
+fn steps(path: &str) -> Option<Vec<PathStep>> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
@@ -384,7 +388,7 @@ fn steps(path: &str) -> Option<Vec<Step>> {
         };
         let end = bare.find(['.', '[']).unwrap_or(bare.len());
         let (name, after) = bare.split_at_checked(end)?;
-        steps.push(if name == "*" { Step::All } else { Step::Key(name.to_owned()) });
+        steps.push(if name == "*" { PathStep::All } else { PathStep::Key(name.to_owned()) });
         if name.is_empty() {
             return None;
         }
@@ -393,14 +397,14 @@ fn steps(path: &str) -> Option<Vec<Step>> {
     (steps.len() > 1).then_some(steps)
 }
 
-fn bracket(inside: &str) -> Option<(Step, &str)> {
+fn bracket(inside: &str) -> Option<(PathStep, &str)> {
     for quote in ['"', '\''] {
         if let Some(text) = inside.strip_prefix(quote) {
             let (key, after) = text.split_once(quote)?;
-            return Some((Step::Key(key.to_owned()), after.strip_prefix(']')?));
+            return Some((PathStep::Key(key.to_owned()), after.strip_prefix(']')?));
         }
     }
     let (key, after) = inside.split_once(']')?;
-    let step = if key == "*" { Step::All } else { Step::Index(key.parse().ok()?) };
+    let step = if key == "*" { PathStep::All } else { PathStep::Index(key.parse().ok()?) };
     Some((step, after))
 }

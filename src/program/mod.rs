@@ -17,7 +17,7 @@ pub use instruction::{Instruction, InstructionRow, instruction_table};
 pub use path::{Base, Key, Path, Read};
 pub use predicate::{Comparison, Node, Question};
 pub use set::RuleSet;
-pub(crate) use set::{Member, Step};
+pub(crate) use set::{Member, SetStep};
 pub use verify::{Malformed, verify};
 
 use crate::builtins::{Function, LoopKind, Pattern, PatternShare};

@@ -32,7 +32,7 @@ use super::{Base, Key, Path, Program};
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     members: Vec<Member>,
-    steps: Vec<Step>,
+    steps: Vec<SetStep>,
     tests: usize,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Member {
 
 /// A step from the context, or from an earlier step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Step {
+pub(crate) enum SetStep {
     /// A variable.
     Root(Box<str>),
     /// A member of a variable, by its case-insensitive name.
@@ -98,7 +98,7 @@ impl RuleSet {
         &self.members
     }
 
-    pub(crate) fn steps(&self) -> &[Step] {
+    pub(crate) fn steps(&self) -> &[SetStep] {
         &self.steps
     }
 
@@ -111,8 +111,8 @@ impl RuleSet {
 /// The steps of a set, without duplicates.
 #[derive(Default)]
 struct Steps {
-    list: Vec<Step>,
-    places: HashMap<Step, u16>,
+    list: Vec<SetStep>,
+    places: HashMap<SetStep, u16>,
 }
 
 impl Steps {
@@ -133,11 +133,13 @@ impl Steps {
             return;
         };
         let end = match (root.case_insensitive, names.as_slice()) {
-            (true, [header]) => self.place(Step::Blind(root.name.clone(), header.clone())),
+            (true, [header]) => self.place(SetStep::Blind(root.name.clone(), header.clone())),
             (true, _) => None,
             (false, names) => {
-                let first = self.place(Step::Root(root.name.clone()));
-                names.iter().fold(first, |from, name| self.place(Step::Member(from?, name.clone())))
+                let first = self.place(SetStep::Root(root.name.clone()));
+                names
+                    .iter()
+                    .fold(first, |from, name| self.place(SetStep::Member(from?, name.clone())))
             }
         };
         if let Some(end) = end {
@@ -146,7 +148,7 @@ impl Steps {
     }
 
     /// Returns the index of a step. `None` if there are too many.
-    fn place(&mut self, step: Step) -> Option<u16> {
+    fn place(&mut self, step: SetStep) -> Option<u16> {
         if let Some(place) = self.places.get(&step) {
             return Some(*place);
         }

@@ -25,7 +25,7 @@ impl Tree {
 
     /// Hashes the expression. Expressions that are [the same](Self::same) have equal hashes.
     pub(crate) fn hash_fingerprint(&self, id: ExprId, hasher: &mut impl Hasher) {
-        let _ = write(self, id, &mut Hashed(hasher));
+        let _ = write(self, id, &mut HashWriter(hasher));
     }
 }
 
@@ -148,9 +148,9 @@ impl Write for Rest<'_> {
 }
 
 /// A writer that hashes its input.
-struct Hashed<'h, H>(&'h mut H);
+struct HashWriter<'h, H>(&'h mut H);
 
-impl<H: Hasher> Write for Hashed<'_, H> {
+impl<H: Hasher> Write for HashWriter<'_, H> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         self.0.write(part.as_bytes());
         Ok(())

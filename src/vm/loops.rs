@@ -42,7 +42,7 @@ enum Gathered<'a> {
 }
 
 /// The next action of a loop.
-pub(super) enum Turn<'a> {
+pub(super) enum NextAction<'a> {
     /// Run the body with this element.
     Element(Element<'a>),
     /// End the loop with this result.
@@ -76,12 +76,12 @@ impl<'a> Frame<'a> {
         env: &Env<'a>,
         info: &Loop,
         args: &[Value<'a>],
-    ) -> Result<(Option<Self>, Turn<'a>), Fault> {
+    ) -> Result<(Option<Self>, NextAction<'a>), Fault> {
         let subject = args.first().copied().unwrap_or(Value::Null);
         let extra = args.get(1).copied().unwrap_or(Value::Null);
         if subject.is_null() {
             let answer = null_answer(&info.callee)?.unwrap_or(Value::Null);
-            return Ok((None, Turn::Answer(answer)));
+            return Ok((None, NextAction::Answer(answer)));
         }
         let elements = elements(info, subject)?;
         let gathered = match (info.kind, &elements) {
@@ -114,7 +114,11 @@ impl<'a> Frame<'a> {
     }
 
     /// Processes the body's result for the current element.
-    pub(super) fn next(&mut self, env: &Env<'a>, answer: Value<'a>) -> Result<Turn<'a>, Fault> {
+    pub(super) fn next(
+        &mut self,
+        env: &Env<'a>,
+        answer: Value<'a>,
+    ) -> Result<NextAction<'a>, Fault> {
         let Element { value, place, .. } = self.current;
         match (self.kind, &mut self.gathered) {
             (LoopKind::Map, Gathered::List(list)) => list.push(answer)?,
@@ -123,11 +127,13 @@ impl<'a> Frame<'a> {
             (LoopKind::Filter, Gathered::Object(object)) if answer.is_truthy() => {
                 push(object, place, value)?
             }
-            (LoopKind::Any, _) if answer.is_truthy() => return Ok(Turn::Answer(Value::Bool(true))),
-            (LoopKind::All, _) if !answer.is_truthy() => {
-                return Ok(Turn::Answer(Value::Bool(false)));
+            (LoopKind::Any, _) if answer.is_truthy() => {
+                return Ok(NextAction::Answer(Value::Bool(true)));
             }
-            (LoopKind::Find, _) if answer.is_truthy() => return Ok(Turn::Answer(value)),
+            (LoopKind::All, _) if !answer.is_truthy() => {
+                return Ok(NextAction::Answer(Value::Bool(false)));
+            }
+            (LoopKind::Find, _) if answer.is_truthy() => return Ok(NextAction::Answer(value)),
             (LoopKind::Reduce, Gathered::Value(accumulated)) => *accumulated = answer,
             (LoopKind::Sort, Gathered::Keyed(keys, values)) => {
                 keys.push(answer)?;
@@ -148,13 +154,13 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn advance(&mut self, env: &Env<'a>) -> Result<Turn<'a>, Fault> {
+    fn advance(&mut self, env: &Env<'a>) -> Result<NextAction<'a>, Fault> {
         match self.elements.next() {
             Some(element) => {
                 self.current = element;
-                Ok(Turn::Element(element))
+                Ok(NextAction::Element(element))
             }
-            None => self.finish(env).map(Turn::Answer),
+            None => self.finish(env).map(NextAction::Answer),
         }
     }
 

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, case_insensitive};
 use super::limits::Limits;
-use super::loops::{Element, Frame, Turn};
+use super::loops::{Element, Frame, NextAction};
 use super::predicate::{Walk, single_comparison};
 use super::shared::Shared;
 use super::trap::{At, Trap};
@@ -525,12 +525,12 @@ impl<'a> Run<'_, 'a> {
         let (frame, turn) = Frame::begin(&self.env, info, args)?;
         self.height = from;
         match (frame, turn) {
-            (Some(frame), Turn::Element(element)) => {
+            (Some(frame), NextAction::Element(element)) => {
                 self.loops.push(frame);
                 self.enter(info, element)
             }
-            (_, Turn::Answer(answer)) => self.leave(info, answer),
-            (None, Turn::Element(_)) => Err(broken()),
+            (_, NextAction::Answer(answer)) => self.leave(info, answer),
+            (None, NextAction::Element(_)) => Err(broken()),
         }
     }
 
@@ -540,8 +540,8 @@ impl<'a> Run<'_, 'a> {
         let answer = self.pop()?;
         let frame = self.loops.last_mut().ok_or_else(broken)?;
         match frame.next(&self.env, answer)? {
-            Turn::Element(element) => self.enter(info, element),
-            Turn::Answer(answer) => {
+            NextAction::Element(element) => self.enter(info, element),
+            NextAction::Answer(answer) => {
                 self.loops.pop();
                 self.leave(info, answer)
             }

@@ -225,66 +225,70 @@ impl<'a> Walk<'_, 'a> {
     /// Returns the string at a path without building a value. Storing and loading that value would
     /// take most of the time of a test, and most tests are of strings.
     #[inline(always)]
-    fn text(&mut self, path: &'a Path) -> Option<Found<'a>> {
+    fn text(&mut self, path: &'a Path) -> Option<StringAtPath<'a>> {
         if let Base::Shared(place) = path.base {
-            return self.found(place).map(Found::from);
+            return self.found(place).map(StringAtPath::from);
         }
         match self.document(path) {
             Some(Document::Json(map)) => {
                 match down(|name| value::json_member(map, name), &path.keys) {
-                    Some(Some(serde_json::Value::String(text))) => return Some(Found::Text(text)),
-                    Some(Some(serde_json::Value::Null) | None) => return Some(Found::Nothing),
+                    Some(Some(serde_json::Value::String(text))) => {
+                        return Some(StringAtPath::Text(text));
+                    }
+                    Some(Some(serde_json::Value::Null) | None) => {
+                        return Some(StringAtPath::Nothing);
+                    }
                     _ => {}
                 }
             }
             Some(Document::Owned(object)) => match down(|name| object.get(name), &path.keys) {
-                Some(Some(OwnedValue::Text(text))) => return Some(Found::Text(text)),
-                Some(Some(OwnedValue::Null) | None) => return Some(Found::Nothing),
+                Some(Some(OwnedValue::Text(text))) => return Some(StringAtPath::Text(text)),
+                Some(Some(OwnedValue::Null) | None) => return Some(StringAtPath::Nothing),
                 _ => {}
             },
             None => return self.header(path),
         }
-        self.follow(path).map(Found::Other)
+        self.follow(path).map(StringAtPath::Other)
     }
 
     /// Returns the string under a case-insensitive name, such as a header.
-    fn header(&self, path: &'a Path) -> Option<Found<'a>> {
+    fn header(&self, path: &'a Path) -> Option<StringAtPath<'a>> {
         let (Base::Root(root), [Key::Name(name)]) = (path.base, &*path.keys) else {
-            return self.follow(path).map(Found::Other);
+            return self.follow(path).map(StringAtPath::Other);
         };
         let root = self.chunk.roots.get(usize::from(root))?;
         let map = match self.context.object(&root.name) {
             // A single member may be the `map` of a log entry.
             Some(Document::Json(map)) if root.case_insensitive && map.len() != 1 => map,
-            _ => return self.follow(path).map(Found::Other),
+            _ => return self.follow(path).map(StringAtPath::Other),
         };
         self.heap.work(map.len() / value::SCANNED_PER_STEP).ok()?;
         let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         Some(match found {
-            Some((_, serde_json::Value::String(text))) => Found::Text(text),
-            Some((_, other)) => Found::Other(other.into()),
-            None => Found::Nothing,
+            Some((_, serde_json::Value::String(text))) => StringAtPath::Text(text),
+            Some((_, other)) => StringAtPath::Other(other.into()),
+            None => StringAtPath::Nothing,
         })
     }
 
     #[inline(always)]
     fn equals(&mut self, path: &'a Path, text: &'a str) -> Option<bool> {
         match self.text(path)? {
-            Found::Text(found) => {
+            StringAtPath::Text(found) => {
                 self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
                 Some(value::same_text(found, text))
             }
-            Found::Nothing => Some(false),
-            Found::Other(other) => value::equal(self.heap, other, Value::Text(text)).ok(),
+            StringAtPath::Nothing => Some(false),
+            StringAtPath::Other(other) => value::equal(self.heap, other, Value::Text(text)).ok(),
         }
     }
 
     fn is_null(&mut self, path: &'a Path) -> Option<bool> {
         match self.text(path)? {
-            Found::Text(_) => Some(false),
-            Found::Nothing => Some(true),
-            Found::Other(Value::SecretText(_) | Value::SecretBytes(_)) => None,
-            Found::Other(other) => Some(other.is_null()),
+            StringAtPath::Text(_) => Some(false),
+            StringAtPath::Nothing => Some(true),
+            StringAtPath::Other(Value::SecretText(_) | Value::SecretBytes(_)) => None,
+            StringAtPath::Other(other) => Some(other.is_null()),
         }
     }
 
@@ -305,7 +309,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn contains_lower(&mut self, part: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
-            Found::Text(text) if self.is_ascii(text)? => {
+            StringAtPath::Text(text) if self.is_ascii(text)? => {
                 self.heap.work_on_bytes(text.len()).ok()?;
                 return Some(contains_lower_case(text.as_bytes(), part.as_bytes()));
             }
@@ -317,7 +321,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn equals_lower(&mut self, text: &'a str, path: &'a Path, function: &Callee) -> Option<bool> {
         let value = match self.text(path)? {
-            Found::Text(found) if self.is_ascii(found)? => {
+            StringAtPath::Text(found) if self.is_ascii(found)? => {
                 self.heap.work_on_bytes(found.len().min(text.len())).ok()?;
                 let same = |(found, wanted): (u8, u8)| found.to_ascii_lowercase() == wanted;
                 return Some(
@@ -347,7 +351,7 @@ impl<'a> Walk<'_, 'a> {
     #[inline(always)]
     fn parsed_time(&mut self, path: &'a Path, function: &'a Callee) -> Option<Value<'a>> {
         let value = match self.text(path)? {
-            Found::Text(text) => {
+            StringAtPath::Text(text) => {
                 if let Some(time) = usual_time(text) {
                     self.heap.work(1).ok()?;
                     return Some(Value::Time(time));
@@ -437,13 +441,13 @@ pub(super) fn single_comparison(chunk: &Chunk, tree: &Node, context: &Context<'_
 }
 
 /// The value at a path that is expected to be a string.
-enum Found<'a> {
+enum StringAtPath<'a> {
     Text(&'a str),
     Nothing,
     Other(Value<'a>),
 }
 
-impl<'a> From<End<'a>> for Found<'a> {
+impl<'a> From<End<'a>> for StringAtPath<'a> {
     #[inline(always)]
     fn from(end: End<'a>) -> Self {
         match end {
@@ -458,7 +462,7 @@ impl<'a> From<End<'a>> for Found<'a> {
     }
 }
 
-impl<'a> Found<'a> {
+impl<'a> StringAtPath<'a> {
     fn value(self) -> Value<'a> {
         match self {
             Self::Text(text) => Value::Text(text),

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::context::Context;
 use super::machine::Machine;
-use super::shared::{Answer, Found, Shared, resolve};
+use super::shared::{Answer, Shared, SharedStep, resolve};
 use super::trap::Trap;
 use crate::program::{Member, RuleSet};
 
@@ -19,7 +19,7 @@ const INLINE: usize = 32;
 pub struct Bound<'r, 'c> {
     set: &'c RuleSet,
     context: &'r Context<'c>,
-    found: SmallVec<[Found<'c>; INLINE]>,
+    found: SmallVec<[SharedStep<'c>; INLINE]>,
     answers: SmallVec<[Cell<Option<Answer>>; INLINE]>,
 }
 

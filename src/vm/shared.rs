@@ -4,20 +4,20 @@
 use std::cell::Cell;
 
 use super::context::{Context, case_insensitive};
-use crate::program::Step;
+use crate::program::SetStep;
 use crate::value::{Object, OwnedValue, SCANNED_PER_STEP, Value, json_member};
 
 /// The shared results of a set for one context.
 pub(super) struct Shared<'c> {
     /// The values at the shared steps.
-    pub(super) found: &'c [Found<'c>],
+    pub(super) found: &'c [SharedStep<'c>],
     /// The results of the shared tests, once evaluated.
     pub(super) answers: &'c [Cell<Option<Answer>>],
 }
 
 /// The value at a step.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'c> {
+pub(super) struct SharedStep<'c> {
     pub(super) end: End<'c>,
     /// The steps of work charged for each read.
     pub(super) work: usize,
@@ -41,7 +41,7 @@ pub(super) struct Answer {
 
 impl<'c> Shared<'c> {
     #[inline]
-    pub(super) fn found(&self, place: u16) -> Option<&'c Found<'c>> {
+    pub(super) fn found(&self, place: u16) -> Option<&'c SharedStep<'c>> {
         self.found.get(usize::from(place))
     }
 
@@ -51,22 +51,26 @@ impl<'c> Shared<'c> {
 }
 
 /// Returns the value at a step of a set, from those at the steps before it.
-pub(super) fn resolve<'c>(step: &Step, context: &Context<'c>, before: &[Found<'c>]) -> Found<'c> {
+pub(super) fn resolve<'c>(
+    step: &SetStep,
+    context: &Context<'c>,
+    before: &[SharedStep<'c>],
+) -> SharedStep<'c> {
     match step {
-        Step::Root(root) => Found { end: End::Other(context.get(root)), work: 0 },
-        Step::Member(from, key) => {
+        SetStep::Root(root) => SharedStep { end: End::Other(context.get(root)), work: 0 },
+        SetStep::Member(from, key) => {
             let from = before.get(usize::from(*from)).map(|found| found.end);
-            Found { end: from.map_or(End::Other(Value::Null), |end| end.member(key)), work: 0 }
+            SharedStep { end: from.map_or(End::Other(Value::Null), |end| end.member(key)), work: 0 }
         }
-        Step::Blind(root, key) => {
+        SetStep::Blind(root, key) => {
             let Value::Object(object) = case_insensitive(context.get(root)) else {
-                return Found { end: End::Other(Value::Null), work: 0 };
+                return SharedStep { end: End::Other(Value::Null), work: 0 };
             };
             let work = match object {
                 Object::BlindOwned(_) | Object::BlindJson(_) => object.len() / SCANNED_PER_STEP,
                 _ => 0,
             };
-            Found { end: End::Other(object.get(key).unwrap_or(Value::Null)), work }
+            SharedStep { end: End::Other(object.get(key).unwrap_or(Value::Null)), work }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod imports;
 mod prose;
 mod public_items;
+mod type_names;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ use std::str::Chars;
 
 /// The lookahead of all searches for a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct Lookahead {
     /// Number of passes over the whole text, for all searches together.
     pub(super) passes: usize,
     /// Number of bytes that each search may read in addition.
@@ -28,16 +28,17 @@ pub(super) struct Reach {
 const CHARACTER: usize = 4;
 
 /// Returns the reach of a valid pattern, or `None` if a search may read all the remaining text.
-pub(super) fn reach(pattern: &str) -> Option<Reach> {
-    let mut reader = Reader { rest: pattern.chars().peekable(), open: 0, length: 0, forks: false };
+pub(super) fn reach(pattern: &str) -> Option<Lookahead> {
+    let mut reader =
+        ClassReader { rest: pattern.chars().peekable(), open: 0, length: 0, forks: false };
     reader.read()?;
-    let Reader { open, length, forks, .. } = reader;
+    let ClassReader { open, length, forks, .. } = reader;
     (open == 0 || !forks)
-        .then(|| Reach { passes: open + 1, bytes: length.saturating_mul(CHARACTER) })
+        .then(|| Lookahead { passes: open + 1, bytes: length.saturating_mul(CHARACTER) })
 }
 
 /// A reader of a pattern that gives up at unknown syntax.
-struct Reader<'p> {
+struct ClassReader<'p> {
     rest: Peekable<Chars<'p>>,
     /// Number of repetitions without an upper bound.
     open: usize,
@@ -47,7 +48,7 @@ struct Reader<'p> {
     forks: bool,
 }
 
-impl Reader<'_> {
+impl ClassReader<'_> {
     fn read(&mut self) -> Option<()> {
         while let Some(character) = self.rest.next() {
             match character {
@@ -175,7 +176,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reach, reach};
+    use super::{Lookahead, reach};
 
     #[test]
     fn ordinary_patterns_need_no_lookahead() {
@@ -190,7 +191,7 @@ mod tests {
             (r"[]\]]{2,}?x", 2, 16),
         ];
         for (pattern, passes, bytes) in known {
-            assert_eq!(reach(pattern), Some(Reach { passes, bytes }), "{pattern}");
+            assert_eq!(reach(pattern), Some(Lookahead { passes, bytes }), "{pattern}");
             assert!(regex::Regex::new(pattern).is_ok(), "{pattern}");
         }
     }

@@ -2,7 +2,7 @@
 
 use regex::{Captures, Match, Regex};
 
-use super::lookahead::{Reach, reach};
+use super::lookahead::{Lookahead, reach};
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
@@ -206,7 +206,7 @@ struct Replaced<'e, 'a> {
     env: &'e Env<'a>,
     text: &'a str,
     /// The lookahead of each search; `None` if a search may read all the remaining text.
-    reach: Option<Reach>,
+    reach: Option<Lookahead>,
     /// The number of times that each of these bytes counts.
     weight: usize,
     /// The offset up to which the text was written.

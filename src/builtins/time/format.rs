@@ -55,8 +55,8 @@ impl<'a> Format<'a> {
         let read = parse(&mut parsed, text, self.items.iter());
         let time = read.and_then(|()| local_time(&mut parsed));
         match time {
-            Ok(Read::Instant(at)) => Time::new(at.into()).ok_or_else(|| self.mismatch(text)),
-            Ok(Read::Local(local)) => self.zone_in(&parsed, text, zone)?.at_local(local),
+            Ok(ParsedTime::Instant(at)) => Time::new(at.into()).ok_or_else(|| self.mismatch(text)),
+            Ok(ParsedTime::Local(local)) => self.zone_in(&parsed, text, zone)?.at_local(local),
             Err(error) if error.kind() == ParseErrorKind::NotEnough => Err(self.incomplete()),
             Err(_) => Err(self.mismatch(text)),
         }
@@ -112,17 +112,17 @@ impl<'a> Format<'a> {
 }
 
 /// The result of reading: an instant, or a local time.
-enum Read {
+enum ParsedTime {
     Instant(DateTime<chrono::Utc>),
     Local(chrono::NaiveDateTime),
 }
 
-fn local_time(parsed: &mut Parsed) -> chrono::ParseResult<Read> {
+fn local_time(parsed: &mut Parsed) -> chrono::ParseResult<ParsedTime> {
     if parsed.timestamp().is_some() {
-        return parsed.to_datetime_with_timezone(&chrono::Utc).map(Read::Instant);
+        return parsed.to_datetime_with_timezone(&chrono::Utc).map(ParsedTime::Instant);
     }
     let date = parsed.to_naive_date()?;
-    Ok(Read::Local(date.and_time(clock(parsed)?)))
+    Ok(ParsedTime::Local(date.and_time(clock(parsed)?)))
 }
 
 /// Returns the time of day: midnight if the format has only a date, and the full hour if it has no

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::Prepared;
+use super::PreparedTest;
 use super::files::{listener_of, usual_settings, without_query};
 use crate::cli::{Error, input};
 use crate::engine::{Number, OwnedValue, Time};
@@ -62,7 +62,7 @@ struct ChallengeResponse {
 }
 
 /// Prepares the requests of a file for one listener.
-pub(super) fn prepare(path: &Path, named: &str, folder: &Path) -> Result<Vec<Prepared>, Error> {
+pub(super) fn prepare(path: &Path, named: &str, folder: &Path) -> Result<Vec<PreparedTest>, Error> {
     let content = input::bytes(path)?;
     let cases: Vec<Case> = serde_json::from_slice(&content).map_err(|error| Error::Read {
         name: path.display().to_string(),
@@ -74,7 +74,7 @@ pub(super) fn prepare(path: &Path, named: &str, folder: &Path) -> Result<Vec<Pre
         let sample = case.sample()?;
         let listener = listener_of(named, folder, case.outside(named, &sample))?;
         let file = path.display().to_string();
-        prepared.push(Prepared { file, sample, listener, settings: settings.clone() });
+        prepared.push(PreparedTest { file, sample, listener, settings: settings.clone() });
     }
     Ok(prepared)
 }

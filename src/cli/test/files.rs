@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Prepared;
+use super::PreparedTest;
 use super::secrets::Expected;
 use crate::cli::configuration::print_faults;
 use crate::cli::{Error, input, names};
@@ -15,7 +15,7 @@ use crate::gateway::{
 use crate::listener::{ConfigSource, Listener, Sample, find_recipe, load, recipe_names};
 
 /// Prepares the tests of files and folders.
-pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<Prepared>, Error> {
+pub(super) fn prepare(paths: &[PathBuf], folder: &Path) -> Result<Vec<PreparedTest>, Error> {
     let mut files = Vec::new();
     if paths.is_empty() {
         collect(folder, &mut files)?;
@@ -49,7 +49,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
     Ok(())
 }
 
-fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
+fn of_file(path: &Path, folder: &Path) -> Result<Vec<PreparedTest>, Error> {
     let source = input::source(path)?;
     let shown = source.name().to_owned();
     let faulty = |faults: Diagnostics| {
@@ -69,7 +69,7 @@ fn of_file(path: &Path, folder: &Path) -> Result<Vec<Prepared>, Error> {
         base.complete(&mut sample, path)?;
         let listener = base.listener(&sample, &shown)?;
         let settings = base.settings.clone();
-        prepared.push(Prepared { file: shown.clone(), sample, listener, settings });
+        prepared.push(PreparedTest { file: shown.clone(), sample, listener, settings });
     }
     Ok(prepared)
 }

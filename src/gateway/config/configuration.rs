@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::{ConfigFiles, FileState, Fingerprint};
+use super::files::{ConfigFiles, FileState, FilesFingerprint};
 use super::settings::{SETTINGS_FILE, Settings, SettingsFile};
 use super::settings_checks;
 use super::source_policy::SourcePolicy;
@@ -29,7 +29,7 @@ pub struct Configuration {
     /// Warnings of a valid configuration.
     pub warnings: Vec<Diagnostics>,
     /// State of the files before they were read. A later change is detected by comparison.
-    pub(in crate::gateway) seen: Fingerprint,
+    pub(in crate::gateway) seen: FilesFingerprint,
 }
 
 /// The reason why a configuration is invalid.
@@ -233,7 +233,7 @@ pub(crate) fn check_server_files(folder: &Path) -> Option<Diagnostics> {
 }
 
 /// Records the current listener files: a new file changes the configuration.
-pub(in crate::gateway) fn note_listeners(folder: &Path, seen: &mut Fingerprint) {
+pub(in crate::gateway) fn note_listeners(folder: &Path, seen: &mut FilesFingerprint) {
     for path in listener_files(folder).unwrap_or_default() {
         seen.note(path);
     }

@@ -15,11 +15,11 @@ const FILE_BYTES: u64 = 16 << 20;
 /// A file reader that records the state of each file before it reads it. Clones share the record,
 /// so one thread can ask for it while another thread still reads.
 #[derive(Debug, Clone, Default)]
-pub(in crate::gateway) struct ConfigFiles(Arc<Mutex<Fingerprint>>);
+pub(in crate::gateway) struct ConfigFiles(Arc<Mutex<FilesFingerprint>>);
 
 /// The states of files by path. A file that changes has another state afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct Fingerprint(BTreeMap<PathBuf, Option<FileState>>);
+pub(in crate::gateway) struct FilesFingerprint(BTreeMap<PathBuf, Option<FileState>>);
 
 /// The state of a file, without its content.
 ///
@@ -49,7 +49,7 @@ impl FileState {
     }
 }
 
-impl Fingerprint {
+impl FilesFingerprint {
     /// Records the current state of a file.
     pub(in crate::gateway) fn note(&mut self, path: PathBuf) {
         let state = FileState::of(&path);
@@ -96,7 +96,7 @@ impl ConfigFiles {
     }
 
     /// Records the states in a fingerprint.
-    pub(in crate::gateway) fn extend(&self, looked: Fingerprint) {
+    pub(in crate::gateway) fn extend(&self, looked: FilesFingerprint) {
         self.seen().extend(looked);
     }
 
@@ -106,11 +106,11 @@ impl ConfigFiles {
     }
 
     /// Returns the states of the files before they were read.
-    pub(in crate::gateway) fn fingerprint(&self) -> Fingerprint {
+    pub(in crate::gateway) fn fingerprint(&self) -> FilesFingerprint {
         self.seen().clone()
     }
 
-    fn seen(&self) -> MutexGuard<'_, Fingerprint> {
+    fn seen(&self) -> MutexGuard<'_, FilesFingerprint> {
         // An insertion is complete or has not happened, so a panic elsewhere leaves no partial
         // change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,7 +9,7 @@ use tokio::signal::unix::Signal;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::configuration::{Configuration, ConfigurationError, note_listeners};
-use super::files::{ConfigFiles, Fingerprint};
+use super::files::{ConfigFiles, FilesFingerprint};
 use super::settings::{Limits, Settings};
 use crate::gateway::app::App;
 use crate::gateway::deliver::sync_sinks;
@@ -29,7 +29,7 @@ pub(in crate::gateway) struct Watcher {
     app: Arc<App>,
     certificates: Option<Arc<Certificates>>,
     /// State of the files before the last read.
-    seen: Fingerprint,
+    seen: FilesFingerprint,
     /// Marker of hanging reloads: its reference count is their number.
     hanging: Arc<()>,
 }
@@ -92,11 +92,11 @@ impl Watcher {
         });
         let fresh = match timeout(RELOAD_TIMEOUT, job).await {
             Ok(Ok(Looked::Same)) => return,
-            Ok(Ok(Looked::Read(read))) => read.map_err(Refused::Faulty),
-            Ok(Err(error)) => Err(Refused::Failed(error.to_string())),
+            Ok(Ok(Looked::Read(read))) => read.map_err(ReloadRefused::Faulty),
+            Ok(Err(error)) => Err(ReloadRefused::Failed(error.to_string())),
             Err(_) => {
                 let seconds = RELOAD_TIMEOUT.as_secs();
-                Err(Refused::Failed(format!("it takes longer than {seconds} seconds")))
+                Err(ReloadRefused::Failed(format!("it takes longer than {seconds} seconds")))
             }
         };
         match fresh {
@@ -145,12 +145,12 @@ fn read(folder: &Path, files: &ConfigFiles, tls: bool) -> Result<Fresh, Configur
 }
 
 /// The reason why a reload was refused.
-enum Refused {
+enum ReloadRefused {
     Faulty(ConfigurationError),
     Failed(String),
 }
 
-impl Refused {
+impl ReloadRefused {
     fn report(&self) {
         let error: &dyn std::fmt::Display = match self {
             Self::Failed(error) => {

@@ -229,7 +229,7 @@ impl Settings {
     /// Returns all errors and warnings of the file.
     pub(super) fn read_checked(name: &str, text: &str) -> Result<SettingsFile, Diagnostics> {
         let layer = Layer::read(Source::new(name, text), &GATEWAY, Some(&neighbour()))?;
-        let mut reader = Reader { root: &layer.root, found: Vec::new() };
+        let mut reader = SettingsReader { root: &layer.root, found: Vec::new() };
         let settings = reader.settings();
         reader.found.extend(settings_checks::check(
             &layer.root,
@@ -258,12 +258,12 @@ fn neighbour() -> Neighbour {
     Neighbour { file: "a listener, `listeners/NAME.toml`", keys }
 }
 
-struct Reader<'r> {
+struct SettingsReader<'r> {
     root: &'r Node,
     found: Vec<Diagnostic>,
 }
 
-impl<'r> Reader<'r> {
+impl<'r> SettingsReader<'r> {
     fn settings(&mut self) -> Settings {
         Settings {
             public_url: self.public_url(),

@@ -34,7 +34,7 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use super::metered::Metered;
+use super::metered::MeteredConnection;
 use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
 use crate::gateway::config::settings::Delivery;
@@ -215,16 +215,16 @@ pub(super) struct Connector {
 }
 
 /// Counts an open connection until it is dropped.
-struct Counted(Arc<AtomicUsize>);
+struct OpenConnection(Arc<AtomicUsize>);
 
-impl Counted {
+impl OpenConnection {
     fn begin(open: &Arc<AtomicUsize>) -> (Self, usize) {
         let before = open.fetch_add(1, Ordering::Relaxed);
         (Self(Arc::clone(open)), before + 1)
     }
 }
 
-impl Drop for Counted {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -268,8 +268,8 @@ impl Connector {
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let tcp = self.reach(host, port).await?;
         let _ = tcp.set_nodelay(true);
-        let tcp = Metered::new(tcp);
-        let (counted, open) = Counted::begin(&self.open);
+        let tcp = MeteredConnection::new(tcp);
+        let (counted, open) = OpenConnection::begin(&self.open);
         let once = open > self.most;
         let stream = |transport| Stream { transport, once, _counted: counted };
         if !secure {
@@ -356,13 +356,13 @@ pub(super) struct Stream {
     transport: Transport,
     /// True if the connection is closed after one message.
     once: bool,
-    _counted: Counted,
+    _counted: OpenConnection,
 }
 
 /// The transport, with TLS or without.
 enum Transport {
-    Plain(TokioIo<Metered<TcpStream>>),
-    Tls(TokioIo<Box<TlsStream<Metered<TcpStream>>>>),
+    Plain(TokioIo<MeteredConnection<TcpStream>>),
+    Tls(TokioIo<Box<TlsStream<MeteredConnection<TcpStream>>>>),
 }
 
 impl Connection for Stream {

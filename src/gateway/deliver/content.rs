@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::shared::Shared;
+use super::shared::SharedByWorkers;
 use crate::gateway::ops::shares::{Class, Permit};
 use crate::gateway::store::{LEASED_BYTES, LeasedDelivery, Store, StoreError};
 
@@ -53,7 +53,7 @@ impl ContentMemory {
     /// Returns an error if there is no memory, or the store has an error.
     pub(super) async fn load(
         &mut self,
-        (shared, store): (&Shared, &dyn Store),
+        (shared, store): (&SharedByWorkers, &dyn Store),
         (tenant, class): (&str, Class),
         work: &mut LeasedDelivery,
         body: usize,

@@ -11,10 +11,10 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::client::{Clients, ClientsError};
 use super::content::units;
 use super::fanout::fan_out;
-use super::shared::Shared;
+use super::shared::SharedByWorkers;
 use super::shutdown::stopped;
 use super::throttle::Throttle;
-use super::worker::{Next, SubscriptionWorker, WorkerExit};
+use super::worker::{NextRun, SubscriptionWorker, WorkerExit};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::ids::{SubscriptionId, TenantId};
@@ -45,7 +45,7 @@ pub(in crate::gateway) async fn run(
     let memory = Shares::new(units(settings.memory));
     let mut dispatcher = Dispatcher {
         app: Arc::clone(&app),
-        shared: Arc::new(Shared {
+        shared: Arc::new(SharedByWorkers {
             current: RwLock::new((settings, clients)),
             permits,
             memory,
@@ -88,7 +88,7 @@ pub(in crate::gateway) async fn run(
 
 struct Dispatcher {
     app: Arc<App>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedByWorkers>,
     stop: watch::Receiver<bool>,
     workers: JoinSet<WorkerExit>,
     /// The subscription and the tenant of each task, in case the task panics.
@@ -200,12 +200,12 @@ impl Dispatcher {
         };
         let again = self.running.remove(&subscription).is_some_and(|running| running.again);
         match ended {
-            Some(WorkerExit { throttle, next: Next::Rest(until), .. }) => {
+            Some(WorkerExit { throttle, next: NextRun::Rest(until), .. }) => {
                 self.throttles.insert(subscription.clone(), throttle);
                 self.paused_until.insert(subscription.clone(), until);
                 self.due.insert(subscription, tenant, until);
             }
-            Some(WorkerExit { throttle, next: Next::Due(due), .. }) => {
+            Some(WorkerExit { throttle, next: NextRun::Due(due), .. }) => {
                 self.throttles.insert(subscription.clone(), throttle);
                 match due {
                     _ if again => self.wake(subscription, tenant),

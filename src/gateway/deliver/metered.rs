@@ -14,18 +14,18 @@ const MAX_BYTES: usize = 256 << 10;
 
 /// A connection with a count of the bytes that were read.
 #[derive(Debug)]
-pub(super) struct Metered<S> {
+pub(super) struct MeteredConnection<S> {
     stream: S,
     read: usize,
 }
 
-impl<S> Metered<S> {
+impl<S> MeteredConnection<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, read: 0 }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MeteredConnection<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,7 +43,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredConnection<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -67,12 +67,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::{MAX_BYTES, Metered};
+    use super::{MAX_BYTES, MeteredConnection};
 
     #[tokio::test]
     async fn a_receiver_is_limited_in_bytes_after_each_write() {
         let (ours, mut theirs) = tokio::io::duplex(2 * MAX_BYTES);
-        let mut ours = Metered::new(ours);
+        let mut ours = MeteredConnection::new(ours);
         let mut read = vec![0; MAX_BYTES];
         for _ in 0..3 {
             ours.write_all(b"request").await.unwrap();

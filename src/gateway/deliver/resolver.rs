@@ -23,12 +23,12 @@ pub(super) struct Resolver {
     shares: Arc<Shares>,
     /// Time limit of one look-up.
     time: Duration,
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<String, CachedName>>,
 }
 
 /// A cached result of a name.
 #[derive(Clone)]
-struct Known {
+struct CachedName {
     found: Result<Arc<[IpAddr]>, String>,
     until: Instant,
 }
@@ -136,7 +136,7 @@ impl Resolver {
             Err(NetError::Busy) => return Err(LookupError::Busy),
             Err(error) => (Err(self.reason(&error)), now + NEGATIVE),
         };
-        self.remember(host, Known { found: found.clone(), until });
+        self.remember(host, CachedName { found: found.clone(), until });
         found.map_err(LookupError::Failed)
     }
 
@@ -152,11 +152,11 @@ impl Resolver {
         }
     }
 
-    fn known(&self, host: &str) -> Option<Known> {
+    fn known(&self, host: &str) -> Option<CachedName> {
         self.lock().get(host).cloned()
     }
 
-    fn remember(&self, host: &str, known: Known) {
+    fn remember(&self, host: &str, known: CachedName) {
         let mut all = self.lock();
         if all.len() >= NAMES && !all.contains_key(host) {
             let now = Instant::now();
@@ -167,7 +167,7 @@ impl Resolver {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, CachedName>> {
         // The map is complete at any time, so a panic elsewhere leaves it usable.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use crate::gateway::config::settings::Delivery;
 use crate::gateway::ops::shares::Shares;
 
 /// The state that all workers share.
-pub(super) struct Shared {
+pub(super) struct SharedByWorkers {
     /// The current settings, and the clients that were created from them.
     pub current: RwLock<(Arc<Delivery>, Clients)>,
     /// Permits for attempts of all workers.
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub reads: Arc<Shares>,
 }
 
-impl Shared {
+impl SharedByWorkers {
     pub(super) fn now(&self) -> (Arc<Delivery>, Clients) {
         // A writer only replaces the value, so a panic leaves it complete.
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()

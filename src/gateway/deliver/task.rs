@@ -13,7 +13,7 @@ use super::client::{Clients, ConnectError};
 use super::content::{ContentError, ContentMemory};
 use super::file_sink;
 use super::resolver::LookupError;
-use super::shared::Shared;
+use super::shared::SharedByWorkers;
 use crate::delivery::{
     Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Programs, Receiver,
     UNWANTED, Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_entity,
@@ -63,7 +63,7 @@ const PROCESSED_IN_PLACE: usize = 64 << 10;
 const PROCESS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The content of a delivery after its programs ran.
-enum Prepared {
+enum PreparedContent {
     /// The delivery needs no attempt.
     Ended(DeliveryUpdate),
     /// The body, or the reason why there is none.
@@ -77,7 +77,7 @@ pub(super) struct DeliveryTask {
     pub settings: Arc<Delivery>,
     pub clients: Clients,
     pub subscribed: Arc<Subscribed>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedByWorkers>,
     /// The class of the receiver when the attempt began.
     pub class: Class,
 }
@@ -92,12 +92,12 @@ impl DeliveryTask {
         let mut memory = ContentMemory::default();
         let body = match self.prepared(&mut work, &mut memory).await {
             Ok(body) => body,
-            Err(error) => Prepared::Ended(self.postponed(&work, &error.to_string())),
+            Err(error) => PreparedContent::Ended(self.postponed(&work, &error.to_string())),
         };
         work.unload();
         let update = match body {
-            Prepared::Ended(update) => update,
-            Prepared::Body(body) => {
+            PreparedContent::Ended(update) => update,
+            PreparedContent::Body(body) => {
                 memory.keep_body(body.as_ref().map_or(0, String::len));
                 self.attempt(&work, body).await
             }
@@ -120,13 +120,13 @@ impl DeliveryTask {
         &self,
         work: &mut LeasedDelivery,
         memory: &mut ContentMemory,
-    ) -> Result<Prepared, ContentError> {
+    ) -> Result<PreparedContent, ContentError> {
         let places = (&*self.shared, &*self.app.store);
         let owner = (&*self.subscribed.record.tenant, self.class);
         memory.load(places, owner, work, 0).await?;
         let prepared = self.process(work).await?;
         let bytes = match &prepared {
-            Prepared::Body(Ok(body)) if !memory.holds(body) => body.len(),
+            PreparedContent::Body(Ok(body)) if !memory.holds(body) => body.len(),
             _ => return Ok(prepared),
         };
         // A transform can build more than it reads.
@@ -136,7 +136,7 @@ impl DeliveryTask {
     }
 
     /// Runs the programs of the subscription, outside the runtime threads if the content is large.
-    async fn process(&self, work: &mut LeasedDelivery) -> Result<Prepared, ContentError> {
+    async fn process(&self, work: &mut LeasedDelivery) -> Result<PreparedContent, ContentError> {
         if work.unread <= PROCESSED_IN_PLACE {
             return Ok(self.prepare(work));
         }
@@ -153,12 +153,12 @@ impl DeliveryTask {
         Ok(prepared)
     }
 
-    fn prepare(&self, work: &mut LeasedDelivery) -> Prepared {
+    fn prepare(&self, work: &mut LeasedDelivery) -> PreparedContent {
         let input = ProgramInput::default();
         if let Some(update) = self.without_attempt(work, &input) {
-            return Prepared::Ended(update);
+            return PreparedContent::Ended(update);
         }
-        Prepared::Body(match (work.body.take(), &work.event) {
+        PreparedContent::Body(match (work.body.take(), &work.event) {
             (Some(body), _) => Ok(body),
             (None, Some(event)) => self.new_body(event, &input),
             (None, None) => Err("the event is kept no longer".to_owned()),

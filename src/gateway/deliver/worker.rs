@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use super::shared::Shared;
+use super::shared::SharedByWorkers;
 use super::task::{Attempted, DeliveryTask};
 use super::throttle::Throttle;
 use crate::delivery::Receiver;
@@ -21,7 +21,7 @@ use crate::gateway::subscriptions::subscribed::Subscribed;
 /// The worker of one subscription.
 pub(super) struct SubscriptionWorker {
     pub app: Arc<App>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedByWorkers>,
     pub subscription: SubscriptionId,
     /// The tenant of the subscription; empty if it is not known yet.
     pub tenant: TenantId,
@@ -31,11 +31,11 @@ pub(super) struct SubscriptionWorker {
 /// The end of a worker run.
 pub(super) struct WorkerExit {
     pub throttle: Throttle,
-    pub next: Next,
+    pub next: NextRun,
 }
 
 /// The time of the next run.
-pub(super) enum Next {
+pub(super) enum NextRun {
     /// Runs at this time, or at the next notification if no time is known.
     Due(Option<UnixMicros>),
     /// Runs not before this time, because no delivery is possible now.
@@ -81,7 +81,7 @@ impl SubscriptionWorker {
             }
             let paced = !stopping && throttle.allows(&settings) == 0;
             if flight.is_empty() && begun == 0 && !paced {
-                return WorkerExit { throttle, next: Next::Due(self.next_due().await) };
+                return WorkerExit { throttle, next: NextRun::Due(self.next_due().await) };
             }
             tokio::select! {
                 Some(ended) = flight.join_next() => {
@@ -109,7 +109,7 @@ impl SubscriptionWorker {
     ) -> WorkerExit {
         while flight.join_next().await.is_some() {}
         let until = self.app.clock.micros().saturating_add(micros_in(time));
-        WorkerExit { throttle, next: Next::Rest(until) }
+        WorkerExit { throttle, next: NextRun::Rest(until) }
     }
 
     async fn next_due(&self) -> Option<UnixMicros> {
@@ -134,9 +134,11 @@ impl SubscriptionWorker {
         // The programs are compiled before the worker holds permits.
         if known.is_none() && free > 0 {
             match self.subscribed(known).await? {
-                Known::Gone => return Ok(Begun::Some(0)),
-                Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
-                Known::Good(subscribed) => self.tenant.clone_from(&subscribed.record.tenant),
+                SubscriptionState::Gone => return Ok(Begun::Some(0)),
+                SubscriptionState::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
+                SubscriptionState::Good(subscribed) => {
+                    self.tenant.clone_from(&subscribed.record.tenant)
+                }
             }
         }
         let mut permits = self.permits(free, throttle.class(), flight.is_empty()).await;
@@ -144,9 +146,9 @@ impl SubscriptionWorker {
             return Ok(Begun::Some(0));
         }
         let subscribed = match self.subscribed(known).await? {
-            Known::Gone => return Ok(Begun::Some(0)),
-            Known::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
-            Known::Good(subscribed) => subscribed,
+            SubscriptionState::Gone => return Ok(Begun::Some(0)),
+            SubscriptionState::Unreadable => return Ok(Begun::Rest(UNREADABLE_WAIT)),
+            SubscriptionState::Good(subscribed) => subscribed,
         };
         // A file has one writer at a time.
         if subscribed.definition.receiver == Receiver::File {
@@ -191,38 +193,41 @@ impl SubscriptionWorker {
     }
 
     /// Returns the current subscription. Reuses the compiled one while its version is unchanged.
-    async fn subscribed(&self, known: &mut Option<Arc<Subscribed>>) -> Result<Known, StoreError> {
+    async fn subscribed(
+        &self,
+        known: &mut Option<Arc<Subscribed>>,
+    ) -> Result<SubscriptionState, StoreError> {
         let read = self.shared.reads.acquire(&self.tenant, Class::Steady).await;
         let found = self.app.store.subscription(&self.subscription).await;
         drop(read);
         let record = match found {
             Ok(Some(record)) => record,
-            Ok(None) => return Ok(Known::Gone),
+            Ok(None) => return Ok(SubscriptionState::Gone),
             Err(error @ StoreError::BadRow { .. }) => return Ok(self.unreadable(&error)),
             Err(error) => return Err(error),
         };
         if let Some(known) = known.as_ref().filter(|one| one.record.version == record.version) {
-            return Ok(Known::Good(Arc::clone(known)));
+            return Ok(SubscriptionState::Good(Arc::clone(known)));
         }
         match Subscribed::open(&self.app.keyring, &self.app.patterns, record).await {
             Ok(subscribed) => {
                 let subscribed = Arc::new(subscribed);
                 self.app.filters.learn(&subscribed);
                 *known = Some(Arc::clone(&subscribed));
-                Ok(Known::Good(subscribed))
+                Ok(SubscriptionState::Good(subscribed))
             }
             Err(error) => Ok(self.unreadable(&error)),
         }
     }
 
-    fn unreadable(&self, error: &impl std::fmt::Display) -> Known {
+    fn unreadable(&self, error: &impl std::fmt::Display) -> SubscriptionState {
         tracing::error!(subscription = %self.subscription, %error, "nothing is delivered");
-        Known::Unreadable
+        SubscriptionState::Unreadable
     }
 }
 
 /// The state of a subscription.
-enum Known {
+enum SubscriptionState {
     Good(Arc<Subscribed>),
     Gone,
     Unreadable,

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
-use super::connections::{Place, Unstarted};
+use super::connections::{ConnectionPlace, Unstarted};
 
 /// One request in progress. The request ends when the last reference to this value is dropped.
 #[derive(Debug)]
 pub(super) struct InProgress {
-    place: Arc<Place>,
+    place: Arc<ConnectionPlace>,
     began: Instant,
     is_received: AtomicBool,
     /// Time at which a part of the answer was handed to the connection, in milliseconds since the
@@ -27,7 +27,7 @@ pub(super) struct InProgress {
 }
 
 impl InProgress {
-    pub(super) fn begin(place: &Arc<Place>) -> Arc<Self> {
+    pub(super) fn begin(place: &Arc<ConnectionPlace>) -> Arc<Self> {
         place.begin();
         Arc::new(Self {
             place: Arc::clone(place),
@@ -56,7 +56,7 @@ impl InProgress {
 
     /// Records that the request waits for memory. Returns `None` if too many requests of the
     /// connection or of its address wait already.
-    pub(super) fn wait(self: &Arc<Self>) -> Option<Waiting> {
+    pub(super) fn wait(self: &Arc<Self>) -> Option<MemoryWait> {
         if !self.place.entry.activity.wait() {
             return None;
         }
@@ -64,7 +64,7 @@ impl InProgress {
             self.place.entry.activity.go_on();
             return None;
         }
-        Some(Waiting(Arc::clone(self)))
+        Some(MemoryWait(Arc::clone(self)))
     }
 
     /// Counts the request as read but not started, until the result is dropped.
@@ -103,9 +103,9 @@ impl InProgress {
 }
 
 /// A request that waits for memory, until it is dropped.
-pub(super) struct Waiting(Arc<InProgress>);
+pub(super) struct MemoryWait(Arc<InProgress>);
 
-impl Drop for Waiting {
+impl Drop for MemoryWait {
     fn drop(&mut self) {
         self.0.place.entry.activity.go_on();
         self.0.place.go_on();
@@ -123,12 +123,12 @@ impl Drop for InProgress {
 
 /// The body of a request. Marks the request as received when the body ends.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct RequestBody {
     body: Incoming,
     request: Arc<InProgress>,
 }
 
-impl Received {
+impl RequestBody {
     pub(super) fn new(body: Incoming, request: Arc<InProgress>) -> Self {
         if body.is_end_stream() {
             request.received();
@@ -137,7 +137,7 @@ impl Received {
     }
 }
 
-impl Body for Received {
+impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 

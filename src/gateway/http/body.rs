@@ -11,7 +11,7 @@ use hyper::HeaderMap;
 use hyper::body::Body;
 use tokio::time::Instant;
 
-use super::memory::{BEGINNING, Memory, Reservation};
+use super::memory::{BEGINNING, BodyReservation, Memory};
 use crate::gateway::config::settings::Limits;
 use crate::gateway::ops::memory_pool::Owner;
 use crate::listener::Outcome;
@@ -24,14 +24,14 @@ pub(in crate::gateway) struct Incoming {
     encoding: Encoding,
     /// The decompressed body, if it was compressed.
     unpacked: Option<Vec<u8>>,
-    memory: Reservation,
+    memory: BodyReservation,
 }
 
 impl Incoming {
     /// Returns an empty body.
     pub(in crate::gateway) fn empty() -> Self {
         let encoding = Encoding::Identity;
-        Self { raw: Bytes::new(), encoding, unpacked: None, memory: Reservation::default() }
+        Self { raw: Bytes::new(), encoding, unpacked: None, memory: BodyReservation::default() }
     }
 
     /// Reserves memory for a copy of the body, until the body is dropped.
@@ -47,7 +47,7 @@ impl Incoming {
     }
 
     /// Returns the memory reservation, for the copies of the body that outlive it.
-    pub(in crate::gateway) fn into_memory(self) -> Reservation {
+    pub(in crate::gateway) fn into_memory(self) -> BodyReservation {
         self.memory
     }
 
@@ -130,7 +130,7 @@ where
         Encoding::Identity => 0,
         Encoding::Gzip => limits.body,
     };
-    let mut held = Reservation::default();
+    let mut held = BodyReservation::default();
     let size = Size { most: limits.body, declared, unpacks };
     let reading = collect(body, size, (memory, owner), &mut held);
     let raw = within(limits.body_timeout, reading).await??;
@@ -179,7 +179,7 @@ async fn collect<B>(
     mut body: B,
     size: Size,
     (memory, owner): (&Memory, &Owner),
-    held: &mut Reservation,
+    held: &mut BodyReservation,
 ) -> Result<Bytes, Outcome>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -239,7 +239,7 @@ where
 
 /// Returns the bytes a second that a body must deliver now. Zero while no request needs the memory
 /// that the body holds.
-fn required_rate(memory: &Memory, held: &Reservation, declared: usize) -> usize {
+fn required_rate(memory: &Memory, held: &BodyReservation, declared: usize) -> usize {
     let is_long_needed =
         held.share().is_some_and(|share| share.has_waiters() || memory.long().has_waiters());
     match (is_long_needed, memory.short().is_scarce()) {
@@ -257,7 +257,7 @@ fn pace(time: Duration, bytes_per_second: usize) -> usize {
 
 /// Resolves when the pace of the body must be measured: when another request finds no memory, and
 /// every `PACE_INTERVAL`.
-async fn stalls(memory: &Memory, held: &Reservation, looked: Instant) {
+async fn stalls(memory: &Memory, held: &BodyReservation, looked: Instant) {
     let share = async {
         match held.share() {
             Some(share) => share.pressed().await,
@@ -300,7 +300,7 @@ fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Outcome> {
     // One allocation, as for a long body. Its pages are used only as far as they are written.
     let mut unpacked = Vec::with_capacity(most.saturating_add(1));
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(Metered::new(packed, most))
+    MultiGzDecoder::new(MeteredBody::new(packed, most))
         .take(limit)
         .read_to_end(&mut unpacked)
         .map_err(|_| Outcome::UnsupportedEncoding)?;
@@ -312,12 +312,12 @@ fn unpack(packed: &[u8], most: usize) -> Result<Vec<u8>, Outcome> {
 }
 
 /// Compressed input that ends with an error when its decompression takes too much processor time.
-struct Metered<'p> {
+struct MeteredBody<'p> {
     rest: &'p [u8],
     until: Duration,
 }
 
-impl<'p> Metered<'p> {
+impl<'p> MeteredBody<'p> {
     fn new(rest: &'p [u8], most: usize) -> Self {
         let mebibytes = u32::try_from(most >> 20).unwrap_or(u32::MAX);
         let allowed = UNPACK_TIME.saturating_add(UNPACK_TIME.saturating_mul(mebibytes));
@@ -325,7 +325,7 @@ impl<'p> Metered<'p> {
     }
 }
 
-impl Read for Metered<'_> {
+impl Read for MeteredBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.fill_buf()?.read(buffer)?;
         self.consume(read);
@@ -333,7 +333,7 @@ impl Read for Metered<'_> {
     }
 }
 
-impl BufRead for Metered<'_> {
+impl BufRead for MeteredBody<'_> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
         if processor_time() > self.until {
             return Err(std::io::ErrorKind::TimedOut.into());
@@ -356,21 +356,21 @@ fn processor_time() -> Duration {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{Duration, MIN_BYTES_PER_SECOND, Memory, Owner, Reservation, required_rate};
+    use super::{BodyReservation, Duration, MIN_BYTES_PER_SECOND, Memory, Owner, required_rate};
 
     #[tokio::test]
     async fn a_body_needs_a_minimum_rate_only_while_other_requests_need_its_memory() {
         let memory = Memory::new(64 << 20);
         let owner = Owner::Address(IpAddr::from([192, 0, 2, 1]));
-        let (body, short) = (1 << 20, Reservation::default());
-        let mut long = Reservation::default();
+        let (body, short) = (1 << 20, BodyReservation::default());
+        let mut long = BodyReservation::default();
         long.reserve_long(&memory, &owner, 2 * body).await.unwrap();
         assert_eq!(required_rate(&memory, &long, body), 0);
         // Bodies of the same owner, until one has to wait.
         let mut others = Vec::new();
         let wait = Duration::from_millis(20);
         let mut waiting = loop {
-            let mut held = Reservation::default();
+            let mut held = BodyReservation::default();
             let reserving = held.reserve_long(&memory, &owner, 2 * body);
             if tokio::time::timeout(wait, reserving).await.is_err() {
                 break held;

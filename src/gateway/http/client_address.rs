@@ -19,19 +19,19 @@ pub(in crate::gateway) struct Origin {
     pub peer: IpAddr,
     /// Sender behind the trusted proxies, or the reason why the sender is unknown. No other address
     /// replaces an unknown one: an address verification then fails.
-    pub sender: Result<IpAddr, Unknown>,
+    pub sender: Result<IpAddr, UnknownAddress>,
 }
 
 /// The reason why the address of a sender is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gateway) enum Unknown {
+pub(in crate::gateway) enum UnknownAddress {
     /// All hops are trusted proxies: the last of them does not name the sender.
     NoHop,
     /// The needed hop is not an IP address.
     UnreadableHop,
 }
 
-impl fmt::Display for Unknown {
+impl fmt::Display for UnknownAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoHop => "a trusted proxy names no sender in `X-Forwarded-For`",
@@ -44,7 +44,7 @@ impl fmt::Display for Unknown {
 
 /// A group of senders that a limit counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::gateway) enum Group {
+pub(in crate::gateway) enum AddressGroup {
     /// An IPv4 address, or the network of one IPv6 host or site.
     Sender(IpAddr),
     /// All senders behind this proxy whose address is unknown.
@@ -78,20 +78,20 @@ impl Origin {
     }
 
     /// Returns the group by which failures are counted.
-    pub(in crate::gateway) fn host(&self) -> Group {
+    pub(in crate::gateway) fn host(&self) -> AddressGroup {
         self.group(HOST_PREFIX)
     }
 
     /// Returns the group by which challenges are counted. The group is wider than a host: a
     /// challenge needs no secret, and the owner of a site can use every network in it.
-    pub(in crate::gateway) fn site(&self) -> Group {
+    pub(in crate::gateway) fn site(&self) -> AddressGroup {
         self.group(SITE_PREFIX)
     }
 
-    fn group(&self, prefix: u8) -> Group {
+    fn group(&self, prefix: u8) -> AddressGroup {
         match self.sender {
-            Ok(sender) => Group::Sender(network(sender, prefix)),
-            Err(_) => Group::UnknownBehind(network(self.peer, prefix)),
+            Ok(sender) => AddressGroup::Sender(network(sender, prefix)),
+            Err(_) => AddressGroup::UnknownBehind(network(self.peer, prefix)),
         }
     }
 }
@@ -110,12 +110,12 @@ fn sender<'h>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'h [u8]>,
     trusted: &[IpNet],
-) -> Result<IpAddr, Unknown> {
+) -> Result<IpAddr, UnknownAddress> {
     let mut sender = peer.to_canonical();
     let mut hops = forwarded.rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
     while is_trusted(sender, trusted) {
-        let hop = hops.next().ok_or(Unknown::NoHop)?;
-        sender = hop_address(hop).ok_or(Unknown::UnreadableHop)?.to_canonical();
+        let hop = hops.next().ok_or(UnknownAddress::NoHop)?;
+        sender = hop_address(hop).ok_or(UnknownAddress::UnreadableHop)?.to_canonical();
     }
     Ok(sender)
 }
@@ -161,7 +161,7 @@ mod tests {
     use hyper::header::HeaderValue;
     use ipnet::IpNet;
 
-    use super::{Group, Origin, Unknown};
+    use super::{AddressGroup, Origin, UnknownAddress};
 
     const PROXY: &str = "10.0.0.1";
 
@@ -184,12 +184,12 @@ mod tests {
     }
 
     /// A peer, its header values, and the expected sender.
-    type Row = (&'static str, &'static [&'static [u8]], Result<&'static str, Unknown>);
+    type Row = (&'static str, &'static [&'static [u8]], Result<&'static str, UnknownAddress>);
 
     #[test]
     fn forwarded_for_is_read_from_the_right_and_an_invalid_hop_is_unknown() {
-        const NO_HOP: Result<&str, Unknown> = Err(Unknown::NoHop);
-        const UNREADABLE: Result<&str, Unknown> = Err(Unknown::UnreadableHop);
+        const NO_HOP: Result<&str, UnknownAddress> = Err(UnknownAddress::NoHop);
+        const UNREADABLE: Result<&str, UnknownAddress> = Err(UnknownAddress::UnreadableHop);
         let table: &[Row] = &[
             // A peer that is not a proxy is the sender, whatever its headers contain.
             ("192.0.2.9", &[], Ok("192.0.2.9")),
@@ -247,14 +247,14 @@ mod tests {
     #[test]
     fn rate_limits_count_senders_by_ipv4_host_ipv6_site_or_proxy() {
         let known = |text: &str| origin(text, &[]);
-        assert_eq!(known("192.0.2.9").host(), Group::Sender(address("192.0.2.9")));
-        assert_eq!(known("192.0.2.9").site(), Group::Sender(address("192.0.2.9")));
+        assert_eq!(known("192.0.2.9").host(), AddressGroup::Sender(address("192.0.2.9")));
+        assert_eq!(known("192.0.2.9").site(), AddressGroup::Sender(address("192.0.2.9")));
         let six = known("2001:db8:2:3:4:5:6:7");
-        assert_eq!(six.host(), Group::Sender(address("2001:db8:2:3::")));
-        assert_eq!(six.site(), Group::Sender(address("2001:db8:2::")));
+        assert_eq!(six.host(), AddressGroup::Sender(address("2001:db8:2:3::")));
+        assert_eq!(six.site(), AddressGroup::Sender(address("2001:db8:2::")));
         let unknown = origin(PROXY, &[b"\xff"]);
         assert_eq!(unknown.address(), None);
-        assert_eq!(unknown.host(), Group::UnknownBehind(address(PROXY)));
+        assert_eq!(unknown.host(), AddressGroup::UnknownBehind(address(PROXY)));
         assert_ne!(unknown.host(), origin(PROXY, &[b"192.0.2.1"]).host());
     }
 }

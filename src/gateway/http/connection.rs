@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::activity::Expired;
 use super::answer::InProgress;
-use super::connections::{HTTP2, Place, TLS};
+use super::connections::{ConnectionPlace, HTTP2, TLS};
 use super::guard::{Guard, PREFACE};
 use super::service::Service;
 use super::tls::{Certificates, Handshake};
@@ -46,7 +46,7 @@ const RESETS: usize = 64;
 /// One connection.
 pub(super) struct Connection {
     pub service: Arc<Service>,
-    pub place: Arc<Place>,
+    pub place: Arc<ConnectionPlace>,
     pub peer: SocketAddr,
     pub stop: watch::Receiver<bool>,
 }

@@ -61,7 +61,7 @@ pub(super) struct Connections {
     state: Mutex<State>,
     closed: Notify,
     unstarted: AtomicUsize,
-    bounds: Bounds,
+    bounds: ConnectionBounds,
 }
 
 /// A request that is read but whose task has not started.
@@ -75,7 +75,7 @@ impl Drop for Unstarted {
 }
 
 #[derive(Debug)]
-struct Bounds {
+struct ConnectionBounds {
     connections: usize,
     per_address: usize,
     per_proxy: usize,
@@ -99,13 +99,13 @@ struct Address {
     is_proxy: bool,
     /// Requests that wait for memory.
     waiting: usize,
-    half_open: BTreeMap<u64, Arc<Entry>>,
-    established: BTreeMap<u64, Arc<Entry>>,
+    half_open: BTreeMap<u64, Arc<ConnectionEntry>>,
+    established: BTreeMap<u64, Arc<ConnectionEntry>>,
 }
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ConnectionEntry {
     address: IpAddr,
     number: u64,
     /// Current activity of the connection.
@@ -124,14 +124,14 @@ struct Charge {
 
 /// The place of an open connection. Dropping the value frees the place.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPlace {
     connections: Arc<Connections>,
-    pub entry: Arc<Entry>,
+    pub entry: Arc<ConnectionEntry>,
 }
 
 impl Connections {
     pub(super) fn new(limits: &Limits) -> Self {
-        let bounds = Bounds {
+        let bounds = ConnectionBounds {
             connections: limits.connections,
             per_address: limits.connections_per_address,
             per_proxy: limits.connections_per_proxy,
@@ -152,7 +152,7 @@ impl Connections {
 
     /// Admits a connection. Returns `None` if a limit is reached and no other connection can be
     /// evicted.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, is_proxy: bool) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr, is_proxy: bool) -> Option<ConnectionPlace> {
         let address = if is_proxy { peer.to_canonical() } else { host_network(peer) };
         let mut state = self.lock();
         let most = if is_proxy { self.bounds.per_proxy } else { self.bounds.per_address };
@@ -164,7 +164,7 @@ impl Connections {
         }
         let number = state.next;
         state.next += 1;
-        let entry = Arc::new(Entry {
+        let entry = Arc::new(ConnectionEntry {
             address,
             number,
             activity: Activity::new(),
@@ -173,7 +173,7 @@ impl Connections {
         });
         state.insert(&entry, is_proxy);
         drop(state);
-        Some(Place { connections: Arc::clone(self), entry })
+        Some(ConnectionPlace { connections: Arc::clone(self), entry })
     }
 
     /// Evicts connections until there is room. Returns false if no more can be evicted.
@@ -237,7 +237,7 @@ impl State {
         self.addresses.get(&address).map_or(0, Address::count)
     }
 
-    fn insert(&mut self, entry: &Arc<Entry>, is_proxy: bool) {
+    fn insert(&mut self, entry: &Arc<ConnectionEntry>, is_proxy: bool) {
         self.open += 1;
         self.memory += PLAIN;
         let address = self.addresses.entry(entry.address).or_default();
@@ -251,7 +251,7 @@ impl State {
     }
 
     /// Removes a connection that ended or is evicted, and frees its memory.
-    fn remove(&mut self, entry: &Entry, bytes: usize) {
+    fn remove(&mut self, entry: &ConnectionEntry, bytes: usize) {
         let Some(address) = self.addresses.get_mut(&entry.address) else {
             return;
         };
@@ -301,7 +301,7 @@ impl Address {
     }
 
     /// Returns the connection to evict first.
-    fn victim(&self) -> Option<Arc<Entry>> {
+    fn victim(&self) -> Option<Arc<ConnectionEntry>> {
         if let Some((_, oldest)) = self.half_open.first_key_value() {
             return Some(Arc::clone(oldest));
         }
@@ -311,13 +311,13 @@ impl Address {
     }
 }
 
-impl Entry {
+impl ConnectionEntry {
     fn charge(&self) -> MutexGuard<'_, Charge> {
         self.charge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl ConnectionPlace {
     /// Records that a request begins.
     pub(super) fn begin(&self) {
         if !self.entry.activity.begin() {
@@ -396,7 +396,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         let mut state = self.connections.lock();
         let charge = self.entry.charge();

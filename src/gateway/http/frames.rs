@@ -22,7 +22,7 @@ pub(super) enum Violation {
 
 /// Facts about the frames read so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct FrameCounts {
     /// True while a header block has begun and not ended.
     pub is_head_open: bool,
     /// True if a header block continued in further frames. Its fields are held decoded.
@@ -33,7 +33,7 @@ pub(super) struct Seen {
 
 /// The frame reader of one connection.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(super) struct FrameReader {
     head: [u8; 9],
     have: usize,
     /// Bytes of the payload that are still to come.
@@ -56,7 +56,7 @@ pub(super) struct Frames {
     /// Bytes read so far, and their number when a table buffer was last counted.
     bytes: usize,
     charged: usize,
-    seen: Seen,
+    seen: FrameCounts,
 }
 
 const DATA: u8 = 0;
@@ -120,7 +120,7 @@ impl Tokens {
     }
 }
 
-impl Frames {
+impl FrameReader {
     /// Returns a reader for the frames after the preface. `headers` is the limit on headers of a
     /// head.
     ///
@@ -144,7 +144,7 @@ impl Frames {
             tokens: Tokens { left: BURST, at: Instant::now() },
             bytes: 0,
             charged: 0,
-            seen: Seen::default(),
+            seen: FrameCounts::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Frames {
     ///
     /// # Errors
     /// Returns the reason to close the connection.
-    pub(super) fn read(&mut self, mut bytes: &[u8]) -> Result<Seen, Violation> {
+    pub(super) fn read(&mut self, mut bytes: &[u8]) -> Result<FrameCounts, Violation> {
         self.bytes = self.bytes.saturating_add(bytes.len());
         while !bytes.is_empty() {
             if self.have < self.head.len() {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::connections::{GROWN, Place};
-use super::frames::{Frames, Seen};
+use super::connections::{ConnectionPlace, GROWN};
+use super::frames::{FrameCounts, FrameReader};
 use crate::gateway::config::settings::Limits;
 
 /// The connection preface of HTTP/2 (RFC 9113, section 3.4).
@@ -35,14 +35,14 @@ const MIN_READ_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 enum Protocol {
     Http1 { is_grown: bool },
-    Http2 { frames: Box<Frames>, charged: usize, is_head_charged: bool },
+    Http2 { frames: Box<FrameReader>, charged: usize, is_head_charged: bool },
 }
 
 /// The byte stream of a connection. Returns first the bytes that were read to detect the protocol.
 #[derive(Debug)]
 pub(super) struct Guard<S> {
     inner: S,
-    place: Arc<Place>,
+    place: Arc<ConnectionPlace>,
     protocol: Protocol,
     first: [u8; PREFACE.len()],
     /// Range of the first bytes that are not returned yet.
@@ -67,21 +67,26 @@ struct Blocked {
 
 impl<S> Guard<S> {
     /// Returns the guard of an HTTP/1.1 connection. `first` are the bytes that were already read.
-    pub(super) fn http1(inner: S, place: Arc<Place>, first: &[u8], timeout: Duration) -> Self {
+    pub(super) fn http1(
+        inner: S,
+        place: Arc<ConnectionPlace>,
+        first: &[u8],
+        timeout: Duration,
+    ) -> Self {
         let protocol = Protocol::Http1 { is_grown: false };
         Self::new(inner, place, protocol, first, timeout)
     }
 
     /// Returns the guard of an HTTP/2 connection whose preface was already read.
-    pub(super) fn http2(inner: S, place: Arc<Place>, limits: &Limits) -> Self {
-        let frames = Box::new(Frames::new(limits.headers));
+    pub(super) fn http2(inner: S, place: Arc<ConnectionPlace>, limits: &Limits) -> Self {
+        let frames = Box::new(FrameReader::new(limits.headers));
         let protocol = Protocol::Http2 { frames, charged: 0, is_head_charged: false };
         Self::new(inner, place, protocol, PREFACE, limits.write_timeout)
     }
 
     fn new(
         inner: S,
-        place: Arc<Place>,
+        place: Arc<ConnectionPlace>,
         protocol: Protocol,
         read: &[u8],
         timeout: Duration,
@@ -132,14 +137,14 @@ impl<S> Guard<S> {
     }
 }
 
-fn note_head(place: &Place, seen: Seen) {
+fn note_head(place: &ConnectionPlace, seen: FrameCounts) {
     match seen.is_head_open {
         true => place.entry.activity.head_begins(),
         false => place.entry.activity.head_ends(),
     }
 }
 
-fn charge(place: &Place, bytes: usize) -> io::Result<()> {
+fn charge(place: &ConnectionPlace, bytes: usize) -> io::Result<()> {
     match place.charge(bytes) {
         true => Ok(()),
         false => Err(io::Error::other("no memory is left for this connection")),

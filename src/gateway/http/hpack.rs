@@ -8,7 +8,7 @@
 /// A scanner for the header blocks of one connection, in order.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
-    state: State,
+    state: HuffmanState,
     /// Fields of the block so far.
     fields: usize,
     /// True if the block adds a field to the dynamic table.
@@ -18,7 +18,7 @@ pub(super) struct Scanner {
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-enum State {
+enum HuffmanState {
     /// The start of a representation.
     #[default]
     Field,
@@ -45,7 +45,7 @@ enum Purpose {
 impl Scanner {
     /// Begins a block.
     pub(super) fn begin(&mut self) {
-        self.state = State::Field;
+        self.state = HuffmanState::Field;
         self.fields = 0;
         self.inserts = false;
     }
@@ -63,11 +63,11 @@ impl Scanner {
     /// Scans a part of a block.
     pub(super) fn scan(&mut self, mut bytes: &[u8]) {
         loop {
-            if let State::Skip(left, strings) = self.state {
+            if let HuffmanState::Skip(left, strings) = self.state {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                 bytes = bytes.get(here..).unwrap_or_default();
                 self.skip(left - here as u64, strings);
-                if matches!(self.state, State::Skip(..)) {
+                if matches!(self.state, HuffmanState::Skip(..)) {
                     return;
                 }
             }
@@ -81,20 +81,20 @@ impl Scanner {
 
     fn byte(&mut self, byte: u8) {
         match self.state {
-            State::Field => self.field(byte),
-            State::String(strings) => {
+            HuffmanState::Field => self.field(byte),
+            HuffmanState::String(strings) => {
                 self.integer(Purpose::Length(strings.saturating_sub(1)), byte, 0x7f);
             }
-            State::Integer(purpose, value, shift) => {
+            HuffmanState::Integer(purpose, value, shift) => {
                 let part = u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
                 let value = value.saturating_add(part);
                 match byte & 0x80 {
                     0 => self.value(purpose, value),
                     // The decoder refuses longer integers.
-                    _ => self.state = State::Integer(purpose, value, (shift + 7).min(56)),
+                    _ => self.state = HuffmanState::Integer(purpose, value, (shift + 7).min(56)),
                 }
             }
-            State::Skip(..) => {}
+            HuffmanState::Skip(..) => {}
         }
     }
 
@@ -116,7 +116,7 @@ impl Scanner {
     fn integer(&mut self, purpose: Purpose, byte: u8, mask: u8) {
         let value = byte & mask;
         match value == mask {
-            true => self.state = State::Integer(purpose, u64::from(value), 0),
+            true => self.state = HuffmanState::Integer(purpose, u64::from(value), 0),
             false => self.value(purpose, u64::from(value)),
         }
     }
@@ -125,15 +125,15 @@ impl Scanner {
         match purpose {
             Purpose::Indexed => {
                 self.fields += 1;
-                self.state = State::Field;
+                self.state = HuffmanState::Field;
             }
             Purpose::Size => {
                 self.is_table_empty = value == 0;
-                self.state = State::Field;
+                self.state = HuffmanState::Field;
             }
             Purpose::Name => {
                 self.fields += 1;
-                self.state = State::String(if value == 0 { 2 } else { 1 });
+                self.state = HuffmanState::String(if value == 0 { 2 } else { 1 });
             }
             Purpose::Length(strings) => self.skip(value, strings),
         }
@@ -141,9 +141,9 @@ impl Scanner {
 
     fn skip(&mut self, left: u64, strings: u8) {
         self.state = match (left, strings) {
-            (0, 0) => State::Field,
-            (0, _) => State::String(strings),
-            _ => State::Skip(left, strings),
+            (0, 0) => HuffmanState::Field,
+            (0, _) => HuffmanState::String(strings),
+            _ => HuffmanState::Skip(left, strings),
         };
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::gateway::ops::memory_pool::{MemoryPool, Owner, Part, PoolReservation, permits};
+use crate::gateway::ops::memory_pool::{MemoryPool, Owner, PoolReservation, PoolShare, permits};
 use crate::listener::Outcome;
 
 /// Bytes of a body that are reserved together with the head, so that a request that began does not
@@ -30,7 +30,7 @@ const MAX_WAITING_BODIES: usize = 256;
 /// The memory budget of all requests.
 #[derive(Debug)]
 pub struct Memory {
-    short: Part,
+    short: PoolShare,
     long: MemoryPool,
     /// For the heads of requests that wait for memory.
     queued: Arc<Semaphore>,
@@ -38,7 +38,7 @@ pub struct Memory {
 
 /// The memory reservation of one request, until it is dropped.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Reservation {
+pub(in crate::gateway) struct BodyReservation {
     short: Option<OwnedSemaphorePermit>,
     long: Option<PoolReservation>,
 }
@@ -54,30 +54,30 @@ impl Memory {
     /// eighth for the heads of waiting requests.
     pub(in crate::gateway) fn new(bytes: usize) -> Self {
         Self {
-            short: Part::new(bytes / 2, MAX_WAITING_HEADS),
+            short: PoolShare::new(bytes / 2, MAX_WAITING_HEADS),
             long: MemoryPool::new(bytes - bytes / 2 - bytes / 8, MAX_WAITING_BODIES),
             queued: Arc::new(Semaphore::new(permits(bytes / 8).min(Semaphore::MAX_PERMITS))),
         }
     }
 
     /// Returns the part for heads and the first bytes of bodies.
-    pub(super) fn short(&self) -> &Part {
+    pub(super) fn short(&self) -> &PoolShare {
         &self.short
     }
 
     /// Returns the part for long bodies.
-    pub(super) fn long(&self) -> &Part {
+    pub(super) fn long(&self) -> &PoolShare {
         self.long.all()
     }
 
     /// Reserves memory for a head without waiting. Returns `None` if no memory is free.
-    pub(super) fn try_admit(&self, bytes: usize) -> Option<Reservation> {
+    pub(super) fn try_admit(&self, bytes: usize) -> Option<BodyReservation> {
         if self.short.is_scarce() {
             // Early, while some memory is left: the next request then does not have to wait.
             self.short.signal_pressure();
         }
         let short = self.short.try_acquire(bytes)?;
-        Some(Reservation { short: Some(short), ..Reservation::default() })
+        Some(BodyReservation { short: Some(short), ..BodyReservation::default() })
     }
 
     /// Reserves a place in the queue of heads. Returns `None` if the queue is full.
@@ -90,14 +90,18 @@ impl Memory {
     ///
     /// # Errors
     /// Returns `Unavailable` if too many requests wait already.
-    pub(super) async fn admit(&self, queued: Queued, bytes: usize) -> Result<Reservation, Outcome> {
+    pub(super) async fn admit(
+        &self,
+        queued: Queued,
+        bytes: usize,
+    ) -> Result<BodyReservation, Outcome> {
         let _place = queued.place;
         let short = self.short.acquire(bytes).await.map_err(|_| Outcome::Unavailable)?;
-        Ok(Reservation { short: Some(short), ..Reservation::default() })
+        Ok(BodyReservation { short: Some(short), ..BodyReservation::default() })
     }
 }
 
-impl Reservation {
+impl BodyReservation {
     /// Reserves the largest size that a long body may reach, once.
     ///
     /// The bytes are taken from the share of the owner first. So the bodies of one owner wait for
@@ -117,7 +121,7 @@ impl Reservation {
     }
 
     /// Returns the share of a long body. `None` before its memory is reserved.
-    pub(super) fn share(&self) -> Option<&Part> {
+    pub(super) fn share(&self) -> Option<&PoolShare> {
         self.long.as_ref().map(PoolReservation::share)
     }
 

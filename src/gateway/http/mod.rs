@@ -26,5 +26,5 @@ pub(super) mod tls;
 
 pub(crate) use collected::collected;
 pub(super) use head::copy_size;
-pub(super) use memory::{Memory, Reservation};
+pub(super) use memory::{BodyReservation, Memory};
 pub use stages::{STAGES, StageRow};

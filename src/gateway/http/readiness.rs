@@ -12,10 +12,10 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The last check of the store.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Readiness(Mutex<Option<Check>>);
+pub(in crate::gateway) struct Readiness(Mutex<Option<ReadinessCheck>>);
 
 #[derive(Debug)]
-struct Check {
+struct ReadinessCheck {
     at: Instant,
     result: Result<(), String>,
 }
@@ -34,7 +34,7 @@ impl Readiness {
         if let Err(error) = &result {
             tracing::warn!(%error, "not ready");
         }
-        *last = Some(Check { at: Instant::now(), result: result.clone() });
+        *last = Some(ReadinessCheck { at: Instant::now(), result: result.clone() });
         result
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::client_address::is_trusted;
 use super::connection::Connection;
-use super::connections::{Connections, Place};
+use super::connections::{ConnectionPlace, Connections};
 use super::service::Service;
 use super::tls::Certificates;
 use crate::gateway::app::App;
@@ -129,7 +129,7 @@ impl Server {
 
     fn connection(
         &self,
-        place: Place,
+        place: ConnectionPlace,
         peer: SocketAddr,
         stop: watch::Receiver<bool>,
     ) -> Connection {

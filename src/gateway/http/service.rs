@@ -14,9 +14,9 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTEN
 use hyper::{Request, Response, StatusCode, Version};
 use tower::ServiceExt;
 
-use super::answer::{Answer, InProgress, Received, Waiting};
+use super::answer::{Answer, InProgress, MemoryWait, RequestBody};
 use super::head::{self, HeadError};
-use super::memory::{BEGINNING, Queued, Reservation};
+use super::memory::{BEGINNING, BodyReservation, Queued};
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 use crate::listener::Outcome;
@@ -36,7 +36,7 @@ const ADMISSION: Duration = Duration::from_secs(2);
 
 /// A request after the checks of its head.
 enum Admitted {
-    Now(Request<Incoming>, Reservation),
+    Now(Request<Incoming>, BodyReservation),
     Later(Request<Incoming>, Wait),
     Refused(Response<AxumBody>),
 }
@@ -46,7 +46,7 @@ enum Admitted {
 struct Wait {
     bytes: usize,
     queued: Queued,
-    _waiting: Waiting,
+    _waiting: MemoryWait,
 }
 
 impl Service {
@@ -105,7 +105,7 @@ impl Service {
     }
 
     /// Waits for memory. Returns `None` after the timeout.
-    async fn wait(&self, wait: Wait) -> Option<Reservation> {
+    async fn wait(&self, wait: Wait) -> Option<BodyReservation> {
         let admission = self.app.memory.admit(wait.queued, wait.bytes);
         tokio::time::timeout(ADMISSION, admission).await.ok()?.ok()
     }
@@ -122,11 +122,11 @@ impl Service {
         &self,
         peer: SocketAddr,
         mut request: Request<Incoming>,
-        _held: Reservation,
+        _held: BodyReservation,
         progress: &Arc<InProgress>,
     ) -> Response<AxumBody> {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let request = request.map(|body| Received::new(body, Arc::clone(progress)));
+        let request = request.map(|body| RequestBody::new(body, Arc::clone(progress)));
         let Ok(response) = self.routes.clone().oneshot(request).await;
         response
     }

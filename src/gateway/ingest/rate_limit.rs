@@ -13,29 +13,29 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::gateway::http::client_address::{Group, Origin};
+use crate::gateway::http::client_address::{AddressGroup, Origin};
 use crate::listener::rate::{Admission, Bucket, Policy, admit, has_room};
 use crate::listener::{Challenger, Limiter};
 
 /// All token buckets of a gateway.
 #[derive(Debug, Default)]
 pub struct TokenBuckets {
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
     /// Time until which a sender may count as failing, in microseconds. After this time, no request
     /// has to look up its bucket.
     failing_until: AtomicI64,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    listeners: HashMap<Box<str>, Listener>,
+struct LimiterState {
+    listeners: HashMap<Box<str>, ListenerLimits>,
     failures: Generations,
     challenges: Generations,
 }
 
 /// The buckets of a listener.
 #[derive(Debug)]
-struct Listener {
+struct ListenerLimits {
     /// Number of the listener: a short key for the buckets of its addresses.
     number: u32,
     requests: Bucket,
@@ -57,22 +57,22 @@ const MAX_ADDRESSES: usize = 50_000;
 const GENERATION: i64 = 60_000_000;
 
 /// Number of a listener, and a group of addresses.
-type Key = (u32, Group);
+type LimitKey = (u32, AddressGroup);
 
 /// The buckets of addresses, in two generations.
 #[derive(Debug, Default)]
 struct Generations {
     /// Start of the younger generation, in microseconds.
     began: i64,
-    young: HashMap<Key, Bucket>,
-    old: HashMap<Key, Bucket>,
+    young: HashMap<LimitKey, Bucket>,
+    old: HashMap<LimitKey, Bucket>,
     /// Buckets that new addresses share when the younger generation is full, by listener.
     shared: HashMap<u32, Bucket>,
 }
 
 impl Generations {
     /// Returns the bucket of an address, and moves it to the younger generation.
-    fn bucket(&mut self, key: Key, now: i64) -> &mut Bucket {
+    fn bucket(&mut self, key: LimitKey, now: i64) -> &mut Bucket {
         self.turn(now);
         let known = self.young.contains_key(&key);
         if !known && self.young.len() >= MAX_ADDRESSES {
@@ -89,7 +89,7 @@ impl Generations {
     }
 
     /// Returns a copy of the address's own bucket, if there is one.
-    fn find(&self, key: Key) -> Option<Bucket> {
+    fn find(&self, key: LimitKey) -> Option<Bucket> {
         self.young.get(&key).or_else(|| self.old.get(&key)).copied()
     }
 
@@ -203,7 +203,7 @@ impl RateLimiter<'_> {
     /// When the listener's limit is used up, an address without another challenge in the last
     /// minute still gets its first challenge answered. A second limit of the same size applies to
     /// these. So a few addresses cannot block the challenges of the provider.
-    fn challenge_of_stranger(&self, state: &mut State) -> Admission {
+    fn challenge_of_stranger(&self, state: &mut LimiterState) -> Admission {
         let own = per_minute(self.policies.challenges_per_minute_per_address);
         let all = per_minute(self.policies.challenges);
         let key = (state.listener(self.listener).number, self.origin.site());
@@ -224,16 +224,16 @@ impl RateLimiter<'_> {
     }
 }
 
-impl State {
+impl LimiterState {
     /// Returns the buckets of a listener. Only ids of the configuration reach this map, so it stays
     /// small.
-    fn listener(&mut self, id: &str) -> &mut Listener {
+    fn listener(&mut self, id: &str) -> &mut ListenerLimits {
         let number = u32::try_from(self.listeners.len()).unwrap_or(u32::MAX);
-        self.listeners.entry(id.into()).or_insert_with(|| Listener::new(number))
+        self.listeners.entry(id.into()).or_insert_with(|| ListenerLimits::new(number))
     }
 }
 
-impl Listener {
+impl ListenerLimits {
     fn new(number: u32) -> Self {
         Self {
             number,
@@ -246,7 +246,7 @@ impl Listener {
 }
 
 impl TokenBuckets {
-    fn with<T>(&self, run: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, run: impl FnOnce(&mut LimiterState) -> T) -> T {
         // A bucket is one number, so a panic elsewhere leaves no partial change.
         run(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

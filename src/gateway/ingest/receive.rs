@@ -26,7 +26,7 @@ use crate::gateway::deliver::HOPS;
 use crate::gateway::http::body;
 use crate::gateway::http::body::Incoming;
 use crate::gateway::http::client_address::Origin;
-use crate::gateway::http::{Reservation, copy_size};
+use crate::gateway::http::{BodyReservation, copy_size};
 use crate::gateway::ids::{ListenerId, TenantId};
 use crate::gateway::ops::clock::{UnixMicros, micros_in, micros_of};
 use crate::gateway::ops::offload::Load;
@@ -67,14 +67,14 @@ pub(in crate::gateway) async fn notify(
         return http(Response::empty(404), false);
     };
     let head_only = request.method() == Method::HEAD;
-    let receiver = Receiver { app, configuration, listener, began };
+    let receiver = RequestReceiver { app, configuration, listener, began };
     let response = receiver.receive(peer.ip(), request).await;
     http(response, head_only)
 }
 
 /// The context of one request. Cheap to clone for work on another thread.
 #[derive(Clone)]
-struct Receiver {
+struct RequestReceiver {
     app: Arc<App>,
     configuration: Arc<Configuration>,
     listener: Arc<Listener>,
@@ -83,12 +83,12 @@ struct Receiver {
 
 /// A request whose body was read.
 struct Arrived {
-    head: Head,
+    head: RequestHead,
     incoming: Incoming,
 }
 
 /// The head of a request, with the values that are derived from it.
-struct Head {
+struct RequestHead {
     id: String,
     url: String,
     parts: Parts,
@@ -96,7 +96,7 @@ struct Head {
     received_at: Time,
 }
 
-impl Receiver {
+impl RequestReceiver {
     async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
         let (parts, content) = request.into_parts();
         let head = self.head(peer, parts);
@@ -161,7 +161,7 @@ impl Receiver {
         &self,
         mut arrived: Arrived,
         known: &Presented,
-    ) -> Result<(Prepared, Reservation), Response> {
+    ) -> Result<(PreparedDecision, BodyReservation), Response> {
         self.unpack(&mut arrived)?;
         let prepared = {
             let texts = arrived.head.texts();
@@ -206,7 +206,7 @@ impl Receiver {
     }
 
     /// Returns the class of work that a request causes.
-    fn load(&self, head: &Head, incoming: &Incoming) -> Load {
+    fn load(&self, head: &RequestHead, incoming: &Incoming) -> Load {
         if self.rate_limiter(head.origin).is_failing() {
             Load::Failing
         } else if incoming.is_packed() || incoming.raw.len() > self.most_in_place() {
@@ -221,10 +221,10 @@ impl Receiver {
         if self.listener.has_schema() { VALIDATED_IN_PLACE } else { PARSED_IN_PLACE }
     }
 
-    fn head(&self, peer: IpAddr, parts: Parts) -> Head {
+    fn head(&self, peer: IpAddr, parts: Parts) -> RequestHead {
         let settings = &self.configuration.settings;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        Head {
+        RequestHead {
             id: self.app.clock.id().to_string(),
             url: match &self.listener.url {
                 Some(url) => {
@@ -267,7 +267,7 @@ impl Receiver {
     }
 
     /// Prepares the rows of a request of a verified sender, with its event if it is accepted.
-    fn prepare(&self, request: &Request<'_>, decision: Decision) -> Prepared {
+    fn prepare(&self, request: &Request<'_>, decision: Decision) -> PreparedDecision {
         let now = self.app.clock.micros();
         let log = log_entry(&self.listener, request, &decision);
         let is_accepted = decision.outcome == Outcome::Accepted;
@@ -287,12 +287,12 @@ impl Receiver {
             challenge: decision.outcome == Outcome::Challenged,
         };
         let Decision { outcome, reasons, response, .. } = decision;
-        Prepared { entry, now, outcome, reasons, response }
+        PreparedDecision { entry, now, outcome, reasons, response }
     }
 
     /// Stores a request, and answers when it is on disk.
-    async fn store(&self, prepared: Prepared, _memory: Reservation) -> Response {
-        let Prepared { entry, now, outcome, reasons, response } = prepared;
+    async fn store(&self, prepared: PreparedDecision, _memory: BodyReservation) -> Response {
+        let PreparedDecision { entry, now, outcome, reasons, response } = prepared;
         let id = entry.request.id.clone();
         match self.app.store.keep(entry, now).await {
             Ok(Kept::New) => {
@@ -432,7 +432,7 @@ impl Receiver {
     }
 
     /// Refuses a request before a decision is possible.
-    fn refuse(&self, head: &Head, outcome: Outcome) -> Response {
+    fn refuse(&self, head: &RequestHead, outcome: Outcome) -> Response {
         // A lack of resources in the gateway is not a failure of the sender.
         let is_noted = outcome == Outcome::Unavailable
             || matches!(self.rate_limiter(head.origin).fail(), Admission::Admitted { .. });
@@ -453,7 +453,7 @@ impl Receiver {
     }
 
     /// Returns the log record of a request whose body was not read.
-    fn bare(&self, head: &Head, outcome: Outcome) -> RequestRecord {
+    fn bare(&self, head: &RequestHead, outcome: Outcome) -> RequestRecord {
         let none = Incoming::empty();
         let texts = head.texts();
         let headers = borrowed(&texts);
@@ -501,7 +501,7 @@ fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)>
     texts.iter().map(|(name, value)| (*name, &**value)).collect()
 }
 
-impl Head {
+impl RequestHead {
     /// Returns the headers as strings, because programs read strings. Bytes that are not UTF-8
     /// become U+FFFD.
     ///
@@ -540,7 +540,7 @@ impl Arrived {
 }
 
 /// A decision with the rows that it stores, without the parsed request.
-struct Prepared {
+struct PreparedDecision {
     entry: Entry,
     /// Time of the decision, in microseconds since the epoch.
     now: UnixMicros,

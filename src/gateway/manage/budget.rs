@@ -73,7 +73,7 @@ impl Budget {
         &self,
         tenant: &str,
         bytes: usize,
-    ) -> Result<Reservation, BudgetError> {
+    ) -> Result<AnswerReservation, BudgetError> {
         let reserved = tokio::time::timeout(RESERVE_TIMEOUT, self.wait(tenant, bytes)).await;
         reserved.unwrap_or(Err(BudgetError::Memory))
     }
@@ -86,7 +86,7 @@ impl Budget {
         &self,
         tenant: &str,
         bytes: usize,
-    ) -> Result<Reservation, BudgetError> {
+    ) -> Result<AnswerReservation, BudgetError> {
         let wanted = permits(bytes).min(self.share);
         let wanted = u32::try_from(wanted).map_err(|_| BudgetError::Memory)?;
         let take = |from: Arc<Semaphore>| async move {
@@ -94,7 +94,7 @@ impl Budget {
         };
         let share = take(self.share_of(tenant)).await?;
         let memory = take(Arc::clone(&self.memory)).await?;
-        Ok(Reservation { share, memory })
+        Ok(AnswerReservation { share, memory })
     }
 
     /// Returns the share of a tenant. Operators create the tenants, so this map stays small.
@@ -143,24 +143,24 @@ impl Drop for OpenStream {
 
 /// Memory that a call may use.
 #[derive(Debug)]
-pub(in crate::gateway) struct Reservation {
+pub(in crate::gateway) struct AnswerReservation {
     share: OwnedSemaphorePermit,
     memory: OwnedSemaphorePermit,
 }
 
 /// Bytes of an answer, with their memory reservation.
-struct Held {
+struct ReservedBytes {
     bytes: Box<[u8]>,
-    _reservation: Reservation,
+    _reservation: AnswerReservation,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Reservation {
+impl AnswerReservation {
     /// Releases the memory that the bytes do not need, and keeps the rest until the bytes are
     /// dropped.
     pub(in crate::gateway) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
@@ -171,6 +171,6 @@ impl Reservation {
             let rest = held.num_permits().saturating_sub(needed);
             drop(held.split(rest));
         }
-        Bytes::from_owner(Held { bytes, _reservation: self })
+        Bytes::from_owner(ReservedBytes { bytes, _reservation: self })
     }
 }

@@ -8,7 +8,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::budget::Reservation;
+use super::budget::AnswerReservation;
 use super::caller::Caller;
 use super::fault::Fault;
 use crate::gateway::app::App;
@@ -68,7 +68,7 @@ impl Answer {
     }
 
     /// Converts the answer to HTTP. Its bytes keep the memory that they need of the reservation.
-    pub(super) fn into_http(self, reservation: Option<Reservation>) -> HttpResponse {
+    pub(super) fn into_http(self, reservation: Option<AnswerReservation>) -> HttpResponse {
         let body = match (self.content, reservation) {
             (Content::Bytes(bytes), _) if bytes.is_empty() => Body::empty(),
             (Content::Bytes(bytes), Some(reservation)) => Body::from(reservation.hold(bytes)),

@@ -12,7 +12,7 @@ use hyper::Request;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::api::Api;
-use super::budget::Reservation;
+use super::budget::AnswerReservation;
 use super::call::{Answer, Call};
 use super::caller::{Caller, ListenerLimit};
 use super::fault::{Fault, MAX_MEMBERS};
@@ -196,7 +196,7 @@ async fn answer(
     app: Arc<App>,
     path: Vec<(String, String)>,
     request: Request<Body>,
-) -> Result<(Answer, Reservation), Fault> {
+) -> Result<(Answer, AnswerReservation), Fault> {
     let (parts, body) = request.into_parts();
     let caller = match operation.permissions {
         None => Caller::anonymous(),

@@ -58,7 +58,7 @@ const FAN_OUT_LOOK: Duration = Duration::from_millis(5);
 
 /// A subscription with its decrypted definition.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct OpenedSubscription {
     pub record: SubscriptionRecord,
     pub definition: Definition,
 }
@@ -84,7 +84,11 @@ impl Call {
     }
 
     /// Returns a subscription of the caller's tenant that was created by an API.
-    pub(super) async fn subscription(&self, api: Api, id: &str) -> Result<Found, Fault> {
+    pub(super) async fn subscription(
+        &self,
+        api: Api,
+        id: &str,
+    ) -> Result<OpenedSubscription, Fault> {
         let missing = Fault::NotFound("webhook");
         let Some(id) = uuid_of(id) else {
             return Err(missing);
@@ -94,7 +98,7 @@ impl Call {
             |record: &SubscriptionRecord| record.tenant == self.caller.tenant && record.api == api;
         let record = record.filter(ours).ok_or(missing)?;
         let definition = unsealed(&self.app.keyring, &record)?;
-        Ok(Found { record, definition })
+        Ok(OpenedSubscription { record, definition })
     }
 
     /// Returns a filter for the subscriptions of the caller's tenant that were created by an API.
@@ -110,12 +114,12 @@ impl Call {
         filter: &SubscriptionFilter,
         after: Option<i64>,
         offset: usize,
-    ) -> Result<Vec<(i64, Found)>, Fault> {
+    ) -> Result<Vec<(i64, OpenedSubscription)>, Fault> {
         let page = PageRequest { after, offset, limit: BATCH_ROWS, bytes: BATCH_BYTES };
         let records = self.app.store.subscription_page(filter, page).await?;
         let found = records.into_iter().map(|(sequence, record)| {
             let definition = unsealed(&self.app.keyring, &record)?;
-            Ok((sequence, Found { record, definition }))
+            Ok((sequence, OpenedSubscription { record, definition }))
         });
         found.collect()
     }
@@ -126,7 +130,7 @@ impl Call {
         api: Api,
         enabled: bool,
         definition: Definition,
-    ) -> Result<Found, Fault> {
+    ) -> Result<OpenedSubscription, Fault> {
         self.check_programs(&definition).await?;
         let now = self.app.clock.micros();
         let id = SubscriptionId::from(self.app.clock.id());
@@ -148,7 +152,7 @@ impl Call {
         let most = self.app.configuration().settings.delivery.subscriptions_per_tenant;
         let change = Change { what: record.clone(), audit };
         match self.app.store.create_subscription_within(change, most).await? {
-            true => Ok(Found { record, definition }),
+            true => Ok(OpenedSubscription { record, definition }),
             false => Err(Fault::Quota(format!(
                 "the tenant has {most} subscriptions, as many as it may; delete some, or raise \
                  `delivery.subscriptions_per_tenant`"
@@ -196,8 +200,8 @@ impl Call {
         api: Api,
         id: &str,
         action: AuditAction,
-        mut change: impl FnMut(&mut Found) -> Result<(), Fault>,
-    ) -> Result<Found, Fault> {
+        mut change: impl FnMut(&mut OpenedSubscription) -> Result<(), Fault>,
+    ) -> Result<OpenedSubscription, Fault> {
         self.wait_for_fan_out().await?;
         for _ in 0..5 {
             let mut found = self.subscription(api, id).await?;
@@ -205,7 +209,7 @@ impl Call {
             change(&mut found)?;
             self.check_programs(&found.definition).await?;
             found.record.events = found.definition.events.clone();
-            let Found { record, definition } = &found;
+            let OpenedSubscription { record, definition } = &found;
             let sealed = sealed(&self.app.keyring, &record.tenant, &record.id, definition)?;
             found.record.sealed = sealed;
             check_size(&found.record, before)?;

@@ -54,22 +54,22 @@ impl fmt::Display for Owner {
 /// Memory that owners share.
 #[derive(Debug)]
 pub(in crate::gateway) struct MemoryPool {
-    all: Part,
+    all: PoolShare,
     /// The shares of the owners that have a reservation.
-    shares: Mutex<HashMap<Owner, Weak<Part>>>,
+    shares: Mutex<HashMap<Owner, Weak<PoolShare>>>,
 }
 
 /// Memory of a pool, until this is dropped.
 #[derive(Debug)]
 pub(in crate::gateway) struct PoolReservation {
-    share: Arc<Part>,
+    share: Arc<PoolShare>,
     _of_share: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
 
 /// An amount of memory.
 #[derive(Debug)]
-pub(in crate::gateway) struct Part {
+pub(in crate::gateway) struct PoolShare {
     free: Arc<Semaphore>,
     all: usize,
     waiting: AtomicUsize,
@@ -83,11 +83,11 @@ pub(in crate::gateway) struct Part {
 impl MemoryPool {
     /// Returns a pool of `bytes` bytes, for which up to `max_waiting` reservations may wait.
     pub(in crate::gateway) fn new(bytes: usize, max_waiting: usize) -> Self {
-        Self { all: Part::new(bytes, max_waiting), shares: Mutex::default() }
+        Self { all: PoolShare::new(bytes, max_waiting), shares: Mutex::default() }
     }
 
     /// Returns the memory of all owners together.
-    pub(in crate::gateway) fn all(&self) -> &Part {
+    pub(in crate::gateway) fn all(&self) -> &PoolShare {
         &self.all
     }
 
@@ -107,7 +107,7 @@ impl MemoryPool {
         Ok(PoolReservation { share, _of_share: of_share, _of_all: of_all })
     }
 
-    fn share_of(&self, owner: &Owner) -> Arc<Part> {
+    fn share_of(&self, owner: &Owner) -> Arc<PoolShare> {
         // The map is consistent at any time, so a panic elsewhere leaves nothing half done.
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = shares.get(owner).and_then(Weak::upgrade) {
@@ -115,7 +115,7 @@ impl MemoryPool {
         }
         shares.retain(|_, share| share.strong_count() > 0);
         let share =
-            Arc::new(Part::new(self.all.bytes() / OWNER_SHARE_DIVISOR, self.all.most_waiting));
+            Arc::new(PoolShare::new(self.all.bytes() / OWNER_SHARE_DIVISOR, self.all.most_waiting));
         shares.insert(owner.clone(), Arc::downgrade(&share));
         share
     }
@@ -123,12 +123,12 @@ impl MemoryPool {
 
 impl PoolReservation {
     /// Returns the share that the memory was taken from.
-    pub(in crate::gateway) fn share(&self) -> &Part {
+    pub(in crate::gateway) fn share(&self) -> &PoolShare {
         &self.share
     }
 }
 
-impl Part {
+impl PoolShare {
     /// Returns `bytes` bytes, for which up to `most_waiting` reservations may wait.
     pub(in crate::gateway) fn new(bytes: usize, most_waiting: usize) -> Self {
         let all = permits(bytes).clamp(1, Semaphore::MAX_PERMITS);
@@ -210,8 +210,8 @@ impl Part {
         u32::try_from(permits(bytes).min(self.all)).unwrap_or(u32::MAX)
     }
 
-    fn wait(&self) -> Result<Waiting<'_>, TooManyWait> {
-        let place = Waiting(&self.waiting);
+    fn wait(&self) -> Result<WaitingReservation<'_>, TooManyWait> {
+        let place = WaitingReservation(&self.waiting);
         match self.waiting.fetch_add(1, Ordering::Relaxed) {
             before if before < self.most_waiting => Ok(place),
             _ => Err(TooManyWait),
@@ -220,9 +220,9 @@ impl Part {
 }
 
 /// A place among the reservations that wait, until it is dropped.
-struct Waiting<'p>(&'p AtomicUsize);
+struct WaitingReservation<'p>(&'p AtomicUsize);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingReservation<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

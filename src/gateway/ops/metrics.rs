@@ -19,7 +19,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Labels, Counter>,
     duration: Histogram,
-    attempts: Family<Taken, Counter>,
+    attempts: Family<AttemptLabel, Counter>,
     attempt_duration: Histogram,
     deliveries: Family<Ends, Counter>,
     /// Bytes that signature verifications hashed.
@@ -43,7 +43,7 @@ struct Labels {
 
 /// The label of attempts: accepted by the receiver or not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Taken {
+struct AttemptLabel {
     taken: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl Default for Metrics {
             "Bytes that checks of signatures hashed, each as often as it was hashed",
             hashed_bytes.clone(),
         );
-        let attempts = Family::<Taken, Counter>::default();
+        let attempts = Family::<AttemptLabel, Counter>::default();
         // From 1 ms to 33 s.
         let attempt_duration = Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let deliveries = Family::<Ends, Counter>::default();
@@ -121,7 +121,7 @@ impl Metrics {
     /// Counts an attempt.
     pub fn attempt(&self, ok: bool, took: Duration) {
         let taken = if ok { "yes" } else { "no" };
-        self.attempts.get_or_create(&Taken { taken }).inc();
+        self.attempts.get_or_create(&AttemptLabel { taken }).inc();
         self.attempt_duration.observe(took.as_secs_f64());
     }
 

@@ -56,11 +56,11 @@ pub(in crate::gateway) enum Load {
 
 /// A permit to work on a request.
 #[derive(Debug)]
-pub(in crate::gateway) struct OffloadPermit(Held);
+pub(in crate::gateway) struct OffloadPermit(OffloadPlace);
 
 /// The place among other work.
 #[derive(Debug)]
-enum Held {
+enum OffloadPlace {
     /// Light work needs none.
     Nothing,
     Heavy {
@@ -84,18 +84,18 @@ impl Offload {
         waited.ok()?.map(OffloadPermit)
     }
 
-    async fn place(&self, load: Load, owner: &Owner) -> Option<Held> {
+    async fn place(&self, load: Load, owner: &Owner) -> Option<OffloadPlace> {
         let turns = match load {
-            Load::Light => return Some(Held::Nothing),
+            Load::Light => return Some(OffloadPlace::Nothing),
             Load::Heavy => {
                 let permit = Arc::clone(&self.heavy).acquire_owned().await;
-                return permit.ok().map(|permit| Held::Heavy { _permit: permit });
+                return permit.ok().map(|permit| OffloadPlace::Heavy { _permit: permit });
             }
             Load::Failing => &self.failing,
             Load::Delivery => &self.deliveries,
         };
         let permit = turns.acquire(&owner.to_string(), Class::Steady).await;
-        Some(Held::Turn { _permit: permit })
+        Some(OffloadPlace::Turn { _permit: permit })
     }
 }
 
@@ -111,7 +111,7 @@ impl OffloadPermit {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        if matches!(self.0, Held::Nothing) {
+        if matches!(self.0, OffloadPlace::Nothing) {
             return Some(work());
         }
         let work = move || {

@@ -23,10 +23,10 @@ pub(in crate::gateway) enum Class {
 
 /// Units that owners share.
 #[derive(Debug)]
-pub(in crate::gateway) struct Shares(Mutex<State>);
+pub(in crate::gateway) struct Shares(Mutex<SharesState>);
 
 #[derive(Debug)]
-struct State {
+struct SharesState {
     all: usize,
     free: usize,
     owners: HashMap<Arc<str>, OwnerQueues>,
@@ -37,20 +37,20 @@ struct State {
 /// The permits of an owner, and its waiting callers in order of arrival.
 #[derive(Debug, Default)]
 struct OwnerQueues {
-    steady: Queue,
-    failing: Queue,
+    steady: OwnerQueue,
+    failing: OwnerQueue,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct OwnerQueue {
     /// Units that the owner holds in this class.
     held: usize,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiter>,
 }
 
 /// A caller that waits, and the units that it needs.
 #[derive(Debug)]
-struct Waiting {
+struct Waiter {
     give: oneshot::Sender<Permit>,
     units: usize,
 }
@@ -80,13 +80,13 @@ impl Drop for Permit {
 }
 
 /// A permit, and the caller that waits for it.
-type Given = (oneshot::Sender<Permit>, Permit);
+type Grant = (oneshot::Sender<Permit>, Permit);
 
 impl Shares {
     /// Returns a number of free units.
     pub(in crate::gateway) fn new(units: usize) -> Arc<Self> {
         let (owners, turns) = (HashMap::new(), VecDeque::new());
-        Arc::new(Self(Mutex::new(State { all: units, free: units, owners, turns })))
+        Arc::new(Self(Mutex::new(SharesState { all: units, free: units, owners, turns })))
     }
 
     /// Returns one unit if the owner may have one and no caller of the owner waits.
@@ -136,7 +136,7 @@ impl Shares {
                 return permit;
             }
             let (give, given) = oneshot::channel();
-            self.lock().wait(owner, class, Waiting { give, units });
+            self.lock().wait(owner, class, Waiter { give, units });
             // A permit may have become free in between.
             self.serve();
             if let Ok(permit) = given.await {
@@ -161,18 +161,18 @@ impl Shares {
         }
     }
 
-    fn next_given(self: &Arc<Self>) -> Option<Given> {
-        let (Waiting { give, units }, owner, class) = self.lock().next()?;
+    fn next_given(self: &Arc<Self>) -> Option<Grant> {
+        let (Waiter { give, units }, owner, class) = self.lock().next()?;
         Some((give, Permit { shares: Arc::clone(self), owner, class, units }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SharesState> {
         // No code under the lock can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SharesState {
     fn take(&mut self, owner: &Arc<str>, class: Class, units: usize) {
         self.free = self.free.saturating_sub(units);
         let owner = self.owners.entry(Arc::clone(owner)).or_default();
@@ -191,7 +191,7 @@ impl State {
         }
     }
 
-    fn wait(&mut self, owner: &str, class: Class, waiting: Waiting) {
+    fn wait(&mut self, owner: &str, class: Class, waiting: Waiter) {
         let name = match self.owners.get_key_value(owner) {
             Some((name, _)) => Arc::clone(name),
             None => owner.into(),
@@ -206,7 +206,7 @@ impl State {
 
     /// Returns the next caller that gets its units. Owners take turns; within an owner the order is
     /// that of arrival.
-    fn next(&mut self) -> Option<(Waiting, Arc<str>, Class)> {
+    fn next(&mut self) -> Option<(Waiter, Arc<str>, Class)> {
         if self.free == 0 {
             return None;
         }
@@ -232,14 +232,14 @@ impl State {
 }
 
 impl OwnerQueues {
-    fn queue(&self, class: Class) -> &Queue {
+    fn queue(&self, class: Class) -> &OwnerQueue {
         match class {
             Class::Steady => &self.steady,
             Class::Failing => &self.failing,
         }
     }
 
-    fn queue_mut(&mut self, class: Class) -> &mut Queue {
+    fn queue_mut(&mut self, class: Class) -> &mut OwnerQueue {
         match class {
             Class::Steady => &mut self.steady,
             Class::Failing => &mut self.failing,
@@ -254,7 +254,7 @@ impl OwnerQueues {
         !self.waits() && self.steady.held == 0 && self.failing.held == 0
     }
 
-    fn next(&mut self, free: usize) -> Option<(Waiting, Class)> {
+    fn next(&mut self, free: usize) -> Option<(Waiter, Class)> {
         for class in [Class::Steady, Class::Failing] {
             let queue = self.queue_mut(class);
             while queue.waiting.front().is_some_and(|waiting| waiting.give.is_closed()) {
@@ -271,7 +271,7 @@ impl OwnerQueues {
     }
 }
 
-impl Queue {
+impl OwnerQueue {
     /// Returns true if the owner may take units: as many as it then holds, or twice as many for a
     /// failing receiver, have to stay free. The last unit may go. An owner without units may take
     /// all that are free.

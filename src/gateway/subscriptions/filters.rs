@@ -34,12 +34,12 @@ const TENANT_BYTES: usize = 16 << 20;
 /// The known filters, by tenant. Each tenant has its own lock, so combining the filters of one
 /// tenant does not delay the senders of another.
 #[derive(Default)]
-pub(in crate::gateway) struct Filters(Mutex<HashMap<TenantId, Arc<Mutex<Tenant>>>>);
+pub(in crate::gateway) struct TenantFilterSets(Mutex<HashMap<TenantId, Arc<Mutex<TenantFilters>>>>);
 
 /// The filters of one tenant.
 #[derive(Default)]
-struct Tenant {
-    known: BTreeMap<SubscriptionId, Known>,
+struct TenantFilters {
+    known: BTreeMap<SubscriptionId, KnownFilter>,
     /// The event types that the filters name.
     types: BTreeSet<String>,
     /// The combined filters, by event type. Built on first use.
@@ -50,7 +50,7 @@ struct Tenant {
 }
 
 /// The filter of one subscription.
-struct Known {
+struct KnownFilter {
     version: i64,
     events: Vec<String>,
     filter: Program,
@@ -65,7 +65,7 @@ struct FilterSet {
 /// The event type that stands for all types.
 const ANY: &str = "*";
 
-impl Filters {
+impl TenantFilterSets {
     /// Registers the current filter of a subscription.
     pub(in crate::gateway) fn learn(&self, subscribed: &Subscribed) {
         let record = &subscribed.record;
@@ -85,7 +85,7 @@ impl Filters {
             tenant.stale |= tenant.known.remove(&record.id).is_some();
             return;
         }
-        let known = Known {
+        let known = KnownFilter {
             version: record.version,
             events: record.events.clone(),
             filter: filter.clone(),
@@ -130,7 +130,7 @@ impl Filters {
         places.into_iter().filter_map(|place| together.whose.get(place).cloned()).collect()
     }
 
-    fn of(&self, tenant: &TenantId) -> Option<Arc<Mutex<Tenant>>> {
+    fn of(&self, tenant: &TenantId) -> Option<Arc<Mutex<TenantFilters>>> {
         lock(&self.0).get(tenant).cloned()
     }
 }
@@ -140,7 +140,7 @@ fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Tenant {
+impl TenantFilters {
     /// Returns the combined filters for an event type.
     fn of_type(&mut self, kind: &str) -> Arc<FilterSet> {
         if self.stale && self.made.is_none_or(|made| made.elapsed() > SETTLED) {
@@ -161,9 +161,9 @@ impl Tenant {
     }
 
     fn together(&self, kind: &str) -> FilterSet {
-        let wants = |known: &Known| known.events.iter().any(|one| one == kind || one == ANY);
+        let wants = |known: &KnownFilter| known.events.iter().any(|one| one == kind || one == ANY);
         let those = || self.known.iter().filter(|(_, known)| wants(known));
-        let whose = |(id, known): (&SubscriptionId, &Known)| Unwanted {
+        let whose = |(id, known): (&SubscriptionId, &KnownFilter)| Unwanted {
             subscription: id.clone(),
             version: known.version,
         };

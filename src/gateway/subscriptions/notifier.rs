@@ -9,16 +9,16 @@ use tokio::sync::{Notify, watch};
 
 /// Tenants with new events, subscriptions with new deliveries, and a counter of stored events.
 pub struct DeliveryNotifier {
-    tenants: Waiting<TenantId, ()>,
-    subscriptions: Waiting<SubscriptionId, TenantId>,
+    tenants: PendingNames<TenantId, ()>,
+    subscriptions: PendingNames<SubscriptionId, TenantId>,
     events: watch::Sender<u64>,
 }
 
 impl Default for DeliveryNotifier {
     fn default() -> Self {
         Self {
-            tenants: Waiting::default(),
-            subscriptions: Waiting::default(),
+            tenants: PendingNames::default(),
+            subscriptions: PendingNames::default(),
             events: watch::Sender::new(0),
         }
     }
@@ -63,18 +63,18 @@ impl DeliveryNotifier {
 }
 
 /// Names that wait for a consumer, each with a value.
-struct Waiting<K, T> {
+struct PendingNames<K, T> {
     names: Mutex<BTreeMap<K, T>>,
     notify: Notify,
 }
 
-impl<K, T> Default for Waiting<K, T> {
+impl<K, T> Default for PendingNames<K, T> {
     fn default() -> Self {
         Self { names: Mutex::default(), notify: Notify::new() }
     }
 }
 
-impl Waiting<TenantId, ()> {
+impl PendingNames<TenantId, ()> {
     /// Adds a name. Sends no second notification for a name that waits already.
     fn add_one(&self, name: &str) {
         let mut names = self.lock();
@@ -86,7 +86,7 @@ impl Waiting<TenantId, ()> {
     }
 }
 
-impl<K: Ord, T> Waiting<K, T> {
+impl<K: Ord, T> PendingNames<K, T> {
     fn add(&self, names: impl IntoIterator<Item = (K, T)>) {
         self.lock().extend(names);
         self.notify.notify_one();

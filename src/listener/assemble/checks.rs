@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::super::condition::Condition;
-use super::super::lints::{Lints, Seen};
+use super::super::lints::{LintedRule, Lints};
 use super::super::oracle;
 use super::super::verify::{
-    Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Received, Rule, Signature,
-    SignedTime, Signs, Verification,
+    Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Rule, Signature,
+    SignatureSource, SignedTime, Signs, Verification,
 };
 use super::Assembly;
 use super::part::Part;
@@ -53,7 +53,7 @@ impl<'a> Assembly<'a> {
             let checked = self.checked(rule, &engine)?;
             let program = self.lower(rule, &checked)?;
             let signs = self.signed_by_rule(&checked);
-            lints.rules.push(Seen { checked, program: program.clone(), at: rule.place() });
+            lints.rules.push(LintedRule { checked, program: program.clone(), at: rule.place() });
             return Some(Kind::Rule(Rule { condition: Condition::new(program), signs }));
         }
         if let Some(part) = part.get("signature") {
@@ -154,13 +154,13 @@ impl<'a> Assembly<'a> {
         programs
     }
 
-    fn received(&mut self, part: Part<'a>) -> Option<Received> {
+    fn received(&mut self, part: Part<'a>) -> Option<SignatureSource> {
         let place = part.get("received").and_then(|part| self.program(part))?;
         let prefixes = part.get("prefix").map(Part::one_or_more).unwrap_or_default();
         let prefixes = prefixes.into_iter().filter_map(|part| part.node.as_str()).map(Into::into);
         let encoding = part.str("encoding").and_then(Encoding::find)?;
         let separator = part.str("separator").filter(|text| !text.is_empty()).map(Into::into);
-        Some(Received { place, prefixes: prefixes.collect(), separator, encoding })
+        Some(SignatureSource { place, prefixes: prefixes.collect(), separator, encoding })
     }
 
     fn signed_time(

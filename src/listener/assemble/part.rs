@@ -67,8 +67,8 @@ impl<'n> Part<'n> {
     }
 
     /// Returns the position, for later diagnostics.
-    pub(super) fn place(self) -> lints::At {
-        lints::At { span: self.node.span, of_recipe: self.of_recipe }
+    pub(super) fn place(self) -> lints::LintPosition {
+        lints::LintPosition { span: self.node.span, of_recipe: self.of_recipe }
     }
 
     /// Returns the part itself if it is a string, otherwise the items of the list.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::challenge::{Challenge, Signed, Token};
+use super::super::challenge::{Challenge, ChallengeToken, SignedText};
 use super::super::condition::Condition;
 use super::super::config_keys::CHALLENGES;
 use super::super::oracle;
@@ -11,7 +11,7 @@ use super::super::rate::Policy;
 use super::super::response::Reply;
 use super::super::verify::BySignature;
 use super::super::verify::{Encoding, Hash, Verification};
-use super::super::{Dedup, Events, Filter, Listener, Redaction, Schema, lints};
+use super::super::{Dedup, Events, Listener, ListenerFilter, Redaction, Schema, lints};
 use super::part::Part;
 use super::{Assembly, is_root};
 use crate::check::Checked;
@@ -90,11 +90,11 @@ impl<'a> Assembly<'a> {
         read.map_err(|message| self.wrong(at, message)).ok()
     }
 
-    pub(super) fn filter(&mut self) -> Option<Filter> {
+    pub(super) fn filter(&mut self) -> Option<ListenerFilter> {
         let part = self.part("filter")?;
         let keeps = part.get("keep_when").is_some();
         let condition = part.get("keep_when").or_else(|| part.get("drop_when"))?;
-        Some(Filter { condition: Condition::new(self.program(condition)?), keeps })
+        Some(ListenerFilter { condition: Condition::new(self.program(condition)?), keeps })
     }
 
     pub(super) fn events(&mut self) -> Events {
@@ -225,7 +225,11 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn tokens(&mut self, part: Part<'a>, pattern: &regex::Regex) -> (Vec<Token>, Vec<Signed>) {
+    fn tokens(
+        &mut self,
+        part: Part<'a>,
+        pattern: &regex::Regex,
+    ) -> (Vec<ChallengeToken>, Vec<SignedText>) {
         let (mut tokens, mut signed) = (Vec::new(), Vec::new());
         for (entry, token) in
             part.get("tokens").into_iter().flat_map(Part::entries).collect::<Vec<_>>()
@@ -241,9 +245,9 @@ impl<'a> Assembly<'a> {
             );
             if let (Some(hash), Some(encoding), Some(payload)) = made {
                 let shown: Box<str> = token.str("payload").unwrap_or("").into();
-                signed.push(Signed { shown, path: payload.clone(), pattern: pattern.clone() });
+                signed.push(SignedText { shown, path: payload.clone(), pattern: pattern.clone() });
                 let name = entry.key.text.as_str().into();
-                tokens.push(Token { name, secret, hash, payload, encoding });
+                tokens.push(ChallengeToken { name, secret, hash, payload, encoding });
             }
         }
         (tokens, signed)
@@ -291,7 +295,7 @@ impl<'a> Assembly<'a> {
         part: Part<'a>,
         checked: &Checked,
         pattern: &regex::Regex,
-        signed: &mut Vec<Signed>,
+        signed: &mut Vec<SignedText>,
         secrets: &mut Vec<Box<str>>,
     ) {
         let uses = oracle::uses(checked).into_iter();
@@ -301,7 +305,7 @@ impl<'a> Assembly<'a> {
             match use_of.signed {
                 Some(path) => {
                     if let Ok(program) = self.engine.compile(&path) {
-                        signed.push(Signed {
+                        signed.push(SignedText {
                             shown: path.into(),
                             path: program,
                             pattern: pattern.clone(),

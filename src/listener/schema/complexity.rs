@@ -273,7 +273,7 @@ fn looks_around(pattern: &str) -> bool {
 
 /// The schemas that apply to the same value through a schema.
 #[derive(Debug, Clone, Copy)]
-struct Reach {
+struct ReachableSchemas {
     /// Number of schemas; each path counts.
     applications: u64,
     /// Number of schemas at the ends of paths that do not access the value.
@@ -284,7 +284,7 @@ struct Reach {
 struct Reaches<'s> {
     survey: &'s Survey<'s>,
     /// Keyed by the address of the schema; `None` while the reach is being computed.
-    known: HashMap<usize, Option<Reach>>,
+    known: HashMap<usize, Option<ReachableSchemas>>,
 }
 
 /// Keywords whose schemas apply to the same value: lists of schemas, single schemas, schemas by
@@ -296,10 +296,10 @@ const NAMED: [&str; 2] = ["dependentSchemas", "dependencies"];
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
 impl<'s> Reaches<'s> {
-    fn of(&mut self, schema: &'s Value, height: usize) -> Result<Reach, String> {
+    fn of(&mut self, schema: &'s Value, height: usize) -> Result<ReachableSchemas, String> {
         match schema {
             Value::Object(object) => self.of_object(object, height),
-            _ => Ok(Reach { applications: 1, silent: 1, height: 1 }),
+            _ => Ok(ReachableSchemas { applications: 1, silent: 1, height: 1 }),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'s> Reaches<'s> {
         &mut self,
         object: &'s Map<String, Value>,
         height: usize,
-    ) -> Result<Reach, String> {
+    ) -> Result<ReachableSchemas, String> {
         let address = std::ptr::from_ref(object).addr();
         match self.known.get(&address) {
             Some(Some(reach)) => return Ok(*reach),
@@ -325,9 +325,13 @@ impl<'s> Reaches<'s> {
         Ok(reach)
     }
 
-    fn sum(&mut self, object: &'s Map<String, Value>, height: usize) -> Result<Reach, String> {
-        let mut total = Reach { applications: 1, silent: 0, height: 1 };
-        let mut add = |reach: Reach| {
+    fn sum(
+        &mut self,
+        object: &'s Map<String, Value>,
+        height: usize,
+    ) -> Result<ReachableSchemas, String> {
+        let mut total = ReachableSchemas { applications: 1, silent: 0, height: 1 };
+        let mut add = |reach: ReachableSchemas| {
             total.applications = total.applications.saturating_add(reach.applications);
             total.silent = total.silent.saturating_add(reach.silent);
             total.height = total.height.max(reach.height + 1);
@@ -338,7 +342,7 @@ impl<'s> Reaches<'s> {
         for reference in REFERENCES.iter().filter_map(|keyword| object.get(*keyword)?.as_str()) {
             let targets = self.survey.targets(reference);
             if targets.is_empty() {
-                add(Reach { applications: EXTERNAL, silent: 0, height: 1 });
+                add(ReachableSchemas { applications: EXTERNAL, silent: 0, height: 1 });
             }
             for target in targets {
                 add(self.of(target, height + 1)?);

@@ -2,7 +2,7 @@
 //!
 //! Knows no store: the gateway looks up the credential, and this module evaluates the result.
 
-use super::{Evidence, Found, Passed};
+use super::{Evidence, PassedVerification, VerificationResult};
 use crate::listener::Listener;
 use crate::listener::reason::ReasonCode;
 use crate::listener::request::Request;
@@ -55,7 +55,7 @@ pub(super) fn bearer<'a>(request: &Request<'a>, header: &str) -> Option<&'a str>
 }
 
 impl Credential {
-    pub(super) fn check(&self, evidence: &Evidence<'_, '_>) -> Found {
+    pub(super) fn check(&self, evidence: &Evidence<'_, '_>) -> VerificationResult {
         match evidence.presented {
             Presented::None => {
                 let message = format!("no credential in `{}`, or more than one", self.header);
@@ -70,7 +70,7 @@ impl Credential {
                 let named = listeners.is_empty()
                     || listeners.iter().any(|one| one.eq_ignore_ascii_case(evidence.listener));
                 if tenant == evidence.tenant && named {
-                    return Ok(Passed::with(format!("the credential `{id}`")));
+                    return Ok(PassedVerification::with(format!("the credential `{id}`")));
                 }
                 let message = format!("the credential `{id}` is not for this listener");
                 Err((ReasonCode::NotForListener, message))

@@ -11,7 +11,7 @@ use spki::der::Encode;
 use spki::der::asn1::UintRef;
 
 use super::credential::bearer;
-use super::{Evidence, Found, Passed};
+use super::{Evidence, PassedVerification, VerificationResult};
 use crate::engine::{Context, OwnedValue, Program, Value};
 use crate::listener::reason::ReasonCode;
 use crate::value::{Object, read_json};
@@ -104,7 +104,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Jwt {
-    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
         let Some(token) = bearer(evidence.request, &self.header) else {
             let message = format!("no token in `{}`, or more than one", self.header);
             return Err((ReasonCode::MissingCredential, message));
@@ -114,7 +114,7 @@ impl Jwt {
             return Err((ReasonCode::BadToken, message));
         }
         let now = evidence.now.epoch_seconds();
-        let head = Head::of(token);
+        let head = JwtHead::of(token);
         for key in self.keys.0.iter().filter(|key| head.fits(key)) {
             for algorithm in self.algorithms.iter().filter(|one| head.names(key, one)) {
                 evidence.hashes(token.as_bytes());
@@ -131,7 +131,7 @@ impl Jwt {
         Err((ReasonCode::BadToken, "no key of the issuer made this token".to_owned()))
     }
 
-    fn held(&self, claims: Object<'_>, now: i64) -> Found {
+    fn held(&self, claims: Object<'_>, now: i64) -> VerificationResult {
         let bad = |message: String| Err((ReasonCode::BadToken, message));
         let text = |name: &str| claims.get(name).and_then(Value::as_text);
         let seconds = |name: &str| match claims.get(name) {
@@ -152,16 +152,18 @@ impl Jwt {
         match (seconds("exp"), seconds("nbf")) {
             (Some(exp), _) if exp + leeway <= now => bad("the token has expired".to_owned()),
             (_, Some(nbf)) if nbf - leeway > now => bad("the token is not yet good".to_owned()),
-            (Some(_), Some(_)) => Ok(Passed::with(format!("a token of `{}`", self.issuer))),
+            (Some(_), Some(_)) => {
+                Ok(PassedVerification::with(format!("a token of `{}`", self.issuer)))
+            }
             _ => bad("the token has no `exp`, or no `nbf`".to_owned()),
         }
     }
 }
 
 /// The header of a token, parsed once. It only selects the keys to try.
-struct Head(Option<OwnedValue>);
+struct JwtHead(Option<OwnedValue>);
 
-impl Head {
+impl JwtHead {
     fn of(token: &str) -> Self {
         let head = token.split('.').next().and_then(|head| URL_SAFE_NO_PAD.decode(head).ok());
         Self(head.and_then(|json| read_json(&json).ok()))

@@ -18,10 +18,10 @@ pub use credential::{Presented, presented};
 pub(super) use hash::Hash;
 pub(super) use jwt::{Jwt, Keys};
 pub(super) use public_key::PublicKey;
-pub(super) use received::{Encoding, Received};
+pub(super) use received::{Encoding, SignatureSource};
 pub(super) use rule::{Rule, Signs};
 pub(super) use signature::{Hashing, Signature};
-pub(super) use signed::{BySignature, Signed};
+pub(super) use signed::{BySignature, SignedContent};
 pub(super) use signed_time::SignedTime;
 
 use std::net::IpAddr;
@@ -77,7 +77,7 @@ impl Verification {
 #[derive(Debug)]
 pub(super) struct Verified {
     /// The signed content. Content without a checked time is preferred.
-    pub(super) signed: Option<Signed>,
+    pub(super) signed: Option<SignedContent>,
     /// True if an enforced verification requires a secret.
     pub(super) secured: bool,
 }
@@ -122,16 +122,16 @@ impl Evidence<'_, '_> {
 }
 
 /// The result of a verification.
-pub(super) type Found = Result<Passed, Failed>;
+pub(super) type VerificationResult = Result<PassedVerification, Failed>;
 
 /// The result of a passed verification, for the log.
 #[derive(Debug, Default)]
-pub(super) struct Passed {
+pub(super) struct PassedVerification {
     pub(super) message: String,
-    pub(super) signed: Option<Signed>,
+    pub(super) signed: Option<SignedContent>,
 }
 
-impl Passed {
+impl PassedVerification {
     pub(super) fn with(message: impl Into<String>) -> Self {
         Self { message: message.into(), signed: None }
     }
@@ -179,7 +179,7 @@ impl Kind {
         }
     }
 
-    fn run(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+    fn run(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
         match self {
             Self::Rule(rule) => rule.check(evidence),
             Self::Signature(signature) => signature.check(evidence),
@@ -191,7 +191,7 @@ impl Kind {
     }
 }
 
-fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> Found {
+fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> VerificationResult {
     let Some(address) = address else {
         let message =
             "the sender's address is not known: a trusted proxy names none that can be read";
@@ -200,7 +200,7 @@ fn in_networks(networks: &[IpNet], address: Option<IpAddr>) -> Found {
     let canonical = address.to_canonical();
     let is_in = |net: &IpNet| net.contains(&address) || net.contains(&canonical);
     if networks.iter().any(is_in) {
-        return Ok(Passed::with(format!("{canonical} is in the networks")));
+        return Ok(PassedVerification::with(format!("{canonical} is in the networks")));
     }
     Err((ReasonCode::AddressNotAllowed, format!("{canonical} is in none of the networks")))
 }

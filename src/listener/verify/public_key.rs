@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::received::Candidate;
-use super::{Evidence, Found, Passed, Received, SignedTime};
+use super::{Evidence, PassedVerification, SignatureSource, SignedTime, VerificationResult};
 use crate::engine::{Context, Program, Value};
 use crate::listener::reason::{Failed, ReasonCode};
 
@@ -21,7 +21,7 @@ pub(in crate::listener) struct PublicKey {
     /// The program with the variables `key`, `message` and `signature`.
     pub(in crate::listener) program: Program,
     pub(in crate::listener) payloads: Vec<Program>,
-    pub(in crate::listener) received: Received,
+    pub(in crate::listener) received: SignatureSource,
     pub(in crate::listener) time: Option<SignedTime>,
 }
 
@@ -33,7 +33,7 @@ const MAX_CANDIDATES: usize = 4;
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=1024;
 
 impl PublicKey {
-    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
         let candidates = self.plausible(self.received.candidates(evidence)?)?;
         if let Some(time) = &self.time {
             time.check(evidence)?;
@@ -81,9 +81,9 @@ impl PublicKey {
         Ok(plausible)
     }
 
-    fn passed(&self, message: &[u8]) -> Passed {
+    fn passed(&self, message: &[u8]) -> PassedVerification {
         let signed = SignedTime::signed(self.time.as_ref(), Sha256::digest(message).into());
-        Passed { message: format!("signed with `{}`", self.key), signed: Some(signed) }
+        PassedVerification { message: format!("signed with `{}`", self.key), signed: Some(signed) }
     }
 
     fn verify(

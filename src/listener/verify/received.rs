@@ -80,7 +80,7 @@ impl Encoding {
 
 /// The configuration for finding signatures in a request.
 #[derive(Debug)]
-pub(in crate::listener) struct Received {
+pub(in crate::listener) struct SignatureSource {
     pub(in crate::listener) place: Program,
     /// The accepted prefixes of a signature. Empty if signatures have no prefix.
     pub(in crate::listener) prefixes: Vec<Box<str>>,
@@ -107,13 +107,13 @@ const MAX_PARTS: usize = 128;
 
 /// The parts of a request that were searched so far.
 #[derive(Default)]
-struct Seen {
+struct Searched {
     parts: usize,
     prefixed: usize,
     decoded: Vec<Candidate>,
 }
 
-impl Received {
+impl SignatureSource {
     /// Returns the signatures of a request in the right encoding, or the reason of the failure.
     pub(super) fn candidates(
         &self,
@@ -123,7 +123,7 @@ impl Received {
             .machine
             .eval(&self.place, evidence.context)
             .map_err(|trap| (ReasonCode::MissingSignature, trap.place_in(&self.place)))?;
-        let mut seen = Seen::default();
+        let mut seen = Searched::default();
         match value {
             // An item of a list that is not a string is not a signature. It does not invalidate the
             // other items.
@@ -139,7 +139,7 @@ impl Received {
     }
 
     /// Searches the parts of a text.
-    fn look_at(&self, text: &str, seen: &mut Seen) -> Result<(), Failed> {
+    fn look_at(&self, text: &str, seen: &mut Searched) -> Result<(), Failed> {
         match &self.separator {
             Some(separator) => {
                 text.split(&**separator).try_for_each(|part| self.look_at_part(part, seen))
@@ -148,7 +148,7 @@ impl Received {
         }
     }
 
-    fn look_at_part(&self, part: &str, seen: &mut Seen) -> Result<(), Failed> {
+    fn look_at_part(&self, part: &str, seen: &mut Searched) -> Result<(), Failed> {
         let part = part.trim();
         if part.is_empty() {
             return Ok(());
@@ -166,17 +166,17 @@ impl Received {
         within(seen.parts, MAX_PARTS)
     }
 
-    fn found(&self, seen: Seen) -> Result<Vec<Candidate>, Failed> {
+    fn found(&self, seen: Searched) -> Result<Vec<Candidate>, Failed> {
         match seen {
-            Seen { parts: 0, .. } => {
+            Searched { parts: 0, .. } => {
                 Err((ReasonCode::MissingSignature, "the request has no signature".to_owned()))
             }
-            Seen { prefixed: 0, .. } => Err((ReasonCode::WrongPrefix, self.wanted_prefix())),
-            Seen { decoded, .. } if decoded.is_empty() => {
+            Searched { prefixed: 0, .. } => Err((ReasonCode::WrongPrefix, self.wanted_prefix())),
+            Searched { decoded, .. } if decoded.is_empty() => {
                 let message = format!("the signature is not in {}", self.encoding.name());
                 Err((ReasonCode::WrongEncoding, message))
             }
-            Seen { decoded, .. } => Ok(decoded),
+            Searched { decoded, .. } => Ok(decoded),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Verification by rules: expressions that must be true. Knows no signatures.
 
 use super::signature::is_token;
-use super::{Evidence, Found, Passed};
+use super::{Evidence, PassedVerification, VerificationResult};
 use crate::engine::Program;
 use crate::listener::condition::Condition;
 use crate::listener::reason::ReasonCode;
@@ -29,12 +29,12 @@ impl Rule {
         signed.chain([&*self.condition]).collect()
     }
 
-    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
         match self.condition.holds(evidence.machine, evidence.conditions) {
             Ok(true) if self.takes_token(evidence) => {
                 Err((ReasonCode::TokenSigned, ReasonCode::TokenSigned.doc().to_owned()))
             }
-            Ok(true) => Ok(Passed::with("the rule holds")),
+            Ok(true) => Ok(PassedVerification::with("the rule holds")),
             Ok(false) => Err((ReasonCode::RuleFalse, "the rule does not hold".to_owned())),
             Err(trap) => Err((ReasonCode::RuleError, trap.place_in(&self.condition))),
         }

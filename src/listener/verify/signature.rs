@@ -5,12 +5,12 @@ use subtle::ConstantTimeEq;
 
 use super::hash::{Hash, Signable, line_end};
 use super::received::Candidate;
-use super::{Evidence, Found, Passed, Received, SignedTime};
+use super::{Evidence, PassedVerification, SignatureSource, SignedTime, VerificationResult};
 use crate::engine::{Context, Program};
 use crate::listener::reason::{Failed, ReasonCode};
 
 /// A signature with its hash function.
-type Hashed = (Hash, Vec<u8>);
+type HashedSignature = (Hash, Vec<u8>);
 
 /// The choice of the hash function.
 #[derive(Debug)]
@@ -28,12 +28,12 @@ pub(in crate::listener) struct Signature {
     pub(in crate::listener) hashing: Hashing,
     /// The possible signed texts. One of them must match.
     pub(in crate::listener) payloads: Vec<Program>,
-    pub(in crate::listener) received: Received,
+    pub(in crate::listener) received: SignatureSource,
     pub(in crate::listener) time: Option<SignedTime>,
 }
 
 impl Signature {
-    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> Found {
+    pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
         let candidates = self.received.candidates(evidence)?;
         let hashed = self.hashed(candidates)?;
         if let Some(time) = &self.time {
@@ -41,7 +41,7 @@ impl Signature {
         }
         let recognise = evidence.recognise.takes(SignedTime::is_held(self.time.as_ref()));
         let guards = evidence.tokens.iter().filter(|(secret, _)| *secret == self.secret);
-        let compared = Compared {
+        let compared = SignatureComparison {
             signature: self,
             hashed: &hashed,
             recognise,
@@ -50,7 +50,7 @@ impl Signature {
         let mut hint = Hint::BodyNotSeen;
         if let Some(at) = compared.run(evidence, &mut hint)? {
             let signed = at.signed.map(|hash| SignedTime::signed(self.time.as_ref(), hash));
-            return Ok(Passed { message: self.matched(at.secret), signed });
+            return Ok(PassedVerification { message: self.matched(at.secret), signed });
         }
         let mut message = self.differs(&hashed);
         if hint == Hint::Matches || (hint == Hint::BodyNotSeen && compared.guess(evidence)) {
@@ -60,7 +60,7 @@ impl Signature {
     }
 
     /// Returns the candidates of the right length with their hash functions.
-    fn hashed(&self, candidates: Vec<Candidate>) -> Result<Vec<Hashed>, Failed> {
+    fn hashed(&self, candidates: Vec<Candidate>) -> Result<Vec<HashedSignature>, Failed> {
         let known: Vec<(Hash, Vec<u8>)> = candidates
             .into_iter()
             .filter_map(|candidate| Some((self.hash_of(&candidate)?, candidate.bytes)))
@@ -133,16 +133,16 @@ enum Hint {
 const MAX_GUESSED: usize = 64 << 10;
 
 /// The comparison of candidates with the digests of the secrets.
-struct Compared<'s> {
+struct SignatureComparison<'s> {
     signature: &'s Signature,
-    hashed: &'s [Hashed],
+    hashed: &'s [HashedSignature],
     /// True if the signed text is a deduplication key.
     recognise: bool,
     /// The patterns of tokens that any sender can have signed.
     guards: Vec<&'s regex::Regex>,
 }
 
-impl Compared<'_> {
+impl SignatureComparison<'_> {
     /// Returns the active secret that matches a candidate for one of the payloads. Sets the hint if
     /// a candidate matches a payload without the last line break of the body.
     fn run(

@@ -2,7 +2,7 @@
 
 /// The content that a sender signed.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::listener) struct Signed {
+pub(in crate::listener) struct SignedContent {
     pub(in crate::listener) hash: [u8; 32],
     /// True if it contains a time that is checked. Without such a time, an attacker can replay it
     /// at any later time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Evidence, Signed};
+use super::{Evidence, SignedContent};
 use crate::engine::{Program, Value};
 use crate::listener::reason::{Failed, ReasonCode};
 
@@ -18,8 +18,8 @@ pub(in crate::listener) struct SignedTime {
 
 impl SignedTime {
     /// Returns the signed content, and the information if a time in it was checked.
-    pub(super) fn signed(time: Option<&Self>, hash: [u8; 32]) -> Signed {
-        Signed { hash, timed: Self::is_held(time) }
+    pub(super) fn signed(time: Option<&Self>, hash: [u8; 32]) -> SignedContent {
+        SignedContent { hash, timed: Self::is_held(time) }
     }
 
     /// Returns true if there is a time that is checked.

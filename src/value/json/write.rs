@@ -17,7 +17,7 @@ pub fn write_json(out: &mut impl Write, value: Value<'_>) -> fmt::Result {
     if value.holds_secret() {
         return out.write_str(HIDDEN);
     }
-    write(&mut Shown(out), value)
+    write(&mut ForPeople(out), value)
 }
 
 /// Writes the value as compact JSON to a string on the heap, including the content of secrets. The
@@ -30,7 +30,7 @@ pub fn write_json_text(
     out: &mut TextBuilder<'_>,
     value: Value<'_>,
 ) -> Result<(), Fault> {
-    write(&mut Counted { heap, out }, value)
+    write(&mut HeapText { heap, out }, value)
 }
 
 /// A destination for JSON.
@@ -77,9 +77,9 @@ fn write<S: Sink>(out: &mut S, value: Value<'_>) -> Result<(), S::Error> {
 }
 
 /// Writes a value for people: secrets are hidden, and no work is charged.
-struct Shown<'w, W>(&'w mut W);
+struct ForPeople<'w, W>(&'w mut W);
 
-impl<W: Write> Sink for Shown<'_, W> {
+impl<W: Write> Sink for ForPeople<'_, W> {
     type Error = fmt::Error;
 
     fn begin(&mut self, _: usize) -> fmt::Result {
@@ -107,12 +107,12 @@ impl<W: Write> Sink for Shown<'_, W> {
 }
 
 /// Writes to a string on the heap, and charges each part once.
-struct Counted<'t, 'a> {
+struct HeapText<'t, 'a> {
     heap: &'t Heap,
     out: &'t mut TextBuilder<'a>,
 }
 
-impl Sink for Counted<'_, '_> {
+impl Sink for HeapText<'_, '_> {
     type Error = Fault;
 
     fn begin(&mut self, elements: usize) -> Result<(), Fault> {

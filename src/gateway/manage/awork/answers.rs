@@ -8,7 +8,7 @@ use crate::delivery::Receiver;
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::Call;
 use crate::gateway::manage::fault::Fault;
-use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::manage::subscriptions::OpenedSubscription;
 use crate::gateway::ops::clock::time_of;
 use crate::gateway::store::AttemptRecord;
 
@@ -67,7 +67,7 @@ pub(super) const LOG_MEMBERS: &[&str] =
     &["webhookId", "responseCode", "createdOn", "reason", "isSuccessful"];
 
 impl WebhookConfig {
-    pub(super) fn of(call: &Call, found: &Found) -> Self {
+    pub(super) fn of(call: &Call, found: &OpenedSubscription) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         let header = definition.endpoint.headers.first();
         let user = call.app.configuration().settings.delivery.actor_id.to_string();

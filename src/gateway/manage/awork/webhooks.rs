@@ -7,7 +7,7 @@ use crate::delivery::{Api, Receiver, SubscriptionHealth};
 use crate::gateway::manage::call::{Answer, Call};
 use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, PAGE_BYTES, Scan};
-use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::manage::subscriptions::OpenedSubscription;
 use crate::gateway::store::AuditAction;
 
 const API: Api = Api::Awork;
@@ -80,7 +80,7 @@ async fn selected(call: &Call, asked: &Asked) -> Result<Answer, Fault> {
 
 /// Writes a webhook to the page. A page of this API cannot end early, because the next page is
 /// requested by number.
-fn write(call: &Call, page: &mut JsonPage, found: &Found) -> Result<(), Fault> {
+fn write(call: &Call, page: &mut JsonPage, found: &OpenedSubscription) -> Result<(), Fault> {
     match page.push(&WebhookConfig::of(call, found))? {
         true => Ok(()),
         false => {
@@ -111,7 +111,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     // Ownership is checked before the form is validated.
     call.subscription(API, id).await?;
     let form: WebhookConfigForm = call.form()?;
-    let change = |found: &mut Found| {
+    let change = |found: &mut OpenedSubscription| {
         let asked = form.clone().change(&call, Some(&found.definition))?;
         // A suspended webhook resumes when its owner sets it active.
         found.record.enabled = asked.enabled;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::forms::RetryType;
 use crate::delivery::{Definition, Endpoint, Pattern, Policy, Suspend};
 use crate::gateway::manage::MASK;
-use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::manage::subscriptions::OpenedSubscription;
 use crate::gateway::ops::clock::{UnixMicros, time_of};
 use crate::gateway::ops::ids::display_locator;
 use crate::gateway::store::DivertedRecord;
@@ -133,7 +133,7 @@ pub(super) struct Nothing {}
 impl WebhookResponse {
     /// Returns the answer for a webhook. `fresh` selects the new secrets that are shown, which
     /// happens only once: that of the endpoint, and that of the alert endpoint.
-    pub(super) fn of(found: &Found, fresh: [bool; 2]) -> Self {
+    pub(super) fn of(found: &OpenedSubscription, fresh: [bool; 2]) -> Self {
         let (record, definition) = (&found.record, &found.definition);
         Self {
             locator: display_locator(&record.id),

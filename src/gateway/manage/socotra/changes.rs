@@ -12,7 +12,9 @@ use crate::delivery::{
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::Call;
 use crate::gateway::manage::fault::Fault;
-use crate::gateway::manage::subscriptions::{Found, HEADERS, fresh_secret, put_header};
+use crate::gateway::manage::subscriptions::{
+    HEADERS, OpenedSubscription, fresh_secret, put_header,
+};
 use crate::gateway::ops::clock::micros_in;
 
 /// Event types of one subscription.
@@ -172,7 +174,7 @@ fn retry(form: &RetryStrategyRequest) -> Result<Retry, Fault> {
 /// the alert endpoint whether a new signing secret was generated.
 pub(super) fn update(
     call: &Call,
-    found: &mut Found,
+    found: &mut OpenedSubscription,
     form: UpdateWebhookRequest,
 ) -> Result<[bool; 2], Fault> {
     let definition = &mut found.definition;

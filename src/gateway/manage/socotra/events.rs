@@ -67,7 +67,7 @@ pub(super) async fn of_request(call: Call) -> Result<Answer, Fault> {
 
 /// The paging token: the end of the last page, and the parameters of the query.
 #[derive(Serialize, Deserialize)]
-struct Token {
+struct PageToken {
     after: i64,
     since: Option<UnixMicros>,
     until: Option<UnixMicros>,
@@ -77,9 +77,9 @@ struct Token {
 
 const OTHERS: &[&str] = &["startTimestamp", "endTimestamp", "type", "pageSize"];
 
-fn token_of(call: &Call) -> Result<Token, Fault> {
+fn token_of(call: &Call) -> Result<PageToken, Fault> {
     let Some(token) = call.parameter("pagingToken") else {
-        return Ok(Token {
+        return Ok(PageToken {
             after: 0,
             since: time(call, "startTimestamp")?,
             until: time(call, "endTimestamp")?,
@@ -91,7 +91,7 @@ fn token_of(call: &Call) -> Result<Token, Fault> {
         return Err(Fault::member("pagingToken", "cannot be combined with any other parameter"));
     }
     let json = URL_SAFE_NO_PAD.decode(token).ok();
-    let token: Option<Token> = json.and_then(|json| serde_json::from_slice(&json).ok());
+    let token: Option<PageToken> = json.and_then(|json| serde_json::from_slice(&json).ok());
     let token = token.filter(|token| (1..=1000).contains(&token.size));
     token.ok_or_else(|| Fault::member("pagingToken", "is none that was given out"))
 }
@@ -129,7 +129,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Fault> {
         after = record.place;
     }
     // The token always serialises to JSON.
-    let token = serde_json::to_vec(&Token { after, ..asked }).unwrap_or_default();
+    let token = serde_json::to_vec(&PageToken { after, ..asked }).unwrap_or_default();
     let token = URL_SAFE_NO_PAD.encode(token);
     Ok(page.answer_before(&format!("],\"pagingToken\":\"{token}\"}}")))
 }

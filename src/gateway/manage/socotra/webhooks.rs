@@ -7,7 +7,7 @@ use crate::delivery::{Api, SubscriptionHealth};
 use crate::gateway::manage::call::{Answer, Call};
 use crate::gateway::manage::fault::Fault;
 use crate::gateway::manage::page::{JsonPage, Scan};
-use crate::gateway::manage::subscriptions::Found;
+use crate::gateway::manage::subscriptions::OpenedSubscription;
 use crate::gateway::store::{AuditAction, SubscriptionFilter};
 
 const API: Api = Api::Socotra;
@@ -117,7 +117,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     call.subscription(API, id).await?;
     let form: UpdateWebhookRequest = call.form()?;
     let mut fresh = NONE;
-    let change = |found: &mut Found| {
+    let change = |found: &mut OpenedSubscription| {
         fresh = changes::update(&call, found, form.clone())?;
         Ok(())
     };
@@ -127,7 +127,7 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn unsuspend(call: Call) -> Result<Answer, Fault> {
     own_tenant(&call)?;
-    let change = |found: &mut Found| {
+    let change = |found: &mut OpenedSubscription| {
         found.record.health = SubscriptionHealth::default();
         Ok(())
     };

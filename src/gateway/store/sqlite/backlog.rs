@@ -9,8 +9,6 @@ use crate::gateway::ids::{SubscriptionId, TenantId};
 use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{Backlog, BacklogLimits, DivertCause, Trimmed};
 
-type Read<T> = rusqlite::Result<T>;
-
 /// A backlog above its limit: of a subscription, or the part of a subscription in that of its
 /// tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +28,7 @@ pub(super) fn over(
     connection: &Connection,
     subscription: &SubscriptionId,
     limits: &BacklogLimits,
-) -> Read<Option<Over>> {
+) -> rusqlite::Result<Option<Over>> {
     let sums = connection
         .prepare_cached(
             "SELECT waiting_rows, waiting_bytes, subscription_id FROM backlogs
@@ -80,7 +78,7 @@ pub(super) fn is_tenant_over(
     connection: &Connection,
     tenant: &TenantId,
     limits: &BacklogLimits,
-) -> Read<bool> {
+) -> rusqlite::Result<bool> {
     let rows: Option<i64> = connection
         .prepare_cached("SELECT waiting_rows FROM tenant_backlogs WHERE tenant = ?1")?
         .query_row([tenant], |row| row.get(0))
@@ -90,14 +88,17 @@ pub(super) fn is_tenant_over(
 }
 
 /// Returns the number of waiting deliveries of all tenants.
-pub(super) fn total(connection: &Connection) -> Read<usize> {
+pub(super) fn total(connection: &Connection) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("SELECT coalesce(sum(waiting_rows), 0) FROM tenant_backlogs")?
         .query_row([], |row| row.get(0))
 }
 
 /// Returns the backlog of a subscription.
-pub(super) fn of(connection: &Connection, subscription: &SubscriptionId) -> Read<Backlog> {
+pub(super) fn of(
+    connection: &Connection,
+    subscription: &SubscriptionId,
+) -> rusqlite::Result<Backlog> {
     let found = connection
         .prepare_cached(
             "SELECT backlogs.waiting_rows, waiting_bytes, tenant_backlogs.waiting_rows,
@@ -123,7 +124,7 @@ pub(super) fn divert_oldest(
     over: &Over,
     limit: usize,
     now: UnixMicros,
-) -> Read<usize> {
+) -> rusqlite::Result<usize> {
     let mut end = connection.prepare_cached(
         "UPDATE deliveries SET state = iif(notice, 'dropped', 'diverted'), reason = ?4,
          ended_at = ?2, lease_until = 0 WHERE id IN
@@ -134,8 +135,9 @@ pub(super) fn divert_oldest(
     )?;
     let number = over.rows.min(most(limit));
     let params = params![subscription, now, number, over.reason, over.before];
-    let ended: Vec<(String, bool)> =
-        end.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Read<_>>()?;
+    let ended: Vec<(String, bool)> = end
+        .query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
     let mut keep = connection.prepare_cached(
         "INSERT INTO diverted (subscription_id, event_id, request_id, at, failed, message)
          VALUES (?1, ?2, coalesce((SELECT request_id FROM events WHERE events.id = ?2), ''),
@@ -156,7 +158,7 @@ pub(super) fn trim(
     over: &Over,
     limit: usize,
     now: UnixMicros,
-) -> Read<Trimmed> {
+) -> rusqlite::Result<Trimmed> {
     let mut trimmed = Trimmed::default();
     let diverted = divert_oldest(connection, &over.subscription, over, limit, now)?;
     if diverted > 0 {
@@ -181,7 +183,7 @@ pub(super) fn all_over(
     connection: &Connection,
     limits: &BacklogLimits,
     now: UnixMicros,
-) -> Read<Vec<Over>> {
+) -> rusqlite::Result<Vec<Over>> {
     let mut all = of_subscriptions(connection, limits)?;
     all.extend(too_old(connection, limits, now)?);
     all.extend(of_tenants(connection, limits)?);
@@ -189,7 +191,10 @@ pub(super) fn all_over(
 }
 
 /// Returns the subscriptions with too many rows, bytes or dead letters.
-fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
+fn of_subscriptions(
+    connection: &Connection,
+    limits: &BacklogLimits,
+) -> rusqlite::Result<Vec<Over>> {
     let sql = "SELECT subscription_id, waiting_rows, waiting_bytes, dead_letter_rows FROM backlogs
          WHERE waiting_rows > ?1 OR (waiting_rows > 1 AND waiting_bytes > ?2)
          OR dead_letter_rows > ?3 LIMIT ?4";
@@ -208,7 +213,11 @@ fn of_subscriptions(connection: &Connection, limits: &BacklogLimits) -> Read<Vec
 }
 
 /// Returns the subscriptions whose oldest delivery is above the age limit.
-fn too_old(connection: &Connection, limits: &BacklogLimits, now: UnixMicros) -> Read<Vec<Over>> {
+fn too_old(
+    connection: &Connection,
+    limits: &BacklogLimits,
+    now: UnixMicros,
+) -> rusqlite::Result<Vec<Over>> {
     let before = now.get().saturating_sub(limits.age_us);
     let sql = "SELECT subscription_id FROM backlogs WHERE waiting_rows > 0
          AND (SELECT created_at FROM deliveries INDEXED BY deliveries_oldest
@@ -227,7 +236,7 @@ fn too_old(connection: &Connection, limits: &BacklogLimits, now: UnixMicros) -> 
 }
 
 /// Returns the largest backlogs of the tenants that are above their limits.
-fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> Read<Vec<Over>> {
+fn of_tenants(connection: &Connection, limits: &BacklogLimits) -> rusqlite::Result<Vec<Over>> {
     let sums = "SELECT tenant, waiting_rows, dead_letter_rows FROM tenant_backlogs
          ORDER BY waiting_rows DESC LIMIT ?1";
     let tenants = decodable(connection, sums, [MAX_BACKLOGS], |row| {
@@ -265,7 +274,7 @@ fn largest(
     size: &str,
     part: impl Fn(i64) -> (i64, i64),
     reason: &str,
-) -> Read<Vec<Over>> {
+) -> rusqlite::Result<Vec<Over>> {
     let sql = format!(
         "SELECT subscription_id, {size} FROM backlogs WHERE tenant = ?1 AND {size} > 0
          ORDER BY {size} DESC LIMIT ?2"

@@ -48,7 +48,7 @@ pub(super) fn write(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
 
 fn copy(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
     let mut connection = connect(space.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let limits = Limits::new(space, path);
+    let limits = BackupLimits::new(space, path);
     limits.refuse_if_large(&connection)?;
     let mut looked = Instant::now();
     let stop = move || {
@@ -72,7 +72,7 @@ fn copy(space: &Arc<Space>, path: &Path) -> Result<(), StoreError> {
 }
 
 /// The limits of a backup.
-struct Limits {
+struct BackupLimits {
     space: Arc<Space>,
     /// The directory of the copy.
     folder: PathBuf,
@@ -83,7 +83,7 @@ struct Limits {
     left_of_copy: u64,
 }
 
-impl Limits {
+impl BackupLimits {
     fn new(space: &Arc<Space>, path: &Path) -> Self {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).to_owned();

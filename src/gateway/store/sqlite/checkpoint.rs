@@ -45,14 +45,14 @@ const TELL: Duration = Duration::from_secs(60);
 
 /// The frames of the write-ahead log.
 #[derive(Debug, Clone, Copy, Default)]
-struct Frames {
+struct LogFrames {
     /// Frames in the log.
     all: u64,
     /// Frames that are copied into the database.
     copied: u64,
 }
 
-impl Frames {
+impl LogFrames {
     fn bytes(self) -> u64 {
         self.all.saturating_mul(FRAME_BYTES)
     }
@@ -65,7 +65,7 @@ impl Frames {
 /// The result of a checkpoint.
 enum Ended {
     /// A part of the log may be left.
-    Some(Frames),
+    Some(LogFrames),
     /// The whole log is copied.
     All,
 }
@@ -76,15 +76,15 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Ended> {
     // SQLite returns -1 without a log.
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let (busy, frames) = connection.prepare_cached(&sql)?.query_row([], |row| {
-        Ok((row.get(0)?, Frames { all: count(row.get(1)?), copied: count(row.get(2)?) }))
+        Ok((row.get(0)?, LogFrames { all: count(row.get(1)?), copied: count(row.get(2)?) }))
     })?;
     Ok(if busy || frames.left() > 0 { Ended::Some(frames) } else { Ended::All })
 }
 
-fn frames(connection: &Connection) -> rusqlite::Result<Frames> {
+fn frames(connection: &Connection) -> rusqlite::Result<LogFrames> {
     connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?.query_row([], |row| {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(Frames { all: count(row.get(1)?), copied: count(row.get(2)?) })
+        Ok(LogFrames { all: count(row.get(1)?), copied: count(row.get(2)?) })
     })
 }
 
@@ -140,7 +140,7 @@ impl Checkpoints<'_> {
             if let Ended::Some(left) = checkpoint(&self.connection, "PASSIVE")? {
                 frames = left;
             } else {
-                frames = Frames::default();
+                frames = LogFrames::default();
             }
             self.failed = false;
         }
@@ -153,7 +153,7 @@ impl Checkpoints<'_> {
 
     /// Records that readers of old pages keep the log, and warns. The reads of this process then
     /// get a shorter time limit.
-    fn log_pinned(&mut self, pinned: bool, frames: Frames) {
+    fn log_pinned(&mut self, pinned: bool, frames: LogFrames) {
         self.space.pinned.store(pinned, Relaxed);
         if pinned && self.told.is_none_or(|told| told.elapsed() > TELL) {
             self.told = Some(Instant::now());
@@ -175,7 +175,7 @@ impl Checkpoints<'_> {
 }
 
 /// The limits that the writer thread keeps for the log and the database.
-pub(super) struct Bounds {
+pub(super) struct LogBounds {
     space: Arc<Space>,
     /// Wakes the checkpoint thread.
     wake: SyncSender<()>,
@@ -190,7 +190,7 @@ pub(super) struct Bounds {
     room_at: Instant,
 }
 
-impl Bounds {
+impl LogBounds {
     /// Returns the bounds of a store. The connection has no limits yet.
     pub(super) fn new(space: Arc<Space>, wake: SyncSender<()>) -> Self {
         let now = Instant::now();

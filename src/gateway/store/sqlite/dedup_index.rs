@@ -30,13 +30,13 @@ const PARTITIONS: u16 = 256;
 const MINUTE: i64 = 60_000_000;
 
 /// The in-memory number of a listener, and a hash.
-type Key = (u32, [u8; 32]);
+type DedupKey = (u32, [u8; 32]);
 
 /// The index of recent keys. A rollback of the transaction also undoes its changes here.
 pub(super) struct DedupIndex {
     most: usize,
     loaded: bool,
-    places: HashMap<Key, i64>,
+    places: HashMap<DedupKey, i64>,
     listeners: HashMap<ListenerId, u32>,
     /// The row number of the next key.
     next: i64,
@@ -58,13 +58,13 @@ struct Moving {
 /// The state before the transaction.
 #[derive(Default)]
 struct Undo {
-    places: Vec<(Key, Option<i64>)>,
+    places: Vec<(DedupKey, Option<i64>)>,
     moving: Option<Moving>,
 }
 
 /// A savepoint within a transaction.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark(usize);
+pub(super) struct Savepoint(usize);
 
 impl DedupIndex {
     /// Returns an empty index with a capacity in keys.
@@ -105,12 +105,12 @@ impl DedupIndex {
     }
 
     /// Returns a savepoint of the current transaction.
-    pub(super) fn mark(&self) -> Mark {
-        Mark(self.undo.places.len())
+    pub(super) fn mark(&self) -> Savepoint {
+        Savepoint(self.undo.places.len())
     }
 
     /// Rolls back to a savepoint of this transaction.
-    pub(super) fn back_to(&mut self, mark: Mark) {
+    pub(super) fn back_to(&mut self, mark: Savepoint) {
         while self.undo.places.len() > mark.0
             && let Some((key, before)) = self.undo.places.pop()
         {
@@ -123,7 +123,7 @@ impl DedupIndex {
 
     /// Rolls back the whole transaction.
     pub(super) fn undo(&mut self) {
-        self.back_to(Mark(0));
+        self.back_to(Savepoint(0));
         self.moving = self.undo.moving;
     }
 
@@ -211,10 +211,10 @@ impl DedupIndex {
         slice: u16,
         upto: i64,
     ) -> rusqlite::Result<usize> {
-        let within = |(key, place): &(&Key, &i64)| {
+        let within = |(key, place): &(&DedupKey, &i64)| {
             **place <= upto && key.1.first().is_some_and(|first| u16::from(*first) == slice)
         };
-        let mut slice: Vec<(Key, i64)> =
+        let mut slice: Vec<(DedupKey, i64)> =
             self.places.iter().filter(within).map(|(key, place)| (*key, *place)).collect();
         slice.sort_unstable();
         let mut copy = connection.prepare_cached(
@@ -286,7 +286,7 @@ impl DedupIndex {
         number
     }
 
-    fn set(&mut self, key: Key, place: Option<i64>) {
+    fn set(&mut self, key: DedupKey, place: Option<i64>) {
         let before = match place {
             Some(place) => self.places.insert(key, place),
             None => self.places.remove(&key),

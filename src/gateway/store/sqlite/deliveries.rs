@@ -19,9 +19,6 @@ use crate::gateway::store::{
     DivertedRecord, LEASED_BYTES, LeasedDelivery, Page, PageRequest, StoreError, Upcoming,
 };
 
-type Written<T> = Result<T, StoreError>;
-type Read<T> = rusqlite::Result<T>;
-
 /// SQL for the stored bytes of an event. They are in its request if the data is the request body.
 pub(super) const EVENT_BYTES: &str = "coalesce(octet_length(events.data),
     (SELECT octet_length(body) FROM requests WHERE requests.id = events.request_id), 0)";
@@ -31,7 +28,7 @@ const DELIVERY: &str = "id, tenant, subscription_id, event_id, notice, resent, s
 
 const DELIVERY_NAME: RowName = RowName { table: "deliveries", column: 0 };
 
-fn delivery_of(row: &Row<'_>) -> Read<DeliveryRecord> {
+fn delivery_of(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     decoded(DELIVERY_NAME, row, |row| {
         let notice: bool = row.get(4)?;
         Ok(DeliveryRecord {
@@ -60,7 +57,7 @@ fn take(
     now: UnixMicros,
     lease_until: UnixMicros,
     limit: usize,
-) -> Read<Vec<LeasedDelivery>> {
+) -> rusqlite::Result<Vec<LeasedDelivery>> {
     let sql = format!(
         "UPDATE deliveries SET lease_until = ?3 WHERE id IN
          (SELECT id FROM deliveries WHERE subscription_id = ?1 AND state = 'waiting'
@@ -90,7 +87,7 @@ fn take(
 }
 
 /// Returns a delivery with its body and the bytes of the body. A large body is not read.
-fn with_small_body(row: &Row<'_>) -> Read<(DeliveryRecord, Option<String>, usize)> {
+fn with_small_body(row: &Row<'_>) -> rusqlite::Result<(DeliveryRecord, Option<String>, usize)> {
     decoded(DELIVERY_NAME, row, |row| {
         let UnpackedSize(bytes) = row.get(12)?;
         let is_read = bytes <= LEASED_BYTES;
@@ -100,7 +97,7 @@ fn with_small_body(row: &Row<'_>) -> Read<(DeliveryRecord, Option<String>, usize
 }
 
 /// Returns the event and the body of a delivery.
-fn content(connection: &Connection, delivery: i64) -> Read<Option<DeliveryContent>> {
+fn content(connection: &Connection, delivery: i64) -> rusqlite::Result<Option<DeliveryContent>> {
     let read = |row: &Row<'_>| {
         decoded(DELIVERY_NAME, row, |row| {
             let body = row.get::<_, Option<Unpacked>>(2)?.map(|body| body.0);
@@ -122,7 +119,7 @@ fn settle(
     update: &DeliveryUpdate,
     body: Option<&Packed<'_>>,
     now: UnixMicros,
-) -> Read<bool> {
+) -> rusqlite::Result<bool> {
     let Some((subscription, event, notice)) = end(connection, update, body, now)? else {
         // The delivery was deleted with its subscription, or became a dead letter of the backlog.
         return Ok(false);
@@ -162,7 +159,7 @@ fn end(
     update: &DeliveryUpdate,
     body: Option<&Packed<'_>>,
     now: UnixMicros,
-) -> Read<Option<(SubscriptionId, EventId, bool)>> {
+) -> rusqlite::Result<Option<(SubscriptionId, EventId, bool)>> {
     let (state, next_at) = match &update.end {
         DeliveryOutcome::Again { at } => (DeliveryState::Waiting, Some(*at)),
         DeliveryOutcome::Delivered => (DeliveryState::Delivered, None),
@@ -202,7 +199,7 @@ const BODIES_FOR_ONE: usize = 8;
 
 /// Deletes bodies of a tenant that has too many bytes of them: those of its oldest ended
 /// deliveries, then that of the delivery itself.
-fn limit_bodies(connection: &Connection, update: &DeliveryUpdate) -> Read<()> {
+fn limit_bodies(connection: &Connection, update: &DeliveryUpdate) -> rusqlite::Result<()> {
     let limit = i64::try_from(update.body_bytes_per_tenant).unwrap_or(i64::MAX);
     for _ in 0..BODIES_FOR_ONE {
         if !has_bodies_beyond(connection, update.delivery_id, limit)? {
@@ -229,7 +226,7 @@ fn limit_bodies(connection: &Connection, update: &DeliveryUpdate) -> Read<()> {
 }
 
 /// Returns true if the tenant of a delivery has more bytes of bodies than a limit.
-fn has_bodies_beyond(connection: &Connection, delivery: i64, limit: i64) -> Read<bool> {
+fn has_bodies_beyond(connection: &Connection, delivery: i64, limit: i64) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
             "SELECT body_bytes > ?2 FROM tenant_backlogs
@@ -245,7 +242,7 @@ fn insert_attempt(
     connection: &Connection,
     subscription: &SubscriptionId,
     attempt: &AttemptRecord,
-) -> Read<()> {
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO attempts (delivery_id, subscription_id, number, at, status, ok, reason,
@@ -269,7 +266,7 @@ fn divert(
     update: &DeliveryUpdate,
     cause: DivertCause,
     now: UnixMicros,
-) -> Read<()> {
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             // Not `OR REPLACE`: it deletes rows without running the triggers.
@@ -288,7 +285,7 @@ fn forget_diverted(
     connection: &Connection,
     subscription: &SubscriptionId,
     event: &EventId,
-) -> Read<usize> {
+) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("DELETE FROM diverted WHERE subscription_id = ?1 AND event_id = ?2")?
         .execute(params![subscription, event])
@@ -300,7 +297,7 @@ fn stand(
     subscription: &SubscriptionId,
     update: &DeliveryUpdate,
     now: UnixMicros,
-) -> Read<bool> {
+) -> rusqlite::Result<bool> {
     let Some(effect) = update.effect else {
         return Ok(false);
     };
@@ -335,7 +332,7 @@ fn resend(
     connection: &Connection,
     change: &Change<(SubscriptionId, EventId)>,
     now: UnixMicros,
-) -> Written<Option<i64>> {
+) -> Result<Option<i64>, StoreError> {
     let (subscription, event) = &change.what;
     // The number is unique among the deliveries of the event to the subscription.
     let number = "(SELECT coalesce(max(resent), 0) + 1 FROM deliveries
@@ -351,7 +348,7 @@ fn resend(
          {EVENT_BYTES} FROM subscriptions JOIN events ON events.tenant = subscriptions.tenant
          WHERE subscriptions.id = ?1 AND events.id = ?2 RETURNING id"
     );
-    let run = |sql: &str| -> Read<Option<i64>> {
+    let run = |sql: &str| -> rusqlite::Result<Option<i64>> {
         let params = params![subscription, event, now];
         connection.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
     };
@@ -368,7 +365,7 @@ fn resend(
 const ATTEMPT: &str =
     "SELECT delivery_id, number, at, status, ok, reason, duration_us, place FROM attempts";
 
-fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
+fn attempt_of(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
     decoded(RowName { table: "attempts", column: 7 }, row, |row| {
         Ok(AttemptRecord {
             delivery_id: row.get(0)?,
@@ -385,7 +382,7 @@ fn attempt_of(row: &Row<'_>) -> Read<AttemptRecord> {
 const DIVERTED: &str =
     "SELECT subscription_id, event_id, request_id, at, failed, message, place FROM diverted";
 
-fn diverted_of(row: &Row<'_>) -> Read<DivertedRecord> {
+fn diverted_of(row: &Row<'_>) -> rusqlite::Result<DivertedRecord> {
     decoded(RowName { table: "diverted", column: 6 }, row, |row| {
         Ok(DivertedRecord {
             subscription_id: row.get(0)?,
@@ -423,17 +420,24 @@ impl DeliveryStore for SqliteStore {
         now: UnixMicros,
         lease_until: UnixMicros,
         limit: usize,
-    ) -> Written<Vec<LeasedDelivery>> {
+    ) -> Result<Vec<LeasedDelivery>, StoreError> {
         let id = subscription_id.clone();
         let take = move |tables: &Tables| take(tables, &id, now, lease_until, limit).map_err(fault);
         self.writer.run_background(Rank::Last, take).await
     }
 
-    async fn delivery_content(&self, delivery_id: i64) -> Written<Option<DeliveryContent>> {
+    async fn delivery_content(
+        &self,
+        delivery_id: i64,
+    ) -> Result<Option<DeliveryContent>, StoreError> {
         self.read(move |connection| content(connection, delivery_id)).await
     }
 
-    async fn settle(&self, mut update: DeliveryUpdate, now: UnixMicros) -> Written<bool> {
+    async fn settle(
+        &self,
+        mut update: DeliveryUpdate,
+        now: UnixMicros,
+    ) -> Result<bool, StoreError> {
         // Compressed here: the thread that writes does nothing else meanwhile.
         let body = update.body.take().map(Packed::of);
         let settle =
@@ -441,7 +445,7 @@ impl DeliveryStore for SqliteStore {
         self.writer.run_background(Rank::Last, settle).await
     }
 
-    async fn upcoming(&self, now: UnixMicros) -> Written<Vec<Upcoming>> {
+    async fn upcoming(&self, now: UnixMicros) -> Result<Vec<Upcoming>, StoreError> {
         let sql = format!(
             "SELECT id, tenant, next FROM (SELECT subscription_id AS id, tenant, ({NEXT}) AS next
              FROM backlogs WHERE waiting_rows > 0) WHERE next IS NOT NULL"
@@ -462,7 +466,7 @@ impl DeliveryStore for SqliteStore {
         &self,
         subscription_id: &SubscriptionId,
         now: UnixMicros,
-    ) -> Written<Option<UnixMicros>> {
+    ) -> Result<Option<UnixMicros>, StoreError> {
         let id = subscription_id.clone();
         let sql = format!("SELECT ({NEXT}) FROM backlogs WHERE subscription_id = ?2");
         let read = move |connection: &Connection| {
@@ -473,7 +477,7 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn end_leases(&self, now: UnixMicros) -> Written<()> {
+    async fn end_leases(&self, now: UnixMicros) -> Result<(), StoreError> {
         let end = "UPDATE deliveries SET lease_until = 0, next_at = iif(next_at > ?2, ?1, next_at)
              WHERE state = 'waiting' AND (lease_until > 0 OR next_at > ?2)";
         let latest = now.saturating_add(micros_in(MAX_WAIT));
@@ -482,7 +486,7 @@ impl DeliveryStore for SqliteStore {
             .await
     }
 
-    async fn set_back(&self, by: i64, now: UnixMicros) -> Written<()> {
+    async fn set_back(&self, by: i64, now: UnixMicros) -> Result<(), StoreError> {
         let earlier = "UPDATE deliveries SET next_at = max(next_at - ?1, 0)
              WHERE state = 'waiting' AND next_at > ?2";
         self.writer
@@ -492,7 +496,7 @@ impl DeliveryStore for SqliteStore {
             .await
     }
 
-    async fn deliveries(&self, filter: &DeliveryFilter) -> Written<Vec<DeliveryRecord>> {
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRecord>, StoreError> {
         let filter = filter.clone();
         let sql = format!(
             "SELECT {DELIVERY} FROM deliveries WHERE (?1 IS NULL OR tenant = ?1)
@@ -516,7 +520,7 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn attempts(&self, delivery_id: i64) -> Written<Vec<AttemptRecord>> {
+    async fn attempts(&self, delivery_id: i64) -> Result<Vec<AttemptRecord>, StoreError> {
         let sql = format!("{ATTEMPT} WHERE delivery_id = ?1 ORDER BY place");
         self.read(move |connection| collected(connection, &sql, [delivery_id], attempt_of)).await
     }
@@ -525,7 +529,7 @@ impl DeliveryStore for SqliteStore {
         &self,
         filter: &AttemptFilter,
         page: PageRequest,
-    ) -> Written<Page<AttemptRecord>> {
+    ) -> Result<Page<AttemptRecord>, StoreError> {
         let filter = filter.clone();
         let sql = format!(
             "{ATTEMPT} WHERE {SELECTED_ATTEMPTS} AND place < ?3 ORDER BY place DESC
@@ -545,7 +549,7 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn count_attempts(&self, filter: &AttemptFilter) -> Written<usize> {
+    async fn count_attempts(&self, filter: &AttemptFilter) -> Result<usize, StoreError> {
         let filter = filter.clone();
         let sql = format!("SELECT count(*) FROM attempts WHERE {SELECTED_ATTEMPTS}");
         let read = move |connection: &Connection| {
@@ -555,7 +559,7 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn body(&self, delivery_id: i64) -> Written<Option<String>> {
+    async fn body(&self, delivery_id: i64) -> Result<Option<String>, StoreError> {
         let read = move |connection: &Connection| {
             let body = connection
                 .prepare_cached("SELECT body FROM deliveries WHERE id = ?1")?
@@ -570,7 +574,7 @@ impl DeliveryStore for SqliteStore {
         &self,
         filter: &DivertedFilter,
         page: PageRequest,
-    ) -> Written<Page<DivertedRecord>> {
+    ) -> Result<Page<DivertedRecord>, StoreError> {
         let filter = filter.clone();
         let sql = format!(
             "{DIVERTED} WHERE {SELECTED_DIVERTED} AND place > ?4 ORDER BY place LIMIT ?5 OFFSET ?6"
@@ -590,7 +594,10 @@ impl DeliveryStore for SqliteStore {
         self.read(read).await
     }
 
-    async fn delete_diverted(&self, change: Change<(SubscriptionId, EventId)>) -> Written<bool> {
+    async fn delete_diverted(
+        &self,
+        change: Change<(SubscriptionId, EventId)>,
+    ) -> Result<bool, StoreError> {
         let delete = move |tables: &Tables| {
             let (subscription, event) = &change.what;
             let rows = forget_diverted(tables, subscription, event).map_err(fault)?;
@@ -606,7 +613,7 @@ impl DeliveryStore for SqliteStore {
         &self,
         change: Change<(SubscriptionId, EventId)>,
         now: UnixMicros,
-    ) -> Written<Option<i64>> {
+    ) -> Result<Option<i64>, StoreError> {
         self.writer.run(move |connection| resend(connection, &change, now)).await
     }
 }

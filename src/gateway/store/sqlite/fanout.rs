@@ -22,8 +22,6 @@ use crate::gateway::store::{
     FannedOut, SUSPENDED, StoreError, Trimmed,
 };
 
-type Read<T> = rusqlite::Result<T>;
-
 /// Maximum events and deliveries of a step while senders wait for the writer thread.
 const ROWS_BESIDE_SENDERS: usize = 64;
 
@@ -55,7 +53,7 @@ fn fan_out(
     limits: &BacklogLimits,
     rows: usize,
     now: UnixMicros,
-) -> Read<Vec<FannedOut>> {
+) -> rusqlite::Result<Vec<FannedOut>> {
     let (rows, time) = match tables.is_crowded() {
         true => (rows.min(ROWS_BESIDE_SENDERS), BACKGROUND_TIME_BESIDE_SENDERS),
         false => (rows, BACKGROUND_TIME_ALONE),
@@ -72,7 +70,7 @@ fn fan_out(
         let began = Instant::now();
         let part = end.saturating_duration_since(began).div_f64(turns_left as f64);
         let until = began + part;
-        let mut step = Step { tables, turn, limits, now, until, written: 0, left: share };
+        let mut step = FanOutStep { tables, turn, limits, now, until, written: 0, left: share };
         let fanned = skip_bad_row(step.run())?;
         let nothing = || FannedOut { tenant: turn.tenant.clone(), ..FannedOut::default() };
         let mut fanned = fanned.unwrap_or_else(nothing);
@@ -84,7 +82,7 @@ fn fan_out(
 }
 
 /// A step for one tenant.
-struct Step<'s> {
+struct FanOutStep<'s> {
     tables: &'s Connection,
     turn: &'s FanOutTurn,
     limits: &'s BacklogLimits,
@@ -97,8 +95,8 @@ struct Step<'s> {
     left: usize,
 }
 
-impl Step<'_> {
-    fn run(&mut self) -> Read<FannedOut> {
+impl FanOutStep<'_> {
+    fn run(&mut self) -> rusqlite::Result<FannedOut> {
         let tenant = &self.turn.tenant;
         let mut fanned = FannedOut { tenant: tenant.clone(), ..FannedOut::default() };
         let before = progress(self.tables, tenant)?;
@@ -119,7 +117,7 @@ impl Step<'_> {
         Ok(fanned)
     }
 
-    fn events(&mut self, progress: &mut Progress, fanned: &mut FannedOut) -> Read<()> {
+    fn events(&mut self, progress: &mut Progress, fanned: &mut FannedOut) -> rusqlite::Result<()> {
         let upto = self.turn.upto.unwrap_or(i64::MAX);
         let pending = pending(self.tables, &self.turn.tenant, progress.place, upto, self.left)?;
         for (place, event) in pending {
@@ -154,7 +152,7 @@ impl Step<'_> {
         event: &Pending,
         progress: &mut Progress,
         fanned: &mut FannedOut,
-    ) -> Read<bool> {
+    ) -> rusqlite::Result<bool> {
         let after = progress.subscription.clone();
         let wanting = wanting(self.tables, &self.turn.tenant, event, &after, self.left)?;
         let whole = wanting.len() < self.left;
@@ -191,7 +189,12 @@ impl Step<'_> {
     }
 
     /// Writes a delivery. Returns true if it did not exist yet.
-    fn insert(&self, event: &Pending, subscription: &Wanting, filtered: bool) -> Read<bool> {
+    fn insert(
+        &self,
+        event: &Pending,
+        subscription: &Wanting,
+        filtered: bool,
+    ) -> rusqlite::Result<bool> {
         let state = if filtered { DeliveryState::Filtered } else { DeliveryState::Waiting };
         let reason = match subscription.suspended {
             _ if filtered => Some(UNWANTED),
@@ -220,7 +223,11 @@ impl Step<'_> {
 
     /// Turns the oldest deliveries of a backlog above its limit into dead letters: two for each new
     /// delivery, so that a lowered limit is reached soon.
-    fn make_room(&self, subscription: &SubscriptionId, fanned: &mut FannedOut) -> Read<()> {
+    fn make_room(
+        &self,
+        subscription: &SubscriptionId,
+        fanned: &mut FannedOut,
+    ) -> rusqlite::Result<()> {
         let over = skip_bad_row(backlog::over(self.tables, subscription, self.limits))?;
         let Some(over) = over.flatten() else {
             return Ok(());
@@ -243,7 +250,7 @@ struct Wanting {
 }
 
 impl Wanting {
-    fn of(row: &Row<'_>) -> Read<Self> {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (id, version, enabled) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Self { id, version, enabled, since: row.get(3)?, suspended: row.get(4)? })
     }
@@ -254,7 +261,7 @@ impl Wanting {
     }
 }
 
-fn progress(connection: &Connection, tenant: &TenantId) -> Read<Progress> {
+fn progress(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Progress> {
     let found = connection
         .prepare_cached("SELECT place, subscription_id, tenant FROM fanouts WHERE tenant = ?1")?
         .query_row([tenant], |row| {
@@ -266,7 +273,11 @@ fn progress(connection: &Connection, tenant: &TenantId) -> Read<Progress> {
     Ok(found.unwrap_or_default())
 }
 
-fn store_progress(connection: &Connection, tenant: &TenantId, progress: &Progress) -> Read<()> {
+fn store_progress(
+    connection: &Connection,
+    tenant: &TenantId,
+    progress: &Progress,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO fanouts (tenant, place, subscription_id) VALUES (?1, ?2, ?3)
@@ -277,13 +288,13 @@ fn store_progress(connection: &Connection, tenant: &TenantId, progress: &Progres
         .map(drop)
 }
 
-fn last_place(connection: &Connection, tenant: &TenantId) -> Read<i64> {
+fn last_place(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("SELECT coalesce(max(place), 0) FROM events WHERE tenant = ?1")?
         .query_row([tenant], |row| row.get(0))
 }
 
-fn is_subscribed(connection: &Connection, tenant: &TenantId) -> Read<bool> {
+fn is_subscribed(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM wanted_types WHERE tenant = ?1)")?
         .query_row([tenant], |row| row.get(0))
@@ -297,7 +308,7 @@ fn pending(
     after: i64,
     upto: i64,
     limit: usize,
-) -> Read<Vec<(i64, Option<Pending>)>> {
+) -> rusqlite::Result<Vec<(i64, Option<Pending>)>> {
     let sql = format!(
         "SELECT place, id, event_type, created_at, {EVENT_BYTES} FROM events
          WHERE tenant = ?1 AND place > ?2 AND place <= ?3 ORDER BY place LIMIT ?4"
@@ -322,7 +333,7 @@ fn wanting(
     event: &Pending,
     after: &SubscriptionId,
     limit: usize,
-) -> Read<Vec<(SubscriptionId, Option<Wanting>)>> {
+) -> rusqlite::Result<Vec<(SubscriptionId, Option<Wanting>)>> {
     let mut find = connection.prepare_cached(
         "SELECT id, version, enabled, since, suspended_at IS NOT NULL FROM
          (SELECT subscription_id FROM wanted_types

@@ -118,14 +118,14 @@ macro_rules! request_columns {
 
 /// An entry that is ready to be stored. Slow work such as compression is done before the writer
 /// thread gets it.
-pub(super) struct Prepared {
+pub(super) struct PreparedEntry {
     entry: Entry,
     log: Packed<'static>,
     body: Option<Packed<'static>>,
     data: Option<Packed<'static>>,
 }
 
-impl Prepared {
+impl PreparedEntry {
     /// Prepares an entry.
     pub(super) fn of(mut entry: Entry) -> Self {
         let log = Packed::of(std::mem::take(&mut entry.request.log));
@@ -145,15 +145,15 @@ impl Prepared {
 /// Stores a request with its event, unless the event is a duplicate.
 pub(super) fn keep(
     tables: &Tables,
-    prepared: &Prepared,
+    prepared: &PreparedEntry,
     now: UnixMicros,
 ) -> Result<Kept, StoreError> {
     keep_rows(tables, prepared, now).map_err(fault)
 }
 
-fn keep_rows(tables: &Tables, prepared: &Prepared, now: UnixMicros) -> rusqlite::Result<Kept> {
+fn keep_rows(tables: &Tables, prepared: &PreparedEntry, now: UnixMicros) -> rusqlite::Result<Kept> {
     let connection: &Connection = tables;
-    let Prepared { entry, log, body, data } = prepared;
+    let PreparedEntry { entry, log, body, data } = prepared;
     let row = |repeat| RequestRow { request: &entry.request, log, body: body.as_ref(), repeat };
     if let Some(claim) = &entry.dedup {
         let (listener, request) = (&entry.request.listener_id, &entry.request.id);
@@ -161,12 +161,12 @@ fn keep_rows(tables: &Tables, prepared: &Prepared, now: UnixMicros) -> rusqlite:
         if let Some((first_request, first_at)) =
             dedup_index.lookup(connection, listener, claim, now)?
         {
-            insert_row(connection, Taken::Requests, &row(Some(&claim.duplicate)))?;
+            insert_row(connection, RequestTable::Requests, &row(Some(&claim.duplicate)))?;
             return Ok(Kept::Duplicate { first_request, first_at });
         }
         dedup_index.insert(connection, listener, request, claim, now)?;
     }
-    insert_row(connection, Taken::Requests, &row(None))?;
+    insert_row(connection, RequestTable::Requests, &row(None))?;
     if let Some(event) = &entry.event {
         // Fan-out reads the event from its sequence number on. No delivery is written here.
         insert_event(connection, event, data.as_ref())?;
@@ -205,7 +205,7 @@ pub(super) fn insert_challenge(
 
 /// The two tables of request logs. They have the same columns.
 #[derive(Debug, Clone, Copy)]
-enum Taken {
+enum RequestTable {
     Requests,
     Refused,
 }
@@ -226,13 +226,17 @@ pub(super) fn insert_refused(
 ) -> rusqlite::Result<()> {
     let (log, body) = (Packed::of(&request.log), request.body.as_deref().map(Packed::of));
     let row = RequestRow { request, log: &log, body: body.as_ref(), repeat: None };
-    insert_row(connection, Taken::Refused, &row)
+    insert_row(connection, RequestTable::Refused, &row)
 }
 
-fn insert_row(connection: &Connection, table: Taken, row: &RequestRow<'_>) -> rusqlite::Result<()> {
+fn insert_row(
+    connection: &Connection,
+    table: RequestTable,
+    row: &RequestRow<'_>,
+) -> rusqlite::Result<()> {
     let sql = match table {
-        Taken::Requests => concat!("INSERT INTO requests ", request_columns!()),
-        Taken::Refused => concat!("INSERT INTO refused ", request_columns!()),
+        RequestTable::Requests => concat!("INSERT INTO requests ", request_columns!()),
+        RequestTable::Refused => concat!("INSERT INTO refused ", request_columns!()),
     };
     let RequestRow { request, log, body, repeat } = row;
     let reasons = match repeat {
@@ -269,7 +273,7 @@ fn with_reason(list: &str, reason: &str) -> String {
 #[async_trait]
 impl RequestStore for SqliteStore {
     async fn keep(&self, entry: Entry, now: UnixMicros) -> Result<Kept, StoreError> {
-        let prepared = Prepared::of(entry);
+        let prepared = PreparedEntry::of(entry);
         let bytes = prepared.bytes();
         let keep = move |tables: &Tables| keep(tables, &prepared, now);
         self.writer.run_with(bytes, keep).await

@@ -14,15 +14,12 @@ use crate::gateway::store::{
     SubscriptionStore,
 };
 
-type Written<T> = Result<T, StoreError>;
-type Read<T> = rusqlite::Result<T>;
-
 const SUBSCRIPTION: &str = "SELECT id, tenant, api, enabled, suspended_at, failures, last_failure,
     (SELECT json_group_array(event_type) FROM wanted_types WHERE subscription_id = id)
     AS event_types, sealed,
     created_at, updated_at, version FROM subscriptions";
 
-fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
+fn subscription_of(row: &Row<'_>) -> rusqlite::Result<SubscriptionRecord> {
     decoded(RowName { table: "subscriptions", column: 0 }, row, |row| {
         Ok(SubscriptionRecord {
             id: row.get(0)?,
@@ -40,7 +37,7 @@ fn subscription_of(row: &Row<'_>) -> Read<SubscriptionRecord> {
     })
 }
 
-fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Written<()> {
+fn create(connection: &Connection, change: &Change<SubscriptionRecord>) -> Result<(), StoreError> {
     let record = &change.what;
     connection
         .execute(
@@ -72,7 +69,7 @@ fn create_within(
     connection: &Connection,
     change: &Change<SubscriptionRecord>,
     limit: usize,
-) -> Written<bool> {
+) -> Result<bool, StoreError> {
     let count = "SELECT subscriptions FROM tenant_backlogs WHERE tenant = ?1";
     let there: Option<i64> = connection
         .prepare_cached(count)
@@ -85,7 +82,7 @@ fn create_within(
     create(connection, change).map(|()| true)
 }
 
-fn want(connection: &Connection, record: &SubscriptionRecord) -> Read<()> {
+fn want(connection: &Connection, record: &SubscriptionRecord) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO wanted_types (tenant, event_type, subscription_id)
          VALUES (?1, ?2, ?3)",
@@ -96,7 +93,10 @@ fn want(connection: &Connection, record: &SubscriptionRecord) -> Read<()> {
     Ok(())
 }
 
-fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Written<bool> {
+fn update(
+    connection: &Connection,
+    change: &Change<SubscriptionRecord>,
+) -> Result<bool, StoreError> {
     let record = &change.what;
     let rows = connection
         .execute(
@@ -126,7 +126,7 @@ fn update(connection: &Connection, change: &Change<SubscriptionRecord>) -> Writt
 }
 
 /// Stops new deliveries to a subscription.
-fn silence(connection: &Connection, id: &SubscriptionId) -> Written<()> {
+fn silence(connection: &Connection, id: &SubscriptionId) -> Result<(), StoreError> {
     connection
         .execute("DELETE FROM wanted_types WHERE subscription_id = ?1", [id])
         .and_then(|_| {
@@ -139,7 +139,7 @@ fn silence(connection: &Connection, id: &SubscriptionId) -> Written<()> {
 }
 
 /// Deletes up to [`DELETE_BATCH_ROWS`] deliveries of a subscription. Returns their number.
-fn delete_some(connection: &Connection, id: &SubscriptionId) -> Written<usize> {
+fn delete_some(connection: &Connection, id: &SubscriptionId) -> Result<usize, StoreError> {
     connection
         .prepare_cached(
             "DELETE FROM deliveries WHERE id IN
@@ -152,7 +152,7 @@ fn delete_some(connection: &Connection, id: &SubscriptionId) -> Written<usize> {
 /// Rows deleted in one transaction. Other writes wait for the same thread.
 const DELETE_BATCH_ROWS: usize = 500;
 
-fn delete(connection: &Connection, change: &Change<SubscriptionId>) -> Written<bool> {
+fn delete(connection: &Connection, change: &Change<SubscriptionId>) -> Result<bool, StoreError> {
     let delete = "DELETE FROM subscriptions WHERE id = ?1";
     let rows = connection.execute(delete, [&change.what]).map_err(fault)?;
     if rows > 0 {
@@ -175,7 +175,10 @@ fn selected_subscriptions(filter: &SubscriptionFilter) -> String {
     )
 }
 
-fn subscription(connection: &Connection, id: &SubscriptionId) -> Read<Option<SubscriptionRecord>> {
+fn subscription(
+    connection: &Connection,
+    id: &SubscriptionId,
+) -> rusqlite::Result<Option<SubscriptionRecord>> {
     let sql = format!("{SUBSCRIPTION} WHERE id = ?1");
     connection.prepare_cached(&sql)?.query_row([id], subscription_of).optional()
 }
@@ -184,7 +187,7 @@ fn subscription_page(
     connection: &Connection,
     filter: &SubscriptionFilter,
     page: PageRequest,
-) -> Read<Page<SubscriptionRecord>> {
+) -> rusqlite::Result<Page<SubscriptionRecord>> {
     let sql = format!(
         "SELECT place, id FROM subscriptions WHERE {} AND place > ?7
          ORDER BY place LIMIT ?8 OFFSET ?9",
@@ -223,15 +226,24 @@ fn subscription_page(
 
 #[async_trait::async_trait]
 impl SubscriptionStore for SqliteStore {
-    async fn create_subscription(&self, change: Change<SubscriptionRecord>) -> Written<()> {
+    async fn create_subscription(
+        &self,
+        change: Change<SubscriptionRecord>,
+    ) -> Result<(), StoreError> {
         self.writer.run(move |connection| create(connection, &change)).await
     }
 
-    async fn update_subscription(&self, change: Change<SubscriptionRecord>) -> Written<bool> {
+    async fn update_subscription(
+        &self,
+        change: Change<SubscriptionRecord>,
+    ) -> Result<bool, StoreError> {
         self.writer.run(move |connection| update(connection, &change)).await
     }
 
-    async fn delete_subscription(&self, change: Change<SubscriptionId>) -> Written<bool> {
+    async fn delete_subscription(
+        &self,
+        change: Change<SubscriptionId>,
+    ) -> Result<bool, StoreError> {
         let id = change.what.clone();
         self.writer.run(move |connection| silence(connection, &id)).await?;
         loop {
@@ -248,16 +260,22 @@ impl SubscriptionStore for SqliteStore {
         &self,
         change: Change<SubscriptionRecord>,
         most: usize,
-    ) -> Written<bool> {
+    ) -> Result<bool, StoreError> {
         self.writer.run(move |connection| create_within(connection, &change, most)).await
     }
 
-    async fn subscription(&self, id: &SubscriptionId) -> Written<Option<SubscriptionRecord>> {
+    async fn subscription(
+        &self,
+        id: &SubscriptionId,
+    ) -> Result<Option<SubscriptionRecord>, StoreError> {
         let id = id.clone();
         self.read(move |connection| subscription(connection, &id)).await
     }
 
-    async fn subscriptions(&self, filter: &SubscriptionFilter) -> Written<Vec<SubscriptionRecord>> {
+    async fn subscriptions(
+        &self,
+        filter: &SubscriptionFilter,
+    ) -> Result<Vec<SubscriptionRecord>, StoreError> {
         let all = PageRequest { after: None, offset: 0, limit: usize::MAX, bytes: usize::MAX };
         let page = self.subscription_page(filter, all).await?;
         Ok(page.into_iter().map(|(_, record)| record).collect())
@@ -267,12 +285,12 @@ impl SubscriptionStore for SqliteStore {
         &self,
         filter: &SubscriptionFilter,
         page: PageRequest,
-    ) -> Written<Page<SubscriptionRecord>> {
+    ) -> Result<Page<SubscriptionRecord>, StoreError> {
         let filter = filter.clone();
         self.read(move |connection| subscription_page(connection, &filter, page)).await
     }
 
-    async fn count_subscriptions(&self, filter: &SubscriptionFilter) -> Written<usize> {
+    async fn count_subscriptions(&self, filter: &SubscriptionFilter) -> Result<usize, StoreError> {
         let filter = filter.clone();
         let selected = selected_subscriptions(&filter);
         let sql = format!("SELECT count(*) FROM subscriptions WHERE {selected}");

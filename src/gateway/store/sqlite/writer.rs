@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::checkpoint::{self, Bounds};
+use super::checkpoint::{self, LogBounds};
 use super::fault;
 use super::rejected_log::RejectedLog;
 use super::space::Space;
@@ -18,13 +18,13 @@ use super::tables::Tables;
 use crate::gateway::store::StoreError;
 
 /// A command to the writer thread.
-enum Command {
+enum WriterCommand {
     /// Runs an operation in the next transaction. The number is the bytes that it writes.
     Write(Box<dyn WriteOperation>, u64),
     /// Runs an operation in one of the next transactions. No sender waits for it.
     Background(Box<dyn WriteOperation>, Rank),
     /// Writes the buffered rejected-request log, then replies.
-    FlushRejected(Reply),
+    FlushRejected(WriteReply),
 }
 
 /// The position of a background operation in the queue.
@@ -37,7 +37,7 @@ pub(super) enum Rank {
 }
 
 /// The channel for the result of a write.
-type Reply = oneshot::Sender<Result<(), StoreError>>;
+type WriteReply = oneshot::Sender<Result<(), StoreError>>;
 
 /// An operation of a transaction. The transaction may be rolled back because of another operation.
 /// The operation then runs again.
@@ -53,7 +53,7 @@ trait WriteOperation: Send {
 }
 
 /// An operation with its result.
-struct Operation<T, R> {
+struct RunningWrite<T, R> {
     run: R,
     /// The result. `None` if the operation did not run because the transaction could not begin.
     answer: Option<Result<T, StoreError>>,
@@ -62,7 +62,7 @@ struct Operation<T, R> {
     tell: oneshot::Sender<(Result<T, StoreError>, R)>,
 }
 
-impl<T, R> WriteOperation for Operation<T, R>
+impl<T, R> WriteOperation for RunningWrite<T, R>
 where
     T: Send,
     R: Fn(&Tables) -> Result<T, StoreError> + Send,
@@ -109,7 +109,7 @@ const REJECTED_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The handle of the writer thread.
 pub(super) struct Writer {
-    queue: Mutex<Option<SyncSender<Command>>>,
+    queue: Mutex<Option<SyncSender<WriterCommand>>>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
@@ -123,7 +123,7 @@ impl Writer {
         let (queue, work) = sync_channel(QUEUE_OPERATIONS);
         let (wake, woken) = sync_channel(1);
         let unavailable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        let bounds = Bounds::new(Arc::clone(&space), wake);
+        let bounds = LogBounds::new(Arc::clone(&space), wake);
         let writing = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || Writing { tables, rejected_log, bounds }.run(&work))
@@ -153,7 +153,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (tell, told) = oneshot::channel();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.send(Command::Write(Box::new(Operation { run, answer: None, tell }), bytes))?;
+        self.send(WriterCommand::Write(Box::new(RunningWrite { run, answer: None, tell }), bytes))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
@@ -171,18 +171,21 @@ impl Writer {
             answer
         };
         let (tell, told) = oneshot::channel();
-        self.send(Command::Background(Box::new(Operation { run, answer: None, tell }), rank))?;
+        self.send(WriterCommand::Background(
+            Box::new(RunningWrite { run, answer: None, tell }),
+            rank,
+        ))?;
         told.await.map_or(Err(StoreError::Closed), |(answer, _)| answer)
     }
 
     /// Writes the buffered rejected-request log after all operations that were queued before.
     pub(super) async fn write_rejected(&self) -> Result<(), StoreError> {
         let (tell, told) = oneshot::channel();
-        self.send(Command::FlushRejected(tell))?;
+        self.send(WriterCommand::FlushRejected(tell))?;
         told.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    fn send(&self, asked: Command) -> Result<(), StoreError> {
+    fn send(&self, asked: WriterCommand) -> Result<(), StoreError> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queue.as_ref().ok_or(StoreError::Closed)?;
         queue.try_send(asked).map_err(|error| match error {
@@ -212,13 +215,13 @@ impl Drop for Writer {
 struct Writing {
     tables: Tables,
     rejected_log: Arc<RejectedLog>,
-    bounds: Bounds,
+    bounds: LogBounds,
 }
 
 impl Writing {
-    fn run(mut self, asked: &Receiver<Command>) {
+    fn run(mut self, asked: &Receiver<WriterCommand>) {
         let mut rejected_written = Instant::now();
-        let mut queue = Queue { asked, later: VecDeque::new() };
+        let mut queue = WriteQueue { asked, later: VecDeque::new() };
         self.bounds.hold(&self.tables);
         loop {
             match queue.drain_batch(&self.tables, &self.bounds) {
@@ -280,8 +283,8 @@ fn reply_all(all: Vec<Box<dyn WriteOperation>>, committed: &Result<(), StoreErro
 }
 
 /// The operations that wait for the writer thread.
-struct Queue<'q> {
-    asked: &'q Receiver<Command>,
+struct WriteQueue<'q> {
+    asked: &'q Receiver<WriterCommand>,
     /// Background operations.
     later: VecDeque<Box<dyn WriteOperation>>,
 }
@@ -293,13 +296,17 @@ struct Batch {
     /// True if senders wait for the transaction.
     crowded: bool,
     /// The caller that waits for the rejected-request log.
-    tell: Option<Reply>,
+    tell: Option<WriteReply>,
 }
 
-impl Queue<'_> {
+impl WriteQueue<'_> {
     /// Waits for operations, at most [`REJECTED_INTERVAL`]. Takes the operations of senders up to
     /// the batch limits, and a part of the background operations, so that neither waits for ever.
-    fn drain_batch(&mut self, tables: &Tables, bounds: &Bounds) -> Result<Batch, RecvTimeoutError> {
+    fn drain_batch(
+        &mut self,
+        tables: &Tables,
+        bounds: &LogBounds,
+    ) -> Result<Batch, RecvTimeoutError> {
         let most = if bounds.is_tight() { SMALL_BATCH_OPERATIONS } else { BATCH_OPERATIONS };
         let mut room = bounds.batch_bytes();
         let mut batch = Batch::default();
@@ -309,13 +316,13 @@ impl Queue<'_> {
         };
         while let Some(one) = next {
             match one {
-                Command::Write(work, bytes) => {
+                WriterCommand::Write(work, bytes) => {
                     batch.work.push(work);
                     room = room.saturating_sub(bytes);
                 }
-                Command::Background(work, Rank::First) => self.later.push_front(work),
-                Command::Background(work, Rank::Last) => self.later.push_back(work),
-                Command::FlushRejected(tell) => {
+                WriterCommand::Background(work, Rank::First) => self.later.push_front(work),
+                WriterCommand::Background(work, Rank::Last) => self.later.push_back(work),
+                WriterCommand::FlushRejected(tell) => {
                     batch.tell = Some(tell);
                     break;
                 }
