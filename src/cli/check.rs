@@ -70,12 +70,15 @@ impl Check {
                 &engine,
             ));
         }
-        let mut unread = false;
+        let (mut unread, allowed) = (false, self.allowed()?);
         let is_empty = self.files.is_empty() && self.expr.is_empty();
         let present = is_empty.then(|| PathBuf::from("."));
         for file in self.files.iter().chain(self.config.as_ref().or(present.as_ref())) {
-            if let Some(told) = super::configuration::check(file)? {
-                all.extend(told);
+            if let Some(mut found) = super::configuration::check(file)? {
+                for one in &mut found {
+                    one.list.retain(|one| one.is_error() || !allowed.contains(&one.code));
+                }
+                all.extend(found);
                 continue;
             }
             match SourceArgument::of_file(file) {

@@ -58,7 +58,8 @@ impl Init {
         let path = self.config.join("listeners").join(format!("{name}.toml"));
         write_new(&path, &file)?;
         let url = format!("{public_url}/webhooks/v1/listeners/{id}/notify");
-        output::print_text(&steps(recipe, &url, &path.display().to_string()))?;
+        let folder = self.config.display().to_string();
+        output::print_text(&steps(recipe, &url, &path.display().to_string(), &folder))?;
         Ok(Exit::Done)
     }
 
@@ -161,14 +162,16 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
             }
         }
     }
-    out.push_str(
+    let kind = recipe.event_type().unwrap_or("parsed_body.type");
+    let _ = write!(
+        out,
         "\n# Which requests become events; without it all do.\n\
          # [filter]\n\
-         # keep_when = 'parsed_body.action == \"opened\"'\n\
+         # keep_when = '{kind} IN [\"TYPE\"]'\n\
          \n\
          # What an event holds; without it the whole body.\n\
          # [event]\n\
-         # data = '{ \"id\": parsed_body.id }'\n\
+         # data = '{{ \"id\": parsed_body.id }}'\n\
          \n\
          # Values that must not be written to any log.\n\
          # [redact]\n\
@@ -178,7 +181,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
 }
 
 /// Returns the next steps, here and at the provider.
-fn steps(recipe: &Recipe, url: &str, path: &str) -> String {
+fn steps(recipe: &Recipe, url: &str, path: &str, folder: &str) -> String {
     let main = recipe.secrets.first().map_or("", |secret| &secret.name);
     let setup = recipe.setup.replace("{url}", url).replace("{secret}", main);
     let mut out = format!("wrote {path}\n\nAt {}:\n", recipe.title);
@@ -189,7 +192,7 @@ fn steps(recipe: &Recipe, url: &str, path: &str) -> String {
     for secret in recipe.secrets.iter().filter(|secret| !secret.optional) {
         let _ = writeln!(out, "  set {} in the environment: {}", secret.name, secret.what);
     }
-    out.push_str("  hookgate check .\n  hookgate serve\n");
+    let _ = writeln!(out, "  hookgate check {folder}\n  hookgate serve -C {folder}");
     out
 }
 

@@ -1,6 +1,7 @@
 //! `hookgate repl`: evaluates expressions at a prompt.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::{IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 
@@ -43,7 +44,8 @@ impl Repl {
         let surroundings = self.context.read()?;
         let format = self.context.format;
         let history = self.history.or_else(default_history);
-        let mut editor = editor(Completions { names: names(&surroundings) })?;
+        let mut editor =
+            editor(Completions { names: names(&surroundings), unfinished: RefCell::default() })?;
         if let Some(history) = &history {
             // The first start has no history.
             let _ = editor.load_history(history);
@@ -78,7 +80,7 @@ fn converse(
         let line = match editor.readline("> ") {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => return Ok(exit),
+            Err(ReadlineError::Eof) => return Ok(exit.max(unfinished_input(editor, session)?)),
             Err(error) => return Err(terminal(&error)),
         };
         let line = line.trim();
@@ -103,6 +105,18 @@ fn converse(
         };
         exit = exit.max(ended?);
     }
+}
+
+/// Evaluates an expression that the end of the input cut off, so that its error is reported.
+fn unfinished_input(
+    editor: &Editor<Completions, FileHistory>,
+    session: &mut Session<'_>,
+) -> Result<Exit, Error> {
+    let text = editor.helper().map(|helper| helper.unfinished.take()).unwrap_or_default();
+    if text.trim().is_empty() {
+        return Ok(Exit::Done);
+    }
+    session.eval(SourceArgument::Expression(Source::new("input", text.trim())))
 }
 
 fn list_functions() -> Result<Exit, Error> {
@@ -164,6 +178,8 @@ fn paths(path: String, value: Value<'_>, depth: usize, names: &mut Vec<String>) 
 
 struct Completions {
     names: Vec<String>,
+    /// The input so far of an expression that is not finished.
+    unfinished: RefCell<String>,
 }
 
 impl Completer for Completions {
@@ -204,11 +220,15 @@ impl Validator for Completions {
     /// Continues an unfinished expression in the next line.
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let input = context.input();
+        self.unfinished.take();
         if input.starts_with(':') || input.trim().is_empty() || input.ends_with("\n\n") {
             return Ok(ValidationResult::Valid(None));
         }
         Ok(match Engine::new().parse(Source::new("input", input)) {
-            Err(diagnostics) if unfinished(&diagnostics) => ValidationResult::Incomplete,
+            Err(diagnostics) if unfinished(&diagnostics) => {
+                self.unfinished.replace(input.to_owned());
+                ValidationResult::Incomplete
+            }
             _ => ValidationResult::Valid(None),
         })
     }

@@ -90,7 +90,8 @@ impl Replay {
         }
         let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();
         output::print_note(&format!(
-            "{}: {} would come out otherwise; {} by their logged verdict, as no original was kept",
+            "{}: {} would come out otherwise; {} by their logged verdict: without `capture = true` the \
+             log has no original to verify again",
             input::counted(replayed.len(), "request"),
             count(Replayed::differs),
             count(|one| !one.verified_again),

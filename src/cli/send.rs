@@ -88,6 +88,10 @@ impl Send {
     ) -> Result<(String, Vec<(String, String)>), Error> {
         let given = self.headers()?;
         let Some(recipe) = listener.provider.as_deref().and_then(find_recipe) else {
+            output::print_note(
+                "the listener has no recipe, so the request is not signed; `-H 'NAME: VALUE'` adds \
+                 the headers that it needs",
+            );
             let kind = ("Content-Type".to_owned(), "application/json".to_owned());
             let named = given.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
             let headers = given.into_iter().chain((!named).then_some(kind)).collect();

@@ -52,7 +52,7 @@ impl Event<'_> {
     /// assert!(value.ends_with(r#""data":{"urgent":true}}"#));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn to_value(&self, wanted: &Projection) -> Result<OwnedValue, JsonError> {
+    pub fn to_value(self, wanted: &Projection) -> Result<OwnedValue, JsonError> {
         let data = wanted.member("data").map(|wanted| self.part(wanted)).transpose()?;
         let text = |text: &str| OwnedValue::Text(text.into());
         let members = [

@@ -119,6 +119,12 @@ impl Recipe {
             layer,
         })
     }
+
+    /// Returns the expression of the event type, if the recipe has one on one line.
+    pub fn event_type(&self) -> Option<&str> {
+        let kind = self.layer.root.get("listener")?.get("event")?.get("type")?.as_str()?;
+        (!kind.contains(['\'', '\n'])).then_some(kind)
+    }
 }
 
 impl Recipe {

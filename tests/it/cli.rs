@@ -284,6 +284,9 @@ fn repl_evaluates_lines_and_continues_unfinished_ones() {
     assert!(stdout(&output).starts_with("2\n[1,2]\n"), "{}", stdout(&output));
     assert!(stderr(&output).contains("E0304") && stderr(&output).contains("there is no `:nope`"));
     assert!(history.content().contains("1 + 1"));
+    let cut = hookgate(&["repl", "--history", history.path()], "(1 +");
+    assert_eq!(code(&cut), 1, "an expression that the end of the input cuts off is an error");
+    assert!(stderr(&cut).contains("E0010") || stderr(&cut).contains("E0011"), "{}", stderr(&cut));
 }
 
 #[test]

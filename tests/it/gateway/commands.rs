@@ -369,3 +369,44 @@ fn list_columns_are_aligned() {
     assert!(keys.stdout.is_empty());
     assert!(stderr(&keys).contains("the list is empty"), "{}", stderr(&keys));
 }
+
+#[test]
+fn check_of_a_folder_suppresses_allowed_warnings_and_no_errors() {
+    let folder = Folder::with_listener("");
+    folder.write("secrets/github", "");
+    let denied = folder.command(&["check", "--deny", "warnings"]);
+    assert_eq!(denied.status.code(), Some(1));
+    assert!(stderr(&denied).contains("W0606"), "{}", stderr(&denied));
+    folder.stdout_of(&["check", "--deny", "warnings", "--allow", "W0606"]);
+    folder.write("listeners/broken.toml", "name = \"x\"\n");
+    let output = folder.command(&["check", "--allow", "E0603", "--allow", "W0606"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("E0603"), "{}", stderr(&output));
+}
+
+#[test]
+fn init_prints_the_commands_for_its_folder_and_a_filter_of_the_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new");
+    let path = path.to_str().unwrap();
+    let output = program().args(["init", "-C", path, "github"]).output().unwrap();
+    let steps = String::from_utf8(output.stdout).unwrap();
+    assert!(steps.contains(&format!("hookgate check {path}")), "{steps}");
+    assert!(steps.contains(&format!("hookgate serve -C {path}")), "{steps}");
+    let listener = std::fs::read_to_string(format!("{path}/listeners/github.toml")).unwrap();
+    assert!(listener.contains("# keep_when = 'headers["), "{listener}");
+}
+
+#[test]
+fn send_reports_that_a_listener_without_a_recipe_gets_an_unsigned_request() {
+    let folder = Folder::with_listener("");
+    let id = "0d4a1d42-2d63-4a5c-9a1f-3d0c5f6f7a12";
+    folder.write("listeners/shop.toml", &open_listener(id, "Shop"));
+    folder.write("body.json", "{}");
+    let body = folder.path().join("body.json");
+    let body = body.to_str().unwrap();
+    let output = folder.command(&["send", "Shop", "--body", body, "--dry-run"]);
+    assert!(stderr(&output).contains("is not signed"), "{}", stderr(&output));
+    let output = folder.command(&["send", "GitHub", "--body", body, "--dry-run"]);
+    assert!(!stderr(&output).contains("is not signed"), "{}", stderr(&output));
+}
