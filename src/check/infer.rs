@@ -6,7 +6,7 @@ use super::operators;
 use super::types::{RecordType, Type};
 use super::{kind_names, lints};
 use crate::builtins::{Code as How, Form};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind};
 use crate::value::{Kind, Kinds};
@@ -427,8 +427,7 @@ impl<'c> Checker<'c> {
         }
         let (member, known) = of.member(name, case_insensitive);
         if !known {
-            let near =
-                nearest(name, of.member_names()).map(|near| format!("did you mean `{near}`?"));
+            let near = did_you_mean(name, of.member_names());
             self.report(
                 Diagnostic::new(
                     Code::W0102,

@@ -4,7 +4,7 @@
 use super::host::{Host, UndeclaredRoots};
 use super::types::Type;
 use super::{Name, Table};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::program::Root;
 use crate::source::Span;
 use crate::syntax::ExprId;
@@ -141,8 +141,8 @@ impl Scope {
         }
         let roots = host.roots.iter().map(|root| &*root.name);
         let locals = self.locals.iter().map(|(name, _)| &**name);
-        if let Some(near) = nearest(name, locals.chain(roots)) {
-            return Some(format!("did you mean `{near}`?"));
+        if let Some(near) = did_you_mean(name, locals.chain(roots)) {
+            return Some(near);
         }
         for root in &host.roots {
             if root.value.member_names().any(|member| member == name) {

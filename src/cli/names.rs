@@ -7,7 +7,7 @@ use super::Error;
 use super::configuration::block_on;
 use super::values::id_of;
 use crate::config::quoted_list;
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 use crate::gateway::store::Store;
 use crate::gateway::{Configuration, SubscriptionId, TenantId};
 use crate::listener::Listener;
@@ -38,7 +38,7 @@ pub(super) fn hint_or<'k>(
 }
 
 fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    nearest(name, known).map(|near| format!("; did you mean `{near}`?"))
+    did_you_mean(name, known).map(|near| format!("; {near}"))
 }
 
 /// Returns a listener by its id, or by its name if one listener alone has it.

@@ -3,7 +3,7 @@
 
 use super::duration;
 use super::shape::{Field, FieldType, MAX_LISTED, Table, quoted_list};
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 use crate::document::{Content, Node};
 
 /// The other file of a configuration, whose keys may stand in this one by mistake.
@@ -35,8 +35,8 @@ pub(super) fn unknown_key(
     if let Some(other) = neighbour.filter(|other| other.keys.contains(&key)) {
         return format!("`{key}` is a key of {}", other.file);
     }
-    if let Some(near) = nearest(key, names()) {
-        return format!("did you mean `{near}`?");
+    if let Some(near) = did_you_mean(key, names()) {
+        return near;
     }
     let begun: Vec<&str> = names().filter(|name| key.len() > 1 && name.starts_with(key)).collect();
     if !begun.is_empty() {
@@ -129,7 +129,7 @@ const UUID: &str =
     "`uuidgen` makes a UUID, and `hookgate init PROVIDER` writes a listener with one";
 
 fn word(given: &str, words: &[&str]) -> Option<String> {
-    let near = nearest(given, words.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    let near = did_you_mean(given, words.iter().copied());
     let listed = (words.len() > MAX_LISTED).then(|| format!("there are {}", quoted_list(words)));
     match (near, listed) {
         (Some(near), Some(listed)) => Some(format!("{near} {listed}")),

@@ -2,6 +2,7 @@
 //! Knows no configuration key.
 
 use super::advice::{self, Neighbour};
+use super::masked::{self, looks_like_name};
 use super::shape::{FieldType, Table, quoted_list};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Content, Entry, Node, shortened};
@@ -38,9 +39,22 @@ impl<'n> Checker<'n> {
         Self { root, neighbour, path: Vec::new(), in_list: false, found: Vec::new() }
     }
 
+    /// Returns true if the check stops: further errors are not reported.
+    fn is_full(&self) -> bool {
+        self.found.len() >= MAX_FAULTS
+    }
+
+    /// Returns a text of the file for a message, or `None` if it stands where secrets stand and may
+    /// be one.
+    fn shown(&self, text: &str) -> Option<String> {
+        let is_shown = !self.path.contains(&masked::TABLE) || looks_like_name(text);
+        is_shown.then(|| format!("`{}`", shortened(text)))
+    }
+
     fn value(&mut self, node: &'n Node, takes: &FieldType, key: &'n str) {
         if !takes.fits(node) {
-            let message = format!("`{key}` takes {}, not {}", takes.phrase(), given(node, takes));
+            let given = self.given(node, takes);
+            let message = format!("`{key}` takes {}, not {given}", takes.phrase());
             let help = advice::wrong_value(node, takes, &self.path, self.in_list);
             let wrong = Diagnostic::new(Code::E0602, node.span, message);
             self.found.push(wrong.maybe_help(help));
@@ -49,7 +63,12 @@ impl<'n> Checker<'n> {
         match (takes, &node.content) {
             (FieldType::List(item), Content::List(items)) => {
                 let within = std::mem::replace(&mut self.in_list, true);
-                items.iter().for_each(|node| self.value(node, item, key));
+                for node in items {
+                    if self.is_full() {
+                        break;
+                    }
+                    self.value(node, item, key);
+                }
                 self.in_list = within;
             }
             (FieldType::Table(table), _) => self.table(node, table),
@@ -66,13 +85,16 @@ impl<'n> Checker<'n> {
     /// Checks a table whose keys the author chooses. A key of another table may have slipped in.
     fn map(&mut self, entries: &'n [Entry], inner: &FieldType) {
         for Entry { key, value } in entries {
+            if self.is_full() {
+                return;
+            }
             let before = self.found.len();
             self.path.push(&key.text);
             self.value(value, inner, &key.text);
             self.path.pop();
-            let place = advice::place(&key.text, self.root);
-            if let (Some(wrong), Some(place)) = (self.found.get_mut(before), place)
+            if let Some(wrong) = self.found.get_mut(before)
                 && !inner.fits(value)
+                && let Some(place) = advice::place(&key.text, self.root)
             {
                 wrong.help = Some(place);
             }
@@ -92,7 +114,7 @@ impl<'n> Checker<'n> {
             return;
         };
         for Entry { key, value } in entries {
-            if self.found.len() >= MAX_FAULTS {
+            if self.is_full() {
                 return;
             }
             match table.fields.iter().find(|field| *field.name == key.text) {
@@ -103,7 +125,9 @@ impl<'n> Checker<'n> {
                 }
                 None => {
                     let help = advice::unknown_key(&key.text, table, self.root, self.neighbour);
-                    let message = format!("{} has no key `{}`", table.name, shortened(&key.text));
+                    let shown = self.shown(&key.text);
+                    let shown = shown.unwrap_or_else(|| "of this name".to_owned());
+                    let message = format!("{} has no key {shown}", table.name);
                     self.found.push(Diagnostic::new(Code::E0601, key.span, message).help(help));
                 }
             }
@@ -116,17 +140,17 @@ impl<'n> Checker<'n> {
         }
         choice(node, entries, table, &mut self.found);
     }
-}
 
-/// Describes a value of the wrong type or outside the range.
-fn given(node: &Node, takes: &FieldType) -> String {
-    match (takes, &node.content) {
-        // The value has the right type, so the value itself is wrong.
-        (_, Content::Text(text)) if takes.takes_some_strings() => {
-            format!("`{}`", shortened(&text.value))
+    /// Describes a value of the wrong type or outside the range.
+    fn given(&self, node: &Node, takes: &FieldType) -> String {
+        match (takes, &node.content) {
+            // The value has the right type, so the value itself is wrong.
+            (_, Content::Text(text)) if takes.takes_some_strings() => {
+                self.shown(&text.value).unwrap_or_else(|| "this string".to_owned())
+            }
+            (_, Content::Number(_)) if takes.takes_number() => node.to_value().to_string(),
+            _ => phrase(node).to_owned(),
         }
-        (_, Content::Number(_)) if takes.takes_number() => node.to_value().to_string(),
-        _ => phrase(node).to_owned(),
     }
 }
 
@@ -168,10 +192,30 @@ fn head(node: &Node, entries: &[Entry]) -> Span {
 #[cfg(test)]
 mod tests {
     use super::{Checker, Table};
-    use crate::config::schema;
+    use crate::config::{FieldType, optional, schema};
     use crate::document::{Format, read};
 
     static ROOT: Table = Table { name: "a test", doc: "", fields: &[], one_of: &[] };
+
+    static NUMBERS: Table = Table {
+        name: "a test",
+        doc: "",
+        fields: &[
+            optional("list", FieldType::List(&FieldType::Bool), ""),
+            optional("map", FieldType::Map(&FieldType::Bool), ""),
+        ],
+        one_of: &[],
+    };
+
+    #[test]
+    fn the_errors_of_a_list_and_of_a_map_are_bounded() {
+        let list = format!("list = [{}]", "1, ".repeat(10_000));
+        let map: String = (0..10_000).map(|at| format!("map.key{at} = 1\n")).collect();
+        for text in [list, map] {
+            let root = read(&text, Format::Toml, 8).unwrap();
+            assert_eq!(super::check(&root, &NUMBERS, None).len(), super::MAX_FAULTS);
+        }
+    }
 
     #[test]
     fn every_default_value_has_the_type_of_its_key() {

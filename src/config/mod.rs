@@ -5,12 +5,14 @@
 mod advice;
 mod check;
 pub mod duration;
+mod masked;
 pub mod reference;
 pub mod schema;
 mod section;
 mod shape;
 
 pub(crate) use advice::Neighbour;
+pub(crate) use masked::{looks_like_name, mask};
 pub(crate) use section::Section;
 pub use shape::{Field, FieldType, KeyDefault, Table, optional, required};
 pub(crate) use shape::{ID_FORM, is_id, quoted_list};
@@ -26,6 +28,7 @@ const DEPTH: u16 = 64;
 /// A configuration file that was read and checked against its schema.
 #[derive(Debug)]
 pub(crate) struct Layer {
+    /// The text for messages: asterisks replace secrets that stand in the file.
     pub(crate) source: Source,
     pub(crate) root: Node,
 }
@@ -42,9 +45,12 @@ impl Layer {
         match document::read(source.text(), Format::Toml, DEPTH) {
             Ok(root) => {
                 let found = check::check(&root, table, neighbour);
-                Ok((Self { source, root }, found))
+                Ok((Self { source: masked::masked(source, &root), root }, found))
             }
-            Err(diagnostic) => Err(Diagnostics::new(source, vec![unreadable(diagnostic)])),
+            Err(diagnostic) => {
+                let source = masked::masked_text(source);
+                Err(Diagnostics::new(source, vec![unreadable(diagnostic)]))
+            }
         }
     }
 
@@ -74,9 +80,19 @@ pub(crate) fn read_file(source: Source, table: &'static Table) -> Result<Node, D
     Layer::read(source, table, None).map(|layer| layer.root)
 }
 
-/// Replaces the code of a file that cannot be read: `crate::document` reports an invalid mapper,
-/// and here the file is a configuration.
+/// Replaces the code and the words of a file that cannot be read: `crate::document` reports an
+/// invalid mapper, and here the file is a configuration. The message has no value of the file: a
+/// secret may stand there.
 fn unreadable(mut diagnostic: Diagnostic) -> Diagnostic {
+    match diagnostic.code {
+        Code::E0003 => diagnostic.message = "this number is out of range".to_owned(),
+        // Only a date has help.
+        Code::E0501 if diagnostic.help.is_some() => {
+            diagnostic.message = "a date of TOML has no meaning here".to_owned();
+            diagnostic.help = Some("write it as a string, in quotes".to_owned());
+        }
+        _ => {}
+    }
     if diagnostic.code == Code::E0501 {
         diagnostic.code = Code::E0600;
     }

@@ -6,6 +6,7 @@
 
 mod codes;
 mod json;
+mod nearest;
 #[cfg(feature = "cli")]
 mod terminal;
 #[cfg(feature = "cli")]
@@ -15,6 +16,7 @@ use std::fmt;
 
 pub use codes::{Code, CodeRow, Setting, all_codes};
 pub use json::to_json;
+pub use nearest::{did_you_mean, nearest};
 #[cfg(feature = "cli")]
 pub use terminal::{Colour, render, render_all};
 
@@ -188,48 +190,3 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-/// Returns the candidate nearest to an unknown name, if the distance is at most a third of the
-/// name's length, or 1.
-///
-/// ```
-/// use hookgate::diagnostic::nearest;
-///
-/// assert_eq!(nearest("headrs", ["headers", "parsed_body"]), Some("headers"));
-/// assert_eq!(nearest("xyz", ["headers", "parsed_body"]), None);
-/// ```
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).max(1);
-    let distances = candidates
-        .into_iter()
-        .filter(|candidate| *candidate != name)
-        .map(|candidate| (distance(name, candidate), candidate));
-    let (distance, candidate) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= allowed).then_some(candidate)
-}
-
-/// Returns the number of letters to insert, delete, change or swap with a neighbour. Ignores case,
-/// and compares at most 64 letters.
-fn distance(left: &str, right: &str) -> usize {
-    let fold =
-        |text: &str| -> Vec<char> { text.chars().flat_map(char::to_lowercase).take(64).collect() };
-    let (a, b) = (fold(left), fold(right));
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (at(&above, j) + usize::from(x != y))
-                .min(at(&above, j + 1) + 1)
-                .min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above.last().copied().unwrap_or(usize::MAX)
-}

@@ -14,14 +14,13 @@ use zeroize::Zeroizing;
 use self::part::Part;
 use super::config_keys::{FRAGMENT, GATEWAY_KEYS, LISTENER};
 use super::lints;
-use super::masked::masked;
 use super::recipe::{Recipe, find_recipe, recipe_names, usual_encoding};
 use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, Neighbour, quoted_list};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, nearest};
+use crate::config::{Layer, Neighbour, looks_like_name, mask, quoted_list};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, did_you_mean};
 use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
     Engine, OwnedValue, Program, RootDeclaration, RuleSet, Secrets, Source, Type, request_roots,
@@ -90,12 +89,11 @@ impl Loaded {
 
 /// Compiles a listener from the text of its file.
 pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
-    let (mut file, found) =
+    let (file, found) =
         match Layer::read_all(Source::new(name, text), &LISTENER, Some(&neighbour())) {
             Ok(read) => read,
             Err(diagnostics) => return Loaded::unread(diagnostics),
         };
-    file.source = masked(file.source, &file.root);
     let recipe = match recipe_of(&file) {
         Ok(recipe) => recipe,
         Err(diagnostic) => {
@@ -109,7 +107,8 @@ pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
     let listener = assembly.listener();
     let sources = assembly.secret_sources();
     let (told, more) = (assembly.told, assembly.told_of_recipe);
-    let mut diagnostics = vec![Diagnostics::new(file.source.clone(), told)];
+    let shown = mask(file.source.clone(), &assembly.hidden);
+    let mut diagnostics = vec![Diagnostics::new(shown, told)];
     if let Some(recipe) = recipe.filter(|_| !more.is_empty()) {
         diagnostics.push(Diagnostics::new(recipe.layer.source.clone(), more));
     }
@@ -118,6 +117,16 @@ pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
         loaded.listener = listener;
     }
     loaded
+}
+
+/// Returns the message for a variable that is not set. A text that is no name may be the secret.
+fn no_variable(name: &str) -> String {
+    if looks_like_name(name) {
+        format!("there is no variable `{name}`: set it, `export {name}=…`")
+    } else {
+        "there is no variable of this name: `env` takes the name of a variable, not the secret"
+            .to_owned()
+    }
 }
 
 /// Returns the keys of the gateway, which do not belong into the file of a listener.
@@ -133,10 +142,9 @@ fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
     if let Some(recipe) = find_recipe(name) {
         return Ok(Some(recipe));
     }
-    let help = match nearest(name, recipe_names()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", quoted_list(&recipe_names().collect::<Vec<_>>())),
-    };
+    let help = did_you_mean(name, recipe_names()).unwrap_or_else(|| {
+        format!("there are {}", quoted_list(&recipe_names().collect::<Vec<_>>()))
+    });
     let message = format!("there is no recipe `{name}`");
     Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))
 }
@@ -162,6 +170,8 @@ struct Assembly<'a> {
     secured: bool,
     told: Vec<Diagnostic>,
     told_of_recipe: Vec<Diagnostic>,
+    /// Parts of the file that may be secrets, and that no message shows.
+    hidden: Vec<Span>,
 }
 
 impl<'a> Assembly<'a> {
@@ -185,6 +195,7 @@ impl<'a> Assembly<'a> {
             secured: false,
             told: Vec::new(),
             told_of_recipe: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 
@@ -336,11 +347,8 @@ impl<'a> Assembly<'a> {
 
     fn unknown_code(&mut self, part: Part<'_>) {
         let name = part.node.as_str().unwrap_or("");
-        let near = nearest(&name.to_uppercase(), all_codes().map(|row| row.code.name()));
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`hookgate explain-code` lists all codes".to_owned(),
-        };
+        let near = did_you_mean(&name.to_uppercase(), all_codes().map(|row| row.code.name()));
+        let help = near.unwrap_or_else(|| "`hookgate explain-code` lists all codes".to_owned());
         let message = format!("there is no code `{name}`");
         self.report(part, Diagnostic::new(Code::E0605, part.node.span, message).help(help));
     }
@@ -496,9 +504,7 @@ impl<'a> Assembly<'a> {
     fn content_of(&self, external: External<'_>) -> Result<Zeroizing<String>, String> {
         let content = match external {
             External::SecretVariable(variable) => {
-                (self.outside.environment)(variable).ok_or_else(|| {
-                    format!("there is no variable `{variable}`: set it, `export {variable}=…`")
-                })
+                (self.outside.environment)(variable).ok_or_else(|| no_variable(variable))
             }
             External::SecretFile(file) | External::File(file) => (self.outside.file)(file)
                 .map_err(|reason| format!("cannot read `{file}`: {reason}"))
@@ -634,12 +640,28 @@ impl<'a> Assembly<'a> {
         if part.of_recipe || self.secret_names.iter().any(|known| **known == *name) {
             return;
         }
-        let near = nearest(name, self.secret_names.iter().map(|name| &**name));
-        let help = near.map(|near| format!("did you mean `{near}`?")).unwrap_or_else(|| {
+        let near = did_you_mean(name, self.secret_names.iter().map(|name| &**name));
+        if near.is_none() && !looks_like_name(name) {
+            return self.secret_for_name(part, name);
+        }
+        let help = near.unwrap_or_else(|| {
             format!("write `[secrets]` and below it `{name} = {{ env = \"{name}\" }}`")
         });
         let message = format!("the listener has no secret `{name}`");
         self.report(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
+    }
+
+    /// Reports a text in the place of a secret's name that may be the secret itself. Neither the
+    /// message nor its line shows it.
+    fn secret_for_name(&mut self, part: Part<'_>, text: &str) {
+        let whole = part.node.span;
+        let written = self.file.source.text().get(whole.range()).unwrap_or("");
+        let found = written.find(text).map(|at| whole.range().start + at);
+        self.hidden.push(found.map_or(whole, |at| Span::new(at, at + text.len())));
+        let help = "the secret itself belongs into a variable or a file: write its name here, and \
+                    `[secrets]` with `NAME = { env = \"NAME\" }`";
+        let message = "the listener has no secret of this name";
+        self.report(part, Diagnostic::new(Code::E0606, whole, message).help(help));
     }
 
     fn program(&mut self, part: Part<'_>) -> Option<Program> {

@@ -27,7 +27,7 @@ static A_CHALLENGE: FieldType = FieldType::Table(&CHALLENGES);
 static A_HEADER: FieldType = FieldType::OneOf(&HEADER_VALUES);
 static HEADER_VALUES: [FieldType; 2] = [FieldType::Template, FieldType::Table(&HEADER)];
 
-static A_SAMPLE: FieldType = FieldType::Table(&SAMPLE);
+static A_FOLLOWING: FieldType = FieldType::Table(&FOLLOWING);
 
 /// The schema of a listener file.
 pub static LISTENER: Table = Table {
@@ -645,43 +645,64 @@ pub(super) static SEND: Table = Table {
     one_of: &[],
 };
 
+/// Rows of a request with its expected result, and of a request that follows it. The other rows are
+/// those of the first alone.
+macro_rules! sample_rows {
+    ($($own:expr),* $(,)?) => {
+        &[
+            required("name", FieldType::Text, "The name of the test."),
+            optional("source", FieldType::Text, "The source of the request."),
+            required(
+                "expect",
+                FieldType::Word(Outcome::NAMES),
+                "The outcome: see [Outcomes](#outcomes).",
+            ),
+            optional(
+                "reason",
+                FieldType::Word(ReasonCode::NAMES),
+                "A reason code that the decision has to contain: see [Reason codes](#reason-codes).",
+            ),
+            optional("method", FieldType::Text, "The method.").or("POST"),
+            optional("query", FieldType::Text, "The raw query."),
+            optional(
+                "headers",
+                FieldType::OneOf(&[
+                    FieldType::Map(&FieldType::Text),
+                    FieldType::List(&FieldType::List(&FieldType::Text)),
+                ]),
+                "Headers; as a list of pairs, where one is repeated.",
+            ),
+            optional("body", FieldType::Text, "The body as a string."),
+            optional("body_base64", FieldType::Text, "The body as bytes."),
+            optional("body_file", FieldType::Text, "The body as a file, relative to this one."),
+            optional(
+                "now",
+                FieldType::OneOf(&[FieldType::Number, FieldType::Text]),
+                "The time: seconds since the epoch, or RFC 3339.",
+            ),
+            optional("remote_address", FieldType::Text, "The address that it comes from."),
+            optional("status", FieldType::Count(100, 599), "The HTTP status of the response."),
+            optional(
+                "response_headers",
+                FieldType::Map(&FieldType::Text),
+                "Headers that the response has to have.",
+            ),
+            optional("response_body", FieldType::Text, "The response's body, byte for byte."),
+            optional("response_json", FieldType::Text, "The response's body, as JSON."),
+            optional("event_type", FieldType::Text, "The type of the event."),
+            optional("event_id", FieldType::Text, "The provider's id of the event."),
+            optional("event_data", FieldType::Text, "The event's data, as JSON."),
+            $($own),*
+        ]
+    };
+}
+
 /// The schema of a request with its expected result.
 pub static SAMPLE: Table = Table {
     name: "a test",
     doc: "A request with its expected result.",
-    fields: &[
-        required("name", FieldType::Text, "The name of the test."),
-        optional("source", FieldType::Text, "The source of the request."),
-        required(
-            "expect",
-            FieldType::Word(Outcome::NAMES),
-            "The outcome: see [Outcomes](#outcomes).",
-        ),
-        optional(
-            "reason",
-            FieldType::Word(ReasonCode::NAMES),
-            "A reason code that the decision has to contain: see [Reason codes](#reason-codes).",
-        ),
-        optional("method", FieldType::Text, "The method.").or("POST"),
+    fields: sample_rows![
         optional("url", FieldType::Text, "The public URL.").or_derived("made from the listener"),
-        optional("query", FieldType::Text, "The raw query."),
-        optional(
-            "headers",
-            FieldType::OneOf(&[
-                FieldType::Map(&FieldType::Text),
-                FieldType::List(&FieldType::List(&FieldType::Text)),
-            ]),
-            "Headers; as a list of pairs, where one is repeated.",
-        ),
-        optional("body", FieldType::Text, "The body as a string."),
-        optional("body_base64", FieldType::Text, "The body as bytes."),
-        optional("body_file", FieldType::Text, "The body as a file, relative to this one."),
-        optional(
-            "now",
-            FieldType::OneOf(&[FieldType::Number, FieldType::Text]),
-            "The time: seconds since the epoch, or RFC 3339.",
-        ),
-        optional("remote_address", FieldType::Text, "The address that it comes from."),
         optional(
             "secrets",
             FieldType::Map(&FieldType::OneOf(&[
@@ -691,23 +712,21 @@ pub static SAMPLE: Table = Table {
             "The secrets as the provider shows them.",
         ),
         optional("vars", FieldType::Map(&FieldType::Any), "Settings, in place of the listener's."),
-        optional("status", FieldType::Count(100, 599), "The HTTP status of the response."),
-        optional(
-            "response_headers",
-            FieldType::Map(&FieldType::Text),
-            "Headers that the response has to have.",
-        ),
-        optional("response_body", FieldType::Text, "The response's body, byte for byte."),
-        optional("response_json", FieldType::Text, "The response's body, as JSON."),
-        optional("event_type", FieldType::Text, "The type of the event."),
-        optional("event_id", FieldType::Text, "The provider's id of the event."),
-        optional("event_data", FieldType::Text, "The event's data, as JSON."),
         optional(
             "then",
-            FieldType::List(&A_SAMPLE),
+            FieldType::List(&A_FOLLOWING),
             "Requests that follow, to the same listener: a repeat, one too many.",
         ),
     ],
+    one_of: &[],
+};
+
+/// The schema of a request that follows another one. It goes to the same listener, which has the
+/// secrets and the settings of the first.
+static FOLLOWING: Table = Table {
+    name: "a following request",
+    doc: "A request to the listener of the test before it, with its expected result.",
+    fields: sample_rows![],
     one_of: &[],
 };
 

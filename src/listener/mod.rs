@@ -13,7 +13,6 @@ mod dedup;
 mod escapes;
 mod lints;
 mod log;
-mod masked;
 mod multi_search;
 mod oracle;
 mod outcome;

@@ -5,7 +5,7 @@
 
 use super::keys;
 use super::operators::{Operator, Parameter, Shape, Takes, operators};
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean, nearest};
 use crate::document::{Content, Entry, Node, Text, too_deep};
 use crate::source::{Source, Span};
 use crate::syntax::{Binding, Expr, ExprId, SyntaxLimits, Tree, parse};
@@ -322,8 +322,8 @@ fn unknown_parameter(operator: &Operator, key: &str, span: Span) -> Diagnostic {
     }
     let known = || operator.parameters().iter().map(|parameter| parameter.name);
     let all = listed(known().map(ToOwned::to_owned));
-    match nearest(key, known()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`? It has {all}")),
+    match did_you_mean(key, known()) {
+        Some(near) => diagnostic.help(format!("{near} It has {all}")),
         None => diagnostic.help(format!("it has {all}")),
     }
 }

@@ -2,7 +2,7 @@
 //! values.
 
 use crate::config::quoted_list;
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::Node;
 use crate::listener::Recipe;
 
@@ -38,9 +38,6 @@ impl Expected {
         let mut found = self.unknown(root);
         for test in root.get("test").map(Node::items).unwrap_or_default() {
             found.extend(self.unknown(test));
-            for later in test.get("then").map(Node::items).unwrap_or_default() {
-                found.extend(self.unknown(later));
-            }
             if found.is_empty() {
                 found.extend(self.missing(root, test));
             }
@@ -55,8 +52,8 @@ impl Expected {
             .map(|entry| {
                 let name = &entry.key.text;
                 let known: Vec<&str> = self.known.iter().map(String::as_str).collect();
-                let help = match nearest(name, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
+                let help = match did_you_mean(name, known.iter().copied()) {
+                    Some(near) => near,
                     None if known.is_empty() => "the listener has no secrets".to_owned(),
                     None => format!("the listener has {}", quoted_list(&known)),
                 };

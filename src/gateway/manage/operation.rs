@@ -19,7 +19,7 @@ use super::fault::{Fault, MAX_MEMBERS};
 use super::operations;
 use super::page::PAGE_BYTES;
 use crate::config::quoted_list;
-use crate::diagnostic::nearest;
+use crate::diagnostic::did_you_mean;
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 use crate::gateway::http::body;
@@ -173,8 +173,8 @@ impl Operation {
         if names.is_empty() {
             return "is no parameter of the query; this operation has none".to_owned();
         }
-        let near = nearest(name, names.iter().copied());
-        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let near = did_you_mean(name, names.iter().copied());
+        let near = near.map(|near| format!("{near} ")).unwrap_or_default();
         format!("is no parameter of the query; {near}there are {}", quoted_list(&names))
     }
 }
