@@ -1,5 +1,6 @@
 //! The HTTP client of `hookgate send`: sends one request. Does not sign it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig};
 
-use crate::gateway::collected;
+use crate::gateway::{ClientsError, collected, handshake_reason, trusted_roots};
 use crate::listener::Response;
 
 /// The reason why a request got no response.
@@ -32,6 +33,20 @@ pub(super) enum PostError {
         /// Reason of the failure.
         reason: String,
     },
+    /// A TLS handshake that fails.
+    #[error("no TLS with {address}: {reason}")]
+    Handshake {
+        /// Host and port.
+        address: String,
+        /// Reason of the failure.
+        reason: String,
+    },
+    /// A file of certificate authorities that cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] ClientsError),
+    /// TLS that cannot be used.
+    #[error("TLS cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
     /// A request that is not valid HTTP.
     #[error("the request cannot be sent: {0}")]
     Request(#[from] hyper::http::Error),
@@ -46,7 +61,8 @@ pub(super) enum PostError {
 /// Longest time for a response.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Sends a request and returns the response.
+/// Sends a request and returns the response. `ca_file` has certificate authorities that are trusted
+/// besides those of the system.
 ///
 /// # Errors
 /// Returns an error if no server answers, or the response is not valid HTTP.
@@ -55,6 +71,7 @@ pub(super) async fn post(
     method: &str,
     headers: &[(String, String)],
     body: Vec<u8>,
+    ca_file: Option<&Path>,
 ) -> Result<Response, PostError> {
     let uri: Uri = url.parse().map_err(|_| PostError::Url(url.to_owned()))?;
     let host = uri.host().ok_or_else(|| PostError::Url(url.to_owned()))?;
@@ -72,29 +89,29 @@ pub(super) async fn post(
             address: address.clone(),
             reason: error.to_string(),
         };
+        let refused = |error: std::io::Error| PostError::Handshake {
+            address: address.clone(),
+            reason: handshake_reason(&error),
+        };
         let stream = TcpStream::connect(&address).await.map_err(unreachable)?;
         if !secure {
             return exchange(stream, request).await;
         }
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|_| PostError::Url(url.to_owned()))?;
-        let stream = connector().connect(name, stream).await.map_err(unreachable)?;
+        let stream = connector(ca_file)?.connect(name, stream).await.map_err(refused)?;
         exchange(stream, request).await
     };
     tokio::time::timeout(LIMIT, answered).await.map_err(|_| PostError::Slow)?
 }
 
-/// Returns a TLS connector that trusts the certificates of the system.
-fn connector() -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    // The provider supports both protocol versions, so the first branch always applies.
-    let config = match builder.with_safe_default_protocol_versions() {
-        Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-        Err(_) => ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
-    };
-    TlsConnector::from(Arc::new(config))
+/// Returns a TLS connector that trusts the authorities of the system, and those of a file.
+fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, PostError> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusted_roots(ca_file)?)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response, PostError>

@@ -50,7 +50,8 @@ impl Send {
             }
             return Ok(Exit::Done);
         }
-        let answer = block_on(post(&url, &method, &headers, body))?
+        let ca_file = configuration.ca_file();
+        let answer = block_on(post(&url, &method, &headers, body, ca_file.as_deref()))?
             .map_err(|error| Error::Usage(error.to_string()))?;
         output::print_note(&format!("{}", answer.status));
         output::print_text(&String::from_utf8_lossy(&answer.body))?;

@@ -25,7 +25,11 @@ pub use config::configuration::{
 pub use config::keys::{GATEWAY, TEST_FILE};
 pub use config::settings::{Limits, Retention, SETTINGS_FILE, Settings, TenantSources};
 pub use deliver::ClientsError;
+#[cfg(feature = "cli")]
+pub(crate) use deliver::trusted_roots;
 pub(crate) use http::collected;
+#[cfg(feature = "cli")]
+pub(crate) use http::handshake_reason;
 pub use http::tls::{Certificates, TlsError};
 pub use http::{STAGES, StageRow};
 pub use ids::{EventId, ListenerId, RequestId, SubscriptionId, TenantId};

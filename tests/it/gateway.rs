@@ -29,5 +29,6 @@ mod store;
 mod stream;
 mod subscribed;
 mod terminal;
+mod tls;
 mod unauthenticated;
 mod watched_files;

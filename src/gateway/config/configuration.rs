@@ -134,6 +134,11 @@ impl Configuration {
         })
     }
 
+    /// Returns the path of the file of further certificate authorities, `delivery.ca_file`.
+    pub(crate) fn ca_file(&self) -> Option<PathBuf> {
+        self.settings.delivery.ca_file.as_deref().map(|path| self.path(path))
+    }
+
     /// Returns a path of the configuration. A relative path is relative to the folder.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)

@@ -38,6 +38,7 @@ use super::metered::MeteredConnection;
 use super::resolver::{LookupError, Resolver};
 use crate::delivery::{Refusal, refusal};
 use crate::gateway::config::settings::Delivery;
+use crate::gateway::http::{handshake_reason, tls_reason};
 
 /// A client with a connection pool.
 type Pooled = Client<Connector, Full<Bytes>>;
@@ -84,7 +85,7 @@ impl Clients {
     ) -> Result<Self, ClientsError> {
         let verifying = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots(ca_file)?)
+            .with_root_certificates(trusted_roots(ca_file)?)
             .with_no_client_auth();
         let trusting = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()?
@@ -139,7 +140,13 @@ fn host_of(uri: &Uri) -> &str {
     uri.host().unwrap_or("").trim_matches(['[', ']'])
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ClientsError> {
+/// Returns the certificate authorities of the system, and those of a file.
+///
+/// The variables `SSL_CERT_FILE` and `SSL_CERT_DIR` replace those of the system.
+///
+/// # Errors
+/// Returns an error if the file cannot be read, or has no certificate.
+pub(crate) fn trusted_roots(ca_file: Option<&Path>) -> Result<RootCertStore, ClientsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
@@ -152,7 +159,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ClientsError> {
             return Err(unreadable("there are none in it".to_owned()));
         }
         for certificate in certificates {
-            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unreadable(tls_reason(&error)))?;
         }
     }
     Ok(roots)
@@ -248,7 +255,7 @@ pub(super) enum ConnectError {
     #[error("no connection: {0}")]
     Refused(io::Error),
     /// The TLS handshake failed.
-    #[error("no TLS: {0}")]
+    #[error("no TLS: {}", handshake_reason(.0))]
     Tls(io::Error),
     /// The time limit is over.
     #[error("no connection within {} s", .0.as_secs_f32())]

@@ -310,7 +310,5 @@ impl Dispatcher {
 /// Creates the HTTP clients of the configuration.
 pub(in crate::gateway) fn clients(app: &App) -> Result<Clients, ClientsError> {
     let configuration = app.configuration();
-    let delivery = &configuration.settings.delivery;
-    let ca_file = delivery.ca_file.as_ref().map(|path| configuration.path(path));
-    Clients::new(delivery, ca_file.as_deref())
+    Clients::new(&configuration.settings.delivery, configuration.ca_file().as_deref())
 }

@@ -19,6 +19,8 @@ mod worker;
 
 pub(super) use client::Clients;
 pub use client::ClientsError;
+#[cfg(feature = "cli")]
+pub(crate) use client::trusted_roots;
 pub(super) use dispatcher::{clients, run};
 pub(super) use file_sink::sync_sinks;
 pub(super) use task::with_event;

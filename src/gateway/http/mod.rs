@@ -23,8 +23,11 @@ pub(super) mod server;
 mod service;
 mod stages;
 pub(super) mod tls;
+mod tls_reason;
 
 pub(crate) use collected::collected;
 pub(super) use head::copy_size;
 pub(super) use memory::{BodyReservation, Memory};
 pub use stages::{STAGES, StageRow};
+pub(crate) use tls_reason::handshake_reason;
+pub(super) use tls_reason::tls_reason;

@@ -9,11 +9,13 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
+
+use super::tls_reason;
 
 /// The certificates of the server. They can be replaced while it runs.
 pub struct Certificates(RwLock<Arc<ServerConfig>>);
@@ -152,17 +154,17 @@ fn config(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
         path: path.display().to_string(),
         reason: reason.to_string(),
     };
-    let unusable = |error: &dyn std::fmt::Display| TlsError::Unusable(error.to_string());
+    let unusable = |error: rustls::Error| TlsError::Unusable(tls_reason(&error));
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable(certificate, &error))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&error))?
+        .map_err(unusable)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| unusable(&error))?;
+        .map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -9,6 +9,7 @@ use super::running::{
     Folder, Gateway, LISTENER, borrowed, hookgate_hmac, is_installed, program, read_response,
     signed,
 };
+use super::tls::{SETTING, self_signed};
 
 const BODY: &[u8] = br#"{"action":"opened","issue":{"title":"Found a bug"}}"#;
 
@@ -542,23 +543,11 @@ fn slow_and_large_senders_do_not_block_others() {
 #[test]
 fn a_tls_certificate_is_served_and_reloaded_when_it_changes() {
     let folder = Folder::with_listener("");
-    let make = |name: &str| {
-        let created = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-            .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}")])
-            .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-            .arg("-keyout")
-            .arg(folder.path().join("key.pem"))
-            .arg("-out")
-            .arg(folder.path().join("cert.pem"))
-            .output();
-        created.is_ok_and(|created| created.status.success())
-    };
-    if !(is_installed("openssl", "version") && is_installed("curl", "--version")) {
+    let make = |name: &str| self_signed(folder.path(), name, &["subjectAltName=IP:127.0.0.1"]);
+    if !is_installed("curl", "--version") || !make("first") {
         return;
     }
-    assert!(make("first"));
-    folder.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
+    folder.settings(SETTING);
     let gateway = folder.serve();
     let url = format!("https://{}{}", gateway.senders, gateway.path(LISTENER));
     let curl = |version: &str| {

@@ -2,14 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::floods::frames::{
     self, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, frame,
 };
 use super::floods::head_to_github;
-use super::running::{Folder, Gateway, borrowed, exchange_as, is_installed, read_response, signed};
+use super::running::{Folder, Gateway, borrowed, exchange_as, read_response, signed};
+use super::tls::{SETTING, self_signed};
 
 /// Timeouts of a second or two.
 const SHORT: &str = "\n[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nwrite_timeout = \"1s\"\nbody_timeout = \"2s\"\n";
@@ -340,21 +340,11 @@ fn the_management_address_accepts_only_configured_hosts() {
 
 #[test]
 fn a_tls_handshake_that_stalls_or_is_too_large_is_closed() {
-    if !is_installed("openssl", "version") {
+    let folder = Folder::with_listener("");
+    if !self_signed(folder.path(), "a", &[]) {
         return;
     }
-    let folder = Folder::with_listener("");
-    let created = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=a", "-keyout"])
-        .arg(folder.path().join("key.pem"))
-        .arg("-out")
-        .arg(folder.path().join("cert.pem"))
-        .output();
-    assert!(created.unwrap().status.success());
-    folder.settings(
-        "tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n\n[limits]\nheader_timeout = \"5s\"\n",
-    );
+    folder.settings(&format!("{SETTING}\n[limits]\nheader_timeout = \"5s\"\n"));
     let gateway = folder.serve();
     // A ClientHello with a length of 60,000 bytes, in records of 4 KiB, without its rest.
     let mut hello = vec![1, 0, 0xea, 0x60];

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::running::{Folder, Gateway, LISTENER, hookgate_hmac, is_installed};
+use super::running::{Folder, Gateway, LISTENER, hookgate_hmac};
 use super::subscribed::Subscribed;
+use super::tls::{SERVER, SETTING, self_signed};
 
 /// A listener that verifies a signature with a secret from a file, with additional keys.
 fn listener(secret: &str, more: &str) -> String {
@@ -115,10 +116,10 @@ fn files_of_a_refused_configuration_are_watched() {
 
 #[test]
 fn schema_sample_and_ca_files_are_watched() {
-    if !is_installed("openssl", "version") {
+    let folder = folder("secrets/key", "");
+    if !authority(folder.path()) {
         return;
     }
-    let folder = folder("secrets/key", "");
     let text = listener("secrets/key", "");
     folder.write(
         "listeners/open.toml",
@@ -129,7 +130,6 @@ fn schema_sample_and_ca_files_are_watched() {
     folder.write("secrets/key", "old");
     folder.write("schemas/body.json", r#"{ "type": "object" }"#);
     folder.write("samples/one.json", "{}");
-    certificate(folder.path(), "ca.pem");
     folder.settings("[delivery]\nca_file = \"ca.pem\"\n");
     let gateway = folder.serve();
     assert_eq!(post(&gateway, "old", "[]"), 422);
@@ -139,36 +139,34 @@ fn schema_sample_and_ca_files_are_watched() {
     folder.write("samples/one.json", "[1]");
     wait_until("the sample is not read again", || applied_reloads(&gateway) > before);
     let before = applied_reloads(&gateway);
-    certificate(folder.path(), "ca.pem");
+    authority(folder.path());
     wait_until("the CA file is not read again", || applied_reloads(&gateway) > before);
 }
 
-/// Creates a certificate.
-fn certificate(folder: &Path, name: &str) {
-    let created = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", "/dev/null", "-out"])
-        .arg(folder.join(name))
-        .output()
-        .unwrap();
-    assert!(created.status.success());
+/// Creates the certificate of an authority, `ca.pem`. Returns false if OpenSSL is not installed.
+fn authority(folder: &Path) -> bool {
+    let made = tempfile::tempdir().unwrap();
+    let created = self_signed(made.path(), "authority", &[]);
+    if created {
+        std::fs::copy(made.path().join("cert.pem"), folder.join("ca.pem")).unwrap();
+    }
+    created
 }
 
 #[test]
 fn a_changed_ca_file_is_used_for_the_next_delivery() {
-    if !is_installed("openssl", "version") {
+    let far = Folder::with_listener("");
+    if !self_signed(far.path(), "receiver", SERVER) {
         return;
     }
-    let far = Folder::with_listener("");
-    server_certificate(far.path());
-    far.settings("tls = { certificate = \"cert.pem\", key = \"key.pem\" }\n");
+    far.settings(SETTING);
     std::fs::remove_file(far.path().join("listeners/github.toml")).unwrap();
     let open = format!("id = \"{LISTENER}\"\nname = \"Open\"\ntenant = \"acme\"\n");
     far.write("listeners/open.toml", &open);
     let receiver = far.serve();
     let url = format!("https://{}{}", receiver.senders, receiver.path(LISTENER));
     let subscribed = Subscribed::new("ca_file = \"ca.pem\"\n");
-    certificate(subscribed.folder.path(), "ca.pem");
+    authority(subscribed.folder.path());
     let gateway = subscribed.serve();
     gateway.subscribe(&subscribed.key, &url, &json!({ "divert": true }));
     gateway.post_event("thing.made", "1");
@@ -185,22 +183,6 @@ fn a_changed_ca_file_is_used_for_the_next_delivery() {
         std::thread::sleep(Duration::from_millis(500));
         list().contains("delivered")
     });
-}
-
-/// Creates a certificate of a local receiver, and its key.
-fn server_certificate(folder: &Path) {
-    let created = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=receiver"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-out")
-        .arg(folder.join("cert.pem"))
-        .arg("-keyout")
-        .arg(folder.join("key.pem"))
-        .output()
-        .unwrap();
-    assert!(created.status.success());
 }
 
 /// A listener file whose schema is a pipe without a writer: reading it never ends.
@@ -228,7 +210,7 @@ fn a_hanging_hot_reload_blocks_neither_requests_nor_shutdown() {
 }
 
 #[test]
-#[ignore = "waits for the timeout of a reload: cargo test --test it hanging_reload -- --ignored"]
+#[ignore = "waits for the timeout of a reload: cargo test --test it hanging_hot_reload -- --ignored"]
 fn a_hanging_hot_reload_is_reported_and_the_next_one_is_applied() {
     let folder = folder("secrets/key", "");
     folder.write("secrets/key", "old");
