@@ -31,6 +31,12 @@ impl ConfigurationArguments {
     }
 }
 
+/// Returns the end of a command that a message shows: ` -C FOLDER`, or nothing for the current
+/// folder, which is the default.
+pub(super) fn folder_option(folder: &Path) -> String {
+    if folder == Path::new(".") { String::new() } else { format!(" -C {}", folder.display()) }
+}
+
 /// Prints the errors of a configuration to standard error.
 pub(super) fn print_faults(faults: &[Diagnostics]) {
     faults.iter().for_each(|one| output::print_diagnostics(one, Format::Text));
@@ -75,7 +81,7 @@ fn has_settings(path: &Path) -> Result<(), Error> {
         .any(|extension| extension == "rule");
     let above = path.parent().filter(|above| above.join(SETTINGS_FILE).exists());
     let advice = match above {
-        _ if has_rules => format!("rules are named as files, `hookgate check {shown}/*.rule`"),
+        _ if has_rules => format!("rules are named as files, `hookgate check {}`", rules(path)),
         Some(above) if above.as_os_str().is_empty() => "check the folder above, `hookgate check`".to_owned(),
         Some(above) => format!("check the folder above, `hookgate check {}`", above.display()),
         None => "rules are named as files, `hookgate check a.rule`, and `hookgate init PROVIDER` makes a configuration".to_owned(),
@@ -83,6 +89,12 @@ fn has_settings(path: &Path) -> Result<(), Error> {
     let message =
         format!("`{shown}` has no `{SETTINGS_FILE}`, so it is no configuration: {advice}");
     Err(Error::Usage(message))
+}
+
+/// Returns the pattern of the rules in a folder.
+fn rules(folder: &Path) -> String {
+    let here = folder == Path::new(".");
+    if here { "*.rule".to_owned() } else { folder.join("*.rule").display().to_string() }
 }
 
 fn folder(path: &Path) -> Result<Vec<Diagnostics>, Error> {

@@ -1,10 +1,11 @@
 //! `hookgate init`: writes a listener for a provider, ready to be completed.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::configuration::folder_option;
 use super::names::hint_or;
 use super::output::{self, Format};
 use super::tenants::tenant_id;
@@ -58,8 +59,8 @@ impl Init {
         let path = self.config.join("listeners").join(format!("{name}.toml"));
         write_new(&path, &file)?;
         let url = format!("{public_url}/webhooks/v1/listeners/{id}/notify");
-        let folder = self.config.display().to_string();
-        output::print_text(&steps(recipe, &url, &path.display().to_string(), &folder))?;
+        let steps = steps(recipe, &url, &path.display().to_string(), &self.config);
+        output::print_text(&steps)?;
         Ok(Exit::Done)
     }
 
@@ -101,7 +102,7 @@ fn list() -> String {
     out
 }
 
-fn write_new(path: &std::path::Path, text: &str) -> Result<(), Error> {
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Write {
         name: path.display().to_string(),
         reason: match error.kind() {
@@ -181,7 +182,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
 }
 
 /// Returns the next steps, here and at the provider.
-fn steps(recipe: &Recipe, url: &str, path: &str, folder: &str) -> String {
+fn steps(recipe: &Recipe, url: &str, path: &str, folder: &Path) -> String {
     let main = recipe.secrets.first().map_or("", |secret| &secret.name);
     let setup = recipe.setup.replace("{url}", url).replace("{secret}", main);
     let mut out = format!("wrote {path}\n\nAt {}:\n", recipe.title);
@@ -192,7 +193,8 @@ fn steps(recipe: &Recipe, url: &str, path: &str, folder: &str) -> String {
     for secret in recipe.secrets.iter().filter(|secret| !secret.optional) {
         let _ = writeln!(out, "  set {} in the environment: {}", secret.name, secret.what);
     }
-    let _ = writeln!(out, "  hookgate check {folder}\n  hookgate serve -C {folder}");
+    let option = folder_option(folder);
+    let _ = writeln!(out, "  hookgate check {}\n  hookgate serve{option}", folder.display());
     out
 }
 

@@ -89,12 +89,17 @@ impl Replay {
             }
         }
         let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();
+        let logged = match count(|one| !one.verified_again) {
+            0 => String::new(),
+            logged => format!(
+                "; {logged} by their logged verdict: without `capture = true` the log has no \
+                 original to verify again"
+            ),
+        };
         output::print_note(&format!(
-            "{}: {} would come out otherwise; {} by their logged verdict: without `capture = true` the \
-             log has no original to verify again",
+            "{}: {} would come out otherwise{logged}",
             input::counted(replayed.len(), "request"),
             count(Replayed::differs),
-            count(|one| !one.verified_again),
         ));
         Ok(())
     }

@@ -168,40 +168,40 @@ fn row(keyring: &Keyring, record: &SubscriptionRecord) -> Result<Row, Error> {
     Ok(Row::of([&id, &record.tenant, record.api.name(), &state, name, &events, &endpoint.url]))
 }
 
-fn show(id: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+fn show(named: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&*store, id)?;
+    names::subscription(&*store, named)?;
     let keyring = unlock(&configuration, &*store)?;
     let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
-    let (record, _) = block_on(acting.find(id))??;
+    let (record, _) = block_on(acting.find(named))??;
     output::print_line(&format!("{:#}", to_json(&keyring, &record)?))?;
     Ok(Exit::Done)
 }
 
 fn unsuspend(named: &str, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&*store, named)?;
+    names::subscription(&*store, named)?;
     let keyring = unlock(&configuration, &*store)?;
     let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
-    let (record, _) = block_on(acting.find(id))??;
+    let (record, _) = block_on(acting.find(named))??;
     if record.health.suspended_at.is_none() {
         output::print_note(&format!("`{named}` is not suspended"));
         return Ok(Exit::Done);
     }
-    block_on(acting.change(id, AuditAction::SubscriptionsUnsuspend, |record, _| {
+    block_on(acting.change(named, AuditAction::SubscriptionsUnsuspend, |record, _| {
         record.health = SubscriptionHealth::default();
     }))??;
     output::print_note(&format!("the suspension of `{named}` is ended"));
     Ok(Exit::Done)
 }
 
-fn rotate(id: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
+fn rotate(named: &str, alert: bool, configuration: &ConfigurationArguments) -> Result<Exit, Error> {
     let (configuration, store) = open(configuration)?;
-    let id = &names::subscription(&*store, id)?;
+    names::subscription(&*store, named)?;
     let keyring = unlock(&configuration, &*store)?;
     let acting = SubscriptionAdmin { store: &*store, keyring: &keyring, clock: Clock::System };
     let overlap = configuration.settings.delivery.rotation;
-    let secret = block_on(acting.rotate(id, alert, now().saturating_add(micros_in(overlap))))??;
+    let secret = block_on(acting.rotate(named, alert, now().saturating_add(micros_in(overlap))))??;
     output::print_line(&secret)?;
     let hours = overlap.as_secs() / 3600;
     output::print_note(&format!(

@@ -2,7 +2,8 @@
 
 use std::process::Output;
 
-use super::running::{Folder, program};
+use super::running::{Folder, borrowed, program, signed};
+use super::subscribed::Subscribed;
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -393,6 +394,9 @@ fn init_prints_the_commands_for_its_folder_and_a_filter_of_the_provider() {
     let steps = String::from_utf8(output.stdout).unwrap();
     assert!(steps.contains(&format!("hookgate check {path}")), "{steps}");
     assert!(steps.contains(&format!("hookgate serve -C {path}")), "{steps}");
+    let output = program().current_dir(path).args(["init", "stripe"]).output().unwrap();
+    let here = String::from_utf8(output.stdout).unwrap();
+    assert!(here.ends_with("  hookgate check .\n  hookgate serve\n"), "{here}");
     let listener = std::fs::read_to_string(format!("{path}/listeners/github.toml")).unwrap();
     assert!(listener.contains("# keep_when = 'headers["), "{listener}");
 }
@@ -409,4 +413,60 @@ fn send_reports_that_a_listener_without_a_recipe_gets_an_unsigned_request() {
     assert!(stderr(&output).contains("is not signed"), "{}", stderr(&output));
     let output = folder.command(&["send", "GitHub", "--body", body, "--dry-run"]);
     assert!(!stderr(&output).contains("is not signed"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_following_request_of_a_test_has_no_keys_of_the_first() {
+    let folder = Folder::with_listener("");
+    for key in ["secrets = {}", "vars = {}", "url = \"https://a.example\"", "then = []"] {
+        folder.write(
+            "a.test.toml",
+            &format!(
+                "provider = \"github\"\nsecrets = {{ GITHUB = \"s\" }}\n\n[[test]]\nname = \"one\"\n\
+                 expect = \"verification_failed\"\n\n[[test.then]]\nname = \"two\"\n\
+                 expect = \"verification_failed\"\n{key}\n"
+            ),
+        );
+        let output = folder.command(&["test"]);
+        assert_eq!(output.status.code(), Some(2), "{key}");
+        let name = key.split(' ').next().unwrap();
+        let message = format!("a following request has no key `{name}`");
+        assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn secrets_of_a_test_file_that_does_not_parse_are_masked() {
+    let folder = Folder::with_listener("");
+    folder.write("a.test.toml", "provider = \"github\"\nsecrets = { GITHUB = \"s3cr3t }\n");
+    let message = stderr(&folder.command(&["test"]));
+    assert!(message.contains("******"), "{message}");
+    assert!(!message.contains("s3cr3t"), "{message}");
+}
+
+#[test]
+fn rotate_without_an_alert_endpoint_names_the_id_as_it_was_typed() {
+    let subscribed = Subscribed::new("");
+    let gateway = subscribed.serve();
+    let handling = serde_json::json!({ "divert": true });
+    let id = gateway.subscribe(&subscribed.key, "http://127.0.0.1:9/", &handling);
+    let output = subscribed.folder.command(&["subscriptions", "rotate", &id, "--alert"]);
+    let message = format!("the subscription `{id}` has no alert endpoint");
+    assert!(stderr(&output).contains(&message), "{}", stderr(&output));
+    subscribed.folder.stdout_of(&["subscriptions", "rotate", &id]);
+}
+
+#[test]
+fn replay_counts_logged_verdicts_only_where_a_request_was_not_captured() {
+    for (capture, counted) in [("capture = true\n", false), ("", true)] {
+        let folder = Folder::with_listener("");
+        let file = folder.path().join("listeners/github.toml");
+        let listener = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{capture}{listener}")).unwrap();
+        let gateway = folder.serve();
+        assert_eq!(gateway.post(&borrowed(&signed(b"{}", "1")), b"{}").status, 200);
+        let note = stderr(&folder.command(&["replay"]));
+        assert_eq!(note.contains("by their logged verdict"), counted, "{note}");
+        assert!(note.starts_with("1 request: 0 would come out otherwise"), "{note}");
+    }
 }

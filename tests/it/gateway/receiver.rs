@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,17 @@ impl Receiver {
     /// Starts a receiver that always answers 200.
     pub(crate) fn healthy() -> Self {
         Self::new(|_, _| Reaction::Answers(200, "", "ok"))
+    }
+
+    /// Starts a receiver that does not answer while the flag is set. It is set first.
+    pub(crate) fn hanging() -> (Self, Arc<AtomicBool>) {
+        let hangs = Arc::new(AtomicBool::new(true));
+        let still = Arc::clone(&hangs);
+        let receiver = Self::new(move |_, _| match still.load(Ordering::SeqCst) {
+            true => Reaction::Stalls,
+            false => Reaction::Answers(200, "", ""),
+        });
+        (receiver, hangs)
     }
 
     pub(crate) fn url(&self) -> String {

@@ -9,6 +9,25 @@ use std::time::{Duration, Instant};
 pub(crate) const LISTENER: &str = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10";
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 
+/// The keys of a listener whose requests have an HMAC of SHA-256 in `X-Signature`. Further keys of
+/// the signature follow, its payload among them.
+pub(crate) const SIGNATURE: &str = r#"
+[secrets]
+KEY = { file = "secrets/github" }
+
+[[verify]]
+name = "signature"
+[verify.signature]
+secret = "KEY"
+hash = "sha256"
+encoding = "hex"
+received = 'headers["x-signature"]'
+"#;
+
+/// The keys after [`SIGNATURE`] that sign the time in `X-Time` with the body.
+pub(crate) const SIGNED_TIME: &str =
+    "payload = '\"${headers[\"x-time\"]}.${raw_body}\"'\ntime = 'headers[\"x-time\"]'\n";
+
 /// Returns a number from the environment, or the default.
 pub(crate) fn env_number(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
@@ -83,10 +102,11 @@ pub(crate) fn is_installed(tool: &str, argument: &str) -> bool {
 }
 
 /// The program: the one that was built with the tests, or the one named by `HOOKGATE_PROGRAM`, for
-/// measurements of a release build.
+/// measurements of a release build. The path is absolute, because tests run it in other folders.
 pub(crate) fn binary() -> String {
-    let usual = env!("CARGO_BIN_EXE_hookgate").to_owned();
-    std::env::var("HOOKGATE_PROGRAM").unwrap_or(usual)
+    let named = std::env::var("HOOKGATE_PROGRAM");
+    let named = named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_hookgate").to_owned());
+    std::path::absolute(named).unwrap().to_str().unwrap().to_owned()
 }
 
 pub(crate) fn program() -> Command {

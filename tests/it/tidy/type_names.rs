@@ -23,29 +23,61 @@ fn types(text: &str) -> BTreeSet<&str> {
     text.lines().filter_map(type_of).collect()
 }
 
-#[test]
-fn type_names_that_two_modules_define_are_listed_with_a_reason() {
+/// Returns the modules that define each name: `deliver::client` for `src/deliver/client.rs`.
+fn modules() -> BTreeMap<String, Vec<String>> {
     let mut files: Vec<PathBuf> = Vec::new();
     super::files(Path::new("src"), &mut files);
+    files.sort();
     let mut modules: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files {
+        let path = file.strip_prefix("src").unwrap().with_extension("");
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
+        let module = parts.join("::");
+        let module = module.strip_suffix("::mod").unwrap_or(&module);
         for name in types(&std::fs::read_to_string(&file).unwrap()) {
-            modules.entry(name.to_owned()).or_default().push(file.display().to_string());
+            modules.entry(name.to_owned()).or_default().push(module.to_owned());
         }
     }
+    modules
+}
+
+/// A row of the list is `Name: module, module: reason`. `UPDATE_EXPECT=1` writes the modules of the
+/// names that have a reason.
+#[test]
+fn type_names_that_two_modules_define_are_listed_with_a_reason() {
+    let mut modules = modules();
     assert!(modules.len() > 600, "{}", modules.len());
-    modules.retain(|_, files| files.len() > 1);
+    modules.retain(|_, of_name| of_name.len() > 1);
     let list = std::fs::read_to_string(LIST).unwrap();
-    let rows = list.lines().filter(|line| !line.starts_with('#'));
-    let listed: BTreeMap<&str, &str> =
-        rows.map(|row| row.split_once(": ").expect("`Name: reason`")).collect();
-    for (name, files) in &modules {
-        assert!(listed.contains_key(name.as_str()), "{LIST} lacks `{name}`: {files:?}");
-    }
-    for (name, reason) in listed {
-        assert!(modules.contains_key(name), "{LIST}: `{name}` is defined once");
+    let (head, rows) = list.split_once('\n').unwrap();
+    let mut reasons: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in rows.lines() {
+        let (name, rest) = row.split_once(": ").expect(row);
+        let (_, reason) = rest.split_once(": ").expect(row);
         assert!(reason.len() > 10, "{LIST}: `{name}` needs a reason");
+        reasons.insert(name, reason);
     }
+    let mut expected = format!("{head}\n");
+    for (name, of_name) in &modules {
+        let reason = reasons.get(name.as_str());
+        let reason = reason.unwrap_or_else(|| panic!("{LIST} lacks `{name}`: {of_name:?}"));
+        expected.push_str(&format!("{name}: {}: {reason}\n", of_name.join(", ")));
+    }
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(LIST, &expected).unwrap();
+    }
+    let list = std::fs::read_to_string(LIST).unwrap();
+    for (row, expected) in list.lines().zip(expected.lines()) {
+        assert_eq!(
+            row, expected,
+            "{LIST}: the modules of the name have changed: is there a reason for each?"
+        );
+    }
+    assert_eq!(
+        list.lines().count(),
+        expected.lines().count(),
+        "{LIST} has a name that is defined once"
+    );
 }
 
 #[test]

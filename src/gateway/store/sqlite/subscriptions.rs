@@ -1,7 +1,7 @@
 //! Subscriptions: one function for each write and each read. Encrypted definitions are stored as
 //! they are.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::audit::audit;
 use super::decode::{JsonList, RowName, decoded};
@@ -175,6 +175,16 @@ fn selected_subscriptions(filter: &SubscriptionFilter) -> String {
     )
 }
 
+/// Returns the parameters 1 to 6 of [`selected_subscriptions`]. `event_types` is the filter's list
+/// as JSON.
+fn selection<'f>(
+    filter: &'f SubscriptionFilter,
+    event_types: &'f Option<String>,
+) -> [&'f dyn ToSql; 6] {
+    let SubscriptionFilter { tenant, api, enabled, suspended, active, .. } = filter;
+    [tenant, api, enabled, suspended, active, event_types]
+}
+
 fn subscription(
     connection: &Connection,
     id: &SubscriptionId,
@@ -193,19 +203,11 @@ fn subscription_page(
          ORDER BY place LIMIT ?8 OFFSET ?9",
         selected_subscriptions(filter),
     );
-    let params = params![
-        filter.tenant,
-        filter.api,
-        filter.enabled,
-        filter.suspended,
-        filter.active,
-        json_list(&filter.event_types),
-        page.after.unwrap_or(0),
-        most(page.limit),
-        most(page.offset),
-    ];
+    let event_types = json_list(&filter.event_types);
+    let bounds = params![page.after.unwrap_or(0), most(page.limit), most(page.offset)];
+    let params = [selection(filter, &event_types).as_slice(), bounds].concat();
     let ids: Vec<(i64, SubscriptionId)> =
-        collected(connection, &sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        collected(connection, &sql, params.as_slice(), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut records = Vec::new();
     let mut left = page.bytes;
     for (sequence, id) in ids {
@@ -295,15 +297,8 @@ impl SubscriptionStore for SqliteStore {
         let selected = selected_subscriptions(&filter);
         let sql = format!("SELECT count(*) FROM subscriptions WHERE {selected}");
         let read = move |connection: &Connection| {
-            let params = params![
-                filter.tenant,
-                filter.api,
-                filter.enabled,
-                filter.suspended,
-                filter.active,
-                json_list(&filter.event_types),
-            ];
-            counted(connection, &sql, params)
+            let event_types = json_list(&filter.event_types);
+            counted(connection, &sql, selection(&filter, &event_types).as_slice())
         };
         self.read(read).await
     }

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use super::wait_until;
 use crate::gateway::receiver::{Reaction, Receiver};
-use crate::gateway::running::{Answer, Folder, LISTENER, exchange, hookgate_hmac};
+use crate::gateway::running::{
+    Answer, Folder, LISTENER, SIGNATURE, SIGNED_TIME, exchange, hookgate_hmac,
+};
 use crate::gateway::subscribed::Subscribed;
 
 const SECOND: i64 = 1_000_000;
@@ -93,25 +95,9 @@ impl ClockedGateway {
     }
 }
 
-/// A listener that requires a signed time.
-const TIMED: &str = r#"
-[secrets]
-KEY = { file = "secrets/github" }
-
-[[verify]]
-name = "signature"
-[verify.signature]
-secret = "KEY"
-hash = "sha256"
-payload = '"${headers["x-time"]}.${raw_body}"'
-received = 'headers["x-signature"]'
-encoding = "hex"
-time = 'headers["x-time"]'
-"#;
-
 #[test]
 fn clock_skew_rejects_signed_times_only_until_the_clock_is_corrected() {
-    let folder = super::open("", TIMED);
+    let folder = super::open("", &format!("{SIGNATURE}{SIGNED_TIME}"));
     let gateway = ClockedGateway::serve(folder.path());
     let time = (gateway.began / SECOND).to_string();
     let post = |body: &str| {

@@ -1,23 +1,17 @@
 //! A receiver that hangs.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
-use crate::gateway::receiver::{Reaction, Receiver};
+use crate::gateway::receiver::Receiver;
 use crate::gateway::subscribed::Subscribed;
 
 #[test]
 fn a_hanging_receiver_delays_no_other_and_gets_every_event_after_recovery() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let hangs = Arc::new(AtomicBool::new(true));
-    let still = Arc::clone(&hangs);
-    let hanging = Receiver::new(move |_, _| match still.load(Ordering::SeqCst) {
-        true => Reaction::Stalls,
-        false => Reaction::Answers(200, "", ""),
-    });
+    let (hanging, hangs) = Receiver::hanging();
     let healthy = Receiver::healthy();
     let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
     for receiver in [&hanging, &healthy] {

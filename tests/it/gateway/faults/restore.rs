@@ -1,13 +1,12 @@
 //! A backup that was made while deliveries were leased, restored as the store.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::gateway::receiver::{Reaction, ReceivedRequest, Receiver};
+use crate::gateway::receiver::{ReceivedRequest, Receiver};
 use crate::gateway::subscribed::Subscribed;
 
 const EVENTS: usize = 30;
@@ -26,12 +25,7 @@ fn deliveries_by_event(got: &[ReceivedRequest]) -> BTreeMap<String, Vec<String>>
 fn deliveries_leased_during_a_backup_are_sent_after_the_restore() {
     let subscribed = Subscribed::new("");
     let gateway = subscribed.serve();
-    let hangs = Arc::new(AtomicBool::new(true));
-    let still = Arc::clone(&hangs);
-    let hanging = Receiver::new(move |_, _| match still.load(Ordering::SeqCst) {
-        true => Reaction::Stalls,
-        false => Reaction::Answers(200, "", ""),
-    });
+    let (hanging, hangs) = Receiver::hanging();
     let healthy = Receiver::healthy();
     let handling = json!({ "retryStrategy": { "type": "linear", "interval": 1, "attempts": 10 } });
     for receiver in [&hanging, &healthy] {

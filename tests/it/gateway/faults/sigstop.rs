@@ -10,25 +10,12 @@ use serde_json::json;
 
 use crate::gateway::receiver::{Reaction, ReceivedRequest, Receiver};
 use crate::gateway::running::{
-    Answer, Gateway, LISTENER, SECRET, env_number, exchange, hookgate_hmac,
+    Answer, Gateway, LISTENER, SECRET, SIGNATURE, SIGNED_TIME, env_number, exchange, hookgate_hmac,
 };
 use crate::gateway::subscribed::Subscribed;
 
-/// The tolerance of signed times is five seconds.
-const TIMED: &str = r#"
-[secrets]
-KEY = { file = "secrets/github" }
-
-[[verify]]
-name = "signature"
-[verify.signature]
-secret = "KEY"
-hash = "sha256"
-payload = '"${headers["x-time"]}.${raw_body}"'
-received = 'headers["x-signature"]'
-encoding = "hex"
-time = 'headers["x-time"]'
-tolerance = 5
+/// The tolerance of signed times, in seconds, and deduplication.
+const TOLERANCE: &str = r#"tolerance = 5
 
 [deduplicate]
 keys = ['parsed_body.id']
@@ -89,7 +76,7 @@ fn run_with_pause(time: Duration) {
     let subscribed = Subscribed::new("rate = 10000\n");
     let file = subscribed.folder.path().join("listeners/open.toml");
     let listener = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, format!("{listener}{TIMED}")).unwrap();
+    std::fs::write(&file, format!("{listener}{SIGNATURE}{SIGNED_TIME}{TOLERANCE}")).unwrap();
     let gateway = subscribed.serve();
     // The second receiver has deliveries in flight at all times.
     let receivers = [

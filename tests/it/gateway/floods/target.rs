@@ -8,7 +8,7 @@ use super::client::address;
 use super::unauthenticated::Route;
 use super::{OTHER, SIGNED, ZOOM};
 use crate::gateway::endpoint::{Endpoint, Mode};
-use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, exchange};
+use crate::gateway::running::{Answer, Folder, Gateway, LISTENER, SIGNATURE, exchange};
 
 /// A listener of the flooding tenant.
 pub(super) const EVIL: &str = "9f1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a14";
@@ -122,7 +122,7 @@ pub(crate) fn configure(folder: &Folder, other: &str) {
     folder.write("secrets/zoom", "a secret of Zoom's");
     listener("github", LISTENER, "acme", &format!("{GITHUB}{MANY}"));
     listener("other", OTHER, "acme", &format!("{MANY}{other}"));
-    listener("signed", SIGNED, "acme", &format!("{MANY}{CANDIDATES}"));
+    listener("signed", SIGNED, "acme", &format!("{MANY}{SIGNATURE}{CANDIDATES}"));
     let zoom = "provider = \"zoom\"\n[secrets]\nZOOM = { file = \"secrets/zoom\" }\n";
     listener("zoom", ZOOM, "acme", zoom);
     let types = "\n[event]\ntype = 'parsed_body.type'\ntypes = [\"t\"]\n";
@@ -134,21 +134,8 @@ const GITHUB: &str = "provider = \"github\"\n[secrets]\nGITHUB = { file = \"secr
     [event]\ntype = 'headers[\"x-github-event\"]'\nid = 'headers[\"x-github-delivery\"]'\n\
     types = [\"issues\"]\n";
 
-/// A verification of one of several signatures.
-const CANDIDATES: &str = r#"
-[secrets]
-KEY = { file = "secrets/github" }
-[[verify]]
-name = "signature"
-[verify.signature]
-secret = "KEY"
-hash = "sha256"
-payload = 'raw_body'
-received = 'headers["x-signature"]'
-separator = ","
-prefix = "sha256="
-encoding = "hex"
-"#;
+/// The keys after [`SIGNATURE`] that accept one of several signatures.
+const CANDIDATES: &str = "payload = 'raw_body'\nseparator = \",\"\nprefix = \"sha256=\"\n";
 
 /// The address of the well-behaved sender: no flood comes from there.
 pub(crate) const SENDER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
