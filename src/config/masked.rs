@@ -24,7 +24,7 @@ const MAX_NAME: usize = 40;
 /// Returns true if a text can be shown where a name is expected: a secret that was typed in its
 /// place would have other characters, or lower case mixed with digits.
 pub(crate) fn looks_like_name(text: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(|byte| test(byte));
+    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
     let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
     super::is_id(text) && text.len() <= MAX_NAME && !mixed
 }
