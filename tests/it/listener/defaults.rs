@@ -219,8 +219,11 @@ fn every_default_of_a_recipe_is_that_of_its_row() {
     let mut short: Table = text.parse().unwrap();
     let send: Table = "send.headers = [[\"x-a\", \"raw_query\"]]".parse().unwrap();
     short.extend(send);
+    let following: Table = "then = [{ name = \"a\", expect = \"accepted\" }]".parse().unwrap();
     for sample in short["sample"].as_array_mut().unwrap() {
-        sample.as_table_mut().unwrap().remove("method");
+        let sample = sample.as_table_mut().unwrap();
+        sample.remove("method");
+        sample.extend(following.clone());
     }
     short["secrets"] = "A = { what = \"a\" }".parse::<Table>().unwrap().into();
     let mut long = Value::Table(short.clone());
