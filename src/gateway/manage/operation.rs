@@ -1,7 +1,8 @@
 //! Operations as rows, and the router that is built from them. Knows no operation in particular.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use super::budget::AnswerReservation;
 use super::call::{Answer, Call};
 use super::caller::{Caller, ListenerLimit};
 use super::fault::{Fault, MAX_MEMBERS};
+use super::form::{Form, SchemaOf};
 use super::operations;
 use super::page::PAGE_BYTES;
 use crate::config::quoted_list;
@@ -77,8 +79,11 @@ impl Weight {
     }
 }
 
-/// A function that returns a JSON Schema.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+/// The forms of all operations that have a body, by the id of the operation.
+static FORMS: LazyLock<HashMap<&'static str, Form>> = LazyLock::new(|| {
+    let with_body = operations().filter_map(|row| Some((row.id, Form::of(row.request?))));
+    with_body.collect()
+});
 
 /// The answer of a successful call.
 pub(super) struct Success {
@@ -165,7 +170,7 @@ impl Operation {
         let unknown = query.iter().filter(|(name, _)| !is_known(name)).take(MAX_MEMBERS);
         let wrong: Vec<(String, String)> =
             unknown.map(|(name, _)| (name.clone(), self.unknown_parameter(name))).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(Fault::Members(wrong)) }
+        if wrong.is_empty() { Ok(()) } else { Err(Fault::Parameters(wrong)) }
     }
 
     fn unknown_parameter(&self, name: &str) -> String {
@@ -225,7 +230,8 @@ async fn answer(
     operation.check_query(&query)?;
     let bytes = operation.weight.bytes(&limits);
     let reservation = app.management.reserve(&caller.tenant, bytes).await?;
-    let call = Call { app, caller, path, query, headers: parts.headers, body };
+    let form = FORMS.get(operation.id);
+    let call = Call { form, app, caller, path, query, headers: parts.headers, body };
     Ok(((operation.run)(call).await?, reservation))
 }
 
