@@ -16,9 +16,12 @@ use crate::config::quoted_list;
 use crate::diagnostic::nearest;
 use crate::value::read_json;
 
-/// Largest body for which all errors are collected. Each error takes some hundred bytes, and a
-/// body can have one for each few bytes.
+/// Largest body whose errors are listed as it is. Each error takes some hundred bytes, and a body
+/// can have one for each few bytes: a larger body is shortened first.
 const LISTED_BYTES: usize = 16 << 10;
+
+/// Items of all arrays, and members of one object, of a shortened body.
+const LISTED_VALUES: usize = 2000;
 
 /// Longest string that an error repeats.
 const QUOTED_BYTES: usize = 64;
@@ -72,14 +75,13 @@ impl Form {
         let Some(validator) = &self.validator else {
             return Vec::new();
         };
-        let mut wrong = Vec::new();
-        if body.len() > LISTED_BYTES {
-            if let Err(error) = validator.validate(value) {
-                self.explain(&error, &mut wrong);
-            }
-            return wrong;
+        if validator.is_valid(value) {
+            return Vec::new();
         }
-        for error in validator.iter_errors(value) {
+        let is_large = body.len() > LISTED_BYTES;
+        let short = is_large.then(|| shortened(value, &mut { LISTED_VALUES }));
+        let mut wrong = Vec::new();
+        for error in validator.iter_errors(short.as_ref().unwrap_or(value)) {
             self.explain(&error, &mut wrong);
         }
         // A value of a wrong type is none of the choices either: the first error says enough.
@@ -160,6 +162,23 @@ impl Form {
     fn beside(&self, error: &ValidationError<'_>, keyword: &str) -> Option<&Value> {
         let (schema, _) = error.schema_path().as_str().rsplit_once('/')?;
         self.schema.pointer(schema)?.get(keyword)
+    }
+}
+
+/// Returns a body with fewer items and members. An array may have fewer items in every form, so this
+/// adds no error.
+fn shortened(value: &Value, items: &mut usize) -> Value {
+    match value {
+        Value::Array(all) => {
+            let kept = all.len().min(*items);
+            *items -= kept;
+            all.iter().take(kept).map(|item| shortened(item, items)).collect()
+        }
+        Value::Object(all) => {
+            let kept = all.iter().take(LISTED_VALUES);
+            kept.map(|(name, value)| (name.clone(), shortened(value, items))).collect()
+        }
+        other => other.clone(),
     }
 }
 
