@@ -4,9 +4,10 @@
 # in `target/clients/python` (`.ci/run` installs it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-hookgate=$PWD/target/debug/hookgate
+hookgate=${HOOKGATE:-$PWD/target/debug/hookgate}
 schemathesis=$PWD/target/clients/python/bin/schemathesis
 seconds=${1:-30}
+export SCHEMATHESIS_HOOKS=$PWD/tests/clients/contract_hooks.py
 
 folder=$(mktemp -d)
 gateway=
@@ -65,7 +66,7 @@ call "http://$management/api/v1/webhooks" -d '{"name":"b","uri":"https://receive
 hold() {
   "$schemathesis" --config-file "$folder/schemathesis.toml" run "http://$management/openapi.json" \
     --header "Authorization: Bearer $key" --max-time "$2" --seed "$1" "${@:3}" \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,ignored_auth,use_after_free,ensure_resource_availability \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,ignored_auth,use_after_free,ensure_resource_availability \
     --suppress-health-check all --continue-on-failure 2>&1 | tee -a "$folder/report"
 }
 status=0

@@ -4,6 +4,7 @@
 //! Pure functions without sockets, store and clock: [`crate::gateway`] sends, stores and waits.
 
 mod attempt;
+mod destination;
 mod envelope;
 mod event;
 mod health;
@@ -17,6 +18,7 @@ mod target;
 mod types;
 
 pub use attempt::{AttemptResult, retry_after};
+pub use destination::{DestinationUrl, MAX_URL_BYTES, URL_PATTERN, UrlError};
 pub use envelope::{Notice, envelope};
 pub use event::{Event, locator};
 pub use health::{AttemptEffect, SubscriptionHealth};

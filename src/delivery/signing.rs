@@ -3,6 +3,7 @@
 //! no store and no clock.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -21,37 +22,69 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
+/// Key of a secret in the format of Standard Webhooks, in bytes.
+const KEY_BYTES: RangeInclusive<usize> = 24..=64;
+
+/// Secret of another format, in bytes. The whole string is the key.
+const TEXT_BYTES: RangeInclusive<usize> = 24..=512;
+
 /// The reason why a string is no signing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SigningSecretError {
-    /// The secret is empty.
-    #[error("a signing secret has to have something in it")]
-    Empty,
+    /// The secret resembles one of Standard Webhooks, but has another prefix.
+    #[error(
+        "has the look of a secret of Standard Webhooks and is none: begin with `whsec_`, with \
+         nothing before it, and go on with 24 to 64 bytes in Base64"
+    )]
+    Prefix,
+    /// The secret is a key for signatures with a key pair.
+    #[error(
+        "is a key of a key pair (`whsk_`, `whpk_`): deliveries are signed with `whsec_` secrets"
+    )]
+    KeyPair,
     /// The part after `whsec_` is not Base64.
-    #[error("what follows `whsec_` in a signing secret has to be Base64")]
+    #[error("has to have Base64 after `whsec_` (letters, digits, `+`, `/`)")]
     NoBase64,
-    /// The secret is longer than 512 bytes.
-    #[error("a signing secret has at most 512 bytes")]
-    Long,
+    /// The key in Base64 has another length.
+    #[error("has to have 24 to 64 bytes in Base64 after `whsec_`")]
+    KeyLength,
+    /// The secret contains white space at an end, or a control character.
+    #[error("has to have no spaces around it and no control characters")]
+    Space,
+    /// The secret without a prefix has another length.
+    #[error("has to have 24 to 512 bytes, or `whsec_` and 24 to 64 bytes in Base64")]
+    Length,
 }
 
 impl SigningSecret {
-    /// Reads a secret: `whsec_` and Base64, as in Standard Webhooks, or any other string, whose
-    /// bytes are the key.
+    /// Reads a secret that someone chose: `whsec_` and Base64, as in Standard Webhooks, or any
+    /// other string of 24 to 512 bytes, which are the key.
     ///
     /// # Errors
-    /// Returns an error if the secret is empty or too long, or if the part after `whsec_` is not
-    /// Base64.
+    /// Returns an error if the key is too short or too long, or if the string resembles a secret of
+    /// Standard Webhooks and is none: the receiver would read another key from it.
     pub fn read(text: &str) -> Result<Self, SigningSecretError> {
-        if text.len() > 512 {
-            return Err(SigningSecretError::Long);
+        if text.trim() != text || text.contains(char::is_control) {
+            return Err(SigningSecretError::Space);
         }
-        let secret = Self(Zeroizing::new(text.to_owned()));
-        match secret.key() {
-            Ok(key) if key.is_empty() => Err(SigningSecretError::Empty),
-            Ok(_) => Ok(secret),
-            Err(error) => Err(error),
+        let secret = Self::stored(text);
+        if text.starts_with(PREFIX) {
+            let fits = KEY_BYTES.contains(&secret.key()?.len());
+            return if fits { Ok(secret) } else { Err(SigningSecretError::KeyLength) };
         }
+        let small = Zeroizing::new(text.to_ascii_lowercase());
+        if small.contains("whsec") {
+            return Err(SigningSecretError::Prefix);
+        }
+        if small.starts_with("whsk_") || small.starts_with("whpk_") {
+            return Err(SigningSecretError::KeyPair);
+        }
+        if TEXT_BYTES.contains(&text.len()) { Ok(secret) } else { Err(SigningSecretError::Length) }
+    }
+
+    /// Returns a stored secret, also if a version with other limits accepted it.
+    pub(super) fn stored(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
     }
 
     /// Returns a secret of random bytes, in the format of Standard Webhooks.
@@ -95,4 +128,5 @@ impl SigningSecret {
     }
 }
 
+/// Prefix of secrets in Standard Webhooks.
 const PREFIX: &str = "whsec_";

@@ -195,7 +195,7 @@ mod revealed {
         from: D,
     ) -> Result<Option<SigningSecret>, D::Error> {
         let text: Option<String> = Deserialize::deserialize(from)?;
-        text.map(|text| SigningSecret::read(&text)).transpose().map_err(serde::de::Error::custom)
+        Ok(text.as_deref().map(SigningSecret::stored))
     }
 }
 

@@ -10,7 +10,7 @@ use hyper::{Request, Response};
 
 use super::HOPS;
 use super::client::{Clients, ConnectError};
-use crate::delivery::{AttemptResult, Endpoint, retry_after};
+use crate::delivery::{AttemptResult, DestinationUrl, Endpoint, retry_after};
 use crate::gateway::ops::clock::{UnixMicros, time_of};
 
 /// The message of an attempt.
@@ -78,7 +78,10 @@ pub(super) async fn send(
 fn request(message: &Message<'_>) -> Result<Request<Full<Bytes>>, String> {
     let endpoint = message.endpoint;
     let seconds = message.now.get().div_euclid(1_000_000);
-    let mut request = Request::post(&endpoint.url)
+    // The same form of the URL as in the check, so the same host.
+    let url = DestinationUrl::parse(&endpoint.url);
+    let url = url.ok_or_else(|| "the URL of the webhook is invalid".to_owned())?;
+    let mut request = Request::post(url.as_str())
         .header("content-type", "application/json")
         .header("user-agent", concat!("hookgate/", env!("CARGO_PKG_VERSION")))
         .header(HOPS, message.hops)

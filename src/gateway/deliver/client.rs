@@ -36,7 +36,7 @@ use tokio_rustls::rustls::{
 
 use super::metered::MeteredConnection;
 use super::resolver::{LookupError, Resolver};
-use crate::delivery::{Refusal, refusal};
+use crate::delivery::{DestinationUrl, Refusal, refusal};
 use crate::gateway::config::settings::Delivery;
 use crate::gateway::http::{handshake_reason, tls_reason};
 
@@ -122,11 +122,10 @@ impl Clients {
     /// # Errors
     /// Returns an error if the name does not resolve, or if no look-up could begin.
     pub(super) async fn look_up(&self, tenant: &str, url: &str) -> Result<(), LookupError> {
-        let uri: Uri = url.parse().unwrap_or_default();
-        match host_of(&uri) {
+        match DestinationUrl::parse(url) {
             // The attempt reports an invalid URL.
-            "" => Ok(()),
-            host => self.resolver.resolve(tenant, host).await.map(drop),
+            None => Ok(()),
+            Some(url) => self.resolver.resolve(tenant, url.host()).await.map(drop),
         }
     }
 

@@ -15,9 +15,9 @@ use super::file_sink;
 use super::resolver::LookupError;
 use super::shared::SharedByWorkers;
 use crate::delivery::{
-    Api, AttemptEffect, AttemptResult, Event, History, Next, Notice, Policy, Programs, Receiver,
-    UNWANTED, Wanted, engine, envelope, locator, next_attempt, receiver_of, slack_entity,
-    slack_message,
+    Api, AttemptEffect, AttemptResult, DestinationUrl, Event, History, Next, Notice, Policy,
+    Programs, Receiver, UNWANTED, Wanted, engine, envelope, locator, next_attempt, receiver_of,
+    slack_entity, slack_message,
 };
 use crate::engine::{JsonError, Machine, OwnedValue};
 use crate::gateway::app::App;
@@ -323,8 +323,8 @@ impl DeliveryTask {
                     LookupError::Number => AttemptResult::Forbidden,
                     _ => AttemptResult::Unreachable,
                 };
-                let host = endpoint.url.parse::<hyper::Uri>().unwrap_or_default();
-                let host = host.host().unwrap_or("").to_owned();
+                let url = DestinationUrl::parse(&endpoint.url);
+                let host = url.map(|url| url.host().to_owned()).unwrap_or_default();
                 let reason = ConnectError::Name { host, reason: error.to_string() }.to_string();
                 let report = AttemptReport::unsent(ended, reason);
                 Some(AttemptReport { took: began.elapsed(), ..report })
@@ -406,8 +406,7 @@ impl DeliveryTask {
             diverted: divert,
             suspended,
         };
-        let host = alert.url.parse::<hyper::Uri>().ok();
-        let receiver = host.and_then(|uri| uri.host().map(receiver_of));
+        let receiver = DestinationUrl::parse(&alert.url).map(|url| receiver_of(url.host()));
         Some(notice.body(receiver.unwrap_or(Receiver::Custom)))
     }
 

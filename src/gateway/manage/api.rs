@@ -34,7 +34,11 @@ fn plain_fault(fault: &Fault) -> Answer {
         Fault::Unauthenticated => "ErrorUnauthenticated",
         Fault::Forbidden(_) => "ErrorForbidden",
         Fault::NotFound(_) => "ErrorNotFound",
-        Fault::Model(_) | Fault::Members(_) | Fault::Filter(_) | Fault::Body(..) => "ErrorRequest",
+        Fault::Model(_)
+        | Fault::Members(_)
+        | Fault::Parameters(_)
+        | Fault::Filter(_)
+        | Fault::Body(..) => "ErrorRequest",
         Fault::Changed => "ErrorChanged",
         Fault::Quota(_) => "ErrorQuotaExceeded",
         Fault::Many(_) | Fault::Store(_) => "ErrorUnavailable",

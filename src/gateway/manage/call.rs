@@ -11,11 +11,14 @@ use serde::de::DeserializeOwned;
 use super::budget::AnswerReservation;
 use super::caller::Caller;
 use super::fault::Fault;
+use super::form::Form;
 use crate::gateway::app::App;
 use crate::gateway::http::body::Incoming;
 
 /// A call from an authorised caller.
 pub(super) struct Call {
+    /// The form of the body, if the operation has one.
+    pub form: Option<&'static Form>,
     pub app: Arc<App>,
     pub caller: Caller,
     pub path: Vec<(String, String)>,
@@ -124,7 +127,7 @@ impl Call {
         };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
-            Fault::member(name, format!("has to be a whole number from {least} to {most}"))
+            Fault::parameter(name, format!("has to be a whole number from {least} to {most}"))
         })
     }
 
@@ -134,17 +137,16 @@ impl Call {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(_) => Err(Fault::member(name, "has to be `true` or `false`")),
+            Some(_) => Err(Fault::parameter(name, "has to be `true` or `false`")),
         }
     }
 
-    /// Parses the body as a JSON form. Forms refuse unknown members.
+    /// Parses the body as the form of the operation.
     pub(super) fn form<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        let body = self.body.unpacked();
-        if body.is_empty() {
-            return Err(Fault::Model("a body of JSON is needed".to_owned()));
-        }
-        serde_json::from_slice(body).map_err(|error| Fault::Model(error.to_string()))
+        let form =
+            self.form.ok_or_else(|| Fault::Server("the operation has no form".to_owned()))?;
+        let value = form.parse(self.body.unpacked())?;
+        serde_json::from_value(value).map_err(|error| Fault::Model(error.to_string()))
     }
 
     /// Returns the `Link` value (RFC 8288) of the next page: the same query with another offset.

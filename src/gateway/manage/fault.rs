@@ -25,9 +25,12 @@ pub(super) enum Fault {
     /// A body that cannot be parsed.
     #[error("{0}")]
     Model(String),
-    /// Invalid members of the body or parameters of the query, with their errors.
-    #[error("{}", .0.iter().map(|(property, wrong)| format!("{property}: {wrong}")).collect::<Vec<_>>().join("; "))]
+    /// Invalid members of the body, by their paths, with their errors.
+    #[error("{}", listed(.0))]
     Members(Vec<(String, String)>),
+    /// Invalid parameters of the query, with their errors.
+    #[error("{}", listed(.0))]
+    Parameters(Vec<(String, String)>),
     /// An invalid filter or order, or one that selects too many rows.
     #[error("{0}")]
     Filter(String),
@@ -51,6 +54,11 @@ pub(super) enum Fault {
     Server(String),
 }
 
+fn listed(wrong: &[(String, String)]) -> String {
+    let wrong: Vec<String> = wrong.iter().map(|(name, wrong)| format!("{name}: {wrong}")).collect();
+    wrong.join("; ")
+}
+
 impl From<BudgetError> for Fault {
     fn from(error: BudgetError) -> Self {
         Self::Many(error.to_string())
@@ -58,14 +66,32 @@ impl From<BudgetError> for Fault {
 }
 
 impl Fault {
-    /// Returns a fault about one member of a body or parameter of a query.
+    /// Returns a fault about one member of a body.
     pub(super) fn member(property: &str, wrong: impl Into<String>) -> Self {
         Self::Members(vec![(property.to_owned(), wrong.into())])
     }
 
-    /// Returns the invalid members with their errors, shortened for an answer.
+    /// Returns a fault about one parameter of a query.
+    pub(super) fn parameter(name: &str, wrong: impl Into<String>) -> Self {
+        Self::Parameters(vec![(name.to_owned(), wrong.into())])
+    }
+
+    /// Returns the faults about members of all checks as one.
+    pub(super) fn all(checks: impl IntoIterator<Item = Result<(), Self>>) -> Result<(), Self> {
+        let mut wrong = Vec::new();
+        for check in checks {
+            match check {
+                Ok(()) => {}
+                Err(Self::Members(members)) => wrong.extend(members),
+                Err(fault) => return Err(fault),
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Self::Members(wrong)) }
+    }
+
+    /// Returns the invalid members or parameters with their errors, shortened for an answer.
     pub(super) fn members(&self) -> Option<Vec<(String, String)>> {
-        let Self::Members(members) = self else {
+        let (Self::Members(members) | Self::Parameters(members)) = self else {
             return None;
         };
         let shown = members.iter().take(MAX_MEMBERS);
@@ -83,7 +109,7 @@ impl Fault {
             Self::Unauthenticated => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
-            Self::Model(_) | Self::Members(_) | Self::Filter(_) => 400,
+            Self::Model(_) | Self::Members(_) | Self::Parameters(_) | Self::Filter(_) => 400,
             Self::Body(status, _) => *status,
             Self::Changed | Self::Quota(_) => 409,
             Self::Many(_) | Self::Store(_) => 503,

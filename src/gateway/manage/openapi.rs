@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, HOOKGATE};
@@ -45,7 +46,8 @@ async fn describe(call: Call) -> Result<Answer, Fault> {
 /// senders, which are at the public URL.
 fn description(public_url: &str) -> Value {
     let settings = SchemaSettings::draft2020_12()
-        .with(|settings| settings.definitions_path = "/components/schemas".into());
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .with_transform(RecursiveTransform(remove_null_default));
     let mut schemas = settings.into_generator();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in operations() {
@@ -68,7 +70,10 @@ fn description(public_url: &str) -> Value {
             "title": "Hookgate",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Subscriptions to events, as Socotra and as awork document them.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
+        "servers": [{ "url": "/", "description": "The management address, which has this description." }],
+        "tags": TAGS.map(|(name, doc)| json!({ "name": name, "description": doc })),
         "paths": paths,
         "components": {
             "schemas": schemas.take_definitions(true),
@@ -76,6 +81,23 @@ fn description(public_url: &str) -> Value {
         },
     })
 }
+
+/// Removes the default null of a member that may be missing. Generators of clients read a member with
+/// a default as one that is always there.
+fn remove_null_default(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+}
+
+/// Tags of operations, with their meaning.
+const TAGS: [(&str, &str); 5] = [
+    ("Socotra", "Webhooks, diverted events and events, as Socotra documents them."),
+    ("awork", "Webhooks and their logs, as awork documents them."),
+    ("Hookgate", "This description, and the stream of events."),
+    ("senders", "Routes for senders of webhooks, at the public address."),
+    ("operators", "Health and metrics."),
+];
 
 /// Links between operations: the operation that answers, an operation that can follow, its path
 /// parameter, and the member of the answer that gives the value.
@@ -92,7 +114,7 @@ const LINKS: [(&str, &str, &str, &str); 13] = [
     ("PostWebhook", "GetWebhook", "webhookId", "id"),
     ("PostWebhook", "PutWebhook", "webhookId", "id"),
     ("PostWebhook", "GetWebhookLogs", "webhookId", "id"),
-    ("PostWebhook", "DeleteWebhook", "webhookId", "id"),
+    ("PostWebhook", "DeleteWebhookConfig", "webhookId", "id"),
 ];
 
 fn links(operation: &Operation) -> Map<String, Value> {
@@ -120,6 +142,7 @@ fn of_senders() -> [(&'static str, Map<String, Value>); 2] {
             "operationId": id,
             "summary": summary,
             "tags": ["senders"],
+            "security": [],
             "parameters": path_parameters("/{id}").collect::<Vec<_>>(),
             "responses": outcomes(),
         });
@@ -157,6 +180,7 @@ fn of_senders() -> [(&'static str, Map<String, Value>); 2] {
         "operationId": "token",
         "summary": "Exchange a client's credentials for an access token (RFC 6749, section 4.4)",
         "tags": ["senders"],
+        "security": [],
         "requestBody": {
             "required": true,
             "content": { "application/x-www-form-urlencoded": { "schema": form } },
@@ -200,6 +224,7 @@ fn of_operators(path: &str, summary: &str, kind: &str, statuses: &[u16]) -> Valu
         "operationId": path.trim_start_matches('/'),
         "summary": summary,
         "tags": ["operators"],
+        "security": [],
         "responses": responses,
     })
 }
@@ -215,6 +240,9 @@ fn described(operation: &Operation, schemas: &mut SchemaGenerator) -> Map<String
     say("tags", json!([operation.api.name]));
     say("parameters", parameters.into());
     say("responses", responses(operation, schemas));
+    if operation.permissions.is_none() {
+        say("security", json!([]));
+    }
     if let Some(permissions) = operation.permissions {
         say("security", json!([{ "key": [] }]));
         say("x-permissions", json!(permissions));

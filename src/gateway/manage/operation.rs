@@ -1,7 +1,8 @@
 //! Operations as rows, and the router that is built from them. Knows no operation in particular.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use super::budget::AnswerReservation;
 use super::call::{Answer, Call};
 use super::caller::{Caller, ListenerLimit};
 use super::fault::{Fault, MAX_MEMBERS};
+use super::form::{Form, SchemaOf};
 use super::operations;
 use super::page::PAGE_BYTES;
 use crate::config::quoted_list;
@@ -66,6 +68,9 @@ pub(super) enum Weight {
 /// Largest body of a call, in bytes: forms are smaller than the bodies of senders.
 const FORM_BYTES: usize = 512 << 10;
 
+/// Bytes of memory for each byte of a form: a value of two bytes of JSON takes 32 in memory.
+const FORM_GROWTH: usize = 20;
+
 impl Weight {
     /// Returns the bytes to reserve: for the data that is read, the answer built from it, and
     /// growth.
@@ -77,8 +82,11 @@ impl Weight {
     }
 }
 
-/// A function that returns a JSON Schema.
-pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+/// The forms of all operations that have a body, by the id of the operation.
+static FORMS: LazyLock<HashMap<&'static str, Form>> = LazyLock::new(|| {
+    let with_body = operations().filter_map(|row| Some((row.id, Form::of(row.request?))));
+    with_body.collect()
+});
 
 /// The answer of a successful call.
 pub(super) struct Success {
@@ -165,7 +173,7 @@ impl Operation {
         let unknown = query.iter().filter(|(name, _)| !is_known(name)).take(MAX_MEMBERS);
         let wrong: Vec<(String, String)> =
             unknown.map(|(name, _)| (name.clone(), self.unknown_parameter(name))).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(Fault::Members(wrong)) }
+        if wrong.is_empty() { Ok(()) } else { Err(Fault::Parameters(wrong)) }
     }
 
     fn unknown_parameter(&self, name: &str) -> String {
@@ -223,9 +231,11 @@ async fn answer(
     let query = parts.uri.query().unwrap_or("").as_bytes();
     let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
     operation.check_query(&query)?;
-    let bytes = operation.weight.bytes(&limits);
+    let of_form = body.unpacked().len().saturating_mul(FORM_GROWTH);
+    let bytes = operation.weight.bytes(&limits).saturating_add(of_form);
     let reservation = app.management.reserve(&caller.tenant, bytes).await?;
-    let call = Call { app, caller, path, query, headers: parts.headers, body };
+    let form = FORMS.get(operation.id);
+    let call = Call { form, app, caller, path, query, headers: parts.headers, body };
     Ok(((operation.run)(call).await?, reservation))
 }
 

@@ -135,7 +135,7 @@ async fn selection(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     };
     if call.parameter("types").is_some() || call.parameter("filter").is_some() {
         let wrong = "has types and a filter of its own; give those or these";
-        return Err(Fault::member("subscription", wrong));
+        return Err(Fault::parameter("subscription", wrong));
     }
     call.caller.may(Scope::WebhooksRead)?;
     call.caller.is_within(ListenerLimit::Refused)?;
@@ -145,7 +145,10 @@ async fn selection(call: &Call) -> Result<(Api, Vec<String>, Programs), Fault> {
     };
     let definition = found.definition;
     if definition.events.is_empty() {
-        return Err(Fault::member("subscription", "wants no types of events"));
+        return Err(Fault::parameter(
+            "subscription",
+            "has no types of events, so it selects none: name a webhook that has",
+        ));
     }
     let (filter, transform) = (definition.filter.as_deref(), definition.transform.as_deref());
     let programs = call.compile(Some(share), Some("subscription"), filter, transform).await?;
@@ -158,7 +161,9 @@ async fn after(call: &Call) -> Result<i64, Fault> {
     let Some(named) = header.or(call.parameter("after")).filter(|named| !named.is_empty()) else {
         return Ok(call.app.store.last_place().await?);
     };
-    let id = uuid_of(named).ok_or_else(|| Fault::member("after", "is no id of an event"))?;
+    let id = uuid_of(named).ok_or_else(|| {
+        Fault::parameter("after", "has to be the id of an event: a ULID or a UUID")
+    })?;
     let event = call.app.store.event(&id.into()).await?;
     let event = event.filter(|event| event.tenant == call.caller.tenant);
     match event {

@@ -1,11 +1,9 @@
 //! Operations on subscriptions that both APIs and the command line share: find, create, change and
 //! delete, with an entry in the audit log. Knows neither format of the APIs.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Uri;
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -14,8 +12,8 @@ use super::caller::Caller;
 use super::fault::Fault;
 use super::page::{BATCH_BYTES, BATCH_ROWS};
 use crate::delivery::{
-    Api, Definition, Endpoint, Programs, SigningSecret, SubscriptionHealth, ends_in_number,
-    header_fault, refusal,
+    Api, Definition, DestinationUrl, Endpoint, MAX_URL_BYTES, Programs, SigningSecret,
+    SubscriptionHealth, URL_PATTERN, header_fault,
 };
 use crate::diagnostic::Diagnostics;
 use crate::engine::PatternShare;
@@ -57,7 +55,7 @@ const FAN_OUT_WAIT: Duration = Duration::from_secs(2);
 const FAN_OUT_LOOK: Duration = Duration::from_millis(5);
 
 /// A subscription with its decrypted definition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenedSubscription {
     pub record: SubscriptionRecord,
     pub definition: Definition,
@@ -193,7 +191,7 @@ impl Call {
         Ok(())
     }
 
-    /// Changes a subscription. If another call changed it meanwhile, applies the change again to
+    /// Changes a subscription, if the change makes a difference. If another call changed it meanwhile, applies the change again to
     /// the new version.
     pub(super) async fn update(
         &self,
@@ -204,9 +202,14 @@ impl Call {
     ) -> Result<OpenedSubscription, Fault> {
         self.wait_for_fan_out().await?;
         for _ in 0..5 {
-            let mut found = self.subscription(api, id).await?;
-            let before = found.record.sealed.len();
+            let stored = self.subscription(api, id).await?;
+            let mut found = stored.clone();
             change(&mut found)?;
+            // A client that sends back what it got changes nothing, not even `updatedOn`.
+            if found == stored {
+                return Ok(found);
+            }
+            let before = stored.record.sealed.len();
             self.check_programs(&found.definition).await?;
             found.record.events = found.definition.events.clone();
             let OpenedSubscription { record, definition } = &found;
@@ -236,45 +239,10 @@ impl Call {
     }
 
     /// Checks that a URL is a permitted destination, without resolving its name (SSRF protection).
-    /// Returns its host.
-    pub(super) fn check_url(&self, property: &str, url: &str) -> Result<String, Fault> {
+    pub(super) fn check_url(&self, property: &str, url: &str) -> Result<DestinationUrl, Fault> {
         let allow = &self.app.configuration().settings.delivery.allow;
-        let wrong = |wrong: String| Fault::member(property, wrong);
-        let uri: Uri = url.parse().map_err(|_| wrong("has to be a URL".to_owned()))?;
-        let secure = matches!(uri.scheme_str(), Some("https" | "http"));
-        if !secure || url.len() > 2048 {
-            return Err(wrong("has to be a URL that begins with https:// or http://".to_owned()));
-        }
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') {
-            return Err(wrong("must not hold a user: give a header in its place".to_owned()));
-        }
-        let host = uri.host().unwrap_or("");
-        // `Uri` reads a port that is too large, or that is empty, as no port.
-        if authority.len() > host.len() && uri.port_u16().is_none() {
-            return Err(wrong("has to name a port from 0 to 65535 after the colon".to_owned()));
-        }
-        let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        if literal.is_some_and(|literal| literal.parse::<Ipv6Addr>().is_err()) {
-            return Err(wrong(
-                "has to name an IPv6 address, without a zone, in brackets".to_owned(),
-            ));
-        }
-        let host = literal.unwrap_or(host).to_owned();
-        if host.is_empty() {
-            return Err(wrong("has to name a host".to_owned()));
-        }
-        match host.parse::<IpAddr>() {
-            Ok(address) => match refusal(address, allow) {
-                Some(refused) => Err(wrong(refused.to_string())),
-                None => Ok(host),
-            },
-            Err(_) if ends_in_number(&host) => Err(wrong(
-                "has to name a host, or an IPv4 address as four numbers with dots between"
-                    .to_owned(),
-            )),
-            Err(_) => Ok(host),
-        }
+        DestinationUrl::check(url, allow)
+            .map_err(|error| Fault::member(property, error.to_string()))
     }
 }
 
@@ -290,15 +258,21 @@ fn check_size(record: &SubscriptionRecord, before: usize) -> Result<(), Fault> {
     }
 }
 
-/// Returns the schema of destination URLs. The schema covers the usual URLs; IP addresses in
-/// brackets are accepted too.
+/// Returns the schema of destination URLs.
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
-        "maxLength": 2048,
-        "pattern": "^https?://[A-Za-z0-9][A-Za-z0-9-]*([.][A-Za-z0-9-]+)*(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]*)?$",
+        "maxLength": MAX_URL_BYTES,
+        "pattern": URL_PATTERN,
         "examples": ["https://receiver.example.com/hook"],
     })
+}
+
+/// Returns the schema of a destination URL that may be left out.
+pub(super) fn url_or_null(schemas: &mut SchemaGenerator) -> Schema {
+    let mut schema = url(schemas);
+    schema.insert("type".to_owned(), serde_json::json!(["string", "null"]));
+    schema
 }
 
 /// Generates a signing secret.

@@ -124,7 +124,7 @@ const ROWS: &[Row] = &[
         foreign: 404,
         ..row("PutWebhook", "/api/v1/webhooks/{awork}", WRITE)
     },
-    Row { open: 404, foreign: 404, ..row("DeleteWebhook", "/api/v1/webhooks/{none}", WRITE) },
+    Row { open: 404, foreign: 404, ..row("DeleteWebhookConfig", "/api/v1/webhooks/{none}", WRITE) },
     Row {
         limited: true,
         foreign: 404,

@@ -157,15 +157,18 @@ fn the_size_of_every_subscription_member_is_limited() {
     let half = format!("event.type == \"{}\"", "x".repeat(40_000));
     let headers: Value = (0..5).map(|n| (format!("X-{n}"), json!([long]))).collect();
     for (more, named) in [
-        (json!({ "/endpoint/headers": { "X": vec!["v"; 21] } }), "more than 20 values"),
+        (json!({ "/endpoint/headers": { "X": vec!["v"; 21] } }), "at most 20 items"),
         (json!({ "/endpoint/headers": headers }), "more than 32768 bytes"),
-        (json!({ "/endpoint/secret": "s".repeat(600) }), "at most 512 bytes"),
-        (json!({ "/endpoint/secret": "s", "/endpoint/tag": "t".repeat(300) }), "256 bytes"),
+        (json!({ "/endpoint/secret": "s".repeat(600) }), "at most 512 characters"),
+        (
+            json!({ "/endpoint/secret": "s", "/endpoint/tag": "t".repeat(300) }),
+            "at most 256 characters",
+        ),
         (json!({ "/name": "n".repeat(300) }), "1 to 256 characters"),
         (json!({ "/filter": filter }), "more than 65536 bytes"),
         (json!({ "/transform": filter }), "more than 65536 bytes"),
         (json!({ "/filter": half, "/transform": half }), "at most 65536 are kept"),
-        (json!({ "/eventTypes": vec!["t"; 1001] }), "more than 1000 items"),
+        (json!({ "/eventTypes": vec!["t"; 1001] }), "at most 1000 items"),
         (json!({ "/eventTypes": ["*".repeat(100_000)] }), "is no type of an event"),
         (json!({ "/failureHandling": { "triggers": ["9".repeat(100_000)] } }), "is none of"),
     ] {
@@ -270,7 +273,7 @@ fn a_numbered_page_is_whole_or_asks_for_a_smaller_page_size() {
     }
     let large = gateway.call(key, "GET", &format!("{AWORK}?pageSize=1000"), &NOTHING);
     assert_eq!(large.status, 400);
-    assert!(large.text().contains("PageSize"), "{}", large.text());
+    assert!(large.text().contains("pageSize"), "{}", large.text());
     for (query, total) in [
         ("", 40),
         ("&orderby=name%20desc", 40),

@@ -162,7 +162,7 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
     let key = &subscribed.key;
     let receiver = super::receiver::Receiver::healthy();
     let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": {
-        "url": receiver.url(), "headers": { "X-Key": ["one", "two"] }, "secret": "plain text" } });
+        "url": receiver.url(), "headers": { "X-Key": ["one", "two"] }, "secret": "a plain text of 29 characters" } });
     let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form);
     assert_eq!(created["endpoint"]["secret"], "********", "a given secret is masked");
     let path = format!("/event/acme/webhooks/{}", created["locator"].as_str().unwrap());
@@ -179,12 +179,13 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
         .collect();
     assert_eq!(values, ["one", "three"]);
     let signature = got.header("webhook-signature").unwrap();
-    let secret = hookgate::delivery::SigningSecret::read("plain text").unwrap();
+    let secret = hookgate::delivery::SigningSecret::read("a plain text of 29 characters").unwrap();
     let seconds = got.header("webhook-timestamp").unwrap().parse().unwrap();
     let id = got.header("webhook-id").unwrap();
     assert_eq!(signature, secret.sign(id, seconds, got.body.as_bytes()));
 
-    let change = json!({ "endpoint": { "secret": "another", "tag": "second" } });
+    let change =
+        json!({ "endpoint": { "secret": "another text of 31 characters !", "tag": "second" } });
     gateway.call_ok(key, "PATCH", &path, &change);
     gateway.post_event("thing.made", "2");
     let got = &receiver.wait_for(2)[1];
@@ -194,7 +195,13 @@ fn a_masked_secret_in_an_update_keeps_the_stored_value() {
         let secret = hookgate::delivery::SigningSecret::read(secret).unwrap();
         secret.sign(got.header("webhook-id").unwrap(), seconds, got.body.as_bytes())
     };
-    assert_eq!((new, old), (sign("another").as_str(), sign("plain text").as_str()));
+    assert_eq!(
+        (new, old),
+        (
+            sign("another text of 31 characters !").as_str(),
+            sign("a plain text of 29 characters").as_str()
+        )
+    );
     let off = json!({ "endpoint": { "hmacEnabled": false } });
     gateway.call_ok(key, "PATCH", &path, &off);
     gateway.post_event("thing.made", "3");
@@ -276,16 +283,28 @@ fn invalid_webhooks_are_refused_with_a_message_and_change_nothing() {
             json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "whsec_!" } }),
             "Base64",
         ),
+        (
+            json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" } }),
+            "begin with `whsec_`",
+        ),
+        (
+            json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "x" } }),
+            "24 to 512 bytes",
+        ),
+        (
+            json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "whsec_YQ==" } }),
+            "24 to 64 bytes",
+        ),
         (json!({ "name": "n", "endpoint": { "url": "https://a/", "secret": "********" } }), "mask"),
-        (json!([]), "invalid length"),
+        (json!([]), "an object, not an array"),
         (endpoint(""), "URL"),
         (endpoint("nonsense"), "URL"),
         (with("/name", json!("")), "name"),
-        (with("/name", json!(7)), "invalid type"),
-        (with("/enabled", json!("yes")), "invalid type"),
+        (with("/name", json!(7)), "has to be"),
+        (with("/enabled", json!("yes")), "has to be"),
         (with("/eventTypes", json!([""])), "eventTypes"),
         (with("/eventTypes", json!(["*"])), "eventTypes"),
-        (with("/eventTypes", json!("a")), "invalid type"),
+        (with("/eventTypes", json!("a")), "has to be"),
         (with("/endpoint/headers", json!({ "X": ["a\r\nHost: b"] })), "one line"),
         (with("/endpoint/headers", json!({ "Host": ["b"] })), "set by the gateway"),
         (with("/endpoint/headers", json!({ "X Y": ["b"] })), "name"),
@@ -309,6 +328,11 @@ fn invalid_webhooks_are_refused_with_a_message_and_change_nothing() {
         (json!({ "endpoint": { "url": "ftp://a/" } }), "URL"),
         (json!({ "name": "changed", "filter": "event.(" }), "filter"),
         (json!({ "failureHandling": { "addTriggers": ["x"] } }), "x"),
+        (json!({ "endpoint": { "secret": "whsec_YQ==" } }), "endpoint.secret"),
+        (
+            json!({ "failureHandling": { "alertEndpoint": { "secret": "v1,whsec_YQ==" } } }),
+            "failureHandling.alertEndpoint.secret",
+        ),
         (
             json!({ "failureHandling": { "alertEndpoint": {} , "removeAlertEndpoint": true } }),
             "url",
@@ -484,7 +508,7 @@ fn changes_are_written_to_the_audit_log_with_their_key() {
 /// A webhook with a header, a secret and an alert endpoint for one destination.
 fn with_values(gateway: &super::running::Gateway, key: &str, url: &str) -> String {
     let values = json!({ "Authorization": ["Bearer secret value"], "X-Two": ["a", "b"] });
-    let endpoint = |url: &str| json!({ "url": url, "headers": values, "secret": "signing secret" });
+    let endpoint = |url: &str| json!({ "url": url, "headers": values, "secret": "signing secret of 30 characters" });
     let form = json!({ "name": "n", "eventTypes": ["thing.made"], "endpoint": endpoint(url),
         "failureHandling": { "triggers": ["4xx"], "alertEndpoint": endpoint(url) } });
     let created = gateway.call_ok(key, "POST", "/event/acme/webhooks", &form);
@@ -580,12 +604,12 @@ fn a_new_destination_gets_only_the_secrets_sent_with_it() {
         signs(&got, fresh.as_str().unwrap()),
         "the old secret does not sign for the new destination"
     );
-    let back = json!({ "endpoint": { "url": old.url(), "secret": "another",
+    let back = json!({ "endpoint": { "url": old.url(), "secret": "another text of 31 characters !",
         "addHeaders": { "X-Two": ["c"] } } });
     let report = gateway.call_ok(key, "PATCH", &path, &back);
     assert_eq!(report["endpoint"]["secret"], "********", "a given secret is masked");
     gateway.post_event("thing.made", "3");
     let got = old.wait_for(2).remove(1);
     assert_eq!((got.header("authorization"), got.header("x-two")), (None, Some("c")));
-    assert!(signs(&got, "another"), "no earlier secret signs too");
+    assert!(signs(&got, "another text of 31 characters !"), "no earlier secret signs too");
 }

@@ -2,7 +2,7 @@
 //! Does not read the store.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::delivery::Receiver;
 use crate::gateway::manage::MASK;
@@ -19,28 +19,38 @@ pub(super) struct WebhookConfig {
     name: String,
     uri: String,
     events: String,
-    is_active: bool,
-    authentication_type: &'static str,
+    pub is_active: bool,
+    authentication_type: AuthenticationType,
     language: Option<String>,
     only_trigger_for_main_entity_changes: bool,
     /// Name of the header, and its masked value. Sending the mask back keeps the value.
     authentication: Option<String>,
-    #[schemars(extend("format" = "uuid"))]
-    id: String,
-    receiver_type: &'static str,
-    last_failure_reason: Option<String>,
-    #[schemars(extend("format" = "date-time"))]
-    created_on: String,
-    #[schemars(extend("format" = "uuid"))]
-    created_by: String,
-    #[schemars(extend("format" = "date-time"))]
-    updated_on: String,
-    #[schemars(extend("format" = "uuid"))]
-    updated_by: String,
+    #[schemars(extend("format" = "uuid", "readOnly" = true))]
+    pub id: String,
+    #[schemars(extend("readOnly" = true))]
+    pub receiver_type: &'static str,
+    #[schemars(extend("readOnly" = true))]
+    pub last_failure_reason: Option<String>,
+    #[schemars(extend("format" = "date-time", "readOnly" = true))]
+    pub created_on: String,
+    #[schemars(extend("format" = "uuid", "readOnly" = true))]
+    pub created_by: String,
+    #[schemars(extend("format" = "date-time", "readOnly" = true))]
+    pub updated_on: String,
+    #[schemars(extend("format" = "uuid", "readOnly" = true))]
+    pub updated_by: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transform: Option<String>,
+}
+
+/// Method by which a receiver authenticates the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AuthenticationType {
+    None,
+    Header,
 }
 
 /// Members of a webhook that lists can be filtered and ordered by: all except the secret one.
@@ -76,7 +86,10 @@ impl WebhookConfig {
             uri: definition.endpoint.url.clone(),
             events: definition.events.join(","),
             is_active: record.enabled && record.health.suspended_at.is_none(),
-            authentication_type: if header.is_some() { "header" } else { "none" },
+            authentication_type: match header {
+                Some(_) => AuthenticationType::Header,
+                None => AuthenticationType::None,
+            },
             language: definition.language.clone(),
             only_trigger_for_main_entity_changes: definition.main_entity_only,
             authentication: header.map(|(name, _)| format!("{name}={MASK}")),
@@ -147,12 +160,18 @@ struct ValidationErrorResponse {
 
 impl ErrorResponse {
     pub(super) fn of(code: &'static str, fault: &Fault) -> Self {
-        let told = |(property, message)| ValidationErrorResponse { property, message };
+        let is_parameter = matches!(fault, Fault::Parameters(_));
+        // As in awork's samples: `Name`, and "'Name' should not be empty.".
+        let told = |(property, message): (String, String)| {
+            let property = if is_parameter { property } else { in_pascal_case(&property) };
+            let message = format!("'{property}' {}.", message.trim_end_matches('.'));
+            ValidationErrorResponse { property, message }
+        };
         let validation_errors = fault.members().map(|all| all.into_iter().map(told).collect());
         Self {
             code,
             description: match fault {
-                Fault::Members(_) => "The request is not valid.".to_owned(),
+                Fault::Members(_) | Fault::Parameters(_) => "The request is not valid.".to_owned(),
                 fault => fault.message(),
             },
             link: "https://developers.awork.com/error-handling",
@@ -161,4 +180,9 @@ impl ErrorResponse {
             validation_errors,
         }
     }
+}
+
+fn in_pascal_case(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

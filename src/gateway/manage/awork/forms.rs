@@ -3,35 +3,37 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::answers::{AuthenticationType, WebhookConfig};
 use crate::delivery::{
     AWORK_SLACK_TYPES, AWORK_TYPES, Definition, Endpoint, Policy, Receiver, receiver_of,
 };
 use crate::diagnostic::nearest;
 use crate::gateway::manage::call::Call;
 use crate::gateway::manage::fault::{Fault, MAX_MEMBERS};
+use crate::gateway::manage::read_only::ReadOnly;
 use crate::gateway::manage::subscriptions::{declared_types, fresh_secret, put_header, url};
 
-/// awork's `WebhookConfigForm`. `filter` and `transform` are Hookgate extensions.
+/// awork's `WebhookConfigForm`. `filter` and `transform` are Hookgate extensions. An answer of the
+/// API can be sent back with `PUT`: read-only members are accepted with their stored values.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("required" = ["name", "uri", "events", "isActive", "authenticationType"]))]
 pub(super) struct WebhookConfigForm {
-    #[schemars(with = "String", length(min = 1, max = 256))]
-    pub name: Option<String>,
+    #[schemars(length(min = 1, max = 256))]
+    pub name: String,
     #[schemars(schema_with = "url")]
-    pub uri: Option<String>,
+    pub uri: String,
     /// Event types, separated by commas.
-    #[schemars(with = "String", length(min = 1), example = "task_added,project_added")]
-    pub events: Option<String>,
-    #[schemars(with = "bool")]
-    pub is_active: Option<bool>,
+    #[schemars(length(min = 1, max = 65536), example = "task_added,project_added")]
+    pub events: String,
+    pub is_active: bool,
     /// `none` or `header`.
-    #[schemars(with = "AuthenticationType")]
-    pub authentication_type: Option<String>,
-    /// Header as `name=value`; required if the type is `header`.
-    #[schemars(example = "Authorization=Bearer abc")]
+    pub authentication_type: AuthenticationType,
+    /// Header as `name=value`; required if the type is `header`. A masked value keeps the stored
+    /// value.
+    #[schemars(length(max = 16384), example = "Authorization=Bearer abc")]
     pub authentication: Option<String>,
     /// Language of messages.
+    #[schemars(length(max = 32))]
     pub language: Option<String>,
     /// Stored without effect: every event concerns one entity.
     pub only_trigger_for_main_entity_changes: Option<bool>,
@@ -39,15 +41,20 @@ pub(super) struct WebhookConfigForm {
     pub filter: Option<String>,
     /// Expression over `event` that builds the body, instead of the envelope.
     pub transform: Option<String>,
-}
-
-/// Method by which a receiver authenticates the gateway.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase")]
-#[allow(dead_code, reason = "only its schema is used: errors are reported in awork's form")]
-enum AuthenticationType {
-    None,
-    Header,
+    #[schemars(extend("readOnly" = true))]
+    pub id: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub receiver_type: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub last_failure_reason: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub created_on: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub created_by: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub updated_on: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub updated_by: Option<String>,
 }
 
 /// The subscription that a form requests.
@@ -64,23 +71,26 @@ impl WebhookConfigForm {
         call: &Call,
         old: Option<&Definition>,
     ) -> Result<RequestedChange, Fault> {
-        self.complete()?;
-        let uri = self.uri.unwrap_or_default();
-        let receiver = receiver_of(&call.check_url("Uri", &uri)?);
-        let events = self::events(call, receiver, &self.events.unwrap_or_default())?;
+        if self.name.trim().is_empty() {
+            return Err(Fault::member("name", "should not be empty"));
+        }
+        let receiver = match old {
+            Some(old) if old.endpoint.url == self.uri => old.receiver,
+            _ => receiver_of(call.check_url("uri", &self.uri)?.host()),
+        };
+        let events = self::events(call, receiver, &self.events, old)?;
         let mut endpoint = match old {
             Some(old) => old.endpoint.clone(),
-            None => Endpoint::new(uri.as_str()),
+            None => Endpoint::new(self.uri.as_str()),
         };
         // A new destination keeps no value that was given for the old one.
-        endpoint.change_destination(Some(uri), None);
+        endpoint.change_destination(Some(self.uri), None);
         if endpoint.secret.is_none() {
             endpoint.secret = Some(fresh_secret()?);
         }
-        let kind = self.authentication_type.unwrap_or_default();
-        authenticate(&mut endpoint, &kind, self.authentication.as_deref())?;
+        authenticate(&mut endpoint, self.authentication_type, self.authentication.as_deref())?;
         let definition = Definition {
-            name: self.name.unwrap_or_default(),
+            name: self.name,
             receiver,
             endpoint,
             events,
@@ -91,38 +101,42 @@ impl WebhookConfigForm {
             filter: self.filter.filter(|text| !text.is_empty()),
             transform: self.transform.filter(|text| !text.is_empty()),
         };
-        Ok(RequestedChange { enabled: self.is_active.unwrap_or(false), definition })
+        Ok(RequestedChange { enabled: self.is_active, definition })
     }
 
-    /// Checks the required members, and reports all missing ones together. For this, members are
-    /// optional when the form is parsed.
-    fn complete(&self) -> Result<(), Fault> {
-        let texts = [
-            ("Name", &self.name, 256),
-            ("Uri", &self.uri, 2048),
-            ("Events", &self.events, 65_536),
-            ("AuthenticationType", &self.authentication_type, 32),
+    /// Returns an error if a read-only member has another value than the stored one.
+    pub(super) fn read_only(&self, shown: &WebhookConfig) -> Result<(), Fault> {
+        let [id, created_by, updated_by] = [
+            ("id", &self.id, &shown.id),
+            ("createdBy", &self.created_by, &shown.created_by),
+            ("updatedBy", &self.updated_by, &shown.updated_by),
+        ]
+        .map(|(name, given, shown)| ReadOnly(name).id(given.as_deref(), shown, shown.clone()));
+        let [created_on, updated_on] = [
+            ("createdOn", &self.created_on, &shown.created_on),
+            ("updatedOn", &self.updated_on, &shown.updated_on),
+        ]
+        .map(|(name, given, shown)| ReadOnly(name).time(given.as_deref(), Some(shown)));
+        let receiver_type =
+            ReadOnly("receiverType").text(self.receiver_type.as_deref(), Some(shown.receiver_type));
+        let reason = ReadOnly("lastFailureReason")
+            .text(self.last_failure_reason.as_deref(), shown.last_failure_reason.as_deref());
+        let all = [id, created_by, updated_by, created_on, updated_on, receiver_type, reason];
+        Fault::all(all)
+    }
+
+    /// Returns an error if a form that creates a webhook has read-only members.
+    pub(super) fn unset(&self) -> Result<(), Fault> {
+        let members = [
+            ("id", &self.id),
+            ("receiverType", &self.receiver_type),
+            ("lastFailureReason", &self.last_failure_reason),
+            ("createdOn", &self.created_on),
+            ("createdBy", &self.created_by),
+            ("updatedOn", &self.updated_on),
+            ("updatedBy", &self.updated_by),
         ];
-        let mut wrong = Vec::new();
-        for (property, text, most) in texts {
-            match text {
-                Some(text) if text.trim().is_empty() => {
-                    wrong.push((property.to_owned(), format!("'{property}' should not be empty.")));
-                }
-                Some(text) if text.len() > most => {
-                    wrong.push((property.to_owned(), format!("'{property}' is too long.")));
-                }
-                Some(_) => {}
-                None => wrong.push((property.to_owned(), format!("'{property}' is required."))),
-            }
-        }
-        if self.is_active.is_none() {
-            wrong.push(("IsActive".to_owned(), "'IsActive' is required.".to_owned()));
-        }
-        if self.language.as_ref().is_some_and(|language| language.len() > 32) {
-            wrong.push(("Language".to_owned(), "'Language' is too long.".to_owned()));
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(Fault::Members(wrong)) }
+        Fault::all(members.map(|(name, given)| ReadOnly(name).unset(given.as_deref())))
     }
 }
 
@@ -151,17 +165,27 @@ fn unknown_type(event: &str, allowed: &[String], receiver: Receiver, suggests: b
         Receiver::Slack => "/api/v1/webhooks/eventtypes/slack",
         Receiver::Custom | Receiver::File => "/api/v1/webhooks/eventtypes",
     };
-    format!("'{event}' is no type of an event for this receiver.{near} GET {list} lists the types.")
+    format!(
+        "has `{event}`, which is no type of an event for this receiver.{near} GET {list} lists the types."
+    )
 }
 
-fn events(call: &Call, receiver: Receiver, text: &str) -> Result<Vec<String>, Fault> {
+/// Returns the event types of a form. A webhook keeps the types that it has, also if no listener
+/// declares them any more.
+fn events(
+    call: &Call,
+    receiver: Receiver,
+    text: &str,
+    old: Option<&Definition>,
+) -> Result<Vec<String>, Fault> {
     let allowed = allowed(call, receiver);
+    let kept = old.filter(|old| old.receiver == receiver).map_or(&[][..], |old| &old.events);
     let mut events: Vec<String> = Vec::new();
     let mut wrong = Vec::new();
     for event in text.split(',').map(str::trim) {
-        if !allowed.iter().any(|known| known == event) {
+        if !allowed.iter().chain(kept).any(|known| known == event) {
             let message = unknown_type(event, &allowed, receiver, wrong.len() < MAX_MEMBERS);
-            wrong.push(("Events".to_owned(), message));
+            wrong.push(("events".to_owned(), message));
         } else if !events.iter().any(|known| known == event) {
             events.push(event.to_owned());
         }
@@ -172,33 +196,23 @@ fn events(call: &Call, receiver: Receiver, text: &str) -> Result<Vec<String>, Fa
 /// Sets the header by which a receiver authenticates the gateway.
 fn authenticate(
     endpoint: &mut Endpoint,
-    kind: &str,
+    kind: AuthenticationType,
     authentication: Option<&str>,
 ) -> Result<(), Fault> {
-    let given = authentication.filter(|text| !text.is_empty());
-    match (kind, given) {
-        ("none", _) => {
-            endpoint.headers.clear();
-            Ok(())
-        }
-        ("header", None) => {
-            let wrong = "'Authentication' is required where the type is 'header'.";
-            Err(Fault::member("Authentication", wrong))
-        }
-        ("header", Some(text)) => {
-            let (name, value) = text.split_once('=').ok_or_else(|| {
-                Fault::member(
-                    "Authentication",
-                    "'Authentication' should be 'headername=headervalue'.",
-                )
-            })?;
-            let name = name.trim();
-            endpoint.headers.retain(|(key, _)| key.eq_ignore_ascii_case(name));
-            put_header(endpoint, "Authentication", name, vec![value.to_owned()])
-        }
-        _ => {
-            let wrong = "'AuthenticationType' should be 'none' or 'header'.";
-            Err(Fault::member("AuthenticationType", wrong))
-        }
+    let property = "authentication";
+    if kind == AuthenticationType::None {
+        endpoint.headers.clear();
+        return Ok(());
     }
+    let Some(text) = authentication.filter(|text| !text.is_empty()) else {
+        let wrong =
+            "is required where `authenticationType` is `header`: `name=value` of the header";
+        return Err(Fault::member(property, wrong));
+    };
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(Fault::member(property, "should be `name=value` of a header"));
+    };
+    let name = name.trim();
+    endpoint.headers.retain(|(key, _)| key.eq_ignore_ascii_case(name));
+    put_header(endpoint, property, name, vec![value.to_owned()])
 }

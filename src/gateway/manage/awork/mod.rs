@@ -23,7 +23,7 @@ fn fault(fault: &Fault) -> Answer {
         Fault::Unauthenticated | Fault::Forbidden(_) => (401, "unauthorized"),
         Fault::NotFound(_) => (404, "not-found"),
         Fault::Model(_) => (400, "invalid-model"),
-        Fault::Members(_) => (400, "validation-failed"),
+        Fault::Members(_) | Fault::Parameters(_) => (400, "validation-failed"),
         Fault::Filter(_) => (400, "invalid-filter-or-order"),
         Fault::Body(413, _) => (413, "request-body-too-large"),
         Fault::Body(status, _) => (*status, "invalid-model"),
@@ -163,7 +163,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         run: |call| Box::pin(webhooks::update(call)),
     },
     Operation {
-        id: "DeleteWebhook",
+        // awork's `DeleteWebhook`: generators of clients make one name of it and of Socotra's
+        // `deleteWebhook`.
+        id: "DeleteWebhookConfig",
         api: &API,
         method: "delete",
         path: "/api/v1/webhooks/{webhookId}",

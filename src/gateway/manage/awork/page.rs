@@ -19,18 +19,12 @@ pub(super) struct Asked {
     surroundings: FilterContext,
 }
 
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Self {
-        Self::Filter(refused.to_string())
-    }
-}
-
 impl Asked {
     /// Reads the list request from a call. `members` are the members of its rows.
     pub(super) fn of(call: &Call, members: &[&str]) -> Result<Self, Fault> {
         let given = |name| call.parameter(name).filter(|text| !text.trim().is_empty());
-        let filter = given("filterby").map(|text| Filter::read(text, members)).transpose()?;
-        let order = given("orderby").map(|text| Order::read(text, members)).transpose()?;
+        let filter = given("filterby").map(|text| Filter::read(text, members)).transpose();
+        let order = given("orderby").map(|text| Order::read(text, members)).transpose();
         let surroundings = FilterContext {
             now: time_of(call.app.clock.micros()).get().to_utc(),
             me: call.app.configuration().settings.delivery.actor_id.to_string(),
@@ -38,8 +32,8 @@ impl Asked {
         Ok(Self {
             page: call.number("page", 1, 1..=1_000_000)?,
             size: call.number("pageSize", 10, 1..=1000)?,
-            filter,
-            order,
+            filter: filter.map_err(|refused| fault("filterby", &refused))?,
+            order: order.map_err(|refused| fault("orderby", &refused))?,
             surroundings,
         })
     }
@@ -68,6 +62,11 @@ impl Asked {
             .with("aw-items", items)
             .with("aw-totalitems", total)
     }
+}
+
+/// Returns the fault of a filter or an order, with the name of its parameter.
+fn fault(parameter: &str, refused: &Refused) -> Fault {
+    Fault::Filter(format!("{parameter}: {refused}"))
 }
 
 /// Bytes of the rows that are sorted in memory.

@@ -85,11 +85,10 @@ fn write(call: &Call, page: &mut JsonPage, found: &OpenedSubscription) -> Result
         true => Ok(()),
         false => {
             let large = format!(
-                "'PageSize' is too large for these webhooks: the first {} come to {PAGE_BYTES} \
-                 bytes.",
+                "is too large for these webhooks: the first {} come to {PAGE_BYTES} bytes",
                 page.items()
             );
-            Err(Fault::member("PageSize", large))
+            Err(Fault::parameter("pageSize", large))
         }
     }
 }
@@ -101,6 +100,7 @@ pub(super) async fn fetch(call: Call) -> Result<Answer, Fault> {
 
 pub(super) async fn create(call: Call) -> Result<Answer, Fault> {
     let form: WebhookConfigForm = call.form()?;
+    form.unset()?;
     let asked = form.change(&call, None)?;
     let found = call.create(API, asked.enabled, asked.definition).await?;
     Answer::json(&WebhookConfig::of(&call, &found))
@@ -112,7 +112,12 @@ pub(super) async fn update(call: Call) -> Result<Answer, Fault> {
     call.subscription(API, id).await?;
     let form: WebhookConfigForm = call.form()?;
     let change = |found: &mut OpenedSubscription| {
+        let shown = WebhookConfig::of(&call, found);
+        form.read_only(&shown)?;
         let asked = form.clone().change(&call, Some(&found.definition))?;
+        if asked.definition == found.definition && asked.enabled == shown.is_active {
+            return Ok(());
+        }
         // A suspended webhook resumes when its owner sets it active.
         found.record.enabled = asked.enabled;
         found.record.health = SubscriptionHealth::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -19,14 +19,15 @@ use crate::gateway::store::DivertedRecord;
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WebhookResponse {
-    #[schemars(extend("format" = "ulid"))]
+    #[schemars(extend("format" = "ulid", "readOnly" = true))]
     locator: String,
     name: String,
     enabled: bool,
     endpoint: EndpointResponse,
     failure_handling: FailureHandlingResponse,
+    #[schemars(extend("readOnly" = true))]
     suspended: bool,
-    #[schemars(extend("format" = "date-time"))]
+    #[schemars(extend("format" = "date-time", "readOnly" = true))]
     suspended_at: Option<String>,
     event_types: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +115,13 @@ pub(super) struct EventResponse {
     timestamp: String,
     #[serde(rename = "type")]
     kind: String,
+    #[schemars(schema_with = "any")]
     data: serde_json::Value,
+}
+
+/// Returns the schema of any JSON value. Generators of clients do not read the schema `true`.
+fn any(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "description": "The data of the event: any JSON value." })
 }
 
 /// Socotra's `EventStreamResponse`.

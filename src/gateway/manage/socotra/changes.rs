@@ -7,15 +7,18 @@ use super::forms::{
     UpdateWebhookRequest,
 };
 use crate::delivery::{
-    Definition, Endpoint, Pattern, Policy, Retry, SigningSecret, Suspend, Trigger, receiver_of,
+    Definition, DestinationUrl, Endpoint, Pattern, Policy, Receiver, Retry, SigningSecret, Suspend,
+    Trigger, receiver_of,
 };
 use crate::gateway::manage::MASK;
 use crate::gateway::manage::call::Call;
 use crate::gateway::manage::fault::Fault;
+use crate::gateway::manage::read_only::ReadOnly;
 use crate::gateway::manage::subscriptions::{
     HEADERS, OpenedSubscription, fresh_secret, put_header,
 };
-use crate::gateway::ops::clock::micros_in;
+use crate::gateway::ops::clock::{UnixMicros, micros_in, time_of};
+use crate::gateway::ops::ids::display_locator;
 
 /// Event types of one subscription.
 const TYPES: usize = 1000;
@@ -38,10 +41,10 @@ pub(super) fn definition(call: &Call, form: CreateWebhookRequest) -> Result<Defi
             .map(|alert| endpoint(call, "failureHandling.alertEndpoint", alert))
             .transpose()?;
     }
-    let host = call.check_url("endpoint.url", &form.endpoint.url)?;
+    let url = call.check_url("endpoint.url", &form.endpoint.url)?;
     Ok(Definition {
         name: name(form.name)?,
-        receiver: receiver_of(&host),
+        receiver: receiver_of(url.host()),
         endpoint: endpoint(call, "endpoint", form.endpoint)?,
         events: events("eventTypes", form.event_types.unwrap_or_default())?,
         policy,
@@ -66,7 +69,9 @@ fn events(property: &str, given: Vec<String>) -> Result<Vec<String>, Fault> {
     let mut events: Vec<String> = Vec::with_capacity(given.len());
     for event in given {
         if event.is_empty() || event.len() > 256 || event.contains(['*', ',', '\0']) {
-            let wrong = format!("`{event}` is no type of an event");
+            let wrong = format!(
+                "has `{event}`, which is no type of an event: 1 to 256 bytes without `*` and `,`"
+            );
             return Err(Fault::member(property, wrong));
         }
         if !events.contains(&event) {
@@ -81,7 +86,7 @@ fn endpoint(call: &Call, property: &str, form: CreateEndpointRequest) -> Result<
     if form.tag.is_some() && form.secret.is_none() {
         return Err(Fault::member(
             &format!("{property}.tag"),
-            "labels a secret, and there is none",
+            "labels a secret, and there is none: give `secret` too",
         ));
     }
     let mut endpoint = Endpoint::new(form.url);
@@ -177,6 +182,7 @@ pub(super) fn update(
     found: &mut OpenedSubscription,
     form: UpdateWebhookRequest,
 ) -> Result<[bool; 2], Fault> {
+    read_only(found, &form)?;
     let definition = &mut found.definition;
     let mut fresh = [false; 2];
     if let Some(text) = form.name {
@@ -186,10 +192,8 @@ pub(super) fn update(
         found.record.enabled = enabled;
     }
     if let Some(form) = form.endpoint {
-        if let Some(url) = &form.url {
-            definition.receiver = receiver_of(&call.check_url("endpoint.url", url)?);
-        }
         fresh[0] = change_endpoint(call, "endpoint", &mut definition.endpoint, form)?;
+        definition.receiver = receiver(&definition.endpoint);
     }
     if form.remove_failure_handling == Some(true) {
         definition.policy = Policy::indifferent();
@@ -197,6 +201,9 @@ pub(super) fn update(
     }
     if let Some(form) = form.failure_handling {
         fresh[1] = change_policy(call, definition, form)?;
+    }
+    if let Some(all) = form.event_types.filter(|all| !all.is_empty()) {
+        definition.events = events("eventTypes", all)?;
     }
     if let Some(removed) = form.remove_event_types {
         at_most("removeEventTypes", &removed, TYPES)?;
@@ -216,6 +223,27 @@ pub(super) fn update(
     Ok(fresh)
 }
 
+/// Returns an error if a read-only member of a form has another value than the stored one.
+fn read_only(found: &OpenedSubscription, form: &UpdateWebhookRequest) -> Result<(), Fault> {
+    let record = &found.record;
+    ReadOnly("locator").id(form.locator.as_deref(), &record.id, display_locator(&record.id))?;
+    let at = record.health.suspended_at.map(|at| time_of(UnixMicros::new(at)).to_string());
+    match form.suspended {
+        Some(suspended) if suspended != at.is_some() => {
+            let wrong = "is read-only; it is true while failures suspend the webhook, and `PATCH \
+                         …/unsuspend` ends that";
+            Err(Fault::member("suspended", wrong))
+        }
+        _ => ReadOnly("suspendedAt").time(form.suspended_at.as_deref(), at.as_deref()),
+    }
+}
+
+/// Returns the kind of receiver of an endpoint.
+fn receiver(endpoint: &Endpoint) -> Receiver {
+    let url = DestinationUrl::parse(&endpoint.url);
+    url.map_or(Receiver::Custom, |url| receiver_of(url.host()))
+}
+
 /// Returns an error if a list of a form has too many items.
 fn at_most<T>(property: &str, items: &[T], most: usize) -> Result<(), Fault> {
     match items.len() > most {
@@ -231,11 +259,12 @@ fn change_endpoint(
     endpoint: &mut Endpoint,
     form: UpdateEndpointRequest,
 ) -> Result<bool, Fault> {
-    if let Some(url) = &form.url {
+    if let Some(url) = form.url.as_ref().filter(|url| **url != endpoint.url) {
         call.check_url(&format!("{property}.url"), url)?;
     }
     let dropped = endpoint.change_destination(form.url, form.secure_ssl);
     endpoint.signed = form.hmac_enabled.unwrap_or(endpoint.signed);
+    set_headers(property, endpoint, form.headers.unwrap_or_default())?;
     let (removed, added) = (form.remove_headers, form.add_headers);
     change_headers(property, endpoint, removed.unwrap_or_default(), added.unwrap_or_default())?;
     let fresh = change_secret(call, property, endpoint, form.secret, dropped)?;
@@ -243,6 +272,19 @@ fn change_endpoint(
         endpoint.tag = tag(property, Some(text))?.filter(|tag| !tag.is_empty());
     }
     Ok(fresh)
+}
+
+/// Replaces all headers. A masked value keeps the stored one, and an empty collection keeps all.
+fn set_headers(property: &str, endpoint: &mut Endpoint, all: Headers) -> Result<(), Fault> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let is_named = |name: &String| all.keys().any(|key| key.eq_ignore_ascii_case(name));
+    endpoint.headers.retain(|(name, _)| is_named(name));
+    for (name, values) in all {
+        put_header(endpoint, &format!("{property}.headers"), &name, values)?;
+    }
+    Ok(())
 }
 
 fn change_headers(
@@ -299,6 +341,9 @@ fn change_policy(
     form: FailureHandlingUpdateRequest,
 ) -> Result<bool, Fault> {
     let policy = &mut definition.policy;
+    if let Some(all) = form.triggers.as_ref().filter(|all| !all.is_empty()) {
+        policy.triggers = triggers("failureHandling.triggers", all)?;
+    }
     let removed =
         triggers("failureHandling.removeTriggers", &form.remove_triggers.unwrap_or_default())?;
     policy.triggers.retain(|trigger| !removed.contains(trigger));
@@ -348,7 +393,10 @@ fn change_alert(
     let is_new = definition.alert.is_none();
     let mut alert = match (definition.alert.take(), &form.url) {
         (Some(alert), _) => alert,
-        (None, Some(url)) => Endpoint::new(url),
+        (None, Some(url)) => {
+            call.check_url(&format!("{property}.url"), url)?;
+            Endpoint::new(url)
+        }
         (None, None) => {
             return Err(Fault::member(&format!("{property}.url"), "is needed for a new one"));
         }

@@ -88,12 +88,14 @@ fn token_of(call: &Call) -> Result<PageToken, Fault> {
         });
     };
     if OTHERS.iter().any(|name| call.parameter(name).is_some()) {
-        return Err(Fault::member("pagingToken", "cannot be combined with any other parameter"));
+        return Err(Fault::parameter("pagingToken", "cannot be combined with any other parameter"));
     }
     let json = URL_SAFE_NO_PAD.decode(token).ok();
     let token: Option<PageToken> = json.and_then(|json| serde_json::from_slice(&json).ok());
     let token = token.filter(|token| (1..=1000).contains(&token.size));
-    token.ok_or_else(|| Fault::member("pagingToken", "is none that was given out"))
+    token.ok_or_else(|| {
+        Fault::parameter("pagingToken", "has to be the `pagingToken` of an answer, unchanged")
+    })
 }
 
 fn time(call: &Call, name: &str) -> Result<Option<UnixMicros>, Fault> {
@@ -103,7 +105,7 @@ fn time(call: &Call, name: &str) -> Result<Option<UnixMicros>, Fault> {
     // A `+` that was not encoded arrives as a space.
     let time = chrono::DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
     let time = time.and_then(Time::new).map(micros_of);
-    time.map(Some).ok_or_else(|| Fault::member(name, "has to be a time: `2026-01-02T03:04:05Z`"))
+    time.map(Some).ok_or_else(|| Fault::parameter(name, "has to be a time: `2026-01-02T03:04:05Z`"))
 }
 
 pub(super) async fn list(call: Call) -> Result<Answer, Fault> {

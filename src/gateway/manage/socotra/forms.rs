@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use crate::gateway::manage::subscriptions::url;
+use crate::gateway::manage::subscriptions::{url, url_or_null};
 
 pub(super) type Headers = BTreeMap<String, Vec<String>>;
 
@@ -18,7 +18,6 @@ fn headers(_: &mut SchemaGenerator) -> Schema {
         "propertyNames": { "pattern": "^[A-Za-z0-9-]{1,256}$" },
         "additionalProperties": {
             "type": "array",
-            "minItems": 1,
             "maxItems": 20,
             "items": { "type": "string", "maxLength": 8192, "pattern": "^([!-~]([ -~]*[!-~])?)?$" },
         },
@@ -56,6 +55,7 @@ pub(super) struct CreateWebhookRequest {
     pub endpoint: CreateEndpointRequest,
     /// Failure policy. Default: failures have no consequence.
     pub failure_handling: Option<FailureHandlingCreateRequest>,
+    #[serde(default)]
     #[schemars(schema_with = "types")]
     pub event_types: Option<Vec<String>>,
     /// Accepted and ignored: Hookgate has no automation plugins.
@@ -73,14 +73,16 @@ pub(super) struct CreateWebhookRequest {
 pub(super) struct CreateEndpointRequest {
     #[schemars(schema_with = "url")]
     pub url: String,
+    #[serde(default)]
     #[schemars(schema_with = "headers")]
     pub headers: Option<Headers>,
     /// True to verify the server's certificate. Default: true.
     pub secure_ssl: Option<bool>,
     /// True to sign deliveries as in Standard Webhooks. Default: true.
     pub hmac_enabled: Option<bool>,
-    /// Signing secret: `whsec_` and Base64, or a string whose bytes are the key. Default: a
-    /// generated secret.
+    /// Signing secret: `whsec_` and 24 to 64 bytes in Base64 (Standard Webhooks), or another string
+    /// of 24 to 512 bytes, which are the key. Default: a generated secret.
+    #[schemars(length(max = 512))]
     pub secret: Option<String>,
     /// Label of the secret.
     #[schemars(length(max = 256))]
@@ -92,6 +94,7 @@ pub(super) struct CreateEndpointRequest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct FailureHandlingCreateRequest {
     /// Statuses (`404`), classes (`4xx`, `5xx`) and `timeout`. Default: `4xx`, `5xx`, `timeout`.
+    #[serde(default)]
     #[schemars(schema_with = "triggers")]
     pub triggers: Option<Vec<String>>,
     pub retry_strategy: Option<RetryStrategyRequest>,
@@ -122,7 +125,8 @@ pub(super) enum RetryType {
     Exponential,
 }
 
-/// Socotra's `UpdateWebhookRequest`. Missing members stay unchanged.
+/// Socotra's `UpdateWebhookRequest`. Missing members, null and empty collections change nothing. An
+/// answer of the API can be sent back: read-only members are accepted with their stored values.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct UpdateWebhookRequest {
@@ -133,6 +137,11 @@ pub(super) struct UpdateWebhookRequest {
     pub failure_handling: Option<FailureHandlingUpdateRequest>,
     /// True to remove the failure policy, before `failureHandling` is applied.
     pub remove_failure_handling: Option<bool>,
+    /// All event types, in place of the stored ones. Removals and additions come after it.
+    #[serde(default)]
+    #[schemars(schema_with = "types")]
+    pub event_types: Option<Vec<String>>,
+    #[serde(default)]
     #[schemars(schema_with = "types")]
     pub add_event_types: Option<Vec<String>>,
     #[schemars(length(max = 1000))]
@@ -144,6 +153,13 @@ pub(super) struct UpdateWebhookRequest {
     pub filter: Option<String>,
     /// An empty string removes the transform.
     pub transform: Option<String>,
+    #[schemars(extend("readOnly" = true))]
+    pub locator: Option<String>,
+    /// Changed by `unsuspendWebhook`.
+    #[schemars(extend("readOnly" = true))]
+    pub suspended: Option<bool>,
+    #[schemars(extend("readOnly" = true))]
+    pub suspended_at: Option<String>,
 }
 
 /// Socotra's `UpdateEndpointRequest`.
@@ -152,9 +168,16 @@ pub(super) struct UpdateWebhookRequest {
 pub(super) struct UpdateEndpointRequest {
     /// New destination. If more than its query changes, the stored header values and the stored
     /// secret are dropped, unless the same request gives them again.
-    #[schemars(schema_with = "url")]
+    #[serde(default)]
+    #[schemars(schema_with = "url_or_null")]
     pub url: Option<String>,
+    /// All headers, in place of the stored ones. A masked value keeps the stored value. Removals and
+    /// additions come after it.
+    #[serde(default)]
+    #[schemars(schema_with = "headers")]
+    pub headers: Option<Headers>,
     /// Headers to add. They replace headers of the same name.
+    #[serde(default)]
     #[schemars(schema_with = "headers")]
     pub add_headers: Option<Headers>,
     #[schemars(length(max = 50))]
@@ -162,7 +185,9 @@ pub(super) struct UpdateEndpointRequest {
     /// False also drops the stored header values and the stored secret, like a new destination.
     pub secure_ssl: Option<bool>,
     pub hmac_enabled: Option<bool>,
-    /// New signing secret. The old secret also signs for a transition period.
+    /// New signing secret. The old secret also signs for a transition period. The mask of an answer
+    /// keeps the stored secret.
+    #[schemars(length(max = 512))]
     pub secret: Option<String>,
     #[schemars(length(max = 256))]
     pub tag: Option<String>,
@@ -174,8 +199,14 @@ pub(super) struct UpdateEndpointRequest {
 pub(super) struct FailureHandlingUpdateRequest {
     pub remove_alert_endpoint: Option<bool>,
     pub alert_endpoint: Option<UpdateEndpointRequest>,
+    /// All triggers, in place of the stored ones. Removals and additions come after it.
+    #[serde(default)]
+    #[schemars(schema_with = "triggers")]
+    pub triggers: Option<Vec<String>>,
+    #[serde(default)]
     #[schemars(schema_with = "triggers")]
     pub remove_triggers: Option<Vec<String>>,
+    #[serde(default)]
     #[schemars(schema_with = "triggers")]
     pub add_triggers: Option<Vec<String>>,
     pub remove_retry_strategy: Option<bool>,

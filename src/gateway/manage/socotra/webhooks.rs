@@ -80,7 +80,7 @@ impl List {
                 return Ok(true);
             }
             if let Some(refusal) = scan.refusal(batch.len()).filter(|_| self.name.is_some()) {
-                return Err(Fault::member("name", format!("{refusal}: use other filters too")));
+                return Err(Fault::parameter("name", format!("{refusal}: use other filters too")));
             }
             for (sequence, found) in batch {
                 after = Some(sequence);
