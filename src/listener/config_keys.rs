@@ -247,7 +247,7 @@ const SEPARATOR: Field =
 const TIME: Field = optional(
     "time",
     FieldType::Expression,
-    "The time that the sender signed: seconds, milliseconds, or a date that `$PARSE_TIME` reads.",
+    "The time that the sender signed: a Unix time, or a date that `$PARSE_TIME` reads.",
 );
 const TOLERANCE: Field = optional(
     "tolerance",
