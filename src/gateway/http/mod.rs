@@ -23,6 +23,7 @@ pub(super) mod server;
 mod service;
 mod stages;
 pub(super) mod tls;
+mod unread;
 
 pub(crate) use collected::collected;
 pub(super) use head::copy_size;

@@ -1,0 +1,184 @@
+//! The edges of HTTP: the status of a request that is refused before its body was read, `Expect`
+//! and ALPN.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::running::{
+    Folder, Gateway, LISTENER, borrowed, env_number, is_installed, read_response, signed,
+};
+
+const UNKNOWN: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Creates a certificate for 127.0.0.1. Returns false if a tool is missing.
+fn with_certificate(folder: &Folder, limits: &str) -> bool {
+    if !(is_installed("openssl", "version") && is_installed("curl", "--version")) {
+        return false;
+    }
+    let created = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=edges"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .arg("-keyout")
+        .arg(folder.path().join("key.pem"))
+        .arg("-out")
+        .arg(folder.path().join("cert.pem"))
+        .output()
+        .unwrap();
+    assert!(created.status.success());
+    folder
+        .settings(&format!("tls = {{ certificate = \"cert.pem\", key = \"key.pem\" }}\n{limits}"));
+    true
+}
+
+/// Posts a file with curl. Returns the exit code, the HTTP version and the status.
+fn curl(gateway: &Gateway, path: &str, body: &Path, more: &[&str]) -> (i32, String) {
+    let output = Command::new("curl")
+        .args(["-sk", "--max-time", "30", "-o", "/dev/null", "-w", "%{http_version} %{http_code}"])
+        .args(more)
+        .arg("--data-binary")
+        .arg(format!("@{}", body.display()))
+        .arg(format!("https://{}{path}", gateway.senders))
+        .output()
+        .unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_request_refused_before_its_body_was_read_gets_its_status_over_http2_and_http1() {
+    let folder = Folder::with_listener("");
+    if !with_certificate(&folder, "[limits]\nbody = 100\n") {
+        return;
+    }
+    let gateway = folder.serve();
+    for (name, length) in [("small", 1), ("large", 1 << 20)] {
+        let body = folder.path().join(name);
+        std::fs::write(&body, vec![b'x'; length]).unwrap();
+        let (unknown, known) = (gateway.path(UNKNOWN), gateway.path(LISTENER));
+        let encoding = "Content-Encoding: br";
+        for _ in 0..env_number("EDGE_REQUESTS", 15) {
+            let http2 = |path: &str, more: &[&str]| {
+                curl(&gateway, path, &body, &[&["--http2"], more].concat())
+            };
+            assert_eq!(http2(&unknown, &[]), (0, "2 404".to_owned()), "{name}");
+            assert_eq!(http2("/nowhere", &[]), (0, "2 404".to_owned()), "{name}");
+            let refused = if length > 100 { "2 413" } else { "2 415" };
+            assert_eq!(http2(&known, &["-H", encoding]), (0, refused.to_owned()), "{name}");
+            let http1 = curl(&gateway, &unknown, &body, &["--http1.1", "-H", "Expect:"]);
+            assert_eq!(http1, (0, "1.1 404".to_owned()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_not_read_is_discarded_within_limits() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n",
+        gateway.path(UNKNOWN)
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let answer = read_response(stream.try_clone().unwrap());
+    assert_eq!(answer.status, 404);
+    // The gateway reads a few megabytes and closes the connection.
+    let part = vec![b'x'; 1 << 20];
+    let written = (0..1000).take_while(|_| stream.write_all(&part).is_ok()).count();
+    assert!(written < 100, "{written} MiB");
+    assert!(gateway.peak_mib() < 256, "{} MiB", gateway.peak_mib());
+}
+
+/// Sends a head that expects `100 Continue`. Returns the stream and the first line of the answer.
+fn expect(gateway: &Gateway, path: &str, headers: &[(&str, &str)]) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(gateway.senders).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        line.extend_from_slice(&byte);
+    }
+    (stream, String::from_utf8(line).unwrap())
+}
+
+#[test]
+fn expect_100_continue_is_answered_before_an_accepted_body_only() {
+    let folder = Folder::with_listener("");
+    folder.settings("[limits]\nbody = 100\n");
+    let gateway = folder.serve();
+    let body = b"{\"action\":\"opened\"}";
+    let mut headers = signed(body, "expected");
+    headers.push(("Content-Length".to_owned(), body.len().to_string()));
+    let (mut stream, first) = expect(&gateway, &gateway.path(LISTENER), &borrowed(&headers));
+    assert_eq!(first, "HTTP/1.1 100 Continue\r\n");
+    let mut end = [0; 2];
+    stream.read_exact(&mut end).unwrap();
+    stream.write_all(body).unwrap();
+    assert_eq!(read_response(stream).status, 200);
+    // The head alone refuses these.
+    for (path, header, status) in [
+        (gateway.path(UNKNOWN), ("Content-Length", "5"), "404"),
+        ("/nowhere".to_owned(), ("Content-Length", "5"), "404"),
+        (gateway.path(LISTENER), ("Content-Length", "101"), "413"),
+        (gateway.path(LISTENER), ("Content-Encoding", "br"), "415"),
+    ] {
+        let (mut stream, first) = expect(&gateway, &path, &[("Transfer", "x"), header]);
+        assert!(first.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {first}");
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(!String::from_utf8_lossy(&rest).contains("100 Continue"), "{path}");
+    }
+}
+
+#[test]
+fn curl_with_expect_100_continue_gets_the_final_status() {
+    let folder = Folder::with_listener("");
+    if !with_certificate(&folder, "") {
+        return;
+    }
+    let gateway = folder.serve();
+    let body = folder.path().join("body");
+    std::fs::write(&body, vec![b' '; 1 << 20]).unwrap();
+    let expect = ["--http1.1", "-H", "Expect: 100-continue"];
+    for (path, status) in [(gateway.path(UNKNOWN), "1.1 404"), (gateway.path(LISTENER), "1.1 401")]
+    {
+        for _ in 0..env_number("EDGE_REQUESTS", 3) {
+            assert_eq!(curl(&gateway, &path, &body, &expect), (0, status.to_owned()), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_offers_only_http_1_0_by_alpn_is_served() {
+    let folder = Folder::with_listener("");
+    if !with_certificate(&folder, "") {
+        return;
+    }
+    let gateway = folder.serve();
+    for (offer, chosen) in [("http/1.0", "http/1.0"), ("http/1.0,http/1.1", "http/1.1")] {
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-alpn", offer, "-connect", &gateway.senders.to_string()])
+            .args(["-ign_eof"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let request = format!("POST {} HTTP/1.0\r\n\r\n", gateway.path(UNKNOWN));
+        client.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+        let output = client.wait_with_output().unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains(&format!("ALPN protocol: {chosen}")), "{offer}: {shown}");
+        assert!(shown.contains("HTTP/1.0 404"), "{offer}: {shown}");
+    }
+}
