@@ -100,7 +100,7 @@ impl RequestReceiver {
     async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
         let (parts, content) = request.into_parts();
         let head = self.head(peer, parts);
-        let limits = &self.configuration.settings.limits;
+        let limits = &self.limits();
         if head.parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
@@ -179,8 +179,7 @@ impl RequestReceiver {
     /// # Errors
     /// Returns the response to a body that cannot be decompressed.
     fn unpack(&self, arrived: &mut Arrived) -> Result<(), Response> {
-        let most = self.configuration.settings.limits.body;
-        let unpacked = arrived.incoming.unpack(most);
+        let unpacked = arrived.incoming.unpack(self.limits().body);
         unpacked.map_err(|outcome| self.refuse(&arrived.head, outcome))
     }
 
@@ -236,6 +235,13 @@ impl RequestReceiver {
             received_at: self.app.clock.now(),
             parts,
         }
+    }
+
+    /// Returns the limits for requests to this listener.
+    fn limits(&self) -> Limits {
+        let limits = self.configuration.settings.limits;
+        let body = self.listener.max_body.map_or(limits.body, |most| most.min(limits.body));
+        Limits { body, ..limits }
     }
 
     fn rate_limiter(&self, origin: Origin) -> RateLimiter<'_> {

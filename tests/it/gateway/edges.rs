@@ -1,5 +1,5 @@
-//! The edges of HTTP: the status of a request that is refused before its body was read, `Expect`
-//! and ALPN.
+//! The edges of HTTP: the status of a request that is refused before its body was read, `Expect`,
+//! ALPN, the body limit of a listener, and requests that reach no listener.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -181,4 +181,40 @@ fn a_client_that_offers_only_http_1_0_by_alpn_is_served() {
         assert!(shown.contains(&format!("ALPN protocol: {chosen}")), "{offer}: {shown}");
         assert!(shown.contains("HTTP/1.0 404"), "{offer}: {shown}");
     }
+}
+
+#[test]
+fn a_listener_has_a_body_limit_of_its_own() {
+    let folder = Folder::with_listener("[body]\nmax_size = 50\n");
+    let gateway = folder.serve();
+    let post = |length: usize| {
+        let body = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+        let headers = signed(body.as_bytes(), &length.to_string());
+        gateway.post(&borrowed(&headers), body.as_bytes()).status
+    };
+    assert_eq!(post(50), 200);
+    assert_eq!(post(51), 413);
+    gateway.wait_for_log("outcome=body_too_large");
+    // Unpacked, it is a hundred bytes.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&[b' '; 100]).unwrap();
+    let packed = packed.finish().unwrap();
+    assert!(packed.len() < 50);
+    assert_eq!(gateway.post(&[("Content-Encoding", "gzip")], &packed).status, 413);
+}
+
+#[test]
+fn a_body_limit_above_that_of_the_gateway_is_refused_by_check() {
+    let folder = Folder::with_listener("[body]\nmax_size = 101\n");
+    folder.settings("[limits]\nbody = 100\n");
+    let output = folder.command(&["check"]);
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(
+        report.contains("`body.max_size` is 101, and `limits.body` of the gateway is 100"),
+        "{report}"
+    );
+    assert!(report.contains("listeners/github.toml:10:12"), "{report}");
+    folder.settings("[limits]\nbody = 101\n");
+    assert!(folder.command(&["check"]).status.success());
 }
