@@ -218,3 +218,69 @@ fn a_body_limit_above_that_of_the_gateway_is_refused_by_check() {
     folder.settings("[limits]\nbody = 101\n");
     assert!(folder.command(&["check"]).status.success());
 }
+
+#[test]
+fn requests_without_a_listener_are_in_the_log_and_in_the_list_of_rejected_requests() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let slash = format!("{}/", gateway.path(LISTENER));
+    let token = "/bot123456789:AAF-abcdefghijklmnop/notify?token=Zebra";
+    let secret = "/It%27s a Secret to Everybody".replace(' ', "%20");
+    for path in [&*gateway.path(UNKNOWN), &slash, "/webhooks", token, &secret] {
+        let agent = [("User-Agent", "Hookshot/1\tx"), ("Authorization", "Bearer Yak")];
+        let answer = gateway.request("POST", path, &agent, b"{}");
+        assert_eq!((answer.status, answer.body.len()), (404, 0), "{path}");
+    }
+    let log = gateway.wait_for_log("path=\"/<36 characters>\"");
+    assert!(log.contains(UNKNOWN) && log.contains("no listener has this id"), "{log}");
+    let right = format!("`{}`, without a slash at the end", gateway.path(LISTENER));
+    assert!(log.contains(&right), "{log}");
+    std::thread::sleep(Duration::from_millis(1500));
+    let list = folder.stdout_of(&["requests", "list", "--rejected"]);
+    assert_eq!(list.matches("unknown_listener").count(), 5, "{list}");
+    assert!(list.contains("unknown_id: no listener has this id"), "{list}");
+    assert!(list.contains("wrong_path") && list.contains(&right), "{list}");
+    let json = folder.stdout_of(&["requests", "list", "--rejected", "--format", "json"]);
+    let ids = json.split("\"id\":\"").skip(1);
+    let shown: String = ids
+        .map(|rest| folder.stdout_of(&["requests", "show", rest.split('"').next().unwrap()]))
+        .collect();
+    assert!(
+        shown.contains("/webhooks/v1/listeners/00000000") && shown.contains("Hookshot/1?x"),
+        "{shown}"
+    );
+    for hidden in ["Zebra", "Yak", "AAF-abc", "Everybody"] {
+        for (place, text) in
+            [("log", &gateway.wait_for_log("")), ("store", &shown), ("list", &list)]
+        {
+            assert!(!text.contains(hidden), "{hidden} is in the {place}: {text}");
+        }
+    }
+}
+
+#[test]
+fn rejected_requests_are_listed_apart_from_accepted_ones() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    let body = b"{}";
+    assert_eq!(gateway.post(&borrowed(&signed(body, "one")), body).status, 200);
+    assert_eq!(gateway.post(&[], body).status, 401);
+    std::thread::sleep(Duration::from_millis(1500));
+    let list = folder.stdout_of(&["requests", "list", "--rejected"]);
+    assert!(list.contains("verification_failed") && !list.contains(" accepted"), "{list}");
+    assert!(folder.stdout_of(&["requests", "list"]).contains(" accepted"));
+}
+
+#[test]
+fn a_flood_without_a_listener_has_few_log_lines_and_rows() {
+    let folder = Folder::with_listener("");
+    let gateway = folder.serve();
+    for at in 0..400 {
+        let path = gateway.path(&format!("00000000-0000-0000-0000-{at:012}"));
+        assert_eq!(gateway.request("POST", &path, &[], b"{}").status, 404);
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    let list = folder.stdout_of(&["requests", "list", "--rejected", "--limit", "1000"]);
+    let rows = list.matches(" unknown_listener ").count();
+    assert!((20..=60).contains(&rows), "{rows} rows");
+}
