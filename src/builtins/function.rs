@@ -202,6 +202,12 @@ pub enum ParamRole {
     Pattern,
     /// A name that must be a string literal.
     LiteralName,
+    /// A strftime format to read times. A literal one is checked with the program.
+    ReadFormat,
+    /// A strftime format to write times. A literal one is checked with the program.
+    WriteFormat,
+    /// A time zone. A literal one is checked with the program.
+    TimeZone,
     /// A lambda with between `least` and `most` parameters.
     Lambda {
         /// The minimum number of parameters.
@@ -249,6 +255,13 @@ impl Param {
     #[must_use]
     pub const fn literal_name(mut self) -> Self {
         self.role = ParamRole::LiteralName;
+        self
+    }
+
+    /// Returns the same parameter with the role of a format or of a time zone.
+    #[must_use]
+    pub(super) const fn role(mut self, role: ParamRole) -> Self {
+        self.role = role;
         self
     }
 

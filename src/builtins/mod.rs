@@ -39,7 +39,7 @@ pub use mustache::{Template, TemplateError, TemplateRead};
 pub use pattern::{Pattern, PatternCache};
 pub(crate) use pattern_cost::{PatternCost, pattern_cost};
 pub use pattern_pool::{PatternPool, PatternShare};
-pub(crate) use time::usual_time;
+pub(crate) use time::{literal_fault as time_literal_fault, usual_time};
 
 /// The rows of every family, in the order of the reference page.
 const FAMILIES: [&[Function]; 9] = [

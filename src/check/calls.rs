@@ -25,7 +25,7 @@ struct Argument<'s> {
     span: Span,
 }
 
-impl Checker<'_> {
+impl<'c> Checker<'c> {
     pub(super) fn call(
         &mut self,
         place: Place,
@@ -165,8 +165,12 @@ impl Checker<'_> {
             } else {
                 self.fits(callee, param, at, &seen, argument.span);
             }
-            if param.role == ParamRole::Pattern {
-                self.pattern(argument);
+            match param.role {
+                ParamRole::Pattern => self.pattern(argument),
+                ParamRole::ReadFormat | ParamRole::WriteFormat | ParamRole::TimeZone => {
+                    self.time_literal(callee, at, argument);
+                }
+                ParamRole::Value | ParamRole::LiteralName | ParamRole::Lambda { .. } => {}
             }
             // A digest in a list of bytes stays bytes; in a list with strings it needs an encoding.
             let among_text =
@@ -275,12 +279,31 @@ impl Checker<'_> {
     }
 
     /// Reports a literal regular expression that does not compile.
+    /// Reports a literal time format or zone with which every call fails.
+    fn time_literal(&mut self, callee: &Function, at: usize, argument: &Argument<'_>) {
+        let literal = self.literal(argument);
+        let fault = literal.and_then(|text| builtins::time_literal_fault(callee, at, text));
+        if let Some(fault) = fault {
+            self.report(
+                Diagnostic::new(Code::E0314, argument.span, fault.message())
+                    .maybe_help(fault.advice()),
+            );
+        }
+    }
+
+    /// Returns the string of an argument that is a literal.
+    fn literal(&self, argument: &Argument<'_>) -> Option<&'c str> {
+        match self.tree.expr(self.tree.ungrouped(argument.expr?)) {
+            Expr::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn pattern(&mut self, argument: &Argument<'_>) {
-        let literal = argument.expr.map(|expr| self.tree.expr(self.tree.ungrouped(expr)));
-        let Some(Expr::Text(text)) = literal else {
+        let Some(text) = self.literal(argument) else {
             return;
         };
-        if self.patterns.contains_key(&**text) {
+        if self.patterns.contains_key(text) {
             return;
         }
         match Pattern::new(text, self.host.pattern_bytes) {

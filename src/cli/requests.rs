@@ -52,6 +52,9 @@ pub(super) struct Which {
     /// Only requests with this outcome
     #[arg(long)]
     outcome: Option<String>,
+    /// Only rejected requests, those that reached no listener included
+    #[arg(long, conflicts_with = "outcome")]
+    rejected: bool,
     /// Only requests from this time on: RFC 3339, or a time span before now, `2h`
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<UnixMicros>,
@@ -72,6 +75,7 @@ impl Which {
             tenant: None,
             listener_id: listener.transpose()?,
             outcome: self.outcome.as_deref().map(outcome_of).transpose()?,
+            rejected: self.rejected,
             since: self.since,
             until: self.until,
             limit,
@@ -162,7 +166,9 @@ const COLUMNS: &[&str] = &["RECEIVED", "ID", "LISTENER", "OUTCOME", "STATUS"];
 fn row(one: &RequestRecord) -> Result<Row, Error> {
     let received = time_of(one.received_at).to_string();
     let (status, outcome) = (one.status.to_string(), one.outcome.name());
-    let row = Row::of([&*received, &one.id, &one.listener_name, outcome, &status]);
+    // A request that reached no listener has none.
+    let listener = if one.listener_name.is_empty() { "-" } else { &*one.listener_name };
+    let row = Row::of([&*received, &one.id, listener, outcome, &status]);
     let text = |reason: &serde_json::Value, key: &str| {
         let text = reason.get(key).and_then(|value| value.as_str()).unwrap_or("");
         output::field(text).into_owned()

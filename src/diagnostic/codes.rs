@@ -349,7 +349,7 @@ codes! {
     }
     E0308 {
         title: "text that is no time",
-        explanation: "`$PARSE_TIME` reads RFC 3339, RFC 2822, ISO dates and Unix times; another form needs its format. Times lie in the years 0 to 9999.",
+        explanation: "`$PARSE_TIME` reads RFC 3339, RFC 2822, ISO dates and Unix times; another form needs its format. 8 or 14 digits that spell a date need one too, because they could be a Unix time. Times lie in the years 0 to 9999.",
         example: "$PARSE_TIME(\"yesterday\")",
         fixed: Some("$PARSE_TIME(\"17.08.2025\", \"%d.%m.%Y\")"),
         setting: Rule,
@@ -391,7 +391,7 @@ codes! {
     }
     E0314 {
         title: "an argument that means nothing",
-        explanation: "The argument has the right kind, and a value that the function cannot work with: an unknown time zone, a malformed network, a key that does not read, a step of zero.",
+        explanation: "The argument has the right kind, and a value that the function cannot work with: an unknown time zone, a time format that no string has, a malformed network, a key that does not read, a step of zero.",
         example: "$TIME().$IN_ZONE(\"Europe/Atlantis\")",
         fixed: Some("$TIME().$IN_ZONE(\"Europe/Berlin\")"),
         setting: Rule,

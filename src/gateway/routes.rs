@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 
 use super::app::App;
-use super::ingest::receive::{notify, token};
+use super::ingest::receive::{notify, token, unknown_path};
 use super::manage::routes;
 
 /// Returns the routes for senders.
@@ -18,7 +18,7 @@ pub fn sender_routes(app: Arc<App>) -> Router {
     Router::new()
         .route("/webhooks/v1/listeners/{id}/notify", any(notify))
         .route("/oauth/v1/token", post(token))
-        .fallback(nothing)
+        .fallback(unknown_path)
         .with_state(app)
 }
 
@@ -33,7 +33,7 @@ pub fn management_routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Answers 404 without a body: the documented response for an unknown listener.
+/// Answers 404 without a body, as for an unknown listener.
 async fn nothing() -> StatusCode {
     StatusCode::NOT_FOUND
 }

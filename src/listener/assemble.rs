@@ -218,6 +218,7 @@ impl<'a> Assembly<'a> {
             url: self.url(),
             provider: self.recipe.map(|recipe| recipe.name.into()),
             methods: self.methods(),
+            max_body: self.max_body(),
             capture: self.root().flag("capture"),
             event_types: self.event_types(),
             redaction: self.redaction(&checks),

@@ -60,6 +60,7 @@ pub static LISTENER: Table = Table {
             "Settings that programs read as `vars.NAME`. `vars.tolerance` overrides the tolerance of every signed time.",
         ),
         METHODS,
+        BODY,
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
@@ -82,6 +83,7 @@ pub(super) static FRAGMENT: Table = Table {
     doc: "The settings of a listener of this provider, if its file does not set them.",
     fields: &[
         METHODS,
+        BODY,
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
@@ -109,6 +111,7 @@ const METHODS: Field = optional(
     "The methods that it takes, besides those of its challenges.",
 )
 .or_list(&["POST"]);
+const BODY: Field = optional("body", FieldType::Table(&BODIES), "The body of its requests.");
 const VERIFY: Field = optional(
     "verify",
     FieldType::List(&A_CHECK),
@@ -247,7 +250,7 @@ const SEPARATOR: Field =
 const TIME: Field = optional(
     "time",
     FieldType::Expression,
-    "The time that the sender signed: seconds, milliseconds, or a date that `$PARSE_TIME` reads.",
+    "The time that the sender signed: a Unix time, or a date that `$PARSE_TIME` reads.",
 );
 const TOLERANCE: Field = optional(
     "tolerance",
@@ -436,6 +439,18 @@ static TOKEN: Table = Table {
         required("payload", FieldType::Expression, "The signed payload: one path of the request."),
         required("encoding", FieldType::Word(ENCODINGS), "The encoding of the token."),
     ],
+    one_of: &[],
+};
+
+static BODIES: Table = Table {
+    name: "a body",
+    doc: "The body of the requests of a listener.",
+    fields: &[optional(
+        "max_size",
+        FieldType::Count(1, 1 << 30),
+        "Bytes of a body, as sent and unpacked; a larger one is answered 413, with the outcome `body_too_large`. At most `limits.body` of the gateway.",
+    )
+    .or_derived("`limits.body` of the gateway")],
     one_of: &[],
 };
 

@@ -77,6 +77,8 @@ pub struct Listener {
     pub provider: Option<Box<str>>,
     /// The HTTP methods of events.
     pub methods: Vec<Box<str>>,
+    /// Maximum bytes of a body, as sent and unpacked, if it is below the limit of the gateway.
+    pub max_body: Option<usize>,
     /// True if captured requests are stored.
     pub capture: bool,
     /// The declared event types.

@@ -63,7 +63,7 @@ outcomes! {
     Duplicate { name: "duplicate", status: 200, retry: false,
         doc: "The same event was accepted before, within the window.", }
     UnknownListener { name: "unknown_listener", status: 404, retry: false,
-        doc: "There is no listener of this id.", }
+        doc: "No listener has this id, or the path is not that of a listener.", }
     MethodNotAllowed { name: "method_not_allowed", status: 405, retry: false,
         doc: "The listener does not take this method.", }
     RequestTimeout { name: "request_timeout", status: 408, retry: true,
@@ -115,6 +115,12 @@ impl Outcome {
                 | Self::HeadersTooLarge
                 | Self::Unavailable
         )
+    }
+
+    /// Returns true if the request was rejected: it became no event, and was no repeat, no challenge
+    /// and nothing that the listener filters out.
+    pub fn is_rejected(self) -> bool {
+        !matches!(self, Self::Accepted | Self::Challenged | Self::Filtered | Self::Duplicate)
     }
 
     /// Returns the outcome with a name.

@@ -82,6 +82,8 @@ reason_codes! {
     ResponseError { name: "response_error", doc: "The response was stopped by an error.", }
     BadChallengeToken { name: "bad_challenge_token", doc: "The string that the challenge asks to sign does not match the pattern of a token.", }
     Answered { name: "answered", doc: "The challenge was answered.", }
+    UnknownId { name: "unknown_id", doc: "No listener has the id in the path.", }
+    WrongPath { name: "wrong_path", doc: "The path is not that of a listener.", }
     NotStored { name: "not_stored", doc: "The store did not take it.", }
 }
 

@@ -87,7 +87,7 @@ fn quotient<'a>(left: Number, right: Number) -> Result<Value<'a>, Fault> {
     number.map(Value::Number).ok_or_else(out_of_range)
 }
 
-/// Returns a time moved by seconds, in its own offset.
+/// Returns a time moved by seconds, in the zone that it carries, or else in its own offset.
 fn moved<'a>(time: Time, seconds: Number, sign: i128) -> Result<Value<'a>, Fault> {
     let there = || {
         let distance = Exact::as_written(seconds).to_nanos()?;
@@ -95,7 +95,10 @@ fn moved<'a>(time: Time, seconds: Number, sign: i128) -> Result<Value<'a>, Fault
         let whole = i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?;
         let rest = u32::try_from(nanos.rem_euclid(1_000_000_000)).ok()?;
         let instant = chrono::DateTime::from_timestamp(whole, rest)?;
-        Time::new(instant.with_timezone(time.get().offset()))
+        match time.zone() {
+            Some(zone) => Time::new(instant.fixed_offset())?.in_zone(zone).ok(),
+            None => Time::new(instant.with_timezone(time.get().offset())),
+        }
     };
     there().map(Value::Time).ok_or_else(|| fault(FaultKind::NotATime, "no such time"))
 }

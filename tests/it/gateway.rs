@@ -5,6 +5,7 @@ mod awork;
 mod commands;
 mod damaged;
 mod deduplication;
+mod edges;
 mod encryption;
 mod endpoint;
 mod examples;

@@ -63,7 +63,9 @@ fn argument(param: &Param) -> String {
         ParamRole::Lambda { least, .. } if least > 1 => return "(a, b) => b".to_owned(),
         ParamRole::Lambda { .. } => return "y => y".to_owned(),
         ParamRole::LiteralName => return "'NAME'".to_owned(),
-        _ => {}
+        ParamRole::ReadFormat | ParamRole::WriteFormat => return "'%F'".to_owned(),
+        ParamRole::TimeZone => return "'UTC'".to_owned(),
+        ParamRole::Value | ParamRole::Pattern => {}
     }
     let kinds =
         [(Kind::Text, "'a'"), (Kind::Number, "1"), (Kind::List, "[1]"), (Kind::Object, "{}")];
@@ -80,7 +82,7 @@ fn calls(function: &'static Function, kind: Kind) -> impl Iterator<Item = String
         (*at == 0 || !is_loop)
             && param.kinds.contains(kind)
             && !param.is_lambda()
-            && param.role == ParamRole::Value
+            && !matches!(param.role, ParamRole::Pattern | ParamRole::LiteralName)
     };
     (0..function.params.len()).filter(takes).map(move |place| {
         let args = function.params.iter().enumerate();

@@ -1,8 +1,17 @@
 //! Time formats in strftime notation, for reading and writing. Knows no zone database.
+//!
+//! `%f` is the digits after the point in both directions: it writes nine, and reads up to nine as a
+//! fraction of a second. chrono reads them as a number of nanoseconds.
 
-use chrono::format::{Item, ParseErrorKind, Parsed, StrftimeItems, parse};
-use chrono::{DateTime, NaiveTime, TimeZone};
+use std::fmt::Write;
 
+use chrono::format::{
+    Fixed, Item, Numeric, ParseError, ParseErrorKind, Parsed, StrftimeItems, parse,
+    parse_and_remainder,
+};
+use chrono::{DateTime, FixedOffset, NaiveTime, TimeZone};
+
+use super::parse::read_fraction;
 use super::zone::Zone;
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Time, Value, quoted, shortened};
@@ -34,9 +43,19 @@ impl<'a> Format<'a> {
         at: usize,
         purpose: Purpose,
     ) -> Result<Option<Self>, Fault> {
-        let Some(text) = args.optional_text(at)? else {
-            return Ok(None);
-        };
+        match args.optional_text(at)? {
+            Some(text) => Self::new(args, at, text, purpose).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the format that a text spells, which is an argument.
+    pub(super) fn new(
+        args: Args<'_, '_>,
+        at: usize,
+        text: &'a str,
+        purpose: Purpose,
+    ) -> Result<Self, Fault> {
         if text.len() > MAX_FORMAT_BYTES {
             return Err(args.meaningless(at, format!("at most {MAX_FORMAT_BYTES} bytes long")));
         }
@@ -45,21 +64,51 @@ impl<'a> Format<'a> {
                 .meaningless(at, format!("a strftime format, and `{wrong}` has no meaning in it"))
                 .help(advice(wrong)));
         }
-        Ok(Some(Self { text, items: StrftimeItems::new(text).collect() }))
+        Ok(Self { text, items: StrftimeItems::new(text).collect() })
     }
 
     /// Reads a text in this format. A text without an offset is in `zone`, or in UTC if that is
     /// `None`.
     pub(super) fn read(&self, text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
         let mut parsed = Parsed::new();
-        let read = parse(&mut parsed, text, self.items.iter());
-        let time = read.and_then(|()| local_time(&mut parsed));
-        match time {
-            Ok(ParsedTime::Instant(at)) => Time::new(at.into()).ok_or_else(|| self.mismatch(text)),
+        match read_items(&mut parsed, text, &self.items).and_then(|()| local_time(&mut parsed)) {
+            Ok(ParsedTime::Instant(at)) => Time::new(at).ok_or_else(|| self.mismatch(text)),
             Ok(ParsedTime::Local(local)) => self.zone_in(&parsed, text, zone)?.at_local(local),
-            Err(error) if error.kind() == ParseErrorKind::NotEnough => Err(self.incomplete()),
-            Err(_) => Err(self.mismatch(text)),
+            Err(ReadError::Incomplete) => Err(self.incomplete()),
+            Err(ReadError::Mismatch) => {
+                self.can_match()?;
+                Err(self.mismatch(text))
+            }
         }
+    }
+
+    /// Checks that some text has this format, and tells a whole time.
+    ///
+    /// # Errors
+    /// Returns a fault that explains the missing or contradictory parts.
+    pub(super) fn can_match(&self) -> Result<(), Fault> {
+        let mut fault = None;
+        for sample in SAMPLES {
+            let mut parsed = Parsed::new();
+            let read = self.written(sample).ok_or(ReadError::Mismatch).and_then(|text| {
+                read_items(&mut parsed, &text, &self.items)?;
+                local_time(&mut parsed)
+            });
+            match read {
+                Ok(_) => return Ok(()),
+                Err(ReadError::Incomplete) => return Err(self.incomplete()),
+                Err(ReadError::Mismatch) => fault = Some(self.unreadable()),
+            }
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Writes a time as a text that this format reads.
+    fn written(&self, rfc3339: &str) -> Option<String> {
+        let at = DateTime::parse_from_rfc3339(rfc3339).ok()?;
+        let mut text = String::new();
+        write!(text, "{}", at.format_with_items(self.items.iter().map(readable))).ok()?;
+        Some(text)
     }
 
     fn zone_in(&self, parsed: &Parsed, text: &str, zone: Option<Zone>) -> Result<Zone, Fault> {
@@ -83,6 +132,17 @@ impl<'a> Format<'a> {
             format!("the format `{}` does not tell a whole date and hour", shortened(self.text)),
         )
         .help("a time needs its year, month and day (`%Y-%m-%d`), or `%s`; the hour is `%H`, or `%I` with `%p`")
+    }
+
+    fn unreadable(&self) -> Fault {
+        let text = format!("no time can be read by the format `{}`", shortened(self.text));
+        let is_unix = |item: &Item<'_>| matches!(item, Item::Numeric(Numeric::Timestamp, _));
+        let takes_all = self.items.iter().rev().skip(1).any(is_unix);
+        Fault::new(FaultKind::BadArgument, text).help(if takes_all {
+            "`%s` takes all digits, so no digits can follow it; without a format, `$PARSE_TIME` reads Unix times in seconds, milliseconds, microseconds and nanoseconds"
+        } else {
+            "two parts of it exclude each other"
+        })
     }
 
     /// Writes a time in the local time of a zone.
@@ -111,15 +171,78 @@ impl<'a> Format<'a> {
     }
 }
 
+/// Times that a format has to read if it can read any: with two digits in each part, with an
+/// offset, and in UTC, in which a Unix time agrees with the other parts of a format without one.
+const SAMPLES: [&str; 2] =
+    ["2025-12-27T22:51:40.123456789+05:30", "1998-10-13T11:45:59.987654321Z"];
+
+/// Returns an item that writes what another one reads. Offsets are read with hours and minutes, and
+/// chrono can only read `%#z`.
+fn readable<'a>(item: &Item<'a>) -> Item<'a> {
+    let is_offset = matches!(
+        item,
+        Item::Fixed(Fixed::TimezoneOffsetDoubleColon | Fixed::TimezoneOffsetTripleColon)
+    );
+    if is_offset || StrftimeItems::new("%#z").next().as_ref() == Some(item) {
+        return Item::Fixed(Fixed::TimezoneOffsetColon);
+    }
+    item.clone()
+}
+
 /// The result of reading: an instant, or a local time.
 enum ParsedTime {
-    Instant(DateTime<chrono::Utc>),
+    Instant(DateTime<FixedOffset>),
     Local(chrono::NaiveDateTime),
 }
 
-fn local_time(parsed: &mut Parsed) -> chrono::ParseResult<ParsedTime> {
+/// The reasons why a text is not read.
+enum ReadError {
+    /// The format has too few parts for a time.
+    Incomplete,
+    /// The text does not have the format, or its parts contradict each other.
+    Mismatch,
+}
+
+impl From<ParseError> for ReadError {
+    fn from(error: ParseError) -> Self {
+        match error.kind() {
+            ParseErrorKind::NotEnough => Self::Incomplete,
+            _ => Self::Mismatch,
+        }
+    }
+}
+
+/// Reads the parts of a whole text.
+fn read_items(parsed: &mut Parsed, text: &str, items: &[Item<'_>]) -> Result<(), ReadError> {
+    let (mut text, mut items) = (text, items);
+    while let Some(at) = items.iter().position(is_fraction) {
+        let (before, after) = items.split_at_checked(at).unwrap_or_default();
+        text = parse_and_remainder(parsed, text, before.iter())?;
+        items = after.get(1..).unwrap_or_default();
+        let digits_follow = matches!(items.first(), Some(Item::Numeric(..)));
+        let (fraction, rest) = split_fraction(text, digits_follow);
+        let nanos = read_fraction(fraction).ok_or(ReadError::Mismatch)?;
+        parsed.set_nanosecond(i64::from(nanos))?;
+        text = rest;
+    }
+    Ok(parse(parsed, text, items.iter())?)
+}
+
+fn is_fraction(item: &Item<'_>) -> bool {
+    matches!(item, Item::Numeric(Numeric::Nanosecond, _))
+}
+
+/// Splits a text after its leading digits: all of them, or nine if digits of another part follow.
+fn split_fraction(text: &str, digits_follow: bool) -> (&str, &str) {
+    let all = text.bytes().take_while(u8::is_ascii_digit).count();
+    let end = if digits_follow { all.min(9) } else { all };
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+fn local_time(parsed: &mut Parsed) -> Result<ParsedTime, ReadError> {
     if parsed.timestamp().is_some() {
-        return parsed.to_datetime_with_timezone(&chrono::Utc).map(ParsedTime::Instant);
+        // Without an offset in the text, the Unix time is shown in UTC.
+        return Ok(ParsedTime::Instant(parsed.to_datetime()?));
     }
     let date = parsed.to_naive_date()?;
     Ok(ParsedTime::Local(date.and_time(clock(parsed)?)))
@@ -140,15 +263,16 @@ fn clock(parsed: &mut Parsed) -> chrono::ParseResult<NaiveTime> {
 
 /// Returns the first unsupported specifier of a format.
 fn wrong_specifier(format: &str, purpose: Purpose) -> Option<&str> {
+    // A fraction without its zeros on the left is another fraction.
     let refused = match purpose {
-        Purpose::Reading => "%Z",
-        Purpose::Writing => "%#z",
+        Purpose::Reading => ["%Z", "%-f", "%_f"],
+        Purpose::Writing => ["%#z", "%-f", "%_f"],
     };
     let mut rest = format;
     while let Some(at) = rest.find('%') {
         let from = rest.get(at..)?;
         match specifier(from) {
-            Some(known) if known != refused => rest = from.get(known.len()..)?,
+            Some(known) if !refused.contains(&known) => rest = from.get(known.len()..)?,
             Some(refused) => return Some(refused),
             None => return Some(unknown(from)),
         }
@@ -177,6 +301,9 @@ fn advice(wrong: &str) -> &'static str {
             "abbreviations of zones are ambiguous: give the zone as an argument, or write the abbreviation itself into the format"
         }
         "%#z" => "an offset is written with `%z` or `%:z`",
+        "%-f" | "%_f" => {
+            "the digits of a fraction are `%3f`, `%6f` or `%9f`; `%f` reads any number of digits"
+        }
         _ => "a format is such as `%Y-%m-%dT%H:%M:%S`; a percent sign of its own is `%%`",
     }
 }

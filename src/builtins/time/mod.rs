@@ -14,7 +14,9 @@ use chrono::Datelike;
 use self::format::{Format, Purpose};
 pub(crate) use self::parse::usual_time;
 use self::zone::Zone;
-use super::function::{Code, Family, Form, Function, NullPropagation, Param, Role, example};
+use super::function::{
+    Code, Family, Form, Function, NullPropagation, Param, ParamRole, Role, example,
+};
 use super::{Args, Env};
 use crate::value::{Fault, Kinds, Number, Time, Value};
 
@@ -40,11 +42,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::Time,
         params: &[
             Param::new("value", Kinds::TEXT.or(Kinds::NUMBER).or(Kinds::TIME)),
-            FORMAT,
+            READ_FORMAT,
             ZONE.optional(),
         ],
         result: Kinds::TIME,
-        doc: "A string or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, seconds, from 10^11 on milliseconds, or by a strftime format. A string without a zone is in the given zone, else in UTC. Of a local time that occurs twice, the result is the earlier one.",
+        doc: "A string or a Unix time as a time: RFC 3339, RFC 2822, ISO dates, or by a strftime format. A Unix time is in seconds below 10^11, in milliseconds below 10^14, in microseconds below 10^17, else in nanoseconds. A string without a zone is in the given zone, else in UTC, and the time carries that zone. Of a local time that occurs twice, the result is the earlier one; a local time that the clocks skip is an error.",
         examples: &[
             example("$PARSE_TIME(\"2025-08-17T12:30:00Z\")", "\"2025-08-17T12:30:00Z\""),
             example(
@@ -58,11 +60,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
             ),
             example("$PARSE_TIME(1755433800)", "\"2025-08-17T12:30:00Z\""),
             example("$PARSE_TIME(\"1755433800250\")", "\"2025-08-17T12:30:00.250Z\""),
+            example("$PARSE_TIME(1755433800250000)", "\"2025-08-17T12:30:00.250Z\""),
+            example("$PARSE_TIME(\"2025-08-17 12:30:00 UTC\")", "\"2025-08-17T12:30:00Z\""),
             example(
                 "$PARSE_TIME(\"17.08.2025 12:30\", \"%d.%m.%Y %H:%M\")",
                 "\"2025-08-17T12:30:00Z\"",
             ),
+            example("$PARSE_TIME(\"12:30:04.9\", \"%H:%M:%S.%f\")", "E0314"),
+            example(
+                "$PARSE_TIME(\"17 Aug 2025 12:30:04.9\", \"%d %b %Y %H:%M:%S.%f\")",
+                "\"2025-08-17T12:30:04.900Z\"",
+            ),
             example("$PARSE_TIME(missing)", "null"),
+            example("$PARSE_TIME(\"20250817\")", "E0308"),
             example("$PARSE_TIME(\"yesterday\")", "E0308"),
             example("$PARSE_TIME(\"2025-03-30T02:30:00\", NULL, \"Europe/Berlin\")", "E0308"),
             example("$PARSE_TIME(\"17 Aug\", \"%d %Q\")", "E0314"),
@@ -75,13 +85,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "FORMAT_TIME",
         family: Family::Time,
-        params: &[Param::new("time", Kinds::TIME), FORMAT, ZONE.optional()],
+        params: &[Param::new("time", Kinds::TIME), WRITE_FORMAT, ZONE.optional()],
         result: Kinds::TEXT,
-        doc: "A time as a string: by a strftime format, else in RFC 3339. In the given zone, else in the offset of the time.",
+        doc: "A time as a string: by a strftime format, else in RFC 3339. In the given zone, else in the zone or the offset of the time.",
         examples: &[
             example("$FORMAT_TIME($TIME())", "\"2025-08-20T00:00:00Z\""),
             example("$TIME().$FORMAT_TIME(\"%b %d, %Y\")", "\"Aug 20, 2025\""),
             example("$TIME().$FORMAT_TIME(\"%H:%M %Z\", \"Europe/Berlin\")", "\"02:00 CEST\""),
+            example("$TIME().$FORMAT_TIME(\"%S.%3f\")", "\"00.000\""),
             example("$TIME().$FORMAT_TIME(NULL, \"+05:30\")", "\"2025-08-20T05:30:00+05:30\""),
             example("missing.$FORMAT_TIME()", "null"),
             example("$TIME().$FORMAT_TIME(\"%Q\")", "E0314"),
@@ -101,10 +112,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Param::new("days", Kinds::NUMBER),
         ],
         result: Kinds::TIME,
-        doc: "A time plus years, months and days; negative numbers subtract. A day that the month does not have becomes its last day.",
+        doc: "A time plus years, months and days; negative numbers subtract. A day that the month does not have becomes its last day. In a zone of the IANA database the result has the same time of day on the clocks there: if it occurs twice, the earlier one, and if the clocks skip it, the same time by the clocks before the change (02:30 becomes 03:30). The zone is that of `$IN_ZONE`, or of `$PARSE_TIME` for a string without an offset.",
         examples: &[
             example("$TIME().$ADD_DATE(0, 0, -7)", "\"2025-08-13T00:00:00Z\""),
             example("$PARSE_TIME(\"2024-01-31\").$ADD_DATE(0, 1, 0)", "\"2024-02-29T00:00:00Z\""),
+            example(
+                "$PARSE_TIME(\"2025-03-29T12:00\", NULL, \"Europe/Berlin\").$ADD_DATE(0, 0, 1)",
+                "\"2025-03-30T12:00:00+02:00\"",
+            ),
+            example(
+                "$PARSE_TIME(\"2025-03-29T02:30\", NULL, \"Europe/Berlin\").$ADD_DATE(0, 0, 1)",
+                "\"2025-03-30T03:30:00+02:00\"",
+            ),
             example("$ADD_DATE(missing, 1, 0, 0)", "null"),
             example("$TIME().$ADD_DATE(8000, 0, 0)", "E0308"),
             example("$TIME().$ADD_DATE(0, 0, 1.5)", "E0314"),
@@ -124,7 +143,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Param::new("seconds", Kinds::NUMBER),
         ],
         result: Kinds::TIME,
-        doc: "A time plus hours, minutes and seconds; negative numbers subtract.",
+        doc: "A time plus hours, minutes and seconds as they pass; negative numbers subtract. The result is on the clocks of the zone that the time carries.",
         examples: &[
             example("$TIME().$ADD_TIME(1, 30, 0)", "\"2025-08-20T01:30:00Z\""),
             example("$TIME().$ADD_TIME(0, 0, -0.5)", "\"2025-08-19T23:59:59.500Z\""),
@@ -173,7 +192,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::Time,
         params: &[Param::new("time", Kinds::TIME)],
         result: Kinds::NUMBER,
-        doc: "The day of the week in the time's own offset, as ISO counts it: Monday is 1, Sunday is 7.",
+        doc: "The day of the week in the time's own zone or offset, as ISO counts it: Monday is 1, Sunday is 7.",
         examples: &[
             example("$TIME().$WEEKDAY()", "3"),
             example("$PARSE_TIME(\"2025-08-17\").$WEEKDAY()", "7"),
@@ -190,7 +209,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         family: Family::Time,
         params: &[Param::new("time", Kinds::TIME), ZONE],
         result: Kinds::TIME,
-        doc: "The same instant as the clocks of a zone show it: a name of the IANA database, `UTC`, or an offset.",
+        doc: "The same instant as the clocks of a zone show it: a name of the IANA database, `UTC`, or an offset. The time carries a zone with a name: `$ADD_DATE` and `%Z` follow it.",
         examples: &[
             example("$TIME().$IN_ZONE(\"Europe/Berlin\")", "\"2025-08-20T02:00:00+02:00\""),
             example("$TIME().$IN_ZONE(\"-03:30\")", "\"2025-08-19T20:30:00-03:30\""),
@@ -206,7 +225,24 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 const FORMAT: Param = Param::new("format", Kinds::TEXT).optional();
-const ZONE: Param = Param::new("zone", Kinds::TEXT);
+const READ_FORMAT: Param = FORMAT.role(ParamRole::ReadFormat);
+const WRITE_FORMAT: Param = FORMAT.role(ParamRole::WriteFormat);
+const ZONE: Param = Param::new("zone", Kinds::TEXT).role(ParamRole::TimeZone);
+
+/// Returns the fault of a literal format or zone with which every call fails, or `None` if there is
+/// none. `at` is the place of the argument.
+pub(crate) fn literal_fault(function: &Function, at: usize, text: &str) -> Option<Fault> {
+    let args = Args::new(function, &[]);
+    let checked = match function.param(at)?.role {
+        ParamRole::ReadFormat => {
+            Format::new(args, at, text, Purpose::Reading).and_then(|format| format.can_match())
+        }
+        ParamRole::WriteFormat => Format::new(args, at, text, Purpose::Writing).map(drop),
+        ParamRole::TimeZone => Zone::named(args, at, text).map(drop),
+        _ => Ok(()),
+    };
+    checked.err()
+}
 
 fn parse_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     if let [Value::Text(text)] = args.rest(0) {
@@ -268,8 +304,12 @@ fn in_zone<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 
 /// Parses exactly `count` digits as a number.
 fn digits(text: &str, count: usize) -> Option<u32> {
-    let all_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let all_digits = text.len() == count && digits_only(text);
     text.parse().ok().filter(|_| all_digits)
+}
+
+fn digits_only(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn two_digits(text: &str) -> Option<u32> {

@@ -1,12 +1,13 @@
 //! Parsing of times in common notations, without a given format.
 //!
 //! Each notation is unambiguous: no text can match two of them, so the digits of a text never
-//! change its meaning. Knows no zone database.
+//! change its meaning. Digits that spell a date are refused, because they are a Unix time too.
+//! Knows no zone database.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::zone::{Zone, read_offset};
-use super::{digits, two_digits};
+use super::{digits, digits_only, two_digits};
 use crate::value::{Fault, FaultKind, Number, Time, quoted};
 
 /// Maximum length of a text, in bytes. It is more than any notation needs; longer texts are not
@@ -21,6 +22,9 @@ pub(super) fn read(text: &str, zone: Option<Zone>) -> Result<Time, Fault> {
     }
     if text.len() > MAX_TEXT_BYTES || !text.is_ascii() {
         return Err(not_a_time(text));
+    }
+    if let Some(format) = date_in_digits(text) {
+        return Err(ambiguous_digits(text, format));
     }
     if let Some(number) = read_unix(text) {
         return Time::from_epoch(number);
@@ -74,7 +78,24 @@ fn read_utc(text: &[u8]) -> Option<NaiveDateTime> {
 
 fn not_a_time(text: &str) -> Fault {
     Fault::new(FaultKind::NotATime, format!("{} is not read as a time", quoted(text)))
-        .help("read are RFC 3339 (`2025-08-17T12:30:00Z`), ISO dates (`2025-08-17`), RFC 2822 (`Sun, 17 Aug 2025 12:30:00 GMT`) and Unix times in seconds or milliseconds; any other form is given as a format: `$PARSE_TIME(text, \"%d.%m.%Y\")`")
+        .help("read are RFC 3339 (`2025-08-17T12:30:00Z`), ISO dates (`2025-08-17`), RFC 2822 (`Sun, 17 Aug 2025 12:30:00 GMT`) and Unix times in seconds, milliseconds, microseconds or nanoseconds; any other form is given as a format: `$PARSE_TIME(text, \"%d.%m.%Y\")`")
+}
+
+/// Returns the format of a date that is written with digits only: of 8 digits the day, of 14 the
+/// second too.
+fn date_in_digits(text: &str) -> Option<&'static str> {
+    digits_only(text).then_some(())?;
+    let (format, is_date) = match text.len() {
+        8 => ("%Y%m%d", NaiveDate::parse_from_str(text, "%Y%m%d").is_ok()),
+        14 => ("%Y%m%d%H%M%S", NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").is_ok()),
+        _ => return None,
+    };
+    is_date.then_some(format)
+}
+
+fn ambiguous_digits(text: &str, format: &str) -> Fault {
+    Fault::new(FaultKind::NotATime, format!("`{text}` may be a date or a Unix time"))
+        .help(format!("give the format of a date: `$PARSE_TIME(text, \"{format}\")`; a Unix time is read from a number: `$PARSE_TIME($INTEGER(text))`"))
 }
 
 /// Parses a Unix time: digits with an optional sign and fraction.
@@ -84,7 +105,7 @@ fn read_unix(text: &str) -> Option<Number> {
     text.parse().ok().filter(|_| is_plain)
 }
 
-/// Parses `2025-08-17`, optionally followed by `T` or a space and a time, and an optional offset.
+/// Parses `2025-08-17`, optionally followed by `T` or a space and a time, and an optional zone.
 fn read_iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
     let (date, rest) = text.split_at_checked("2025-08-17".len())?;
     let date = read_date(date)?;
@@ -92,13 +113,36 @@ fn read_iso(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
         return Some((date.and_time(NaiveTime::MIN), None));
     }
     let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let end = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
-    let (clock, offset) = rest.split_at_checked(end)?;
+    let is_clock = |at: char| at.is_ascii_digit() || matches!(at, ':' | '.');
+    let end = rest.find(|at| !is_clock(at)).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at_checked(end)?;
     let local = date.and_time(read_clock(clock)?);
-    if offset.is_empty() {
+    if zone.is_empty() {
         return Some((local, None));
     }
-    Some((local, Some(read_offset(offset)?)))
+    Some((local, Some(read_zone(zone)?)))
+}
+
+/// Parses an offset, or after a space also `UTC`, `GMT`, or an offset with an abbreviation.
+fn read_zone(text: &str) -> Option<FixedOffset> {
+    match text.strip_prefix(' ') {
+        None => read_offset(text),
+        Some("UTC" | "GMT") => read_offset("Z"),
+        Some(zone) => match zone.split_once(' ') {
+            None => read_offset(zone),
+            Some((offset, name)) => read_offset(offset).filter(|at| may_name(name, *at)),
+        },
+    }
+}
+
+/// Returns true if an abbreviation can name the zone of an offset, as in `+0200 CEST` or `+0300
+/// +03`, which Go writes. The offset decides, because abbreviations are ambiguous.
+fn may_name(name: &str, offset: FixedOffset) -> bool {
+    match name {
+        "UTC" | "GMT" => offset.local_minus_utc() == 0,
+        _ if name.starts_with(['+', '-']) => read_offset(name) == Some(offset),
+        _ => (3..=5).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase()),
+    }
 }
 
 fn read_date(text: &str) -> Option<NaiveDate> {
@@ -122,8 +166,8 @@ fn read_clock(text: &str) -> Option<NaiveTime> {
 }
 
 /// Parses the digits after the point as nanoseconds. Further digits are cut off.
-fn read_fraction(text: &str) -> Option<u32> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+pub(super) fn read_fraction(text: &str) -> Option<u32> {
+    if text.is_empty() || !digits_only(text) {
         return None;
     }
     let mut nanos = 0;

@@ -26,36 +26,38 @@ impl Zone {
         let Some(name) = args.optional_text(at)? else {
             return Ok(None);
         };
-        match Self::find(name) {
-            Some(zone) => Ok(Some(zone)),
-            None => Err(args
-                .meaningless(at, format!("a time zone, not {}", quoted(name)))
-                .help(advice(name))),
-        }
+        Self::named(args, at, name).map(Some)
     }
 
-    fn find(name: &str) -> Option<Self> {
+    /// Returns the zone with a name, which is an argument.
+    pub(super) fn named(args: Args<'_, '_>, at: usize, name: &str) -> Result<Self, Fault> {
+        Self::find(name).ok_or_else(|| {
+            args.meaningless(at, format!("a time zone, not {}", quoted(name))).help(advice(name))
+        })
+    }
+
+    pub(super) fn find(name: &str) -> Option<Self> {
         match read_offset(name) {
             Some(offset) => Some(Self::Fixed(offset)),
             None => name.parse().ok().map(Self::Named),
         }
     }
 
-    /// Returns the zone of a time: UTC, or its offset.
+    /// Returns the zone of a time: the zone that it carries, UTC, or its offset.
     pub(super) fn of(time: Time) -> Self {
-        match *time.get().offset() {
-            offset if offset == Utc.fix() => Self::UTC,
-            offset => Self::Fixed(offset),
+        match (time.zone(), *time.get().offset()) {
+            (Some(zone), _) => Self::Named(zone),
+            (None, offset) if offset == Utc.fix() => Self::UTC,
+            (None, offset) => Self::Fixed(offset),
         }
     }
 
     /// Converts a time to this zone; the instant stays the same.
     pub(super) fn show(self, time: Time) -> Result<Time, Fault> {
-        let offset = match self {
-            Self::Named(zone) => zone.offset_from_utc_datetime(&time.get().naive_utc()).fix(),
-            Self::Fixed(offset) => offset,
-        };
-        time.in_offset(in_minutes(offset))
+        match self {
+            Self::Named(zone) => time.in_zone(zone),
+            Self::Fixed(offset) => time.in_offset(offset),
+        }
     }
 
     /// Returns the instant of a local time in this zone: the earlier one if the local time occurs
@@ -65,12 +67,15 @@ impl Zone {
             return Err(out_of_years(local));
         }
         let found = match self {
-            Self::Named(zone) => zone.from_local_datetime(&local).map(|at| at.fixed_offset()),
-            Self::Fixed(offset) => offset.from_local_datetime(&local),
+            Self::Named(zone) => zone.from_local_datetime(&local).map(|at| at.to_utc()),
+            Self::Fixed(offset) => offset.from_local_datetime(&local).map(|at| at.to_utc()),
         };
         let at = found.earliest().ok_or_else(|| self.skipped(local))?;
-        let shown = at.with_timezone(&in_minutes(*at.offset()));
-        Time::new(shown).ok_or_else(|| out_of_years(local))
+        let shown = match self {
+            Self::Named(zone) => Time::zoned(at, zone),
+            Self::Fixed(offset) => Time::new(at.with_timezone(&offset)),
+        };
+        shown.ok_or_else(|| out_of_years(local))
     }
 
     fn skipped(self, local: NaiveDateTime) -> Fault {
@@ -87,13 +92,6 @@ impl Zone {
 
 fn out_of_years(local: NaiveDateTime) -> Fault {
     Fault::new(FaultKind::NotATime, format!("`{local:?}` is not in the years 0 to 9999"))
-}
-
-/// Truncates an offset to whole minutes. RFC 3339 writes only whole minutes, and before 1900
-/// offsets had seconds too.
-fn in_minutes(offset: FixedOffset) -> FixedOffset {
-    let seconds = offset.local_minus_utc();
-    FixedOffset::east_opt(seconds - seconds % 60).unwrap_or(offset)
 }
 
 /// Parses `Z`, `+02:00`, `+0200` or `+02`.

@@ -100,6 +100,9 @@ impl Configuration {
             let loaded = load_from(files, &policy, &name, &source, outside);
             told.extend(loaded.diagnostics);
             sources.extend(loaded.sources);
+            if let (Some(listener), Some(settings)) = (&loaded.listener, &settings) {
+                told.extend(too_large(&name, &source, listener, settings.limits.body));
+            }
             if let Some(listener) = loaded.listener
                 && let Some(other) = listeners.insert(listener.id.clone(), Arc::new(listener))
             {
@@ -197,6 +200,18 @@ fn same_id(name: &str, text: &str, other: &Listener) -> Diagnostics {
     let diagnostic = Diagnostic::new(Code::E0605, span, message)
         .help("give each listener its own id: `uuidgen` makes one");
     Diagnostics::new(source, vec![diagnostic])
+}
+
+/// Reports a `body.max_size` above the limit of the gateway, which would have no effect.
+fn too_large(name: &str, text: &str, listener: &Listener, most: usize) -> Option<Diagnostics> {
+    let size = listener.max_body.filter(|size| *size > most)?;
+    let root = document::read(text, Format::Toml, u16::MAX).ok()?;
+    // The value of a recipe has no place in this file, and the lower limit applies.
+    let span = root.get("body")?.get("max_size")?.span;
+    let message = format!("`body.max_size` is {size}, and `limits.body` of the gateway is {most}");
+    let diagnostic = Diagnostic::new(Code::E0605, span, message)
+        .help("raise `limits.body` in `hookgate.toml`, or lower `body.max_size`");
+    Some(Diagnostics::new(Source::new(name, text), vec![diagnostic]))
 }
 
 /// Returns the files of the listeners, sorted by name.

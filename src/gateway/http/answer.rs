@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::EXPECT;
+use hyper::{Request, Version};
 use tokio::sync::Notify;
 
 use super::connections::{ConnectionPlace, Unstarted};
+use super::unread::UnreadBodies;
 
 /// One request in progress. The request ends when the last reference to this value is dropped.
 #[derive(Debug)]
@@ -121,19 +124,46 @@ impl Drop for InProgress {
     }
 }
 
-/// The body of a request. Marks the request as received when the body ends.
+/// The body of a request. Marks the request as received when the body ends. A body that is dropped
+/// before its end is discarded.
 #[derive(Debug)]
 pub(super) struct RequestBody {
-    body: Incoming,
+    /// `None` once the body was dropped.
+    body: Option<Incoming>,
     request: Arc<InProgress>,
+    unread: UnreadBodies,
+    /// True while the sender waits for `100 Continue`, which HTTP sends at the first read: it sends
+    /// no body then (RFC 9110, section 10.1.1).
+    is_expecting: bool,
+    is_ended: bool,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, request: Arc<InProgress>) -> Self {
-        if body.is_end_stream() {
-            request.received();
-        }
-        Self { body, request }
+    /// Returns the body of a request with this head.
+    pub(super) fn new(
+        request: Request<Incoming>,
+        progress: Arc<InProgress>,
+        unread: UnreadBodies,
+    ) -> Request<Self> {
+        let expects = request.headers().get(EXPECT);
+        let is_expecting = request.version() < Version::HTTP_2
+            && expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        request.map(|body| {
+            let is_ended = body.is_end_stream();
+            if is_ended {
+                progress.received();
+            }
+            Self { body: Some(body), request: progress, unread, is_expecting, is_ended }
+        })
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let Some(body) = self.body.take().filter(|_| !self.is_ended && !self.is_expecting) else {
+            return;
+        };
+        self.unread.discard(body, Arc::clone(&self.request));
     }
 }
 
@@ -145,19 +175,26 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+        self.is_expecting = false;
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = Pin::new(&mut *body).poll_frame(cx);
+        let is_end = matches!(frame, Poll::Ready(None)) || body.is_end_stream();
+        if is_end {
             self.request.received();
         }
+        // An error is an end too: nothing comes after it.
+        self.is_ended = is_end || matches!(frame, Poll::Ready(Some(Err(_))));
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -24,6 +24,7 @@ mod service;
 mod stages;
 pub(super) mod tls;
 mod tls_reason;
+mod unread;
 
 pub(crate) use collected::collected;
 pub(super) use head::copy_size;

@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::connections::{ConnectionPlace, Connections};
 use super::service::Service;
 use super::tls::Certificates;
+use super::unread::UnreadBodies;
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 
@@ -62,7 +63,8 @@ impl Server {
         is_management: bool,
         certificates: Option<Arc<Certificates>>,
     ) -> Self {
-        let service = Service { app: Arc::clone(app), routes, limits, is_management };
+        let unread = UnreadBodies::default();
+        let service = Service { app: Arc::clone(app), routes, limits, unread, is_management };
         let connections = Arc::new(Connections::new(&limits));
         Self { service: Arc::new(service), connections, certificates }
     }

@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use super::answer::{Answer, InProgress, MemoryWait, RequestBody};
 use super::head::{self, HeadError};
 use super::memory::{BEGINNING, BodyReservation, Queued};
+use super::unread::UnreadBodies;
 use crate::gateway::app::App;
 use crate::gateway::config::settings::Limits;
 use crate::listener::Outcome;
@@ -26,6 +27,7 @@ pub(super) struct Service {
     pub app: Arc<App>,
     pub routes: Router,
     pub limits: Limits,
+    pub unread: UnreadBodies,
     /// True for the management address, where `Host` is checked against `server.management_hosts`.
     pub is_management: bool,
 }
@@ -36,8 +38,8 @@ const ADMISSION: Duration = Duration::from_secs(2);
 
 /// A request after the checks of its head.
 enum Admitted {
-    Now(Request<Incoming>, BodyReservation),
-    Later(Request<Incoming>, Wait),
+    Now(Request<RequestBody>, BodyReservation),
+    Later(Request<RequestBody>, Wait),
     Refused(Response<AxumBody>),
 }
 
@@ -53,7 +55,7 @@ impl Service {
     /// Answers a request.
     ///
     /// The head is checked and its memory reserved before this function returns its future. So a
-    /// refused request is dropped at once.
+    /// refused request is dropped at once, apart from a body that is discarded.
     pub(super) fn call(
         self: &Arc<Self>,
         peer: SocketAddr,
@@ -61,17 +63,18 @@ impl Service {
         progress: Arc<InProgress>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + use<> {
         let service = Arc::clone(self);
+        let request = RequestBody::new(request, Arc::clone(&progress), self.unread.clone());
         let admitted = self.admit(request, &progress);
         let unstarted = progress.unstarted();
         async move {
             drop(unstarted);
             let response = match admitted {
                 Admitted::Refused(response) => response,
-                Admitted::Now(request, held) => service.route(peer, request, held, &progress).await,
+                Admitted::Now(request, held) => service.route(peer, request, held).await,
                 Admitted::Later(request, wait) => {
                     let version = request.version();
                     match service.wait(wait).await {
-                        Some(held) => service.route(peer, request, held, &progress).await,
+                        Some(held) => service.route(peer, request, held).await,
                         None => service.unavailable(version),
                     }
                 }
@@ -80,7 +83,7 @@ impl Service {
         }
     }
 
-    fn admit(&self, request: Request<Incoming>, progress: &Arc<InProgress>) -> Admitted {
+    fn admit(&self, request: Request<RequestBody>, progress: &Arc<InProgress>) -> Admitted {
         let (parts, body) = request.into_parts();
         if let Err(error) = self.check(&parts) {
             progress.refuse();
@@ -121,12 +124,10 @@ impl Service {
     async fn route(
         &self,
         peer: SocketAddr,
-        mut request: Request<Incoming>,
+        mut request: Request<RequestBody>,
         _held: BodyReservation,
-        progress: &Arc<InProgress>,
     ) -> Response<AxumBody> {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let request = request.map(|body| RequestBody::new(body, Arc::clone(progress)));
         let Ok(response) = self.routes.clone().oneshot(request).await;
         response
     }

@@ -165,6 +165,8 @@ fn config(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(unusable)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // HTTP/1.0 is served like HTTP/1.1. Without its name, a client that offers nothing else would
+    // have its handshake refused (RFC 7301, section 3.2).
+    config.alpn_protocols = [b"h2".as_slice(), b"http/1.1", b"http/1.0"].map(Vec::from).into();
     Ok(config)
 }

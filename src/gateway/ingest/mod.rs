@@ -8,3 +8,4 @@ pub(super) mod rate_limit;
 pub(super) mod receive;
 pub(super) mod replay;
 pub(super) mod scopes;
+pub(super) mod unknown;

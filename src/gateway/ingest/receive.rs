@@ -18,6 +18,7 @@ use hyper::{Method, Request as HttpRequest, StatusCode};
 use super::captured_request::CapturedRequest;
 use super::credentials::{issue, look_up};
 use super::rate_limit::{Policies, RateLimiter};
+use super::unknown;
 use crate::engine::{Machine, Time};
 use crate::gateway::app::App;
 use crate::gateway::config::configuration::Configuration;
@@ -63,13 +64,23 @@ pub(in crate::gateway) async fn notify(
     // An id that is not UTF-8 is handled like any unknown id: no listener has an empty one.
     let id = id.map(|Path(id)| id.to_ascii_lowercase()).unwrap_or_default();
     let Some(listener) = configuration.listeners.get(id.as_str()).map(Arc::clone) else {
-        app.metrics.count("", Outcome::UnknownListener, began.elapsed());
-        return http(Response::empty(404), false);
+        let (head, _) = request.into_parts();
+        return http(unknown::refuse(&app, peer.ip(), &head, began), false);
     };
     let head_only = request.method() == Method::HEAD;
     let receiver = RequestReceiver { app, configuration, listener, began };
     let response = receiver.receive(peer.ip(), request).await;
     http(response, head_only)
+}
+
+/// Answers a request whose path no route has.
+pub(in crate::gateway) async fn unknown_path(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: HttpRequest<Body>,
+) -> HttpResponse {
+    let (head, _) = request.into_parts();
+    http(unknown::refuse(&app, peer.ip(), &head, Instant::now()), false)
 }
 
 /// The context of one request. Cheap to clone for work on another thread.
@@ -100,7 +111,7 @@ impl RequestReceiver {
     async fn receive(&self, peer: IpAddr, request: HttpRequest<Body>) -> Response {
         let (parts, content) = request.into_parts();
         let head = self.head(peer, parts);
-        let limits = &self.configuration.settings.limits;
+        let limits = &self.limits();
         if head.parts.headers.len() > limits.headers {
             return self.refuse(&head, Outcome::HeadersTooLarge);
         }
@@ -179,8 +190,7 @@ impl RequestReceiver {
     /// # Errors
     /// Returns the response to a body that cannot be decompressed.
     fn unpack(&self, arrived: &mut Arrived) -> Result<(), Response> {
-        let most = self.configuration.settings.limits.body;
-        let unpacked = arrived.incoming.unpack(most);
+        let unpacked = arrived.incoming.unpack(self.limits().body);
         unpacked.map_err(|outcome| self.refuse(&arrived.head, outcome))
     }
 
@@ -236,6 +246,13 @@ impl RequestReceiver {
             received_at: self.app.clock.now(),
             parts,
         }
+    }
+
+    /// Returns the limits for requests to this listener.
+    fn limits(&self) -> Limits {
+        let limits = self.configuration.settings.limits;
+        let body = self.listener.max_body.map_or(limits.body, |most| most.min(limits.body));
+        Limits { body, ..limits }
     }
 
     fn rate_limiter(&self, origin: Origin) -> RateLimiter<'_> {

@@ -122,6 +122,8 @@ pub struct RequestFilter {
     pub listener_id: Option<ListenerId>,
     /// Selects requests with this outcome.
     pub outcome: Option<Outcome>,
+    /// True to select rejected requests only.
+    pub rejected: bool,
     /// The earliest time of arrival, inclusive.
     pub since: Option<UnixMicros>,
     /// The latest time of arrival, exclusive.

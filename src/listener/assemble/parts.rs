@@ -62,6 +62,11 @@ impl<'a> Assembly<'a> {
         redaction
     }
 
+    pub(super) fn max_body(&self) -> Option<usize> {
+        let bytes = self.member("body", "max_size")?.node.as_count()?;
+        usize::try_from(bytes).ok()
+    }
+
     pub(super) fn rate(&mut self) -> Option<Policy> {
         let part = self.part("rate_limit")?;
         let requests = part.get("requests")?.node.as_count()?;

@@ -89,6 +89,14 @@ fn known() -> impl Strategy<Value = i64> {
     63_072_000i64..1_735_689_600
 }
 
+/// Moves a time near a clock change, if there is one: other local times are unambiguous.
+fn near_change(tz: &TimeZone, seconds: i64, near: bool, off: i64) -> Timestamp {
+    let at = Timestamp::new(seconds, 0).unwrap();
+    let change = tz.following(at).next().map(|change| change.timestamp());
+    let at = change.filter(|at| near && at.as_second() < 1_735_000_000).unwrap_or(at);
+    Timestamp::new(at.as_second() + off, 0).unwrap()
+}
+
 proptest! {
     #![proptest_config(cases(300))]
 
@@ -122,6 +130,54 @@ proptest! {
             // In UTC the year may be out of range although it is in range in its offset.
             Err(trap) => prop_assert!(!(1..9999).contains(&moved.year()), "{trap} {moved}"),
         }
+    }
+
+    #[test]
+    fn add_date_in_a_zone_agrees_with_jiff(
+        seconds in known(), zone in zones(), near in any::<bool>(), off in -100_000i64..100_000,
+        months in -30i64..30, days in -40i64..40,
+    ) {
+        let tz = TimeZone::get(zone).unwrap();
+        let at = near_change(&tz, seconds, near, off);
+        let given = [
+            ("t", Value::Time(Time::from_epoch(at.as_second().into()).unwrap())),
+            ("z", Value::Text(zone)),
+            ("m", Value::Number(months.into())),
+            ("d", Value::Number(days.into())),
+        ];
+        let ours = time_of(run("$ADD_DATE($IN_ZONE(t, z), 0, m, d)", &given));
+        let local = at.to_zoned(tz.clone()).datetime();
+        let span = |span: Span| local.checked_add(span).unwrap();
+        let moved = span(Span::new().months(months)).checked_add(Span::new().days(days)).unwrap();
+        let wanted = if (months, days) == (0, 0) { at } else { moved.to_zoned(tz.clone()).unwrap().timestamp() };
+        prop_assume!(wanted.as_second() < 1_735_689_600);
+        prop_assert_eq!(ours.get().timestamp(), wanted.as_second(), "{} {} {}", at, zone, moved);
+        prop_assert_eq!(offset(ours), wanted.to_zoned(tz).offset().seconds());
+    }
+
+    #[test]
+    fn seconds_are_added_on_the_clocks_of_a_zone_as_in_jiff(
+        seconds in known(), zone in zones(), near in any::<bool>(), off in -100_000i64..100_000,
+    ) {
+        let tz = TimeZone::get(zone).unwrap();
+        let at = near_change(&tz, seconds, near, 0);
+        let wanted = Timestamp::new(at.as_second() + off, 0).unwrap();
+        prop_assume!(wanted.as_second() < 1_735_689_600);
+        let time = Time::from_epoch(at.as_second().into()).unwrap();
+        let given =
+            [("t", Value::Time(time)), ("z", Value::Text(zone)), ("s", Value::Number(off.into()))];
+        let ours = time_of(run("$IN_ZONE(t, z) + s", &given));
+        prop_assert_eq!(ours.get().timestamp(), wanted.as_second());
+        prop_assert_eq!(offset(ours), wanted.to_zoned(tz).offset().seconds());
+    }
+
+    #[test]
+    fn a_fraction_is_read_by_its_digits(seconds in known(), digits in "[0-9]{1,12}") {
+        let at = Timestamp::new(seconds, 0).unwrap().to_zoned(TimeZone::UTC).datetime();
+        let written = format!("{}.{digits}", at.strftime("%FT%T"));
+        let read = |source: &str| time_of(run(source, &[("given", Value::Text(&written))]));
+        let by_format = read("$PARSE_TIME(given, \"%Y-%m-%dT%H:%M:%S.%f\")");
+        prop_assert_eq!(nanos(by_format), nanos(read("$PARSE_TIME(given)")));
     }
 
     #[test]
@@ -166,11 +222,7 @@ proptest! {
         seconds in known(), zone in zones(), near in any::<bool>(), off in -7_200i64..7_200,
     ) {
         let tz = TimeZone::get(zone).unwrap();
-        // Moves the time near a clock change, if there is one: other times are unambiguous.
-        let at = Timestamp::new(seconds, 0).unwrap();
-        let change = tz.following(at).next().map(|change| change.timestamp());
-        let at = change.filter(|at| near && at.as_second() < 1_735_000_000).unwrap_or(at);
-        let local = at.to_zoned(tz.clone()).datetime();
+        let local = near_change(&tz, seconds, near, 0).to_zoned(tz.clone()).datetime();
         let local = local.checked_add(Span::new().try_seconds(off).unwrap()).unwrap();
         let written = local.strftime("%FT%T").to_string();
         let given = [("given", Value::Text(&written)), ("z", Value::Text(zone))];

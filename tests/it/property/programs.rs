@@ -164,6 +164,8 @@ impl Program<'_> {
                 "$PARSE_TIME(\"9999-12-31T23:59:59.999999999Z\")",
                 "$PARSE_TIME(\"0000-01-01T00:00:00Z\")",
                 "$PARSE_TIME(1755648000.25)",
+                "$TIME().$IN_ZONE(\"Europe/Berlin\")",
+                "$PARSE_TIME(\"2025-10-26T02:30\", NULL, \"Europe/Berlin\")",
             ])),
             Kind::Bytes => atom(*self.choices.one(&[
                 "bin",

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -12,6 +13,7 @@ use crate::gateway::ids::ListenerId;
 use crate::gateway::ops::clock::UnixMicros;
 use crate::gateway::store::{RejectedLogPolicy, RejectedLogStats, RequestRecord, StoreError};
 use crate::listener::Outcome;
+use crate::listener::rate::{Admission, Bucket, Policy, admit};
 
 /// The log, with the rows that are not written yet.
 pub(super) struct RejectedLog {
@@ -34,6 +36,8 @@ struct State {
     /// The current second, and the number of requests of each listener in it.
     second: i64,
     seen: HashMap<ListenerId, u32>,
+    /// The rows of requests without a listener.
+    unrouted: Bucket,
 }
 
 /// Maximum rows in the buffer, and maximum keys with a new time of use.
@@ -45,8 +49,19 @@ const EARLY_WRITE_ROWS: usize = 256;
 /// Sampling rate above the limit per second: every 100th request is logged.
 const SAMPLING_RATE: u32 = 100;
 
+/// Rows of requests without a listener: one in ten seconds, fifty after a pause. They must not push
+/// those of listeners out of the log, and anyone can send them.
+const UNROUTED: Policy = Policy { requests: 1, per: Duration::from_secs(10), burst: 50 };
+
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
+
+impl State {
+    /// Returns true if a row of a request without a listener may be written now.
+    fn admit_unrouted(&mut self, at: UnixMicros) -> bool {
+        matches!(admit(&mut self.unrouted, UNROUTED, at.get()), Admission::Admitted { .. })
+    }
+}
 
 impl RejectedLog {
     pub(super) fn new(policy: RejectedLogPolicy) -> Self {
@@ -65,7 +80,8 @@ impl RejectedLog {
         }
     }
 
-    /// Returns true if the log accepts one more row of a listener. Counts the request in any case.
+    /// Returns true if the log accepts one more row of a listener, or of none if the id is empty.
+    /// Counts the request in any case.
     pub(super) fn admit(&self, listener_id: &ListenerId, at: UnixMicros) -> bool {
         self.with(|state| {
             let second = at.get() / SECOND;
@@ -80,7 +96,8 @@ impl RejectedLog {
                 *seen = seen.saturating_add(1);
                 *seen
             });
-            let wanted = seen <= self.policy.per_second || seen % SAMPLING_RATE == 0;
+            let is_sampled = seen <= self.policy.per_second || seen % SAMPLING_RATE == 0;
+            let wanted = is_sampled && (!listener_id.is_empty() || state.admit_unrouted(at));
             let admitted = wanted && state.buffer.rows.len() < MAX_ROWS;
             if !admitted {
                 state.counters.dropped += 1;

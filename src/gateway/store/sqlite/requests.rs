@@ -19,6 +19,7 @@ use crate::gateway::store::{
     ChallengeRecord, Entry, EventFilter, EventRecord, Kept, RejectedLogStats, Repeat,
     RequestFilter, RequestRecord, RequestStore, StoreError,
 };
+use crate::listener::all_outcomes;
 
 const REQUEST: &str = "SELECT id, tenant, listener_id, listener_name, received_at, outcome, status,
     log, body, reasons, event_id, duration_us FROM all_requests";
@@ -52,7 +53,8 @@ pub(super) fn requests(
     let sql = format!(
         "{REQUEST} WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR listener_id = ?2)
          AND (?3 IS NULL OR outcome = ?3) AND received_at >= ?4 AND (?5 IS NULL OR received_at < ?5)
-         AND id >= ?6 AND {} ORDER BY id {order}",
+         AND id >= ?6 AND {} AND {} ORDER BY id {order}",
+        if filter.rejected { is_rejected() } else { "TRUE".to_owned() },
         match (&filter.after, filter.newest_first) {
             (None, _) => "?7 IS NULL",
             (Some(_), true) => "id < ?7",
@@ -73,6 +75,13 @@ pub(super) fn requests(
     };
     let bounds = Bounds { rows: filter.limit, bytes: filter.bytes.unwrap_or(usize::MAX) };
     bounded(connection, &sql, params, bounds, request_of, size)
+}
+
+/// Returns the condition for rejected requests. The names are those of the table of outcomes.
+fn is_rejected() -> String {
+    let rejected = all_outcomes().filter(|row| row.outcome.is_rejected());
+    let names: Vec<String> = rejected.map(|row| format!("'{}'", row.name)).collect();
+    format!("outcome IN ({})", names.join(", "))
 }
 
 pub(super) fn request(
