@@ -218,6 +218,7 @@ impl<'a> Assembly<'a> {
             wanted: Projection::whole(),
             conditions: RuleSet::default(),
             rate: self.rate(),
+            retries: self.recipe.and_then(|recipe| recipe.retries),
             schema,
             filter: self.filter(),
             dedup: Dedup::default(),
@@ -275,20 +276,30 @@ impl<'a> Assembly<'a> {
         self.root().get(key)
     }
 
-    /// Returns a part of the configuration: from the file, or otherwise from the recipe.
+    /// Returns a part of the configuration: the file, merged key by key with the recipe.
     fn part(&self, key: &str) -> Option<Part<'a>> {
-        self.own(key).or_else(|| self.recipe_part(key))
+        self.root().over(self.recipe_root()).get(key)
     }
 
     /// Returns a member of a table: from the file, or otherwise from the recipe.
     fn member(&self, table: &str, key: &str) -> Option<Part<'a>> {
-        let own = self.own(table).and_then(|table| table.get(key));
-        own.or_else(|| self.recipe_part(table)?.get(key))
+        self.part(table)?.get(key)
+    }
+
+    fn recipe_root(&self) -> Option<&'static Node> {
+        self.recipe?.layer.root.get("listener")
     }
 
     fn recipe_part(&self, key: &str) -> Option<Part<'a>> {
-        let node = self.recipe?.layer.root.get("listener")?;
-        Part::root(node, &FRAGMENT, true).get(key)
+        Part::root(self.recipe_root()?, &FRAGMENT, true).get(key)
+    }
+
+    /// Returns the source that contains a part.
+    fn source_of(&self, part: Part<'_>) -> &Source {
+        match self.recipe {
+            Some(recipe) if part.of_recipe => &recipe.layer.source,
+            _ => &self.file.source,
+        }
     }
 
     /// Returns the items of a list that the file extends: those of the recipe, then those of the
@@ -323,7 +334,7 @@ impl<'a> Assembly<'a> {
 
     fn allow(&mut self) {
         let mut codes = Vec::new();
-        let own = self.part("allow").into_iter();
+        let own = self.own("allow").into_iter();
         for part in own.chain(self.recipe_part("allow")).flat_map(Part::items).collect::<Vec<_>>() {
             match part.node.as_str().and_then(Code::find) {
                 Some(code) => codes.push(code),
@@ -593,10 +604,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn name_of(&self, part: Part<'_>) -> String {
-        let source = match self.recipe {
-            Some(recipe) if part.of_recipe => &recipe.layer.source,
-            _ => &self.file.source,
-        };
+        let source = self.source_of(part);
         let line = source.position(part.node.span.start as usize).line;
         format!("{}:{line}", source.name())
     }
@@ -665,10 +673,7 @@ impl<'a> Assembly<'a> {
         if part.node.as_text().is_some() {
             return self.program(part);
         }
-        let source = match self.recipe {
-            Some(recipe) if part.of_recipe => recipe.layer.source.clone(),
-            _ => self.file.source.clone(),
-        };
+        let source = self.source_of(part).clone();
         match self.engine.check_mapper_part(source, part.node) {
             Ok(checked) => {
                 for one in checked.warnings.clone() {

@@ -123,7 +123,7 @@ const RATE_LIMIT: Field = optional(
     "rate_limit",
     FieldType::Table(&RATE),
     "The rate limit of the listener.",
-).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds");
+).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential, and 100 a second with a burst of 1,000 if the provider is known not to send a refused delivery again; else one in 10 seconds");
 const SCHEMA: Field = optional(
     "schema",
     FieldType::Table(&SCHEMAS),
@@ -443,18 +443,19 @@ static RATE: Table = Table {
     name: "a rate limit",
     doc: "The rate of requests, counted after verification.",
     fields: &[
-        required(
+        optional(
             "requests",
             FieldType::Count(1, 1_000_000),
             "The number of requests in one period.",
-        ),
-        optional("per", FieldType::Duration, "The period.").or("1s"),
+        )
+        .or_derived("the recipe's, else those of the default limit"),
+        optional("per", FieldType::Duration, "The period of `requests`.").or("1s"),
         optional(
             "burst",
             FieldType::Count(1, 10_000_000),
             "The number of requests at once, after a pause.",
         )
-        .or_derived("the requests of ten seconds, at least 1"),
+        .or_derived("the requests of ten seconds, at least 1; without `requests`, that of the default limit"),
     ],
     one_of: &[],
 };
@@ -583,6 +584,12 @@ pub static RECIPE: Table = Table {
             FieldType::List(&FieldType::Text),
             "The important parts of a request that the signature does not cover.",
         ),
+        optional(
+            "retries",
+            FieldType::Bool,
+            "True if the provider sends a delivery again that was refused with 429 or 503; false if it is lost.",
+        )
+        .or_derived("not known"),
         optional(
             "secrets",
             FieldType::Map(&FieldType::Table(&RECIPE_SECRET)),

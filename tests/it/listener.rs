@@ -5,6 +5,7 @@ mod configuration;
 mod decide;
 mod defaults;
 mod forgery;
+mod merge;
 mod property;
 mod recipes;
 mod redaction;

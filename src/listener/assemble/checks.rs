@@ -238,7 +238,7 @@ fn canonical(network: ipnet::IpNet) -> ipnet::IpNet {
 }
 
 fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
-    part.section().texts("hashes").into_iter().filter_map(Hash::find).collect()
+    part.section("hashes").texts("hashes").into_iter().filter_map(Hash::find).collect()
 }
 
 /// The value of `vars.tolerance`, which overrides the tolerance of every signed time.

@@ -53,7 +53,7 @@ fn write_table(table: &'static Schema, entries: &mut Table, written: &mut Writte
 }
 
 /// Returns a file as TOML, with every table on one line. The scalars of JSON are TOML too.
-fn file(table: &Table) -> String {
+pub(super) fn file(table: &Table) -> String {
     table.iter().map(|(key, value)| format!("{key:?} = {}\n", inline(value))).collect()
 }
 
