@@ -4,6 +4,7 @@
 //! Reads neither files nor the environment itself: the caller does, through [`ConfigSource`].
 
 mod checks;
+mod limits;
 mod part;
 mod parts;
 
@@ -233,21 +234,29 @@ impl<'a> Assembly<'a> {
         listener.find_wanted();
         listener.put_conditions_together();
         self.warn_of_no_verification();
+        self.warn_of_limit(listener.rate);
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.report_if_not_allowed(of_recipe, diagnostic);
         });
         Some(listener)
     }
 
+    /// Returns true if a verification is enforced.
+    fn verifies(&self) -> bool {
+        self.parts("verify").iter().any(|part| part.flag("enforce"))
+    }
+
+    /// Returns the position for a message about the whole listener.
+    fn name_span(&self) -> Span {
+        self.file.root.get("name").map_or(Span::default(), |node| node.span)
+    }
+
     /// Warns if no verification is enforced, unless there is an error: a misspelt key may be why.
     fn warn_of_no_verification(&mut self) {
-        let is_enforced =
-            |part: &Part<'_>| part.node.get("enforce").and_then(Node::as_bool) != Some(false);
-        let has_errors = self.told.iter().any(Diagnostic::is_error);
-        if has_errors || self.parts("verify").iter().any(is_enforced) {
+        if self.told.iter().any(Diagnostic::is_error) || self.verifies() {
             return;
         }
-        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
+        let span = self.name_span();
         let message =
             "this listener enforces no verification, so it accepts the requests of every sender";
         let help =
@@ -385,7 +394,7 @@ impl<'a> Assembly<'a> {
 
     /// Returns the sources of the secrets, for a comparison with those of other listeners.
     fn secret_sources(&self) -> SecretSources {
-        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
+        let span = self.name_span();
         let mut sources = SecretSources {
             tenant: self.required("tenant").into(),
             name: (self.required("name").into(), span),
@@ -499,7 +508,12 @@ impl<'a> Assembly<'a> {
         };
         let added = secret::decode(&mut self.secrets, name, &content, encoding);
         if let Err(message) = added {
-            self.unset(at, message, None);
+            return self.unset(at, message, secret::advice(&content, encoding));
+        }
+        let is_stated = self.recipe.is_some() || part.get("encoding").is_some();
+        if let Some((message, help)) = secret::doubt(name, &content, encoding, is_stated) {
+            let warning = Diagnostic::new(Code::W0613, at.node.span, message).help(help);
+            self.report_if_not_allowed(part.of_recipe, warning);
         }
     }
 
