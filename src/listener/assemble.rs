@@ -4,6 +4,7 @@
 //! Reads neither files nor the environment itself: the caller does, through [`ConfigSource`].
 
 mod checks;
+mod definitions;
 mod limits;
 mod part;
 mod parts;
@@ -25,7 +26,7 @@ use crate::config::{Layer, Neighbour, quoted_list};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, nearest};
 use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
-    Engine, OwnedValue, Program, RootDeclaration, RuleSet, Secrets, Source, Type, request_roots,
+    Engine, OwnedValue, Parsed, Program, RootDeclaration, RuleSet, Secrets, Source, Type,
 };
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
@@ -154,6 +155,12 @@ struct Assembly<'a> {
     secrets: Secrets,
     /// The names of all secrets, including secrets that are not set.
     secret_names: Vec<Box<str>>,
+    /// The names of `[define]`.
+    definition_names: Vec<Box<str>>,
+    /// The warnings of definitions, which their users repeat.
+    told_of_definitions: Vec<(Code, String)>,
+    /// The secrets that definitions read and the file does not define, as already reported.
+    reported_secrets: Vec<Box<str>>,
     /// The sources of the secrets, with the position of each name.
     named: Vec<(External<'a>, Span)>,
     samples: Vec<OwnedValue>,
@@ -180,6 +187,9 @@ impl<'a> Assembly<'a> {
             engine,
             secrets: Secrets::default(),
             secret_names: Vec::new(),
+            definition_names: Vec::new(),
+            told_of_definitions: Vec::new(),
+            reported_secrets: Vec::new(),
             named: Vec::new(),
             samples: Vec::new(),
             verifying_secrets: Vec::new(),
@@ -195,6 +205,7 @@ impl<'a> Assembly<'a> {
         self.samples();
         self.know_body(schema.as_ref());
         self.read_secrets();
+        self.define();
         let vars = self.vars();
         let (checks, lints) = self.checks(&vars);
         self.verifying_secrets = lints::verifies_with(&checks);
@@ -606,7 +617,8 @@ impl<'a> Assembly<'a> {
         let name = self.name_of(part);
         match engine.check(Source::new(name, source)) {
             Ok(checked) => {
-                self.place(part, text, checked.warnings.clone(), before);
+                let warnings = self.own_warnings(&checked, engine.host().verification);
+                self.place(part, text, warnings, before);
                 self.known_secrets(part, &checked);
                 Some(checked)
             }
@@ -647,7 +659,9 @@ impl<'a> Assembly<'a> {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            self.known_secret(part, name);
+            if !self.reported_secrets.iter().any(|known| **known == *name) {
+                self.known_secret(part, name);
+            }
         }
     }
 
@@ -662,6 +676,12 @@ impl<'a> Assembly<'a> {
         });
         let message = format!("the listener has no secret `{name}`");
         self.report(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
+    }
+
+    /// Compiles a part of a program that was checked.
+    fn compile_parsed(&self, parsed: Parsed) -> Option<Program> {
+        let checked = self.engine.check_parsed(parsed).ok()?;
+        self.engine.lower(&checked).ok()
     }
 
     fn program(&mut self, part: Part<'_>) -> Option<Program> {
@@ -690,7 +710,7 @@ impl<'a> Assembly<'a> {
         let source = self.source_of(part).clone();
         match self.engine.check_mapper_part(source, part.node) {
             Ok(checked) => {
-                for one in checked.warnings.clone() {
+                for one in self.own_warnings(&checked, false) {
                     self.report(part, one);
                 }
                 self.known_secrets(part, &checked);
@@ -711,7 +731,8 @@ impl<'a> Assembly<'a> {
         let name = self.name_of(part);
         match self.engine.check_template(Source::new(name, text.value.as_str())) {
             Ok(checked) => {
-                self.place(part, text, checked.warnings.clone(), 0);
+                let warnings = self.own_warnings(&checked, false);
+                self.place(part, text, warnings, 0);
                 self.known_secrets(part, &checked);
                 self.lower(part, &checked)
             }
@@ -726,9 +747,4 @@ impl<'a> Assembly<'a> {
 /// Returns true if a character can be part of a name.
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
-}
-
-/// Returns true if a name is a request variable.
-fn is_root(name: &str) -> bool {
-    request_roots().iter().any(|root| *root.name == *name)
 }

@@ -59,6 +59,7 @@ pub static LISTENER: Table = Table {
             FieldType::Map(&FieldType::Any),
             "Settings that programs read as `vars.NAME`. `vars.tolerance` overrides the tolerance of every signed time.",
         ),
+        DEFINE,
         METHODS,
         VERIFY,
         CHALLENGE,
@@ -81,6 +82,7 @@ pub(super) static FRAGMENT: Table = Table {
     name: "a recipe's listener",
     doc: "The settings of a listener of this provider, if its file does not set them.",
     fields: &[
+        DEFINE,
         METHODS,
         VERIFY,
         CHALLENGE,
@@ -103,6 +105,11 @@ const SECRETS: Field = optional(
 );
 const SECRET_SOURCES: FieldType =
     FieldType::OneOf(&[FieldType::Table(&SECRET), FieldType::List(&FieldType::Table(&SECRET))]);
+const DEFINE: Field = optional(
+    "define",
+    FieldType::Map(&FieldType::Expression),
+    "Named expressions. Every other expression of the listener may have the names, and is evaluated as if the expressions were written there.",
+);
 const METHODS: Field = optional(
     "methods",
     FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),

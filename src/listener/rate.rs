@@ -25,8 +25,7 @@ impl Policy {
 
     /// 100 requests a second, with a burst of 1,000: for verified senders that never send a refused
     /// delivery again. A request past the limit is an event that is lost.
-    pub const NOT_RETRIED: Self =
-        Self { requests: 100, per: Duration::from_secs(1), burst: 1000 };
+    pub const NOT_RETRIED: Self = Self { requests: 100, per: Duration::from_secs(1), burst: 1000 };
 
     /// Returns the limit of a listener that sets none. `secured` is true if a secret verifies the
     /// sender; `retries` tells if the provider sends a refused delivery again, where that is known.

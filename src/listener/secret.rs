@@ -115,29 +115,38 @@ fn doubt_text(name: &str, written: &str, is_stated: bool) -> Option<(String, &'s
         return None;
     }
     if written.starts_with(BYTE_ORDER_MARK) {
-        let message = format!("the secret `{name}` begins with a byte order mark, which is a part of it");
+        let message =
+            format!("the secret `{name}` begins with a byte order mark, which is a part of it");
         return Some((message, "save the file as UTF-8 without a byte order mark"));
     }
     if written.trim() != written {
-        let message = format!("the secret `{name}` has white space around it, which is a part of it");
+        let message =
+            format!("the secret `{name}` has white space around it, which is a part of it");
         return Some((message, "remove the white space where the secret is set"));
     }
     let bare = written.strip_prefix("v1,").unwrap_or(written);
     let encoded = bare.strip_prefix(WHSEC).filter(|_| !is_stated)?;
     STANDARD_PAD_INDIFFERENT.decode(encoded).ok()?;
-    let message = format!("the secret `{name}` has the form of Standard Webhooks and is read as a string");
-    Some((message, "write `encoding = \"whsec\"` beside its source, or `encoding = \"utf8\"` if the string itself is the key"))
+    let message =
+        format!("the secret `{name}` has the form of Standard Webhooks and is read as a string");
+    Some((
+        message,
+        "write `encoding = \"whsec\"` beside its source, or `encoding = \"utf8\"` if the string itself is the key",
+    ))
 }
 
 fn doubt_whsec(name: &str, written: &str) -> Option<(String, &'static str)> {
     let bare = written.strip_prefix(WHSEC).unwrap_or(written);
     let is_public = bare.starts_with("whpk_");
-    let bytes = STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare)).map(Zeroizing::new);
+    let bytes =
+        STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare)).map(Zeroizing::new);
     let length = bytes.filter(|_| !is_public)?.len();
     if length >= LEAST_WHSEC_BYTES {
         return None;
     }
-    let message = format!("the secret `{name}` has {length} bytes after decoding; one of Standard Webhooks has 24 to 64");
+    let message = format!(
+        "the secret `{name}` has {length} bytes after decoding; one of Standard Webhooks has 24 to 64"
+    );
     Some((message, "copy it whole, with `whsec_` at its start"))
 }
 

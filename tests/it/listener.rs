@@ -4,6 +4,7 @@ mod challenge;
 mod configuration;
 mod decide;
 mod defaults;
+mod definitions;
 mod forgery;
 mod merge;
 mod property;

@@ -74,7 +74,8 @@ pub(super) fn sinks(
     let unknown = |sink: &Node| {
         let node = sink.get("tenant")?;
         let tenant = node.as_str().filter(|tenant| !tenants.contains(tenant))?;
-        let message = format!("no listener belongs to the tenant `{tenant}`, so this sink stays empty");
+        let message =
+            format!("no listener belongs to the tenant `{tenant}`, so this sink stays empty");
         let near = nearest(tenant, tenants.iter().copied());
         let help = near.map(|near| format!("did you mean `{near}`?"));
         Some(Diagnostic::new(Code::W0614, node.span, message).maybe_help(help))

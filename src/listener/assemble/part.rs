@@ -58,10 +58,10 @@ impl<'n> Part<'n> {
     /// Returns the entries of the recipe, with the values of the file where it has the key, then
     /// those that only the file has.
     pub(super) fn entries(self) -> impl Iterator<Item = (&'n Entry, Self)> {
-        let (own, recipe) = (self.node.entries(), self.under.map(Node::entries).unwrap_or_default());
-        let named = |entries: &'n [Entry], key: &str| {
-            entries.iter().find(|entry| entry.key.text == key)
-        };
+        let (own, recipe) =
+            (self.node.entries(), self.under.map(Node::entries).unwrap_or_default());
+        let named =
+            |entries: &'n [Entry], key: &str| entries.iter().find(|entry| entry.key.text == key);
         let merged = recipe.iter().map(move |entry| {
             let key = &*entry.key.text;
             match named(own, key) {
@@ -70,9 +70,9 @@ impl<'n> Part<'n> {
             }
         });
         let more = own.iter().filter(move |entry| named(recipe, &entry.key.text).is_none());
-        merged.chain(more.map(move |entry| {
-            (entry, self.of_file(&entry.value, &entry.key.text, None))
-        }))
+        merged.chain(
+            more.map(move |entry| (entry, self.of_file(&entry.value, &entry.key.text, None))),
+        )
     }
 
     /// Returns the string of a key, if the part has one.
@@ -83,7 +83,8 @@ impl<'n> Part<'n> {
     /// Returns the table that answers a key: that of the file, or that of the recipe if only it has
     /// the key.
     pub(super) fn section(self, key: &str) -> Section<'n> {
-        let under = self.under.filter(|under| self.node.get(key).is_none() && under.get(key).is_some());
+        let under =
+            self.under.filter(|under| self.node.get(key).is_none() && under.get(key).is_some());
         Section::of(self.takes, under.unwrap_or(self.node))
     }
 

@@ -12,8 +12,8 @@ use super::super::response::Reply;
 use super::super::verify::BySignature;
 use super::super::verify::{Encoding, Hash, Verification};
 use super::super::{Dedup, Events, Listener, ListenerFilter, Redaction, Schema, lints};
+use super::Assembly;
 use super::part::Part;
-use super::{Assembly, is_root};
 use crate::check::Checked;
 use crate::config::{Section, duration, quoted_list};
 use crate::diagnostic::{Code, Diagnostic};
@@ -33,7 +33,9 @@ pub(super) struct Challenges {
 
 impl<'a> Assembly<'a> {
     pub(super) fn methods(&self) -> Vec<Box<str>> {
-        let usual = || self.root().section("methods").texts("methods").into_iter().map(Into::into).collect();
+        let usual = || {
+            self.root().section("methods").texts("methods").into_iter().map(Into::into).collect()
+        };
         self.part("methods").map_or_else(usual, words)
     }
 
@@ -151,7 +153,7 @@ impl<'a> Assembly<'a> {
     /// Compiles a key in the notation of the documentation: a path in the body, or an expression.
     fn key(&mut self, part: Part<'_>) -> Option<Program> {
         let text = part.node.as_text()?;
-        if !is_path_in_body(&text.value) {
+        if !self.is_path_in_body(&text.value) {
             return self.program(part);
         }
         let before = "parsed_body.";
@@ -159,6 +161,19 @@ impl<'a> Assembly<'a> {
         let engine = self.engine.clone();
         let checked = self.checked_text(part, text, &engine, &source, before.len())?;
         self.lower(part, &checked)
+    }
+
+    /// Returns true if a key is a path that starts neither with a variable nor with a definition.
+    fn is_path_in_body(&self, text: &str) -> bool {
+        let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
+            return false;
+        };
+        let first = match parsed.tree.expr(parsed.tree.root()) {
+            Expr::Chain { base, .. } => parsed.tree.expr(*base),
+            other => other,
+        };
+        let roots = &self.engine.host().roots;
+        matches!(first, Expr::Name(name) if !roots.iter().any(|root| root.name == *name))
     }
 
     pub(super) fn challenges(&mut self) -> Challenges {
@@ -315,14 +330,11 @@ impl<'a> Assembly<'a> {
         for use_of in
             uses.filter(|one| self.verifying_secrets.contains(&one.secret)).collect::<Vec<_>>()
         {
-            match use_of.signed {
-                Some(path) => {
-                    if let Ok(program) = self.engine.compile(&path) {
-                        signed.push(SignedText {
-                            shown: path.into(),
-                            path: program,
-                            pattern: pattern.clone(),
-                        });
+            match use_of.message.filter(|message| message.is_path) {
+                Some(message) => {
+                    if let Some(path) = self.compile_parsed(message.parsed) {
+                        let shown = message.shown;
+                        signed.push(SignedText { shown, path, pattern: pattern.clone() });
                         secrets.push(use_of.secret);
                     }
                 }
@@ -425,16 +437,4 @@ fn refused_header(name: &str, value: &Node) -> Option<String> {
     let is_page = value.as_str().is_some_and(|text| text.to_ascii_lowercase().contains("html"));
     (lower == "content-type" && is_page)
         .then(|| "an answer to a sender is never a page; write `text/plain`".to_owned())
-}
-
-/// Returns true if a key is a path that does not start with a request variable.
-fn is_path_in_body(text: &str) -> bool {
-    let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
-        return false;
-    };
-    let first = match parsed.tree.expr(parsed.tree.root()) {
-        Expr::Chain { base, .. } => parsed.tree.expr(*base),
-        other => other,
-    };
-    matches!(first, Expr::Name(name) if !is_root(name))
 }

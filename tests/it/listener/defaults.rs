@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use hookgate::config::{FieldType, KeyDefault, Table as Schema, schema};
-use hookgate::gateway::{GATEWAY, Settings};
 use hookgate::engine::Machine;
+use hookgate::gateway::{GATEWAY, Settings};
 use hookgate::listener::rate::{Admission, Bucket, Policy, admit};
 use hookgate::listener::{
     Challenger, ConfigSource, DecisionContext, LISTENER, Limiter, Listener, Presented, RECIPE,

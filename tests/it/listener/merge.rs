@@ -75,7 +75,12 @@ fn a_file_with_one_key_of_a_table_keeps_the_other_keys_of_every_recipe() {
                 continue;
             }
             let text = file(&table);
-            assert_eq!(shown(recipe, &over(recipe, &text, sample)), whole, "{}: {text}", recipe.name);
+            assert_eq!(
+                shown(recipe, &over(recipe, &text, sample)),
+                whole,
+                "{}: {text}",
+                recipe.name
+            );
             tried += 1;
         }
     }
