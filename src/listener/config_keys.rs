@@ -112,7 +112,9 @@ const DEFINE: Field = optional(
 );
 const METHODS: Field = optional(
     "methods",
-    FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),
+    FieldType::List(&FieldType::Word(&[
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
+    ])),
     "The methods that it takes, besides those of its challenges.",
 )
 .or_list(&["POST"]);
@@ -402,7 +404,7 @@ pub(super) static CHALLENGES: Table = Table {
         required("detect", FieldType::Expression, "An expression that holds for challenges only."),
         optional(
             "methods",
-            FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT"])),
+            FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "OPTIONS"])),
             "The methods it comes by.",
         )
         .or_derived("those of the listener"),

@@ -12,7 +12,7 @@ use crate::syntax::{Expr, ExprId, Operator, Parsed, StepKind, Tree};
 pub(super) struct Use {
     pub(super) secret: Box<str>,
     /// The message of its HMAC, if the secret is the key of one.
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<SignedMessage>,
     /// True if the secret is only compared.
     pub(super) compares: bool,
 }
@@ -25,7 +25,7 @@ impl Use {
 }
 
 /// The message of an HMAC.
-pub(super) struct Message {
+pub(super) struct SignedMessage {
     /// The message as an expression of its own.
     pub(super) parsed: Parsed,
     /// The message in source form. For a part of a definition, the name of the definition.
@@ -34,7 +34,7 @@ pub(super) struct Message {
     pub(super) is_path: bool,
 }
 
-impl Message {
+impl SignedMessage {
     /// The message is taken from the tree, not from the text: a definition stands in the tree only.
     fn of(checked: &Checked, id: ExprId) -> Self {
         let Parsed { source, tree, .. } = &checked.parsed;
@@ -52,7 +52,7 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
         .iter()
         .map(|(place, secret)| {
             let around = surroundings(tree, place.expr, place.step);
-            let message = around.message.map(|id| Message::of(checked, id));
+            let message = around.message.map(|id| SignedMessage::of(checked, id));
             Use { secret: secret.clone(), message, compares: around.compares }
         })
         .collect();

@@ -41,7 +41,12 @@ impl<'a> Assembly<'a> {
     }
 
     /// Parses a definition and declares its name.
-    fn definition(&mut self, name: &'a str, key: Span, part: Part<'a>) -> Option<NamedExpression<'a>> {
+    fn definition(
+        &mut self,
+        name: &'a str,
+        key: Span,
+        part: Part<'a>,
+    ) -> Option<NamedExpression<'a>> {
         if let Some(message) = self.refused_name(name) {
             let wrong = Diagnostic::new(Code::E0605, key, message)
                 .help("a name has letters, digits and `_`, and is no variable: `customer`");
