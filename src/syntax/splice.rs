@@ -58,10 +58,9 @@ impl Tree {
     pub fn part(&self, root: ExprId) -> Self {
         let mut reached = BTreeSet::new();
         self.reach(root, &mut reached);
-        let new = |id: ExprId| {
-            let before = reached.range(..id).count();
-            ExprId(u32::try_from(before).unwrap_or(u32::MAX))
-        };
+        let ids: BTreeMap<ExprId, ExprId> =
+            (0..).map(ExprId).zip(&reached).map(|(new, old)| (*old, new)).collect();
+        let new = |id: ExprId| ids.get(&id).copied().unwrap_or(id);
         let mut out = Self::default();
         for id in &reached {
             let mut node = self.node(*id).clone();

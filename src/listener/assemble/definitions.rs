@@ -1,23 +1,26 @@
 //! The named expressions of a listener, `[define]`: each is checked after those that it reads, and
 //! stands in the programs as if it were written there.
 
+use std::collections::BTreeSet;
+
 use super::Assembly;
 use super::part::Part;
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::engine::{Parsed, RootDeclaration, Source, request_roots};
+use crate::engine::{RootDeclaration, Source, request_roots};
 use crate::source::Span;
 use crate::syntax::Expr;
 
 /// Maximum number of definitions of a listener.
 const MAX_DEFINITIONS: usize = 100;
 
-/// A definition that is parsed and not yet checked.
+/// A definition that is not yet checked.
 struct NamedExpression<'a> {
     name: &'a str,
     key: Span,
     part: Part<'a>,
-    parsed: Parsed,
+    /// The names of other definitions and of variables in it.
+    names: BTreeSet<Box<str>>,
 }
 
 impl<'a> Assembly<'a> {
@@ -57,7 +60,10 @@ impl<'a> Assembly<'a> {
         self.definition_names.push(name.into());
         let text = part.node.as_text()?;
         match self.engine.parse(Source::new(self.name_of(part), text.value.as_str())) {
-            Ok(parsed) => Some(NamedExpression { name, key, part, parsed }),
+            Ok(parsed) => {
+                let names = parsed.tree.free_names().into_iter().map(Into::into).collect();
+                Some(NamedExpression { name, key, part, names })
+            }
             Err(diagnostics) => {
                 self.place(part, text, diagnostics.list, 0);
                 None
@@ -129,12 +135,11 @@ impl<'a> Assembly<'a> {
 
 impl NamedExpression<'_> {
     fn reads(&self, name: &str) -> bool {
-        self.parsed.tree.free_names().contains(name)
+        self.names.contains(name)
     }
 
     fn reads_any(&self, others: &[Self]) -> bool {
-        let names = self.parsed.tree.free_names();
-        others.iter().any(|other| names.contains(other.name))
+        others.iter().any(|other| self.reads(other.name))
     }
 
     /// Returns true if the definition can be reached from itself.
