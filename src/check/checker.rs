@@ -52,7 +52,7 @@ impl<'c> Checker<'c> {
             host,
             scope: Scope::new(),
             found: Findings::default(),
-            certain: true,
+            certain: !host.fragment,
             caught: false,
             patterns: HashMap::new(),
             patterns_reported: false,

@@ -11,6 +11,7 @@ use super::output::{self, Format};
 use super::tenants::tenant_id;
 use super::{Error, Exit, providers};
 use crate::gateway::{SETTINGS_FILE, Settings};
+use crate::listener::rate::Policy;
 use crate::listener::{Recipe, find_recipe, recipe_names};
 
 /// The arguments of `init`.
@@ -163,6 +164,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
             }
         }
     }
+    out.push_str(&rate_limit(recipe));
     let kind = recipe.event_type().unwrap_or("parsed_body.type");
     let _ = write!(
         out,
@@ -179,6 +181,32 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
          # paths = [\"parsed_body.user.email\"]\n",
     );
     out
+}
+
+/// Returns the rate limit of a listener: a wide one if the provider does not send a refused delivery
+/// again, otherwise the default as a comment.
+fn rate_limit(recipe: &Recipe) -> String {
+    let Policy { requests, burst, .. } = Policy::usual(true, recipe.retries);
+    if recipe.retries == Some(false) {
+        return format!(
+            "\n# {} does not send a delivery again that was refused with 429, so a burst of them\n\
+             # has to pass: {requests} requests a second, and {burst} at once.\n\
+             [rate_limit]\n\
+             requests = {requests}\n\
+             burst = {burst}\n",
+            recipe.title
+        );
+    }
+    let known = match recipe.retries {
+        Some(true) => format!(", and {} sends it again later", recipe.title),
+        _ => String::new(),
+    };
+    format!(
+        "\n# A request past the limit is answered with 429{known}. Without this table:\n\
+         # [rate_limit]\n\
+         # requests = {requests}\n\
+         # burst = {burst}\n"
+    )
 }
 
 /// Returns the next steps, here and at the provider.

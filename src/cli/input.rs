@@ -14,7 +14,7 @@ use crate::engine::{
     UndeclaredRoots, Value,
 };
 use crate::mapper;
-use crate::value::read_json;
+use crate::value::{OwnedObject, read_json};
 
 /// The arguments that select a source.
 #[derive(Debug, Args)]
@@ -163,6 +163,27 @@ pub(super) fn json(path: &Path) -> Result<OwnedValue, Error> {
         .map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
 }
 
+/// Returns a context whose header names are in lower case, as those of a received request.
+fn with_lower_headers(context: OwnedValue) -> OwnedValue {
+    let OwnedValue::Object(roots) = context else {
+        return context;
+    };
+    let roots = roots.iter().map(|(name, value)| match value {
+        OwnedValue::Object(headers) if **name == *"headers" => (name.clone(), lower_keys(headers)),
+        _ => (name.clone(), value.clone()),
+    });
+    OwnedValue::Object(OwnedObject::new(roots.collect()).0)
+}
+
+fn lower_keys(object: &OwnedObject) -> OwnedValue {
+    let entries = object.iter().map(|(name, value)| match value {
+        // The headers of a log entry stand one level deeper.
+        OwnedValue::Object(map) if **name == *"map" => (name.clone(), lower_keys(map)),
+        _ => (name.to_ascii_lowercase().into(), value.clone()),
+    });
+    OwnedValue::Object(OwnedObject::new(entries.collect()).0)
+}
+
 /// The context of an evaluation, after it was read.
 pub(super) struct EvaluationContext {
     roots: OwnedValue,
@@ -174,7 +195,7 @@ impl ContextArguments {
     /// Reads the context.
     pub(super) fn read(&self) -> Result<EvaluationContext, Error> {
         let roots = match &self.context {
-            Some(path) => json(path)?,
+            Some(path) => with_lower_headers(json(path)?),
             None => OwnedValue::Object(Default::default()),
         };
         if !matches!(roots, OwnedValue::Object(_)) {

@@ -110,6 +110,16 @@ impl FieldType {
         }
     }
 
+    /// Returns true if two values of this type merge key by key. The keys of a table that takes
+    /// exactly one of several exclude each other, and a mapper is one expression.
+    pub fn merges(&self) -> bool {
+        match self {
+            Self::Table(table) => table.one_of.is_empty(),
+            Self::Map(_) => true,
+            _ => false,
+        }
+    }
+
     /// Returns the type of the items of a list, or of the values of a table with free keys.
     pub fn inner(&self) -> Self {
         let found = match self {

@@ -741,4 +741,32 @@ codes! {
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a11\"\nname = \"Jira two\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n"),
         setting: Listeners,
     }
+    W0611 {
+        title: "a low limit of a provider that does not send again",
+        explanation: "The provider does not send a delivery again that was refused with 429, and the burst of `[rate_limit]` is small: the deliveries past it are lost. Where that is meant, `allow = [\"W0611\"]` in the listener's file says so.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[rate_limit]\nrequests = 5\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[rate_limit]\nrequests = 5\nburst = 1000\n"),
+        setting: Listener,
+    }
+    W0612 {
+        title: "one request in ten seconds",
+        explanation: "No verification of the listener reads a secret, a key or a credential, and no `[rate_limit]` is set. The default limit for such a listener is one request in 10 seconds; the others are refused with 429. Set a limit that fits the sender.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n[rate_limit]\nrequests = 10\nburst = 100\n"),
+        setting: Listener,
+    }
+    W0613 {
+        title: "a secret of an unusual form",
+        explanation: "The secret is set, and its form suggests that it is not the one of the provider: white space or a byte order mark around it, a `whsec_` secret of Standard Webhooks that is read as a string, or one that is shorter than 24 bytes. Signatures then never match. The message never has a part of the secret.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"token\"\nrule = 'headers[\"x-token\"] == $SECRET(\"TOKEN\")'\n[secrets]\nTOKEN = { env = \"PADDED\" }   # the variable has a space at its end\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"token\"\nrule = 'headers[\"x-token\"] == $SECRET(\"TOKEN\")'\n[secrets]\nTOKEN = { env = \"NAME\" }\n"),
+        setting: Listener,
+    }
+    W0614 {
+        title: "a sink of a tenant without listeners",
+        explanation: "No listener belongs to the tenant of the sink, so it never receives an event. The name of the tenant may be misspelt.",
+        example: "public_url = \"https://hooks.example.com\"\n\n[[sink]]\nname = \"archive\"\ntenant = \"acmee\"\npath = \"archive.ndjson\"\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n",
+        fixed: Some("public_url = \"https://hooks.example.com\"\n\n[[sink]]\nname = \"archive\"\ntenant = \"acme\"\npath = \"archive.ndjson\"\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n"),
+        setting: Gateway,
+    }
 }

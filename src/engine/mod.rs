@@ -45,7 +45,7 @@ use crate::document::Node;
 use crate::explain::explain;
 use crate::mapper;
 use crate::program::Malformed;
-use crate::syntax::{SyntaxLimits, parse, parse_template};
+use crate::syntax::{Definitions, SyntaxLimits, TooLarge, parse, parse_template};
 
 /// The declarations of a host and the limits for its programs. Cheap to clone.
 ///
@@ -73,6 +73,7 @@ pub struct Engine {
     syntax: SyntaxLimits,
     limits: Limits,
     patterns: Option<PatternShare>,
+    definitions: Arc<Definitions>,
 }
 
 impl Default for Engine {
@@ -91,6 +92,7 @@ impl Engine {
                 functions: Vec::new(),
                 secrets: true,
                 verification: false,
+                fragment: false,
                 pattern_bytes: Limits::default().pattern,
                 patterns_bytes: Limits::default().patterns,
                 allowed: Vec::new(),
@@ -98,6 +100,7 @@ impl Engine {
             syntax: SyntaxLimits::default(),
             limits: Limits::default(),
             patterns: None,
+            definitions: Arc::default(),
         }
     }
 
@@ -152,6 +155,34 @@ impl Engine {
     pub fn allow(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
         self.host.allowed.extend(codes);
         self
+    }
+
+    /// Accepts sources that are parts of other programs. Their results may be secrets.
+    #[must_use]
+    pub(crate) fn fragment(mut self) -> Self {
+        self.host.fragment = true;
+        self
+    }
+
+    /// Gives a name to an expression. A program that has the name is checked and compiled as if the
+    /// expression were written there.
+    #[must_use]
+    pub(crate) fn define(mut self, name: &str, definition: &Checked) -> Self {
+        let tree = definition.parsed.tree.clone();
+        Arc::make_mut(&mut self.definitions).insert(name.into(), tree);
+        self
+    }
+
+    /// Puts the definitions in place of their names, and checks the result.
+    pub(crate) fn check_parsed(&self, parsed: Parsed) -> Result<Checked, Diagnostics> {
+        if self.definitions.is_empty() {
+            return check(parsed, &self.host);
+        }
+        let Parsed { source, tree, comments } = parsed;
+        match tree.spliced(&self.definitions) {
+            Ok(tree) => check(Parsed { source, tree, comments }, &self.host),
+            Err(limit) => Err(Diagnostics::new(source, vec![too_large_with_definitions(limit)])),
+        }
     }
 
     /// Sets the limits on sources.
@@ -254,7 +285,7 @@ impl Engine {
     /// # Errors
     /// Returns the diagnostics if at least one is an error.
     pub fn check_template(&self, source: Source) -> Result<Checked, Diagnostics> {
-        check(parse_template(source, self.syntax)?, &self.host)
+        self.check_parsed(parse_template(source, self.syntax)?)
     }
 
     /// Compiles a mapper document, whose leaves are expressions.
@@ -304,7 +335,7 @@ impl Engine {
     }
 
     fn check_document(&self, parsed: Parsed) -> Result<Checked, Diagnostics> {
-        check(parsed, &self.host).map_err(|mut diagnostics| {
+        self.check_parsed(parsed).map_err(|mut diagnostics| {
             advise_in_document(&mut diagnostics);
             diagnostics
         })
@@ -352,7 +383,7 @@ impl Engine {
     /// # Errors
     /// Returns the diagnostics if at least one is an error.
     pub fn check(&self, source: Source) -> Result<Checked, Diagnostics> {
-        check(self.parse(source)?, &self.host)
+        self.check_parsed(self.parse(source)?)
     }
 
     /// Checks an expression, and returns all its diagnostics.
@@ -387,6 +418,16 @@ impl Engine {
             None => compiled,
         })
     }
+}
+
+fn too_large_with_definitions(limit: TooLarge) -> Diagnostic {
+    let message = match limit {
+        TooLarge::Nodes(most) => format!("this has more than {most} parts with its definitions"),
+        TooLarge::Levels(most) => {
+            format!("this is nested more than {most} deep with its definitions")
+        }
+    };
+    Diagnostic::new(Code::E0019, Span::default(), message)
 }
 
 fn too_large(checked: &Checked, malformed: &Malformed) -> Diagnostics {

@@ -13,10 +13,13 @@ pub fn request_roots() -> Vec<RootDeclaration> {
         // A key that occurs more than once in the query is a list.
         RootDeclaration::new("query_params").of(Type::object_of(texts_or_lists.or_null())),
         RootDeclaration::new("raw_body").of(Type::of(Kinds::TEXT | Kinds::BYTES)),
+        // The body without its content encoding.
+        RootDeclaration::new("decoded_body").of(Type::of(Kinds::TEXT | Kinds::BYTES)),
         RootDeclaration::new("http_method").of(text()),
         RootDeclaration::new("received_at").of(text()),
         RootDeclaration::new("listener_metadata").of(Type::object_of(text().or_null())),
         RootDeclaration::new("url").of(text()),
+        RootDeclaration::new("path").of(text()),
         RootDeclaration::new("raw_query").of(text().or_null()),
         RootDeclaration::new("remote_address").of(text().or_null()),
         RootDeclaration::new("vars").of(Type::object_of(Type::any())),

@@ -4,6 +4,8 @@
 //! Reads neither files nor the environment itself: the caller does, through [`ConfigSource`].
 
 mod checks;
+mod definitions;
+mod limits;
 mod part;
 mod parts;
 
@@ -23,7 +25,7 @@ use crate::config::{Layer, Neighbour, looks_like_name, mask, quoted_list};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, did_you_mean};
 use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
-    Engine, OwnedValue, Program, RootDeclaration, RuleSet, Secrets, Source, Type, request_roots,
+    Engine, OwnedValue, Parsed, Program, RootDeclaration, RuleSet, Secrets, Source, Type,
 };
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection};
@@ -161,6 +163,12 @@ struct Assembly<'a> {
     secrets: Secrets,
     /// The names of all secrets, including secrets that are not set.
     secret_names: Vec<Box<str>>,
+    /// The names of `[define]`.
+    definition_names: Vec<Box<str>>,
+    /// The warnings of definitions, which their users repeat.
+    told_of_definitions: Vec<(Code, String)>,
+    /// The secrets that definitions read and the file does not define, as already reported.
+    reported_secrets: Vec<Box<str>>,
     /// The sources of the secrets, with the position of each name.
     named: Vec<(External<'a>, Span)>,
     samples: Vec<OwnedValue>,
@@ -189,6 +197,9 @@ impl<'a> Assembly<'a> {
             engine,
             secrets: Secrets::default(),
             secret_names: Vec::new(),
+            definition_names: Vec::new(),
+            told_of_definitions: Vec::new(),
+            reported_secrets: Vec::new(),
             named: Vec::new(),
             samples: Vec::new(),
             verifying_secrets: Vec::new(),
@@ -205,6 +216,7 @@ impl<'a> Assembly<'a> {
         self.samples();
         self.know_body(schema.as_ref());
         self.read_secrets();
+        self.define();
         let vars = self.vars();
         let (checks, lints) = self.checks(&vars);
         self.verifying_secrets = lints::verifies_with(&checks);
@@ -230,6 +242,7 @@ impl<'a> Assembly<'a> {
             wanted: Projection::whole(),
             conditions: RuleSet::default(),
             rate: self.rate(),
+            retries: self.recipe.and_then(|recipe| recipe.retries),
             schema,
             filter: self.filter(),
             dedup: Dedup::default(),
@@ -244,21 +257,29 @@ impl<'a> Assembly<'a> {
         listener.find_wanted();
         listener.put_conditions_together();
         self.warn_of_no_verification();
+        self.warn_of_limit(listener.rate);
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.report_if_not_allowed(of_recipe, diagnostic);
         });
         Some(listener)
     }
 
+    /// Returns true if a verification is enforced.
+    fn verifies(&self) -> bool {
+        self.parts("verify").iter().any(|part| part.flag("enforce"))
+    }
+
+    /// Returns the position for a message about the whole listener.
+    fn name_span(&self) -> Span {
+        self.file.root.get("name").map_or(Span::default(), |node| node.span)
+    }
+
     /// Warns if no verification is enforced, unless there is an error: a misspelt key may be why.
     fn warn_of_no_verification(&mut self) {
-        let is_enforced =
-            |part: &Part<'_>| part.node.get("enforce").and_then(Node::as_bool) != Some(false);
-        let has_errors = self.told.iter().any(Diagnostic::is_error);
-        if has_errors || self.parts("verify").iter().any(is_enforced) {
+        if self.told.iter().any(Diagnostic::is_error) || self.verifies() {
             return;
         }
-        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
+        let span = self.name_span();
         let message =
             "this listener enforces no verification, so it accepts the requests of every sender";
         let help =
@@ -287,20 +308,30 @@ impl<'a> Assembly<'a> {
         self.root().get(key)
     }
 
-    /// Returns a part of the configuration: from the file, or otherwise from the recipe.
+    /// Returns a part of the configuration: the file, merged key by key with the recipe.
     fn part(&self, key: &str) -> Option<Part<'a>> {
-        self.own(key).or_else(|| self.recipe_part(key))
+        self.root().over(self.recipe_root()).get(key)
     }
 
     /// Returns a member of a table: from the file, or otherwise from the recipe.
     fn member(&self, table: &str, key: &str) -> Option<Part<'a>> {
-        let own = self.own(table).and_then(|table| table.get(key));
-        own.or_else(|| self.recipe_part(table)?.get(key))
+        self.part(table)?.get(key)
+    }
+
+    fn recipe_root(&self) -> Option<&'static Node> {
+        self.recipe?.layer.root.get("listener")
     }
 
     fn recipe_part(&self, key: &str) -> Option<Part<'a>> {
-        let node = self.recipe?.layer.root.get("listener")?;
-        Part::root(node, &FRAGMENT, true).get(key)
+        Part::root(self.recipe_root()?, &FRAGMENT, true).get(key)
+    }
+
+    /// Returns the source that contains a part.
+    fn source_of(&self, part: Part<'_>) -> &Source {
+        match self.recipe {
+            Some(recipe) if part.of_recipe => &recipe.layer.source,
+            _ => &self.file.source,
+        }
     }
 
     /// Returns the items of a list that the file extends: those of the recipe, then those of the
@@ -335,7 +366,7 @@ impl<'a> Assembly<'a> {
 
     fn allow(&mut self) {
         let mut codes = Vec::new();
-        let own = self.part("allow").into_iter();
+        let own = self.own("allow").into_iter();
         for part in own.chain(self.recipe_part("allow")).flat_map(Part::items).collect::<Vec<_>>() {
             match part.node.as_str().and_then(Code::find) {
                 Some(code) => codes.push(code),
@@ -383,7 +414,7 @@ impl<'a> Assembly<'a> {
 
     /// Returns the sources of the secrets, for a comparison with those of other listeners.
     fn secret_sources(&self) -> SecretSources {
-        let span = self.file.root.get("name").map_or(Span::default(), |node| node.span);
+        let span = self.name_span();
         let mut sources = SecretSources {
             tenant: self.required("tenant").into(),
             name: (self.required("name").into(), span),
@@ -497,7 +528,12 @@ impl<'a> Assembly<'a> {
         };
         let added = secret::decode(&mut self.secrets, name, &content, encoding);
         if let Err(message) = added {
-            self.unset(at, message, None);
+            return self.unset(at, message, secret::advice(&content, encoding));
+        }
+        let is_stated = self.recipe.is_some() || part.get("encoding").is_some();
+        if let Some((message, help)) = secret::doubt(name, &content, encoding, is_stated) {
+            let warning = Diagnostic::new(Code::W0613, at.node.span, message).help(help);
+            self.report_if_not_allowed(part.of_recipe, warning);
         }
     }
 
@@ -588,7 +624,8 @@ impl<'a> Assembly<'a> {
         let name = self.name_of(part);
         match engine.check(Source::new(name, source)) {
             Ok(checked) => {
-                self.place(part, text, checked.warnings.clone(), before);
+                let warnings = self.own_warnings(&checked, engine.host().verification);
+                self.place(part, text, warnings, before);
                 self.known_secrets(part, &checked);
                 Some(checked)
             }
@@ -600,10 +637,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn name_of(&self, part: Part<'_>) -> String {
-        let source = match self.recipe {
-            Some(recipe) if part.of_recipe => &recipe.layer.source,
-            _ => &self.file.source,
-        };
+        let source = self.source_of(part);
         let line = source.position(part.node.span.start as usize).line;
         format!("{}:{line}", source.name())
     }
@@ -632,7 +666,9 @@ impl<'a> Assembly<'a> {
         names.sort_unstable();
         names.dedup();
         for name in names {
-            self.known_secret(part, name);
+            if !self.reported_secrets.iter().any(|known| **known == *name) {
+                self.known_secret(part, name);
+            }
         }
     }
 
@@ -665,6 +701,12 @@ impl<'a> Assembly<'a> {
         self.report(part, Diagnostic::new(Code::E0606, whole, message).help(help));
     }
 
+    /// Compiles a part of a program that was checked.
+    fn compile_parsed(&self, parsed: Parsed) -> Option<Program> {
+        let checked = self.engine.check_parsed(parsed).ok()?;
+        self.engine.lower(&checked).ok()
+    }
+
     fn program(&mut self, part: Part<'_>) -> Option<Program> {
         let engine = self.engine.clone();
         let checked = self.checked(part, &engine)?;
@@ -688,13 +730,10 @@ impl<'a> Assembly<'a> {
         if part.node.as_text().is_some() {
             return self.program(part);
         }
-        let source = match self.recipe {
-            Some(recipe) if part.of_recipe => recipe.layer.source.clone(),
-            _ => self.file.source.clone(),
-        };
+        let source = self.source_of(part).clone();
         match self.engine.check_mapper_part(source, part.node) {
             Ok(checked) => {
-                for one in checked.warnings.clone() {
+                for one in self.own_warnings(&checked, false) {
                     self.report(part, one);
                 }
                 self.known_secrets(part, &checked);
@@ -715,7 +754,8 @@ impl<'a> Assembly<'a> {
         let name = self.name_of(part);
         match self.engine.check_template(Source::new(name, text.value.as_str())) {
             Ok(checked) => {
-                self.place(part, text, checked.warnings.clone(), 0);
+                let warnings = self.own_warnings(&checked, false);
+                self.place(part, text, warnings, 0);
                 self.known_secrets(part, &checked);
                 self.lower(part, &checked)
             }
@@ -730,9 +770,4 @@ impl<'a> Assembly<'a> {
 /// Returns true if a character can be part of a name.
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
-}
-
-/// Returns true if a name is a request variable.
-fn is_root(name: &str) -> bool {
-    request_roots().iter().any(|root| *root.name == *name)
 }

@@ -59,6 +59,7 @@ pub static LISTENER: Table = Table {
             FieldType::Map(&FieldType::Any),
             "Settings that programs read as `vars.NAME`. `vars.tolerance` overrides the tolerance of every signed time.",
         ),
+        DEFINE,
         METHODS,
         BODY,
         VERIFY,
@@ -82,6 +83,7 @@ pub(super) static FRAGMENT: Table = Table {
     name: "a recipe's listener",
     doc: "The settings of a listener of this provider, if its file does not set them.",
     fields: &[
+        DEFINE,
         METHODS,
         BODY,
         VERIFY,
@@ -105,9 +107,16 @@ const SECRETS: Field = optional(
 );
 const SECRET_SOURCES: FieldType =
     FieldType::OneOf(&[FieldType::Table(&SECRET), FieldType::List(&FieldType::Table(&SECRET))]);
+const DEFINE: Field = optional(
+    "define",
+    FieldType::Map(&FieldType::Expression),
+    "Named expressions. Every other expression of the listener may have the names, and is evaluated as if the expressions were written there.",
+);
 const METHODS: Field = optional(
     "methods",
-    FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])),
+    FieldType::List(&FieldType::Word(&[
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
+    ])),
     "The methods that it takes, besides those of its challenges.",
 )
 .or_list(&["POST"]);
@@ -126,7 +135,7 @@ const RATE_LIMIT: Field = optional(
     "rate_limit",
     FieldType::Table(&RATE),
     "The rate limit of the listener.",
-).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds");
+).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential, and 100 a second with a burst of 1,000 if the provider is known not to send a refused delivery again; else one in 10 seconds");
 const SCHEMA: Field = optional(
     "schema",
     FieldType::Table(&SCHEMAS),
@@ -398,7 +407,7 @@ pub(super) static CHALLENGES: Table = Table {
         required("detect", FieldType::Expression, "An expression that holds for challenges only."),
         optional(
             "methods",
-            FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT"])),
+            FieldType::List(&FieldType::Word(&["GET", "HEAD", "POST", "PUT", "OPTIONS"])),
             "The methods it comes by.",
         )
         .or_derived("those of the listener"),
@@ -458,18 +467,19 @@ static RATE: Table = Table {
     name: "a rate limit",
     doc: "The rate of requests, counted after verification.",
     fields: &[
-        required(
+        optional(
             "requests",
             FieldType::Count(1, 1_000_000),
             "The number of requests in one period.",
-        ),
-        optional("per", FieldType::Duration, "The period.").or("1s"),
+        )
+        .or_derived("the recipe's, else those of the default limit"),
+        optional("per", FieldType::Duration, "The period of `requests`.").or("1s"),
         optional(
             "burst",
             FieldType::Count(1, 10_000_000),
             "The number of requests at once, after a pause.",
         )
-        .or_derived("the requests of ten seconds, at least 1"),
+        .or_derived("the requests of ten seconds, at least 1; without `requests`, that of the default limit"),
     ],
     one_of: &[],
 };
@@ -598,6 +608,12 @@ pub static RECIPE: Table = Table {
             FieldType::List(&FieldType::Text),
             "The important parts of a request that the signature does not cover.",
         ),
+        optional(
+            "retries",
+            FieldType::Bool,
+            "True if the provider sends a delivery again that was refused with 429 or 503; false if it is lost.",
+        )
+        .or_derived("not known"),
         optional(
             "secrets",
             FieldType::Map(&FieldType::Table(&RECIPE_SECRET)),

@@ -179,7 +179,14 @@ fn is_covered(read: &Read, covered: &[Read]) -> bool {
         "query_params" => {
             reads("url") || reads("raw_query") || covered.iter().any(|one| begins(read, one))
         }
-        "parsed_body" => reads("raw_body") || covered.iter().any(|one| begins(read, one)),
+        "parsed_body" => {
+            reads("raw_body")
+                || reads("decoded_body")
+                || covered.iter().any(|one| begins(read, one))
+        }
+        // The body as sent determines the decoded one.
+        "decoded_body" => reads("raw_body") || reads("decoded_body"),
+        "path" => reads("url") || reads("path"),
         // The gateway or its operator sets these values, so a sender cannot change them.
         "received_at" | "vars" | "listener_metadata" | "remote_address" => true,
         root => reads(root),

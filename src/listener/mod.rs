@@ -96,6 +96,8 @@ pub struct Listener {
     /// The conditions that are evaluated for every request.
     conditions: RuleSet,
     rate: Option<rate::Policy>,
+    /// Tells if the provider sends a refused delivery again. `None` if that is not known.
+    retries: Option<bool>,
     schema: Option<Schema>,
     filter: Option<ListenerFilter>,
     dedup: Dedup,
@@ -178,8 +180,7 @@ impl Listener {
 
     /// Returns the rate limit for requests.
     fn rate_policy(&self, secured: bool) -> rate::Policy {
-        let usual = if secured { rate::Policy::SECURED } else { rate::Policy::UNSECURED };
-        self.rate.unwrap_or(usual)
+        self.rate.unwrap_or_else(|| rate::Policy::usual(secured, self.retries))
     }
 
     /// Returns true if a verification requires a credential.

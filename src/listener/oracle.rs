@@ -6,17 +6,42 @@ use crate::builtins::{Role, find};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::{Expr, ExprId, Operator, StepKind, Tree};
+use crate::syntax::{Expr, ExprId, Operator, Parsed, StepKind, Tree};
 
 /// A use of a secret in a program.
 pub(super) struct Use {
     pub(super) secret: Box<str>,
-    /// The source of the message of its HMAC, if the secret is the key of one.
-    pub(super) message: Option<String>,
-    /// The same source if the message is a plain path.
-    pub(super) signed: Option<String>,
+    /// The message of its HMAC, if the secret is the key of one.
+    pub(super) message: Option<SignedMessage>,
     /// True if the secret is only compared.
     pub(super) compares: bool,
+}
+
+impl Use {
+    /// Returns the source of the message, if the message is a plain path.
+    fn shown_path(&self) -> Option<&str> {
+        self.message.as_ref().filter(|message| message.is_path).map(|message| &*message.shown)
+    }
+}
+
+/// The message of an HMAC.
+pub(super) struct SignedMessage {
+    /// The message as an expression of its own.
+    pub(super) parsed: Parsed,
+    /// The message in source form. For a part of a definition, the name of the definition.
+    pub(super) shown: Box<str>,
+    /// True if the message is a plain path of the request.
+    pub(super) is_path: bool,
+}
+
+impl SignedMessage {
+    /// The message is taken from the tree, not from the text: a definition stands in the tree only.
+    fn of(checked: &Checked, id: ExprId) -> Self {
+        let Parsed { source, tree, .. } = &checked.parsed;
+        let shown = source.slice(tree.span(id)).into();
+        let parsed = Parsed { source: source.clone(), tree: tree.part(id), comments: Vec::new() };
+        Self { parsed, shown, is_path: path(tree, id).is_some() }
+    }
 }
 
 /// Returns the uses of secrets in a program.
@@ -27,17 +52,12 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
         .iter()
         .map(|(place, secret)| {
             let around = surroundings(tree, place.expr, place.step);
-            let written = |span| checked.parsed.source.slice(span).to_owned();
-            Use {
-                secret: secret.clone(),
-                message: around.message.map(|id| written(tree.span(id))),
-                signed: around.message.and_then(|id| path(tree, id)).map(written),
-                compares: around.compares,
-            }
+            let message = around.message.map(|id| SignedMessage::of(checked, id));
+            Use { secret: secret.clone(), message, compares: around.compares }
         })
         .collect();
     // The table has no order, but diagnostics need one.
-    found.sort_by(|a, b| (&a.secret, &a.signed).cmp(&(&b.secret, &b.signed)));
+    found.sort_by(|a, b| (&a.secret, a.shown_path()).cmp(&(&b.secret, b.shown_path())));
     found
 }
 

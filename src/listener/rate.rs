@@ -23,6 +23,20 @@ impl Policy {
     /// One request in ten seconds: for senders that no secret verifies.
     pub const UNSECURED: Self = Self { requests: 1, per: Duration::from_secs(10), burst: 1 };
 
+    /// 100 requests a second, with a burst of 1,000: for verified senders that never send a refused
+    /// delivery again. A request past the limit is an event that is lost.
+    pub const NOT_RETRIED: Self = Self { requests: 100, per: Duration::from_secs(1), burst: 1000 };
+
+    /// Returns the limit of a listener that sets none. `secured` is true if a secret verifies the
+    /// sender; `retries` tells if the provider sends a refused delivery again, where that is known.
+    pub fn usual(secured: bool, retries: Option<bool>) -> Self {
+        match (secured, retries) {
+            (false, _) => Self::UNSECURED,
+            (true, Some(false)) => Self::NOT_RETRIED,
+            (true, _) => Self::SECURED,
+        }
+    }
+
     /// Returns the interval between requests, in microseconds.
     fn interval(self) -> i64 {
         let per = i64::try_from(self.per.as_micros()).unwrap_or(i64::MAX);

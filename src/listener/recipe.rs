@@ -32,6 +32,9 @@ pub struct Recipe {
     pub covers: Vec<String>,
     /// The relevant parts that the signature does not cover.
     pub unsigned: Vec<String>,
+    /// True if the provider sends a delivery again that was refused, for example with 429. `None` if
+    /// that is not known.
+    pub retries: Option<bool>,
     /// The required secrets. The first one is the main one.
     pub secrets: Vec<RecipeSecret>,
     /// The required variables.
@@ -110,6 +113,7 @@ impl Recipe {
             setup: text("setup"),
             covers: texts("covers"),
             unsigned: texts("unsigned"),
+            retries: layer.root.get("retries").and_then(Node::as_bool),
             secrets: entries("secrets")
                 .iter()
                 .map(|entry| secret(&entry.key.text, &entry.value))

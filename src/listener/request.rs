@@ -32,6 +32,13 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Returns the path of the public URL, without the query: `/hook`.
+    pub fn path(&self) -> &'a str {
+        let (_, rest) = self.url.split_once("://").unwrap_or(("", self.url));
+        let rest = rest.split(['?', '#']).next().unwrap_or("");
+        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
+    }
+
     /// Returns the first header with a name. Names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers_named(name).next()
@@ -110,16 +117,22 @@ impl Parts {
 
     /// Returns the context in which the programs of a listener run.
     pub fn context<'a>(&'a self, request: &Request<'a>, vars: &'a OwnedValue) -> Context<'a> {
+        let raw = text_or_bytes(request.raw_body);
+        // Most bodies have no content encoding, and are looked through once.
+        let is_packed = !std::ptr::eq(request.raw_body, request.unpacked);
+        let decoded = if is_packed { text_or_bytes(request.unpacked) } else { raw };
         let mut context = Context::new();
         context
             .set("parsed_body", &self.body.parsed)
             .set("headers", &self.headers)
             .set("query_params", &self.query)
-            .set("raw_body", text_or_bytes(request.raw_body))
+            .set("raw_body", raw)
+            .set("decoded_body", decoded)
             .set("http_method", request.method)
             .set("received_at", &*self.received_at)
             .set("listener_metadata", &self.metadata)
             .set("url", request.url)
+            .set("path", request.path())
             .set("raw_query", request.raw_query)
             .set("remote_address", &self.remote_address)
             .set("vars", vars);
@@ -158,7 +171,8 @@ pub(super) fn text_or_bytes(bytes: &[u8]) -> Value<'_> {
     std::str::from_utf8(bytes).map_or(Value::Bytes(bytes), Value::Text)
 }
 
-/// Converts headers to an object. A repeated header is joined by `, `, as in RFC 9110, section 5.3.
+/// Converts headers to an object, with their names in lower case, in which HTTP/2 sends them. A
+/// repeated header is joined by `, `, as in RFC 9110, section 5.3.
 fn joined(headers: &[(&str, &str)]) -> OwnedValue {
     let mut entries: Vec<(Box<str>, String)> = Vec::with_capacity(headers.len());
     for (name, value) in headers {
@@ -167,7 +181,7 @@ fn joined(headers: &[(&str, &str)]) -> OwnedValue {
                 known.push_str(", ");
                 known.push_str(value);
             }
-            None => entries.push(((*name).into(), (*value).to_owned())),
+            None => entries.push((name.to_ascii_lowercase().into(), (*value).to_owned())),
         }
     }
     let entries =

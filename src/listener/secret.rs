@@ -77,6 +77,79 @@ pub fn decode(
     Ok(())
 }
 
+/// The prefix of a secret of Standard Webhooks.
+const WHSEC: &str = "whsec_";
+/// The shortest secret of Standard Webhooks, in bytes: the specification asks for 24 to 64.
+const LEAST_WHSEC_BYTES: usize = 24;
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Returns the likely cause of a secret that is not in its encoding. The advice has no part of it.
+pub(super) fn advice(written: &str, encoding: Encoding) -> Option<String> {
+    let text = written.trim();
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return Some("it begins with a byte order mark: save the file as UTF-8 without one".into());
+    }
+    let is_listed = encoding == Encoding::Whsec && text.starts_with("v1,");
+    is_listed.then(|| "leave out `v1,` at its start: the secret begins with `whsec_`".into())
+}
+
+/// Returns a message and its advice for a secret that was decoded and is probably not the one that
+/// the provider has. `is_stated` is true if a recipe or the file states the encoding.
+pub(super) fn doubt(
+    name: &str,
+    written: &str,
+    encoding: Encoding,
+    is_stated: bool,
+) -> Option<(String, &'static str)> {
+    let written = written.trim_end_matches(['\r', '\n']);
+    match encoding {
+        Encoding::Utf8 => doubt_text(name, written, is_stated),
+        Encoding::Whsec => doubt_whsec(name, written.trim()),
+        Encoding::Hex | Encoding::Base64 => None,
+    }
+}
+
+fn doubt_text(name: &str, written: &str, is_stated: bool) -> Option<(String, &'static str)> {
+    // Keys and certificates are read without the text around them.
+    if written.contains("-----BEGIN ") {
+        return None;
+    }
+    if written.starts_with(BYTE_ORDER_MARK) {
+        let message =
+            format!("the secret `{name}` begins with a byte order mark, which is a part of it");
+        return Some((message, "save the file as UTF-8 without a byte order mark"));
+    }
+    if written.trim() != written {
+        let message =
+            format!("the secret `{name}` has white space around it, which is a part of it");
+        return Some((message, "remove the white space where the secret is set"));
+    }
+    let bare = written.strip_prefix("v1,").unwrap_or(written);
+    let encoded = bare.strip_prefix(WHSEC).filter(|_| !is_stated)?;
+    STANDARD_PAD_INDIFFERENT.decode(encoded).ok()?;
+    let message =
+        format!("the secret `{name}` has the form of Standard Webhooks and is read as a string");
+    Some((
+        message,
+        "write `encoding = \"whsec\"` beside its source, or `encoding = \"utf8\"` if the string itself is the key",
+    ))
+}
+
+fn doubt_whsec(name: &str, written: &str) -> Option<(String, &'static str)> {
+    let bare = written.strip_prefix(WHSEC).unwrap_or(written);
+    let is_public = bare.starts_with("whpk_");
+    let bytes =
+        STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare)).map(Zeroizing::new);
+    let length = bytes.filter(|_| !is_public)?.len();
+    if length >= LEAST_WHSEC_BYTES {
+        return None;
+    }
+    let message = format!(
+        "the secret `{name}` has {length} bytes after decoding; one of Standard Webhooks has 24 to 64"
+    );
+    Some((message, "copy it whole, with `whsec_` at its start"))
+}
+
 /// Decodes base64 and ignores unused bits of the last letter. Some secrets in use were shortened by
 /// a letter, and other libraries accept them.
 fn loose(text: &str) -> Option<Vec<u8>> {

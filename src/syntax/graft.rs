@@ -34,7 +34,7 @@ impl Tree {
 }
 
 impl Expr {
-    fn each_child_mut(&mut self, call: &mut impl FnMut(&mut ExprId)) {
+    pub(super) fn each_child_mut(&mut self, call: &mut impl FnMut(&mut ExprId)) {
         match self {
             Self::Null
             | Self::Bool(_)

@@ -13,11 +13,13 @@ mod lexer;
 mod nesting;
 mod parser;
 mod recovery_limit;
+mod splice;
 mod token;
 mod tree;
 
 pub use lexer::tokens;
 pub use parser::{Parsed, SyntaxLimits, parse, parse_template};
+pub use splice::{Definitions, TooLarge};
 pub use token::Token;
 pub use tree::{
     Binding, Called, Expr, ExprId, Node, Operator, Param, Part, Place, Run, Step, StepKind, Tree,

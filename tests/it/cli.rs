@@ -90,6 +90,7 @@ fn eval_prints_its_result_as_json_on_standard_output() {
         ),
         (vec!["eval", "--file", "-"], "# a rule\n\"é\"", "\"é\"\n"),
         (vec!["eval", "headers[\"x-a\"]", "-c", "-"], r#"{"headers": {"X-A": "1"}}"#, "\"1\"\n"),
+        (vec!["eval", "$KEYS(headers)", "-c", "-"], r#"{"headers": {"X-A": "1"}}"#, "[\"x-a\"]\n"),
     ] {
         let output = hookgate(&args, input);
         assert_eq!((stdout(&output), code(&output)), (answer, 0), "{args:?}: {}", stderr(&output));

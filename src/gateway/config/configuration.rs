@@ -80,12 +80,14 @@ impl Configuration {
             files.read_text(path).map_err(|reason| ConfigurationError::unreadable(path, reason))
         };
         let path = folder.join(SETTINGS_FILE);
+        let mut root = None;
         let (settings, mut told) =
             match Settings::read_checked(&shown_name(folder, &path), &text(&path)?) {
                 Ok(SettingsFile { settings, layer, mut warnings }) => {
                     if needed {
                         warnings.extend(settings_checks::files(&layer.root, folder));
                     }
+                    root = Some(layer.root);
                     (Some(settings), vec![Diagnostics::new(layer.source, warnings)])
                 }
                 Err(diagnostics) => (None, vec![diagnostics]),
@@ -110,6 +112,9 @@ impl Configuration {
             }
         }
         told.extend(shared_sources(&sources));
+        if let Some(first) = told.first_mut() {
+            first.list.extend(settings_checks::sinks(root.as_ref(), &listeners));
+        }
         told.retain(|one| !one.list.is_empty());
         match settings {
             Some(mut settings) if !told.iter().any(Diagnostics::has_errors) => {

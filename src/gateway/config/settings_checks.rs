@@ -1,8 +1,10 @@
 //! Checks of `hookgate.toml` that its schema cannot express: addresses that collide, spans of time
 //! without a unit, and the files of the server. Does not read the settings themselves.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
@@ -10,9 +12,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::keys::RETAINED;
 use crate::config::FieldType;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::document::{Entry, Node};
 use crate::gateway::http::tls::TlsConfig;
+use crate::listener::Listener;
 
 /// Retention below this span that has no unit is a mistake: most people mean days.
 const SHORT_RETENTION: Duration = Duration::from_secs(3600);
@@ -58,6 +61,26 @@ fn short_retention(root: &Node) -> Vec<Diagnostic> {
         is_short.then(|| Diagnostic::new(Code::W0609, value.span, message).help(help))
     };
     entries.iter().filter(is_span).filter_map(without_unit).collect()
+}
+
+/// Warns about sinks of tenants that no listener belongs to: they never receive an event. Without
+/// any listener, the configuration is not complete yet.
+pub(super) fn sinks(
+    root: Option<&Node>,
+    listeners: &BTreeMap<Box<str>, Arc<Listener>>,
+) -> Vec<Diagnostic> {
+    let tenants: Vec<&str> = listeners.values().map(|listener| &*listener.tenant).collect();
+    let sinks = root.and_then(|root| root.get("sink")).map(Node::items).unwrap_or_default();
+    let unknown = |sink: &Node| {
+        let node = sink.get("tenant")?;
+        let tenant = node.as_str().filter(|tenant| !tenants.contains(tenant))?;
+        let message =
+            format!("no listener belongs to the tenant `{tenant}`, so this sink stays empty");
+        let near = nearest(tenant, tenants.iter().copied());
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        Some(Diagnostic::new(Code::W0614, node.span, message).maybe_help(help))
+    };
+    if tenants.is_empty() { Vec::new() } else { sinks.iter().filter_map(unknown).collect() }
 }
 
 /// Checks the files that the server and deliveries need: certificates and the private key.

@@ -77,7 +77,7 @@ impl<'a> Assembly<'a> {
     fn signed_by_rule(&self, checked: &Checked) -> Vec<Signs> {
         let uses = oracle::uses(checked).into_iter().filter(|one| !one.compares);
         uses.map(|one| {
-            let message = one.message.and_then(|text| self.engine.compile(&text).ok());
+            let message = one.message.and_then(|message| self.compile_parsed(message.parsed));
             Signs { secret: one.secret, message }
         })
         .collect()
@@ -238,7 +238,7 @@ fn canonical(network: ipnet::IpNet) -> ipnet::IpNet {
 }
 
 fn inferred_hashes(part: Part<'_>) -> Vec<Hash> {
-    part.section().texts("hashes").into_iter().filter_map(Hash::find).collect()
+    part.section("hashes").texts("hashes").into_iter().filter_map(Hash::find).collect()
 }
 
 /// The value of `vars.tolerance`, which overrides the tolerance of every signed time.

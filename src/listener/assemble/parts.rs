@@ -12,12 +12,12 @@ use super::super::response::Reply;
 use super::super::verify::BySignature;
 use super::super::verify::{Encoding, Hash, Verification};
 use super::super::{Dedup, Events, Listener, ListenerFilter, Redaction, Schema, lints};
+use super::Assembly;
 use super::part::Part;
-use super::{Assembly, is_root};
 use crate::check::Checked;
 use crate::config::{Section, duration, quoted_list};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::document::Node;
+use crate::document::{Entry, Node};
 use crate::engine::{Program, Source};
 use crate::syntax::{Expr, SyntaxLimits, parse};
 
@@ -33,7 +33,9 @@ pub(super) struct Challenges {
 
 impl<'a> Assembly<'a> {
     pub(super) fn methods(&self) -> Vec<Box<str>> {
-        let usual = || self.root().section().texts("methods").into_iter().map(Into::into).collect();
+        let usual = || {
+            self.root().section("methods").texts("methods").into_iter().map(Into::into).collect()
+        };
         self.part("methods").map_or_else(usual, words)
     }
 
@@ -69,7 +71,9 @@ impl<'a> Assembly<'a> {
 
     pub(super) fn rate(&mut self) -> Option<Policy> {
         let part = self.part("rate_limit")?;
-        let requests = part.get("requests")?.node.as_count()?;
+        let Some(requests) = part.get("requests").and_then(|part| part.node.as_count()) else {
+            return Some(self.usual_rate(part));
+        };
         let given = part.duration("per");
         if let Some(at) = part.get("per").filter(|_| given.is_some_and(|per| per.is_zero())) {
             self.wrong(at, "a limit needs a period that is not zero");
@@ -79,6 +83,17 @@ impl<'a> Assembly<'a> {
         let ten_seconds = requests.saturating_mul(10) / per.as_secs().max(1);
         let burst = part.get("burst").and_then(|part| part.node.as_count());
         Some(Policy { requests, per, burst: burst.unwrap_or(ten_seconds.max(1)) })
+    }
+
+    /// Returns the default limit with the burst of a `[rate_limit]` that sets no requests.
+    fn usual_rate(&mut self, part: Part<'_>) -> Policy {
+        if let Some(per) = part.get("per") {
+            self.wrong(per, "a period needs its number of requests: `requests = 10`");
+        }
+        let retries = self.recipe.and_then(|recipe| recipe.retries);
+        let usual = Policy::usual(self.secured, retries);
+        let burst = part.get("burst").and_then(|part| part.node.as_count());
+        Policy { burst: burst.unwrap_or(usual.burst), ..usual }
     }
 
     pub(super) fn schema(&mut self) -> Option<Schema> {
@@ -131,7 +146,7 @@ impl<'a> Assembly<'a> {
     /// Returns the time for which deduplication keys are kept.
     fn window(&mut self) -> Duration {
         let given = self.member("deduplicate", "window");
-        let usual = || self.root().section().table("deduplicate").duration("window");
+        let usual = || self.root().section("deduplicate").table("deduplicate").duration("window");
         let window = given.map_or_else(usual, |part| duration::of(part.node));
         let is_wrong = window.is_some_and(|window| !(1..=24 * 3600).contains(&window.as_secs()));
         if let Some(part) = given.filter(|_| is_wrong) {
@@ -143,7 +158,7 @@ impl<'a> Assembly<'a> {
     /// Compiles a key in the notation of the documentation: a path in the body, or an expression.
     fn key(&mut self, part: Part<'_>) -> Option<Program> {
         let text = part.node.as_text()?;
-        if !is_path_in_body(&text.value) {
+        if !self.is_path_in_body(&text.value) {
             return self.program(part);
         }
         let before = "parsed_body.";
@@ -151,6 +166,19 @@ impl<'a> Assembly<'a> {
         let engine = self.engine.clone();
         let checked = self.checked_text(part, text, &engine, &source, before.len())?;
         self.lower(part, &checked)
+    }
+
+    /// Returns true if a key is a path that starts neither with a variable nor with a definition.
+    fn is_path_in_body(&self, text: &str) -> bool {
+        let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
+            return false;
+        };
+        let first = match parsed.tree.expr(parsed.tree.root()) {
+            Expr::Chain { base, .. } => parsed.tree.expr(*base),
+            other => other,
+        };
+        let roots = &self.engine.host().roots;
+        matches!(first, Expr::Name(name) if !roots.iter().any(|root| root.name == *name))
     }
 
     pub(super) fn challenges(&mut self) -> Challenges {
@@ -283,7 +311,7 @@ impl<'a> Assembly<'a> {
     fn response_programs(&mut self, part: Part<'a>) -> Vec<Checked> {
         let body = part.get("body").and_then(|body| match body.node.as_str() {
             Some(text) => self.engine.check(Source::new("body", text)).ok(),
-            None => self.engine.check_mapper_part(self.file.source.clone(), body.node).ok(),
+            None => self.engine.check_mapper_part(self.source_of(body).clone(), body.node).ok(),
         });
         let headers = part.get("headers").into_iter().flat_map(Part::entries);
         let headers = headers.filter_map(|(_, value)| match value.node.as_str() {
@@ -307,14 +335,11 @@ impl<'a> Assembly<'a> {
         for use_of in
             uses.filter(|one| self.verifying_secrets.contains(&one.secret)).collect::<Vec<_>>()
         {
-            match use_of.signed {
-                Some(path) => {
-                    if let Ok(program) = self.engine.compile(&path) {
-                        signed.push(SignedText {
-                            shown: path.into(),
-                            path: program,
-                            pattern: pattern.clone(),
-                        });
+            match use_of.message.filter(|message| message.is_path) {
+                Some(message) => {
+                    if let Some(path) = self.compile_parsed(message.parsed) {
+                        let shown = message.shown;
+                        signed.push(SignedText { shown, path, pattern: pattern.clone() });
                         secrets.push(use_of.secret);
                     }
                 }
@@ -346,7 +371,7 @@ impl<'a> Assembly<'a> {
         let given = part.get("status");
         let status = match given {
             Some(at) => at.node.as_count().or_else(|| leading_number(at.node.as_str()?)),
-            None => Some(part.section().count("status")),
+            None => Some(part.section("status").count("status")),
         };
         let status = status.and_then(|status| u16::try_from(status).ok());
         let status = status.filter(|status| (200..=599).contains(status));
@@ -360,10 +385,16 @@ impl<'a> Assembly<'a> {
     pub(super) fn reply(&mut self, part: Part<'a>) -> Reply {
         let status = self.status(part);
         let mut headers = Vec::new();
-        for (entry, value) in
-            part.get("headers").into_iter().flat_map(Part::entries).collect::<Vec<_>>()
-        {
+        let given = part.get("headers").into_iter().flat_map(Part::entries).collect::<Vec<_>>();
+        for (entry, value) in given.iter().copied() {
             let name = &*entry.key.text;
+            // Names of headers are case-insensitive: that of the file replaces that of the recipe.
+            let replaces = |(other, own): &(&Entry, Part<'_>)| {
+                !own.of_recipe && other.key.text.eq_ignore_ascii_case(name)
+            };
+            if value.of_recipe && !part.of_recipe && given.iter().any(replaces) {
+                continue;
+            }
             if let Some(refused) = refused_header(name, value.node) {
                 self.report(value, Diagnostic::new(Code::E0605, entry.key.span, refused));
             }
@@ -411,16 +442,4 @@ fn refused_header(name: &str, value: &Node) -> Option<String> {
     let is_page = value.as_str().is_some_and(|text| text.to_ascii_lowercase().contains("html"));
     (lower == "content-type" && is_page)
         .then(|| "an answer to a sender is never a page; write `text/plain`".to_owned())
-}
-
-/// Returns true if a key is a path that does not start with a request variable.
-fn is_path_in_body(text: &str) -> bool {
-    let Ok(parsed) = parse(Source::new("key", text), SyntaxLimits::default()) else {
-        return false;
-    };
-    let first = match parsed.tree.expr(parsed.tree.root()) {
-        Expr::Chain { base, .. } => parsed.tree.expr(*base),
-        other => other,
-    };
-    matches!(first, Expr::Name(name) if !is_root(name))
 }

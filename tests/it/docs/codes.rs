@@ -92,16 +92,20 @@ fn codes_of(setting: Setting, source: &str) -> Vec<Code> {
     given
 }
 
-/// Returns the codes of a listener file, with the secret `NAME` in the environment.
+/// Returns the codes of a listener file, with the secrets `NAME` and `PADDED` in the environment.
 fn codes_of_listener(file: &str) -> Vec<Code> {
     codes(&loaded(file).diagnostics)
 }
 
-/// Returns the codes of a `hookgate.toml`.
+/// Returns the codes of a `hookgate.toml`, with a listener if another file follows.
 fn codes_of_gateway(file: &str) -> Vec<Code> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("listeners")).unwrap();
+    let (file, listener) = file.split_once("# Another file:\n").unwrap_or((file, ""));
     std::fs::write(folder.path().join("hookgate.toml"), file).unwrap();
+    if !listener.is_empty() {
+        std::fs::write(folder.path().join("listeners/a.toml"), listener).unwrap();
+    }
     match Configuration::read(folder.path(), false) {
         Ok(configuration) => codes(&configuration.warnings),
         Err(ConfigurationError::Faults(faults)) => codes(&faults),
@@ -119,7 +123,11 @@ fn codes_of_listeners(files: &str) -> Vec<Code> {
 }
 
 fn loaded(file: &str) -> Loaded {
-    let environment = |name: &str| (name == "NAME").then(|| "s3cret".to_owned());
+    let environment = |name: &str| match name {
+        "NAME" => Some("s3cret".to_owned()),
+        "PADDED" => Some("s3cret ".to_owned()),
+        _ => None,
+    };
     let outside =
         ConfigSource { environment: &environment, secrets_needed: false, ..ConfigSource::empty() };
     load("listener.toml", file, &outside)

@@ -402,6 +402,20 @@ fn init_prints_the_commands_for_its_folder_and_a_filter_of_the_provider() {
 }
 
 #[test]
+fn init_writes_a_wide_rate_limit_for_a_provider_that_does_not_retry() {
+    let printed = |provider: &str| {
+        let output = program().args(["init", provider, "--print"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let github = printed("github");
+    assert!(github.contains("\n[rate_limit]\nrequests = 100\nburst = 1000\n"), "{github}");
+    assert!(github.contains("# GitHub does not send a delivery again"), "{github}");
+    let stripe = printed("stripe");
+    assert!(stripe.contains("# [rate_limit]\n# requests = 5\n# burst = 50\n"), "{stripe}");
+    assert!(!stripe.contains("\n[rate_limit]"), "{stripe}");
+}
+
+#[test]
 fn send_reports_that_a_listener_without_a_recipe_gets_an_unsigned_request() {
     let folder = Folder::with_listener("");
     let id = "0d4a1d42-2d63-4a5c-9a1f-3d0c5f6f7a12";

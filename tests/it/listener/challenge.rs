@@ -259,3 +259,40 @@ fn a_failing_challenge_response_answers_500_and_asks_for_a_retry() {
     assert_eq!(decision.response.status, 500);
     assert!(decision.outcome.row().retry);
 }
+
+/// The abuse protection of CloudEvents (HTTP 1.1 Web Hooks, section 4).
+const ABUSE_PROTECTION: &str = r#"
+[[verify]]
+name = "never"
+rule = 'FALSE'
+[[challenge]]
+name = "abuse protection"
+methods = ["OPTIONS"]
+detect = 'headers["webhook-request-origin"] == "eventgrid.azure.net"'
+headers = { "WebHook-Allowed-Origin" = { expr = 'headers["webhook-request-origin"]' }, "WebHook-Allowed-Rate" = "120" }
+"#;
+
+#[test]
+fn a_challenge_by_options_answers_with_the_allowed_origin_and_rate() {
+    let listener = open(ABUSE_PROTECTION);
+    let asked = |method, origin: &str| {
+        let sent = Sent::new("").method(method).with("WebHook-Request-Origin", origin);
+        sent.to(&listener)
+    };
+    let answered = asked("OPTIONS", "eventgrid.azure.net");
+    assert_eq!(outcome_of(&answered), "challenged answered");
+    let headers: Vec<(&str, &str)> = answered
+        .response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(answered.response.status, 200);
+    assert!(headers.contains(&("WebHook-Allowed-Origin", "eventgrid.azure.net")), "{headers:?}");
+    assert!(headers.contains(&("WebHook-Allowed-Rate", "120")), "{headers:?}");
+    // Another origin gets no permission, and a challenge does not come by POST.
+    let refused = asked("OPTIONS", "evil.example");
+    assert_eq!(refused.outcome, Outcome::MethodNotAllowed);
+    assert!(refused.response.headers.iter().all(|(name, _)| !name.starts_with("WebHook")));
+    assert_eq!(asked("POST", "eventgrid.azure.net").outcome, Outcome::VerificationFailed);
+}

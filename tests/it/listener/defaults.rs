@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 
 use hookgate::config::{FieldType, KeyDefault, Table as Schema, schema};
+use hookgate::engine::Machine;
 use hookgate::gateway::{GATEWAY, Settings};
-use hookgate::listener::rate::Policy;
+use hookgate::listener::rate::{Admission, Bucket, Policy, admit};
 use hookgate::listener::{
-    ConfigSource, LISTENER, Listener, RECIPE, Recipe, Sample, find_recipe, load, recipe_names,
+    Challenger, ConfigSource, DecisionContext, LISTENER, Limiter, Listener, Presented, RECIPE,
+    Recipe, Sample, decide, find_recipe, load, recipe_names,
 };
 use toml::{Table, Value};
 
@@ -53,7 +55,7 @@ fn write_table(table: &'static Schema, entries: &mut Table, written: &mut Writte
 }
 
 /// Returns a file as TOML, with every table on one line. The scalars of JSON are TOML too.
-fn file(table: &Table) -> String {
+pub(super) fn file(table: &Table) -> String {
     table.iter().map(|(key, value)| format!("{key:?} = {}\n", inline(value))).collect()
 }
 
@@ -265,11 +267,58 @@ fn the_usual_rate_limits_are_those_of_the_reference() {
         other => panic!("{other:?}"),
     };
     let (secured, unsecured) = (Policy::SECURED, Policy::UNSECURED);
+    assert_eq!((Policy::NOT_RETRIED.requests, Policy::NOT_RETRIED.burst), (100, 1000));
     assert_eq!((secured.per.as_secs(), unsecured.requests, unsecured.burst), (1, 1, 1));
     for part in [
         format!("{} a second with a burst of {}", secured.requests, secured.burst),
+        "100 a second with a burst of 1,000".to_owned(),
         format!("one in {} seconds", unsecured.per.as_secs()),
     ] {
         assert!(words.contains(&part), "{part}");
     }
+}
+
+/// A limiter that records the limit of the listener.
+#[derive(Default)]
+struct Recorded(Option<Policy>);
+
+impl Limiter for Recorded {
+    fn admit(&mut self, policy: Policy) -> Admission {
+        self.0 = Some(policy);
+        Admission::Admitted { remaining: 1 }
+    }
+
+    fn fail(&mut self) -> Admission {
+        Admission::Admitted { remaining: 1 }
+    }
+
+    fn challenge(&mut self, _: Challenger) -> Admission {
+        Admission::Admitted { remaining: 1 }
+    }
+}
+
+/// Returns the rate limit that a listener without one has, and the number of requests at once that
+/// it admits.
+fn usual_limit(provider: &str) -> (Policy, usize) {
+    let recipe = find_recipe(provider).unwrap();
+    let sample = recipe.samples.iter().find(|sample| sample.expect == "accepted").unwrap();
+    let listener = open(&format!("{HEAD}provider = \"{provider}\"\n"), sample, &[]);
+    let mut limiter = Recorded::default();
+    seen(sample, |request| {
+        let mut context = DecisionContext {
+            machine: &mut Machine::default(),
+            limiter: &mut limiter,
+            presented: &Presented::None,
+        };
+        decide(&listener, request, request.received_at, &mut context)
+    });
+    let (policy, mut bucket) = (limiter.0.unwrap(), Bucket::default());
+    let admits = |_: &usize| matches!(admit(&mut bucket, policy, 0), Admission::Admitted { .. });
+    (policy, (0..2000).filter(admits).count())
+}
+
+#[test]
+fn a_burst_of_a_provider_that_does_not_retry_passes_the_default_rate_limit() {
+    assert_eq!(usual_limit("github"), (Policy::NOT_RETRIED, 1000));
+    assert_eq!(usual_limit("stripe"), (Policy::SECURED, 50));
 }

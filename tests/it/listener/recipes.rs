@@ -41,7 +41,7 @@ pub(crate) fn seen<T>(sample: &Sample, look: impl FnOnce(&Request<'_>) -> T) -> 
     })
 }
 
-fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
+pub(crate) fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
     let mut surroundings = DecisionContext {
         machine: &mut Machine::default(),
         limiter: &mut Unlimited,

@@ -22,7 +22,7 @@ fn the_log_of_a_request_has_the_documented_format() {
     let sent = Sent::json(r#"{"a":1}"#).with("X-Id", "7").with_query("b=2");
     let wanted = json!({
         "error_message": "",
-        "headers": { "map": { "Content-Type": "application/json", "X-Id": "7" } },
+        "headers": { "map": { "content-type": "application/json", "x-id": "7" } },
         "http_method": "POST",
         "listener_metadata": {
             "request_id": "r1",
@@ -55,7 +55,7 @@ fn credential_headers_are_redacted_in_every_configuration() {
     ] {
         let log = log(&listener, &Sent::json("{}").with(name, "value"));
         let wanted = if shown { "value" } else { HIDDEN };
-        assert_eq!(log["headers"]["map"][name], wanted, "{name}");
+        assert_eq!(log["headers"]["map"][name.to_lowercase()], wanted, "{name}");
     }
 }
 
@@ -98,7 +98,7 @@ fn redaction_paths_of_headers_are_case_insensitive() {
         &Sent::json("{}").with("X-Token", "t").with("via", "v"),
     );
     let map = &log["headers"]["map"];
-    assert_eq!((&map["X-Token"], &map["via"]), (&json!(HIDDEN), &json!(HIDDEN)));
+    assert_eq!((&map["x-token"], &map["via"]), (&json!(HIDDEN), &json!(HIDDEN)));
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn a_stored_log_is_redacted_again_by_the_current_configuration() {
     assert!(!shown.contains("secret"), "{shown}");
     assert_eq!(stored["parsed_body"]["user"]["email"], HIDDEN);
     assert_eq!(stored["parsed_body"]["n"], 1);
-    assert_eq!(stored["headers"]["map"]["X-Later"], HIDDEN);
+    assert_eq!(stored["headers"]["map"]["x-later"], HIDDEN);
     assert_eq!(stored["raw_body"], HIDDEN);
     assert_eq!(stored["query_params"]["b"], "1");
 }

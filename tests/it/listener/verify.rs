@@ -1,10 +1,11 @@
 //! Verifications: accepted and rejected requests, and their reason codes in the log. Tokens of an
 //! issuer have their own file.
 
-use hookgate::listener::{Outcome, Presented, presented};
+use hookgate::listener::{Outcome, Presented, Request, presented};
 use ring::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, HMAC_SHA384, HMAC_SHA512};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
+use super::recipes::decided;
 use super::{
     KEY, NOW, OLD, SECRETS, Sent, loaded, mac, messages_of, open, outcome_of, secured, sha256,
 };
@@ -545,4 +546,50 @@ fn verifications_of_different_kinds_must_all_pass() {
     assert_eq!(outcome_of(&at(Sent::json("{}")).to(&listener)), "verification_failed rule_false");
     let decision = with(Sent::json("{}")).to(&listener);
     assert_eq!(outcome_of(&decision), "verification_failed address_not_allowed");
+}
+
+#[test]
+fn a_compressed_body_is_signed_as_sent_or_as_decoded() {
+    let signed_by = |payload: &str, signed: &[u8]| {
+        let listener = secured(&format!(
+            "[[verify]]\nname = \"s\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = {payload}\nreceived = 'headers[\"x-sig\"]'\nencoding = \"hex\"\n"
+        ));
+        let sent = Sent::json(PACKED).with("X-Sig", hex::encode(sha256(KEY, signed)));
+        sent.seen(|request| {
+            let request = Request { unpacked: UNPACKED, ..*request };
+            decided(&listener, &request, request.received_at).outcome
+        })
+    };
+    const PACKED: &[u8] = b"\x1f\x8b\x08\x00packed";
+    const UNPACKED: &[u8] = br#"{"type":"a"}"#;
+    for (payload, as_sent, as_decoded) in [
+        ("'raw_body'", true, false),
+        ("'decoded_body'", false, true),
+        ("['raw_body', 'decoded_body']", true, true),
+    ] {
+        let outcome = |accepted| match accepted {
+            true => Outcome::Accepted,
+            false => Outcome::VerificationFailed,
+        };
+        assert_eq!(signed_by(payload, PACKED), outcome(as_sent), "{payload}");
+        assert_eq!(signed_by(payload, UNPACKED), outcome(as_decoded), "{payload}");
+    }
+}
+
+#[test]
+fn the_path_is_that_of_the_public_url_and_header_names_are_in_lower_case() {
+    let listener = open(
+        "allow = [\"W0608\"]\n[event]\ndata = '[path, $KEYS(headers), headers[\"X-Order\"]]'\n",
+    );
+    for (url, path) in [
+        ("https://hooks.example.com/a/b%20c?x=/y", "/a/b%20c"),
+        ("https://hooks.example.com", "/"),
+        ("https://hooks.example.com?x=1", "/"),
+    ] {
+        let data = Sent::new("").with("X-Order", "7").seen(|request| {
+            let request = Request { url, ..*request };
+            decided(&listener, &request, request.received_at).event.unwrap().data.unwrap()
+        });
+        assert_eq!(data.to_string(), format!(r#"["{path}",["x-order"],"7"]"#));
+    }
 }
