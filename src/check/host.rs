@@ -21,6 +21,9 @@ pub struct Host {
     /// True if programs verify requests. Comparisons of two values that may be null, and timestamps
     /// in the future, then cause warnings.
     pub verification: bool,
+    /// True if programs read requests that no verification has accepted. Decryption without
+    /// authentication is then an error.
+    pub unverified: bool,
     /// The maximum size of the compiled form of one regular expression, in bytes.
     pub pattern_bytes: usize,
     /// The maximum size of the compiled regular expressions of a program together, in bytes.

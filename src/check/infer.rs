@@ -4,7 +4,7 @@
 use super::checker::Checker;
 use super::operators;
 use super::types::{RecordType, Type};
-use super::{kind_names, lints};
+use super::{kind_names, lints, token};
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::source::Span;
@@ -22,7 +22,7 @@ impl<'c> Checker<'c> {
                     .help("answer a digest of it, or whether it compares: `$HMAC_SHA256(secret, message)`, `secret == text`"),
             );
         }
-        lints::whole(self);
+        token::whole(self);
         self.found.diagnostics.extend(self.scope.too_many());
         answer
     }

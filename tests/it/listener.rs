@@ -4,6 +4,7 @@ mod challenge;
 mod configuration;
 mod decide;
 mod defaults;
+mod encrypted;
 mod forgery;
 mod property;
 mod recipes;
