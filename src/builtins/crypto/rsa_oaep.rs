@@ -54,8 +54,8 @@ pub(super) const DECRYPT_RSA_OAEP: Function = Function {
     code: Code::Native(decrypt_rsa_oaep),
 };
 
-/// Cost of a private operation in steps. It takes about 25 times as long as a verification.
-const DECRYPTION: usize = 50_000;
+/// Cost of a private operation with the shortest key in steps. It grows with the cube of the length.
+const DECRYPTION: usize = 25_000;
 
 /// Accepted lengths of the modulus, in bits. A longer key takes too long for a request.
 const BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
@@ -67,10 +67,17 @@ fn decrypt_rsa_oaep<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, 
     };
     env.heap.work(DECRYPTION)?;
     let key = private_key(args)?;
+    env.heap.work(longer_key(key.n().bit_width()))?;
     match decrypt(&key, data).map(Zeroizing::new) {
         Ok(plain) => env.heap.bytes(&plain).map(Value::SecretBytes),
         Err(_) => Ok(Value::Null),
     }
+}
+
+/// Returns the steps that a key of more than 2048 bits costs in addition.
+fn longer_key(bits: u32) -> usize {
+    let ratio = f64::from(bits) / f64::from(*BITS.start());
+    (DECRYPTION as f64 * (ratio.powi(3) - 1.0)) as usize
 }
 
 /// A decryption with a hash function.

@@ -23,9 +23,8 @@ fn answer(program: &Program, given: &[(&str, Value<'_>)]) -> OwnedValue {
 
 /// Returns JSON values whose numbers are floats.
 fn json() -> impl Strategy<Value = Json> {
-    let number = any::<f64>().prop_filter_map("finite", |float| {
-        serde_json::Number::from_f64(float).map(Json::Number)
-    });
+    let number = any::<f64>()
+        .prop_filter_map("finite", |float| serde_json::Number::from_f64(float).map(Json::Number));
     let leaf = prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::Bool),
