@@ -24,7 +24,8 @@ pub struct Function {
     /// The result if the first argument is null.
     pub null: NullPropagation,
     /// True if the result of a secret argument is public: a digest, a verification, a comparison.
-    /// Any other result computed from a secret is secret too (taint).
+    /// Any other result computed from a secret is secret too (taint). A digest of secrets alone
+    /// stays secret: see [`Function::releases`].
     pub declassifies: bool,
     /// The role for the code that treats a function in a special way.
     pub role: Role,
@@ -56,6 +57,13 @@ impl Function {
             role: Role::Ordinary,
             code: Code::Host(Arc::new(code)),
         }
+    }
+
+    /// Returns true if the result of secret arguments is public. `all_secret` is true if every
+    /// argument is secret. A digest or HMAC of secrets alone is a derived key, so it stays secret.
+    pub fn releases(&self, all_secret: bool) -> bool {
+        let derives_key = matches!(self.role, Role::Digest | Role::Hmac) && all_secret;
+        self.declassifies && !derives_key
     }
 
     /// Returns the minimum number of arguments.
@@ -99,6 +107,14 @@ pub enum Role {
     AddDate,
     /// Joins strings, bytes or lists.
     Concatenation,
+    /// Decodes base64.
+    DecodeBase64,
+    /// Reads a token without verifying it.
+    DecodeToken,
+    /// Decrypts without authentication of the ciphertext.
+    DecryptUnauthenticated,
+    /// Computes a digest without a key.
+    Digest,
     /// Encodes bytes as a string.
     Encoder,
     /// Computes a keyed digest.
@@ -111,12 +127,16 @@ pub enum Role {
     Lowercase,
     /// Converts a string to another spelling of the same text.
     Normalizer,
+    /// Parses JSON.
+    ParseJson,
     /// Reads a time from a string.
     ParseTime,
     /// Searches a string from its beginning, so the duration depends on the content.
     Search,
     /// Compares in constant time.
     SecureEquals,
+    /// Splits a string at a separator.
+    Split,
     /// Verifies a token and returns its claims.
     VerifyToken,
 }

@@ -129,7 +129,7 @@ fn stored_result<'a>(
 }
 
 /// Runs a call that has a secret among its arguments. The code receives the content of the secret
-/// unless its row accepts secrets. The result is secret unless the function declassifies it.
+/// unless its row accepts secrets. The result is secret unless the function releases it.
 fn invoke_with_secret<'a>(
     env: &Env<'a>,
     function: &Function,
@@ -145,7 +145,8 @@ fn invoke_with_secret<'a>(
         })
         .collect();
     let answer = run(env, function, &shown).map_err(|fault| without_content(function, &fault))?;
-    if function.declassifies { Ok(answer) } else { keep_secret(env.heap, answer) }
+    let all_secret = args.iter().all(|arg| arg.holds_secret());
+    if function.releases(all_secret) { Ok(answer) } else { keep_secret(env.heap, answer) }
 }
 
 /// Replaces the message of a fault, which may quote an argument. If an argument is secret, only the

@@ -30,6 +30,8 @@ mod testing;
 mod text;
 mod time;
 
+#[cfg(feature = "listener")]
+pub(crate) use crypto::{Jwk, KeyType, jwk_keys, key_type};
 pub use function::{
     Args, Code, Env, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native,
     NullPropagation, Param, ParamRole, Role, conversion, example,
@@ -97,7 +99,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("JOIN", "`$CONCAT(list, separator)` joins"),
     ("REGEX", "`$MATCH(text, regex)` tests, `$EXTRACT` takes a part out"),
     ("TEST", "`$MATCH(text, regex)` tests a regular expression"),
-    ("HMAC", "`$HMAC_SHA256(secret, message)`, or `_SHA1`, `_SHA384`, `_SHA512`"),
+    ("HMAC", "`$HMAC_SHA256(secret, message)`, or `_MD5`, `_SHA1`, `_SHA384`, `_SHA512`"),
     ("LOOKUP", "in a rule, an object does it: `{ \"a\": 1 }[key]`; `LOOKUP()` is for mappers"),
     ("CONDITIONAL", "`IF condition THEN a ELSE b` chooses; `CONDITIONAL()` is for mappers"),
     ("LAMBDA", "a lambda is written `x => …`"),

@@ -148,6 +148,7 @@ impl<'c> Checker<'c> {
 
     fn native(&mut self, callee: &Callee, name_span: Span, arguments: &[Argument<'_>]) -> Type {
         let mut secret = false;
+        let mut all_secret = true;
         let mut subject_may_be_null = false;
         let mut any_digest = false;
         let mut any_digest_text = false;
@@ -157,6 +158,7 @@ impl<'c> Checker<'c> {
                 continue;
             };
             secret |= seen.secret;
+            all_secret &= seen.secret;
             any_digest |= seen.digest;
             any_digest_text |= seen.digest_text;
             subject_may_be_null |= at == 0 && seen.may_be_null();
@@ -191,10 +193,27 @@ impl<'c> Checker<'c> {
         if subject_may_be_null && callee.null == NullPropagation::Null {
             answer = answer.or_null();
         }
-        if secret && !callee.declassifies {
+        answer.secret = callee.result.without(Kinds::NULL) == Kinds::SECRET;
+        if has_role(callee, Role::DecryptUnauthenticated) {
+            self.refuse_unverified(callee, name_span);
+        }
+        if secret && !callee.releases(all_secret) {
             answer = self.kept_secret(callee, answer, name_span);
         }
         answer
+    }
+
+    /// Reports a decryption of data that nothing has authenticated. If an attacker can see that it
+    /// fails, many changed ciphertexts reveal the plaintext (padding oracle, Vaudenay 2002).
+    fn refuse_unverified(&mut self, callee: &Function, span: Span) {
+        if !self.host.unverified {
+            return;
+        }
+        let message =
+            format!("`${}` decrypts data that no verification has accepted yet", callee.name);
+        self.report(Diagnostic::new(Code::E0211, span, message).help(
+            "verify the encrypted data in `[[verify]]`, with a secret, and decrypt it in `[event]`, the filter or the response; `$DECRYPT_AES_GCM` verifies by itself",
+        ));
     }
 
     /// Returns the type of a call with a secret argument: the secret's taint passes to strings and

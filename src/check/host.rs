@@ -24,6 +24,9 @@ pub struct Host {
     /// True if a source is a part of other programs: its result may be a secret, and it may stand
     /// where it does not run.
     pub fragment: bool,
+    /// True if programs read requests that no verification has accepted. Decryption without
+    /// authentication is then an error.
+    pub unverified: bool,
     /// The maximum size of the compiled form of one regular expression, in bytes.
     pub pattern_bytes: usize,
     /// The maximum size of the compiled regular expressions of a program together, in bytes.

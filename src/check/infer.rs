@@ -4,7 +4,7 @@
 use super::checker::Checker;
 use super::operators;
 use super::types::{RecordType, Type};
-use super::{kind_names, lints};
+use super::{kind_names, lints, token};
 use crate::builtins::{Code as How, Form};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::source::Span;
@@ -23,7 +23,7 @@ impl<'c> Checker<'c> {
             );
         }
         if !self.host.fragment {
-            lints::whole(self);
+            token::whole(self);
         }
         self.found.diagnostics.extend(self.scope.too_many());
         answer

@@ -10,42 +10,6 @@ use crate::source::Span;
 use crate::syntax::{Expr, ExprId, Operator, Place, Run, StepKind, Tree};
 use crate::value::Kinds;
 
-/// Runs the lints that need the whole source.
-pub(super) fn whole(checker: &mut Checker<'_>) {
-    unread_expiry(checker);
-}
-
-/// Warns about claims of a token whose expiry is never read.
-fn unread_expiry(checker: &mut Checker<'_>) {
-    let verified =
-        checker.found.callees.iter().filter(|(_, callee)| has_role(callee, Role::VerifyToken));
-    // The map has no order, so the first call in the source is reported.
-    let spans = verified.map(|(place, _)| checker.tree.span(place.expr));
-    let Some(span) = spans.min_by_key(|span| (span.start, span.end)) else {
-        return;
-    };
-    if mentions_member(checker.tree, "exp") {
-        return;
-    }
-    checker.report(
-        Diagnostic::new(Code::W0113, span, "the claims are read, and never when they expire")
-            .help("compare the time too: `$JWT_VERIFY(…).exp > $TIME()`"),
-    );
-}
-
-fn mentions_member(tree: &Tree, name: &str) -> bool {
-    tree.iter().any(|(_, expr)| match expr {
-        Expr::Chain { steps, .. } => steps.iter().any(|step| match &step.kind {
-            StepKind::Member(member) => **member == *name,
-            StepKind::Index(index) => {
-                matches!(tree.expr(*index), Expr::Text(text) if **text == *name)
-            }
-            _ => false,
-        }),
-        _ => false,
-    })
-}
-
 /// Warns about a condition that is always true or always false.
 pub(super) fn condition(checker: &mut Checker<'_>, id: ExprId, seen: &Type) {
     let Some(truth) = seen.truth else {

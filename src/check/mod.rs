@@ -15,6 +15,7 @@ mod narrowing;
 mod operators;
 mod schema_type;
 mod scope;
+mod token;
 mod types;
 
 use std::collections::HashMap;

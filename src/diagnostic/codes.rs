@@ -279,7 +279,7 @@ codes! {
     }
     E0203 {
         title: "a secret that could leave",
-        explanation: "The answer of a program never holds a secret, nor text, lists or objects made with one. Only a digest, a verification or a comparison releases something of it.",
+        explanation: "The answer of a program never holds a secret, nor text, lists or objects made with one. Only a digest, a verification or a comparison releases something of it. The digest of secrets alone is a key, and stays secret: what is hashed with the secret is an argument of its own, `$SHA256($SECRET('NAME'), raw_body)`.",
         example: "{ \"token\": $SECRET('NAME') }",
         fixed: Some("{ \"token\": $HMAC_SHA256($SECRET('NAME'), raw_body).$HEX() }"),
         setting: Secret,
@@ -297,6 +297,20 @@ codes! {
         example: "$KIND(parsed_body.id) == \"text\"",
         fixed: Some("$KIND(parsed_body.id) == \"string\""),
         setting: Rule,
+    }
+    E0211 {
+        title: "a decryption before a verification",
+        explanation: "AES-CBC does not detect changes of the encrypted data. If a sender can see that a decryption fails, it can send many changed copies of a request and learn the plaintext from the failures (a padding oracle). So `$DECRYPT_AES_CBC` is refused in everything that runs before a request is accepted: in verifications, in challenges without `verified = true`, and in a listener without an enforced verification that needs a secret. Verify the encrypted data first, with the sender's signature or with an HMAC, and decrypt it in `[event]`, in the filter or in the response.",
+        example: "$DECRYPT_AES_CBC($SECRET('NAME'), raw_body[:16], raw_body[16:]) != NULL",
+        fixed: Some("headers[\"x-signature\"] != NULL AND $HMAC_SHA256($SECRET('NAME'), raw_body) == $UNHEX(headers[\"x-signature\"])"),
+        setting: Verification,
+    }
+    E0212 {
+        title: "a token that is read and not verified",
+        explanation: "`$DECODE_JWT` reads a token that anyone can write. In a verification it is allowed only if the rule cannot hold without `$JWT_VERIFY` of the same token: joined by `AND`, in each branch of an `OR`. Both calls have the same expression as their token.",
+        example: "$DECODE_JWT(headers[\"x-jwt\"]).claims.iss == \"acme\"",
+        fixed: Some("headers[\"x-jwt\"] != NULL AND $DECODE_JWT(headers[\"x-jwt\"]).header.kid == \"k1\" AND $JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").exp > $TIME()"),
+        setting: Verification,
     }
     E0301 {
         title: "an operator met a kind it does not work on",
@@ -638,7 +652,7 @@ codes! {
     }
     W0113 {
         title: "claims whose expiry is not checked",
-        explanation: "`$JWT_VERIFY` checks the signature and not the time. Compare `exp` with the clock, or a token is good for ever.",
+        explanation: "`$JWT_VERIFY` checks the signature and not the time. Compare `exp` with the clock, or a token is good for ever. Some senders write `iat` and no `exp`: then bound the age, `$ABS($TIME() - $JWT_VERIFY(…).iat) <= 300`.",
         example: "$JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").sub == \"a\"",
         fixed: Some("headers[\"x-jwt\"] != NULL AND $JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").exp > $TIME()"),
         setting: Secret,
@@ -676,6 +690,13 @@ codes! {
         explanation: "`==` takes the same time wherever two strings differ. A search does not: `IN` on a string, `$STARTS_WITH`, `$ENDS_WITH` and `$MATCH` stop at the first difference, so their time tells a sender how much of a digest was right. Take the digest out of the header with `$SPLIT` or `$PARSE_PAIRS`, and compare it with `==`.",
         example: "$HMAC_SHA256(\"key\", raw_body).$HEX() IN headers[\"x-sig\"]",
         fixed: Some("$HMAC_SHA256(\"key\", raw_body).$HEX() == headers[\"x-sig\"]"),
+        setting: Verification,
+    }
+    W0131 {
+        title: "a token taken apart by hand",
+        explanation: "The rule reads a part of a token, decoded from base64, without a verification of the token: anyone can write one. `$JWT_VERIFY` returns the claims of a token with a valid signature. `$DECODE_JWT` reads header and claims before, refuses repeated keys, and in a verification requires `$JWT_VERIFY` of the same token.",
+        example: "headers[\"x-jwt\"] != NULL AND $PARSE_JSON($UNBASE64($SPLIT(headers[\"x-jwt\"], \".\")[1])).iss == \"acme\"",
+        fixed: Some("headers[\"x-jwt\"] != NULL AND $JWT_VERIFY(headers[\"x-jwt\"], $SECRET('NAME'), \"HS256\").exp > $TIME()"),
         setting: Verification,
     }
     W0601 {

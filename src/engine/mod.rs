@@ -93,6 +93,7 @@ impl Engine {
                 secrets: true,
                 verification: false,
                 fragment: false,
+                unverified: false,
                 pattern_bytes: Limits::default().pattern,
                 patterns_bytes: Limits::default().patterns,
                 allowed: Vec::new(),
@@ -142,11 +143,29 @@ impl Engine {
         self
     }
 
-    /// Enables the warnings for verifications: an `==` whose sides may both be missing, and
-    /// timestamps in the future.
+    /// Enables the checks for verifications: an `==` whose sides may both be missing, timestamps in
+    /// the future, tokens that are read without a verification. The programs read
+    /// [unverified](Self::unverified) requests.
     #[must_use]
     pub fn verification(mut self) -> Self {
         self.host.verification = true;
+        self.unverified(true)
+    }
+
+    /// Sets the state of the requests that programs read: `true` if no verification has accepted
+    /// them. `$DECRYPT_AES_CBC` is then an error, because its failures would reveal the plaintext of
+    /// forged ciphertexts (a padding oracle).
+    ///
+    /// ```
+    /// use hookgate::engine::Engine;
+    ///
+    /// let source = "$DECRYPT_AES_CBC($SECRET('KEY'), raw_body[:16], raw_body[16:]).$TEXT()";
+    /// assert!(Engine::new().compile(source).is_ok());
+    /// assert!(Engine::new().unverified(true).compile(source).is_err());
+    /// ```
+    #[must_use]
+    pub fn unverified(mut self, unverified: bool) -> Self {
+        self.host.unverified = unverified;
         self
     }
 

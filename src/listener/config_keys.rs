@@ -313,17 +313,26 @@ static PUBLIC_KEY: Table = Table {
                 "ed25519",
                 "ecdsa-p256-sha256",
                 "ecdsa-p256-sha1",
+                "ecdsa-p384-sha384",
+                "rsa-pss-sha256",
+                "rsa-pss-sha384",
+                "rsa-pss-sha512",
                 "rsa-sha1",
                 "rsa-sha256",
                 "rsa-sha384",
                 "rsa-sha512",
             ]),
-            "The algorithm.",
+            "The algorithm: `ed25519`; `ecdsa-p256-sha256`, `ecdsa-p256-sha1`, `ecdsa-p384-sha384`; `rsa-` and `sha1`, `sha256`, `sha384` or `sha512`; `rsa-pss-` and `sha256`, `sha384` or `sha512`.",
         ),
         required(
             "key",
             FieldType::Text,
-            "The name of the secret that holds the public key or certificate: PEM, hex, base64 or `whpk_`. It is pinned, and never fetched.",
+            "The name of the secret that holds the public key or certificate: PEM, hex, base64, `whpk_`, a JWK or a JWK Set. It is pinned, and never fetched.",
+        ),
+        optional(
+            "key_id",
+            FieldType::Expression,
+            "The id (`kid`) of the key in a JWK Set, as the request names it. Without it, each key of the right type is tried.",
         ),
         PAYLOAD,
         RECEIVED,
@@ -350,7 +359,7 @@ static CREDENTIAL: Table = Table {
 
 static JWT: Table = Table {
     name: "a token check",
-    doc: "A JSON Web Token (RFC 7519) of another issuer. `exp` and `nbf` are required and compared with the clock.",
+    doc: "A JSON Web Token (RFC 7519) of another issuer. `exp` is required, or `iat` with `max_age`; `nbf` counts where it is present.",
     fields: &[
         optional(
             "header",
@@ -365,8 +374,10 @@ static JWT: Table = Table {
         ),
         required(
             "algorithms",
-            FieldType::List(&FieldType::Word(&["RS256", "RS384", "RS512", "ES256", "EdDSA"])),
-            "The accepted algorithms. The header of the token does not extend them.",
+            FieldType::List(&FieldType::Word(&[
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+            ])),
+            "The accepted algorithms: `RS256` and `PS256`, each to `512`; `ES256`, `ES384`; `EdDSA`. The header of the token does not extend them.",
         ),
         required("issuer", FieldType::Text, "The required `iss` claim."),
         required(
@@ -376,6 +387,11 @@ static JWT: Table = Table {
         ),
         optional("leeway", FieldType::Duration, "The allowed difference between the clocks.")
             .or("30s"),
+        optional(
+            "max_age",
+            FieldType::Duration,
+            "The largest age of a token by its `iat`, which is then required. Tokens without `exp` need it.",
+        ),
     ],
     one_of: &[],
 };

@@ -6,7 +6,7 @@ use crate::builtins::{Role, find};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::{Expr, ExprId, Operator, Parsed, StepKind, Tree};
+use crate::syntax::{Expr, ExprId, Operator, Parsed, Step, StepKind, Tree};
 
 /// A use of a secret in a program.
 pub(super) struct Use {
@@ -118,48 +118,89 @@ struct Around {
 }
 
 fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
-    // `$SECRET('X').$HMAC_SHA256(path)`: the secret is the base of a chain.
-    let has_role = |name: &str, role| find(name).is_some_and(|function| function.role == role);
-    let is_hmac = |name: &str| has_role(name, Role::Hmac);
-    let is_equals = |name: &str| has_role(name, Role::SecureEquals);
-    for (_, expr) in tree.iter() {
+    if step.is_some() {
+        return Around::default();
+    }
+    let key = key_of(tree, call);
+    tree.iter().find_map(|(_, expr)| around(expr, key)).unwrap_or_default()
+}
+
+/// A key: an expression, and the number of its first steps that only derive the key, if the
+/// expression is the base of a chain.
+type KeyExpr = (ExprId, usize);
+
+/// Returns the expression that is the key made of a secret: the secret itself, or digests and
+/// encodings of it alone. Braintree signs with `$SHA1($SECRET('KEY'))`.
+fn key_of(tree: &Tree, secret: ExprId) -> KeyExpr {
+    let mut key = secret;
+    // Children come before their parents in the arena.
+    for (id, expr) in tree.iter() {
         match expr {
-            Expr::Call { name, args, .. } if args.contains(&call) && step.is_none() => {
-                let first = args.first() == Some(&call);
-                return Around {
-                    message: args.get(1).copied().filter(|_| first && is_hmac(name)),
-                    compares: is_equals(name),
-                };
+            Expr::Group(inner) if *inner == key => key = id,
+            Expr::Call { name, args, .. } if args.as_slice() == [key] && derives_key(name) => {
+                key = id;
             }
-            Expr::Chain { base, steps } if *base == call && step.is_none() => {
-                let Some(StepKind::Call(called)) = steps.first().map(|step| &step.kind) else {
-                    return Around::default();
-                };
-                let message = called.args.first().copied().filter(|_| is_hmac(&called.name));
-                return Around { message, compares: is_equals(&called.name) };
-            }
-            Expr::Chain { steps, .. } if step.is_none() => {
-                let passed = steps.iter().find_map(|step| match &step.kind {
-                    StepKind::Call(called) if called.args.contains(&call) => Some(&called.name),
-                    _ => None,
-                });
-                if let Some(name) = passed {
-                    return Around { message: None, compares: is_equals(name) };
-                }
-            }
-            Expr::Run { first, rest } if step.is_none() => {
-                let equality =
-                    |operator: Operator| matches!(operator, Operator::Equal | Operator::NotEqual);
-                let inside = *first == call || rest.iter().any(|run| run.operand == call);
-                if inside {
-                    let compares = rest.iter().all(|run| equality(run.operator));
-                    return Around { message: None, compares };
-                }
-            }
+            Expr::Chain { base, steps } if *base == key => match deriving_steps(steps) {
+                derived if derived == steps.len() => key = id,
+                derived => return (key, derived),
+            },
             _ => {}
         }
     }
-    Around::default()
+    (key, 0)
+}
+
+/// Returns the number of the first steps of a chain that only derive a key.
+fn deriving_steps(steps: &[Step]) -> usize {
+    let derives = |step: &&Step| match &step.kind {
+        StepKind::Call(called) => called.args.is_empty() && derives_key(&called.name),
+        _ => false,
+    };
+    steps.iter().take_while(derives).count()
+}
+
+/// Returns true for a function whose result for a secret alone is a key made of it.
+fn derives_key(name: &str) -> bool {
+    has_role(name, Role::Digest) || has_role(name, Role::Encoder)
+}
+
+fn has_role(name: &str, role: Role) -> bool {
+    find(name).is_some_and(|function| function.role == role)
+}
+
+/// Returns the use of a key in an expression, if the expression uses it directly.
+fn around(expr: &Expr, (key, derived): KeyExpr) -> Option<Around> {
+    let is_hmac = |name: &str| has_role(name, Role::Hmac);
+    let is_equals = |name: &str| has_role(name, Role::SecureEquals);
+    match expr {
+        Expr::Call { name, args, .. } if args.contains(&key) => {
+            let first = args.first() == Some(&key);
+            let message = args.get(1).copied().filter(|_| first && is_hmac(name));
+            Some(Around { message, compares: is_equals(name) })
+        }
+        // `$SECRET('X').$HMAC_SHA256(path)`: the secret is the base of a chain.
+        Expr::Chain { base, steps } if *base == key => {
+            let Some(StepKind::Call(called)) = steps.get(derived).map(|step| &step.kind) else {
+                return Some(Around::default());
+            };
+            let message = called.args.first().copied().filter(|_| is_hmac(&called.name));
+            Some(Around { message, compares: is_equals(&called.name) })
+        }
+        Expr::Chain { steps, .. } => steps.iter().find_map(|step| match &step.kind {
+            StepKind::Call(called) if called.args.contains(&key) => {
+                Some(Around { message: None, compares: is_equals(&called.name) })
+            }
+            _ => None,
+        }),
+        Expr::Run { first, rest } => {
+            let equality =
+                |operator: Operator| matches!(operator, Operator::Equal | Operator::NotEqual);
+            let inside = *first == key || rest.iter().any(|run| run.operand == key);
+            let compares = rest.iter().all(|run| equality(run.operator));
+            inside.then_some(Around { message: None, compares })
+        }
+        _ => None,
+    }
 }
 
 /// Returns true if a program is a plain path of the request.

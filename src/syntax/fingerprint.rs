@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 use std::hash::Hasher;
 
-use super::tree::{Expr, ExprId, Part, StepKind, Tree};
+use super::tree::{Expr, ExprId, Part, Step, StepKind, Tree};
 
 impl Tree {
     /// Returns true if two nodes, possibly of two trees, are the same expression, regardless of
@@ -20,6 +20,20 @@ impl Tree {
         let mut out = String::new();
         // Writing to a `String` never fails.
         let _ = write(self, id, &mut out);
+        out
+    }
+
+    /// Returns the fingerprint of a chain up to a step, counted from zero, without that step. It is
+    /// equal to the fingerprint of the shorter expression.
+    pub(crate) fn fingerprint_before(&self, id: ExprId, step: usize) -> String {
+        let Expr::Chain { base, steps } = self.expr(id) else {
+            return self.fingerprint(id);
+        };
+        if step == 0 {
+            return self.fingerprint(self.ungrouped(*base));
+        }
+        let mut out = String::new();
+        let _ = write_chain(self, *base, steps.get(..step).unwrap_or(steps), &mut out);
         out
     }
 
@@ -79,14 +93,7 @@ fn write<W: Write>(tree: &Tree, id: ExprId, out: &mut W) -> fmt::Result {
             let name = format!("${}", name.to_uppercase());
             write_list(tree, &name, args.iter().copied(), out)
         }
-        Expr::Chain { base, steps } => {
-            out.write_str("(chain ")?;
-            write(tree, *base, out)?;
-            for step in steps {
-                write_step(tree, &step.kind, out)?;
-            }
-            out.write_str(")")
-        }
+        Expr::Chain { base, steps } => write_chain(tree, *base, steps, out),
         Expr::Lambda { params, body } => {
             let names: Vec<&str> = params.iter().map(|param| &*param.name).collect();
             write_list(tree, &format!("lambda [{}]", names.join(" ")), [*body], out)
@@ -102,6 +109,15 @@ fn write<W: Write>(tree: &Tree, id: ExprId, out: &mut W) -> fmt::Result {
         }
         Expr::Error => out.write_str("error"),
     }
+}
+
+fn write_chain<W: Write>(tree: &Tree, base: ExprId, steps: &[Step], out: &mut W) -> fmt::Result {
+    out.write_str("(chain ")?;
+    write(tree, base, out)?;
+    for step in steps {
+        write_step(tree, &step.kind, out)?;
+    }
+    out.write_str(")")
 }
 
 fn write_step<W: Write>(tree: &Tree, step: &StepKind, out: &mut W) -> fmt::Result {

@@ -19,6 +19,7 @@ fn answer(source: &str) -> String {
     let mut secrets = Secrets::default();
     secrets.add("ZOOM", "zoom-secret");
     secrets.add("NAME", "name-secret");
+    secrets.add("RSA_KEY", include_str!("../cases/rsa_private_key.txt"));
     let mut context = Context::new();
     context.set_now(Time::new(now).unwrap()).set_secrets(&secrets);
     let mut machine = Machine::default();

@@ -5,6 +5,7 @@ mod configuration;
 mod decide;
 mod defaults;
 mod definitions;
+mod encrypted;
 mod forgery;
 mod merge;
 mod property;

@@ -6,6 +6,7 @@
 
 mod choices;
 mod contexts;
+mod crypto;
 mod dates;
 mod differential;
 mod encodings;

@@ -29,7 +29,7 @@ const fn row(
         examples,
         null: NullPropagation::Fault,
         declassifies: true,
-        role: Role::Ordinary,
+        role: Role::Digest,
         code: Code::Native(code),
     }
 }
@@ -47,7 +47,7 @@ pub(super) const SHA1: Function = row(
 
 pub(super) const SHA256: Function = row(
     "SHA256",
-    "The SHA-256 digest of the parts, one behind the other; parts may be secrets.",
+    "The SHA-256 digest of the parts, one behind the other; parts may be secrets. The digest of secrets alone is secret.",
     &[
         example(
             "$SHA256(\"abc\")",
@@ -58,6 +58,7 @@ pub(super) const SHA256: Function = row(
             "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
         ),
         example("$SHA256($SECRET('ZOOM'), \"{}\") == $SHA256(\"zoom-secret{}\")", "true"),
+        example("$KIND($SHA256($SECRET('ZOOM')))", "\"secret\""),
         example("$SHA256(\"abc\", missing)", "E0310"),
     ],
     digest::<Sha256>,
@@ -65,7 +66,7 @@ pub(super) const SHA256: Function = row(
 
 pub(super) const SHA512: Function = row(
     "SHA512",
-    "The SHA-512 digest of the parts, one behind the other; parts may be secrets.",
+    "The SHA-512 digest of the parts, one behind the other; parts may be secrets. The digest of secrets alone is secret.",
     &[
         example(
             "$SHA512(\"abc\").$HEX()",

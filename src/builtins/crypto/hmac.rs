@@ -2,6 +2,7 @@
 //! header of a sender.
 
 use ::hmac::{EagerHash, Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
@@ -34,6 +35,20 @@ const fn row(
         code: Code::Native(code),
     }
 }
+
+pub(super) const MD5: Function = row(
+    "HMAC_MD5",
+    "The HMAC-MD5 of a message with a secret, 16 bytes: for senders that have nothing better.",
+    &[
+        example(
+            "$HMAC_MD5(\"Jefe\", \"what do ya want for nothing?\").$HEX()",
+            "\"750c783e6ab0b503eaa86e310a5db738\"",
+        ),
+        example("$HMAC_MD5($SECRET('ZOOM'), missing)", "E0310"),
+        example("$HMAC_MD5($SECRET('EMPTY'), \"Hello\")", "E0311"),
+    ],
+    sign::<Md5>,
+);
 
 pub(super) const SHA1: Function = row(
     "HMAC_SHA1",

@@ -1,15 +1,17 @@
-//! JSON Web Tokens (RFC 7515, RFC 7519): returns the claims of tokens with a valid signature.
+//! JSON Web Tokens (RFC 7515, RFC 7519): returns the claims of tokens with a valid signature, and
+//! the content of tokens without a verification.
 //!
 //! Knows no clock and no issuer: `exp`, `nbf`, `iss` and `aud` are ordinary claims, which the rule
-//! has to compare.
+//! has to compare. Header and claims with a repeated key are never read: readers disagree on which
+//! one counts.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{self, VerificationAlgorithm};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::key::{self, ReadKey};
-use super::{CONTENT, hmac, public_key};
+use super::jwk::KeyType;
+use super::{CONTENT, hmac, key, public_key};
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, quoted, read_json_into};
@@ -21,11 +23,11 @@ pub(super) const JWT_VERIFY: Function = Function {
         // The row accepts secrets only so that the code can reject them: the result is the content
         // of the token.
         Param::new("token", Kinds::TEXT.or(Kinds::SECRET)),
-        Param::new("key", CONTENT),
+        Param::new("key", CONTENT.or(Kinds::OBJECT)),
         Param::new("algorithms", Kinds::TEXT.or(Kinds::LIST)),
     ],
     result: Kinds::OBJECT.or(Kinds::NULL),
-    doc: "The claims of a JSON Web Token with a valid signature by one of the algorithms (`HS256`, `RS256`, `PS256`, each to `512`, `ES256`, `EdDSA`), else null. Times are not checked: compare `exp` with `$TIME()`.",
+    doc: "The claims of a JSON Web Token with a valid signature by one of the algorithms (`HS256`, `RS256`, `PS256`, each to `512`, `ES256`, `ES384`, `EdDSA`), else null. The key is a secret, a public key, or a JWK Set, of which the token's `kid` names a key. Times are not checked: compare `exp` or `iat` with `$TIME()`.",
     examples: &[
         example(
             "$JWT_VERIFY(\"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\", $UNBASE64(\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow\"), \"HS256\")",
@@ -34,6 +36,10 @@ pub(super) const JWT_VERIFY: Function = Function {
         example(
             "$JWT_VERIFY(\"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\", $SECRET('ZOOM'), [\"HS256\"])",
             "null",
+        ),
+        example(
+            "$JWT_VERIFY(\"eyJhbGciOiJFZERTQSIsImtpZCI6ImVkIn0.eyJzdWIiOiI3IiwiZXhwIjoxfQ.jXlWFn4-uEEjpjDETeefllw9J7FtkH6pAx6VCny5YaigEDR191SdZvtXrhWPyOsgwyvj7KaNrJ8yaZ05yDtIBQ\", { \"keys\": [{ \"kty\": \"OKP\", \"crv\": \"Ed25519\", \"kid\": \"ed\", \"x\": \"vm64XTZCpelZSKeTpkdI5BW2NdPGA3a9YKddnw8GhmM\" }] }, \"EdDSA\").sub",
+            "\"7\"",
         ),
         example("$JWT_VERIFY(\"no token\", $SECRET('ZOOM'), \"HS256\")", "null"),
         example("$JWT_VERIFY(missing, $SECRET('ZOOM'), \"HS256\")", "E0310"),
@@ -45,6 +51,31 @@ pub(super) const JWT_VERIFY: Function = Function {
     code: Code::Native(jwt_verify),
 };
 
+pub(super) const DECODE_JWT: Function = Function {
+    name: "DECODE_JWT",
+    family: Family::Crypto,
+    params: &[Param::new("token", Kinds::TEXT)],
+    result: Kinds::OBJECT.or(Kinds::NULL),
+    doc: "The header and the claims of a JSON Web Token as `{header, claims}`, or null if it is none. Nothing is verified: anyone can write such a token. In a verification the rule must require `$JWT_VERIFY` of the same token.",
+    examples: &[
+        example(
+            "$DECODE_JWT(\"eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJpc3MiOiJqb2UifQ.c2ln\")",
+            "{\"header\":{\"alg\":\"HS256\",\"kid\":\"k1\"},\"claims\":{\"iss\":\"joe\"}}",
+        ),
+        example("$DECODE_JWT(\"no token\")", "null"),
+        // The claims are `{"iss":"a","iss":"b"}`.
+        example(
+            "$DECODE_JWT(\"eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJpc3MiOiJhIiwiaXNzIjoiYiJ9.c2ln\")",
+            "null",
+        ),
+        example("$DECODE_JWT(missing)", "null"),
+    ],
+    null: NullPropagation::Null,
+    declassifies: false,
+    role: Role::DecodeToken,
+    code: Code::Native(decode_jwt),
+};
+
 /// A signature algorithm with its name in the header of a token.
 struct Algorithm {
     name: &'static str,
@@ -54,33 +85,73 @@ struct Algorithm {
 /// The type of key and the verification of a signature with it.
 enum Scheme {
     Secret(fn(&[u8], &[u8], &[u8]) -> bool),
-    PublicKey(ReadKey, &'static dyn VerificationAlgorithm),
+    PublicKey(KeyType, &'static dyn VerificationAlgorithm),
 }
 
 use Scheme::{PublicKey, Secret};
 
-static ALGORITHMS: [Algorithm; 11] = [
+static ALGORITHMS: [Algorithm; 12] = [
     Algorithm { name: "HS256", scheme: Secret(hmac::verify::<Sha256>) },
     Algorithm { name: "HS384", scheme: Secret(hmac::verify::<Sha384>) },
     Algorithm { name: "HS512", scheme: Secret(hmac::verify::<Sha512>) },
     Algorithm {
         name: "RS256",
-        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
     },
     Algorithm {
         name: "RS384",
-        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
     },
     Algorithm {
         name: "RS512",
-        scheme: PublicKey(key::rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
     },
-    Algorithm { name: "PS256", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA256) },
-    Algorithm { name: "PS384", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA384) },
-    Algorithm { name: "PS512", scheme: PublicKey(key::rsa, &signature::RSA_PSS_2048_8192_SHA512) },
-    Algorithm { name: "ES256", scheme: PublicKey(key::p256, &signature::ECDSA_P256_SHA256_FIXED) },
-    Algorithm { name: "EdDSA", scheme: PublicKey(key::ed25519, &signature::ED25519) },
+    Algorithm {
+        name: "PS256",
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA256),
+    },
+    Algorithm {
+        name: "PS384",
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA384),
+    },
+    Algorithm {
+        name: "PS512",
+        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA512),
+    },
+    Algorithm {
+        name: "ES256",
+        scheme: PublicKey(KeyType::P256, &signature::ECDSA_P256_SHA256_FIXED),
+    },
+    Algorithm {
+        name: "ES384",
+        scheme: PublicKey(KeyType::P384, &signature::ECDSA_P384_SHA384_FIXED),
+    },
+    Algorithm { name: "EdDSA", scheme: PublicKey(KeyType::Ed25519, &signature::ED25519) },
 ];
+
+/// Returns the type of public key that an algorithm needs. `None` for algorithms with a shared
+/// secret, and for unknown ones.
+#[cfg(feature = "listener")]
+pub(crate) fn key_type(algorithm: &str) -> Option<KeyType> {
+    ALGORITHMS.iter().find(|known| known.name == algorithm).and_then(|known| match known.scheme {
+        PublicKey(kind, _) => Some(kind),
+        Secret(_) => None,
+    })
+}
+
+fn decode_jwt<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let Some(token) = Token::read(env.heap, args.text(0)?)? else {
+        return Ok(Value::Null);
+    };
+    let claims = token.claims(env.heap)?;
+    if claims.is_null() {
+        return Ok(Value::Null);
+    }
+    let mut content = env.heap.object_builder();
+    content.push("header", Value::Object(token.header))?;
+    content.push("claims", claims)?;
+    content.finish()
+}
 
 fn jwt_verify<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let allowed = allowed(env.heap, args)?;
@@ -140,9 +211,17 @@ impl<'a> Token<'a> {
         let (signed, signature) = (self.signed.as_bytes(), self.signature.as_slice());
         match algorithm.scheme {
             Secret(verify) => Ok(verify(hmac::secret(args, 1)?, signed, signature)),
-            PublicKey(read, algorithm) => {
-                let key = key::argument(args, 1, read)?;
-                public_key::verify(env.heap, algorithm, &key, signed, signature)
+            PublicKey(kind, verification) => {
+                let id = self.header.get("kid").and_then(Value::as_text);
+                let keys = key::candidates(env.heap, args, 1, kind, |key| {
+                    key.may_be(id) && key.allows(algorithm.name)
+                })?;
+                for key in &keys {
+                    if public_key::verify(env.heap, verification, key, signed, signature)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
         }
     }
@@ -184,7 +263,7 @@ fn allowed(heap: &Heap, args: Args<'_, '_>) -> Result<Vec<&'static Algorithm>, F
         }
         name => allowed.push(named(args, name)?),
     }
-    check_key(args, &allowed)?;
+    check_key(heap, args, &allowed)?;
     Ok(allowed)
 }
 
@@ -200,7 +279,7 @@ fn named(args: Args<'_, '_>, name: Value<'_>) -> Result<&'static Algorithm, Faul
 
 /// Rejects arguments that would allow an attacker to sign with a public key: HMAC accepts any bytes
 /// as its secret, and the token selects the algorithm.
-fn check_key(args: Args<'_, '_>, allowed: &[&Algorithm]) -> Result<(), Fault> {
+fn check_key(heap: &Heap, args: Args<'_, '_>, allowed: &[&Algorithm]) -> Result<(), Fault> {
     let by_secret = allowed.iter().filter(|known| matches!(known.scheme, Secret(_))).count();
     if allowed.is_empty() {
         return Err(args.meaningless(2, "at least one algorithm"));
@@ -212,6 +291,11 @@ fn check_key(args: Args<'_, '_>, allowed: &[&Algorithm]) -> Result<(), Fault> {
         return Err(args
             .meaningless(2, "either `HS…` or others: a key is a secret or it is public")
             .help("write two calls, each with its own key: `$COALESCE($JWT_VERIFY(…), $JWT_VERIFY(…))`"));
+    }
+    let is_jwk = key::as_jwk(heap, args.value(1))?
+        .is_some_and(|object| object.get("kty").is_some() || object.get("keys").is_some());
+    if is_jwk {
+        return Err(args.meaningless(1, "a secret for `HS…`, and this is a JWK: a key for others"));
     }
     let is_pem = args.content(1)?.windows(PEM.len()).any(|part| part == PEM);
     if is_pem {

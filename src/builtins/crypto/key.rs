@@ -1,4 +1,4 @@
-//! Public keys in the formats in which senders publish them.
+//! Public keys in the formats in which senders publish them: PEM, DER, raw, JWK and JWK Set.
 //!
 //! The operator writes the key, so a key that does not decode is a fault that names the expected
 //! format. This module does not check owners or expiry dates: of a certificate it uses only the
@@ -8,55 +8,121 @@ use spki::der::asn1::{AnyRef, UintRef};
 use spki::der::{Decode, Reader, SliceReader};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
+use zeroize::Zeroizing;
+
 use super::encoded::{decode, text_of};
+use super::jwk::{self, Jwk, KeyType};
 use crate::builtins::Args;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, Heap, Object, Value, read_json_into};
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ELLIPTIC_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
-/// A function that reads a public key from a value, or returns the expected format as its error.
-pub(super) type ReadKey = fn(Value<'_>) -> Result<Vec<u8>, String>;
+/// Returns the public keys of a type in an argument: the key itself, or those keys of a JWK or a
+/// JWK Set that `fits` accepts.
+pub(super) fn candidates(
+    heap: &Heap,
+    args: Args<'_, '_>,
+    at: usize,
+    kind: KeyType,
+    fits: impl Fn(&Jwk) -> bool,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let value = args.value(at);
+    let Some(object) = as_jwk(heap, value)? else {
+        return read(kind, value).map(|key| vec![key]).map_err(|wanted| not_read(args, at, wanted));
+    };
+    let keys = jwk::keys(object)
+        .map_err(|message| not_read(args, at, format!("a JWK or a JWK Set: {message}")))?;
+    let keys = keys.into_iter().filter(|key| key.kind == kind && fits(key));
+    Ok(keys.map(|key| key.bytes).collect())
+}
 
-/// Returns the public key in an argument.
-pub(super) fn argument(args: Args<'_, '_>, at: usize, read: ReadKey) -> Result<Vec<u8>, Fault> {
-    read(args.value(at)).map_err(|wanted| {
-        args.meaningless(at, wanted).help(
-            "a public key is PEM (`-----BEGIN PUBLIC KEY-----`), that without its first and last line, or the bytes of the key in hex or base64",
-        )
-    })
+/// Returns the public keys of a type in an argument, at least one.
+pub(super) fn arguments(
+    heap: &Heap,
+    args: Args<'_, '_>,
+    at: usize,
+    kind: KeyType,
+) -> Result<Vec<Vec<u8>>, Fault> {
+    let keys = candidates(heap, args, at, kind, |_| true)?;
+    if keys.is_empty() {
+        return Err(not_read(args, at, format!("{}, and this JWK Set has none", wanted(kind))));
+    }
+    Ok(keys)
+}
+
+fn not_read(args: Args<'_, '_>, at: usize, wanted: String) -> Fault {
+    args.meaningless(at, wanted).help(
+        "a public key is PEM (`-----BEGIN PUBLIC KEY-----`), that without its first and last line, the bytes of the key in hex or base64, or a JWK",
+    )
+}
+
+/// Returns the object of a JWK or a JWK Set: an object, or its JSON. `None` for any other form of a
+/// key, and for JSON that does not read.
+pub(super) fn as_jwk<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Option<Object<'a>>, Fault> {
+    if let Value::Object(object) = value {
+        return Ok(Some(object));
+    }
+    let Some(json) = text_of(value).map(str::trim).filter(|text| text.starts_with('{')) else {
+        return Ok(None);
+    };
+    heap.work_on_bytes(json.len())?;
+    match read_json_into(heap, json) {
+        Err(fault) if fault.kind().is_limit() => Err(fault),
+        read => Ok(read.ok().and_then(Value::as_object)),
+    }
+}
+
+/// Reads a key of a type. An error is the expected format.
+fn read(kind: KeyType, value: Value<'_>) -> Result<Vec<u8>, String> {
+    match kind {
+        KeyType::Rsa => rsa(value),
+        KeyType::P256 => curve(value, P256, 65).ok_or_else(|| none_of(kind)),
+        KeyType::P384 => curve(value, P384, 97).ok_or_else(|| none_of(kind)),
+        KeyType::Ed25519 => ed25519(value).ok_or_else(|| none_of(kind)),
+    }
+}
+
+fn wanted(kind: KeyType) -> &'static str {
+    match kind {
+        KeyType::Rsa => "an RSA public key",
+        KeyType::P256 => "a P-256 public key with its point uncompressed",
+        KeyType::P384 => "a P-384 public key with its point uncompressed",
+        KeyType::Ed25519 => "an Ed25519 public key",
+    }
+}
+
+fn none_of(kind: KeyType) -> String {
+    format!("{}, and this is none", wanted(kind))
 }
 
 /// Reads the 32 bytes of an Ed25519 key: raw, with the prefix `whpk_`, or in a SPKI.
-pub(super) fn ed25519(value: Value<'_>) -> Result<Vec<u8>, String> {
-    let bytes = spelled(value, "whpk_");
-    let key = bytes.and_then(|bytes| match bytes.len() {
+fn ed25519(value: Value<'_>) -> Option<Vec<u8>> {
+    let bytes = spelled(value, "whpk_")?;
+    let key = match bytes.len() {
         32 => Some(bytes),
         _ => subject_key(&bytes, |info| info.algorithm.oid == ED25519),
-    });
+    };
     key.filter(|key| key.len() == 32)
-        .ok_or_else(|| "an Ed25519 public key, and this is none".to_owned())
 }
 
-/// Reads the uncompressed point of a P-256 key: raw, or in a SPKI.
-pub(super) fn p256(value: Value<'_>) -> Result<Vec<u8>, String> {
-    let is_point = |key: &[u8]| key.len() == 65 && key.first() == Some(&4);
-    let is_p256 = |info: &SubjectPublicKeyInfoRef<'_>| {
-        info.algorithm.oid == ELLIPTIC_CURVE && info.algorithm.parameters_oid() == Ok(P256)
+/// Reads the uncompressed point of a key on a curve: raw, of `length` bytes, or in a SPKI.
+fn curve(value: Value<'_>, curve: ObjectIdentifier, length: usize) -> Option<Vec<u8>> {
+    let is_point = |key: &[u8]| key.len() == length && key.first() == Some(&4);
+    let is_of_curve = |info: &SubjectPublicKeyInfoRef<'_>| {
+        info.algorithm.oid == ELLIPTIC_CURVE && info.algorithm.parameters_oid() == Ok(curve)
     };
-    let key = spelled(value, "").and_then(|bytes| {
-        if is_point(&bytes) { Some(bytes) } else { subject_key(&bytes, is_p256) }
-    });
-    key.filter(|key| is_point(key)).ok_or_else(|| {
-        "a P-256 public key with its point uncompressed, and this is none".to_owned()
-    })
+    let bytes = spelled(value, "")?;
+    let key = if is_point(&bytes) { Some(bytes) } else { subject_key(&bytes, is_of_curve) };
+    key.filter(|key| is_point(key))
 }
 
 /// Reads an RSA key in PKCS#1 form: raw, or in a SPKI.
-pub(super) fn rsa(value: Value<'_>) -> Result<Vec<u8>, String> {
-    let wanted = || "an RSA public key, and this is none".to_owned();
+fn rsa(value: Value<'_>) -> Result<Vec<u8>, String> {
+    let wanted = || none_of(KeyType::Rsa);
     let bytes = spelled(value, "").ok_or_else(wanted)?;
     let key = subject_key(&bytes, |info| info.algorithm.oid == RSA).unwrap_or(bytes);
     let bits = modulus_bits(&key).ok_or_else(wanted)?;
@@ -81,12 +147,13 @@ fn modulus_bits(key: &[u8]) -> Option<usize> {
 }
 
 /// Decodes the bytes of a value: raw, PEM, hex or base64, with an optional prefix.
-fn spelled(value: Value<'_>, prefix: &str) -> Option<Vec<u8>> {
+pub(super) fn spelled(value: Value<'_>, prefix: &str) -> Option<Vec<u8>> {
     let Some(text) = text_of(value) else {
         return value.content().map(<[u8]>::to_vec);
     };
     let spelling = pem_body(text).unwrap_or(text);
-    let compact: String = spelling.split_ascii_whitespace().collect();
+    // A private key is read here too.
+    let compact: Zeroizing<String> = Zeroizing::new(spelling.split_ascii_whitespace().collect());
     decode(compact.strip_prefix(prefix).unwrap_or(&compact))
 }
 

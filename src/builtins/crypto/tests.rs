@@ -1,6 +1,9 @@
 //! Tests beyond the examples of the rows: published vectors, invalid keys, tokens and signatures,
 //! and the protection of secrets.
 
+mod decryption;
+mod jwk;
+
 use serde_json::Value as Json;
 
 use crate::builtins::testing::told as call;

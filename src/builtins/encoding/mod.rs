@@ -1,6 +1,7 @@
 //! The encoding family: its rows in the order of the reference page. JSON is in this file; the
 //! other rows are in the files of their topics. Knows no cryptography.
 
+mod canonical;
 mod form;
 mod spelling;
 mod url;
@@ -12,6 +13,7 @@ use crate::value::{Fault, FaultKind, Kinds, Value, read_json_into, write_json_te
 pub(super) const FUNCTIONS: &[Function] = &[
     PARSE_JSON,
     STRINGIFY_JSON,
+    canonical::CANONICAL_JSON,
     spelling::HEX,
     spelling::UNHEX,
     spelling::BASE64,
@@ -40,7 +42,7 @@ const PARSE_JSON: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
-    role: Role::Ordinary,
+    role: Role::ParseJson,
     code: Code::Native(parse_json),
 };
 

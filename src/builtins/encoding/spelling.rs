@@ -104,7 +104,7 @@ pub(super) const UNBASE64: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
-    role: Role::Ordinary,
+    role: Role::DecodeBase64,
     code: Code::Native(unbase64),
 };
 

@@ -62,7 +62,7 @@ pub(super) const SPLIT: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: false,
-    role: Role::Ordinary,
+    role: Role::Split,
     code: Code::Native(split),
 };
 

@@ -12,6 +12,7 @@ use super::super::verify::{
 use super::Assembly;
 use super::part::Part;
 use super::parts::Tokens;
+use crate::builtins::KeyType;
 use crate::check::Checked;
 use crate::config::duration;
 use crate::engine::{Engine, OwnedValue, Program, Value};
@@ -19,16 +20,83 @@ use crate::engine::{Engine, OwnedValue, Program, Value};
 /// Maximum number of payloads of a verification, for providers that sign in several forms.
 const MAX_PAYLOADS: usize = 4;
 
-/// The signature algorithms: the name, the name in messages, and the expression to run with `key`,
-/// `message` and `signature`.
-const ALGORITHMS: &[(&str, &str, &str)] = &[
-    ("ed25519", "Ed25519", "$ED25519_VERIFY(key, message, signature)"),
-    ("ecdsa-p256-sha256", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature)"),
-    ("ecdsa-p256-sha1", "ECDSA", "$ECDSA_P256_VERIFY(key, message, signature, \"sha1\")"),
-    ("rsa-sha1", "RSA", "$RSA_VERIFY(key, message, signature, \"sha1\")"),
-    ("rsa-sha256", "RSA", "$RSA_VERIFY(key, message, signature, \"sha256\")"),
-    ("rsa-sha384", "RSA", "$RSA_VERIFY(key, message, signature, \"sha384\")"),
-    ("rsa-sha512", "RSA", "$RSA_VERIFY(key, message, signature, \"sha512\")"),
+/// A signature algorithm.
+struct PublicKeyAlgorithm {
+    name: &'static str,
+    /// The name in messages.
+    shown: &'static str,
+    kind: KeyType,
+    /// The expression to run with `key`, `message` and `signature`.
+    source: &'static str,
+}
+
+const fn algorithm(
+    name: &'static str,
+    shown: &'static str,
+    kind: KeyType,
+    source: &'static str,
+) -> PublicKeyAlgorithm {
+    PublicKeyAlgorithm { name, shown, kind, source }
+}
+
+/// The signature algorithms.
+const ALGORITHMS: &[PublicKeyAlgorithm] = &[
+    algorithm("ed25519", "Ed25519", KeyType::Ed25519, "$ED25519_VERIFY(key, message, signature)"),
+    algorithm(
+        "ecdsa-p256-sha256",
+        "ECDSA",
+        KeyType::P256,
+        "$ECDSA_P256_VERIFY(key, message, signature)",
+    ),
+    algorithm(
+        "ecdsa-p256-sha1",
+        "ECDSA",
+        KeyType::P256,
+        "$ECDSA_P256_VERIFY(key, message, signature, \"sha1\")",
+    ),
+    algorithm(
+        "ecdsa-p384-sha384",
+        "ECDSA",
+        KeyType::P384,
+        "$ECDSA_P384_VERIFY(key, message, signature)",
+    ),
+    algorithm(
+        "rsa-pss-sha256",
+        "RSA-PSS",
+        KeyType::Rsa,
+        "$RSA_PSS_VERIFY(key, message, signature, \"sha256\")",
+    ),
+    algorithm(
+        "rsa-pss-sha384",
+        "RSA-PSS",
+        KeyType::Rsa,
+        "$RSA_PSS_VERIFY(key, message, signature, \"sha384\")",
+    ),
+    algorithm(
+        "rsa-pss-sha512",
+        "RSA-PSS",
+        KeyType::Rsa,
+        "$RSA_PSS_VERIFY(key, message, signature, \"sha512\")",
+    ),
+    algorithm("rsa-sha1", "RSA", KeyType::Rsa, "$RSA_VERIFY(key, message, signature, \"sha1\")"),
+    algorithm(
+        "rsa-sha256",
+        "RSA",
+        KeyType::Rsa,
+        "$RSA_VERIFY(key, message, signature, \"sha256\")",
+    ),
+    algorithm(
+        "rsa-sha384",
+        "RSA",
+        KeyType::Rsa,
+        "$RSA_VERIFY(key, message, signature, \"sha384\")",
+    ),
+    algorithm(
+        "rsa-sha512",
+        "RSA",
+        KeyType::Rsa,
+        "$RSA_VERIFY(key, message, signature, \"sha512\")",
+    ),
 ];
 
 impl<'a> Assembly<'a> {
@@ -133,12 +201,14 @@ impl<'a> Assembly<'a> {
         let key: Box<str> = part.str("key")?.into();
         self.known_secret(part.get("key")?, &key);
         let named = part.str("algorithm")?;
-        let (_, algorithm, source) = ALGORITHMS.iter().find(|(name, ..)| *name == named)?;
-        let program = Engine::new().compile(source).ok()?;
+        let algorithm = ALGORITHMS.iter().find(|algorithm| algorithm.name == named)?;
+        let program = Engine::new().compile(algorithm.source).ok()?;
+        let key_id = part.get("key_id").and_then(|part| self.program(part));
         let payloads = self.payloads(part, lints);
         let received = self.received(part)?;
         let time = self.signed_time(part, tolerance, lints);
-        Some(PublicKey { key, algorithm: (*algorithm).into(), program, payloads, received, time })
+        let (kind, algorithm) = (algorithm.kind, algorithm.shown.into());
+        Some(PublicKey { key, key_id, algorithm, kind, program, payloads, received, time })
     }
 
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
@@ -199,6 +269,7 @@ impl<'a> Assembly<'a> {
         };
         let algorithms = part.get("algorithms")?.items().map(|part| part.node.to_value()).collect();
         let leeway = part.duration("leeway").unwrap_or_default();
+        let max_age = part.get("max_age").and_then(|part| duration::of(part.node));
         Some(Jwt {
             header: part.text("header").into(),
             keys,
@@ -206,6 +277,7 @@ impl<'a> Assembly<'a> {
             issuer: part.str("issuer")?.into(),
             audience: part.str("audience")?.into(),
             leeway,
+            max_age,
             program: Engine::new().compile("$JWT_VERIFY(token, key, algorithm)").ok()?,
         })
     }

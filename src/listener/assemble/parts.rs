@@ -198,11 +198,13 @@ impl<'a> Assembly<'a> {
         part: Part<'a>,
         patterns: &mut Vec<(Box<str>, regex::Regex)>,
     ) -> Option<Challenge> {
+        self.engine = self.engine.clone().unverified(true);
         let detect = part.get("detect").and_then(|part| self.program(part))?;
         let verified = part.flag("verified");
         // Verifications that are only monitored reject no sender.
         let trusted = verified && self.secured;
         let pattern = self.token_pattern(part)?;
+        self.engine = self.engine.clone().unverified(!trusted);
         let (tokens, mut signed) = self.tokens(part, &pattern);
         let reply = self.reply(part);
         let mut secrets: Vec<Box<str>> = tokens.iter().map(|token| token.secret.clone()).collect();

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use spki::der::Encode;
-use spki::der::asn1::UintRef;
 
 use super::credential::bearer;
 use super::{Evidence, PassedVerification, VerificationResult};
+use crate::builtins::{Jwk, jwk_keys, key_type};
 use crate::engine::{Context, OwnedValue, Program, Value};
 use crate::listener::reason::ReasonCode;
 use crate::value::{Object, read_json};
@@ -26,6 +25,8 @@ pub(in crate::listener) struct Jwt {
     pub(in crate::listener) issuer: Box<str>,
     pub(in crate::listener) audience: Box<str>,
     pub(in crate::listener) leeway: Duration,
+    /// Maximum age of a token by its `iat`. Without it, a token needs `exp`.
+    pub(in crate::listener) max_age: Option<Duration>,
     /// The program with the variables `token`, `key` and `algorithm`.
     pub(in crate::listener) program: Program,
 }
@@ -34,73 +35,22 @@ pub(in crate::listener) struct Jwt {
 /// KiB.
 const MAX_TOKEN_BYTES: usize = 16 << 10;
 
-/// Maximum number of keys of an issuer. A token without `kid` is tried with each of them. The large
-/// issuers publish less than ten.
-const MAX_KEYS: usize = 32;
-
 /// The public keys of an issuer.
 #[derive(Debug)]
-pub(in crate::listener) struct Keys(Vec<Key>);
-
-#[derive(Debug)]
-struct Key {
-    id: Option<Box<str>>,
-    /// The algorithms for which a key of its type can be used.
-    algorithms: &'static [&'static str],
-    bytes: Vec<u8>,
-}
+pub(in crate::listener) struct Keys(Vec<Jwk>);
 
 impl Keys {
-    /// Reads a JWK Set.
+    /// Reads a JWK Set, or a single JWK.
     ///
     /// # Errors
-    /// Returns a message if the file is not a JWK Set, or if it has no supported key or too many
-    /// keys.
+    /// Returns a message if the file is neither, or if it has no supported key or too many keys.
     pub(in crate::listener) fn read(json: &[u8]) -> Result<Self, String> {
         let set = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
-        let keys = match set.borrow().as_object().and_then(|set| set.get("keys")) {
-            Some(Value::List(keys)) => keys,
-            _ => return Err("a JWK Set is an object with a list `keys`".to_owned()),
+        let Some(object) = set.borrow().as_object() else {
+            return Err("a JWK Set is an object with a list `keys`".to_owned());
         };
-        let usable = keys.iter().filter_map(Value::as_object).filter_map(key);
-        let keys: Vec<Key> = usable.collect();
-        if keys.is_empty() {
-            return Err("it has no public key of RSA, P-256 or Ed25519".to_owned());
-        }
-        if keys.len() > MAX_KEYS {
-            return Err(format!("it has {} public keys, more than {MAX_KEYS}", keys.len()));
-        }
-        Ok(Self(keys))
+        jwk_keys(object).map(Self)
     }
-}
-
-fn key(jwk: Object<'_>) -> Option<Key> {
-    let text = |name: &str| jwk.get(name).and_then(Value::as_text);
-    let bytes = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    let signs = text("use").is_none_or(|used| used == "sig");
-    let (algorithms, bytes): (&'static [&'static str], Vec<u8>) = match (text("kty")?, text("crv"))
-    {
-        ("RSA", _) => (&["RS256", "RS384", "RS512"], rsa(&bytes("n")?, &bytes("e")?)?),
-        ("EC", Some("P-256")) => (&["ES256"], [vec![4], bytes("x")?, bytes("y")?].concat()),
-        ("OKP", Some("Ed25519")) => (&["EdDSA"], bytes("x")?),
-        _ => return None,
-    };
-    signs.then(|| Key { id: text("kid").map(Into::into), algorithms, bytes })
-}
-
-/// Encodes an RSA key in PKCS#1 form: a sequence of modulus and exponent (RFC 8017, appendix
-/// A.1.1).
-fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
-    let (modulus, exponent) = (UintRef::new(modulus).ok()?, UintRef::new(exponent).ok()?);
-    let mut numbers = Vec::new();
-    modulus.encode_to_vec(&mut numbers).ok()?;
-    exponent.encode_to_vec(&mut numbers).ok()?;
-    let length = u32::try_from(numbers.len()).ok()?;
-    let tag = spki::der::Tag::Sequence;
-    let header = spki::der::Header::new(tag, spki::der::Length::new(length));
-    let mut der = header.to_der().ok()?;
-    der.extend_from_slice(&numbers);
-    Some(der)
 }
 
 impl Jwt {
@@ -115,7 +65,7 @@ impl Jwt {
         }
         let now = evidence.now.epoch_seconds();
         let head = JwtHead::of(token);
-        for key in self.keys.0.iter().filter(|key| head.fits(key)) {
+        for key in self.keys.0.iter().filter(|key| key.may_be(head.text("kid"))) {
             for algorithm in self.algorithms.iter().filter(|one| head.names(key, one)) {
                 evidence.hashes(token.as_bytes());
                 let mut context = Context::new();
@@ -132,31 +82,58 @@ impl Jwt {
     }
 
     fn held(&self, claims: Object<'_>, now: i64) -> VerificationResult {
-        let bad = |message: String| Err((ReasonCode::BadToken, message));
         let text = |name: &str| claims.get(name).and_then(Value::as_text);
-        let seconds = |name: &str| match claims.get(name) {
-            Some(Value::Number(number)) => Some(number.to_f64()),
-            _ => None,
-        };
-        if text("iss") != Some(&*self.issuer) {
-            return bad(format!("`iss` is not `{}`", self.issuer));
-        }
         let for_us = match claims.get("aud") {
             Some(Value::List(all)) => all.iter().any(|one| one.as_text() == Some(&*self.audience)),
             one => one.and_then(Value::as_text) == Some(&*self.audience),
         };
-        if !for_us {
-            return bad(format!("`aud` has no `{}`", self.audience));
+        let wrong = if text("iss") != Some(&*self.issuer) {
+            Err(format!("`iss` is not `{}`", self.issuer))
+        } else if !for_us {
+            Err(format!("`aud` has no `{}`", self.audience))
+        } else {
+            self.in_time(claims, now as f64)
+        };
+        match wrong {
+            Ok(()) => Ok(PassedVerification::with(format!("a token of `{}`", self.issuer))),
+            Err(message) => Err((ReasonCode::BadToken, message)),
         }
-        let (leeway, now) = (self.leeway.as_secs_f64(), now as f64);
-        match (seconds("exp"), seconds("nbf")) {
-            (Some(exp), _) if exp + leeway <= now => bad("the token has expired".to_owned()),
-            (_, Some(nbf)) if nbf - leeway > now => bad("the token is not yet good".to_owned()),
-            (Some(_), Some(_)) => {
-                Ok(PassedVerification::with(format!("a token of `{}`", self.issuer)))
+    }
+
+    /// Compares the times of a token with the clock (RFC 7519, section 4.1). A time that is present
+    /// has to be a number.
+    fn in_time(&self, claims: Object<'_>, now: f64) -> Result<(), String> {
+        let leeway = self.leeway.as_secs_f64();
+        let exp = seconds(claims, "exp")?;
+        if seconds(claims, "nbf")?.is_some_and(|nbf| nbf - leeway > now) {
+            return Err("the token is not yet good: its `nbf` is in the future".to_owned());
+        }
+        if exp.is_some_and(|exp| exp + leeway <= now) {
+            return Err("the token has expired".to_owned());
+        }
+        match (self.max_age, exp, seconds(claims, "iat")?) {
+            (None, Some(_), _) => Ok(()),
+            (None, None, _) => {
+                Err("the token has no `exp`; `max_age` accepts one with `iat`".to_owned())
             }
-            _ => bad("the token has no `exp`, or no `nbf`".to_owned()),
+            (Some(_), _, None) => Err("the token has no `iat`, which `max_age` bounds".to_owned()),
+            (Some(_), _, Some(iat)) if iat - leeway > now => {
+                Err("the token is from the future, by its `iat`".to_owned())
+            }
+            (Some(age), _, Some(iat)) if iat + age.as_secs_f64() + leeway <= now => {
+                Err(format!("the token is older than {} seconds, by its `iat`", age.as_secs()))
+            }
+            (Some(_), _, Some(_)) => Ok(()),
         }
+    }
+}
+
+/// Returns a time of a token in seconds since 1970. `None` if the token has none.
+fn seconds(claims: Object<'_>, name: &str) -> Result<Option<f64>, String> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number.to_f64())),
+        Some(_) => Err(format!("`{name}` of the token is not a number")),
     }
 }
 
@@ -173,18 +150,9 @@ impl JwtHead {
         self.0.as_ref().and_then(|head| head.borrow().as_object()?.get(name)?.as_text())
     }
 
-    /// Returns true if the token may have been signed with a key. If both have an id, the ids must
-    /// be equal.
-    fn fits(&self, key: &Key) -> bool {
-        match (self.text("kid"), &key.id) {
-            (Some(named), Some(id)) => named == &**id,
-            _ => true,
-        }
-    }
-
     /// Returns true if the token names this algorithm and the key has the right type for it.
-    fn names(&self, key: &Key, algorithm: &OwnedValue) -> bool {
-        let name = algorithm.borrow().as_text();
-        name.is_some_and(|name| key.algorithms.contains(&name)) && name == self.text("alg")
+    fn names(&self, key: &Jwk, algorithm: &OwnedValue) -> bool {
+        let name = algorithm.borrow().as_text().filter(|name| Some(*name) == self.text("alg"));
+        name.is_some_and(|name| key_type(name) == Some(key.kind) && key.allows(name))
     }
 }

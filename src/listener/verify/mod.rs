@@ -170,10 +170,13 @@ impl Kind {
     pub(super) fn programs(&self) -> Vec<&Program> {
         match self {
             Self::Rule(rule) => rule.programs(),
-            Self::Signature(Signature { payloads, received, time, .. })
-            | Self::PublicKey(PublicKey { payloads, received, time, .. }) => {
+            Self::Signature(Signature { payloads, received, time, .. }) => {
                 let time = time.as_ref().map(|time| &time.program);
                 payloads.iter().chain([&received.place]).chain(time).collect()
+            }
+            Self::PublicKey(PublicKey { payloads, received, time, key_id, .. }) => {
+                let time = time.as_ref().map(|time| &time.program);
+                payloads.iter().chain([&received.place]).chain(time).chain(key_id).collect()
             }
             Self::Credential(_) | Self::Jwt(_) | Self::Addresses(_) => Vec::new(),
         }

@@ -2,7 +2,11 @@
 
 use hookgate::listener::Listener;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+};
 use serde_json::{Value, json};
 
 use super::{NOW, Sent, loaded, messages_of, outcome_of};
@@ -22,9 +26,14 @@ fn jwk(id: &str, pair: &Ed25519KeyPair) -> Value {
 
 /// Returns a listener that accepts tokens signed with these keys.
 fn listener(keys: &[Value], algorithms: &str) -> Listener {
+    listener_with(keys, algorithms, "")
+}
+
+/// Returns a listener with another line in its `[verify.jwt]`.
+fn listener_with(keys: &[Value], algorithms: &str, line: &str) -> Listener {
     let set = json!({ "keys": keys }).to_string();
     let check = format!(
-        "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [{algorithms}]\nissuer = \"https://issuer.example\"\naudience = \"hooks\"\n"
+        "[[verify]]\nname = \"token\"\n[verify.jwt]\njwks = \"keys.json\"\nalgorithms = [{algorithms}]\nissuer = \"https://issuer.example\"\naudience = \"hooks\"\n{line}\n"
     );
     let loaded = loaded(&check, &[("keys.json", &set)]);
     loaded.listener.unwrap_or_else(|| panic!("{:?}", super::rendered(&loaded.diagnostics)))
@@ -114,7 +123,9 @@ fn jwt_claims_are_checked_for_time_issuer_and_audience() {
         (without("exp"), BAD),
         (with("nbf", json!(NOW + 30)), "accepted"),
         (with("nbf", json!(NOW + 31)), BAD),
-        (without("nbf"), BAD),
+        (without("nbf"), "accepted"),
+        (with("nbf", json!((NOW - 60).to_string())), BAD),
+        (with("iat", json!("today")), BAD),
     ] {
         let token = token(&head, &claims, |text| pair.sign(text).as_ref().to_vec());
         let decision = presented(&listener, &token);
@@ -122,6 +133,102 @@ fn jwt_claims_are_checked_for_time_issuer_and_audience() {
         assert!(!messages_of(&decision).contains(&token));
     }
     assert!(listener.is_secured());
+}
+
+#[test]
+fn max_age_bounds_iat_and_accepts_a_jwt_without_exp() {
+    let pair = ed25519(7);
+    let strict = listener(&[jwk("a", &pair)], "\"EdDSA\"");
+    let aged = listener_with(&[jwk("a", &pair)], "\"EdDSA\"", "max_age = \"5m\"");
+    let head = json!({ "alg": "EdDSA", "kid": "a" });
+    let claims = |times: Value| {
+        let mut claims = json!({ "iss": "https://issuer.example", "aud": "hooks" });
+        claims.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+        claims
+    };
+    for (times, outcome) in [
+        (json!({ "iat": NOW }), "accepted"),
+        // A clock skew of thirty seconds is tolerated in both directions.
+        (json!({ "iat": NOW - 329 }), "accepted"),
+        (json!({ "iat": NOW - 330 }), BAD),
+        (json!({ "iat": NOW + 30 }), "accepted"),
+        (json!({ "iat": NOW + 31 }), BAD),
+        (json!({ "exp": NOW + 60 }), BAD),
+        (json!({ "iat": NOW, "exp": NOW + 60 }), "accepted"),
+        (json!({ "iat": NOW, "exp": NOW - 60 }), BAD),
+        (json!({ "iat": NOW, "nbf": NOW + 60 }), BAD),
+        (json!({}), BAD),
+    ] {
+        let token = token(&head, &claims(times.clone()), |text| pair.sign(text).as_ref().to_vec());
+        assert_eq!(outcome_of(&presented(&aged, &token)), outcome, "{times}");
+        if times.get("exp").is_none() {
+            assert_eq!(outcome_of(&presented(&strict, &token)), BAD, "{times}");
+        }
+    }
+    let token =
+        token(&head, &claims(json!({ "iat": NOW })), |text| pair.sign(text).as_ref().to_vec());
+    assert!(messages_of(&presented(&strict, &token)).contains("`max_age` accepts one with `iat`"));
+}
+
+#[test]
+fn a_jwt_with_a_repeated_key_is_refused() {
+    let pair = ed25519(7);
+    let listener = listener(&[jwk("a", &pair)], "\"EdDSA\"");
+    let good = claims().to_string();
+    let repeated = good.replacen('{', r#"{"aud":"other","#, 1);
+    for (head, claims, outcome) in [
+        (r#"{"alg":"EdDSA"}"#, &good, "accepted"),
+        (r#"{"alg":"EdDSA"}"#, &repeated, BAD),
+        (r#"{"alg":"none","alg":"EdDSA"}"#, &good, BAD),
+        (r#"{"alg":"EdDSA","kid":"a","kid":"b"}"#, &good, BAD),
+    ] {
+        let signed = format!("{}.{}", url_safe(head.as_bytes()), url_safe(claims.as_bytes()));
+        let token = format!("{signed}.{}", url_safe(pair.sign(signed.as_bytes()).as_ref()));
+        assert_eq!(outcome_of(&presented(&listener, &token)), outcome, "{head} {claims}");
+    }
+}
+
+#[test]
+fn a_jwt_with_a_p384_key_or_an_rsa_pss_signature_is_accepted() {
+    let random = SystemRandom::new();
+    let algorithm = &ECDSA_P384_SHA384_FIXED_SIGNING;
+    let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
+    let point = pair.public_key().as_ref();
+    let p384 = json!({ "kty": "EC", "crv": "P-384", "kid": "p384", "x": url_safe(&point[1..49]), "y": url_safe(&point[49..]) });
+    let rsa = rsa_key();
+    let public: PublicKeyComponents<Vec<u8>> = rsa.public().into();
+    let jwk =
+        json!({ "kty": "RSA", "kid": "rsa", "n": url_safe(&public.n), "e": url_safe(&public.e) });
+    let listener = listener(&[p384, jwk], "\"ES384\", \"PS256\"");
+    let by_curve = |text: &[u8]| pair.sign(&random, text).unwrap().as_ref().to_vec();
+    let by_rsa = |padding: &'static dyn RsaEncoding, text: &[u8]| {
+        let mut signature = vec![0; rsa.public().modulus_len()];
+        rsa.sign(padding, &random, text, &mut signature).unwrap();
+        signature
+    };
+    let head = |algorithm: &str, key: &str| json!({ "alg": algorithm, "kid": key });
+    let pss = |text: &[u8]| by_rsa(&RSA_PSS_SHA256, text);
+    let pkcs1 = |text: &[u8]| by_rsa(&RSA_PKCS1_SHA256, text);
+    for (token, outcome) in [
+        (token(&head("ES384", "p384"), &claims(), by_curve), "accepted"),
+        (token(&head("PS256", "rsa"), &claims(), pss), "accepted"),
+        (token(&head("PS256", "p384"), &claims(), pss), BAD),
+        (token(&head("PS256", "rsa"), &claims(), pkcs1), BAD),
+        // The token cannot choose an algorithm that the listener does not name.
+        (token(&head("RS256", "rsa"), &claims(), pkcs1), BAD),
+    ] {
+        assert_eq!(outcome_of(&presented(&listener, &token)), outcome, "{token}");
+    }
+}
+
+/// Returns the RSA key of the tests.
+fn rsa_key() -> RsaKeyPair {
+    use base64::Engine as _;
+    let pem = include_str!("../../cases/rsa_private_key.txt");
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    RsaKeyPair::from_pkcs8(&der).unwrap()
 }
 
 #[test]
@@ -205,4 +312,43 @@ fn a_jwks_without_a_signing_key_is_refused() {
         assert!(loaded.listener.is_none() && message.contains(report), "{set}: {message}");
         assert!(message.contains("E0605"), "{message}");
     }
+}
+
+#[test]
+fn a_public_key_verification_takes_a_jwk_set_and_the_key_id_of_the_request() {
+    let pairs = [ed25519(1), ed25519(2)];
+    let set = json!({ "keys": [jwk("one", &pairs[0]), jwk("two", &pairs[1])] }).to_string();
+    let listener = |line: &str| {
+        let check = format!(
+            "secrets.SET = {{ file = \"set.json\" }}\n[[verify]]\nname = \"signature\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"SET\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n{line}\n"
+        );
+        let loaded = loaded(&check, &[("set.json", &set)]);
+        loaded.listener.unwrap_or_else(|| panic!("{:?}", super::rendered(&loaded.diagnostics)))
+    };
+    let (named, any) = (listener("key_id = 'headers[\"x-key-id\"]'"), listener(""));
+    let signed = |pair: &Ed25519KeyPair| {
+        let signature = hex::encode(pair.sign(b"{}").as_ref());
+        Sent::json("{}").with("X-Signature", signature)
+    };
+    for (pair, id, by_name, without_name) in [
+        (&pairs[0], "one", ("accepted", 2), ("accepted", 2)),
+        (&pairs[1], "two", ("accepted", 2), ("accepted", 4)),
+        (&pairs[1], "one", ("verification_failed signature_wrong", 2), ("accepted", 4)),
+        (&pairs[1], "none", ("verification_failed signature_wrong", 0), ("accepted", 4)),
+        (
+            &ed25519(3),
+            "one",
+            ("verification_failed signature_wrong", 2),
+            ("verification_failed signature_wrong", 4),
+        ),
+    ] {
+        let sent = signed(pair).with("X-Key-Id", id);
+        for (listener, (outcome, hashed)) in [(&named, by_name), (&any, without_name)] {
+            let decision = sent.to(listener);
+            let found = (outcome_of(&decision), decision.hashed_bytes);
+            assert_eq!(found, (outcome.to_owned(), hashed), "{id}");
+        }
+    }
+    let decision = signed(&pairs[0]).to(&named);
+    assert_eq!(outcome_of(&decision), "verification_failed missing_signature");
 }
