@@ -1,5 +1,6 @@
 //! The schema of listener files and recipes: a row for each key. Knows no compilation.
 
+use super::body::Format;
 use super::outcome::Outcome;
 use super::reason::ReasonCode;
 use crate::config::{Field, FieldType, Table, optional, required};
@@ -63,6 +64,8 @@ pub static LISTENER: Table = Table {
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
+        BODY,
+        JSON,
         SCHEMA,
         FILTER,
         DEDUPLICATE,
@@ -85,6 +88,8 @@ pub(super) static FRAGMENT: Table = Table {
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
+        BODY,
+        JSON,
         SCHEMA,
         FILTER,
         DEDUPLICATE,
@@ -124,6 +129,9 @@ const RATE_LIMIT: Field = optional(
     FieldType::Table(&RATE),
     "The rate limit of the listener.",
 ).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential; else one in 10 seconds");
+const BODY: Field = optional("body", FieldType::Table(&BODY_READING), "The reading of bodies.");
+const JSON: Field =
+    optional("json", FieldType::Table(&JSON_READING), "The reading of JSON bodies.");
 const SCHEMA: Field = optional(
     "schema",
     FieldType::Table(&SCHEMAS),
@@ -486,6 +494,33 @@ static FILTERS: Table = Table {
         optional("drop_when", FieldType::Expression, "Requests become no events where this holds."),
     ],
     one_of: &["keep_when", "drop_when"],
+};
+
+static BODY_READING: Table = Table {
+    name: "the reading of bodies",
+    doc: "The reading of bodies.",
+    fields: &[optional(
+        "format",
+        FieldType::OneOf(&[
+            FieldType::Word(&["auto", "json", "ndjson", "xml", "multipart", "form", "text"]),
+            FieldType::List(&FieldType::Word(&Format::NAMES)),
+        ]),
+        "The format of bodies. With several, the bytes choose among them, never a header. `auto` reads JSON and XML by their bytes, and other bodies by their content type.",
+    )
+    .or("auto")],
+    one_of: &[],
+};
+
+static JSON_READING: Table = Table {
+    name: "the reading of JSON",
+    doc: "The reading of JSON bodies, also in the field `payload` of a form.",
+    fields: &[optional(
+        "duplicate_keys",
+        FieldType::Word(&["refuse", "last"]),
+        "The treatment of an object that has a key twice, because readers of JSON disagree on it. `refuse` answers 400 after verification. `last` takes the last value, and hands the event on without the others.",
+    )
+    .or("refuse")],
+    one_of: &[],
 };
 
 static DEDUP: Table = Table {

@@ -6,7 +6,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::fault::{Fault, FaultKind, quoted, shortened};
+use super::fault::{Fault, FaultKind, quoted};
+use super::{ParsedNumber, canonical};
 
 /// An exact integer or a finite float.
 ///
@@ -72,6 +73,19 @@ impl Number {
         }
     }
 
+    /// Returns the float that equals the number.
+    ///
+    /// # Errors
+    /// Returns an error for an integer that no float equals, so that no operation rounds silently.
+    pub fn exact_f64(self) -> Result<f64, Fault> {
+        let float = self.to_f64();
+        // Integers have at most 64 bits, so the cast back is exact.
+        match self.as_integer() {
+            Some(integer) if float as i128 != integer => Err(not_exact(self)),
+            _ => Ok(float),
+        }
+    }
+
     /// Returns true if the number is zero, which counts as false.
     pub fn is_zero(self) -> bool {
         match self {
@@ -132,7 +146,8 @@ impl Number {
         {
             return Self::integer(left / right).ok_or_else(|| out_of_range(self, "/", other));
         }
-        Self::decimal(self.to_f64() / other.to_f64()).ok_or_else(|| out_of_range(self, "/", other))
+        let quotient = self.exact_f64()? / other.exact_f64()?;
+        Self::decimal(quotient).ok_or_else(|| out_of_range(self, "/", other))
     }
 
     /// Returns the negated number.
@@ -161,7 +176,7 @@ impl Number {
     ) -> Result<Self, Fault> {
         let answer = match (self.as_integer(), other.as_integer()) {
             (Some(left), Some(right)) => exact(left, right).and_then(Self::integer),
-            _ => Self::decimal(rounded(self.to_f64(), other.to_f64())),
+            _ => Self::decimal(rounded(self.exact_f64()?, other.exact_f64()?)),
         };
         answer.ok_or_else(|| out_of_range(self, sign, other))
     }
@@ -176,6 +191,15 @@ fn out_of_range(left: Number, sign: &str, right: Number) -> Fault {
     } else {
         "decimals reach to about 1.8e308"
     })
+}
+
+#[cold]
+fn not_exact(integer: Number) -> Fault {
+    Fault::new(
+        FaultKind::OutOfRange,
+        format!("`{integer}` has too many digits to calculate exactly with a decimal"),
+    )
+    .help("round it on purpose with `$DECIMAL(…)`")
 }
 
 fn compare_integer_decimal(integer: i128, decimal: f64) -> Ordering {
@@ -208,7 +232,8 @@ impl From<u64> for Number {
 }
 
 /// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
-/// fraction, an exponent. Integers in range are exact; others become floats, as in JSON.
+/// fraction, an exponent. A number that only a [`BigNumber`](super::BigNumber) can hold is out of
+/// range.
 impl std::str::FromStr for Number {
     type Err = Fault;
 
@@ -220,20 +245,17 @@ impl std::str::FromStr for Number {
         if !is_decimal_notation(text) {
             return Err(not_a_number());
         }
-        if let Some(integer) = text.parse::<i128>().ok().and_then(Self::integer) {
-            return Ok(integer);
+        match ParsedNumber::parse(&canonical(text)) {
+            Some(ParsedNumber::Number(number)) => Ok(number),
+            Some(ParsedNumber::Big(number)) => Err(number.not_calculated()),
+            None => Err(not_a_number()),
         }
-        let value: f64 = text.parse().map_err(|_| not_a_number())?;
-        Self::decimal(value).ok_or_else(|| {
-            let text = shortened(text);
-            Fault::new(FaultKind::OutOfRange, format!("`{text}` is too large for a decimal"))
-        })
     }
 }
 
 /// Returns true if the text is a sign, digits, a fraction and an exponent, the last three as in
 /// JSON. `f64::from_str` also accepts `inf`, `.5` and `1.`, which are not numbers here.
-fn is_decimal_notation(text: &str) -> bool {
+pub(super) fn is_decimal_notation(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {

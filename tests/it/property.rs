@@ -9,8 +9,10 @@ mod contexts;
 mod dates;
 mod differential;
 mod encodings;
+mod json;
 mod laws;
 mod logic;
+mod numbers;
 mod programs;
 mod published;
 

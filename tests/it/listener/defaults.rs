@@ -16,8 +16,19 @@ use super::recipes::{complaints, run, seen};
 const HEAD: &str = "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"b\"\n";
 
 /// The tables that change nothing if a file has them without keys.
-const NEUTRAL: &[&str] =
-    &["deduplicate", "event", "send", "server", "limits", "store", "retention", "delivery", "log"];
+const NEUTRAL: &[&str] = &[
+    "body",
+    "json",
+    "deduplicate",
+    "event",
+    "send",
+    "server",
+    "limits",
+    "store",
+    "retention",
+    "delivery",
+    "log",
+];
 
 /// The keys whose defaults were written, each with the name of its table.
 type Written = BTreeSet<(&'static str, &'static str)>;
@@ -127,7 +138,7 @@ fn a_listener_that_writes_every_default_out_decides_like_one_that_omits_them() {
             let (short, long) = (open(&short, sample, &vars), open(&long, sample, &vars));
             let decisions = [&short, &long].map(|listener| {
                 let decision = run(listener, sample);
-                let data = seen(sample, |request| decision.event_data(request));
+                let data = seen(sample, |request| decision.event_data(listener, request));
                 format!(
                     "{:?} {:?} {:?} {data:?}",
                     decision.outcome, decision.response, decision.dedup
