@@ -52,16 +52,20 @@ pub(super) fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>,
 pub(super) fn negate<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
     match value {
         Value::Null => Ok(Value::Null),
-        Value::BigNumber(number) => number.negated(heap),
-        Value::Number(number) => {
-            let written = format!("-{number}").replace("--", "");
-            match ParsedNumber::parse(&written) {
-                Some(ParsedNumber::Number(number)) => Ok(Value::Number(number)),
-                Some(ParsedNumber::Big(number)) => heap.big_number(number).map(Value::BigNumber),
-                None => Err(out_of_range()),
-            }
+        Value::BigNumber(number) => negated_digits(heap, &number.to_string()),
+        Value::Number(Number::Decimal(decimal)) => {
+            Number::decimal(-decimal).map(Value::Number).ok_or_else(out_of_range)
         }
+        Value::Number(number) => negated_digits(heap, &number.to_string()),
         _ => Err(wrong_operands()),
+    }
+}
+
+fn negated_digits<'a>(heap: &'a Heap, digits: &str) -> Result<Value<'a>, Fault> {
+    match ParsedNumber::parse(&format!("-{digits}").replace("--", "")) {
+        Some(ParsedNumber::Number(number)) => Ok(Value::Number(number)),
+        Some(ParsedNumber::Big(number)) => heap.big_number(number).map(Value::BigNumber),
+        None => Err(out_of_range()),
     }
 }
 

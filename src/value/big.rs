@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::fault::shortened;
-use super::number::is_decimal_notation;
-use super::{Fault, FaultKind, Heap, Number, Value};
+use super::fault::{Fault, FaultKind, quoted, shortened};
+use super::number::Number;
 
 /// A number that [`Number`] cannot hold: an integer below -2^63 or above 2^64-1, or a decimal beyond
 /// the floats.
@@ -150,39 +149,6 @@ impl<'a> BigNumber<'a> {
     pub fn to_f64(self) -> f64 {
         // The notation was tested when the number was made.
         self.text.parse().unwrap_or(f64::INFINITY)
-    }
-
-    /// Returns a negated number: a big one if the result does not fit.
-    ///
-    /// # Errors
-    /// Returns an error if a limit is exceeded.
-    pub(super) fn negated_number(heap: &'a Heap, number: Number) -> Result<Value<'a>, Fault> {
-        if let Ok(negated) = number.checked_neg() {
-            return Ok(Value::Number(negated));
-        }
-        let mut text = heap.text_builder();
-        text.push_display(format_args!("-{number}"))?;
-        Ok(Value::BigNumber(BigNumber { text: text.finish() }))
-    }
-
-    /// Returns the negated number. It is exact, and may fit a [`Number`]: `2^63` negated.
-    ///
-    /// # Errors
-    /// Returns an error if a limit is exceeded.
-    pub fn negated(self, heap: &'a Heap) -> Result<Value<'a>, Fault> {
-        let text = match self.text.strip_prefix('-') {
-            Some(unsigned) => unsigned,
-            None => {
-                let mut text = heap.text_builder();
-                text.push("-")?;
-                text.push(self.text)?;
-                text.finish()
-            }
-        };
-        Ok(match ParsedNumber::of_json(text) {
-            ParsedNumber::Number(number) => Value::Number(number),
-            ParsedNumber::Big(number) => Value::BigNumber(number),
-        })
     }
 
     /// Returns the fault of an operation that cannot work on the number exactly.
@@ -354,6 +320,46 @@ impl Exponent<'_> {
         let value = digit.map_or(0, |digit| i128::from(digit - b'0'));
         if self.negative { -value } else { value }
     }
+}
+
+/// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
+/// fraction, an exponent. A number that only a [`BigNumber`] can hold is out of
+/// range.
+impl std::str::FromStr for Number {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let not_a_number = || {
+            Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)))
+                .help("a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`")
+        };
+        if !is_decimal_notation(text) {
+            return Err(not_a_number());
+        }
+        match ParsedNumber::parse(&canonical(text)) {
+            Some(ParsedNumber::Number(number)) => Ok(number),
+            Some(ParsedNumber::Big(number)) => Err(number.not_calculated()),
+            None => Err(not_a_number()),
+        }
+    }
+}
+
+/// Returns true if the text is a sign, digits, a fraction and an exponent, the last three as in
+/// JSON. `f64::from_str` also accepts `inf`, `.5` and `1.`, which are not numbers here.
+fn is_decimal_notation(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    digits(whole)
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|text| digits(text.strip_prefix(['-', '+']).unwrap_or(text)))
 }
 
 impl PartialEq for BigNumber<'_> {

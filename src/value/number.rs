@@ -6,8 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::fault::{Fault, FaultKind, quoted};
-use super::{ParsedNumber, canonical};
+use super::fault::{Fault, FaultKind};
 
 /// An exact integer or a finite float.
 ///
@@ -229,46 +228,6 @@ impl From<u64> for Number {
             Err(_) => Self::Big(value),
         }
     }
-}
-
-/// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
-/// fraction, an exponent. A number that only a [`BigNumber`](super::BigNumber) can hold is out of
-/// range.
-impl std::str::FromStr for Number {
-    type Err = Fault;
-
-    fn from_str(text: &str) -> Result<Self, Fault> {
-        let not_a_number = || {
-            Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)))
-                .help("a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`")
-        };
-        if !is_decimal_notation(text) {
-            return Err(not_a_number());
-        }
-        match ParsedNumber::parse(&canonical(text)) {
-            Some(ParsedNumber::Number(number)) => Ok(number),
-            Some(ParsedNumber::Big(number)) => Err(number.not_calculated()),
-            None => Err(not_a_number()),
-        }
-    }
-}
-
-/// Returns true if the text is a sign, digits, a fraction and an exponent, the last three as in
-/// JSON. `f64::from_str` also accepts `inf`, `.5` and `1.`, which are not numbers here.
-pub(super) fn is_decimal_notation(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    digits(whole)
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|text| digits(text.strip_prefix(['-', '+']).unwrap_or(text)))
 }
 
 /// Writes the number as JSON does: whole floats without `.0`, so 2.0 prints as `2`. Whole floats up

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, FaultKind};
 use super::heap::Heap;
-use super::{BigNumber, Kind, Value};
+use super::{BigNumber, Kind, Number, ParsedNumber, Value};
 
 /// Evaluates `left + right`: adds numbers, joins strings, or moves a time by seconds. Null with any
 /// value gives null.
@@ -70,13 +70,41 @@ pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault>
 pub fn negate<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
     match value {
         Value::Null => Ok(Value::Null),
-        Value::BigNumber(number) => number.negated(heap),
-        Value::Number(number) => BigNumber::negated_number(heap, number),
+        Value::BigNumber(number) => negate_big(heap, number),
+        Value::Number(number) => negate_number(heap, number),
         _ => Err(Fault::new(
             FaultKind::WrongOperand,
             format!("`-` needs a number, got {}", value.kind().phrase()),
         )
         .help(conversion(value))),
+    }
+}
+
+/// Returns a negated number: a big one if the result does not fit.
+fn negate_number(heap: &Heap, number: Number) -> Result<Value<'_>, Fault> {
+    if let Ok(negated) = number.checked_neg() {
+        return Ok(Value::Number(negated));
+    }
+    let mut text = heap.text_builder();
+    text.push_display(format_args!("-{number}"))?;
+    Ok(value_of(ParsedNumber::of_json(text.finish())))
+}
+
+/// Returns a negated big number. It is exact, and may fit a [`Number`]: `2^63` negated.
+fn negate_big<'a>(heap: &'a Heap, number: BigNumber<'a>) -> Result<Value<'a>, Fault> {
+    if let Some(unsigned) = number.as_str().strip_prefix('-') {
+        return Ok(value_of(ParsedNumber::of_json(unsigned)));
+    }
+    let mut text = heap.text_builder();
+    text.push("-")?;
+    text.push(number.as_str())?;
+    Ok(value_of(ParsedNumber::of_json(text.finish())))
+}
+
+fn value_of(number: ParsedNumber<'_>) -> Value<'_> {
+    match number {
+        ParsedNumber::Number(number) => Value::Number(number),
+        ParsedNumber::Big(number) => Value::BigNumber(number),
     }
 }
 

@@ -11,7 +11,7 @@ use super::instance::Metered;
 use crate::value::{Number, OwnedValue};
 
 /// A keyword that compares a number with a limit.
-struct Bound {
+struct LimitKeyword {
     keyword: &'static str,
     /// Returns true for an allowed order of the number and the limit.
     allows: fn(Ordering) -> bool,
@@ -20,19 +20,23 @@ struct Bound {
 }
 
 /// JSON Schema 2020-12, validation, sections 6.2.2 to 6.2.5.
-const BOUNDS: [Bound; 4] = [
-    Bound { keyword: "minimum", allows: Ordering::is_ge, message: "is less than the minimum of" },
-    Bound {
+const BOUNDS: [LimitKeyword; 4] = [
+    LimitKeyword {
+        keyword: "minimum",
+        allows: Ordering::is_ge,
+        message: "is less than the minimum of",
+    },
+    LimitKeyword {
         keyword: "maximum",
         allows: Ordering::is_le,
         message: "is greater than the maximum of",
     },
-    Bound {
+    LimitKeyword {
         keyword: "exclusiveMinimum",
         allows: Ordering::is_gt,
         message: "is less than or equal to the minimum of",
     },
-    Bound {
+    LimitKeyword {
         keyword: "exclusiveMaximum",
         allows: Ordering::is_lt,
         message: "is greater than or equal to the maximum of",
@@ -45,7 +49,7 @@ type Made<'a> = Result<Box<dyn for<'i> Keyword<'i, Metered>>, ValidationError<'a
 /// Replaces the numeric keywords of the crate.
 pub(super) fn with_exact_numbers<R>(options: Options<'_, R>) -> Options<'_, R> {
     let bounded = BOUNDS.into_iter().fold(options, |options, bound| {
-        let Bound { keyword, allows, message } = bound;
+        let LimitKeyword { keyword, allows, message } = bound;
         options.with_keyword(keyword, move |_: &Map<String, Json>, limit: &Json, _: Location| {
             let limit = number(limit)?;
             Ok(Box::new(Limit { limit, allows, message }) as Box<_>)

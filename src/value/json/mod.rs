@@ -4,6 +4,7 @@
 //! integers of any length, repeated keys found also in parts that are not built, partial results,
 //! text beyond the depth limit kept as it is, and half of a surrogate pair read as U+FFFD.
 
+mod compact;
 mod error;
 mod keys;
 mod locate;
@@ -13,9 +14,10 @@ mod scan;
 mod skip;
 mod write;
 
+pub use compact::{compact_json, is_json};
 pub use error::JsonError;
 pub use project::{Projection, read_json_part};
 pub use read::{MAX_DEPTH, read_json, read_json_into};
 pub use scan::RepeatedKeys;
-pub use skip::{compact_json, is_json};
+
 pub use write::{write_json, write_json_text};

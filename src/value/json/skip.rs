@@ -1,7 +1,7 @@
 //! Passes over values without building them, at any depth, and copies them without white space.
 
 use super::error::JsonError;
-use super::scan::{RepeatedKeys, Scanner, Start};
+use super::scan::{Scanner, Start};
 
 /// A destination for the text of a value, without white space between its tokens.
 pub(super) trait Copy {
@@ -152,36 +152,4 @@ impl Scanner<'_> {
             Some(key) => Err(self.repeat(&key)),
         }
     }
-}
-
-/// Returns a JSON text without white space between its tokens. Numbers and strings keep the form in
-/// which they were written.
-///
-/// If the last of repeated keys counts, an object with one is written without the others.
-///
-/// # Errors
-/// Returns an error if the text is not JSON, or repeats a key that is refused.
-pub fn compact_json(json: &[u8], repeated: RepeatedKeys) -> Result<String, JsonError> {
-    let compact = compacted(json, RepeatedKeys::Refuse);
-    match (compact, repeated) {
-        (Err(error), RepeatedKeys::LastCounts) if error.is_repeated_key() => {
-            let whole = super::read_json_part(json, &super::Projection::whole(), repeated)?;
-            Ok(whole.to_string())
-        }
-        (compact, _) => compact,
-    }
-}
-
-/// Returns true if a text is JSON, at any depth and with any keys.
-pub fn is_json(json: &[u8]) -> bool {
-    compacted(json, RepeatedKeys::LastCounts).is_ok()
-}
-
-fn compacted(json: &[u8], repeated: RepeatedKeys) -> Result<String, JsonError> {
-    let mut scanner = Scanner::new(json, repeated)?;
-    let mut text = String::with_capacity(json.len());
-    let start = scanner.start()?;
-    scanner.skip(start, &mut text)?;
-    scanner.end()?;
-    Ok(text)
 }

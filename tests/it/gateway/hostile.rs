@@ -437,7 +437,6 @@ fn documents() -> Vec<Hostile> {
         coded("half of gzip", "gzip", good[..good.len() / 2].to_vec(), 415),
         coded("gzip with another sum", "gzip", sum, 415),
         coded("gzip and more", "gzip", [&good, b"more".as_slice()].concat(), 415),
-        coded("gzip twice", "gzip", gzip(&good), 400),
         coded("a bomb", "gzip", bomb.clone(), 413),
         coded("a bomb by its old name", "x-gzip", bomb, 413),
         coded("a list of codings", "gzip, gzip", good.clone(), 415),

@@ -49,7 +49,9 @@ fn write_defaults(takes: FieldType, value: &mut Value, written: &mut Written) {
 
 fn write_table(table: &'static Schema, entries: &mut Table, written: &mut Written) {
     for field in table.fields {
-        if NEUTRAL.contains(&field.name) && !entries.contains_key(field.name) {
+        let is_neutral =
+            NEUTRAL.contains(&field.name) && matches!(field.takes, FieldType::Table(_));
+        if is_neutral && !entries.contains_key(field.name) {
             entries.insert(field.name.to_owned(), Value::Table(Table::new()));
         }
         match (entries.get_mut(field.name), schema::default_value(field)) {

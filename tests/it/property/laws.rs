@@ -221,6 +221,11 @@ fn repeats_a_key(json: &str) -> bool {
     serde_json::from_str::<Keys>(json).is_ok_and(|keys| keys.0)
 }
 
+/// Returns true if a text may have an integer beyond 64 bits, which serde_json rounds.
+fn has_big_integer(json: &str) -> bool {
+    json.split(|mark: char| !mark.is_ascii_digit()).any(|digits| digits.len() > 18)
+}
+
 proptest! {
     #![proptest_config(cases(500))]
 
@@ -278,11 +283,7 @@ proptest! {
         ) else {
             return Ok(());
         };
-        // serde_json rounds integers beyond 64 bits.
-        let has_big = |json: &str| {
-            json.split(|mark: char| !mark.is_ascii_digit()).any(|digits| digits.len() > 18)
-        };
-        prop_assume!(!has_big(&json));
+        prop_assume!(!has_big_integer(&json));
         let heap = heap();
         let built = read_json_into(&heap, &json).unwrap();
         for (a, b) in [
@@ -385,6 +386,7 @@ proptest! {
 
     #[test]
     fn json_parsing_agrees_with_serde_json(json in json()) {
+        prop_assume!(!has_big_integer(&json));
         let theirs = serde_json::from_str::<serde_json::Value>(&json);
         match read_json(json.as_bytes()) {
             Ok(ours) => {
@@ -489,7 +491,7 @@ fn object_keys_keep_their_order() {
 }
 
 #[test]
-fn json_past_the_depth_limit_of_128_is_kept_and_not_read() {
+fn json_past_the_depth_limit_of_128_is_passed_on_and_not_read() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let nested = |deep: usize| format!("{}null{}", open.repeat(deep), close.repeat(deep));
         let at_the_limit = nested(MAX_DEPTH);
