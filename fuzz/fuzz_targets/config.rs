@@ -42,7 +42,7 @@ fuzz_target!(|text: &str| {
                     let _ =
                         sent.seen(|request| log_entry(listener, request, &decision)).to_string();
                     let _ = sent
-                        .seen(|request| decided(listener, request, machine).event_data(request));
+                        .seen(|request| decided(listener, request, machine).event_data(listener, request));
                 }
             });
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::pattern::{Pattern, PatternCache};
+use crate::value::too_deep_to_read;
 use crate::value::{Fault, FaultKind, Heap, Kind, Kinds, List, Number, Object, Time, Value};
 
 /// A function of the language with its documentation, parameters, examples and code.
@@ -494,6 +495,7 @@ impl<'s, 'a> Args<'s, 'a> {
         match self.value(at) {
             Value::Number(number) => Ok(number),
             Value::Time(time) => Ok(time.to_number()),
+            Value::BigNumber(number) => Err(number.not_calculated()),
             _ => Err(self.wrong(at)),
         }
     }
@@ -570,7 +572,10 @@ impl<'s, 'a> Args<'s, 'a> {
     /// Returns the fault for an argument with a kind that the row does not accept.
     pub fn wrong(self, at: usize) -> Fault {
         let param = self.function.param(at);
-        wrong_kind(self.function, param, self.value(at))
+        match self.value(at) {
+            Value::Opaque(_) => too_deep_to_read(),
+            value => wrong_kind(self.function, param, value),
+        }
     }
 }
 

@@ -170,7 +170,7 @@ fn keep_secret<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault>
         Value::Null | Value::Bool(_) | Value::SecretText(_) | Value::SecretBytes(_) => value,
         Value::Text(text) | Value::Encoded(text) => Value::SecretText(text),
         Value::Bytes(bytes) => Value::SecretBytes(bytes),
-        Value::Number(_) | Value::Time(_) => {
+        Value::Number(_) | Value::BigNumber(_) | Value::Opaque(_) | Value::Time(_) => {
             return Err(Fault::new(
                 FaultKind::SecretLeaves,
                 format!("{} made from a secret would tell of it", value.kind().phrase()),

@@ -3,7 +3,7 @@
 
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, Number, Value};
+use crate::value::{Fault, FaultKind, Heap, Kinds, Number, ParsedNumber, Value, canonical, quoted};
 
 pub(super) const FUNCTIONS: &[Function] = &[INTEGER, DECIMAL, ROUND, FLOOR, CEIL, ABS];
 
@@ -124,57 +124,79 @@ const ABS: Function = Function {
     code: Code::Native(abs),
 };
 
-fn integer<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
-    let number = match args.value(0).as_text() {
-        Some(text) => without_fraction(text)?,
-        None => args.number(0)?,
+fn integer<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    let number = match args.value(0) {
+        Value::BigNumber(number) if number.is_integer() => return Ok(args.value(0)),
+        Value::BigNumber(number) => return Err(number.not_calculated()),
+        value => match value.as_text() {
+            Some(text) => spelled(env.heap, without_fraction(text)?)?,
+            None => args.number(0)?.into(),
+        },
     };
-    let whole = match number {
-        Number::Decimal(value) => number_from_whole(value.trunc()),
-        exact => exact,
-    };
-    if let Number::Decimal(_) = whole {
-        return Err(beyond_integers(whole));
+    match number {
+        Value::Number(Number::Decimal(value)) => match number_from_whole(value.trunc()) {
+            beyond @ Number::Decimal(_) => Err(beyond_integers(beyond)),
+            whole => Ok(Value::Number(whole)),
+        },
+        Value::BigNumber(number) if !number.is_integer() => Err(number.not_calculated()),
+        exact => Ok(exact),
     }
-    Ok(Value::Number(whole))
 }
 
 fn beyond_integers(number: Number) -> Fault {
     Fault::new(FaultKind::OutOfRange, format!("`{number}` is out of range"))
-        .help("integers reach from -9223372036854775808 to 18446744073709551615; `$DECIMAL` takes any number")
+        .help("a decimal becomes an integer from -9223372036854775808 to 18446744073709551615")
 }
 
-fn decimal<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+fn decimal<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let number = match args.value(0).as_text() {
-        Some(text) => spelled(text)?,
-        None => args.number(0)?,
+        Some(text) => spelled(env.heap, text)?,
+        None => args.value(0),
     };
-    Ok(Value::Number(Number::decimal(number.to_f64()).unwrap_or(number)))
-}
-
-/// Parses a number. White space around it is an error, not removed silently.
-fn spelled(text: &str) -> Result<Number, Fault> {
-    text.parse().map_err(|fault: Fault| match text.trim().parse::<Number>() {
-        Ok(_) if fault.kind() == FaultKind::NotANumber => {
-            fault.help("take away the white space around it first: `$TRIM(…)`")
+    let float = match number {
+        Value::Number(number) => number.to_f64(),
+        Value::BigNumber(number) => {
+            let float = number.to_f64();
+            Number::decimal(float).ok_or_else(|| number.not_calculated())?.to_f64()
         }
-        _ => fault,
-    })
+        _ => args.number(0)?.to_f64(),
+    };
+    Ok(Value::Number(Number::decimal(float).unwrap_or(Number::ZERO)))
 }
 
-/// Parses a number and drops its fraction. The fraction is removed from the text, because a float
-/// would round the digits before the point.
-fn without_fraction(text: &str) -> Result<Number, Fault> {
-    let number = spelled(text)?;
-    if text.contains(['e', 'E']) {
-        return Ok(number);
+/// Parses a number of any length. White space around it is an error, not removed silently.
+fn spelled<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
+    heap.work_on_bytes(text.len())?;
+    match ParsedNumber::parse(&canonical(text)) {
+        Some(ParsedNumber::Number(number)) => Ok(Value::Number(number)),
+        Some(ParsedNumber::Big(number)) => heap.big_number(number).map(Value::BigNumber),
+        None => Err(not_a_number(text)),
     }
-    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-    match spelled(whole)? {
-        // Digits without a fraction are an integer. If only a float can hold them, the integer is
-        // out of range, even by a small amount.
-        beyond @ Number::Decimal(_) => Err(beyond_integers(beyond)),
-        exact => Ok(exact),
+}
+
+fn not_a_number(text: &str) -> Fault {
+    let fault = Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)));
+    if ParsedNumber::parse(&canonical(text.trim())).is_some() {
+        return fault.help("take away the white space around it first: `$TRIM(…)`");
+    }
+    fault.help(
+        "a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`",
+    )
+}
+
+/// Removes the fraction of a number without an exponent. It is removed from the text, because a
+/// float would round the digits before the point.
+fn without_fraction(text: &str) -> Result<&str, Fault> {
+    if text.contains(['e', 'E']) {
+        return Ok(text);
+    }
+    match text.split_once('.') {
+        Some((_, fraction)) if !fraction.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(not_a_number(text))
+        }
+        Some((_, "")) => Err(not_a_number(text)),
+        Some((whole, _)) => Ok(whole),
+        None => Ok(text),
     }
 }
 
@@ -299,10 +321,13 @@ mod tests {
         assert_eq!(integer("9007199254740993.0"), "9007199254740993");
         assert_eq!(integer("-0.5"), "0");
         assert_eq!(integer("1.5e3"), "1500");
-        assert_eq!(integer("18446744073709551616"), "OutOfRange");
-        assert_eq!(integer("18446744073709551616.0"), "OutOfRange");
+        assert_eq!(integer("18446744073709551616"), "18446744073709551616");
+        assert_eq!(integer("18446744073709551616.9"), "18446744073709551616");
+        assert_eq!(integer("-0018446744073709551616"), "-18446744073709551616");
+        assert_eq!(integer("1e30"), "OutOfRange");
         assert_eq!(integer("-9223372036854775808"), "-9223372036854775808");
-        assert_eq!(integer("-9223372036854775809"), "OutOfRange");
+        assert_eq!(integer("-9223372036854775809"), "-9223372036854775809");
+        assert_eq!(integer("1."), "NotANumber");
         assert_eq!(integer("1.x"), "NotANumber");
     }
 }

@@ -50,6 +50,8 @@ impl<'c> Checker<'c> {
             Expr::Number(number) => {
                 Type { truth: Some(!number.is_zero()), ..Type::of(Kinds::NUMBER) }
             }
+            // No big number is zero.
+            Expr::BigNumber(_) => Type { truth: Some(true), ..Type::of(Kinds::NUMBER) },
             Expr::Text(text) => {
                 lints::text(self, text, span);
                 Type { truth: Some(!text.is_empty()), ..Type::of(Kinds::TEXT) }

@@ -188,7 +188,7 @@ pub(super) fn literal_alternative(checker: &mut Checker<'_>, operands: &[ExprId]
     let compared = others.iter().all(|other| other.kinds == Kinds::BOOLEAN);
     let is_value = matches!(
         checker.tree.expr(checker.tree.ungrouped(*last)),
-        Expr::Text(_) | Expr::Number(_) | Expr::Template(_)
+        Expr::Text(_) | Expr::Number(_) | Expr::BigNumber(_) | Expr::Template(_)
     );
     if compared && is_value && value.truth == Some(true) {
         let span = checker.tree.span(*last);
@@ -280,7 +280,10 @@ fn comparison_proves(left: ExprId, run: &Run, truth: bool, known: &mut Narrowing
     let tree = known.tree();
     let is_null = |id: ExprId| matches!(tree.expr(tree.ungrouped(id)), Expr::Null);
     let is_value = |id: ExprId| {
-        matches!(tree.expr(tree.ungrouped(id)), Expr::Text(_) | Expr::Number(_) | Expr::Bool(_))
+        matches!(
+            tree.expr(tree.ungrouped(id)),
+            Expr::Text(_) | Expr::Number(_) | Expr::BigNumber(_) | Expr::Bool(_)
+        )
     };
     let right = run.operand;
     let operator = run.operator;

@@ -10,7 +10,7 @@ use super::values::{self, id_of, moment};
 use super::{Error, Exit};
 use crate::gateway::store::{RequestFilter, RequestRecord};
 use crate::gateway::{Configuration, ListenerId, UnixMicros, time_of};
-use crate::listener::{Listener, Outcome, all_outcomes, whole_log};
+use crate::listener::{Listener, Outcome, all_outcomes, read_log, whole_log};
 
 /// The arguments of `requests`.
 #[derive(Debug, Args)]
@@ -206,7 +206,7 @@ fn show(id: &str, arguments: &ConfigurationArguments) -> Result<Exit, Error> {
     let mut one = found.ok_or_else(|| {
         Error::Usage(format!("there is no request `{id}`; `hookgate requests list` lists them"))
     })?;
-    let mut log: serde_json::Value = serde_json::from_str(&one.log)
+    let mut log: serde_json::Value = read_log(&one.log)
         .map_err(|error| Error::Usage(format!("the log of `{id}` is damaged: {error}")))?;
     whole_log(&mut log, one.body.as_deref());
     one.reasons = redacted_reasons(&configuration, &one);

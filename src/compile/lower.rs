@@ -178,6 +178,7 @@ impl<'c> Lowering<'c> {
             | Expr::Null
             | Expr::Bool(_)
             | Expr::Number(_)
+            | Expr::BigNumber(_)
             | Expr::Text(_) => self.constant(Value::Null, span),
         }
     }

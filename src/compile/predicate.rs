@@ -111,6 +111,7 @@ impl<'c> Lowering<'c> {
             Expr::Null
             | Expr::Bool(_)
             | Expr::Number(_)
+            | Expr::BigNumber(_)
             | Expr::Text(_)
             | Expr::Template(_)
             | Expr::List(_)

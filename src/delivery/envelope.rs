@@ -127,6 +127,7 @@ fn awork_payload<'e>(
     let text = |member| match entity.and_then(|entity| entity.get(member))? {
         Value::Text(text) => Some(text.to_owned()),
         Value::Number(number) => Some(number.to_string()),
+        Value::BigNumber(number) => Some(number.to_string()),
         _ => None,
     };
     let head = AworkHead { timestamp: awork_time(event.at), event_type: event.kind };

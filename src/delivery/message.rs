@@ -27,6 +27,7 @@ pub fn slack_message<'v>(kind: &str, entity: impl Into<Value<'v>>) -> serde_json
         members.iter().find_map(|member| match entity?.get(member)? {
             Value::Text(text) if !text.is_empty() => Some(text.to_owned()),
             Value::Number(number) => Some(number.to_string()),
+            Value::BigNumber(number) => Some(number.to_string()),
             _ => None,
         })
     };

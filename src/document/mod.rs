@@ -17,7 +17,7 @@ pub(crate) use text::Text;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 pub(crate) use crate::value::shortened;
-use crate::value::{Number, OwnedObject, OwnedValue};
+use crate::value::{Number, OwnedBigNumber, OwnedObject, OwnedValue, ParsedNumber, canonical};
 
 /// A value in a document.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(crate) enum Content {
     Null,
     Bool(bool),
     Number(Number),
+    /// An integer beyond 64 bits.
+    BigNumber(OwnedBigNumber),
     Text(Text),
     List(Vec<Node>),
     Object(Vec<Entry>),
@@ -64,7 +66,7 @@ impl Node {
         match &self.content {
             Content::Null => "null",
             Content::Bool(_) => "a boolean",
-            Content::Number(_) => "a number",
+            Content::Number(_) | Content::BigNumber(_) => "a number",
             Content::Text(_) => "a string",
             Content::List(_) => "a list",
             Content::Object(_) => "an object",
@@ -131,6 +133,7 @@ impl Node {
             Content::Null => OwnedValue::Null,
             Content::Bool(value) => OwnedValue::Bool(*value),
             Content::Number(number) => OwnedValue::Number(*number),
+            Content::BigNumber(number) => OwnedValue::BigNumber(number.clone()),
             Content::Text(text) => OwnedValue::Text(text.value.as_str().into()),
             Content::List(items) => OwnedValue::List(items.iter().map(Self::to_value).collect()),
             Content::Object(entries) => {
@@ -188,11 +191,12 @@ fn unreadable(span: Span, message: impl Into<String>) -> Diagnostic {
 
 /// Parses a number from its digits. As in literals, an integer is exact or an error.
 fn number(digits: &str, span: Span) -> Result<Content, Diagnostic> {
-    let integral = digits.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit());
-    match digits.parse::<Number>() {
-        Ok(Number::Decimal(_)) if integral => Err(out_of_range(span, digits)),
-        Ok(number) => Ok(Content::Number(number)),
-        Err(_) => Err(out_of_range(span, digits)),
+    match ParsedNumber::parse(&canonical(digits)) {
+        Some(ParsedNumber::Number(number)) => Ok(Content::Number(number)),
+        Some(ParsedNumber::Big(number)) if number.is_integer() => {
+            Ok(Content::BigNumber(number.into()))
+        }
+        _ => Err(out_of_range(span, digits)),
     }
 }
 

@@ -195,7 +195,7 @@ impl<'t, 'a> Trace<'t, 'a> {
     fn child(&self, id: ExprId, within: &Range<usize>, inner: &mut Vec<Traced>) {
         let literal = matches!(
             self.tree.expr(id),
-            Expr::Null | Expr::Bool(_) | Expr::Number(_) | Expr::Text(_)
+            Expr::Null | Expr::Bool(_) | Expr::Number(_) | Expr::BigNumber(_) | Expr::Text(_)
         );
         if !literal {
             inner.push(self.expr(id, within.clone()));

@@ -77,7 +77,7 @@ fn kind(expr: &Expr) -> &'static str {
     match expr {
         Expr::Null => "null",
         Expr::Bool(_) => "boolean",
-        Expr::Number(_) => "number",
+        Expr::Number(_) | Expr::BigNumber(_) => "number",
         Expr::Text(_) => "text",
         Expr::Template(_) => "template",
         Expr::Name(_) => "name",

@@ -34,7 +34,12 @@ impl<'s> Writer<'s> {
             Expr::Bool(true) => self.sign(&Token::True),
             Expr::Bool(false) => self.sign(&Token::False),
             // Only mappers create a `Let`; a source never contains one.
-            Expr::Number(_) | Expr::Text(_) | Expr::Name(_) | Expr::Let { .. } | Expr::Error => {
+            Expr::Number(_)
+            | Expr::BigNumber(_)
+            | Expr::Text(_)
+            | Expr::Name(_)
+            | Expr::Let { .. }
+            | Expr::Error => {
                 self.verbatim(node.span);
             }
             Expr::Template(parts) => self.quoted(parts, node.span),

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use self::part::Part;
+use super::body::{BodyReader, Formats};
 use super::config_keys::{FRAGMENT, GATEWAY_KEYS, LISTENER};
 use super::lints;
 use super::recipe::{Recipe, find_recipe, recipe_names, usual_encoding};
@@ -28,7 +29,7 @@ use crate::engine::{
     Engine, OwnedValue, Parsed, Program, RootDeclaration, RuleSet, Secrets, Source, Type,
 };
 use crate::source::Span;
-use crate::value::{OwnedObject, Projection};
+use crate::value::{OwnedObject, Projection, RepeatedKeys};
 
 /// Maximum number of active secrets with one name. Several are active during a key rotation.
 const MAX_ACTIVE_SECRETS: usize = 16;
@@ -234,6 +235,7 @@ impl<'a> Assembly<'a> {
             methods: self.methods(),
             max_body: self.max_body(),
             capture: self.root().flag("capture"),
+            body: self.body_reader(),
             event_types: self.event_types(),
             redaction: self.redaction(&checks),
             vars,
@@ -287,6 +289,29 @@ impl<'a> Assembly<'a> {
         let help =
             "write a `[[verify]]` table, or `allow = [\"W0608\"]` if every sender is welcome";
         self.report_if_not_allowed(false, Diagnostic::new(Code::W0608, span, message).help(help));
+    }
+
+    fn formats(&self) -> Formats {
+        let Some(part) = self.member("body", "format") else {
+            return Formats::default();
+        };
+        match part.node.as_str() {
+            Some("auto") => Formats::Auto,
+            Some(only) => Formats::listed([only]),
+            None => Formats::listed(part.node.items().iter().filter_map(Node::as_str)),
+        }
+    }
+
+    fn body_reader(&self) -> BodyReader {
+        let given = self.member("json", "duplicate_keys").and_then(|part| part.node.as_str());
+        let usual = || self.root().section("json").table("json").text("duplicate_keys");
+        BodyReader {
+            formats: self.formats(),
+            repeated: match given.unwrap_or_else(usual) {
+                "last" => RepeatedKeys::LastCounts,
+                _ => RepeatedKeys::Refuse,
+            },
+        }
     }
 
     fn url(&mut self) -> Option<Box<str>> {

@@ -1,5 +1,6 @@
 //! The schema of listener files and recipes: a row for each key. Knows no compilation.
 
+use super::body::Format;
 use super::outcome::Outcome;
 use super::reason::ReasonCode;
 use crate::config::{Field, FieldType, Table, optional, required};
@@ -65,6 +66,7 @@ pub static LISTENER: Table = Table {
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
+        JSON,
         SCHEMA,
         FILTER,
         DEDUPLICATE,
@@ -89,6 +91,7 @@ pub(super) static FRAGMENT: Table = Table {
         VERIFY,
         CHALLENGE,
         RATE_LIMIT,
+        JSON,
         SCHEMA,
         FILTER,
         DEDUPLICATE,
@@ -136,6 +139,8 @@ const RATE_LIMIT: Field = optional(
     FieldType::Table(&RATE),
     "The rate limit of the listener.",
 ).or_derived("5 a second with a burst of 50 where a check reads a secret, a key or a credential, and 100 a second with a burst of 1,000 if the provider is known not to send a refused delivery again; else one in 10 seconds");
+const JSON: Field =
+    optional("json", FieldType::Table(&JSON_READING), "The reading of JSON bodies.");
 const SCHEMA: Field = optional(
     "schema",
     FieldType::Table(&SCHEMAS),
@@ -470,12 +475,23 @@ static TOKEN: Table = Table {
 static BODIES: Table = Table {
     name: "a body",
     doc: "The body of the requests of a listener.",
-    fields: &[optional(
-        "max_size",
-        FieldType::Count(1, 1 << 30),
-        "Bytes of a body, as sent and unpacked; a larger one is answered 413, with the outcome `body_too_large`. At most `limits.body` of the gateway.",
-    )
-    .or_derived("`limits.body` of the gateway")],
+    fields: &[
+        optional(
+            "format",
+            FieldType::OneOf(&[
+                FieldType::Word(&["auto", "json", "ndjson", "xml", "multipart", "form", "text"]),
+                FieldType::List(&FieldType::Word(&Format::NAMES)),
+            ]),
+            "The format of bodies. With several, the bytes choose among them, never a header. `auto` reads JSON and XML by their bytes, and other bodies by their content type.",
+        )
+        .or("auto"),
+        optional(
+            "max_size",
+            FieldType::Count(1, 1 << 30),
+            "Bytes of a body, as sent and unpacked; a larger one is answered 413, with the outcome `body_too_large`. At most `limits.body` of the gateway.",
+        )
+        .or_derived("`limits.body` of the gateway"),
+    ],
     one_of: &[],
 };
 
@@ -527,6 +543,18 @@ static FILTERS: Table = Table {
         optional("drop_when", FieldType::Expression, "Requests become no events where this holds."),
     ],
     one_of: &["keep_when", "drop_when"],
+};
+
+static JSON_READING: Table = Table {
+    name: "the reading of JSON",
+    doc: "The reading of JSON bodies, also in the field `payload` of a form.",
+    fields: &[optional(
+        "duplicate_keys",
+        FieldType::Word(&["refuse", "last"]),
+        "The treatment of an object that has a key twice, because readers of JSON disagree on it. `refuse` answers 400 after verification. `last` takes the last value, and hands the event on without the others.",
+    )
+    .or("refuse")],
+    one_of: &[],
 };
 
 static DEDUP: Table = Table {

@@ -15,6 +15,7 @@ use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
 use crate::engine::{Bound, Context, Machine, OwnedValue, Time};
+use crate::value::quoted;
 
 /// The decision on a request, with its reasons.
 #[derive(Debug)]
@@ -40,10 +41,14 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Returns the data of the event, if there is one.
-    pub fn event_data(&self, request: &Request<'_>) -> Option<OwnedValue> {
+    /// Returns the data of the event as JSON, if there is one: the result of its mapping, or the
+    /// body.
+    pub fn event_data(&self, listener: &Listener, request: &Request<'_>) -> Option<String> {
         let event = self.event.as_ref()?;
-        Some(event.data.clone().unwrap_or_else(|| Parts::whole_body(request)))
+        Some(match &event.data {
+            Some(data) => data.to_string(),
+            None => listener.body.to_json(request.header("content-type"), request.unpacked),
+        })
     }
 
     /// Creates the decision for a request that could not be read.
@@ -54,7 +59,7 @@ impl Decision {
             response: Response::empty(outcome.status()),
             event: None,
             dedup: None,
-            parts: Parts::of(request, (&listener.id, &listener.name), &listener.wanted),
+            parts: Parts::of(request, listener, &listener.wanted),
             secured: false,
             hashed_bytes: 0,
         }
@@ -169,7 +174,7 @@ pub fn decide(
     now: Time,
     surroundings: &mut DecisionContext<'_>,
 ) -> Decision {
-    let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
+    let parts = Parts::of(request, listener, &listener.wanted);
     let passed = run(listener, request, &parts, now, surroundings, None);
     decision(listener, passed, parts)
 }
@@ -215,7 +220,7 @@ pub fn decide_verified(
     surroundings: &mut DecisionContext<'_>,
     verdict: bool,
 ) -> Decision {
-    let parts = Parts::of(request, (&listener.id, &listener.name), &listener.wanted);
+    let parts = Parts::of(request, listener, &listener.wanted);
     let passed = run(listener, request, &parts, now, surroundings, Some(verdict));
     decision(listener, passed, parts)
 }
@@ -456,11 +461,26 @@ impl Pipeline<'_, '_, '_> {
     /// Stops a request with a body that cannot be parsed. Only verified senders get this error.
     fn well_formed(&mut self, _: &Verified) -> StepResult {
         let Some(error) = &self.parts.body.malformed else {
+            if self.parts.body.unread {
+                let kind = self.request.header("content-type").map_or("none".to_owned(), quoted);
+                let message = format!("no program can read the body; its content type is {kind}");
+                self.note(Reason::new("parse", ReasonCode::BodyUnread, message));
+            }
             return Ok(());
         };
         let (code, message) = match error {
+            Malformed::Json(error) if error.is_repeated_key() => (
+                ReasonCode::JsonDuplicateKey,
+                format!("{error}; `json.duplicate_keys = \"last\"` takes the last value"),
+            ),
             Malformed::Json(error) => {
                 (ReasonCode::BadJson, format!("the body is not JSON that is taken: {error}"))
+            }
+            Malformed::Xml(error) => {
+                (ReasonCode::BadFormat, format!("the body is not XML that is taken: {error}"))
+            }
+            Malformed::Multipart => {
+                (ReasonCode::BadFormat, "the body is not `multipart/form-data`".to_owned())
             }
             Malformed::TooManyFields => (
                 ReasonCode::TooManyFields,

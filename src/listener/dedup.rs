@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::reason::{Reason, ReasonCode};
 use super::verify::{BySignature, SignedContent};
 use crate::engine::{Context, Machine, Program};
+use crate::value::{Fault, Value, write_canonical};
 
 /// The deduplication settings of a listener.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(super) struct Dedup {
 pub struct DedupKeys {
     /// Hashes: one of the listener's keys, one of the signed content.
     pub hashes: Vec<[u8; 32]>,
+    /// A hash in the form of an older version. It is looked up, and not stored.
+    pub former: Option<[u8; 32]>,
     /// The time for which the keys are kept.
     pub window: Duration,
 }
@@ -35,46 +38,91 @@ impl Dedup {
         reasons: &mut Vec<Reason>,
     ) -> Option<DedupKeys> {
         let by_keys = self.key(machine, context, reasons);
+        let former = by_keys.as_ref().and_then(|keys| keys.former);
+        let by_keys = by_keys.map(|keys| keys.hash);
         let by_signature = signed.filter(|signed| self.by_signature.takes(signed.timed));
         let by_signature = by_signature.map(|signed| signed.hash);
         let hashes: Vec<[u8; 32]> = by_keys.into_iter().chain(by_signature).collect();
-        (!hashes.is_empty()).then_some(DedupKeys { hashes, window: self.window })
+        (!hashes.is_empty()).then_some(DedupKeys { hashes, former, window: self.window })
     }
 
-    /// Returns the hash of the configured keys, or `None` if all of them are null.
+    /// Returns the hash of the configured keys. If all of them are null, the body is the key. `None`
+    /// without keys, or without a body.
     fn key(
         &self,
         machine: &mut Machine,
         context: &Context<'_>,
         reasons: &mut Vec<Reason>,
-    ) -> Option<[u8; 32]> {
+    ) -> Option<KeyHash> {
         if self.keys.is_empty() {
             return None;
         }
         let mut hash = Sha256::new();
+        hash.update(VERSION);
+        let mut former = Sha256::new();
         let mut found = false;
         for (name, program) in &self.keys {
-            let value = match machine.eval(program, context) {
-                Ok(value) => {
-                    found |= !value.is_null();
-                    value.to_string()
-                }
-                Err(trap) => {
-                    let reason =
-                        Reason::new("deduplicate", ReasonCode::DedupError, trap.place_in(program));
-                    reasons.push(reason.of(name.clone()));
-                    "null".to_owned()
-                }
-            };
-            // The length precedes each value, so that `a` and `bc` differ from `ab` and `c`.
-            hash.update((value.len() as u64).to_le_bytes());
-            hash.update(value.as_bytes());
+            let value = machine.eval(program, context).map_err(|trap| trap.place_in(program));
+            // The faults of a key's form quote no values.
+            let key = value.and_then(|value| key_of(value).map_err(|fault| fault.to_string()));
+            let key = key.unwrap_or_else(|message| {
+                let reason = Reason::new("deduplicate", ReasonCode::DedupError, message);
+                reasons.push(reason.of(name.clone()));
+                KeyValue::null()
+            });
+            found |= !key.is_null;
+            hash.update(&key.form);
+            former.update((key.text.len() as u64).to_le_bytes());
+            former.update(key.text.as_bytes());
         }
-        if !found {
-            let message = "all keys are null, so repeats are not recognised";
-            reasons.push(Reason::new("deduplicate", ReasonCode::DedupMissing, message));
-            return None;
+        if found {
+            let former = Some(former.finalize().into());
+            return Some(KeyHash { hash: hash.finalize().into(), former });
         }
-        Some(hash.finalize().into())
+        body_key(context, reasons)
     }
+}
+
+/// The value of one key in both forms.
+struct KeyValue {
+    is_null: bool,
+    form: Vec<u8>,
+    /// The JSON text: the form of version 1.
+    text: String,
+}
+
+impl KeyValue {
+    /// Returns the value of a key that could not be evaluated.
+    fn null() -> Self {
+        Self { is_null: true, form: vec![0], text: "null".to_owned() }
+    }
+}
+
+fn key_of(value: Value<'_>) -> Result<KeyValue, Fault> {
+    let mut form = Vec::new();
+    write_canonical(value, &mut |piece| form.extend_from_slice(piece))?;
+    Ok(KeyValue { is_null: value.is_null(), form, text: value.to_string() })
+}
+
+/// The hash of the keys of a request.
+struct KeyHash {
+    hash: [u8; 32],
+    /// The hash in the form of version 1, which compared the JSON text of the keys.
+    former: Option<[u8; 32]>,
+}
+
+/// The start of every hash of keys: the version of their form.
+const VERSION: &[u8] = b"hookgate deduplication key 2\0";
+
+/// Returns the hash of the body, for a request whose keys are all null: the sender wrote it in a form
+/// that the keys do not expect, and sends it again in the same form.
+fn body_key(context: &Context<'_>, reasons: &mut Vec<Reason>) -> Option<KeyHash> {
+    let body = context.get("raw_body").content().filter(|body| !body.is_empty());
+    let message = match body {
+        Some(_) => "all keys are null, so repeats are recognised by the whole body",
+        None => "all keys are null and there is no body, so repeats are not recognised",
+    };
+    reasons.push(Reason::new("deduplicate", ReasonCode::DedupMissing, message));
+    let hash = Sha256::new().chain_update(VERSION).chain_update(b"body\0").chain_update(body?);
+    Some(KeyHash { hash: hash.finalize().into(), former: None })
 }

@@ -92,7 +92,7 @@ fn with<T>(
         remote_address: None,
         received_at: Time::EPOCH,
     };
-    run(&Parts::of(&request, (&listener.id, &listener.name), &Projection::whole()), &request)
+    run(&Parts::of(&request, listener, &Projection::whole()), &request)
 }
 
 /// Finds comparisons such as `$LOWERCASE(headers["content-type"]) == "application/json"`, which

@@ -6,10 +6,11 @@ use std::fmt;
 
 use super::body::parse_as;
 use super::decide::Decision;
-use super::redact::{HIDDEN, Secret};
-use super::request::{Parts, Request};
+use super::redact::{HIDDEN, NOT_SHOWN, Secret};
+use super::request::Request;
 use super::{Listener, Outcome};
 use crate::engine::{OwnedValue, Value};
+use crate::value::{JsonError, Number, Projection, RepeatedKeys, read_json_part};
 
 /// The redacted log of a request, without the reasons, which are stored separately.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Log {
 /// Formats the complete log as one JSON object.
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut whole = serde_json::from_str(&self.entry).unwrap_or(serde_json::Value::Null);
+        let mut whole = read_log(&self.entry).unwrap_or(serde_json::Value::Null);
         whole_log(&mut whole, self.body.as_deref());
         whole.fmt(f)
     }
@@ -43,7 +44,7 @@ pub fn log_entry(listener: &Listener, request: &Request<'_>, decision: &Decision
         json = entry(Secret::LeftOut);
     }
     let body = apart.map(|sent| listener.redaction.text(sent));
-    let verbatim_json = decision.parts.body.is_json && matches!(body, Some(Cow::Borrowed(_)));
+    let verbatim_json = decision.parts.body.as_sent && matches!(body, Some(Cow::Borrowed(_)));
     Log { entry: json, body: body.map(Cow::into_owned), verbatim_json }
 }
 
@@ -80,7 +81,8 @@ impl Entry<'_> {
 
     fn body(&self, out: &mut String) {
         let request = self.request;
-        let whole = Parts::whole_body(request);
+        let kind = request.header("content-type");
+        let whole = self.listener.body.parse(kind, request.unpacked, &Projection::whole()).parsed;
         out.push_str(",\"parsed_body\":");
         let before = out.len();
         let mut hidden = self.value(out, "parsed_body", whole.borrow());
@@ -100,7 +102,7 @@ impl Entry<'_> {
     fn is_in_another_form(&self, body: Value<'_>) -> bool {
         let redaction = &self.listener.redaction;
         redaction.hides_below("parsed_body")
-            && (!self.decision.parts.body.is_json || redaction.misses("parsed_body", body))
+            && (!self.decision.parts.body.is_json() || redaction.misses("parsed_body", body))
     }
 
     fn value(&self, out: &mut String, root: &str, value: Value<'_>) -> bool {
@@ -123,6 +125,37 @@ fn apart<'a>(listener: &Listener, request: &Request<'a>) -> Option<&'a str> {
     std::str::from_utf8(request.raw_body).ok().filter(|_| shown)
 }
 
+/// Reads the stored log of a request.
+///
+/// # Errors
+/// Returns an error if it is not JSON: the store is damaged.
+pub fn read_log(log: &str) -> Result<serde_json::Value, JsonError> {
+    read_json_part(log.as_bytes(), &Projection::whole(), RepeatedKeys::LastCounts)
+        .map(|log| shown(log.borrow()))
+}
+
+/// Returns a value for people. Numbers that JSON libraries would round are strings with their
+/// digits.
+fn shown(value: Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => value.into(),
+        Value::Number(Number::Int(number)) => number.into(),
+        Value::Number(Number::Big(number)) => number.into(),
+        Value::Number(Number::Decimal(number)) => number.into(),
+        Value::BigNumber(number) => number.as_str().into(),
+        Value::Opaque(_) => NOT_SHOWN.into(),
+        Value::List(list) => list.iter().map(shown).collect(),
+        Value::Object(object) => {
+            object.iter().map(|(key, value)| (key.to_owned(), shown(value))).collect()
+        }
+        other => match other.as_text() {
+            Some(text) => text.into(),
+            None => other.to_string().into(),
+        },
+    }
+}
+
 /// Adds a separately stored body to a stored log, raw and parsed.
 pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
     let (Some(log), Some(body)) = (log.as_object_mut(), body) else {
@@ -132,9 +165,8 @@ pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
     let kind = headers.into_iter().flatten();
     let kind = kind.filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let kind = kind.map(|(_, value)| value).next().and_then(serde_json::Value::as_str);
-    let parsed = parse_as(kind, body.as_bytes()).to_string();
-    let parsed = serde_json::from_str(&parsed).unwrap_or(serde_json::Value::Null);
-    log.insert("parsed_body".to_owned(), parsed);
+    let parsed = parse_as(kind, body.as_bytes());
+    log.insert("parsed_body".to_owned(), shown(parsed.borrow()));
     log.insert("raw_body".to_owned(), body.into());
 }
 

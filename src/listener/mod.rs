@@ -37,7 +37,7 @@ pub use decide::{
     error_response,
 };
 pub use dedup::DedupKeys;
-pub use log::{Log, log_entry, whole_log};
+pub use log::{Log, log_entry, read_log, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
 pub use reason::{Reason, ReasonCode, all_reason_codes};
 pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
@@ -53,6 +53,7 @@ pub use sources::{
 };
 pub use verify::{Presented, presented};
 
+use self::body::BodyReader;
 use self::challenge::Challenge;
 use self::condition::{Condition, together};
 use self::dedup::Dedup;
@@ -85,6 +86,7 @@ pub struct Listener {
     pub event_types: Vec<Box<str>>,
     /// The redaction rules for logs.
     pub redaction: Redaction,
+    body: BodyReader,
     vars: OwnedValue,
     secrets: Secrets,
     checks: Vec<Verification>,

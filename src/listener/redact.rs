@@ -14,10 +14,13 @@ use super::multi_search::MultiSearch;
 use super::spellings::Spellings;
 use crate::config::quoted_list;
 use crate::engine::{Secrets, Value};
-use crate::value::write_json;
+use crate::value::{is_json, write_json};
 
 /// The placeholder for redacted values.
 pub(super) const HIDDEN: &str = "<redacted>";
+
+/// The replacement of lists and objects that are nested too deeply to be searched for secrets.
+pub(super) const NOT_SHOWN: &str = "<nested too deeply to be shown>";
 
 /// Headers with credentials. They are redacted for every listener.
 const HEADERS: &[&str] = &[
@@ -193,7 +196,7 @@ impl Redaction {
         let read_as_json = entries
             .get("raw_body")
             .and_then(serde_json::Value::as_str)
-            .is_some_and(|raw| serde_json::from_str::<serde::de::IgnoredAny>(raw).is_ok());
+            .is_some_and(|raw| is_json(raw.as_bytes()));
         let hidden =
             entries.get_mut("parsed_body").is_some_and(|body| self.stored("parsed_body", body));
         if let Some(query) = entries.get_mut("query_params") {
@@ -328,6 +331,7 @@ impl Walk<'_> {
             }
             other => match other.as_text() {
                 Some(text) => self.text(text),
+                None if matches!(other, Value::Opaque(_)) => write_text(self.out, NOT_SHOWN),
                 // Writing to a string does not fail.
                 None => drop(write_json(self.out, other)),
             },

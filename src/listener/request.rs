@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::body::{self, Body};
+use super::Listener;
+use super::body::{Body, query};
 use crate::engine::{Context, OwnedValue, Time, Value};
 use crate::value::{OwnedObject, Projection};
 
@@ -92,21 +93,19 @@ impl fmt::Debug for Request<'_> {
 }
 
 impl Parts {
-    /// Parses a request for a listener with this id and name. Builds only the wanted parts of a
-    /// JSON body.
-    pub fn of(request: &Request<'_>, listener: (&str, &str), wanted: &Projection) -> Self {
+    /// Parses a request for a listener. Builds only the wanted parts of a JSON body.
+    pub(super) fn of(request: &Request<'_>, listener: &Listener, wanted: &Projection) -> Self {
         let text = |text: &str| OwnedValue::Text(text.into());
-        let (id, name) = listener;
         let metadata = vec![
             ("request_id".into(), text(request.id)),
-            ("listener_id".into(), text(id)),
-            ("listener_name".into(), text(name)),
+            ("listener_id".into(), text(&listener.id)),
+            ("listener_name".into(), text(&listener.name)),
         ];
         Self {
             headers: joined(request.headers),
             // Null for too many fields: a rule that reads the query then does not hold.
-            query: body::form(request.raw_query.as_bytes()).unwrap_or(OwnedValue::Null),
-            body: body::parse(request.header("content-type"), request.unpacked, wanted),
+            query: query(request.raw_query.as_bytes()).unwrap_or(OwnedValue::Null),
+            body: listener.body.parse(request.header("content-type"), request.unpacked, wanted),
             remote_address: request
                 .remote_address
                 .map_or(OwnedValue::Null, |address| text(&address.to_string())),
@@ -137,11 +136,6 @@ impl Parts {
             .set("remote_address", &self.remote_address)
             .set("vars", vars);
         context
-    }
-
-    /// Returns the whole parsed body. Null if there is nothing to parse.
-    pub fn whole_body(request: &Request<'_>) -> OwnedValue {
-        body::parse(request.header("content-type"), request.unpacked, &Projection::whole()).parsed
     }
 
     /// Returns the wanted parts of the parsed body. Null if they are missing.

@@ -103,6 +103,7 @@ fn header_value(name: &str, value: Value<'_>) -> Result<Option<String>, String> 
     let text = match value {
         Value::Null => return Ok(None),
         Value::Number(number) => number.to_string(),
+        Value::BigNumber(number) => number.to_string(),
         Value::Bool(value) => value.to_string(),
         other => match other.as_text() {
             Some(text) => text.to_owned(),

@@ -86,7 +86,7 @@ fn made(
     let headers: Vec<(&str, &str)> =
         before.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let request = Request { headers: &headers, ..*request };
-    let parts = Parts::of(&request, (&listener.id, &listener.name), &Projection::whole());
+    let parts = Parts::of(&request, listener, &Projection::whole());
     let mut context = parts.context(&request, &listener.vars);
     context.set_now(now).set_secrets(&listener.secrets);
     let mut machine = Machine::default();

@@ -121,6 +121,7 @@ impl Lowering {
             Content::Null => Expr::Null,
             Content::Bool(value) => Expr::Bool(*value),
             Content::Number(number) => Expr::Number(*number),
+            Content::BigNumber(number) => Expr::BigNumber(number.clone()),
             Content::Text(text) => return self.expression(text),
             Content::List(items) => Expr::List(items.iter().map(|item| self.value(item)).collect()),
             Content::Object(entries) => return self.object(entries, node.span),

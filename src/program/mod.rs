@@ -25,7 +25,7 @@ use crate::source::{Source, Span};
 use crate::value::{OwnedValue, Projection};
 
 /// The version of the language that programs are compiled from.
-pub const LANGUAGE_VERSION: u32 = 1;
+pub const LANGUAGE_VERSION: u32 = 2;
 
 /// A compiled program.
 #[derive(Debug, Clone)]

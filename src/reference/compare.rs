@@ -44,6 +44,7 @@ fn same_content(left: Value<'_>, right: Value<'_>) -> bool {
 fn quantity(value: Value<'_>) -> Option<Exact> {
     match value {
         Value::Number(number) => Some(Exact::of_number(number)),
+        Value::BigNumber(number) => Some(Exact::of_big(number)),
         Value::Time(time) => Some(Exact::of_time(time)),
         _ => None,
     }

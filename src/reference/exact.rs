@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 
-use crate::value::{Number, Time};
+use crate::value::{BigNumber, Number, Time};
 
 /// The number of fraction digits that represents every finite float exactly.
 const ALL_DIGITS: usize = 1074;
@@ -27,6 +27,23 @@ impl Exact {
             Number::Big(integer) => Self::read(&integer.to_string()),
             Number::Decimal(decimal) => Self::read(&format!("{decimal:.ALL_DIGITS$}")),
         }
+    }
+
+    /// Returns a big number, with its exponent written out in zeros. Tests use short exponents.
+    pub(super) fn of_big(number: BigNumber<'_>) -> Self {
+        let text = number.as_str();
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let places = exponent.parse::<i64>().unwrap_or(0);
+        let (mut whole, mut fraction) = (whole.to_owned(), fraction.to_owned());
+        for _ in 0..places {
+            whole.push(if fraction.is_empty() { '0' } else { fraction.remove(0) });
+        }
+        for _ in places..0 {
+            let moved = whole.pop().filter(char::is_ascii_digit).unwrap_or('0');
+            fraction.insert(0, moved);
+        }
+        Self::read(&format!("{whole}.{fraction}"))
     }
 
     /// Returns the number as written: for a float, the shortest digits that identify it.

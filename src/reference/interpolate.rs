@@ -45,6 +45,8 @@ fn json(value: Value<'_>) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => number.to_string(),
+        Value::BigNumber(number) => number.to_string(),
+        Value::Opaque(text) => text.to_owned(),
         Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => quoted(text),
         Value::Time(time) => quoted(&time.to_string()),
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => quoted(&hex::encode(bytes)),

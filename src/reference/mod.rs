@@ -94,6 +94,7 @@ impl<'a> Walk<'a> {
             Expr::Null | Expr::Lambda { .. } | Expr::Error => Ok(Value::Null),
             Expr::Bool(value) => Ok(Value::Bool(*value)),
             Expr::Number(number) => Ok(Value::Number(*number)),
+            Expr::BigNumber(number) => Ok(Value::BigNumber(number.borrow())),
             Expr::Text(text) => Ok(Value::Text(text)),
             Expr::Name(name) => Ok(self.name(name, scope)),
             Expr::Group(inner) => self.eval(*inner, scope),
@@ -129,7 +130,7 @@ impl<'a> Walk<'a> {
 
     fn negate(&self, id: ExprId, inner: ExprId, scope: &Scope<'_, 'a>) -> Answer<'a> {
         let value = self.eval(inner, scope)?;
-        arithmetic::negate(value).at(self.tree.span(id))
+        arithmetic::negate(self.env.heap, value).at(self.tree.span(id))
     }
 
     fn template(&self, id: ExprId, parts: &'a [Part], scope: &Scope<'_, 'a>) -> Answer<'a> {
@@ -419,6 +420,8 @@ fn truth(value: Value<'_>) -> bool {
         Value::Null => false,
         Value::Bool(value) => value,
         Value::Number(number) => number.to_f64() != 0.0,
+        Value::BigNumber(_) => true,
+        Value::Opaque(text) => text != "{}" && text != "[]",
         Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => !text.is_empty(),
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => bytes != b"",
         Value::List(list) => !list.is_empty(),

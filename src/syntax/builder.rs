@@ -10,7 +10,7 @@ use super::token::Token;
 use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::value::Number;
+use crate::value::{Number, ParsedNumber, canonical};
 
 /// The builder of the syntax tree of one source.
 pub(super) struct Builder<'s> {
@@ -69,26 +69,20 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn number(&mut self, start: usize, digits: &str, end: usize) -> ExprId {
-        let number = match digits.parse::<Number>() {
-            // A run of digits beyond the integers is a mistake: the author does not want a
-            // rounded number.
-            Ok(Number::Decimal(_)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => None,
-            other => other.ok(),
+        let expr = match ParsedNumber::parse(&canonical(digits)) {
+            Some(ParsedNumber::Number(number)) => Expr::Number(number),
+            // An integer is exact at any length.
+            Some(ParsedNumber::Big(number)) if number.is_integer() => {
+                Expr::BigNumber(number.into())
+            }
+            _ => {
+                let message = format!("`{digits}` is out of range");
+                let found = Diagnostic::new(Code::E0003, Span::new(start, end), message);
+                self.report(found.help("decimals reach to about 1.8e308"));
+                Expr::Number(Number::ZERO)
+            }
         };
-        let number = number.unwrap_or_else(|| {
-            let is_integer = digits.bytes().all(|byte| byte.is_ascii_digit());
-            let help = if is_integer {
-                "integers reach to 18446744073709551615; write a decimal, `1e20`, to calculate approximately"
-            } else {
-                "decimals reach to about 1.8e308"
-            };
-            self.report(
-                Diagnostic::new(Code::E0003, Span::new(start, end), format!("`{digits}` is out of range"))
-                    .help(help),
-            );
-            Number::ZERO
-        });
-        self.node(start, Expr::Number(number), end)
+        self.node(start, expr, end)
     }
 
     pub(super) fn text(&mut self, start: usize, mut parts: Vec<Part>, end: usize) -> ExprId {

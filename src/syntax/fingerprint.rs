@@ -48,6 +48,7 @@ fn write<W: Write>(tree: &Tree, id: ExprId, out: &mut W) -> fmt::Result {
     match tree.expr(id) {
         Expr::Null => out.write_str("null"),
         Expr::Bool(value) => write!(out, "{value}"),
+        Expr::BigNumber(number) => write!(out, "{}", number.borrow()),
         Expr::Number(number) => {
             // 2.0 and 2 are equal, but they are different nodes.
             let decimal = if number.as_integer().is_none() { "d" } else { "" };

@@ -39,6 +39,7 @@ impl Expr {
             Self::Null
             | Self::Bool(_)
             | Self::Number(_)
+            | Self::BigNumber(_)
             | Self::Text(_)
             | Self::Name(_)
             | Self::Error => {}

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::source::Span;
-use crate::value::Number;
+use crate::value::{Number, OwnedBigNumber};
 
 /// The index of a node in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,8 @@ pub enum Expr {
     Bool(bool),
     /// `12`, `2.5`
     Number(Number),
+    /// A number literal beyond 64-bit integers and floats.
+    BigNumber(OwnedBigNumber),
     /// `"text"`
     Text(Box<str>),
     /// `"text ${x}"`
@@ -367,6 +369,7 @@ impl Expr {
             Self::Null
             | Self::Bool(_)
             | Self::Number(_)
+            | Self::BigNumber(_)
             | Self::Text(_)
             | Self::Name(_)
             | Self::Error => {}

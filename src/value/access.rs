@@ -1,7 +1,7 @@
 //! Access to members, elements and slices. Does not know where in the source it is used.
 
 use super::fault::{Fault, FaultKind};
-use super::{Heap, List, Number, Object, SCANNED_PER_STEP, Value};
+use super::{Heap, List, MAX_DEPTH, Number, Object, SCANNED_PER_STEP, Value};
 
 /// Returns the member under a key. A missing member, and any member of null, a scalar or a list, is
 /// null.
@@ -12,6 +12,7 @@ use super::{Heap, List, Number, Object, SCANNED_PER_STEP, Value};
 pub fn member<'a>(heap: &Heap, value: Value<'a>, key: &str) -> Result<Value<'a>, Fault> {
     match value {
         Value::Object(object) => Ok(object.find(heap, key)?.unwrap_or(Value::Null)),
+        Value::Opaque(_) => Err(too_deep_to_read()),
         _ => Ok(Value::Null),
     }
 }
@@ -33,7 +34,10 @@ pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<V
         return member(heap, value, key);
     }
     match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Time(_) => Ok(Value::Null),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::BigNumber(_) | Value::Time(_) => {
+            Ok(Value::Null)
+        }
+        Value::Opaque(_) => Err(too_deep_to_read()),
         Value::Object(_) => Err(Fault::new(
             FaultKind::BadIndex,
             format!("an object has text keys, not {}", index.kind().phrase()),
@@ -79,8 +83,19 @@ pub fn slice<'a>(
             heap.work_on_bytes(text.len())?;
             Ok(like_text(value, slice_text(text, from, to)))
         }
+        Value::Opaque(_) => Err(too_deep_to_read()),
         _ => Ok(Value::Null),
     }
+}
+
+/// Returns the fault for an operation that needs the content of [`Value::Opaque`].
+#[cold]
+pub(crate) fn too_deep_to_read() -> Fault {
+    Fault::new(
+        FaultKind::DepthLimit,
+        format!("this part of the JSON is nested more than {MAX_DEPTH} deep, so it cannot be read"),
+    )
+    .help("pass it on as it is, or read a part nearer to the top")
 }
 
 fn slice_list<'a>(
@@ -139,6 +154,12 @@ const FAR: f64 = (1u128 << 100) as f64;
 
 /// Returns the integer of an index. A very large float is clamped to ±[`FAR`].
 fn whole(index: Value<'_>) -> Result<i128, Fault> {
+    if let Value::BigNumber(number) = index
+        && number.is_integer()
+    {
+        // Beyond the end of any sequence.
+        return Ok(if number.is_negative() { -FAR as i128 } else { FAR as i128 });
+    }
     let number = index.as_number().map(|number| match number {
         Number::Decimal(value) if value.fract() == 0.0 => Some(value.clamp(-FAR, FAR) as i128),
         other => other.as_integer(),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use subtle::ConstantTimeEq;
 
 use super::fault::{Fault, FaultKind};
-use super::{Heap, List, Object, Value};
+use super::{Heap, List, Number, Object, Value, too_deep_to_read};
 
 /// Returns true if two values are equal by content, at any depth. Numbers compare by exact
 /// mathematical value, times by instant, and a time with a number as seconds since the epoch.
@@ -25,6 +25,12 @@ pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fau
             heap.work_on_bytes(a.len().min(b.len()))?;
             a == b
         }
+        (Value::BigNumber(_), _) | (_, Value::BigNumber(_)) => {
+            big_order(heap, left, right)?.is_some_and(Ordering::is_eq)
+        }
+        (Value::Opaque(_), _) | (_, Value::Opaque(_)) if left.kind() == right.kind() => {
+            return Err(too_deep_to_read());
+        }
         (Value::List(a), Value::List(b)) => equal_lists(heap, a, b)?,
         (Value::Object(a), Value::Object(b)) => equal_objects(heap, a, b)?,
         (Value::Time(a), Value::Time(b)) => a == b,
@@ -33,6 +39,27 @@ pub fn equal(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<bool, Fau
         }
         _ => equal_content(heap, left, right)?,
     })
+}
+
+/// Returns the order of two numbers of which one is big, or of a big number and a time. `None` for
+/// other pairs.
+fn big_order(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Option<Ordering>, Fault> {
+    Ok(Some(match (left, right) {
+        (Value::BigNumber(a), Value::BigNumber(b)) => {
+            heap.work_on_bytes(a.as_str().len().min(b.as_str().len()))?;
+            a.compare(b)
+        }
+        (Value::BigNumber(a), Value::Number(b)) => {
+            heap.work_on_bytes(a.as_str().len())?;
+            a.compare_number(b)
+        }
+        // No time is as far from the epoch.
+        (Value::BigNumber(a), Value::Time(_)) => a.compare_number(Number::ZERO),
+        (_, Value::BigNumber(_)) if !matches!(left, Value::BigNumber(_)) => {
+            return Ok(big_order(heap, right, left)?.map(Ordering::reverse));
+        }
+        _ => return Ok(None),
+    }))
 }
 
 /// Compares content that may be a secret or a digest, in constant time: an early exit would reveal
@@ -95,6 +122,12 @@ pub fn ordering(heap: &Heap, left: Value<'_>, right: Value<'_>) -> Result<Option
         (Value::Time(a), Value::Time(b)) => a.cmp(&b),
         (Value::Time(time), Value::Number(number)) => time.compare_number(number),
         (Value::Number(number), Value::Time(time)) => time.compare_number(number).reverse(),
+        (Value::BigNumber(_), _) | (_, Value::BigNumber(_)) => {
+            match big_order(heap, left, right)? {
+                Some(order) => order,
+                None => return Err(no_order(left, right)),
+            }
+        }
         _ => match (left.as_text(), right.as_text()) {
             (Some(a), Some(b)) => {
                 heap.work_on_bytes(a.len().min(b.len()))?;
@@ -166,6 +199,7 @@ pub fn contains(heap: &Heap, needle: Value<'_>, haystack: Value<'_>) -> Result<b
             }
             None => Err(not_contained(needle, haystack)),
         },
+        Value::Opaque(_) => Err(too_deep_to_read()),
         _ => Err(not_contained(needle, haystack)),
     }
 }

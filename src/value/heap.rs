@@ -10,7 +10,7 @@ use bumpalo::Bump;
 
 use super::fault::{Fault, FaultKind};
 use super::nature::Nature;
-use super::{BuiltList, BuiltObject, Value};
+use super::{BigNumber, BuiltList, BuiltObject, Value};
 
 /// An arena for strings, bytes, lists and objects, with a limit on memory and on work.
 ///
@@ -193,6 +193,14 @@ impl Heap {
     pub fn text(&self, text: &str) -> Result<&str, Fault> {
         self.charge(text.len())?;
         Ok(self.arena.alloc_str(text))
+    }
+
+    /// Copies a big number to the heap.
+    ///
+    /// # Errors
+    /// Returns an error if the memory limit is exceeded.
+    pub fn big_number(&self, number: BigNumber<'_>) -> Result<BigNumber<'_>, Fault> {
+        Ok(number.at(self.text(number.as_str())?))
     }
 
     /// Copies bytes to the heap.

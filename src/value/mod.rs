@@ -9,6 +9,9 @@
 //! add the span.
 
 mod access;
+mod big;
+mod build;
+mod canonical;
 mod compare;
 mod convert;
 mod fault;
@@ -23,17 +26,22 @@ mod operators;
 mod owned;
 mod text;
 mod time;
+mod xml;
 
 use std::fmt;
 
+pub(crate) use access::too_deep_to_read;
 pub use access::{index, member, slice};
+pub(crate) use big::canonical;
+pub use big::{BigNumber, OwnedBigNumber, ParsedNumber};
+pub use canonical::write_canonical;
 pub use compare::{contains, equal, ordering, sort_order};
 pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
 pub use heap::{Budget, BytesBuilder, Heap, ListBuilder, ObjectBuilder, TextBuilder};
 pub use json::{
-    JsonError, MAX_DEPTH, Projection, RepeatedKeys, read_json, read_json_into, read_json_part,
-    write_json, write_json_text,
+    JsonError, MAX_DEPTH, Projection, RepeatedKeys, compact_json, is_json, read_json,
+    read_json_into, read_json_part, write_json, write_json_text,
 };
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
@@ -44,6 +52,7 @@ pub use operators::{add, divide, interpolate, multiply, negate, subtract};
 pub use owned::{OwnedObject, OwnedValue};
 pub(crate) use text::same_text;
 pub use time::Time;
+pub use xml::{XmlError, read_xml, read_xml_into};
 
 /// A value that borrows its content.
 // The tag is a whole word. A one-byte tag would share its word with the boolean, and a copy in
@@ -57,6 +66,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A number.
     Number(Number),
+    /// A number beyond 64-bit integers and floats.
+    BigNumber(BigNumber<'a>),
     /// A string.
     Text(&'a str),
     /// A string with an encoded digest (hex, base64), alone or in other text. It behaves as a
@@ -66,6 +77,9 @@ pub enum Value<'a> {
     List(List<'a>),
     /// An object.
     Object(Object<'a>),
+    /// A list or object that is nested deeper than [`MAX_DEPTH`], as compact JSON. Programs can pass
+    /// it on, but not read it.
+    Opaque(&'a str),
     /// A time.
     Time(Time),
     /// Bytes.
@@ -90,7 +104,9 @@ impl<'a> Value<'a> {
         match self {
             Self::Null => Kind::Null,
             Self::Bool(_) => Kind::Boolean,
-            Self::Number(_) => Kind::Number,
+            Self::Number(_) | Self::BigNumber(_) => Kind::Number,
+            Self::Opaque(text) if text.starts_with('[') => Kind::List,
+            Self::Opaque(_) => Kind::Object,
             Self::Text(_) | Self::Encoded(_) => Kind::Text,
             Self::List(_) => Kind::List,
             Self::Object(_) => Kind::Object,
@@ -112,6 +128,8 @@ impl<'a> Value<'a> {
             Self::Null => false,
             Self::Bool(value) => value,
             Self::Number(number) => !number.is_zero(),
+            Self::BigNumber(_) => true,
+            Self::Opaque(text) => text.len() > "[]".len(),
             Self::Text(text) | Self::Encoded(text) | Self::SecretText(text) => !text.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Object(object) => !object.is_empty(),
@@ -149,7 +167,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Returns the number, if it is one.
+    /// Returns the number, if it is one that fits a [`Number`].
     pub fn as_number(self) -> Option<Number> {
         match self {
             Self::Number(number) => Some(number),

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::fault::{Fault, FaultKind, quoted, shortened};
+use super::fault::{Fault, FaultKind};
 
 /// An exact integer or a finite float.
 ///
@@ -72,6 +72,19 @@ impl Number {
         }
     }
 
+    /// Returns the float that equals the number.
+    ///
+    /// # Errors
+    /// Returns an error for an integer that no float equals, so that no operation rounds silently.
+    pub fn exact_f64(self) -> Result<f64, Fault> {
+        let float = self.to_f64();
+        // Integers have at most 64 bits, so the cast back is exact.
+        match self.as_integer() {
+            Some(integer) if float as i128 != integer => Err(not_exact(self)),
+            _ => Ok(float),
+        }
+    }
+
     /// Returns true if the number is zero, which counts as false.
     pub fn is_zero(self) -> bool {
         match self {
@@ -132,7 +145,8 @@ impl Number {
         {
             return Self::integer(left / right).ok_or_else(|| out_of_range(self, "/", other));
         }
-        Self::decimal(self.to_f64() / other.to_f64()).ok_or_else(|| out_of_range(self, "/", other))
+        let quotient = self.exact_f64()? / other.exact_f64()?;
+        Self::decimal(quotient).ok_or_else(|| out_of_range(self, "/", other))
     }
 
     /// Returns the negated number.
@@ -161,7 +175,7 @@ impl Number {
     ) -> Result<Self, Fault> {
         let answer = match (self.as_integer(), other.as_integer()) {
             (Some(left), Some(right)) => exact(left, right).and_then(Self::integer),
-            _ => Self::decimal(rounded(self.to_f64(), other.to_f64())),
+            _ => Self::decimal(rounded(self.exact_f64()?, other.exact_f64()?)),
         };
         answer.ok_or_else(|| out_of_range(self, sign, other))
     }
@@ -176,6 +190,15 @@ fn out_of_range(left: Number, sign: &str, right: Number) -> Fault {
     } else {
         "decimals reach to about 1.8e308"
     })
+}
+
+#[cold]
+fn not_exact(integer: Number) -> Fault {
+    Fault::new(
+        FaultKind::OutOfRange,
+        format!("`{integer}` has too many digits to calculate exactly with a decimal"),
+    )
+    .help("round it on purpose with `$DECIMAL(…)`")
 }
 
 fn compare_integer_decimal(integer: i128, decimal: f64) -> Ordering {
@@ -205,48 +228,6 @@ impl From<u64> for Number {
             Err(_) => Self::Big(value),
         }
     }
-}
-
-/// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
-/// fraction, an exponent. Integers in range are exact; others become floats, as in JSON.
-impl std::str::FromStr for Number {
-    type Err = Fault;
-
-    fn from_str(text: &str) -> Result<Self, Fault> {
-        let not_a_number = || {
-            Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)))
-                .help("a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`")
-        };
-        if !is_decimal_notation(text) {
-            return Err(not_a_number());
-        }
-        if let Some(integer) = text.parse::<i128>().ok().and_then(Self::integer) {
-            return Ok(integer);
-        }
-        let value: f64 = text.parse().map_err(|_| not_a_number())?;
-        Self::decimal(value).ok_or_else(|| {
-            let text = shortened(text);
-            Fault::new(FaultKind::OutOfRange, format!("`{text}` is too large for a decimal"))
-        })
-    }
-}
-
-/// Returns true if the text is a sign, digits, a fraction and an exponent, the last three as in
-/// JSON. `f64::from_str` also accepts `inf`, `.5` and `1.`, which are not numbers here.
-fn is_decimal_notation(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = match mantissa.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (mantissa, None),
-    };
-    digits(whole)
-        && fraction.is_none_or(digits)
-        && exponent.is_none_or(|text| digits(text.strip_prefix(['-', '+']).unwrap_or(text)))
 }
 
 /// Writes the number as JSON does: whole floats without `.0`, so 2.0 prints as `2`. Whole floats up

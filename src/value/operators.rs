@@ -1,8 +1,8 @@
 //! Arithmetic and string concatenation. Does not know where in the source they are used.
 
-use super::Value;
 use super::fault::{Fault, FaultKind};
 use super::heap::Heap;
+use super::{BigNumber, Kind, Number, ParsedNumber, Value};
 
 /// Evaluates `left + right`: adds numbers, joins strings, or moves a time by seconds. Null with any
 /// value gives null.
@@ -18,7 +18,7 @@ pub fn add<'a>(heap: &'a Heap, left: Value<'a>, right: Value<'a>) -> Result<Valu
             time.plus_seconds(seconds).map(Value::Time)
         }
         _ if is_textual(left) && is_textual(right) => join(heap, &[left, right]),
-        _ => Err(wrong_operands("+", left, right)),
+        _ => Err(not_calculated("+", left, right)),
     }
 }
 
@@ -33,7 +33,7 @@ pub fn subtract<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
         (Value::Number(a), Value::Number(b)) => a.checked_sub(b).map(Value::Number),
         (Value::Time(a), Value::Time(b)) => Ok(Value::Number(a.seconds_since(b))),
         (Value::Time(time), Value::Number(seconds)) => time.minus_seconds(seconds).map(Value::Time),
-        _ => Err(wrong_operands("-", left, right)),
+        _ => Err(not_calculated("-", left, right)),
     }
 }
 
@@ -45,7 +45,7 @@ pub fn multiply<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Faul
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
         (Value::Number(a), Value::Number(b)) => a.checked_mul(b).map(Value::Number),
-        _ => Err(wrong_operands("*", left, right)),
+        _ => Err(not_calculated("*", left, right)),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault>
     match (left, right) {
         (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
         (Value::Number(a), Value::Number(b)) => a.checked_div(b).map(Value::Number),
-        _ => Err(wrong_operands("/", left, right)),
+        _ => Err(not_calculated("/", left, right)),
     }
 }
 
@@ -67,10 +67,11 @@ pub fn divide<'a>(left: Value<'a>, right: Value<'a>) -> Result<Value<'a>, Fault>
 ///
 /// # Errors
 /// Returns an error for a value other than a number, or if the result is below the least integer.
-pub fn negate(value: Value<'_>) -> Result<Value<'_>, Fault> {
+pub fn negate<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Value<'a>, Fault> {
     match value {
         Value::Null => Ok(Value::Null),
-        Value::Number(number) => number.checked_neg().map(Value::Number),
+        Value::BigNumber(number) => negate_big(heap, number),
+        Value::Number(number) => negate_number(heap, number),
         _ => Err(Fault::new(
             FaultKind::WrongOperand,
             format!("`-` needs a number, got {}", value.kind().phrase()),
@@ -79,8 +80,49 @@ pub fn negate(value: Value<'_>) -> Result<Value<'_>, Fault> {
     }
 }
 
+/// Returns a negated number: a big one if the result does not fit.
+fn negate_number(heap: &Heap, number: Number) -> Result<Value<'_>, Fault> {
+    if let Ok(negated) = number.checked_neg() {
+        return Ok(Value::Number(negated));
+    }
+    let mut text = heap.text_builder();
+    text.push_display(format_args!("-{number}"))?;
+    Ok(value_of(ParsedNumber::of_json(text.finish())))
+}
+
+/// Returns a negated big number. It is exact, and may fit a [`Number`]: `2^63` negated.
+fn negate_big<'a>(heap: &'a Heap, number: BigNumber<'a>) -> Result<Value<'a>, Fault> {
+    if let Some(unsigned) = number.as_str().strip_prefix('-') {
+        return Ok(value_of(ParsedNumber::of_json(unsigned)));
+    }
+    let mut text = heap.text_builder();
+    text.push("-")?;
+    text.push(number.as_str())?;
+    Ok(value_of(ParsedNumber::of_json(text.finish())))
+}
+
+fn value_of(number: ParsedNumber<'_>) -> Value<'_> {
+    match number {
+        ParsedNumber::Number(number) => Value::Number(number),
+        ParsedNumber::Big(number) => Value::BigNumber(number),
+    }
+}
+
+/// Returns the fault of arithmetic with a big number, or with operands of other kinds.
+#[cold]
+fn not_calculated(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
+    let is_quantity =
+        |value| matches!(value, Value::Number(_) | Value::BigNumber(_) | Value::Time(_));
+    match (left, right) {
+        (Value::BigNumber(big), other) | (other, Value::BigNumber(big)) if is_quantity(other) => {
+            big.not_calculated()
+        }
+        _ => wrong_operands(sign, left, right),
+    }
+}
+
 fn wrong_operands(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
-    let culprit = if matches!(left, Value::Number(_)) { right } else { left };
+    let culprit = if left.kind() == Kind::Number { right } else { left };
     Fault::new(
         FaultKind::WrongOperand,
         format!("`{sign}` does not work on {} and {}", left.kind().phrase(), right.kind().phrase()),

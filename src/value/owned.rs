@@ -1,7 +1,7 @@
 //! Owned values. Does not know the evaluation that they come from.
 
 use super::text::same_text;
-use super::{Number, Time};
+use super::{Number, OwnedBigNumber, Time};
 
 /// A value that owns its content. Never a secret: secrets do not outlive an evaluation.
 #[derive(Clone, PartialEq)]
@@ -12,12 +12,16 @@ pub enum OwnedValue {
     Bool(bool),
     /// A number.
     Number(Number),
+    /// A number beyond 64-bit integers and floats.
+    BigNumber(OwnedBigNumber),
     /// A string.
     Text(Box<str>),
     /// A list.
     List(Vec<OwnedValue>),
     /// An object.
     Object(OwnedObject),
+    /// A list or object that is nested too deeply to be read, as compact JSON.
+    Opaque(Box<str>),
     /// A time.
     Time(Time),
     /// Bytes.

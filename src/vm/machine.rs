@@ -424,7 +424,7 @@ impl<'a> Run<'_, 'a> {
             })?,
             Instruction::Negate => {
                 let value = self.pop()?;
-                self.push(value::negate(value)?)?;
+                self.push(value::negate(self.env.heap, value)?)?;
             }
             Instruction::Not => {
                 let value = self.pop()?;

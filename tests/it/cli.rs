@@ -156,11 +156,13 @@ fn invalid_usage_has_exit_code_2_and_a_fault_has_1() {
 }
 
 #[test]
-fn a_context_that_nests_too_deeply_is_refused() {
+fn a_context_that_nests_too_deeply_is_passed_on_and_not_read() {
     let deep = format!("{{\"a\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let output = hookgate(&["eval", "a == a", "-c", "-"], &deep);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("nested more than 128 deep"), "{}", stderr(&output));
     let output = hookgate(&["eval", "a", "-c", "-"], &deep);
-    assert_eq!(code(&output), 2);
-    assert!(stderr(&output).contains("nested more than 128 deep"));
+    assert!(stdout(&output).trim_end() == "[".repeat(10_000) + &"]".repeat(10_000));
 }
 
 #[test]

@@ -79,7 +79,6 @@ fn deep_or_large_json_is_an_error() {
         "[".repeat(deep),
         "[".repeat(deep) + &"]".repeat(deep),
         "{\"a\":".repeat(10_000) + "1" + &"}".repeat(10_000),
-        format!("{{\"a\":{}}}", "9".repeat(50_000)),
         format!("{{\"a\":1e{}}}", "9".repeat(10_000)),
         "{\"a\":\"".to_owned() + &"\\u".repeat(20_000),
     ] {

@@ -2,6 +2,7 @@
 
 mod access;
 mod awork;
+mod bodies;
 mod commands;
 mod damaged;
 mod deduplication;

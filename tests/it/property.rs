@@ -10,8 +10,10 @@ mod crypto;
 mod dates;
 mod differential;
 mod encodings;
+mod json;
 mod laws;
 mod logic;
+mod numbers;
 mod programs;
 mod published;
 

@@ -4,7 +4,8 @@
 use super::super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::super::{Args, Env};
 use crate::value::{
-    Fault, FaultKind, Kinds, List, Number, Object, TextBuilder, Value, write_json_text,
+    BigNumber, Fault, FaultKind, Kinds, List, Number, Object, TextBuilder, Value, shortened,
+    too_deep_to_read, write_json_text,
 };
 
 pub(super) const CANONICAL_JSON: Function = Function {
@@ -63,6 +64,8 @@ impl<'a> Writer<'_, 'a> {
         }
         match value {
             Value::Number(number) => self.number(number),
+            Value::BigNumber(number) => self.big_number(number),
+            Value::Opaque(_) => Err(too_deep_to_read()),
             Value::List(list) => self.list(list, depth + 1),
             Value::Object(object) => self.object(object, depth + 1),
             Value::Null | Value::Bool(_) | Value::Text(_) | Value::Encoded(_) => {
@@ -78,12 +81,22 @@ impl<'a> Writer<'_, 'a> {
     fn number(&mut self, number: Number) -> Result<(), Fault> {
         let float = number.to_f64();
         // Compared by exact value: rounding would sign another number.
-        if Number::decimal(float).is_none_or(|float| !float.compare(number).is_eq()) {
-            let message =
-                format!("canonical JSON has only floats, and `{number}` is not exactly one");
-            return Err(Fault::new(FaultKind::OutOfRange, message)
-                .help("a sender that signs such a number writes it as a string: `$TEXT(number)`"));
+        match Number::decimal(float) {
+            Some(same) if same.compare(number).is_eq() => self.float(float),
+            _ => Err(no_float(&number.to_string())),
         }
+    }
+
+    fn big_number(&mut self, number: BigNumber<'_>) -> Result<(), Fault> {
+        self.env.heap.work_on_bytes(number.as_str().len())?;
+        let float = number.to_f64();
+        match Number::decimal(float) {
+            Some(same) if number.compare_number(same).is_eq() => self.float(float),
+            _ => Err(no_float(number.as_str())),
+        }
+    }
+
+    fn float(&mut self, float: f64) -> Result<(), Fault> {
         self.out.push(ryu_js::Buffer::new().format_finite(float))
     }
 
@@ -119,6 +132,13 @@ impl<'a> Writer<'_, 'a> {
 
 /// Steps of work for a key to sort.
 const SORTED_KEY: usize = 4;
+
+fn no_float(number: &str) -> Fault {
+    let shown = shortened(number);
+    let message = format!("canonical JSON has only floats, and `{shown}` is not exactly one");
+    Fault::new(FaultKind::OutOfRange, message)
+        .help("a sender that signs such a number writes it as a string: `$TEXT(number)`")
+}
 
 fn no_form(value: Value<'_>, conversion: &str) -> Fault {
     let message = format!("canonical JSON has no form for {}", value.kind().phrase());

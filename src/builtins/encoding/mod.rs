@@ -8,12 +8,15 @@ mod url;
 
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, Value, read_json_into, write_json_text};
+use crate::value::{
+    Fault, FaultKind, Kinds, Value, read_json_into, read_xml_into, write_json_text,
+};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     PARSE_JSON,
     STRINGIFY_JSON,
     canonical::CANONICAL_JSON,
+    PARSE_XML,
     spelling::HEX,
     spelling::UNHEX,
     spelling::BASE64,
@@ -62,6 +65,35 @@ const STRINGIFY_JSON: Function = Function {
     role: Role::Ordinary,
     code: Code::Native(stringify_json),
 };
+
+const PARSE_XML: Function = Function {
+    name: "PARSE_XML",
+    family: Family::Encoding,
+    params: &[Param::new("xml", Kinds::TEXT.or(Kinds::BYTES))],
+    result: Kinds::OBJECT,
+    doc: "The object parsed from XML in a string or in UTF-8 bytes. Attributes are `@name`, text beside attributes or elements is `#text`, and a repeated element is a list.",
+    examples: &[
+        example(r#"$PARSE_XML("<a>1</a>").a"#, r#""1""#),
+        example(
+            r#"$PARSE_XML('<order id="7"><item>a</item><item>b</item></order>')"#,
+            r#"{"order":{"@id":"7","item":["a","b"]}}"#,
+        ),
+        example(r##"$PARSE_XML('<a b="1">x</a>').a["#text"]"##, r#""x""#),
+        example(r#"$PARSE_XML("<a>")"#, "E0309"),
+        example("$PARSE_XML(missing)", "null"),
+    ],
+    null: NullPropagation::Null,
+    declassifies: false,
+    role: Role::Ordinary,
+    code: Code::Native(parse_xml),
+};
+
+fn parse_xml<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    match std::str::from_utf8(args.content(0)?) {
+        Ok(xml) => read_xml_into(env.heap, xml),
+        Err(_) => Err(Fault::new(FaultKind::BadData, "this is not XML: the bytes are not UTF-8")),
+    }
+}
 
 fn parse_json<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     match std::str::from_utf8(args.content(0)?) {

@@ -189,11 +189,49 @@ fn sum<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let list = args.list(0)?;
     // Nulls are visited too.
     env.heap.work(list.len())?;
-    let mut total = Number::ZERO;
+    let mut total = Total::default();
     for item in list.iter().filter(|item| !item.is_null()) {
-        total = total.checked_add(item.as_number().ok_or_else(|| no_number(item))?)?;
+        total.add(item)?;
     }
-    Ok(Value::Number(total))
+    total.finish().map(Value::Number)
+}
+
+/// A sum in progress. Integers are added exactly, and only the result must be in range.
+#[derive(Default)]
+struct Total {
+    integers: i128,
+    decimals: Option<Number>,
+}
+
+impl Total {
+    fn add(&mut self, item: Value<'_>) -> Result<(), Fault> {
+        let number = match item {
+            Value::BigNumber(number) => return Err(number.not_calculated()),
+            item => item.as_number().ok_or_else(|| no_number(item))?,
+        };
+        match number.as_integer() {
+            // A list has fewer than 2^60 elements, so the sum of 64-bit integers fits.
+            Some(integer) => self.integers = self.integers.saturating_add(integer),
+            None => {
+                let so_far = self.decimals.unwrap_or(Number::ZERO);
+                self.decimals = Some(so_far.checked_add(number)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Number, Fault> {
+        let integers = Number::integer(self.integers).ok_or_else(|| {
+            let message = format!("the sum `{}` is out of range", self.integers);
+            Fault::new(FaultKind::OutOfRange, message).help(
+                "integers reach from -9223372036854775808 to 18446744073709551615; convert with `$DECIMAL` to calculate approximately",
+            )
+        })?;
+        match self.decimals {
+            Some(decimals) => decimals.checked_add(integers),
+            None => Ok(integers),
+        }
+    }
 }
 
 fn no_number(item: Value<'_>) -> Fault {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, Heap, Kinds, Object, Value, equal};
+use crate::value::{Fault, Heap, Kinds, Object, Value, equal, too_deep_to_read};
 
 pub(super) const UNIQUE: Function = Function {
     name: "UNIQUE",
@@ -66,6 +66,11 @@ fn fingerprint(heap: &Heap, value: Value<'_>) -> Result<u64, Fault> {
         Value::Bool(value) => hasher.write_u8(u8::from(value)),
         // Equal numbers have the same nearest float, and a time equals its number of seconds.
         Value::Number(number) => hasher.write_u64(number.to_f64().to_bits()),
+        Value::BigNumber(number) => {
+            heap.work_on_bytes(number.as_str().len())?;
+            hasher.write_u64(number.to_f64().to_bits());
+        }
+        Value::Opaque(_) => return Err(too_deep_to_read()),
         Value::Time(time) => hasher.write_u64(time.to_number().to_f64().to_bits()),
         Value::List(list) => {
             heap.work(list.len())?;

@@ -255,6 +255,8 @@ fn parse_time<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
         (Value::Number(number), None) => Time::from_epoch(number)?,
         // Digits can be a date: `$PARSE_TIME(20250817, "%Y%m%d")`.
         (Value::Number(number), Some(format)) => format.read(&number.to_string(), zone)?,
+        (Value::BigNumber(number), None) => return Err(number.not_calculated()),
+        (Value::BigNumber(number), Some(format)) => format.read(number.as_str(), zone)?,
         (_, None) => parse::read(args.text(0)?, zone)?,
         (_, Some(format)) => format.read(args.text(0)?, zone)?,
     };

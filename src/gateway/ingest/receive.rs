@@ -293,6 +293,7 @@ impl RequestReceiver {
         record.event_id = event.as_ref().map(|event| event.id.clone());
         let dedup = decision.dedup.as_ref().filter(|_| is_accepted).map(|keys| DedupClaim {
             keys: keys.hashes.clone(),
+            former: keys.former,
             window_us: micros_in(keys.window),
             duplicate: repeat(),
         });
@@ -358,7 +359,7 @@ impl RequestReceiver {
             provider_event_id: text(event.and_then(|event| event.provider_id.as_ref())),
             data: match event.and_then(|event| event.data.as_ref()) {
                 None if verbatim => None,
-                _ => decision.event_data(request).map(|data| data.to_string()),
+                _ => decision.event_data(&self.listener, request),
             },
             created_at: now,
             hops: hops(request),

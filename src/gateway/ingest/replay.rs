@@ -11,7 +11,7 @@ use crate::gateway::ops::encryption::Keyring;
 use crate::gateway::store::RequestRecord;
 use crate::listener::{
     Decision, DecisionContext, Listener, Outcome, Presented, Reason, ReasonCode, Request,
-    Unlimited, decide, decide_verified, whole_log,
+    Unlimited, decide, decide_verified, read_log, whole_log,
 };
 
 /// The result of a replay.
@@ -126,7 +126,7 @@ fn of_original(
 }
 
 fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
-    let mut log: serde_json::Value = serde_json::from_str(&record.log).ok()?;
+    let mut log: serde_json::Value = read_log(&record.log).ok()?;
     whole_log(&mut log, record.body.as_deref());
     let text = |key: &str| log.get(key).and_then(|value| value.as_str()).map(ToOwned::to_owned);
     let headers: Vec<(String, String)> = log

@@ -83,6 +83,8 @@ pub struct Entry {
 pub struct DedupClaim {
     /// The keys. An event with any known key is a duplicate.
     pub keys: Vec<[u8; 32]>,
+    /// A key as an older version stored it. An event with it is a duplicate too.
+    pub former: Option<[u8; 32]>,
     /// The deduplication window, in microseconds: the time a key is remembered after its first use.
     pub window_us: i64,
     /// The fields that replace those of the request log if the event is a duplicate.

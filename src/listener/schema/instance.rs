@@ -12,7 +12,7 @@ use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object, cmp, unique};
 use serde_json::Value as Plain;
 
-use crate::value::{Number, OwnedObject, OwnedValue};
+use crate::value::{Number, OwnedObject, OwnedValue, ParsedNumber};
 
 /// Bytes of a string that count as one step.
 const BYTES_PER_STEP: u64 = 64;
@@ -149,7 +149,7 @@ impl Default for NameBuffer {
 impl<'a> Node<'a, Metered> for &'a OwnedValue {
     type Object = &'a OwnedObject;
     type Array = &'a [OwnedValue];
-    type Number = Number;
+    type Number = ParsedNumber<'a>;
 
     fn as_object(&self) -> Option<&'a OwnedObject> {
         look();
@@ -173,10 +173,11 @@ impl<'a> Node<'a, Metered> for &'a OwnedValue {
         Some(Cow::Borrowed(text))
     }
 
-    fn as_number(&self) -> Option<Number> {
+    fn as_number(&self) -> Option<ParsedNumber<'a>> {
         look();
         match self {
-            OwnedValue::Number(number) => Some(*number),
+            OwnedValue::Number(number) => Some(ParsedNumber::Number(*number)),
+            OwnedValue::BigNumber(number) => Some(ParsedNumber::Big(number.borrow())),
             _ => None,
         }
     }
@@ -199,7 +200,9 @@ impl<'a> Node<'a, Metered> for &'a OwnedValue {
         match self {
             OwnedValue::Null => JsonType::Null,
             OwnedValue::Bool(_) => JsonType::Boolean,
-            OwnedValue::Number(_) => JsonType::Number,
+            OwnedValue::Number(_) | OwnedValue::BigNumber(_) => JsonType::Number,
+            OwnedValue::Opaque(text) if text.starts_with('[') => JsonType::Array,
+            OwnedValue::Opaque(_) => JsonType::Object,
             // A body from JSON has no times and no bytes.
             OwnedValue::Text(_) | OwnedValue::Time(_) | OwnedValue::Bytes(_) => JsonType::String,
             OwnedValue::List(_) => JsonType::Array,
@@ -255,6 +258,12 @@ fn equal(value: &OwnedValue, expected: &Plain) -> bool {
             };
             members.len() == expected.len() && expected.iter().all(same)
         }
+        // A schema has no integers beyond 64 bits and no decimals beyond the floats, so it names a
+        // big number only as the float that equals it.
+        (OwnedValue::BigNumber(number), Plain::Number(expected)) => expected
+            .as_f64()
+            .and_then(Number::decimal)
+            .is_some_and(|expected| number.borrow().compare_number(expected).is_eq()),
         (OwnedValue::Number(_) | OwnedValue::Bool(_) | OwnedValue::Null, _) => {
             cmp::equal(&plain(value), expected)
         }
@@ -270,6 +279,17 @@ fn plain(value: &OwnedValue) -> Plain {
         OwnedValue::Bool(value) => Plain::Bool(*value),
         OwnedValue::Number(number) => {
             serde_json::Number::from_number(*number).map_or(Plain::Null, Plain::Number)
+        }
+        // The crate has no such values. Lists with the exact text stand for them: equal values give
+        // equal lists.
+        OwnedValue::BigNumber(number) => {
+            let normalised = number.borrow().normalised();
+            spend(|_| text_steps(&normalised, 1));
+            Plain::Array(vec![Plain::Null, Plain::String(normalised)])
+        }
+        OwnedValue::Opaque(text) => {
+            spend(|_| text_steps(text, 1));
+            Plain::Array(vec![Plain::Bool(true), Plain::String(text.to_string())])
         }
         OwnedValue::Text(text) => {
             spend(|_| text_steps(text, 1));
@@ -370,43 +390,60 @@ impl FromNumber for serde_json::Number {
     }
 }
 
-impl JsonNumber for Number {
+impl JsonNumber for ParsedNumber<'_> {
     fn as_u64(&self) -> Option<u64> {
         match self {
-            Self::Int(value) => u64::try_from(*value).ok(),
-            Self::Big(value) => Some(*value),
-            Self::Decimal(_) => None,
+            Self::Number(Number::Int(value)) => u64::try_from(*value).ok(),
+            Self::Number(Number::Big(value)) => Some(*value),
+            Self::Number(Number::Decimal(_)) | Self::Big(_) => None,
         }
     }
 
     fn as_i64(&self) -> Option<i64> {
         match self {
-            Self::Int(value) => Some(*value),
-            Self::Big(_) | Self::Decimal(_) => None,
+            Self::Number(Number::Int(value)) => Some(*value),
+            _ => None,
         }
     }
 
+    /// Returns the nearest float.
     fn as_f64(&self) -> Option<f64> {
-        Some(self.to_f64())
+        Some(match self {
+            Self::Number(number) => number.to_f64(),
+            Self::Big(number) => number.to_f64(),
+        })
     }
 
     fn as_str(&self) -> Cow<'_, str> {
-        Cow::Owned(self.to_string())
+        Cow::Owned(match self {
+            Self::Number(number) => number.to_string(),
+            Self::Big(number) => number.to_string(),
+        })
     }
 
     fn to_number(&self) -> Cow<'_, serde_json::Number> {
-        // A float of this language is always finite.
-        Cow::Owned(serde_json::Number::from_number(*self).unwrap_or_else(|| 0.into()))
+        // Only messages use it, and they do not repeat values.
+        Cow::Owned(
+            match self {
+                Self::Number(number) => serde_json::Number::from_number(*number),
+                Self::Big(_) => None,
+            }
+            .unwrap_or_else(|| 0.into()),
+        )
     }
 
     fn is_integer(&self) -> bool {
         match self {
-            Self::Decimal(value) => value.fract() == 0.0,
-            Self::Int(_) | Self::Big(_) => true,
+            Self::Number(Number::Decimal(value)) => value.fract() == 0.0,
+            Self::Number(_) => true,
+            Self::Big(number) => number.is_whole(),
         }
     }
 
     fn is_written_as_integer(&self) -> bool {
-        !matches!(self, Self::Decimal(_))
+        match self {
+            Self::Number(number) => number.as_integer().is_some(),
+            Self::Big(number) => number.is_integer(),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! limits of its own. So a schema is analysed before it is compiled ([`complexity`]), and a body is
 //! read through a meter that stops a validation at its limit ([`instance`]). Knows no requests.
 
+mod bounds;
 mod complexity;
 mod instance;
 mod shorthand;
@@ -56,6 +57,9 @@ impl Schema {
     /// Builds a schema from a parsed document.
     pub(super) fn of(value: &OwnedValue) -> Result<Self, String> {
         let full = if Type::is_schema(value) { value.clone() } else { shorthand::expand(value)? };
+        if holds_big_number(&full) {
+            return Err("the schema has an integer beyond 64 bits; limits and constants reach from -9223372036854775808 to 18446744073709551615, or are decimals".to_owned());
+        }
         let text = full.to_string();
         if text.len() > SCHEMA_BYTES {
             return Err(format!("the schema has more than {SCHEMA_BYTES} bytes"));
@@ -104,14 +108,23 @@ impl Schema {
     }
 }
 
+/// Returns true if a value contains a number that the crate for validation would round.
+fn holds_big_number(value: &OwnedValue) -> bool {
+    match value {
+        OwnedValue::BigNumber(_) => true,
+        OwnedValue::List(items) => items.iter().any(holds_big_number),
+        OwnedValue::Object(members) => members.iter().any(|(_, member)| holds_big_number(member)),
+        _ => false,
+    }
+}
+
 /// Compiles an analysed schema. References are never fetched, and regular expressions run in linear
 /// time.
 fn compiled(json: &serde_json::Value) -> Result<Validator<Metered>, String> {
     let compile = || {
         let patterns =
             PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
-        jsonschema::options_for::<Metered>()
-            .offline()
+        bounds::with_exact_numbers(jsonschema::options_for::<Metered>().offline())
             .with_pattern_options(patterns)
             .build(json)
             .map_err(|error| format!("it is no JSON Schema: {error}"))

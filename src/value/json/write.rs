@@ -98,6 +98,8 @@ impl<W: Write> Sink for ForPeople<'_, W> {
         match value {
             Value::Bool(value) => write!(self.0, "{value}"),
             Value::Number(number) => write!(self.0, "{number}"),
+            Value::BigNumber(number) => self.0.write_str(number.as_str()),
+            Value::Opaque(text) => self.0.write_str(text),
             Value::Time(time) => write!(self.0, "\"{time}\""),
             Value::Bytes(bytes) => write_hex(self.0, bytes),
             Value::SecretText(_) | Value::SecretBytes(_) => self.0.write_str(HIDDEN),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::running::{Folder, is_installed, program};
 
-fn run(arguments: &[&str]) -> (bool, String) {
+pub(super) fn run(arguments: &[&str]) -> (bool, String) {
     let output = program().args(arguments).output().unwrap();
     let report = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(report).unwrap())

@@ -101,6 +101,7 @@ fn event(id: &str, at: i64) -> EventRecord {
 pub(super) fn entry(id: &str, key: Option<u8>, at: i64) -> Entry {
     let dedup = key.map(|key| DedupClaim {
         keys: vec![[key; 32]],
+        former: None,
         window_us: 10 * SECOND,
         duplicate: Repeat { outcome: Outcome::Duplicate, reason: "{\"again\":true}".to_owned() },
     });

@@ -58,7 +58,7 @@ fn parsed(content_type: Option<&str>, text: &str) -> String {
 }
 
 #[test]
-fn a_body_is_parsed_by_its_content_type() {
+fn a_body_is_parsed_by_its_bytes_and_its_content_type() {
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
     for (kind, text, value) in [
         (Some("application/json"), r#"{"a":1}"#, r#"{"a":1}"#),
@@ -66,21 +66,21 @@ fn a_body_is_parsed_by_its_content_type() {
         (Some("application/json"), "", "null"),
         (Some("application/cloudevents+json"), "[1]", "[1]"),
         (Some("text/plain"), "[1]", "[1]"),
-        (Some("text/plain"), "one", "null"),
-        (None, "7", "7"),
+        (Some("text/plain"), "one", r#""one""#),
+        (None, "7", "null"),
         (None, "seven", "null"),
         (None, "", "null"),
         (Some(""), "[1]", "[1]"),
-        (Some("application/xml"), "[1]", "null"),
-        (Some("application/octet-stream"), "{}", "null"),
-        (Some("multipart/form-data; boundary=a"), "{}", "null"),
-        (Some("application/jsonp"), "{}", "null"),
+        (Some("application/xml"), "[1]", "[1]"),
+        (Some("application/octet-stream"), "{}", "{}"),
+        (Some("multipart/form-data; boundary=a"), "{}", "{}"),
+        (Some("application/jsonp"), "f({})", "null"),
         (FORM, "a=1&b=x+y%21", r#"{"a":"1","b":"x y!"}"#),
         (FORM, "a=1&b=2&a=3", r#"{"a":["1","3"],"b":"2"}"#),
         (FORM, r#"payload=%7B%22a%22%3A1%7D&x=1"#, r#"{"payload":{"a":1},"x":"1"}"#),
         (FORM, "payload=%7B", r#"{"payload":"{"}"#),
         (FORM, "payload=1&payload=2", r#"{"payload":["1","2"]}"#),
-        (FORM, "", "{}"),
+        (FORM, "", "null"),
         (FORM, "a", r#"{"a":""}"#),
     ] {
         assert_eq!(parsed(kind, text), value, "{kind:?} {text}");
@@ -88,11 +88,12 @@ fn a_body_is_parsed_by_its_content_type() {
 }
 
 #[test]
-fn duplicate_json_keys_are_refused_only_where_a_program_reads() {
+fn duplicate_json_keys_are_refused_wherever_they_stand() {
     let listener = secured(&format!("{SIGNED}\n[event]\ntype = 'parsed_body.kind'\n"));
     for (text, outcome) in [
-        (r#"{"kind":"a","more":{"b":1,"b":2}}"#, "accepted"),
-        (r#"{"kind":"a","kind":"b"}"#, "malformed_body bad_json"),
+        (r#"{"kind":"a","more":{"b":1,"b":2}}"#, "malformed_body json_duplicate_key"),
+        (r#"{"kind":"a","kind":"b"}"#, "malformed_body json_duplicate_key"),
+        (r#"{"kind":"a","more":{"b":1,"B":2}}"#, "accepted"),
     ] {
         assert_eq!(outcome_of(&sign(Sent::json(text)).to(&listener)), outcome, "{text}");
     }
@@ -120,11 +121,8 @@ fn malformed_json_bodies_are_refused_with_the_position() {
     for (text, position) in [
         (r#"{"a":}"#.to_owned(), Some("line 1 column 6")),
         ("{\n\"a\": 1,\n}".to_owned(), Some("line 3 column 1")),
-        (r#"{"a":1,"a":2}"#.to_owned(), Some("\\\"a\\\"")),
-        (r#"{"a":{"b":1,"c":2,"b":3}}"#.to_owned(), Some("\\\"b\\\"")),
         ("{} {}".to_owned(), Some("line 1 column 4")),
-        (nested(128), None),
-        (nested(129), Some("128")),
+        (nested(129), None),
     ] {
         let decision = sign(Sent::json(&text)).to(&listener);
         let Some(position) = position else {
@@ -140,7 +138,7 @@ fn malformed_json_bodies_are_refused_with_the_position() {
         assert!(!body(&decision).contains(position));
         // Without a content type of JSON it is not an error.
         let decision = sign(Sent::new(&text)).to(&listener);
-        assert_eq!(outcome_of(&decision), "accepted", "{text}");
+        assert_eq!(outcome_of(&decision), "accepted body_unread", "{text}");
         assert_eq!(decision.parts.parsed_body().to_string(), "null");
     }
 }
@@ -343,7 +341,7 @@ json = '''
             messages_of(&decision).contains("action") && messages_of(&decision).contains("issue")
         );
         let decision = sign(Sent::new("no json")).to(&listener);
-        assert_eq!(outcome_of(&decision), "schema_violated schema_differs");
+        assert_eq!(outcome_of(&decision), "schema_violated body_unread schema_differs");
         let decision = Sent::json(wrong).to(&listener);
         assert_eq!(decision.outcome, Outcome::VerificationFailed);
     }
@@ -403,11 +401,15 @@ fn deduplication_keys_of_different_events_differ() {
 }
 
 #[test]
-fn a_missing_deduplication_key_is_null_and_all_missing_disable_deduplication() {
+fn a_missing_deduplication_key_is_null_and_the_body_is_the_key_if_all_are_missing() {
     let listener = open("[deduplicate]\nkeys = [\"a\", \"b\"]\nwindow = \"1h\"\n");
     assert_eq!(hashes(&listener, r#"{"a":1,"b":null}"#), hashes(&listener, r#"{"a":1}"#));
     let decision = Sent::json("{}").to(&listener);
-    assert_eq!((outcome_of(&decision).as_str(), decision.dedup), ("accepted dedup_missing", None));
+    assert_eq!(outcome_of(&decision), "accepted dedup_missing");
+    assert_eq!(hashes(&listener, "{}"), hashes(&listener, "{}"));
+    assert_ne!(hashes(&listener, "{}"), hashes(&listener, r#"{"c":1}"#));
+    let empty = Sent::new("").to(&listener);
+    assert_eq!((outcome_of(&empty).as_str(), empty.dedup), ("accepted dedup_missing", None));
     let decision = Sent::json(r#"{"a":1}"#).to(&listener);
     assert_eq!(decision.dedup.unwrap().window, Duration::from_secs(3600));
     let listener = open("[deduplicate]\nkeys = ['$INTEGER(parsed_body.a)', \"b\"]\n");

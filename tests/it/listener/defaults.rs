@@ -18,8 +18,19 @@ use super::recipes::{complaints, run, seen};
 const HEAD: &str = "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"a\"\ntenant = \"b\"\n";
 
 /// The tables that change nothing if a file has them without keys.
-const NEUTRAL: &[&str] =
-    &["deduplicate", "event", "send", "server", "limits", "store", "retention", "delivery", "log"];
+const NEUTRAL: &[&str] = &[
+    "body",
+    "json",
+    "deduplicate",
+    "event",
+    "send",
+    "server",
+    "limits",
+    "store",
+    "retention",
+    "delivery",
+    "log",
+];
 
 /// The keys whose defaults were written, each with the name of its table.
 type Written = BTreeSet<(&'static str, &'static str)>;
@@ -40,7 +51,9 @@ fn write_defaults(takes: FieldType, value: &mut Value, written: &mut Written) {
 
 fn write_table(table: &'static Schema, entries: &mut Table, written: &mut Written) {
     for field in table.fields {
-        if NEUTRAL.contains(&field.name) && !entries.contains_key(field.name) {
+        let is_neutral =
+            NEUTRAL.contains(&field.name) && matches!(field.takes, FieldType::Table(_));
+        if is_neutral && !entries.contains_key(field.name) {
             entries.insert(field.name.to_owned(), Value::Table(Table::new()));
         }
         match (entries.get_mut(field.name), schema::default_value(field)) {
@@ -129,7 +142,7 @@ fn a_listener_that_writes_every_default_out_decides_like_one_that_omits_them() {
             let (short, long) = (open(&short, sample, &vars), open(&long, sample, &vars));
             let decisions = [&short, &long].map(|listener| {
                 let decision = run(listener, sample);
-                let data = seen(sample, |request| decision.event_data(request));
+                let data = seen(sample, |request| decision.event_data(listener, request));
                 format!(
                     "{:?} {:?} {:?} {data:?}",
                     decision.outcome, decision.response, decision.dedup

@@ -80,7 +80,9 @@ proptest! {
     ) {
         let sent = Sent::new(&form).with("Content-Type", "application/x-www-form-urlencoded");
         let decision = sent.with_query(&query).to(&open(""));
-        prop_assert!(decision.parts.parsed_body().borrow().as_object().is_some());
+        let parsed = decision.parts.parsed_body().borrow();
+        // JSON and XML are recognised by their bytes.
+        prop_assert!(parsed.is_null() == form.is_empty() || form.starts_with(b"\xef\xbb\xbf"));
         prop_assert!(decision.parts.query().borrow().as_object().is_some());
     }
 

@@ -191,7 +191,7 @@ fn a_binary_body_is_logged_by_its_length() {
 #[test]
 fn errors_have_a_position_and_do_not_quote_the_request() {
     let number = "$INTEGER(parsed_body.card)";
-    let long = "4111".repeat(50);
+    let long = format!("{}e9", "4111".repeat(50));
     for part in [
         format!("[[verify]]\nname = \"a\"\nrule = '{number} == 1'\n"),
         format!("[filter]\nkeep_when = '{number} == 1'\n"),

@@ -143,7 +143,7 @@ impl DedupIndex {
     ) -> rusqlite::Result<Option<(RequestId, UnixMicros)>> {
         self.load(connection)?;
         let number = self.number(listener);
-        for key in &claim.keys {
+        for key in claim.keys.iter().chain(&claim.former) {
             let found = match self.places.get(&(number, *key)) {
                 Some(place) => at_place(connection, *place)?,
                 None if self.settled => in_tree(connection, listener, key)?,

@@ -117,11 +117,7 @@ fn deeply_nested_json_is_refused_with_and_without_a_signature() {
     let (_folder, gateway) = with_other("", "");
     let deep = payloads::deep();
     let objects = "{\"a\":".repeat(200_000);
-    for body in [
-        deep.as_slice(),
-        objects.as_bytes(),
-        &["[".repeat(129), "]".repeat(129)].concat().into_bytes(),
-    ] {
+    for body in [deep.as_slice(), objects.as_bytes(), &"[".repeat(129).into_bytes()] {
         assert_eq!(gateway.post(&[("Content-Type", "application/json")], body).status, 401);
         assert_eq!(gateway.post(&borrowed(&signed(body, "1")), body).status, 400);
         assert_eq!(post(&gateway, "", "application/json", body), 400);
