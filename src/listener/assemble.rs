@@ -20,7 +20,7 @@ use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, Neighbour, quoted_list};
+use crate::config::{Layer, Neighbour};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, nearest};
 use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
@@ -135,7 +135,7 @@ fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
     }
     let help = match nearest(name, recipe_names()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", quoted_list(&recipe_names().collect::<Vec<_>>())),
+        None => "`hookgate init` lists all recipes".to_owned(),
     };
     let message = format!("there is no recipe `{name}`");
     Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))

@@ -19,6 +19,8 @@ pub struct Sample {
     pub name: String,
     /// The place of publication.
     pub source: Option<String>,
+    /// The official package that made or verified the request, with its version.
+    pub sdk: Option<String>,
     /// The expected outcome.
     pub expect: String,
     /// A reason code that the decision must contain.
@@ -84,6 +86,7 @@ impl Sample {
         Self {
             name: text("name").unwrap_or_default(),
             source: text("source"),
+            sdk: text("sdk"),
             expect: text("expect").unwrap_or_default(),
             reason: text("reason"),
             method: Section::new(&SAMPLE, node).text("method").to_owned(),
