@@ -180,6 +180,14 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
          # [redact]\n\
          # paths = [\"parsed_body.user.email\"]\n",
     );
+    if !recipe.scaffold.is_empty() {
+        out.push_str(
+            "\n# If the sender signs in another way, take `provider` out and write the verification here.\n",
+        );
+    }
+    for line in recipe.scaffold.lines() {
+        let _ = writeln!(out, "{}", format!("# {line}").trim_end());
+    }
     out
 }
 

@@ -61,13 +61,21 @@ impl Layer {
         neighbour: Option<&Neighbour>,
     ) -> Result<Self, Diagnostics> {
         let (layer, found) = Self::read_all(source, table, neighbour)?;
-        let source = layer.source;
-        let root = layer.root;
-        if found.is_empty() {
-            Ok(Self { source, root })
-        } else {
-            Err(Diagnostics::new(source, found))
-        }
+        layer.without(found)
+    }
+
+    /// Checks a document that was made of several files. Its positions are positions in `source`.
+    pub(crate) fn checked(
+        source: Source,
+        root: Node,
+        table: &'static Table,
+    ) -> Result<Self, Diagnostics> {
+        let found = check::check(&root, table, None);
+        Self { source, root }.without(found)
+    }
+
+    fn without(self, found: Vec<Diagnostic>) -> Result<Self, Diagnostics> {
+        if found.is_empty() { Ok(self) } else { Err(Diagnostics::new(self.source, found)) }
     }
 }
 

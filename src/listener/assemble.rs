@@ -22,7 +22,7 @@ use super::secret::{self, Encoding};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
 use crate::check::Checked;
-use crate::config::{Layer, Neighbour, looks_like_name, mask, quoted_list};
+use crate::config::{Layer, Neighbour, looks_like_name, mask};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, did_you_mean};
 use crate::document::{Content, Entry, Node, Text};
 use crate::engine::{
@@ -145,9 +145,8 @@ fn recipe_of(file: &Layer) -> Result<Option<&'static Recipe>, Diagnostic> {
     if let Some(recipe) = find_recipe(name) {
         return Ok(Some(recipe));
     }
-    let help = did_you_mean(name, recipe_names()).unwrap_or_else(|| {
-        format!("there are {}", quoted_list(&recipe_names().collect::<Vec<_>>()))
-    });
+    let help = did_you_mean(name, recipe_names())
+        .unwrap_or_else(|| "`hookgate init` lists all recipes".to_owned());
     let message = format!("there is no recipe `{name}`");
     Err(Diagnostic::new(Code::E0605, provider.span, message).help(help))
 }

@@ -636,22 +636,29 @@ pub static RECIPE: Table = Table {
     doc: "The signatures, challenges and event types of one provider.",
     fields: &[
         required("title", FieldType::Text, "The provider's name as it writes it."),
+        optional(
+            "like",
+            FieldType::Text,
+            "Another recipe, whose signatures the provider uses. Its keys apply where this file does not set them, and its secrets take the name of the first secret of this file.",
+        ),
         required("documentation", FieldType::Text, "The page that says so."),
         required(
             "setup",
             FieldType::Text,
             "The steps of the set-up at the provider, one in each line; `{url}` and `{secret}` are replaced.",
         ),
-        required(
+        optional(
             "covers",
             FieldType::List(&FieldType::Text),
             "The parts of a request that the signature covers.",
-        ),
-        required(
+        )
+        .or_derived("that of the recipe under `like`; without `like` it is required"),
+        optional(
             "unsigned",
             FieldType::List(&FieldType::Text),
             "The important parts of a request that the signature does not cover.",
-        ),
+        )
+        .or_derived("that of the recipe under `like`; without `like` it is required"),
         optional(
             "retries",
             FieldType::Bool,
@@ -668,12 +675,18 @@ pub static RECIPE: Table = Table {
             FieldType::Map(&FieldType::Table(&RECIPE_VAR)),
             "Settings that it needs, which are no secrets.",
         ),
-        required(
+        optional(
             "listener",
             FieldType::Table(&FRAGMENT),
             "The settings of a listener of this provider.",
-        ),
+        )
+        .or_derived("that of the recipe under `like`; without `like` it is required"),
         optional("send", FieldType::Table(&SEND), "The form of a delivery of the provider."),
+        optional(
+            "scaffold",
+            FieldType::Text,
+            "The verification written out, for senders that differ from the recipe. `hookgate init` adds it to the file as a comment.",
+        ),
         required(
             "sample",
             FieldType::List(&FieldType::Table(&SAMPLE)),
@@ -716,6 +729,11 @@ pub(super) static SEND: Table = Table {
             FieldType::List(&FieldType::List(&FieldType::Text)),
             "Names and expressions; each sees the headers before it.",
         ),
+        optional(
+            "credentials",
+            FieldType::List(&FieldType::List(&FieldType::Text)),
+            "Headers that carry a secret as it is: the name of the header, the scheme (`plain`, `bearer` or `basic`), and the name of the secret.",
+        ),
     ],
     one_of: &[],
 };
@@ -727,6 +745,11 @@ macro_rules! sample_rows {
         &[
             required("name", FieldType::Text, "The name of the test."),
             optional("source", FieldType::Text, "The source of the request."),
+            optional(
+                "sdk",
+                FieldType::Text,
+                "The official package that made or verified the request, with its version: `stripe@23.1.0`.",
+            ),
             required(
                 "expect",
                 FieldType::Word(Outcome::NAMES),

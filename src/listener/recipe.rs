@@ -3,6 +3,8 @@
 //! A recipe is data: a listener configuration without its secrets and variables, instructions for
 //! the setup at the provider, and signed sample requests as its tests. Knows no requests.
 
+mod alias;
+
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -22,6 +24,8 @@ const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"))
 pub struct Recipe {
     /// The name in configurations: `github`.
     pub name: &'static str,
+    /// The recipe whose signatures it uses, if it is an alias.
+    pub like: Option<String>,
     /// The provider's name in its own spelling.
     pub title: String,
     /// The provider's documentation of its signatures.
@@ -39,6 +43,8 @@ pub struct Recipe {
     pub secrets: Vec<RecipeSecret>,
     /// The required variables.
     pub vars: Vec<RecipeVar>,
+    /// The verification written out, for senders that differ from the recipe. Empty if there is none.
+    pub scaffold: String,
     /// The tests of the recipe.
     pub samples: Vec<Sample>,
     pub(super) layer: Layer,
@@ -92,13 +98,24 @@ pub fn find_recipe(name: &str) -> Option<&'static Recipe> {
     all.get(name)?.get_or_init(|| Recipe::read(name, text).ok()).as_ref()
 }
 
+/// Reads the file of a recipe, laid over the recipe that it is an alias of.
+fn layer(name: &str, text: &str) -> Result<Layer, Diagnostics> {
+    let source = Source::new(format!("{name}.toml"), text);
+    let (own, found) = Layer::read_all(source, &RECIPE, None)?;
+    match own.root.get("like") {
+        Some(like) => alias::read(name, text, like),
+        None if found.is_empty() => Ok(own),
+        None => Err(Diagnostics::new(own.source, found)),
+    }
+}
+
 impl Recipe {
     /// Parses a recipe.
     ///
     /// # Errors
     /// Returns all errors of the file.
     pub fn read(name: &'static str, text: &str) -> Result<Self, Diagnostics> {
-        let layer = Layer::read(Source::new(format!("{name}.toml"), text), &RECIPE, None)?;
+        let layer = layer(name, text)?;
         let text = |key: &str| layer.root.get(key).and_then(Node::as_str).unwrap_or("").to_owned();
         let texts = |key: &str| {
             let items = layer.root.get(key).map(Node::items).unwrap_or_default();
@@ -108,9 +125,11 @@ impl Recipe {
         let samples = layer.root.get("sample").map(Node::items).unwrap_or_default();
         Ok(Self {
             name,
+            like: layer.root.get("like").and_then(Node::as_str).map(ToOwned::to_owned),
             title: text("title"),
             documentation: text("documentation"),
             setup: text("setup"),
+            scaffold: text("scaffold"),
             covers: texts("covers"),
             unsigned: texts("unsigned"),
             retries: layer.root.get("retries").and_then(Node::as_bool),

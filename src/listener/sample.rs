@@ -20,6 +20,8 @@ pub struct Sample {
     pub name: String,
     /// The place of publication.
     pub source: Option<String>,
+    /// The official package that made or verified the request, with its version.
+    pub sdk: Option<String>,
     /// The expected outcome.
     pub expect: String,
     /// A reason code that the decision must contain.
@@ -85,6 +87,7 @@ impl Sample {
         Self {
             name: text("name").unwrap_or_default(),
             source: text("source"),
+            sdk: text("sdk"),
             expect: text("expect").unwrap_or_default(),
             reason: text("reason"),
             method: Section::new(&SAMPLE, node).text("method").to_owned(),

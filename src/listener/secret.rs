@@ -66,6 +66,8 @@ pub fn decode(
         Encoding::Base64 => STANDARD_PAD_INDIFFERENT.decode(written.trim()).ok(),
         Encoding::Whsec => {
             let bare = written.trim();
+            // Supabase shows the version of the signature before the secret.
+            let bare = bare.strip_prefix("v1,").unwrap_or(bare);
             let bare = bare.strip_prefix("whsec_").or(bare.strip_prefix("whpk_")).unwrap_or(bare);
             STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare))
         }

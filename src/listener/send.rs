@@ -1,6 +1,9 @@
 //! Requests as a provider sends them, signed with the secrets of a listener, and listeners for tests of
 //! recipes. Sends nothing itself.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Listener;
 use super::assemble::{ConfigSource, Loaded, load};
 use super::config_keys::SEND;
@@ -8,6 +11,7 @@ use super::recipe::Recipe;
 use super::request::{Parts, Request};
 use super::sample::pairs;
 use crate::config::Section;
+use crate::document::Node;
 use crate::engine::{Engine, Machine, OwnedValue, Time};
 use crate::value::Projection;
 
@@ -62,6 +66,9 @@ impl Recipe {
         headers.extend(
             request.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
+        for credential in send.get("credentials").map(Node::items).unwrap_or_default() {
+            headers.extend(carried(listener, credential).filter(|(name, _)| !is_given(name)));
+        }
         let computed = send.get("headers").map(pairs).unwrap_or_default();
         for (name, source) in computed.into_iter().filter(|(name, _)| !is_given(name)) {
             if let Some(value) = made(listener, request, &headers, (&name, &source), now)? {
@@ -70,6 +77,19 @@ impl Recipe {
         }
         Ok(Sent { method: section.text("method").to_owned(), headers })
     }
+}
+
+/// Returns a header that carries a secret as it is. No program can make one, since its result would
+/// hold the secret.
+fn carried(listener: &Listener, credential: &Node) -> Option<(String, String)> {
+    let [name, scheme, secret] = credential.items() else { return None };
+    let secret = listener.secrets.newest_text(secret.as_str()?)?;
+    let value = match scheme.as_str()? {
+        "basic" => format!("Basic {}", STANDARD.encode(secret)),
+        "bearer" => format!("Bearer {secret}"),
+        _ => secret.to_owned(),
+    };
+    Some((name.as_str()?.to_owned(), value))
 }
 
 /// Computes the value of a header. Its expression can read the headers before it.

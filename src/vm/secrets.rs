@@ -51,6 +51,16 @@ impl Secrets {
         self.0.values().flatten().map(Content::value)
     }
 
+    /// Returns the newest secret with a name, if it is a string. For requests that carry a secret as
+    /// it is, which no program can make.
+    #[cfg(feature = "listener")]
+    pub(crate) fn newest_text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name)?.first()? {
+            Content::Text(text) => Some(text),
+            Content::Bytes(_) => None,
+        }
+    }
+
     /// Returns the active, non-empty secrets with a name.
     pub(super) fn of(&self, name: &str) -> impl Iterator<Item = Value<'_>> {
         let known = self.0.get(name).map(Vec::as_slice).unwrap_or(&[]);

@@ -41,7 +41,7 @@ fn every_published_signed_request_has_its_expected_outcome() {
         assert!(done, "{recipe}: {report}");
         seen += report.lines().filter(|line| line.starts_with("ok ")).count();
     }
-    assert_eq!(seen, 75);
+    assert_eq!(seen, 84);
 }
 
 #[test]

@@ -112,8 +112,7 @@ fn shown(listener: &Listener) -> String {
 /// Returns the listener of a recipe as a file of its own, which does not name the recipe.
 fn standalone(recipe: &Recipe) -> Table {
     let mut table: Table = HEAD.parse().unwrap();
-    let text = std::fs::read_to_string(format!("src/listener/recipes/{}.toml", recipe.name));
-    let read: Table = text.unwrap().parse().unwrap();
+    let read = super::forgery::file_of(recipe.name);
     table.extend(read["listener"].as_table().unwrap().clone());
     let secrets = recipe.secrets.iter().map(|secret| {
         let encoding = secret.encoding.name();

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hookgate::listener::{Decision, Listener, Outcome, Sample, log_entry};
 
 use self::changes::{Change, differs};
+pub(super) use self::facts::file_of;
 use self::facts::{Facts, Kind, all};
 use super::recipes::{complaints, run, seen};
 

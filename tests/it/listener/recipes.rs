@@ -63,7 +63,48 @@ fn every_recipe_parses() {
             panic!("{}: {faults}", path.display());
         }
     }
-    assert!(recipe_names().count() >= 37, "{}", recipe_names().count());
+    assert!(recipe_names().count() >= 190, "{}", recipe_names().count());
+}
+
+#[test]
+fn every_recipe_that_is_no_alias_lists_the_signed_and_the_unsigned_parts() {
+    for name in recipe_names() {
+        let text = std::fs::read_to_string(format!("src/listener/recipes/{name}.toml")).unwrap();
+        let file: toml::Table = text.parse().unwrap();
+        for key in ["covers", "unsigned", "listener"] {
+            assert!(file.contains_key("like") || file.contains_key(key), "{name}: {key}");
+        }
+    }
+}
+
+#[test]
+fn an_alias_reads_a_secret_of_its_own_and_keeps_the_signature_of_the_other_recipe() {
+    let clerk = find_recipe("clerk").unwrap();
+    assert_eq!(clerk.like.as_deref(), Some("svix"));
+    assert_eq!(clerk.covers, find_recipe("svix").unwrap().covers);
+    let secrets = |name: &str| -> Vec<String> {
+        let recipe = find_recipe(name).unwrap();
+        recipe.secrets.iter().map(|secret| secret.name.clone()).collect()
+    };
+    assert_eq!(secrets("clerk"), ["CLERK"]);
+    assert_eq!(secrets("whatsapp"), ["WHATSAPP", "WHATSAPP_VERIFY_TOKEN"]);
+}
+
+#[test]
+fn an_alias_of_an_unknown_recipe_or_of_an_alias_is_refused_at_its_position() {
+    for like in ["nobody", "clerk"] {
+        let text = std::fs::read_to_string("src/listener/recipes/resend.toml").unwrap();
+        let text = text.replace("like = \"svix\"", &format!("like = \"{like}\""));
+        let report = Recipe::read("resend", &text).unwrap_err().to_string();
+        assert!(report.contains("E0605") && report.contains("resend.toml:3:8"), "{report}");
+    }
+}
+
+#[test]
+fn a_fault_in_an_alias_is_reported_with_its_text() {
+    let text = std::fs::read_to_string("src/listener/recipes/resend.toml").unwrap();
+    let report = Recipe::read("resend", &text.replace("title", "titel")).unwrap_err().to_string();
+    assert!(report.contains("titel"), "{report}");
 }
 
 #[test]
@@ -178,4 +219,15 @@ fn a_listener_overrides_a_key_of_its_recipe_and_keeps_the_others() {
         Some("\"Keep it logically awesome.\"")
     );
     assert!(decision.dedup.is_some(), "the keys of the recipe are lost");
+}
+
+#[test]
+fn the_verification_that_a_recipe_writes_out_is_that_of_a_valid_listener() {
+    let mut tried = 0;
+    for recipe in recipes().filter(|recipe| !recipe.scaffold.is_empty()) {
+        let secret = &recipe.secrets[0].name;
+        super::open(&format!("[secrets]\n{secret} = {{ env = \"KEY\" }}\n{}", recipe.scaffold));
+        tried += 1;
+    }
+    assert_eq!(tried, 3, "hmac, jwt and token");
 }

@@ -166,11 +166,42 @@ pub(super) fn all() -> Vec<Facts> {
     recipe_names().map(|name| Facts::of(find_recipe(name).unwrap())).collect()
 }
 
+/// Returns the file of a recipe. The file of an alias is laid over that of the other recipe.
+pub(in crate::listener) fn file_of(name: &str) -> Table {
+    let read =
+        |name: &str| std::fs::read_to_string(format!("src/listener/recipes/{name}.toml")).unwrap();
+    let own: Table = read(name).parse().unwrap();
+    let Some(like) = own.get("like").and_then(Value::as_str) else {
+        return own;
+    };
+    let names = |file: &Table| -> Vec<String> {
+        file["secrets"].as_table().unwrap().keys().cloned().collect()
+    };
+    let text = read(like);
+    let (old, own_name) = (names(&text.parse().unwrap()), names(&own)[0].clone());
+    let renamed = old.iter().fold(text, |text, name| {
+        let more = name.strip_prefix(&old[0]).unwrap();
+        text.replace(&format!("\"{name}\""), &format!("\"{own_name}{more}\""))
+    });
+    let mut base: Table = renamed.parse().unwrap();
+    lay_over(&mut base, &own);
+    base
+}
+
+fn lay_over(base: &mut Table, own: &Table) {
+    for (key, value) in own {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(base)), Value::Table(own)) => lay_over(base, own),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
 impl Facts {
     fn of(recipe: &'static Recipe) -> Self {
-        let path = format!("src/listener/recipes/{}.toml", recipe.name);
-        let file: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
-        let listener = file["listener"].as_table().unwrap().clone();
+        let listener = file_of(recipe.name)["listener"].as_table().unwrap().clone();
         let checks = listener["verify"].as_array().unwrap();
         let methods = texts(listener.get("methods"));
         Self {

@@ -78,7 +78,7 @@ fn unwrapped(sample: &Sample, name: &str) -> Value {
 }
 
 fn in_query(facts: &Facts, sample: &Sample) -> Vec<Proof> {
-    let names = facts.checks.iter().filter(|check| check.kind != Kind::Rule).flat_map(|check| {
+    let names = facts.checks.iter().flat_map(|check| {
         IN_QUERY
             .captures_iter(&check.received)
             .map(|found| format!("{}=", &found[1]))

@@ -25,6 +25,10 @@ fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec
         if check.kind != Kind::Rule && !check.is_plain() {
             all.extend(["missing_signature", "wrong_encoding", "wrong_length"]);
         }
+        // HTTP drops a space at the end of a header, so the prefix alone loses it.
+        if check.prefixes.iter().any(|prefix| prefix.ends_with(' ')) {
+            all.push("wrong_prefix");
+        }
     }
     all
 }
@@ -283,7 +287,7 @@ fn repeated(sample: &Sample, proofs: &[Proof], facts: &Facts, check: &Check) -> 
         }
         changed
     };
-    let bad = ["digest_differs", "wrong_encoding", "missing_time", "bad_time"];
+    let bad = ["digest_differs", "wrong_encoding", "missing_time", "bad_time", "no_payload"];
     let change = |what: &str, sample| Change {
         kind: "a signature's header twice",
         what: what.to_owned(),
