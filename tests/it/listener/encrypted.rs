@@ -26,8 +26,8 @@ fn sent(case: &Json) -> Sent {
     headers.fold(sent, |sent, (name, value)| sent.with(name, value.as_str().unwrap()))
 }
 
-fn data(sent: &Sent, decision: &Decision) -> String {
-    sent.seen(|request| decision.event_data(request).unwrap().borrow().to_string())
+fn data(listener: &Listener, sent: &Sent, decision: &Decision) -> String {
+    sent.seen(|request| decision.event_data(listener, request).unwrap())
 }
 
 /// WeChat Pay API v3: RSA signature, then AEAD_AES_256_GCM with the additional data of the body.
@@ -66,7 +66,7 @@ fn a_wechat_pay_notification_is_decrypted_after_its_signature() {
     let request = sent(case);
     let decision = request.to(&listener);
     assert_eq!(outcome_of(&decision), "accepted");
-    assert_eq!(data(&request, &decision), text(case, "data"));
+    assert_eq!(data(&listener, &request, &decision), text(case, "data"));
     let mut forged = request;
     forged.body = text(case, "body").replace("\"transaction\"", "\"Transaction\"").into_bytes();
     assert_eq!(outcome_of(&forged.to(&listener)), "verification_failed signature_wrong");
@@ -103,7 +103,7 @@ fn a_lark_event_is_decrypted_with_a_digest_of_the_secret() {
     let request = sent(case);
     let decision = request.to(&listener);
     assert_eq!(outcome_of(&decision), "accepted");
-    assert_eq!(data(&request, &decision), text(case, "data"));
+    assert_eq!(data(&listener, &request, &decision), text(case, "data"));
     let mut forged = request;
     forged.body = text(case, "body").replace("A", "B").into_bytes();
     assert_eq!(outcome_of(&forged.to(&listener)), "verification_failed rule_false");
@@ -166,7 +166,7 @@ fn encrypted_content_of_microsoft_graph_is_checked_and_then_decrypted() {
     let request = sent(case);
     let decision = request.to(&listener);
     assert_eq!(outcome_of(&decision), "accepted");
-    assert_eq!(data(&request, &decision), format!("[{}]", text(case, "data")));
+    assert_eq!(data(&listener, &request, &decision), format!("[{}]", text(case, "data")));
     // A changed ciphertext fails at its HMAC. Nothing tells whether its padding would be right.
     let content: Json = serde_json::from_str(text(case, "body")).unwrap();
     for (member, reason) in [

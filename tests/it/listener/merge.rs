@@ -100,8 +100,8 @@ fn an_event_with_data_alone_keeps_the_type_and_the_id_of_the_recipe() {
     let event = decision.event.as_ref().unwrap();
     assert_eq!(event.kind.as_deref(), Some("issues"));
     assert_eq!(event.provider_id.as_deref(), sample.event_id.as_deref());
-    let data = seen(sample, |request| decision.event_data(request));
-    assert_eq!(data.unwrap().to_string(), "\"opened\"");
+    let data = seen(sample, |request| decision.event_data(&listener, request));
+    assert_eq!(data.unwrap(), "\"opened\"");
     let other = over(recipe, "[event]\ntype = 'parsed_body.action'\n", sample);
     assert_eq!(run(&other, sample).event.unwrap().kind.as_deref(), Some("opened"));
 }
