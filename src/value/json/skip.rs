@@ -24,9 +24,9 @@ impl Copy for String {
 
 /// A list or object that is not closed yet. Four bytes, because a body may open one with each byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Open(u32);
+struct OpenContainer(u32);
 
-impl Open {
+impl OpenContainer {
     const LIST: Self = Self(u32::MAX);
 }
 
@@ -43,7 +43,7 @@ impl Scanner<'_> {
 
     /// Reads the rest of a value whose start was read, and copies it.
     pub(super) fn skip(&mut self, start: Start, copy: &mut impl Copy) -> Result<(), JsonError> {
-        let mut open: Vec<Open> = Vec::new();
+        let mut open: Vec<OpenContainer> = Vec::new();
         let mut start = start;
         loop {
             if let Some(opened) = self.begin(start, copy)? {
@@ -60,7 +60,11 @@ impl Scanner<'_> {
 
     /// Reads a scalar or an empty container, or opens a container up to its first value.
     #[inline]
-    fn begin(&mut self, start: Start, copy: &mut impl Copy) -> Result<Option<Open>, JsonError> {
+    fn begin(
+        &mut self,
+        start: Start,
+        copy: &mut impl Copy,
+    ) -> Result<Option<OpenContainer>, JsonError> {
         match start {
             Start::Null => copy.put("null"),
             Start::True => copy.put("true"),
@@ -74,7 +78,7 @@ impl Scanner<'_> {
             Start::List => {
                 copy.put("[");
                 if !self.list_ends(true)? {
-                    return Ok(Some(Open::LIST));
+                    return Ok(Some(OpenContainer::LIST));
                 }
                 copy.put("]");
             }
@@ -83,7 +87,7 @@ impl Scanner<'_> {
                 if !self.object_ends(true)? {
                     let first = self.keys().begin();
                     self.skip_key(copy)?;
-                    return Ok(Some(Open(first.0)));
+                    return Ok(Some(OpenContainer(first.0)));
                 }
                 copy.put("}");
             }
@@ -96,7 +100,7 @@ impl Scanner<'_> {
     #[inline]
     fn next_value(
         &mut self,
-        open: &mut Vec<Open>,
+        open: &mut Vec<OpenContainer>,
         copy: &mut impl Copy,
     ) -> Result<Option<Start>, JsonError> {
         while let Some(innermost) = open.last().copied() {
@@ -110,8 +114,12 @@ impl Scanner<'_> {
     }
 
     #[inline]
-    fn container_ends(&mut self, open: Open, copy: &mut impl Copy) -> Result<bool, JsonError> {
-        if open == Open::LIST {
+    fn container_ends(
+        &mut self,
+        open: OpenContainer,
+        copy: &mut impl Copy,
+    ) -> Result<bool, JsonError> {
+        if open == OpenContainer::LIST {
             let ended = self.list_ends(false)?;
             copy.put(if ended { "]" } else { "," });
             return Ok(ended);

@@ -132,7 +132,9 @@ fn a_wrong_definition_is_reported_at_its_place() {
 #[test]
 fn an_error_in_a_definition_is_reported_once() {
     let users = "[event]\ntype = 'a'\nid = 'a'\n";
-    for definition in ["a = '$SECRET(\"NOSUCH\").$SHA256().$HEX()'", "a = 'parsed_body.'"] {
+    for definition in
+        ["a = '$HMAC_SHA256($SECRET(\"NOSUCH\"), raw_body).$HEX()'", "a = 'parsed_body.'"]
+    {
         let text = report(&format!("allow = [\"W0608\"]\n{users}[define]\n{definition}\n"));
         let lines = text.lines().filter(|line| line.contains("a.toml:")).count();
         assert_eq!(lines, 1, "{text}");

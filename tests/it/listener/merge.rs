@@ -35,7 +35,8 @@ fn shown(recipe: &Recipe, listener: &Listener) -> String {
 fn settings(recipe: &Recipe) -> Table {
     let text = std::fs::read_to_string(format!("src/listener/recipes/{}.toml", recipe.name));
     let read: Table = text.unwrap().parse().unwrap();
-    read["listener"].as_table().unwrap().clone()
+    // An alias may add nothing to the recipe under `like`.
+    read.get("listener").and_then(Value::as_table).cloned().unwrap_or_default()
 }
 
 /// Returns a file for each key of each table that merges, with the value of the recipe.
