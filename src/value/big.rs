@@ -417,7 +417,7 @@ mod tests {
             assert_eq!(big("1e400").compare(big(other)), Ordering::Equal, "{other}");
             assert_eq!(big("1e400").normalised(), big(other).normalised(), "{other}");
         }
-        let long = "1".repeat(1) + &"0".repeat(400);
+        let long = format!("1{}", "0".repeat(400));
         assert_eq!(big(&long), big("1e400"));
         assert_eq!(big(&long).normalised(), big("1e400").normalised());
     }

@@ -17,6 +17,9 @@ pub(super) enum Scalar<'j> {
     Opaque(String),
 }
 
+/// A built object, and a key that it repeats, if there is one.
+pub(super) type BuiltWithRepeat<V> = (V, Option<Box<str>>);
+
 /// A builder of values during parsing.
 pub(super) trait Build {
     type Value;
@@ -38,10 +41,8 @@ pub(super) trait Build {
         value: Self::Value,
     ) -> Result<(), Self::Fault>;
     /// Finishes the object. Also returns a repeated key, if there is one.
-    fn end_object(
-        &self,
-        object: Self::Object,
-    ) -> Result<(Self::Value, Option<Box<str>>), Self::Fault>;
+    fn end_object(&self, object: Self::Object)
+    -> Result<BuiltWithRepeat<Self::Value>, Self::Fault>;
 }
 
 /// Builds owned values.
@@ -96,10 +97,7 @@ impl Build for Owned {
         Ok(())
     }
 
-    fn end_object(
-        &self,
-        object: Self::Object,
-    ) -> Result<(OwnedValue, Option<Box<str>>), Infallible> {
+    fn end_object(&self, object: Self::Object) -> Result<BuiltWithRepeat<OwnedValue>, Infallible> {
         let (object, repeated) = OwnedObject::new(object);
         Ok((OwnedValue::Object(object), repeated))
     }
@@ -155,7 +153,7 @@ impl<'a> Build for OnHeap<'a> {
         object.push(key, value)
     }
 
-    fn end_object(&self, object: Self::Object) -> Result<(Value<'a>, Option<Box<str>>), Fault> {
+    fn end_object(&self, object: Self::Object) -> Result<BuiltWithRepeat<Value<'a>>, Fault> {
         let (object, repeated) = object.build()?;
         Ok((object, repeated.map(Into::into)))
     }

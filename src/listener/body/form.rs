@@ -27,7 +27,7 @@ pub(super) fn form(bytes: &[u8], charset: Charset) -> Option<OwnedValue> {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let mut half = || decoded(halves.next().unwrap_or_default(), charset);
         let (key, value) = (half(), half());
-        fields.add(&key, OwnedValue::Text(value.into()));
+        fields.add(&key, OwnedValue::Text(value));
     }
     Some(fields.finish())
 }

@@ -140,7 +140,7 @@ impl MultipleOf {
         let rest = number.digits().bytes().fold(0u128, |rest, digit| {
             (rest * 10 + u128::from(digit.wrapping_sub(b'0'))) % modulus
         });
-        rest * power_of_ten(zeros, modulus) % modulus == 0
+        (rest * power_of_ten(zeros, modulus)).is_multiple_of(modulus)
     }
 }
 

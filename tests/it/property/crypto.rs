@@ -16,7 +16,7 @@ fn program(source: &str) -> Program {
 fn answer(program: &Program, given: &[(&str, Value<'_>)]) -> OwnedValue {
     let mut context = Context::new();
     for (name, value) in given {
-        context.set(*name, *value);
+        context.set(name, *value);
     }
     program.eval(&context).unwrap()
 }
