@@ -38,6 +38,8 @@ enum Command {
     /// Revoke a key: it is refused from now on
     Revoke {
         /// Id of the key: the part between its first two underscores
+        // A text that begins with a hyphen is answered as an unknown key, not as an option.
+        #[arg(allow_hyphen_values = true)]
         id: String,
         #[command(flatten)]
         configuration: ConfigurationArguments,

@@ -8,7 +8,7 @@ use super::{BigNumber, Fault, FaultKind, List, Number, Object, Value, too_deep_t
 /// The first byte of each kind of value.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-enum Tag {
+enum KindTag {
     Null = 0,
     False = 1,
     True = 2,
@@ -32,15 +32,19 @@ enum Tag {
 /// to be read.
 pub fn write_canonical(value: Value<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
     match value {
-        Value::Null => tag(out, Tag::Null),
-        Value::Bool(false) => tag(out, Tag::False),
-        Value::Bool(true) => tag(out, Tag::True),
+        Value::Null => tag(out, KindTag::Null),
+        Value::Bool(false) => tag(out, KindTag::False),
+        Value::Bool(true) => tag(out, KindTag::True),
         Value::Number(number) => write_number(number, out),
-        Value::BigNumber(number) => write_sized(out, Tag::Digits, number.normalised().as_bytes()),
-        Value::Text(text) | Value::Encoded(text) => write_sized(out, Tag::Text, text.as_bytes()),
-        Value::Bytes(bytes) => write_sized(out, Tag::Bytes, bytes),
+        Value::BigNumber(number) => {
+            write_sized(out, KindTag::Digits, number.normalised().as_bytes())
+        }
+        Value::Text(text) | Value::Encoded(text) => {
+            write_sized(out, KindTag::Text, text.as_bytes())
+        }
+        Value::Bytes(bytes) => write_sized(out, KindTag::Bytes, bytes),
         Value::Time(time) => {
-            tag(out, Tag::Time);
+            tag(out, KindTag::Time);
             out(&time.epoch_seconds().to_le_bytes());
             out(&time.get().timestamp_subsec_nanos().to_le_bytes());
         }
@@ -55,12 +59,12 @@ pub fn write_canonical(value: Value<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(
     Ok(())
 }
 
-fn tag(out: &mut dyn FnMut(&[u8]), tag: Tag) {
+fn tag(out: &mut dyn FnMut(&[u8]), tag: KindTag) {
     out(&[tag as u8]);
 }
 
 /// Writes a length before the content, so that `a` and `bc` differ from `ab` and `c`.
-fn write_sized(out: &mut dyn FnMut(&[u8]), kind: Tag, content: &[u8]) {
+fn write_sized(out: &mut dyn FnMut(&[u8]), kind: KindTag, content: &[u8]) {
     tag(out, kind);
     write_count(out, content.len());
     out(content);
@@ -73,29 +77,29 @@ fn write_count(out: &mut dyn FnMut(&[u8]), count: usize) {
 fn write_number(number: Number, out: &mut dyn FnMut(&[u8])) {
     let digits = match number {
         Number::Decimal(value) if value.fract() != 0.0 => {
-            tag(out, Tag::Float);
+            tag(out, KindTag::Float);
             return out(&value.to_bits().to_le_bytes());
         }
         // Rust prints every digit of a whole float.
         Number::Decimal(value) => format!("{value:.0}"),
         integer => integer.to_string(),
     };
-    write_sized(out, Tag::Digits, BigNumber::normalised_digits(&digits).as_bytes());
+    write_sized(out, KindTag::Digits, BigNumber::normalised_digits(&digits).as_bytes());
 }
 
 fn write_list(list: List<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
-    tag(out, Tag::List);
+    tag(out, KindTag::List);
     write_count(out, list.len());
     list.iter().try_for_each(|item| write_canonical(item, out))
 }
 
 fn write_object(object: Object<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
-    tag(out, Tag::Object);
+    tag(out, KindTag::Object);
     write_count(out, object.len());
     let mut entries: Vec<(&str, Value<'_>)> = object.iter().collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     for (key, value) in entries {
-        write_sized(out, Tag::Text, key.as_bytes());
+        write_sized(out, KindTag::Text, key.as_bytes());
         write_canonical(value, out)?;
     }
     Ok(())

@@ -44,9 +44,9 @@ impl std::error::Error for XmlError {}
 /// # Ok::<(), hookgate::value::XmlError>(())
 /// ```
 pub fn read_xml(text: &str) -> Result<OwnedValue, XmlError> {
-    Document::new(text, &Owned).read().map_err(|stop: Stop<Infallible>| match stop {
-        Stop::Xml(error) => error,
-        Stop::Fault(never) => match never {},
+    XmlDocument::new(text, &Owned).read().map_err(|stop: XmlStop<Infallible>| match stop {
+        XmlStop::Xml(error) => error,
+        XmlStop::Fault(never) => match never {},
     })
 }
 
@@ -55,31 +55,31 @@ pub fn read_xml(text: &str) -> Result<OwnedValue, XmlError> {
 /// # Errors
 /// Returns an error as [`read_xml`] does, or if a limit is exceeded.
 pub fn read_xml_into<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
-    Document::new(text, &OnHeap(heap)).read().map_err(|stop| match stop {
-        Stop::Fault(fault) => fault,
-        Stop::Xml(error) => {
+    XmlDocument::new(text, &OnHeap(heap)).read().map_err(|stop| match stop {
+        XmlStop::Fault(fault) => fault,
+        XmlStop::Xml(error) => {
             Fault::new(FaultKind::BadData, format!("this is not XML that is read: {error}"))
         }
     })
 }
 
 /// The reason that reading stopped.
-enum Stop<F> {
+enum XmlStop<F> {
     Xml(XmlError),
     Fault(F),
 }
 
 /// A document that is being read.
-struct Document<'x, 'b, B: Build> {
+struct XmlDocument<'x, 'b, B: Build> {
     reader: Reader<&'x [u8]>,
     build: &'b B,
     /// The open elements, from the root inwards.
-    open: Vec<Element<B::Value>>,
+    open: Vec<XmlElement<B::Value>>,
     root: Option<(String, B::Value)>,
 }
 
 /// An element that is not closed yet.
-struct Element<V> {
+struct XmlElement<V> {
     name: String,
     text: String,
     /// Attributes and child elements. A repeated child has several values.
@@ -88,7 +88,7 @@ struct Element<V> {
     places: std::collections::HashMap<String, usize>,
 }
 
-impl<V> Element<V> {
+impl<V> XmlElement<V> {
     fn new(name: String) -> Self {
         Self { name, text: String::new(), members: Vec::new(), places: Default::default() }
     }
@@ -102,7 +102,7 @@ impl<V> Element<V> {
     }
 }
 
-impl<'x, 'b, B: Build> Document<'x, 'b, B> {
+impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
     fn new(text: &'x str, build: &'b B) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader::from_str(text);
@@ -112,7 +112,7 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         Self { reader, build, open: Vec::new(), root: None }
     }
 
-    fn read(mut self) -> Result<B::Value, Stop<B::Fault>> {
+    fn read(mut self) -> Result<B::Value, XmlStop<B::Fault>> {
         loop {
             let event = self.reader.read_event().map_err(|error| self.error(error.to_string()))?;
             match event {
@@ -133,14 +133,14 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         }
     }
 
-    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Stop<B::Fault>> {
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<(), XmlStop<B::Fault>> {
         if self.open.len() == MAX_DEPTH {
             return Err(self.error(format!("nested more than {MAX_DEPTH} deep")));
         }
         if self.open.is_empty() && self.root.is_some() {
             return Err(self.error("there is more after the root element".to_owned()));
         }
-        let mut element = Element::new(start.name().as_ref().to_owned());
+        let mut element = XmlElement::new(start.name().as_ref().to_owned());
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.error(error.to_string()))?;
             let name = format!("@{}", attribute.key.as_ref());
@@ -153,7 +153,7 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Stop<B::Fault>> {
+    fn text(&mut self, text: &str) -> Result<(), XmlStop<B::Fault>> {
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}
@@ -163,7 +163,7 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
     }
 
     /// Returns the character of a reference: one of the five entities of XML, or a number.
-    fn entity(&self, name: &str) -> Result<char, Stop<B::Fault>> {
+    fn entity(&self, name: &str) -> Result<char, XmlStop<B::Fault>> {
         let number = match name.strip_prefix('#') {
             Some(digits) => match digits.strip_prefix(['x', 'X']) {
                 Some(digits) => u32::from_str_radix(digits, 16).ok(),
@@ -183,7 +183,7 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
             .ok_or_else(|| self.error(format!("the entity `{name}` is not known")))
     }
 
-    fn end(&mut self) -> Result<(), Stop<B::Fault>> {
+    fn end(&mut self) -> Result<(), XmlStop<B::Fault>> {
         let Some(element) = self.open.pop() else {
             return Err(self.error("an element ends that did not begin".to_owned()));
         };
@@ -196,8 +196,8 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         Ok(())
     }
 
-    fn value(&self, element: Element<B::Value>) -> Result<B::Value, Stop<B::Fault>> {
-        let Element { text, members, .. } = element;
+    fn value(&self, element: XmlElement<B::Value>) -> Result<B::Value, XmlStop<B::Fault>> {
+        let XmlElement { text, members, .. } = element;
         if members.is_empty() {
             return self.scalar(text);
         }
@@ -212,10 +212,10 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
             let text = self.scalar(text.to_owned())?;
             self.insert(&mut object, "#text".to_owned(), text)?;
         }
-        self.build.end_object(object).map(|(object, _)| object).map_err(Stop::Fault)
+        self.build.end_object(object).map(|(object, _)| object).map_err(XmlStop::Fault)
     }
 
-    fn one_or_list(&self, mut values: Vec<B::Value>) -> Result<B::Value, Stop<B::Fault>> {
+    fn one_or_list(&self, mut values: Vec<B::Value>) -> Result<B::Value, XmlStop<B::Fault>> {
         if values.len() == 1
             && let Some(only) = values.pop()
         {
@@ -223,9 +223,9 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         }
         let mut list = self.build.list();
         for value in values {
-            self.build.push(&mut list, value).map_err(Stop::Fault)?;
+            self.build.push(&mut list, value).map_err(XmlStop::Fault)?;
         }
-        self.build.end_list(list).map_err(Stop::Fault)
+        self.build.end_list(list).map_err(XmlStop::Fault)
     }
 
     fn insert(
@@ -233,16 +233,16 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         object: &mut B::Object,
         name: String,
         value: B::Value,
-    ) -> Result<(), Stop<B::Fault>> {
-        let key = self.build.key(name.into()).map_err(Stop::Fault)?;
-        self.build.insert(object, key, value).map_err(Stop::Fault)
+    ) -> Result<(), XmlStop<B::Fault>> {
+        let key = self.build.key(name.into()).map_err(XmlStop::Fault)?;
+        self.build.insert(object, key, value).map_err(XmlStop::Fault)
     }
 
-    fn scalar(&self, text: String) -> Result<B::Value, Stop<B::Fault>> {
-        self.build.scalar(Scalar::Text(text.into())).map_err(Stop::Fault)
+    fn scalar(&self, text: String) -> Result<B::Value, XmlStop<B::Fault>> {
+        self.build.scalar(Scalar::Text(text.into())).map_err(XmlStop::Fault)
     }
 
-    fn finish(mut self) -> Result<B::Value, Stop<B::Fault>> {
+    fn finish(mut self) -> Result<B::Value, XmlStop<B::Fault>> {
         if !self.open.is_empty() {
             return Err(self.error("the text ends inside an element".to_owned()));
         }
@@ -251,12 +251,12 @@ impl<'x, 'b, B: Build> Document<'x, 'b, B> {
         };
         let mut object = self.build.object();
         self.insert(&mut object, name, value)?;
-        self.build.end_object(object).map(|(object, _)| object).map_err(Stop::Fault)
+        self.build.end_object(object).map(|(object, _)| object).map_err(XmlStop::Fault)
     }
 
     #[cold]
-    fn error(&self, message: String) -> Stop<B::Fault> {
-        Stop::Xml(XmlError { message, offset: self.reader.buffer_position() })
+    fn error(&self, message: String) -> XmlStop<B::Fault> {
+        XmlStop::Xml(XmlError { message, offset: self.reader.buffer_position() })
     }
 }
 

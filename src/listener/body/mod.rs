@@ -91,12 +91,12 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The parts of a body to build.
 #[derive(Debug, Clone, Copy)]
-struct Wanted<'w> {
+struct WantedParts<'w> {
     json: &'w Projection,
     files: FileContent,
 }
 
-type Read = Result<Body, Malformed>;
+type ReadResult = Result<Body, Malformed>;
 
 impl BodyReader {
     /// Parses a body. Builds only the wanted parts of a JSON body.
@@ -106,15 +106,15 @@ impl BodyReader {
         bytes: &[u8],
         wanted: &Projection,
     ) -> Body {
-        self.read(content_type, bytes, Wanted { json: wanted, files: FileContent::Kept })
+        self.read(content_type, bytes, WantedParts { json: wanted, files: FileContent::Kept })
     }
 
-    fn read(self, content_type: Option<&str>, bytes: &[u8], wanted: Wanted<'_>) -> Body {
+    fn read(self, content_type: Option<&str>, bytes: &[u8], wanted: WantedParts<'_>) -> Body {
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         if text.is_empty() {
             return Body::NONE;
         }
-        let sent = Sent { content_type, bytes, text, wanted };
+        let sent = SentBody { content_type, bytes, text, wanted };
         let read = match self.formats {
             Formats::Auto => self.auto(&sent),
             Formats::Listed(_) => self.listed(&sent),
@@ -123,7 +123,7 @@ impl BodyReader {
     }
 
     /// Reads JSON and XML by their bytes, and other bodies by their content type.
-    fn auto(self, sent: &Sent<'_>) -> Read {
+    fn auto(self, sent: &SentBody<'_>) -> ReadResult {
         if Format::Json.may_be(sent.text) {
             match self.in_format(Format::Json, sent) {
                 Err(error) if !error.is_repeated_key() => {}
@@ -149,7 +149,7 @@ impl BodyReader {
 
     /// Reads a body in the first listed format that its bytes can be of. A body that begins like a
     /// format and is damaged is an error; a body in no listed format is not read.
-    fn listed(self, sent: &Sent<'_>) -> Read {
+    fn listed(self, sent: &SentBody<'_>) -> ReadResult {
         let mut last = Ok(Body::UNREAD);
         let is_only = self.formats.iter().nth(1).is_none();
         for format in self.formats.iter().filter(|format| is_only || format.may_be(sent.text)) {
@@ -167,7 +167,7 @@ impl BodyReader {
         last
     }
 
-    fn in_format(self, format: Format, sent: &Sent<'_>) -> Read {
+    fn in_format(self, format: Format, sent: &SentBody<'_>) -> ReadResult {
         match format {
             Format::Json => self.json(sent),
             Format::JsonLines => self.json_lines(sent),
@@ -187,7 +187,7 @@ impl BodyReader {
         }
     }
 
-    fn json(self, sent: &Sent<'_>) -> Read {
+    fn json(self, sent: &SentBody<'_>) -> ReadResult {
         let read = read_json_part(sent.bytes, sent.wanted.json, RepeatedKeys::Refuse);
         let (parsed, has_repeats) = match (read, self.repeated) {
             (Err(error), RepeatedKeys::LastCounts) if error.is_repeated_key() => {
@@ -203,7 +203,7 @@ impl BodyReader {
     }
 
     /// Reads a JSON value on each line (<https://github.com/ndjson/ndjson-spec>), as a list.
-    fn json_lines(self, sent: &Sent<'_>) -> Read {
+    fn json_lines(self, sent: &SentBody<'_>) -> ReadResult {
         let lines = sent.text.split(|byte| *byte == b'\n');
         let lines = lines.filter(|line| !line.trim_ascii().is_empty());
         let values = lines.map(|line| read_json_part(line, &Projection::whole(), self.repeated));
@@ -211,7 +211,7 @@ impl BodyReader {
         Ok(Body::of(Format::JsonLines, OwnedValue::List(values)))
     }
 
-    fn form(self, sent: &Sent<'_>) -> Read {
+    fn form(self, sent: &SentBody<'_>) -> ReadResult {
         let form = form(sent.text, sent.charset()).ok_or(Malformed::TooManyFields)?;
         let parsed = self.with_payload(form).map_err(Malformed::Json)?;
         Ok(Body::of(Format::Form, parsed))
@@ -248,21 +248,21 @@ impl BodyReader {
             return text;
         }
         let whole = Projection::whole();
-        let wanted = Wanted { json: &whole, files: FileContent::LeftOut };
+        let wanted = WantedParts { json: &whole, files: FileContent::LeftOut };
         self.read(content_type, bytes, wanted).parsed.to_string()
     }
 }
 
 /// A body as it was sent.
-struct Sent<'s> {
+struct SentBody<'s> {
     content_type: Option<&'s str>,
     bytes: &'s [u8],
     /// The body without its byte order mark.
     text: &'s [u8],
-    wanted: Wanted<'s>,
+    wanted: WantedParts<'s>,
 }
 
-impl Sent<'_> {
+impl SentBody<'_> {
     fn charset(&self) -> Charset {
         Charset::of(parameter(self.content_type, "charset"))
     }
@@ -272,6 +272,6 @@ impl Sent<'_> {
 pub(super) fn parse_as(content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
     let reader = BodyReader { formats: Formats::Auto, repeated: RepeatedKeys::LastCounts };
     let whole = Projection::whole();
-    let wanted = Wanted { json: &whole, files: FileContent::LeftOut };
+    let wanted = WantedParts { json: &whole, files: FileContent::LeftOut };
     reader.read(content_type, bytes, wanted).parsed
 }

@@ -43,11 +43,11 @@ const BOUNDS: [LimitKeyword; 4] = [
     },
 ];
 
-type Options<'o, R> = ValidationOptions<'o, R, Metered>;
+type SchemaOptions<'o, R> = ValidationOptions<'o, R, Metered>;
 type CompiledKeyword<'a> = Result<Box<dyn for<'i> Keyword<'i, Metered>>, ValidationError<'a>>;
 
 /// Replaces the numeric keywords of the crate.
-pub(super) fn with_exact_numbers<R>(options: Options<'_, R>) -> Options<'_, R> {
+pub(super) fn with_exact_numbers<R>(options: SchemaOptions<'_, R>) -> SchemaOptions<'_, R> {
     let bounded = BOUNDS.into_iter().fold(options, |options, bound| {
         let LimitKeyword { keyword, allows, message } = bound;
         options.with_keyword(keyword, move |_: &Map<String, Json>, limit: &Json, _: Location| {

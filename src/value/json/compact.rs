@@ -2,7 +2,7 @@
 
 use super::error::JsonError;
 use super::project::{Projection, read_json_part};
-use super::scan::{RepeatedKeys, Scanner};
+use super::scan::{JsonScanner, RepeatedKeys};
 
 /// Returns a JSON text without white space between its tokens. Numbers and strings keep the form in
 /// which they were written.
@@ -28,7 +28,7 @@ pub fn is_json(json: &[u8]) -> bool {
 }
 
 fn compacted(json: &[u8], repeated: RepeatedKeys) -> Result<String, JsonError> {
-    let mut scanner = Scanner::new(json, repeated)?;
+    let mut scanner = JsonScanner::new(json, repeated)?;
     let mut text = String::with_capacity(json.len());
     let start = scanner.start()?;
     scanner.skip(start, &mut text)?;

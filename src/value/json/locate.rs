@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A step of a path: the key or the index that was read last.
-enum Step<'j> {
+enum KeyOrIndex<'j> {
     Key(&'j str),
     Index(usize),
 }
@@ -11,16 +11,16 @@ enum Step<'j> {
 /// Returns the path of the object or list that contains an offset: `user.roles[2]`. Empty for the
 /// outermost one. The text must be JSON up to the offset.
 pub(super) fn path_at(text: &str, offset: usize) -> String {
-    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut steps: Vec<KeyOrIndex<'_>> = Vec::new();
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < offset {
         match bytes.get(at) {
-            Some(b'{') => steps.push(Step::Key("")),
-            Some(b'[') => steps.push(Step::Index(0)),
+            Some(b'{') => steps.push(KeyOrIndex::Key("")),
+            Some(b'[') => steps.push(KeyOrIndex::Index(0)),
             Some(b'}' | b']') => drop(steps.pop()),
             Some(b',') => {
-                if let Some(Step::Index(index)) = steps.last_mut() {
+                if let Some(KeyOrIndex::Index(index)) = steps.last_mut() {
                     *index += 1;
                 }
             }
@@ -39,9 +39,9 @@ pub(super) fn path_at(text: &str, offset: usize) -> String {
 }
 
 /// Takes a string as the key of the innermost object, if a colon follows.
-fn note_key<'j>(steps: &mut [Step<'j>], text: &'j str, range: std::ops::Range<usize>) {
+fn note_key<'j>(steps: &mut [KeyOrIndex<'j>], text: &'j str, range: std::ops::Range<usize>) {
     let behind = text.get(range.end + 1..).unwrap_or("").trim_start();
-    if let (Some(Step::Key(key)), true) = (steps.last_mut(), behind.starts_with(':')) {
+    if let (Some(KeyOrIndex::Key(key)), true) = (steps.last_mut(), behind.starts_with(':')) {
         *key = text.get(range).unwrap_or("");
     }
 }
@@ -58,14 +58,14 @@ fn end_of_string(bytes: &[u8], from: usize) -> usize {
     }
 }
 
-fn written(steps: &[Step<'_>]) -> String {
+fn written(steps: &[KeyOrIndex<'_>]) -> String {
     let mut path = String::new();
     for step in steps {
         // Writing to a string does not fail.
         let _ = match step {
-            Step::Key(key) if path.is_empty() => write!(path, "{key}"),
-            Step::Key(key) => write!(path, ".{key}"),
-            Step::Index(index) => write!(path, "[{index}]"),
+            KeyOrIndex::Key(key) if path.is_empty() => write!(path, "{key}"),
+            KeyOrIndex::Key(key) => write!(path, ".{key}"),
+            KeyOrIndex::Index(index) => write!(path, "[{index}]"),
         };
     }
     path

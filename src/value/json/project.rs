@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::error::JsonError;
 use super::read::{MAX_DEPTH, read_owned, skip};
-use super::scan::{RepeatedKeys, Scanner};
+use super::scan::{JsonScanner, RepeatedKeys};
 use crate::value::{OwnedObject, OwnedValue};
 
 /// The parts of a document to build.
@@ -67,7 +67,7 @@ pub fn read_json_part(
     wanted: &Projection,
     repeated: RepeatedKeys,
 ) -> Result<OwnedValue, JsonError> {
-    let mut scanner = Scanner::new(json, repeated)?;
+    let mut scanner = JsonScanner::new(json, repeated)?;
     let value = read_part(&mut scanner, wanted, 0)?;
     scanner.end()?;
     Ok(value)
@@ -75,7 +75,7 @@ pub fn read_json_part(
 
 /// Reads a value on the path to requested parts.
 fn read_part(
-    scanner: &mut Scanner<'_>,
+    scanner: &mut JsonScanner<'_>,
     wanted: &Projection,
     depth: usize,
 ) -> Result<OwnedValue, JsonError> {
@@ -93,7 +93,7 @@ fn read_part(
 }
 
 fn read_members(
-    scanner: &mut Scanner<'_>,
+    scanner: &mut JsonScanner<'_>,
     wanted: &Projection,
     depth: usize,
 ) -> Result<OwnedValue, JsonError> {

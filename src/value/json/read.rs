@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 
 use super::error::JsonError;
-use super::scan::{RepeatedKeys, Scanner, Start};
+use super::scan::{JsonScanner, RepeatedKeys, Start};
 use super::skip::NoCopy;
 use crate::value::build::{Build, OnHeap, Owned, Scalar};
 use crate::value::{Fault, FaultKind, Heap, OwnedValue, ParsedNumber, Value};
@@ -29,7 +29,7 @@ pub const MAX_DEPTH: usize = 128;
 /// # Ok::<(), hookgate::value::JsonError>(())
 /// ```
 pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
-    let mut scanner = Scanner::new(json, RepeatedKeys::Refuse)?;
+    let mut scanner = JsonScanner::new(json, RepeatedKeys::Refuse)?;
     let value = read_owned(&mut scanner, 0)?;
     scanner.end()?;
     Ok(value)
@@ -41,41 +41,46 @@ pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
 /// Returns an error if the text is not JSON, repeats a key, or exceeds a limit.
 pub fn read_json_into<'a>(heap: &'a Heap, json: &str) -> Result<Value<'a>, Fault> {
     let read = || {
-        let mut scanner = Scanner::new(json.as_bytes(), RepeatedKeys::Refuse)?;
+        let mut scanner = JsonScanner::new(json.as_bytes(), RepeatedKeys::Refuse)?;
         let value = read(&mut scanner, &OnHeap(heap), 0)?;
         scanner.end()?;
         Ok(value)
     };
     read().map_err(|stop| match stop {
-        Stop::Fault(fault) => fault,
-        Stop::Json(error) if error.is_repeated_key() => {
+        ReadStop::Fault(fault) => fault,
+        ReadStop::Json(error) if error.is_repeated_key() => {
             Fault::new(FaultKind::RepeatedKey, error.message)
                 .help("readers disagree on which value counts, so none is taken")
         }
-        Stop::Json(error) => Fault::new(FaultKind::BadData, format!("this is not JSON: {error}")),
+        ReadStop::Json(error) => {
+            Fault::new(FaultKind::BadData, format!("this is not JSON: {error}"))
+        }
     })
 }
 
 /// Reads a value at a depth into an owned value.
-pub(super) fn read_owned(scanner: &mut Scanner<'_>, depth: usize) -> Result<OwnedValue, JsonError> {
-    read(scanner, &Owned, depth).map_err(Stop::json)
+pub(super) fn read_owned(
+    scanner: &mut JsonScanner<'_>,
+    depth: usize,
+) -> Result<OwnedValue, JsonError> {
+    read(scanner, &Owned, depth).map_err(ReadStop::json)
 }
 
 /// The reason that reading stopped.
-pub(super) enum Stop<F> {
+pub(super) enum ReadStop<F> {
     /// The text is wrong.
     Json(JsonError),
     /// The builder failed.
     Fault(F),
 }
 
-impl<F> From<JsonError> for Stop<F> {
+impl<F> From<JsonError> for ReadStop<F> {
     fn from(error: JsonError) -> Self {
         Self::Json(error)
     }
 }
 
-impl Stop<Infallible> {
+impl ReadStop<Infallible> {
     fn json(self) -> JsonError {
         match self {
             Self::Json(error) => error,
@@ -86,10 +91,10 @@ impl Stop<Infallible> {
 
 /// Reads a value that is inside of `depth` lists and objects. Recursion is bounded by `MAX_DEPTH`.
 fn read<B: Build>(
-    scanner: &mut Scanner<'_>,
+    scanner: &mut JsonScanner<'_>,
     build: &B,
     depth: usize,
-) -> Result<B::Value, Stop<B::Fault>> {
+) -> Result<B::Value, ReadStop<B::Fault>> {
     let start = scanner.start()?;
     let scalar = match start {
         Start::List | Start::Object if depth == MAX_DEPTH => Scalar::Opaque(scanner.opaque(start)?),
@@ -101,7 +106,7 @@ fn read<B: Build>(
         Start::Number => number(scanner.number()?),
         Start::String => Scalar::Text(scanner.string()?.unescaped()),
     };
-    build.scalar(scalar).map_err(Stop::Fault)
+    build.scalar(scalar).map_err(ReadStop::Fault)
 }
 
 fn number(digits: &str) -> Scalar<'_> {
@@ -112,42 +117,42 @@ fn number(digits: &str) -> Scalar<'_> {
 }
 
 fn read_list<B: Build>(
-    scanner: &mut Scanner<'_>,
+    scanner: &mut JsonScanner<'_>,
     build: &B,
     depth: usize,
-) -> Result<B::Value, Stop<B::Fault>> {
+) -> Result<B::Value, ReadStop<B::Fault>> {
     let mut list = build.list();
     let mut first = true;
     while !scanner.list_ends(first)? {
         first = false;
         let item = read(scanner, build, depth)?;
-        build.push(&mut list, item).map_err(Stop::Fault)?;
+        build.push(&mut list, item).map_err(ReadStop::Fault)?;
     }
-    build.end_list(list).map_err(Stop::Fault)
+    build.end_list(list).map_err(ReadStop::Fault)
 }
 
 fn read_object<B: Build>(
-    scanner: &mut Scanner<'_>,
+    scanner: &mut JsonScanner<'_>,
     build: &B,
     depth: usize,
-) -> Result<B::Value, Stop<B::Fault>> {
+) -> Result<B::Value, ReadStop<B::Fault>> {
     let mut object = build.object();
     let mut first = true;
     while !scanner.object_ends(first)? {
         first = false;
         let key = scanner.key()?.unescaped();
-        let key = build.key(key).map_err(Stop::Fault)?;
+        let key = build.key(key).map_err(ReadStop::Fault)?;
         let value = read(scanner, build, depth)?;
-        build.insert(&mut object, key, value).map_err(Stop::Fault)?;
+        build.insert(&mut object, key, value).map_err(ReadStop::Fault)?;
     }
-    match build.end_object(object).map_err(Stop::Fault)? {
+    match build.end_object(object).map_err(ReadStop::Fault)? {
         (_, Some(key)) if scanner.refuses_repeats() => Err(scanner.repeat(&key).into()),
         (value, _) => Ok(value),
     }
 }
 
 /// Passes over a value.
-pub(super) fn skip(scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+pub(super) fn skip(scanner: &mut JsonScanner<'_>) -> Result<(), JsonError> {
     let start = scanner.start()?;
     scanner.skip(start, &mut NoCopy)
 }

@@ -18,7 +18,7 @@ pub enum RepeatedKeys {
 
 /// A reader at a position of a text.
 #[derive(Debug)]
-pub(super) struct Scanner<'j> {
+pub(super) struct JsonScanner<'j> {
     text: &'j str,
     at: usize,
     /// The keys of the objects around the position, if a repeated one is an error.
@@ -51,7 +51,7 @@ pub(super) struct RawString<'j> {
 
 type Scanned<T> = Result<T, JsonError>;
 
-impl<'j> Scanner<'j> {
+impl<'j> JsonScanner<'j> {
     /// Begins to read a text. A byte order mark at its start is passed over.
     pub(super) fn new(json: &'j [u8], repeated: RepeatedKeys) -> Scanned<Self> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);

@@ -1,7 +1,7 @@
 //! Passes over values without building them, at any depth, and copies them without white space.
 
 use super::error::JsonError;
-use super::scan::{Scanner, Start};
+use super::scan::{JsonScanner, Start};
 
 /// A destination for the text of a value, without white space between its tokens.
 pub(super) trait Copy {
@@ -30,7 +30,7 @@ impl OpenContainer {
     const LIST: Self = Self(u32::MAX);
 }
 
-impl Scanner<'_> {
+impl JsonScanner<'_> {
     /// Reads the rest of a value whose start was read, and returns its text. A repeated key in it is
     /// always an error: the text is passed on as it is, so its last values cannot count.
     pub(super) fn opaque(&mut self, start: Start) -> Result<String, JsonError> {

@@ -144,7 +144,7 @@ fn revoking_a_key_twice_is_reported_without_its_secret() {
     let key = folder.stdout_of(&["keys", "create", "--tenant", "acme"]);
     let key = key.trim();
     let secret = key.splitn(3, '_').nth(2).unwrap();
-    let message = stderr(&folder.command(&["keys", "revoke", "--", secret]));
+    let message = stderr(&folder.command(&["keys", "revoke", secret]));
     assert!(message.contains("this is the id of no key"), "{message}");
     assert!(!message.contains(secret), "{message}");
     folder.stdout_of(&["keys", "revoke", key]);
