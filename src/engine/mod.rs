@@ -32,8 +32,8 @@ pub use crate::program::{Key, Program, Read, RuleSet};
 pub use crate::source::{Source, Span};
 pub use crate::syntax::Parsed;
 pub use crate::value::{
-    Fault, FaultKind, Heap, JsonError, Kind, Kinds, Number, OwnedValue, Projection, RepeatedKeys,
-    Time, Value, read_json, read_json_part,
+    BigNumber, Fault, FaultKind, Heap, JsonError, Kind, Kinds, Number, OwnedBigNumber, OwnedValue,
+    Projection, RepeatedKeys, Time, Value, read_json, read_json_part,
 };
 pub use crate::vm::{Bound, Context, Limits, Machine, Secrets, Trap};
 pub use request::request_roots;

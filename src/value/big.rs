@@ -323,7 +323,7 @@ impl Exponent<'_> {
 }
 
 /// Parses a number in the notation of the language and of JSON: an optional sign, digits, a
-/// fraction, an exponent. A number that only a [`BigNumber`] can hold is out of
+/// fraction, an exponent. A number that only a `BigNumber` can hold is out of
 /// range.
 impl std::str::FromStr for Number {
     type Err = Fault;

@@ -77,7 +77,7 @@ pub enum Value<'a> {
     List(List<'a>),
     /// An object.
     Object(Object<'a>),
-    /// A list or object that is nested deeper than [`MAX_DEPTH`], as compact JSON. Programs can pass
+    /// A list or object that is nested deeper than 128 levels, as compact JSON. Programs can pass
     /// it on, but not read it.
     Opaque(&'a str),
     /// A time.

@@ -1,9 +1,10 @@
 //! The head of a request, before any route: its size, and the rules of RFC 9112 and RFC 9113 for
 //! `Host` and `Transfer-Encoding`. Knows no listener.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use hyper::header::{HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{StatusCode, Version};
@@ -61,10 +62,19 @@ pub(super) fn size(head: &Parts) -> usize {
 }
 
 /// Returns the bytes that a copy of a head as strings takes for values that are not UTF-8. A
-/// replaced byte takes three bytes there.
+/// character of ISO-8859-1 takes up to two bytes there.
 pub(in crate::gateway) fn copy_size(headers: &HeaderMap) -> usize {
     let values = headers.values().map(hyper::header::HeaderValue::as_bytes);
-    values.filter(|value| std::str::from_utf8(value).is_err()).map(|value| value.len() * 3).sum()
+    values.filter(|value| std::str::from_utf8(value).is_err()).map(|value| value.len() * 2).sum()
+}
+
+/// Returns a header value as a string: UTF-8, or else ISO-8859-1, which HTTP allowed before
+/// ([RFC 9110, section 5.5](https://www.rfc-editor.org/rfc/rfc9110#section-5.5)).
+pub(in crate::gateway) fn value_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    }
 }
 
 /// Checks the rules that apply to every route.

@@ -27,7 +27,7 @@ mod tls_reason;
 mod unread;
 
 pub(crate) use collected::collected;
-pub(super) use head::copy_size;
+pub(super) use head::{copy_size, value_text};
 pub(super) use memory::{BodyReservation, Memory};
 pub use stages::{STAGES, StageRow};
 pub(crate) use tls_reason::handshake_reason;

@@ -27,7 +27,7 @@ use crate::gateway::deliver::HOPS;
 use crate::gateway::http::body;
 use crate::gateway::http::body::Incoming;
 use crate::gateway::http::client_address::Origin;
-use crate::gateway::http::{BodyReservation, copy_size};
+use crate::gateway::http::{BodyReservation, copy_size, value_text};
 use crate::gateway::ids::{ListenerId, TenantId};
 use crate::gateway::ops::clock::{UnixMicros, micros_in, micros_of};
 use crate::gateway::ops::offload::Load;
@@ -520,16 +520,11 @@ fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)>
 }
 
 impl RequestHead {
-    /// Returns the headers as strings, because programs read strings. Bytes that are not UTF-8
-    /// become U+FFFD.
-    ///
-    /// This cannot make a verification succeed: a signature over these strings differs from one
-    /// over the bytes, and no secret contains U+FFFD.
+    /// Returns the headers as strings, because programs read strings. A value that is not UTF-8 is
+    /// read as ISO-8859-1, so each byte string has one reading, and different ones stay different.
     fn texts(&self) -> Vec<(&str, Cow<'_, str>)> {
         let headers = self.parts.headers.iter();
-        headers
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect()
+        headers.map(|(name, value)| (name.as_str(), value_text(value))).collect()
     }
 
     fn request<'a>(

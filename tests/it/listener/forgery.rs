@@ -8,6 +8,7 @@ mod changes;
 mod facts;
 mod members;
 mod proofs;
+mod readings;
 mod replays;
 mod secrets;
 mod signatures;
