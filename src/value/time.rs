@@ -210,6 +210,8 @@ impl Time {
                     let local = zone.from_utc_datetime(&self.utc).naive_local();
                     Self::zoned(local_instant(zone, moved(local)?)?, zone)
                 }
+                // Most times are in UTC.
+                Clocks::Offset(0) => Self::placed(moved(self.utc)?, self.clocks),
                 Clocks::Offset(_) => {
                     let at = self.get();
                     let local = moved(at.naive_local())?;

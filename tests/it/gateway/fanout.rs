@@ -189,11 +189,12 @@ fn accepting_an_event_costs_the_same_with_two_thousand_subscriptions() {
             for id in 0..20 {
                 let before = length();
                 keep(&store, "acme", &id.to_string(), "a", id).await;
-                cost.push(length() - before);
+                // A checkpoint in between makes the log shorter.
+                cost.extend(length().checked_sub(before));
             }
             assert_eq!(store.waiting_rows().await, Ok(0));
             cost.sort_unstable();
-            cost[10]
+            cost[cost.len() / 2]
         })
     };
     let (few, many) = (cost(1), cost(2000));
