@@ -4,35 +4,12 @@
 # in `target/clients/python` (`.ci/run` installs it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-hookgate=${HOOKGATE:-$PWD/target/debug/hookgate}
 schemathesis=$PWD/target/clients/python/bin/schemathesis
 seconds=${1:-30}
 export SCHEMATHESIS_HOOKS=$PWD/tests/clients/contract_hooks.py
 
-folder=$(mktemp -d)
-gateway=
-trap '[ -z "$gateway" ] || kill "$gateway"; rm -rf "$folder"' EXIT
-mkdir "$folder/listeners"
-cat > "$folder/hookgate.toml" <<'TOML'
-public_url = "https://hooks.example.com"
+. tests/gateway.sh
 
-[server]
-listen = "127.0.0.1:0"
-management = "127.0.0.1:0"
-TOML
-cat > "$folder/listeners/open.toml" <<'TOML'
-id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
-name = "Open"
-tenant = "acme"
-
-[rate_limit]
-requests = 100000
-burst = 100000
-
-[event]
-type = 'parsed_body.type'
-types = ["thing.made"]
-TOML
 # Paths use the tenant of the key; another tenant has tests of its own.
 cat > "$folder/schemathesis.toml" <<'TOML'
 [parameters]
@@ -40,21 +17,8 @@ tenantLocator = "acme"
 id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
 TOML
 
-"$hookgate" tenants create acme -C "$folder" 2>/dev/null
-key=$("$hookgate" keys create --tenant acme --scope admin -C "$folder" 2>/dev/null)
-"$hookgate" serve -C "$folder" > "$folder/log" 2>&1 &
-gateway=$!
-for _ in $(seq 100); do
-  grep -q "^listening" "$folder/log" && break
-  sleep 0.1
-done
-management=$(sed -n 's/^listening.* for management at \([0-9.:]*\).*/\1/p' "$folder/log")
-
-# Test data: an event, and a webhook of each kind.
-senders=$(sed -n 's/^listening for senders at \([0-9.:]*\).*/\1/p' "$folder/log")
+# Test data: a webhook of each kind.
 call() { curl -sf -o /dev/null "$@" -H "Authorization: Bearer $key" -H "Content-Type: application/json"; }
-call "http://$senders/webhooks/v1/listeners/5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10/notify" \
-  -d '{"type":"thing.made"}'
 call "http://$management/event/acme/webhooks" \
   -d '{"name":"a","endpoint":{"url":"https://receiver.invalid/"},"eventTypes":["other"]}'
 call "http://$management/api/v1/webhooks" -d '{"name":"b","uri":"https://receiver.invalid/",

@@ -60,11 +60,24 @@ impl Function {
         }
     }
 
-    /// Returns true if the result of secret arguments is public. `all_secret` is true if every
-    /// argument is secret. A digest or HMAC of secrets alone is a derived key, so it stays secret.
-    pub fn releases(&self, all_secret: bool) -> bool {
-        let derives_key = matches!(self.role, Role::Digest | Role::Hmac) && all_secret;
-        self.declassifies && !derives_key
+    /// Returns true if the result is public although arguments are secret. `is_secret` has an
+    /// entry for each argument.
+    ///
+    /// A digest or HMAC of secrets alone is a derived key, so it stays secret. A plaintext stays
+    /// secret if the ciphertext is secret, or the IV and not the key: with a known key, the IV could
+    /// be calculated from a chosen ciphertext. Some providers derive the IV from the key.
+    pub fn releases(&self, is_secret: &[bool]) -> bool {
+        let stays_secret = match self.role {
+            Role::Digest | Role::Hmac => is_secret.iter().all(|secret| *secret),
+            Role::Decrypt | Role::DecryptUnauthenticated => {
+                let [key, iv, data @ ..] = is_secret else {
+                    return false;
+                };
+                data.contains(&true) || (*iv && !*key)
+            }
+            _ => false,
+        };
+        self.declassifies && !stays_secret
     }
 
     /// Returns the minimum number of arguments.
@@ -112,6 +125,8 @@ pub enum Role {
     DecodeBase64,
     /// Reads a token without verifying it.
     DecodeToken,
+    /// Decrypts with authentication of the ciphertext.
+    Decrypt,
     /// Decrypts without authentication of the ciphertext.
     DecryptUnauthenticated,
     /// Computes a digest without a key.

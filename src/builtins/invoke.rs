@@ -145,8 +145,8 @@ fn invoke_with_secret<'a>(
         })
         .collect();
     let answer = run(env, function, &shown).map_err(|fault| without_content(function, &fault))?;
-    let all_secret = args.iter().all(|arg| arg.holds_secret());
-    if function.releases(all_secret) { Ok(answer) } else { keep_secret(env.heap, answer) }
+    let is_secret: SmallVec<[bool; 4]> = args.iter().map(|arg| arg.holds_secret()).collect();
+    if function.releases(&is_secret) { Ok(answer) } else { keep_secret(env.heap, answer) }
 }
 
 /// Replaces the message of a fault, which may quote an argument. If an argument is secret, only the

@@ -31,7 +31,7 @@ mod text;
 mod time;
 
 #[cfg(feature = "listener")]
-pub(crate) use crypto::{Jwk, KeyType, jwk_keys, key_type};
+pub(crate) use crypto::{Jwk, KeyType, key_type, read_jwks};
 pub use function::{
     Args, Code, Env, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native,
     NullPropagation, Param, ParamRole, Role, conversion, example,

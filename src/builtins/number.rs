@@ -3,7 +3,9 @@
 
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
-use crate::value::{Fault, FaultKind, Heap, Kinds, Number, ParsedNumber, Value, canonical, quoted};
+use crate::value::{
+    Fault, FaultKind, Heap, Kinds, Number, ParsedNumber, Value, plain_notation, quoted,
+};
 
 pub(super) const FUNCTIONS: &[Function] = &[INTEGER, DECIMAL, ROUND, FLOOR, CEIL, ABS];
 
@@ -167,7 +169,7 @@ fn decimal<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 /// Parses a number of any length. White space around it is an error, not removed silently.
 fn spelled<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
     heap.work_on_bytes(text.len())?;
-    match ParsedNumber::parse(&canonical(text)) {
+    match ParsedNumber::parse(&plain_notation(text)) {
         Some(ParsedNumber::Number(number)) => Ok(Value::Number(number)),
         Some(ParsedNumber::Big(number)) => heap.big_number(number).map(Value::BigNumber),
         None => Err(not_a_number(text)),
@@ -176,7 +178,7 @@ fn spelled<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
 
 fn not_a_number(text: &str) -> Fault {
     let fault = Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)));
-    if ParsedNumber::parse(&canonical(text.trim())).is_some() {
+    if ParsedNumber::parse(&plain_notation(text.trim())).is_some() {
         return fault.help("take away the white space around it first: `$TRIM(…)`");
     }
     fault.help(

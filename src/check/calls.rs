@@ -147,8 +147,7 @@ impl<'c> Checker<'c> {
     }
 
     fn native(&mut self, callee: &Callee, name_span: Span, arguments: &[Argument<'_>]) -> Type {
-        let mut secret = false;
-        let mut all_secret = true;
+        let mut is_secret = vec![false; arguments.len()];
         let mut subject_may_be_null = false;
         let mut any_digest = false;
         let mut any_digest_text = false;
@@ -157,8 +156,9 @@ impl<'c> Checker<'c> {
             let Some(param) = callee.param(at) else {
                 continue;
             };
-            secret |= seen.secret;
-            all_secret &= seen.secret;
+            if let Some(place) = is_secret.get_mut(at) {
+                *place = seen.secret;
+            }
             any_digest |= seen.digest;
             any_digest_text |= seen.digest_text;
             subject_may_be_null |= at == 0 && seen.may_be_null();
@@ -197,7 +197,7 @@ impl<'c> Checker<'c> {
         if has_role(callee, Role::DecryptUnauthenticated) {
             self.refuse_unverified(callee, name_span);
         }
-        if secret && !callee.releases(all_secret) {
+        if is_secret.contains(&true) && !callee.releases(&is_secret) {
             answer = self.kept_secret(callee, answer, name_span);
         }
         answer
@@ -206,7 +206,8 @@ impl<'c> Checker<'c> {
     /// Reports a decryption of data that nothing has authenticated. If an attacker can see that it
     /// fails, many changed ciphertexts reveal the plaintext (padding oracle, Vaudenay 2002).
     fn refuse_unverified(&mut self, callee: &Function, span: Span) {
-        if !self.host.unverified {
+        // A definition is checked again where it is used.
+        if !self.host.unverified || self.host.fragment {
             return;
         }
         let message =
@@ -297,7 +298,6 @@ impl<'c> Checker<'c> {
         );
     }
 
-    /// Reports a literal regular expression that does not compile.
     /// Reports a literal time format or zone with which every call fails.
     fn time_literal(&mut self, callee: &Function, at: usize, argument: &Argument<'_>) {
         let literal = self.literal(argument);

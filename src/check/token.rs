@@ -26,7 +26,7 @@ fn unread_times(checker: &mut Checker<'_>) {
     };
     let tokens = Tokens { checker };
     let mut nodes = checker.tree.iter();
-    if nodes.any(|(id, expr)| is_member(checker, expr, "exp") || tokens.bounds_age(id, expr)) {
+    if nodes.any(|(_, expr)| is_member(checker, expr, "exp") || tokens.bounds_age(expr)) {
         return;
     }
     let message = "the claims are read, and never when they expire";
@@ -137,16 +137,22 @@ struct Tokens<'a, 'c> {
 }
 
 impl Tokens<'_, '_> {
-    /// Returns true for a comparison of the order of `iat` and the clock.
-    fn bounds_age(&self, id: ExprId, expr: &Expr) -> bool {
-        let is_order = |run: &Run| run.operator.is_ordering();
-        let ordered = matches!(expr, Expr::Run { rest, .. } if rest.iter().any(is_order));
+    /// Returns true for a comparison that fails when `iat` is long ago: `iat` is on the greater side
+    /// and the clock on the other, or a difference of both is on the lesser side.
+    fn bounds_age(&self, expr: &Expr) -> bool {
+        let Expr::Run { first, rest } = expr else { return false };
+        let [run] = rest.as_slice() else { return false };
+        let (lesser, greater) = match run.operator {
+            Operator::Less | Operator::LessEqual => (*first, run.operand),
+            Operator::Greater | Operator::GreaterEqual => (run.operand, *first),
+            _ => return false,
+        };
         let is_clock = |id: ExprId, _: &Expr| {
             let callee = self.checker.found.callees.get(&Place::whole(id));
             callee.is_some_and(|callee| matches!(callee.code, How::Form(Form::Time)))
         };
         let is_iat = |_: ExprId, expr: &Expr| is_member(self.checker, expr, "iat");
-        ordered && self.has(id, &is_clock) && self.has(id, &is_iat)
+        self.has(lesser, &is_clock) && (self.has(greater, &is_iat) || self.has(lesser, &is_iat))
     }
 
     /// Returns true if an expression is or contains one that passes.

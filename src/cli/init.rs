@@ -1,5 +1,6 @@
 //! `hookgate init`: writes a listener for a provider, ready to be completed.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -165,7 +166,7 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
         }
     }
     out.push_str(&rate_limit(recipe));
-    let kind = recipe.event_type().unwrap_or("parsed_body.type");
+    let kind = in_parentheses(recipe.event_type().unwrap_or("parsed_body.type"));
     let _ = write!(
         out,
         "\n# Which requests become events; without it all do.\n\
@@ -182,7 +183,8 @@ fn listener_file(recipe: &Recipe, id: &str, name: &str, tenant: &str) -> String 
     );
     if !recipe.scaffold.is_empty() {
         out.push_str(
-            "\n# If the sender signs in another way, take `provider` out and write the verification here.\n",
+            "\n# If the sender signs in another way, remove `provider` and write the verification here. Its\n\
+             # `[event]` and `[deduplicate]` go with it: write them too.\n",
         );
     }
     for line in recipe.scaffold.lines() {
@@ -221,7 +223,9 @@ fn rate_limit(recipe: &Recipe) -> String {
 fn steps(recipe: &Recipe, url: &str, path: &str, folder: &Path) -> String {
     let main = recipe.secrets.first().map_or("", |secret| &secret.name);
     let setup = recipe.setup.replace("{url}", url).replace("{secret}", main);
-    let mut out = format!("wrote {path}\n\nAt {}:\n", recipe.title);
+    // A recipe with a scaffold is for a sender of one's own, and has no provider.
+    let place = if recipe.scaffold.is_empty() { &recipe.title } else { "the sender" };
+    let mut out = format!("wrote {path}\n\nAt {place}:\n");
     for (at, step) in setup.lines().filter(|line| !line.trim().is_empty()).enumerate() {
         let _ = writeln!(out, "  {}. {}", at + 1, step.trim());
     }
@@ -232,6 +236,14 @@ fn steps(recipe: &Recipe, url: &str, path: &str, folder: &Path) -> String {
     let option = folder_option(folder);
     let _ = writeln!(out, "  hookgate check {}\n  hookgate serve{option}", folder.display());
     out
+}
+
+/// Returns an operand of `IN`. `IN` binds tighter than `OR` and than `IF`.
+fn in_parentheses(expression: &str) -> Cow<'_, str> {
+    match expression.contains(' ') {
+        true => Cow::Owned(format!("({expression})")),
+        false => Cow::Borrowed(expression),
+    }
 }
 
 fn capitalised(text: &str) -> String {

@@ -158,9 +158,7 @@ fn name(path: &Path) -> String {
 /// Reads a file as JSON.
 pub(super) fn json(path: &Path) -> Result<OwnedValue, Error> {
     let content = bytes(path)?;
-    // Some editors write a byte order mark at the start of a UTF-8 file.
-    read_json(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content))
-        .map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
+    read_json(&content).map_err(|error| Error::Read { name: name(path), reason: error.to_string() })
 }
 
 /// Returns a context whose header names are in lower case, as those of a received request.

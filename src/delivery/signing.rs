@@ -33,8 +33,8 @@ const TEXT_BYTES: RangeInclusive<usize> = 24..=512;
 pub enum SigningSecretError {
     /// The secret resembles one of Standard Webhooks, but has another prefix.
     #[error(
-        "has the look of a secret of Standard Webhooks and is none: begin with `whsec_`, with \
-         nothing before it, and go on with 24 to 64 bytes in Base64"
+        "resembles a secret of Standard Webhooks: begin with `whsec_`, with nothing before it, and \
+         continue with 24 to 64 bytes in Base64"
     )]
     Prefix,
     /// The secret is a key for signatures with a key pair.
@@ -62,7 +62,7 @@ impl SigningSecret {
     ///
     /// # Errors
     /// Returns an error if the key is too short or too long, or if the string resembles a secret of
-    /// Standard Webhooks and is none: the receiver would read another key from it.
+    /// Standard Webhooks in another form: the receiver would read another key from it.
     pub fn read(text: &str) -> Result<Self, SigningSecretError> {
         if text.trim() != text || text.contains(char::is_control) {
             return Err(SigningSecretError::Space);

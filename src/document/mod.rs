@@ -17,7 +17,7 @@ pub(crate) use text::Text;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 pub(crate) use crate::value::shortened;
-use crate::value::{Number, OwnedBigNumber, OwnedObject, OwnedValue, ParsedNumber, canonical};
+use crate::value::{Number, OwnedBigNumber, OwnedObject, OwnedValue, ParsedNumber, plain_notation};
 
 /// A value in a document.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ fn unreadable(span: Span, message: impl Into<String>) -> Diagnostic {
 
 /// Parses a number from its digits. As in literals, an integer is exact or an error.
 fn number(digits: &str, span: Span) -> Result<Content, Diagnostic> {
-    match ParsedNumber::parse(&canonical(digits)) {
+    match ParsedNumber::parse(&plain_notation(digits)) {
         Some(ParsedNumber::Number(number)) => Ok(Content::Number(number)),
         Some(ParsedNumber::Big(number)) if number.is_integer() => {
             Ok(Content::BigNumber(number.into()))

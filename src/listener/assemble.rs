@@ -8,31 +8,24 @@ mod definitions;
 mod limits;
 mod part;
 mod parts;
+mod programs;
+mod secrets;
 
 use std::collections::BTreeMap;
-
-use zeroize::Zeroizing;
 
 use self::part::Part;
 use super::body::{BodyReader, Formats};
 use super::config_keys::{FRAGMENT, GATEWAY_KEYS, LISTENER};
 use super::lints;
-use super::recipe::{Recipe, find_recipe, recipe_names, usual_encoding};
-use super::secret::{self, Encoding};
+use super::recipe::{Recipe, find_recipe, recipe_names};
 use super::sources::{External, SecretSources, SourceRefusal, usual_sources};
 use super::{Dedup, Events, Listener, Schema};
-use crate::check::Checked;
-use crate::config::{Layer, Neighbour, looks_like_name, mask};
+use crate::config::{Layer, Neighbour, mask};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, did_you_mean};
-use crate::document::{Content, Entry, Node, Text};
-use crate::engine::{
-    Engine, OwnedValue, Parsed, Program, RootDeclaration, RuleSet, Secrets, Source, Type,
-};
+use crate::document::{Content, Node};
+use crate::engine::{Engine, OwnedValue, RootDeclaration, RuleSet, Secrets, Source, Type};
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection, RepeatedKeys};
-
-/// Maximum number of active secrets with one name. Several are active during a key rotation.
-const MAX_ACTIVE_SECRETS: usize = 16;
 
 /// The caller's access to everything outside a listener file.
 pub struct ConfigSource<'o> {
@@ -120,16 +113,6 @@ pub fn load(name: &str, text: &str, outside: &ConfigSource<'_>) -> Loaded {
         loaded.listener = listener;
     }
     loaded
-}
-
-/// Returns the message for a variable that is not set. A text that is no name may be the secret.
-fn no_variable(name: &str) -> String {
-    if looks_like_name(name) {
-        format!("there is no variable `{name}`: set it, `export {name}=…`")
-    } else {
-        "there is no variable of this name: `env` takes the name of a variable, not the secret"
-            .to_owned()
-    }
 }
 
 /// Returns the keys of the gateway, which do not belong into the file of a listener.
@@ -290,10 +273,13 @@ impl<'a> Assembly<'a> {
         self.report_if_not_allowed(false, Diagnostic::new(Code::W0608, span, message).help(help));
     }
 
-    fn formats(&self) -> Formats {
+    fn formats(&mut self) -> Formats {
         let Some(part) = self.member("body", "format") else {
             return Formats::default();
         };
+        if matches!(&part.node.content, Content::List(names) if names.is_empty()) {
+            self.wrong(part, "without a format no body is read; `auto` reads every format");
+        }
         match part.node.as_str() {
             Some("auto") => Formats::Auto,
             Some(only) => Formats::listed([only]),
@@ -301,12 +287,13 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn body_reader(&self) -> BodyReader {
+    fn body_reader(&mut self) -> BodyReader {
         let given = self.member("json", "duplicate_keys").and_then(|part| part.node.as_str());
         let usual = || self.root().section("json").table("json").text("duplicate_keys");
+        let duplicate_keys = given.unwrap_or_else(usual);
         BodyReader {
             formats: self.formats(),
-            repeated: match given.unwrap_or_else(usual) {
+            repeated: match duplicate_keys {
                 "last" => RepeatedKeys::LastCounts,
                 _ => RepeatedKeys::Refuse,
             },
@@ -438,21 +425,6 @@ impl<'a> Assembly<'a> {
         false
     }
 
-    /// Returns the sources of the secrets, for a comparison with those of other listeners.
-    fn secret_sources(&self) -> SecretSources {
-        let span = self.name_span();
-        let mut sources = SecretSources {
-            tenant: self.required("tenant").into(),
-            name: (self.required("name").into(), span),
-            may_share_name: self.engine.host().allowed.contains(&Code::W0610),
-            source: self.file.source.clone(),
-            may_share: self.engine.host().allowed.contains(&Code::W0607),
-            named: Vec::new(),
-        };
-        self.named.iter().for_each(|(external, span)| sources.add(*external, *span));
-        sources
-    }
-
     fn samples(&mut self) {
         for part in self.own("samples").into_iter().flat_map(Part::items) {
             let Some(content) = self.file(part) else {
@@ -474,133 +446,6 @@ impl<'a> Assembly<'a> {
             let root = RootDeclaration::new("parsed_body").of(value_type.not_null());
             self.engine = self.engine.clone().roots([root.clone()]);
             self.verifying = self.verifying.clone().roots([root]);
-        }
-    }
-
-    fn read_secrets(&mut self) {
-        let named: Vec<(&Entry, Part<'a>)> =
-            self.own("secrets").into_iter().flat_map(Part::entries).collect();
-        for (entry, part) in named {
-            let name = &*entry.key.text;
-            self.secret_names.push(name.into());
-            if self.outside.secrets.iter().any(|(given, _)| given == name) {
-                continue;
-            }
-            let sources: Vec<Part<'a>> =
-                if part.node.entries().is_empty() { part.items().collect() } else { vec![part] };
-            // The check against the schema has reported a value that is neither a table nor a list.
-            let is_list = matches!(part.node.content, Content::List(_));
-            if sources.is_empty() && is_list {
-                self.unset(part, format!("the secret `{name}` is not set"), None);
-            }
-            if sources.len() > MAX_ACTIVE_SECRETS {
-                // Each active secret adds one hash of a forged request.
-                self.wrong(
-                    part,
-                    format!("at most {MAX_ACTIVE_SECRETS} secrets are active at once"),
-                );
-                continue;
-            }
-            for source in sources {
-                self.read_secret(name, source);
-            }
-        }
-        self.take_given_secrets();
-        self.require_secrets();
-    }
-
-    /// Returns the encoding of a secret: the given one, or otherwise that of the recipe.
-    fn encoding_of(&self, name: &str, given: Option<&str>) -> Encoding {
-        let secrets = self.recipe.map(|recipe| recipe.secrets.as_slice()).unwrap_or_default();
-        let of_recipe = || {
-            let found = secrets.iter().find(|secret| secret.name == name);
-            found.map_or_else(usual_encoding, |secret| secret.encoding)
-        };
-        given.and_then(Encoding::find).unwrap_or_else(of_recipe)
-    }
-
-    fn take_given_secrets(&mut self) {
-        for (name, active) in &self.outside.secrets {
-            let file = self.file.root.get("secrets").and_then(|secrets| secrets.get(name));
-            let own = file.and_then(|secret| secret.get("encoding")).and_then(Node::as_str);
-            let encoding = self.encoding_of(name, own);
-            self.secret_names.push(name.as_str().into());
-            for secret in active {
-                if let Err(message) = secret::decode(&mut self.secrets, name, secret, encoding) {
-                    self.told.push(Diagnostic::new(Code::E0606, Span::default(), message));
-                }
-            }
-        }
-    }
-
-    fn read_secret(&mut self, name: &str, part: Part<'a>) {
-        let encoding = self.encoding_of(name, part.str("encoding"));
-        let text = |at: Part<'a>| at.node.as_str().unwrap_or("");
-        let (external, at) = match (part.get("env"), part.get("file")) {
-            (Some(at), _) => (External::SecretVariable(text(at)), at),
-            (_, Some(at)) => (External::SecretFile(text(at)), at),
-            _ => return,
-        };
-        if !self.may_use(at, external) {
-            return;
-        }
-        self.named.push((external, at.node.span));
-        let content = match self.content_of(external) {
-            Ok(content) => content,
-            Err(reason) => {
-                let message = format!("the secret `{name}` is not set");
-                return self.unset(at, message, Some(reason));
-            }
-        };
-        let added = secret::decode(&mut self.secrets, name, &content, encoding);
-        if let Err(message) = added {
-            return self.unset(at, message, secret::advice(&content, encoding));
-        }
-        let is_stated = self.recipe.is_some() || part.get("encoding").is_some();
-        if let Some((message, help)) = secret::doubt(name, &content, encoding, is_stated) {
-            let warning = Diagnostic::new(Code::W0613, at.node.span, message).help(help);
-            self.report_if_not_allowed(part.of_recipe, warning);
-        }
-    }
-
-    /// Reads the secret from a source. An error is a message.
-    fn content_of(&self, external: External<'_>) -> Result<Zeroizing<String>, String> {
-        let content = match external {
-            External::SecretVariable(variable) => {
-                (self.outside.environment)(variable).ok_or_else(|| no_variable(variable))
-            }
-            External::SecretFile(file) | External::File(file) => (self.outside.file)(file)
-                .map_err(|reason| format!("cannot read `{file}`: {reason}"))
-                .and_then(|bytes| {
-                    String::from_utf8(bytes).map_err(|_| format!("`{file}` is not UTF-8 text"))
-                }),
-        };
-        content.map(Zeroizing::new)
-    }
-
-    fn unset(&mut self, part: Part<'_>, message: String, reason: Option<String>) {
-        let code = if self.outside.secrets_needed { Code::E0606 } else { Code::W0606 };
-        let diagnostic = Diagnostic::new(code, part.node.span, message).maybe_help(reason);
-        self.report_if_not_allowed(part.of_recipe, diagnostic);
-    }
-
-    /// Reports secrets that the recipe requires and the file does not define.
-    fn require_secrets(&mut self) {
-        let Some(recipe) = self.recipe else {
-            return;
-        };
-        let span = self.file.root.get("provider").map_or(Span::default(), |node| node.span);
-        for secret in &recipe.secrets {
-            if secret.optional || self.secret_names.iter().any(|name| **name == *secret.name) {
-                continue;
-            }
-            let message =
-                format!("`{}` needs the secret `{}`: {}", recipe.name, secret.name, secret.what);
-            let help = format!(
-                "write `[secrets]` and below it `{} = {{ env = \"{}\" }}`",
-                secret.name, secret.name
-            );
-            self.told.push(Diagnostic::new(Code::E0606, span, message).help(help));
         }
     }
 
@@ -630,170 +475,4 @@ impl<'a> Assembly<'a> {
         }
         OwnedValue::Object(OwnedObject::new(vars.into_iter().collect()).0)
     }
-
-    /// Checks an expression and reports its errors at their positions in the file.
-    fn checked(&mut self, part: Part<'_>, engine: &Engine) -> Option<Checked> {
-        let text = part.node.as_text()?;
-        self.checked_text(part, text, engine, &text.value, 0)
-    }
-
-    /// Checks an expression that is wrapped in other source text. It starts `before` bytes into
-    /// that source.
-    fn checked_text(
-        &mut self,
-        part: Part<'_>,
-        text: &Text,
-        engine: &Engine,
-        source: &str,
-        before: usize,
-    ) -> Option<Checked> {
-        let name = self.name_of(part);
-        match engine.check(Source::new(name, source)) {
-            Ok(checked) => {
-                let warnings = self.own_warnings(&checked, engine.host().verification);
-                self.place(part, text, warnings, before);
-                self.known_secrets(part, &checked);
-                Some(checked)
-            }
-            Err(diagnostics) => {
-                self.place(part, text, diagnostics.list, before);
-                None
-            }
-        }
-    }
-
-    fn name_of(&self, part: Part<'_>) -> String {
-        let source = self.source_of(part);
-        let line = source.position(part.node.span.start as usize).line;
-        format!("{}:{line}", source.name())
-    }
-
-    fn place(&mut self, part: Part<'_>, text: &Text, list: Vec<Diagnostic>, before: usize) {
-        let length = text.value.len();
-        for mut one in list {
-            for label in &mut one.labels {
-                let moved = |at: u32| (at as usize).saturating_sub(before).min(length);
-                label.span = Span::new(moved(label.span.start), moved(label.span.end));
-            }
-            // A text in TOML whose author expects its quotes to be those of the expression.
-            if one.code == Code::E0102 && text.value.chars().all(is_word) {
-                let word = &text.value;
-                one.help = Some(format!(
-                    "did you mean `parsed_body.{word}`? A string has quotes inside those of TOML: `'\"{word}\"'`"
-                ));
-            }
-            self.report(part, text.placed(one));
-        }
-    }
-
-    /// Reports secrets that an expression reads and the file does not define.
-    fn known_secrets(&mut self, part: Part<'_>, checked: &Checked) {
-        let mut names: Vec<&str> = checked.secrets.values().map(|name| &**name).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            if !self.reported_secrets.iter().any(|known| **known == *name) {
-                self.known_secret(part, name);
-            }
-        }
-    }
-
-    fn known_secret(&mut self, part: Part<'_>, name: &str) {
-        // Missing secrets of a recipe were already reported.
-        if part.of_recipe || self.secret_names.iter().any(|known| **known == *name) {
-            return;
-        }
-        let near = did_you_mean(name, self.secret_names.iter().map(|name| &**name));
-        if near.is_none() && !looks_like_name(name) {
-            return self.secret_for_name(part, name);
-        }
-        let help = near.unwrap_or_else(|| {
-            format!("write `[secrets]` and below it `{name} = {{ env = \"{name}\" }}`")
-        });
-        let message = format!("the listener has no secret `{name}`");
-        self.report(part, Diagnostic::new(Code::E0606, part.node.span, message).help(help));
-    }
-
-    /// Reports a text in the place of a secret's name that may be the secret itself. Neither the
-    /// message nor its line shows it.
-    fn secret_for_name(&mut self, part: Part<'_>, text: &str) {
-        let whole = part.node.span;
-        let written = self.file.source.text().get(whole.range()).unwrap_or("");
-        let found = written.find(text).map(|at| whole.range().start + at);
-        self.hidden.push(found.map_or(whole, |at| Span::new(at, at + text.len())));
-        let help = "the secret itself belongs into a variable or a file: write its name here, and \
-                    `[secrets]` with `NAME = { env = \"NAME\" }`";
-        let message = "the listener has no secret of this name";
-        self.report(part, Diagnostic::new(Code::E0606, whole, message).help(help));
-    }
-
-    /// Compiles a part of a program that was checked.
-    fn compile_parsed(&self, parsed: Parsed) -> Option<Program> {
-        let checked = self.engine.check_parsed(parsed).ok()?;
-        self.engine.lower(&checked).ok()
-    }
-
-    fn program(&mut self, part: Part<'_>) -> Option<Program> {
-        let engine = self.engine.clone();
-        let checked = self.checked(part, &engine)?;
-        self.lower(part, &checked)
-    }
-
-    fn lower(&mut self, part: Part<'_>, checked: &Checked) -> Option<Program> {
-        match self.engine.lower(checked) {
-            Ok(program) => Some(program),
-            Err(diagnostics) => {
-                let told = diagnostics.list.into_iter().next();
-                let message = told.map(|one| one.message).unwrap_or_default();
-                self.report(part, Diagnostic::new(Code::E0019, part.node.span, message));
-                None
-            }
-        }
-    }
-
-    /// Compiles an expression, or a mapper written as a table.
-    fn program_or_mapper(&mut self, part: Part<'_>) -> Option<Program> {
-        if part.node.as_text().is_some() {
-            return self.program(part);
-        }
-        let source = self.source_of(part).clone();
-        match self.engine.check_mapper_part(source, part.node) {
-            Ok(checked) => {
-                for one in self.own_warnings(&checked, false) {
-                    self.report(part, one);
-                }
-                self.known_secrets(part, &checked);
-                self.lower(part, &checked)
-            }
-            Err(diagnostics) => {
-                for one in diagnostics.list {
-                    self.report(part, one);
-                }
-                None
-            }
-        }
-    }
-
-    /// Compiles a string template, such as a header value.
-    fn template(&mut self, part: Part<'_>) -> Option<Program> {
-        let text = part.node.as_text()?;
-        let name = self.name_of(part);
-        match self.engine.check_template(Source::new(name, text.value.as_str())) {
-            Ok(checked) => {
-                let warnings = self.own_warnings(&checked, false);
-                self.place(part, text, warnings, 0);
-                self.known_secrets(part, &checked);
-                self.lower(part, &checked)
-            }
-            Err(diagnostics) => {
-                self.place(part, text, diagnostics.list, 0);
-                None
-            }
-        }
-    }
-}
-
-/// Returns true if a character can be part of a name.
-fn is_word(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_'
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::body::{MAX_FORM_FIELDS, Malformed};
+use super::body::{Format, MAX_FORM_FIELDS, MAX_LINES, Malformed};
 use super::dedup::DedupKeys;
 use super::rate::{Admission, Policy};
 use super::reason::{Reason, ReasonCode};
@@ -15,7 +15,7 @@ use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
 use crate::engine::{Bound, Context, Machine, OwnedValue, Time};
-use crate::value::quoted;
+use crate::value::{RepeatedKeys, quoted};
 
 /// The decision on a request, with its reasons.
 #[derive(Debug)]
@@ -461,34 +461,58 @@ impl Pipeline<'_, '_, '_> {
     /// Stops a request with a body that cannot be parsed. Only verified senders get this error.
     fn well_formed(&mut self, _: &Verified) -> StepResult {
         let Some(error) = &self.parts.body.malformed else {
-            if self.parts.body.unread {
-                let kind = self.request.header("content-type").map_or("none".to_owned(), quoted);
-                let message = format!("no program can read the body; its content type is {kind}");
-                self.note(Reason::new("parse", ReasonCode::BodyUnread, message));
+            if self.parts.body.not_parsed {
+                let message = self.not_parsed();
+                self.note(Reason::new("parse", ReasonCode::BodyNotParsed, message));
             }
             return Ok(());
         };
         let (code, message) = match error {
-            Malformed::Json(error) if error.is_repeated_key() => (
-                ReasonCode::JsonDuplicateKey,
-                format!("{error}; `json.duplicate_keys = \"last\"` takes the last value"),
-            ),
+            Malformed::Json(error) if error.is_repeated_key() => {
+                (ReasonCode::JsonDuplicateKey, error.to_string())
+            }
             Malformed::Json(error) => {
-                (ReasonCode::BadJson, format!("the body is not JSON that is taken: {error}"))
+                (ReasonCode::BadJson, format!("the body is not valid JSON: {error}"))
             }
             Malformed::Xml(error) => {
-                (ReasonCode::BadFormat, format!("the body is not XML that is taken: {error}"))
+                (ReasonCode::BadFormat, format!("the body is not valid XML: {error}"))
             }
             Malformed::Multipart => {
                 (ReasonCode::BadFormat, "the body is not `multipart/form-data`".to_owned())
+            }
+            Malformed::TooManyLines => {
+                (ReasonCode::BadFormat, format!("the body has more than {MAX_LINES} lines of JSON"))
             }
             Malformed::TooManyFields => (
                 ReasonCode::TooManyFields,
                 format!("the body is a form with more than {MAX_FORM_FIELDS} fields"),
             ),
         };
-        self.note(Reason::new("parse", code, message.clone()));
+        // The setting is for the operator, not for the sender.
+        let advice = match (code, self.listener.body.repeated) {
+            (ReasonCode::JsonDuplicateKey, RepeatedKeys::Refuse) => {
+                "; `json.duplicate_keys = \"last\"` takes the last value"
+            }
+            _ => "",
+        };
+        self.note(Reason::new("parse", code, format!("{message}{advice}")));
         Err(stop(Outcome::MalformedBody, "ErrorMalformedBody", &message))
+    }
+
+    /// Returns the reason for a body that is in no format that the listener reads.
+    fn not_parsed(&self) -> String {
+        let declared = match self.request.header("content-type") {
+            Some(kind) => format!("its content type is {}", quoted(kind)),
+            None => "it has no content type".to_owned(),
+        };
+        let listed: Vec<&str> = self.listener.body.formats.iter().map(Format::name).collect();
+        match listed.as_slice() {
+            [] => format!("`parsed_body` is null: no format fits the body; {declared}"),
+            listed => format!(
+                "`parsed_body` is null: the body is not in a format of `body.format` ({}); {declared}",
+                listed.join(", ")
+            ),
+        }
     }
 
     fn schema(&mut self, _: &Verified) -> StepResult {

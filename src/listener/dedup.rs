@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::reason::{Reason, ReasonCode};
 use super::verify::{BySignature, SignedContent};
 use crate::engine::{Context, Machine, Program};
-use crate::value::{Fault, Value, write_canonical};
+use crate::value::{Fault, Value, write_key_form};
 
 /// The deduplication settings of a listener.
 #[derive(Debug, Default)]
@@ -46,8 +46,9 @@ impl Dedup {
         (!hashes.is_empty()).then_some(DedupKeys { hashes, former, window: self.window })
     }
 
-    /// Returns the hash of the configured keys. If all of them are null, the body is the key. `None`
-    /// without keys, or without a body.
+    /// Returns the hash of the configured keys. The body is the key if all of them are null, and if
+    /// one has an error: the others alone could be the same in another event. `None` without keys, or
+    /// without a body.
     fn key(
         &self,
         machine: &mut Machine,
@@ -57,29 +58,41 @@ impl Dedup {
         if self.keys.is_empty() {
             return None;
         }
-        let mut hash = Sha256::new();
-        hash.update(VERSION);
+        let mut hash = Sha256::new_with_prefix(VERSION);
         let mut former = Sha256::new();
-        let mut found = false;
+        let (mut found, mut failed) = (false, false);
         for (name, program) in &self.keys {
             let value = machine.eval(program, context).map_err(|trap| trap.place_in(program));
             // The faults of a key's form quote no values.
-            let key = value.and_then(|value| key_of(value).map_err(|fault| fault.to_string()));
-            let key = key.unwrap_or_else(|message| {
-                let reason = Reason::new("deduplicate", ReasonCode::DedupError, message);
-                reasons.push(reason.of(name.clone()));
-                KeyValue::null()
-            });
-            found |= !key.is_null;
-            hash.update(&key.form);
-            former.update((key.text.len() as u64).to_le_bytes());
-            former.update(key.text.as_bytes());
+            match value.and_then(|value| key_of(value).map_err(|fault| fault.to_string())) {
+                Ok(key) => {
+                    found |= !key.is_null;
+                    hash.update(&key.form);
+                    former.update((key.text.len() as u64).to_le_bytes());
+                    former.update(key.text.as_bytes());
+                }
+                Err(message) => {
+                    failed = true;
+                    let reason = Reason::new("deduplicate", ReasonCode::DedupError, message);
+                    reasons.push(reason.of(name.clone()));
+                }
+            }
         }
-        if found {
-            let former = Some(former.finalize().into());
-            return Some(KeyHash { hash: hash.finalize().into(), former });
+        match (failed, found) {
+            (false, true) => {
+                let former = Some(former.finalize().into());
+                Some(KeyHash { hash: hash.finalize().into(), former })
+            }
+            (false, false) => {
+                let message = match body(context) {
+                    Some(_) => "all keys are null, so the whole body is the key",
+                    None => "all keys are null and there is no body, so repeats are accepted",
+                };
+                reasons.push(Reason::new("deduplicate", ReasonCode::DedupMissing, message));
+                body_key(context)
+            }
+            (true, _) => body_key(context),
         }
-        body_key(context, reasons)
     }
 }
 
@@ -91,16 +104,9 @@ struct KeyValue {
     text: String,
 }
 
-impl KeyValue {
-    /// Returns the value of a key that could not be evaluated.
-    fn null() -> Self {
-        Self { is_null: true, form: vec![0], text: "null".to_owned() }
-    }
-}
-
 fn key_of(value: Value<'_>) -> Result<KeyValue, Fault> {
     let mut form = Vec::new();
-    write_canonical(value, &mut |piece| form.extend_from_slice(piece))?;
+    write_key_form(value, &mut |piece| form.extend_from_slice(piece))?;
     Ok(KeyValue { is_null: value.is_null(), form, text: value.to_string() })
 }
 
@@ -114,15 +120,14 @@ struct KeyHash {
 /// The start of every hash of keys: the version of their form.
 const VERSION: &[u8] = b"hookgate deduplication key 2\0";
 
-/// Returns the hash of the body, for a request whose keys are all null: the sender wrote it in a form
+/// Returns the hash of the body, for a request without usable keys: the sender wrote it in a form
 /// that the keys do not expect, and sends it again in the same form.
-fn body_key(context: &Context<'_>, reasons: &mut Vec<Reason>) -> Option<KeyHash> {
-    let body = context.get("raw_body").content().filter(|body| !body.is_empty());
-    let message = match body {
-        Some(_) => "all keys are null, so repeats are recognised by the whole body",
-        None => "all keys are null and there is no body, so repeats are not recognised",
-    };
-    reasons.push(Reason::new("deduplicate", ReasonCode::DedupMissing, message));
-    let hash = Sha256::new().chain_update(VERSION).chain_update(b"body\0").chain_update(body?);
+fn body_key(context: &Context<'_>) -> Option<KeyHash> {
+    let hash =
+        Sha256::new_with_prefix(VERSION).chain_update(b"body\0").chain_update(body(context)?);
     Some(KeyHash { hash: hash.finalize().into(), former: None })
+}
+
+fn body<'c>(context: &Context<'c>) -> Option<&'c [u8]> {
+    context.get("raw_body").content().filter(|body| !body.is_empty())
 }

@@ -82,7 +82,7 @@ impl Entry<'_> {
     fn body(&self, out: &mut String) {
         let request = self.request;
         let kind = request.header("content-type");
-        let whole = self.listener.body.parse(kind, request.unpacked, &Projection::whole()).parsed;
+        let whole = self.listener.body.without_files(kind, request.unpacked);
         out.push_str(",\"parsed_body\":");
         let before = out.len();
         let mut hidden = self.value(out, "parsed_body", whole.borrow());

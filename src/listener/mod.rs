@@ -19,6 +19,7 @@ mod outcome;
 pub mod rate;
 mod reason;
 mod recipe;
+mod recipe_keys;
 mod redact;
 mod request;
 mod response;
@@ -31,7 +32,7 @@ mod spellings;
 mod verify;
 
 pub use assemble::{ConfigSource, Loaded, load};
-pub use config_keys::{LISTENER, RECIPE, SAMPLE};
+pub use config_keys::LISTENER;
 pub use decide::{
     Challenger, Decision, DecisionContext, Event, Limiter, Unlimited, decide, decide_verified,
     error_response,
@@ -41,6 +42,7 @@ pub use log::{Log, log_entry, read_log, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
 pub use reason::{Reason, ReasonCode, all_reason_codes};
 pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
+pub use recipe_keys::{RECIPE, SAMPLE};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
 pub use response::Response;
@@ -98,7 +100,7 @@ pub struct Listener {
     /// The conditions that are evaluated for every request.
     conditions: RuleSet,
     rate: Option<rate::Policy>,
-    /// Tells if the provider sends a refused delivery again. `None` if that is not known.
+    /// True if the provider sends a refused delivery again. `None` if that is not known.
     retries: Option<bool>,
     schema: Option<Schema>,
     filter: Option<ListenerFilter>,
@@ -183,6 +185,11 @@ impl Listener {
     /// Returns the rate limit for requests.
     fn rate_policy(&self, secured: bool) -> rate::Policy {
         self.rate.unwrap_or_else(|| rate::Policy::usual(secured, self.retries))
+    }
+
+    /// Returns true if it reads JSON bodies.
+    pub(crate) fn reads_json(&self) -> bool {
+        self.body.formats.has(body::Format::Json)
     }
 
     /// Returns true if a verification requires a credential.

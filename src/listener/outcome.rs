@@ -75,7 +75,7 @@ outcomes! {
     HeadersTooLarge { name: "headers_too_large", status: 431, retry: false,
         doc: "There are more headers than the limit, or larger ones.", }
     MalformedBody { name: "malformed_body", status: 400, retry: false,
-        doc: "The body is declared as JSON and is not valid, or is a form of too many fields.", }
+        doc: "The body is damaged, has a key twice, or has too many parts.", }
     ChallengeRefused { name: "challenge_refused", status: 400, retry: false,
         doc: "The challenge would sign a string that is no token.", }
     ChallengeFailed { name: "challenge_failed", status: 500, retry: true,

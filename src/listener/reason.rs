@@ -70,7 +70,7 @@ reason_codes! {
     MethodNotTaken { name: "method_not_taken", doc: "The listener takes other methods.", }
     BadJson { name: "bad_json", doc: "The body is not valid JSON.", }
     BadFormat { name: "bad_format", doc: "The body is not in the format that the listener reads.", }
-    BodyUnread { name: "body_unread", doc: "The body is in no format that the listener reads; `parsed_body` is null.", }
+    BodyNotParsed { name: "body_not_parsed", doc: "The body is in no format that the listener reads; `parsed_body` is null.", }
     JsonDuplicateKey { name: "json_duplicate_key", doc: "An object of the body has a key twice.", }
     TooManyFields { name: "too_many_fields", doc: "The form has more fields than are read.", }
     SchemaDiffers { name: "schema_differs", doc: "The body differs from the schema.", }
@@ -78,8 +78,8 @@ reason_codes! {
     FilterTrue { name: "filter_true", doc: "The filter drops it.", }
     FilterError { name: "filter_error", doc: "The filter was stopped by an error; the event is kept.", }
     RateExceeded { name: "rate_exceeded", doc: "There were more requests than the listener takes.", }
-    DedupMissing { name: "dedup_missing", doc: "The keys to tell repeats by are all null; repeats are recognised by the whole body.", }
-    DedupError { name: "dedup_error", doc: "A key to tell repeats by was stopped by an error; it counts as null.", }
+    DedupMissing { name: "dedup_missing", doc: "The deduplication keys are all null; repeats are recognised by the whole body.", }
+    DedupError { name: "dedup_error", doc: "A deduplication key was stopped by an error, so the whole body is the key.", }
     SeenBefore { name: "seen_before", doc: "An event with these keys was accepted before.", }
     MapError { name: "map_error", doc: "The event could not be mapped; its data is the body.", }
     ResponseError { name: "response_error", doc: "The response was stopped by an error.", }

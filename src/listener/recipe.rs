@@ -8,7 +8,8 @@ mod alias;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use super::config_keys::{CHECK, RECIPE, RECIPE_SECRET};
+use super::config_keys::CHECK;
+use super::recipe_keys::{RECIPE, RECIPE_SECRET};
 use super::sample::Sample;
 use super::secret::Encoding;
 use crate::config::{Layer, Section};

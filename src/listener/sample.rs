@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::config_keys::SAMPLE;
 use super::decide::Event;
+use super::recipe_keys::SAMPLE;
 use super::response::Response;
 use crate::config::Section;
 use crate::document::Node;

@@ -65,10 +65,7 @@ pub fn decode(
         Encoding::Hex => hex::decode(written.trim()).ok(),
         Encoding::Base64 => STANDARD_PAD_INDIFFERENT.decode(written.trim()).ok(),
         Encoding::Whsec => {
-            let bare = written.trim();
-            // Supabase shows the version of the signature before the secret.
-            let bare = bare.strip_prefix("v1,").unwrap_or(bare);
-            let bare = bare.strip_prefix("whsec_").or(bare.strip_prefix("whpk_")).unwrap_or(bare);
+            let bare = bare(written.trim());
             STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare))
         }
     };
@@ -81,18 +78,27 @@ pub fn decode(
 
 /// The prefix of a secret of Standard Webhooks.
 const WHSEC: &str = "whsec_";
+/// The prefix of a public key of Standard Webhooks.
+const WHPK: &str = "whpk_";
+
+/// Returns the base64 of a secret of Standard Webhooks. Supabase shows the version of the signature
+/// before the secret.
+fn bare(written: &str) -> &str {
+    let bare = written.strip_prefix("v1,").unwrap_or(written);
+    bare.strip_prefix(WHSEC).or(bare.strip_prefix(WHPK)).unwrap_or(bare)
+}
+
 /// The shortest secret of Standard Webhooks, in bytes: the specification asks for 24 to 64.
 const LEAST_WHSEC_BYTES: usize = 24;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Returns the likely cause of a secret that is not in its encoding. The advice has no part of it.
-pub(super) fn advice(written: &str, encoding: Encoding) -> Option<String> {
+pub(super) fn advice(written: &str) -> Option<String> {
     let text = written.trim();
     if text.starts_with(BYTE_ORDER_MARK) {
         return Some("it begins with a byte order mark: save the file as UTF-8 without one".into());
     }
-    let is_listed = encoding == Encoding::Whsec && text.starts_with("v1,");
-    is_listed.then(|| "leave out `v1,` at its start: the secret begins with `whsec_`".into())
+    None
 }
 
 /// Returns a message and its advice for a secret that was decoded and is probably not the one that
@@ -138,11 +144,13 @@ fn doubt_text(name: &str, written: &str, is_stated: bool) -> Option<(String, &'s
 }
 
 fn doubt_whsec(name: &str, written: &str) -> Option<(String, &'static str)> {
-    let bare = written.strip_prefix(WHSEC).unwrap_or(written);
-    let is_public = bare.starts_with("whpk_");
-    let bytes =
-        STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare)).map(Zeroizing::new);
-    let length = bytes.filter(|_| !is_public)?.len();
+    // A public key has a fixed length, and is not a secret.
+    if written.starts_with(WHPK) {
+        return None;
+    }
+    let bare = bare(written);
+    let bytes = STANDARD_PAD_INDIFFERENT.decode(bare).ok().or_else(|| loose(bare));
+    let length = bytes.map(Zeroizing::new)?.len();
     if length >= LEAST_WHSEC_BYTES {
         return None;
     }

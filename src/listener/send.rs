@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Listener;
 use super::assemble::{ConfigSource, Loaded, load};
-use super::config_keys::SEND;
 use super::recipe::Recipe;
+use super::recipe_keys::SEND;
 use super::request::{Parts, Request};
 use super::sample::pairs;
 use crate::config::Section;

@@ -11,11 +11,17 @@ pub(super) fn find<'a>(object: Object<'a>, key: &str) -> Option<Value<'a>> {
 }
 
 /// Returns a member. Null if it is missing, or if the value has no members.
-pub(super) fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
+pub(super) fn member<'a>(value: Value<'a>, key: &str) -> Result<Value<'a>, Fault> {
     match value {
-        Value::Object(object) => find(object, key).unwrap_or(Value::Null),
-        _ => Value::Null,
+        Value::Object(object) => Ok(find(object, key).unwrap_or(Value::Null)),
+        Value::Opaque(_) => Err(too_deep()),
+        _ => Ok(Value::Null),
     }
+}
+
+/// Returns the fault for JSON that is nested too deeply to be read.
+pub(super) fn too_deep() -> Fault {
+    fault(FaultKind::DepthLimit, "this is nested too deeply to be read")
 }
 
 /// Evaluates `value[index]`.
@@ -28,10 +34,13 @@ pub(super) fn index<'a>(
         return Ok(Value::Null);
     }
     if let Some(key) = index.as_text() {
-        return Ok(member(value, key));
+        return member(value, key);
     }
     if let Value::Object(_) = value {
         return Err(fault(FaultKind::BadIndex, "an object has text keys"));
+    }
+    if let Value::Opaque(_) = value {
+        return Err(too_deep());
     }
     let Some(sequence) = sequence(value) else {
         return Ok(Value::Null);
@@ -54,6 +63,9 @@ pub(super) fn slice<'a>(
 ) -> Result<Value<'a>, Fault> {
     let from = if from.is_null() { None } else { Some(whole(from)?) };
     let to = if to.is_null() { None } else { Some(whole(to)?) };
+    if let Value::Opaque(_) = value {
+        return Err(too_deep());
+    }
     let Some(sequence) = sequence(value) else {
         return Ok(Value::Null);
     };
@@ -137,6 +149,10 @@ fn whole(value: Value<'_>) -> Result<i128, Fault> {
     match value {
         Value::Number(Number::Int(integer)) => Ok(integer.into()),
         Value::Number(Number::Big(integer)) => Ok(integer.into()),
+        // Beyond the end of any sequence.
+        Value::BigNumber(number) if number.is_integer() => {
+            Ok(if number.is_negative() { i128::from(i64::MIN) } else { i128::from(i64::MAX) })
+        }
         // A cast beyond the range saturates, and is out of range either way.
         Value::Number(Number::Decimal(decimal)) if decimal.fract() == 0.0 => Ok(decimal as i128),
         _ => Err(fault(FaultKind::BadIndex, "a place is an integer")),

@@ -2,31 +2,52 @@
 
 use std::cmp::Ordering;
 
+use super::access::too_deep;
 use super::exact::Exact;
 use super::{access, fault};
 use crate::value::{Fault, FaultKind, Object, Value};
 
 /// Returns true if two values are equal by content, at any depth. Different kinds are unequal,
 /// except a time with a number, and a secret with a string or bytes by content.
-pub(super) fn equal(left: Value<'_>, right: Value<'_>) -> bool {
+pub(super) fn equal(left: Value<'_>, right: Value<'_>) -> Result<bool, Fault> {
     if let (Some(a), Some(b)) = (quantity(left), quantity(right)) {
-        return a.compare(&b).is_eq();
+        return Ok(a.compare(&b).is_eq());
     }
-    match (left, right) {
+    let is_opaque = |value| matches!(value, Value::Opaque(_));
+    Ok(match (left, right) {
         (Value::Null, Value::Null) => true,
         (Value::Bool(a), Value::Bool(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b))
+            a.len() == b.len() && all(a.iter().zip(b.iter()), |(a, b)| equal(a, b))?
         }
-        (Value::Object(a), Value::Object(b)) => same_entries(a, b),
+        (Value::Object(a), Value::Object(b)) => same_entries(a, b)?,
+        _ if (is_opaque(left) || is_opaque(right)) && left.kind() == right.kind() => {
+            return Err(too_deep());
+        }
         _ => same_content(left, right),
+    })
+}
+
+/// Returns true if a test holds for every item. The first one that fails or is an error decides.
+fn all<T>(
+    items: impl Iterator<Item = T>,
+    test: impl Fn(T) -> Result<bool, Fault>,
+) -> Result<bool, Fault> {
+    for item in items {
+        if !test(item)? {
+            return Ok(false);
+        }
     }
+    Ok(true)
 }
 
 /// Returns true if both have the same keys, in exact case, with equal values.
-fn same_entries(left: Object<'_>, right: Object<'_>) -> bool {
-    left.len() == right.len()
-        && left.iter().all(|(key, a)| right.iter().any(|(other, b)| key == other && equal(a, b)))
+fn same_entries(left: Object<'_>, right: Object<'_>) -> Result<bool, Fault> {
+    let same = |(key, a)| match right.iter().find(|(other, _)| key == *other) {
+        Some((_, b)) => equal(a, b),
+        None => Ok(false),
+    };
+    Ok(left.len() == right.len() && all(left.iter(), same)?)
 }
 
 fn same_content(left: Value<'_>, right: Value<'_>) -> bool {
@@ -80,7 +101,8 @@ pub(super) fn sort_order(left: Value<'_>, right: Value<'_>) -> Result<Ordering, 
 pub(super) fn contains(needle: Value<'_>, haystack: Value<'_>) -> Result<bool, Fault> {
     match haystack {
         Value::Null => Ok(false),
-        Value::List(list) => Ok(list.iter().any(|item| equal(needle, item))),
+        Value::List(list) => all(list.iter(), |item| Ok(!equal(needle, item)?)).map(|none| !none),
+        Value::Opaque(_) => Err(too_deep()),
         Value::Object(_) | Value::Text(_) | Value::Encoded(_) if needle.is_null() => Ok(false),
         _ => match (needle.as_text(), haystack.as_text(), haystack) {
             (Some(part), Some(text), _) => Ok(is_part(part, text)),

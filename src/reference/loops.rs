@@ -1,5 +1,6 @@
 //! The loops `MAP FILTER ANY ALL FIND REDUCE SORT`. Does not know bytecode.
 
+use super::access::too_deep;
 use super::compare::sort_order;
 use super::{Answer, At, build_object, fault, truth};
 use crate::builtins::LoopKind;
@@ -92,6 +93,7 @@ fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, 
             let key = |key| if secret { Value::SecretText(key) } else { Value::Text(key) };
             Ok(object.iter().map(|(name, value)| (value, key(name))).collect())
         }
+        Value::Opaque(_) => Err(too_deep()),
         _ => Err(fault(FaultKind::WrongArgument, "this is nothing to go through")),
     }
 }

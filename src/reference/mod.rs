@@ -252,7 +252,7 @@ impl<'a> Walk<'a> {
     ) -> Answer<'a> {
         let bound = |id: Option<ExprId>| id.map_or(Ok(Value::Null), |id| self.eval(id, scope));
         match &step.kind {
-            StepKind::Member(name) => Ok(access::member(value, name)),
+            StepKind::Member(name) => access::member(value, name).at(step.span),
             StepKind::Index(index) => {
                 let index = self.eval(*index, scope)?;
                 access::index(self.env.heap, value, index).at(step.span)
@@ -441,8 +441,8 @@ fn operate<'a>(
         Operator::Subtract => return arithmetic::subtract(left, right),
         Operator::Multiply => return arithmetic::multiply(left, right),
         Operator::Divide => return arithmetic::divide(left, right),
-        Operator::Equal => compare::equal(left, right),
-        Operator::NotEqual => !compare::equal(left, right),
+        Operator::Equal => compare::equal(left, right)?,
+        Operator::NotEqual => !compare::equal(left, right)?,
         Operator::In => compare::contains(left, right)?,
         Operator::NotIn => !compare::contains(left, right)?,
         Operator::Less => compare::order(left, right)?.is_some_and(|order| order.is_lt()),

@@ -10,7 +10,7 @@ use super::token::Token;
 use super::tree::{Expr, ExprId, Operator, Param, Part, Run, Step, StepKind, Tree};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::value::{Number, ParsedNumber, canonical};
+use crate::value::{Number, ParsedNumber, plain_notation};
 
 /// The builder of the syntax tree of one source.
 pub(super) struct Builder<'s> {
@@ -69,7 +69,7 @@ impl<'s> Builder<'s> {
     }
 
     pub(super) fn number(&mut self, start: usize, digits: &str, end: usize) -> ExprId {
-        let expr = match ParsedNumber::parse(&canonical(digits)) {
+        let expr = match ParsedNumber::parse(&plain_notation(digits)) {
             Some(ParsedNumber::Number(number)) => Expr::Number(number),
             // An integer is exact at any length.
             Some(ParsedNumber::Big(number)) if number.is_integer() => {

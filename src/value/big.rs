@@ -30,16 +30,19 @@ pub enum ParsedNumber<'a> {
 
 impl<'a> ParsedNumber<'a> {
     /// Parses a number in the notation of JSON. Leading zeros and a leading `+` are also accepted
-    /// in a number that fits a [`Number`]; [`canonical`] removes them for the others.
+    /// in a number that fits a [`Number`]; [`plain_notation`] removes them for the others.
     ///
     /// Returns `None` if the text is not a number, or is a big one with leading zeros.
     pub fn parse(text: &'a str) -> Option<Self> {
-        if let Some(number) = small(text) {
-            return Some(Self::Number(number));
+        if !is_decimal_notation(text) {
+            return None;
         }
-        let is_canonical =
-            matches!(canonical(text), Cow::Borrowed(same) if same.len() == text.len());
-        (is_canonical && is_decimal_notation(text)).then_some(Self::Big(BigNumber { text }))
+        let plain = plain_notation(text);
+        match ParsedNumber::of_json(&plain) {
+            ParsedNumber::Number(number) => Some(Self::Number(number)),
+            ParsedNumber::Big(_) if plain.len() == text.len() => Some(Self::of_json(text)),
+            ParsedNumber::Big(_) => None,
+        }
     }
 }
 
@@ -58,23 +61,12 @@ impl<'a> ParsedNumber<'a> {
     }
 }
 
-/// Returns the number if it fits: an exact integer, or the nearest float of a decimal.
-fn small(text: &str) -> Option<Number> {
-    if !is_decimal_notation(text) {
-        return None;
-    }
-    if is_integer_notation(text) {
-        return text.parse::<i128>().ok().and_then(Number::integer);
-    }
-    text.parse::<f64>().ok().and_then(Number::decimal)
-}
-
 fn is_integer_notation(text: &str) -> bool {
     !text.contains(['.', 'e', 'E'])
 }
 
 /// Returns the notation of a number without a `+` and without leading zeros, as JSON writes it.
-pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
+pub(crate) fn plain_notation(text: &str) -> Cow<'_, str> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -336,7 +328,7 @@ impl std::str::FromStr for Number {
         if !is_decimal_notation(text) {
             return Err(not_a_number());
         }
-        match ParsedNumber::parse(&canonical(text)) {
+        match ParsedNumber::parse(&plain_notation(text)) {
             Some(ParsedNumber::Number(number)) => Ok(number),
             Some(ParsedNumber::Big(number)) => Err(number.not_calculated()),
             None => Err(not_a_number()),
@@ -385,7 +377,7 @@ impl fmt::Debug for BigNumber<'_> {
 mod tests {
     use std::cmp::Ordering;
 
-    use super::{BigNumber, ParsedNumber, canonical};
+    use super::{BigNumber, ParsedNumber, plain_notation};
     use crate::value::Number;
 
     fn big(text: &str) -> BigNumber<'_> {
@@ -447,9 +439,9 @@ mod tests {
 
     #[test]
     fn canonical_notation_has_no_plus_and_no_leading_zeros() {
-        assert_eq!(canonical("+007"), "7");
-        assert_eq!(canonical("-00018446744073709551616"), "-18446744073709551616");
-        assert_eq!(canonical("-18446744073709551616"), "-18446744073709551616");
-        assert_eq!(canonical("000.5e400"), "0.5e400");
+        assert_eq!(plain_notation("+007"), "7");
+        assert_eq!(plain_notation("-00018446744073709551616"), "-18446744073709551616");
+        assert_eq!(plain_notation("-18446744073709551616"), "-18446744073709551616");
+        assert_eq!(plain_notation("000.5e400"), "0.5e400");
     }
 }

@@ -11,12 +11,12 @@
 mod access;
 mod big;
 mod build;
-mod canonical;
 mod compare;
 mod convert;
 mod fault;
 mod heap;
 mod json;
+mod key_form;
 mod kind;
 mod list;
 mod nature;
@@ -32,9 +32,8 @@ use std::fmt;
 
 pub(crate) use access::too_deep_to_read;
 pub use access::{index, member, slice};
-pub(crate) use big::canonical;
+pub(crate) use big::plain_notation;
 pub use big::{BigNumber, OwnedBigNumber, ParsedNumber};
-pub use canonical::write_canonical;
 pub use compare::{contains, equal, ordering, sort_order};
 pub use fault::{Fault, FaultKind};
 pub(crate) use fault::{quoted, shortened};
@@ -43,6 +42,7 @@ pub use json::{
     JsonError, MAX_DEPTH, Projection, RepeatedKeys, compact_json, is_json, read_json,
     read_json_into, read_json_part, write_json, write_json_text,
 };
+pub use key_form::write_key_form;
 pub use kind::{Kind, Kinds};
 pub use list::{BuiltList, List};
 pub use number::Number;

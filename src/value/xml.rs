@@ -13,7 +13,13 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::build::{Build, OnHeap, Owned, Scalar};
 use super::json::MAX_DEPTH;
-use super::{Fault, FaultKind, Heap, OwnedValue, Value};
+use super::{Fault, FaultKind, Heap, OwnedValue, Value, quoted};
+
+/// The maximum number of elements and attributes: each one costs far more memory than its bytes.
+const MAX_NODES: usize = 50_000;
+
+/// The number of members of an element that are compared one by one.
+const SCANNED_MEMBERS: usize = 8;
 
 /// The reason that an XML text is rejected, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +42,7 @@ impl std::error::Error for XmlError {}
 ///
 /// # Errors
 /// Returns an error if the text is not well-formed, has a document type or an unknown entity, or
-/// nests deeper than 128 levels.
+/// nests deeper than 128 levels, or has more than 50,000 elements and attributes.
 ///
 /// ```
 /// let value = hookgate::value::read_xml(r#"<order id="7"><item>a</item><item>b</item></order>"#)?;
@@ -57,9 +63,7 @@ pub fn read_xml(text: &str) -> Result<OwnedValue, XmlError> {
 pub fn read_xml_into<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
     XmlDocument::new(text, &OnHeap(heap)).read().map_err(|stop| match stop {
         XmlStop::Fault(fault) => fault,
-        XmlStop::Xml(error) => {
-            Fault::new(FaultKind::BadData, format!("this is not XML that is read: {error}"))
-        }
+        XmlStop::Xml(error) => Fault::new(FaultKind::BadData, format!("this is not XML: {error}")),
     })
 }
 
@@ -76,6 +80,8 @@ struct XmlDocument<'x, 'b, B: Build> {
     /// The open elements, from the root inwards.
     open: Vec<XmlElement<B::Value>>,
     root: Option<(String, B::Value)>,
+    /// The number of elements and attributes so far.
+    nodes: usize,
 }
 
 /// An element that is not closed yet.
@@ -93,12 +99,26 @@ impl<V> XmlElement<V> {
         Self { name, text: String::new(), members: Vec::new(), places: Default::default() }
     }
 
-    fn add(&mut self, name: String, value: V) {
-        let at = *self.places.entry(name.clone()).or_insert(self.members.len());
-        match self.members.get_mut(at) {
-            Some((_, values)) => values.push(value),
-            None => self.members.push((name, vec![value])),
+    /// Returns the place of a member.
+    fn place(&self, name: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.members.iter().position(|(known, _)| known == name);
         }
+        self.places.get(name).copied()
+    }
+
+    fn add(&mut self, name: String, value: V) {
+        if let Some((_, values)) = self.place(&name).and_then(|at| self.members.get_mut(at)) {
+            return values.push(value);
+        }
+        if self.members.len() == SCANNED_MEMBERS {
+            let names = self.members.iter().enumerate();
+            self.places = names.map(|(at, (known, _))| (known.clone(), at)).collect();
+        }
+        if self.members.len() >= SCANNED_MEMBERS {
+            self.places.insert(name.clone(), self.members.len());
+        }
+        self.members.push((name, vec![value]));
     }
 }
 
@@ -109,12 +129,12 @@ impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.check_end_names = true;
-        Self { reader, build, open: Vec::new(), root: None }
+        Self { reader, build, open: Vec::new(), root: None, nodes: 0 }
     }
 
     fn read(mut self) -> Result<B::Value, XmlStop<B::Fault>> {
         loop {
-            let event = self.reader.read_event().map_err(|error| self.error(error.to_string()))?;
+            let event = self.reader.read_event().map_err(|error| self.damaged(&error))?;
             match event {
                 Event::Start(start) => self.start(&start)?,
                 Event::End(_) => self.end()?,
@@ -125,7 +145,7 @@ impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
                     self.text(character.encode_utf8(&mut [0; 4]))?;
                 }
                 Event::DocType(_) => {
-                    return Err(self.error("a document type is not taken".to_owned()));
+                    return Err(self.error("a document type (`<!DOCTYPE`) is refused".to_owned()));
                 }
                 Event::Eof => return self.finish(),
                 Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
@@ -140,16 +160,43 @@ impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
         if self.open.is_empty() && self.root.is_some() {
             return Err(self.error("there is more after the root element".to_owned()));
         }
-        let mut element = XmlElement::new(start.name().as_ref().to_owned());
-        for attribute in start.attributes() {
-            let attribute = attribute.map_err(|error| self.error(error.to_string()))?;
-            let name = format!("@{}", attribute.key.as_ref());
+        self.count_node()?;
+        let mut element = XmlElement::new(self.name(start.name().as_ref())?);
+        // A repeated attribute is found below, in a map with hashes that a sender cannot foresee.
+        let mut attributes = start.attributes();
+        for attribute in attributes.with_checks(false) {
+            let attribute =
+                attribute.map_err(|_| self.error("an attribute is damaged".to_owned()))?;
+            self.count_node()?;
+            let name = format!("@{}", self.name(attribute.key.as_ref())?);
+            if element.place(&name).is_some() {
+                return Err(self.error("an element has an attribute twice".to_owned()));
+            }
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|error| self.error(error.to_string()))?;
+                .map_err(|_| self.error("the value of an attribute is damaged".to_owned()))?;
             element.add(name, self.scalar(value.into_owned())?);
         }
         self.open.push(element);
+        Ok(())
+    }
+
+    /// Returns the name of an element or attribute. `@` and `#` would make it equal to the names of
+    /// other members.
+    fn name(&self, name: &str) -> Result<String, XmlStop<B::Fault>> {
+        let is_start = |first: char| first.is_alphabetic() || matches!(first, '_' | ':');
+        if name.starts_with(is_start) {
+            return Ok(name.to_owned());
+        }
+        Err(self.error("a name begins with a letter, `_` or `:`".to_owned()))
+    }
+
+    fn count_node(&mut self) -> Result<(), XmlStop<B::Fault>> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let message = format!("more than {MAX_NODES} elements and attributes");
+            return Err(self.error(message));
+        }
         Ok(())
     }
 
@@ -180,7 +227,9 @@ impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
         };
         number
             .and_then(char::from_u32)
-            .ok_or_else(|| self.error(format!("the entity `{name}` is not known")))
+            // XML 1.0, section 2.2: other control characters are in no document.
+            .filter(|character| *character >= ' ' || matches!(character, '\t' | '\n' | '\r'))
+            .ok_or_else(|| self.error(format!("the entity {} is not known", quoted(name))))
     }
 
     fn end(&mut self) -> Result<(), XmlStop<B::Fault>> {
@@ -254,6 +303,18 @@ impl<'x, 'b, B: Build> XmlDocument<'x, 'b, B> {
         self.build.end_object(object).map(|(object, _)| object).map_err(XmlStop::Fault)
     }
 
+    /// Returns the error for a text that is not well-formed. The messages of the reader may quote the
+    /// text, so they are not used.
+    #[cold]
+    fn damaged(&self, error: &quick_xml::Error) -> XmlStop<B::Fault> {
+        let message = match error {
+            quick_xml::Error::IllFormed(_) => "an element is not closed, or closed by another name",
+            quick_xml::Error::Syntax(_) => "a tag, comment or section is not closed",
+            _ => "the text is not well-formed",
+        };
+        self.error(message.to_owned())
+    }
+
     #[cold]
     fn error(&self, message: String) -> XmlStop<B::Fault> {
         XmlStop::Xml(XmlError { message, offset: self.reader.buffer_position() })
@@ -305,6 +366,9 @@ mod tests {
             assert!(read(text).starts_with("error"), "{text}: {}", read(text));
         }
         let deep = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+        let wide = |children: usize| format!("<a>{}</a>", "<b/>".repeat(children));
+        assert!(!read(&wide(49_999)).starts_with("error"));
+        assert!(read(&wide(50_000)).starts_with("error"));
         assert!(!read(&deep(128)).starts_with("error"));
         assert!(read(&deep(129)).starts_with("error"));
     }

@@ -186,6 +186,7 @@ fn elements<'a>(info: &Loop, subject: Value<'a>) -> Result<Elements<'a>, Fault> 
         Value::Object(object) if takes(Kind::Object) => {
             Ok(Elements::Object { entries: object.iter(), at: 0, secret: object.holds_secret() })
         }
+        Value::Opaque(_) => Err(value::too_deep_to_read()),
         _ => Err(wrong_subject(info, subject)),
     }
 }

@@ -42,7 +42,7 @@ pub(super) const DECRYPT_AES_GCM: Function = Function {
     ],
     null: NullPropagation::Null,
     declassifies: true,
-    role: Role::Ordinary,
+    role: Role::Decrypt,
     code: Code::Native(decrypt_gcm),
 };
 

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use spki::der::Encode;
 use spki::der::asn1::UintRef;
 
+#[cfg(feature = "listener")]
+use crate::value::read_json;
 use crate::value::{Object, Value};
 
 /// Maximum number of keys in a set. A signature without a key id is tried with each of them. The
@@ -60,7 +62,7 @@ impl Jwk {
 ///
 /// # Errors
 /// Returns a message if the object is neither, if it has no usable key, or too many.
-pub(crate) fn keys(object: Object<'_>) -> Result<Vec<Jwk>, String> {
+pub(super) fn keys(object: Object<'_>) -> Result<Vec<Jwk>, String> {
     let keys: Vec<Jwk> = match object.get("keys") {
         Some(Value::List(keys)) => {
             keys.iter().filter_map(Value::as_object).filter_map(usable).collect()
@@ -77,6 +79,19 @@ pub(crate) fn keys(object: Object<'_>) -> Result<Vec<Jwk>, String> {
     Ok(keys)
 }
 
+/// Reads the usable public keys of a JWK or a JWK Set in JSON.
+///
+/// # Errors
+/// Returns a message as [`keys`] does, or if the text is not a JSON object.
+#[cfg(feature = "listener")]
+pub(crate) fn read(json: &[u8]) -> Result<Vec<Jwk>, String> {
+    let set = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
+    match set.borrow().as_object() {
+        Some(object) => keys(object),
+        None => Err("a JWK Set is an object with a list `keys`".to_owned()),
+    }
+}
+
 fn usable(jwk: Object<'_>) -> Option<Jwk> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_text);
     let bytes = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
@@ -91,7 +106,8 @@ fn usable(jwk: Object<'_>) -> Option<Jwk> {
     verifies(jwk).then_some(Jwk { id, algorithm, kind, bytes })
 }
 
-/// Returns true if a key is for signatures: by its `use` and its `key_ops`, as far as it has them.
+/// Returns true if a key is for signatures: by its `use` and its `key_ops`. A missing member does
+/// not count.
 fn verifies(jwk: Object<'_>) -> bool {
     let of_use = jwk.get("use").is_none_or(|used| used.as_text() == Some("sig"));
     let of_operations = jwk.get("key_ops").and_then(Value::as_list).is_none_or(|operations| {

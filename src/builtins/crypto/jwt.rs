@@ -56,7 +56,7 @@ pub(super) const DECODE_JWT: Function = Function {
     family: Family::Crypto,
     params: &[Param::new("token", Kinds::TEXT)],
     result: Kinds::OBJECT.or(Kinds::NULL),
-    doc: "The header and the claims of a JSON Web Token as `{header, claims}`, or null if it is none. Nothing is verified: anyone can write such a token. In a verification the rule must require `$JWT_VERIFY` of the same token.",
+    doc: "The header and the claims of a JSON Web Token as `{header, claims}`, or null for any other string. Nothing is verified: anyone can write such a token. In a verification the rule must require `$JWT_VERIFY` of the same token.",
     examples: &[
         example(
             "$DECODE_JWT(\"eyJhbGciOiJIUzI1NiIsImtpZCI6ImsxIn0.eyJpc3MiOiJqb2UifQ.c2ln\")",
@@ -90,43 +90,27 @@ enum Scheme {
 
 use Scheme::{PublicKey, Secret};
 
+const fn with_public_key(
+    name: &'static str,
+    key: KeyType,
+    verification: &'static dyn VerificationAlgorithm,
+) -> Algorithm {
+    Algorithm { name, scheme: PublicKey(key, verification) }
+}
+
 static ALGORITHMS: [Algorithm; 12] = [
     Algorithm { name: "HS256", scheme: Secret(hmac::verify::<Sha256>) },
     Algorithm { name: "HS384", scheme: Secret(hmac::verify::<Sha384>) },
     Algorithm { name: "HS512", scheme: Secret(hmac::verify::<Sha512>) },
-    Algorithm {
-        name: "RS256",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
-    },
-    Algorithm {
-        name: "RS384",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
-    },
-    Algorithm {
-        name: "RS512",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
-    },
-    Algorithm {
-        name: "PS256",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA256),
-    },
-    Algorithm {
-        name: "PS384",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA384),
-    },
-    Algorithm {
-        name: "PS512",
-        scheme: PublicKey(KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA512),
-    },
-    Algorithm {
-        name: "ES256",
-        scheme: PublicKey(KeyType::P256, &signature::ECDSA_P256_SHA256_FIXED),
-    },
-    Algorithm {
-        name: "ES384",
-        scheme: PublicKey(KeyType::P384, &signature::ECDSA_P384_SHA384_FIXED),
-    },
-    Algorithm { name: "EdDSA", scheme: PublicKey(KeyType::Ed25519, &signature::ED25519) },
+    with_public_key("RS256", KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
+    with_public_key("RS384", KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
+    with_public_key("RS512", KeyType::Rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
+    with_public_key("PS256", KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA256),
+    with_public_key("PS384", KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA384),
+    with_public_key("PS512", KeyType::Rsa, &signature::RSA_PSS_2048_8192_SHA512),
+    with_public_key("ES256", KeyType::P256, &signature::ECDSA_P256_SHA256_FIXED),
+    with_public_key("ES384", KeyType::P384, &signature::ECDSA_P384_SHA384_FIXED),
+    with_public_key("EdDSA", KeyType::Ed25519, &signature::ED25519),
 ];
 
 /// Returns the type of public key that an algorithm needs. `None` for algorithms with a shared

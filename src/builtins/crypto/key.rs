@@ -96,7 +96,7 @@ fn wanted(kind: KeyType) -> &'static str {
 }
 
 fn none_of(kind: KeyType) -> String {
-    format!("{}, and this is none", wanted(kind))
+    format!("{}, and the text is not one", wanted(kind))
 }
 
 /// Reads the 32 bytes of an Ed25519 key: raw, with the prefix `whpk_`, or in a SPKI.

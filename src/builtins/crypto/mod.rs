@@ -20,7 +20,9 @@ mod secret;
 mod tests;
 
 #[cfg(feature = "listener")]
-pub(crate) use jwk::{Jwk, KeyType, keys as jwk_keys};
+#[cfg(feature = "listener")]
+pub(crate) use jwk::read as read_jwks;
+pub(crate) use jwk::{Jwk, KeyType};
 #[cfg(feature = "listener")]
 pub(crate) use jwt::key_type;
 

@@ -98,7 +98,8 @@ fn decryption(args: Args<'_, '_>) -> Result<Decrypt, Fault> {
 
 /// Reads the private key: PKCS#8 or PKCS#1.
 fn private_key(args: Args<'_, '_>) -> Result<PrivateKey, Fault> {
-    let wanted = "an RSA private key of 2048 to 4096 bits without a password, and this is none";
+    let wanted =
+        "an RSA private key of 2048 to 4096 bits without a password, and the text is not one";
     let der = key::spelled(args.value(0), "").map(Zeroizing::new);
     let key = der.and_then(|der| {
         let pkcs8 = PrivateKey::from_pkcs8_der(&der).ok();

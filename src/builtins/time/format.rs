@@ -82,12 +82,11 @@ impl<'a> Format<'a> {
         }
     }
 
-    /// Checks that some text has this format, and tells a whole time.
+    /// Checks that a text can have this format, and that it gives a whole time.
     ///
     /// # Errors
     /// Returns a fault that explains the missing or contradictory parts.
     pub(super) fn can_match(&self) -> Result<(), Fault> {
-        let mut fault = None;
         for sample in SAMPLES {
             let mut parsed = Parsed::new();
             let read = self.written(sample).ok_or(ReadError::Mismatch).and_then(|text| {
@@ -97,10 +96,10 @@ impl<'a> Format<'a> {
             match read {
                 Ok(_) => return Ok(()),
                 Err(ReadError::Incomplete) => return Err(self.incomplete()),
-                Err(ReadError::Mismatch) => fault = Some(self.unreadable()),
+                Err(ReadError::Mismatch) => {}
             }
         }
-        fault.map_or(Ok(()), Err)
+        Err(self.unreadable())
     }
 
     /// Writes a time as a text that this format reads.

@@ -22,7 +22,7 @@ const WATCH: Duration = Duration::from_secs(1);
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Reloads that may hang at the same time. A thread cannot be ended, so no further reload starts.
-const HANGING: usize = 8;
+const MAX_HANGING_RELOADS: usize = 8;
 
 /// Watches the files of the configuration.
 pub(in crate::gateway) struct Watcher {
@@ -63,10 +63,10 @@ impl Watcher {
                 _ = watch.tick() => false,
                 _ = hang_up.recv() => true,
             };
-            if Arc::strong_count(&self.hanging) <= HANGING {
+            if Arc::strong_count(&self.hanging) <= MAX_HANGING_RELOADS {
                 self.look(told).await;
             } else if told {
-                tracing::error!("config reload rejected: {HANGING} reloads hang");
+                tracing::error!("config reload rejected: {MAX_HANGING_RELOADS} reloads hang");
             }
         }
     }

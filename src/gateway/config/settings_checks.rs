@@ -12,7 +12,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::keys::RETAINED;
 use crate::config::FieldType;
-use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::document::{Entry, Node};
 use crate::gateway::http::tls::TlsConfig;
 use crate::listener::Listener;
@@ -76,8 +76,7 @@ pub(super) fn sinks(
         let tenant = node.as_str().filter(|tenant| !tenants.contains(tenant))?;
         let message =
             format!("no listener belongs to the tenant `{tenant}`, so this sink stays empty");
-        let near = nearest(tenant, tenants.iter().copied());
-        let help = near.map(|near| format!("did you mean `{near}`?"));
+        let help = did_you_mean(tenant, tenants.iter().copied());
         Some(Diagnostic::new(Code::W0614, node.span, message).maybe_help(help))
     };
     if tenants.is_empty() { Vec::new() } else { sinks.iter().filter_map(unknown).collect() }

@@ -154,3 +154,18 @@ pub(super) fn check_allowed(head: &Parts, names: &[String]) -> Result<(), HeadEr
         || names.iter().any(|name| name.trim_end_matches('.') == host);
     if is_allowed { Ok(()) } else { Err(HeadError::NotAllowed) }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::value_text;
+
+    #[test]
+    fn a_header_value_is_utf8_or_else_iso_8859_1() {
+        let text = |bytes: &[u8]| value_text(&HeaderValue::from_bytes(bytes).unwrap()).into_owned();
+        assert_eq!(text("café".as_bytes()), "café");
+        assert_eq!(text(b"caf\xe9"), "café");
+        assert_eq!(text(b"\xff\xfe"), "\u{ff}\u{fe}");
+    }
+}

@@ -15,16 +15,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bodies that are discarded at the same time. Further ones are dropped: HTTP/1.1 closes the
 /// connection, HTTP/2 resets the stream.
-const BODIES: usize = 256;
+const MAX_BODIES: usize = 256;
 
 /// Bytes of one body that are read before it is dropped.
-const BYTES: usize = 8 << 20;
+const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// Time in which one body is read before it is dropped.
-const TIME: Duration = Duration::from_secs(5);
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest pause of a sender, after which its body is dropped.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The unread bodies of one listening address.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub(super) struct UnreadBodies(Arc<Semaphore>);
 
 impl Default for UnreadBodies {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BODIES)))
+        Self(Arc::new(Semaphore::new(MAX_BODIES)))
     }
 }
 
@@ -49,13 +49,13 @@ impl UnreadBodies {
 }
 
 async fn read_all(body: Incoming, _held: (impl Send + 'static, OwnedSemaphorePermit)) {
-    let _ = tokio::time::timeout(TIME, read(body)).await;
+    let _ = tokio::time::timeout(BODY_TIMEOUT, read(body)).await;
 }
 
 /// Reads a body to its end, to the limit, to a pause, or to an error.
 async fn read(mut body: Incoming) {
-    let mut left = BYTES;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(PAUSE, body.frame()).await {
+    let mut left = MAX_BODY_BYTES;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(PAUSE_TIMEOUT, body.frame()).await {
         let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, |data| data.len())) else {
             return;
         };

@@ -521,7 +521,7 @@ fn borrowed<'t>(texts: &'t [(&'t str, Cow<'t, str>)]) -> Vec<(&'t str, &'t str)>
 
 impl RequestHead {
     /// Returns the headers as strings, because programs read strings. A value that is not UTF-8 is
-    /// read as ISO-8859-1, so each byte string has one reading, and different ones stay different.
+    /// read as ISO-8859-1.
     fn texts(&self) -> Vec<(&str, Cow<'_, str>)> {
         let headers = self.parts.headers.iter();
         headers.map(|(name, value)| (name.as_str(), value_text(value))).collect()

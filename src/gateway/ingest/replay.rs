@@ -3,6 +3,8 @@
 //! A captured request is decided completely. Of other requests only the log exists: the recorded
 //! verification result is kept, and the rest is decided from the log.
 
+use std::borrow::Cow;
+
 use super::captured_request::CapturedRequest;
 use crate::engine::{Machine, Time};
 use crate::gateway::ids::RequestId;
@@ -11,8 +13,9 @@ use crate::gateway::ops::encryption::Keyring;
 use crate::gateway::store::RequestRecord;
 use crate::listener::{
     Decision, DecisionContext, Listener, Outcome, Presented, Reason, ReasonCode, Request,
-    Unlimited, decide, decide_verified, read_log, whole_log,
+    Unlimited, decide, decide_verified,
 };
+use crate::value::{Projection, RepeatedKeys, Value, read_json_part};
 
 /// The result of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +71,12 @@ pub fn replay(
     let place = CapturedRequest::place(&record.tenant, &record.id);
     let original = raw.and_then(|raw| CapturedRequest::of_json(&keyring.open(&place, raw).ok()?));
     let decided = match original {
-        Some(original) => of_original(listener, record, &original),
+        Some(original) => of_original(listener, record, &original).ok_or(DAMAGED),
         None => of_log(listener, record).map(|one| (one, false)),
     };
-    let Some((decision, verified_again)) = decided else {
-        return unchanged(record, "its log was cut, so nothing can be said");
+    let (decision, verified_again) = match decided {
+        Ok(decided) => decided,
+        Err(reason) => return unchanged(record, reason),
     };
     let failed = decision.reasons.iter().filter(|one| one.code != ReasonCode::Passed);
     Replayed {
@@ -125,27 +129,34 @@ fn of_original(
     Some((run(listener, &request, request.received_at, verdict), verdict.is_none()))
 }
 
-fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
-    let mut log: serde_json::Value = read_log(&record.log).ok()?;
-    whole_log(&mut log, record.body.as_deref());
-    let text = |key: &str| log.get(key).and_then(|value| value.as_str()).map(ToOwned::to_owned);
-    let headers: Vec<(String, String)> = log
-        .get("headers")?
-        .get("map")?
-        .as_object()?
+/// Decides on a logged request, of which the original is not stored.
+///
+/// # Errors
+/// Returns the reason why the log does not suffice.
+fn of_log(listener: &Listener, record: &RequestRecord) -> Result<Decision, &'static str> {
+    let whole = Projection::whole();
+    let log = read_json_part(record.log.as_bytes(), &whole, RepeatedKeys::LastCounts);
+    let log = log.map_err(|_| CUT)?;
+    let member = |name: &str| log.borrow().as_object().and_then(|log| log.get(name));
+    let headers =
+        member("headers").and_then(|headers| headers.as_object()?.get("map")?.as_object());
+    let headers: Vec<(&str, &str)> = headers
+        .ok_or(CUT)?
         .iter()
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .filter_map(|(name, value)| Some((name, value.as_text()?)))
         .collect();
-    let headers: Vec<(&str, &str)> =
-        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let parsed = || log.get("parsed_body").filter(|body| !body.is_null()).map(ToString::to_string);
-    // Without either, the request had no body.
-    let body = record.body.clone().or_else(parsed).unwrap_or_default();
-    let query = query_of(log.get("query_params"))?;
-    let method = text("http_method")?;
+    let parsed = member("parsed_body").filter(|body| !body.is_null());
+    let body = match (&record.body, parsed) {
+        (Some(body), _) => Cow::Borrowed(body.as_str()),
+        (None, Some(_)) if !listener.reads_json() => return Err(NOT_JSON),
+        (None, Some(parsed)) => Cow::Owned(parsed.to_string()),
+        // Without either, the request had no body.
+        (None, None) => Cow::Borrowed(""),
+    };
+    let query = query_of(member("query_params")).ok_or(CUT)?;
     let request = Request {
         id: &record.id,
-        method: &method,
+        method: member("http_method").and_then(Value::as_text).ok_or(CUT)?,
         url: listener.url.as_deref().unwrap_or(""),
         raw_query: &query,
         headers: &headers,
@@ -154,19 +165,31 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Option<Decision> {
         remote_address: None,
         received_at: time_of(record.received_at),
     };
-    Some(run(listener, &request, request.received_at, Some(was_verified(record))))
+    Ok(run(listener, &request, request.received_at, Some(was_verified(record))))
 }
 
+/// The reason for a captured request that cannot be read.
+const DAMAGED: &str = "its original is damaged, so nothing can be said";
+
+/// The reason for a log that was cut to the maximum size.
+const CUT: &str = "its log was cut, so nothing can be said";
+
+/// The reason for a body of which only the parsed value is stored.
+const NOT_JSON: &str =
+    "its log has only the parsed body, and `body.format` has no `json` to read it in";
+
 /// Returns the query; `None` if the log has values that are no strings.
-fn query_of(params: Option<&serde_json::Value>) -> Option<String> {
+fn query_of(params: Option<Value<'_>>) -> Option<String> {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in params.and_then(|params| params.as_object()).into_iter().flatten() {
-        let values = match value {
-            serde_json::Value::Array(values) => values.as_slice(),
-            one => std::slice::from_ref(one),
-        };
-        for one in values {
-            query.append_pair(name, one.as_str()?);
+    let params = params.and_then(Value::as_object);
+    for (name, value) in params.into_iter().flat_map(|params| params.iter()) {
+        match value.as_list() {
+            Some(values) => {
+                for value in values.iter() {
+                    query.append_pair(name, value.as_text()?);
+                }
+            }
+            None => drop(query.append_pair(name, value.as_text()?)),
         }
     }
     Some(query.finish())

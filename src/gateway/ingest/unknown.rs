@@ -161,7 +161,9 @@ fn is_listener_path(path: &str) -> bool {
 /// Returns a segment of a path, or its length if it may be a token.
 fn shown_segment(segment: &str) -> Cow<'_, str> {
     let length = segment.chars().count();
-    if length < TOKEN_CHARACTERS || uuid::Uuid::try_parse(segment).is_ok() {
+    // A token may have the 32 digits of a UUID too, without the hyphens of an id.
+    let is_id = segment.len() == 36 && uuid::Uuid::try_parse(segment).is_ok();
+    if length < TOKEN_CHARACTERS || is_id {
         return Cow::Borrowed(segment);
     }
     Cow::Owned(format!("<{length} characters>"))

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::fault::{Fault, MAX_MEMBERS};
 use crate::config::quoted_list;
-use crate::diagnostic::nearest;
-use crate::value::read_json;
+use crate::diagnostic::did_you_mean;
+use crate::value::{Projection, RepeatedKeys, read_json_part};
 
 /// Largest body whose errors are listed as it is. Each error takes some hundred bytes, and a body
 /// can have one for each few bytes: a larger body is shortened first.
@@ -22,6 +22,9 @@ const LISTED_BYTES: usize = 16 << 10;
 
 /// Items of all arrays, and members of one object, of a shortened body.
 const LISTED_VALUES: usize = 2000;
+
+/// Maximum length of the name of a member, in bytes.
+const NAME_BYTES: usize = 256;
 
 /// Longest string that an error repeats.
 const QUOTED_BYTES: usize = 64;
@@ -60,8 +63,13 @@ impl Form {
             Fault::Model(format!("the body has to be a JSON object: {error}"))
         };
         // Two readers of a repeated key would see two values.
-        read_json(body).map_err(|error| no_json(&error))?;
+        read_json_part(body, &Projection::default(), RepeatedKeys::Refuse)
+            .map_err(|error| no_json(&error))?;
         let value: Value = serde_json::from_slice(body).map_err(|error| no_json(&error))?;
+        if has_long_name(&value) {
+            let message = format!("the name of a member has more than {NAME_BYTES} bytes");
+            return Err(Fault::Model(message));
+        }
         let wrong = self.errors(&value, body);
         match wrong.iter().find(|(path, _)| path.is_empty()) {
             Some((_, wrong)) => Err(Fault::Model(format!("the body {wrong}"))),
@@ -165,6 +173,18 @@ impl Form {
     }
 }
 
+/// Returns true if a member has a longer name than any form has. Each error below a member has its
+/// name in its path.
+fn has_long_name(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_long_name),
+        Value::Object(members) => {
+            members.iter().any(|(name, member)| name.len() > NAME_BYTES || has_long_name(member))
+        }
+        _ => false,
+    }
+}
+
 /// Returns a body with fewer items and members. An array may have fewer items in every form, so this
 /// adds no error.
 fn shortened(value: &Value, items: &mut usize) -> Value {
@@ -183,8 +203,8 @@ fn shortened(value: &Value, items: &mut usize) -> Value {
 }
 
 fn unknown_member(name: &str, known: &[&str]) -> String {
-    let near = nearest(name, known.iter().copied());
-    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let near = did_you_mean(name, known.iter().copied());
+    let near = near.map(|near| format!("{near} ")).unwrap_or_default();
     format!("is no member of this form; {near}there are {}", quoted_list(known))
 }
 

@@ -68,7 +68,8 @@ pub(super) enum Weight {
 /// Largest body of a call, in bytes: forms are smaller than the bodies of senders.
 const FORM_BYTES: usize = 512 << 10;
 
-/// Bytes of memory for each byte of a form: a value of two bytes of JSON takes 32 in memory.
+/// Bytes of memory for each byte of a form: a value of two bytes of JSON takes 32 in memory, and a
+/// part of the form stays as text.
 const FORM_GROWTH: usize = 20;
 
 impl Weight {

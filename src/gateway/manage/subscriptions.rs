@@ -191,8 +191,8 @@ impl Call {
         Ok(())
     }
 
-    /// Changes a subscription, if the change makes a difference. If another call changed it meanwhile, applies the change again to
-    /// the new version.
+    /// Changes a subscription, unless the change makes no difference. Repeats the change if another
+    /// call was first.
     pub(super) async fn update(
         &self,
         api: Api,

@@ -25,6 +25,8 @@ struct PublicKeyAlgorithm {
     name: &'static str,
     /// The name in messages.
     shown: &'static str,
+    /// The name in a JWK (RFC 7518, section 3.1). Empty if there is none.
+    jose: &'static str,
     kind: KeyType,
     /// The expression to run with `key`, `message` and `signature`.
     source: &'static str,
@@ -33,67 +35,89 @@ struct PublicKeyAlgorithm {
 const fn algorithm(
     name: &'static str,
     shown: &'static str,
+    jose: &'static str,
     kind: KeyType,
     source: &'static str,
 ) -> PublicKeyAlgorithm {
-    PublicKeyAlgorithm { name, shown, kind, source }
+    PublicKeyAlgorithm { name, shown, jose, kind, source }
 }
 
-/// The signature algorithms.
+/// The signature algorithms: name, name in messages, name in a JWK, type of the key, expression.
 const ALGORITHMS: &[PublicKeyAlgorithm] = &[
-    algorithm("ed25519", "Ed25519", KeyType::Ed25519, "$ED25519_VERIFY(key, message, signature)"),
+    algorithm(
+        "ed25519",
+        "Ed25519",
+        "EdDSA",
+        KeyType::Ed25519,
+        "$ED25519_VERIFY(key, message, signature)",
+    ),
     algorithm(
         "ecdsa-p256-sha256",
         "ECDSA",
+        "ES256",
         KeyType::P256,
         "$ECDSA_P256_VERIFY(key, message, signature)",
     ),
     algorithm(
         "ecdsa-p256-sha1",
         "ECDSA",
+        "",
         KeyType::P256,
         "$ECDSA_P256_VERIFY(key, message, signature, \"sha1\")",
     ),
     algorithm(
         "ecdsa-p384-sha384",
         "ECDSA",
+        "ES384",
         KeyType::P384,
         "$ECDSA_P384_VERIFY(key, message, signature)",
     ),
     algorithm(
         "rsa-pss-sha256",
         "RSA-PSS",
+        "PS256",
         KeyType::Rsa,
         "$RSA_PSS_VERIFY(key, message, signature, \"sha256\")",
     ),
     algorithm(
         "rsa-pss-sha384",
         "RSA-PSS",
+        "PS384",
         KeyType::Rsa,
         "$RSA_PSS_VERIFY(key, message, signature, \"sha384\")",
     ),
     algorithm(
         "rsa-pss-sha512",
         "RSA-PSS",
+        "PS512",
         KeyType::Rsa,
         "$RSA_PSS_VERIFY(key, message, signature, \"sha512\")",
     ),
-    algorithm("rsa-sha1", "RSA", KeyType::Rsa, "$RSA_VERIFY(key, message, signature, \"sha1\")"),
+    algorithm(
+        "rsa-sha1",
+        "RSA",
+        "",
+        KeyType::Rsa,
+        "$RSA_VERIFY(key, message, signature, \"sha1\")",
+    ),
     algorithm(
         "rsa-sha256",
         "RSA",
+        "RS256",
         KeyType::Rsa,
         "$RSA_VERIFY(key, message, signature, \"sha256\")",
     ),
     algorithm(
         "rsa-sha384",
         "RSA",
+        "RS384",
         KeyType::Rsa,
         "$RSA_VERIFY(key, message, signature, \"sha384\")",
     ),
     algorithm(
         "rsa-sha512",
         "RSA",
+        "RS512",
         KeyType::Rsa,
         "$RSA_VERIFY(key, message, signature, \"sha512\")",
     ),
@@ -207,8 +231,9 @@ impl<'a> Assembly<'a> {
         let payloads = self.payloads(part, lints);
         let received = self.received(part)?;
         let time = self.signed_time(part, tolerance, lints);
-        let (kind, algorithm) = (algorithm.kind, algorithm.shown.into());
-        Some(PublicKey { key, key_id, algorithm, kind, program, payloads, received, time })
+        let PublicKeyAlgorithm { shown, jose, kind, .. } = *algorithm;
+        let algorithm = shown.into();
+        Some(PublicKey { key, key_id, algorithm, jose, kind, program, payloads, received, time })
     }
 
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {

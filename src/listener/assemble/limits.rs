@@ -1,4 +1,4 @@
-//! Warnings about rate limits that refuse events which nobody sends again.
+//! Warnings about rate limits that lose events, because their provider sends them only once.
 
 use super::super::rate::Policy;
 use super::Assembly;

@@ -1,4 +1,4 @@
-//! Text in the charset that its content type declares. JSON is always UTF-8.
+//! Text in the charset that its content type or its XML declaration names. JSON is always UTF-8.
 
 use std::borrow::Cow;
 
@@ -17,6 +17,19 @@ impl Charset {
         Self(found.filter(|found| found.is_ascii_compatible()).unwrap_or(UTF_8))
     }
 
+    /// Returns the charset that an XML document declares in its first line
+    /// (<https://www.w3.org/TR/xml/#charencoding>): `<?xml version="1.0" encoding="iso-8859-1"?>`.
+    pub(super) fn of_xml(bytes: &[u8]) -> Option<Self> {
+        let declaration = bytes.strip_prefix(b"<?xml")?;
+        let end = declaration.iter().take(DECLARATION_BYTES).position(|byte| *byte == b'>')?;
+        let declaration = std::str::from_utf8(declaration.get(..end)?).ok()?;
+        let (_, value) = declaration.split_once("encoding")?;
+        let value = value.trim_start().strip_prefix('=')?.trim_start();
+        let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
+        let (label, _) = value.get(1..)?.split_once(quote)?;
+        Some(Self::of(Some(label)))
+    }
+
     /// Decodes bytes. Bytes that are UTF-8 are read as UTF-8, so that a charset in an unsigned header
     /// does not change them.
     pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
@@ -26,6 +39,9 @@ impl Charset {
         }
     }
 }
+
+/// Maximum length of an XML declaration in bytes. The longest useful one has about 80.
+const DECLARATION_BYTES: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -39,6 +55,24 @@ mod tests {
         assert_eq!(decode(Some("iso-8859-1"), "café".as_bytes()), "café");
         for label in [None, Some("utf-7"), Some("utf-16"), Some("iso-2022-kr"), Some("x")] {
             assert_eq!(decode(label, b"caf\xe9"), "caf\u{fffd}", "{label:?}");
+        }
+    }
+
+    #[test]
+    fn an_xml_declaration_names_the_charset() {
+        for (declaration, text) in [
+            (r#"<?xml version="1.0" encoding="iso-8859-1"?>"#, Some("é")),
+            (r#"<?xml version='1.0' encoding = 'windows-1251' standalone="yes"?>"#, Some("й")),
+            (r#"<?xml version="1.0"?><a encoding="iso-8859-1">"#, None),
+            (r#"<?xml encoding=iso-8859-1?>"#, None),
+            ("<a>", None),
+        ] {
+            let charset = Charset::of_xml(declaration.as_bytes());
+            assert_eq!(
+                charset.map(|found| found.decode(b"\xe9")).as_deref(),
+                text,
+                "{declaration}"
+            );
         }
     }
 }

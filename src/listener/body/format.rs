@@ -1,5 +1,6 @@
-//! The formats of bodies, and the choice of one. The bytes choose: a header that no signature covers
-//! must not change how a signed body is read.
+//! The formats of bodies, and the choice of one. Among listed formats the bytes choose: a header that
+//! no signature covers must not change how a signed body is read. `auto` looks at the content type
+//! too, where the bytes are neither JSON nor XML.
 
 /// A format of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl Formats {
     }
 
     /// Returns the listed formats, in the order in which they are tried. Empty for `auto`.
-    pub(super) fn iter(self) -> impl Iterator<Item = Format> {
+    pub(in crate::listener) fn iter(self) -> impl Iterator<Item = Format> {
         Format::ALL.into_iter().filter(move |format| self != Self::Auto && self.has(*format))
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Body {
     /// and repeats no key.
     pub(super) as_sent: bool,
     /// True if there is a body, and no format that the listener reads fits it.
-    pub(super) unread: bool,
+    pub(super) not_parsed: bool,
     /// The error of a body that is not in its format.
     pub(super) malformed: Option<Malformed>,
 }
@@ -54,6 +54,8 @@ pub(super) enum Malformed {
     Multipart,
     /// A form with more than `MAX_FORM_FIELDS` fields.
     TooManyFields,
+    /// More than `MAX_LINES` lines of JSON.
+    TooManyLines,
 }
 
 impl Malformed {
@@ -67,10 +69,10 @@ impl Body {
         parsed: OwnedValue::Null,
         format: None,
         as_sent: false,
-        unread: false,
+        not_parsed: false,
         malformed: None,
     };
-    const UNREAD: Self = Self { unread: true, ..Self::NONE };
+    const NOT_PARSED: Self = Self { not_parsed: true, ..Self::NONE };
 
     fn malformed(error: Malformed) -> Self {
         Self { malformed: Some(error), ..Self::NONE }
@@ -85,6 +87,9 @@ impl Body {
         self.format == Some(Format::Json)
     }
 }
+
+/// Maximum number of lines of JSON.
+pub(super) const MAX_LINES: usize = 10_000;
 
 /// The byte order mark of UTF-8. Some senders write it before their text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -141,16 +146,16 @@ impl BodyReader {
             }
             // A body that is not what it declares to be, and that no program reads, is no error.
             Some(Format::Multipart) => {
-                Ok(self.in_format(Format::Multipart, sent).unwrap_or(Body::UNREAD))
+                Ok(self.in_format(Format::Multipart, sent).unwrap_or(Body::NOT_PARSED))
             }
-            Some(Format::Xml) | None => Ok(Body::UNREAD),
+            Some(Format::Xml) | None => Ok(Body::NOT_PARSED),
         }
     }
 
     /// Reads a body in the first listed format that its bytes can be of. A body that begins like a
     /// format and is damaged is an error; a body in no listed format is not read.
     fn listed(self, sent: &SentBody<'_>) -> ReadResult {
-        let mut last = Ok(Body::UNREAD);
+        let mut last = Ok(Body::NOT_PARSED);
         let is_only = self.formats.iter().nth(1).is_none();
         for format in self.formats.iter().filter(|format| is_only || format.may_be(sent.text)) {
             // JSON lines begin like JSON; no other format does.
@@ -177,7 +182,9 @@ impl BodyReader {
                 parsed.map(|parsed| Body::of(format, parsed)).ok_or(Malformed::Multipart)
             }
             Format::Xml => {
-                let parsed = read_xml(&sent.charset().decode(sent.text));
+                // The declaration is part of the body, which a signature covers; the header is not.
+                let charset = Charset::of_xml(sent.text).unwrap_or_else(|| sent.charset());
+                let parsed = read_xml(&charset.decode(sent.text));
                 parsed.map(|parsed| Body::of(format, parsed)).map_err(Malformed::Xml)
             }
             Format::Text => {
@@ -205,9 +212,12 @@ impl BodyReader {
     /// Reads a JSON value on each line (<https://github.com/ndjson/ndjson-spec>), as a list.
     fn json_lines(self, sent: &SentBody<'_>) -> ReadResult {
         let lines = sent.text.split(|byte| *byte == b'\n');
-        let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+        let lines = lines.filter(|line| !line.trim_ascii().is_empty()).take(MAX_LINES + 1);
         let values = lines.map(|line| read_json_part(line, &Projection::whole(), self.repeated));
         let values = values.collect::<Result<Vec<_>, _>>().map_err(Malformed::Json)?;
+        if values.len() > MAX_LINES {
+            return Err(Malformed::TooManyLines);
+        }
         Ok(Body::of(Format::JsonLines, OwnedValue::List(values)))
     }
 
@@ -247,9 +257,14 @@ impl BodyReader {
         {
             return text;
         }
+        self.without_files(content_type, bytes).to_string()
+    }
+
+    /// Returns the whole parsed body without the content of files, for logs and events.
+    pub(super) fn without_files(self, content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
         let whole = Projection::whole();
         let wanted = WantedParts { json: &whole, files: FileContent::LeftOut };
-        self.read(content_type, bytes, wanted).parsed.to_string()
+        self.read(content_type, bytes, wanted).parsed
     }
 }
 
@@ -271,7 +286,5 @@ impl SentBody<'_> {
 /// Parses a body for a log that has no listener. The last of repeated keys counts.
 pub(super) fn parse_as(content_type: Option<&str>, bytes: &[u8]) -> OwnedValue {
     let reader = BodyReader { formats: Formats::Auto, repeated: RepeatedKeys::LastCounts };
-    let whole = Projection::whole();
-    let wanted = WantedParts { json: &whole, files: FileContent::LeftOut };
-    reader.read(content_type, bytes, wanted).parsed
+    reader.without_files(content_type, bytes)
 }

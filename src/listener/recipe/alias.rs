@@ -9,7 +9,7 @@ use crate::config::Layer;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::document::{Content, Node};
 use crate::engine::Source;
-use crate::listener::config_keys::RECIPE;
+use crate::listener::recipe_keys::RECIPE;
 use crate::source::Span;
 
 /// Lays the file of an alias over the recipe that it names.
@@ -37,7 +37,11 @@ fn text_of(name: &str) -> Option<&'static str> {
 }
 
 fn unknown(other: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::E0605, span, format!("there is no recipe `{other}` that is no alias"))
+    Diagnostic::new(
+        Code::E0605,
+        span,
+        format!("`like` names a recipe that is not an alias, and `{other}` is unknown or an alias"),
+    )
 }
 
 /// Returns the text of a recipe with its secrets under the names that the alias gives them: the main

@@ -7,7 +7,7 @@ use jsonschema::paths::Location;
 use jsonschema::{Keyword, ValidationError, ValidationOptions};
 use serde_json::{Map, Value as Json};
 
-use super::instance::Metered;
+use super::instance::{Metered, count_digits};
 use crate::value::{Number, OwnedValue};
 
 /// A keyword that compares a number with a limit.
@@ -85,7 +85,10 @@ impl<'i> Keyword<'i, Metered> for Limit {
     fn is_valid(&self, instance: &'i OwnedValue) -> bool {
         let order = match instance {
             OwnedValue::Number(number) => number.compare(self.limit),
-            OwnedValue::BigNumber(number) => number.borrow().compare_number(self.limit),
+            OwnedValue::BigNumber(number) => {
+                count_digits(number.borrow().as_str());
+                number.borrow().compare_number(self.limit)
+            }
             _ => return true,
         };
         (self.allows)(order)
@@ -123,6 +126,7 @@ impl<'i> Keyword<'i, Metered> for MultipleOf {
             OwnedValue::BigNumber(number) => number.borrow().to_string(),
             _ => return true,
         };
+        count_digits(&text);
         self.divides(&Decimal::new(&text))
     }
 }

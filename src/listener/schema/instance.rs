@@ -90,6 +90,11 @@ fn spend(more: impl FnOnce(&Allowance) -> u64) {
     }
 }
 
+/// Counts the digits of a number that a keyword reads.
+pub(super) fn count_digits(digits: &str) {
+    spend(|_| text_steps(digits, 4));
+}
+
 fn look() {
     spend(|_| 0);
 }

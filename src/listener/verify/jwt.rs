@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::credential::bearer;
 use super::{Evidence, PassedVerification, VerificationResult};
-use crate::builtins::{Jwk, jwk_keys, key_type};
+use crate::builtins::{Jwk, key_type, read_jwks};
 use crate::engine::{Context, OwnedValue, Program, Value};
 use crate::listener::reason::ReasonCode;
 use crate::value::{Object, read_json};
@@ -45,11 +45,7 @@ impl Keys {
     /// # Errors
     /// Returns a message if the file is neither, or if it has no supported key or too many keys.
     pub(in crate::listener) fn read(json: &[u8]) -> Result<Self, String> {
-        let set = read_json(json).map_err(|error| format!("this is not JSON: {error}"))?;
-        let Some(object) = set.borrow().as_object() else {
-            return Err("a JWK Set is an object with a list `keys`".to_owned());
-        };
-        jwk_keys(object).map(Self)
+        read_jwks(json).map(Self)
     }
 }
 

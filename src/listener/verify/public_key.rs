@@ -9,10 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::received::Candidate;
 use super::{Evidence, PassedVerification, SignatureSource, SignedTime, VerificationResult};
-use crate::builtins::{Jwk, KeyType, jwk_keys};
+use crate::builtins::{Jwk, KeyType, read_jwks};
 use crate::engine::{Context, Program, Value};
 use crate::listener::reason::{Failed, ReasonCode};
-use crate::value::read_json;
 
 /// A public-key signature.
 #[derive(Debug)]
@@ -23,6 +22,8 @@ pub(in crate::listener) struct PublicKey {
     pub(in crate::listener) key_id: Option<Program>,
     /// The name of the algorithm in messages.
     pub(in crate::listener) algorithm: Box<str>,
+    /// Its name in a JWK (`alg`). Empty if it has none: then a JWK with `alg` is not used.
+    pub(in crate::listener) jose: &'static str,
     /// The type of its keys.
     pub(in crate::listener) kind: KeyType,
     /// The program with the variables `key`, `message` and `signature`.
@@ -48,7 +49,7 @@ impl PublicKey {
         if let Some(time) = &self.time {
             time.check(evidence)?;
         }
-        let id = self.key_id(evidence)?;
+        let keys = self.keys(evidence)?;
         let mut refused = None;
         for payload in &self.payloads {
             let message = match evidence.machine.eval(payload, evidence.context) {
@@ -63,7 +64,7 @@ impl PublicKey {
                 continue;
             };
             for candidate in &candidates {
-                match self.verify(evidence, id.as_deref(), &message, &candidate.bytes) {
+                match self.verify(evidence, &keys, &message, &candidate.bytes) {
                     Ok(true) => return Ok(self.passed(&message)),
                     Ok(false) => {}
                     Err(failed) => refused = Some(failed),
@@ -114,33 +115,47 @@ impl PublicKey {
         }
     }
 
+    /// Returns the keys to try, each parsed once for a request.
+    fn keys<'c>(&self, evidence: &mut Evidence<'c, '_>) -> Result<Vec<CandidateKey<'c>>, Failed> {
+        let id = self.key_id(evidence)?;
+        let fits =
+            |key: &Jwk| key.kind == self.kind && key.allows(self.jose) && key.may_be(id.as_deref());
+        let mut keys = Vec::new();
+        let mut is_set = false;
+        for secret in evidence.context.secrets(&self.key) {
+            is_set = true;
+            match jwks(secret) {
+                None => keys.push(CandidateKey::Whole(secret)),
+                Some(set) => {
+                    let set = set.map_err(|reason| self.fault(&reason))?;
+                    keys.extend(set.into_iter().filter(fits).map(CandidateKey::OfSet));
+                }
+            }
+        }
+        if !is_set {
+            return Err(self.fault("it is not set"));
+        }
+        if keys.iter().filter(|key| matches!(key, CandidateKey::OfSet(_))).count() > MAX_KEYS {
+            let reason = "more than 16 keys fit; `key_id` chooses one by the id in the request";
+            return Err(self.fault(reason));
+        }
+        Ok(keys)
+    }
+
+    fn fault(&self, reason: &str) -> Failed {
+        (ReasonCode::RuleError, format!("the public key `{}`: {reason}", self.key))
+    }
+
     fn verify(
         &self,
         evidence: &mut Evidence<'_, '_>,
-        id: Option<&str>,
+        keys: &[CandidateKey<'_>],
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, Failed> {
-        let secrets: Vec<Value<'_>> = evidence.context.secrets(&self.key).collect();
-        if secrets.is_empty() {
-            let message = format!("the public key `{}` is not set", self.key);
-            return Err((ReasonCode::RuleError, message));
-        }
-        for secret in secrets {
-            let Some(set) = jwks(secret) else {
-                if self.verify_with(evidence, secret, message, signature)? {
-                    return Ok(true);
-                }
-                continue;
-            };
-            let set = set.map_err(|reason| {
-                (ReasonCode::RuleError, format!("the public key `{}`: {reason}", self.key))
-            })?;
-            let fits = |key: &&Jwk| key.kind == self.kind && key.may_be(id);
-            for key in set.iter().filter(fits).take(MAX_KEYS) {
-                if self.verify_with(evidence, Value::Bytes(&key.bytes), message, signature)? {
-                    return Ok(true);
-                }
+        for key in keys {
+            if self.verify_with(evidence, key.value(), message, signature)? {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -164,15 +179,29 @@ impl PublicKey {
     }
 }
 
+/// A key to try.
+enum CandidateKey<'k> {
+    /// A secret that is one key.
+    Whole(Value<'k>),
+    /// A key of a JWK Set.
+    OfSet(Jwk),
+}
+
+impl CandidateKey<'_> {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Whole(secret) => *secret,
+            Self::OfSet(key) => Value::Bytes(&key.bytes),
+        }
+    }
+}
+
 /// Returns the keys of a secret that is a JWK or a JWK Set. `None` for any other form of a key.
 fn jwks(secret: Value<'_>) -> Option<Result<Vec<Jwk>, String>> {
-    let json = secret.content()?.trim_ascii();
-    if !json.starts_with(b"{") {
+    // The bytes of a raw key may begin with a brace too.
+    let json = std::str::from_utf8(secret.content()?).ok()?.trim();
+    if !json.starts_with('{') {
         return None;
     }
-    let set = read_json(json).map_err(|error| format!("this is not JSON: {error}"));
-    Some(set.and_then(|set| match set.borrow().as_object() {
-        Some(object) => jwk_keys(object),
-        None => Err("a JWK Set is an object".to_owned()),
-    }))
+    Some(read_jwks(json.as_bytes()))
 }

@@ -10,27 +10,17 @@ use std::time::Duration;
 use super::running::{
     Folder, Gateway, LISTENER, borrowed, env_number, is_installed, read_response, signed,
 };
+use super::tls::{SETTING, self_signed};
 
 const UNKNOWN: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Creates a certificate for 127.0.0.1. Returns false if a tool is missing.
 fn with_certificate(folder: &Folder, limits: &str) -> bool {
-    if !(is_installed("openssl", "version") && is_installed("curl", "--version")) {
+    let names = ["subjectAltName=IP:127.0.0.1"];
+    if !is_installed("curl", "--version") || !self_signed(folder.path(), "edges", &names) {
         return false;
     }
-    let created = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=edges"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .arg("-keyout")
-        .arg(folder.path().join("key.pem"))
-        .arg("-out")
-        .arg(folder.path().join("cert.pem"))
-        .output()
-        .unwrap();
-    assert!(created.status.success());
-    folder
-        .settings(&format!("tls = {{ certificate = \"cert.pem\", key = \"key.pem\" }}\n{limits}"));
+    folder.settings(&format!("{SETTING}{limits}"));
     true
 }
 

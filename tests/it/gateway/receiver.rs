@@ -1,7 +1,7 @@
 //! A receiver of deliveries with a configurable behaviour.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -139,10 +139,10 @@ fn serve(
                 std::thread::sleep(Duration::from_secs(60));
                 return None;
             }
-            Reaction::Closes => return None,
+            Reaction::Closes => return close(&mut reader),
             Reaction::Breaks => {
                 stream.write_all(b"HTTP/1.1 200 O").ok()?;
-                return None;
+                return close(&mut reader);
             }
             Reaction::Floods => {
                 let length = 1_u64 << 30;
@@ -165,6 +165,16 @@ fn serve(
             }
         }
     }
+}
+
+/// Closes the connection, and waits until the client has closed it too: a connection that is dropped
+/// at once may be reset, and the client would report another failure.
+fn close(reader: &mut BufReader<TcpStream>) -> Option<()> {
+    let stream = reader.get_ref();
+    stream.shutdown(Shutdown::Write).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    std::io::copy(reader, &mut std::io::sink()).ok()?;
+    None
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<ReceivedRequest> {

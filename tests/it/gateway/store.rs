@@ -271,6 +271,26 @@ fn any_of_several_deduplication_keys_identifies_a_repeat() {
     });
 }
 
+/// A gateway of an older version stored keys in another form.
+#[test]
+fn a_former_deduplication_key_is_found_and_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    run(async {
+        let with = |id: &str, key: u8, former: Option<u8>| {
+            let mut entry = entry(id, Some(key), 0);
+            entry.dedup.as_mut().unwrap().former = former.map(|former| [former; 32]);
+            entry
+        };
+        let at = UnixMicros::new(0);
+        assert_eq!(store.keep(with("old", 1, None), at).await, Ok(Kept::New));
+        let again = store.keep(with("again", 2, Some(1)), at).await;
+        assert!(matches!(again, Ok(Kept::Duplicate { .. })), "{again:?}");
+        assert_eq!(store.keep(with("new", 2, Some(3)), at).await, Ok(Kept::New));
+        assert_eq!(store.keep(with("other", 3, None), at).await, Ok(Kept::New));
+    });
+}
+
 #[test]
 fn a_full_store_returns_an_error_and_recovers_when_there_is_space() {
     let folder = tempfile::tempdir().unwrap();

@@ -170,7 +170,7 @@ fn a_signed_request_that_looks_like_a_challenge_token_is_refused() {
     }
     // Without a challenge that signs, such a delivery is an ordinary one.
     let outcome = outcome_of(&sign(Sent::new("123")).to(&secured(SIGNED)));
-    assert_eq!(outcome, "accepted body_unread");
+    assert_eq!(outcome, "accepted body_not_parsed");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_challenge_may_have_its_own_token_pattern() {
         assert_eq!(outcome_of(&decision), "challenge_refused bad_challenge_token", "{token:?}");
     }
     let outcome = outcome_of(&sign(Sent::new("abcd")).to(&listener));
-    assert_eq!(outcome, "accepted body_unread");
+    assert_eq!(outcome, "accepted body_not_parsed");
     assert_eq!(
         outcome_of(&sign(Sent::new("1234")).to(&listener)),
         "verification_failed token_signed"

@@ -138,7 +138,7 @@ fn malformed_json_bodies_are_refused_with_the_position() {
         assert!(!body(&decision).contains(position));
         // Without a content type of JSON it is not an error.
         let decision = sign(Sent::new(&text)).to(&listener);
-        assert_eq!(outcome_of(&decision), "accepted body_unread", "{text}");
+        assert_eq!(outcome_of(&decision), "accepted body_not_parsed", "{text}");
         assert_eq!(decision.parts.parsed_body().to_string(), "null");
     }
 }
@@ -341,7 +341,7 @@ json = '''
             messages_of(&decision).contains("action") && messages_of(&decision).contains("issue")
         );
         let decision = sign(Sent::new("no json")).to(&listener);
-        assert_eq!(outcome_of(&decision), "schema_violated body_unread schema_differs");
+        assert_eq!(outcome_of(&decision), "schema_violated body_not_parsed schema_differs");
         let decision = Sent::json(wrong).to(&listener);
         assert_eq!(decision.outcome, Outcome::VerificationFailed);
     }
@@ -373,6 +373,22 @@ fn a_filter_keeps_or_drops_events_and_an_error_keeps_them() {
 fn hashes(listener: &hookgate::listener::Listener, text: &str) -> Vec<[u8; 32]> {
     let decision = Sent::json(text).to(listener);
     decision.dedup.map(|dedup| dedup.hashes).unwrap_or_default()
+}
+
+/// Version 1 hashed the JSON text of each key, behind its length.
+#[test]
+fn the_former_deduplication_key_is_that_of_version_1() {
+    use sha2::{Digest, Sha256};
+    let listener = open("[deduplicate]\nkeys = [\"a\", \"b\"]\nsignature = false\n");
+    let decision = Sent::json(r#"{"a":{"z":1,"y":"é"},"b":null}"#).to(&listener);
+    let mut wanted = Sha256::new();
+    for text in [r#"{"z":1,"y":"é"}"#, "null"] {
+        wanted.update((text.len() as u64).to_le_bytes());
+        wanted.update(text);
+    }
+    let dedup = decision.dedup.unwrap();
+    assert_eq!(dedup.former, Some(wanted.finalize().into()));
+    assert!(!dedup.hashes.contains(&dedup.former.unwrap()));
 }
 
 #[test]
@@ -415,7 +431,14 @@ fn a_missing_deduplication_key_is_null_and_the_body_is_the_key_if_all_are_missin
     let listener = open("[deduplicate]\nkeys = ['$INTEGER(parsed_body.a)', \"b\"]\n");
     let decision = Sent::json(r#"{"a":"x","b":1}"#).to(&listener);
     assert_eq!(outcome_of(&decision), "accepted dedup_error");
-    assert_eq!(decision.dedup.unwrap().hashes, hashes(&listener, r#"{"b":1}"#));
+    // A key with an error is no reason to lose another event that shares the other keys.
+    let others = [r#"{"b":1}"#, r#"{"a":null,"b":1}"#, r#"{"a":"y","b":1}"#];
+    assert!(
+        others
+            .iter()
+            .all(|other| hashes(&listener, other) != decision.dedup.as_ref().unwrap().hashes)
+    );
+    assert_eq!(decision.dedup.unwrap().hashes, hashes(&listener, r#"{"a":"x","b":1}"#));
 }
 
 #[test]

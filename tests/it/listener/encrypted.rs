@@ -402,6 +402,7 @@ fn the_age_of_a_token_may_be_bounded_by_exp_or_by_iat() {
         (".exp > $TIME()", false),
         (".iat > $TIME() - 300", false),
         (".iat.$ABS() > $TIME() - 300", false),
+        (".iat <= $TIME()", true),
         (".iat > 300", true),
         (".iat == $TIME()", true),
         (".sub > $TIME()", true),

@@ -314,22 +314,26 @@ fn a_jwks_without_a_signing_key_is_refused() {
     }
 }
 
+/// Returns a listener that verifies Ed25519 signatures with the keys of a JWK Set.
+fn public_key_listener(set: &str, line: &str) -> Listener {
+    let check = format!(
+        "secrets.SET = {{ file = \"set.json\" }}\n[[verify]]\nname = \"signature\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"SET\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n{line}\n"
+    );
+    let loaded = loaded(&check, &[("set.json", set)]);
+    loaded.listener.unwrap_or_else(|| panic!("{:?}", super::rendered(&loaded.diagnostics)))
+}
+
+fn signed(pair: &Ed25519KeyPair) -> Sent {
+    let signature = hex::encode(pair.sign(b"{}").as_ref());
+    Sent::json("{}").with("X-Signature", signature)
+}
+
 #[test]
 fn a_public_key_verification_takes_a_jwk_set_and_the_key_id_of_the_request() {
     let pairs = [ed25519(1), ed25519(2)];
     let set = json!({ "keys": [jwk("one", &pairs[0]), jwk("two", &pairs[1])] }).to_string();
-    let listener = |line: &str| {
-        let check = format!(
-            "secrets.SET = {{ file = \"set.json\" }}\n[[verify]]\nname = \"signature\"\n[verify.public_key]\nalgorithm = \"ed25519\"\nkey = \"SET\"\npayload = 'raw_body'\nreceived = 'headers[\"x-signature\"]'\nencoding = \"hex\"\n{line}\n"
-        );
-        let loaded = loaded(&check, &[("set.json", &set)]);
-        loaded.listener.unwrap_or_else(|| panic!("{:?}", super::rendered(&loaded.diagnostics)))
-    };
+    let listener = |line: &str| public_key_listener(&set, line);
     let (named, any) = (listener("key_id = 'headers[\"x-key-id\"]'"), listener(""));
-    let signed = |pair: &Ed25519KeyPair| {
-        let signature = hex::encode(pair.sign(b"{}").as_ref());
-        Sent::json("{}").with("X-Signature", signature)
-    };
     for (pair, id, by_name, without_name) in [
         (&pairs[0], "one", ("accepted", 2), ("accepted", 2)),
         (&pairs[1], "two", ("accepted", 2), ("accepted", 4)),
@@ -351,4 +355,36 @@ fn a_public_key_verification_takes_a_jwk_set_and_the_key_id_of_the_request() {
     }
     let decision = signed(&pairs[0]).to(&named);
     assert_eq!(outcome_of(&decision), "verification_failed missing_signature");
+}
+
+#[test]
+fn a_key_of_a_jwk_set_verifies_only_signatures_of_its_own_algorithm() {
+    let pair = ed25519(1);
+    for (algorithm, outcome) in [
+        (json!("EdDSA"), "accepted"),
+        (json!(null), "accepted"),
+        (json!("ES256"), "verification_failed signature_wrong"),
+    ] {
+        let mut key = jwk("one", &pair);
+        key["alg"] = algorithm;
+        let listener = public_key_listener(&json!({ "keys": [key] }).to_string(), "");
+        assert_eq!(outcome_of(&signed(&pair).to(&listener)), outcome);
+    }
+}
+
+#[test]
+fn more_than_sixteen_fitting_keys_need_the_key_id_of_the_request() {
+    let pairs: Vec<Ed25519KeyPair> = (1..=17).map(ed25519).collect();
+    let key = |at: usize| jwk(&at.to_string(), &pairs[at]);
+    let set = |count: usize| json!({ "keys": (0..count).map(key).collect::<Vec<_>>() }).to_string();
+    let last = |count: usize, line: &str| {
+        let sent = signed(&pairs[count - 1]).with("X-Key-Id", (count - 1).to_string());
+        sent.to(&public_key_listener(&set(count), line))
+    };
+    assert_eq!(outcome_of(&last(16, "")), "accepted");
+    let refused = last(17, "");
+    assert_eq!(outcome_of(&refused), "verification_failed rule_error");
+    assert!(refused.reasons.iter().any(|reason| reason.message.contains("`key_id` chooses one")));
+    assert_eq!(refused.hashed_bytes, 0);
+    assert_eq!(outcome_of(&last(17, "key_id = 'headers[\"x-key-id\"]'")), "accepted");
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use hookgate::engine::{Context, Engine, Machine, OwnedValue, UndeclaredRoots};
-use hookgate::value::{read_json, write_canonical};
+use hookgate::value::{read_json, write_key_form};
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ fn read(text: &str) -> OwnedValue {
 
 fn canonical(text: &str) -> Vec<u8> {
     let mut form = Vec::new();
-    write_canonical(read(text).borrow(), &mut |piece| form.extend_from_slice(piece)).unwrap();
+    write_key_form(read(text).borrow(), &mut |piece| form.extend_from_slice(piece)).unwrap();
     form
 }
 

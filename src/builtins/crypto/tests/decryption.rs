@@ -190,6 +190,31 @@ fn a_digest_of_secrets_alone_stays_secret_and_any_other_part_releases_it() {
     assert!(!is_secret("SHA256", &["public".into()]));
 }
 
+#[test]
+fn a_plaintext_stays_secret_if_the_ciphertext_is_secret_or_the_iv_alone() {
+    // RFC 3602, section 4, case 1.
+    let key = bytes("06a9214036b8a15b512e03d534120006");
+    let iv = bytes("3dafba429d9eb430b422da802c9fac41");
+    let data = bytes("e353779c1079aeb82708942dbe77181ab97c825e1c785146542d396941bce55d");
+    let heap = heap();
+    let args = |secret: [bool; 3]| {
+        let one = |is_secret: bool, bytes| {
+            if is_secret { Value::SecretBytes(bytes) } else { Value::Bytes(bytes) }
+        };
+        [one(secret[0], &key[..]), one(secret[1], &iv[..]), one(secret[2], &data[..])]
+    };
+    for (secret, stays_secret) in [
+        ([false, false, false], false),
+        ([true, false, false], false),
+        ([true, true, false], false),
+        ([false, true, false], true),
+        ([true, false, true], true),
+    ] {
+        let answer = invoked(&heap, "DECRYPT_AES_CBC", &args(secret)).unwrap();
+        assert_eq!(answer.holds_secret(), stays_secret, "{secret:?}");
+    }
+}
+
 /// Returns the arguments with the lifetime of the heap.
 fn heap_copy<'a>(heap: &'a crate::value::Heap, args: &[Value<'_>]) -> Vec<Value<'a>> {
     let copy = |arg: &Value<'_>| match arg {

@@ -113,7 +113,7 @@ fn gzip_bombs_are_refused_before_decompression_ends() {
 }
 
 #[test]
-fn deeply_nested_json_is_refused_with_and_without_a_signature() {
+fn unclosed_deep_json_is_refused_with_and_without_a_signature() {
     let (_folder, gateway) = with_other("", "");
     let deep = payloads::deep();
     let objects = "{\"a\":".repeat(200_000);

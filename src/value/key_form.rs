@@ -23,14 +23,14 @@ enum KindTag {
     Object = 9,
 }
 
-/// Writes the canonical form of a value in pieces. Two values of JSON have the same form exactly if
+/// Writes the form of a value in pieces. Two values of JSON have the same form exactly if
 /// they are equal by `==`: `1`, `1.0` and `1e0` are one number, and the order of keys does not
 /// count. A time has a form of its own, by its instant.
 ///
 /// # Errors
 /// Returns an error for a value that is or contains a secret, and for JSON that is nested too deeply
 /// to be read.
-pub fn write_canonical(value: Value<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
+pub fn write_key_form(value: Value<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
     match value {
         Value::Null => tag(out, KindTag::Null),
         Value::Bool(false) => tag(out, KindTag::False),
@@ -90,7 +90,7 @@ fn write_number(number: Number, out: &mut dyn FnMut(&[u8])) {
 fn write_list(list: List<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
     tag(out, KindTag::List);
     write_count(out, list.len());
-    list.iter().try_for_each(|item| write_canonical(item, out))
+    list.iter().try_for_each(|item| write_key_form(item, out))
 }
 
 fn write_object(object: Object<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fault> {
@@ -100,14 +100,14 @@ fn write_object(object: Object<'_>, out: &mut dyn FnMut(&[u8])) -> Result<(), Fa
     entries.sort_unstable_by_key(|(key, _)| *key);
     for (key, value) in entries {
         write_sized(out, KindTag::Text, key.as_bytes());
-        write_canonical(value, out)?;
+        write_key_form(value, out)?;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::write_canonical;
+    use super::write_key_form;
     use crate::value::{Time, Value, read_json};
 
     fn form(json: &str) -> Vec<u8> {
@@ -116,7 +116,7 @@ mod tests {
 
     fn form_of(value: Value<'_>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_canonical(value, &mut |piece| bytes.extend_from_slice(piece)).unwrap();
+        write_key_form(value, &mut |piece| bytes.extend_from_slice(piece)).unwrap();
         bytes
     }
 
@@ -186,6 +186,6 @@ mod tests {
 
     #[test]
     fn secrets_have_no_form() {
-        assert!(write_canonical(Value::SecretText("x"), &mut |_| {}).is_err());
+        assert!(write_key_form(Value::SecretText("x"), &mut |_| {}).is_err());
     }
 }
