@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::types::Type;
-use crate::builtins::{self, Function};
+use crate::builtins::{self, Function, Role};
 use crate::diagnostic::{Code, nearest};
 use crate::program::Callee;
+use crate::value::RepeatedKeys;
 
 /// The declarations and limits of a host.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Host {
     pub strangers: UndeclaredRoots,
     /// The host's own functions. They take precedence over built-in functions of the same name.
     pub functions: Vec<Arc<Function>>,
+    /// The handling of repeated keys by `$PARSE_JSON`.
+    pub repeated_keys: RepeatedKeys,
     /// True if programs may read secrets.
     pub secrets: bool,
     /// True if programs verify requests. Comparisons of two values that may be null, and timestamps
@@ -89,7 +92,15 @@ impl Host {
         let own = self.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name));
         match own {
             Some(function) => Some(Callee::Host(Arc::clone(function))),
-            None => builtins::find(name).map(Callee::Builtin),
+            None => builtins::find(name).map(|row| Callee::Builtin(self.reading(row))),
+        }
+    }
+
+    /// Returns the row of a function with the host's handling of repeated keys.
+    fn reading(&self, row: &'static Function) -> &'static Function {
+        match (row.role, self.repeated_keys) {
+            (Role::ParseJson, RepeatedKeys::LastCounts) => &builtins::PARSE_JSON_LAST_KEY,
+            _ => row,
         }
     }
 

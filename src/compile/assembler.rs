@@ -41,6 +41,7 @@ impl<'c> Assembler<'c> {
             | Instruction::Or { target }
             | Instruction::Coalesce { target }
             | Instruction::Try { target }
+            | Instruction::ReadCache { target, .. }
             | Instruction::EndTry { target } => *target = here,
             _ => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! The rows of paths and loops are noted by node, because the predicate tree uses the same rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::assembler::{Assembler, index};
@@ -75,7 +76,10 @@ struct Lowered {
 /// verified.
 fn lowered(checked: &Checked, options: Options) -> Lowered {
     let folded = Folded::of(checked, options.fold, options.pattern_bytes);
-    let has_predicate = options.predicate && !options.mark;
+    // An explanation shows each use of a definition.
+    let cached = if options.mark { BTreeMap::new() } else { cached(&folded) };
+    // The predicate tree does not read the cache, and a function takes longer than the stack.
+    let has_predicate = options.predicate && !options.mark && cached.is_empty();
     let nodes = checked.parsed.tree.len();
     let mut lowering = Lowering {
         folded: &folded,
@@ -85,6 +89,7 @@ fn lowered(checked: &Checked, options: Options) -> Lowered {
         places: Vec::new(),
         options,
         keys: Vec::new(),
+        cached,
     };
     lowering.out.chunk.code.reserve(nodes);
     lowering.out.chunk.spans.reserve(nodes);
@@ -99,6 +104,22 @@ fn lowered(checked: &Checked, options: Options) -> Lowered {
     Lowered { chunk, predicate, places }
 }
 
+/// Returns the uses of definitions whose values are cached: those that call a function. A second read
+/// of a path costs less than a copy.
+fn cached(folded: &Folded<'_>) -> BTreeMap<ExprId, u16> {
+    let calls = |id: ExprId| {
+        let part = folded.tree.part(id);
+        part.iter().any(|(_, expr)| match expr {
+            Expr::Call { .. } => true,
+            Expr::Chain { steps, .. } => {
+                steps.iter().any(|step| matches!(step.kind, StepKind::Call(_)))
+            }
+            _ => false,
+        })
+    };
+    folded.tree.definitions().filter(|(id, _)| calls(*id)).collect()
+}
+
 struct Lowering<'c> {
     folded: &'c Folded<'c>,
     tree: &'c Tree,
@@ -108,6 +129,8 @@ struct Lowering<'c> {
     options: Options,
     /// The keys of an unfinished path. The buffer is allocated once.
     keys: Vec<Key>,
+    /// The uses of definitions whose values are cached, with the number of the definition.
+    cached: BTreeMap<ExprId, u16>,
 }
 
 impl<'c> Lowering<'c> {
@@ -118,9 +141,20 @@ impl<'c> Lowering<'c> {
                 let constant = self.out.constant(constant);
                 self.out.emit(Instruction::Constant { constant }, span);
             }
-            None => self.node(id, span),
+            None => match self.cached.get(&id) {
+                Some(number) => self.cached(id, *number, span),
+                None => self.node(id, span),
+            },
         }
         self.mark(Place::whole(id), span);
+    }
+
+    /// Lowers the use of a definition, whose value the programs of a request share.
+    fn cached(&mut self, id: ExprId, definition: u16, span: Span) {
+        let read = self.out.emit(Instruction::ReadCache { definition, target: 0 }, span);
+        self.node(id, span);
+        self.out.emit(Instruction::WriteCache { definition }, span);
+        self.out.land(read);
     }
 
     fn mark(&mut self, place: Place, span: Span) {

@@ -36,6 +36,7 @@ pub use crate::value::{
     Projection, RepeatedKeys, Time, Value, read_json, read_json_part,
 };
 pub use crate::vm::{Bound, Context, Limits, Machine, Secrets, Trap};
+pub(crate) use crate::vm::{DefinitionCache, DefinitionUses};
 pub use request::request_roots;
 
 use crate::check::{Host, check};
@@ -45,7 +46,7 @@ use crate::document::Node;
 use crate::explain::explain;
 use crate::mapper;
 use crate::program::Malformed;
-use crate::syntax::{Definitions, SyntaxLimits, TooLarge, parse, parse_template};
+use crate::syntax::{DefinitionTree, Definitions, SyntaxLimits, TooLarge, parse, parse_template};
 
 /// The declarations of a host and the limits for its programs. Cheap to clone.
 ///
@@ -90,6 +91,7 @@ impl Engine {
                 roots: Vec::new(),
                 strangers: UndeclaredRoots::Allow,
                 functions: Vec::new(),
+                repeated_keys: RepeatedKeys::Refuse,
                 secrets: true,
                 verification: false,
                 fragment: false,
@@ -176,6 +178,24 @@ impl Engine {
         self
     }
 
+    /// Sets the handling of repeated keys by `$PARSE_JSON`, so that a rule reads them as the host
+    /// reads a body. Without this they are a fault. Tokens always refuse them.
+    ///
+    /// ```
+    /// use hookgate::engine::{Context, Engine, RepeatedKeys};
+    ///
+    /// let source = r#"$PARSE_JSON('{"a": 1, "a": 2}').a"#;
+    /// assert!(Engine::new().compile(source)?.eval(&Context::new()).is_err());
+    /// let program = Engine::new().repeated_keys(RepeatedKeys::LastCounts).compile(source)?;
+    /// assert_eq!(program.eval(&Context::new())?.to_string(), "2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn repeated_keys(mut self, repeated: RepeatedKeys) -> Self {
+        self.host.repeated_keys = repeated;
+        self
+    }
+
     /// Accepts sources that are parts of other programs. Their results may be secrets.
     #[must_use]
     pub(crate) fn fragment(mut self) -> Self {
@@ -188,7 +208,9 @@ impl Engine {
     #[must_use]
     pub(crate) fn define(mut self, name: &str, definition: &Checked) -> Self {
         let tree = definition.parsed.tree.clone();
-        Arc::make_mut(&mut self.definitions).insert(name.into(), tree);
+        let number = u16::try_from(self.definitions.len()).unwrap_or(u16::MAX);
+        let definition = DefinitionTree { tree, number };
+        Arc::make_mut(&mut self.definitions).insert(name.into(), definition);
         self
     }
 
@@ -475,3 +497,6 @@ fn advise_in_document(diagnostics: &mut Diagnostics) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

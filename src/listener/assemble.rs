@@ -23,7 +23,9 @@ use super::{Dedup, Events, Listener, Schema};
 use crate::config::{Layer, Neighbour, mask};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, all_codes, did_you_mean};
 use crate::document::{Content, Node};
-use crate::engine::{Engine, OwnedValue, RootDeclaration, RuleSet, Secrets, Source, Type};
+use crate::engine::{
+    DefinitionUses, Engine, OwnedValue, RootDeclaration, RuleSet, Secrets, Source, Type,
+};
 use crate::source::Span;
 use crate::value::{OwnedObject, Projection, RepeatedKeys};
 
@@ -200,6 +202,7 @@ impl<'a> Assembly<'a> {
         self.samples();
         self.know_body(schema.as_ref());
         self.read_secrets();
+        self.know_repeated_keys();
         self.define();
         let vars = self.vars();
         let (checks, lints) = self.checks(&vars);
@@ -226,6 +229,7 @@ impl<'a> Assembly<'a> {
             challenges: challenges.challenges,
             token_patterns: challenges.patterns,
             wanted: Projection::whole(),
+            definition_uses: DefinitionUses::default(),
             conditions: RuleSet::default(),
             rate: self.rate(),
             retries: self.recipe.and_then(|recipe| recipe.retries),
@@ -241,6 +245,7 @@ impl<'a> Assembly<'a> {
         listener.redaction.know(&listener.secrets);
         listener.dedup = self.dedup(&listener);
         listener.find_wanted();
+        listener.count_uses();
         listener.put_conditions_together();
         self.warn_of_no_verification();
         self.warn_of_limit(listener.rate);
@@ -288,16 +293,23 @@ impl<'a> Assembly<'a> {
     }
 
     fn body_reader(&mut self) -> BodyReader {
+        BodyReader { formats: self.formats(), repeated: self.repeated_keys() }
+    }
+
+    fn repeated_keys(&mut self) -> RepeatedKeys {
         let given = self.member("json", "duplicate_keys").and_then(|part| part.node.as_str());
         let usual = || self.root().section("json").table("json").text("duplicate_keys");
-        let duplicate_keys = given.unwrap_or_else(usual);
-        BodyReader {
-            formats: self.formats(),
-            repeated: match duplicate_keys {
-                "last" => RepeatedKeys::LastCounts,
-                _ => RepeatedKeys::Refuse,
-            },
+        match given.unwrap_or_else(usual) {
+            "last" => RepeatedKeys::LastCounts,
+            _ => RepeatedKeys::Refuse,
         }
+    }
+
+    /// Lets `$PARSE_JSON` read repeated keys as the body does.
+    fn know_repeated_keys(&mut self) {
+        let repeated = self.repeated_keys();
+        self.engine = self.engine.clone().repeated_keys(repeated);
+        self.verifying = self.verifying.clone().repeated_keys(repeated);
     }
 
     fn url(&mut self) -> Option<Box<str>> {

@@ -110,7 +110,7 @@ const SECRET_SOURCES: FieldType =
 const DEFINE: Field = optional(
     "define",
     FieldType::Map(&FieldType::Expression),
-    "Named expressions. Every other expression of the listener may have the names, and is evaluated as if the expressions were written there.",
+    "Named expressions. Every other expression of the listener may have the names, and reads as if the expressions were written there. A definition that calls a function is evaluated once for each request.",
 );
 const METHODS: Field = optional(
     "methods",
@@ -548,7 +548,7 @@ static JSON_READING: Table = Table {
     fields: &[optional(
         "duplicate_keys",
         FieldType::Word(&["refuse", "last"]),
-        "The treatment of an object that has a key twice, because readers of JSON disagree on it. `refuse` answers 400 after verification. `last` takes the last value, and hands the event on without the others.",
+        "The treatment of an object that has a key twice, because readers of JSON disagree on it. `refuse` answers 400 after verification. `last` takes the last value, and hands the event on without the others. `$PARSE_JSON` in the listener follows it.",
     )
     .or("refuse")],
     one_of: &[],

@@ -14,7 +14,7 @@ use super::request::{Parts, Request};
 use super::response::Response;
 use super::verify::{Evidence, Presented, Verified, verify};
 use super::{Listener, Outcome};
-use crate::engine::{Bound, Context, Machine, OwnedValue, Time};
+use crate::engine::{Bound, Context, DefinitionCache, Machine, OwnedValue, Time};
 use crate::value::{RepeatedKeys, quoted};
 
 /// The decision on a request, with its reasons.
@@ -241,8 +241,9 @@ fn run(
     surroundings: &mut DecisionContext<'_>,
     verdict: Option<bool>,
 ) -> PipelineResult {
+    let definitions = DefinitionCache::new(&listener.definition_uses);
     let mut context = parts.context(request, &listener.vars);
-    context.set_now(now).set_secrets(&listener.secrets);
+    context.set_now(now).set_secrets(&listener.secrets).set_definitions(&definitions);
     let conditions = listener.conditions.bind(&context);
     let mut pass = Pipeline {
         listener,

@@ -62,7 +62,7 @@ use self::dedup::Dedup;
 use self::response::Reply;
 use self::schema::Schema;
 use self::verify::{Kind, Verification};
-use crate::engine::{OwnedValue, Program, RuleSet, Secrets};
+use crate::engine::{DefinitionUses, OwnedValue, Program, RuleSet, Secrets};
 use crate::value::Projection;
 
 /// A listener, compiled from its configuration.
@@ -97,6 +97,8 @@ pub struct Listener {
     token_patterns: Vec<(Box<str>, regex::Regex)>,
     /// The parts of the body that its programs read.
     wanted: Projection,
+    /// The uses of its definitions.
+    definition_uses: DefinitionUses,
     /// The conditions that are evaluated for every request.
     conditions: RuleSet,
     rate: Option<rate::Policy>,
@@ -141,6 +143,13 @@ impl Listener {
             program.add_reads("parsed_body", &mut wanted);
         }
         self.wanted = wanted;
+    }
+
+    /// Counts the uses of its definitions.
+    fn count_uses(&mut self) {
+        let mut uses = DefinitionUses::default();
+        self.programs().into_iter().for_each(|program| uses.add(program));
+        self.definition_uses = uses;
     }
 
     /// Combines the conditions that are evaluated for every request.

@@ -145,6 +145,11 @@ instructions! {
     Begin { index: u32 } = "begin", 0 => 0;
     /// Takes the result of the body. Continues with the next element, or pushes the loop's result.
     Next { index: u32 } = "next", 1 => 0;
+    /// If the value of a definition is cached, pushes it and continues at the target. A cached fault
+    /// occurs again. Otherwise starts to measure the cost of the evaluation.
+    ReadCache { definition: u16, target: u32 } = "read-cache", 0 => 0;
+    /// Caches the top value as the value of a definition, for its other uses in the request.
+    WriteCache { definition: u16 } = "write-cache", 1 => 1;
     /// Records the top value as the value of a part of the source, for an explanation.
     Mark { place: u32 } = "mark", 1 => 1;
     /// Ends the program with the top value as its result.

@@ -44,6 +44,8 @@ fn operands(chunk: &Chunk, instruction: Instruction) -> String {
         | Instruction::Coalesce { target }
         | Instruction::Try { target }
         | Instruction::EndTry { target } => format!("-> {target}"),
+        Instruction::ReadCache { definition, target } => format!("{definition} -> {target}"),
+        Instruction::WriteCache { definition } => definition.to_string(),
         Instruction::Begin { index } | Instruction::Next { index } => chunk
             .loops
             .get(index as usize)

@@ -184,6 +184,24 @@ impl Program {
         3 * source + 2 * code + parts * BYTES_PER_PART
     }
 
+    /// Returns the numbers of the definitions whose values it caches, with one entry for each use. A use in the body of a loop counts twice.
+    pub(crate) fn cached_definitions(&self) -> impl Iterator<Item = u16> {
+        let chunk = self.chunk();
+        let is_in_loop = |at: usize| {
+            let at = u32::try_from(at).unwrap_or(u32::MAX);
+            chunk.loops.iter().any(|one| (one.body..one.end).contains(&at))
+        };
+        chunk.code.iter().enumerate().flat_map(move |(at, instruction)| {
+            let (number, uses) = match instruction {
+                Instruction::WriteCache { definition } => {
+                    (*definition, 1 + usize::from(is_in_loop(at)))
+                }
+                _ => (0, 0),
+            };
+            std::iter::repeat_n(number, uses)
+        })
+    }
+
     /// Returns true if its literal regular expressions are compiled. Otherwise the first run
     /// compiles them, which takes time.
     pub fn is_warm(&self) -> bool {

@@ -93,6 +93,10 @@ fn step(chunk: &Chunk, at: usize, heights: &mut Heights) -> Result<(), Malformed
             heights.reach(at, forward(at, target)?, height)?;
             heights.reach(at, at + 1, height)
         }
+        Instruction::ReadCache { target, .. } => {
+            heights.reach(at, forward(at, target)?, height + 1)?;
+            heights.reach(at, at + 1, height)
+        }
         Instruction::Begin { index } => {
             let Some(info) = chunk.loops.get(index as usize) else {
                 return Err(Malformed { at, what: "there is no such loop" });

@@ -23,6 +23,7 @@ impl Tree {
         let moved = |id: ExprId| ExprId(id.0.saturating_add(shift));
         let root = moved(other.root());
         self.optional.extend(other.optional.iter().copied().map(moved));
+        self.defined.extend(other.defined.iter().map(|(id, number)| (moved(*id), *number)));
         for mut node in other.nodes {
             node.span = place(node.span);
             node.expr.each_child_mut(&mut |child| *child = moved(*child));

@@ -19,7 +19,7 @@ mod tree;
 
 pub use lexer::tokens;
 pub use parser::{Parsed, SyntaxLimits, parse, parse_template};
-pub use splice::{Definitions, TooLarge};
+pub use splice::{DefinitionTree, Definitions, TooLarge};
 pub use token::Token;
 pub use tree::{
     Binding, Called, Expr, ExprId, Node, Operator, Param, Part, Place, Run, Step, StepKind, Tree,

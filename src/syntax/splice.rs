@@ -6,8 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree::{Expr, ExprId, Node, StepKind, Tree};
 use crate::source::Span;
 
-/// The trees of definitions, by name. Each is complete: it has no name of another definition.
-pub type Definitions = BTreeMap<Box<str>, Tree>;
+/// The definitions, by name.
+pub type Definitions = BTreeMap<Box<str>, DefinitionTree>;
+
+/// The tree of a definition.
+#[derive(Debug, Clone)]
+pub struct DefinitionTree {
+    /// Its tree, which is complete: it has no name of another definition.
+    pub tree: Tree,
+    /// Its number among the definitions, which the programs of a host share.
+    pub number: u16,
+}
 
 /// Maximum number of nodes of a tree with its definitions. Definitions that use each other twice
 /// would double the tree with each of them.
@@ -68,6 +77,8 @@ impl Tree {
             out.nodes.push(node);
         }
         out.optional.extend(self.optional.intersection(&reached).map(|id| new(*id)));
+        let inside = self.defined.iter().filter(|(id, _)| reached.contains(id));
+        out.defined.extend(inside.map(|(id, number)| (new(*id), *number)));
         out.set_root(new(root));
         out
     }
@@ -86,7 +97,7 @@ impl Tree {
     pub fn spliced(self, definitions: &Definitions) -> Result<Self, TooLarge> {
         let mut names = Names::default();
         names.walk(&self, self.root());
-        let used: BTreeMap<ExprId, &Tree> = names
+        let used: BTreeMap<ExprId, &DefinitionTree> = names
             .free
             .iter()
             .filter_map(|(id, name)| Some((*id, definitions.get(*name)?)))
@@ -94,7 +105,7 @@ impl Tree {
         if used.is_empty() {
             return Ok(self);
         }
-        let free: BTreeSet<&str> = used.values().flat_map(|tree| tree.free_names()).collect();
+        let free: BTreeSet<&str> = used.values().flat_map(|one| one.tree.free_names()).collect();
         let local = names.local;
         Splicing::of(&self, used, free, local)?.run(&self)
     }
@@ -131,7 +142,7 @@ impl<'t> Names<'t> {
 
 /// A tree that is written anew. Nodes keep their order, so children still come before parents.
 struct Splicing<'t> {
-    used: BTreeMap<ExprId, &'t Tree>,
+    used: BTreeMap<ExprId, &'t DefinitionTree>,
     /// The variables that the definitions read. A lambda of the tree must not capture them.
     free: BTreeSet<&'t str>,
     /// The names that a lambda of the tree binds.
@@ -145,18 +156,19 @@ struct Splicing<'t> {
 impl<'t> Splicing<'t> {
     fn of(
         tree: &Tree,
-        used: BTreeMap<ExprId, &'t Tree>,
+        used: BTreeMap<ExprId, &'t DefinitionTree>,
         free: BTreeSet<&'t str>,
         local: BTreeSet<ExprId>,
     ) -> Result<Self, TooLarge> {
         let (mut ids, mut next) = (Vec::with_capacity(tree.len()), 0_usize);
         for (id, _) in tree.iter() {
-            let (root, length) =
-                used.get(&id).map_or((0, 1), |tree| (tree.root().index(), tree.len()));
+            let (root, length) = used
+                .get(&id)
+                .map_or((0, 1), |DefinitionTree { tree, .. }| (tree.root().index(), tree.len()));
             ids.push(ExprId(u32::try_from(next.saturating_add(root)).unwrap_or(u32::MAX)));
             next = next.saturating_add(length);
         }
-        let deeper = used.values().map(|tree| tree.depth(tree.root())).max().unwrap_or(0);
+        let deeper = used.values().map(|one| one.tree.depth(one.tree.root())).max().unwrap_or(0);
         let levels = tree.depth(tree.root()).saturating_add(deeper);
         if next > MAX_NODES {
             return Err(TooLarge::Nodes(MAX_NODES));
@@ -172,11 +184,15 @@ impl<'t> Splicing<'t> {
         for (id, _) in tree.iter() {
             let span = tree.span(id);
             match self.used.get(&id) {
-                Some(definition) => drop(out.graft((*definition).clone(), |_| span)),
+                Some(DefinitionTree { tree, number }) => {
+                    let root = out.graft(tree.clone(), |_| span);
+                    out.defined.insert(root, *number);
+                }
                 None => self.copy(&mut out, tree, id),
             }
         }
         out.optional.extend(tree.optional.iter().map(|id| self.moved(*id)));
+        out.defined.extend(tree.defined.iter().map(|(id, number)| (self.moved(*id), *number)));
         out.set_root(self.moved(tree.root()));
         Ok(out)
     }
@@ -232,6 +248,7 @@ fn join_chains(out: &mut Tree, expr: &mut Expr, span: Span) {
     if let Expr::Chain { base: inner, steps: before } = &mut node.expr
         && before.iter().all(|step| is_plain(&step.kind))
     {
+        out.defined.remove(base);
         *base = *inner;
         let mut joined = std::mem::take(before);
         joined.iter_mut().for_each(|step| step.span = span);

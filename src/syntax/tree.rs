@@ -5,7 +5,7 @@
 //! node is limited when it is made, so code that walks a tree may recurse, and dropping a tree
 //! needs no recursion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::source::Span;
@@ -49,6 +49,8 @@ pub struct Tree {
     pub(super) nodes: Vec<Node>,
     root: Option<ExprId>,
     pub(super) optional: BTreeSet<ExprId>,
+    /// The roots of definitions, with the number of the definition.
+    pub(super) defined: BTreeMap<ExprId, u16>,
 }
 
 /// A node with its span and depth.
@@ -310,6 +312,11 @@ impl Tree {
     /// Returns true if a name is optional.
     pub fn is_optional(&self, name: ExprId) -> bool {
         self.optional.contains(&name)
+    }
+
+    /// Returns the roots of the definitions in the tree, with the numbers of the definitions.
+    pub fn definitions(&self) -> impl Iterator<Item = (ExprId, u16)> {
+        self.defined.iter().map(|(id, number)| (*id, *number))
     }
 
     /// Returns the number of nodes.

@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
+use super::definition_cache::DefinitionCache;
 use super::secrets::Secrets;
 use crate::value::{Object, OwnedObject, OwnedValue, Time, Value, json_member, same_text};
 
@@ -26,6 +27,7 @@ pub struct Context<'c> {
     object: Option<Object<'c>>,
     now: Option<Time>,
     secrets: Option<&'c Secrets>,
+    definitions: Option<&'c DefinitionCache>,
 }
 
 type Root<'c> = (&'c str, Value<'c>);
@@ -70,6 +72,17 @@ impl<'c> Context<'c> {
     pub fn set_secrets(&mut self, secrets: &'c Secrets) -> &mut Self {
         self.secrets = Some(secrets);
         self
+    }
+
+    /// Sets the cache of definitions, which the programs of one request share.
+    pub(crate) fn set_definitions(&mut self, cache: &'c DefinitionCache) -> &mut Self {
+        self.definitions = Some(cache);
+        self
+    }
+
+    /// Returns the cache of definitions.
+    pub(super) fn definitions(&self) -> Option<&'c DefinitionCache> {
+        self.definitions
     }
 
     /// Returns the value of a variable, or null if it is not set.

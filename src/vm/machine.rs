@@ -11,7 +11,7 @@ use super::trap::{At, Trap};
 use crate::builtins::{Env, PatternCache, invoke};
 use crate::program::{Base, Chunk, Instruction, Key, Loop, Node, Path, Program};
 use crate::source::Span;
-use crate::value::{self, Fault, FaultKind, Heap, OwnedValue, Value};
+use crate::value::{self, Budget, Fault, FaultKind, Heap, OwnedValue, Value};
 
 /// A reusable machine. It keeps its memory between runs. The values of a run stay valid until the
 /// next run.
@@ -201,6 +201,7 @@ impl Machine {
             roots,
             loops: SmallVec::new(),
             attempts: SmallVec::new(),
+            measured: SmallVec::new(),
         };
         run.resolve_roots();
         run.start(observer)
@@ -218,6 +219,7 @@ struct Run<'r, 'a> {
     // Rules rarely nest loops deeper, so starting a loop allocates nothing.
     loops: SmallVec<[Frame<'a>; 2]>,
     attempts: SmallVec<[Attempt; 2]>,
+    measured: SmallVec<[MeasuredDefinition; 2]>,
 }
 
 /// The state to restore when a fault is caught.
@@ -225,6 +227,13 @@ struct Attempt {
     target: u32,
     height: usize,
     loops: usize,
+    measured: usize,
+}
+
+/// A definition whose value will be cached, and the budget before its evaluation.
+struct MeasuredDefinition {
+    definition: u16,
+    before: Budget,
 }
 
 /// The next instruction.
@@ -292,12 +301,55 @@ impl<'a> Run<'_, 'a> {
         if fault.kind().is_limit() {
             return Err(fault).at(self.span(at));
         }
+        self.cache_fault(&fault);
         let Some(attempt) = self.attempts.pop() else {
             return Err(fault).at(self.span(at));
         };
         self.height = attempt.height;
         self.loops.truncate(attempt.loops);
+        self.measured.truncate(attempt.measured);
         Ok(attempt.target as usize)
+    }
+
+    /// Pushes the cached value of a definition, at its full cost, or starts to measure the cost.
+    fn read_cache(&mut self, definition: u16, target: u32) -> Result<Flow, Fault> {
+        let Some(cache) = self.context.definitions() else {
+            return Ok(Flow::Next);
+        };
+        let heap = self.env.heap;
+        if let Some(cached) = cache.get(definition) {
+            heap.work(usize::try_from(cached.cost.steps).unwrap_or(usize::MAX))?;
+            heap.charge(cached.cost.bytes)?;
+            self.push(cached.value()?)?;
+            return Ok(Flow::To(target));
+        }
+        if cache.is_shared(definition) {
+            self.measured.push(MeasuredDefinition { definition, before: heap.left() });
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Caches the top value, if the evaluation of the definition was measured.
+    fn write_cache(&mut self, definition: u16) -> Result<(), Fault> {
+        if self.measured.last().is_some_and(|one| one.definition == definition)
+            && let Some(measured) = self.measured.pop()
+            && let Some(cache) = self.context.definitions()
+        {
+            let cost = cost(self.env.heap, measured.before);
+            cache.insert(definition, Ok(self.top()?), cost);
+        }
+        Ok(())
+    }
+
+    /// Caches a fault for the definitions that it ends: those since the innermost `try`.
+    fn cache_fault(&mut self, fault: &Fault) {
+        let outside = self.attempts.last().map_or(0, |attempt| attempt.measured);
+        for measured in self.measured.drain(outside.min(self.measured.len())..).rev() {
+            if let Some(cache) = self.context.definitions() {
+                let cost = cost(self.env.heap, measured.before);
+                cache.insert(measured.definition, Err(fault.clone()), cost);
+            }
+        }
     }
 
     #[inline]
@@ -476,7 +528,8 @@ impl<'a> Run<'_, 'a> {
             }
             Instruction::Try { target } => {
                 let (height, loops) = (self.height, self.loops.len());
-                self.attempts.push(Attempt { target, height, loops });
+                let measured = self.measured.len();
+                self.attempts.push(Attempt { target, height, loops, measured });
             }
             Instruction::EndTry { target } => {
                 self.attempts.pop();
@@ -484,6 +537,10 @@ impl<'a> Run<'_, 'a> {
             }
             Instruction::Begin { index } => return self.begin(index),
             Instruction::Next { index } => return self.next(index),
+            Instruction::ReadCache { definition, target } => {
+                return self.read_cache(definition, target);
+            }
+            Instruction::WriteCache { definition } => self.write_cache(definition)?,
             Instruction::Mark { place } => observer.mark(place, self.top()?),
             Instruction::Return => return Ok(Flow::Return),
         }
@@ -563,6 +620,15 @@ impl<'a> Run<'_, 'a> {
             self.set_local(usize::from(info.slot) + at, value)?;
         }
         Ok(Flow::To(info.body))
+    }
+}
+
+/// Returns the part of the budget that was spent since a time.
+fn cost(heap: &Heap, before: Budget) -> Budget {
+    let after = heap.left();
+    Budget {
+        bytes: before.bytes.saturating_sub(after.bytes),
+        steps: before.steps.saturating_sub(after.steps),
     }
 }
 

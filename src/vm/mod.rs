@@ -4,6 +4,7 @@
 //! gets its input from a [`Context`], and its bounds from [`Limits`].
 
 mod context;
+mod definition_cache;
 mod limits;
 mod loops;
 mod machine;
@@ -15,6 +16,7 @@ mod simple;
 mod trap;
 
 pub use context::Context;
+pub use definition_cache::{DefinitionCache, DefinitionUses};
 pub use limits::Limits;
 pub use machine::{Machine, Mark};
 pub use secrets::Secrets;

@@ -7,7 +7,8 @@ use hookgate::engine::{
     Context, Engine, Kind, Limits, Machine, OwnedValue, UndeclaredRoots, Value,
 };
 use hookgate::value::{
-    Budget, Heap, OwnedObject, interpolate, read_json, read_json_into, write_json_text,
+    Budget, Heap, OwnedObject, RepeatedKeys, interpolate, read_json, read_json_into,
+    write_json_text,
 };
 
 /// Returns a machine whose steps last about a thirtieth of a second. An input that takes much
@@ -251,10 +252,15 @@ fn nested_json_output_is_charged_once() {
 fn json_keys_with_and_without_escapes_are_equal() {
     let json = r#"{"a":1,"\u0062":{"\n":[2]}}"#;
     let heap = Heap::new(Budget { bytes: 1 << 16, steps: 1_000 });
-    let built = read_json_into(&heap, json).unwrap().to_string();
+    let built = read_json_into(&heap, json, RepeatedKeys::Refuse).unwrap().to_string();
     assert_eq!(built, r#"{"a":1,"b":{"\n":[2]}}"#);
     assert_eq!(read_json(json.as_bytes()).unwrap().to_string(), built);
-    assert!(read_json_into(&heap, "{1:2}").unwrap_err().message().contains("a key is text"));
+    assert!(
+        read_json_into(&heap, "{1:2}", RepeatedKeys::Refuse)
+            .unwrap_err()
+            .message()
+            .contains("a key is text")
+    );
 }
 
 #[test]

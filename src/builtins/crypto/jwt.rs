@@ -14,7 +14,9 @@ use super::jwk::KeyType;
 use super::{CONTENT, hmac, key, public_key};
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Heap, Kinds, Object, Value, quoted, read_json_into};
+use crate::value::{
+    Fault, FaultKind, Heap, Kinds, Object, RepeatedKeys, Value, quoted, read_json_into,
+};
 
 pub(super) const JWT_VERIFY: Function = Function {
     name: "JWT_VERIFY",
@@ -221,7 +223,7 @@ fn read_object<'a>(heap: &'a Heap, part: &str) -> Result<Option<Value<'a>>, Faul
         return Ok(None);
     };
     heap.work_on_bytes(json.len())?;
-    match read_json_into(heap, &json) {
+    match read_json_into(heap, &json, RepeatedKeys::Refuse) {
         Ok(value) => Ok(Some(value).filter(|value| value.as_object().is_some())),
         Err(fault) if fault.kind().is_limit() => Err(fault),
         Err(_) => Ok(None),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::encoded::{decode, text_of};
 use super::jwk::{self, Jwk, KeyType};
 use crate::builtins::Args;
-use crate::value::{Fault, Heap, Object, Value, read_json_into};
+use crate::value::{Fault, Heap, Object, RepeatedKeys, Value, read_json_into};
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -70,7 +70,7 @@ pub(super) fn as_jwk<'a>(heap: &'a Heap, value: Value<'a>) -> Result<Option<Obje
         return Ok(None);
     };
     heap.work_on_bytes(json.len())?;
-    match read_json_into(heap, json) {
+    match read_json_into(heap, json, RepeatedKeys::Refuse) {
         Err(fault) if fault.kind().is_limit() => Err(fault),
         read => Ok(read.ok().and_then(Value::as_object)),
     }

@@ -9,7 +9,7 @@ mod url;
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{
-    Fault, FaultKind, Kinds, Value, read_json_into, read_xml_into, write_json_text,
+    Fault, FaultKind, Kinds, RepeatedKeys, Value, read_json_into, read_xml_into, write_json_text,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -48,6 +48,11 @@ const PARSE_JSON: Function = Function {
     role: Role::ParseJson,
     code: Code::Native(parse_json),
 };
+
+/// `$PARSE_JSON` for hosts where the last one of repeated keys counts. It takes the place of the
+/// row above, so it is not in the table.
+pub(crate) static PARSE_JSON_LAST_KEY: Function =
+    Function { code: Code::Native(parse_json_last_key), ..PARSE_JSON };
 
 const STRINGIFY_JSON: Function = Function {
     name: "STRINGIFY_JSON",
@@ -96,8 +101,16 @@ fn parse_xml<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
 }
 
 fn parse_json<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    json(env, args, RepeatedKeys::Refuse)
+}
+
+fn parse_json_last_key<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    json(env, args, RepeatedKeys::LastCounts)
+}
+
+fn json<'a>(env: &Env<'a>, args: Args<'_, 'a>, repeated: RepeatedKeys) -> Result<Value<'a>, Fault> {
     match std::str::from_utf8(args.content(0)?) {
-        Ok(json) => read_json_into(env.heap, json),
+        Ok(json) => read_json_into(env.heap, json, repeated),
         Err(_) => Err(Fault::new(FaultKind::BadData, "this is not JSON: the bytes are not UTF-8")),
     }
 }

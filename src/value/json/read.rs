@@ -38,10 +38,14 @@ pub fn read_json(json: &[u8]) -> Result<OwnedValue, JsonError> {
 /// Parses JSON into the heap of an evaluation.
 ///
 /// # Errors
-/// Returns an error if the text is not JSON, repeats a key, or exceeds a limit.
-pub fn read_json_into<'a>(heap: &'a Heap, json: &str) -> Result<Value<'a>, Fault> {
+/// Returns an error if the text is not JSON, exceeds a limit, or repeats a key where that is refused.
+pub fn read_json_into<'a>(
+    heap: &'a Heap,
+    json: &str,
+    repeated: RepeatedKeys,
+) -> Result<Value<'a>, Fault> {
     let read = || {
-        let mut scanner = JsonScanner::new(json.as_bytes(), RepeatedKeys::Refuse)?;
+        let mut scanner = JsonScanner::new(json.as_bytes(), repeated)?;
         let value = read(&mut scanner, &OnHeap(heap), 0)?;
         scanner.end()?;
         Ok(value)

@@ -204,6 +204,20 @@ fn a_file_overrides_a_definition_and_keys_of_the_body_give_way_to_it() {
 }
 
 #[test]
+fn parse_json_reads_repeated_keys_as_the_listener_reads_its_body() {
+    let rest = |more: &str| {
+        format!(
+            "allow = [\"W0608\"]\n{more}[define]\ninner = '$PARSE_JSON(parsed_body.text)'\n[event]\ntype = '$TEXT(inner.role)'\nid = '$TEXT($PARSE_JSON(parsed_body.text).role)'\n"
+        )
+    };
+    let body = r#"{"text":"{\"role\":\"admin\",\"role\":\"user\"}"}"#;
+    let event = |more: &str| posted(&open(&rest(more)), body).event.unwrap();
+    assert_eq!((event("").kind, event("").provider_id), (None, None));
+    let last = event("[json]\nduplicate_keys = \"last\"\n");
+    assert_eq!((last.kind.as_deref(), last.provider_id.as_deref()), (Some("user"), Some("user")));
+}
+
+#[test]
 fn a_path_below_a_definition_is_a_path_of_the_request() {
     // Only the parts of the body that programs read are built.
     let listener = open(

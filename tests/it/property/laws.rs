@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use hookgate::engine::{Heap, Number, OwnedValue, Time, Value};
 use hookgate::value::{
-    self, Budget, MAX_DEPTH, OwnedObject, contains, equal, ordering, read_json, read_json_into,
-    slice, sort_order,
+    self, Budget, MAX_DEPTH, OwnedObject, RepeatedKeys, contains, equal, ordering, read_json,
+    read_json_into, slice, sort_order,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -285,7 +285,7 @@ proptest! {
         };
         prop_assume!(!has_big_integer(&json));
         let heap = heap();
-        let built = read_json_into(&heap, &json).unwrap();
+        let built = read_json_into(&heap, &json, RepeatedKeys::Refuse).unwrap();
         for (a, b) in [
             (ours.borrow(), Value::from(&theirs)), (built, ours.borrow()), (Value::from(&theirs), built),
         ] {
@@ -403,7 +403,7 @@ proptest! {
     #[test]
     fn json_on_the_heap_equals_owned_json(json in json()) {
         let heap = heap();
-        match (read_json(json.as_bytes()), read_json_into(&heap, &json)) {
+        match (read_json(json.as_bytes()), read_json_into(&heap, &json, RepeatedKeys::Refuse)) {
             (Ok(ours), Ok(built)) => prop_assert_eq!(built.to_owned_value(), Some(ours)),
             (Err(_), Err(_)) => {}
             (ours, built) => prop_assert!(false, "{ours:?} {built:?}"),
@@ -496,11 +496,11 @@ fn json_past_the_depth_limit_of_128_is_passed_on_and_not_read() {
         let nested = |deep: usize| format!("{}null{}", open.repeat(deep), close.repeat(deep));
         let at_the_limit = nested(MAX_DEPTH);
         assert_eq!(read_json(at_the_limit.as_bytes()).unwrap().to_string(), at_the_limit);
-        assert!(read_json_into(&heap(), &at_the_limit).is_ok());
+        assert!(read_json_into(&heap(), &at_the_limit, RepeatedKeys::Refuse).is_ok());
         let beyond = nested(MAX_DEPTH + 1);
         assert_eq!(read_json(beyond.as_bytes()).unwrap().to_string(), beyond);
         let heap = heap();
-        let value = read_json_into(&heap, &beyond).unwrap();
+        let value = read_json_into(&heap, &beyond, RepeatedKeys::Refuse).unwrap();
         assert_eq!(value.to_string(), beyond);
         let reads = equal(&heap, value, value).unwrap_err();
         assert!(reads.message().contains("128"), "{reads}");
