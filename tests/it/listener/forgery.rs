@@ -5,6 +5,7 @@
 //! file, so a new recipe is tested like all others.
 
 mod changes;
+mod documents;
 mod facts;
 mod members;
 mod proofs;

@@ -39,8 +39,11 @@ pub(super) fn of_covered(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let changes = parts.into_iter().flat_map(|part| match part {
         Part::Method => of_method(facts, sample),
         Part::Url => of_url(facts, sample),
+        Part::Path => of_path(facts, sample),
         Part::Query => of_query(facts, sample),
+        Part::Parameters => of_parameters(facts, sample),
         Part::Body => of_body(facts, sample),
+        Part::Json => of_json(facts, sample),
         Part::Header(name) => of_header(facts, sample, name),
         Part::Pair(name, pair) => of_pair(facts, sample, name, pair),
         Part::Member(path) => super::members::of_member(facts, sample, path),
@@ -105,6 +108,11 @@ fn of_url(facts: &Facts, sample: &Sample) -> Vec<Change> {
     changes.filter(|change| !path.is_empty() && self::address(&change.sample) != address).collect()
 }
 
+fn of_path(facts: &Facts, sample: &Sample) -> Vec<Change> {
+    let changes = of_url(facts, sample).into_iter();
+    changes.filter(|change| change.what.starts_with("url: path")).collect()
+}
+
 fn of_query(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let address = address(sample);
     let query = &sample.query;
@@ -133,6 +141,19 @@ fn of_query(facts: &Facts, sample: &Sample) -> Vec<Change> {
     all.into_iter().map(change).filter(|change| change.sample.query != sample.query).collect()
 }
 
+/// Returns the changes to a query that change its names and values.
+fn of_parameters(facts: &Facts, sample: &Sample) -> Vec<Change> {
+    let read = |sample: &Sample| {
+        let mut pairs: Vec<(String, String)> =
+            form_urlencoded::parse(sample.query.as_bytes()).into_owned().collect();
+        pairs.sort();
+        pairs
+    };
+    let mut all = of_query(facts, sample);
+    all.retain(|change| read(&change.sample) != read(sample));
+    all
+}
+
 fn of_body(facts: &Facts, sample: &Sample) -> Vec<Change> {
     let body = sample.body.clone().unwrap_or_default();
     // A form that cannot be read has no signed text.
@@ -146,6 +167,20 @@ fn of_body(facts: &Facts, sample: &Sample) -> Vec<Change> {
     };
     let changed = of_bytes(&body).into_iter().filter(|(_, changed)| *changed != body);
     changed.map(change).collect()
+}
+
+/// Returns the changes to a body that change its value, or make it no JSON.
+fn of_json(facts: &Facts, sample: &Sample) -> Vec<Change> {
+    let read = |sample: &Sample| {
+        let body = sample.body.as_deref().unwrap_or_default();
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        serde_json::from_slice::<serde_json::Value>(body).ok()
+    };
+    let value = read(sample);
+    let mut all = of_body(facts, sample);
+    all.retain(|change| read(&change.sample) != value);
+    all.iter_mut().for_each(|change| change.wanted.push("no_payload"));
+    all
 }
 
 /// Returns a different byte of the same class.
@@ -269,7 +304,7 @@ pub(super) fn other(value: &str) -> String {
 fn of_pair(facts: &Facts, sample: &Sample, name: &str, pair: &str) -> Vec<Change> {
     let whole = header(sample, name).unwrap();
     let begin = format!("{pair}=");
-    let separator = if whole.contains(';') { ";" } else { "," };
+    let separator = [";", ","].into_iter().find(|one| whole.contains(one)).unwrap_or("&");
     let pairs: Vec<&str> = whole.split(separator).collect();
     let value = pairs.iter().find_map(|one| one.trim().strip_prefix(&begin)).unwrap();
     let of = |kind, what: String, parts: &[&str]| Change {
@@ -298,7 +333,7 @@ fn of_pair(facts: &Facts, sample: &Sample, name: &str, pair: &str) -> Vec<Change
         // A separator would end this pair, and spaces around it are dropped.
         if let Some(text) = sendable(&changed)
             && text != value
-            && !text.contains([',', ';', '='])
+            && !text.contains([',', ';', '&', '='])
         {
             let changed = format!("{begin}{text}");
             let parts = [&[changed.as_str()], rest.as_slice()].concat();

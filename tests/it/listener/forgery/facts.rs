@@ -90,13 +90,35 @@ fn sources(value: &Value) -> Vec<String> {
     }
 }
 
+/// Writes the definitions of a listener in place of their names.
+fn expand(value: &mut Value, definitions: &Table) {
+    match value {
+        Value::String(text) => {
+            for (name, definition) in definitions {
+                let definition = format!("({})", definition.as_str().unwrap().trim());
+                let named = Regex::new(&format!(r"\b{name}\b")).unwrap();
+                *text = named.replace_all(text, regex::NoExpand(&definition)).into_owned();
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|one| expand(one, definitions)),
+        Value::Table(table) => table.iter_mut().for_each(|(_, one)| expand(one, definitions)),
+        _ => {}
+    }
+}
+
 /// A part of requests that a recipe declares as signed or unsigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Method,
     Url,
+    /// The path of the URL alone.
+    Path,
     Query,
+    /// The names and values of the query, in any order and notation.
+    Parameters,
     Body,
+    /// The value of a JSON body. White space and escapes are not signed.
+    Json,
     Header(String),
     /// A pair in a header: `header stripe-signature t`.
     Pair(String, String),
@@ -126,8 +148,11 @@ impl Claim {
         let part = match words.as_slice() {
             ["method"] => Part::Method,
             ["url"] => Part::Url,
+            ["path"] => Part::Path,
             ["query"] => Part::Query,
+            ["query", "parameters"] => Part::Parameters,
             ["body"] => Part::Body,
+            ["body", "as", "JSON"] => Part::Json,
             ["header", name] => Part::Header((*name).to_owned()),
             ["header", name, pair] => Part::Pair((*name).to_owned(), (*pair).to_owned()),
             ["body", "field", path] => {
@@ -201,7 +226,10 @@ fn lay_over(base: &mut Table, own: &Table) {
 
 impl Facts {
     fn of(recipe: &'static Recipe) -> Self {
-        let listener = file_of(recipe.name)["listener"].as_table().unwrap().clone();
+        let mut listener = file_of(recipe.name)["listener"].as_table().unwrap().clone();
+        if let Some(Value::Table(definitions)) = listener.remove("define") {
+            listener.iter_mut().for_each(|(_, value)| expand(value, &definitions));
+        }
         let checks = listener["verify"].as_array().unwrap();
         let methods = texts(listener.get("methods"));
         Self {

@@ -4,6 +4,7 @@ use hookgate::listener::Sample;
 use serde_json::Value;
 
 use super::changes::{Change, differs, of_bytes};
+use super::documents::{self, Format};
 use super::facts::Facts;
 
 /// The position of a value in a document: a JSON pointer.
@@ -11,10 +12,12 @@ type Place = String;
 
 /// Returns every change to one member, at each position where it occurs.
 pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<Change> {
-    let Ok(document) = serde_json::from_slice::<Value>(sample.body.as_deref().unwrap_or_default())
-    else {
+    let body = sample.body.as_deref().unwrap_or_default();
+    let Some((document, format)) = documents::read(body) else {
         return Vec::new();
     };
+    // A field that is missing leaves nothing to sign.
+    let unreadable = if format == Format::Json { [].as_slice() } else { &["no_payload"] };
     let mut places = Vec::new();
     find(&document, path, String::new(), &mut places);
     let mut all = Vec::new();
@@ -26,8 +29,8 @@ pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<
             all.push(Change {
                 kind: "a signed member",
                 what: format!("{place}: {what}"),
-                sample: Sample { body: Some(forged.to_string().into_bytes()), ..sample.clone() },
-                wanted: differs(facts),
+                sample: Sample { body: Some(format.write(&forged)), ..sample.clone() },
+                wanted: [&*differs(facts), unreadable].concat(),
             });
         }
     }

@@ -9,6 +9,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use super::changes::{address, with_header, with_query};
+use super::documents::{self, Format};
 use super::facts::{Facts, Kind, header};
 
 /// The position of a proof in a request: a signature, or a transmitted secret.
@@ -37,6 +38,9 @@ static WRAPPED: LazyLock<Regex> = LazyLock::new(|| {
 /// A member that a rule compares: `item.additionalData.hmacSignature)`.
 static COMPARED: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b\w+\.(?:\w+\.)*(\w+)\s*[,)]").unwrap());
+/// A field of a form that a verification reads: `$PARSE_FORM(raw_body).signature`.
+static IN_FORM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$PARSE_FORM\(raw_body\)\.(\w+)").unwrap());
 static IN_QUERY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"query_params\.(\w+)").unwrap());
 
 /// Returns all proofs in a request.
@@ -93,13 +97,21 @@ fn in_query(facts: &Facts, sample: &Sample) -> Vec<Proof> {
 }
 
 fn in_body(facts: &Facts, sample: &Sample) -> Vec<Proof> {
-    let body: Value =
-        serde_json::from_slice(sample.body.as_deref().unwrap_or_default()).unwrap_or_default();
+    let Some((body, format)) = documents::read(sample.body.as_deref().unwrap_or_default()) else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
-    for check in facts.checks.iter().filter(|check| check.kind == Kind::Rule) {
-        for name in COMPARED.captures_iter(&check.received).map(|found| found[1].to_owned()) {
+    for check in &facts.checks {
+        let named = if check.kind == Kind::Rule { &COMPARED } else { &IN_FORM };
+        for name in named.captures_iter(&check.received).map(|found| found[1].to_owned()) {
             texts_of(&body, &name, &mut found);
         }
+    }
+    if format != Format::Json {
+        let long = |text: &String| -> Vec<String> {
+            LONG.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+        };
+        found = found.iter().flat_map(long).collect();
     }
     found.sort();
     found.dedup();
@@ -145,7 +157,13 @@ pub(super) fn with(sample: &Sample, proofs: &[Proof], write: impl Fn(&str) -> St
             Place::Body => {
                 let body = String::from_utf8(changed.body.clone().unwrap()).unwrap();
                 let (old, new) = (format!("\"{}\"", proof.text), format!("\"{text}\""));
-                changed.body = Some(body.replace(&old, &new).into_bytes());
+                let body = match body.contains(&old) {
+                    true => body.replace(&old, &new),
+                    false => {
+                        body.replace(&documents::escaped(&proof.text), &documents::escaped(&text))
+                    }
+                };
+                changed.body = Some(body.into_bytes());
             }
         }
     }

@@ -25,6 +25,10 @@ fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec
         if check.kind != Kind::Rule && !check.is_plain() {
             all.extend(["missing_signature", "wrong_encoding", "wrong_length"]);
         }
+        // A token that cannot be read has no time.
+        if check.time.contains("$DECODE_JWT(") {
+            all.push("missing_time");
+        }
         // HTTP drops a space at the end of a header, so the prefix alone loses it.
         if check.prefixes.iter().any(|prefix| prefix.ends_with(' ')) {
             all.push("wrong_prefix");
