@@ -16,8 +16,8 @@ handling of a replayed request. `hookgate init NAME` and `provider` in the file 
 
 The parts under *not signed* decide on the event, or on how the body is parsed. An attacker who has a request can change
 them, for example a header with the event type. Other headers are never signed. The method, the URL and the query are
-signed only where they are listed. Where nothing is signed, the request carries a secret instead: a sender that knows the
-secret can write any request.
+signed only where they are listed. Of *query parameters* and of a *body as JSON* the values are signed, and not their order or
+notation. Where nothing is signed, the request carries a secret instead: a sender that knows the secret can write any request.
 
 A replay is *refused* if a signed time differs from the clock by more than the tolerance. It is *recognised* if its keys or
 its signed payload were accepted before: it is then answered, and produces no second event.
