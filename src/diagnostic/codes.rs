@@ -789,5 +789,11 @@ codes! {
         example: "public_url = \"https://hooks.example.com\"\n\n[[sink]]\nname = \"archive\"\ntenant = \"acmee\"\npath = \"archive.ndjson\"\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n",
         fixed: Some("public_url = \"https://hooks.example.com\"\n\n[[sink]]\nname = \"archive\"\ntenant = \"acme\"\npath = \"archive.ndjson\"\n# Another file:\nid = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Jira\"\ntenant = \"acme\"\n[[verify]]\nname = \"office\"\naddresses = [\"192.0.2.0/24\"]\n"),
         setting: Gateway,
+    }    W0615 {
+        title: "a read of a member that the provider's form does not have",
+        explanation: "The provider sends a form unless its settings say JSON, and the event is JSON in one field of the form. A rule that reads a member of the JSON body is then null. Choose JSON in the settings of the provider and list only that format, or read both forms.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[body]\nformat = \"json\"\n\n[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n"),
+        setting: Listener,
     }
 }

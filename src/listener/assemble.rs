@@ -5,6 +5,7 @@
 
 mod checks;
 mod definitions;
+mod form_reads;
 mod limits;
 mod part;
 mod parts;
@@ -13,6 +14,7 @@ mod secrets;
 
 use std::collections::BTreeMap;
 
+use self::form_reads::FormRead;
 use self::part::Part;
 use super::body::{BodyReader, Formats};
 use super::config_keys::{FRAGMENT, GATEWAY_KEYS, LISTENER};
@@ -161,6 +163,11 @@ struct Assembly<'a> {
     verifying_secrets: Vec<Box<str>>,
     /// True if an enforced verification requires a secret that only the sender has.
     secured: bool,
+    /// The parts of the body that the programs of the file read, and that the form of the provider
+    /// does not have.
+    form_reads: Vec<FormRead>,
+    /// True if a program of the file reads a field of that form.
+    reads_form: bool,
     told: Vec<Diagnostic>,
     told_of_recipe: Vec<Diagnostic>,
     /// Parts of the file that may be secrets, and that no message shows.
@@ -190,6 +197,8 @@ impl<'a> Assembly<'a> {
             samples: Vec::new(),
             verifying_secrets: Vec::new(),
             secured: false,
+            form_reads: Vec::new(),
+            reads_form: false,
             told: Vec::new(),
             told_of_recipe: Vec::new(),
             hidden: Vec::new(),
@@ -249,6 +258,7 @@ impl<'a> Assembly<'a> {
         listener.put_conditions_together();
         self.warn_of_no_verification();
         self.warn_of_limit(listener.rate);
+        self.warn_of_form();
         lints::listener(&listener, &lints, |of_recipe, diagnostic| {
             self.report_if_not_allowed(of_recipe, diagnostic);
         });

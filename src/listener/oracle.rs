@@ -2,7 +2,9 @@
 //! challenge signs a text of the sender's choice with the secret that signs deliveries, any sender
 //! can have a delivery signed. Knows no configuration.
 
-use crate::builtins::{Role, find};
+use std::collections::BTreeSet;
+
+use crate::builtins::{Code as How, LoopKind, Role, find};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -36,11 +38,17 @@ pub(super) struct SignedMessage {
 
 impl SignedMessage {
     /// The message is taken from the tree, not from the text: a definition stands in the tree only.
-    fn of(checked: &Checked, id: ExprId) -> Self {
+    /// `None` if it reads a parameter of a lambda, which has no value outside of it.
+    fn of(checked: &Checked, id: ExprId) -> Option<Self> {
         let Parsed { source, tree, .. } = &checked.parsed;
+        let part = tree.part(id);
+        let locals = locals(tree);
+        if part.free_names().iter().any(|name| locals.contains(name)) {
+            return None;
+        }
         let shown = source.slice(tree.span(id)).into();
-        let parsed = Parsed { source: source.clone(), tree: tree.part(id), comments: Vec::new() };
-        Self { parsed, shown, is_path: path(tree, id).is_some() }
+        let parsed = Parsed { source: source.clone(), tree: part, comments: Vec::new() };
+        Some(Self { parsed, shown, is_path: path(tree, id).is_some() })
     }
 }
 
@@ -52,7 +60,7 @@ pub(super) fn uses(checked: &Checked) -> Vec<Use> {
         .iter()
         .map(|(place, secret)| {
             let around = surroundings(tree, place.expr, place.step);
-            let message = around.message.map(|id| SignedMessage::of(checked, id));
+            let message = around.message.and_then(|id| SignedMessage::of(checked, id));
             Use { secret: secret.clone(), message, compares: around.compares }
         })
         .collect();
@@ -121,8 +129,56 @@ fn surroundings(tree: &Tree, call: ExprId, step: Option<u32>) -> Around {
     if step.is_some() {
         return Around::default();
     }
-    let key = key_of(tree, call);
+    let key = element_of(tree, call).unwrap_or_else(|| key_of(tree, call));
     tree.iter().find_map(|(_, expr)| around(expr, key)).unwrap_or_default()
+}
+
+/// Returns the key made of one secret of a list, `$SECRETS('KEY').$ANY(key => …)`, if the lambda
+/// reads its parameter once.
+fn element_of(tree: &Tree, secrets: ExprId) -> Option<KeyExpr> {
+    let lambda = tree.iter().find_map(|(_, expr)| match expr {
+        Expr::Call { name, args, .. } if args.first() == Some(&secrets) && is_any(name) => {
+            args.get(1).copied()
+        }
+        Expr::Chain { base, steps } if *base == secrets => match &steps.first()?.kind {
+            StepKind::Call(called) if is_any(&called.name) => called.args.first().copied(),
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let Expr::Lambda { params, body } = tree.expr(lambda) else { return None };
+    let [param] = params.as_slice() else { return None };
+    let mut uses = Vec::new();
+    names(tree, *body, &param.name, &mut uses);
+    match uses.as_slice() {
+        [only] => Some(key_of(tree, *only)),
+        _ => None,
+    }
+}
+
+fn is_any(name: &str) -> bool {
+    find(name).is_some_and(|function| matches!(function.code, How::Loop(LoopKind::Any)))
+}
+
+/// Adds the nodes under an expression that are this name.
+fn names(tree: &Tree, id: ExprId, name: &str, found: &mut Vec<ExprId>) {
+    match tree.expr(id) {
+        Expr::Name(read) if **read == *name => found.push(id),
+        other => other.each_child(|child| names(tree, child, name, found)),
+    }
+}
+
+/// Returns the names that a lambda or a `Let` of the tree binds.
+fn locals(tree: &Tree) -> BTreeSet<&str> {
+    tree.iter().flat_map(|(_, expr)| bound(expr)).collect()
+}
+
+fn bound(expr: &Expr) -> Vec<&str> {
+    match expr {
+        Expr::Lambda { params, .. } => params.iter().map(|param| &*param.name).collect(),
+        Expr::Let { bindings, .. } => bindings.iter().map(|one| &*one.name).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// A key: an expression, and the number of its first steps that only derive the key, if the

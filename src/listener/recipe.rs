@@ -40,6 +40,9 @@ pub struct Recipe {
     /// True if the provider sends a delivery again that was refused, for example with 429. `None` if
     /// that is not known.
     pub retries: Option<bool>,
+    /// The fields of the form that the provider sends unless its settings say JSON. Empty if it sends
+    /// JSON by default, or only forms.
+    pub form_fields: Vec<String>,
     /// The required secrets. The first one is the main one.
     pub secrets: Vec<RecipeSecret>,
     /// The required variables.
@@ -133,6 +136,7 @@ impl Recipe {
             scaffold: text("scaffold"),
             covers: texts("covers"),
             unsigned: texts("unsigned"),
+            form_fields: texts("form_fields"),
             retries: layer.root.get("retries").and_then(Node::as_bool),
             secrets: entries("secrets")
                 .iter()

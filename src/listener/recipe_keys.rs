@@ -44,6 +44,11 @@ pub static RECIPE: Table = Table {
         )
         .or_derived("not known"),
         optional(
+            "form_fields",
+            FieldType::List(&FieldType::Text),
+            "The fields of the form that the provider sends unless its settings say JSON. A rule that reads other members of the body gets a warning.",
+        ),
+        optional(
             "secrets",
             FieldType::Map(&FieldType::Table(&RECIPE_SECRET)),
             "The secrets that it needs; the first is the main one.",

@@ -42,7 +42,7 @@ pub struct DefinitionCache {
 /// A cached value or fault, and its cost.
 #[derive(Debug)]
 pub(super) struct CachedResult {
-    result: Result<Content, Fault>,
+    result: Result<CachedContent, Fault>,
     /// The work and memory of its evaluation. Each use is charged for it, so that a limit does not
     /// depend on the order of the programs.
     pub(super) cost: Budget,
@@ -50,7 +50,7 @@ pub(super) struct CachedResult {
 
 /// A value outside the heap.
 #[derive(Debug)]
-enum Content {
+enum CachedContent {
     Owned(OwnedValue),
     /// A string that compares in constant time.
     Encoded(Box<str>),
@@ -93,24 +93,24 @@ impl DefinitionCache {
     }
 
     /// Copies a value. `None` if the copy would be another value, or too large.
-    fn content(&self, value: Value<'_>) -> Option<Content> {
+    fn content(&self, value: Value<'_>) -> Option<CachedContent> {
         let mut left = self.left.get();
         if let Value::Encoded(text) = value {
             self.left.set(left.checked_sub(text.len())?);
-            return Some(Content::Encoded(text.into()));
+            return Some(CachedContent::Encoded(text.into()));
         }
         measure(value, &mut left)?;
         let owned = value.to_owned_value()?;
         self.left.set(left);
-        Some(Content::Owned(owned))
+        Some(CachedContent::Owned(owned))
     }
 }
 
 impl CachedResult {
     pub(super) fn value(&self) -> Result<Value<'_>, Fault> {
         match &self.result {
-            Ok(Content::Owned(value)) => Ok(value.borrow()),
-            Ok(Content::Encoded(text)) => Ok(Value::Encoded(text)),
+            Ok(CachedContent::Owned(value)) => Ok(value.borrow()),
+            Ok(CachedContent::Encoded(text)) => Ok(Value::Encoded(text)),
             Err(fault) => Err(fault.clone()),
         }
     }

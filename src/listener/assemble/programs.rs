@@ -85,7 +85,10 @@ impl Assembly<'_> {
 
     pub(super) fn lower(&mut self, part: Part<'_>, checked: &Checked) -> Option<Program> {
         match self.engine.lower(checked) {
-            Ok(program) => Some(program),
+            Ok(program) => {
+                self.note_reads(part, &program);
+                Some(program)
+            }
             Err(diagnostics) => {
                 let told = diagnostics.list.into_iter().next();
                 let message = told.map(|one| one.message).unwrap_or_default();

@@ -255,6 +255,35 @@ fn a_challenge_with_a_digest_of_the_secret_signs_nothing_but_a_path() {
     }
 }
 
+/// Each active key is tried, as during a rotation. What a parameter of a lambda holds is not known.
+#[test]
+fn a_rule_that_tries_each_secret_is_held_to_the_tokens_of_a_challenge() {
+    let signs = r#"$HMAC_SHA1($SHA1($SECRET("PRIVATE_KEY")), query_params.bt_challenge).$HEX()"#;
+    let rule = |rule: &str| {
+        let start = BRAINTREE.find("parsed_body.bt_signature != NULL").unwrap();
+        let end = BRAINTREE.find("\n'''\n\n[[challenge]]").unwrap();
+        let rest = format!("{}{rule}{}", &BRAINTREE[..start], &BRAINTREE[end..]);
+        let cases = cases();
+        let key = text(&cases["braintree"], "private_key");
+        rendered(&loaded(&rest.replace("CHALLENGE", signs), &[("key", key)]).diagnostics).join("\n")
+    };
+    for held in [
+        r#"$SECRETS("PRIVATE_KEY").$ANY(key => $HMAC_SHA1($SHA1(key), raw_body).$HEX() == headers.mac)"#,
+        r#"$ANY($SECRETS("PRIVATE_KEY"), key => key.$SHA1().$HMAC_SHA1(raw_body).$HEX() == headers.mac)"#,
+        r#"$SECRETS("PRIVATE_KEY").$ANY(key => [1].$ANY(x => $HMAC_SHA1($SHA1(key), raw_body).$HEX() == headers.mac))"#,
+    ] {
+        assert!(!rule(held).contains("E0608"), "{held}: {}", rule(held));
+    }
+    for unknown in [
+        r#"$SECRETS("PRIVATE_KEY").$ANY(key => headers.$VALUES().$ANY(raw_body => $HMAC_SHA1($SHA1(key), raw_body).$HEX() == headers.mac))"#,
+        r#"headers.$VALUES().$ANY(raw_body => $HMAC_SHA1($SHA1($SECRET("PRIVATE_KEY")), raw_body).$HEX() == headers.mac)"#,
+        r#"$SECRETS("PRIVATE_KEY").$ANY(key => $HMAC_SHA1($SHA1(key), raw_body).$HEX() == headers.mac OR $HMAC_SHA1($SHA1(key), headers.a).$HEX() == headers.mac)"#,
+        r#"$SECRETS("PRIVATE_KEY").$MAP(key => $HMAC_SHA1($SHA1(key), raw_body).$HEX()).$ANY(mac => mac == headers.mac)"#,
+    ] {
+        assert!(rule(unknown).contains("E0608"), "{unknown}: {}", rule(unknown));
+    }
+}
+
 const DECRYPTS: &str = r#"$TEXT($DECRYPT_AES_CBC($SECRET("KEY"), raw_body[:16], raw_body[16:]))"#;
 const TOKEN: &str = r#"
 [[verify]]
