@@ -82,22 +82,30 @@ impl Replay {
             let list: Vec<serde_json::Value> = replayed.iter().map(Replayed::to_json).collect();
             return output::print_line(&serde_json::Value::Array(list).to_string());
         }
-        for one in replayed.iter().filter(|one| one.differs()) {
-            output::print_line(&format!("{}  {} -> {}", one.id, one.before, one.after))?;
+        for one in replayed.iter().filter(|one| one.differs() || !one.decided) {
+            let result = match one.decided {
+                true => format!("{} -> {}", one.before, one.after),
+                false => format!("{}, not decided again", one.before),
+            };
+            output::print_line(&format!("{}  {result}", one.id))?;
             for reason in &one.reasons {
                 output::print_line(&format!("    {}", output::field(reason)))?;
             }
         }
         let count = |test: fn(&Replayed) -> bool| replayed.iter().filter(|one| test(one)).count();
-        let logged = match count(|one| !one.verified_again) {
+        let logged = match count(|one| one.decided && !one.verified_again) {
             0 => String::new(),
             logged => format!(
                 "; {logged} by their logged verdict: without `capture = true` the log has no \
                  original to verify again"
             ),
         };
+        let undecided = match count(|one| !one.decided) {
+            0 => String::new(),
+            undecided => format!("; {undecided} not decided again"),
+        };
         output::print_note(&format!(
-            "{}: {} would come out otherwise{logged}",
+            "{}: {} would come out otherwise{logged}{undecided}",
             input::counted(replayed.len(), "request"),
             count(Replayed::differs),
         ));

@@ -26,6 +26,8 @@ pub struct Replayed {
     pub before: Outcome,
     /// Outcome of the replay.
     pub after: Outcome,
+    /// True if the request was decided again. Otherwise the reasons say why not.
+    pub decided: bool,
     /// Reasons of the new outcome.
     pub reasons: Vec<String>,
     /// True if the verification ran again.
@@ -51,6 +53,7 @@ impl Replayed {
             "before": self.before.name(),
             "after": self.after.name(),
             "differs": self.differs(),
+            "decided": self.decided,
             "verifiedAgain": self.verified_again,
             "reasons": self.reasons,
         })
@@ -83,6 +86,7 @@ pub fn replay(
         id: record.id.clone(),
         before: record.outcome,
         after: decision.outcome,
+        decided: true,
         reasons: failed.map(Reason::to_string).collect(),
         verified_again,
     }
@@ -94,6 +98,7 @@ fn unchanged(record: &RequestRecord, reason: &str) -> Replayed {
         id: record.id.clone(),
         before: record.outcome,
         after: record.outcome,
+        decided: false,
         reasons: vec![reason.to_owned()],
         verified_again: false,
     }

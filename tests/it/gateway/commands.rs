@@ -318,6 +318,37 @@ fn no_recipe_gets_the_warning_about_missing_verification() {
     assert!(message.contains("W0606") && !message.contains("W0608"), "{message}");
 }
 
+/// The file of a new listener has a filter, a mapping and a redaction as comments.
+#[test]
+fn the_commented_settings_of_every_new_listener_are_valid() {
+    let folder = Folder::with_listener("");
+    for name in hookgate::listener::recipe_names() {
+        let file = folder.stdout_of(&["init", name, "--print"]);
+        let start = file.find("# [filter]").unwrap_or_else(|| panic!("{name}: {file}"));
+        let end = file.find("\n# If the sender signs").unwrap_or(file.len());
+        let is_setting = |line: &&str| line.starts_with("# [") || line.contains(" = ");
+        let settings: Vec<&str> = file[start..end]
+            .lines()
+            .filter(is_setting)
+            .map(|line| line.trim_start_matches("# "))
+            .collect();
+        assert_eq!(settings.len(), 6, "{name}: {settings:?}");
+        let file = format!("{}\n{}\n", &file[..start], settings.join("\n"));
+        folder.write(&format!("listeners/{name}.toml"), &file.replace("name = \"", "name = \"of-"));
+    }
+    let output = folder.command(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn the_steps_of_a_new_listener_name_the_provider_or_the_sender() {
+    let folder = Folder::with_listener("");
+    let github = folder.stdout_of(&["init", "github", "--name", "a"]);
+    assert!(github.contains("\nAt GitHub:\n  1. "), "{github}");
+    let own = folder.stdout_of(&["init", "hmac", "--name", "b"]);
+    assert!(own.contains("\nAt the sender:\n  1. "), "{own}");
+}
+
 /// Changes of a test file of the recipe `github`, and the diagnostic with its position.
 const WRONG_TESTS: &[(&str, &str, &str)] = &[
     ("reason = \"digest_differs\"", "reason = \"digest_difers\"", "did you mean `digest_differs`?"),
@@ -483,4 +514,30 @@ fn replay_counts_logged_verdicts_only_where_a_request_was_not_captured() {
         assert_eq!(note.contains("by their logged verdict"), counted, "{note}");
         assert!(note.starts_with("1 request: 0 would come out otherwise"), "{note}");
     }
+}
+
+/// With a redacted path, the log has only the parsed body.
+#[test]
+fn replay_of_a_log_reads_exact_numbers_and_refuses_a_body_without_its_bytes() {
+    let filter = "[filter]\nkeep_when = 'parsed_body.id == 36893488147419103233'\n";
+    let folder = Folder::with_listener(&format!(
+        "[body]\nformat = \"json\"\n\n[redact]\npaths = [\"parsed_body.user\"]\n\n{filter}"
+    ));
+    let gateway = folder.serve();
+    for (delivery, body) in
+        [("1", r#"{"id":36893488147419103233}"#), ("2", r#"{"id":36893488147419103234}"#)]
+    {
+        let body = body.as_bytes();
+        assert_eq!(gateway.post(&borrowed(&signed(body, delivery)), body).status, 200);
+    }
+    let note = stderr(&folder.command(&["replay"]));
+    assert!(note.starts_with("2 requests: 0 would come out otherwise"), "{note}");
+    // A form cannot be made of a parsed body.
+    let file = folder.path().join("listeners/github.toml");
+    let listener = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, listener.replace("\"json\"", "\"form\"")).unwrap();
+    let output = folder.command(&["replay"]);
+    let (report, note) = (String::from_utf8_lossy(&output.stdout), stderr(&output));
+    assert!(report.contains("filtered, not decided again\n    its log has only"), "{report}");
+    assert!(note.ends_with("; 2 not decided again\n"), "{note}");
 }
