@@ -79,7 +79,13 @@ impl<'a> Assembly<'a> {
         let is_name = parsed.is_some_and(|parsed| {
             matches!(parsed.tree.expr(parsed.tree.root()), Expr::Name(read) if **read == *name)
         });
-        (!is_name).then(|| format!("`{name}` is no name"))
+        let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.starts_with(|first: char| first.is_ascii_digit());
+        match is_word {
+            _ if is_name => None,
+            true => Some(format!("`{name}` is a word of the language")),
+            false => Some(format!("`{name}` is no name")),
+        }
     }
 
     fn declare(&mut self, name: RootDeclaration) {
@@ -104,13 +110,19 @@ impl<'a> Assembly<'a> {
     }
 
     fn report_cycle(&mut self, waiting: &[NamedExpression<'a>]) {
-        let Some(first) =
-            waiting.iter().find(|one| one.reads(one.name) || one.is_in_cycle(waiting))
-        else {
+        let mut cycles = waiting.iter().filter_map(|one| Some((one, one.cycle(waiting)?)));
+        let Some((first, cycle)) = cycles.next() else {
             return;
         };
-        let message =
-            format!("the definition `{}` reads itself, directly or through others", first.name);
+        let message = match cycle.as_slice() {
+            [only] => format!("the definition `{only}` reads itself"),
+            names => format!(
+                "the definition `{}` reads itself: `{}` → `{}`",
+                first.name,
+                names.join("` → `"),
+                first.name
+            ),
+        };
         self.report(first.part, Diagnostic::new(Code::E0605, first.key, message));
     }
 
@@ -142,21 +154,36 @@ impl NamedExpression<'_> {
         others.iter().any(|other| self.reads(other.name))
     }
 
-    /// Returns true if the definition can be reached from itself.
-    fn is_in_cycle(&self, all: &[Self]) -> bool {
-        let mut reached: Vec<&Self> = all.iter().filter(|other| self.reads(other.name)).collect();
+    /// Returns the names on the shortest way from the definition to itself, if there is one.
+    fn cycle<'n>(&'n self, all: &'n [Self]) -> Option<Vec<&'n str>> {
+        // Each definition reached, with the place of the one that reads it.
+        let mut reached: Vec<(&Self, usize)> = vec![(self, 0)];
         let mut at = 0;
-        while let Some(one) = reached.get(at).copied() {
-            if one.name == self.name {
-                return true;
+        while let Some((one, _)) = reached.get(at).copied() {
+            if one.reads(self.name) {
+                return Some(names_to(&reached, at));
             }
             for other in all.iter().filter(|other| one.reads(other.name)) {
-                if !reached.iter().any(|known| known.name == other.name) {
-                    reached.push(other);
+                if !reached.iter().any(|(known, _)| known.name == other.name) {
+                    reached.push((other, at));
                 }
             }
             at += 1;
         }
-        false
+        None
     }
+}
+
+/// Returns the names from the first entry to the one at a place.
+fn names_to<'n>(reached: &[(&'n NamedExpression<'_>, usize)], mut at: usize) -> Vec<&'n str> {
+    let mut names = Vec::new();
+    while let Some((one, from)) = reached.get(at) {
+        names.push(one.name);
+        if at == 0 {
+            break;
+        }
+        at = *from;
+    }
+    names.reverse();
+    names
 }

@@ -114,11 +114,14 @@ fn a_parameter_with_the_name_of_a_definition_hides_it_with_a_warning() {
 #[test]
 fn a_wrong_definition_is_reported_at_its_place() {
     for (definitions, message) in [
-        ("a = 'b'\nb = 'c.x'\nc = 'a + 1'", "the definition `a` reads itself"),
+        (
+            "a = 'b'\nb = 'c.x'\nc = 'a + 1'",
+            "the definition `a` reads itself: `a` → `b` → `c` → `a`",
+        ),
         ("a = 'a'", "the definition `a` reads itself"),
         ("ok = '1'\nheaders = 'raw_body'", "`headers` is a variable of the request"),
         ("\"two words\" = '1'", "`two words` is no name"),
-        ("if = '1'", "`if` is no name"),
+        ("if = '1'", "`if` is a word of the language"),
         ("a = 'parsed_body.'", "E0010"),
         ("a = 'nosuch'", "`nosuch`"),
         ("a = '[1] + 1'", "this fails whenever it runs"),
