@@ -51,6 +51,7 @@ impl Case {
             machine: &mut self.machine,
             limiter: &mut Unlimited,
             presented: &Presented::None,
+            keys: &hookgate::listener::NoKeys,
         };
         decide(&self.listener, &request, self.now, &mut surroundings).outcome
     }

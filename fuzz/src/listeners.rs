@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    ConfigSource, Decision, DecisionContext, Listener, Presented, Recipe, Request, Sample,
+    ConfigSource, Decision, DecisionContext, Listener, NoKeys, Presented, Recipe, Request, Sample,
     Unlimited, decide, find_recipe, load, recipe_names,
 };
 use ring::rand::{SecureRandom, SystemRandom};
@@ -256,7 +256,7 @@ impl Sent {
 pub fn decided(listener: &Listener, request: &Request<'_>, machine: &mut Machine) -> Decision {
     let presented = Presented::None;
     let mut surroundings =
-        DecisionContext { machine, limiter: &mut Unlimited, presented: &presented };
+        DecisionContext { machine, limiter: &mut Unlimited, presented: &presented, keys: &NoKeys };
     decide(listener, request, request.received_at, &mut surroundings)
 }
 

@@ -31,7 +31,7 @@ mod text;
 mod time;
 
 #[cfg(feature = "listener")]
-pub(crate) use crypto::{Jwk, KeyType, key_type, read_jwks};
+pub(crate) use crypto::{Jwk, KeyType, key_type, read_certificate, read_jwks};
 pub(crate) use encoding::PARSE_JSON_LAST_KEY;
 pub use function::{
     Args, Code, Env, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native,

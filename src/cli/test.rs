@@ -134,7 +134,7 @@ async fn run(
     one: PreparedTest,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), crate::gateway::DryRunError> {
-    let trial = DryRun::new(one.listener, &one.settings).await?;
+    let trial = DryRun::new(one.listener, &one.settings, &one.sample.keys).await?;
     let mut now = one.sample.now.unwrap_or(usual_time());
     let mut samples = vec![&one.sample];
     samples.extend(&one.sample.then);

@@ -7,8 +7,11 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::config::configuration::Configuration;
+use super::deliver::Clients;
 use super::http::Memory;
 use super::http::readiness::Readiness;
+use super::ingest::confirmations::Confirmations;
+use super::ingest::key_cache::KeyCache;
 use super::ingest::rate_limit::TokenBuckets;
 use super::manage::budget::Budget;
 use super::ops::clock::Clock;
@@ -52,6 +55,10 @@ pub struct App {
     pub patterns: Patterns,
     /// Key that signs access tokens.
     pub token_key: Zeroizing<[u8; 32]>,
+    /// Key documents of listeners.
+    pub(super) keys: Arc<KeyCache>,
+    /// Confirmations of subscriptions.
+    pub(super) confirmations: Confirmations,
     configuration: RwLock<Arc<Configuration>>,
     stop: watch::Sender<bool>,
 }
@@ -67,10 +74,12 @@ impl App {
     ) -> Self {
         let memory = Memory::new(configuration.settings.limits.memory);
         let management = Budget::new(&configuration.settings.limits);
+        let metrics = Metrics::default();
+        let keys = KeyCache::given(&[], metrics.key_fetches.clone());
         Self {
             store,
             clock,
-            metrics: Metrics::default(),
+            metrics,
             buckets: TokenBuckets::default(),
             offload: Offload::default(),
             log_limit: LogLimit::default(),
@@ -82,9 +91,24 @@ impl App {
             filters: TenantFilterSets::default(),
             patterns: Patterns::default(),
             token_key,
+            keys: Arc::new(keys),
+            confirmations: Confirmations::default(),
             configuration: RwLock::new(Arc::new(configuration)),
             stop: watch::Sender::new(false),
         }
+    }
+
+    /// Lets the gateway fetch what its listeners need from the network.
+    pub(super) fn with_clients(self, clients: &Clients) -> Self {
+        let keys = KeyCache::new(clients.clone(), self.metrics.key_fetches.clone());
+        let confirmations = Confirmations::new(clients.clone());
+        Self { keys: Arc::new(keys), confirmations, ..self }
+    }
+
+    /// Gives the gateway the key documents of a test, by URL. It has no network.
+    pub(super) fn with_keys(self, documents: &[(String, String)]) -> Self {
+        let keys = KeyCache::given(documents, self.metrics.key_fetches.clone());
+        Self { keys: Arc::new(keys), ..self }
     }
 
     /// Requests a shutdown of all tasks.

@@ -141,10 +141,19 @@ pub async fn app(
     store: Arc<dyn Store>,
     clock: Clock,
 ) -> Result<Arc<App>, ServeError> {
+    Ok(Arc::new(offline(configuration, store, clock).await?))
+}
+
+/// Builds a gateway that fetches nothing from the network.
+pub(super) async fn offline(
+    configuration: Configuration,
+    store: Arc<dyn Store>,
+    clock: Clock,
+) -> Result<App, ServeError> {
     let path = configuration.path(&configuration.settings.store);
     let keyring = unlock(&*store, &path, clock.micros()).await?;
     let token_key = token_key(&*store, &keyring).await?;
-    Ok(Arc::new(App::new(configuration, store, clock, keyring, token_key)))
+    Ok(App::new(configuration, store, clock, keyring, token_key))
 }
 
 impl Gateway {
@@ -165,8 +174,9 @@ impl Gateway {
         let store = open_store(&configuration, Mode::Serve)?;
         let senders = listen("listen", settings.listen)?;
         let management = listen("management", settings.management)?;
-        let app = app(configuration, store, clock).await?;
+        let app = offline(configuration, store, clock).await?;
         let clients = deliver::clients(&app)?;
+        let app = Arc::new(app.with_clients(&clients));
         sync_sinks(&app).await?;
         Ok(Self { app, certificates, clients, senders, management, signals })
     }

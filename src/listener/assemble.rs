@@ -6,6 +6,7 @@
 mod checks;
 mod definitions;
 mod form_reads;
+mod key_urls;
 mod limits;
 mod part;
 mod parts;
@@ -242,6 +243,7 @@ impl<'a> Assembly<'a> {
             conditions: RuleSet::default(),
             rate: self.rate(),
             retries: self.recipe.and_then(|recipe| recipe.retries),
+            confirm: self.confirm(),
             schema,
             filter: self.filter(),
             dedup: Dedup::default(),

@@ -62,6 +62,7 @@ pub static LISTENER: Table = Table {
         BODY,
         VERIFY,
         CHALLENGE,
+        CONFIRM,
         RATE_LIMIT,
         JSON,
         SCHEMA,
@@ -87,6 +88,7 @@ pub(super) static FRAGMENT: Table = Table {
         BODY,
         VERIFY,
         CHALLENGE,
+        CONFIRM,
         RATE_LIMIT,
         JSON,
         SCHEMA,
@@ -130,6 +132,11 @@ const CHALLENGE: Field = optional(
     "challenge",
     FieldType::List(&A_CHALLENGE),
     "The challenges of a provider (requests that test the endpoint), and the responses to them. The first match counts.",
+);
+const CONFIRM: Field = optional(
+    "confirm",
+    FieldType::Table(&CONFIRMATIONS),
+    "The confirmation of a subscription: a verified request that asks to fetch a URL.",
 );
 const RATE_LIMIT: Field = optional(
     "rate_limit",
@@ -230,7 +237,7 @@ pub(super) static CHECK: Table = Table {
         optional(
             "jwt",
             FieldType::Table(&JWT),
-            "A token of another issuer, verified with pinned keys.",
+            "A token of another issuer, verified with its public keys.",
         ),
         optional(
             "addresses",
@@ -305,31 +312,54 @@ static SIGNATURE: Table = Table {
     one_of: &[],
 };
 
+const PUBLIC_KEY_ALGORITHM: FieldType = FieldType::Word(&[
+    "ed25519",
+    "ecdsa-p256-sha256",
+    "ecdsa-p256-sha1",
+    "ecdsa-p384-sha384",
+    "rsa-pss-sha256",
+    "rsa-pss-sha384",
+    "rsa-pss-sha512",
+    "rsa-sha1",
+    "rsa-sha256",
+    "rsa-sha384",
+    "rsa-sha512",
+]);
+const JWKS_URL: Field = optional(
+    "jwks_url",
+    FieldType::Template,
+    "The URL of the keys, a JWK Set or a certificate, by `https`. The gateway fetches and caches it. It may have `${vars.NAME}`.",
+);
+
 static PUBLIC_KEY: Table = Table {
     name: "a public key check",
     doc: "A signature that was made with the sender's private key.",
     fields: &[
         required(
             "algorithm",
-            FieldType::Word(&[
-                "ed25519",
-                "ecdsa-p256-sha256",
-                "ecdsa-p256-sha1",
-                "ecdsa-p384-sha384",
-                "rsa-pss-sha256",
-                "rsa-pss-sha384",
-                "rsa-pss-sha512",
-                "rsa-sha1",
-                "rsa-sha256",
-                "rsa-sha384",
-                "rsa-sha512",
-            ]),
-            "The algorithm: `ed25519`; `ecdsa-p256-sha256`, `ecdsa-p256-sha1`, `ecdsa-p384-sha384`; `rsa-` and `sha1`, `sha256`, `sha384` or `sha512`; `rsa-pss-` and `sha256`, `sha384` or `sha512`.",
+            FieldType::OneOf(&[PUBLIC_KEY_ALGORITHM, FieldType::Map(&PUBLIC_KEY_ALGORITHM)]),
+            "The algorithm: `ed25519`; `ecdsa-p256-sha256`, `ecdsa-p256-sha1`, `ecdsa-p384-sha384`; `rsa-` and `sha1`, `sha256`, `sha384` or `sha512`; `rsa-pss-` and `sha256`, `sha384` or `sha512`. As a table, the algorithms by the names that a request may give them.",
         ),
-        required(
+        optional(
+            "algorithm_name",
+            FieldType::Expression,
+            "With a table of algorithms, the name that the request gives its algorithm. Another name is a failure.",
+        ),
+        optional(
             "key",
             FieldType::Text,
             "The name of the secret that holds the public key or certificate: PEM, hex, base64, `whpk_`, a JWK or a JWK Set. It is pinned, and never fetched.",
+        ),
+        JWKS_URL,
+        optional(
+            "certificate_url",
+            FieldType::Expression,
+            "The URL of the certificate, as the request names it. Its host has to match one of `certificate_hosts`.",
+        ),
+        optional(
+            "certificate_hosts",
+            FieldType::List(&FieldType::Text),
+            "The hosts that `certificate_url` may have, at port 443: `sns.*.amazonaws.com`; `*` stands for exactly one label.",
         ),
         optional(
             "key_id",
@@ -344,7 +374,7 @@ static PUBLIC_KEY: Table = Table {
         TIME,
         TOLERANCE,
     ],
-    one_of: &[],
+    one_of: &["key", "jwks_url", "certificate_url"],
 };
 
 static CREDENTIAL: Table = Table {
@@ -369,11 +399,12 @@ static JWT: Table = Table {
             "The header that holds it; in `Authorization` it comes after `Bearer `.",
         )
         .or("Authorization"),
-        required(
+        optional(
             "jwks",
             FieldType::Text,
             "The file with the keys, a JWK Set (RFC 7517), relative to the configuration's folder.",
         ),
+        JWKS_URL,
         required(
             "algorithms",
             FieldType::List(&FieldType::Word(&[
@@ -381,11 +412,20 @@ static JWT: Table = Table {
             ])),
             "The accepted algorithms: `RS256` and `PS256`, each to `512`; `ES256`, `ES384`; `EdDSA`. The header of the token does not extend them.",
         ),
-        required("issuer", FieldType::Text, "The required `iss` claim."),
+        required(
+            "issuer",
+            FieldType::Template,
+            "The required `iss` claim. It may have `${vars.NAME}`.",
+        ),
         required(
             "audience",
-            FieldType::Text,
-            "The required `aud` claim: a string, or a member of a list.",
+            FieldType::Template,
+            "The required `aud` claim: a string, or a member of a list. It may have `${vars.NAME}`.",
+        ),
+        optional(
+            "rule",
+            FieldType::Expression,
+            "An expression over `claims` and the request that has to hold: `claims.email == vars.email`. Null and errors are failures.",
         ),
         optional("leeway", FieldType::Duration, "The allowed difference between the clocks.")
             .or("30s"),
@@ -395,7 +435,7 @@ static JWT: Table = Table {
             "The largest age of a token by its `iat`, which is then required. Tokens without `exp` need it.",
         ),
     ],
-    one_of: &[],
+    one_of: &["jwks", "jwks_url"],
 };
 
 const STATUS: Field = optional(
@@ -453,6 +493,25 @@ pub(super) static CHALLENGES: Table = Table {
             "A pattern that a string must match before it is signed for an unverified sender. It must not match the text of a delivery.",
         )
         .or("[A-Za-z0-9_-]{1,128}"),
+    ],
+    one_of: &[],
+};
+
+static CONFIRMATIONS: Table = Table {
+    name: "a confirmation",
+    doc: "The confirmation of a subscription: the gateway fetches a URL that a verified request names, once.",
+    fields: &[
+        required(
+            "detect",
+            FieldType::Expression,
+            "An expression that holds for requests that ask for it only.",
+        ),
+        required("url", FieldType::Expression, "The URL to fetch, as the request names it."),
+        required(
+            "hosts",
+            FieldType::List(&FieldType::Text),
+            "The hosts that `url` may have, at port 443: `sns.*.amazonaws.com`; `*` stands for exactly one label.",
+        ),
     ],
     one_of: &[],
 };

@@ -8,11 +8,12 @@ use std::borrow::Cow;
 
 use super::body::{Format, MAX_FORM_FIELDS, MAX_LINES, Malformed};
 use super::dedup::DedupKeys;
+use super::keys::{Fetch, KeyDocuments};
 use super::rate::{Admission, Policy};
 use super::reason::{Reason, ReasonCode};
 use super::request::{Parts, Request};
 use super::response::Response;
-use super::verify::{Evidence, Presented, Verified, verify};
+use super::verify::{Evidence, Presented, Unverified, Verified, verify};
 use super::{Listener, Outcome};
 use crate::engine::{Bound, Context, DefinitionCache, Machine, OwnedValue, Time};
 use crate::value::{RepeatedKeys, quoted};
@@ -38,9 +39,22 @@ pub struct Decision {
     /// Bytes that verifications of signatures hashed. A forged request costs one hash of its body
     /// for each secret, hash function and payload, regardless of the number of signatures in it.
     pub hashed_bytes: u64,
+    /// A request to the network that the listener asks for. With the outcome
+    /// [`Outcome::KeysUnavailable`], the caller fetches the key document and decides again; with
+    /// [`Outcome::Confirmed`], the caller fetches the URL before it answers.
+    pub fetch: Option<Fetch>,
 }
 
 impl Decision {
+    /// Turns the decision on a confirmation into a failure, because its URL could not be fetched.
+    #[must_use]
+    pub fn confirmation_failed(mut self, reason: &str) -> Self {
+        self.reasons.retain(|one| one.code != ReasonCode::Confirmed);
+        self.reasons.push(Reason::new("confirm", ReasonCode::ConfirmationFailed, reason));
+        let Rejection { outcome, response } = not_confirmed();
+        Self { outcome, response, fetch: None, ..self }
+    }
+
     /// Returns the data of the event as JSON, if there is one: the result of its mapping, or the
     /// body.
     pub fn event_data(&self, listener: &Listener, request: &Request<'_>) -> Option<String> {
@@ -62,6 +76,7 @@ impl Decision {
             parts: Parts::of(request, listener, &listener.wanted),
             secured: false,
             hashed_bytes: 0,
+            fetch: None,
         }
     }
 }
@@ -127,13 +142,15 @@ pub struct DecisionContext<'s> {
     pub limiter: &'s mut dyn Limiter,
     /// The result of the lookup of the credential in the request.
     pub presented: &'s Presented,
+    /// The key documents that are there, for listeners whose keys come from a URL.
+    pub keys: &'s dyn KeyDocuments,
 }
 
 /// Decides a request.
 ///
 /// ```
 /// use hookgate::engine::{Machine, Time};
-/// use hookgate::listener::{Outcome, ConfigSource, Presented, Request, DecisionContext, Unlimited, decide, load};
+/// use hookgate::listener::{Outcome, ConfigSource, NoKeys, Presented, Request, DecisionContext, Unlimited, decide, load};
 ///
 /// let file = r#"
 /// id = "5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10"
@@ -163,6 +180,7 @@ pub struct DecisionContext<'s> {
 ///     machine: &mut Machine::default(),
 ///     limiter: &mut Unlimited,
 ///     presented: &Presented::None,
+///     keys: &NoKeys,
 /// };
 /// let decision = decide(&listener, &request, request.received_at, &mut surroundings);
 /// assert_eq!(decision.outcome, Outcome::Accepted);
@@ -180,7 +198,7 @@ pub fn decide(
 }
 
 fn decision(listener: &Listener, passed: PipelineResult, parts: Parts) -> Decision {
-    let PipelineResult { ended, mut reasons, secured, hashed_bytes } = passed;
+    let PipelineResult { ended, mut reasons, secured, hashed_bytes, fetch } = passed;
     // A sender that knows the secret could place it in data that an error message quotes.
     for reason in &mut reasons {
         if let Cow::Owned(shown) = listener.redaction.text(&reason.message) {
@@ -197,6 +215,7 @@ fn decision(listener: &Listener, passed: PipelineResult, parts: Parts) -> Decisi
             parts,
             secured,
             hashed_bytes,
+            fetch,
         },
         Err(Rejection { outcome, response }) => Decision {
             outcome,
@@ -207,6 +226,7 @@ fn decision(listener: &Listener, passed: PipelineResult, parts: Parts) -> Decisi
             parts,
             secured,
             hashed_bytes,
+            fetch,
         },
     }
 }
@@ -231,6 +251,7 @@ struct PipelineResult {
     reasons: Vec<Reason>,
     secured: bool,
     hashed_bytes: u64,
+    fetch: Option<Fetch>,
 }
 
 fn run(
@@ -257,10 +278,11 @@ fn run(
         reasons: Vec::new(),
         secured: false,
         hashed_bytes: 0,
+        fetch: None,
     };
     let ended = pass.steps();
-    let Pipeline { reasons, secured, hashed_bytes, .. } = pass;
-    PipelineResult { ended, reasons, secured, hashed_bytes }
+    let Pipeline { reasons, secured, hashed_bytes, fetch, .. } = pass;
+    PipelineResult { ended, reasons, secured, hashed_bytes, fetch }
 }
 
 /// The state of a request in the pipeline.
@@ -280,6 +302,8 @@ struct Pipeline<'p, 's, 'c> {
     secured: bool,
     /// Bytes that verifications hashed.
     hashed_bytes: u64,
+    /// The request to the network that a step asks for.
+    fetch: Option<Fetch>,
 }
 
 /// The result for an accepted request.
@@ -304,6 +328,7 @@ impl Pipeline<'_, '_, '_> {
         let verified = self.verify()?;
         self.rate_limit(&verified)?;
         self.well_formed(&verified)?;
+        self.confirm(&verified)?;
         self.schema(&verified)?;
         self.filter(&verified)?;
         let dedup = self.deduplicate(&verified);
@@ -378,8 +403,9 @@ impl Pipeline<'_, '_, '_> {
         };
         if challenger == Challenger::Stranger && self.listener.is_secured() {
             match self.checked() {
-                Some(_) => return self.admit_challenge(Challenger::Verified, name),
-                None => drop(self.surroundings.limiter.fail()),
+                Ok(_) => return self.admit_challenge(Challenger::Verified, name),
+                Err(Unverified::NoKeys) => return Err(no_keys()),
+                Err(Unverified::Failed) => drop(self.surroundings.limiter.fail()),
             }
         }
         let reason = Reason::new("challenge", ReasonCode::RateExceeded, "too many challenges");
@@ -402,8 +428,16 @@ impl Pipeline<'_, '_, '_> {
 
     /// Runs the verifications, and counts a request that fails them.
     fn verify(&mut self) -> StepResult<Verified> {
-        let verified = self.checked();
-        verified.ok_or_else(|| match self.surroundings.limiter.fail() {
+        match self.checked() {
+            Ok(verified) => Ok(verified),
+            // No failure of the sender.
+            Err(Unverified::NoKeys) => Err(no_keys()),
+            Err(Unverified::Failed) => Err(self.failed()),
+        }
+    }
+
+    fn failed(&mut self) -> Rejection {
+        match self.surroundings.limiter.fail() {
             Admission::Admitted { .. } => stop(
                 Outcome::VerificationFailed,
                 "ErrorSignatureVerificationFailed",
@@ -413,11 +447,11 @@ impl Pipeline<'_, '_, '_> {
                 let message = "too many requests could not be verified";
                 too_many(Outcome::TooManyFailures, message, retry_after)
             }
-        })
+        }
     }
 
     /// Runs the verifications.
-    fn checked(&mut self) -> Option<Verified> {
+    fn checked(&mut self) -> Result<Verified, Unverified> {
         let mut evidence = Evidence {
             request: self.request,
             context: self.context,
@@ -425,6 +459,8 @@ impl Pipeline<'_, '_, '_> {
             machine: self.surroundings.machine,
             now: self.now,
             presented: self.surroundings.presented,
+            keys: self.surroundings.keys,
+            needed: None,
             recognise: self.listener.dedup.by_signature,
             listener: &self.listener.id,
             tenant: &self.listener.tenant,
@@ -434,10 +470,15 @@ impl Pipeline<'_, '_, '_> {
         };
         let verified = match self.verdict {
             None => verify(&self.listener.checks, &mut evidence, &mut self.reasons),
-            Some(verdict) => Verified::recorded(verdict, self.listener.is_secured()),
+            Some(verdict) => {
+                Verified::recorded(verdict, self.listener.is_secured()).ok_or(Unverified::Failed)
+            }
         };
         self.hashed_bytes = self.hashed_bytes.saturating_add(evidence.hashed_bytes);
-        self.secured = verified.as_ref().is_some_and(|verified| verified.secured);
+        self.secured = verified.as_ref().is_ok_and(|verified| verified.secured);
+        // A request that failed another verification causes no fetch.
+        let needed = evidence.needed.filter(|_| matches!(verified, Err(Unverified::NoKeys)));
+        self.fetch = needed.map(Fetch::Key);
         verified
     }
 
@@ -513,6 +554,28 @@ impl Pipeline<'_, '_, '_> {
                 "`parsed_body` is null: the body is not in a format of `body.format` ({}); {declared}",
                 listed.join(", ")
             ),
+        }
+    }
+
+    /// Stops a request that asks to confirm a subscription.
+    fn confirm(&mut self, _: &Verified) -> StepResult {
+        let Some(confirm) = &self.listener.confirm else {
+            return Ok(());
+        };
+        if !confirm.is(self.surroundings.machine, self.conditions) {
+            return Ok(());
+        }
+        match confirm.url(self.surroundings.machine, self.context) {
+            Ok(url) => {
+                let message = format!("by a request to `{url}`");
+                self.note(Reason::new("confirm", ReasonCode::Confirmed, message));
+                self.fetch = Some(Fetch::Confirmation(url));
+                Err(Rejection { outcome: Outcome::Confirmed, response: self.respond() })
+            }
+            Err((code, message)) => {
+                self.note(Reason::new("confirm", code, message));
+                Err(not_confirmed())
+            }
         }
     }
 
@@ -623,6 +686,25 @@ fn received() -> Response {
 fn stop(outcome: Outcome, code: &str, message: &str) -> Rejection {
     Rejection { outcome, response: error_response(outcome.status(), code, message) }
 }
+
+/// Rejects a request whose keys are missing, so that the sender sends it again.
+fn no_keys() -> Rejection {
+    let outcome = Outcome::KeysUnavailable;
+    let mut stop = stop(outcome, "ErrorKeysUnavailable", "try again later");
+    stop.response.set_header("Retry-After", RETRY_AFTER.to_owned());
+    stop
+}
+
+/// Rejects a confirmation that failed, so that the sender sends it again.
+fn not_confirmed() -> Rejection {
+    let outcome = Outcome::ConfirmationFailed;
+    let mut stop = stop(outcome, "ErrorConfirmationFailed", "try again later");
+    stop.response.set_header("Retry-After", RETRY_AFTER.to_owned());
+    stop
+}
+
+/// Seconds after which a sender may try again, if something in the network was not available.
+const RETRY_AFTER: &str = "5";
 
 fn too_many(outcome: Outcome, message: &str, retry_after: std::time::Duration) -> Rejection {
     let mut stop = stop(outcome, "ErrorTooManyRequests", message);

@@ -8,7 +8,7 @@ use super::body::parse_as;
 use super::decide::Decision;
 use super::redact::{HIDDEN, NOT_SHOWN, Secret};
 use super::request::Request;
-use super::{Listener, Outcome};
+use super::Listener;
 use crate::engine::{OwnedValue, Value};
 use crate::value::{JsonError, Number, Projection, RepeatedKeys, read_json_part};
 
@@ -172,8 +172,7 @@ pub fn whole_log(log: &mut serde_json::Value, body: Option<&str>) {
 
 /// Returns the reasons that stopped the request in one line. Empty if the request was not stopped.
 fn error_message(decision: &Decision) -> String {
-    let fine = [Outcome::Accepted, Outcome::Challenged, Outcome::Filtered, Outcome::Duplicate];
-    if fine.contains(&decision.outcome) {
+    if !decision.outcome.is_rejected() {
         return String::new();
     }
     let passed = |code| code == super::ReasonCode::Passed;

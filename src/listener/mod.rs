@@ -8,9 +8,12 @@ mod body;
 mod challenge;
 mod condition;
 mod config_keys;
+mod confirm;
 mod decide;
 mod dedup;
 mod escapes;
+mod host_pattern;
+mod keys;
 mod lints;
 mod log;
 mod multi_search;
@@ -38,10 +41,13 @@ pub use decide::{
     error_response,
 };
 pub use dedup::DedupKeys;
+pub use host_pattern::{HostPattern, HostPatternError};
+pub use keys::{Fetch, GivenKeys, KeyDocument, KeyDocuments, KeySet, NeedsKey, NoKeys};
 pub use log::{Log, log_entry, read_log, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};
 pub use reason::{Reason, ReasonCode, all_reason_codes};
 pub use recipe::{Recipe, RecipeSecret, Replays, find_recipe, recipe_names};
+pub(crate) use recipe_keys::KEYS;
 pub use recipe_keys::{RECIPE, SAMPLE};
 pub use redact::Redaction;
 pub use request::{Parts, Request};
@@ -58,6 +64,7 @@ pub use verify::{Presented, presented};
 use self::body::BodyReader;
 use self::challenge::Challenge;
 use self::condition::{Condition, together};
+use self::confirm::Confirm;
 use self::dedup::Dedup;
 use self::response::Reply;
 use self::schema::Schema;
@@ -104,6 +111,7 @@ pub struct Listener {
     rate: Option<rate::Policy>,
     /// True if the provider sends a refused delivery again. `None` if that is not known.
     retries: Option<bool>,
+    confirm: Option<Confirm>,
     schema: Option<Schema>,
     filter: Option<ListenerFilter>,
     dedup: Dedup,
@@ -160,7 +168,8 @@ impl Listener {
             _ => None,
         });
         let filter = self.filter.iter_mut().map(|filter| &mut filter.condition);
-        self.conditions = together(challenges.chain(rules).chain(filter));
+        let confirm = self.confirm.iter_mut().map(|confirm| &mut confirm.detect);
+        self.conditions = together(challenges.chain(rules).chain(confirm).chain(filter));
     }
 
     /// Returns all its programs.
@@ -172,7 +181,9 @@ impl Listener {
         let Events { kind, id, data } = &self.events;
         let events = [kind, id, data].into_iter().flatten();
         let response = self.response.iter().flat_map(Reply::programs);
-        checks.chain(challenges).chain(filter).chain(keys).chain(events).chain(response).collect()
+        let confirm = self.confirm.iter().flat_map(Confirm::programs);
+        let before = checks.chain(challenges).chain(confirm).chain(filter);
+        before.chain(keys).chain(events).chain(response).collect()
     }
 
     /// Returns the methods of events and of challenges.
@@ -199,6 +210,11 @@ impl Listener {
     /// Returns true if it reads JSON bodies.
     pub(crate) fn reads_json(&self) -> bool {
         self.body.formats.has(body::Format::Json)
+    }
+
+    /// Returns true if keys of a verification come from a URL.
+    pub fn fetches_keys(&self) -> bool {
+        self.checks.iter().any(Verification::fetches_keys)
     }
 
     /// Returns true if a verification requires a credential.

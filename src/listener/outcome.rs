@@ -58,6 +58,8 @@ outcomes! {
         doc: "The request is an event, and on disk.", }
     Challenged { name: "challenged", status: 200, retry: false,
         doc: "The provider asked whether the listener is there, and has its answer.", }
+    Confirmed { name: "confirmed", status: 200, retry: false,
+        doc: "The provider asked to confirm a subscription, and the gateway confirmed it.", }
     Filtered { name: "filtered", status: 200, retry: false,
         doc: "The listener's filter does not want it.", }
     Duplicate { name: "duplicate", status: 200, retry: false,
@@ -82,6 +84,10 @@ outcomes! {
         doc: "The answer to the challenge could not be made.", }
     VerificationFailed { name: "verification_failed", status: 401, retry: false,
         doc: "A check of the sender failed.", }
+    KeysUnavailable { name: "keys_unavailable", status: 503, retry: true,
+        doc: "The keys of the sender could not be fetched, so the request could not be verified.", }
+    ConfirmationFailed { name: "confirmation_failed", status: 503, retry: true,
+        doc: "The subscription could not be confirmed.", }
     TooManyFailures { name: "too_many_failures", status: 429, retry: true,
         doc: "The sender's requests keep failing verification.", }
     RateLimited { name: "rate_limited", status: 429, retry: true,
@@ -103,8 +109,8 @@ impl Outcome {
         self.row().status
     }
 
-    /// Returns true if the gateway refuses a request with this outcome before the listener decides
-    /// on it.
+    /// Returns true if a request with this outcome was refused before the listener could decide on
+    /// it.
     pub fn is_before_decision(self) -> bool {
         matches!(
             self,
@@ -113,14 +119,18 @@ impl Outcome {
                 | Self::BodyTooLarge
                 | Self::UnsupportedEncoding
                 | Self::HeadersTooLarge
+                | Self::KeysUnavailable
                 | Self::Unavailable
         )
     }
 
-    /// Returns true if the request was rejected: it became no event, and was no repeat, no challenge
-    /// and nothing that the listener filters out.
+    /// Returns true if the request was rejected: it became no event, and was no repeat, no challenge, no
+    /// confirmation and nothing that the listener filters out.
     pub fn is_rejected(self) -> bool {
-        !matches!(self, Self::Accepted | Self::Challenged | Self::Filtered | Self::Duplicate)
+        !matches!(
+            self,
+            Self::Accepted | Self::Challenged | Self::Confirmed | Self::Filtered | Self::Duplicate
+        )
     }
 
     /// Returns the outcome with a name.

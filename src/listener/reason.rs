@@ -66,6 +66,8 @@ reason_codes! {
     MissingScope { name: "missing_scope", doc: "The credential is good, but does not have the scope `send`.", }
     NotForListener { name: "not_for_listener", doc: "The credential is good, but not for this listener.", }
     BadToken { name: "bad_token", doc: "The listener does not accept the token.", }
+    KeysUnavailable { name: "keys_unavailable", doc: "The keys of the sender could not be fetched from their URL.", }
+    UrlRefused { name: "url_refused", doc: "The request names a URL that the listener does not allow.", }
     AddressNotAllowed { name: "address_not_allowed", doc: "The sender's address is in none of the networks.", }
     MethodNotTaken { name: "method_not_taken", doc: "The listener takes other methods.", }
     BadJson { name: "bad_json", doc: "The body is not valid JSON.", }
@@ -85,6 +87,8 @@ reason_codes! {
     ResponseError { name: "response_error", doc: "The response was stopped by an error.", }
     BadChallengeToken { name: "bad_challenge_token", doc: "The string that the challenge asks to sign does not match the pattern of a token.", }
     Answered { name: "answered", doc: "The challenge was answered.", }
+    Confirmed { name: "confirmed", doc: "The subscription was confirmed.", }
+    ConfirmationFailed { name: "confirmation_failed", doc: "The subscription could not be confirmed.", }
     UnknownId { name: "unknown_id", doc: "No listener has the id in the path.", }
     WrongPath { name: "wrong_path", doc: "The path is not that of a listener.", }
     NotStored { name: "not_stored", doc: "The store did not take it.", }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use super::config_keys::CHECK;
 use super::recipe_keys::{RECIPE, RECIPE_SECRET};
-use super::sample::Sample;
+use super::sample::{Sample, pairs};
 use super::secret::Encoding;
 use crate::config::{Layer, Section};
 use crate::diagnostic::Diagnostics;
@@ -126,6 +126,7 @@ impl Recipe {
             items.iter().filter_map(Node::as_str).map(ToOwned::to_owned).collect()
         };
         let entries = |key: &str| layer.root.get(key).map(Node::entries).unwrap_or_default();
+        let keys = layer.root.get("keys").map(pairs).unwrap_or_default();
         let samples = layer.root.get("sample").map(Node::items).unwrap_or_default();
         Ok(Self {
             name,
@@ -143,7 +144,7 @@ impl Recipe {
                 .map(|entry| secret(&entry.key.text, &entry.value))
                 .collect(),
             vars: entries("vars").iter().map(|entry| var(&entry.key.text, &entry.value)).collect(),
-            samples: samples.iter().map(Sample::of).collect(),
+            samples: samples.iter().map(|node| sample(node, &keys)).collect(),
             layer,
         })
     }
@@ -188,6 +189,13 @@ pub(super) fn usual_encoding() -> Encoding {
 fn encoding(secret: Section<'_>) -> Encoding {
     // The schema has no other name.
     Encoding::find(secret.text("encoding")).unwrap_or(Encoding::Utf8)
+}
+
+/// Reads a sample. Its key documents come before those of the recipe.
+fn sample(node: &Node, keys: &[(String, String)]) -> Sample {
+    let mut sample = Sample::of(node);
+    sample.keys.extend_from_slice(keys);
+    sample
 }
 
 fn words(node: &Node, key: &str) -> String {

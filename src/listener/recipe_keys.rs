@@ -4,7 +4,7 @@
 use super::config_keys::{FRAGMENT, SECRET_ENCODINGS};
 use super::outcome::Outcome;
 use super::reason::ReasonCode;
-use crate::config::{FieldType, Table, optional, required};
+use crate::config::{Field, FieldType, Table, optional, required};
 
 static A_FOLLOWING: FieldType = FieldType::Table(&FOLLOWING);
 
@@ -70,12 +70,32 @@ pub static RECIPE: Table = Table {
             FieldType::Text,
             "The verification written out, for senders that differ from the recipe. `hookgate init` adds it to the file as a comment.",
         ),
+        optional(
+            "keys",
+            FieldType::Map(&FieldType::Text),
+            "The key documents of URLs for all samples: the text of a JWK Set or a certificate.",
+        ),
         required(
             "sample",
             FieldType::List(&FieldType::Table(&SAMPLE)),
             "Requests with their expected results: the tests of the recipe.",
         ),
     ],
+    one_of: &[],
+};
+
+/// The row of the key documents of a test.
+pub(crate) const KEYS: Field = optional(
+    "keys",
+    FieldType::Map(&KEY_DOCUMENT),
+    "The key documents of URLs, because tests have no network: the text of a JWK Set or a certificate, or `{ file = \"…\" }` relative to this file.",
+);
+const KEY_DOCUMENT: FieldType = FieldType::OneOf(&[FieldType::Text, FieldType::Table(&KEY_FILE)]);
+
+static KEY_FILE: Table = Table {
+    name: "a key file",
+    doc: "A key document in a file.",
+    fields: &[required("file", FieldType::Text, "The file, relative to this one.")],
     one_of: &[],
 };
 
@@ -193,6 +213,7 @@ pub static SAMPLE: Table = Table {
             "The secrets as the provider shows them.",
         ),
         optional("vars", FieldType::Map(&FieldType::Any), "Settings, in place of the listener's."),
+        KEYS,
         optional(
             "then",
             FieldType::List(&A_FOLLOWING),

@@ -46,6 +46,10 @@ pub struct Sample {
     pub secrets: Vec<(String, Vec<String>)>,
     /// Variables.
     pub vars: Vec<(Box<str>, OwnedValue)>,
+    /// Key documents by URL.
+    pub keys: Vec<(String, String)>,
+    /// The files of key documents, by URL.
+    pub key_files: Vec<(String, String)>,
     /// The expected status of the response.
     pub status: Option<u64>,
     /// Expected headers of the response.
@@ -103,6 +107,8 @@ impl Sample {
                 .iter()
                 .map(|entry| (entry.key.text.as_str().into(), entry.value.to_value()))
                 .collect(),
+            keys: node.get("keys").map(pairs_of_texts).unwrap_or_default(),
+            key_files: node.get("keys").map(key_files).unwrap_or_default(),
             status: node.get("status").and_then(Node::as_count),
             response_headers: pairs("response_headers"),
             response_type: None,
@@ -203,6 +209,20 @@ pub(super) fn pairs(node: &Node) -> Vec<(String, String)> {
         _ => None,
     });
     of_table.chain(of_list).collect()
+}
+
+/// Returns the entries of a table that are strings.
+fn pairs_of_texts(node: &Node) -> Vec<(String, String)> {
+    let text = |value: &Node| value.as_str().map(ToOwned::to_owned);
+    let entries = node.entries().iter();
+    entries.filter_map(|entry| Some((entry.key.text.clone(), text(&entry.value)?))).collect()
+}
+
+/// Returns the entries of a table that name a file.
+fn key_files(node: &Node) -> Vec<(String, String)> {
+    let file = |value: &Node| value.get("file").and_then(Node::as_str).map(ToOwned::to_owned);
+    let entries = node.entries().iter();
+    entries.filter_map(|entry| Some((entry.key.text.clone(), file(&entry.value)?))).collect()
 }
 
 fn secrets(node: &Node) -> Vec<(String, Vec<String>)> {

@@ -18,7 +18,7 @@ use std::net::IpAddr;
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    ConfigSource, Decision, DecisionContext, Limiter, Listener, Loaded, Presented, Request,
+    ConfigSource, Decision, DecisionContext, Limiter, Listener, Loaded, NoKeys, Presented, Request,
     Unlimited, decide, load,
 };
 use ring::hmac;
@@ -143,6 +143,7 @@ impl Sent {
                 machine: &mut Machine::default(),
                 limiter,
                 presented: &self.presented,
+                keys: &NoKeys,
             };
             decide(listener, request, request.received_at, &mut surroundings)
         })

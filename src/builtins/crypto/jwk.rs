@@ -28,7 +28,7 @@ pub(crate) enum KeyType {
 }
 
 /// A public key of a set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Jwk {
     /// The id by which a token names it (`kid`).
     id: Option<Box<str>>,
@@ -41,6 +41,12 @@ pub(crate) struct Jwk {
 }
 
 impl Jwk {
+    /// Creates a key without an id, for any algorithm of its type.
+    #[cfg(feature = "listener")]
+    pub(super) fn unnamed(kind: KeyType, bytes: Vec<u8>) -> Self {
+        Self { id: None, algorithm: None, kind, bytes }
+    }
+
     /// Returns true if a signature of the key with this id may be of this key. If both have an id,
     /// the ids must be equal.
     pub(crate) fn may_be(&self, id: Option<&str>) -> bool {

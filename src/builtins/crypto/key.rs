@@ -175,6 +175,51 @@ fn subject_key(
     info.subject_public_key.as_bytes().map(<[u8]>::to_vec)
 }
 
+/// Reads the public key of a certificate in PEM. The first certificate of the text counts.
+///
+/// # Errors
+/// Returns a message if the text is no certificate, or if its key is of no supported type.
+#[cfg(feature = "listener")]
+pub(crate) fn read_certificate(pem: &str) -> Result<Jwk, String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    let unreadable = || "this is no certificate in PEM".to_owned();
+    let body = pem.find(BEGIN).and_then(|at| pem.get(at..)).and_then(pem_body);
+    let compact: String = body.ok_or_else(unreadable)?.split_ascii_whitespace().collect();
+    let der = decode(&compact).ok_or_else(unreadable)?;
+    let info = in_certificate(&der).ok_or_else(unreadable)?;
+    let key = info.subject_public_key.as_bytes().unwrap_or_default();
+    let kind = kind_of(&info).filter(|kind| is_key(*kind, key));
+    let kind = kind.ok_or("its key is not RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519")?;
+    Ok(Jwk::unnamed(kind, key.to_vec()))
+}
+
+/// Returns the type of the key in a SPKI, if it is supported.
+#[cfg(feature = "listener")]
+fn kind_of(info: &SubjectPublicKeyInfoRef<'_>) -> Option<KeyType> {
+    match info.algorithm.oid {
+        RSA => Some(KeyType::Rsa),
+        ED25519 => Some(KeyType::Ed25519),
+        ELLIPTIC_CURVE => match info.algorithm.parameters_oid() {
+            Ok(P256) => Some(KeyType::P256),
+            Ok(P384) => Some(KeyType::P384),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns true if the bytes have the form of a key of a type.
+#[cfg(feature = "listener")]
+fn is_key(kind: KeyType, key: &[u8]) -> bool {
+    let is_point = |length: usize| key.len() == length && key.first() == Some(&4);
+    match kind {
+        KeyType::Rsa => modulus_bits(key).is_some_and(|bits| (2048..=8192).contains(&bits)),
+        KeyType::P256 => is_point(65),
+        KeyType::P384 => is_point(97),
+        KeyType::Ed25519 => key.len() == 32,
+    }
+}
+
 /// Returns the key of an X.509 certificate: the first of its signed fields that is a SPKI.
 fn in_certificate(der: &[u8]) -> Option<SubjectPublicKeyInfoRef<'_>> {
     let certificate = AnyRef::from_der(der).ok()?;

@@ -25,6 +25,8 @@ pub(crate) use jwk::read as read_jwks;
 pub(crate) use jwk::{Jwk, KeyType};
 #[cfg(feature = "listener")]
 pub(crate) use jwt::key_type;
+#[cfg(feature = "listener")]
+pub(crate) use key::read_certificate;
 
 use super::function::Function;
 use crate::value::Kinds;

@@ -124,8 +124,12 @@ impl Base {
                 sample.vars.push((name.clone(), value.clone()));
             }
         }
+        // Those of the test come first, so they win.
+        sample.keys.extend_from_slice(&self.common.keys);
+        sample.key_files.extend_from_slice(&self.common.key_files);
         sample.now = sample.now.or(self.common.now);
         let near = path.parent().unwrap_or(Path::new("."));
+        read_keys(sample, near)?;
         for one in std::iter::once(&mut *sample) {
             read_body(one, near)?;
         }
@@ -165,6 +169,15 @@ fn expected(text: &str) -> Option<Expected> {
 fn read_body(sample: &mut Sample, near: &Path) -> Result<(), Error> {
     if let Some(file) = &sample.body_file {
         sample.body = Some(input::bytes(&near.join(file))?);
+    }
+    Ok(())
+}
+
+/// Reads the files of key documents.
+fn read_keys(sample: &mut Sample, near: &Path) -> Result<(), Error> {
+    for (url, file) in std::mem::take(&mut sample.key_files) {
+        let document = input::bytes(&near.join(file))?;
+        sample.keys.push((url, String::from_utf8_lossy(&document).into_owned()));
     }
     Ok(())
 }

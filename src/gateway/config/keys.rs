@@ -2,7 +2,7 @@
 //! file.
 
 use crate::config::{Field, FieldType, Table, optional, required};
-use crate::listener::SAMPLE;
+use crate::listener::{KEYS, SAMPLE};
 
 /// The file of the gateway, `hookgate.toml`.
 pub static GATEWAY: Table = Table {
@@ -47,6 +47,7 @@ pub static TEST_FILE: Table = Table {
             FieldType::Map(&FieldType::Any),
             "Settings, before those of the listener's file.",
         ),
+        KEYS,
         optional(
             "now",
             FieldType::OneOf(&[FieldType::Number, FieldType::Text]),

@@ -8,6 +8,7 @@ mod client;
 mod content;
 mod dispatcher;
 mod fanout;
+mod fetch;
 mod file_sink;
 mod metered;
 mod resolver;
@@ -22,6 +23,7 @@ pub use client::ClientsError;
 #[cfg(feature = "cli")]
 pub(crate) use client::trusted_roots;
 pub(super) use dispatcher::{clients, run};
+pub(super) use fetch::fetch;
 pub(super) use file_sink::sync_sinks;
 pub(super) use task::with_event;
 

@@ -64,7 +64,7 @@ impl Incoming {
     /// # Errors
     /// Returns the outcome if the body cannot be decompressed, or is larger than `most` bytes.
     pub(in crate::gateway) fn unpack(&mut self, most: usize) -> Result<(), Outcome> {
-        if matches!(self.encoding, Encoding::Gzip) {
+        if matches!(self.encoding, Encoding::Gzip) && self.unpacked.is_none() {
             self.unpacked = Some(unpack(&self.raw, most)?);
         }
         Ok(())

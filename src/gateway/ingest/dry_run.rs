@@ -16,7 +16,7 @@ use crate::gateway::config::settings::Settings;
 use crate::gateway::http::collected;
 use crate::gateway::ops::clock::Clock;
 use crate::gateway::routes::sender_routes;
-use crate::gateway::serve::{ServeError, app, open_store};
+use crate::gateway::serve::{ServeError, offline, open_store};
 use crate::gateway::store::{EventFilter, Mode, RequestFilter, RequestRecord};
 use crate::listener::{Event, Listener, Outcome, Response, Sample};
 use crate::value::read_json;
@@ -70,11 +70,15 @@ pub enum DryRunError {
 }
 
 impl DryRun {
-    /// Returns a gateway with one listener.
+    /// Returns a gateway with one listener, and with key documents by URL. It has no network.
     ///
     /// # Errors
     /// Returns an error if its store cannot be created.
-    pub async fn new(listener: Listener, settings: &Settings) -> Result<Self, DryRunError> {
+    pub async fn new(
+        listener: Listener,
+        settings: &Settings,
+        keys: &[(String, String)],
+    ) -> Result<Self, DryRunError> {
         let folder = tempfile::tempdir()?;
         let id = listener.id.to_string();
         let configuration = Configuration {
@@ -85,7 +89,8 @@ impl DryRun {
             seen: Default::default(),
         };
         let store = open_store(&configuration, Mode::Serve)?;
-        let app = app(configuration, store, Clock::pinned(Time::EPOCH)).await?;
+        let app = offline(configuration, store, Clock::pinned(Time::EPOCH)).await?;
+        let app = Arc::new(app.with_keys(keys));
         Ok(Self { app, listener: id, _folder: folder })
     }
 

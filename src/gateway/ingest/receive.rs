@@ -17,6 +17,7 @@ use hyper::{Method, Request as HttpRequest, StatusCode};
 
 use super::captured_request::CapturedRequest;
 use super::credentials::{issue, look_up};
+use super::key_cache::RequestKeys;
 use super::rate_limit::{Policies, RateLimiter};
 use super::unknown;
 use crate::engine::{Machine, Time};
@@ -30,14 +31,14 @@ use crate::gateway::http::client_address::Origin;
 use crate::gateway::http::{BodyReservation, copy_size, value_text};
 use crate::gateway::ids::{ListenerId, TenantId};
 use crate::gateway::ops::clock::{UnixMicros, micros_in, micros_of};
-use crate::gateway::ops::offload::Load;
+use crate::gateway::ops::offload::{Load, OffloadPermit};
 use crate::gateway::store::{
     DedupClaim, Entry, EventRecord, Kept, Repeat, RequestRecord, StoreError,
 };
 use crate::listener::rate::Admission;
 use crate::listener::{
-    Decision, DecisionContext, Limiter, Listener, Log, Outcome, Presented, Reason, ReasonCode,
-    Request, Response, decide, error_response, log_entry, presented,
+    Decision, DecisionContext, Fetch, Limiter, Listener, Log, NeedsKey, Outcome, Presented, Reason,
+    ReasonCode, Request, Response, decide, error_response, log_entry, presented,
 };
 
 /// Largest body, in bytes, that is validated against a schema on the runtime thread. A larger body
@@ -98,6 +99,29 @@ struct Arrived {
     incoming: Incoming,
 }
 
+/// A request that is decided on, with all that its decisions read.
+struct PendingRequest {
+    arrived: Arrived,
+    known: Presented,
+    keys: RequestKeys,
+}
+
+/// The result of the work on a request.
+enum WorkResult {
+    /// A decision to store.
+    Decided(Box<PreparedDecision>, BodyReservation),
+    /// The response to a request that is not stored.
+    Answered(Response),
+    /// A key document is needed before the request can be decided on.
+    NeedsKey(Box<PendingRequest>, NeedsKey),
+    /// A URL has to be fetched before the request is answered.
+    Confirms(Box<PendingRequest>, Box<Decision>, Box<str>),
+}
+
+/// Maximum number of key documents that are fetched for one request. A listener with more of them
+/// finds the first ones in the cache at the next request.
+const MAX_FETCHES: usize = 4;
+
 /// The head of a request, with the values that are derived from it.
 struct RequestHead {
     id: String,
@@ -145,12 +169,66 @@ impl RequestReceiver {
                 return self.refuse(&arrived.head, Outcome::Unavailable);
             }
         };
-        let receiver = self.clone();
-        match permit.run(move || receiver.work(arrived, &known)).await {
-            Some(Ok((prepared, memory))) => self.store(prepared, memory).await,
-            Some(Err(response)) => response,
-            None => error_response(503, "ErrorUnavailable", "try again later"),
+        let keys = RequestKeys::new(&self.app.keys, &self.listener.id, &self.listener.tenant);
+        self.finish(PendingRequest { arrived, known, keys }, permit, load).await
+    }
+
+    /// Decides on a request, and again after each key document that was fetched for it.
+    async fn finish(
+        &self,
+        mut pending: PendingRequest,
+        mut permit: OffloadPermit,
+        load: Load,
+    ) -> Response {
+        let owner = pending.arrived.head.origin.owner();
+        for fetches in 0.. {
+            let receiver = self.clone();
+            let (request, needed) = match permit.run(move || receiver.work(pending)).await {
+                Some(WorkResult::Decided(prepared, memory)) => {
+                    return self.store(*prepared, memory).await;
+                }
+                Some(WorkResult::Answered(response)) => return response,
+                Some(WorkResult::Confirms(request, decision, url)) => {
+                    return self.confirm(*request, *decision, &url).await;
+                }
+                Some(WorkResult::NeedsKey(request, needed)) => (request, needed),
+                None => break,
+            };
+            pending = *request;
+            if fetches < MAX_FETCHES {
+                pending.keys.obtain(&needed).await;
+            } else {
+                pending.keys.refuse(&needed.url);
+            }
+            let timeout = self.limits().body_timeout;
+            let Some(again) = self.app.offload.acquire(load, &owner, timeout).await else {
+                return self.refuse(&pending.arrived.head, Outcome::Unavailable);
+            };
+            permit = again;
         }
+        error_response(503, "ErrorUnavailable", "try again later")
+    }
+
+    /// Confirms a subscription, and answers when that is recorded.
+    async fn confirm(&self, pending: PendingRequest, decision: Decision, url: &str) -> Response {
+        let confirmed = self.app.confirmations.confirm(&self.listener.tenant, url).await;
+        let (prepared, memory) = {
+            let arrived = pending.arrived;
+            let texts = arrived.head.texts();
+            let headers = borrowed(&texts);
+            let request = arrived.request(&headers);
+            if let Err(reason) = confirmed {
+                let decision = decision.confirmation_failed(&reason);
+                self.note(&request, &decision);
+                self.count(request.id, decision.outcome, &decision.reasons);
+                return decision.response;
+            }
+            let prepared = self.prepare(&request, decision);
+            drop(headers);
+            drop(texts);
+            (prepared, arrived.incoming.into_memory())
+        };
+        self.store(prepared, memory).await
     }
 
     /// The credential that the request presents, as far as it is known here.
@@ -166,23 +244,33 @@ impl RequestReceiver {
     /// Decompresses a request, decides on it, and prepares what is stored. The parsed body is
     /// dropped here: it may be many times larger than the body, and the store takes a while.
     ///
-    /// # Errors
-    /// Returns the response to a request that is not stored. Such a request is logged.
-    fn work(
-        &self,
-        mut arrived: Arrived,
-        known: &Presented,
-    ) -> Result<(PreparedDecision, BodyReservation), Response> {
-        self.unpack(&mut arrived)?;
-        let prepared = {
+    /// A request that is not stored is logged.
+    fn work(&self, mut pending: PendingRequest) -> WorkResult {
+        if let Err(response) = self.unpack(&mut pending.arrived) {
+            return WorkResult::Answered(response);
+        }
+        let found = {
+            let arrived = &pending.arrived;
             let texts = arrived.head.texts();
             let headers = borrowed(&texts);
             let request = arrived.request(&headers);
-            let decision = self.decide(&request, known, arrived.head.origin)?;
-            self.prepare(&request, decision)
+            let mut decision = self.decision(&request, &pending, arrived.head.origin);
+            match decision.fetch.take() {
+                Some(fetch) => Err((decision, fetch)),
+                None => Ok(self.decided(&request, decision, arrived.head.origin)),
+            }
         };
-        // The rows are copies of the body, and its memory was reserved for them too.
-        Ok((prepared, arrived.incoming.into_memory()))
+        match found {
+            // The rows are copies of the body, and its memory was reserved for them too.
+            Ok(Ok(prepared)) => {
+                WorkResult::Decided(Box::new(prepared), pending.arrived.incoming.into_memory())
+            }
+            Ok(Err(response)) => WorkResult::Answered(response),
+            Err((_, Fetch::Key(needed))) => WorkResult::NeedsKey(Box::new(pending), needed),
+            Err((decision, Fetch::Confirmation(url))) => {
+                WorkResult::Confirms(Box::new(pending), Box::new(decision), url)
+            }
+        }
     }
 
     /// Decompresses a compressed body.
@@ -194,20 +282,18 @@ impl RequestReceiver {
         unpacked.map_err(|outcome| self.refuse(&arrived.head, outcome))
     }
 
-    /// Returns a decision that has to be stored.
+    /// Prepares a decision that has to be stored.
     ///
     /// # Errors
     /// Returns the response to a request that is not stored. Such a request is logged.
-    fn decide(
+    fn decided(
         &self,
         request: &Request<'_>,
-        known: &Presented,
+        decision: Decision,
         origin: Origin,
-    ) -> Result<Decision, Response> {
-        let decision = self.decision(request, known, origin);
-        self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
+    ) -> Result<PreparedDecision, Response> {
         if is_stored(&decision) {
-            return Ok(decision);
+            return Ok(self.prepare(request, decision));
         }
         // Not refused is not trusted: a stranger sends challenges, too.
         self.note(request, &decision);
@@ -265,13 +351,23 @@ impl RequestReceiver {
         }
     }
 
-    fn decision(&self, request: &Request<'_>, known: &Presented, origin: Origin) -> Decision {
-        MACHINE.with_borrow_mut(|machine| {
-            let mut rate_limiter = self.rate_limiter(origin);
-            let mut context =
-                DecisionContext { machine, limiter: &mut rate_limiter, presented: known };
+    fn decision(
+        &self,
+        request: &Request<'_>,
+        pending: &PendingRequest,
+        origin: Origin,
+    ) -> Decision {
+        let decision = MACHINE.with_borrow_mut(|machine| {
+            let mut context = DecisionContext {
+                machine,
+                limiter: &mut self.rate_limiter(origin),
+                presented: &pending.known,
+                keys: &pending.keys,
+            };
             decide(&self.listener, request, request.received_at, &mut context)
-        })
+        });
+        self.app.metrics.hashed_bytes.inc_by(decision.hashed_bytes);
+        decision
     }
 
     /// Records a request that is not stored in the rejected-request log. The log entry is built
@@ -440,7 +536,7 @@ impl RequestReceiver {
         // A field that is `None` is not written.
         let suppressed = (suppressed > 0).then_some(suppressed);
         match outcome {
-            Outcome::Accepted | Outcome::Challenged | Outcome::Filtered | Outcome::Duplicate => {
+            fine if !fine.is_rejected() => {
                 tracing::info!(request = id, listener, %outcome, took_us, suppressed, reason, "request");
             }
             _ => tracing::warn!(
@@ -565,7 +661,7 @@ struct PreparedDecision {
 /// Returns true if a request is stored before it is answered: those of verified senders.
 fn is_stored(decision: &Decision) -> bool {
     match decision.outcome {
-        Outcome::Accepted => true,
+        Outcome::Accepted | Outcome::Confirmed => true,
         Outcome::Challenged | Outcome::Filtered => decision.secured,
         _ => false,
     }

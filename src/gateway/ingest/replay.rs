@@ -12,7 +12,7 @@ use crate::gateway::ops::clock::time_of;
 use crate::gateway::ops::encryption::Keyring;
 use crate::gateway::store::RequestRecord;
 use crate::listener::{
-    Decision, DecisionContext, Listener, Outcome, Presented, Reason, ReasonCode, Request,
+    Decision, DecisionContext, Listener, NoKeys, Outcome, Presented, Reason, ReasonCode, Request,
     Unlimited, decide, decide_verified,
 };
 use crate::value::{Projection, RepeatedKeys, Value, read_json_part};
@@ -109,8 +109,8 @@ fn was_verified(record: &RequestRecord) -> bool {
     !matches!(record.outcome, Outcome::VerificationFailed | Outcome::TooManyFailures)
 }
 
-/// Decides on a captured request. Returns true in addition if it was verified again. Credentials
-/// are not verified again, because a key may have been revoked since.
+/// Decides on a captured request. Returns true in addition if it was verified again. Credentials,
+/// and signatures by keys of a URL, are not verified again: a key may have been revoked since.
 fn of_original(
     listener: &Listener,
     record: &RequestRecord,
@@ -130,7 +130,8 @@ fn of_original(
         remote_address: original.remote_address,
         received_at: original.received_at()?,
     };
-    let verdict = listener.checks_credentials().then(|| was_verified(record));
+    let is_recorded = listener.checks_credentials() || listener.fetches_keys();
+    let verdict = is_recorded.then(|| was_verified(record));
     Some((run(listener, &request, request.received_at, verdict), verdict.is_none()))
 }
 
@@ -205,6 +206,7 @@ fn run(listener: &Listener, request: &Request<'_>, now: Time, verdict: Option<bo
         machine: &mut Machine::default(),
         limiter: &mut Unlimited,
         presented: &Presented::None,
+        keys: &NoKeys,
     };
     match verdict {
         None => decide(listener, request, now, &mut surroundings),

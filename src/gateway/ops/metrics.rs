@@ -24,6 +24,8 @@ pub struct Metrics {
     deliveries: Family<Ends, Counter>,
     /// Bytes that signature verifications hashed.
     pub hashed_bytes: Counter,
+    /// Fetches of key documents.
+    pub(in crate::gateway) key_fetches: KeyFetches,
     waiting: Gauge,
     /// Open connections.
     pub connections: Gauge,
@@ -45,6 +47,18 @@ struct Labels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AttemptLabel {
     taken: &'static str,
+}
+
+/// The counter of fetches of key documents, by result.
+#[derive(Debug, Clone, Default)]
+pub(in crate::gateway) struct KeyFetches(Family<Ends, Counter>);
+
+impl KeyFetches {
+    /// Counts a fetch.
+    pub(in crate::gateway) fn count(&self, ok: bool) {
+        let result = if ok { "fetched" } else { "failed" };
+        self.0.get_or_create(&Ends { result }).inc();
+    }
 }
 
 /// The label of deliveries: their result.
@@ -80,6 +94,12 @@ impl Default for Metrics {
             "Bytes that checks of signatures hashed, each as often as it was hashed",
             hashed_bytes.clone(),
         );
+        let key_fetches = KeyFetches::default();
+        registry.register(
+            "key_fetches",
+            "Fetches of key documents by result",
+            key_fetches.0.clone(),
+        );
         let attempts = Family::<AttemptLabel, Counter>::default();
         // From 1 ms to 33 s.
         let attempt_duration = Histogram::new(exponential_buckets(0.001, 2.0, 16));
@@ -101,6 +121,7 @@ impl Default for Metrics {
             attempt_duration,
             deliveries,
             hashed_bytes,
+            key_fetches,
             waiting,
             connections,
             reloads,

@@ -1,13 +1,15 @@
 //! The verifications of a listener: compiles their configuration. Knows no requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::condition::Condition;
+use super::super::keys::KeySet;
 use super::super::lints::{LintedRule, Lints};
 use super::super::oracle;
 use super::super::verify::{
-    Credential, Encoding, Hash, Hashing, Jwt, Keys, Kind, PublicKey, Rule, Signature,
-    SignatureSource, SignedTime, Signs, Verification,
+    Algorithm, Algorithms, Credential, Encoding, Hash, Hashing, Jwt, JwtKeys, KeySource, Kind,
+    PublicKey, Rule, Signature, SignatureSource, SignedTime, Signs, Verification,
 };
 use super::Assembly;
 use super::part::Part;
@@ -15,7 +17,8 @@ use super::parts::Tokens;
 use crate::builtins::KeyType;
 use crate::check::Checked;
 use crate::config::duration;
-use crate::engine::{Engine, OwnedValue, Program, Value};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::engine::{Engine, OwnedValue, Program, RootDeclaration, Value};
 
 /// Maximum number of payloads of a verification, for providers that sign in several forms.
 const MAX_PAYLOADS: usize = 4;
@@ -131,7 +134,7 @@ impl<'a> Assembly<'a> {
         let mut checks = Vec::new();
         for part in self.parts("verify") {
             let enforce = part.flag("enforce");
-            if let Some(kind) = self.kind(part, &tolerance, &mut lints) {
+            if let Some(kind) = self.kind(part, vars, &tolerance, &mut lints) {
                 let name = part.str("name").unwrap_or("").into();
                 checks.push(Verification { name, enforce, kind });
             }
@@ -139,7 +142,13 @@ impl<'a> Assembly<'a> {
         (checks, lints)
     }
 
-    fn kind(&mut self, part: Part<'a>, tolerance: &Override, lints: &mut Lints) -> Option<Kind> {
+    fn kind(
+        &mut self,
+        part: Part<'a>,
+        vars: &OwnedValue,
+        tolerance: &Override,
+        lints: &mut Lints,
+    ) -> Option<Kind> {
         if let Some(rule) = part.get("rule") {
             let engine = self.verifying.clone();
             let checked = self.checked(rule, &engine)?;
@@ -152,14 +161,14 @@ impl<'a> Assembly<'a> {
             return self.signature(part, tolerance, lints).map(Kind::Signature);
         }
         if let Some(part) = part.get("public_key") {
-            return self.public_key(part, tolerance, lints).map(Kind::PublicKey);
+            return self.public_key(part, vars, tolerance, lints).map(Kind::PublicKey);
         }
         if let Some(part) = part.get("credential") {
             let header = part.text("header");
             return Some(Kind::Credential(Credential { header: header.into() }));
         }
         if let Some(part) = part.get("jwt") {
-            return self.jwt(part).map(Kind::Jwt);
+            return self.jwt(part, vars).map(Kind::Jwt);
         }
         self.addresses(part.get("addresses")?)
     }
@@ -219,21 +228,64 @@ impl<'a> Assembly<'a> {
     fn public_key(
         &mut self,
         part: Part<'a>,
+        vars: &OwnedValue,
         tolerance: &Override,
         lints: &mut Lints,
     ) -> Option<PublicKey> {
-        let key: Box<str> = part.str("key")?.into();
-        self.known_secret(part.get("key")?, &key);
-        let named = part.str("algorithm")?;
-        let algorithm = ALGORITHMS.iter().find(|algorithm| algorithm.name == named)?;
-        let program = Engine::new().compile(algorithm.source).ok()?;
+        let key = self.key_source(part, vars);
+        let algorithms = self.algorithms(part);
         let key_id = part.get("key_id").and_then(|part| self.program(part));
         let payloads = self.payloads(part, lints);
         let received = self.received(part)?;
         let time = self.signed_time(part, tolerance, lints);
-        let PublicKeyAlgorithm { shown, jose, kind, .. } = *algorithm;
-        let algorithm = shown.into();
-        Some(PublicKey { key, key_id, algorithm, jose, kind, program, payloads, received, time })
+        let (key, algorithms) = (key?, algorithms?);
+        Some(PublicKey { key, key_id, algorithms, payloads, received, time })
+    }
+
+    /// Returns the source of a public key: a secret, a fixed URL, or a URL that the request names.
+    fn key_source(&mut self, part: Part<'a>, vars: &OwnedValue) -> Option<KeySource> {
+        if let Some(url) = part.get("certificate_url") {
+            return self.named_url(part, url).map(KeySource::Url);
+        }
+        if let Some(hosts) = part.get("certificate_hosts") {
+            let message =
+                "`certificate_hosts` are the hosts of `certificate_url`, and there is none";
+            let wrong = Diagnostic::new(Code::E0605, hosts.node.span, message);
+            self.report(
+                hosts,
+                wrong.help("write `certificate_url`, an expression, or remove this key"),
+            );
+        }
+        if let Some(url) = part.get("jwks_url") {
+            return self.fixed_url(url, vars).map(KeySource::Url);
+        }
+        let key: Box<str> = part.str("key")?.into();
+        self.known_secret(part.get("key")?, &key);
+        Some(KeySource::Secret(key))
+    }
+
+    /// Returns the algorithm of a public key check, or those among which the request chooses.
+    fn algorithms(&mut self, part: Part<'a>) -> Option<Algorithms> {
+        let given = part.get("algorithm")?;
+        let name = part.get("algorithm_name");
+        match (given.node.as_str(), name) {
+            (Some(one), None) => algorithm_of(one).map(Algorithms::One),
+            (Some(_), Some(name)) => {
+                self.wrong(name, "`algorithm_name` chooses in a table of algorithms: `algorithm = { \"2\" = \"rsa-sha256\" }`");
+                None
+            }
+            (None, None) => {
+                self.wrong(given, "a table of algorithms needs `algorithm_name`, the name that the request gives its algorithm");
+                None
+            }
+            (None, Some(name)) => {
+                let name = self.program(name)?;
+                let named = |(entry, value): (&crate::document::Entry, Part<'a>)| {
+                    Some((entry.key.text.as_str().into(), algorithm_of(value.node.as_str()?)?))
+                };
+                Some(Algorithms::Named { name, all: given.entries().filter_map(named).collect() })
+            }
+        }
     }
 
     fn payloads(&mut self, part: Part<'a>, lints: &mut Lints) -> Vec<Program> {
@@ -282,27 +334,53 @@ impl<'a> Assembly<'a> {
         Some(SignedTime { program, tolerance })
     }
 
-    fn jwt(&mut self, part: Part<'a>) -> Option<Jwt> {
+    /// Returns the source of the keys of a token's issuer: a file, or a fixed URL.
+    fn jwt_keys(&mut self, part: Part<'a>, vars: &OwnedValue) -> Option<JwtKeys> {
+        if let Some(url) = part.get("jwks_url") {
+            return self.fixed_url(url, vars).map(JwtKeys::Url);
+        }
         let file = part.get("jwks")?;
         let content = self.file(file)?;
-        let keys = match Keys::read(&content) {
-            Ok(keys) => keys,
+        match KeySet::read(&content) {
+            Ok(keys) => Some(JwtKeys::Pinned(Arc::new(keys))),
             Err(message) => {
                 self.wrong(file, message);
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Compiles the rule on the claims of a token. The rule has no secrets: the token proves the
+    /// sender.
+    fn claims_rule(&mut self, part: Part<'a>) -> Option<Program> {
+        let rule = part.get("rule")?;
+        let claims = RootDeclaration::new("claims");
+        let engine = self.verifying.clone().without_secrets().roots([claims]);
+        let checked = self.checked(rule, &engine)?;
+        self.lower(rule, &checked)
+    }
+
+    fn jwt(&mut self, part: Part<'a>, vars: &OwnedValue) -> Option<Jwt> {
+        let keys = self.jwt_keys(part, vars);
+        let rule = self.claims_rule(part);
+        // A rule with an error must not be left out of a listener.
+        if part.get("rule").is_some() && rule.is_none() {
+            return None;
+        }
+        let issuer = self.constant(part.get("issuer")?, vars);
+        let audience = self.constant(part.get("audience")?, vars);
         let algorithms = part.get("algorithms")?.items().map(|part| part.node.to_value()).collect();
         let leeway = part.duration("leeway").unwrap_or_default();
         let max_age = part.get("max_age").and_then(|part| duration::of(part.node));
         Some(Jwt {
             header: part.text("header").into(),
-            keys,
+            keys: keys?,
             algorithms,
-            issuer: part.str("issuer")?.into(),
-            audience: part.str("audience")?.into(),
+            issuer: issuer?,
+            audience: audience?,
             leeway,
             max_age,
+            rule,
             program: Engine::new().compile("$JWT_VERIFY(token, key, algorithm)").ok()?,
         })
     }
@@ -319,6 +397,13 @@ impl<'a> Assembly<'a> {
         }
         Some(Kind::Addresses(networks))
     }
+}
+
+/// Returns the algorithm of a name. The schema has no other names.
+fn algorithm_of(name: &str) -> Option<Algorithm> {
+    let row = ALGORITHMS.iter().find(|algorithm| algorithm.name == name)?;
+    let program = Engine::new().compile(row.source).ok()?;
+    Some(Algorithm { shown: row.shown, jose: row.jose, kind: row.kind, program })
 }
 
 /// Converts a network of IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2) to its IPv4 form.

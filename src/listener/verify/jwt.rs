@@ -1,25 +1,28 @@
-//! Verification of tokens of other issuers (RFC 7519) with a pinned set of keys (RFC 7517).
+//! Verification of tokens of other issuers (RFC 7519) with a set of keys (RFC 7517), pinned or from a
+//! URL.
 //!
 //! The function `$JWT_VERIFY` verifies the signature; this module checks the claims. Knows no
-//! network: keys are never fetched.
+//! network: a key document that is missing is asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::credential::bearer;
-use super::{Evidence, PassedVerification, VerificationResult};
-use crate::builtins::{Jwk, key_type, read_jwks};
+use super::{Evidence, KeyUrl, PassedVerification, VerificationResult};
+use crate::builtins::{Jwk, key_type};
 use crate::engine::{Context, OwnedValue, Program, Value};
-use crate::listener::reason::ReasonCode;
+use crate::listener::keys::KeySet;
+use crate::listener::reason::{Failed, ReasonCode};
 use crate::value::{Object, read_json};
 
 /// A verification that requires a token of another issuer.
 #[derive(Debug)]
 pub(in crate::listener) struct Jwt {
     pub(in crate::listener) header: Box<str>,
-    pub(in crate::listener) keys: Keys,
+    pub(in crate::listener) keys: JwtKeys,
     /// The allowed algorithms. The header of the token has no influence on them.
     pub(in crate::listener) algorithms: Vec<OwnedValue>,
     pub(in crate::listener) issuer: Box<str>,
@@ -27,6 +30,8 @@ pub(in crate::listener) struct Jwt {
     pub(in crate::listener) leeway: Duration,
     /// Maximum age of a token by its `iat`. Without it, a token needs `exp`.
     pub(in crate::listener) max_age: Option<Duration>,
+    /// The condition on `claims` and the request, if there is one.
+    pub(in crate::listener) rule: Option<Program>,
     /// The program with the variables `token`, `key` and `algorithm`.
     pub(in crate::listener) program: Program,
 }
@@ -35,18 +40,13 @@ pub(in crate::listener) struct Jwt {
 /// KiB.
 const MAX_TOKEN_BYTES: usize = 16 << 10;
 
-/// The public keys of an issuer.
+/// The source of the public keys of an issuer.
 #[derive(Debug)]
-pub(in crate::listener) struct Keys(Vec<Jwk>);
-
-impl Keys {
-    /// Reads a JWK Set, or a single JWK.
-    ///
-    /// # Errors
-    /// Returns a message if the file is neither, or if it has no supported key or too many keys.
-    pub(in crate::listener) fn read(json: &[u8]) -> Result<Self, String> {
-        read_jwks(json).map(Self)
-    }
+pub(in crate::listener) enum JwtKeys {
+    /// The keys of a file.
+    Pinned(Arc<KeySet>),
+    /// The keys of a URL.
+    Url(KeyUrl),
 }
 
 impl Jwt {
@@ -61,7 +61,8 @@ impl Jwt {
         }
         let now = evidence.now.epoch_seconds();
         let head = JwtHead::of(token);
-        for key in self.keys.0.iter().filter(|key| key.may_be(head.text("kid"))) {
+        let keys = self.keys(evidence, &head)?;
+        for key in keys.keys().iter().filter(|key| key.may_be(head.text("kid"))) {
             for algorithm in self.algorithms.iter().filter(|one| head.names(key, one)) {
                 evidence.hashes(token.as_bytes());
                 let mut context = Context::new();
@@ -70,11 +71,48 @@ impl Jwt {
                     .set("key", Value::Bytes(&key.bytes))
                     .set("algorithm", algorithm.borrow());
                 if let Ok(Value::Object(claims)) = evidence.machine.eval(&self.program, &context) {
-                    return self.held(claims, now);
+                    let passed = self.held(claims, now)?;
+                    let claims = Value::Object(claims).to_owned_value();
+                    self.hold_by_rule(evidence, &claims.unwrap_or(OwnedValue::Null))?;
+                    return Ok(passed);
                 }
             }
         }
         Err((ReasonCode::BadToken, "no key of the issuer made this token".to_owned()))
+    }
+
+    /// Returns the keys of the issuer. A token of another algorithm never causes a fetch.
+    fn keys(&self, evidence: &mut Evidence<'_, '_>, head: &JwtHead) -> Result<Arc<KeySet>, Failed> {
+        match &self.keys {
+            JwtKeys::Pinned(keys) => Ok(Arc::clone(keys)),
+            JwtKeys::Url(url) if self.algorithms.iter().any(|one| head.is_by(one)) => {
+                url.keys(evidence, head.text("kid")).map(|(keys, _)| keys)
+            }
+            JwtKeys::Url(_) => {
+                let message = "this is no token with an algorithm of the listener";
+                Err((ReasonCode::BadToken, message.to_owned()))
+            }
+        }
+    }
+
+    /// Evaluates the rule on the claims of a valid token.
+    fn hold_by_rule(
+        &self,
+        evidence: &mut Evidence<'_, '_>,
+        claims: &OwnedValue,
+    ) -> Result<(), Failed> {
+        let Some(rule) = &self.rule else {
+            return Ok(());
+        };
+        let mut context: Context<'_> = evidence.context.clone();
+        context.set("claims", claims);
+        match evidence.machine.test(rule, &context) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err((ReasonCode::BadToken, "the rule on its claims does not hold".to_owned()))
+            }
+            Err(trap) => Err((ReasonCode::RuleError, trap.place_in(rule))),
+        }
     }
 
     fn held(&self, claims: Object<'_>, now: i64) -> VerificationResult {
@@ -144,6 +182,11 @@ impl JwtHead {
 
     fn text(&self, name: &str) -> Option<&str> {
         self.0.as_ref().and_then(|head| head.borrow().as_object()?.get(name)?.as_text())
+    }
+
+    /// Returns true if the token names this algorithm.
+    fn is_by(&self, algorithm: &OwnedValue) -> bool {
+        algorithm.borrow().as_text().is_some_and(|name| Some(name) == self.text("alg"))
     }
 
     /// Returns true if the token names this algorithm and the key has the right type for it.

@@ -6,6 +6,7 @@
 mod credential;
 mod hash;
 mod jwt;
+mod key_url;
 mod public_key;
 mod received;
 mod rule;
@@ -16,8 +17,9 @@ mod signed_time;
 pub(super) use credential::Credential;
 pub use credential::{Presented, presented};
 pub(super) use hash::Hash;
-pub(super) use jwt::{Jwt, Keys};
-pub(super) use public_key::PublicKey;
+pub(super) use jwt::{Jwt, JwtKeys};
+pub(super) use key_url::KeyUrl;
+pub(super) use public_key::{Algorithm, Algorithms, KeySource, PublicKey};
 pub(super) use received::{Encoding, SignatureSource};
 pub(super) use rule::{Rule, Signs};
 pub(super) use signature::{Hashing, Signature};
@@ -28,6 +30,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::keys::{KeyDocuments, NeedsKey};
 use super::reason::{Failed, Reason, ReasonCode};
 use super::request::Request;
 use crate::engine::{Bound, Context, Machine, Program, Time};
@@ -60,6 +63,11 @@ impl Verification {
             Kind::Jwt(jwt) => Some(&jwt.header),
             _ => None,
         }
+    }
+
+    /// Returns true if its keys come from a URL.
+    pub(super) fn fetches_keys(&self) -> bool {
+        self.kind.key_url().is_some()
     }
 
     /// Returns true if a sender without a secret cannot pass.
@@ -99,6 +107,10 @@ pub(super) struct Evidence<'e, 'a> {
     pub(super) now: Time,
     /// The result of the lookup of the credential in the request.
     pub(super) presented: &'e Presented,
+    /// The key documents that are there.
+    pub(super) keys: &'e dyn KeyDocuments,
+    /// The first key document that a verification lacks.
+    pub(super) needed: Option<NeedsKey>,
     /// The requests whose signed content is a deduplication key.
     pub(super) recognise: BySignature,
     /// The id of the listener.
@@ -137,17 +149,32 @@ impl PassedVerification {
     }
 }
 
+/// The reason why a request is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unverified {
+    /// A verification failed.
+    Failed,
+    /// The keys of a verification are missing, and no other verification failed.
+    NoKeys,
+}
+
 /// Runs all verifications and records the result of each.
+///
+/// # Errors
+/// A failure wins over missing keys, so a request that fails another verification causes no fetch.
 pub(super) fn verify(
     checks: &[Verification],
     evidence: &mut Evidence<'_, '_>,
     reasons: &mut Vec<Reason>,
-) -> Option<Verified> {
-    let mut passes = true;
+) -> Result<Verified, Unverified> {
+    let mut result = Ok(());
     let mut verified = Verified { signed: None, secured: false };
     for check in checks {
         let found = check.kind.run(evidence);
-        passes &= found.is_ok() || !check.enforce;
+        if let (Err((code, _)), true) = (&found, check.enforce) {
+            let lacks_keys = *code == ReasonCode::KeysUnavailable && result != FAILED;
+            result = if lacks_keys { Err(Unverified::NoKeys) } else { FAILED };
+        }
         verified.secured |= check.enforce && check.is_secret();
         let (code, message) = match found {
             Ok(passed) => {
@@ -162,8 +189,14 @@ pub(super) fn verify(
         reason.enforced = check.enforce;
         reasons.push(reason);
     }
-    passes.then_some(verified)
+    if evidence.needed.is_some() && result.is_ok() {
+        // A verification that is only monitored waits for its keys too.
+        result = Err(Unverified::NoKeys);
+    }
+    result.map(|()| verified)
 }
+
+const FAILED: Result<(), Unverified> = Err(Unverified::Failed);
 
 impl Kind {
     /// Returns the programs that read the request.
@@ -174,11 +207,18 @@ impl Kind {
                 let time = time.as_ref().map(|time| &time.program);
                 payloads.iter().chain([&received.place]).chain(time).collect()
             }
-            Self::PublicKey(PublicKey { payloads, received, time, key_id, .. }) => {
-                let time = time.as_ref().map(|time| &time.program);
-                payloads.iter().chain([&received.place]).chain(time).chain(key_id).collect()
-            }
-            Self::Credential(_) | Self::Jwt(_) | Self::Addresses(_) => Vec::new(),
+            Self::PublicKey(key) => key.programs(),
+            Self::Jwt(jwt) => jwt.rule.iter().collect(),
+            Self::Credential(_) | Self::Addresses(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the URL of its keys, if they come from one.
+    fn key_url(&self) -> Option<&KeyUrl> {
+        match self {
+            Self::PublicKey(PublicKey { key: KeySource::Url(url), .. })
+            | Self::Jwt(Jwt { keys: JwtKeys::Url(url), .. }) => Some(url),
+            _ => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Verification of public-key signatures with a pinned key.
+//! Verification of public-key signatures with a pinned key, or with keys of a URL.
 //!
 //! The functions of the language, such as `$ED25519_VERIFY`, verify the signature. They run with
 //! the key, the message and the signature as variables. Each of them hashes the whole message, so
@@ -8,7 +8,9 @@
 use sha2::{Digest, Sha256};
 
 use super::received::Candidate;
-use super::{Evidence, PassedVerification, SignatureSource, SignedTime, VerificationResult};
+use super::{
+    Evidence, KeyUrl, PassedVerification, SignatureSource, SignedTime, VerificationResult,
+};
 use crate::builtins::{Jwk, KeyType, read_jwks};
 use crate::engine::{Context, Program, Value};
 use crate::listener::reason::{Failed, ReasonCode};
@@ -16,21 +18,73 @@ use crate::listener::reason::{Failed, ReasonCode};
 /// A public-key signature.
 #[derive(Debug)]
 pub(in crate::listener) struct PublicKey {
-    /// The name of the secret that contains the key.
-    pub(in crate::listener) key: Box<str>,
+    pub(in crate::listener) key: KeySource,
     /// The id of the key in a JWK Set, if the request names it.
     pub(in crate::listener) key_id: Option<Program>,
-    /// The name of the algorithm in messages.
-    pub(in crate::listener) algorithm: Box<str>,
+    pub(in crate::listener) algorithms: Algorithms,
+    pub(in crate::listener) payloads: Vec<Program>,
+    pub(in crate::listener) received: SignatureSource,
+    pub(in crate::listener) time: Option<SignedTime>,
+}
+
+/// The source of a public key.
+#[derive(Debug)]
+pub(in crate::listener) enum KeySource {
+    /// The name of the secret that contains the key.
+    Secret(Box<str>),
+    /// A URL.
+    Url(KeyUrl),
+}
+
+/// The algorithm of a signature.
+#[derive(Debug)]
+pub(in crate::listener) enum Algorithms {
+    /// Always the same.
+    One(Algorithm),
+    /// The one that the request names.
+    Named {
+        /// The expression for the name.
+        name: Program,
+        /// The algorithms by name. A request cannot add to them.
+        all: Vec<(Box<str>, Algorithm)>,
+    },
+}
+
+/// A signature algorithm.
+#[derive(Debug)]
+pub(in crate::listener) struct Algorithm {
+    /// The name in messages.
+    pub(in crate::listener) shown: &'static str,
     /// Its name in a JWK (`alg`). Empty if it has none: then a JWK with `alg` is not used.
     pub(in crate::listener) jose: &'static str,
     /// The type of its keys.
     pub(in crate::listener) kind: KeyType,
     /// The program with the variables `key`, `message` and `signature`.
     pub(in crate::listener) program: Program,
-    pub(in crate::listener) payloads: Vec<Program>,
-    pub(in crate::listener) received: SignatureSource,
-    pub(in crate::listener) time: Option<SignedTime>,
+}
+
+impl Algorithms {
+    /// Returns the algorithm of a request.
+    fn of(&self, evidence: &mut Evidence<'_, '_>) -> Result<&Algorithm, Failed> {
+        let (name, all) = match self {
+            Self::One(algorithm) => return Ok(algorithm),
+            Self::Named { name, all } => (name, all),
+        };
+        let named = evidence.machine.eval(name, evidence.context);
+        let named = named.map_err(|trap| (ReasonCode::RuleError, trap.place_in(name)))?;
+        let found = all.iter().find(|(known, _)| named.as_text() == Some(known));
+        found.map(|(_, algorithm)| algorithm).ok_or_else(|| {
+            let message = "the request names no algorithm of `algorithm`".to_owned();
+            (ReasonCode::UnknownHash, message)
+        })
+    }
+
+    fn program(&self) -> Option<&Program> {
+        match self {
+            Self::One(_) => None,
+            Self::Named { name, .. } => Some(name),
+        }
+    }
 }
 
 /// Maximum number of signatures that are tried. A provider sends one, and a second one during a key
@@ -44,12 +98,25 @@ const MAX_KEYS: usize = 16;
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=1024;
 
 impl PublicKey {
+    /// Returns the programs that read the request.
+    pub(super) fn programs(&self) -> Vec<&Program> {
+        let Self { key, key_id, algorithms, payloads, received, time } = self;
+        let url = match key {
+            KeySource::Url(url) => url.program(),
+            KeySource::Secret(_) => None,
+        };
+        let time = time.as_ref().map(|time| &time.program);
+        let beside = [key_id.as_ref(), url, algorithms.program(), time];
+        payloads.iter().chain([&received.place]).chain(beside.into_iter().flatten()).collect()
+    }
+
     pub(super) fn check(&self, evidence: &mut Evidence<'_, '_>) -> VerificationResult {
-        let candidates = self.plausible(self.received.candidates(evidence)?)?;
+        let algorithm = self.algorithms.of(evidence)?;
+        let candidates = plausible(algorithm, self.received.candidates(evidence)?)?;
         if let Some(time) = &self.time {
             time.check(evidence)?;
         }
-        let keys = self.keys(evidence)?;
+        let (keys, owner) = self.keys(evidence, algorithm)?;
         let mut refused = None;
         for payload in &self.payloads {
             let message = match evidence.machine.eval(payload, evidence.context) {
@@ -64,38 +131,22 @@ impl PublicKey {
                 continue;
             };
             for candidate in &candidates {
-                match self.verify(evidence, &keys, &message, &candidate.bytes) {
-                    Ok(true) => return Ok(self.passed(&message)),
+                match verify(evidence, algorithm, &keys, &message, &candidate.bytes) {
+                    Ok(true) => return Ok(self.passed(&message, &owner)),
                     Ok(false) => {}
                     Err(failed) => refused = Some(failed),
                 }
             }
         }
         Err(refused.unwrap_or_else(|| {
-            let message = format!("not the {} signature of this request", self.algorithm);
+            let message = format!("not the {} signature of this request", algorithm.shown);
             (ReasonCode::SignatureWrong, message)
         }))
     }
 
-    /// Returns the candidates of a plausible length. Returns an error if it finds no candidate or
-    /// too many.
-    fn plausible(&self, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
-        let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
-        let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();
-        if plausible.len() > MAX_CANDIDATES {
-            let message = format!("the request has more than {MAX_CANDIDATES}");
-            return Err((ReasonCode::TooManySignatures, message));
-        }
-        if plausible.is_empty() {
-            let message = format!("not as long as a signature of {}", self.algorithm);
-            return Err((ReasonCode::SignatureWrong, message));
-        }
-        Ok(plausible)
-    }
-
-    fn passed(&self, message: &[u8]) -> PassedVerification {
+    fn passed(&self, message: &[u8], owner: &str) -> PassedVerification {
         let signed = SignedTime::signed(self.time.as_ref(), Sha256::digest(message).into());
-        PassedVerification { message: format!("signed with `{}`", self.key), signed: Some(signed) }
+        PassedVerification { message: format!("signed with `{owner}`"), signed: Some(signed) }
     }
 
     /// Returns the id of the key that the request names, if the listener has an expression for it.
@@ -115,68 +166,106 @@ impl PublicKey {
         }
     }
 
-    /// Returns the keys to try, each parsed once for a request.
-    fn keys<'c>(&self, evidence: &mut Evidence<'c, '_>) -> Result<Vec<CandidateKey<'c>>, Failed> {
+    /// Returns the keys to try, each parsed once for a request, and the name of their source.
+    fn keys<'c>(
+        &self,
+        evidence: &mut Evidence<'c, '_>,
+        algorithm: &Algorithm,
+    ) -> Result<(Vec<CandidateKey<'c>>, Box<str>), Failed> {
         let id = self.key_id(evidence)?;
-        let fits =
-            |key: &Jwk| key.kind == self.kind && key.allows(self.jose) && key.may_be(id.as_deref());
-        let mut keys = Vec::new();
-        let mut is_set = false;
-        for secret in evidence.context.secrets(&self.key) {
-            is_set = true;
-            match jwks(secret) {
-                None => keys.push(CandidateKey::Whole(secret)),
-                Some(set) => {
-                    let set = set.map_err(|reason| self.fault(&reason))?;
-                    keys.extend(set.into_iter().filter(fits).map(CandidateKey::OfSet));
-                }
+        let fits = |key: &Jwk| {
+            key.kind == algorithm.kind && key.allows(algorithm.jose) && key.may_be(id.as_deref())
+        };
+        let (keys, owner) = match &self.key {
+            KeySource::Secret(name) => (of_secret(evidence, name, fits)?, name.clone()),
+            KeySource::Url(url) => {
+                let (set, url) = url.keys(evidence, id.as_deref())?;
+                let keys = set.keys().iter().filter(|key| fits(key)).cloned();
+                (keys.map(CandidateKey::OfSet).collect(), url)
             }
-        }
-        if !is_set {
-            return Err(self.fault("it is not set"));
-        }
+        };
         if keys.iter().filter(|key| matches!(key, CandidateKey::OfSet(_))).count() > MAX_KEYS {
             let reason = "more than 16 keys fit; `key_id` chooses one by the id in the request";
-            return Err(self.fault(reason));
+            return Err(fault(&owner, reason));
         }
-        Ok(keys)
+        Ok((keys, owner))
     }
+}
 
-    fn fault(&self, reason: &str) -> Failed {
-        (ReasonCode::RuleError, format!("the public key `{}`: {reason}", self.key))
+/// Returns the candidates of a plausible length. Returns an error if it finds no candidate or too
+/// many.
+fn plausible(algorithm: &Algorithm, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
+    let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
+    let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();
+    if plausible.len() > MAX_CANDIDATES {
+        let message = format!("the request has more than {MAX_CANDIDATES}");
+        return Err((ReasonCode::TooManySignatures, message));
     }
+    if plausible.is_empty() {
+        let message = format!("not as long as a signature of {}", algorithm.shown);
+        return Err((ReasonCode::SignatureWrong, message));
+    }
+    Ok(plausible)
+}
 
-    fn verify(
-        &self,
-        evidence: &mut Evidence<'_, '_>,
-        keys: &[CandidateKey<'_>],
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, Failed> {
-        for key in keys {
-            if self.verify_with(evidence, key.value(), message, signature)? {
-                return Ok(true);
+/// Returns the keys of a secret: each of its active values is a key, a JWK or a JWK Set.
+fn of_secret<'c>(
+    evidence: &Evidence<'c, '_>,
+    name: &str,
+    fits: impl Fn(&Jwk) -> bool,
+) -> Result<Vec<CandidateKey<'c>>, Failed> {
+    let mut keys = Vec::new();
+    let mut is_set = false;
+    for secret in evidence.context.secrets(name) {
+        is_set = true;
+        match jwks(secret) {
+            None => keys.push(CandidateKey::Whole(secret)),
+            Some(set) => {
+                let set = set.map_err(|reason| fault(name, &reason))?;
+                keys.extend(set.into_iter().filter(&fits).map(CandidateKey::OfSet));
             }
         }
-        Ok(false)
     }
+    if !is_set {
+        return Err(fault(name, "it is not set"));
+    }
+    Ok(keys)
+}
 
-    fn verify_with(
-        &self,
-        evidence: &mut Evidence<'_, '_>,
-        key: Value<'_>,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, Failed> {
-        evidence.hashes(message);
-        let mut context = Context::new();
-        context
-            .set("key", key)
-            .set("message", Value::Bytes(message))
-            .set("signature", Value::Bytes(signature));
-        let verified = evidence.machine.test(&self.program, &context);
-        verified.map_err(|trap| (ReasonCode::RuleError, trap.place_in(&self.program)))
+fn fault(owner: &str, reason: &str) -> Failed {
+    (ReasonCode::RuleError, format!("the public key `{owner}`: {reason}"))
+}
+
+fn verify(
+    evidence: &mut Evidence<'_, '_>,
+    algorithm: &Algorithm,
+    keys: &[CandidateKey<'_>],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, Failed> {
+    for key in keys {
+        if verify_with(evidence, &algorithm.program, key.value(), message, signature)? {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+fn verify_with(
+    evidence: &mut Evidence<'_, '_>,
+    program: &Program,
+    key: Value<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, Failed> {
+    evidence.hashes(message);
+    let mut context = Context::new();
+    context
+        .set("key", key)
+        .set("message", Value::Bytes(message))
+        .set("signature", Value::Bytes(signature));
+    let verified = evidence.machine.test(program, &context);
+    verified.map_err(|trap| (ReasonCode::RuleError, trap.place_in(program)))
 }
 
 /// A key to try.

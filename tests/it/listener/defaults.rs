@@ -321,6 +321,7 @@ fn usual_limit(provider: &str) -> (Policy, usize) {
             machine: &mut Machine::default(),
             limiter: &mut limiter,
             presented: &Presented::None,
+            keys: &hookgate::listener::GivenKeys::new(&sample.keys),
         };
         decide(&listener, request, request.received_at, &mut context)
     });

@@ -3,8 +3,8 @@
 
 use hookgate::engine::{Machine, Time};
 use hookgate::listener::{
-    Decision, DecisionContext, Event, Listener, Loaded, Outcome, Presented, Recipe, Request,
-    Sample, SignError, Unlimited, decide, find_recipe, recipe_names,
+    Decision, DecisionContext, Event, GivenKeys, KeyDocuments, Listener, Loaded, NoKeys, Outcome,
+    Presented, Recipe, Request, Sample, SignError, Unlimited, decide, find_recipe, recipe_names,
 };
 
 pub(crate) const URL: &str = "https://hooks.example.com/hook";
@@ -15,7 +15,8 @@ pub(crate) fn complaints(loaded: &Loaded) -> String {
 }
 
 pub(crate) fn run(listener: &Listener, sample: &Sample) -> Decision {
-    seen(sample, |request| decided(listener, request, request.received_at))
+    let keys = GivenKeys::new(&sample.keys);
+    seen(sample, |request| decided_with(listener, request, request.received_at, &keys))
 }
 
 /// Calls `look` with a sample as a request.
@@ -42,10 +43,20 @@ pub(crate) fn seen<T>(sample: &Sample, look: impl FnOnce(&Request<'_>) -> T) -> 
 }
 
 pub(crate) fn decided(listener: &Listener, request: &Request<'_>, now: Time) -> Decision {
+    decided_with(listener, request, now, &NoKeys)
+}
+
+fn decided_with(
+    listener: &Listener,
+    request: &Request<'_>,
+    now: Time,
+    keys: &dyn KeyDocuments,
+) -> Decision {
     let mut surroundings = DecisionContext {
         machine: &mut Machine::default(),
         limiter: &mut Unlimited,
         presented: &Presented::None,
+        keys,
     };
     decide(listener, request, now, &mut surroundings)
 }

@@ -183,6 +183,7 @@ fn signature_verification_accepts_only_the_rfc_test_vectors() {
                 machine: &mut hookgate::engine::Machine::default(),
                 limiter: &mut Unlimited,
                 presented: &Presented::None,
+                keys: &hookgate::listener::NoKeys,
             };
             decide(&listener, &request, request.received_at, &mut surroundings).outcome
         };
