@@ -24,12 +24,20 @@ impl KeySet {
     pub fn read(document: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(document).map_err(|_| NO_DOCUMENT.to_owned())?.trim();
         if text.starts_with('{') {
-            return read_jwks(text.as_bytes()).map(Self);
+            return Self::read_jwks(text.as_bytes());
         }
         if text.contains("-----BEGIN CERTIFICATE-----") {
             return read_certificate(text).map(|key| Self(vec![key]));
         }
         Err(NO_DOCUMENT.to_owned())
+    }
+
+    /// Reads a JWK Set, or a single JWK.
+    ///
+    /// # Errors
+    /// Returns a message if it is neither, or has no usable key or too many keys.
+    pub(super) fn read_jwks(json: &[u8]) -> Result<Self, String> {
+        read_jwks(json).map(Self)
     }
 
     /// Returns its keys.

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::Listener;
 use super::body::parse_as;
 use super::decide::Decision;
 use super::redact::{HIDDEN, NOT_SHOWN, Secret};
 use super::request::Request;
-use super::Listener;
 use crate::engine::{OwnedValue, Value};
 use crate::value::{JsonError, Number, Projection, RepeatedKeys, read_json_part};
 

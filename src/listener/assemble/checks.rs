@@ -341,7 +341,7 @@ impl<'a> Assembly<'a> {
         }
         let file = part.get("jwks")?;
         let content = self.file(file)?;
-        match KeySet::read(&content) {
+        match KeySet::read_jwks(&content) {
             Ok(keys) => Some(JwtKeys::Pinned(Arc::new(keys))),
             Err(message) => {
                 self.wrong(file, message);

@@ -8,8 +8,10 @@ use super::Assembly;
 use super::part::Part;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::engine::{
-    Context, Engine, Machine, OwnedValue, RootDeclaration, Source, UndeclaredRoots,
+    Context, Engine, Machine, OwnedValue, Program, Read, RootDeclaration, Source, UndeclaredRoots,
+    Value,
 };
+use crate::program::Key;
 
 impl<'a> Assembly<'a> {
     /// Returns the URL of a configuration.
@@ -104,6 +106,10 @@ impl<'a> Assembly<'a> {
         let mut context = Context::new();
         context.set("vars", vars);
         let mut machine = Machine::default();
+        if let Some(missing) = missing(&program, vars) {
+            self.wrong(part, format!("`{missing}` is not set"));
+            return None;
+        }
         match machine.eval(&program, &context) {
             Ok(value) => value.as_text().map(Into::into),
             Err(trap) => {
@@ -112,6 +118,22 @@ impl<'a> Assembly<'a> {
             }
         }
     }
+}
+
+/// Returns the first path that a program reads and that is null.
+fn missing(program: &Program, vars: &OwnedValue) -> Option<String> {
+    let is_null = |read: &&Read| {
+        let mut value = vars.borrow();
+        for key in read.keys.iter() {
+            let Key::Name(name) = key else {
+                return false;
+            };
+            let member = value.as_object().and_then(|object| object.get(name));
+            value = member.unwrap_or(Value::Null);
+        }
+        value.is_null()
+    };
+    program.reads().iter().find(is_null).map(ToString::to_string)
 }
 
 fn advice(error: &FetchUrlError) -> &'static str {

@@ -21,13 +21,14 @@ pub(super) fn differs(facts: &Facts) -> Vec<&'static str> {
     let code = |kind| match kind {
         Kind::Signature => "digest_differs",
         Kind::PublicKey => "signature_wrong",
+        Kind::Token => "bad_token",
         Kind::Rule => "rule_false",
     };
     facts.checks.iter().map(|check| code(check.kind)).collect()
 }
 
 /// Adds the reason codes of the time, if the time is read from the changed part.
-fn differs_at(facts: &Facts, read: &str) -> Vec<&'static str> {
+pub(super) fn differs_at(facts: &Facts, read: &str) -> Vec<&'static str> {
     let timed = facts.checks.iter().any(|check| check.time.contains(read));
     let times = if timed { TIMES.as_slice() } else { &[] };
     differs(facts).into_iter().chain(times.iter().copied()).collect()

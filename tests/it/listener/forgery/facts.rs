@@ -17,6 +17,7 @@ static PAIR: LazyLock<Regex> =
 pub(super) enum Kind {
     Signature,
     PublicKey,
+    Token,
     Rule,
 }
 
@@ -39,16 +40,22 @@ pub(super) struct Check {
 
 impl Check {
     fn of(table: &Table) -> Self {
-        let (kind, part) = match (table.get("signature"), table.get("public_key")) {
-            (Some(part), _) => (Kind::Signature, part.as_table().unwrap()),
-            (_, Some(part)) => (Kind::PublicKey, part.as_table().unwrap()),
-            _ => (Kind::Rule, table),
+        let kinds =
+            [("signature", Kind::Signature), ("public_key", Kind::PublicKey), ("jwt", Kind::Token)];
+        let found = kinds.iter().find_map(|(key, kind)| Some((*kind, table.get(*key)?)));
+        let (kind, part) = match found {
+            Some((kind, part)) => (kind, part.as_table().unwrap()),
+            None => (Kind::Rule, table),
         };
         let text = |key: &str| texts(part.get(key)).join("\n");
         Self {
             kind,
             secret: text(if kind == Kind::PublicKey { "key" } else { "secret" }),
-            received: text(if kind == Kind::Rule { "rule" } else { "received" }),
+            received: match kind {
+                Kind::Rule => text("rule"),
+                Kind::Token => "headers[\"authorization\"]".to_owned(),
+                Kind::Signature | Kind::PublicKey => text("received"),
+            },
             payload: text("payload"),
             prefixes: texts(part.get("prefix")),
             separator: part.get("separator").and_then(Value::as_str).map(ToOwned::to_owned),

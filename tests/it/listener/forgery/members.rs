@@ -3,7 +3,7 @@
 use hookgate::listener::Sample;
 use serde_json::Value;
 
-use super::changes::{Change, differs, of_bytes};
+use super::changes::{Change, differs_at, of_bytes};
 use super::documents::{self, Format};
 use super::facts::Facts;
 
@@ -20,6 +20,7 @@ pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<
     let unreadable = if format == Format::Json { [].as_slice() } else { &["no_payload"] };
     let mut places = Vec::new();
     find(&document, path, String::new(), &mut places);
+    let read = format!("parsed_body.{}", path.join("."));
     let mut all = Vec::new();
     for place in places {
         let value = document.pointer(&place).unwrap();
@@ -30,7 +31,7 @@ pub(super) fn of_member(facts: &Facts, sample: &Sample, path: &[String]) -> Vec<
                 kind: "a signed member",
                 what: format!("{place}: {what}"),
                 sample: Sample { body: Some(format.write(&forged)), ..sample.clone() },
-                wanted: [&*differs(facts), unreadable].concat(),
+                wanted: [&*differs_at(facts, &read), unreadable].concat(),
             });
         }
     }

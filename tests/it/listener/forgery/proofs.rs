@@ -41,6 +41,8 @@ static COMPARED: LazyLock<Regex> =
 /// A field of a form that a verification reads: `$PARSE_FORM(raw_body).signature`.
 static IN_FORM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\$PARSE_FORM\(raw_body\)\.(\w+)").unwrap());
+/// A signature in a member of the body: `parsed_body.Signature`.
+static MEMBER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^parsed_body\.(\w+)$").unwrap());
 static IN_QUERY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"query_params\.(\w+)").unwrap());
 
 /// Returns all proofs in a request.
@@ -102,8 +104,10 @@ fn in_body(facts: &Facts, sample: &Sample) -> Vec<Proof> {
     };
     let mut found = Vec::new();
     for check in &facts.checks {
-        let named = if check.kind == Kind::Rule { &COMPARED } else { &IN_FORM };
-        for name in named.captures_iter(&check.received).map(|found| found[1].to_owned()) {
+        let named: &[&LazyLock<Regex>] =
+            if check.kind == Kind::Rule { &[&COMPARED] } else { &[&IN_FORM, &MEMBER] };
+        let names = named.iter().flat_map(|one| one.captures_iter(&check.received));
+        for name in names.map(|found| found[1].to_owned()) {
             texts_of(&body, &name, &mut found);
         }
     }

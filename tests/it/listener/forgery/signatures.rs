@@ -19,6 +19,7 @@ fn found(facts: &Facts, signature: &[&'static str], key: &[&'static str]) -> Vec
         all.extend_from_slice(match check.kind {
             Kind::Signature => signature,
             Kind::PublicKey => key,
+            Kind::Token => &["bad_token", "missing_credential"],
             Kind::Rule => &["rule_false", "rule_error"],
         });
         // A signature extracted by an expression may be missing, or a different text.
