@@ -35,6 +35,8 @@ struct Shared {
     source: Source,
     state: Mutex<State>,
     fetches: KeyFetches,
+    /// [`FETCH_INTERVAL`], except in unit tests.
+    interval: Duration,
 }
 
 /// The source of documents.
@@ -43,6 +45,23 @@ enum Source {
     Network(Box<Clients>),
     /// The documents of a test, by URL. There is no network.
     Given(GivenKeys),
+    /// The answers of a unit test.
+    #[cfg(test)]
+    Scripted(tests::Script),
+}
+
+impl Source {
+    /// Fetches a document.
+    async fn fetch(&self, tenant: &str, url: &str) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Network(clients) => {
+                fetch(clients, tenant, url).await.map_err(|error| error.to_string())
+            }
+            Self::Given(_) => Err("there is no network".to_owned()),
+            #[cfg(test)]
+            Self::Scripted(script) => script.answer().await,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -65,9 +84,9 @@ struct Document {
 }
 
 impl Document {
-    /// Returns what a decision may use.
-    fn found(&self, now: Instant) -> Option<KeyDocument> {
-        let may_fetch = self.is_in_flight() || self.may_fetch(now);
+    /// Returns what a decision may use. `interval` is the shortest time between two fetches.
+    fn found(&self, now: Instant, interval: Duration) -> Option<KeyDocument> {
+        let may_fetch = self.is_in_flight() || self.may_fetch(now, interval);
         match (&self.good, &self.failed) {
             (Some((keys, _)), _) if may_fetch => Some(KeyDocument::Cached(Arc::clone(keys))),
             (Some((keys, _)), _) => Some(KeyDocument::Current(Arc::clone(keys))),
@@ -79,10 +98,10 @@ impl Document {
     }
 
     /// Returns true if the last fetch was long enough ago.
-    fn may_fetch(&self, now: Instant) -> bool {
+    fn may_fetch(&self, now: Instant, interval: Duration) -> bool {
         let times = [self.good.as_ref().map(|good| good.1), self.failed.as_ref().map(|one| one.1)];
         let last = times.into_iter().flatten().max();
-        last.is_none_or(|last| now.saturating_duration_since(last) >= FETCH_INTERVAL)
+        last.is_none_or(|last| now.saturating_duration_since(last) >= interval)
     }
 
     /// Returns true if the keys in use are old enough to be fetched again.
@@ -104,41 +123,37 @@ impl Document {
             Err(reason) => self.failed = Some((reason, now)),
         }
     }
-
-    /// Returns true if nothing is lost without the document.
-    fn is_idle(&self, now: Instant) -> bool {
-        self.good.is_none() && !self.is_in_flight() && self.may_fetch(now)
-    }
 }
 
 impl KeyCache {
     /// Creates the cache of a gateway that fetches documents.
     pub(in crate::gateway) fn new(clients: Clients, fetches: KeyFetches) -> Self {
-        Self::with(Source::Network(Box::new(clients)), fetches)
+        Self::with(Source::Network(Box::new(clients)), fetches, FETCH_INTERVAL)
     }
 
     /// Creates a cache without a network. It has the given documents.
     pub(in crate::gateway) fn given(documents: &[(String, String)], fetches: KeyFetches) -> Self {
-        Self::with(Source::Given(GivenKeys::new(documents)), fetches)
+        Self::with(Source::Given(GivenKeys::new(documents)), fetches, FETCH_INTERVAL)
     }
 
-    fn with(source: Source, fetches: KeyFetches) -> Self {
-        Self(Arc::new(Shared { source, state: Mutex::default(), fetches }))
+    fn with(source: Source, fetches: KeyFetches, interval: Duration) -> Self {
+        Self(Arc::new(Shared { source, state: Mutex::default(), fetches, interval }))
     }
 
     /// Returns the document of a URL as a decision may use it. Keys that are old are fetched again
     /// meanwhile.
     fn find(&self, tenant: &str, url: &str) -> Option<KeyDocument> {
-        let clients = match &self.0.source {
-            Source::Network(clients) => clients,
-            Source::Given(documents) => return documents.find(url),
-        };
+        let shared = &self.0;
+        if let Source::Given(documents) = &shared.source {
+            return documents.find(url);
+        }
         let now = Instant::now();
-        let mut state = self.0.lock();
+        let mut state = shared.lock();
         let document = state.documents.get_mut(url)?;
-        let found = document.found(now);
-        if document.is_old(now) && document.may_fetch(now) && !document.is_in_flight() {
-            self.0.start(document, clients, tenant, url);
+        let found = document.found(now, shared.interval);
+        let is_due = document.is_old(now) && document.may_fetch(now, shared.interval);
+        if is_due && !document.is_in_flight() {
+            shared.start(document, tenant, url);
         }
         found
     }
@@ -148,43 +163,44 @@ impl KeyCache {
     /// # Errors
     /// Returns the reason why this request does not wait.
     async fn obtain(&self, listener: &str, tenant: &str, needed: &NeedsKey) -> Result<(), String> {
-        let Source::Network(clients) = &self.0.source else {
-            return Ok(());
-        };
-        let (mut flight, _waiting) = {
-            let now = Instant::now();
-            let mut state = self.0.lock();
-            let known = state.documents.contains_key(&*needed.url);
-            let is_due = state.documents.get(&*needed.url).is_none_or(|one| one.may_fetch(now));
-            let in_flight = state.documents.get(&*needed.url).is_some_and(Document::is_in_flight);
-            if !in_flight && !is_due {
-                // Another request fetched it meanwhile.
-                return Ok(());
-            }
-            if !in_flight && needed.of_request && !state.admits(listener, now) {
-                return Err(format!(
-                    "requests named more than {MAX_NAMED_FETCHES} URLs of keys in a minute"
-                ));
-            }
-            if !known && !state.has_room(now) {
-                return Err(format!("{MAX_DOCUMENTS} key documents are cached already"));
-            }
-            let document = state.documents.entry(needed.url.clone()).or_default();
-            if document.waiting >= MAX_WAITING {
-                return Err(format!("{MAX_WAITING} requests wait for these keys already"));
-            }
-            if !in_flight {
-                self.0.start(document, clients, tenant, &needed.url);
-            }
-            document.waiting += 1;
-            let waiting = Waiting { shared: &self.0, url: &needed.url };
-            (document.flight.clone(), waiting)
-        };
-        if let Some(flight) = &mut flight {
+        if let Some((mut flight, _waiting)) = self.join(listener, tenant, needed)? {
             // An error says that the fetch ended, too.
             let _ = flight.changed().await;
         }
         Ok(())
+    }
+
+    /// Joins the fetch of a document, and starts it if none is in flight. Returns `None` if the
+    /// document was fetched meanwhile.
+    ///
+    /// # Errors
+    /// Returns the limit that is exceeded.
+    fn join<'c>(
+        &'c self,
+        listener: &str,
+        tenant: &str,
+        needed: &'c NeedsKey,
+    ) -> Result<Option<(watch::Receiver<()>, Waiting<'c>)>, String> {
+        let (shared, now) = (&self.0, Instant::now());
+        let mut state = shared.lock();
+        let known = state.documents.get(&*needed.url);
+        let in_flight = known.is_some_and(Document::is_in_flight);
+        if !in_flight {
+            if known.is_some_and(|known| !known.may_fetch(now, shared.interval)) {
+                return Ok(None);
+            }
+            state.admit(listener, needed, now, shared.interval)?;
+        }
+        let document = state.documents.entry(needed.url.clone()).or_default();
+        if document.waiting >= MAX_WAITING {
+            return Err(format!("{MAX_WAITING} requests wait for these keys already"));
+        }
+        if !in_flight {
+            shared.start(document, tenant, &needed.url);
+        }
+        document.waiting += 1;
+        let waiting = Waiting { shared, url: &needed.url };
+        Ok(document.flight.clone().map(|flight| (flight, waiting)))
     }
 }
 
@@ -209,19 +225,13 @@ impl Shared {
     }
 
     /// Starts a fetch. It goes on if the request that asked for it ends.
-    fn start(
-        self: &Arc<Self>,
-        document: &mut Document,
-        clients: &Clients,
-        tenant: &str,
-        url: &str,
-    ) {
+    fn start(self: &Arc<Self>, document: &mut Document, tenant: &str, url: &str) {
         let (report, flight) = watch::channel(());
         document.flight = Some(flight);
-        let (shared, clients) = (Arc::clone(self), clients.clone());
+        let shared = Arc::clone(self);
         let (tenant, url) = (tenant.to_owned(), url.to_owned());
         tokio::spawn(async move {
-            let fetched = fetch(&clients, &tenant, &url).await.map_err(|error| error.to_string());
+            let fetched = shared.source.fetch(&tenant, &url).await;
             let keys = fetched.and_then(|document| KeySet::read(&document)).map(Arc::new);
             shared.fetches.count(keys.is_ok());
             match &keys {
@@ -237,8 +247,30 @@ impl Shared {
 }
 
 impl State {
+    /// Admits the fetch of a document.
+    ///
+    /// # Errors
+    /// Returns the limit that is exceeded.
+    fn admit(
+        &mut self,
+        listener: &str,
+        needed: &NeedsKey,
+        now: Instant,
+        interval: Duration,
+    ) -> Result<(), String> {
+        if needed.of_request && !self.admits_named(listener, now) {
+            return Err(format!(
+                "requests named more than {MAX_NAMED_FETCHES} URLs of keys in a minute"
+            ));
+        }
+        if !self.documents.contains_key(&*needed.url) && !self.has_room(now, interval) {
+            return Err(format!("{MAX_DOCUMENTS} key documents are cached already"));
+        }
+        Ok(())
+    }
+
     /// Takes one of the fetches of URLs that requests to a listener name.
-    fn admits(&mut self, listener: &str, now: Instant) -> bool {
+    fn admits_named(&mut self, listener: &str, now: Instant) -> bool {
         let (since, count) = self.named.entry(listener.into()).or_insert((now, 0));
         if now.saturating_duration_since(*since) >= FETCH_INTERVAL {
             (*since, *count) = (now, 0);
@@ -248,9 +280,10 @@ impl State {
     }
 
     /// Returns true if another document has room. Failures that are over make room.
-    fn has_room(&mut self, now: Instant) -> bool {
+    fn has_room(&mut self, now: Instant, interval: Duration) -> bool {
         if self.documents.len() >= MAX_DOCUMENTS {
-            self.documents.retain(|_, document| !document.is_idle(now));
+            let is_used = |one: &Document| one.good.is_some() || one.is_in_flight();
+            self.documents.retain(|_, one| is_used(one) || !one.may_fetch(now, interval));
         }
         self.documents.len() < MAX_DOCUMENTS
     }
@@ -280,7 +313,7 @@ impl RequestKeys {
 
     /// Ends the fetches of this request.
     pub(in crate::gateway) fn refuse(&mut self, url: &str) {
-        self.refused.push((url.into(), "it was fetched too often for one request".to_owned()));
+        self.refused.push((url.into(), "one request causes no more fetches".to_owned()));
     }
 }
 
@@ -295,13 +328,53 @@ impl KeyDocuments for RequestKeys {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use super::{Document, FETCH_INTERVAL, MAX_AGE, MAX_DOCUMENTS, MAX_NAMED_FETCHES, State};
-    use crate::listener::{KeyDocument, KeySet};
+    use super::{
+        Document, FETCH_INTERVAL, KeyCache, KeyFetches, MAX_AGE, MAX_DOCUMENTS, MAX_NAMED_FETCHES,
+        MAX_WAITING, Source, State,
+    };
+    use crate::listener::{KeyDocument, KeySet, NeedsKey};
 
     const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    const URL: &str = "https://keys.example.com/";
+
+    /// Answers of a unit test: each after a while.
+    #[derive(Clone, Default)]
+    pub(super) struct Script {
+        asked: Arc<AtomicUsize>,
+        fails: Arc<Mutex<bool>>,
+    }
+
+    impl Script {
+        pub(super) async fn answer(&self) -> Result<Vec<u8>, String> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            match *self.fails.lock().unwrap() {
+                true => Err("no answer".to_owned()),
+                false => Ok(KEY.into()),
+            }
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    /// The shortest time between two fetches in these tests.
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn cache() -> (KeyCache, Script) {
+        let script = Script::default();
+        let source = Source::Scripted(script.clone());
+        (KeyCache::with(source, KeyFetches::default(), SHORT), script)
+    }
+
+    fn needed(unknown_key: bool) -> NeedsKey {
+        NeedsKey { url: URL.into(), unknown_key, of_request: false }
+    }
 
     fn keys() -> Arc<KeySet> {
         Arc::new(KeySet::read(KEY.as_bytes()).unwrap())
@@ -310,49 +383,78 @@ mod tests {
     #[test]
     fn a_failure_is_cached_for_a_minute() {
         let (mut document, now) = (Document::default(), Instant::now());
-        assert!(document.found(now).is_none());
+        assert!(document.found(now, FETCH_INTERVAL).is_none());
         document.settle(Err("no answer".to_owned()), now);
-        let soon = now + FETCH_INTERVAL - Duration::from_secs(1);
-        assert!(matches!(document.found(soon), Some(KeyDocument::Unavailable(_))));
-        assert!(document.found(now + FETCH_INTERVAL).is_none());
+        let found = |seconds| document.found(now + Duration::from_secs(seconds), FETCH_INTERVAL);
+        assert!(matches!(found(59), Some(KeyDocument::Unavailable(_))));
+        assert!(found(60).is_none());
     }
 
     #[test]
-    fn an_unknown_key_asks_for_new_keys_once_a_minute() {
+    fn keys_are_current_for_a_minute_after_each_fetch() {
         let (mut document, now) = (Document::default(), Instant::now());
-        document.settle(Ok(keys()), now);
-        let soon = now + Duration::from_secs(59);
-        assert!(matches!(document.found(soon), Some(KeyDocument::Current(_))));
-        let later = now + FETCH_INTERVAL;
-        assert!(matches!(document.found(later), Some(KeyDocument::Cached(_))));
-        document.settle(Ok(keys()), later);
-        assert!(matches!(document.found(later), Some(KeyDocument::Current(_))));
+        for fetched in [now, now + FETCH_INTERVAL] {
+            document.settle(Ok(keys()), fetched);
+            let soon = document.found(fetched + Duration::from_secs(59), FETCH_INTERVAL);
+            assert!(matches!(soon, Some(KeyDocument::Current(_))));
+            let later = document.found(fetched + FETCH_INTERVAL, FETCH_INTERVAL);
+            assert!(matches!(later, Some(KeyDocument::Cached(_))));
+        }
     }
 
     #[test]
-    fn the_last_good_keys_stay_in_use_after_a_failure() {
+    fn old_keys_are_due_and_stay_in_use() {
         let (mut document, now) = (Document::default(), Instant::now());
         document.settle(Ok(keys()), now);
+        assert!(!document.is_old(now + MAX_AGE - Duration::from_secs(1)));
         let later = now + MAX_AGE;
-        assert!(document.is_old(later) && document.may_fetch(later));
+        assert!(document.is_old(later) && document.may_fetch(later, FETCH_INTERVAL));
         document.settle(Err("no answer".to_owned()), later);
-        assert!(matches!(document.found(later), Some(KeyDocument::Current(_))));
-        assert!(!document.may_fetch(later + Duration::from_secs(59)));
-        assert!(matches!(document.found(later + FETCH_INTERVAL), Some(KeyDocument::Cached(_))));
+        let found = document.found(later, FETCH_INTERVAL);
+        assert!(matches!(found, Some(KeyDocument::Current(_))));
+        assert!(!document.may_fetch(later + Duration::from_secs(59), FETCH_INTERVAL));
     }
 
     #[test]
     fn requests_cannot_name_any_number_of_urls() {
         let (mut state, now) = (State::default(), Instant::now());
-        assert!((0..MAX_NAMED_FETCHES).all(|_| state.admits("a", now)));
-        assert!(!state.admits("a", now) && state.admits("b", now));
-        assert!(state.admits("a", now + FETCH_INTERVAL));
+        assert!((0..MAX_NAMED_FETCHES).all(|_| state.admits_named("a", now)));
+        assert!(!state.admits_named("a", now) && state.admits_named("b", now));
+        assert!(state.admits_named("a", now + FETCH_INTERVAL));
         for number in 0..MAX_DOCUMENTS {
             let mut document = Document::default();
             document.settle(Err("no answer".to_owned()), now);
             state.documents.insert(number.to_string().into(), document);
         }
-        assert!(!state.has_room(now));
-        assert!(state.has_room(now + FETCH_INTERVAL));
+        assert!(!state.has_room(now, FETCH_INTERVAL));
+        assert!(state.has_room(now + FETCH_INTERVAL, FETCH_INTERVAL));
+    }
+
+    #[tokio::test]
+    async fn one_fetch_is_in_flight_and_eight_requests_wait_for_it() {
+        let (cache, script) = cache();
+        let (cache, mut waiting) = (Arc::new(cache), tokio::task::JoinSet::new());
+        for _ in 0..MAX_WAITING + 3 {
+            let cache = Arc::clone(&cache);
+            waiting.spawn(async move { cache.obtain("a", "acme", &needed(false)).await });
+        }
+        let refused = waiting.join_all().await.iter().filter(|one| one.is_err()).count();
+        assert_eq!((refused, script.asked()), (3, 1));
+        assert!(matches!(cache.find("acme", URL), Some(KeyDocument::Current(_))));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_key_is_fetched_once_an_interval_and_a_failure_keeps_the_last_good_keys() {
+        let (cache, script) = cache();
+        cache.obtain("a", "acme", &needed(false)).await.unwrap();
+        cache.obtain("a", "acme", &needed(true)).await.unwrap();
+        assert_eq!(script.asked(), 1, "fetched again at once");
+        tokio::time::sleep(SHORT).await;
+        assert!(matches!(cache.find("acme", URL), Some(KeyDocument::Cached(_))));
+        *script.fails.lock().unwrap() = true;
+        cache.obtain("a", "acme", &needed(true)).await.unwrap();
+        cache.obtain("a", "acme", &needed(true)).await.unwrap();
+        assert_eq!(script.asked(), 2);
+        assert!(matches!(cache.find("acme", URL), Some(KeyDocument::Current(_))));
     }
 }

@@ -181,22 +181,23 @@ fn name_server() -> SocketAddr {
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let query = &buffer[..length];
             if query.get(13..17).is_some_and(|label| label.eq_ignore_ascii_case(b"good")) {
-                socket.send_to(&answered(query), from).unwrap();
+                socket.send_to(&answered(query, [127, 0, 0, 1]), from).unwrap();
             }
         }
     });
     address
 }
 
-/// The answer to an address query: 127.0.0.1, and no IPv6 address.
-fn answered(query: &[u8]) -> Vec<u8> {
+/// The answer to an address query: an IPv4 address, and no IPv6 address.
+pub(crate) fn answered(query: &[u8], address: [u8; 4]) -> Vec<u8> {
     let end = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 5;
     let is_v4 = query[end - 3] == 1;
     let mut answer = query[..end].to_vec();
     answer[2..4].copy_from_slice(&[0x81, 0x80]);
     answer[4..12].copy_from_slice(&[0, 1, 0, u8::from(is_v4), 0, 0, 0, 0]);
     if is_v4 {
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4]);
+        answer.extend(address);
     }
     answer
 }
