@@ -567,7 +567,9 @@ impl Pipeline<'_, '_, '_> {
         }
         match confirm.url(self.surroundings.machine, self.context) {
             Ok(url) => {
-                let message = format!("by a request to `{url}`");
+                // The query has the token of the subscription.
+                let shown = url.split('?').next().unwrap_or_default();
+                let message = format!("by a request to `{shown}`");
                 self.note(Reason::new("confirm", ReasonCode::Confirmed, message));
                 self.fetch = Some(Fetch::Confirmation(url));
                 Err(Rejection { outcome: Outcome::Confirmed, response: self.respond() })

@@ -16,14 +16,14 @@ const MAX_REGISTRY_LABEL: usize = 3;
 /// `sns.*.amazonaws.com` matches `sns.us-east-1.amazonaws.com`. It matches neither
 /// `a.sns.us-east-1.amazonaws.com` nor `sns.us-east-1.amazonaws.com.evil.example`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPattern(Box<str>);
+pub(super) struct HostPattern(Box<str>);
 
 /// The reason why a text is no host pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostPatternError {
+pub(super) enum HostPatternError {
     /// A label is neither a part of a host name nor `*`.
     #[error(
-        "`{0}` is no pattern of host names: it has labels of small letters, digits and `-`, with dots between, and `*` for exactly one label"
+        "`{0}` is no pattern of host names: it has labels of lower-case letters, digits and `-`, with dots between, and `*` for exactly one label"
     )]
     Label(String),
     /// The wildcard stands where a domain is registered, so it matches hosts of other owners.
@@ -41,7 +41,7 @@ impl HostPattern {
     ///
     /// # Errors
     /// Returns an error if it is no pattern of host names, or if it matches hosts of every owner.
-    pub fn parse(text: &str) -> Result<Self, HostPatternError> {
+    pub(super) fn parse(text: &str) -> Result<Self, HostPatternError> {
         let labels: Vec<&str> = text.split('.').collect();
         if !labels.iter().all(|label| *label == "*" || is_label(label)) {
             return Err(HostPatternError::Label(text.to_owned()));
@@ -57,7 +57,7 @@ impl HostPattern {
     }
 
     /// Returns true if a host in lower case matches.
-    pub fn matches(&self, host: &str) -> bool {
+    pub(super) fn matches(&self, host: &str) -> bool {
         let (mut pattern, mut host) = (self.0.split('.'), host.split('.'));
         loop {
             match (pattern.next(), host.next()) {

@@ -41,7 +41,7 @@ pub use decide::{
     error_response,
 };
 pub use dedup::DedupKeys;
-pub use host_pattern::{HostPattern, HostPatternError};
+
 pub use keys::{Fetch, GivenKeys, KeyDocument, KeyDocuments, KeySet, NeedsKey, NoKeys};
 pub use log::{Log, log_entry, read_log, whole_log};
 pub use outcome::{Outcome, OutcomeRow, all_outcomes};

@@ -7,6 +7,7 @@ mod defaults;
 mod definitions;
 mod encrypted;
 mod forgery;
+mod key_urls;
 mod merge;
 mod property;
 mod recipes;

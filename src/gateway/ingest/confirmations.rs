@@ -38,18 +38,18 @@ impl Confirmations {
             return Ok(());
         };
         let fetched = fetch(clients, tenant, url).await;
-        fetched.map_err(|error| format!("`{url}`: {error}"))?;
+        fetched.map_err(|error| error.to_string())?;
         claim.done = true;
         Ok(())
     }
 
     /// Claims the fetch of a URL; `None` if it was fetched before.
-    fn claim(&self, url: &str) -> Result<Option<Claim<'_>>, String> {
+    fn claim(&self, url: &str) -> Result<Option<ConfirmationClaim<'_>>, String> {
         let now = Instant::now();
         let mut urls = self.lock();
         let is_over = |at: Instant| now.saturating_duration_since(at) >= REMEMBERED;
         match urls.get(url) {
-            Some(None) => return Err(format!("`{url}` is fetched already")),
+            Some(None) => return Err("its URL is fetched already".to_owned()),
             Some(Some(at)) if !is_over(*at) => return Ok(None),
             _ => {}
         }
@@ -60,7 +60,7 @@ impl Confirmations {
             return Err(format!("{MAX_URLS} subscriptions were confirmed already"));
         }
         urls.insert(url.into(), None);
-        Ok(Some(Claim { confirmations: self, url: url.into(), done: false }))
+        Ok(Some(ConfirmationClaim { confirmations: self, url: url.into(), done: false }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Option<Instant>>> {
@@ -70,13 +70,13 @@ impl Confirmations {
 }
 
 /// The fetch of a URL. If it does not end with success, the URL may be fetched again.
-struct Claim<'c> {
+struct ConfirmationClaim<'c> {
     confirmations: &'c Confirmations,
     url: Box<str>,
     done: bool,
 }
 
-impl Drop for Claim<'_> {
+impl Drop for ConfirmationClaim<'_> {
     fn drop(&mut self) {
         let mut urls = self.confirmations.lock();
         if self.done {

@@ -29,18 +29,18 @@ const MAX_DOCUMENTS: usize = 1024;
 const MAX_NAMED_FETCHES: usize = 16;
 
 /// The key documents of a gateway.
-pub(in crate::gateway) struct KeyCache(Arc<Shared>);
+pub(in crate::gateway) struct KeyCache(Arc<SharedCache>);
 
-struct Shared {
-    source: Source,
-    state: Mutex<State>,
+struct SharedCache {
+    source: DocumentSource,
+    state: Mutex<CacheState>,
     fetches: KeyFetches,
     /// [`FETCH_INTERVAL`], except in unit tests.
     interval: Duration,
 }
 
 /// The source of documents.
-enum Source {
+enum DocumentSource {
     /// The network.
     Network(Box<Clients>),
     /// The documents of a test, by URL. There is no network.
@@ -50,7 +50,7 @@ enum Source {
     Scripted(tests::Script),
 }
 
-impl Source {
+impl DocumentSource {
     /// Fetches a document.
     async fn fetch(&self, tenant: &str, url: &str) -> Result<Vec<u8>, String> {
         match self {
@@ -65,15 +65,15 @@ impl Source {
 }
 
 #[derive(Default)]
-struct State {
-    documents: HashMap<Box<str>, Document>,
+struct CacheState {
+    documents: HashMap<Box<str>, CachedDocument>,
     /// The fetches of URLs that requests named, by listener: since when, and how many.
     named: HashMap<Box<str>, (Instant, usize)>,
 }
 
 /// A document of the cache.
 #[derive(Default)]
-struct Document {
+struct CachedDocument {
     /// The last good keys, with the time of their fetch.
     good: Option<(Arc<KeySet>, Instant)>,
     /// The last failure after them, with its time.
@@ -83,7 +83,7 @@ struct Document {
     waiting: usize,
 }
 
-impl Document {
+impl CachedDocument {
     /// Returns what a decision may use. `interval` is the shortest time between two fetches.
     fn found(&self, now: Instant, interval: Duration) -> Option<KeyDocument> {
         let may_fetch = self.is_in_flight() || self.may_fetch(now, interval);
@@ -128,23 +128,23 @@ impl Document {
 impl KeyCache {
     /// Creates the cache of a gateway that fetches documents.
     pub(in crate::gateway) fn new(clients: Clients, fetches: KeyFetches) -> Self {
-        Self::with(Source::Network(Box::new(clients)), fetches, FETCH_INTERVAL)
+        Self::with(DocumentSource::Network(Box::new(clients)), fetches, FETCH_INTERVAL)
     }
 
     /// Creates a cache without a network. It has the given documents.
     pub(in crate::gateway) fn given(documents: &[(String, String)], fetches: KeyFetches) -> Self {
-        Self::with(Source::Given(GivenKeys::new(documents)), fetches, FETCH_INTERVAL)
+        Self::with(DocumentSource::Given(GivenKeys::new(documents)), fetches, FETCH_INTERVAL)
     }
 
-    fn with(source: Source, fetches: KeyFetches, interval: Duration) -> Self {
-        Self(Arc::new(Shared { source, state: Mutex::default(), fetches, interval }))
+    fn with(source: DocumentSource, fetches: KeyFetches, interval: Duration) -> Self {
+        Self(Arc::new(SharedCache { source, state: Mutex::default(), fetches, interval }))
     }
 
     /// Returns the document of a URL as a decision may use it. Keys that are old are fetched again
     /// meanwhile.
     fn find(&self, tenant: &str, url: &str) -> Option<KeyDocument> {
         let shared = &self.0;
-        if let Source::Given(documents) = &shared.source {
+        if let DocumentSource::Given(documents) = &shared.source {
             return documents.find(url);
         }
         let now = Instant::now();
@@ -180,11 +180,11 @@ impl KeyCache {
         listener: &str,
         tenant: &str,
         needed: &'c NeedsKey,
-    ) -> Result<Option<(watch::Receiver<()>, Waiting<'c>)>, String> {
+    ) -> Result<Option<(watch::Receiver<()>, WaitingRequest<'c>)>, String> {
         let (shared, now) = (&self.0, Instant::now());
         let mut state = shared.lock();
         let known = state.documents.get(&*needed.url);
-        let in_flight = known.is_some_and(Document::is_in_flight);
+        let in_flight = known.is_some_and(CachedDocument::is_in_flight);
         if !in_flight {
             if known.is_some_and(|known| !known.may_fetch(now, shared.interval)) {
                 return Ok(None);
@@ -199,18 +199,18 @@ impl KeyCache {
             shared.start(document, tenant, &needed.url);
         }
         document.waiting += 1;
-        let waiting = Waiting { shared, url: &needed.url };
+        let waiting = WaitingRequest { shared, url: &needed.url };
         Ok(document.flight.clone().map(|flight| (flight, waiting)))
     }
 }
 
 /// Counts a request that waits, until it is dropped.
-struct Waiting<'w> {
-    shared: &'w Shared,
+struct WaitingRequest<'w> {
+    shared: &'w SharedCache,
     url: &'w str,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         if let Some(document) = self.shared.lock().documents.get_mut(self.url) {
             document.waiting = document.waiting.saturating_sub(1);
@@ -218,14 +218,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedCache {
+    fn lock(&self) -> MutexGuard<'_, CacheState> {
         // The maps are complete at any time, so a panic elsewhere leaves them usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a fetch. It goes on if the request that asked for it ends.
-    fn start(self: &Arc<Self>, document: &mut Document, tenant: &str, url: &str) {
+    fn start(self: &Arc<Self>, document: &mut CachedDocument, tenant: &str, url: &str) {
         let (report, flight) = watch::channel(());
         document.flight = Some(flight);
         let shared = Arc::clone(self);
@@ -246,7 +246,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl CacheState {
     /// Admits the fetch of a document.
     ///
     /// # Errors
@@ -282,7 +282,7 @@ impl State {
     /// Returns true if another document has room. Failures that are over make room.
     fn has_room(&mut self, now: Instant, interval: Duration) -> bool {
         if self.documents.len() >= MAX_DOCUMENTS {
-            let is_used = |one: &Document| one.good.is_some() || one.is_in_flight();
+            let is_used = |one: &CachedDocument| one.good.is_some() || one.is_in_flight();
             self.documents.retain(|_, one| is_used(one) || !one.may_fetch(now, interval));
         }
         self.documents.len() < MAX_DOCUMENTS
@@ -333,8 +333,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{
-        Document, FETCH_INTERVAL, KeyCache, KeyFetches, MAX_AGE, MAX_DOCUMENTS, MAX_NAMED_FETCHES,
-        MAX_WAITING, Source, State,
+        CacheState, CachedDocument, DocumentSource, FETCH_INTERVAL, KeyCache, KeyFetches, MAX_AGE,
+        MAX_DOCUMENTS, MAX_NAMED_FETCHES, MAX_WAITING,
     };
     use crate::listener::{KeyDocument, KeySet, NeedsKey};
 
@@ -368,7 +368,7 @@ mod tests {
 
     fn cache() -> (KeyCache, Script) {
         let script = Script::default();
-        let source = Source::Scripted(script.clone());
+        let source = DocumentSource::Scripted(script.clone());
         (KeyCache::with(source, KeyFetches::default(), SHORT), script)
     }
 
@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_cached_for_a_minute() {
-        let (mut document, now) = (Document::default(), Instant::now());
+        let (mut document, now) = (CachedDocument::default(), Instant::now());
         assert!(document.found(now, FETCH_INTERVAL).is_none());
         document.settle(Err("no answer".to_owned()), now);
         let found = |seconds| document.found(now + Duration::from_secs(seconds), FETCH_INTERVAL);
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn keys_are_current_for_a_minute_after_each_fetch() {
-        let (mut document, now) = (Document::default(), Instant::now());
+        let (mut document, now) = (CachedDocument::default(), Instant::now());
         for fetched in [now, now + FETCH_INTERVAL] {
             document.settle(Ok(keys()), fetched);
             let soon = document.found(fetched + Duration::from_secs(59), FETCH_INTERVAL);
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn old_keys_are_due_and_stay_in_use() {
-        let (mut document, now) = (Document::default(), Instant::now());
+        let (mut document, now) = (CachedDocument::default(), Instant::now());
         document.settle(Ok(keys()), now);
         assert!(!document.is_old(now + MAX_AGE - Duration::from_secs(1)));
         let later = now + MAX_AGE;
@@ -417,12 +417,12 @@ mod tests {
 
     #[test]
     fn requests_cannot_name_any_number_of_urls() {
-        let (mut state, now) = (State::default(), Instant::now());
+        let (mut state, now) = (CacheState::default(), Instant::now());
         assert!((0..MAX_NAMED_FETCHES).all(|_| state.admits_named("a", now)));
         assert!(!state.admits_named("a", now) && state.admits_named("b", now));
         assert!(state.admits_named("a", now + FETCH_INTERVAL));
         for number in 0..MAX_DOCUMENTS {
-            let mut document = Document::default();
+            let mut document = CachedDocument::default();
             document.settle(Err("no answer".to_owned()), now);
             state.documents.insert(number.to_string().into(), document);
         }

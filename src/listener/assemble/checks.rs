@@ -8,8 +8,8 @@ use super::super::keys::KeySet;
 use super::super::lints::{LintedRule, Lints};
 use super::super::oracle;
 use super::super::verify::{
-    Algorithm, Algorithms, Credential, Encoding, Hash, Hashing, Jwt, JwtKeys, KeySource, Kind,
-    PublicKey, Rule, Signature, SignatureSource, SignedTime, Signs, Verification,
+    Credential, Encoding, Hash, Hashing, Jwt, JwtKeys, KeySource, Kind, PublicKey, Rule, Signature,
+    SignatureAlgorithm, SignatureAlgorithms, SignatureSource, SignedTime, Signs, Verification,
 };
 use super::Assembly;
 use super::part::Part;
@@ -265,11 +265,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// Returns the algorithm of a public key check, or those among which the request chooses.
-    fn algorithms(&mut self, part: Part<'a>) -> Option<Algorithms> {
+    fn algorithms(&mut self, part: Part<'a>) -> Option<SignatureAlgorithms> {
         let given = part.get("algorithm")?;
         let name = part.get("algorithm_name");
         match (given.node.as_str(), name) {
-            (Some(one), None) => algorithm_of(one).map(Algorithms::One),
+            (Some(one), None) => algorithm_of(one).map(SignatureAlgorithms::One),
             (Some(_), Some(name)) => {
                 self.wrong(name, "`algorithm_name` chooses in a table of algorithms: `algorithm = { \"2\" = \"rsa-sha256\" }`");
                 None
@@ -283,7 +283,10 @@ impl<'a> Assembly<'a> {
                 let named = |(entry, value): (&crate::document::Entry, Part<'a>)| {
                     Some((entry.key.text.as_str().into(), algorithm_of(value.node.as_str()?)?))
                 };
-                Some(Algorithms::Named { name, all: given.entries().filter_map(named).collect() })
+                Some(SignatureAlgorithms::Named {
+                    name,
+                    all: given.entries().filter_map(named).collect(),
+                })
             }
         }
     }
@@ -362,13 +365,13 @@ impl<'a> Assembly<'a> {
 
     fn jwt(&mut self, part: Part<'a>, vars: &OwnedValue) -> Option<Jwt> {
         let keys = self.jwt_keys(part, vars);
+        let issuer = self.constant(part.get("issuer")?, vars);
+        let audience = self.constant(part.get("audience")?, vars);
         let rule = self.claims_rule(part);
         // A rule with an error must not be left out of a listener.
         if part.get("rule").is_some() && rule.is_none() {
             return None;
         }
-        let issuer = self.constant(part.get("issuer")?, vars);
-        let audience = self.constant(part.get("audience")?, vars);
         let algorithms = part.get("algorithms")?.items().map(|part| part.node.to_value()).collect();
         let leeway = part.duration("leeway").unwrap_or_default();
         let max_age = part.get("max_age").and_then(|part| duration::of(part.node));
@@ -400,10 +403,10 @@ impl<'a> Assembly<'a> {
 }
 
 /// Returns the algorithm of a name. The schema has no other names.
-fn algorithm_of(name: &str) -> Option<Algorithm> {
+fn algorithm_of(name: &str) -> Option<SignatureAlgorithm> {
     let row = ALGORITHMS.iter().find(|algorithm| algorithm.name == name)?;
     let program = Engine::new().compile(row.source).ok()?;
-    Some(Algorithm { shown: row.shown, jose: row.jose, kind: row.kind, program })
+    Some(SignatureAlgorithm { shown: row.shown, jose: row.jose, kind: row.kind, program })
 }
 
 /// Converts a network of IPv4-mapped IPv6 addresses (RFC 4291, section 2.5.5.2) to its IPv4 form.

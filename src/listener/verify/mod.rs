@@ -19,7 +19,7 @@ pub use credential::{Presented, presented};
 pub(super) use hash::Hash;
 pub(super) use jwt::{Jwt, JwtKeys};
 pub(super) use key_url::KeyUrl;
-pub(super) use public_key::{Algorithm, Algorithms, KeySource, PublicKey};
+pub(super) use public_key::{KeySource, PublicKey, SignatureAlgorithm, SignatureAlgorithms};
 pub(super) use received::{Encoding, SignatureSource};
 pub(super) use rule::{Rule, Signs};
 pub(super) use signature::{Hashing, Signature};

@@ -21,7 +21,7 @@ pub(in crate::listener) struct PublicKey {
     pub(in crate::listener) key: KeySource,
     /// The id of the key in a JWK Set, if the request names it.
     pub(in crate::listener) key_id: Option<Program>,
-    pub(in crate::listener) algorithms: Algorithms,
+    pub(in crate::listener) algorithms: SignatureAlgorithms,
     pub(in crate::listener) payloads: Vec<Program>,
     pub(in crate::listener) received: SignatureSource,
     pub(in crate::listener) time: Option<SignedTime>,
@@ -38,21 +38,21 @@ pub(in crate::listener) enum KeySource {
 
 /// The algorithm of a signature.
 #[derive(Debug)]
-pub(in crate::listener) enum Algorithms {
+pub(in crate::listener) enum SignatureAlgorithms {
     /// Always the same.
-    One(Algorithm),
+    One(SignatureAlgorithm),
     /// The one that the request names.
     Named {
         /// The expression for the name.
         name: Program,
         /// The algorithms by name. A request cannot add to them.
-        all: Vec<(Box<str>, Algorithm)>,
+        all: Vec<(Box<str>, SignatureAlgorithm)>,
     },
 }
 
 /// A signature algorithm.
 #[derive(Debug)]
-pub(in crate::listener) struct Algorithm {
+pub(in crate::listener) struct SignatureAlgorithm {
     /// The name in messages.
     pub(in crate::listener) shown: &'static str,
     /// Its name in a JWK (`alg`). Empty if it has none: then a JWK with `alg` is not used.
@@ -63,9 +63,9 @@ pub(in crate::listener) struct Algorithm {
     pub(in crate::listener) program: Program,
 }
 
-impl Algorithms {
+impl SignatureAlgorithms {
     /// Returns the algorithm of a request.
-    fn of(&self, evidence: &mut Evidence<'_, '_>) -> Result<&Algorithm, Failed> {
+    fn of(&self, evidence: &mut Evidence<'_, '_>) -> Result<&SignatureAlgorithm, Failed> {
         let (name, all) = match self {
             Self::One(algorithm) => return Ok(algorithm),
             Self::Named { name, all } => (name, all),
@@ -170,7 +170,7 @@ impl PublicKey {
     fn keys<'c>(
         &self,
         evidence: &mut Evidence<'c, '_>,
-        algorithm: &Algorithm,
+        algorithm: &SignatureAlgorithm,
     ) -> Result<(Vec<CandidateKey<'c>>, Box<str>), Failed> {
         let id = self.key_id(evidence)?;
         let fits = |key: &Jwk| {
@@ -194,7 +194,10 @@ impl PublicKey {
 
 /// Returns the candidates of a plausible length. Returns an error if it finds no candidate or too
 /// many.
-fn plausible(algorithm: &Algorithm, candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failed> {
+fn plausible(
+    algorithm: &SignatureAlgorithm,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<Candidate>, Failed> {
     let is_plausible = |candidate: &Candidate| LENGTHS.contains(&candidate.bytes.len());
     let plausible: Vec<_> = candidates.into_iter().filter(is_plausible).collect();
     if plausible.len() > MAX_CANDIDATES {
@@ -238,7 +241,7 @@ fn fault(owner: &str, reason: &str) -> Failed {
 
 fn verify(
     evidence: &mut Evidence<'_, '_>,
-    algorithm: &Algorithm,
+    algorithm: &SignatureAlgorithm,
     keys: &[CandidateKey<'_>],
     message: &[u8],
     signature: &[u8],

@@ -1,7 +1,7 @@
 //! Keys by URL: the gateway fetches them once, caches them, and answers 503 where it cannot.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
@@ -85,9 +85,23 @@ impl Keyed {
         ));
     }
 
-    /// Returns the list of rejected requests.
-    fn rejected(&self) -> String {
-        self.folder.stdout_of(&["requests", "list", "--rejected", "--format", "json"])
+    /// Waits until the list of rejected requests has a text a number of times.
+    fn wait_for_rejected(&self, text: &str, times: usize) {
+        wait_for_rejected(&self.folder, text, times);
+    }
+}
+
+/// Waits until the list of rejected requests, which is written later than the answers, has a text a
+/// number of times.
+pub(super) fn wait_for_rejected(folder: &Folder, text: &str, times: usize) {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let list = folder.stdout_of(&["requests", "list", "--rejected", "--format", "json"]);
+        if list.matches(text).count() == times {
+            return;
+        }
+        assert!(Instant::now() < until, "not {times} of `{text}`: {list}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -134,8 +148,7 @@ fn more_than_eight_requests_do_not_wait_for_keys_and_get_503_to_try_again() {
     let statuses = send_together(&gateway, 12);
     assert_eq!(statuses, [[200; 8].as_slice(), &[503; 4]].concat());
     assert_eq!(keyed.server.asked().len(), 1);
-    let rejected = keyed.rejected();
-    assert_eq!(rejected.matches("8 requests wait for these keys already").count(), 4, "{rejected}");
+    keyed.wait_for_rejected("8 requests wait for these keys already", 4);
     assert_eq!(send(&gateway, 1, "again").status, 200);
 }
 
@@ -160,8 +173,7 @@ fn a_failed_fetch_answers_503_with_its_reason_in_the_log_and_is_cached() {
         }
         assert_eq!(keyed.server.asked(), ["/jwks"], "{reason}");
         gateway.wait_for_log("key fetch failed");
-        let rejected = keyed.rejected();
-        assert!(rejected.contains("keys_unavailable") && rejected.contains(reason), "{rejected}");
+        keyed.wait_for_rejected(reason, 2);
         let shown = gateway.wait_for_log("outcome=keys_unavailable");
         assert!(shown.contains(reason), "{shown}");
     }
@@ -173,7 +185,7 @@ fn keys_at_an_internal_address_are_not_fetched() {
     keyed.allow("");
     let gateway = keyed.folder.serve();
     assert_eq!(send(&gateway, 1, "{}").status, 503);
-    assert!(keyed.rejected().contains("it leads to a loopback address"), "{}", keyed.rejected());
+    keyed.wait_for_rejected("it leads to a loopback address", 1);
     assert_eq!(keyed.server.asked().len(), 0);
 }
 
@@ -186,7 +198,7 @@ fn a_server_of_keys_without_a_trusted_certificate_is_refused() {
     ));
     let gateway = keyed.folder.serve();
     assert_eq!(send(&gateway, 1, "{}").status, 503);
-    assert!(keyed.rejected().contains("no trusted authority issued"), "{}", keyed.rejected());
+    keyed.wait_for_rejected("no trusted authority issued", 1);
     assert_eq!(keyed.server.asked().len(), 0);
 }
 
