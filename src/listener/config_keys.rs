@@ -497,21 +497,27 @@ pub(super) static CHALLENGES: Table = Table {
     one_of: &[],
 };
 
+/// The default of a key that a listener needs, and that a recipe may give.
+const OF_THE_RECIPE: &str = "the recipe's; without one it is required";
+
 static CONFIRMATIONS: Table = Table {
     name: "a confirmation",
     doc: "The confirmation of a subscription: the gateway fetches a URL that a verified request names, once.",
     fields: &[
-        required(
+        optional(
             "detect",
             FieldType::Expression,
             "An expression that holds for requests that ask for it only.",
-        ),
-        required("url", FieldType::Expression, "The URL to fetch, as the request names it."),
-        required(
+        )
+        .or_derived(OF_THE_RECIPE),
+        optional("url", FieldType::Expression, "The URL to fetch, as the request names it.")
+            .or_derived(OF_THE_RECIPE),
+        optional(
             "hosts",
             FieldType::List(&FieldType::Text),
             "The hosts that `url` may have, at port 443: `sns.*.amazonaws.com`; `*` stands for exactly one label.",
-        ),
+        )
+        .or_derived(OF_THE_RECIPE),
     ],
     one_of: &[],
 };

@@ -81,6 +81,11 @@ impl<'a> Assembly<'a> {
             );
             return None;
         }
+        for key in ["detect", "url", "hosts"].into_iter().filter(|key| part.get(key).is_none()) {
+            let missing = format!("a confirmation has no `{key}`");
+            let missing = Diagnostic::new(Code::E0603, part.node.span, missing);
+            self.report(part, missing.help(format!("write `{key} = …` below `[confirm]`")));
+        }
         let detect = part.get("detect").and_then(|part| self.program(part));
         let url = part.get("url").and_then(|part| self.program(part));
         let hosts = part.get("hosts").and_then(|part| self.hosts(part));

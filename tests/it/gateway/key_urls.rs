@@ -228,6 +228,29 @@ fn a_monitored_verification_without_keys_lets_the_request_pass() {
 }
 
 #[test]
+fn a_replay_fetches_no_keys_and_keeps_the_logged_verdict() {
+    let Some(keyed) = Keyed::new(|_| Document::ok(jwks(1))) else { return };
+    let text = format!("capture = true\n{}", with_keys(&keyed.url("/jwks")));
+    keyed.folder.write("listeners/tokens.toml", &text);
+    let gateway = keyed.folder.serve();
+    assert_eq!(send(&gateway, 1, "{}").status, 200);
+    assert_eq!(send(&gateway, 2, "{}").status, 401);
+    keyed.wait_for_rejected("bad_token", 1);
+    assert!(gateway.stop().success());
+    let output = keyed.folder.stdout_of(&["replay", "--format", "json"]);
+    let replayed: Vec<serde_json::Value> = serde_json::from_str(&output).unwrap();
+    assert!(!replayed.is_empty(), "{output}");
+    for one in &replayed {
+        assert_eq!(
+            (&one["differs"], &one["verifiedAgain"]),
+            (&json!(false), &json!(false)),
+            "{one}"
+        );
+    }
+    assert_eq!(keyed.server.asked().len(), 1);
+}
+
+#[test]
 fn a_test_has_no_network_and_names_the_missing_document() {
     let folder = Folder::with_listener("");
     folder.write("listeners/github.toml", &with_keys("https://keys.example.com/jwks"));
