@@ -1,6 +1,8 @@
 //! Tests beyond the examples of the rows: published vectors, invalid keys, tokens and signatures,
 //! and the protection of secrets.
 
+#[cfg(feature = "listener")]
+mod certificates;
 mod decryption;
 mod jwk;
 
