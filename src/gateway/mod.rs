@@ -27,6 +27,7 @@ pub use config::settings::{Limits, Retention, SETTINGS_FILE, Settings, TenantSou
 pub use deliver::ClientsError;
 #[cfg(feature = "cli")]
 pub(crate) use deliver::trusted_roots;
+#[cfg(feature = "cli")]
 pub(crate) use http::collected;
 #[cfg(feature = "cli")]
 pub(crate) use http::handshake_reason;

@@ -249,6 +249,7 @@ fn shown_name(folder: &Path, path: &Path) -> String {
 
 /// Returns the errors of files that only a running gateway needs: its certificates and its key. The
 /// commands that run beside a gateway may lack the permission to read them.
+#[cfg(feature = "cli")]
 pub(crate) fn check_server_files(folder: &Path) -> Option<Diagnostics> {
     let path = folder.join(SETTINGS_FILE);
     let text = std::fs::read_to_string(&path).ok()?;
