@@ -138,6 +138,21 @@ fn a_value_whose_copy_would_differ_is_evaluated_again() {
 }
 
 #[test]
+fn a_context_with_another_variable_does_not_use_the_cache() {
+    let defined = defined("$COUNTED(body.text)", &["d", "d"]);
+    let cache = DefinitionCache::new(&defined.uses);
+    let (first, second) = (serde_json::json!({ "text": "a" }), serde_json::json!({ "text": "b" }));
+    let mut context = Context::new();
+    context.set("body", &first).set_definitions(&cache);
+    let mut changed = context.clone();
+    changed.set("body", &second);
+    let [program, _] = defined.programs.as_slice() else { unreachable!() };
+    for (context, expected) in [(&context, "\"a\""), (&changed, "\"b\""), (&context, "\"a\"")] {
+        assert_eq!(program.eval(context).unwrap().to_string(), expected);
+    }
+}
+
+#[test]
 fn a_large_value_is_evaluated_again() {
     let defined = defined("$COUNTED(body.text)", &["$LENGTH(d)", "$LENGTH(d) + 1"]);
     let body = serde_json::json!({ "text": "x".repeat(5 << 20) });

@@ -121,7 +121,8 @@ struct KeyHash {
 const VERSION: &[u8] = b"hookgate deduplication key 2\0";
 
 /// Returns the hash of the body, for a request without usable keys: the sender wrote it in a form
-/// that the keys do not expect, and sends it again in the same form.
+/// that the keys do not expect, and sends it again in the same form. The body counts without its
+/// content encoding: where a sender signs before it compresses, anyone can compress it again.
 fn body_key(context: &Context<'_>) -> Option<KeyHash> {
     let hash =
         Sha256::new_with_prefix(VERSION).chain_update(b"body\0").chain_update(body(context)?);
@@ -129,5 +130,5 @@ fn body_key(context: &Context<'_>) -> Option<KeyHash> {
 }
 
 fn body<'c>(context: &Context<'c>) -> Option<&'c [u8]> {
-    context.get("raw_body").content().filter(|body| !body.is_empty())
+    context.get("decoded_body").content().filter(|body| !body.is_empty())
 }

@@ -50,6 +50,8 @@ impl<'c> Context<'c> {
     /// Sets a variable, and replaces an earlier value.
     pub fn set(&mut self, root: &'c str, value: impl Into<Value<'c>>) -> &mut Self {
         let value = value.into();
+        // The cached values are those of the other variables.
+        self.definitions = None;
         for entry in self.roots.iter_mut().chain(&mut self.more) {
             if entry.0 == root {
                 entry.1 = value;

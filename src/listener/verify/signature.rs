@@ -8,6 +8,7 @@ use super::received::Candidate;
 use super::{Evidence, PassedVerification, SignatureSource, SignedTime, VerificationResult};
 use crate::engine::{Context, Program};
 use crate::listener::reason::{Failed, ReasonCode};
+use crate::listener::request::{Request, text_or_bytes};
 
 /// A signature with its hash function.
 type HashedSignature = (Hash, Vec<u8>);
@@ -53,8 +54,12 @@ impl Signature {
             return Ok(PassedVerification { message: self.matched(at.secret), signed });
         }
         let mut message = self.differs(&hashed);
-        if hint == Hint::Matches || (hint == Hint::BodyNotSeen && compared.guess(evidence)) {
+        if hint == Hint::Matches || (hint == Hint::BodyNotSeen && compared.fits_trimmed(evidence)) {
             message.push_str("; it matches if the body's last line end is dropped");
+        } else if compared.fits_unpacked(evidence) {
+            message.push_str(
+                "; it matches for the unpacked body: write `payload = [\"raw_body\", \"decoded_body\"]`",
+            );
         }
         Err((ReasonCode::DigestDiffers, message))
     }
@@ -211,16 +216,30 @@ impl SignatureComparison<'_> {
     }
 
     /// Returns true if a candidate matches a short body without its last line break. Used if the
-    /// messages do not contain the body itself, for example if they contain its digest. At most
-    /// [`MAX_GUESSED`] bytes of a request are processed for this, over all verifications.
-    fn guess(&self, evidence: &mut Evidence<'_, '_>) -> bool {
+    /// messages do not contain the body itself, for example if they contain its digest.
+    fn fits_trimmed(&self, evidence: &mut Evidence<'_, '_>) -> bool {
         let body = evidence.request.raw_body;
-        let Some(line_end) = line_end(body).filter(|_| body.len() <= MAX_GUESSED) else {
+        let Some(line_end) = line_end(body) else {
             return false;
         };
-        let trimmed = body.get(..body.len() - line_end).unwrap_or_default();
+        self.fits(evidence, body.get(..body.len() - line_end).unwrap_or_default())
+    }
+
+    /// Returns true if a candidate matches the body without its content encoding. Some senders sign
+    /// a body before they compress it.
+    fn fits_unpacked(&self, evidence: &mut Evidence<'_, '_>) -> bool {
+        let Request { raw_body, unpacked, .. } = evidence.request;
+        !std::ptr::eq(*raw_body, *unpacked) && self.fits(evidence, unpacked)
+    }
+
+    /// Returns true if a candidate matches with another body in place of `raw_body`. At most
+    /// [`MAX_GUESSED`] bytes of a request are processed for this, over all verifications.
+    fn fits(&self, evidence: &mut Evidence<'_, '_>, body: &[u8]) -> bool {
+        if body.len() > MAX_GUESSED {
+            return false;
+        }
         let mut context = evidence.context.clone();
-        context.set("raw_body", crate::listener::request::text_or_bytes(trimmed));
+        context.set("raw_body", text_or_bytes(body));
         self.signature.payloads.iter().any(|payload| {
             // Computing the message may hash the body too.
             evidence.guessed_bytes += body.len();

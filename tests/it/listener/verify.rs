@@ -577,6 +577,37 @@ fn a_compressed_body_is_signed_as_sent_or_as_decoded() {
     }
 }
 
+/// The log says where the signature fits, and the same content in another compression is the same
+/// event.
+#[test]
+fn a_body_signed_before_compression_gets_a_hint_and_one_deduplication_key() {
+    let signature = |payload: &str| {
+        secured(&format!(
+            "[[verify]]\nname = \"s\"\n[verify.signature]\nsecret = \"KEY\"\nhash = \"sha256\"\npayload = {payload}\nreceived = 'headers[\"x-sig\"]'\nencoding = \"hex\"\n[deduplicate]\nkeys = [\"nosuch\"]\n"
+        ))
+    };
+    let decided_of =
+        |listener: &hookgate::listener::Listener, packed: &[u8], unpacked: &[u8], signed: &[u8]| {
+            let sent = Sent::json(packed).with("X-Sig", hex::encode(sha256(KEY, signed)));
+            sent.seen(|request| {
+                decided(listener, &Request { unpacked, ..*request }, request.received_at)
+            })
+        };
+    let unpacked = br#"{"type":"a"}"#;
+    let raw = signature("'raw_body'");
+    let hint = "write `payload = [\"raw_body\", \"decoded_body\"]`";
+    let refused = decided_of(&raw, b"packed", unpacked, unpacked);
+    assert!(messages_of(&refused).contains(hint), "{}", messages_of(&refused));
+    for (packed, signed) in [(b"packed".as_slice(), b"other".as_slice()), (unpacked, b"other")] {
+        let refused = decided_of(&raw, packed, unpacked, signed);
+        assert!(!messages_of(&refused).contains("unpacked"), "{}", messages_of(&refused));
+    }
+    let decoded = signature("'decoded_body'");
+    let keys = [b"packed".as_slice(), b"packed again"]
+        .map(|packed| decided_of(&decoded, packed, unpacked, unpacked).dedup.unwrap().hashes);
+    assert_eq!(keys[0], keys[1]);
+}
+
 #[test]
 fn the_path_is_that_of_the_public_url_and_header_names_are_in_lower_case() {
     let listener = open(
