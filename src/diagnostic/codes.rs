@@ -795,5 +795,11 @@ codes! {
         example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n",
         fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"GitHub\"\ntenant = \"acme\"\nprovider = \"github\"\n\n[secrets]\nGITHUB = { env = \"NAME\" }\n\n[body]\nformat = \"json\"\n\n[filter]\nkeep_when = 'parsed_body.action == \"opened\"'\n"),
         setting: Listener,
+    }    W0616 {
+        title: "an empty variable of a recipe",
+        explanation: "The recipe needs the variable, and the file of the listener has it empty, as `hookgate init` writes it. The verification compares requests with it, so it accepts none.",
+        example: "id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Topic\"\ntenant = \"acme\"\nprovider = \"aws-sns\"\n\n[vars]\ntopic_arn = \"\"\n",
+        fixed: Some("id = \"5b1f1f0c-8f6f-4e0b-9a53-0f8d0d2c7a10\"\nname = \"Topic\"\ntenant = \"acme\"\nprovider = \"aws-sns\"\n\n[vars]\ntopic_arn = \"arn:aws:sns:eu-central-1:123456789012:orders\"\n"),
+        setting: Listener,
     }
 }

@@ -473,6 +473,19 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// Warns about a variable of the recipe that is empty, as `init` writes it.
+    fn warn_of_empty(&mut self, name: &str, part: Part<'_>, value: &OwnedValue) {
+        let of_recipe = self.recipe.map(|recipe| recipe.vars.as_slice()).unwrap_or_default();
+        let needed = of_recipe.iter().find(|var| var.name == name && var.default.is_none());
+        let is_empty = matches!(value, OwnedValue::Text(text) if text.trim().is_empty());
+        if let Some(var) = needed.filter(|_| is_empty) {
+            let message = format!("`vars.{name}` is empty, so no request can be verified");
+            let warning = Diagnostic::new(Code::W0616, part.node.span, message)
+                .help(format!("it is {}", var.what));
+            self.report_if_not_allowed(part.of_recipe, warning);
+        }
+    }
+
     fn vars(&mut self) -> OwnedValue {
         let mut vars: BTreeMap<Box<str>, OwnedValue> = BTreeMap::new();
         let of_recipe = self.recipe.map(|recipe| recipe.vars.as_slice()).unwrap_or_default();
@@ -486,6 +499,7 @@ impl<'a> Assembly<'a> {
             if entry.key.text == "tolerance" && !checks::is_tolerance(&value) {
                 self.wrong(part, "a tolerance is a time span as `10m`, seconds, or `off`");
             }
+            self.warn_of_empty(&entry.key.text, part, &value);
             vars.insert(entry.key.text.as_str().into(), value);
         }
         for (name, value) in &self.outside.vars {
