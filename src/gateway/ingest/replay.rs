@@ -156,7 +156,7 @@ fn of_log(listener: &Listener, record: &RequestRecord) -> Result<Decision, &'sta
         (Some(body), _) => Cow::Borrowed(body.as_str()),
         (None, Some(_)) if !listener.reads_json() => return Err(NOT_JSON),
         (None, Some(parsed)) => Cow::Owned(parsed.to_string()),
-        // Without either, the request had no body.
+        (None, None) if has_bytes(member("raw_body")) => return Err(NOT_LOGGED),
         (None, None) => Cow::Borrowed(""),
     };
     let query = query_of(member("query_params")).ok_or(CUT)?;
@@ -183,6 +183,14 @@ const CUT: &str = "its log was cut, so nothing can be said";
 /// The reason for a body of which only the parsed value is stored.
 const NOT_JSON: &str =
     "its log has only the parsed body, and `body.format` has no `json` to read it in";
+
+/// The reason for a body that the log does not show.
+const NOT_LOGGED: &str = "its log has not the body, which is no text or is redacted: `capture = true` stores accepted requests";
+
+/// Returns true if the logged request had a body.
+fn has_bytes(raw_body: Option<Value<'_>>) -> bool {
+    raw_body.and_then(Value::as_text).is_some_and(|shown| !shown.is_empty())
+}
 
 /// Returns the query; `None` if the log has values that are no strings.
 fn query_of(params: Option<Value<'_>>) -> Option<String> {
