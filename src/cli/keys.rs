@@ -205,10 +205,13 @@ fn to_json(key: &Key) -> serde_json::Value {
     })
 }
 
-/// Returns the id of a key: of the id itself, or of the whole key as its owner sends it.
+/// Returns the id of a key: of the id itself, or of the whole key as its owner sends it. A secret
+/// can have underscores too.
 fn id_of(key: &str) -> &str {
-    let id = key.strip_prefix("hg_").unwrap_or(key);
-    id.split('_').next().unwrap_or(id)
+    match key.strip_prefix("hg_") {
+        Some(rest) => rest.split('_').next().unwrap_or(rest),
+        None => key,
+    }
 }
 
 /// Length of the id of a key, in letters.
@@ -242,7 +245,8 @@ fn not_revoked(store: &dyn Store, id: &str) -> Error {
     if let Some(at) = keys.iter().find(|key| key.id == id).and_then(|key| key.revoked_at) {
         return Error::Usage(format!("the key `{id}` was revoked before, at {}", time_of(at)));
     }
-    let is_id = id.len() <= ID_LETTERS && id.bytes().all(|letter| letter.is_ascii_hexdigit());
+    let is_id =
+        (1..=ID_LETTERS).contains(&id.len()) && id.bytes().all(|letter| letter.is_ascii_hexdigit());
     let shown = if is_id { format!("`{id}`") } else { "this".to_owned() };
     Error::Usage(format!(
         "{shown} is the id of no key: give the part of a key between its first two underscores, as \
