@@ -466,6 +466,11 @@ impl<'s, 'a> Args<'s, 'a> {
         Self { function, values }
     }
 
+    /// Returns the name of the called function, for messages.
+    pub(super) fn function_name(self) -> &'static str {
+        self.function.name
+    }
+
     /// Returns the number of arguments.
     pub fn len(self) -> usize {
         self.values.len()

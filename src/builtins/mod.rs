@@ -10,6 +10,7 @@
 //! Knows only values: no source text, no program, no clock.
 
 mod crypto;
+mod currency;
 mod encoding;
 mod function;
 mod general;
@@ -17,14 +18,17 @@ mod html;
 mod invoke;
 mod list;
 mod mapper;
+mod members;
 mod mustache;
 mod network;
 mod nfa_states;
 mod number;
+mod number_format;
 mod object;
 mod pattern;
 mod pattern_cost;
 mod pattern_pool;
+mod set_path;
 #[cfg(test)]
 mod testing;
 mod text;

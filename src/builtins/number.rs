@@ -2,12 +2,21 @@
 //! formats of times.
 
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
-use super::{Args, Env};
+use super::{Args, Env, number_format};
 use crate::value::{
     Fault, FaultKind, Heap, Kinds, Number, ParsedNumber, Value, plain_notation, quoted,
 };
 
-pub(super) const FUNCTIONS: &[Function] = &[INTEGER, DECIMAL, ROUND, FLOOR, CEIL, ABS];
+pub(super) const FUNCTIONS: &[Function] = &[
+    INTEGER,
+    DECIMAL,
+    ROUND,
+    FLOOR,
+    CEIL,
+    ABS,
+    number_format::FORMAT_NUMBER,
+    number_format::FORMAT_MINOR_UNITS,
+];
 
 const NUMERIC: Kinds = Kinds::NUMBER.or(Kinds::TIME);
 

@@ -1,10 +1,20 @@
 //! Functions of the object family. Knows no lambdas: loops over objects are in the list family.
 
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
-use super::{Args, Env};
+use super::{Args, Env, members, set_path};
 use crate::value::{Fault, FaultKind, Kinds, Object, ObjectBuilder, Value};
 
-pub(super) const FUNCTIONS: &[Function] = &[MERGE, KEYS, VALUES, ENTRIES];
+pub(super) const FUNCTIONS: &[Function] = &[
+    MERGE,
+    KEYS,
+    VALUES,
+    ENTRIES,
+    members::FROM_ENTRIES,
+    members::OMIT,
+    members::PICK,
+    members::RENAME,
+    set_path::SET,
+];
 
 const MERGE: Function = Function {
     name: "MERGE",

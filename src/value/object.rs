@@ -126,6 +126,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Returns true if its keys match in any ASCII case.
+    pub fn is_case_insensitive(self) -> bool {
+        matches!(self, Self::BlindOwned(_) | Self::BlindJson(_))
+    }
+
     /// Returns true if it contains a secret, at any depth.
     pub fn holds_secret(self) -> bool {
         matches!(self, Self::Built(object) if object.nature.secret)

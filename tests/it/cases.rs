@@ -95,6 +95,11 @@ fn published_expressions_have_the_published_results() {
 }
 
 #[test]
+fn published_rules_have_the_published_results_by_functions() {
+    check("tests/cases/published_functions.json");
+}
+
+#[test]
 fn every_language_rule_has_test_cases() {
     let mut files: Vec<_> = std::fs::read_dir("tests/cases/language")
         .unwrap()

@@ -10,6 +10,7 @@ mod crypto;
 mod dates;
 mod differential;
 mod encodings;
+mod functions;
 mod json;
 mod laws;
 mod logic;

@@ -56,7 +56,7 @@ fn patterns_compiled_in_a_loop_meet_the_step_limit() {
 
 /// Functions that do not read every element: `$ALL` stops at one that fails, and `$RENDER` reads
 /// only the names in its template.
-const AT_ONCE: &[&str] = &["FIRST", "LAST", "LENGTH", "KIND", "ALL", "RENDER"];
+const AT_ONCE: &[&str] = &["FIRST", "LAST", "LENGTH", "KIND", "ALL", "RENDER", "LIST", "SET"];
 
 /// Returns the source of an argument that fits a parameter.
 fn argument(param: &Param) -> String {

@@ -84,7 +84,7 @@ fn parse_pairs<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault
 }
 
 /// Keys in order of appearance, each with its values.
-struct Grouped<'a> {
+pub(super) struct Grouped<'a> {
     heap: &'a Heap,
     places: HashMap<&'a str, usize>,
     groups: Vec<Group<'a>>,
@@ -94,11 +94,11 @@ struct Grouped<'a> {
 type Group<'a> = (&'a str, SmallVec<[Value<'a>; 1]>);
 
 impl<'a> Grouped<'a> {
-    fn new(heap: &'a Heap) -> Self {
+    pub(super) fn new(heap: &'a Heap) -> Self {
         Self { heap, places: HashMap::new(), groups: Vec::new() }
     }
 
-    fn push(&mut self, key: &'a str, value: Value<'a>) -> Result<(), Fault> {
+    pub(super) fn push(&mut self, key: &'a str, value: Value<'a>) -> Result<(), Fault> {
         self.heap.work(1)?;
         self.heap.charge(size_of::<(usize, Group<'_>)>())?;
         let place = *self.places.entry(key).or_insert(self.groups.len());
@@ -109,7 +109,7 @@ impl<'a> Grouped<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Value<'a>, Fault> {
+    pub(super) fn finish(self) -> Result<Value<'a>, Fault> {
         let mut object = self.heap.object_builder();
         for (key, values) in self.groups {
             object.push(

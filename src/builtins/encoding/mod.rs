@@ -3,9 +3,12 @@
 
 mod canonical;
 mod form;
+mod parse_url;
 mod spelling;
 mod url;
+mod yaml;
 
+pub(super) use self::url::urlencoded;
 use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{
@@ -27,6 +30,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     url::URLDECODE,
     form::PARSE_FORM,
     form::PARSE_PAIRS,
+    parse_url::PARSE_URL,
+    yaml::PARSE_YAML,
 ];
 
 const PARSE_JSON: Function = Function {

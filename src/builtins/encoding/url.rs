@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
 use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Heap, Kinds, Value};
+use crate::value::{Fault, FaultKind, Heap, Kinds, TextBuilder, Value};
 
 pub(super) const URLENCODE: Function = Function {
     name: "URLENCODE",
@@ -47,10 +47,16 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 fn urlencode<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let mut encoded = env.heap.text_builder();
-    for part in utf8_percent_encode(args.text(0)?, RESERVED) {
-        encoded.push(part)?;
-    }
+    urlencoded(args.text(0)?, &mut encoded)?;
     Ok(Value::Text(encoded.finish()))
+}
+
+/// Writes a text percent-encoded.
+pub(in crate::builtins) fn urlencoded(
+    text: &str,
+    encoded: &mut TextBuilder<'_>,
+) -> Result<(), Fault> {
+    utf8_percent_encode(text, RESERVED).try_for_each(|part| encoded.push(part))
 }
 
 fn urldecode<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {

@@ -2,6 +2,7 @@
 //! the compiler lowers them. The code of the other functions is next to their rows.
 
 mod loops;
+mod parts;
 mod range;
 mod unique;
 
@@ -28,6 +29,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     SUM,
     MIN,
     MAX,
+    parts::CHUNK,
+    parts::LIST,
 ];
 
 const FLATTEN: Function = Function {

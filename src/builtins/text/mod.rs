@@ -1,9 +1,14 @@
 //! The text family: its rows in the order of the reference page. Each row is next to its code, in
 //! the file of its topic.
 
+mod boolean;
 mod case;
 mod convert;
+mod cut;
+mod escape;
+mod glob;
 mod lookahead;
+mod matches;
 mod parts;
 mod search;
 
@@ -27,4 +32,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     convert::TEXT,
     convert::STRIP_HTML,
     convert::RENDER,
+    boolean::BOOLEAN,
+    cut::REPLACE_STRING,
+    cut::TRUNCATE,
+    escape::ESCAPE,
+    glob::GLOB,
+    matches::EXTRACT_ALL,
+    matches::EXTRACT_GROUPS,
 ];

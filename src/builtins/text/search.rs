@@ -4,8 +4,8 @@ use regex::{Captures, Match, Regex};
 
 use super::lookahead::{Lookahead, reach};
 use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, Role, example};
-use crate::builtins::{Args, Env};
-use crate::value::{Fault, FaultKind, Kinds, TextBuilder, Value, shortened};
+use crate::builtins::{Args, Env, Pattern};
+use crate::value::{Fault, FaultKind, Heap, Kinds, TextBuilder, Value, shortened};
 
 pub(super) const REPLACE: Function = Function {
     name: "REPLACE",
@@ -136,7 +136,7 @@ fn extract<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 }
 
 /// Returns the group to extract, in the numbering of the pattern: 0 is the whole match.
-fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
+pub(super) fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
     let group = match args.value(2) {
         Value::Null => return Ok(usize::from(regex.captures_len() > 1)),
         Value::Number(_) => usize::try_from(args.integer(2)?).ok(),
@@ -155,12 +155,10 @@ fn wanted_group(args: Args<'_, '_>, regex: &Regex) -> Result<usize, Fault> {
 fn replace<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let (text, with) = (args.text(0)?, args.text(2)?);
     let pattern = env.pattern(args.text(1)?, text.len())?;
-    let (regex, weight) = (pattern.regex()?, pattern.weight());
+    let regex = pattern.regex()?;
     check_groups(with, &regex)?;
-    let reach = reach(args.text(1)?);
-    let passes = reach.map_or(0, |reach| reach.passes);
-    env.heap.work_on_bytes(text.len().saturating_mul(passes).saturating_mul(weight))?;
-    let mut replaced = Replaced { env, text, reach, weight, done: 0, out: env.heap.text_builder() };
+    let cost = SearchCost::new(env, args.text(1)?, &pattern, text)?;
+    let mut replaced = Replaced { env, text, cost, done: 0, out: env.heap.text_builder() };
     if with.contains('\\') {
         for captures in regex.captures_iter(text) {
             replaced.expand(&captures, with)?;
@@ -201,14 +199,44 @@ const BYTES_PER_STEP: usize = 64;
 /// kilobytes still fit into them.
 const FAR_BYTES_PER_STEP: usize = 256;
 
-/// A text whose matches are being replaced, from left to right.
-struct Replaced<'e, 'a> {
-    env: &'e Env<'a>,
-    text: &'a str,
+/// The work of a sequence of searches in one text.
+pub(super) struct SearchCost<'a> {
+    heap: &'a Heap,
     /// The lookahead of each search; `None` if a search may read all the remaining text.
     reach: Option<Lookahead>,
     /// The number of times that each of these bytes counts.
     weight: usize,
+}
+
+impl<'a> SearchCost<'a> {
+    /// Counts the passes over the whole text that all searches take together.
+    pub(super) fn new(
+        env: &Env<'a>,
+        source: &str,
+        pattern: &Pattern,
+        text: &str,
+    ) -> Result<Self, Fault> {
+        let (reach, weight) = (reach(source), pattern.weight());
+        let passes = reach.map_or(0, |reach| reach.passes);
+        env.heap.work_on_bytes(text.len().saturating_mul(passes).saturating_mul(weight))?;
+        Ok(Self { heap: env.heap, reach, weight })
+    }
+
+    /// Counts a search in the last `left` bytes of the text that found a match.
+    pub(super) fn charge(&self, left: usize) -> Result<(), Fault> {
+        let steps = match self.reach {
+            Some(reach) => reach.bytes.min(left) / BYTES_PER_STEP,
+            None => left / FAR_BYTES_PER_STEP,
+        };
+        self.heap.work(steps.saturating_mul(self.weight).saturating_add(1))
+    }
+}
+
+/// A text whose matches are being replaced, from left to right.
+struct Replaced<'e, 'a> {
+    env: &'e Env<'a>,
+    text: &'a str,
+    cost: SearchCost<'a>,
     /// The offset up to which the text was written.
     done: usize,
     out: TextBuilder<'a>,
@@ -217,12 +245,7 @@ struct Replaced<'e, 'a> {
 impl<'a> Replaced<'_, 'a> {
     /// Writes the text before a match.
     fn keep_until(&mut self, found: Match<'a>) -> Result<(), Fault> {
-        let left = self.text.len() - self.done;
-        let steps = match self.reach {
-            Some(reach) => reach.bytes.min(left) / BYTES_PER_STEP,
-            None => left / FAR_BYTES_PER_STEP,
-        };
-        self.env.heap.work(steps.saturating_mul(self.weight).saturating_add(1))?;
+        self.cost.charge(self.text.len() - self.done)?;
         self.out.push(self.text.get(self.done..found.start()).unwrap_or(""))?;
         self.done = found.end();
         Ok(())

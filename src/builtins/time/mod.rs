@@ -3,6 +3,7 @@
 //! Knows no clock: `$TIME()` is a form that the compiler lowers, and it reads the time that the
 //! host supplies.
 
+mod duration;
 mod format;
 mod parse;
 #[cfg(test)]
@@ -222,6 +223,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         role: Role::Ordinary,
         code: Code::Native(in_zone),
     },
+    duration::PARSE_DURATION,
+    duration::FORMAT_DURATION,
 ];
 
 const FORMAT: Param = Param::new("format", Kinds::TEXT).optional();
