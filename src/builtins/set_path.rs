@@ -36,7 +36,7 @@ pub(super) const SET: Function = Function {
 
 /// One step of a path.
 #[derive(Clone, Copy)]
-enum SetStep<'a> {
+enum KeyOrPosition<'a> {
     Key(&'a str),
     Position(i64),
 }
@@ -53,21 +53,25 @@ fn set<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let mut value = args.value(2);
     for (parent, step) in parents.into_iter().zip(steps).rev() {
         value = match (parent, step) {
-            (Value::List(list), SetStep::Position(at)) => with_item(env, args, list, at, value)?,
-            (Value::Object(object), SetStep::Key(key)) => with_member(env, object, key, value)?,
-            (_, SetStep::Key(key)) => only_member(env, key, value)?,
-            (parent, SetStep::Position(_)) => return Err(no_list(parent)),
+            (Value::List(list), KeyOrPosition::Position(at)) => {
+                with_item(env, args, list, at, value)?
+            }
+            (Value::Object(object), KeyOrPosition::Key(key)) => {
+                with_member(env, object, key, value)?
+            }
+            (_, KeyOrPosition::Key(key)) => only_member(env, key, value)?,
+            (parent, KeyOrPosition::Position(_)) => return Err(no_list(parent)),
         };
     }
     Ok(value)
 }
 
-fn path<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Vec<SetStep<'a>>, Fault> {
+fn path<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Vec<KeyOrPosition<'a>>, Fault> {
     let mut steps = Vec::new();
-    let mut add = |step: SetStep<'a>| -> Result<(), Fault> {
+    let mut add = |step: KeyOrPosition<'a>| -> Result<(), Fault> {
         env.heap.work(1)?;
         // The step, and its parent.
-        env.heap.charge(size_of::<SetStep<'_>>() + size_of::<Value<'_>>())?;
+        env.heap.charge(size_of::<KeyOrPosition<'_>>() + size_of::<Value<'_>>())?;
         steps.push(step);
         Ok(())
     };
@@ -89,7 +93,7 @@ fn path<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Vec<SetStep<'a>>, Fault
 fn keys<'a>(
     env: &Env<'a>,
     path: &'a str,
-    add: &mut impl FnMut(SetStep<'a>) -> Result<(), Fault>,
+    add: &mut impl FnMut(KeyOrPosition<'a>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     if path.is_empty() {
         return Ok(());
@@ -98,24 +102,24 @@ fn keys<'a>(
     for (at, _) in path.match_indices('.') {
         let key = path.get(start..at).unwrap_or("");
         if !key.ends_with('\\') {
-            add(SetStep::Key(unescaped(env, key)?))?;
+            add(KeyOrPosition::Key(unescaped(env, key)?))?;
             start = at + 1;
         }
     }
-    add(SetStep::Key(unescaped(env, path.get(start..).unwrap_or(""))?))
+    add(KeyOrPosition::Key(unescaped(env, path.get(start..).unwrap_or(""))?))
 }
 
 fn unescaped<'a>(env: &Env<'a>, key: &'a str) -> Result<&'a str, Fault> {
     if key.contains("\\.") { env.heap.text(&key.replace("\\.", ".")) } else { Ok(key) }
 }
 
-fn listed_step<'a>(args: Args<'_, 'a>, item: Value<'a>) -> Result<SetStep<'a>, Fault> {
+fn listed_step<'a>(args: Args<'_, 'a>, item: Value<'a>) -> Result<KeyOrPosition<'a>, Fault> {
     if let Some(key) = item.as_text() {
-        return Ok(SetStep::Key(key));
+        return Ok(KeyOrPosition::Key(key));
     }
     match item {
         Value::Number(number) => match number.as_whole().map(i64::try_from) {
-            Some(Ok(position)) => Ok(SetStep::Position(position)),
+            Some(Ok(position)) => Ok(KeyOrPosition::Position(position)),
             Some(Err(_)) => Err(out_of_range(args, number)),
             None => {
                 Err(args.meaningless(1, format!("a path of keys and integers, not `{number}`")))
@@ -129,17 +133,23 @@ fn listed_step<'a>(args: Args<'_, 'a>, item: Value<'a>) -> Result<SetStep<'a>, F
     }
 }
 
-fn child<'a>(args: Args<'_, 'a>, parent: Value<'a>, step: SetStep<'a>) -> Result<Value<'a>, Fault> {
+fn child<'a>(
+    args: Args<'_, 'a>,
+    parent: Value<'a>,
+    step: KeyOrPosition<'a>,
+) -> Result<Value<'a>, Fault> {
     match (parent, step) {
         (Value::Opaque(_), _) => Err(too_deep_to_read()),
-        (Value::Null, SetStep::Key(_)) => Ok(Value::Null),
-        (Value::Object(object), SetStep::Key(key)) => Ok(object.get(key).unwrap_or(Value::Null)),
-        (Value::List(list), SetStep::Position(at)) => {
+        (Value::Null, KeyOrPosition::Key(_)) => Ok(Value::Null),
+        (Value::Object(object), KeyOrPosition::Key(key)) => {
+            Ok(object.get(key).unwrap_or(Value::Null))
+        }
+        (Value::List(list), KeyOrPosition::Position(at)) => {
             let at = position(list, at).ok_or_else(|| out_of_range(args, Number::Int(at)))?;
             Ok(list.get(at).unwrap_or(Value::Null))
         }
-        (parent, SetStep::Position(_)) => Err(no_list(parent)),
-        (parent, SetStep::Key(key)) => Err(Fault::new(
+        (parent, KeyOrPosition::Position(_)) => Err(no_list(parent)),
+        (parent, KeyOrPosition::Key(key)) => Err(Fault::new(
             FaultKind::WrongArgument,
             format!(
                 "`$SET` finds {} where it needs an object with the key {}",
