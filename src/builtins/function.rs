@@ -406,8 +406,20 @@ pub enum LoopKind {
     Find,
     /// Returns the last result. Each run of the body receives the previous result.
     Reduce,
-    /// Returns the elements in the order of the results.
+    /// Returns the elements in the order of the results. Results that are lists compare in turn.
     Sort,
+    /// Returns an object of lists: the elements under each result, which is a string.
+    Group,
+    /// Returns the number of elements that pass.
+    Count,
+    /// Returns the elements without those whose result equals the result of an earlier element.
+    Unique,
+    /// Returns the first element with the smallest result. Null results are left out.
+    Min,
+    /// Returns the first element with the largest result. Null results are left out.
+    Max,
+    /// Returns the sum of the results. Null results are left out.
+    Sum,
 }
 
 /// The special forms.
@@ -423,6 +435,8 @@ pub enum Form {
     Secret,
     /// Returns all active secrets with a name.
     Secrets,
+    /// Returns the body of the lambda, the last argument, which names the arguments before it.
+    With,
 }
 
 /// The environment of a function: the heap and the regular expressions.

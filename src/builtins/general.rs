@@ -53,6 +53,27 @@ pub(super) const FUNCTIONS: &[Function] = &[
         role: Role::Ordinary,
         code: Code::Form(Form::Try),
     },
+    Function {
+        name: "WITH",
+        family: Family::General,
+        params: &[Param::new("value", Kinds::ALL), Param::lambda("name", 1, u8::MAX).rest()],
+        result: Kinds::ALL,
+        doc: "The body of the lambda, which gives the values before it names. Each value runs once, from left to right, and there are as many names as values. A null is passed on, and the body runs.",
+        examples: &[
+            example(
+                r#"$WITH("a b c".$SPLIT(" "), words => [words[0], words[1:].$CONCAT("-")])"#,
+                r#"["a","b-c"]"#,
+            ),
+            example("$WITH(6, 7, (a, b) => a * b)", "42"),
+            example("missing.$WITH(x => x == NULL)", "true"),
+            example("$WITH(1, (a, b) => a)", "E0110"),
+            example("$WITH($SECRET('NAME'), key => key)", "E0203"),
+        ],
+        null: NullPropagation::Passed,
+        declassifies: false,
+        role: Role::Ordinary,
+        code: Code::Form(Form::With),
+    },
 ];
 
 fn kind<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {

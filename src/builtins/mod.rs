@@ -42,6 +42,7 @@ pub use function::{
     NullPropagation, Param, ParamRole, Role, conversion, example,
 };
 pub use invoke::{invoke, null_answer};
+pub(crate) use list::{Total, unique_by_key, with_key};
 pub use mustache::{Template, TemplateError, TemplateRead};
 pub use pattern::{Pattern, PatternCache};
 pub(crate) use pattern_cost::{PatternCost, pattern_cost};
@@ -88,7 +89,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("TOLOWER", "`$LOWERCASE` writes a string in lowercase"),
     ("LEN", "`$LENGTH` counts"),
     ("SIZE", "`$LENGTH` counts"),
-    ("COUNT", "`$LENGTH` counts; `$FILTER` first to count some"),
     ("NOW", "`$TIME()` is the time of the evaluation"),
     ("NUMBER", "`$INTEGER` or `$DECIMAL` turns a string into a number"),
     ("INT", "`$INTEGER` turns a string into an integer"),

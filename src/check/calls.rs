@@ -39,6 +39,7 @@ impl<'c> Checker<'c> {
             args.iter().for_each(|arg| self.look_into(*arg));
             return Type::any();
         };
+        let callee = with_key(callee, args.len() + usize::from(subject.is_some()));
         self.found.callees.insert(place, callee.clone());
         let arguments = self.arguments(subject, name_span, args);
         if !self.check_arity(&callee, name_span, &arguments, subject.is_some()) {
@@ -371,7 +372,33 @@ impl<'c> Checker<'c> {
             Form::Secret | Form::Secrets => self.secret(place, callee, form, subject, arguments),
             Form::Coalesce => self.coalesce(arguments),
             Form::Try => self.attempt(arguments),
+            Form::With => self.with(place, callee, arguments),
         }
+    }
+
+    /// Infers the type of `$WITH(a, b, (x, y) => e)`. The values belong to the outer scope.
+    fn with(&mut self, place: Place, callee: &Function, arguments: &[Argument<'_>]) -> Type {
+        let Some((last, values)) = arguments.split_last() else {
+            return Type::any();
+        };
+        let values: Vec<Type> = values.iter().map(|value| self.argument(*value)).collect();
+        let names = u8::try_from(values.len()).unwrap_or(u8::MAX);
+        let Some(param) = callee.param(1) else {
+            return Type::any();
+        };
+        let Some((params, body)) = self.lambda_argument(callee, param, last, (names, names)) else {
+            return Type::any();
+        };
+        let height = self.scope.height();
+        self.found.frames.insert(place, self.scope.next_slot());
+        for (param, value) in params.iter().zip(values) {
+            self.scope.push(&param.name, value);
+        }
+        let hidden = self.forget(params.iter().map(|param| &*param.name));
+        let answer = self.infer(body);
+        self.recall(hidden);
+        self.scope.truncate(height);
+        Type { truth: None, ..answer }
     }
 
     fn coalesce(&mut self, arguments: &[Argument<'_>]) -> Type {
@@ -481,8 +508,44 @@ impl<'c> Checker<'c> {
         }
         let slot = self.scope.next_slot();
         self.found.frames.insert(place, slot);
+        let span = lambda.as_ref().map(|(_, body)| self.tree.span(*body));
         let body = lambda.map(|(params, body)| self.body(kind, params, body, &subject, &start));
+        if let (Some(body), Some(span)) = (&body, span) {
+            self.loop_key(kind, callee, body, span);
+        }
+        if kind == LoopKind::Count && subject.secret {
+            self.tells_of_secret(callee, self.tree.span(place.expr));
+        }
         loop_answer(kind, callee, &subject, &start, body)
+    }
+
+    /// Checks the result of a lambda that is a key or a summand.
+    fn loop_key(&mut self, kind: LoopKind, callee: &Function, body: &Type, span: Span) {
+        let (wanted, noun) = match kind {
+            LoopKind::Group => (Kinds::TEXT, "groups by strings"),
+            LoopKind::Sum => (Kinds::NUMBER | Kinds::NULL, "adds up numbers"),
+            _ => return,
+        };
+        if kind == LoopKind::Group && body.secret {
+            return self.tells_of_secret(callee, span);
+        }
+        if !body.kinds.meets(wanted) {
+            let message = format!(
+                "`{}` {noun}, and the lambda returns {}",
+                callee.display_name(),
+                body.kinds
+            );
+            let help = body.kinds.only().and_then(|kind| builtins::conversion(kind, wanted));
+            self.uncertain(|this| this.always_fails(Code::E0202, span, &message, help));
+        }
+    }
+
+    fn tells_of_secret(&mut self, callee: &Function, span: Span) {
+        let message = format!("`${}` of a secret would tell of it", callee.name);
+        self.report(
+            Diagnostic::new(Code::E0203, span, message)
+                .help("a secret is for digests, verifications and comparisons"),
+        );
     }
 
     /// Returns the lambda of an argument. `NULL` omits an optional lambda.
@@ -546,11 +609,7 @@ impl<'c> Checker<'c> {
                     span,
                     format!("the lambda of `${}` has {takes}, got {}", callee.name, params.len()),
                 )
-                .help(if least > 1 {
-                    "write `(acc, x) => …`: the result so far, and the element"
-                } else {
-                    "write `x => …`, or `(x, key) => …`"
-                }),
+                .help(parameter_help(callee, (least, most))),
             );
         }
         for (at, param) in params.iter().enumerate() {
@@ -613,11 +672,36 @@ impl<'c> Checker<'c> {
         let hidden = self.forget(params.iter().map(|param| &*param.name));
         let answer = self.uncertain(|this| this.infer(body));
         self.recall(hidden);
-        if matches!(kind, LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find) {
+        if matches!(
+            kind,
+            LoopKind::Filter | LoopKind::Any | LoopKind::All | LoopKind::Find | LoopKind::Count
+        ) {
             lints::condition(self, body, &answer);
         }
         self.scope.truncate(height);
         answer
+    }
+}
+
+/// Returns the loop in place of a function that is called with a key for each element.
+fn with_key(callee: Callee, arguments: usize) -> Callee {
+    match callee {
+        Callee::Builtin(row) if arguments > 1 => {
+            Callee::Builtin(builtins::with_key(row).unwrap_or(row))
+        }
+        other => other,
+    }
+}
+
+/// Returns advice for a lambda with another number of parameters.
+fn parameter_help(callee: &Function, (least, most): (u8, u8)) -> &'static str {
+    match (&callee.code, least, most) {
+        (How::Form(Form::With), ..) => {
+            "give each value before the lambda one name: `$WITH(a, b, (x, y) => …)`"
+        }
+        (_, 2.., _) => "write `(acc, x) => …`: the result so far, and the element",
+        (_, _, 1) => "write `x => …`",
+        _ => "write `x => …`, or `(x, key) => …`",
     }
 }
 
@@ -637,6 +721,29 @@ fn loop_answer(
     let collections = subject.kinds.and(callee.result);
     let mut answer = match kind {
         LoopKind::Any | LoopKind::All => return Type::of(Kinds::BOOLEAN),
+        LoopKind::Count => return Type::of(Kinds::NUMBER),
+        LoopKind::Sum => Type::of(Kinds::NUMBER),
+        LoopKind::Group => Type {
+            secret: subject.secret,
+            digest: subject.digest,
+            digest_text: subject.digest_text,
+            ..collection_of(Type::list_of(subject.element()), Kinds::OBJECT)
+        },
+        LoopKind::Min | LoopKind::Max => {
+            let element = subject.element().or_null();
+            Type {
+                truth: None,
+                secret: element.secret || body.secret,
+                digest: element.digest || subject.digest,
+                digest_text: element.digest_text || subject.digest_text,
+                ..element
+            }
+        }
+        LoopKind::Unique => Type {
+            truth: None,
+            secret: subject.secret || body.secret,
+            ..subject.clone().not_null()
+        },
         LoopKind::Map => {
             // The keys of an object with secret values are tainted too.
             let keyed = subject.secret && subject.kinds.contains(Kind::Object);

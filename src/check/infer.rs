@@ -77,7 +77,7 @@ impl<'c> Checker<'c> {
             Expr::Lambda { .. } => {
                 self.report(
                     Diagnostic::new(Code::E0106, span, "a lambda stands where a value is needed")
-                        .help("functions that take a lambda are `$MAP`, `$FILTER`, `$ANY`, `$ALL`, `$FIND`, `$REDUCE` and `$SORT`"),
+                        .help("functions that take a lambda are `$MAP`, `$FILTER`, `$ANY`, `$ALL`, `$FIND`, `$REDUCE`, `$SORT`, `$GROUP`, `$COUNT` and `$WITH`"),
                 );
                 Type::any()
             }

@@ -10,7 +10,9 @@ use super::folded::{Arguments, Folded};
 use super::predicate::{self, Rows};
 use crate::builtins::{Code, Form, LoopKind, ParamRole, Pattern};
 use crate::check::Checked;
-use crate::program::{Base, Callee, Chunk, Instruction, Key, Loop, Malformed, Node, Path, Program};
+use crate::program::{
+    Base, Callee, Chunk, Instruction, Key, Loop, Malformed, NamedPath, Node, Path, Program,
+};
 use crate::source::Span;
 use crate::syntax::{Binding, Expr, ExprId, Operator, Part, Place, Run, Step, StepKind, Tree};
 use crate::value::Value;
@@ -267,15 +269,37 @@ impl<'c> Lowering<'c> {
     }
 
     fn bind(&mut self, id: ExprId, bindings: &[Binding], body: ExprId) {
-        let first = self.folded.frame(Place::whole(id));
-        // Evaluates all values first: a loop in one of them uses the slots that the names get
-        // later.
-        bindings.iter().for_each(|binding| self.expr(binding.value));
-        for (at, binding) in bindings.iter().enumerate().rev() {
-            let slot = first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
-            self.out.emit(Instruction::Store { slot }, self.tree.span(binding.value));
+        let values: Vec<ExprId> = bindings.iter().map(|binding| binding.value).collect();
+        self.name_values(Place::whole(id), 0, &values, body);
+    }
+
+    /// Lowers values that get names, and the body that can read them. `before` values are on the
+    /// stack already.
+    ///
+    /// Evaluates all values first: a loop in one of them uses the slots that the names get later.
+    fn name_values(&mut self, place: Place, before: usize, values: &[ExprId], body: ExprId) {
+        let first = self.folded.frame(place);
+        let slot = |at: usize| first.saturating_add(u16::try_from(at).unwrap_or(u16::MAX));
+        let mut named = Vec::new();
+        for (at, value) in values.iter().enumerate() {
+            let source = self.out.here();
+            self.expr(*value);
+            let is_one = self.out.here() == source.saturating_add(1);
+            let last = self.out.chunk.code.last();
+            if is_one && matches!(last, Some(Instruction::Path { .. })) {
+                named.push(NamedPath { source, slot: slot(before + at), from: 0, to: 0 });
+            }
         }
+        let span = self.tree.span(body);
+        for at in (0..before + values.len()).rev() {
+            let value = at.checked_sub(before).and_then(|at| values.get(at));
+            let span = value.map_or(span, |value| self.tree.span(*value));
+            self.out.emit(Instruction::Store { slot: slot(at) }, span);
+        }
+        let from = self.out.here();
         self.expr(body);
+        let to = self.out.here();
+        self.out.chunk.named.extend(named.into_iter().map(|one| NamedPath { from, to, ..one }));
     }
 
     /// Emits the read of a path, and returns its row.
@@ -465,6 +489,7 @@ impl<'c> Lowering<'c> {
             Form::Secrets => self.secret(place, args, span, |name| Instruction::Secrets { name }),
             Form::Coalesce => self.coalesce(args, span),
             Form::Try => self.attempt(args, span),
+            Form::With => self.with(place, args),
         }
     }
 
@@ -494,6 +519,14 @@ impl<'c> Lowering<'c> {
             on_stack = true;
         }
         exits.into_iter().for_each(|exit| self.out.land(exit));
+    }
+
+    fn with(&mut self, place: Place, args: Arguments<'_>) {
+        if let Some((lambda, values)) = args.rest.split_last()
+            && let Expr::Lambda { body, .. } = self.tree.expr(*lambda)
+        {
+            self.name_values(place, usize::from(args.after_dot), values, *body);
+        }
     }
 
     fn attempt(&mut self, args: Arguments<'_>, span: Span) {

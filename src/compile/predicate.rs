@@ -217,9 +217,8 @@ impl<'c> Lowering<'c> {
             Code::Loop(kind) => self.each(place, kind, subject, args),
             Code::Form(Form::Time) if subject.is_none() => Some(Operand::Node(Node::Now)),
             Code::Form(Form::Coalesce) => self.coalesce(subject, args),
-            Code::Form(Form::Time | Form::Secret | Form::Secrets | Form::Try) | Code::Host(_) => {
-                None
-            }
+            Code::Form(Form::Time | Form::Secret | Form::Secrets | Form::Try | Form::With)
+            | Code::Host(_) => None,
         }
     }
 
@@ -273,7 +272,16 @@ impl<'c> Lowering<'c> {
             LoopKind::Any => Question::Any,
             LoopKind::All => Question::All,
             LoopKind::Filter => Question::Count,
-            LoopKind::Map | LoopKind::Find | LoopKind::Reduce | LoopKind::Sort => return None,
+            LoopKind::Map
+            | LoopKind::Find
+            | LoopKind::Reduce
+            | LoopKind::Sort
+            | LoopKind::Group
+            | LoopKind::Count
+            | LoopKind::Unique
+            | LoopKind::Min
+            | LoopKind::Max
+            | LoopKind::Sum => return None,
         };
         let info = self.rows.loop_row(place, self.chunk).filter(|info| info.arguments == 1)?;
         let args = Arguments { after_dot: subject.is_some(), rest: args };

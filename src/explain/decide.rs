@@ -2,8 +2,8 @@
 //!
 //! In a false `AND` the first false operand decides; in a true one all operands do. `OR` is the
 //! reverse. The marks continue through `NOT`, `IF`, parentheses, and comparisons of such parts. In
-//! `$ANY`, `$ALL`, `$FIND` and `$FILTER` the body of the shown iteration decides. In a failed run
-//! the failed part decides.
+//! `$ANY`, `$ALL`, `$FIND`, `$FILTER` and `$COUNT` the body of the shown iteration decides, and in
+//! `$WITH` the body. In a failed run the failed part decides.
 
 use super::trace::Traced;
 use super::{Part, Role, State};

@@ -36,7 +36,8 @@ pub(super) struct Traced {
     pub(super) inner: Vec<Traced>,
     /// The truth of its value, if it had one.
     pub(super) truth: Option<bool>,
-    /// True for the body of a loop that tests elements: `$ANY`, `$ALL`, `$FIND`, `$FILTER`.
+    /// True for the body of a loop that tests elements (`$ANY`, `$ALL`, `$FIND`, `$FILTER`, `$COUNT`)
+    /// and of `$WITH`.
     pub(super) asks: bool,
 }
 
@@ -105,13 +106,17 @@ impl<'t, 'a> Trace<'t, 'a> {
 
     /// Returns true if a call tests each element with its lambda, so that the lambda decides.
     fn asks(&self, call: Place) -> bool {
-        use LoopKind::{All, Any, Filter, Find};
-        matches!(self.loop_of(call), Some(Any | All | Find | Filter))
+        use LoopKind::{All, Any, Count, Filter, Find};
+        matches!(self.loop_of(call), Some(Any | All | Find | Filter | Count))
     }
 
     fn tries(&self, call: Place) -> bool {
+        self.is_form(call, Form::Try)
+    }
+
+    fn is_form(&self, call: Place, wanted: Form) -> bool {
         let code = self.callees.get(&call).map(|callee| &callee.code);
-        matches!(code, Some(Code::Form(Form::Try)))
+        matches!(code, Some(Code::Form(form)) if *form == wanted)
     }
 
     /// Returns the indexes of the marks of a place in a range.
@@ -211,6 +216,11 @@ impl<'t, 'a> Trace<'t, 'a> {
     ) {
         for arg in args {
             match self.tree.expr(*arg) {
+                // The body of `$WITH` runs once, and its value is that of the call.
+                Expr::Lambda { body, .. } if self.is_form(call, Form::With) => {
+                    let body = self.expr(*body, within.clone());
+                    inner.push(Traced { asks: true, ..body });
+                }
                 Expr::Lambda { body, .. } => {
                     inner.push(self.body(call, *body, within));
                 }

@@ -18,16 +18,32 @@ pub(super) fn function(lowering: &mut Lowering, call: &Call<'_>, name: &str) -> 
 }
 
 pub(super) fn eval(lowering: &mut Lowering, call: &Call<'_>) -> ExprId {
-    let mut bindings = Vec::new();
+    let mut layers = Vec::new();
+    let mut bindings: Vec<Binding> = Vec::new();
     let args = keys::nested(call.entries("args").unwrap_or(&[]), &mut lowering.diagnostics);
     for Entry { key, value } in &*args {
         if !is_name(&key.text) {
             lowering.report(no_name(&key.text, key.span));
         }
-        bindings.push(Binding { name: key.text.as_str().into(), value: lowering.value(value) });
+        let value = lowering.value(value);
+        if reads_any(lowering, value, &bindings) {
+            layers.push(std::mem::take(&mut bindings));
+        }
+        bindings.push(Binding { name: key.text.as_str().into(), value });
     }
+    layers.push(bindings);
     let body = lowering.argument(call, "expression");
-    lowering.bind(bindings, body, call.span)
+    layers.into_iter().rev().fold(body, |body, layer| lowering.bind(layer, body, call.span))
+}
+
+/// Returns true if a value reads one of the names. The values of one `Let` do not see its names.
+fn reads_any(lowering: &Lowering, value: ExprId, bindings: &[Binding]) -> bool {
+    if bindings.is_empty() {
+        return false;
+    }
+    let part = lowering.tree.part(value);
+    let read = part.free_names();
+    bindings.iter().any(|binding| read.contains(&*binding.name))
 }
 
 /// Returns true if an expression can use the name.

@@ -121,7 +121,7 @@ const OPERATORS: &[Operator] = &[
             required("expression", Shape::Expression),
             optional("args", Shape::Object),
         ]),
-        doc: "The expression, with the `args` as names beside those around it, or instead of them.",
+        doc: "The expression, with the `args` as names beside those around it, or instead of them. An argument can read those before it.",
         example: Example {
             document: r#"{ "EVAL()": { "expression": "x + y", "args": { "x": 3, "y": "$INTEGER(total)" } } }"#,
             context: r#"{ "total": "4" }"#,

@@ -14,7 +14,7 @@ mod verify;
 use std::sync::Arc;
 
 pub use instruction::{Instruction, InstructionRow, instruction_table};
-pub use path::{Base, Key, Path, Read};
+pub use path::{Base, Key, NamedPath, Path, Read};
 pub use predicate::{Comparison, Node, Question};
 pub use set::RuleSet;
 pub(crate) use set::{Member, SetStep};
@@ -66,6 +66,8 @@ pub struct Chunk {
     pub patterns: Vec<Pattern>,
     /// Loops of the program.
     pub loops: Vec<Loop>,
+    /// The paths that get names.
+    pub named: Vec<NamedPath>,
     /// The names of the secrets it reads.
     pub secrets: Vec<Box<str>>,
     /// The maximum number of locals in use at a time.

@@ -75,20 +75,72 @@ fn is_word(name: &str) -> bool {
 /// Returns the paths of the context in a chunk, without duplicates.
 pub(super) fn reads(chunk: &Chunk) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::new();
-    for instruction in &chunk.code {
-        let Instruction::Path { path } = instruction else {
+    for at in 0..chunk.code.len() {
+        // A path that only gets a name is read where the name is.
+        if chunk.named.iter().any(|named| named.source as usize == at && is_used(chunk, named)) {
+            continue;
+        }
+        let Some(read) = read_at(chunk, at) else {
             continue;
         };
-        let Some(Path { base: Base::Root(root), keys }) = chunk.paths.get(*path as usize) else {
-            continue;
-        };
-        let Some(root) = chunk.roots.get(usize::from(*root)) else {
-            continue;
-        };
-        let read = Read { root: root.name.clone(), keys: keys.clone() };
         if !reads.contains(&read) {
             reads.push(read);
         }
     }
     reads
+}
+
+/// A path that gets a name: the instruction that reads it, the local of the name, and the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamedPath {
+    /// The index of the instruction that reads the path.
+    pub source: u32,
+    /// The local.
+    pub slot: u16,
+    /// The index of the first instruction that can read the local.
+    pub from: u32,
+    /// The index of the first instruction after those.
+    pub to: u32,
+}
+
+impl NamedPath {
+    fn names(&self, slot: u16, at: usize) -> bool {
+        self.slot == slot && (self.from as usize..self.to as usize).contains(&at)
+    }
+}
+
+fn is_used(chunk: &Chunk, named: &NamedPath) -> bool {
+    let mut body = named.from as usize..named.to as usize;
+    body.any(|at| match path_at(chunk, at) {
+        Some(Path { base: Base::Local(slot), .. }) => *slot == named.slot,
+        _ => false,
+    })
+}
+
+fn path_at(chunk: &Chunk, at: usize) -> Option<&Path> {
+    match chunk.code.get(at)? {
+        Instruction::Path { path } => chunk.paths.get(*path as usize),
+        _ => None,
+    }
+}
+
+/// Returns the path of the context that an instruction reads, also through names of paths.
+fn read_at(chunk: &Chunk, mut at: usize) -> Option<Read> {
+    let mut keys: Vec<Key> = Vec::new();
+    loop {
+        let path = path_at(chunk, at)?;
+        keys.splice(0..0, path.keys.iter().cloned());
+        match path.base {
+            Base::Root(root) => {
+                let root = chunk.roots.get(usize::from(root))?;
+                return Some(Read { root: root.name.clone(), keys: keys.into() });
+            }
+            // The source of a name comes before its uses, so this ends.
+            Base::Local(slot) => {
+                let named = chunk.named.iter().find(|named| named.names(slot, at))?;
+                at = (named.source as usize).min(at.checked_sub(1)?);
+            }
+            Base::Shared(_) => return None,
+        }
+    }
 }

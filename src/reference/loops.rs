@@ -1,7 +1,8 @@
-//! The loops `MAP FILTER ANY ALL FIND REDUCE SORT`. Does not know bytecode.
+//! The loops, and the functions with a key for each element. Does not know bytecode.
 
 use super::access::too_deep;
 use super::compare::sort_order;
+use super::keyed;
 use super::{Answer, At, build_object, fault, truth};
 use crate::builtins::LoopKind;
 use crate::source::Span;
@@ -70,6 +71,16 @@ pub(super) fn run<'a>(
             collected(heap, subject, &kept).at(span)
         }
         LoopKind::Sort => sorted(heap, &elements, extra, span, body),
+        LoopKind::Count => {
+            let mut passed = 0;
+            for element in &elements {
+                passed += usize::from(passes(element)?);
+            }
+            Ok(count(passed))
+        }
+        LoopKind::Group | LoopKind::Unique | LoopKind::Min | LoopKind::Max | LoopKind::Sum => {
+            keyed::run(heap, kind, &elements, span, body)
+        }
     }
 }
 
@@ -78,6 +89,7 @@ fn of_nothing<'a>(kind: LoopKind) -> Value<'a> {
     match kind {
         LoopKind::Any => Value::Bool(false),
         LoopKind::All => Value::Bool(true),
+        LoopKind::Count => count(0),
         _ => Value::Null,
     }
 }
@@ -87,7 +99,7 @@ fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, 
         Value::List(list) => {
             Ok(list.iter().enumerate().map(|(at, value)| (value, count(at))).collect())
         }
-        Value::Object(object) if !matches!(kind, LoopKind::Reduce | LoopKind::Sort) => {
+        Value::Object(object) if takes_objects(kind) => {
             // An object made with a secret is secret, and so are its keys.
             let secret = object.holds_secret();
             let key = |key| if secret { Value::SecretText(key) } else { Value::Text(key) };
@@ -96,6 +108,11 @@ fn elements<'a>(kind: LoopKind, subject: Value<'a>) -> Result<Vec<Element<'a>>, 
         Value::Opaque(_) => Err(too_deep()),
         _ => Err(fault(FaultKind::WrongArgument, "this is nothing to go through")),
     }
+}
+
+fn takes_objects(kind: LoopKind) -> bool {
+    use LoopKind::{All, Any, Count, Filter, Find, Map};
+    matches!(kind, All | Any | Count | Filter | Find | Map)
 }
 
 fn count<'a>(at: usize) -> Value<'a> {
@@ -153,11 +170,25 @@ fn place<'a>(
     descending: bool,
 ) -> Result<usize, Fault> {
     for (at, (other, _)) in order.iter().enumerate().rev() {
-        let compared = sort_order(*other, key)?;
+        let compared = key_order(*other, key)?;
         let comes_after = if descending { compared.is_lt() } else { compared.is_gt() };
         if !comes_after {
             return Ok(at + 1);
         }
     }
     Ok(0)
+}
+
+/// Compares sort keys. Two lists compare by their first items that differ, then by length.
+fn key_order(left: Value<'_>, right: Value<'_>) -> Result<std::cmp::Ordering, Fault> {
+    let (Value::List(left), Value::List(right)) = (left, right) else {
+        return sort_order(left, right);
+    };
+    for (a, b) in left.iter().zip(right.iter()) {
+        let order = sort_order(a, b)?;
+        if order.is_ne() {
+            return Ok(order);
+        }
+    }
+    Ok(left.len().cmp(&right.len()))
 }

@@ -11,6 +11,7 @@ mod arithmetic;
 mod compare;
 mod exact;
 mod interpolate;
+mod keyed;
 mod loops;
 
 use crate::builtins::{self, Code, Env, Form, LoopKind, PatternCache};
@@ -310,7 +311,7 @@ impl<'a> Walk<'a> {
         form: Form,
         place: Place,
         subject: Option<Value<'a>>,
-        args: &[ExprId],
+        args: &'a [ExprId],
         scope: &Scope<'_, 'a>,
     ) -> Answer<'a> {
         let span = self.call_span(place);
@@ -326,6 +327,7 @@ impl<'a> Walk<'a> {
                 };
                 self.or_fallback(self.eval(*value, scope), Some(*fallback), scope)
             }
+            Form::With => self.with(subject, args, scope),
             Form::Secret => {
                 let first = self.secrets(place, args).first().copied();
                 first.ok_or_else(|| fault(FaultKind::NoSecret, "no such secret")).at(span)
@@ -335,6 +337,26 @@ impl<'a> Walk<'a> {
                 active => self.env.heap.list(active).at(span),
             },
         }
+    }
+
+    /// Evaluates the values in the scope around, and the body with their names.
+    fn with(
+        &self,
+        subject: Option<Value<'a>>,
+        args: &'a [ExprId],
+        scope: &Scope<'_, 'a>,
+    ) -> Answer<'a> {
+        let mut values = Vec::from_iter(subject);
+        for arg in args {
+            let Expr::Lambda { params, body } = self.tree.expr(*arg) else {
+                values.push(self.eval(*arg, scope)?);
+                continue;
+            };
+            let names: Vec<(&str, Value<'a>)> =
+                params.iter().map(|param| &*param.name).zip(values).collect();
+            return self.eval(*body, &Scope::Inside { names: &names, around: scope });
+        }
+        Ok(Value::Null)
     }
 
     /// Returns the value, or the fallback if it failed. An exceeded limit is not caught.

@@ -3,7 +3,10 @@
 //! To add a kind, add its variant to `builtins::LoopKind`, and implement here its initial state,
 //! the handling of a result, and its final result.
 
-use crate::builtins::{Env, LoopKind, null_answer};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use crate::builtins::{Env, LoopKind, Total, null_answer, unique_by_key};
 use crate::program::Loop;
 use crate::value::{
     self, Entries, Fault, FaultKind, Kind, List, ListBuilder, ObjectBuilder, Value,
@@ -39,6 +42,10 @@ enum Gathered<'a> {
     Value(Value<'a>),
     /// The keys and their elements, in two parallel lists.
     Keyed(ListBuilder<'a>, ListBuilder<'a>),
+    Count(usize),
+    Sum(Total),
+    /// The smallest or largest key so far, with its element.
+    Best(Value<'a>, Value<'a>),
 }
 
 /// The next action of a loop.
@@ -98,7 +105,10 @@ impl<'a> Frame<'a> {
             (LoopKind::Map | LoopKind::Filter, _) => Gathered::List(env.heap.list_builder()),
             (LoopKind::Any | LoopKind::All | LoopKind::Find, _) => Gathered::Nothing,
             (LoopKind::Reduce, _) => Gathered::Value(extra),
-            (LoopKind::Sort, _) => {
+            (LoopKind::Count, _) => Gathered::Count(0),
+            (LoopKind::Sum, _) => Gathered::Sum(Total::default()),
+            (LoopKind::Min | LoopKind::Max, _) => Gathered::Best(Value::Null, Value::Null),
+            (LoopKind::Sort | LoopKind::Group | LoopKind::Unique, _) => {
                 Gathered::Keyed(env.heap.list_builder(), env.heap.list_builder())
             }
         };
@@ -135,7 +145,20 @@ impl<'a> Frame<'a> {
             }
             (LoopKind::Find, _) if answer.is_truthy() => return Ok(NextAction::Answer(value)),
             (LoopKind::Reduce, Gathered::Value(accumulated)) => *accumulated = answer,
-            (LoopKind::Sort, Gathered::Keyed(keys, values)) => {
+            (LoopKind::Count, Gathered::Count(count)) => {
+                *count = count.saturating_add(usize::from(answer.is_truthy()));
+            }
+            (LoopKind::Sum, Gathered::Sum(total)) if !answer.is_null() => total.add(answer)?,
+            (LoopKind::Min, Gathered::Best(key, best)) => {
+                keep_best(env, (key, best), (answer, value), Ordering::Less)?;
+            }
+            (LoopKind::Max, Gathered::Best(key, best)) => {
+                keep_best(env, (key, best), (answer, value), Ordering::Greater)?;
+            }
+            (kind, Gathered::Keyed(keys, values)) => {
+                if kind == LoopKind::Group {
+                    group_key(answer)?;
+                }
                 keys.push(answer)?;
                 values.push(value)?;
             }
@@ -169,7 +192,17 @@ impl<'a> Frame<'a> {
             Gathered::List(list) => list.finish(),
             Gathered::Object(object) => object.finish(),
             Gathered::Value(value) => Ok(value),
-            Gathered::Keyed(keys, values) => sorted(env, keys, &values, self.descending),
+            Gathered::Count(count) => Ok(Value::count(count)),
+            Gathered::Sum(total) => total.finish().map(Value::Number),
+            Gathered::Best(_, best) => Ok(best),
+            Gathered::Keyed(keys, values) => {
+                let keyed = keys.items().iter().copied().zip(values.items().iter().copied());
+                match self.kind {
+                    LoopKind::Group => grouped(env, keyed),
+                    LoopKind::Unique => unique_by_key(env, keyed),
+                    _ => sorted(env, keyed, self.descending),
+                }
+            }
             Gathered::Nothing => Ok(match self.kind {
                 LoopKind::All => Value::Bool(true),
                 LoopKind::Any => Value::Bool(false),
@@ -238,16 +271,83 @@ fn push<'a>(object: &mut ObjectBuilder<'a>, key: Value<'a>, value: Value<'a>) ->
     }
 }
 
+/// Keeps the element whose key has the order relative to the best key. Null keys are left out.
+fn keep_best<'a>(
+    env: &Env<'a>,
+    (best_key, best): (&mut Value<'a>, &mut Value<'a>),
+    (key, value): (Value<'a>, Value<'a>),
+    order: Ordering,
+) -> Result<(), Fault> {
+    if key.is_null() {
+        return Ok(());
+    }
+    // The first key is compared with itself, so that a single key without an order fails too.
+    let other = if best_key.is_null() { key } else { *best_key };
+    if value::ordering(env.heap, key, other)? == Some(order) || best_key.is_null() {
+        (*best_key, *best) = (key, value);
+    }
+    Ok(())
+}
+
+fn group_key(key: Value<'_>) -> Result<&str, Fault> {
+    key.as_text().ok_or_else(|| {
+        Fault::new(
+            FaultKind::WrongArgument,
+            format!("`$GROUP` groups by strings, and the key is {}", key.kind().phrase()),
+        )
+        .help("convert the key, or give a fallback: `$TEXT(key)`, `key OR \"none\"`")
+    })
+}
+
+/// Returns an object of the lists of values under each key, in the order of first appearance.
+fn grouped<'a>(
+    env: &Env<'a>,
+    keyed: impl Iterator<Item = (Value<'a>, Value<'a>)>,
+) -> Result<Value<'a>, Fault> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<(&str, ListBuilder<'a>)> = Vec::new();
+    for (key, value) in keyed {
+        let key = group_key(key)?;
+        env.heap.work_on_bytes(key.len())?;
+        let at = *places.entry(key).or_insert(groups.len());
+        if at == groups.len() {
+            env.heap.charge(size_of::<(&str, usize, ListBuilder<'_>)>())?;
+            groups.push((key, env.heap.list_builder()));
+        }
+        if let Some((_, group)) = groups.get_mut(at) {
+            group.push(value)?;
+        }
+    }
+    let mut object = env.heap.object_builder();
+    for (key, group) in groups {
+        object.push(key, group.finish()?)?;
+    }
+    object.finish()
+}
+
+/// Compares two sort keys. Two lists compare item by item, and the shorter one comes first.
+fn key_order(env: &Env<'_>, left: Value<'_>, right: Value<'_>) -> Result<Ordering, Fault> {
+    let (Value::List(left), Value::List(right)) = (left, right) else {
+        return value::sort_order(env.heap, left, right);
+    };
+    for (a, b) in left.iter().zip(right.iter()) {
+        env.heap.work(1)?;
+        let order = value::sort_order(env.heap, a, b)?;
+        if order.is_ne() {
+            return Ok(order);
+        }
+    }
+    Ok(left.len().cmp(&right.len()))
+}
+
 /// Returns the elements sorted by key. The sort is stable.
 fn sorted<'a>(
     env: &Env<'a>,
-    keys: ListBuilder<'a>,
-    values: &ListBuilder<'a>,
+    keyed: impl Iterator<Item = (Value<'a>, Value<'a>)>,
     descending: bool,
 ) -> Result<Value<'a>, Fault> {
-    let elements = keys.items().iter().copied().zip(values.items().iter().copied());
-    let order = merge_sort(env, elements.collect(), |(a, _), (b, _)| {
-        let order = value::sort_order(env.heap, *a, *b)?;
+    let order = merge_sort(env, keyed.collect(), |(a, _), (b, _)| {
+        let order = key_order(env, *a, *b)?;
         Ok(if descending { order.reverse() } else { order })
     })?;
     let mut list = env.heap.list_builder();

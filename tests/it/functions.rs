@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hookgate::builtins::{self, Code, Family, Function, Mode, ParamRole};
+use hookgate::builtins::{self, Code, Family, Form, Function, Mode, ParamRole};
 use hookgate::engine::{Context, Engine, Machine, Secrets, Time, UndeclaredRoots};
 
 /// Returns the result of an example: JSON, or the code of the first error.
@@ -93,7 +93,10 @@ fn every_parameter_has_a_name_and_accepts_a_kind() {
             match param.role {
                 ParamRole::Lambda { least, most } => {
                     assert!(param.kinds.is_empty() && (1..=most).contains(&least));
-                    assert!(matches!(function.code, Code::Loop(_)), "{}", function.name);
+                    let is_loop = matches!(function.code, Code::Loop(_) | Code::Form(Form::With));
+                    // A key for each element makes a loop of a function.
+                    let is_key = param.name == "key" && param.mode == Mode::Optional;
+                    assert!(is_loop || is_key, "{}", function.name);
                 }
                 _ => assert!(!param.kinds.is_empty(), "{}: {}", function.name, param.name),
             }

@@ -144,3 +144,21 @@ fn compiled_programs_pass_the_verifier() {
         assert!(Engine::new().compile(source).is_ok(), "{source}");
     }
 }
+
+#[test]
+fn a_named_path_is_read_where_its_name_is() {
+    for (source, expected) in [
+        ("$WITH(o.issue, i => i.key)", vec!["o.issue.key"]),
+        ("$WITH(o.issue, i => [i, i.key])", vec!["o.issue", "o.issue.key"]),
+        ("$WITH(o.a, a => $WITH(a.b, b => b.c))", vec!["o.a.b.c"]),
+        ("$WITH(o.a, a => $WITH(a.b, b => 1))", vec!["o.a.b"]),
+        ("$WITH(o.a, a => 1)", vec!["o.a"]),
+        ("$WITH(o.a, o.b, (b, a) => [a.x, b.y])", vec!["o.b.x", "o.a.y"]),
+        ("$WITH(o.list, l => l.$MAP(x => x.id))", vec!["o.list"]),
+        ("[$WITH(o.a, x => x.b), $WITH(o.c, x => x.d)]", vec!["o.a.b", "o.c.d"]),
+    ] {
+        let program = Engine::new().compile(source).unwrap();
+        let reads: Vec<String> = program.reads().iter().map(ToString::to_string).collect();
+        assert_eq!(reads, expected, "{source}");
+    }
+}

@@ -135,12 +135,16 @@ pub(super) const SORT: Function = Function {
         Param::new("descending", Kinds::BOOLEAN).optional(),
     ],
     result: Kinds::LIST,
-    doc: "The elements sorted, by themselves or by the result of the lambda for each. The sort is stable, and nulls come first.",
+    doc: "The elements sorted, by themselves or by the result of the lambda for each. Results that are lists compare item by item, so a list gives several keys. The sort is stable, and nulls come first.",
     examples: &[
         example("$SORT([3, NULL, 1.5, 2])", "[null,1.5,2,3]"),
         example(
             r#"[{ "n": 1, "id": "a" }, { "n": 2, "id": "b" }].$SORT(x => x.n, TRUE).$MAP(x => x.id)"#,
             r#"["b","a"]"#,
+        ),
+        example(
+            r#"[{ "p": 2, "id": "b" }, { "p": 1, "id": "c" }, { "p": 2, "id": "a" }].$SORT(x => [x.p, x.id]).$MAP(x => x.id)"#,
+            r#"["c","a","b"]"#,
         ),
         example(r#"["b", "é", "B", "a"].$SORT()"#, r#"["B","a","b","é"]"#),
         example(r#"$SORT($PARSE_JSON('[1, "2"]'))"#, "E0305"),
@@ -150,4 +154,46 @@ pub(super) const SORT: Function = Function {
     declassifies: false,
     role: Role::Ordinary,
     code: Code::Loop(LoopKind::Sort),
+};
+
+pub(super) const GROUP: Function = Function {
+    name: "GROUP",
+    family: Family::List,
+    params: &[Param::new("list", Kinds::LIST), Param::lambda("key", 1, 2)],
+    result: Kinds::OBJECT,
+    doc: "An object with the elements under each key that the lambda returns. Keys are strings, in the order of their first element.",
+    examples: &[
+        example(
+            r#"[{ "s": "b", "n": 1 }, { "s": "a", "n": 2 }, { "s": "b", "n": 3 }].$GROUP(x => x.s)"#,
+            r#"{"b":[{"s":"b","n":1},{"s":"b","n":3}],"a":[{"s":"a","n":2}]}"#,
+        ),
+        example(
+            r#"["ant", "bee", "asp"].$GROUP(x => x[0]).$MAP(group => $LENGTH(group))"#,
+            r#"{"a":2,"b":1}"#,
+        ),
+        example("[{}].$GROUP(x => x.key)", "E0302"),
+        example("$GROUP(missing, x => x)", "null"),
+    ],
+    null: NullPropagation::Null,
+    declassifies: false,
+    role: Role::Ordinary,
+    code: Code::Loop(LoopKind::Group),
+};
+
+pub(super) const COUNT: Function = Function {
+    name: "COUNT",
+    family: Family::List,
+    params: &[SUBJECT, BODY],
+    result: Kinds::NUMBER,
+    doc: "The number of elements for which the lambda returns a true value. Zero for null.",
+    examples: &[
+        example("[5, 1, 7].$COUNT(x => x > 4)", "2"),
+        example(r#"$COUNT({ "a": 1, "b": 0 }, value => value)"#, "1"),
+        example("$COUNT(missing, x => x)", "0"),
+        example("$COUNT($PARSE_JSON('1'), x => x)", "E0302"),
+    ],
+    null: NullPropagation::Zero,
+    declassifies: false,
+    role: Role::Ordinary,
+    code: Code::Loop(LoopKind::Count),
 };

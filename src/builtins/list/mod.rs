@@ -8,7 +8,9 @@ mod unique;
 
 use std::cmp::Ordering;
 
-use super::function::{Code, Family, Function, NullPropagation, Param, Role, example};
+pub(crate) use unique::unique_by_key;
+
+use super::function::{Code, Family, Function, LoopKind, NullPropagation, Param, Role, example};
 use super::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Number, Value, ordering};
 
@@ -20,6 +22,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     loops::FIND,
     loops::REDUCE,
     loops::SORT,
+    loops::GROUP,
+    loops::COUNT,
     unique::UNIQUE,
     FLATTEN,
     FIRST,
@@ -32,6 +36,40 @@ pub(super) const FUNCTIONS: &[Function] = &[
     parts::CHUNK,
     parts::LIST,
 ];
+
+/// The loops that run if these functions are called with a key for each element.
+const KEYED: &[Function] = &[
+    keyed("UNIQUE", LoopKind::Unique),
+    keyed("SUM", LoopKind::Sum),
+    keyed("MIN", LoopKind::Min),
+    keyed("MAX", LoopKind::Max),
+];
+
+/// The optional key of the functions in [`KEYED`].
+const KEY: Param = Param::lambda("key", 1, 1).optional();
+
+const KEYED_PARAMS: &[Param] = &[Param::new("list", Kinds::LIST), KEY];
+
+const fn keyed(name: &'static str, kind: LoopKind) -> Function {
+    Function {
+        name,
+        family: Family::List,
+        params: KEYED_PARAMS,
+        result: Kinds::ALL,
+        doc: "The function with a key for each element.",
+        examples: &[],
+        null: NullPropagation::Null,
+        declassifies: false,
+        role: Role::Ordinary,
+        code: Code::Loop(kind),
+    }
+}
+
+/// Returns the loop that runs if a function is called with a key for each element.
+pub(crate) fn with_key(row: &Function) -> Option<&'static Function> {
+    let is_native = matches!(row.code, Code::Native(_)) && row.family == Family::List;
+    KEYED.iter().find(|keyed| is_native && keyed.name == row.name)
+}
 
 const FLATTEN: Function = Function {
     name: "FLATTEN",
@@ -105,11 +143,12 @@ const REVERSE: Function = Function {
 const SUM: Function = Function {
     name: "SUM",
     family: Family::List,
-    params: &[Param::new("list", Kinds::LIST)],
+    params: &[Param::new("list", Kinds::LIST), KEY],
     result: Kinds::NUMBER,
-    doc: "The sum of the numbers in the list. Nulls are left out. The sum of an empty list is 0.",
+    doc: "The sum of the numbers in the list, or of the results of the lambda for each element. Nulls are left out. The sum of an empty list is 0.",
     examples: &[
         example("$SUM([1, 2.5, NULL])", "3.5"),
+        example(r#"[{ "n": 2 }, { "n": 3 }, {}].$SUM(x => x.n)"#, "5"),
         example("[].$SUM()", "0"),
         example("$SUM([18446744073709551615, 1])", "E0303"),
         example("$SUM($PARSE_JSON('[1, \"2\"]'))", "E0302"),
@@ -124,10 +163,11 @@ const SUM: Function = Function {
 const MIN: Function = Function {
     name: "MIN",
     family: Family::List,
-    params: &[Param::new("list", Kinds::LIST)],
+    params: &[Param::new("list", Kinds::LIST), KEY],
     result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
-    doc: "The smallest element by `<`, the first of equal ones. Nulls are left out. Null for an empty list.",
+    doc: "The smallest element by `<`, the first of equal ones. With a lambda, the element with the smallest result. Nulls are left out. Null for an empty list.",
     examples: &[
+        example(r#"[{ "n": 2 }, { "n": 1 }, {}].$MIN(x => x.n)"#, r#"{"n":1}"#),
         example("$MIN([3, 1.5, NULL])", "1.5"),
         example("[\"b\", \"é\", \"a\"].$MIN()", "\"a\""),
         example("$MIN([NULL])", "null"),
@@ -143,10 +183,11 @@ const MIN: Function = Function {
 const MAX: Function = Function {
     name: "MAX",
     family: Family::List,
-    params: &[Param::new("list", Kinds::LIST)],
+    params: &[Param::new("list", Kinds::LIST), KEY],
     result: Kinds::NUMBER.or(Kinds::TEXT).or(Kinds::TIME).or(Kinds::NULL),
-    doc: "The largest element by `>`, the first of equal ones. Nulls are left out. Null for an empty list.",
+    doc: "The largest element by `>`, the first of equal ones. With a lambda, the element with the largest result. Nulls are left out. Null for an empty list.",
     examples: &[
+        example(r#"["kiwi", "fig", "plum"].$MAX(x => $LENGTH(x))"#, "\"kiwi\""),
         example("$MAX([3, 18446744073709551615, NULL])", "18446744073709551615"),
         example("[\"b\", \"é\", \"a\"].$MAX()", "\"é\""),
         example("$MAX([])", "null"),
@@ -201,13 +242,17 @@ fn sum<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 
 /// A sum in progress. Integers are added exactly, and only the result must be in range.
 #[derive(Default)]
-struct Total {
+pub(crate) struct Total {
     integers: i128,
     decimals: Option<Number>,
 }
 
 impl Total {
-    fn add(&mut self, item: Value<'_>) -> Result<(), Fault> {
+    /// Adds a number.
+    ///
+    /// # Errors
+    /// Returns a fault if it is no number, or too large to calculate with.
+    pub(crate) fn add(&mut self, item: Value<'_>) -> Result<(), Fault> {
         let number = match item {
             Value::BigNumber(number) => return Err(number.not_calculated()),
             item => item.as_number().ok_or_else(|| no_number(item))?,
@@ -223,7 +268,11 @@ impl Total {
         Ok(())
     }
 
-    fn finish(self) -> Result<Number, Fault> {
+    /// Returns the sum.
+    ///
+    /// # Errors
+    /// Returns a fault if it is out of range.
+    pub(crate) fn finish(self) -> Result<Number, Fault> {
         let integers = Number::integer(self.integers).ok_or_else(|| {
             let message = format!("the sum `{}` is out of range", self.integers);
             Fault::new(FaultKind::OutOfRange, message).help(

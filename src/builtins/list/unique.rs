@@ -12,10 +12,14 @@ use crate::value::{Fault, Heap, Kinds, Object, Value, equal, too_deep_to_read};
 pub(super) const UNIQUE: Function = Function {
     name: "UNIQUE",
     family: Family::List,
-    params: &[Param::new("list", Kinds::LIST)],
+    params: &[Param::new("list", Kinds::LIST), super::KEY],
     result: Kinds::LIST,
-    doc: "The elements without duplicates: an element that equals (`==`) an earlier one is left out.",
+    doc: "The elements without duplicates: an element that equals (`==`) an earlier one is left out. With a lambda, its results are compared instead.",
     examples: &[
+        example(
+            r#"[{ "id": 1, "n": 1 }, { "id": 1, "n": 2 }].$UNIQUE(x => x.id)"#,
+            r#"[{"id":1,"n":1}]"#,
+        ),
         example(r#"$UNIQUE([1, "1", 1.0, 2, NULL, NULL])"#, r#"[1,"1",2,null]"#),
         example(
             r#"[{ "a": 1, "b": [2] }, { "b": [2.0], "a": 1 }].$UNIQUE()"#,
@@ -33,15 +37,23 @@ pub(super) const UNIQUE: Function = Function {
 type Alike<'a> = SmallVec<[Value<'a>; 1]>;
 
 fn unique<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
+    unique_by_key(env, args.list(0)?.iter().map(|item| (item, item)))
+}
+
+/// Returns the values without those whose key equals an earlier one. `keyed` has keys and values.
+pub(crate) fn unique_by_key<'a>(
+    env: &Env<'a>,
+    keyed: impl Iterator<Item = (Value<'a>, Value<'a>)>,
+) -> Result<Value<'a>, Fault> {
     let mut kept = env.heap.list_builder();
     let mut seen: HashMap<u64, Alike<'a>> = HashMap::new();
-    for item in args.list(0)?.iter() {
+    for (key, value) in keyed {
         env.heap.work(1)?;
-        let alike = seen.entry(fingerprint(env.heap, item)?).or_default();
-        if !is_among(env.heap, item, alike)? {
+        let alike = seen.entry(fingerprint(env.heap, key)?).or_default();
+        if !is_among(env.heap, key, alike)? {
             env.heap.charge(size_of::<(u64, Alike<'_>)>())?;
-            alike.push(item);
-            kept.push(item)?;
+            alike.push(key);
+            kept.push(value)?;
         }
     }
     kept.finish()

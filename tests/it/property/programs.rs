@@ -82,6 +82,7 @@ impl Program<'_> {
             5 => self.coalesce(wanted, depth),
             6 => self.attempt(wanted, depth),
             7 => self.part(depth),
+            8 if self.choices.once_in(3) => self.with(wanted, depth),
             8 => self.find_or_reduce(wanted, depth),
             9 if self.choices.once_in(4) => self.fault(),
             9 => self.example(),
@@ -354,6 +355,21 @@ impl Program<'_> {
         self.call("REDUCE", vec![list, start, lambda])
     }
 
+    /// Generates `$WITH`, rarely with one name too few or too many.
+    fn with(&mut self, wanted: Kind, depth: usize) -> Text {
+        let count = 1 + self.choices.pick(3);
+        let mut args: Vec<String> = (0..count)
+            .map(|_| {
+                let kind = self.any_kind();
+                self.loose(kind, depth)
+            })
+            .collect();
+        let names = if self.choices.once_in(40) { count % 3 + 1 } else { count };
+        let names = u8::try_from(names).unwrap();
+        args.push(self.lambda(wanted, names, names, depth));
+        self.call("WITH", args)
+    }
+
     fn lambda(&mut self, answer: Kind, least: u8, most: u8, depth: usize) -> String {
         let count = usize::from(least) + self.choices.pick(usize::from(most - least) + 1);
         let height = self.locals.len();
@@ -406,6 +422,10 @@ impl Program<'_> {
         if matches!(function.code, Code::Form(Form::Secret | Form::Secrets)) {
             return atom(format!("${}('{}')", function.name, self.choices.one(&["ZOOM", "RAW"])));
         }
+        if matches!(function.code, Code::Form(Form::With)) {
+            let wanted = self.any_kind();
+            return self.with(wanted, depth);
+        }
         let mut args = Vec::new();
         for param in function.params {
             let times = match param.mode {
@@ -438,10 +458,17 @@ impl Program<'_> {
     fn lambda_for(&mut self, function: &Function, least: u8, most: u8, depth: usize) -> String {
         let answer = match function.code {
             Code::Loop(LoopKind::Map | LoopKind::Reduce) => self.any_kind(),
-            Code::Loop(LoopKind::Sort) => *self.choices.one(&[Kind::Number, Kind::Text]),
+            Code::Loop(LoopKind::Sort) => {
+                *self.choices.one(&[Kind::Number, Kind::Text, Kind::List])
+            }
+            Code::Loop(LoopKind::Group) => Kind::Text,
+            // A key for each element.
+            Code::Native(_) => *self.choices.one(&[Kind::Number, Kind::Text, Kind::Null]),
             _ => Kind::Boolean,
         };
-        if matches!(function.code, Code::Loop(LoopKind::Sort)) && self.choices.once_in(4) {
+        let is_optional =
+            function.params.iter().any(|one| one.is_lambda() && one.mode == Mode::Optional);
+        if is_optional && self.choices.once_in(4) {
             return "NULL".to_owned();
         }
         self.lambda(answer, least, most, depth)
