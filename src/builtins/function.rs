@@ -546,6 +546,9 @@ impl<'s, 'a> Args<'s, 'a> {
         let whole = number.as_whole().and_then(|whole| i64::try_from(whole).ok());
         whole.ok_or_else(|| match number.as_integer() {
             Some(_) => self.meaningless(at, format!("far too large: `{number}`")),
+            None if number.to_f64().fract() == 0.0 => {
+                self.meaningless(at, format!("far too large: `{number}`"))
+            }
             None => self
                 .meaningless(at, format!("a whole number, not `{number}`"))
                 .help("`$INTEGER(…)` drops a fraction, `$ROUND(…)` rounds it"),
@@ -559,6 +562,23 @@ impl<'s, 'a> Args<'s, 'a> {
     /// Returns a fault if it is another value.
     pub fn optional_integer(self, at: usize) -> Result<Option<i64>, Fault> {
         if self.value(at).is_null() { Ok(None) } else { self.integer(at).map(Some) }
+    }
+
+    /// Returns an argument that is an index or a count: a whole number, clamped to the range of an
+    /// `i64`, which is beyond every sequence.
+    ///
+    /// # Errors
+    /// Returns a fault if it is no whole number.
+    pub fn clamped_integer(self, at: usize) -> Result<i64, Fault> {
+        match self.value(at) {
+            Value::BigNumber(number) if number.is_integer() => {
+                Ok(if number.is_negative() { i64::MIN } else { i64::MAX })
+            }
+            Value::Number(Number::Big(_)) => Ok(i64::MAX),
+            // The cast saturates.
+            Value::Number(Number::Decimal(value)) if value.fract() == 0.0 => Ok(value as i64),
+            _ => self.integer(at),
+        }
     }
 
     /// Returns an argument that is a list.

@@ -12,6 +12,7 @@
 mod crypto;
 mod currency;
 mod encoding;
+mod foreign;
 mod function;
 mod general;
 mod html;
@@ -37,6 +38,7 @@ mod time;
 #[cfg(feature = "listener")]
 pub(crate) use crypto::{Jwk, KeyType, key_type, read_certificate, read_jwks};
 pub(crate) use encoding::PARSE_JSON_LAST_KEY;
+pub use foreign::{foreign, rows as foreign_rows};
 pub use function::{
     Args, Code, Env, Example, Family, Form, Function, HostFunction, LoopKind, Mode, Native,
     NullPropagation, Param, ParamRole, Role, conversion, example,
@@ -76,45 +78,4 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
 /// ```
 pub fn find(name: &str) -> Option<&'static Function> {
     all().chain(mapper::OPERATORS).find(|function| function.name.eq_ignore_ascii_case(name))
-}
-
-/// Names from other languages, with the equivalent in this language.
-const FOREIGN: &[(&str, &str)] = &[
-    ("CONTAINS", "`part IN text` searches a string or a list"),
-    ("INCLUDES", "`part IN text` searches a string or a list"),
-    ("IF", "`IF condition THEN a ELSE b` chooses"),
-    ("UPPER", "`$UPPERCASE` writes a string in capitals"),
-    ("TOUPPER", "`$UPPERCASE` writes a string in capitals"),
-    ("LOWER", "`$LOWERCASE` writes a string in lowercase"),
-    ("TOLOWER", "`$LOWERCASE` writes a string in lowercase"),
-    ("LEN", "`$LENGTH` counts"),
-    ("SIZE", "`$LENGTH` counts"),
-    ("NOW", "`$TIME()` is the time of the evaluation"),
-    ("NUMBER", "`$INTEGER` or `$DECIMAL` turns a string into a number"),
-    ("INT", "`$INTEGER` turns a string into an integer"),
-    ("FLOAT", "`$DECIMAL` turns a string into a decimal"),
-    ("STRING", "`$TEXT` turns a value into a string"),
-    ("STR", "`$TEXT` turns a value into a string"),
-    ("TYPE", "`$KIND` names the kind of a value"),
-    ("TYPEOF", "`$KIND` names the kind of a value"),
-    ("SOME", "`$ANY` asks whether one passes"),
-    ("EVERY", "`$ALL` asks whether all pass"),
-    ("SUBSTR", "`$SUBSTRING(text, start, length)`, or a slice: `text[0:5]`"),
-    ("SLICE", "a slice is written `list[1:3]`"),
-    ("JOIN", "`$CONCAT(list, separator)` joins"),
-    ("REGEX", "`$MATCH(text, regex)` tests, `$EXTRACT` takes a part out"),
-    ("TEST", "`$MATCH(text, regex)` tests a regular expression"),
-    ("HMAC", "`$HMAC_SHA256(secret, message)`, or `_MD5`, `_SHA1`, `_SHA384`, `_SHA512`"),
-    ("LOOKUP", "in a rule, an object does it: `{ \"a\": 1 }[key]`; `LOOKUP()` is for mappers"),
-    ("CONDITIONAL", "`IF condition THEN a ELSE b` chooses; `CONDITIONAL()` is for mappers"),
-    ("LAMBDA", "a lambda is written `x => …`"),
-    ("ISNULL", "`x == NULL` tests for null"),
-    ("DATE", "`$PARSE_TIME` reads a date"),
-    ("FORMAT_DATE", "`$FORMAT_TIME` writes a time"),
-];
-
-/// Returns the equivalent of a function that other languages have and this language does not.
-pub fn foreign(name: &str) -> Option<&'static str> {
-    let row = FOREIGN.iter().find(|(foreign, _)| foreign.eq_ignore_ascii_case(name));
-    row.map(|(_, advice)| *advice)
 }

@@ -185,10 +185,21 @@ fn spelled<'a>(heap: &'a Heap, text: &str) -> Result<Value<'a>, Fault> {
     }
 }
 
+/// Returns true for a text that begins as an ISO date does: `2025-08-20`.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.get(..10).unwrap_or("").split('-').collect();
+    let are_digits = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(parts.as_slice(), [year, month, day] if year.len() == 4 && month.len() == 2 && day.len() == 2)
+        && parts.iter().all(are_digits)
+}
+
 fn not_a_number(text: &str) -> Fault {
     let fault = Fault::new(FaultKind::NotANumber, format!("{} is not a number", quoted(text)));
     if ParsedNumber::parse(&plain_notation(text.trim())).is_some() {
         return fault.help("take away the white space around it first: `$TRIM(…)`");
+    }
+    if is_date(text) {
+        return fault.help("read a time first: `$PARSE_TIME(…)`");
     }
     fault.help(
         "a number is digits, with a fraction or an exponent if it has one: `12`, `-2.5`, `1e3`",

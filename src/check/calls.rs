@@ -163,11 +163,8 @@ impl<'c> Checker<'c> {
             any_digest |= seen.digest;
             any_digest_text |= seen.digest_text;
             subject_may_be_null |= at == 0 && seen.may_be_null();
-            if at > 0 && subject_may_be_null && answers_null(callee) {
-                self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
-            } else {
-                self.fits(callee, param, at, &seen, argument.span);
-            }
+            let spared = at > 0 && subject_may_be_null && answers_null(callee);
+            self.fits(callee, param, (at, spared), &seen, argument.span);
             match param.role {
                 ParamRole::Pattern => self.pattern(argument),
                 ParamRole::ReadFormat | ParamRole::WriteFormat | ParamRole::TimeZone => {
@@ -239,8 +236,16 @@ impl<'c> Checker<'c> {
         answer
     }
 
-    /// Checks an argument against its parameter.
-    fn fits(&mut self, callee: &Function, param: &Row, at: usize, seen: &Type, span: Span) {
+    /// Checks an argument against its parameter. It is spared if a null subject makes the call null
+    /// before the argument is read.
+    fn fits(
+        &mut self,
+        callee: &Function,
+        param: &Row,
+        (at, spared): (usize, bool),
+        seen: &Type,
+        span: Span,
+    ) {
         let mut takes = param.kinds;
         if takes.meets(Kinds::TEXT | Kinds::BYTES) {
             takes = takes | Kinds::SECRET;
@@ -269,7 +274,9 @@ impl<'c> Checker<'c> {
             param.name,
             seen.kinds
         );
-        self.always_fails(Code::E0202, span, &message, argument_help(param, seen.kinds, wanted));
+        let help = argument_help(param, seen.kinds, wanted);
+        let subject = callee.param(0).filter(|_| spared).map(|first| format!("`{}`", first.name));
+        self.fails_unless(Code::E0202, span, (&message, help), subject.as_deref());
     }
 
     fn fits_unless_null(
@@ -495,14 +502,14 @@ impl<'c> Checker<'c> {
             }
             let seen = self.argument(*argument);
             if at == 0 {
-                self.fits(callee, param, at, &seen, argument.span);
+                self.fits(callee, param, (at, false), &seen, argument.span);
                 subject = seen;
                 continue;
             }
             if subject.may_be_null() {
-                self.uncertain(|this| this.fits(callee, param, at, &seen, argument.span));
+                self.uncertain(|this| this.fits(callee, param, (at, false), &seen, argument.span));
             } else {
-                self.fits(callee, param, at, &seen, argument.span);
+                self.fits(callee, param, (at, false), &seen, argument.span);
             }
             start = seen;
         }

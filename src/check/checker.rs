@@ -1,7 +1,7 @@
 //! The state of a running check, its results, and the ways to report a diagnostic. Does not infer
 //! types.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::host::Host;
 use super::narrowing::Narrowing;
@@ -20,6 +20,8 @@ pub(super) struct Checker<'c> {
     pub(super) host: &'c Host,
     pub(super) scope: Scope,
     pub(super) found: Findings,
+    /// The spans of diagnostics that make others superfluous.
+    pub(super) reported: Reported,
     /// True if the expression under inspection runs in every evaluation.
     pub(super) certain: bool,
     /// True if a failure here is caught by a `$TRY`.
@@ -30,6 +32,38 @@ pub(super) struct Checker<'c> {
     pub(super) patterns_reported: bool,
     /// The expressions that cannot be null here, because an earlier condition tested them.
     pub(super) known: Narrowing<'c>,
+}
+
+/// The spans of some diagnostics, ordered, so that a look-up does not read all diagnostics: a long
+/// chain has thousands.
+#[derive(Default)]
+pub(super) struct Reported {
+    /// The number of diagnostics read.
+    read: usize,
+    /// The undeclared names, by start. Names do not overlap.
+    undeclared_names: BTreeMap<u32, u32>,
+    /// The comparisons with a known result.
+    decided_comparisons: HashSet<Span>,
+}
+
+impl Reported {
+    /// Reads the diagnostics that were added since the last call.
+    fn read(&mut self, diagnostics: &[Diagnostic]) {
+        for one in diagnostics.iter().skip(self.read) {
+            let span = one.span();
+            match one.code {
+                Code::E0102 => drop(self.undeclared_names.insert(span.start, span.end)),
+                Code::W0103 => drop(self.decided_comparisons.insert(span)),
+                _ => {}
+            }
+        }
+        self.read = diagnostics.len();
+    }
+
+    fn has_undeclared_name(&self, span: Span) -> bool {
+        let first = self.undeclared_names.range(span.start..).next();
+        first.is_some_and(|(_, end)| *end <= span.end)
+    }
 }
 
 /// The results of a check.
@@ -52,6 +86,7 @@ impl<'c> Checker<'c> {
             host,
             scope: Scope::new(),
             found: Findings::default(),
+            reported: Reported::default(),
             certain: !host.fragment,
             caught: false,
             patterns: HashMap::new(),
@@ -79,13 +114,16 @@ impl<'c> Checker<'c> {
     /// reported.
     pub(super) fn conclude(&mut self, diagnostic: Diagnostic) {
         let span = diagnostic.span();
-        let inside = |one: &Diagnostic| {
-            let at = one.span();
-            one.code == Code::E0102 && span.start <= at.start && at.end <= span.end
-        };
-        if !self.found.diagnostics.iter().any(inside) {
+        self.reported.read(&self.found.diagnostics);
+        if !self.reported.has_undeclared_name(span) {
             self.report(diagnostic);
         }
+    }
+
+    /// Returns true if a comparison is reported to have a known result.
+    pub(super) fn is_decided_comparison(&mut self, span: Span) -> bool {
+        self.reported.read(&self.found.diagnostics);
+        self.reported.decided_comparisons.contains(&span)
     }
 
     /// Reports an operation that always fails. It is an error in code that always runs, and a
@@ -97,13 +135,31 @@ impl<'c> Checker<'c> {
         message: &str,
         help: Option<&str>,
     ) {
+        self.fails_unless(code, span, (message, help), None);
+    }
+
+    /// Reports an operation that fails unless the named part is null, in which case it is null too.
+    /// Without such a part it always fails.
+    pub(super) fn fails_unless(
+        &mut self,
+        code: Code,
+        span: Span,
+        (message, help): (&str, Option<&str>),
+        part: Option<&str>,
+    ) {
         if self.caught {
             return;
         }
-        let diagnostic = if self.certain {
-            Diagnostic::new(code, span, message)
-        } else {
-            Diagnostic::new(Code::W0108, span, format!("{message}: this fails whenever it runs"))
+        let diagnostic = match part {
+            Some(part) => {
+                let message = format!("{message}: this fails unless {part} is null");
+                Diagnostic::new(Code::W0108, span, message)
+            }
+            None if self.certain => Diagnostic::new(code, span, message),
+            None => {
+                let message = format!("{message}: this fails whenever it runs");
+                Diagnostic::new(Code::W0108, span, message)
+            }
         };
         self.report(diagnostic.maybe_help(help));
     }

@@ -486,7 +486,8 @@ impl<'c> Checker<'c> {
             let seen = self.infer(bound);
             if !seen.kinds.meets(Kinds::NUMBER | Kinds::NULL) {
                 let message = format!("a slice bound is a whole number, not {}", seen.kinds);
-                self.always_fails(Code::E0201, self.tree.span(bound), &message, None);
+                let unless = of.may_be_null().then_some("the value before it");
+                self.fails_unless(Code::E0201, self.tree.span(bound), (&message, None), unless);
             }
         }
         let sequences = Kinds::LIST | Kinds::TEXT | Kinds::BYTES | Kinds::SECRET;
@@ -530,6 +531,11 @@ fn operand_help(operator: Operator, left: Kinds, right: Kinds) -> Option<&'stati
     }
     if (left | right).meets(Kinds::SECRET) {
         return Some("a secret is compared with `==`, or signs: `$HMAC_SHA256(secret, message)`");
+    }
+    if operator == Operator::Add
+        && (left | right).without(Kinds::NULL) == (Kinds::TEXT | Kinds::BYTES)
+    {
+        return Some("write the bytes out: `.$HEX()` or `.$BASE64()`");
     }
     if left.meets(Kinds::TEXT) != right.meets(Kinds::TEXT) {
         let other = if left.meets(Kinds::TEXT) { right } else { left };

@@ -20,7 +20,7 @@ pub(super) fn condition(checker: &mut Checker<'_>, id: ExprId, seen: &Type) {
         return;
     }
     let span = checker.tree.span(id);
-    if checker.found.diagnostics.iter().any(|one| one.code == Code::W0103 && one.span() == span) {
+    if checker.is_decided_comparison(span) {
         return;
     }
     checker.report(Diagnostic::new(Code::W0104, span, format!("this condition is always {truth}")));

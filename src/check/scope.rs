@@ -139,6 +139,12 @@ impl Scope {
         if ["nil", "none", "undefined"].iter().any(|word| name.eq_ignore_ascii_case(word)) {
             return Some("write `NULL`".to_owned());
         }
+        let is_declared = |wanted: &str| host.roots.iter().any(|root| *root.name == *wanted);
+        if matches!(name, "body" | "payload" | "json") && is_declared("parsed_body") {
+            return Some(format!(
+                "the body is `parsed_body`; a member `{name}` of it is `parsed_body.{name}`"
+            ));
+        }
         let roots = host.roots.iter().map(|root| &*root.name);
         let locals = self.locals.iter().map(|(name, _)| &**name);
         if let Some(near) = did_you_mean(name, locals.chain(roots)) {

@@ -51,7 +51,7 @@ impl<'s> Session<'s> {
             Err(diagnostics) => return Ok(self.refuse(&diagnostics)),
         };
         match self.format {
-            Format::Json => output::print_line(&to_json(&explanation).to_string())?,
+            Format::Json => output::print_line(&to_json(&explanation))?,
             Format::Text => output::print_line(&to_text(&explanation))?,
         }
         let trap = explanation.answer.err().map(|trap| trap.diagnostic());

@@ -5,6 +5,8 @@
 //! knows none of those parts.
 
 mod codes;
+#[cfg(feature = "cli")]
+mod escaped;
 mod json;
 mod nearest;
 #[cfg(feature = "cli")]

@@ -8,6 +8,7 @@ use codespan_reporting::term::{self, Config};
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::escaped::{self, EscapedFile};
 use super::window::{self, Window};
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::printable::{Printable, escape_line, escape_lines};
@@ -32,12 +33,16 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> St
     let name = escape_line(source.name());
     let file = SimpleFile::new(&*name, source.text());
     let cut = window::is_needed(source.text());
+    let escaped = escaped::is_needed(source.text());
     for one in diagnostics {
         if cut {
             let places: Vec<usize> =
                 one.labels.iter().map(|label| label.span.start as usize).collect();
             let window = Window::new(&name, source.text(), &places);
             emit(&mut out, &config, &window, one, |range| window.range(range));
+        } else if escaped {
+            let file = EscapedFile::new(&name, source.text());
+            emit(&mut out, &config, &file, one, |range| file.range(range));
         } else {
             emit(&mut out, &config, &file, one, Some);
         }

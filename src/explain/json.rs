@@ -1,73 +1,106 @@
 //! Explanations as JSON, for tools. Does not compute them.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{Explanation, Part, State};
 use crate::value::OwnedValue;
 
 /// Returns the explanation as JSON: `{source, answer | trap, deciding, root}`. Each part has
 /// `start`, `end`, `line`, `column`, `text`, `state` (`value`, `secret`, `large`, `skipped`,
-/// `failed`), `value` if it has one, `decides`, `turn` in the body of a lambda, and `parts`.
-pub fn to_json(explanation: &Explanation) -> Value {
-    let deciding = explanation.deciding();
-    let deciding: Value =
-        deciding.iter().map(|part| Value::from(place(explanation, part))).collect();
-    let (name, outcome) = match &explanation.answer {
-        Ok(answer) => ("answer", value(answer)),
+/// `failed`), `value` if it has one, `decides`, `turn` in the body of a lambda, and `parts`. Values
+/// are written as an evaluation writes them: the same digits, and keys in their order.
+pub fn to_json(explanation: &Explanation) -> String {
+    let (answer, trap) = match &explanation.answer {
+        Ok(answer) => (Some(value(answer)), None),
         Err(trap) => {
-            ("trap", crate::diagnostic::to_json(&explanation.source, &[trap.diagnostic()]))
+            let shown = crate::diagnostic::to_json(&explanation.source, &[trap.diagnostic()]);
+            // A run has at most one trap, but diagnostics are an array.
+            (None, Some(shown.get(0).cloned().unwrap_or_default()))
         }
     };
-    // A run has at most one trap, but diagnostics are an array.
-    let outcome = match (name, outcome) {
-        ("trap", Value::Array(list)) => list.into_iter().next().unwrap_or(Value::Null),
-        (_, outcome) => outcome,
+    let shown = ShownExplanation {
+        source: explanation.source.text(),
+        answer,
+        trap,
+        deciding: explanation.deciding().iter().map(|part| place(explanation, part)).collect(),
+        root: part(explanation, &explanation.root),
     };
-    let mut out = Map::new();
-    out.insert("source".to_owned(), explanation.source.text().into());
-    out.insert(name.to_owned(), outcome);
-    out.insert("deciding".to_owned(), deciding);
-    out.insert("root".to_owned(), part(explanation, &explanation.root));
-    out.into()
+    // Writing to memory never fails, and every key is a string.
+    serde_json::to_string(&shown).unwrap_or_default()
 }
 
-/// Converts a value to JSON through the value's own writer.
-fn value(value: &OwnedValue) -> Value {
-    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
+#[derive(Serialize)]
+struct ShownExplanation<'e> {
+    source: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<serde_json::Value>,
+    deciding: Vec<ShownPlace<'e>>,
+    root: ShownPart<'e>,
 }
 
-fn place(explanation: &Explanation, part: &Part) -> Map<String, Value> {
+#[derive(Serialize)]
+struct ShownPlace<'e> {
+    start: u32,
+    end: u32,
+    line: usize,
+    column: usize,
+    text: &'e str,
+}
+
+#[derive(Serialize)]
+struct ShownPart<'e> {
+    #[serde(flatten)]
+    place: ShownPlace<'e>,
+    decides: bool,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<ShownTurn<'e>>,
+    parts: Vec<ShownPart<'e>>,
+}
+
+#[derive(Serialize)]
+struct ShownTurn<'e> {
+    at: usize,
+    of: usize,
+    passed: &'e [usize],
+}
+
+/// Returns a value as the JSON that its own writer writes.
+fn value(value: &OwnedValue) -> Box<RawValue> {
+    RawValue::from_string(value.to_string()).unwrap_or_default()
+}
+
+fn place<'e>(explanation: &'e Explanation, part: &Part) -> ShownPlace<'e> {
     let position = explanation.source.position(part.span.start as usize);
-    let mut out = Map::new();
-    out.insert("start".to_owned(), part.span.start.into());
-    out.insert("end".to_owned(), part.span.end.into());
-    out.insert("line".to_owned(), position.line.into());
-    out.insert("column".to_owned(), position.column.into());
-    out.insert("text".to_owned(), explanation.source.slice(part.span).into());
-    out
+    ShownPlace {
+        start: part.span.start,
+        end: part.span.end,
+        line: position.line,
+        column: position.column,
+        text: explanation.source.slice(part.span),
+    }
 }
 
-fn part(explanation: &Explanation, one: &Part) -> Value {
-    let mut out = place(explanation, one);
-    out.insert("decides".to_owned(), one.decides.into());
-    let state = match &one.state {
-        State::Value(_) => "value",
-        State::Secret => "secret",
-        State::Large => "large",
-        State::Skipped => "skipped",
-        State::Failed => "failed",
+fn part<'e>(explanation: &'e Explanation, one: &'e Part) -> ShownPart<'e> {
+    let (state, shown) = match &one.state {
+        State::Value(shown) => ("value", Some(value(shown))),
+        State::Secret => ("secret", None),
+        State::Large => ("large", None),
+        State::Skipped => ("skipped", None),
+        State::Failed => ("failed", None),
     };
-    out.insert("state".to_owned(), state.into());
-    if let State::Value(shown) = &one.state {
-        out.insert("value".to_owned(), value(shown));
+    let turn = one.turn.as_ref();
+    ShownPart {
+        place: place(explanation, one),
+        decides: one.decides,
+        state,
+        value: shown,
+        turn: turn.map(|turn| ShownTurn { at: turn.at, of: turn.of, passed: &turn.passed }),
+        parts: one.parts.iter().map(|inner| part(explanation, inner)).collect(),
     }
-    if let Some(turn) = &one.turn {
-        out.insert(
-            "turn".to_owned(),
-            json!({ "at": turn.at, "of": turn.of, "passed": turn.passed }),
-        );
-    }
-    let parts = one.parts.iter().map(|inner| part(explanation, inner));
-    out.insert("parts".to_owned(), parts.collect());
-    out.into()
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Write};
 
+use unicode_width::UnicodeWidthChar;
+
 use super::{Explanation, Part, State, Turn};
-use crate::printable::escape_line;
-use crate::source::Source;
+use crate::printable::{escape_line, escape_lines};
+use crate::source::{Position, Source};
 use crate::value::OwnedValue;
 
 /// The maximum length of a shown value, in characters.
@@ -28,7 +30,7 @@ pub fn to_text(explanation: &Explanation) -> String {
     let mut out = String::new();
     for (at, line) in lines.iter().enumerate() {
         let number = at + 1;
-        let _ = writeln!(out, "{number:width$} │ {}", line.trim_end());
+        let _ = writeln!(out, "{number:width$} │ {}", shown(line.trim_end()));
         for row in rows.iter().filter(|row| row.line == number) {
             let _ = writeln!(
                 out,
@@ -79,13 +81,29 @@ fn row(source: &Source, part: &Part, turn: Option<&Turn>) -> Row {
     if decides {
         words.push_str("  <- decides");
     }
+    let column = |position: Position| {
+        let line = source.text().lines().nth(position.line - 1).unwrap_or("");
+        let before: String = line.chars().take(position.column - 1).collect();
+        columns(&before)
+    };
     if start.line == end.line {
-        let underline = "~".repeat(end.column.saturating_sub(start.column).max(1));
-        return Row { line: start.line, column: start.column - 1, underline, words };
+        let underline = "~".repeat(columns(source.slice(part.span)).max(1));
+        return Row { line: start.line, column: column(start), underline, words };
     }
     // A part of several lines is shown below its last line, with the number of its first.
     let underline = format!("^ from line {}:", start.line);
-    Row { line: end.line, column: end.column.saturating_sub(2), underline, words }
+    Row { line: end.line, column: column(end).saturating_sub(1), underline, words }
+}
+
+/// Returns a line of the source as it is printed: invisible characters escaped, a tab as blanks.
+fn shown(line: &str) -> String {
+    escape_lines(line).replace('\t', "    ")
+}
+
+/// Returns the number of columns that a text takes on a terminal. Wide characters take two,
+/// combining ones none.
+fn columns(text: &str) -> usize {
+    shown(text).chars().filter_map(UnicodeWidthChar::width).sum()
 }
 
 fn state(part: &Part) -> String {

@@ -18,7 +18,7 @@ pub(super) fn nested<'e>(
 ) -> Cow<'e, [Entry]> {
     // The reader rejects duplicate keys, but grouping dotted keys can create new ones.
     let mut seen = HashSet::new();
-    let plain = |key: &str| !key.contains('.');
+    let plain = |key: &str| !key.contains('.') && !key.contains("${");
     if entries.iter().all(|Entry { key, .. }| plain(&key.text) && seen.insert(&key.text)) {
         return Cow::Borrowed(entries);
     }
@@ -57,6 +57,9 @@ impl Level {
 /// Returns the entry with the first part of its key; the rest of the key becomes a nested object.
 fn below(entry: &Entry) -> Result<Entry, Diagnostic> {
     let Entry { key, value } = entry;
+    if key.text.contains("${") {
+        return Err(computed(key));
+    }
     let (first, rest) = match first_dot(&key.text).and_then(|dot| key.text.split_at_checked(dot)) {
         Some((first, rest)) => (first, rest.strip_prefix('.')),
         None => (key.text.as_str(), None),
@@ -85,6 +88,13 @@ fn clash(first: Span, second: Span) -> Diagnostic {
     Diagnostic::new(Code::E0505, second, "two keys say different things of one place")
         .also(first, "the value of the place is given here")
         .help("dots nest: for a dot in a key, write `\\.`")
+}
+
+/// Returns the diagnostic for `${ }` in a key. Its dots would nest.
+fn computed(key: &Key) -> Diagnostic {
+    let text = shortened(&key.text);
+    Diagnostic::new(Code::E0505, key.span, format!("the key `{text}` is text, and is not computed"))
+        .help("an expression computes keys: `\"{ parsed_body.action: 1 }\"`")
 }
 
 fn empty_part(key: &Key) -> Diagnostic {

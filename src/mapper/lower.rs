@@ -141,6 +141,10 @@ impl Lowering {
     fn expression(&mut self, text: &Text) -> ExprId {
         match parse(Source::new("expression", text.value.as_str()), self.limits) {
             Ok(parsed) => self.tree.graft(parsed.tree, |span| text.place(span)),
+            Err(_) if text.value.contains("{{") => {
+                self.report(braces(text, self.limits));
+                self.add(Expr::Error, text.span)
+            }
             Err(faults) => {
                 let told = faults.list.into_iter().map(|fault| match fault.code {
                     Code::E0013 => empty(text.span),
@@ -290,6 +294,31 @@ fn empty(span: Span) -> Diagnostic {
     Diagnostic::new(Code::E0013, span, "there is nothing to evaluate")
         .help("a string is quoted twice, and so is the empty one: `\"''\"`")
 }
+
+/// Returns the diagnostic for `{{ name }}` in a string that should be an expression, with the same
+/// as an expression if that is one.
+fn braces(text: &Text, limits: SyntaxLimits) -> Diagnostic {
+    let whole = text.value.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    let meant = match whole.filter(|inside| !inside.contains(['{', '}'])) {
+        Some(name) => name.trim().to_owned(),
+        None => format!("'{}'", text.value.replace("{{", "${").replace("}}", "}")),
+    };
+    let compiles = parse(Source::new("expression", meant.as_str()), limits).is_ok();
+    let help = if compiles && meant.len() <= LONGEST_SHOWN && !meant.contains('\n') {
+        format!("the string is an expression: write `\"{meant}\"`")
+    } else {
+        "the string is an expression: a name stands alone, `\"parsed_body.id\"`; text has quotes of its own, and `${ }` around names: `\"'Hello ${parsed_body.name}'\"`".to_owned()
+    };
+    Diagnostic::new(
+        Code::E0010,
+        text.span,
+        "`{{ }}` reads no name here: it is for `$RENDER` and `RENDER()`",
+    )
+    .help(help)
+}
+
+/// Maximum length of a suggested expression, in bytes.
+const LONGEST_SHOWN: usize = 200;
 
 fn not_alone(key: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::E0505, span, format!("the operator `{key}` stands beside other keys"))

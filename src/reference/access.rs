@@ -61,14 +61,14 @@ pub(super) fn slice<'a>(
     from: Value<'_>,
     to: Value<'_>,
 ) -> Result<Value<'a>, Fault> {
-    let from = if from.is_null() { None } else { Some(whole(from)?) };
-    let to = if to.is_null() { None } else { Some(whole(to)?) };
     if let Value::Opaque(_) = value {
         return Err(too_deep());
     }
     let Some(sequence) = sequence(value) else {
         return Ok(Value::Null);
     };
+    let from = if from.is_null() { None } else { Some(whole(from)?) };
+    let to = if to.is_null() { None } else { Some(whole(to)?) };
     let length = sequence.len() as i128;
     let clamped = |bound: i128| {
         let place = if bound < 0 { bound.saturating_add(length) } else { bound };

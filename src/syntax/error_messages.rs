@@ -112,6 +112,7 @@ fn foreign_advice(
     let before = source.get(..at.start).unwrap_or("");
     let after = source.get(at.end..).unwrap_or("");
     match token {
+        Token::Name(_) if assigns(before) => Some(ASSIGNMENT.to_owned()),
         // After a dot or a bracket a word is a name.
         Token::Name(_) if !expects_value(expected) && !before.trim_end().ends_with('.') => {
             foreign::word(source.get(at.start..).unwrap_or("")).map(ToOwned::to_owned)
@@ -121,6 +122,14 @@ fn foreign_advice(
         }
         _ => None,
     }
+}
+
+const ASSIGNMENT: &str = "nothing is assigned here: write the value where it is used; a listener names values in `[define]`";
+
+/// Returns true if a word of an assignment stands before: `LET x = 1`.
+fn assigns(before: &str) -> bool {
+    let word = before.trim_end().rsplit(char::is_whitespace).next().unwrap_or("");
+    ["let", "var", "const"].iter().any(|one| word.eq_ignore_ascii_case(one))
 }
 
 /// Returns the advice for a source that ends too early.
@@ -149,6 +158,9 @@ fn advice(token: &Token<'_>, expected: &[String]) -> Option<String> {
             format!("put it in parentheses: `({} …)`", token.spelling())
         }
         Token::Then | Token::Else => CONDITIONAL.to_owned(),
+        Token::Dot if expects_value(expected) => {
+            "a path begins with a variable: `parsed_body.action`".to_owned()
+        }
         Token::In if expects(expected, "name") && !expects_value(expected) => {
             "a key that is no name stands in brackets: `data[\"in\"]`".to_owned()
         }

@@ -34,7 +34,7 @@ const OPERATORS: &[(&str, Option<Token<'static>>, &str)] = &[
     ("^", Some(Token::Star), "there is no power; multiply"),
     ("**", Some(Token::Star), "there is no power; multiply"),
     ("|", Some(Token::Or), "write `OR`; a function is applied with a dot: `x.$TRIM()`"),
-    ("&", Some(Token::And), "write `AND`"),
+    ("&", Some(Token::And), "write `AND`; strings are joined by `a + b`"),
     (";", Some(Token::Error), "an expression has no end sign; remove it"),
     ("//", None, "a comment begins with `#`"),
     ("/*", None, "a comment begins with `#` and ends with its line"),
@@ -157,7 +157,9 @@ pub(super) fn unknown_character(character: char, span: Span) -> Diagnostic {
         '\u{2212}' | '\u{2013}' | '\u{2014}' => Some("write a hyphen: `-`"),
         '\u{d7}' => Some("write `*`"),
         '\u{2026}' => Some("remove it, or write the part that it replaces"),
-        '$' => Some("a function is written `$NAME(…)`; `${ }` stands inside a string"),
+        '$' => Some(
+            "a function is written `$NAME(…)`; `${ }` stands inside a string; the body is `parsed_body`",
+        ),
         '~' | '@' | '\\' => Some("keys with such characters stand in brackets: `headers[\"x-y\"]`"),
         _ => None,
     };

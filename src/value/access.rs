@@ -61,7 +61,8 @@ pub fn index<'a>(heap: &'a Heap, value: Value<'a>, index: Value<'_>) -> Result<V
 }
 
 /// Evaluates `value[from:to]`: a part of a list, of a string (by characters), or of bytes. Bounds
-/// are clamped; negative ones count from the end; a null bound is open.
+/// are clamped; negative ones count from the end; a null bound is open. Any slice of null and of a
+/// value without places is null.
 ///
 /// # Errors
 /// Returns an error for a bound that is not an integer, or if a limit is exceeded.
@@ -71,15 +72,14 @@ pub fn slice<'a>(
     from: Value<'_>,
     to: Value<'_>,
 ) -> Result<Value<'a>, Fault> {
-    let from = bound(from)?;
-    let to = bound(to)?;
     match value {
-        Value::List(list) => slice_list(heap, list, from, to),
+        Value::List(list) => slice_list(heap, list, bound(from)?, bound(to)?),
         Value::Bytes(bytes) | Value::SecretBytes(bytes) => {
-            let (start, end) = clamp(from, to, bytes.len());
+            let (start, end) = clamp(bound(from)?, bound(to)?, bytes.len());
             Ok(like(value, bytes.get(start..end).unwrap_or(&[])))
         }
         Value::Text(text) | Value::Encoded(text) | Value::SecretText(text) => {
+            let (from, to) = (bound(from)?, bound(to)?);
             heap.work_on_bytes(text.len())?;
             Ok(like_text(value, slice_text(text, from, to)))
         }

@@ -27,6 +27,7 @@ mod owned;
 mod text;
 mod time;
 mod xml;
+mod zone;
 
 use std::fmt;
 
@@ -53,6 +54,7 @@ pub use owned::{OwnedObject, OwnedValue};
 pub(crate) use text::same_text;
 pub use time::Time;
 pub use xml::{XmlError, read_xml, read_xml_into};
+pub(crate) use zone::NamedZone;
 
 /// A value that borrows its content.
 // The tag is a whole word. A one-byte tag would share its word with the boolean, and a copy in

@@ -240,11 +240,29 @@ impl fmt::Display for Number {
             Self::Decimal(value) if value.fract() == 0.0 && value.abs() <= 2f64.powi(64) => {
                 write!(f, "{}", value as i128)
             }
-            // The shortest digits that parse to the same float.
-            Self::Decimal(value) if (1e-5..1e16).contains(&value.abs()) => write!(f, "{value}"),
-            Self::Decimal(value) => write!(f, "{value:e}"),
+            Self::Decimal(value) => write_float(value, f),
         }
     }
+}
+
+/// Writes the shortest digits that parse to the same float; of two that are equally near, the even
+/// one, as ECMAScript does. The standard library takes the odd one.
+fn write_float(value: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut buffer = ryu_js::Buffer::new();
+    let written = buffer.format_finite(value);
+    if let Some((digits, exponent)) = written.split_once('e') {
+        return write!(f, "{digits}e{}", exponent.trim_start_matches('+'));
+    }
+    if (1e-5..1e16).contains(&value.abs()) {
+        return f.write_str(written);
+    }
+    // ECMAScript writes these without an exponent. With a number of digits, the standard library
+    // rounds to even.
+    let digits = written.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
+    let significant: Vec<u8> = digits.collect();
+    let zeros = significant.iter().rev().take_while(|digit| **digit == b'0').count();
+    let places = significant.len().saturating_sub(zeros + 1);
+    write!(f, "{value:.places$e}")
 }
 
 impl fmt::Debug for Number {

@@ -131,6 +131,9 @@ fn wrong_operands(sign: &str, left: Value<'_>, right: Value<'_>) -> Fault {
         ("+", Value::Number(_), other) | ("+", other, Value::Number(_)) if is_textual(other) => {
             "to add, convert the string: `$INTEGER(…)`; to join, convert the number: `$TEXT(…)`"
         }
+        (_, Value::Time(_), other) | (_, other, Value::Time(_)) if is_textual(other) => {
+            "read the string as a time first: `$PARSE_TIME(…)`; digits alone are seconds: `$INTEGER(…)`"
+        }
         _ => conversion(culprit),
     })
 }

@@ -11,10 +11,10 @@ use chrono::{
     DateTime, Datelike, Days, FixedOffset, Months, NaiveDateTime, Offset, SecondsFormat, TimeDelta,
     TimeZone, Timelike, Utc,
 };
-use chrono_tz::Tz;
 
 use super::fault::{Fault, FaultKind, quoted};
 use super::number::Number;
+use super::zone::NamedZone;
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
@@ -44,7 +44,7 @@ enum Clocks {
     /// An offset from UTC in whole minutes, as RFC 3339 writes it.
     Offset(i16),
     /// A zone of the IANA database other than `UTC`, which is the offset zero.
-    Zone(Tz),
+    Zone(NamedZone),
 }
 
 impl Clocks {
@@ -76,8 +76,8 @@ impl Time {
     }
 
     /// Returns a time on the clocks of a zone. `None` if the year there is outside 0 to 9999.
-    pub(crate) fn zoned(at: DateTime<Utc>, zone: Tz) -> Option<Self> {
-        let clocks = if zone == Tz::UTC { Clocks::UTC } else { Clocks::Zone(zone) };
+    pub(crate) fn zoned(at: DateTime<Utc>, zone: NamedZone) -> Option<Self> {
+        let clocks = if zone == NamedZone::UTC { Clocks::UTC } else { Clocks::Zone(zone) };
         Self::placed(at.naive_utc(), clocks)
     }
 
@@ -110,7 +110,7 @@ impl Time {
 
     /// Returns the zone of the IANA database that the time carries, or `None` for UTC and for an
     /// offset.
-    pub(crate) fn zone(self) -> Option<Tz> {
+    pub(crate) fn zone(self) -> Option<NamedZone> {
         match self.clocks {
             Clocks::Zone(zone) => Some(zone),
             Clocks::Offset(_) => None,
@@ -234,7 +234,7 @@ impl Time {
     ///
     /// # Errors
     /// Returns an error if the year in that zone is outside 0 to 9999.
-    pub(crate) fn in_zone(self, zone: Tz) -> Result<Self, Fault> {
+    pub(crate) fn in_zone(self, zone: NamedZone) -> Result<Self, Fault> {
         Self::zoned(self.utc.and_utc(), zone).ok_or_else(|| self.out_of_range())
     }
 
@@ -273,7 +273,7 @@ fn shift(local: NaiveDateTime, months: i64, days: i64) -> Option<NaiveDateTime> 
 
 /// Returns the instant of a local time in a zone: the earlier one if the local time occurs twice,
 /// and by the offset before the gap if the clocks skip it.
-fn local_instant(zone: Tz, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+fn local_instant(zone: NamedZone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     if let Some(at) = zone.from_local_datetime(&local).earliest() {
         return Some(at.to_utc());
     }

@@ -79,6 +79,20 @@ fn diagnostic_columns_count_characters_and_offsets_count_bytes() {
     assert_eq!((label["start"].as_u64(), label["end"].as_u64()), (Some(21), Some(25)));
 }
 
+#[test]
+fn diagnostics_mark_wide_combining_and_invisible_characters_in_columns() {
+    for (left, column) in [("abc", 17), ("日本", 18), ("e\u{301}", 15), ("\u{200b}", 20)] {
+        let source = Source::new("rule", format!("\"{left}\" == \"x\" AND nope"));
+        let found = Engine::for_requests().diagnose(source);
+        let shown = render(&found.source, &found.list, Colour::Off);
+        let marks = shown.lines().find(|line| line.contains('^')).unwrap();
+        assert_eq!(marks.find('^').unwrap() - "  │ ".len(), column, "{shown}");
+        // The position counts characters.
+        let place = format!("rule:1:{}", left.chars().count() + 15);
+        assert!(shown.contains(&place), "{shown}");
+    }
+}
+
 /// Returns the name that a help suggests: ``did you mean `x`?``.
 fn suggested(one: &Diagnostic) -> Option<&str> {
     let (_, rest) = one.help.as_deref()?.split_once("did you mean `")?;

@@ -116,13 +116,26 @@ fn explanations_are_rendered_under_the_source() {
 #[test]
 fn explanations_as_json_contain_every_part() {
     let explanation = explained("a > 1 AND b", &json(r#"{"a": 0}"#));
-    let shown = to_json(&explanation);
+    let read = |explanation: &Explanation| -> serde_json::Value {
+        serde_json::from_str(&to_json(explanation)).unwrap()
+    };
+    let shown = read(&explanation);
     assert_eq!(shown["answer"], false);
     assert_eq!(shown["deciding"][0]["text"], "a > 1");
     assert_eq!(shown["root"]["parts"][1]["state"], "skipped");
     assert_eq!(shown["root"]["parts"][0]["parts"][0]["value"], 0);
-    let failed = to_json(&explained("1 / a", &json(r#"{"a": 0}"#)));
+    let failed = read(&explained("1 / a", &json(r#"{"a": 0}"#)));
     assert_eq!(failed["trap"]["code"], "E0304");
+}
+
+#[test]
+fn explanations_as_json_write_values_as_the_evaluation_does() {
+    let written = r#"{"b":1e21,"a":[9007199254740993,0.1]}"#;
+    let explanation = explained("o.$MERGE({})", &json(&format!("{{\"o\": {written}}}")));
+    assert_eq!(explanation.answer.as_ref().unwrap().to_string(), written);
+    let shown = to_json(&explanation);
+    assert!(shown.contains(&format!("\"answer\":{written},")), "{shown}");
+    assert!(shown.contains(&format!("\"state\":\"value\",\"value\":{written}")), "{shown}");
 }
 
 #[test]
@@ -161,4 +174,20 @@ fn explanations_do_not_expand_values_with_shared_parts() {
     assert_eq!(explanation.answer.unwrap().to_string(), "true");
     let explanation = explained(text, &json("{}"));
     assert!(to_text(&explanation).contains("<too large to show>"));
+}
+
+#[test]
+fn explanations_mark_wide_combining_and_invisible_characters_in_columns() {
+    let marks = |text: &str| -> Vec<usize> {
+        let shown = to_text(&explained(text, &json(r#"{"a": 1}"#)));
+        let marked =
+            |line: &str| line.contains('~').then(|| line.find('~').unwrap() - "  │ ".len());
+        shown.lines().filter_map(marked).collect()
+    };
+    // The mark of `a == 2` begins below its `a`.
+    let first = |left: &str| marks(&format!("{left} == \"x\" OR a == 2"))[1];
+    assert_eq!(first("\"abc\""), 16);
+    assert_eq!(first("\"日本\""), 17, "wide characters take two columns");
+    assert_eq!(first("\"e\u{301}\""), 14, "combining characters take none");
+    assert_eq!(first("\"\u{200b}\""), 19, "invisible characters are shown as escapes");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use hookgate::builtins::{self, Code, Family, Form, Function, Mode, ParamRole};
-use hookgate::engine::{Context, Engine, Machine, Secrets, Time, UndeclaredRoots};
+use hookgate::engine::{Context, Engine, Machine, Secrets, Source, Time, UndeclaredRoots};
 
 /// Returns the result of an example: JSON, or the code of the first error.
 fn answer(source: &str) -> String {
@@ -128,5 +128,46 @@ fn a_function_name_of_another_language_is_refused_with_the_name_to_use() {
         let refused = Engine::new().compile(&format!("${name}(a)")).unwrap_err();
         let report = format!("{refused:?}");
         assert!(report.contains("E0101") && report.contains(here), "{report}");
+    }
+}
+
+#[test]
+fn every_spelling_suggested_for_a_foreign_function_compiles() {
+    let engine = Engine::for_requests().strangers(UndeclaredRoots::Allow);
+    let mut names = Vec::new();
+    for (words, advice) in builtins::foreign_rows() {
+        names.extend(words.split(' '));
+        for code in advice.split('`').skip(1).step_by(2) {
+            if matches!(code, "IN" | "NOT" | "AND" | "OR" | "*" | ".*" | "\\\\.") {
+                continue;
+            }
+            if let Some(name) = code.strip_prefix('$').filter(|name| !name.contains('(')) {
+                assert!(builtins::find(name).is_some(), "{words}: {code}");
+                continue;
+            }
+            let found = engine.diagnose(Source::new("advice", code));
+            let errors: Vec<_> = found.list.iter().filter(|one| one.is_error()).collect();
+            assert!(errors.is_empty(), "{words}: {code}: {errors:?}");
+        }
+    }
+    assert!(names.len() > 300);
+    for name in names {
+        assert!(builtins::foreign(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn no_function_is_suggested_across_meanings() {
+    let engine = Engine::for_requests();
+    for (call, wrong) in [
+        ("$PARSE_URL(url)", "PARSE_FORM"),
+        ("$PARSE_URL(url)", "PARSE_XML"),
+        ("$IN(url)", "MIN"),
+        ("$NOT(url)", "INT"),
+        ("$SET(url, 1)", "SECRET"),
+    ] {
+        let found = engine.diagnose(Source::new("rule", call));
+        let help = found.list.iter().filter_map(|one| one.help.as_deref()).collect::<String>();
+        assert!(!help.contains(wrong), "{call}: {help}");
     }
 }

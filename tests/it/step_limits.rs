@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hookgate::builtins::{self, Code, Function, Param, ParamRole};
 use hookgate::engine::{
-    Context, Engine, Kind, Limits, Machine, OwnedValue, UndeclaredRoots, Value,
+    Context, Engine, Kind, Limits, Machine, OwnedValue, Source, UndeclaredRoots, Value,
 };
 use hookgate::value::{
     Budget, Heap, OwnedObject, RepeatedKeys, interpolate, read_json, read_json_into,
@@ -304,5 +304,24 @@ fn patterns_with_slow_inputs_meet_the_step_limit() {
         ["[ab]*a[ab]{3}c", "\\\\d{4}-\\\\d{2}-\\\\d{2}", "abab|baba|aaaaaaaaaaaaaaaaaaaa"]
     {
         assert_eq!(code(&format!("$MATCH(x, '{pattern}')"), &mixed), "answer", "{pattern}");
+    }
+}
+
+#[test]
+fn a_chain_is_checked_in_linear_time() {
+    let seconds = |links: usize, link: &str| {
+        let source = vec!["1"; links].join(link);
+        let once = || {
+            let before = Instant::now();
+            let _ = Engine::for_requests().diagnose(Source::new("rule", source.as_str()));
+            before.elapsed().as_secs_f64()
+        };
+        (0..3).map(|_| once()).fold(f64::INFINITY, f64::min)
+    };
+    for link in ["==", " AND 1=='x' AND "] {
+        let most = 60_000 / (link.len() + 1);
+        let (short, long) = (seconds(most / 8, link), seconds(most, link));
+        // Linear is 8, quadratic 64.
+        assert!(long < short * 24.0 + 0.05, "{link}: {short} {long}");
     }
 }

@@ -9,11 +9,10 @@ use crate::builtins::function::{Code, Family, Function, NullPropagation, Param, 
 use crate::builtins::{Args, Env};
 use crate::value::{Fault, FaultKind, Kinds, Value};
 
-/// Accepts base64 with or without padding, and with any trailing bits: some keys in use were
-/// written by hand.
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
+/// Accepts base64 with its whole padding or without any. Unused bits must be zero, so that a text
+/// has one meaning and a meaning one text.
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD_ALPHABET: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const URL_ALPHABET: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
@@ -100,6 +99,8 @@ pub(super) const UNBASE64: Function = Function {
         example(r#"$UNBASE64("-_8").$HEX()"#, r#""fbff""#),
         example(r#"$UNBASE64("w6k!")"#, "E0309"),
         example(r#"$UNBASE64("w 6k")"#, "E0309"),
+        example(r#"$UNBASE64("S3=")"#, "E0309"),
+        example(r#"$UNBASE64("Sx")"#, "E0309"),
         example("$UNBASE64(missing)", "null"),
     ],
     null: NullPropagation::Null,
@@ -173,12 +174,21 @@ fn unbase64<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
     let text = args.text(0)?;
     let bytes = alphabet_of(text).decode(text).map_err(|error| match error {
         base64::DecodeError::InvalidByte(at, _) => misspelt("base64", text, at),
-        _ => Fault::new(
-            FaultKind::BadData,
-            "this is not base64: its end is cut off, or wrongly padded",
-        ),
+        _ => bad_end(),
     })?;
+    // The decoder accepts any number of `=`.
+    if text.ends_with('=') && !text.len().is_multiple_of(4) {
+        return Err(bad_end());
+    }
     env.heap.bytes(&bytes).map(Value::Bytes)
+}
+
+/// Returns the fault for base64 with a wrong last group.
+fn bad_end() -> Fault {
+    Fault::new(
+        FaultKind::BadData,
+        "this is not base64: its end is cut off, wrongly padded, or has unused bits that are not zero",
+    )
 }
 
 fn alphabet_of(text: &str) -> &'static GeneralPurpose {

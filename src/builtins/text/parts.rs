@@ -102,6 +102,8 @@ pub(super) const SUBSTRING: Function = Function {
         example(r#"$SUBSTRING("INC12345", -2)"#, r#""45""#),
         example(r#"$SUBSTRING("abc", 1, 99)"#, r#""bc""#),
         example(r#"$SUBSTRING("abc", 1, -1)"#, r#""""#),
+        example(r#"$SUBSTRING("abc", 1e300)"#, r#""""#),
+        example(r#"$SUBSTRING("abc", 1, 1e300)"#, r#""bc""#),
         example(r#"$SUBSTRING("abc", 0.5)"#, "E0314"),
         example("$SUBSTRING(missing, 1)", "null"),
     ],
@@ -180,10 +182,11 @@ fn length<'a>(_: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
 }
 
 fn substring<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> {
-    let start = args.integer(1)?;
-    let Some(length) = args.optional_integer(2)? else {
+    let start = args.clamped_integer(1)?;
+    if args.value(2).is_null() {
         return slice(env.heap, args.value(0), args.value(1), Value::Null);
-    };
+    }
+    let length = args.clamped_integer(2)?;
     let characters = i64::try_from(args.text(0)?.chars().count()).unwrap_or(i64::MAX);
     let first = if start < 0 { characters.saturating_add(start).max(0) } else { start };
     let end = first.saturating_add(length.max(0));

@@ -3,23 +3,22 @@
 //! Knows the clock changes of zones; knows no notation of times.
 
 use chrono::{Datelike, FixedOffset, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::{TZ_VARIANTS, Tz};
 
 use crate::builtins::Args;
-use crate::value::{Fault, FaultKind, Time, quoted};
+use crate::value::{Fault, FaultKind, NamedZone, Time, quoted};
 
 /// A named zone, or a fixed offset.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Zone {
     /// A zone of the IANA database.
-    Named(Tz),
+    Named(NamedZone),
     /// A fixed offset from UTC.
     Fixed(FixedOffset),
 }
 
 impl Zone {
     /// Coordinated Universal Time.
-    pub(super) const UTC: Self = Self::Named(Tz::UTC);
+    pub(super) const UTC: Self = Self::Named(NamedZone::UTC);
 
     /// Returns the zone that an argument names, or `None` if it is omitted.
     pub(super) fn argument(args: Args<'_, '_>, at: usize) -> Result<Option<Self>, Fault> {
@@ -39,7 +38,7 @@ impl Zone {
     pub(super) fn find(name: &str) -> Option<Self> {
         match read_offset(name) {
             Some(offset) => Some(Self::Fixed(offset)),
-            None => name.parse().ok().map(Self::Named),
+            None => NamedZone::find(name).map(Self::Named),
         }
     }
 
@@ -118,12 +117,12 @@ pub(super) fn read_offset(text: &str) -> Option<FixedOffset> {
 /// city with that name.
 fn advice(name: &str) -> String {
     let wanted = name.replace(' ', "_");
-    let is_near = |zone: &&Tz| {
+    let is_near = |zone: &NamedZone| {
         let name = zone.name();
         let city = name.rsplit('/').next().unwrap_or(name);
         name.eq_ignore_ascii_case(&wanted) || city.eq_ignore_ascii_case(&wanted)
     };
-    match TZ_VARIANTS.iter().find(is_near) {
+    match NamedZone::all().find(is_near) {
         Some(zone) => format!("did you mean `{zone}`?"),
         None => "a zone is a name of the IANA database (`Europe/Berlin`), `UTC`, or an offset (`+02:00`)".to_owned(),
     }
