@@ -44,7 +44,7 @@ fn parse_url<'a>(env: &Env<'a>, args: Args<'_, 'a>) -> Result<Value<'a>, Fault> 
     }
     // Each part is copied at most once.
     env.heap.work_on_bytes(text.len().saturating_mul(2))?;
-    let url = Url::parse(text).map_err(|error| no_url(error))?;
+    let url = Url::parse(text).map_err(no_url)?;
     let text = |part: Option<&str>| match part {
         Some(part) => env.heap.text(part).map(Value::Text),
         None => Ok(Value::Null),
