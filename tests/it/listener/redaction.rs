@@ -220,7 +220,8 @@ proptest! {
     #[test]
     fn redaction_finds_a_secret_at_any_position(
         secret in "[a-zA-Z0-9'\"/ +]{8,40}",
-        before in "[ -~]{0,60}",
+        // Without `%`, which would take the next two digits with it when the query is decoded.
+        before in "[ -$&-~]{0,60}",
         after in "[ -~]{0,60}",
         written in 0..4_usize,
     ) {
